@@ -1,4 +1,9 @@
-"""Types of code generation: its target, its per-unit partial aggregates, and the bounded SQL that results."""
+"""Types of code generation: its target, its per-unit partial aggregates, and the bounded SQL that results.
+
+A unit is a privacy unit: a person, or a person and privacy window. A partial aggregate is the exact number of one unit
+in one group, in value grains: fixed-point integers in units of 2^-value_bits of the value's unit. A lake is an engine
+that holds people's rows only; public rows that it needs are broadcast: sent along with the SQL.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +29,11 @@ class Rollup:
 
 @dataclass(frozen=True)
 class Target:
-    """Target of code generation: an engine, and the address of each declared table in it."""
+    """Target of code generation: an engine, and the address of each declared table in it.
+
+    Where people's rows are in a lake, `lake` is the target of their SQL, and this one, in DuckDB, holds the public
+    tables.
+    """
 
     addresses: Mapping[str, str]  # table name -> quoted SQL address
     engine: EngineName = EngineName.DUCKDB
@@ -44,11 +53,16 @@ class Target:
 
 @dataclass(frozen=True)
 class UnitPartials:
-    """SQL of per-unit partial aggregates: exact integers per (unit, group), computed or read from a rollup."""
+    """SQL of per-unit partial aggregates: exact integers per (unit, group), computed or read from a rollup.
+
+    Columns: the unit (`person`, `win`), the group keys k0, ..., and v0, ... of the query vectors.
+    """
 
     text: str  # SELECT of the unit, k0, ..., v0, ...; before the cap
     keeps_stored_groups: bool  # read from a rollup with exactly these groups: nothing is added up
-    merges_unclipped_units: bool = False  # unclipped units share one row per group, with a NULL person (light_units)
+    merges_unclipped_units: bool = (
+        False  # unclipped units share one row per group, with a NULL person (unclipped_units)
+    )
 
 
 @dataclass(frozen=True)
@@ -74,4 +88,4 @@ class BoundedSql:
     untruncated_text: str = ""  # of DuckDB: the text without row truncation of stored tables; empty if there is none
     untruncated_conditions: tuple[
         tuple[str, int], ...
-    ] = ()  # when it may run: (SQL of the most rows of one person, limit)
+    ] = ()  # it may run if each holds: (SQL of the most rows of one person in a table, limit that it must not exceed)

@@ -141,6 +141,7 @@ TRUE = Literal(True, SqlType.BOOLEAN)
 
 
 def _set_size_and_depth(expr: Call | Case, subexpressions: tuple[Expr, ...]) -> None:
+    """Set the number of nodes and the height of a tree; the classes are frozen, hence object.__setattr__."""
     object.__setattr__(expr, "size", 1 + sum(size(part) for part in subexpressions))
     object.__setattr__(expr, "depth", 1 + max((depth(part) for part in subexpressions), default=0))
 
@@ -180,7 +181,10 @@ def map_children(expr: Expr, transform: Callable[[Expr], Expr]) -> Expr:
 
 
 def substitute(expr: Expr, images: Mapping[Expr, Expr]) -> Expr:
-    """Replace subexpressions by their images; a match is replaced whole and not searched further."""
+    """Replace subexpressions by their images; a match is replaced whole and not searched further.
+
+    `images` maps an expression to the one that takes its place.
+    """
     found = images.get(expr)
     return found if found is not None else map_children(expr, lambda part: substitute(part, images))
 
@@ -202,7 +206,10 @@ def reads_only_table(expr: Expr, table: str) -> bool:
 
 
 def expand_definitions(expr: Expr) -> Expr:
-    """Inline definitions of fields, so that the result reads only fields without a definition."""
+    """Inline definitions of fields, so that the result reads only fields without a definition.
+
+    A definition is itself over such fields, so that one step is enough.
+    """
     if isinstance(expr, Ref):
         return expr.field.definition if expr.field.definition is not None else expr
     return map_children(expr, expand_definitions)

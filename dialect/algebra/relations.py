@@ -6,10 +6,14 @@
 | PerPerson | every row belongs to exactly one person; the person key always travels along |
 | Released  | came out of a release; anything may be done with it                          |
 
-`dialect.stability` and `dialect.binder.bind_group_by` prove the kind of every operator's result.
+`dialect.stability` and `dialect.binder.group_by` prove the kind of every operator's result.
 
 The parameters of operators are declared here too: sort keys, window calls and frames, aggregate calls, and row
 truncation to the contribution limit of a person, declared or stated in the query (`proofs.md#bound`).
+
+A privacy window is a period of time with a budget of its own; a Window is an operator of SQL window functions. A
+release point is the GROUP BY at which people's rows become released numbers. A grain is the unit of a fixed-point
+integer.
 """
 
 from __future__ import annotations
@@ -186,7 +190,7 @@ class Join:
 
 @dataclass(frozen=True)
 class SemiJoin:
-    """Left rows with at least one matching right row; with `anti`, those without any."""
+    """Left rows with at least one matching right row; with `is_anti`, those without any."""
 
     left: Relation
     right: Relation
@@ -397,7 +401,10 @@ class ContributionLimits:
 
 
 def truncate_rows(relation: PerPerson) -> PerPerson:
-    """Truncate to the declared row limit per person; per person and window for tables with a time column."""
+    """Truncate to the declared row limit per person.
+
+    The limit `max_rows` holds per person and window where `per_window_factors` is above 0.
+    """
     return replace(
         relation,
         operator=RowTruncation(
@@ -407,7 +414,10 @@ def truncate_rows(relation: PerPerson) -> PerPerson:
 
 
 def truncate_to_limits(source: PerPerson, limits: ContributionLimits) -> PerPerson:
-    """Truncate to the row limit stated in the query: the last operator below a release point."""
+    """Truncate to the row limit stated in the query: the last operator below a release point.
+
+    Unchanged where none is stated, or where persons have one row anyway. The stated limit holds over all windows.
+    """
     max_rows = limits.max_rows
     if max_rows is None or source.has_one_row_per_person:
         return source
@@ -418,5 +428,8 @@ def truncate_to_limits(source: PerPerson, limits: ContributionLimits) -> PerPers
 
 
 def row_bound_over_windows(rows: PerPerson | RowTruncation, windows: int) -> int:
-    """Row-count bound of one person over several privacy windows that count as one unit."""
+    """Row-count bound of one person over several privacy windows that count as one unit.
+
+    Each factor of `max_rows` that is a limit per window is multiplied by the number of windows; the result is capped.
+    """
     return min(rows.max_rows * int(windows**rows.per_window_factors), max(rows.max_rows, MAX_ROW_BOUND))

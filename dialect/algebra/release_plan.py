@@ -1,7 +1,16 @@
 """Release plans: group keys, query vectors and charged privacy windows of one release, and the query over all releases.
 
 The planner makes them; contribution bounding, code generation and the engine read them. A Question carries, for each
-number of its outer query, the noisy vectors that it is computed from.
+number of its outer query, the noisy vectors that it is computed from. Terms:
+
+    query vector     one number per group and person; its sum over people is released with noise
+    privacy window   period of time that has a budget of its own (an SQL window is a window function or frame)
+    partial          exact number of one privacy unit in one group, before clipping
+    clip bound C     limit of the L2 norm of one person's vector over all groups
+    value grain      fixed-point unit of a vector: 2^-value_bits of the value's unit
+    released grain   unit of released integers: 2^-fraction_bits of a value grain
+    private keys     group keys without a public key set, released by partition selection
+    release key      text that identifies a release for pricing and reuse; canonical texts are its parts
 """
 
 from __future__ import annotations
@@ -34,7 +43,10 @@ class ChargedWindows:
 
     @property
     def canonical_text(self) -> str:
-        """Canonical text of the charged windows and of whether people are bounded across them; "" for `forever`."""
+        """Canonical text of the charged windows and of whether people are bounded across them; "" for `forever`.
+
+        Several windows are abbreviated to the first, the last and a digest of all names.
+        """
         if self.windows == (str(PrivacyWindow.FOREVER),):
             return ""
         digest = sha256("|".join(self.windows).encode()).hexdigest()[:16]
@@ -45,7 +57,10 @@ class ChargedWindows:
 
     @property
     def windows_per_unit(self) -> int:
-        """Number of privacy windows that form one privacy unit; 1 where each window is bounded on its own."""
+        """Number of privacy windows that form one privacy unit; 1 where each window is bounded on its own.
+
+        STATIC, the account of private tables without time, is no period and is not counted.
+        """
         return len([name for name in self.windows if name != STATIC]) or 1 if self.is_crossing else 1
 
 
@@ -127,7 +142,10 @@ class QueryVector:
         return self.kind is VectorKind.PERSONS and self.condition is None and self.value is None
 
     def partial_bounds_in_grains(self, bits: int) -> tuple[int, int]:
-        """Stated bounds of a per-unit partial aggregate, in grains of 2^-bits, rounded outward."""
+        """Stated bounds of a per-unit partial aggregate, in grains of 2^-bits, rounded outward.
+
+        Only for a vector with `partial_bounds`.
+        """
         assert self.partial_bounds is not None  # noqa: S101  the caller asks
         return math.floor(self.partial_bounds.lower * 2.0**bits), math.ceil(self.partial_bounds.upper * 2.0**bits)
 
@@ -142,6 +160,7 @@ class QueryVector:
 
 
 def _max_deviation(clamped: QueryVector | Factor) -> float:
+    """Return the largest distance of a clamped value from its centre."""
     return max(abs(clamped.lower - clamped.centre), abs(clamped.upper - clamped.centre))
 
 
@@ -287,11 +306,11 @@ class VectorBound:
     )  # bound on the bias after correction, relative; of a mean, in its unit
     plain_reason: str = field(
         default="", repr=False, compare=False
-    )  # `why` as people read it; `why` enters release keys
+    )  # `key_reason` as people read it; only `key_reason` enters release keys
 
     @property
     def reason(self) -> str:
-        """Why this rule and clip bound were chosen, in words for people; release keys have `why` instead."""
+        """Why this rule and clip bound were chosen, in words for people; release keys have `key_reason` instead."""
         return self.plain_reason or self.key_reason
 
     @property

@@ -1,4 +1,8 @@
-"""Traversal of relations: inputs, stored tables, expressions, and the mapping of expressions."""
+"""Traversal of relations: inputs, stored tables, expressions, and the mapping of expressions.
+
+A mapper of an operator receives the operator and a function (expression, relations whose rows it reads) -> expression,
+and returns the operator with inputs and expressions mapped.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,10 @@ ExpressionMapper = Callable[
 
 
 def map_expressions(relation: Relation, mapper: ExpressionMapper) -> Relation:
-    """Copy a released relation with every expression mapped. Public relations hold no noise and stay as they are."""
+    """Copy a released relation with every expression mapped. Public relations hold no noise and stay as they are.
+
+    Operators without a mapper hold no expressions over released rows (scans of releases), and stay as well.
+    """
     if isinstance(relation, Public):
         return relation
     map_operator = _OPERATOR_MAPPERS.get(type(relation.operator))
@@ -37,34 +44,41 @@ def map_expressions(relation: Relation, mapper: ExpressionMapper) -> Relation:
 
 
 def _filter(operator: Filter, mapper: ExpressionMapper) -> Filter:
+    """Map the condition of a filter."""
     return Filter(map_expressions(operator.source, mapper), mapper(operator.condition, (operator.source,)))
 
 
 def _project(operator: Project, mapper: ExpressionMapper) -> Project:
+    """Map the computed columns of a projection."""
     computed = tuple((f, mapper(e, (operator.source,))) for f, e in operator.computed)
     return Project(map_expressions(operator.source, mapper), computed)
 
 
 def _join(operator: Join | SemiJoin, mapper: ExpressionMapper) -> Join | SemiJoin:
+    """Map the condition of a join or semi-join, which reads both inputs."""
     condition = mapper(operator.condition, (operator.left, operator.right))
     left, right = map_expressions(operator.left, mapper), map_expressions(operator.right, mapper)
     return replace(operator, left=left, right=right, condition=condition)
 
 
 def _set_operation(operator: SetOperation, mapper: ExpressionMapper) -> SetOperation:
+    """Map both inputs of a set operation, which has no expressions of its own."""
     return replace(operator, left=map_expressions(operator.left, mapper), right=map_expressions(operator.right, mapper))
 
 
 def _sort(operator: Sort, mapper: ExpressionMapper) -> Sort:
+    """Map the sort keys."""
     order = tuple(replace(key, expr=mapper(key.expr, (operator.source,))) for key in operator.order)
     return replace(operator, source=map_expressions(operator.source, mapper), order=order)
 
 
 def _distinct(operator: Distinct, mapper: ExpressionMapper) -> Distinct:
+    """Map the input of DISTINCT, which has no expressions of its own."""
     return replace(operator, source=map_expressions(operator.source, mapper))
 
 
 def _group(operator: Group, mapper: ExpressionMapper) -> Group:
+    """Map the arguments and FILTER conditions of aggregate calls; keys are fields and stay."""
     inputs = (operator.source,)
     measures = tuple(
         replace(
@@ -78,6 +92,8 @@ def _group(operator: Group, mapper: ExpressionMapper) -> Group:
 
 
 def _window(operator: Window, mapper: ExpressionMapper) -> Window:
+    """Map the arguments, FILTER, PARTITION BY and ORDER BY of window calls."""
+
     def map_in_source(expr: Expr) -> Expr:
         return mapper(expr, (operator.source,))
 
@@ -125,7 +141,8 @@ def union_branch_tables(relation: Relation) -> tuple[frozenset[str], ...]:
 
         SELECT * FROM trip UNION ALL SELECT * FROM stay JOIN home USING (person)
 
-    gives {trip} and {stay, home}. A relation without a union has one branch; a public one has none.
+    gives {trip} and {stay, home}. A relation without a union has one branch; a public one has none. Where a union is
+    joined with other inputs, their tables are added to each branch of the input with the most branches.
     """
     operator = relation.operator
     if isinstance(relation, Public):
@@ -172,7 +189,11 @@ def walk_relations(relation: Relation) -> Iterator[Relation]:
 
 
 def walk_expressions(part: object) -> Iterator[Expr]:
-    """Iterate over the expressions of all operators below, visiting shared objects once."""
+    """Iterate over the expressions of all operators below, visiting shared objects once.
+
+    `part` is any object of the tree: a relation, an operator, or a tuple. Fields and tables are not entered: their
+    definitions are not expressions of the query. Yields whole expressions, not their subexpressions.
+    """
     stack, seen = [part], set[int]()
     while stack:
         part = stack.pop()

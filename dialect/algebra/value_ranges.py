@@ -2,6 +2,9 @@
 
 A range describes declared values, not stored ones. It decides where values are clamped, always outside the
 expression, and never replaces a runtime guard. An unknown end is infinite. Proof: proofs.md#ranges
+
+A range rule computes the range of a function's result from the ranges of its arguments. A constant argument is a range
+with two equal ends, of which rules read `lower`.
 """
 
 from __future__ import annotations
@@ -27,11 +30,15 @@ def hull(ranges: Sequence[Bounds]) -> Bounds:
 
 
 def _enclosing_range(ends: Sequence[float]) -> Bounds:
+    """Smallest range that contains the results at the ends; unknown if one is NaN, as inf - inf is."""
     return UNKNOWN if any(math.isnan(end) for end in ends) else Bounds(min(ends), max(ends))
 
 
 def monotone(function: Callable[[float], float], lowest: float = -math.inf) -> RangeRule:
-    """Range rule of an increasing function: maps both ends, clamped to `lowest`, where its domain starts."""
+    """Range rule of an increasing function: maps both ends, clamped to `lowest`, where its domain starts.
+
+    An end at which the function raises becomes infinite.
+    """
 
     def end(value: float, otherwise: float) -> float:
         try:
@@ -43,6 +50,7 @@ def monotone(function: Callable[[float], float], lowest: float = -math.inf) -> R
 
 
 def _round_if_finite(rounding: Callable[[float], int], end: float) -> float:
+    """Round an end to an integer; Python's rounding functions raise for infinities."""
     return float(rounding(end)) if math.isfinite(end) else end
 
 
@@ -85,7 +93,10 @@ def divide_integers(a: Bounds, b: Bounds) -> Bounds:
 
 
 def remainder(a: Bounds, b: Bounds) -> Bounds:
-    """Range of a remainder with the sign of the dividend: not larger than the dividend, smaller than the divisor."""
+    """Range of a remainder with the sign of the dividend: not larger than the dividend, smaller than the divisor.
+
+    `below` is the largest double below the divisor's magnitude.
+    """
     largest = max(abs(b.lower), abs(b.upper))
     below = math.nextafter(largest, 0.0) if math.isfinite(largest) else largest
     return Bounds(max(a.lower, -below) if a.lower < 0 else 0.0, min(a.upper, below) if a.upper > 0 else 0.0)
@@ -108,7 +119,10 @@ def absolute(a: Bounds) -> Bounds:
 
 
 def power(a: Bounds, b: Bounds) -> Bounds:
-    """Range of a power; known for a constant exponent that is not negative."""
+    """Range of a power; known for a constant exponent that is not negative.
+
+    A negative base needs an integer exponent, else the result is NaN. An even power of a range around 0 contains 0.
+    """
     exponent = b.lower
     whole = float(exponent).is_integer() if math.isfinite(exponent) else False
     if b.lower != b.upper or exponent < 0 or (a.lower < 0 and not whole):
@@ -199,7 +213,10 @@ def with_rounding_slack(rule: RangeRule) -> RangeRule:
 
 
 def great_circle_distance(radius: float) -> RangeRule:
-    """Range of great-circle distances between places in degrees: at most the difference in longitude plus latitude."""
+    """Range of great-circle distances between places in degrees: at most the difference in longitude plus latitude.
+
+    Beyond _FAR_DEGREES, half the circumference is the bound; below it, a slack factor covers rounding.
+    """
 
     def distance(lon1: Bounds, lat1: Bounds, lon2: Bounds, lat2: Bounds) -> Bounds:
         sides = ((lon1, lon2), (lat1, lat2))

@@ -5,7 +5,13 @@ released and public rows. At a release point no SQL aggregate is used: query vec
 (`dialect.algebra.release_plan`).
 
 The parser's nodes are mapped to names here. MOMENTS lists the sums of products about public centres from which
-variance, deviation, covariance, correlation and regression are computed.
+variance, deviation, covariance, correlation and regression are computed. Terms:
+
+    form        SQL template: {0}, {1} are arguments, {order} the ORDER BY terms, {where} FILTER and OVER
+    suffix      FILTER and OVER clause, appended to a call or filled into {where}
+    ties        rows that are equal by the aggregate's own order; broken by a hash, then by the value (`tie_order`)
+    directions  sort directions of the aggregate's ORDER BY, whose keys are the last arguments
+    grain       unit of the fixed-point integers in which doubles are added, so that the row order does not matter
 """
 
 from __future__ import annotations
@@ -93,11 +99,15 @@ MOMENTS: Mapping[str, MomentSpec] = {
 
 
 def products_fit(ranges: Sequence[Bounds], stated: Bounds | None) -> bool:
-    """Return whether the ranges of arguments are known and narrow enough that their products fit."""
+    """Return whether the ranges of arguments are known and narrow enough that their products fit.
+
+    `stated` are bounds stated in the query, which replace the range of each argument.
+    """
     return all(_is_narrow(each, stated) for each in ranges)
 
 
 def _is_narrow(bounds: Bounds, stated: Bounds | None) -> bool:
+    """Return whether a range, or the stated bounds in its place, is known and within MAX_FACTOR_MAGNITUDE."""
     if stated is None and not is_bounded(bounds):
         return False
     ends = bounds if stated is None else stated
@@ -112,7 +122,11 @@ def integer_bounds(bounds: Bounds, type_: SqlType) -> Bounds:
 
 
 def moments_range(name: str, arguments: Sequence[Expr]) -> Bounds:
-    """Range of a second-moment statistic over one person's values (Popoviciu, Cauchy-Schwarz)."""
+    """Range of a second-moment statistic over one person's values.
+
+    A variance is at most width^2 / 4 (Popoviciu), a covariance at most the product of both deviations (Cauchy-Schwarz);
+    the sample forms divide by n - 1, which at most doubles it. One argument: `widths[-1]` is the same as `widths[0]`.
+    """
     ranges = [range_of(argument) for argument in arguments]
     if name == "corr":
         return Bounds(-1.0, 1.0)
@@ -126,7 +140,7 @@ def moments_range(name: str, arguments: Sequence[Expr]) -> Bounds:
 
 
 _I, _D, _B, _T = SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN, SqlType.VARCHAR
-NO_TEMPLATE = ""  # no template: written by _fixed_point, _arg_extreme or _in_order
+NO_TEMPLATE = ""  # no template: written by _fixed_point, _arg_extreme or _in_value_order
 _ORDER_SENSITIVE = {
     *MOMENTS,
     "product",
@@ -142,9 +156,9 @@ class Aggregate:
     name: str
     argument_count: int
     result: SqlType | None  # None: the type of the first argument
-    per_person_form: str | None  # template over one person's rows; None: not allowed there; WRITTEN: written by code
-    released_form: str  # template over released or public rows, or WRITTEN
-    is_releasable: bool = False
+    per_person_form: str | None  # template over one person's rows; None: not allowed there; NO_TEMPLATE: by code
+    released_form: str  # template over released or public rows, or NO_TEMPLATE
+    is_releasable: bool = False  # allowed at a release point
 
 
 def _with_one_form(
@@ -210,10 +224,11 @@ def per_person_sql(
     directions: Sequence[SortDirection] = (),
     ties: TieOrder | None = None,
 ) -> str:
-    """Write an aggregate over one person's rows, independent of threads and row order.
+    """Write an aggregate over one person's rows in DuckDB, independent of threads and row order.
 
-    `window` is an OVER clause. `ties` orders rows that are equal by the aggregate's own order, or values of equal
-    frequency.
+    `condition` is the FILTER, `grain` the number of grains per unit (`grains_per_unit`), `window` an OVER clause.
+    `ties` orders rows that are equal by the aggregate's own order, or values of equal frequency: it applies to MODE
+    without ORDER BY, and to other aggregates with one; without ORDER BY, these order by the value itself.
     """
     suffix = _filter_clause(condition) + window
     if aggregate.name in {"sum", "avg"}:
@@ -240,7 +255,10 @@ def public_sql(
     condition: str | None,
     directions: Sequence[SortDirection] = (),
 ) -> str:
-    """Write an aggregate over public rows deterministically: doubles are added in sorted order."""
+    """Write an aggregate over public rows deterministically: doubles are added in sorted order.
+
+    There is no person to hash: ties are broken by the value.
+    """
     where = _filter_clause(condition)
     if aggregate.name in {"arg_min", "arg_max"}:
         return _arg_extreme(aggregate.name, arguments, condition)
@@ -257,7 +275,10 @@ def released_sql(
     window: str = "",
     directions: Sequence[SortDirection] = (),
 ) -> str:
-    """Write an aggregate over released rows; `window` is an OVER clause."""
+    """Write an aggregate over released or public rows; `window` is an OVER clause.
+
+    A sum of integers beyond 64 bits is NULL.
+    """
     if aggregate.name in _ORDER_SENSITIVE:
         return _in_value_order(aggregate.name, arguments, types, condition, window)
     written = _fill_form(aggregate.released_form, aggregate, arguments, _filter_clause(condition) + window, directions)
@@ -272,7 +293,11 @@ def _fill_form(
     directions: Sequence[SortDirection],
     tie_terms: Sequence[str] | None = None,
 ) -> str:
-    """Fill in an aggregate's SQL form. Ties in its ORDER BY are broken by `tie_terms`, else by the value itself."""
+    """Fill in an aggregate's SQL form. Ties in its ORDER BY are broken by `tie_terms`, else by the value itself.
+
+    The last arguments are sort keys, one for each of `directions`. More value arguments than the aggregate has are a
+    tuple, as in COUNT(DISTINCT (a, b)).
+    """
     value_arguments, order_arguments = (
         arguments[: len(arguments) - len(directions)],
         arguments[len(arguments) - len(directions) :],
@@ -289,10 +314,16 @@ def _fill_form(
 
 
 def _filter_clause(condition: str | None) -> str:
+    """Write FILTER, or nothing without a condition."""
     return f" FILTER (WHERE {condition})" if condition else ""
 
 
 def _fixed_point(name: str, argument: str, kind: SqlType, suffix: str, grain: int) -> str:
+    """Write SUM or AVG over one person's rows: exact sums of integers, in 128 bits.
+
+    Doubles are rounded to `grain` grains per unit; values that do not fit 64 bits are left out of sum and count. A sum
+    of integers beyond 64 bits is NULL, but a mean of them is not.
+    """
     if kind is SqlType.DOUBLE:
         counted_value = (
             f"TRY_CAST(round({argument} * {grain}) AS BIGINT)"  # the mean's count excludes what its sum excludes
@@ -314,7 +345,11 @@ def _exact_if_constant(argument: str, suffix: str, mean: str) -> str:
 
 
 def _arg_extreme(name: str, arguments: Sequence[str], condition: str | None, tie_hash: str | None = None) -> str:
-    """Write arg_min or arg_max as MIN or MAX of (order, hash, value), so that ties have one result."""
+    """Write arg_min or arg_max as MIN or MAX of (order, hash, value), so that ties have one result.
+
+    Structs are compared field by field: `o` the order, `h` the tie-breaking hash, left out where there is none, `v` the
+    value.
+    """
     value, order = arguments
     tests = [f"{value} IS NOT NULL", f"{order} IS NOT NULL"] + ([condition] if condition else [])
     extreme = "min" if name == "arg_min" else "max"
@@ -328,9 +363,9 @@ def _in_value_order(
 ) -> str:
     """Write an aggregate that adds doubles in sorted order, so that equal multisets give equal results.
 
-    Over a window the frame's order decides; such windows occur over released rows only.
-    Values with squares beyond a double are excluded, and a result that is not finite is NULL
-    (dialect/codegen/proofs.md#ordered-statistics).
+    Over a window the frame's order decides; such windows occur over released rows only. Values with squares beyond a
+    double are excluded, and a result that is not finite is NULL (dialect/codegen/proofs.md#ordered-statistics). A sum
+    of distinct integers beyond 64 bits is NULL.
     """
     finite_tests = [
         f"{a} BETWEEN -1e150 AND 1e150" for a, kind in zip(arguments, types, strict=True) if kind is SqlType.DOUBLE
@@ -346,7 +381,10 @@ def _in_value_order(
 
 
 def grains_per_unit(value: Expr) -> int:
-    """Choose the grains per unit for fixed-point sums of a double: fine, and far from overflowing 64 bits."""
+    """Choose the grains per unit for fixed-point sums of a double: fine, and far from overflowing 64 bits.
+
+    A power of two from 2^0 to 2^30, so that the largest value is below 2^50 grains; 2^20 where the range is unknown.
+    """
     bounds = range_of(value)
     if not is_bounded(bounds):
         return 1 << 20
@@ -355,7 +393,11 @@ def grains_per_unit(value: Expr) -> int:
 
 
 def aggregate_range(aggregate: Aggregate, arguments: Sequence[Expr], max_rows: int) -> Bounds | None:
-    """Range of an aggregate over one person's rows, of which there are at most `max_rows`."""
+    """Range of an aggregate over one person's rows, of which there are at most `max_rows`.
+
+    None where the result is not a number. Other aggregates than those listed (MIN, AVG, MODE, quantiles, ...) return a
+    value between the smallest and the largest one.
+    """
     if aggregate.name.startswith("count"):
         return Bounds(0, max_rows)
     if not arguments or aggregate.result is _B:

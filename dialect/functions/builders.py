@@ -11,6 +11,7 @@ from dialect.functions.registry import overloads
 
 
 def _row_name(name: str, *arguments: str) -> str:
+    """Return the row name of the overload of a function with exactly these argument kinds."""
     return next(form.row_name for form in overloads(name) if form.argument_kinds == arguments)
 
 

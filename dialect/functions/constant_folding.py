@@ -1,6 +1,9 @@
 """Constant folding: calls over constants are evaluated here where Python gives exactly the engine's value.
 
 A range in WHERE can then be written `DATE '2026-10-01' + 7` as well as with the resulting date.
+
+Dates, times and intervals are canonical texts: '2026-10-01', '7 day'. Each fold receives the call, for its type, and
+the values of its arguments; it returns the value, or None where it does not fold.
 """
 
 from __future__ import annotations
@@ -43,6 +46,7 @@ Constant = bool | int | float | str
 
 
 def _negative(call: Call, value: Constant) -> Constant | None:
+    """Negate a number or an interval; None for -(-2^63), which does not fit 64 bits."""
     if call.type is SqlType.INTERVAL:
         return _multiply_interval(call, value, -1)
     if isinstance(value, bool | str):
@@ -53,7 +57,7 @@ def _negative(call: Call, value: Constant) -> Constant | None:
 
 
 def _multiply_interval(call: Call, one: Constant, other: Constant) -> Constant | None:
-    """Multiply an interval by an integer."""
+    """Multiply an interval by an integer, in either order; None for products of numbers."""
     interval, number = (one, other) if isinstance(one, str) else (other, one)
     if call.type is not SqlType.INTERVAL or not isinstance(interval, str) or not isinstance(number, int):
         return None
@@ -62,14 +66,20 @@ def _multiply_interval(call: Call, one: Constant, other: Constant) -> Constant |
 
 
 def _add_step(call: Call, one: Constant, other: Constant) -> Constant | None:
+    """Add days or an interval to a date or time."""
     return _shift_time(call, one, other, 1)
 
 
 def _subtract_step(call: Call, one: Constant, other: Constant) -> Constant | None:
+    """Subtract days or an interval from a date or time."""
     return _shift_time(call, one, other, -1)
 
 
 def _shift_time(call: Call, start: Constant, step: Constant, sign: int) -> Constant | None:
+    """Move a date or time by `sign` times a step: an interval (text), or a number of days.
+
+    None where the result is no date or timestamp, or the first argument is the step.
+    """
     if call.type not in (SqlType.DATE, SqlType.TIMESTAMP) or not isinstance(start, str):
         return None
     if isinstance(step, str):
@@ -88,14 +98,17 @@ def add_units(start: datetime, amount: int, unit: str) -> datetime:
 
 
 def _to_double(call: Call, value: Constant) -> Constant | None:
+    """Convert a number to a double; text is left to the engine. All casts ignore the call: its name is enough."""
     return None if isinstance(value, str) else float(value)
 
 
 def _to_date(call: Call, value: Constant) -> Constant | None:
+    """Convert a date or time to its date."""
     return date.fromisoformat(str(value)[:10]).isoformat()
 
 
 def _to_timestamp(call: Call, value: Constant) -> Constant | None:
+    """Convert a date or time to a timestamp."""
     return format_time(parse_timestamp(str(value)), SqlType.TIMESTAMP)
 
 

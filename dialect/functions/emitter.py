@@ -2,6 +2,9 @@
 
 Every form is total: it returns NULL where the engine's own function would raise. Expressions are also written as
 plain text, which names result columns and the keys that clip bounds are declared by.
+
+A form is a template with slots: {0} is an argument, {*, } all arguments and {1*, } those from the second on, joined by
+what follows the star.
 """
 
 from __future__ import annotations
@@ -20,7 +23,11 @@ from dialect.functions.signatures import Function, constant_values, quote_spark_
 
 
 def plain_text(expr: Expr) -> str:
-    """Write an expression as people would: hour(started_at), cast(started_at as date). Clip bounds use it as key."""
+    """Write an expression as people would: hour(started_at), cast(started_at as date). Clip bounds use it as key.
+
+    Fields are written as their definitions or stored columns. `wall`, which converts an instant to local time, is left
+    out: queries do not write it.
+    """
     if isinstance(expr, Ref):
         field_ = expr.field
         if field_.definition is not None:
@@ -43,7 +50,10 @@ _SLOT = re.compile(r"\{(\d?)(\*?)([^}]*)\}")
 
 
 def quote_literal(literal: Literal) -> str:
-    """Quote a constant for DuckDB. No value enters generated SQL in any other way."""
+    """Quote a constant for DuckDB. No value enters generated SQL in any other way.
+
+    Negative integers are in parentheses, so that a minus sign before them does not begin a comment.
+    """
     value, kind = literal.value, literal.type
     if value is None:
         return "NULL" if kind is SqlType.NULL else f"CAST(NULL AS {POLYGON if kind is SqlType.POLYGON else kind})"
@@ -115,10 +125,12 @@ class UnsupportedByEngine(Exception):
 
 
 def _duckdb_form(row: Function, _: Sequence[Expr]) -> str:
+    """Return the DuckDB form of a row; it does not depend on the arguments, unlike Spark's."""
     return row.duckdb
 
 
 def _spark_form(row: Function, arguments: Sequence[Expr]) -> str | None:
+    """Return the Spark form of a row, generated from the call's constants where it depends on them; None: none."""
     return row.spark(*constant_values(row, arguments)) if callable(row.spark) else row.spark
 
 
@@ -146,6 +158,10 @@ def write_order_term(expr: Expr, descending: bool, nulls_first: bool, engine: Em
 
 
 def _write_call(expr: Call, engine: Emitter) -> str:
+    """Write a call by filling the arguments into the slots of its form.
+
+    A slot is (digit, star, separator): the argument at that position, or all from it on, joined by the separator.
+    """
     form = engine.form_of(overload(expr.function), expr.arguments)
     if form is None:
         raise UnsupportedByEngine(f"{expr.name} has no form in {engine.name}")

@@ -1,4 +1,9 @@
-"""Static properties of expressions: value range, nullability, and dependence on the person alone."""
+"""Static properties of expressions: value range, nullability, and dependence on the person alone.
+
+A definition of a field is the expression that it holds, over fields without definition. Far times are dates and times
+over 280,000 years away, for which total forms return NULL (`Partial.BEYOND_CALENDAR`). A strict function is NULL if any
+argument is.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +38,10 @@ _NEVER_NULL = {"is null", "is true", "is false", "is distinct from", "is not dis
 
 
 def range_of(expr: Expr) -> Bounds:
-    """Infer the numeric range of an expression from declared bounds (`dialect/algebra/proofs.md#ranges`)."""
+    """Infer the numeric range of an expression from declared bounds (`dialect/algebra/proofs.md#ranges`).
+
+    It holds for values that are not NULL; unknown (infinite ends) for all that is not a number.
+    """
     if isinstance(expr, Ref):
         return expr.field.bounds or ranges.UNKNOWN
     if isinstance(expr, Literal):
@@ -45,17 +53,23 @@ def range_of(expr: Expr) -> Bounds:
 
 
 def _hull_of(values: Sequence[Expr]) -> Bounds:
+    """Smallest range of several possible values; those that are always NULL add nothing."""
     value_ranges = [range_of(value) for value in values if not _is_always_null(value)]
     return ranges.hull(value_ranges) if value_ranges else ranges.UNKNOWN
 
 
 def _is_always_null(expr: Expr) -> bool:
+    """Return whether an expression is NULL in every row: a NULL, or a strict call with such an argument."""
     if isinstance(expr, Call):
         return overload(expr.function).is_strict and any(map(_is_always_null, expr.arguments))
     return isinstance(expr, Literal) and expr.value is None
 
 
 def _call_range(expr: Call) -> Bounds:
+    """Infer the range of a call by its row's range rule.
+
+    COALESCE, LEAST and GREATEST ignore NULL arguments, and x * x is a square: these need the arguments themselves.
+    """
     row = overload(expr.function)
     if row.name == "coalesce":
         return _hull_of(expr.arguments)
@@ -71,7 +85,10 @@ def _call_range(expr: Call) -> Bounds:
 
 
 def may_be_null(expr: Expr, include_far: bool = True) -> bool:
-    """Return whether an expression may be NULL; `include_far`: also for dates and times beyond any calendar."""
+    """Return whether an expression may be NULL; `include_far`: also where only far dates and times make it so.
+
+    A call may be NULL if its function may be for ordinary arguments (`partial`), or if an argument may be.
+    """
     if isinstance(expr, Literal):
         return expr.value is None
     if isinstance(expr, Ref):
@@ -94,7 +111,10 @@ def is_null_beyond_calendar(expr: Expr) -> bool:
 
 
 def is_null_if_inputs_null(expr: Expr) -> bool:
-    """Return whether an expression is certainly NULL in a row where all fields that it reads are NULL."""
+    """Return whether an expression is certainly NULL in a row where all fields that it reads are NULL.
+
+    AND, OR and COALESCE are NULL only if all arguments are; other functions that are not strict may give a value.
+    """
     if isinstance(expr, Literal):
         return expr.value is None
     if isinstance(expr, Ref):
@@ -110,6 +130,8 @@ def is_null_if_inputs_null(expr: Expr) -> bool:
 
 def is_constant_per_person(field: Field) -> bool:
     """Return whether all rows of one person have the same value in a field.
+
+    A person key that may be NULL is not: it is NULL in rows without a match, whose person is another field.
 
     Proof: `dialect/stability/proofs.md#relation-kinds`.
     """
@@ -127,6 +149,7 @@ def definition_of(expr: Expr) -> Expr | None:
 
 
 def _expanded_size(expr: Expr) -> int:
+    """Count the nodes of an expression with definitions inlined; stops early where it is too long already."""
     if size(expr) > MAX_DEFINITION:
         return size(expr)
     if isinstance(expr, Ref):
@@ -164,6 +187,7 @@ def null_extended(field: Field, match_depends_on_person: bool = False) -> Field:
 
 
 def _null_extended_field(field: Field) -> Field:
+    """Make a field nullable, and add NULL to its public values and to the alternatives of a set operation."""
     listed_values = public_values_of(field)
     public_values = None if listed_values is None else with_null_row(listed_values)
     return replace(field, nullable=True, public_values=public_values, alternatives=with_null_alternative(field))
@@ -175,12 +199,14 @@ def with_null_alternative(field: Field) -> tuple[Alternative, ...]:
 
 
 def _with_nullable_refs(expr: Expr) -> Expr:
+    """Copy a definition so that the fields that it reads are nullable."""
     if isinstance(expr, Ref):
         return Ref(_null_extended_field(expr.field))
     return map_children(expr, _with_nullable_refs)
 
 
 def _case_constants(expr: Expr) -> ValueList | None:
+    """Return the values of a CASE as a domain if all of them are constants; None otherwise."""
     values = case_values(expr) if isinstance(expr, Case) else ()
     if not values or not all(isinstance(value, Literal) for value in values):
         return None

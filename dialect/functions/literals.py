@@ -1,6 +1,7 @@
 """Literals of the analyst's SQL: constants, parsed and checked at binding.
 
 Dates and times have one accepted form. A refusal suggests the intended time in that form, or shows the form alone.
+An interval is held as canonical text: an integer and one unit of MAX_AMOUNTS, such as '90 minute'.
 """
 
 from __future__ import annotations
@@ -50,6 +51,11 @@ def iso_suggestion(text: str, type_name: str) -> str | None:
 
 
 def _possible_dates(found: re.Match[str]) -> tuple[date | None, ...]:
+    """Return the dates that a match of _DAY can mean, None for impossible ones.
+
+    One where the year is first or dots separate (day first); two, day first and month first, with slashes or dashes.
+    The groups of _DAY: year-first 1, 3, 4; year-last 5, 7, 8 with its separator 6; eight digits 9 to 11.
+    """
     if found[5] is None:
         year, month, day = (found[1], found[3], found[4]) if found[1] is not None else found.group(9, 10, 11)
         return (_date_of_parts(year, month, day),)
@@ -59,6 +65,7 @@ def _possible_dates(found: re.Match[str]) -> tuple[date | None, ...]:
 
 
 def _date_of_parts(year: str, month: str, day: str) -> date | None:
+    """Return the date of three texts of digits; None if there is no such day."""
     try:
         return date(int(year), int(month), int(day))
     except ValueError:
@@ -116,7 +123,10 @@ def parse_number(node: exp.Literal) -> Literal:
 
 
 def parse_interval(node: exp.Interval) -> Literal:
-    """Parse a constant interval: one unit, or several with a common unit ('1 day 2 hours', '01:30:00')."""
+    """Parse a constant interval: one unit, or several with a common unit ('1 day 2 hours', '01:30:00').
+
+    The sign may stand before the constant, and the unit within the text or after it. Raises Refusal with E_FUNC.
+    """
     inner = node.this.unnest() if isinstance(node.this, exp.Expr) else None
     sign = "-" if isinstance(inner, exp.Neg) else ""
     inner = inner.this if isinstance(inner, exp.Neg) else inner
@@ -125,6 +135,11 @@ def parse_interval(node: exp.Interval) -> Literal:
 
 
 def _interval_of_text(text: str, node: exp.Expr) -> Literal:
+    """Parse the text of an interval: a clock 'hh:mm:ss', or parts of an amount and a unit.
+
+    Text that is neither, and a minus sign before several parts (it would be unclear to which it belongs), get the unit
+    "", which `interval_literal` refuses.
+    """
     parts = [(int(amount), unit.lower()) for amount, unit in _INTERVAL_PART.findall(text)]
     clock = _CLOCK.fullmatch(text)
     if clock:
@@ -135,7 +150,10 @@ def _interval_of_text(text: str, node: exp.Expr) -> Literal:
 
 
 def _in_one_unit(parts: list[tuple[int, str]]) -> tuple[int, str]:
-    """Sum the parts of an interval that are all multiples of a month, or all multiples of a second."""
+    """Sum the parts of an interval that are all multiples of a month, or all multiples of a second.
+
+    A mixture has no common unit, because months differ in length: its unit is "", which is refused.
+    """
     if len(parts) == 1:
         return parts[0]
     for lengths, unit in ((SECONDS, "second"), (MONTHS, "month")):
@@ -166,7 +184,10 @@ def is_too_long(text: str) -> bool:
 
 
 def parse_as(text: str, target: SqlType, node: exp.Expr) -> Literal:
-    """Parse constant text as another type; raises Refusal with E_PARSE where it does not fit."""
+    """Parse constant text as another type; raises Refusal with E_PARSE where it does not fit.
+
+    The refusal suggests the date in the accepted form where the text can be read as one. `node` locates it.
+    """
     if target is SqlType.INTERVAL:
         return _interval_of_text(text.strip(), node)
     try:
@@ -182,6 +203,7 @@ def parse_as(text: str, target: SqlType, node: exp.Expr) -> Literal:
 
 
 def _parse_timestamp(text: str) -> datetime:
+    """Parse a date with an optional time of day; raises ValueError for other text and impossible dates."""
     found = _TIMESTAMP.fullmatch(text)
     if found is None:
         raise ValueError(text)
@@ -190,31 +212,37 @@ def _parse_timestamp(text: str) -> datetime:
 
 
 def _date_text(text: str) -> str:
+    """Canonical text of a date; a time of day is dropped."""
     return _parse_timestamp(text).date().isoformat()
 
 
 def _timestamp_text(text: str) -> str:
+    """Canonical text of a timestamp."""
     return _parse_timestamp(text).isoformat(sep=" ")
 
 
 def _time_text(text: str) -> str:
+    """Canonical text of a time of day; an hour of one digit gets a leading zero."""
     if not _TIME.fullmatch(text):
         raise ValueError(text)
     return time.fromisoformat(text.zfill(8) if text.count(":") == 2 and "." not in text else text).isoformat()
 
 
 def _parse_integer(text: str) -> int:
+    """Parse a 64-bit integer; raises ValueError for other text."""
     if not _INTEGER.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
         raise ValueError(text)
     return int(text)
 
 
 def _parse_finite(text: str) -> float | None:
+    """Parse a double; infinities and NaN are NULL, and -0.0 becomes 0.0."""
     value = float(text)
     return value + 0.0 if math.isfinite(value) else None  # infinities and NaN are NULL everywhere
 
 
 def _parse_boolean(text: str) -> bool:
+    """Parse true or false; raises KeyError for other text."""
     return {"true": True, "false": False}[text.lower()]
 
 

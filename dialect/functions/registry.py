@@ -1,12 +1,15 @@
 """Registry of the function allow-list: all overloads of each name; a function without a row is refused.
 
-The rows are declared in `dialect.functions.bind_scalar`. Every form is total: it never raises, for any stored value
+The rows are declared in `dialect.functions.scalar`. Every form is total: it never raises, for any stored value
 (`proofs.md#total-forms`).
 
 Each row also has a total form for Spark, or a reason why there is none: Spark 4.1 in ANSI mode, with the functions of
 https://spark.apache.org/docs/latest/api/sql/ and the rules for types and overflow of
 https://spark.apache.org/docs/latest/sql-ref-ansi-compliance.html. `make nightly` compares every form with DuckDB's.
 Some forms are generated from a call's constant arguments, where Spark would interpret these differently.
+
+A row is one overload: a function name with the kinds of its arguments (`dialect.functions.signatures`). Its row name is
+"name#n", where n counts the overloads of the name in their order of declaration.
 """
 
 from __future__ import annotations
@@ -53,10 +56,12 @@ def spark_reason(row: Function) -> str:
 
 
 def _overload_key(row: Function) -> str:
+    """Return the key of one overload in SPARK_FORMS and WITHOUT_SPARK_FORM: "to_varchar(num)"."""
     return f"{row.name}({', '.join(row.argument_kinds)})"
 
 
 def _by_name(rows: tuple[Function, ...]) -> dict[str, tuple[Function, ...]]:
+    """Group rows by function name, in order; each gets its row name and its Spark form, or the reason for none."""
     forms: dict[str, tuple[Function, ...]] = {}
     for row in rows:
         earlier = forms.get(row.name, ())

@@ -1,5 +1,9 @@
 """Function signatures: argument kinds, result type, total form, range rule and listed values of one allow-list row.
 
+A kind is a name for the types that an argument may have (KINDS), and for constants also for their allowed values
+(CONSTANT_RANGES): "lon" and "lat" are both numbers. Suffixes: "!" a constant is required, "*" a variadic last argument.
+Listed values are all possible results of a function, so that a group key computed by it has a public key set.
+
 Also quotes text constants for Spark.
 """
 
@@ -144,7 +148,10 @@ def accepts(form: Function, arguments: Sequence[Expr]) -> bool:
 
 
 def with_typed_nulls(form: Function, arguments: Sequence[Expr]) -> list[Expr]:
-    """Cast each untyped NULL to the type of its parameter, because an engine cannot resolve overloads otherwise."""
+    """Cast each untyped NULL to the type of its parameter, because an engine cannot resolve overloads otherwise.
+
+    A parameter of kind "any" has no one type, and constants are never NULL.
+    """
     kinds = _kinds_for(form, len(arguments))
     return [
         Literal(None, KINDS[kind][0]) if each.type is SqlType.NULL and kind in KINDS and kind != "any" else each
@@ -161,7 +168,10 @@ def _kinds_for(form: Function, count: int) -> tuple[str, ...]:
 
 
 def constant_mistake(form: Function, arguments: Sequence[Expr]) -> str | None:
-    """Return why the engine would raise for a call's constant arguments; None if they are valid."""
+    """Return why the engine would raise for a call's constant arguments; None if they are valid.
+
+    Only what `check_constants` of the row finds; ranges of single constants are part of their kinds (`accepts`).
+    """
     return form.check_constants(*constant_values(form, arguments)) if form.check_constants is not None else None
 
 
@@ -172,6 +182,7 @@ def constant_values(form: Function, arguments: Sequence[Expr]) -> list[bool | in
 
 
 def _fits_kind(kind: str, argument: Expr) -> bool:
+    """Return whether one argument fits a kind; a constant's kind needs a literal in the safe range."""
     if kind.endswith(CONSTANT):
         return (
             isinstance(argument, Literal)
@@ -185,7 +196,10 @@ def _fits_kind(kind: str, argument: Expr) -> bool:
 
 
 def _is_safe_constant(kind: str, constant: Literal) -> bool:
-    """Return whether a constant is within the range for which the engine never raises."""
+    """Return whether a constant is within the range for which the engine never raises.
+
+    A period is an interval above 0. Kinds without a rule of their own accept every constant other than NULL.
+    """
     if kind == "period":
         return not str(constant.value).startswith(("-", "0"))
     if kind == "every":

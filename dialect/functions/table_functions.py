@@ -1,10 +1,14 @@
 """Allow-list of table functions: parameters with their limits, and the SQL that each expands to.
 
-stays, trips, home_zone_sql and work_zone_sql expand to SQL of the dialect over one person's sightings, which is bound
+stays, trips, home_zone and work_zone expand to SQL of the dialect over one person's sightings, which is bound
 by the same rules as the analyst's (`dialect/binder/proofs.md#table-functions`).
 
 Sightings are distinct, and every ORDER BY names all columns that distinguish two of them, so results do not depend on
 the physical row order. CTE names contain a space, so they cannot collide with a declared table.
+
+Names in the SQL: a step is a sighting with the one before it (from_ts, from_zone, ...); `opens` is 1 where a step
+begins a new stay; `island` numbers the stays of a person; `place` is a rank; `stretch` is the privacy window of a
+sighting.
 """
 
 from __future__ import annotations
@@ -51,7 +55,11 @@ class Sightings:
 
 
 def stays_sql(sightings: Sightings, settings: Settings) -> str:
-    """Write a stays call as SQL: one row per stay of a person in a zone."""
+    """Write a stays call as SQL: one row per stay of a person in a zone.
+
+    `approach_dir` is the direction from which the person came, known if the sighting before the stay was recent and
+    elsewhere.
+    """
     minutes = _clamped_minutes("end_ts - start_ts", settings, settings["min_minutes"])
     gap_is_short = f"start_ts - from_ts <= INTERVAL {settings['max_gap_minutes']} MINUTE"
     is_other_place = f"{gap_is_short} AND haversine_m(from_lon, from_lat, lon, lat) > 0"
@@ -68,7 +76,10 @@ def stays_sql(sightings: Sightings, settings: Settings) -> str:
 
 
 def trips_sql(sightings: Sightings, settings: Settings) -> str:
-    """Write a trips call as SQL: one row per move of a person from one stay to the next one elsewhere."""
+    """Write a trips call as SQL: one row per move of a person from one stay to the next one elsewhere.
+
+    Elsewhere is another zone, or a place more than radius_m away where that is set.
+    """
     place_ends = ", lon AS o_lon, lat AS o_lat" if sightings.has_places else ""
     place_ends += "".join(
         f", lead({name}) OVER {sightings.stay_window} AS d_{name}" for name in ("lon", "lat") if sightings.has_places
@@ -90,7 +101,7 @@ def trips_sql(sightings: Sightings, settings: Settings) -> str:
 
 
 def home_zone_sql(sightings: Sightings, settings: Settings) -> str:
-    """Write a home_zone_sql call as SQL: the zone with most of a person's night sightings."""
+    """Write a home_zone call as SQL: the zone with most of a person's night sightings."""
     return (
         f'WITH "each seen" AS ({sightings.sql}), "each zone" AS (SELECT person, zone_id, count(*) AS events,'
         f' count(DISTINCT {_sighting_date(settings)}) AS days FROM "each seen" WHERE {_is_between_hours(settings)}'
@@ -100,7 +111,10 @@ def home_zone_sql(sightings: Sightings, settings: Settings) -> str:
 
 
 def work_zone_sql(sightings: Sightings, settings: Settings) -> str:
-    """Write a work_zone_sql call as SQL: the zone, other than home, with most of a person's working-hour sightings."""
+    """Write a work_zone call as SQL: the zone, other than home, with most of a person's working-hour sightings.
+
+    Home is the zone with most sightings in DEFAULT_NIGHT; a person without night sightings has none.
+    """
     is_working_time = f"isodow(ts) <= 5 AND {_is_between_hours(settings)}"
     return (
         f'WITH "each seen" AS ({sightings.sql}), "each zone" AS (SELECT person, zone_id,'
@@ -117,7 +131,12 @@ def work_zone_sql(sightings: Sightings, settings: Settings) -> str:
 
 
 def _stay_ctes(sightings: Sightings, settings: Settings) -> str:
-    """Write the CTEs up to one row per stay: gaps and islands over sightings, with a minimum duration."""
+    """Write the CTEs up to "each stay", one row per stay: gaps and islands over sightings, with a minimum duration.
+
+    A stay goes on while a person is in the same zone, or within radius_m of the sighting before, without a gap longer
+    than max_gap_minutes. Its zone is that of its first sighting, its place the mean; from_... are those of the sighting
+    before it.
+    """
     order = sightings.time_window
     previous_places = "".join(
         f", lag({name}) OVER {order} AS from_{name}" for name in ("lon", "lat") if sightings.has_places
@@ -144,15 +163,18 @@ def _stay_ctes(sightings: Sightings, settings: Settings) -> str:
 
 
 def _clamped_minutes(interval: str, settings: Settings, least: Number | None) -> str:
+    """Write a duration in minutes, clamped to [least, max_minutes]."""
     return f"least(greatest(epoch({interval}) / 60, {least}), {settings['max_minutes']})"
 
 
 def _rank_cte(rows: str, count: str) -> str:
+    """Write the CTE "each rank": zones of a person in order of `count`, then days, then zone."""
     order = f"(PARTITION BY person ORDER BY {count} DESC, days DESC, zone_id)"
     return f'"each rank" AS (SELECT person, zone_id, days, row_number() OVER {order} AS place FROM "{rows}")'
 
 
 def _first_ranked(sightings: Sightings, days: str) -> str:
+    """Write the final SELECT: the first zone of each person, and its number of days or nights as `days`."""
     first_zone = f"arg_min(zone_id, place) AS zone_id, arg_min(days, place) AS {days}"
     return f'SELECT person AS {sightings.person}, {first_zone} FROM "each rank" GROUP BY person'
 

@@ -2,6 +2,9 @@
 
 Ordering by the value alone would let the smallest value win every tie. DuckDB and Spark compute the same hash: 31-bit
 words are multiplied, shifted and masked in exact integers (`proofs.md#ties`).
+
+A word is 31 bits of a value, as SQL; a value has one or two. The hash begins with a state that is a seed and the
+person's words; each round combines the state with one word and one factor.
 """
 
 from __future__ import annotations
@@ -106,13 +109,20 @@ class TieOrder:
         )
 
     def _apply_rounds(self, state: str, words: Sequence[str], factors: Sequence[int]) -> str:
+        """Combine a hash state with words, one round each.
+
+        There may be more factors than words, of which the rest is unused: types have one or two words.
+        """
         for word, factor in zip(words, factors, strict=False):
             state = _HASH_ROUND[self.engine].format(state, f"coalesce({word}, {_NULL_WORD})", factor)
         return state
 
 
 def hash_text_length(kind: SqlType, engine: EngineName) -> int:
-    """Length of the SQL text of a value's hash, without the texts of the value and the person."""
+    """Length of the SQL text of a value's hash, without the texts of the value and the person.
+
+    An upper bound: the person key is assumed to be of the type with the longest text.
+    """
     person_hash = max(
         (TieOrder(Field("", None, each), engine).hash_of_person() for each in _WORDS_BY_ENGINE[engine]), key=len
     )

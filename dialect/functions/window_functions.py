@@ -18,7 +18,10 @@ _I, _D = SqlType.BIGINT, SqlType.DOUBLE
 
 
 class DeterminedBy(Enum):
-    """What determines a window function's value, besides the partition."""
+    """What determines a window function's value, apart from the partition.
+
+    Peers are rows that the call's ORDER BY leaves equal.
+    """
 
     PLACE = "place"  # position of the row, which needs a total order among peers
     PEERS = "peers"  # the sets of peer rows
@@ -27,7 +30,7 @@ class DeterminedBy(Enum):
 
 @dataclass(frozen=True)
 class WindowFunction:
-    """One allowed window function."""
+    """One allowed window function; WINDOW_NODES maps the parser's nodes to its name."""
 
     name: str
     argument_slots: tuple[str, ...]  # argument names in the parser's node, in order

@@ -32,10 +32,12 @@ def _cast(
     partial: Partial = Partial.NEVER,
     values: tuple[int, ...] = (),
 ) -> Function:
+    """Declare the row of a cast, named to_<target>; casts are not callable by name."""
     return Function(f"to_{target}", (argument_kind,), result, form, range_, values, partial, is_callable=False)
 
 
 def _narrow_casts(target: str) -> tuple[Function, ...]:
+    """Declare the casts to an integer type of fewer bits: its values are BIGINT, NULL beyond its range."""
     form = f"TRY_CAST(TRY_CAST({{0}} AS {target}) AS BIGINT)"
     return (
         _cast(target.lower(), "bool", _INT, "CAST({0} AS BIGINT)", ranges.constant(0, 1), values=(0, 1)),
@@ -105,6 +107,10 @@ MICROSECONDS_A_DAY = 86_400_000_000
 
 
 def _narrow_form(lowest: int, largest: int) -> str:
+    """Write the Spark cast of a double to an integer range, rounded half to even; NULL beyond it.
+
+    -2^63 has no literal in Spark, so that it is written as a difference.
+    """
     ends = f"{lowest}L AND {largest}L" if lowest > -(2**63) else f"-{largest}L - 1L AND {largest}L"
     return f"CASE WHEN {_NEAREST} BETWEEN {ends} THEN {_NEAREST} END"
 

@@ -44,7 +44,10 @@ _CHARACTERS_BY_BITS = "".join(_geohash_character(value, 3) for value in range(32
 
 
 def geohash_character_form(position: int) -> str:
-    """Write the geohash character at a position: three bits of the coordinate whose turn it is, two of the other."""
+    """Write the geohash character at a position: three bits of the coordinate whose turn it is, two of the other.
+
+    `n` holds 30 bits of longitude above 30 bits of latitude; a character takes its five bits from both, alternating.
+    """
     lon, lat = 55 - 5 * (position // 2), 25 - 5 * (position // 2)
     three, two = (lon + 2, lat + 3) if position % 2 == 0 else (lat, lon)
     return f"substr('{_CHARACTERS_BY_BITS}', ((n >> {three}) & 7) * 4 + ((n >> {two}) & 3) + 1, 1)"
@@ -55,7 +58,10 @@ GEOHASH_BITS_ON_EARTH = f"CASE WHEN {_LON} BETWEEN -180 AND 180 AND {_LAT} BETWE
 
 
 def _geohash_form(length: int) -> str:
-    """Write the geohash of a length; NULL where the place is not on earth."""
+    """Write the DuckDB form of a geohash of a length; NULL where the place is not on earth.
+
+    The list of one element binds the bits to `n`, so that they are computed once.
+    """
     return (
         f"list_transform([{GEOHASH_BITS_ON_EARTH}], lambda n:"
         f" {' || '.join(map(geohash_character_form, range(length)))})[1]"
@@ -106,6 +112,7 @@ _TWO_PLACES = ("lon", "lat", "lon", "lat")
 
 
 def _double(value: float) -> str:
+    """Write a number as a DOUBLE."""
     return f"CAST('{value!r}' AS DOUBLE)"
 
 
@@ -204,6 +211,7 @@ POLYGON_TYPE = (
 
 
 def _field(name: str, struct: str = "{2}") -> str:
+    """Write a field of a struct, by default of the polygon in the third argument."""
     return f"struct_extract({struct}, '{name}')"
 
 
@@ -241,16 +249,23 @@ _LON, _LAT = "CAST({0} AS DOUBLE)", "CAST({1} AS DOUBLE)"
 
 
 def _text_array(words: tuple[str, ...]) -> str:
+    """Write an array of texts for Spark."""
     return f"array({', '.join(map(repr, words))})"
 
 
 def _spark_geohash(precision: int) -> str:
+    """Write the Spark form of a geohash; the array of one element binds the bits to `n`."""
     characters = ", ".join(map(geohash_character_form, range(precision)))
     spark_characters = characters.replace("(n >> ", "shiftright(n, ")
     return f"get(transform(array({GEOHASH_BITS_ON_EARTH}), n -> concat({spark_characters})), 0)"
 
 
 def _spark_parent(cell: str, resolution: int) -> str:
+    """Write the parent of an H3 cell at a coarser resolution; NULL where the cell itself is coarser.
+
+    Bits 52 and up of a cell hold its mode and resolution, 128 + resolution. Each finer level has three bits, all of
+    which are 1 in a parent.
+    """
     parent = f"({cell} & 4503599627370495L | {(128 + resolution) << 52}L | {(1 << (45 - 3 * resolution)) - 1}L)"
     return f"CASE WHEN shiftright({cell}, 52) BETWEEN {128 + resolution} AND 143 THEN {parent} END"
 

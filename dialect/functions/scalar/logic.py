@@ -20,10 +20,16 @@ _TIMESTAMP_CASTS = (
 
 
 def _operator(name: str, kinds: tuple[str, ...], form: str, strict: bool = False) -> Function:
+    """Declare an operator with a BOOLEAN result, which is not callable by name."""
     return Function(name, kinds, _BOOLEAN, form, is_strict=strict, is_callable=False)
 
 
 def _comparison(name: str, sign: str, strict: bool = True) -> tuple[Function, ...]:
+    """Declare a comparison for each kind of comparable values, and one for a date with a timestamp.
+
+    The mixed one converts dates, which is NULL for those beyond the calendar; comparisons that are not strict (IS
+    DISTINCT FROM) compare that NULL.
+    """
     same_kind = (_operator(name, (kind, kind), f"({{0}} {sign} {{1}})", strict) for kind in _COMPARABLE_KINDS)
     mixed = _operator(name, ("time", "time"), f"({_TIMESTAMP_CASTS[0]} {sign} {_TIMESTAMP_CASTS[1]})", strict)
     return (*same_kind, replace(mixed, partial=Partial.BEYOND_CALENDAR if strict else Partial.NEVER))

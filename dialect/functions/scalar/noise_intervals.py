@@ -16,6 +16,7 @@ TRY_RELEASED_NUMBER = "DP_INTERVAL_LOW(n), with COUNT(*) AS n or SUM(x) AS n in 
 
 
 def _interval_end(name: str, adjective: str) -> tuple[Function, ...]:
+    """Declare one interval function for integers and doubles; without noise, it is its argument."""
     meaning = f"the {adjective} end of the interval of a released number, at the question's confidence"
     return tuple(
         Function(name, (kind,), result, "{0}", partial=Partial.FOR_SOME_VALUES, meaning=meaning)

@@ -18,6 +18,7 @@ _FOR_SOME_VALUES = Partial.FOR_SOME_VALUES
 
 
 def _in_128_bits(sign: str, second: str = "CAST({1} AS HUGEINT)") -> str:
+    """Write an integer operator computed in 128 bits and narrowed to 64; NULL where it does not fit."""
     return f"TRY_CAST(CAST({{0}} AS HUGEINT) {sign} {second} AS BIGINT)"
 
 
@@ -41,6 +42,7 @@ def _round_to_even(value: float) -> float:
 
 
 def _double_function(name: str, rule: ranges.RangeRule | None = None) -> Function:
+    """Declare a function of one number that is computed in doubles under its own name."""
     return Function(name, _ONE_NUMBER, _DOUBLE, f"{name}(CAST({{0}} AS DOUBLE))", rule)
 
 
@@ -169,6 +171,7 @@ _BY_ZERO = (
 
 
 def _double(value: float) -> str:
+    """Write a number as a DOUBLE."""
     return f"CAST('{value!r}' AS DOUBLE)"
 
 
@@ -193,11 +196,16 @@ def _integral_double(rounded: str, argument: str = _X) -> str:
 
 
 def _towards_zero(argument: str) -> str:
+    """Write a double truncated towards zero; doubles beyond 2^53 are integers already."""
     return _integral_double(f"CAST(CASE WHEN abs({argument}) < {_EXACT_LIMIT} THEN {argument} END AS BIGINT)", argument)
 
 
 def _to_digits(rounding: str, argument: str, digits: int, otherwise: str) -> str:
-    """Write rounding to decimal digits by scaling; `otherwise` is the result where scaling overflows a double."""
+    """Write rounding to decimal digits by scaling; `otherwise` is the result where scaling overflows a double.
+
+    `rounding` is a template of the scaled value {x}. Negative digits round before the decimal point: the scale is then
+    a divisor, because 10^-n is not exact in a double.
+    """
     power = _double(10.0 ** min(abs(digits), _MAX_POWER_OF_10)) if abs(digits) <= _MAX_POWER_OF_10 else _INF
     scale, unscale = ("*", "/") if digits >= 0 else ("/", "*")
     result = f"({rounding.replace('{x}', f'({argument} {scale} {power})')} {unscale} {power})"
@@ -210,11 +218,16 @@ def _round_double(digits: int) -> str:
 
 
 def _round_even(digits: int) -> str:
+    """Write round_even: halves, by the double's exact value, go to the even digit."""
     return _round_to_digits(digits, "rint", {"<": "-", ">": "+"})
 
 
 def _round_to_digits(digits: int, rounding: str, corrections: dict[str, str]) -> str:
-    """Write rounding to digits in which values just below or above a half are rounded to their true side."""
+    """Write rounding to digits in which values just below or above a half are rounded to their true side.
+
+    The product x * 10^digits is itself rounded, and may land on a half from below or above. `corrections` maps the sign
+    of its rounding error to the direction in which the half is then resolved; other halves follow `rounding`.
+    """
     infinite_or_zero = f"CASE WHEN abs({_X}) < {_INF} THEN 0D ELSE {_X} END"
     if not 0 < digits <= _MAX_POWER_OF_10:
         return _to_digits(f"{rounding}({{x}})", _X, digits, _X if digits >= 0 else infinite_or_zero)
@@ -243,16 +256,22 @@ def _upper_digits(argument: str) -> str:
 
 
 def _trunc_double(digits: int) -> str:
+    """Write trunc of a double to decimal digits."""
     return _to_digits(_towards_zero("{x}"), _X, digits, _X)
 
 
 def _round_int(digits: int) -> str:
+    """Write round of an integer: unchanged for digits after the point, NULL beyond 64 bits.
+
+    Beyond 19 digits the result is 0, written so that NULL stays NULL.
+    """
     if digits >= 0:
         return "{0}"
     return f"TRY_CAST(round(CAST({{0}} AS DECIMAL(38, 0)), {digits}) AS BIGINT)" if digits >= -19 else "({0} & 0L)"
 
 
 def _trunc_int(digits: int) -> str:
+    """Write trunc of an integer; 0 where all of its at most 19 digits are cut off, and NULL stays NULL."""
     if digits >= 0:
         return "{0}"
     return f"({{0}} div {10**-digits}L * {10**-digits}L)" if digits >= -18 else "({0} & 0L)"

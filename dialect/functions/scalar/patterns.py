@@ -6,6 +6,8 @@ text, without named classes, inline flags after the start, and octal or hexadeci
 For Spark, LIKE and GLOB become Java patterns that never backtrack: linear in the text for each character of the
 pattern. Between two wildcards the first match of a run is as good as any later one, so each run is an atomic group
 (https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/util/regex/Pattern.html).
+
+The size of a pattern is its number of automaton states with repetitions expanded; it limits the engine's memory.
 """
 
 from __future__ import annotations
@@ -40,12 +42,14 @@ class _PatternParser:
     group_count: int = 0
 
     def match(self, what: re.Pattern[str]) -> re.Match[str] | None:
+        """Match an expression at the position and move behind it; None if it does not match there."""
         found = what.match(self.pattern, self.position)
         if found is not None:
             self.position = found.end()
         return found
 
     def accept(self, expected: str) -> bool:
+        """Move behind an expected text; False if it does not stand at the position."""
         found = self.pattern.startswith(expected, self.position)
         self.position += len(expected) if found else 0
         return found
@@ -116,6 +120,7 @@ def _group_count(pattern: str) -> int:
 
 
 def _parse_alternatives(text: _PatternParser, depth: int) -> int:
+    """Parse sequences separated by |, up to a closing parenthesis or the end; returns their size."""
     if depth > _MAX_NESTING:
         raise _InvalidPattern("The pattern is nested too deeply.")
     size = _parse_sequence(text, depth)
@@ -125,6 +130,7 @@ def _parse_alternatives(text: _PatternParser, depth: int) -> int:
 
 
 def _parse_sequence(text: _PatternParser, depth: int) -> int:
+    """Parse items with quantifiers and anchors; returns their size, which is limited to MAX_STATES."""
     size = 0
     while True:
         if text.match(_ANCHOR):
@@ -155,6 +161,10 @@ def _parse_item(text: _PatternParser, depth: int) -> int | None:
 
 
 def _parse_class(text: _PatternParser) -> int:
+    r"""Parse a character class after its opening bracket; returns its size.
+
+    The ends of a range must be single characters, not classes such as \d (`len(found[1]) > 1`), in ascending order.
+    """
     text.accept("^")
     size = 1
     while found := text.match(_CLASS_ITEM):
@@ -168,7 +178,10 @@ def _parse_class(text: _PatternParser) -> int:
 
 
 def _parse_quantifier(text: _PatternParser) -> int:
-    """Parse a quantifier and return how often it repeats its item when expanded."""
+    """Parse a quantifier and return how often it repeats its item when expanded.
+
+    Groups of the match: the least and the greatest number; * and + count as 1.
+    """
     found = text.match(_QUANTIFIER)
     if found is None:
         return 1
@@ -206,7 +219,11 @@ def escape_character(character: str) -> str:
 
 
 def _match_form(parts: list[str | None]) -> str:
-    """Write the match of a Java pattern in which every run but the last takes its first occurrence."""
+    """Write the match of a Java pattern in which every run but the last takes its first occurrence.
+
+    A run is a sequence of parts without the wildcard for any text. The first is anchored at the start, the last at the
+    end, each one between them is an atomic group. Without a wildcard, there is one run, anchored at both ends.
+    """
     runs: list[str] = [""]
     for part in parts:
         runs = [*runs, ""] if part == _ANY_CHARACTERS else [*runs[:-1], runs[-1] + (part or "")]
@@ -217,6 +234,7 @@ def _match_form(parts: list[str | None]) -> str:
 
 
 def _parse_glob(pattern: str) -> Iterator[str | None]:
+    """Split a GLOB pattern into parts of a Java pattern; None for an unclosed bracket or a trailing escape."""
     position = 0
     while position < len(pattern):
         sign, position = pattern[position], position + 1
@@ -231,7 +249,11 @@ def _parse_glob(pattern: str) -> Iterator[str | None]:
 
 
 def _parse_glob_class(pattern: str, position: int) -> tuple[str | None, int]:
-    """Parse a GLOB class after its bracket; an initial `]` is an ordinary character. None where it is not closed."""
+    """Parse a GLOB class after its bracket; an initial `]` is an ordinary character.
+
+    Returns the part of a Java pattern, or None if the class is not closed, and the position after it. A class of empty
+    ranges alone matches no character, negated any.
+    """
     is_negated = pattern.startswith("!", position)
     position += is_negated
     end = pattern.find("]", position + 1)
@@ -244,6 +266,7 @@ def _parse_glob_class(pattern: str, position: int) -> tuple[str | None, int]:
 
 
 def _class_items(characters: str) -> Iterator[str]:
+    """Split a GLOB class into ranges of a Java class; a single character is a range, empty ranges are left out."""
     position = 0
     while position < len(characters):
         first = last = characters[position]

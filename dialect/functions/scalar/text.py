@@ -32,12 +32,14 @@ def _truncated(written: str) -> str:
 
 
 def _padding_function(name: str) -> Function:
+    """Declare lpad or rpad: width and fill are constants, so that the result's length is limited."""
     return Function(
         name, ("text", "width!", "short!"), _TEXT, f"{name}({{0}}, {{1}}, {{2}})", check_constants=fill_mistake
     )
 
 
 def _like_with_escape(name: str) -> Function:
+    """Declare LIKE or ILIKE with an ESCAPE character."""
     form = f"({{0}} {name.upper()} {{1}} ESCAPE {{2}})"
     return Function(
         f"{name} escape", ("text", "text!", "text!"), _BOOLEAN, form, check_constants=escape_mistake, is_callable=False
@@ -153,32 +155,42 @@ _SPARK_LENGTH, _SIZE = "length({0})", "size({0})"
 
 
 def substring_between(first: int | str, length: str, stop: int | str) -> str:
-    """Write a substring between two 0-based positions, the second excluded, clamped to the text."""
+    """Write a substring between two 0-based positions, the second excluded, clamped to the text.
+
+    Positions and `length` are SQL or integers; the text is argument {0}.
+    """
     begin, end = f"greatest({first}, 0L)", f"least({stop}, {length})"
     return f"substr({{0}}, CAST(least({begin}, {length}) + 1 AS INT), CAST(greatest({end} - {begin}, 0L) AS INT))"
 
 
 def _list_element(position: int) -> str:
+    """Write a list element at a 1-based constant position; negative positions count from the end."""
     return f"get({{0}}, {position - 1})" if position >= 0 else f"try_element_at({{0}}, {position})"
 
 
 def _character_at(position: int) -> str:
+    """Write the character at a 1-based constant position; negative ones count from the end, and 0 gives ''."""
     first = f"{position - 1}L" if position > 0 else f"{_SPARK_LENGTH} + ({position}L)"
     return substring_between(first, _SPARK_LENGTH, f"{first} + 1L") if position else "left({0}, 0)"
 
 
 def _slice_ends(first: int, last: int, length: str) -> tuple[str, str]:
-    """Convert the ends of a slice to 0-based positions, the second excluded."""
+    """Convert the constant ends of a slice to 0-based positions as SQL, the second excluded.
+
+    Ends are 1-based and included; negative ones count from the end. `length` is SQL of the length.
+    """
     begin = f"{max(first - 1, 0)}L" if first >= 0 else f"{length} + ({first}L)"
     return begin, f"{last}L" if last >= 0 else f"{length} + ({last}L) + 1L"
 
 
 def _slice_of_text(first: int, last: int) -> str:
+    """Write a slice of text with constant ends, both included."""
     begin, end = _slice_ends(first, last, _SPARK_LENGTH)
     return substring_between(begin, _SPARK_LENGTH, end)
 
 
 def _slice_of_list(first: int, last: int) -> str:
+    """Write a slice of a list with constant ends, both included; Spark's takes a start and a length."""
     begin, end = _slice_ends(first, last, _SIZE)
     begin, end = f"least(greatest({begin}, 0L), {_SIZE})", f"least({end}, {_SIZE})"
     return f"slice({{0}}, CAST({begin} + 1 AS INT), CAST(greatest({end} - {begin}, 0L) AS INT))"
@@ -237,7 +249,11 @@ _SMALL = {"\u0130": "i"} | {sign: sign for sign in _NEWER_CAPITALS}
 
 
 def _change_case(name: str, exceptions: dict[str, str]) -> str:
-    """Write a change of case character by character; ASCII texts are changed as a whole."""
+    """Write a change of case character by character; ASCII texts are changed as a whole.
+
+    `exceptions` maps letters to DuckDB's result, where Spark's differs. Texts with as many bytes as characters are
+    ASCII.
+    """
     exception_letters, exception_results = (
         quote_spark_text("".join(exceptions)),
         quote_spark_text("".join(exceptions.values())),
@@ -266,11 +282,13 @@ def _substr(offset: int, length: int) -> str:
 
 
 def _ilike(pattern: str, escape: str = "") -> str:
+    """Write ILIKE with a constant pattern: LIKE of text and pattern in lower case."""
     small = "".join(_SMALL.get(sign, sign.lower()) for sign in pattern)
     return spark_like(small, escape).replace("{0}", f"({_LOWER})")
 
 
 def _split_part(separator: str, place: int) -> str:
+    """Write split_part with constants; an empty separator splits into characters, and part 0 is ''."""
     if place == 0:
         return "left({0}, 0)"
     if not separator:
@@ -280,6 +298,7 @@ def _split_part(separator: str, place: int) -> str:
 
 
 def _substr_from(offset: int) -> str:
+    """Write SUBSTR up to the end of the text; a negative offset counts from the end."""
     first = f"length({{0}}) + ({offset}L)" if offset < 0 else f"{offset - 1}L"
     return substring_between(f"({first})", "length({0})", "length({0})")
 

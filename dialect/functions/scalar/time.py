@@ -101,6 +101,10 @@ def _timestamp_of_units(name: str, microseconds: int) -> str:
 
 
 def _date_part(name: str, lower: int, upper: int) -> Function:
+    """Declare a date part of a date or timestamp, an integer from `lower` to `upper`.
+
+    Parts with fewer than 400 values list them, so that group keys computed by them have a public key set.
+    """
     listed_values = tuple(range(lower, upper + 1)) if upper < 400 else ()
     return Function(
         name, ("time",), _INT, f"{name}({{0}})", ranges.constant(lower, upper), listed_values, _BEYOND_CALENDAR
@@ -113,6 +117,7 @@ def _date_part_of_day(name: str, lower: int, upper: int) -> Function:
 
 
 def _clock_part(name: str, lower: int, upper: int) -> Function:
+    """Declare a part of a time of day, an integer from `lower` to `upper`; few values are listed."""
     listed_values = tuple(range(lower, upper + 1)) if upper < 400 else ()
     return Function(name, ("clock",), _INT, f"{name}({{0}})", ranges.constant(lower, upper), listed_values)
 
@@ -125,14 +130,17 @@ def _multiple_mistake(one: int | str, other: int | str) -> str | None:
 
 
 def _interval_sum(sign: str) -> Function:
-    """Declare the sum of two intervals; a month is 30 days, so that equal intervals have equal sums."""
+    """Declare the sum or difference of two intervals; a month is 30 days, so that equal intervals have equal sums."""
     other = MICROSECONDS_OF_INTERVAL.replace("{0}", "{1}")
     form = f"to_microseconds(TRY_CAST({MICROSECONDS_OF_INTERVAL} {sign} {other} AS BIGINT))"
     return Function(sign, ("span", "span"), _SPAN, form, partial=Partial.FOR_SOME_VALUES)
 
 
 def _time_plus_constant(sign: str) -> tuple[Function, ...]:
-    """Declare a date or time plus or minus a constant."""
+    """Declare a date or time plus or minus a constant; NULL for times beyond the calendar.
+
+    A date plus days is a date; a date plus an interval is a timestamp, as in DuckDB.
+    """
     far_date = _AS_STAMP.join(_IF_WITHIN_CALENDAR.split("{0}")) + f"{_AS_STAMP} {sign} {{1}} END"
     return (
         Function(
@@ -268,14 +276,17 @@ def microseconds_of_day(clock: str) -> int:
 
 
 def _spark_timestamp(place: int) -> str:
+    """Write an argument as a TIMESTAMP_NTZ; dates become midnights."""
     return f"TRY_CAST({{{place}}} AS TIMESTAMP_NTZ)"
 
 
 def _spark_microseconds(place: int) -> str:
+    """Write an argument as microseconds since 1970."""
     return f"unix_micros(TRY_CAST({{{place}}} AS TIMESTAMP))"
 
 
 def _spark_timestamp_of_microseconds(micros: str) -> str:
+    """Write microseconds since 1970 as a TIMESTAMP_NTZ."""
     return f"CAST(timestamp_micros({micros}) AS TIMESTAMP_NTZ)"
 
 
@@ -290,6 +301,7 @@ def _milliseconds(micros: str) -> str:
 
 
 def _spark_part(name: str) -> str:
+    """Write a date part of the first argument as BIGINT."""
     return f"CAST({name}({_spark_timestamp(0)}) AS BIGINT)"
 
 
@@ -324,6 +336,7 @@ def _spark_time_bucket(span: str) -> str:
 
 
 def _spark_time_bucket_of_second_argument(span: str) -> str:
+    """Write time_bucket where the time is the second argument and the width the first."""
     return _spark_time_bucket(span).replace("{0}", "{1}")
 
 
@@ -348,7 +361,10 @@ def _spark_date_sub(unit: str) -> str:
 
 
 def _whole_months(earlier: str, later: str) -> str:
-    """Write the whole months from an earlier to a later time; a missing day counts as the last of its month."""
+    """Write the whole months from an earlier to a later time; a missing day counts as the last of its month.
+
+    One month less where the later day, or on the same day the later time, is not reached yet.
+    """
     months = "(year({b}) * 12L + month({b}) - year({a}) * 12L - month({a}))"
     last = "day({b}) = day(last_day(CAST({b} AS DATE)))"
     day = f"CASE WHEN {last} AND day({{a}}) > day({{b}}) THEN day({{b}}) ELSE day({{a}}) END"
@@ -369,6 +385,7 @@ _SIGNED_WHOLE_MONTHS = (
 
 
 def _padded(number: str, width: int) -> str:
+    """Write a number with leading zeros."""
     return f"lpad(CAST({number} AS STRING), {width}, '0')"
 
 
@@ -394,7 +411,10 @@ _SPARK_DIRECTIVE = re.compile(r"%(-?)(.)|[^%]+", re.DOTALL)
 
 
 def _spark_strftime(format_: str) -> str:
-    """Write strftime as a concatenation of the directives of a constant format."""
+    """Write strftime as a concatenation of the directives of a constant format.
+
+    Composite directives, such as %c, are first replaced by what they consist of, except after an escaped %%.
+    """
     for sign, written in _COMPOSITE_DIRECTIVES.items():
         format_ = re.sub(f"(?<!%)((?:%%)*)%{sign}", rf"\g<1>{written}", format_)
     parts = ", ".join(_spark_directive(found[0], found[1], found[2]) for found in _SPARK_DIRECTIVE.finditer(format_))
@@ -402,6 +422,11 @@ def _spark_strftime(format_: str) -> str:
 
 
 def _spark_directive(text: str, is_unpadded: str | None, directive: str | None) -> str:
+    """Write one part of a constant format: literal text, or a directive.
+
+    `text` is the part, `directive` its letter, None for literal text; `is_unpadded` is "-" for numbers without leading
+    zeros.
+    """
     if directive is None or directive == "%":
         return quote_spark_text(text[-1] if directive else text)
     if directive in _NAME_DIRECTIVES:
