@@ -1,6 +1,8 @@
 """Formulas of released numbers: how each is computed from noisy query vectors.
 
-The planner chooses them; the engine evaluates them after noise has been added.
+The planner chooses them; the engine evaluates them after noise has been added. A raw number is a noisy vector's value
+in one group before rounding; a raw field holds it. A centre is a public constant that is subtracted from values before
+they are summed, so that less noise is needed; a centred sum is a sum of such differences.
 """
 
 from __future__ import annotations

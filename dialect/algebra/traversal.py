@@ -95,6 +95,7 @@ def _window(operator: Window, mapper: ExpressionMapper) -> Window:
     """Map the arguments, FILTER, PARTITION BY and ORDER BY of window calls."""
 
     def map_in_source(expr: Expr) -> Expr:
+        """Map an expression that reads the source of the window calls."""
         return mapper(expr, (operator.source,))
 
     calls = tuple(

@@ -41,6 +41,7 @@ def monotone(function: Callable[[float], float], lowest: float = -math.inf) -> R
     """
 
     def end(value: float, otherwise: float) -> float:
+        """Map one end of the range; `otherwise` where the function raises."""
         try:
             return function(max(value, lowest))
         except (OverflowError, ValueError):
@@ -185,6 +186,7 @@ def width_bucket(a: Bounds, lower: Bounds, upper: Bounds, count: Bounds) -> Boun
     low, high, bucket_count = lower.lower, upper.lower, count.lower
 
     def bucket(value: float) -> float:
+        """Return the number of the bucket that holds a value."""
         if value < low or value >= high:
             return 0.0 if value < low else bucket_count + 1
         return min(bucket_count, math.floor((value - low) / (high - low) * bucket_count) + 1)
@@ -206,6 +208,7 @@ def with_rounding_slack(rule: RangeRule) -> RangeRule:
     """Widen a range rule by a factor of 2^-50: exp, ln and pow of the engine may round differently from Python's."""
 
     def widened(*arguments: Bounds) -> Bounds:
+        """Apply the rule, and move both ends of its range outward."""
         exact = rule(*arguments)
         return Bounds(exact.lower - abs(exact.lower) * 2.0**-50, exact.upper + abs(exact.upper) * 2.0**-50)
 
@@ -219,6 +222,7 @@ def great_circle_distance(radius: float) -> RangeRule:
     """
 
     def distance(lon1: Bounds, lat1: Bounds, lon2: Bounds, lat2: Bounds) -> Bounds:
+        """Range of distances between two rectangles of longitude and latitude."""
         sides = ((lon1, lon2), (lat1, lat2))
         degrees = sum(max(a.upper - b.lower, b.upper - a.lower, 0.0) for a, b in sides)
         return Bounds(0, radius * (math.pi if degrees > _FAR_DEGREES else math.radians(degrees) * (1 + 2.0**-40)))

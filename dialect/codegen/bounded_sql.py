@@ -191,7 +191,7 @@ def _for_lake(
         ctes, answer_sql(replace(plan, key_set=None), NO_DICTIONARIES, is_ordered=False), dialect_of(lake)
     )
     broadcast = objectors_to_broadcast(admission, plan.dataset in lake.same_bits_datasets) | (
-        {KEY_SET: keys[0][2]} if is_limited_to_key_set else {}
+        {KEY_SET: keys[0][2]} if is_limited_to_key_set else {}  # text of the CTE `keys`
     )
     broadcast |= {name: broadcast_sql(public, text, target) for name, public in rows.items()}
     ordered = answer_sql(plan, NO_DICTIONARIES, tables=("sums",))
@@ -216,8 +216,9 @@ def _aggregation_ctes(
 ) -> list[Subquery]:
     """Write the CTEs from partial aggregates to sums per group. Only here do person keys leave the rows.
 
-    Ineligible persons are dropped once, at the step with the fewest rows: in `factors` where vectors are scaled, else
-    in `sums`; in Spark in `partials`. Vectors of distinct values add the CTEs values<i>, kept<i> and counts<i>.
+    Persons who are not admitted are dropped at the step with the fewest rows: in `factors` where vectors are scaled (in
+    Spark in `partials`), else in `sums`. Vectors of distinct values have the further CTEs values<i>, kept<i> and
+    counts<i>, which read `source` again and drop them as well.
     """
     if partials.merges_unclipped_units:
         return _merged_aggregation_ctes(plan, bounds, dictionaries, partials)

@@ -43,7 +43,7 @@ def eligibility_ctes(admission: Eligibility | None, target: Target, dataset: str
     if admission is None:
         return []
     objectors = _objectors_of(admission, target)
-    if target.lake is not None:  # DuckDB stores persons as the lake reads them
+    if target.lake is not None:  # DuckDB stores persons as the lake reads them: the same SQL as for a broadcast
         objectors = objectors_to_broadcast(admission, dataset in target.lake.same_bits_datasets)[OPT_OUT_TABLE]
     if admission.table is None:
         return [("objectors", False, objectors)]

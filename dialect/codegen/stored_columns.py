@@ -1,9 +1,11 @@
 """Stored columns: the SQL of a declared column in its dialect type, and the retention predicate of a scan.
 
 Every read of a declared table, in DuckDB and in Spark, uses these forms. In Spark, dates and times outside the years 1
-to 9999 are NULL, because its calendar ends there and its functions may raise beyond it.
+to 9999 are NULL, because its calendar ends there and its functions may raise beyond it. In DuckDB, only times that are
+converted between zones are limited, from EARLIEST to LATEST.
 
-Retention: rows from before the first retained day are neither read nor charged.
+A same-bits key is an unsigned 64-bit person key that a lake's files hold, or that is read, as the signed BIGINT of the
+same 64 bits. Retention: rows from before the first retained day are neither read nor charged.
 """
 
 from __future__ import annotations

@@ -383,7 +383,7 @@ def _in_value_order(
 def grains_per_unit(value: Expr) -> int:
     """Choose the grains per unit for fixed-point sums of a double: fine, and far from overflowing 64 bits.
 
-    A power of two from 2^0 to 2^30, so that the largest value is below 2^50 grains; 2^20 where the range is unknown.
+    A power of two from 2^0 to 2^30, chosen so that values stay below 2^50 grains; 2^20 where the range is unknown.
     """
     bounds = range_of(value)
     if not is_bounded(bounds):

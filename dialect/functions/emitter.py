@@ -168,6 +168,7 @@ def _write_call(expr: Call, engine: Emitter) -> str:
     arguments = [write_expr(argument, engine) for argument in expr.arguments]
 
     def fill_slot(found: re.Match[str]) -> str:
+        """Write what a slot is for; in a list slot, a missing digit means all arguments."""
         position, is_list, separator = found[1], found[2], found[3]
         if not is_list:
             return arguments[int(position)]

@@ -68,7 +68,7 @@ def answer_sql(
         return f"SELECT {', '.join(columns)} FROM {' CROSS JOIN '.join(tables)}"
     if is_encoded:
         return f"SELECT {', '.join(columns)} FROM keys LEFT JOIN sums ON keys.{ENCODED_KEY} = sums.k0{order}"
-    if plan.key_set is None:
+    if plan.key_set is None:  # the first table is `sums`, the others are counts of distinct values
         count_joins = "".join(f" LEFT JOIN {table} ON {_same_group_as_sums(table, plan)}" for table in tables[1:])
         return f"SELECT {', '.join(columns)} FROM sums{count_joins}{order}"
     joins = "".join(

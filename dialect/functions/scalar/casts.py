@@ -1,6 +1,7 @@
 """Casts, CAST(x AS type) or x::type: a value that does not fit is NULL, in DuckDB and in Spark.
 
-The Spark forms round halves to even, as DuckDB does.
+The Spark forms round halves to even, as DuckDB does. A narrow type is an integer type of fewer than 64 signed bits: a
+cast to it checks the range, and the result is BIGINT, the dialect's only integer type.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def _cast(
 
 
 def _narrow_casts(target: str) -> tuple[Function, ...]:
-    """Declare the casts to an integer type of fewer bits: its values are BIGINT, NULL beyond its range."""
+    """Declare the casts to a narrow type, of conditions (0 or 1) and of numbers."""
     form = f"TRY_CAST(TRY_CAST({{0}} AS {target}) AS BIGINT)"
     return (
         _cast(target.lower(), "bool", _INT, "CAST({0} AS BIGINT)", ranges.constant(0, 1), values=(0, 1)),

@@ -34,7 +34,10 @@ def _halvings(degrees: str, scale: int) -> str:
 
 
 def _geohash_character(value: int, first: int) -> str:
-    """Return the geohash character of five bits: `first` bits of one coordinate, interleaved with the other's."""
+    """Return the geohash character of five bits: `first` bits of one coordinate, interleaved with the other's.
+
+    `value` holds the bits of the coordinate whose turn is first, three of five, above those of the other.
+    """
     first_bits, second_bits = value >> (5 - first), value & (2 ** (5 - first) - 1)
     bits = [(first_bits >> (2 - i // 2) if i % 2 == 0 else second_bits >> (1 - i // 2)) & 1 for i in range(5)]
     return ALPHABET[int("".join(map(str, bits)), 2)]
@@ -123,6 +126,7 @@ _HAVERSINE = (
 )
 # rounding can lift the haversine of antipodal places above 1; the excess is subtracted, which preserves NaN
 _DISTANCE = f"({2 * EARTH_RADIUS_M} * asin(sqrt({_HAVERSINE} - greatest({_HAVERSINE} - 1, 0))))"
+# adding 0 turns -0.0, which atan2 distinguishes, into 0.0
 _EAST = f"(sin(radians({_LON2} - {_LON1})) * cos(radians({_LAT2})) + CAST(0 AS DOUBLE))"
 _NORTH = (
     f"(cos(radians({_LAT1})) * sin(radians({_LAT2})) - sin(radians({_LAT1})) * cos(radians({_LAT2}))"

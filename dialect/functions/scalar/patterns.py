@@ -161,9 +161,10 @@ def _parse_item(text: _PatternParser, depth: int) -> int | None:
 
 
 def _parse_class(text: _PatternParser) -> int:
-    r"""Parse a character class after its opening bracket; returns its size.
+    """Parse a character class after its opening bracket; returns its size.
 
-    The ends of a range must be single characters, not classes such as \d (`len(found[1]) > 1`), in ascending order.
+    A range starts with a single character: neither a class (no group matches) nor an escape (`len(found[1]) > 1`),
+    whose last sign need not be the character itself. Its ends are in ascending order.
     """
     text.accept("^")
     size = 1

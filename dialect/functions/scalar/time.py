@@ -1,12 +1,16 @@
 """Functions of dates, times and intervals, for DuckDB and Spark.
 
 Parts of an instant are read from its local time, by `wall` with a time zone. A stored date or time may be so far away
-that the engine raises when it is moved or converted: the forms return NULL there. Formats of strftime are constants,
-parsed at binding into known directives and the time granularity of each.
+that the engine raises when it is moved or converted: the forms return NULL there, beyond the calendar from EARLIEST to
+LATEST. Formats of strftime are constants, parsed at binding into known directives and the time granularity of each.
 
 Spark sessions run in UTC. A timestamp is a TIMESTAMP_NTZ and an instant a TIMESTAMP, both in microseconds. Times of day
 and intervals are integer microseconds, because Spark cannot compare intervals and DuckDB's day has a 24:00:00. A month
 of an interval is 30 days.
+
+Kinds of arguments (`dialect.functions.signatures`): "stamp" is a local timestamp, "time" a date or timestamp, "instant"
+a timestamp with time zone, "clock" a time of day, "span" an interval, as a constant '<amount> <unit>'. `place` is the
+index of an argument.
 """
 
 from __future__ import annotations
@@ -41,7 +45,10 @@ def format_mistake(text: str) -> str | None:
 
 
 def granularity_of_format(text: str) -> str | None:
-    """Return the coarsest time unit within which a format is constant; None if it shows fractions of a second."""
+    """Return the coarsest time unit within which a format is constant; None if it shows fractions of a second.
+
+    That is the unit of its finest directive; "day" for a format without directives.
+    """
     directives = {found[2] for found in _DIRECTIVE.finditer(text)}
     if directives & set(_SUBSECOND_DIRECTIVES):
         return None
@@ -309,6 +316,7 @@ def _spark_time_plus_constant(sign: str) -> Callable[[str], str]:
     """Write a time moved by a constant: months in the calendar, other units in microseconds."""
 
     def form(span: str) -> str:
+        """Write the form for a constant interval '<amount> <unit>'."""
         amount, unit = span.split(" ")
         if unit in MONTHS:
             return f"({_spark_timestamp(0)} {sign} make_ym_interval(0, {int(amount) * MONTHS[unit]}))"
@@ -324,7 +332,10 @@ _SINCE_2000 = f"({_MONTH} - 24000L)"
 
 
 def _spark_time_bucket(span: str) -> str:
-    """Write time_bucket, counting buckets of months from 2000-01-01 and others from Monday 2000-01-03."""
+    """Write time_bucket, counting buckets of months from 2000-01-01 and others from Monday 2000-01-03.
+
+    `span` is the constant width; 946857600000000 are the microseconds from 1970 to that Monday.
+    """
     amount, unit = span.split(" ")
     if unit in MONTHS:
         months = f"({_SINCE_2000} - pmod({_SINCE_2000}, {int(amount) * MONTHS[unit]}L))"
