@@ -214,7 +214,8 @@ class PrivatePlan:
     limits: ContributionLimits
     charged_windows: ChargedWindows
     distinct_bounds: tuple[DistinctBound, ...] = ()  # counted in public tables
-    # cache of `per_group_distinct_bounds`, shared by all vectors; a function of the plan's other fields
+    # cache of the most dates in one group, shared by all vectors: source and date -> (source, number of dates);
+    # a function of the plan's other fields (`dialect.sensitivity.grouping`)
     distinct_bound_cache: dict[object, tuple[object, int | None]] = field(
         default_factory=dict, compare=False, repr=False
     )

@@ -86,7 +86,11 @@ def divide(a: Bounds, b: Bounds) -> Bounds:
 
 
 def divide_integers(a: Bounds, b: Bounds) -> Bounds:
-    """Range of an integer division, truncated towards zero. A divisor has magnitude 1 or more, or gives NULL."""
+    """Range of an integer division, truncated towards zero.
+
+    If the divisor's range contains 0, the result is at most as large as the dividend: a divisor is at least 1 in
+    magnitude, or gives NULL.
+    """
     if not b.lower <= 0 <= b.upper:
         return _TRUNCATE(divide(a, b))
     largest = max(abs(a.lower), abs(a.upper))
@@ -104,7 +108,7 @@ def remainder(a: Bounds, b: Bounds) -> Bounds:
 
 
 def modulus(_: Bounds, b: Bounds) -> Bounds:
-    """Range of a remainder with the sign of the divisor."""
+    """Range of a remainder with the sign of the divisor; the dividend is ignored."""
     return Bounds(min(0.0, b.lower), max(0.0, b.upper))
 
 
@@ -195,7 +199,7 @@ def width_bucket(a: Bounds, lower: Bounds, upper: Bounds, count: Bounds) -> Boun
 
 
 def first_argument(a: Bounds, *_: Bounds) -> Bounds:
-    """Range of the first argument, unchanged."""
+    """Range of the first argument, unchanged; other arguments are ignored."""
     return a
 
 

@@ -348,7 +348,12 @@ def _clipping_ratio(
     dialect: EngineDialect = DUCKDB_DIALECT,
     is_single_row: bool = False,
 ) -> str:
-    """Write min(1, C / norm) from the exact sum of squares, with a margin that absorbs every rounding error."""
+    """Write min(1, C / norm) from the exact sum of squares, with a margin that absorbs every rounding error.
+
+    The norm is over the groups of one unit, in value grains; with one row per unit, it is that row's value. A vector
+    that is always 1 has its number of groups as sum of squares. The comparison with C^2 is in integers, so that no unit
+    within the bound is scaled.
+    """
     # over the groups of one unit
     squares = "count(*)" if is_always_one(vector) else dialect.sum_of_squares.format(f"v{i}")
     if is_single_row:

@@ -104,7 +104,10 @@ def dialect_of(target: Target) -> EngineDialect:
 
 
 def hash_order(columns: Sequence[str], dialect: EngineDialect = DUCKDB_DIALECT) -> str:
-    """Write a total order of distinct rows by a salted hash, so that it differs from person to person."""
+    """Write the ORDER BY terms of a total order of distinct rows: a salted hash, then the columns.
+
+    The columns include the person, so that the order differs from person to person; they also order rows of equal hash.
+    """
     return (
         f"{dialect.salted_hash.format(', '.join(columns))},"
         f" {', '.join(column + dialect.nulls_last for column in columns)}"

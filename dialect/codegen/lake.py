@@ -110,7 +110,10 @@ def row_count_sql(text: str) -> str:
 
 
 def partition_sql(text: str, index: int, partitions: int) -> str:
-    """Write one of several partitions of rows with a column `person`; all rows of a person are in one of them."""
+    """Write one of several partitions of rows with a column `person`; all rows of a person are in one of them.
+
+    Partition `index`, from 0, holds the persons whose hash modulo `partitions` is the index.
+    """
     if partitions == 1:
         return text
     person_hash = ENGINE_DIALECTS[EngineName.SPARK].hash.format("person")

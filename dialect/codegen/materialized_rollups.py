@@ -65,7 +65,10 @@ def _is_additive(vector: QueryVector) -> bool:
 
 
 def write_rollup(plan: PrivatePlan, bounds: ContributionBounds, target: Target) -> str:
-    """Write the rows of a rollup: person, win, h0, ... for its keys, n0, ... for its numbers in value grains."""
+    """Write the rows of a rollup: person, win, h0, ... for its keys, n0, ... for its numbers in value grains.
+
+    A vector that is always 1 has no number. `bounds` only define the value grains: nothing is clipped.
+    """
     needed_fields = {*plan.unit_columns.values(), *(key.field for key in plan.keys)}
     for vector in plan.vectors:
         needed_fields |= vector.fields
@@ -159,7 +162,10 @@ def _read_rollup(wanted_view: CanonicalPlan, bounds: ContributionBounds, rollup:
 
 
 def _covers(wanted_view: CanonicalPlan, rollup_view: CanonicalPlan) -> bool:
-    """Return whether the rollup holds every row that the plan reads: the plan's predicates imply the rollup's."""
+    """Return whether the rollup holds every row that the plan reads: the plan's predicates imply the rollup's.
+
+    `conditions` of a view map the canonical text of a predicate to the predicate; equal texts need no proof.
+    """
     predicates = tuple(wanted_view.conditions.values())
     return all(
         is_implied(each, predicates)
@@ -169,7 +175,10 @@ def _covers(wanted_view: CanonicalPlan, rollup_view: CanonicalPlan) -> bool:
 
 
 def _stored_columns(rollup_view: CanonicalPlan) -> Mapping[Expr, Field]:
-    """Map expressions to the stored columns that hold them: keys, and the privacy window."""
+    """Map canonical expressions to the stored columns that hold them: keys h0, ..., and the privacy window win.
+
+    A window that is also a key keeps the key's column.
+    """
     columns = {key: Field(f"h{i}", None, key.type) for i, key in enumerate(rollup_view.keys)}
     window = rollup_view.plan.charged_windows.window_field
     if window is not None:
@@ -196,7 +205,11 @@ def _stored_numbers(plan: PrivatePlan, bounds: ContributionBounds, rollup: Rollu
 
 
 def _is_same_number(plan: PrivatePlan, i: int, bound: VectorBound, rollup: Rollup, j: int) -> bool:
-    """Return whether vector i of a plan is number j of a rollup; sums must also have the same value grains."""
+    """Return whether vector i of a plan is number j of a rollup.
+
+    Canonical texts cover value and condition. A vector that is always 1 is not stored, so that it is no candidate. Sums
+    must also have the same value grains, which counts do not have.
+    """
     one, other = plan.vectors[i], rollup.plan.vectors[j]
     definitions = [(v.kind, v.lower, v.upper, v.centre, v.is_integer) for v in (one, other)]
     is_same = (

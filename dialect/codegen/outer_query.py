@@ -99,7 +99,7 @@ def write_outer_query(
     relation, fields = _below_sort(question.outer, select_list)
     text = write_rows(relation, fields, target)
     columns = ", ".join(f"{f.id} AS {name}" for f, (name, _) in zip(fields, select_list, strict=True))
-    return OuterSql(
+    return OuterSql(  # in the order of its fields
         f"SELECT {columns} FROM ({text}) AS answer",
         tuple(shown.name for shown in question.columns),
         tuple(i for i, form in enumerate(forms) if form is not None),

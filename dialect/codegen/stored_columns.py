@@ -136,7 +136,11 @@ def stored_column(
 
 
 def _person_key_columns(table: Table) -> set[str]:
-    """Return the columns that lead to a row's person. They are only ever compared."""
+    """Return the columns that lead to a row's person: own key, foreign keys on the way, primary key.
+
+    They are only ever compared, never computed with, so that their values may be read in any type that keeps them
+    apart.
+    """
     person_columns = (
         {table.person.column, *(own for own, _ in table.person.through)} if table.person is not None else set()
     )

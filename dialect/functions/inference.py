@@ -158,7 +158,10 @@ def _expanded_size(expr: Expr) -> int:
 
 
 def computed_field(id_: str, name: str | None, expr: Expr) -> Field:
-    """Build the field that holds an expression's value, with its inferred properties."""
+    """Build the field that holds an expression's value, with its inferred properties.
+
+    A plain reference keeps its time zone. Domain and public values are not copied: they follow from the definition.
+    """
     time_zone = expr.field.time_zone if isinstance(expr, Ref) else None
     return Field(
         id_, name, expr.type, may_be_null(expr), range_of(expr), definition=definition_of(expr),

@@ -94,7 +94,11 @@ MAX_AMOUNTS = {
 
 
 def parse_constant(node: exp.Expr) -> Literal | None:
-    """Parse a node that is a constant; None for any other node."""
+    """Parse a node that is a constant; None for any other node.
+
+    Raises Refusal for numbers and intervals that are not accepted. Negative numbers are a call of negation over a
+    constant, except -2^63.
+    """
     if isinstance(node, exp.Null):
         return NULL
     if isinstance(node, exp.Boolean):
@@ -168,7 +172,10 @@ def interval_refusal(node: exp.Expr) -> Refusal:
 
 
 def interval_literal(amount: int, unit: str, node: exp.Expr) -> Literal:
-    """Build a constant interval; raises Refusal with E_FUNC where it is none, or too long."""
+    """Build a constant interval; raises Refusal with E_FUNC where it is none, or too long.
+
+    Decades, centuries and `min` are converted to the units of MAX_AMOUNTS; "centurie" is "centuries" without its s.
+    """
     factor, base_unit = _DERIVED_UNITS.get(unit, (1, unit))
     if base_unit not in MAX_AMOUNTS:
         raise interval_refusal(node)

@@ -160,7 +160,11 @@ def with_typed_nulls(form: Function, arguments: Sequence[Expr]) -> list[Expr]:
 
 
 def _kinds_for(form: Function, count: int) -> tuple[str, ...]:
-    """Expand an overload's parameter kinds to `count` arguments; a variadic last kind is repeated."""
+    """Expand an overload's parameter kinds to `count` arguments; a variadic last kind is repeated.
+
+    It is repeated at least once. For other overloads the number of kinds is fixed, so that callers compare it with
+    `count`.
+    """
     kinds = form.argument_kinds
     if kinds and kinds[-1].endswith(VARIADIC):
         return kinds[:-1] + (kinds[-1][:-1],) * max(1, count - len(kinds) + 1)

@@ -131,7 +131,10 @@ def _product_grains(
 
 
 def _centred_value(factor: Factor, wide_integer: str | None) -> str:
-    """Write a clamped and centred value: in a wide integer type if one is passed, else as DOUBLE."""
+    """Write a clamped and centred value: in a wide integer type if one is passed, else as DOUBLE.
+
+    NULL, NaN and infinities are the caller's to exclude.
+    """
     is_integer = wide_integer is not None
     type_name, convert = (wide_integer, int) if is_integer else ("DOUBLE", float)
     low, high, centre = (convert(end) for end in (factor.lower, factor.upper, factor.centre))
@@ -164,7 +167,10 @@ def _double(value: float) -> str:
 
 
 def capped_partial(column: str, vector: QueryVector, bound: VectorBound) -> str:
-    """Write the cap of a partial aggregate: its square must fit 64 bits, or it alone if nothing is squared."""
+    """Write the cap of a partial aggregate: its square must fit 64 bits, or it alone if nothing is squared.
+
+    The column keeps its name. Bounds of partials that the query states are applied here, instead of the plain cap.
+    """
     if vector.kind is VectorKind.PERSONS:
         return column  # 1 or NULL
     if vector.partial_bounds is not None:

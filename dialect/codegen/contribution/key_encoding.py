@@ -58,7 +58,10 @@ def encoded_rows(plan: PrivatePlan, dictionaries: Mapping[int, Dictionary]) -> s
 
 
 def without_implied_predicates(plan: PrivatePlan) -> PrivatePlan:
-    """Drop `key IS NOT NULL` predicates, which the equality with a key of the set implies."""
+    """Drop `key IS NOT NULL` predicates, which the equality with a key of the set implies.
+
+    Only from the topmost filter, and only for keys that are never NULL in the key set.
+    """
     operator = plan.source.operator
     if not isinstance(operator, Filter) or plan.key_set is None:
         return plan

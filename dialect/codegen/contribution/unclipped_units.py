@@ -110,7 +110,11 @@ def _norm_test(
     rows: str,
     pre_grained: frozenset[int] = frozenset(),
 ) -> str:
-    """Write one row per admitted unit: its key, and the key again if some vector may exceed its clip bound."""
+    """Write one row per admitted unit: its key, and the key again if some vector may exceed its clip bound.
+
+    The second copy is heavy_<column>, NULL for unclipped units. `rows` is the FROM item that is read, with fields as
+    columns.
+    """
     pairs = enumerate(zip(plan.vectors, bounds.vectors, strict=True))
     within_bound = dict.fromkeys(
         f"{_norm_upper_bound(v, bound, i in pre_grained)} <= {bound.clip_bound_value_grains}" for i, (v, bound) in pairs

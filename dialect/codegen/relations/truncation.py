@@ -29,7 +29,11 @@ _NON_BLOCKING = (Scan, Filter, Project, Join)  # non-blocking operators: cheaper
 
 
 def write_row_truncation(truncation: RowTruncation, needed: frozenset[Field], target: Target, write: _Write) -> str:
-    """Write the truncation to R rows of each person, or person and window, by a hash of the row; columns break ties."""
+    """Write the truncation to R rows of each person, or person and window, by a hash of the row; columns break ties.
+
+    In DuckDB, rows of units within the limit are passed on unsorted, and only those beyond it are ranked. Nothing is
+    truncated where the target states that no person exceeds the limit.
+    """
     if table_row_limit(truncation) in target.unexceeded_limits:
         return write(truncation.source, needed, target)
     unit = [f for f in (truncation.person, truncation.window) if f is not None]

@@ -118,7 +118,12 @@ def write_window_call(call: WindowCall, source: Relation, ties: Sequence[str] = 
 
 
 def _window_function(call: WindowCall, arguments: Sequence[str], terms: list[str], ties: Sequence[str]) -> str:
-    """Write a window function that is not an aggregate; ties within a frame are broken by `ties`, peers stay peers."""
+    """Write a window function that is not an aggregate, by what determines its value.
+
+    A row of the frame (FRAME): ties are broken within the call's own ORDER BY, which leaves the window's peers
+    together; in a frame of ROWS, by the window's ORDER BY. Sets of peers (PEERS): without ties, as these would separate
+    peers. The position of the row (PLACE): ties are broken by the window's ORDER BY.
+    """
     determined_by = WINDOW_FUNCTIONS[call.function].determined_by
     nulls = " IGNORE NULLS" if call.ignore_nulls else ""
     if determined_by is DeterminedBy.FRAME and not has_rows_frame(call):
@@ -177,7 +182,10 @@ class _TotalOrder:
 
 
 def write_windows(window: Window, needed: frozenset[Field], target: Target, write: _Write) -> str:
-    """Write window calls over rows with a total order: by a row number, or by the calls' own common order."""
+    """Write window calls over rows with a total order: by a row number, or by the calls' own common order.
+
+    Columns that break ties, and the person, are read from the source even if nothing else needs them.
+    """
     calls, source_fields = [call for call in window.calls if call.result in needed], set(window.source.fields)
     read_fields = (
         needed | {f for call in calls for expr in call_expressions(call) for f in fields_of(expr)}

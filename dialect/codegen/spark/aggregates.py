@@ -3,6 +3,10 @@
 Order-sensitive aggregates fold over a sorted array, with DuckDB's additions
 (`dialect/codegen/proofs.md#ordered-statistics`). Spark's own percentiles and variances add differently, so their last
 digits would differ.
+
+`get(transform(array(x), v -> e), 0)` binds x to v, so that it is computed once. Ties are rows that are equal by the
+aggregate's own order; they are broken by a hash of the person and the value, then by the value (`tie_order`). In folds,
+s is the sorted array, a the state and x a value; in quantiles, p is the position in s.
 """
 
 from __future__ import annotations
@@ -26,10 +30,12 @@ _SAME_NAME = {
     "count_distinct": "count(DISTINCT {0})",
     "any_value": "min({0})",
 }
+# position of a quantile in the sorted array s, and the values below and above it
 _QUANTILE_POSITION = "(size(s) - 1) * {q}"
 _NEIGHBOURS = "get(s, CAST(floor(p) AS INT))", "get(s, CAST(ceil(p) AS INT))"
 _INTERPOLATED = f"{_NEIGHBOURS[0]} + ({_NEIGHBOURS[1]} - {_NEIGHBOURS[0]}) * (p - floor(p))"
 _LERP = f"CASE WHEN floor(p) = ceil(p) THEN {_NEIGHBOURS[0]} ELSE {_INTERPOLATED} END"
+# state: n values, mean m, sum d of squared deviations
 _WELFORD_STEP = (
     "named_struct('n', a.n + 1D, 'm', a.m + (x - a.m) / (a.n + 1D), 'd',"
     " a.d + (x - (a.m + (x - a.m) / (a.n + 1D))) * (x - a.m))"
@@ -93,7 +99,7 @@ def per_person_spark_sql(
     if name in ("sum", "avg"):
         return _fixed_point(name, arguments[0], types[0], filter_clause + window, grain)
     if name in _SAME_NAME:
-        is_tuple = len(arguments) > max(1, aggregate.argument_count)
+        is_tuple = len(arguments) > max(1, aggregate.argument_count)  # COUNT(DISTINCT (a, b))
         value = f"struct({', '.join(arguments)})" if is_tuple else "".join(arguments)
         return _SAME_NAME[name].format(value) + filter_clause + window
     writer = _WRITERS.get(name)
@@ -152,7 +158,11 @@ def _mode_sql(call: _AggregateSql) -> str:
 
 
 def _quantile_sql(call: _AggregateSql) -> str:
-    """Write a quantile from a sorted array: interpolated between neighbours, or the one at or below."""
+    """Write a quantile from a sorted array: interpolated between neighbours, or the one at or below.
+
+    `skipped` is the number of values above the discrete quantile, rounded as in DuckDB. Interpolating between
+    infinities of both signs gives NaN, which becomes NULL, as in DuckDB's form.
+    """
     q = "0.5D" if call.name == "median" else call.arguments[1]
     if call.name == "quantile_disc":
         values = f"array_sort(collect_list({call.arguments[0]}){_filter_clause(call.condition)})"
@@ -164,7 +174,10 @@ def _quantile_sql(call: _AggregateSql) -> str:
 
 
 def _in_value_order(call: _AggregateSql) -> str:
-    """Write an aggregate that adds doubles in sorted order; a result that is not finite is NULL."""
+    """Write an aggregate that adds doubles in sorted order; a result that is not finite is NULL.
+
+    Values whose squares overflow a double are left out. A sum of distinct integers is exact, so that it needs no order.
+    """
     (value,), is_double = call.arguments, call.types[0] is SqlType.DOUBLE
     if call.name == "sum_distinct" and not is_double:
         return f"TRY_CAST(sum(DISTINCT CAST({value} AS DECIMAL(38, 0))){_filter_clause(call.condition)} AS BIGINT)"
@@ -177,7 +190,12 @@ def _in_value_order(call: _AggregateSql) -> str:
 
 
 def _ordered_list(call: _AggregateSql) -> str:
-    """Write an aggregate with ORDER BY: rows are sorted by its keys, then by hash and value."""
+    """Write an aggregate with ORDER BY: rows are sorted by its keys, then by hash and value.
+
+    Structs of the array: `v` the value to list, `k0`, ... the sort keys, `h` the tie-breaking hash, `o` the whole
+    value. Joined texts are truncated before they are collected, to limit memory. The second argument of string_agg is
+    the separator.
+    """
     order_start = len(call.arguments) - len(call.directions)  # index of the first sort key
     value_arguments, keys = call.arguments[:order_start], call.arguments[order_start:]
     value = f"left({value_arguments[0]}, {MAX_JOINED_LENGTH})" if call.name == "string_agg" else value_arguments[0]

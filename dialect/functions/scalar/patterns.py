@@ -83,7 +83,10 @@ def is_linear_search(pattern: str) -> bool:
 
 
 def replacement_mistake(pattern: str, replacement: str, *_: object) -> str | None:
-    """Return why a replacement text is not accepted; None if it refers to existing groups only."""
+    """Return why a replacement text is not accepted; None if it refers to existing groups only.
+
+    A reference is a backslash with the number of a group, or a doubled backslash. Further constants are ignored.
+    """
     mistake = pattern_mistake(pattern)
     if mistake is not None:
         return mistake
@@ -105,7 +108,7 @@ def escape_mistake(pattern: str, escape: str) -> str | None:
 
 
 def fill_mistake(_: int, fill: str) -> str | None:
-    """Return why text cannot be padded with `fill`; None if it can."""
+    """Return why text cannot be padded with `fill`; None if it can. The width, a constant too, is ignored."""
     return None if fill else "There is nothing to fill up with."
 
 
@@ -145,7 +148,10 @@ def _parse_sequence(text: _PatternParser, depth: int) -> int:
 
 
 def _parse_item(text: _PatternParser, depth: int) -> int | None:
-    """Parse one repeatable item and return its number of states; None where there is none."""
+    """Parse one repeatable item and return its number of states; None where there is none.
+
+    A group starting with (?: is not counted, so that replacements cannot refer to it; a group has one state more.
+    """
     if text.match(_ORDINARY) or text.match(_ESCAPED) or text.accept("."):
         return 1
     if text.accept("["):
@@ -197,7 +203,10 @@ _NO_CHARACTER = "(?!)"
 
 
 def spark_like(pattern: str, escape: str = "") -> str:
-    """Write LIKE with a constant pattern as a Java pattern."""
+    """Write LIKE with a constant pattern as a Java pattern.
+
+    % is any text, _ any character; the escape character makes the next one ordinary.
+    """
     signs = iter(pattern)
     wild = {"%": _ANY_CHARACTERS, "_": _ANY_CHARACTER}
     return _match_form(

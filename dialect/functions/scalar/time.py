@@ -35,7 +35,10 @@ _NUMERIC_DIRECTIVES = "dmyjHIMS"  # directives that accept "-": no leading zeros
 
 
 def format_mistake(text: str) -> str | None:
-    """Return why a strftime format is not accepted; None if it is."""
+    """Return why a strftime format is not accepted; None if it is.
+
+    A match of _DIRECTIVE is an optional "-" (no leading zeros, for numbers only) and the letter of the directive.
+    """
     if not text:
         return "The format is empty."
     for found in _DIRECTIVE.finditer(text):
@@ -313,7 +316,10 @@ def _spark_part(name: str) -> str:
 
 
 def _spark_time_plus_constant(sign: str) -> Callable[[str], str]:
-    """Write a time moved by a constant: months in the calendar, other units in microseconds."""
+    """Return the form of a time moved by a constant: months in the calendar, other units in microseconds.
+
+    It is a function of the constant interval; {0} is the time.
+    """
 
     def form(span: str) -> str:
         """Write the form for a constant interval '<amount> <unit>'."""
@@ -352,7 +358,11 @@ def _spark_time_bucket_of_second_argument(span: str) -> str:
 
 
 def _spark_date_diff(unit: str) -> str:
-    """Write date_diff: the number of unit boundaries between two times."""
+    """Write date_diff: the number of unit boundaries from time {1} to time {2}.
+
+    Months are counted from year and month, weeks as days divided by 7, and units up to hours by rounding both times
+    down.
+    """
     if unit in MONTHS:
         later, earlier = (f"(year({{{place}}}) * 12L + month({{{place}}}) - 1)" for place in (2, 1))
         return f"({later} div {MONTHS[unit]}L - {earlier} div {MONTHS[unit]}L)"
@@ -365,7 +375,10 @@ def _spark_date_diff(unit: str) -> str:
 
 
 def _spark_date_sub(unit: str) -> str:
-    """Write date_sub: the number of whole units between two times."""
+    """Write date_sub: the number of whole units from time {1} to time {2}.
+
+    Months differ in length, so that they are counted by `_whole_months`.
+    """
     if unit not in MONTHS:
         return f"(try_subtract({_spark_microseconds(2)}, {_spark_microseconds(1)}) div {SECONDS[unit] * _SECOND}L)"
     return f"({_SIGNED_WHOLE_MONTHS} div {MONTHS[unit]}L)"
