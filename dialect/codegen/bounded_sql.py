@@ -227,6 +227,7 @@ def _aggregation_ctes(
     materialized = (
         None if partials.keeps_stored_groups else is_scaled or admission is not None or bounds.max_groups is not None
     )
+    # admission_after: None once persons who are not admitted are dropped
     text, admission_after = capped_partials(plan, bounds, dictionaries, partials.text), admission
     if (
         is_scaled and not dialect.materialized
@@ -237,7 +238,7 @@ def _aggregation_ctes(
         ctes += truncate_groups(plan, bounds.max_groups, dialect)
     if (
         is_scaled
-    ):  # admission is cheapest here, at one row per person; materialized, so that DuckDB does not push it into the rows
+    ):  # the join with admitted persons is cheapest at one row per unit; materialized, so that DuckDB keeps it here
         materialize_factors = admission is not None and not _has_single_row_units(plan, bounds)
         ctes.append(("factors", materialize_factors, _clipping_factors(plan, bounds, admission_after, dialect)))
     ctes.append(("sums", False, _sums_per_group(plan, bounds, None if is_scaled else admission, is_scaled, dialect)))
