@@ -76,6 +76,7 @@ class CanonicalForm:
         return _shortened(self._call_text(expr))
 
     def _call_text(self, expr: Call) -> str:
+        """Text of a call: commutative operands and the values of IN are sorted, and `a > b` is written as `b < a`."""
         name = overload(expr.function).name
         parts = [self.expression_text(argument) for argument in expr.arguments]
         if name in _FLIPPED:
@@ -87,6 +88,11 @@ class CanonicalForm:
         return f"{name}({', '.join(parts)})"
 
     def _structure_and_conjuncts(self, relation: Relation) -> tuple[str, list[str]]:
+        """Text of a relation without the conjuncts that may be pulled up, and the texts of these, unsorted.
+
+        Conjuncts are pulled up from where they filter the whole result: from filters, inner joins, and left sides of
+        other joins. A projection has no text of its own, as each computed field is named by its expression.
+        """
         operator = relation.operator
         if isinstance(operator, Filter):
             structure, conditions = self._structure_and_conjuncts(operator.source)
@@ -105,6 +111,11 @@ class CanonicalForm:
         return self._operator_text(relation), []
 
     def _join_text(self, join: Join) -> tuple[str, list[str]]:
+        """Structure and pulled-up conjuncts of a join.
+
+        Both sides and the condition of an inner join yield conjuncts. Of a left join only the left side does: the other
+        conditions decide whether a left row finds a match, not whether it is in the result, and stay in the text.
+        """
         if join.kind == "full":
             return self._full_join_text(join), []
         left, left_conditions = self._structure_and_conjuncts(join.left)
@@ -118,10 +129,12 @@ class CanonicalForm:
         return f"({left}, {right})", left_conditions + right_conditions + self._conjunct_texts(inner_conjuncts)
 
     def _conjunct_texts(self, parts: Iterable[Expr]) -> list[str]:
+        """Texts of conjuncts, without duplicates; records the expression of each in `conjuncts`."""
         self.conjuncts |= (by_text := {self.expression_text(part): part for part in parts})
         return list(by_text)
 
     def _full_join_text(self, join: Join) -> str:
+        """Text of a full join. No conjunct is pulled up, as rows without a match stay in the result."""
         left, right = self.relation_text(join.left), self.relation_text(join.right)
         self._rename_null_extended(join.left)
         self._rename_null_extended(join.right)
@@ -129,6 +142,7 @@ class CanonicalForm:
         return f"(({left}) full join ({right}) on {on})"
 
     def _semi_join_text(self, join: SemiJoin) -> tuple[str, list[str]]:
+        """Structure and pulled-up conjuncts of a semi-join: only those of the left side filter the whole result."""
         left, left_conditions = self._structure_and_conjuncts(join.left)
         right, conditions = self._structure_and_conjuncts(join.right)
         on = " and ".join(sorted({*conditions, *(self.expression_text(part) for part in conjuncts(join.condition))}))
@@ -145,6 +159,10 @@ class CanonicalForm:
         )
 
     def _operator_text(self, relation: Relation) -> str:
+        """Text of any operator but filters, projections and joins; records the names of its output fields.
+
+        Raises TypeError for operators that exist only above releases.
+        """
         operator = relation.operator
         if isinstance(operator, Scan):
             return self._scan_text(operator)
@@ -167,6 +185,10 @@ class CanonicalForm:
     def _unary_operator_text(
         self, operator: RowTruncation | NullRowPadded | Distinct | Sort | Group, source: str
     ) -> str:
+        """Text of an operator with a single source; `source` is the text of that source.
+
+        Stored releases are looked up by these texts, so that old words in them (`cut` for row truncation) must stay.
+        """
         if isinstance(operator, RowTruncation):
             each = "" if operator.window is None else f" in each {self.names[operator.window.id]}"
             return f"cut({source}; {self._row_identity(operator.source)}; {operator.max_rows}{each})"
@@ -185,6 +207,7 @@ class CanonicalForm:
         return ", ".join(self.names[f.id] for f in identifying_fields(source.fields))
 
     def _set_operation_text(self, operation: SetOperation) -> str:
+        """Text of a set operation: each side with its compared columns in order. Outputs are named by position."""
         texts = []
         for side, place in ((operation.left, 0), (operation.right, 1)):
             rows = self.relation_text(side)
@@ -195,18 +218,21 @@ class CanonicalForm:
         )
 
     def _scan_text(self, scan: Scan) -> str:
+        """Number a scan, which keeps two scans of one table apart, and name its fields by table, number and column."""
         self.counter += 1
         label = f"{scan.table.name}#{self.counter}"
         self.names.update({f.id: f"{label}.{f.origin.column if f.origin else f.name}" for f in scan.fields})
         return label
 
     def _constant_relation_text(self, fields: tuple[Field, ...], text: str) -> str:
+        """Number a list, series or set operation, and name its fields by number and position."""
         self.counter += 1
         label = f"list#{self.counter}"
         self.names.update({f.id: f"{label}.{position}" for position, f in enumerate(fields)})
         return f"{label}[{_shortened(text)}]"
 
     def _group_text(self, group: Group, source: str) -> str:
+        """Text of a GROUP BY, with keys and aggregates sorted; names the aggregates, as keys keep their names."""
         keys = sorted(self.names[f.id] for f in group.keys)
         texts = {m.result.id: self.aggregate_text(m) for m in group.aggregates}
         self.counter += 1
@@ -215,6 +241,7 @@ class CanonicalForm:
         return f"{label}({source}; {', '.join(keys)}; {', '.join(sorted(texts.values()))})"
 
     def _window_text(self, window: Window) -> str:
+        """Text of window calls, sorted, with the fields that break ties; names the result of each call."""
         source, row = self.relation_text(window.source), self._row_identity(window.source)
         texts = {call.result.id: self._window_call_text(call) for call in window.calls}
         self.counter += 1
@@ -223,6 +250,7 @@ class CanonicalForm:
         return f"{label}({source}; {row}; {', '.join(sorted(texts.values()))})"
 
     def _window_call_text(self, call: WindowCall) -> str:
+        """Text of one window call: arguments, FILTER, sorted partition, order and frame."""
         parts = [*map(self.expression_text, call.arguments), *(["ignore nulls"] if call.ignore_nulls else [])]
         where = f" filter {self.expression_text(call.condition)}" if call.condition is not None else ""
         by = ", ".join(sorted({self.expression_text(part) for part in call.partition}))
@@ -232,6 +260,7 @@ class CanonicalForm:
         )
 
     def _frame_text(self, frame: Frame | None) -> str:
+        """Text of a window frame, its unit and both ends; empty if the call has no frame."""
         if frame is None:
             return ""
         ends = [
@@ -249,6 +278,7 @@ class CanonicalForm:
 
 
 def _shortened(text: str) -> str:
+    """Return a short text as it is, and a long one as its first word and a digest, so that nesting adds no length."""
     return (
         text if len(text) <= _MAX_PART_LENGTH else f"{text.partition('(')[0][:20]}~{sha256(text.encode()).hexdigest()}"
     )

@@ -1,6 +1,10 @@
 """Date bounds: a superset of the dates on which rows that satisfy the predicates can lie (`proofs.md#touched-windows`).
 
 Three-valued interval arithmetic over the predicates, one date at a time.
+
+A fact is a conjunct that is true of every row. Truths are pairs (can be true, can be false) over all rows of a date:
+both are possible if nothing is known. A value range is the pair (smallest, largest value) on a date, or None if
+unknown.
 """
 
 from __future__ import annotations
@@ -81,6 +85,7 @@ class EventTimePredicates:
         return span[0] if span is not None and span[0] == span[1] else None
 
     def _truth(self, fact: Expr, day: date) -> PossibleTruths:
+        """Truths that a predicate can have in the rows of a date; both for one of a form that is not understood."""
         if not isinstance(fact, Call):
             return _UNKNOWN
         if fact.name in ("and", "or", "not"):
@@ -91,6 +96,7 @@ class EventTimePredicates:
         return _compare_ranges(fact.name, one, others)
 
     def _range(self, expr: Expr, day: date) -> ValueRangeOnDate | None:
+        """Range of an expression on a date; None if unknown. An equated column has the range of its equal."""
         if isinstance(expr, Literal):
             return _constant_range(expr)
         if isinstance(expr, Ref):
@@ -102,6 +108,10 @@ class EventTimePredicates:
         return self._call_range(expr, day) if isinstance(expr, Call) else None
 
     def _call_range(self, expr: Call, day: date) -> ValueRangeOnDate | None:
+        """Range of a call from the range of its last argument, which is the time; None if unknown.
+
+        The wall-clock time of another time zone than the column's own may lie on a neighbouring date, so it is unknown.
+        """
         if expr.name == "wall" and expr.arguments[0] == Ref(self.event_time.time):
             return _whole_day(day) if _is_own_time_zone(expr.arguments[1], self.event_time.time) else None
         range_ = self._range(expr.arguments[-1], day)
@@ -139,6 +149,7 @@ def _reads_event_time_only(event_time: EventTime, expr: Expr) -> bool:
 
 
 def _field_range(field: Field, event_time: EventTime, day: date) -> ValueRangeOnDate | None:
+    """Range of an event-time column on a date; None for other columns. A TIMESTAMPTZ is known only through `wall`."""
     if field == event_time.time and field.type is SqlType.TIMESTAMP:
         return _whole_day(day)
     midnight = datetime.combine(day, time.min)
@@ -146,15 +157,18 @@ def _field_range(field: Field, event_time: EventTime, day: date) -> ValueRangeOn
 
 
 def _whole_day(day: date) -> ValueRangeOnDate:
+    """Range from the first to the last microsecond of a date."""
     return datetime.combine(day, time.min), datetime.combine(day, time.max)
 
 
 def _is_own_time_zone(zone: Expr, field: Field) -> bool:
+    """Return whether a constant names the time zone that a column's dates are declared in."""
     return isinstance(zone, Literal) and zone.value == (field.time_zone or "UTC")
 
 
 @lru_cache(maxsize=1_024)
 def _constant_range(literal: Literal) -> ValueRangeOnDate | None:
+    """Range of a constant, which is both ends; None for text, Booleans, NULL, and times outside datetime's years."""
     value = literal.value
     if isinstance(value, str) and literal.type in (SqlType.DATE, SqlType.TIMESTAMP):
         try:
@@ -188,6 +202,7 @@ def _date_part_range(name: str, range_: ValueRangeOnDate) -> ValueRangeOnDate | 
 
 
 def _truncate(at: datetime, unit: str) -> datetime | None:
+    """Beginning of the unit that contains a moment, weeks from Monday; None for an unknown unit."""
     if unit in _SECONDS_OF:
         since = at.hour * 3_600 + at.minute * 60 + at.second
         return datetime.combine(at.date(), time.min) + timedelta(seconds=since - since % _SECONDS_OF[unit])
@@ -203,6 +218,7 @@ def _truncate(at: datetime, unit: str) -> datetime | None:
 
 
 def _combine_truths(name: str, parts: Sequence[PossibleTruths]) -> PossibleTruths:
+    """Truths of NOT, AND and OR from those of their parts: AND can be true only if every part can."""
     if name == "not":
         return parts[0][::-1]
     trues, falses = [part[0] for part in parts], [part[1] for part in parts]
@@ -212,7 +228,10 @@ def _combine_truths(name: str, parts: Sequence[PossibleTruths]) -> PossibleTruth
 def _compare_ranges(
     name: str, one: ValueRangeOnDate | None, others: Sequence[ValueRangeOnDate | None]
 ) -> PossibleTruths:
-    """Truth values that a comparison of ranges can have; both if a range is unknown or the types differ."""
+    """Truths that a comparison can have between ranges; both if a range is unknown or the types differ.
+
+    Several `others` are the values of IN: it can be true if one equality can be, and false only if all can be false.
+    """
     if one is None or any(other is None or not _have_same_type(one, other) for other in others):
         return _UNKNOWN
     found = [_COMPARISONS[name](one, other) for other in others if other is not None]
@@ -220,19 +239,23 @@ def _compare_ranges(
 
 
 def _have_same_type(one: ValueRangeOnDate, other: ValueRangeOnDate) -> bool:
+    """Return whether both ranges are of times, or both of numbers."""
     return isinstance(one[0], datetime) == isinstance(other[0], datetime)
 
 
 def _can_equal(one: ValueRangeOnDate, other: ValueRangeOnDate) -> PossibleTruths:
+    """Truths of `=`: it can be false unless both ranges are the same single value."""
     fixed = one[0] == one[1] == other[0] == other[1]
     return _lower(one) <= _upper(other) and _lower(other) <= _upper(one), not fixed
 
 
 def _can_be_below(one: ValueRangeOnDate, other: ValueRangeOnDate) -> PossibleTruths:
+    """Truths of `<` between two ranges."""
     return _lower(one) < _upper(other), _upper(one) >= _lower(other)
 
 
 def _can_be_at_most(one: ValueRangeOnDate, other: ValueRangeOnDate) -> PossibleTruths:
+    """Truths of `<=` between two ranges."""
     return _lower(one) <= _upper(other), _upper(one) > _lower(other)
 
 

@@ -71,6 +71,7 @@ def disjuncts(expr: Expr) -> tuple[Expr, ...]:
 
 
 def _disjuncts(expr: Expr) -> Iterator[Expr]:
+    """Yield the operands of nested ORs from left to right; a condition that is no OR is its own operand."""
     if isinstance(expr, Call) and expr.name == "or":
         for argument in expr.arguments:
             yield from _disjuncts(argument)

@@ -2,6 +2,8 @@
 
 They follow from enforced primary keys and from equality predicates that every row satisfies
 (`dialect/stability/proofs.md#relation-kinds`).
+
+Identifying fields are those that are not computed from other fields of the row: together they distinguish the rows.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ def minimal_ordering_fields(
 ) -> list[Field]:
     """Minimal tie-breaking order: the fewest leading fields that determine every other field of a row.
 
-    Ordering by them equals ordering by all fields, for rows that agree in `known`: an omitted field is functionally
+    Ordering by them equals ordering by all fields, for rows that agree in `fixed`: an omitted field is functionally
     determined by the fields before it. With `read`, only those fields must be determined: rows that agree in them are
     interchangeable. With the primary key (id):
 
@@ -68,6 +70,7 @@ def _base_fields(read: Collection[Field], identifying: Collection[Field]) -> set
 
 
 def _definition_fields(field: Field, identifying: Collection[Field]) -> Iterator[Field]:
+    """Yield the fields that a field is computed from, recursively; the field itself if it identifies rows."""
     if field in identifying or field.definition is None:
         yield field
         return
@@ -102,6 +105,7 @@ def _dependencies(relation: Relation) -> Iterator[Dependency]:
 
 
 def _has_one_row(relation: Relation) -> bool:
+    """Return whether each person has at most one row, so that the primary key is enforced for private rows too."""
     return isinstance(relation, PerPerson) and relation.has_one_row_per_person
 
 

@@ -93,6 +93,7 @@ def _rewrite_by_hour(expr: Expr, cells: Cells) -> Expr | None:
 
 
 def _hour_literals(first: int, count: int) -> tuple[Literal, ...]:
+    """Return `count` consecutive hours as constants."""
     return tuple(Literal(first + i, SqlType.BIGINT) for i in range(count))
 
 

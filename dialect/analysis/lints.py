@@ -45,6 +45,11 @@ def midnight_notes(relation: Relation, sql: str) -> tuple[Note, ...]:
 
 
 def _midnight_comparisons(expr: Expr, date_texts: set[str]) -> Iterator[Note]:
+    """Yield notes on `<=`, `=` and IN between one timestamp column and a date, which compare with its midnight.
+
+    Other operators are correct at midnight: `ts >= DATE` and `ts < DATE` split exactly at the beginning of the day.
+    `date_texts` are the dates that the SQL writes without a time; a written midnight is intended, and gets no note.
+    """
     for part in children(expr):
         yield from _midnight_comparisons(part, date_texts)
     if not isinstance(expr, Call) or len(expr.arguments) < 2:
@@ -71,6 +76,7 @@ def _midnight(constant: Literal) -> date | None:
 
 
 def _midnight_note(name: str, sign: str, day: date) -> Note:
+    """Build the note on one comparison, with a predicate that covers the whole day."""
     after = day + timedelta(days=1)
     if sign == "<=":
         text = f"{name} <= '{day}' ends at midnight, when that day begins. For the whole day: {name} < '{after}'."
@@ -91,6 +97,7 @@ def never_true_notes(relation: Relation) -> tuple[Note, ...]:
 
 
 def _contradictions(expr: Expr) -> Iterator[Note]:
+    """Yield notes on values that a comparison, or two comparisons of one AND, can never satisfy; one per value."""
     for part in children(expr):
         yield from _contradictions(part)
     comparisons = list(_comparisons(expr)) if isinstance(expr, Call) else []
@@ -132,6 +139,7 @@ def _is_outside_range(value: Expr, comparison: _Comparison) -> bool:
 
 
 def _are_disjoint(one: _Comparison, other: _Comparison) -> bool:
+    """Return whether the first comparison is a lower bound above the second, an upper bound."""
     return _exceeds((one[0], _position(one[1])), (other[0], _position(other[1])))
 
 
@@ -161,6 +169,7 @@ def _position(constant: Literal) -> float | datetime | None:
 
 
 def _comparison_text(comparison: _Comparison) -> str:
+    """Return a comparison as text, without its left side."""
     return f"{comparison[0]} {comparison[1].value}"
 
 
@@ -185,6 +194,11 @@ def undeclared_value_notes(relation: Relation, catalog: Catalog) -> tuple[Note, 
 
 
 def _undeclared_constants(expr: Expr, catalog: Catalog) -> Iterator[Note]:
+    """Yield notes on constants that one column is compared with, and that are outside its declared domain.
+
+    Nothing is noted unless all other operands are constants. A range is checked for every comparison, a list only for
+    equality and IN, as the order of listed values means nothing.
+    """
     for part in children(expr):
         yield from _undeclared_constants(part, catalog)
     if not isinstance(expr, Call) or expr.name not in _COMPARE | _FLIPPED_OR_IN.keys():
@@ -220,6 +234,7 @@ def public_lookup_constants(part: object) -> Iterator[tuple[Field, Literal]]:
 
 
 def _public_lookup_constants(expr: Expr) -> Iterator[tuple[Field, Literal]]:
+    """Yield the constants that one expression, or a part of it, compares with a column of a public domain."""
     for part in children(expr):
         yield from _public_lookup_constants(part)
     columns = [part.field for part in children(expr) if isinstance(part, Ref)]
@@ -230,6 +245,7 @@ def _public_lookup_constants(expr: Expr) -> Iterator[tuple[Field, Literal]]:
 
 
 def _undeclared_value_note(name: str, constant: Literal, listed: ValueList) -> Note:
+    """Build the note on a constant that is not in a declared list; shows the first values of the list."""
     shown = [format_value(value) for value in listed.values[:_MAX_LISTED_VALUES]]
     more = f" and {len(listed.values) - _MAX_LISTED_VALUES} more" if len(listed.values) > _MAX_LISTED_VALUES else ""
     why = f"{format_value(constant.value)} is none of its declared values"

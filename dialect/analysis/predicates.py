@@ -66,6 +66,7 @@ def _cast_literal(value: Literal, kind: SqlType) -> Literal | None:
 
 
 def _cast_number(value: float, kind: SqlType) -> Literal | None:
+    """Return a number in a numeric type; None for a fraction as BIGINT, and for other types."""
     if kind is SqlType.DOUBLE:
         return Literal(float(value), kind)
     return Literal(int(value), kind) if kind is SqlType.BIGINT and value == int(value) else None
@@ -157,6 +158,7 @@ def _bounds_from_step(sign: str, end: Literal, unit: str) -> Iterator[tuple[str,
 
 
 def _timestamp_literal(at: datetime) -> Literal:
+    """Return a moment as a TIMESTAMP constant."""
     return Literal(format_time(at, SqlType.TIMESTAMP), SqlType.TIMESTAMP)
 
 

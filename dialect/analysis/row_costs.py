@@ -2,6 +2,9 @@
 
 Costs are static: they depend on the emitted form, the constants, and the longest text that a row may contain. Figures
 were measured with DuckDB on one idle core, and rounded up (`proofs.md#work`).
+
+The extent of a value is an upper bound on its size: characters of a text, or elements of a list and characters per
+element.
 """
 
 from __future__ import annotations
@@ -136,11 +139,17 @@ class TextSizes:
         return Extent(float(self.stored_text if read.domain is None else min(self.stored_text, MAX_DECLARED_TEXT)))
 
     def _list_extent(self, call: Call) -> Extent:
+        """Extent of a call with a list among its arguments or as its result: that of its longest list."""
         if call.name == "string_split":  # all parts together are as long as the text
             return list_extent(Extent(), 1.0 + self.extent(call.arguments[0]).length)
         return Extent.largest(self.extent(each) for each in call.arguments if each.type in _LISTS)
 
     def _text_length(self, call: Call) -> float:
+        """Upper bound on the characters of a computed text, from those of the arguments.
+
+        A function without a rule returns no more characters than its longest argument; without arguments, a formatted
+        value.
+        """
         parts = [self.extent(each).characters for each in call.arguments]
         if call.name in _CONCATENATIONS:
             return min(float(MAX_COMPUTED_TEXT), sum(parts))

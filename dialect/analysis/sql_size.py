@@ -1,4 +1,8 @@
-"""SQL size limit: an upper bound on the length of generated SQL, computed before it is written."""
+"""SQL size limit: an upper bound on the length of generated SQL, computed before it is written.
+
+Every length is in characters. The form of a function is its SQL with a slot per argument; a form that repeats a slot
+writes that argument several times, so nested calls may grow exponentially.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +53,7 @@ def expression_sql_size(expr: Expr, engine: Emitter = DUCKDB) -> int:
 
 
 def _call_sql_size(expr: Call, engine: Emitter) -> int:
+    """SQL length of a call: its form, and each argument as often as the form repeats it, with parentheses."""
     form = engine.form_of(overload(expr.function), expr.arguments) or ""
     repeats = (max(1, form.count(f"{{{place}}}")) for place in range(len(expr.arguments)))
     return len(form) + sum(

@@ -1,4 +1,7 @@
-"""Ties: notes on orders in which rows of one person may be equal, so that a hash breaks the tie."""
+"""Ties: notes on orders in which rows of one person may be equal, so that a hash breaks the tie.
+
+Rows tie if an ORDER BY does not decide between them. Peer rows are rows of one window partition that tie.
+"""
 
 from __future__ import annotations
 
@@ -85,6 +88,7 @@ def tie_notes(relation: Relation, sql: str) -> tuple[Note, ...]:
 
 
 def _source(relation: Relation) -> Relation | None:
+    """Return the source of an operator with a single source; None for other operators."""
     return getattr(relation.operator, "source", None)
 
 
@@ -130,4 +134,5 @@ def _may_differ(source: PerPerson, keys: tuple[Field, ...], measure: AggregateCa
 
 
 def _plain_fields(exprs: tuple[Expr, ...]) -> list[Field]:
+    """Return the fields of the expressions that are plain columns."""
     return [expr.field for expr in exprs if isinstance(expr, Ref)]

@@ -61,6 +61,7 @@ def count_steps(step: str, first: datetime, last: datetime) -> int:
 
 
 def _amount(step: str) -> tuple[int, str]:
+    """Split a step such as '15 minute' into its number and its unit."""
     amount, unit = step.split(" ")
     return int(amount), unit
 

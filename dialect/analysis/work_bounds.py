@@ -2,6 +2,10 @@
 
 Response time is a side channel. It is closed by answering only after a fixed time that covers both, and by refusing
 plans in which one unit may add much (`proofs.md#work`).
+
+Steps count the work: one step is the time in which one stored row is read. The fan-out of a public relation is the
+largest number of its rows that agree in some fields. Every estimate exists twice: typical (for the work of the whole
+table) and maximum (for one privacy unit).
 """
 
 from __future__ import annotations
@@ -106,8 +110,8 @@ def work_bound(plan: PrivatePlan, fan_out: FanOut, is_short: IsShort = lambda _,
     Claim: the steps of one unit are no fewer than the rows that any operator below the release point gives it, each
     times the cost of the SQL per row. Symbols: R, windows and fan-outs as in max_rows_per_person; size classes; clip
     bounds; row costs. Formula: the sum over operators of rows times cost. `fan_out`, and `is_short` (has no text of a
-    field more than LISTED characters?), are called for public relations alone. Source: proofs.md#work. Raises nothing
-    of its own.
+    field more than MAX_DECLARED_TEXT characters?), are called for public relations alone. Source: proofs.md#work.
+    Raises nothing of its own.
     """
     walk = _WorkTraversal(fan_out, is_short)
     shown = {f for vector in plan.vectors for f in vector.fields} | {key.field for key in plan.keys}
@@ -164,15 +168,22 @@ class _WorkTraversal:
         return replace(rows, work=replace(rows.work + added, max_unit_bytes=buffered))
 
     def _fan_out(self, public: Public, equal: tuple[Field, ...]) -> int:
+        """Return the fan-out of a public relation, computed once, as counting its rows runs a query."""
         key = (id(public), equal)
         if key not in self._fan_outs:
             self._fan_outs[key] = self._fan_out_of(public, equal)
         return self._fan_outs[key]
 
     def _row_bounds(self, relation: Relation) -> RowBounds:
+        """Upper bounds on one person's rows in a relation, by the cached fan-outs."""
         return row_bounds(relation, self._fan_out)
 
     def _scan(self, relation: PerPerson) -> _RowCounts:
+        """Row counts of a stored table, and the work of reading it.
+
+        The total is the declared size class. The typical number of rows per person is the declared clip bound of rows,
+        as most people are within it.
+        """
         maximum = float(self._row_bounds(relation).total)
         scans = [relation.operator] if isinstance(relation.operator, Scan) else []
         table = scans[0].table if scans else None
@@ -184,6 +195,7 @@ class _WorkTraversal:
         )
 
     def _unary(self, relation: PerPerson, below: _RowCounts, read: frozenset[Field]) -> _RowCounts:
+        """Rows and work of an operator with one source; it may reduce the maximum, but is assumed to keep the total."""
         maximum = min(below.maximum, float(self._row_bounds(relation).total))
         estimates = ((self.typical_sizes, below.typical), (self.max_sizes, below.maximum))
         typical_cost, max_cost = (self._cost(relation.operator, sizes, rows, read) for sizes, rows in estimates)
@@ -230,6 +242,7 @@ class _WorkTraversal:
     def _set_operation(
         self, relation: Relation, operator: SetOperation, left: _RowCounts, right: _RowCounts
     ) -> _RowCounts:
+        """Rows and work of a set operation: both sides are added, and both are in memory at the same time."""
         combined = _RowCounts(
             left.total + right.total,
             left.typical + right.typical,
@@ -330,6 +343,7 @@ def _fields_read(operator: object) -> frozenset[Field]:
 
 
 def _fields(part: object) -> Iterator[Field]:
+    """Yield the fields in a value of nested tuples, as operators have them outside expressions (keys, columns)."""
     if isinstance(part, Field):
         yield part
     elif isinstance(part, tuple):

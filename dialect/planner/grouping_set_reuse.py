@@ -4,6 +4,10 @@ Proof: `proofs.md#roll-ups`. A coarse set may be summed from a finer one if the 
 group completely: every row lies in one of the finer groups, and their number is known.
 
     GROUP BY GROUPING SETS ((city, gender), (city))   ->   release (city, gender); sum it by city
+
+Terms: the boundary is the release point, the operator at which private rows become released numbers. A fact is a
+predicate that is true of every row. A cell is one group of a finer set. A list is closed (exhaustive) if no row can
+have a value outside it.
 """
 
 from __future__ import annotations
@@ -85,7 +89,10 @@ def _is_truncation_of_bounds(facts_on_key: Sequence[Expr], expr: Expr, facts: Se
 
 
 def _is_list_of_facts(facts_on_key: Sequence[Expr], expr: Expr, public_list: PublicList) -> bool:
-    """Return whether a list was made from all predicates on its key: one list of constants, or range bounds alone."""
+    """Return whether a list was made from all facts on its key: one list of constants, or range bounds alone.
+
+    Any further fact might remove listed values, and a shorter list of constants means that some were removed.
+    """
     constants = known_facts.listed_values(expr, facts_on_key)
     if constants is not None:
         return len(facts_on_key) == 1 and len(constants) == public_list.size
@@ -96,6 +103,7 @@ def _is_list_of_facts(facts_on_key: Sequence[Expr], expr: Expr, public_list: Pub
 
 
 def _is_bound(fact: Expr, expr: Expr) -> bool:
+    """Return whether a fact only compares a key with a constant of its own type; equality would leave no range."""
     if not isinstance(fact, Call) or fact.name not in _COMPARISONS or expr not in fact.arguments:
         return False
     return any(isinstance(part, Literal) and part.type is expr.type for part in fact.arguments)
@@ -148,6 +156,7 @@ def sum_finer_groups(boundary: ReleasePoint, finer: tuple[Field, ...], planning:
 
 
 def _roll_up_note(keys: tuple[Field, ...], finer: tuple[Field, ...]) -> Note:
+    """Build the note that some groups are sums of the released groups of a finer set."""
     groups = f"Groups by {_key_list(keys)}" if keys else "Totals"
     return Note(
         NoteCode.ROLLED_UP, f"{groups} are sums of the released groups by {_key_list(finer)}: no further release."
@@ -155,6 +164,7 @@ def _roll_up_note(keys: tuple[Field, ...], finer: tuple[Field, ...]) -> Note:
 
 
 def _key_list(keys: tuple[Field, ...]) -> str:
+    """Return keys as SQL text, separated by commas."""
     return ", ".join(plain_text(expand_definitions(Ref(key))) for key in keys)
 
 
@@ -180,6 +190,10 @@ def _choose_roll_ups(boundary: ReleasePoint, context: CompileContext) -> Mapping
 
 
 def _is_summable(measure: AggregateCall) -> bool:
+    """Return whether an aggregate of a coarse group can be the sum of those of finer groups.
+
+    Quantiles are not additive, and bounds stated in the query limit a person's number in each group separately.
+    """
     return (
         not is_histogram_aggregate(measure) and measure.stated_bounds is None
     )  # stated bounds apply per group, so groups do not add up
@@ -209,11 +223,15 @@ def _log_variances(drafts: Mapping[GroupingSet, _Draft]) -> LogVariances:
 
 
 def _sorted(keys: GroupingSet) -> list[Field]:
+    """Return keys in the order of their ids, as sets have none."""
     return sorted(keys, key=lambda key: key.id)
 
 
 def _mean_log_sensitivity(draft: _Draft) -> float:
-    """Return the mean log of squared sensitivity over the vectors of a plan, which share its budget equally."""
+    """Return the mean log of squared sensitivity, in the vectors' units, over the vectors of a plan.
+
+    The vectors share the budget equally, so the noise variance of each is proportional to its squared sensitivity.
+    """
     bounds = bound_contributions(draft.plan, draft.context.catalog, None).vectors
     return math.fsum(2 * math.log(each.sensitivity * each.grain_size) for each in bounds) / len(bounds)
 
@@ -234,7 +252,10 @@ def _choose_released_sets(log_variances: LogVariances) -> Mapping[GroupingSet, G
 
 
 def _total_log_variance(released_sets: tuple[GroupingSet, ...], log_variances: LogVariances) -> float:
-    """Sum the log variances of all sets, where the `released_sets` share the budget."""
+    """Sum the log variances of all sets, released or summed, where `released_sets` share the budget equally.
+
+    With k released sets each variance is k times as large as alone. Infinite if some set cannot be computed from them.
+    """
     if not all(any(each in log_variances[fine] for fine in released_sets) for each in log_variances):
         return math.inf
     nearest = (log_variances[_nearest(each, released_sets, log_variances)][each] for each in log_variances)

@@ -2,6 +2,10 @@
 
 Rows of a UNION ALL carry the origin of their noise (`dialect/algebra/proofs.md#noise-followed`). SUM and AVG over
 released rows add up its coefficients; window functions do so over their frame, or take those of a single row.
+
+Terms: a raw number is one noisy number of a query vector; a weight is the factor, free of noise, that it is multiplied
+by. A form is offset + numerator / denominator, both linear in raw numbers (`dialect.postprocess.noise_propagation`). A
+noise term is the triple (field with the sum of weighted raw numbers, sum of squared weights, raw number).
 """
 
 from __future__ import annotations
@@ -83,7 +87,11 @@ def has_independent_rows(form: FractionalLinearForm, unique_fields: frozenset[Fi
 
 
 def unique_row_fields(relation: Relation, planning: Planning) -> Iterator[Field]:
-    """Yield the fields of releases of which each row occurs at most once in a relation."""
+    """Yield the fields of releases of which each row occurs at most once in a relation.
+
+    Of a join, a side qualifies if the other side has at most one match for each of its rows. Rows of the right side of
+    a LEFT JOIN may be missing, and rows of a full join may be padded with NULL, so these are left out.
+    """
     operator = relation.operator
     if isinstance(operator, ReleaseScan):
         yield from operator.fields
@@ -120,9 +128,10 @@ def _unique_key(side: Relation, planning: Planning) -> frozenset[Field] | None:
 
 
 def express_sum(field: Field, function: str, form: FractionalLinearForm, add_aggregate: AddAggregate) -> ReleasedSum:
-    """Express a SUM or AVG over noisy rows as totals per noisy term, with the sum of squared weights of each.
+    """Express a SUM or AVG over noisy rows as totals per raw number, with the sum of squared weights of each.
 
-    `add_aggregate` adds an aggregate over the same rows and returns its field.
+    `add_aggregate(function, expression)` adds an aggregate over the same rows and returns its field. The mean of n rows
+    divides the squares by n^2.
 
         SUM(2 * n + p)   ->   constant SUM(p), term SUM(2 * n) with squares SUM(4)
     """
@@ -142,12 +151,17 @@ def express_sum(field: Field, function: str, form: FractionalLinearForm, add_agg
 def _track_aggregate(
     measure: AggregateCall, form: FractionalLinearForm, planning: Planning
 ) -> tuple[ReleasedSum, list[AggregateCall]]:
+    """Return the noise terms of one aggregate, and the hidden aggregates that compute them.
+
+    The hidden aggregates have the same FILTER, and skip rows where the argument is NULL as the aggregate itself does.
+    """
     hidden: list[AggregateCall] = []
     (argument,) = measure.arguments
     is_present = is_not_null(argument)
     test = is_present if measure.condition is None else conjunction((measure.condition, is_present))
 
     def add_aggregate(function: str, expr: Expr) -> Field:
+        """Add a hidden aggregate over the same rows, and return its field."""
         result = Field(planning.context.new_field_id(), None, SqlType.DOUBLE)
         hidden.append(AggregateCall(function, (to_double(expr),), test, result))
         return result
@@ -211,13 +225,18 @@ def track_union_noise(relation: Relation, operator: SetOperation, planning: Plan
 
 
 def _project(side: Relation, computed: list[tuple[Field, Expr]]) -> Relation:
+    """Add computed fields to one side of a union; the side itself if there are none."""
     if not computed:
         return side
     return replace(side, operator=Project(side, tuple(computed)), fields=side.fields + tuple(f for f, _ in computed))
 
 
 def _side_form(shown: Field, side: Relation, planning: Planning) -> FractionalLinearForm | None:
-    """Return the linear form of one side's column, if that side has all of its parts as fields."""
+    """Return the linear form of one side's column; None if it is unknown or cannot be carried through the union.
+
+    It can be carried if that side has all of its parts as fields. A numerator and a denominator that may share noise
+    are left out, as their covariance cannot be carried.
+    """
     assert isinstance(side, Released | Public)  # noqa: S101  the rows of a released union
     form = form_of(expand_definitions(Ref(shown)), forms_by_field(planning.partial_query(side)))
     if form is None:
@@ -230,6 +249,7 @@ def _side_form(shown: Field, side: Relation, planning: Planning) -> FractionalLi
 
 
 def _is_within_limits(known_forms: list[FractionalLinearForm], planning: Planning) -> bool:
+    """Return whether a union column has noise, and neither it nor all carried columns have too many terms."""
     terms = sum(
         len(form.numerator.terms) + (len(form.denominator.terms) if form.denominator else 0) for form in known_forms
     )
@@ -240,6 +260,10 @@ def _is_within_limits(known_forms: list[FractionalLinearForm], planning: Plannin
 def _union_column(
     output: Field, left: FractionalLinearForm, right: FractionalLinearForm, columns: _CarriedColumns
 ) -> NoisyUnionColumn:
+    """Add hidden columns for all parts of a column's form on both sides, and return their fields.
+
+    If only one side is a ratio, the denominator of the other side is 1.
+    """
     has_denominator = left.denominator is not None or right.denominator is not None
     one = LinearCombination(ONE, ())
     denominators = (left.denominator or one, right.denominator or one)
@@ -271,11 +295,13 @@ def _union_terms(left: LinearCombination, right: LinearCombination, columns: _Ca
 
 
 def _squared_weight(raw: Field, weight: Expr, derived_terms: Mapping[Field, NoisyTerm]) -> Expr:
+    """Return the squared weight of a raw number; for a noise term of a sum or a lower union, times its own."""
     square = times(weight, weight)
     return times(square, derived_terms[raw].squared_weight) if raw in derived_terms else square
 
 
 def _derived_terms(planning: Planning) -> list[NoisyTerm]:
+    """Return the noise terms that were tracked further below: their values can be terms of this union again."""
     of_sums = [NoisyTerm(*term, False) for tracked in planning.released_sums for term in tracked.noise_terms]
     return of_sums + [term for tracked in planning.union_columns for term in tracked.all_terms]
 
@@ -355,10 +381,12 @@ def _default_value(call: WindowCall) -> Expr:
 
 
 def _is_number(default: Expr) -> bool:
+    """Return whether a default is a number or NULL; any other one may depend on noise."""
     return isinstance(default, Literal) and (default.value is None or isinstance(default.value, int | float))
 
 
 def _sum_over_frame(call: WindowCall, form: FractionalLinearForm, window_calls: _WindowCalls) -> ReleasedSum:
+    """Track SUM or AVG as a window function: its noise terms are sums over the same frame."""
     is_present = is_not_null(call.arguments[0])
     test = is_present if call.condition is None else conjunction((call.condition, is_present))
     return express_sum(
@@ -373,6 +401,7 @@ def _take_from_row(call: WindowCall, form: FractionalLinearForm, window_calls: _
     default_value = None if default.value is None else float(default.value)
 
     def take(expr: Expr, default_number: float) -> Field:
+        """Add a call that takes the value of `expr` from that row, with `default_number` as its default."""
         where = (
             call.arguments[1:2]
             if default_value is None
@@ -392,6 +421,7 @@ def _take_from_row(call: WindowCall, form: FractionalLinearForm, window_calls: _
 
 
 def _has_non_negative_weights(form: FractionalLinearForm) -> bool:
+    """Return whether all weights are constants that are not negative."""
     weights = [weight for _, weight in form.numerator.terms]
     return all(isinstance(w, Literal) and isinstance(w.value, int | float) and w.value >= 0 for w in weights)
 

@@ -3,6 +3,9 @@
 The bins cover a value's public range in stretches of bins of equal width. Durations, distances and counts start at 0,
 and most values are near it. For these each stretch has bins twice as wide as the one before, so the bin width is
 roughly proportional to the value.
+
+Terms: a stretch is a run of bins of equal width. Growing bins are stretches of doubling width. The boundary is the
+release point, the operator at which private rows become released numbers.
 """
 
 from __future__ import annotations
@@ -62,7 +65,10 @@ class Bins:
         return sum(stretch.count for stretch in self.stretches)
 
     def histogram(self, key: int) -> Histogram:
-        """Describe the bins, start and spread of each, for a release whose bin number is the key at position `key`."""
+        """Describe the bins for a release whose bin number is the key at position `key`.
+
+        Per bin: its start, and its spread, the largest minus the smallest value that it may contain.
+        """
         starts = [(s.lower + place * s.width, s.width) for s in self.stretches for place in range(s.count)]
         spreads = (width - 1 if self.is_integer else width for _, width in starts)
         return Histogram(key, tuple(start for start, _ in starts), tuple(spreads))
@@ -94,6 +100,7 @@ def choose_bins(value: Expr, ends: Bounds) -> Bins:
 
 
 def _integer_bins(lower: int, upper: int) -> Bins:
+    """Choose bins of whole numbers: one per integer if few, growing ones if they start near 0, else equal ones."""
     value_count = max(1, upper - lower + 1)
     if value_count <= MAX_BINS:
         return Bins((BinStretch(float(lower), 1.0, value_count),), True)
@@ -107,7 +114,10 @@ def _integer_bins(lower: int, upper: int) -> Bins:
 
 
 def _growing_integer_bins(value_count: int) -> tuple[BinStretch, ...]:
-    """Choose growing bins for integers from 0: the first ones of width 1, within the limit on bins."""
+    """Choose growing bins that contain the integers from 0, the first ones of width 1 if possible.
+
+    As many bins per stretch as fit MAX_GROWING_BINS; for huge ranges the first bins are wider than 1.
+    """
     for bins_per_stretch in (64, 32, 16, 8):
         stretches = max(2, math.ceil(math.log2(value_count / bins_per_stretch)) + 1)
         if bins_per_stretch * stretches <= MAX_GROWING_BINS:
@@ -149,6 +159,7 @@ def has_bin(value: Expr) -> Expr:
 
 
 def _bin_within_stretch(value: Expr, stretch: BinStretch, is_integer: bool) -> Expr:
+    """Build the position of a value's bin within a stretch; outside the stretch it has no meaning."""
     if is_integer and value.type is SqlType.BIGINT:
         offset = _add(value, -int(stretch.lower))
         return integer_call("//", offset, _number(int(stretch.width)))
@@ -157,18 +168,22 @@ def _bin_within_stretch(value: Expr, stretch: BinStretch, is_integer: bool) -> E
 
 
 def _add(number: Expr, by: int) -> Expr:
+    """Build the sum of an integer expression and a constant."""
     return integer_call("+", number, _number(by))
 
 
 def _number(value: int) -> Literal:
+    """Return an integer constant."""
     return Literal(value, SqlType.BIGINT)
 
 
 def _is_in_range(value: Expr, lower: float, upper: float) -> Expr:
+    """Build the test that a value lies in a range with an exclusive upper end."""
     return _is_between(value, ">=", lower, "<", upper)
 
 
 def _is_between(value: Expr, lower_operator: str, lower: float, upper_operator: str, upper: float) -> Expr:
+    """Build the test of a value against a lower and an upper end, with the given comparison operators."""
     ends = ((lower_operator, Literal(lower, SqlType.DOUBLE)), (upper_operator, Literal(upper, SqlType.DOUBLE)))
     above, below = (comparison(sign, value, end) for sign, end in ends)
     return Call(AND, (above, below), SqlType.BOOLEAN)
@@ -198,7 +213,7 @@ def is_histogram_aggregate(measure: AggregateCall) -> bool:
 
 
 def plan_histograms(boundary: ReleasePoint, context: CompileContext) -> tuple[HistogramPlan, ...]:
-    """Group a release point by bins, once for each distinct argument and FILTER of its quantiles."""
+    """Plan one histogram for each distinct argument and FILTER of a release point's quantile aggregates."""
     by_argument: dict[tuple[Expr, Expr | None], list[AggregateCall]] = {}
     for measure in boundary.aggregates:
         if is_histogram_aggregate(measure):
@@ -211,7 +226,10 @@ def plan_histograms(boundary: ReleasePoint, context: CompileContext) -> tuple[Hi
 def _plan_histogram(
     boundary: ReleasePoint, value: Expr, test: Expr | None, measures: Sequence[AggregateCall], context: CompileContext
 ) -> HistogramPlan:
-    """Count the rows that have a bin and satisfy FILTER, by bin."""
+    """Plan the release point that counts rows by bin, below FILTER and without the values that have no bin.
+
+    Public rows that an outer join preserves get every bin, so that their groups are complete. A note names the bins.
+    """
     tested = definition_of(test) if test is not None else None
     facts = (*boundary.source.predicates, *(conjuncts(tested) if tested is not None else ()))
     bins = choose_bins(value, narrowed_range(value, facts))
@@ -253,6 +271,7 @@ def quantile_output(measure: AggregateCall, context: CompileContext) -> Released
 
 
 def _formula(measure: AggregateCall) -> QuantileOf:
+    """Return the level of a quantile aggregate, and how an integer result is rounded: MIN down, MAX up."""
     if measure.function == "quantile_cont":
         level = measure.arguments[1]
         assert isinstance(level, Literal) and isinstance(level.value, int | float)  # noqa: S101  read as a constant

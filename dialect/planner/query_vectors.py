@@ -1,6 +1,10 @@
 """Query vectors: the exact per-group sums behind the aggregates of a release, each planned once.
 
 An aggregate becomes a formula over vectors: AVG(x) is a centred SUM(x) over a COUNT(x), and shares its COUNT(x).
+
+Terms: the source fields are the computed fields from which the release reads arguments and conditions. Stated bounds
+are the contribution bounds written in the query. The centre is a public number subtracted from each value. Vectors of
+one scale group are clipped by one factor per person. A place is an index into the vectors.
 """
 
 from __future__ import annotations
@@ -64,6 +68,7 @@ class QueryVectors:
         return self._index_of(self._vector(kind, argument, condition, bounds))
 
     def _index_of(self, vector: QueryVector) -> int:
+        """Return the index of the vector with the same canonical text; adds the vector if there is none."""
         text = self._canonical_text(vector)
         if text in self.texts:
             return self.texts.index(text)
@@ -74,7 +79,7 @@ class QueryVectors:
     def in_canonical_order(
         self, outputs: list[ReleasedNumber]
     ) -> tuple[tuple[QueryVector, ...], tuple[ReleasedNumber, ...]]:
-        """Sort the vectors canonically, and renumber the formulas to match."""
+        """Sort the vectors by canonical text; returns them, and the outputs with renumbered formulas."""
         order = sorted(range(len(self.vectors)), key=lambda i: self.texts[i])
         new_index = {old: new for new, old in enumerate(order)}
         vectors = tuple(replace(self.vectors[i], scale_group=new_index[self.vectors[i].scale_group]) for i in order)
@@ -83,19 +88,26 @@ class QueryVectors:
         )
 
     def _plan_mean(self, argument: Expr, condition: Field | None, bounds: Bounds | None) -> MeanOf:
+        """Plan a centred sum and a count, with one scale factor: the mean of a clipped person stays the same."""
         count = self._plan_value_count(argument, condition)
         total = self.add(VectorKind.CENTRED, argument, condition, bounds)
         self._share_scale_factor(count, total)
         return MeanOf(total, count, self.vectors[total].centre)
 
     def _plan_value_count(self, argument: Expr, condition: Field | None) -> int:
-        """Return the index of the COUNT of values that a mean is divided by."""
+        """Return the index of the COUNT of values that a mean is divided by.
+
+        An integer that is never NULL is counted by rows, which other aggregates share.
+        """
         never_null = not may_be_null(argument) and argument.type is SqlType.BIGINT
         kind = VectorKind.ROWS if never_null else VectorKind.VALID
         return self.add(kind, None if never_null else argument, condition)
 
     def _share_scale_factor(self, *places: int) -> None:
-        """Merge the scale groups of some vectors, so that one factor per person scales them all."""
+        """Merge the scale groups of the vectors at some indices, so that one factor per person scales them all.
+
+        The ratio of a person's numbers, such as a mean, is then unchanged by clipping.
+        """
         joined = {self.vectors[place].scale_group for place in places}
         self.vectors = [replace(v, scale_group=min(joined)) if v.scale_group in joined else v for v in self.vectors]
 
@@ -140,6 +152,7 @@ class QueryVectors:
         )  # fmt: skip
 
     def _centred_factor(self, value: Expr, condition: Field | None, stated: Bounds | None) -> Factor:
+        """Build one factor of a product: a value with its clamping range and its centre."""
         ends = self._range(value, condition)
         bounds = integer_bounds(clamp_range(value, ends, VectorKind.CENTRED, stated), value.type)
         return Factor(self.source_fields[value], bounds.lower, bounds.upper, self._centre(value, bounds))
@@ -147,6 +160,11 @@ class QueryVectors:
     def _vector(
         self, kind: VectorKind, argument: Expr | None, condition: Field | None, stated: Bounds | None
     ) -> QueryVector:
+        """Build a vector of one value or none: a sum with its clamping range and centre, or a count.
+
+        Stated bounds limit each value of a mean, so they are part of its clamping range; of other vectors they limit a
+        person's total per group.
+        """
         value = None if argument is None else self.source_fields[argument]
         lower, upper, centre, is_integer = 0.0, 1.0, 0.0, True
         if argument is not None and kind in (VectorKind.SUM, VectorKind.CENTRED):
@@ -159,7 +177,7 @@ class QueryVectors:
         return QueryVector(kind, value, condition, lower, upper, centre, is_integer, len(self.vectors), text, part)
 
     def _range(self, argument: Expr, condition: Field | None) -> Bounds:
-        """Infer the range of a value in the rows that the aggregate counts."""
+        """Infer the range of a value in the rows that the aggregate counts, by facts and by its FILTER."""
         test = None if condition is None else definition_of(Ref(condition))
         return narrowed_range(argument, (*self.facts, *(conjuncts(test) if test is not None else ())))
 
@@ -176,6 +194,7 @@ class QueryVectors:
         return centre if argument.type is SqlType.DOUBLE else float(round(centre))
 
     def _canonical_text(self, vector: QueryVector) -> str:
+        """Return the canonical text of a vector: everything that its exact numbers depend on."""
         value = "" if vector.value is None else self.canonical.names[vector.value.id]
         where = "" if vector.condition is None else f" filter {self.canonical.names[vector.condition.id]}"
         ends = _clamp_text(vector) if vector.is_sum else ""
@@ -192,6 +211,7 @@ class QueryVectors:
 
 
 def _clamp_text(values: QueryVector | Factor) -> str:
+    """Return the canonical text of a clamping range and a centre."""
     return f" in [{values.lower!r}, {values.upper!r}] about {values.centre!r}"
 
 
@@ -216,6 +236,7 @@ def _intersect(bounds: Bounds, stated: Bounds) -> Bounds:
 
 
 def _widen(stated: Bounds) -> Bounds:
+    """Return the range in which each value is clamped where bounds are stated for a person's total, not for a value."""
     limit = CLAMP_FACTOR * max(abs(stated.lower), abs(stated.upper))
     return Bounds(-limit, limit)
 

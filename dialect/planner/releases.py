@@ -2,6 +2,10 @@
 
 A release point has one release for its vectors and one for each histogram, joined on the keys. Release points over the
 same rows and groups share one release with the vectors of all (`proofs.md#shared-vectors`).
+
+Terms: the boundary is the release point, the operator at which private rows become released numbers. The frame of a
+release is the text of its rows and groups without its vectors: releases with one frame can be merged. Outputs are the
+released numbers with their formulas over the vectors. A raw number is one noisy number of a vector.
 """
 
 from __future__ import annotations
@@ -65,7 +69,11 @@ from dialect.stability.row_operators import project, strip_fields
 
 
 def plan_release(boundary: ReleasePoint, context: CompileContext) -> tuple[PrivatePlan, tuple[ReleasedNumber, ...]]:
-    """Plan one release: its keys and vectors in canonical order, and the formula of each output over the vectors."""
+    """Plan one release: returns the plan, with keys and vectors in canonical order, and the formula of each output.
+
+    A count of persons is added where keys are private, as it decides which of them are shown, and where there is no
+    aggregate. Raises Refusal for keys that cannot be released, and SQL that would be too long.
+    """
     exprs = [argument for measure in boundary.aggregates for argument in measure.arguments]
     exprs += [measure.condition for measure in boundary.aggregates if measure.condition is not None]
     source, fields = project(boundary.source, exprs, context)
@@ -139,6 +147,7 @@ def _preserved_keys(preserved: PreservedSide, keys: Sequence[Field]) -> KeySet:
 
 
 def _key_text(public_keys: KeySet | None) -> str:
+    """Return how the keys are known, as part of the frame; the preserved rows of an outer join are part of it."""
     if public_keys is None:
         return "thresholded"
     if not public_keys.is_listed_by_query or not public_keys.keys:
@@ -149,11 +158,13 @@ def _key_text(public_keys: KeySet | None) -> str:
 
 
 def _is_private(name: str, context: CompileContext) -> bool:
+    """Return whether a name is that of a private table; false for unknown names."""
     table = context.catalog.table(name)
     return table is not None and table.private
 
 
 def _key(key: Field, public_keys: KeySet | None, context: CompileContext) -> GroupKey:
+    """Describe a key, with the reason why it is public or private."""
     text = plain_text(expand_definitions(Ref(key)))
     if context.options.keys is KeyHandling.PRIVATE:
         return GroupKey(key, text, "asked for as private, so keys must reach a threshold")
@@ -192,7 +203,11 @@ def shared_plans(relation: Relation, context: CompileContext) -> Mapping[str, Pr
 def read_from_shared(
     shared: PrivatePlan | None, own_plan: PrivatePlan, outputs: tuple[ReleasedNumber, ...]
 ) -> tuple[PrivatePlan, tuple[ReleasedNumber, ...]]:
-    """Read a plan's numbers from the shared release if that has all of its vectors, else from its own release."""
+    """Read a plan's numbers from the shared release if that has all of its vectors, else from its own release.
+
+    Returns the plan to release, and the outputs with formulas over its vectors. The shared release must also scale the
+    same vectors by one factor, as a mean needs one for its sum and its count.
+    """
     if (
         shared is None
         or shared.canonical_groups != own_plan.canonical_groups
@@ -207,6 +222,7 @@ def read_from_shared(
 
 
 def _release_points(relation: Relation) -> Iterator[ReleasePoint]:
+    """Yield the release points of a relation, left to right."""
     if isinstance(relation.operator, ReleasePoint):
         yield relation.operator
         return
@@ -215,11 +231,15 @@ def _release_points(relation: Relation) -> Iterator[ReleasePoint]:
 
 
 def _plan_point(boundary: ReleasePoint, context: CompileContext) -> _PlannedPoint:
+    """Plan a release point, and keep it with its plan."""
     return _PlannedPoint(boundary, plan_release(boundary, context)[0])
 
 
 def _merge_aggregates(planned: _PlannedPoint, other: _PlannedPoint, context: CompileContext) -> _PlannedPoint:
-    """Add another release point's aggregates to a plan; leaves it unchanged where they become different vectors."""
+    """Add another release point's aggregates to a plan; leaves it unchanged where they become different vectors.
+
+    They do if the other source computes a value that this one lacks, or if merging changes the vectors or their texts.
+    """
     texts = {*planned.plan.vector_texts, *other.plan.vector_texts}
     measures = _rewrite_aggregates(planned.boundary.source, other.boundary)
     if texts == set(planned.plan.vector_texts) or measures is None:
@@ -240,6 +260,7 @@ def _rewrite_aggregates(source: PerPerson, boundary: ReleasePoint) -> tuple[Aggr
     fields = {own_form.names[f.id]: f for f in reversed(source.fields) if f.id in own_form.names}
 
     def rewrite(expr: Expr) -> Expr:
+        """Replace each field by the one with the same canonical name, or else by its definition."""
         if not isinstance(expr, Ref):
             return map_children(expr, rewrite)
         same = fields.get(other_form.names.get(expr.field.id, ""))
@@ -252,11 +273,13 @@ def _rewrite_aggregates(source: PerPerson, boundary: ReleasePoint) -> tuple[Aggr
 
 
 def _rewrite_aggregate(measure: AggregateCall, rewrite: Callable[[Expr], Expr]) -> AggregateCall:
+    """Rewrite the arguments and the FILTER of an aggregate."""
     condition = None if measure.condition is None else rewrite(measure.condition)
     return replace(measure, arguments=tuple(map(rewrite, measure.arguments)), condition=condition)
 
 
 def _rewrite_definition(field: Field, rewrite: Callable[[Expr], Expr]) -> Expr:
+    """Rewrite the definition of a field that is missing in the other source; raises if it has none."""
     if field.definition is None or field.definition == Ref(field):
         raise _MissingValueError
     return rewrite(field.definition)
@@ -307,7 +330,10 @@ class _JoinedRelease:
 
 
 def plan_release_point(boundary: ReleasePoint, planning: Planning) -> Released:
-    """Plan all releases of a release point, joined on its keys; raises Refusal if one is impossible."""
+    """Plan all releases of a release point, joined on its keys; raises Refusal if one is impossible.
+
+    One release has all vectors, and each histogram is a release of its own.
+    """
     plain = tuple(measure for measure in boundary.aggregates if not is_histogram_aggregate(measure))
     binned = plan_histograms(boundary, planning.context)
     releases = [_plan_vectors(replace(boundary, aggregates=plain), planning)] if plain or not binned else []
@@ -317,6 +343,7 @@ def plan_release_point(boundary: ReleasePoint, planning: Planning) -> Released:
 
 
 def _plan_vectors(boundary: ReleasePoint, planning: Planning) -> _JoinedRelease:
+    """Plan the release of a release point's vectors, and scan it."""
     own, own_outputs = plan_release(boundary, planning.context)
     plan, outputs = read_from_shared(planning.shared_plans.get(own.canonical_groups), own, own_outputs)
     plan_index = planning.index_of(plan)
@@ -348,6 +375,10 @@ def _plan_histogram_release(binned: HistogramPlan, is_first: bool, planning: Pla
 
 
 def _private_groups_refusal(binned: HistogramPlan, groups: tuple[Field, ...]) -> Refusal:
+    """Build the refusal of quantiles in groups with private keys.
+
+    A bin of a hidden group would have to be hidden too, so that its histogram would have gaps.
+    """
     text = plain_text(binned.measures[0].arguments[0])
     keys = ", ".join(plain_text(expand_definitions(Ref(key))) for key in groups)
     why = f"Quantiles of {text} need groups that are known without the data; {keys} must reach a threshold."
@@ -355,6 +386,7 @@ def _private_groups_refusal(binned: HistogramPlan, groups: tuple[Field, ...]) ->
 
 
 def _scan_release(keys: tuple[Field, ...], columns: ReleaseColumns, planning: Planning) -> _JoinedRelease:
+    """Record the columns of a release, and return a scan of them: keys, outputs, raw numbers and interval ends."""
     planning.releases.append(columns)
     ends = tuple(end for output in columns.outputs for end in output.interval_fields or ())
     fields = columns.keys + tuple(output.field for output in columns.outputs) + columns.raw_fields + ends

@@ -1,4 +1,8 @@
-"""Split a typed relation at its release points: the releases to make, and the query over them."""
+"""Split a typed relation at its release points: the releases to make, and the query over them.
+
+Terms: the boundary is the release point, the operator at which private rows become released numbers. Everything above
+it is the outer query. A raw number is one noisy number of a query vector, before formulas and rounding.
+"""
 
 from __future__ import annotations
 
@@ -65,6 +69,7 @@ def split_query(selected: BoundQuery, context: CompileContext) -> Question:
 
 
 def _notes(relation: Relation, planning: Planning) -> tuple[Note, ...]:
+    """Return all notes of a query: lints on its text, ties, tables that cannot match, and notes from planning."""
     lint_notes = (*never_true_notes(relation), *midnight_notes(relation, planning.context.sql))
     lint_notes += tie_notes(relation, planning.context.sql)
     return (
@@ -89,6 +94,11 @@ def _unique_names(columns: Sequence[tuple[str, Field]]) -> list[tuple[str, Field
 
 
 def _split(relation: Relation, planning: Planning) -> Relation:
+    """Replace each release point by a scan of its releases, and track noise through the operators above it.
+
+    Raw numbers are carried along as hidden fields wherever an operator keeps the rows of its source, since the interval
+    of each shown number is computed from them. Grouping and DISTINCT end that.
+    """
     operator = relation.operator
     if isinstance(operator, ReleasePoint):
         return _split_release_point(operator, planning)
@@ -126,6 +136,7 @@ def _carry_raw_fields(relation: Relation, *parts: Relation) -> Relation:
 
 
 def _split_release_point(boundary: ReleasePoint, planning: Planning) -> Released:
+    """Plan a release point, summed from a finer grouping set if possible; a refusal gets its position in the SQL."""
     try:
         finer = finer_set(boundary, planning)
         if finer is not None:

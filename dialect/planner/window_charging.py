@@ -4,6 +4,11 @@ A top-down pass carries the predicates of the rows to each scan, so that it read
 (`dialect/analysis/proofs.md#touched-windows`). On the way up, a field carries the window of each row as long as each
 row is computed from rows of that window alone (`proofs.md#kept-windows`). Scans read only rows of the windows that the
 release is charged to (`proofs.md#charged-windows`).
+
+Terms: a fact is a predicate that is true of every row that reaches the release. A clock is the event time of a table
+(its time and date columns). The stretch is the range of the dataset's retained privacy windows, and a begin is the first
+day of one. A window field has, per row, the start of its privacy window; without one, rows may combine several windows. A release
+crosses windows if rows of one may affect results of another.
 """
 
 from __future__ import annotations
@@ -241,7 +246,12 @@ class WindowRewrite:
         return _replace_operator(relation, truncation, source)
 
     def rewrite_join(self, relation: Relation, pushed: PushedPredicates) -> WindowedRows:
-        """Join: pairs belong to one window if only one side has windows, or if the condition equates both windows."""
+        """Join: pairs belong to one window if only one side has windows, or if the condition equates both windows.
+
+        The left rows of a LEFT JOIN need no match, so its condition restricts the right side only, and rows of the
+        right side are not needed. A plain Relation, neither public nor per person, is the join of a table to its
+        persons along a foreign key.
+        """
         join = relation.operator
         assert isinstance(join, Join)  # noqa: S101
         both = pushed.with_predicates(predicates_of(join.condition))
@@ -273,6 +283,12 @@ class WindowRewrite:
     def _common_window(
         self, left: WindowedRows, right: WindowedRows, condition: Expr, inner: bool
     ) -> tuple[Field | None, frozenset[Field]]:
+        """Return (window field, event times) of joined pairs; None and no times if a pair may combine two windows.
+
+        If only one side has windows, pairs belong to that side's window. Pairs of an outer join without a match have no
+        right side, so only an `inner` join adds the event times of the right side, or takes the window of a right side
+        alone.
+        """
         if not right.window_starts or not left.window_starts:
             one = left if left.window_starts or not inner else right
             return one.window_field, one.event_times
@@ -298,7 +314,11 @@ class WindowRewrite:
         )
 
     def rewrite_grouping(self, relation: Relation, pushed: PushedPredicates) -> WindowedRows:
-        """GROUP BY, DISTINCT: a key that determines the window adds it as a key, so that groups stay in one window."""
+        """GROUP BY, DISTINCT: if a key determines the window, the window is a further key.
+
+        Then groups stay in one window, and the MIN or MAX of an event time is again an event time of it. Facts on such
+        an aggregate are pushed down in a second pass over the source.
+        """
         group = relation.operator
         assert isinstance(group, Group | Distinct)  # noqa: S101
         source = self.rewrite(group.source, pushed)
@@ -376,6 +396,10 @@ class WindowRewrite:
         )
 
     def _both_determine_window(self, one: Field, other: Field, left: WindowedRows, right: WindowedRows) -> bool:
+        """Return whether the window follows from one column on each side, of the same type and zone.
+
+        Only then are equal values of the two columns times of the same window.
+        """
         window = self.stretch.window
         both = determines_window(Ref(one), left.event_times, window) and determines_window(
             Ref(other), right.event_times, window
@@ -400,6 +424,7 @@ def _returns_event_time(measure: AggregateCall, source: WindowedRows) -> bool:
 
 
 def _add_partition_key(partition: tuple[Expr, ...], window_field: Field | None) -> tuple[Expr, ...]:
+    """Partition by the window field too, so that no partition spans two windows."""
     return partition if window_field is None or Ref(window_field) in partition else (*partition, Ref(window_field))
 
 
@@ -468,6 +493,10 @@ def _truncate_over_all_windows(source: PerPerson) -> PerPerson:
 
 
 def _charged_windows(rows: WindowedRows, derived: frozenset[str], dataset: Dataset) -> ChargedWindows:
+    """Combine the scanned, source and static windows into the windows that the release is charged to.
+
+    It crosses windows if rows combine several of them, or if it reads columns or tables that were computed from others.
+    """
     assert dataset.window_range is not None  # noqa: S101  the caller checks
     scanned_windows = {window_name(dataset.window_range.window, begin) for begin in rows.window_starts}
     all_windows = scanned_windows | derived

@@ -5,6 +5,10 @@ A query over releases -> the linear form of each column in noisy query vectors.
 Modules, each before those that import it:
 
     display_rounding, fieller, noise_propagation, interval_functions, unstable_ratios, shared_noise.
+
+Terms in all modules: a raw number is one noisy number of a query vector. The form of a column is offset + numerator /
+denominator, both linear in raw numbers with coefficients free of noise. A grain is the step of a raw number; it is
+fractional if counts are not released as whole numbers.
 """
 
 from __future__ import annotations

@@ -1,6 +1,9 @@
 """Display rounding: how far a shown whole number may lie from the noisy number it was rounded from.
 
 Functions such as ROUND move a number, and so does the rounding of counts with fractional grains.
+
+Terms: a raw number is one noisy number of a query vector. Its grains are fractional if its steps are not whole numbers:
+a count is then rounded when it is shown. A distance of None means unknown.
 """
 
 from __future__ import annotations
@@ -60,6 +63,10 @@ def output_rounding(question: Question) -> dict[Field, RoundingDistance | None]:
 
 
 def _output_rounding(question: Question) -> Iterator[tuple[Field, RoundingDistance]]:
+    """Yield each released count and integer sum, which is shown rounded, with its distance of at most a half.
+
+    Means, moments and quantiles are not rounded to whole numbers.
+    """
     for release in question.releases:
         vectors = question.plans[release.plan_index].vectors
         for output in release.outputs:
@@ -71,7 +78,11 @@ def _output_rounding(question: Question) -> Iterator[tuple[Field, RoundingDistan
 
 
 def rounding_distance(expr: Expr, by_field: Mapping[Field, RoundingDistance | None]) -> RoundingDistance | None:
-    """Bound the rounding distance of an expression; None if it depends on keys or public columns."""
+    """Bound the rounding distance of an expression; None if it depends on keys or public columns.
+
+    NULLIF, casts to DOUBLE and negation keep the distance. Other functions have a distance only if their arguments are
+    exact.
+    """
     if isinstance(expr, Ref):
         return by_field.get(expr.field, NO_ROUNDING)
     if not isinstance(expr, Call):
@@ -103,6 +114,7 @@ def _half_step(call: Call) -> float:
 
 
 def _scaled_distance(call: Call, name: str, distances: list[RoundingDistance]) -> RoundingDistance | None:
+    """Bound the distance of a product or quotient; None unless the other operand is a constant other than 0."""
     one, other = distances
     if one == NO_ROUNDING == other:
         return NO_ROUNDING
@@ -114,6 +126,7 @@ def _scaled_distance(call: Call, name: str, distances: list[RoundingDistance]) -
 
 
 def _number(expr: Expr) -> float | None:
+    """Return the value of a numeric constant; None for other expressions."""
     if isinstance(expr, Literal) and isinstance(expr.value, int | float):
         return float(expr.value)
     return None

@@ -29,6 +29,9 @@ def ratio_ends(
     Formula: all r with (num - r den)^2 <= z^2 (var_num - 2 r cov + r^2 var_den).
     Source: Fieller, J. R. Stat. Soc. B 16 (1954) 175-185.
     Proof: `engine/mechanism/proofs.md#ratio_interval`.
+
+    Variables: `shrink` = 1 - g with g = z^2 var_den / den^2; `spread` = the variance under the root; `reach` = half the
+    distance of both ends.
     """
     (top, bottom), (v_top, v_bottom), (zero, one, two) = ratio_terms, variances, constants
     ratio, step = compute("/", top, bottom), compute("/", z, bottom)

@@ -2,6 +2,9 @@
 
 They equal the interval ends shown with the answer: the same operations in the same order, in SQL
 (`proofs.md#interval-ends`).
+
+Terms: a form is offset + numerator / denominator, both linear in raw noisy numbers. A carried field is a hidden field
+of a relation. The denominator of a ratio is clear of 0 if it exceeds z standard deviations of its noise.
 """
 
 from __future__ import annotations
@@ -79,6 +82,7 @@ class _IntervalSources:
 
 
 def _interval_sources(question: Question) -> _IntervalSources:
+    """Collect what is known of all numbers of a query: forms, rounding, released interval ends, signs."""
     released_ends = {
         o.field: o.interval_fields
         for release in question.releases
@@ -91,6 +95,7 @@ def _interval_sources(question: Question) -> _IntervalSources:
 
 
 def _uses_interval_functions(question: Question) -> bool:
+    """Return whether the SQL text contains the name of an interval function."""
     return any(name in question.sql.lower() for name in (LOW, HIGH))
 
 
@@ -101,6 +106,7 @@ def check_interval_functions(question: Question) -> None:
     interval_sources = _interval_sources(question)
 
     def check_expression(expr: Expr, relations: tuple[Relation, ...]) -> Expr:
+        """Refuse an expression with an interval of a number without one; else return it unchanged."""
         for call in _interval_calls(expr):
             if not interval_sources.has_interval(call.arguments[0], relations):
                 why = "No interval is known for this: its noise can't be followed here, or there is none in it."
@@ -112,6 +118,7 @@ def check_interval_functions(question: Question) -> None:
 
 
 def _refuse_in_public_rows(relation: Relation) -> None:
+    """Refuse interval functions over public rows, which have no noise; raises Refusal."""
     if isinstance(relation, Public):
         _refuse(relation, "Public rows have no noise, and no interval: it is of released numbers.")
     for source in inputs(relation):
@@ -124,11 +131,13 @@ def refuse_interval_functions(rows: Relation) -> None:
 
 
 def _refuse(relation: Relation, why: str) -> None:
+    """Refuse the first interval function in a relation or below it; raises Refusal with E_AGG if there is one."""
     for call in (call for expr in expressions_below(relation) for call in _interval_calls(expr)):
         raise Refusal(Code.AGG, why, TRY_RELEASED_NUMBER, _name_span(call))
 
 
 def _interval_calls(expr: Expr) -> Iterator[Call]:
+    """Yield the interval functions in an expression."""
     stack = [expr]
     while stack:
         part = stack.pop()
@@ -155,6 +164,10 @@ def expand_interval_functions(question: Question, parameters: IntervalParameters
     interval_sources, variances = _interval_sources(question), all_variances(question, parameters.variances)
 
     def expand_expression(expr: Expr, relations: tuple[Relation, ...]) -> Expr:
+        """Expand the interval functions of an expression, innermost first.
+
+        The form is derived from the argument before expansion, and the value from the argument after it.
+        """
         inner = map_children(expr, lambda part: expand_expression(part, relations))
         if not (isinstance(expr, Call) and is_interval_end(expr) and isinstance(inner, Call)):
             return inner
@@ -196,9 +209,16 @@ class _IntervalExpansion:
         return Case(((is_null(self.shown), NULL),), found, self.shown.type)
 
     def _offset(self, middle: Expr, reach: Expr) -> Expr:
+        """Add the half-width for the upper end, subtract it for the lower one."""
         return double_call("+" if self.is_upper else "-", middle, reach)
 
     def _linear_end(self, form: FractionalLinearForm, expanded: Expr, is_integer: bool) -> Expr:
+        """Build the end of a number without denominator: value -+ half-width.
+
+        A whole number is shown rounded. Its interval is centred on the shown number, and widened by the distance from
+        the unrounded value: an upper bound on it, or the distance itself if no bound is known. Both ends are rounded
+        outwards.
+        """
         value = double_call("+", form.offset, form.numerator.value_expression())
         reach = self._half_width(form)
         if not is_integer:
@@ -215,6 +235,11 @@ class _IntervalExpansion:
         return self._offset(shown, double_call("ceil", double_call("+", half, distance)))
 
     def _half_width(self, form: FractionalLinearForm) -> Expr:
+        """Build the half-width of a linear form.
+
+        Without noise it is the standard deviation, 0. A single raw number has an exact width for its discrete noise,
+        scaled by its weight. Sums use the normal quantile, and half a step of the coarsest noise for discreteness.
+        """
         own = double_call("sqrt", form.numerator.variance(self.variances))
         if self.parameters.min_noise_scale == 0:
             return own
@@ -226,6 +251,7 @@ class _IntervalExpansion:
         return double_call("+", double_call("*", _number(self.parameters.quantile), own), step)
 
     def _ratio_end(self, form: FractionalLinearForm, is_integer: bool) -> Expr:
+        """Build the end of a ratio by Fieller's formula, rounded outwards; NULL if the denominator may be 0."""
         top, bottom = form.numerator, form.denominator
         assert bottom is not None  # noqa: S101  the caller checks
         variances, z = self.variances, _number(self.parameters.quantile)
@@ -238,7 +264,10 @@ class _IntervalExpansion:
 def _fieller_ends(
     top: LinearCombination, bottom: LinearCombination, variances: Variances, z: Expr, is_signed: bool
 ) -> tuple[Expr, tuple[Expr, Expr]]:
-    """Build the ends of a ratio's interval, and the test that its denominator is clear of 0."""
+    """Build the test that a ratio's denominator is clear of 0, and both ends of its interval: (test, (lower, upper)).
+
+    `is_signed`: the denominator may be negative, so its magnitude is tested.
+    """
     v_bottom, below = bottom.variance(variances), bottom.value_expression()
     clear = comparison(
         ">", double_call("abs", below) if is_signed else below, double_call("*", z, double_call("sqrt", v_bottom))
@@ -248,6 +277,7 @@ def _fieller_ends(
 
 
 def _number(value: float) -> Literal:
+    """Return a DOUBLE constant."""
     return Literal(float(value), SqlType.DOUBLE)
 
 

@@ -5,6 +5,10 @@ differences, products with factors free of noise, and at most one quotient. The 
 Other columns have no interval.
 
     AVG(x) / 60 + 1   ->   1 + (centred sum / 60) / count
+
+Terms: a raw number is one noisy number of a query vector. A term is the pair (raw number, coefficient); coefficients
+are expressions free of noise, as constants, keys and public columns are. A form is constant if it has no terms. Carried
+fields are those that the outer query has in its rows.
 """
 
 from __future__ import annotations
@@ -81,6 +85,11 @@ class LinearCombination:
     def _possibly_shared_terms(
         self, other: LinearCombination
     ) -> Iterator[tuple[tuple[Field, Expr], tuple[Field, Expr]]]:
+        """Yield pairs of terms of the two whose raw numbers may have the same noise.
+
+        They may if they are different fields with one origin: the same vector of a release that is scanned twice, or
+        two releases derived from one stored one. Rows a known number apart have different noise.
+        """
         for one in self.terms:
             for two in other.terms:
                 mine, theirs = one[0], two[0]
@@ -90,7 +99,10 @@ class LinearCombination:
 
 
 def _are_of_different_rows(one: Field, other: Field) -> bool:
-    """Return whether two numbers of one release provably come from different rows, with independent noise."""
+    """Return whether two numbers of one release provably come from different rows, with independent noise.
+
+    Either one was moved by LAG or LEAD from the row of the other, or both were by different numbers of rows.
+    """
     first, second = one.lag_origin, other.lag_origin
     if first is None or second is None:
         moved, still = (second, one) if first is None else (first, other)
@@ -102,7 +114,11 @@ def _are_of_different_rows(one: Field, other: Field) -> bool:
 
 
 def _shared_noise_bound(one: tuple[Field, Expr], other: tuple[Field, Expr], variances: Variances) -> Expr:
-    """Bound the covariance contribution of two terms that may share noise. Each pair is visited in both orders."""
+    """Bound the covariance of two terms that may share noise; each is a pair (raw number, coefficient).
+
+    Each pair is visited in both orders. Numbers with constant variance share all noise or none, so only a positive
+    product of coefficients adds to the variance. Other numbers are bounded by Cauchy-Schwarz.
+    """
     weights, mine, theirs = times(one[1], other[1]), variances[one[0].id], variances[other[0].id]
     if isinstance(mine, float) and isinstance(theirs, float):
         if isinstance(weights, Literal):
@@ -113,6 +129,7 @@ def _shared_noise_bound(one: tuple[Field, Expr], other: tuple[Field, Expr], vari
 
 
 def _variance_expression(variance: float | Expr) -> Expr:
+    """Return a variance as an expression."""
     return Literal(variance, SqlType.DOUBLE) if isinstance(variance, float) else variance
 
 
@@ -138,6 +155,7 @@ def times(one: Expr, other: Expr) -> Expr:
 
 
 def _number_of(expr: Expr) -> float | None:
+    """Return the value of a numeric constant; None for other expressions and Booleans."""
     value = expr.value if isinstance(expr, Literal) else None
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
@@ -191,6 +209,7 @@ def forms_by_field(question: QueryOverReleases) -> dict[Field, FractionalLinearF
 
 
 def _union_column_form(column: NoisyUnionColumn) -> FractionalLinearForm:
+    """Return the form of a UNION ALL column over its carried fields, whose weights are already applied."""
     offset, constant, denominator_constant = (
         ZERO if f is None else Ref(f) for f in (column.offset, column.constant, column.denominator_constant)
     )
@@ -205,6 +224,7 @@ def _union_column_form(column: NoisyUnionColumn) -> FractionalLinearForm:
 
 
 def _released_sum_form(released_sum: ReleasedSum) -> FractionalLinearForm:
+    """Return the form of a sum over released rows: its exact part, and each noisy total with weight 1."""
     constant = ZERO if released_sum.exact_part is None else Ref(released_sum.exact_part)
     return FractionalLinearForm(
         constant, LinearCombination(ZERO, tuple((total, ONE) for total, _, _ in released_sum.noise_terms))
@@ -224,6 +244,7 @@ def all_variances(question: QueryOverReleases, variances: Mapping[str, float]) -
 
 
 def _scale_variance(squared_weight: Expr, variance: float) -> float | Expr:
+    """Multiply a variance by a squared weight; a number if the weight is constant or there is no noise."""
     if isinstance(squared_weight, Literal) or not variance:
         return variance * float(squared_weight.value or 0) if isinstance(squared_weight, Literal) else 0.0
     return times(squared_weight, Literal(variance, SqlType.DOUBLE))
@@ -276,6 +297,7 @@ def non_negative_fields(question: QueryOverReleases) -> frozenset[Field]:
 
 
 def _output_form(formula: CountOf | SumOf | MeanOf, raw: tuple[Field, ...]) -> FractionalLinearForm:
+    """Return the form of a count, sum or mean in the raw numbers of its release: a mean is a centre and a ratio."""
     if isinstance(formula, MeanOf):
         centre = Literal(formula.centre, SqlType.DOUBLE)
         return FractionalLinearForm(
@@ -291,7 +313,7 @@ def usable_form(
 ) -> FractionalLinearForm | None:
     """Return the form if its fields are carried and its interval is valid; else None.
 
-    If numerator and denominator may share noise, neither may be negative.
+    None too for a form without noise. If numerator and denominator may share noise, neither may be negative.
     """
     if form is None or not form.numerator.terms:
         return None
@@ -329,10 +351,12 @@ def form_of(expr: Expr, known_forms: Mapping[Field, FractionalLinearForm]) -> Fr
 
 
 def _is_constant(form: FractionalLinearForm) -> bool:
+    """Return whether a form is free of noise."""
     return not form.numerator.terms
 
 
 def _scale(form: FractionalLinearForm, by: Expr) -> FractionalLinearForm:
+    """Multiply a form by a factor free of noise: the offset and the numerator, and not the denominator."""
     terms = tuple((raw, times(by, coefficient)) for raw, coefficient in form.numerator.terms)
     return FractionalLinearForm(
         times(by, form.offset), LinearCombination(times(by, form.numerator.constant), terms), form.denominator
@@ -340,6 +364,7 @@ def _scale(form: FractionalLinearForm, by: Expr) -> FractionalLinearForm:
 
 
 def _sum(one: FractionalLinearForm, other: FractionalLinearForm) -> FractionalLinearForm | None:
+    """Add two forms; None if both have noise and one is a ratio, as two denominators would be needed."""
     if _is_constant(other):
         return FractionalLinearForm(plus(one.offset, other.offset), one.numerator, one.denominator)
     if _is_constant(one):
@@ -354,16 +379,19 @@ def _sum(one: FractionalLinearForm, other: FractionalLinearForm) -> FractionalLi
 
 
 def _difference(one: FractionalLinearForm, other: FractionalLinearForm) -> FractionalLinearForm | None:
+    """Subtract one form from another."""
     return _sum(one, _scale(other, Literal(-1.0, SqlType.DOUBLE)))
 
 
 def _product(one: FractionalLinearForm, other: FractionalLinearForm) -> FractionalLinearForm | None:
+    """Multiply two forms; None if both have noise, as the product is not linear."""
     if _is_constant(other):
         return _scale(one, other.offset)
     return _scale(other, one.offset) if _is_constant(one) else None
 
 
 def _quotient(one: FractionalLinearForm, other: FractionalLinearForm) -> FractionalLinearForm | None:
+    """Divide two forms; None if the divisor has noise and one of them is a ratio already."""
     if _is_constant(other):
         return _scale(one, double_call("/", ONE, other.offset))
     if one.denominator is not None or other.denominator is not None:
@@ -384,6 +412,7 @@ def is_noisy_column(question: Question) -> tuple[bool, ...]:
     grouped = {key: key for each in groups for key in each.keys}  # keys as they are below the GROUP BY
 
     def is_noisy(field: Field) -> bool:
+        """Return whether a field depends on noise: it reads a field that is neither a release key nor public."""
         read = (
             f
             for f in _fields_read(expand_definitions(Ref(grouped.get(field, field))))
@@ -392,6 +421,11 @@ def is_noisy_column(question: Question) -> tuple[bool, ...]:
         return any(depends_on_noise(f, field) for f in read)
 
     def depends_on_noise(read: Field, field: Field) -> bool:
+        """Return whether a field that another one reads depends on noise.
+
+        A set operation has noise if a side has; a grouping key if the key below the GROUP BY has. All others are
+        released.
+        """
         if read in sides:
             return any(map(is_noisy, sides[read]))
         return read == field or read not in grouped or is_noisy(read)

@@ -1,4 +1,8 @@
-"""Shared noise: releases derived from one stored release are marked as possibly correlated."""
+"""Shared noise: releases derived from one stored release are marked as possibly correlated.
+
+A raw number is one noisy number of a query vector. Its origin identifies the noise: numbers with one origin may share
+it. A noise term is the triple (sum of weighted raw numbers, sum of squared weights, raw number).
+"""
 
 from __future__ import annotations
 
@@ -33,6 +37,7 @@ def mark_shared_noise(question: Question, shared_noise_ids: SharedNoiseIds) -> Q
 
 
 def _mark_released_sum(released_sum: ReleasedSum, raw: Mapping[str, Field]) -> ReleasedSum:
+    """Replace the raw numbers of a sum's noise terms by marked ones, and give the totals their origin."""
     terms = (
         (replace(total, origin=raw[of.id].origin), squares, raw[of.id])
         for total, squares, of in released_sum.noise_terms
@@ -41,6 +46,7 @@ def _mark_released_sum(released_sum: ReleasedSum, raw: Mapping[str, Field]) -> R
 
 
 def _mark_union_column(column: NoisyUnionColumn, raw: Mapping[str, Field]) -> NoisyUnionColumn:
+    """Replace the raw numbers of a union column by marked ones, in numerator and denominator."""
     below = (
         None if column.denominator_terms is None else tuple(_mark_term(term, raw) for term in column.denominator_terms)
     )
@@ -48,5 +54,6 @@ def _mark_union_column(column: NoisyUnionColumn, raw: Mapping[str, Field]) -> No
 
 
 def _mark_term(term: NoisyTerm, raw: Mapping[str, Field]) -> NoisyTerm:
+    """Replace the raw number of a term by the marked one, and give the weighted value its origin."""
     of = raw[term.raw.id]
     return replace(term, weighted_value=replace(term.weighted_value, origin=of.origin), raw=of)

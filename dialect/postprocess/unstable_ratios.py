@@ -37,13 +37,21 @@ from dialect.postprocess.noise_propagation import (
 
 @dataclass(frozen=True)
 class _DivisionGuard:
+    """Rewrite of divisions, from what is known of the numbers of one query.
+
+    `forms` are the linear forms of fields, `variances` are by id of the raw number, `non_negative` are the raw numbers
+    that are never negative, and `quantile` is of the confidence level.
+    """
     forms: Mapping[Field, FractionalLinearForm]
     variances: Variances
     non_negative: frozenset[Field]
     quantile: float
 
     def guard(self, expr: Expr, sources: tuple[Relation, ...]) -> Expr:
-        """Guard every division in an expression over the rows of one or two relations, innermost first."""
+        """Guard every division in an expression over the rows of one or two relations, innermost first.
+
+        A division stays as it is if the test would read a field that these rows do not carry.
+        """
         inner = map_children(expr, lambda part: self.guard(part, sources))
         if not (isinstance(expr, Call) and isinstance(inner, Call) and expr.name == "/"):
             return inner
@@ -54,7 +62,10 @@ class _DivisionGuard:
         return replace(inner, arguments=(top, Case(((is_nonzero, bottom),), NULL, bottom.type)))
 
     def _nonzero_test(self, denominator: Expr) -> Expr | None:
-        """Build the test that a denominator is clear of 0; None if it is free of noise or of unknown form."""
+        """Build the test that a denominator is clear of 0; None if it is free of noise or of unknown form.
+
+        None too if it is a ratio itself: its own denominator is guarded instead.
+        """
         form = form_of(denominator, self.forms)
         if form is None or form.denominator is not None or not form.numerator.terms:
             return None

@@ -6,6 +6,12 @@ keys. A tuned clip bound, chosen from public calibration, replaces the declared 
 Expected clipping bias follows from the declared share of people within the clip bound. It rests on an observation
 shared by many published data sets: per-person contributions are about log-normal, with a standard deviation of the
 logarithm near 1.2.
+
+Terms: a clip bound is the largest L2 norm of one person's numbers over all groups; the L0 bound is the largest number
+of groups per person. Numbers are fixed point: a value grain is 2^-value_bits of the value's unit, and a released grain
+2^-fraction_bits of a value grain. A clip bound is proved if no person can exceed it, tuned if it was chosen from public
+calibration, and declared if the catalog states it. A partial is a person's number in one group. Reasons exist twice:
+`key_reason` is part of release keys and never changes its wording, `plain_reason` is shown.
 """
 
 from __future__ import annotations
@@ -45,8 +51,9 @@ def predicted_bias(unclipped_share: float) -> float:
     Claim: for log-normal contributions X with sd(ln X) = s and P[X <= C] = `unclipped_share`, clipping at C changes the
     total by the returned share, which is never positive. A prediction, not a bound: other distributions lose other
     shares.
-    Formula: -(Phi(s - z) - exp(z s - s^2 / 2) Phi(-z)), z = Phi^-1(covers), s = 1.2.
-    Raises: ValueError unless 0 < covers < 1. Proof: proofs.md#predicted-bias
+
+    Formula: -(Phi(s - z) - exp(z s - s^2 / 2) Phi(-z)), z = Phi^-1(unclipped_share), s = 1.2.
+    Raises: ValueError unless 0 < unclipped_share < 1. Proof: proofs.md#predicted-bias
     """
     if not 0 < unclipped_share < 1:
         raise ValueError(f"covers must lie between 0 and 1, not {unclipped_share!r}")
@@ -77,7 +84,13 @@ MIN_SCALED_BITS = 20  # a scaled clip bound has at least 2^20 released grains: t
 def bound_contributions(
     plan: PrivatePlan, catalog: Catalog, key_count: int | None, tuned: Sequence[TunedClipBound | None] = ()
 ) -> ContributionBounds:
-    """Choose the clip rule and clip bound of every vector of a plan; `tuned` tuned bounds replace declared ones."""
+    """Choose the clip rule and clip bound of every vector of a plan, and the L0 bound of the plan.
+
+    `key_count` is the number of public keys, None if it is unknown. `tuned` has a tuned clip bound per vector, None
+    where the declared one applies; empty means no vector is tuned. First each vector is bounded alone, then scaled with
+    its scale group, then bounded under replacement if the plan crosses privacy windows. The bias is unknown if stated
+    limits drop contributions.
+    """
     max_groups = _max_groups(plan, catalog, key_count)
     tuned_bounds = tuned or (None,) * len(plan.vectors)
     vectors_and_bounds = zip(plan.vectors, tuned_bounds, strict=True)
@@ -122,6 +135,11 @@ def _bound_vector(
     max_groups: int | None,
     tuned: TunedClipBound | None,
 ) -> VectorBound:
+    """Choose the rule of one vector: unclipped if a bound is proved below the clip bound, otherwise clipped.
+
+    Three kinds of vectors have rules of their own: the count of persons for partition selection, COUNT(DISTINCT), and
+    vectors with stated bounds of a person's number per group.
+    """
     if plan.key_set is None and max_groups is not None and vector.is_selection_vector:
         return _bound_selection_vector(max_groups)
     if vector.kind is VectorKind.DISTINCT:
@@ -165,6 +183,10 @@ def _bound_selection_vector(max_groups: int) -> VectorBound:
 
 
 def _declared_bias(plan: PrivatePlan, vector: QueryVector, catalog: Catalog) -> float | None:
+    """Predict the clipping bias under a declared clip bound; None if nothing is declared.
+
+    None too if the joins of the plan multiply a person's rows, which declared clip bounds do not account for.
+    """
     unclipped_share = (
         None
         if has_many_to_many_join(plan.source) or may_match_several_public_rows(plan.source)
@@ -176,7 +198,10 @@ def _declared_bias(plan: PrivatePlan, vector: QueryVector, catalog: Catalog) -> 
 def _clip(
     plan: PrivatePlan, vector: QueryVector, clip_bound: float, bias: float | None, tuned: TunedClipBound | None
 ) -> VectorBound:
-    """Clip to a bound that nothing proves: clamp the one number of a person, or scale all of them."""
+    """Clip to a bound that nothing proves: clamp the one number of a person, or scale all of them.
+
+    `bias` is the expected clipping bias. `tuned` gives the reason and the bias correction; None for a declared bound.
+    """
     source = "" if tuned is None else f", {tuned.key_reason}"
     rule, reason = (
         ClipRule.SCALE,
@@ -191,6 +216,7 @@ def _clip(
 
 
 def _bias_corrected(bound: VectorBound, tuned: TunedClipBound | VectorBound | None) -> VectorBound:
+    """Copy the retained share and the residual bias of a tuned clip bound, which correct the released numbers."""
     return (
         bound
         if tuned is None
@@ -245,10 +271,11 @@ def _is_non_negative(vector: QueryVector) -> bool:
 
 
 def _proved_norm(plan: PrivatePlan, vector: QueryVector, groups: int | None) -> tuple[float | int | None, str]:
-    """Prove a bound on a person's L2 norm that needs no clipping.
+    """Prove a clip bound that no person exceeds, so that nothing needs clipping.
 
-    Returns a norm as a float, or as an int the number of groups with at most 1 in each; None if nothing is proved. With
-    it, the reason.
+    Returns (bound, reason). The bound is a float, the L2 norm itself; or an int, the number of groups with at most 1 in
+    each; or None if nothing is proved. The kinds differ because the int is compared by its square root. `groups` is the
+    L0 bound or the number of keys, None if unknown.
     """
     if groups is not None and plan.limits.max_rows is not None:
         groups = min(groups, plan.limits.max_rows)  # a row is in one group
@@ -284,7 +311,11 @@ def _unclipped_rows(vector: QueryVector, rows: int, reason: str) -> VectorBound:
 def _bound_clamped_partials(
     plan: PrivatePlan, vector: QueryVector, clip_bound: float, groups: int | None
 ) -> VectorBound:
-    """Bound a vector whose numbers are clamped per group: by the number of groups, or by scaling."""
+    """Bound a vector whose partials are clamped to stated bounds: by the number of groups, or by scaling.
+
+    With at most g groups the norm is at most sqrt(g) times the largest partial. The partials are scaled, too, if this
+    exceeds the clip bound or if g is unknown. Without keys there is one group, even if there is nothing to count.
+    """
     assert vector.partial_bounds is not None  # noqa: S101  the caller checks
     groups = 1 if is_single(plan) or groups == 0 else groups
     max_partial = max(abs(vector.partial_bounds.lower), abs(vector.partial_bounds.upper))
@@ -339,6 +370,10 @@ def _bound_distinct_values(
 def _max_groups_of_distinct(
     plan: PrivatePlan, vector: QueryVector, catalog: Catalog, key_count: int | None, max_groups: int | None
 ) -> int:
+    """Choose the L0 bound of a COUNT(DISTINCT): stated, else from the declared clip bound of group memberships.
+
+    A person in g groups has a norm of sqrt(g) there, so g is its square; there are no more groups than keys.
+    """
     if is_single(plan):
         return 1
     if max_groups is not None:
@@ -362,7 +397,10 @@ def _max_values_per_group(plan: PrivatePlan, vector: QueryVector, catalog: Catal
 
 
 def _bound_unit_per_group(rule: ClipRule, groups: int, reason: str) -> VectorBound:
-    """Bound 1 per group in `groups` groups: the clip bound is sqrt(groups), rounded up in its last released place."""
+    """Bound 1 per group in `groups` groups: the clip bound is sqrt(groups), rounded up to released grains.
+
+    A square root that is not a whole number gets enough fraction bits that rounding it up costs less than a millionth.
+    """
     root = math.isqrt(groups)
     fraction_bits = 0 if root * root == groups else max(0, MIN_SCALED_BITS - (root.bit_length() - 1))
     grains = math.isqrt((groups << 2 * fraction_bits) - 1) + 1 if groups > 0 else 1
@@ -370,7 +408,10 @@ def _bound_unit_per_group(rule: ClipRule, groups: int, reason: str) -> VectorBou
 
 
 def _clip_to(rule: ClipRule, vector: QueryVector, clip_bound: float, reason: str) -> VectorBound:
-    """Clip to a bound; a small one that is not a whole number of value grains gets finer released grains."""
+    """Clip to a bound by a rule; one that is not a whole number of value grains gets finer released grains.
+
+    Scaled numbers always do, as scaling makes them fractions.
+    """
     bits = choose_value_bits(vector, clip_bound)
     exact = clip_bound * 2.0**bits  # exact: a power of two
     whole_grains = min(max(1, math.floor(exact)), MAX_PARTIAL_GRAINS)
@@ -381,7 +422,10 @@ def _clip_to(rule: ClipRule, vector: QueryVector, clip_bound: float, reason: str
 
 
 def _share_scale_rule(plan: PrivatePlan, bounds: list[VectorBound]) -> list[VectorBound]:
-    """Use the scale rule for vectors that share a factor, unless none of them is ever clipped."""
+    """Use the scale rule for all vectors that share a factor, unless none of them is ever clipped.
+
+    A mean divides a sum by a count: clipping only one of them would change it. `bounds` has one bound per vector.
+    """
     result = list(bounds)
     for group in {vector.scale_group for vector in plan.vectors}:
         members = [i for i, vector in enumerate(plan.vectors) if vector.scale_group == group]

@@ -2,6 +2,11 @@
 
 A clip bound declared for a grouping also holds for a plan that groups more coarsely in certain ways
 (`proofs.md#usual-keys`). Where columns are joined to a public table, their values per group can be counted there.
+
+Terms: a clip bound is the largest L2 norm of one person's numbers over all groups. It is declared per table, for all
+rows and for groups by certain keys (`ClipBoundsByKeys`), each with the share of people within it (expected coverage).
+Group memberships are the vector of 1 per group that a person is in. The magnitude of a vector is its largest absolute
+value per row. A fact is a predicate that is true of every row.
 """
 
 from __future__ import annotations
@@ -61,6 +66,7 @@ def max_groups_within(values: Mapping[str, int], further_keys: Collection[str]) 
 
 
 def _scaled(clip_bounds: ClipBoundsByKeys, factor: float) -> ClipBoundsByKeys:
+    """Multiply the declared clip bounds of rows and sums; those of group memberships have no such rule."""
     if factor == 1:
         return clip_bounds
     rows, sums = (
@@ -71,7 +77,10 @@ def _scaled(clip_bounds: ClipBoundsByKeys, factor: float) -> ClipBoundsByKeys:
 
 
 def row_clip_bound(plan: PrivatePlan, table: Table) -> tuple[float, float]:
-    """Return the smallest applicable clip bound of rows, with the largest share of people declared to be within it."""
+    """Return (the smallest applicable clip bound of rows, the share of people within it).
+
+    Of equal bounds, the one with the largest share.
+    """
     declared = (
         (each.rows, -each.expected_coverage) for each in applicable_clip_bounds(plan, table) if each.rows is not None
     )
@@ -100,6 +109,7 @@ def person_clip_bound(plan: PrivatePlan, table: Table) -> ClipBoundsByKeys | Non
 
 
 def _key_count(clip_bounds: ClipBoundsByKeys) -> int:
+    """Return the number of keys that clip bounds are declared by."""
     return len(clip_bounds.keys)
 
 
@@ -107,6 +117,8 @@ def declared_clip_bound(plan: PrivatePlan, vector: QueryVector, catalog: Catalog
     """Return the declared clip bound (L2) of a vector, in its unit. Privacy holds for any value.
 
     Windows that are bounded together multiply it by their number; of group memberships, by the square root.
+
+    For a union, the bounds of its branches add up; those of group memberships add in squares, once per table.
     """
     tables, windows = _widest_tables(plan, catalog), plan.charged_windows.windows_per_unit
     if vector.kind is VectorKind.PERSONS:  # group counts of union branches add up, so norms add in squares
@@ -118,6 +130,11 @@ def declared_clip_bound(plan: PrivatePlan, vector: QueryVector, catalog: Catalog
 
 
 def _declared_for_table(plan: PrivatePlan, vector: QueryVector, table: Table, catalog: Catalog) -> float:
+    """Return the declared clip bound of a vector for the rows of one table, in the vector's unit.
+
+    A sum is at most the bound of its column, and at most the bound of rows times the largest value. The magnitude is at
+    least 2^-20, as a clip bound of 0 would remove everything.
+    """
     assert table.clip_bounds is not None  # noqa: S101  the catalog reader refuses a private table without norms
     if vector.kind is VectorKind.PERSONS:
         clip_bounds = person_clip_bound(plan, table)
@@ -166,8 +183,9 @@ def drops_contributions(plan: PrivatePlan, key_count: int | None) -> bool:
 def limited_clip_bound(plan: PrivatePlan, vector: QueryVector, catalog: Catalog) -> float:
     """Return the clip bound of a vector, adjusted to row and group limits stated in the query.
 
-    A person with r rows is in at most r groups, and no count exceeds r; a person in g groups has norm sqrt(g). The
-    bound of a sum is the declared one, scaled up if the stated row limit exceeds the declared bound of rows.
+    A person with r rows is in at most r groups, and no count exceeds r; the memberships of g groups have a norm of
+    sqrt(g). The bound of a sum is the declared one, scaled up if the stated row limit exceeds the declared bound of
+    rows. Stated bounds of a person's number per group are multiplied by the bound of group memberships.
     """
     if vector.partial_bounds is not None:
         persons = limited_clip_bound(plan, replace(vector, kind=VectorKind.PERSONS, partial_bounds=None), catalog)
@@ -197,6 +215,7 @@ def declared_unclipped_share(plan: PrivatePlan, vector: QueryVector, catalog: Ca
 
 
 def _unclipped_share(plan: PrivatePlan, vector: QueryVector, table: Table, catalog: Catalog) -> float | None:
+    """Return the share of a table's people declared to be within a vector's clip bound; None if unknown."""
     assert table.clip_bounds is not None  # noqa: S101
     if vector.kind is VectorKind.PERSONS:
         clip_bounds = person_clip_bound(plan, table)
@@ -224,10 +243,12 @@ def _widest_tables(plan: PrivatePlan, catalog: Catalog) -> list[Table]:
 
 
 def _distinct_tables(tables: list[Table]) -> list[Table]:
+    """Return the tables without duplicates, as several branches of a union may read the same one."""
     return list({table.name: table for table in tables}.values())
 
 
 def _widest_table(names: frozenset[str], derived: Table | None, catalog: Catalog) -> Table:
+    """Return the private table with the most rows per person, of those that one union branch reads."""
     counted = (_with_derived_bounds(catalog.table(name), derived) for name in names)
     tables = [table for table in counted if table is not None and table.clip_bounds is not None]
     return max(tables, key=lambda table: (table.clip_bounds.rows if table.clip_bounds else 0, table.name))
@@ -252,7 +273,11 @@ def _column_clip_bound(plan: PrivatePlan, vector: QueryVector, table: Table, cat
 
 
 def column_multiple(vector: QueryVector, catalog: Catalog) -> tuple[Column, float] | None:
-    """Return the single bounded column that a vector's values are computed from, and the ratio of their magnitudes."""
+    """Return (column, ratio of magnitudes) for a vector computed from a single bounded column; else None.
+
+    The ratio is that of the largest value of the vector to that of the column. A centred value is no multiple of its
+    column, so it is recognised only if it is the column itself.
+    """
     if vector.value is None:
         return None
     expr = expand_definitions(Ref(vector.value))
@@ -275,12 +300,14 @@ def column_multiple(vector: QueryVector, catalog: Catalog) -> tuple[Column, floa
 
 
 def _max_magnitude(value: Field, vector: QueryVector) -> float:
+    """Return the largest absolute value of a field; the clamping range of the vector if the field has no bounds."""
     ends = value.bounds if is_bounded(value.bounds) else None
     lower, upper = (vector.lower, vector.upper) if ends is None else (ends.lower, ends.upper)
     return max(abs(lower), abs(upper))
 
 
 def _is_multiple(expr: Expr) -> bool:
+    """Return whether an expression is one column times a constant, so that its clip bound is scaled exactly."""
     if not isinstance(expr, Call):
         return isinstance(expr, Ref)
     parts = [argument for argument in expr.arguments if not isinstance(argument, Literal)]
@@ -293,9 +320,10 @@ def _is_multiple(expr: Expr) -> bool:
 def _declared_sum_bound(
     plan: PrivatePlan, vector: QueryVector, column: Column, table: Table
 ) -> tuple[float, float] | None:
-    """Return the declared clip bound of a column's sums, and the share of people within it.
+    """Return (declared clip bound of a column's sums, share of people within it); None if nothing is declared.
 
-    For values of one sign, the smallest. With mixed signs, which may cancel, the one declared by most of the keys.
+    For values of one sign, the smallest. With mixed signs, which may cancel, sums by coarser groups can be smaller than
+    those by finer ones, so bounds are not scaled, and the one declared by most of the plan's keys is chosen.
     """
     assert table.clip_bounds is not None  # noqa: S101
     overall, *by_keys = applicable_clip_bounds(plan, table)
@@ -357,6 +385,7 @@ def values_by_group(plan: PrivatePlan, catalog: Catalog, extra_keys: Collection[
 
 
 def _equated_fields(fact: Expr) -> Iterator[tuple[Expr, Field]]:
+    """Yield (expression, field of the other side) for an equality of the same type, in both directions."""
     if isinstance(fact, Call) and fact.name == "=":
         for own, other in (fact.arguments, fact.arguments[::-1]):
             if isinstance(other, Ref) and own.type is other.type:
@@ -364,6 +393,11 @@ def _equated_fields(fact: Expr) -> Iterator[tuple[Expr, Field]]:
 
 
 def _group_values(plan: PrivatePlan, text: str, public_field: Field, public: Public) -> Iterator[ValuesByGroup]:
+    """Yield the values of a public field per group, if the plan's keys or facts restrict the public relation.
+
+    Otherwise every group could have all its values, and counting them would bound nothing. Keys that read other fields
+    than public ones are left out: the groups are then larger, which is safe.
+    """
     public_fields = frozenset(public.fields)
     keys = [key for key in plan.key_exprs if _reads_only(key, public_fields)]
     conditions = [fact for fact in plan.source.predicates if _reads_only(fact, public_fields)]
@@ -376,5 +410,6 @@ def _group_values(plan: PrivatePlan, text: str, public_field: Field, public: Pub
 
 
 def _reads_only(expr: Expr, fields: frozenset[Field]) -> bool:
+    """Return whether an expression reads some fields, and only these."""
     read = frozenset(fields_of(expr))
     return bool(read) and read <= fields

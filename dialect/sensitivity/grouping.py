@@ -2,6 +2,9 @@
 
 The per-group distinct bound is how many values of a declared key one group can contain: 7 dates in a week, 12 hours in
 a morning.
+
+Terms: a fact is a predicate that is true of every row. Keys and attributes are compared as SQL text, as the catalog
+declares them. A dated expression is a pair (date, time that it is the date of).
 """
 
 from __future__ import annotations
@@ -29,8 +32,9 @@ def grouping_attributes(plan: PrivatePlan, table: str) -> frozenset[str]:
     """Return the grouping attributes of a plan, as text: its keys, and what is constant within each of its groups.
 
     Of a table's attributes, these are the ones that keys, predicates or public tables fix per group. Rows with one
-    value of an attribute are one group by it, so a person's norm over them is no larger than over all such groups. The
-    date of a time is fixed if the time is restricted to one date, or if a key truncates the time to at most a day.
+    value of an attribute are one group by it, so the clip bound of a person's numbers is no larger than over all such
+    groups. The date of a time is fixed if the time is restricted to one date, or if a key truncates the time to at most
+    a day.
     """
     facts, keys = plan.source.predicates, _keys_and_equals(plan)
     fixed = (part for part in compared_expressions(facts, table) if predicate_cardinality(part, facts) == 1)
@@ -85,10 +89,15 @@ def key_determination_test(plan: PrivatePlan, table: str) -> Callable[[Collectio
     days = [(plain_text(day), frozenset(fields_of(day)), time) for day, time in dates_and_times(plan, table)]
 
     def determines_keys(texts: Collection[str]) -> bool:
+        """Return whether some keys of the table, as text, determine every key of the plan."""
         fields = closure([field for field, text in table_fields if text in texts])
         fixed_times = [time for day, day_fields, time in days if day in texts or day_fields <= fields]
 
         def is_determined(expr: Expr) -> bool:
+            """Return whether an expression has one value per combination of the known keys.
+
+            It does if all its operands do, or if it truncates a time, whose date is known, to a day or more.
+            """
             if isinstance(expr, Ref):
                 return expr.field in fields or expr.field.is_constant_per_person
             if isinstance(expr, Literal) or (plain_text(expr) in texts and reads_only_table(expr, table)):
@@ -113,6 +122,7 @@ def _keys_and_equals(plan: PrivatePlan) -> list[Expr]:
 
 
 def _equated_with(fact: Expr, expr: Expr) -> Iterator[Expr]:
+    """Yield the expressions that a fact equates with another one: no constants, and exact equality only."""
     if not isinstance(fact, Call) or fact.name != "=":
         return
     for one, other in (fact.arguments, fact.arguments[::-1]):
@@ -126,11 +136,13 @@ def is_single_date(plan: PrivatePlan, table: str) -> bool:
 
 
 def _is_on_single_date(time: Expr, facts: Sequence[Expr]) -> bool:
+    """Return whether the facts bound a time from both sides within one date."""
     ends = between(time, facts)
     return ends is not None and len({parse_timestamp(str(end.value)).date() for end in ends}) == 1
 
 
 def _truncates_within_day(keys: Sequence[Expr], time: Expr) -> bool:
+    """Return whether a key, or what it determines, truncates a time to a day or less: then it fixes the date."""
     return any(truncation_unit(part, time) in _DAY_OR_FINER for key in keys for part in determined_expressions(key))
 
 
@@ -190,7 +202,7 @@ def _count_dates_per_group(plan: PrivatePlan, day: Expr, time: Expr) -> int | No
 
 
 def _date_range(day: Expr, time: Expr, facts: Sequence[Expr]) -> tuple[date, date] | None:
-    """Return the first and last date that predicates allow, else those declared in the catalog."""
+    """Return the (first, last) date that predicates allow, else those declared in the catalog; None if too many."""
     implied = between(day, facts) or between(time, facts)
     ends = _declared_ends(day, time) if implied is None else tuple(end.value for end in implied)
     if ends is None:

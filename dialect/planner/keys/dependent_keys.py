@@ -4,6 +4,9 @@ So impossible combinations are never enumerated. Day, month and weekday of a tim
 column declared to be its date:
 
     GROUP BY date_trunc('hour', ts), dayname(ts)   ->   one list of hours; dayname is computed from it
+
+Terms: a fact is a predicate that is true of every row. A determinant is the key from which another one is computed. The
+image of a key is its expression over the values of a public list.
 """
 
 from __future__ import annotations
@@ -45,7 +48,11 @@ def determining_keys(exprs: Sequence[Expr], facts: Sequence[Expr]) -> dict[int, 
 def compute_dependent_keys(
     exprs: Sequence[Expr], lists: Sequence[tuple[PublicList, ...] | None], facts: Sequence[Expr]
 ) -> list[tuple[PublicList, ...] | None]:
-    """Compute dependent keys from the key set of the key that determines them, in place of lists of their own."""
+    """Compute dependent keys from the public list of the key that determines them, instead of lists of their own.
+
+    `lists` has, per key, the lists whose product contains its values; None for a private key. In the result a dependent
+    key has no list, and its image is a further replacement of the determinant's list.
+    """
     result, dates = list(lists), _date_definitions(facts)
     exprs_as_dates = [dates.get(expr, expr) for expr in exprs]
     for position, determinant in determining_keys(exprs, facts).items():
@@ -59,7 +66,11 @@ def compute_dependent_keys(
 
 
 def rewrite_facts_over_lists(facts: Sequence[Expr], lists: Collection[PublicList]) -> Iterator[tuple[Expr, Expr]]:
-    """Rewrite the facts over the values of the public lists: pairs (fact, rewritten fact), where derivable."""
+    """Rewrite the facts over the values of the public lists; yields (fact, rewritten fact) where possible.
+
+    Each fact is tried as it is, and with date columns replaced by the dates of their times. It is possible if the
+    result reads nothing but listed values. Facts that only define a date column become trivial, and are left out.
+    """
     pairs, dates = [pair for each in lists for pair in each.replacements], _date_definitions(facts)
     listed = {f for _, new in pairs for f in fields_of(new)}
     cells = {old: new.field for old, new in pairs if isinstance(new, Ref)}
@@ -76,25 +87,33 @@ def rewrite_facts_over_lists(facts: Sequence[Expr], lists: Collection[PublicList
 
 
 def _is_trivial(fact: Expr) -> bool:
+    """Return whether a rewritten fact is an equality of an expression with itself, which filters nothing."""
     return isinstance(fact, Call) and fact.name == "=" and fact.arguments[0] == fact.arguments[1]
 
 
 def _date_definitions(facts: Sequence[Expr]) -> Mapping[Expr, Expr]:
-    """Map columns to the date expressions that a fact equates them with."""
+    """Map columns to the date expressions that a fact equates them with: `day = to_date(ts)`, on either side."""
     equal = [fact.arguments for fact in facts if isinstance(fact, Call) and fact.name == "="]
     pairs = [pair for one, other in equal for pair in ((one, other), (other, one))]
     return {one: day for one, day in pairs if isinstance(one, Ref) and isinstance(day, Call) and day.name == "to_date"}
 
 
 def _truncation_positions(exprs: Sequence[Expr]) -> Iterator[int]:
+    """Yield the positions of the keys that truncate a time to one of the nested units; weeks are not nested."""
     return (place for place, expr in enumerate(exprs) if _unit_of(expr) in FINER)
 
 
 def _unit_of(expr: Expr) -> str:
+    """Return the unit to which a key truncates a time; empty for other keys."""
     return truncation_unit(expr, expr.arguments[-1]) or "" if isinstance(expr, Call) and expr.arguments else ""
 
 
 def _derive_from(expr: Expr, determinant: Expr) -> Expr | None:
+    """Compute a key from the values of another one; None if that does not determine it.
+
+    A key does not depend on itself. A key without fields is constant: it has a list of one value, and needs no other
+    key. The field of the result is a placeholder, as callers only test whether there is a result.
+    """
     if expr == determinant or not any(True for _ in fields_of(expr)):
         return None
     try:
@@ -104,7 +123,10 @@ def _derive_from(expr: Expr, determinant: Expr) -> Expr | None:
 
 
 def _single_list(expr: Expr, lists: tuple[PublicList, ...] | None) -> tuple[PublicList, Field] | None:
-    """Return the single list that enumerates a key itself, and the field of its values; None otherwise."""
+    """Return (the list, the field of its values) if one list enumerates the values of a key itself; else None.
+
+    With several lists, or a list of a part of the key, there is no field from which a dependent key could be computed.
+    """
     if lists is None or len(lists) != 1:
         return None
     (old, new), *_ = lists[0].replacements

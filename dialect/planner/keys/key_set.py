@@ -4,6 +4,10 @@ Proof: `dialect/planner/proofs.md#key-sets`.
 
 A key set is itself a public relation: the cross product of public lists, filtered by predicates that every row
 satisfies, and projected through the key expressions. Each list replaces one subexpression of the keys.
+
+Terms: a fact is a predicate that is true of every row. Each replacement of a list is the pair (subexpression of a key,
+expression over the list that has its value); the first one identifies the list. A list is exhaustive (closed) if no row
+can have a value outside it.
 """
 
 from __future__ import annotations
@@ -77,22 +81,31 @@ def public_lists(exprs: Sequence[Expr], source: PerPerson, context: CompileConte
 def _prefer_case_constants(
     expr: Expr, lists: tuple[PublicList, ...], others: Collection[Expr], context: CompileContext
 ) -> tuple[PublicList, ...]:
-    """Replace a product of lists that no other key needs by the constants of a CASE."""
+    """Replace the lists of a CASE by the list of its constants, if it alone needs more than one of them.
+
+    Their product would be longer. Lists that other keys need too are enumerated anyway.
+    """
     own_lists = sum(each.replacements[0][0] not in others for each in lists)
     constants = _case_constants(expr, context) if isinstance(expr, Case) and own_lists > 1 else None
     return lists if constants is None else (constants,)
 
 
 def _exceeds_limits(lists: Iterable[PublicList]) -> bool:
+    """Return whether the lists, or their combinations, have too many values; lists of unknown size are not counted."""
     sizes = [each.size for each in lists if each.size is not None]
     return prod(sizes) > MAX_COMBINATIONS or any(size > MAX_KEYS for size in sizes)
 
 
 def _can_fall_back_to_private(exprs: Sequence[Expr], lists: Iterable[PublicList]) -> bool:
+    """Return whether keys may be private instead: some list allows it, and no key is a DOUBLE.
+
+    A DOUBLE has almost as many values as rows, so that none would reach the threshold.
+    """
     return any(each.allows_private for each in lists) and all(expr.type is not SqlType.DOUBLE for expr in exprs)
 
 
 def _check_sizes(lists: tuple[PublicList, ...]) -> None:
+    """Refuse key sets with too many keys, naming the longest list; raises Refusal with E_KEY."""
     if not _exceeds_limits(lists):
         return
     widest = max(lists, key=lambda each: each.size or 0)
@@ -106,6 +119,11 @@ def _check_sizes(lists: tuple[PublicList, ...]) -> None:
 def _cross_product(
     exprs: Sequence[Expr], lists: tuple[PublicList, ...], facts: Sequence[Expr], context: CompileContext
 ) -> KeySet:
+    """Build the key set: the cross product of the lists, filtered by facts, with the keys computed from each row.
+
+    Only facts that can be computed from listed values filter it; without the others it has more keys, but lacks none.
+    Without keys it is a single row.
+    """
     relation = Public(Values(((),), ()), ())
     for each in lists:
         right = each.source.relation
@@ -123,6 +141,7 @@ def _cross_product(
 
 
 def _key_field(image: Expr, context: CompileContext) -> Field:
+    """Create the field of a key in the key set, which has no definition over private rows."""
     key = computed_field(context.new_field_id(), None, image)
     return replace(key, definition=None, nullable=may_be_null(image, include_far=False))
 
@@ -153,6 +172,7 @@ def _lists_for(
 def _operand_lists(
     expr: Expr, facts: Sequence[Expr], context: CompileContext, list_booleans: bool
 ) -> tuple[PublicList, ...] | None:
+    """Find the lists of all operands of an expression; None if one of them has no list."""
     found: list[PublicList] = []
     for part in children(expr):
         lists = _lists_for(part, facts, context, list_booleans)
@@ -163,6 +183,11 @@ def _operand_lists(
 
 
 def _direct_list(expr: Expr, facts: Sequence[Expr], context: CompileContext) -> PublicList | None:
+    """Find a list of the expression itself, rather than of its operands; None if there is none.
+
+    From the shortest to the longest source: a joined public relation, constants in a fact, a range in facts, and for a
+    column a set operation, or else its declared domain.
+    """
     public = public_domains.list_of_public_relation(expr) if isinstance(expr, Ref) else None
     if public is not None:
         return public
@@ -193,6 +218,7 @@ def _set_operation_list(expr: Ref, context: CompileContext) -> PublicList | None
 
 
 def _case_constants(expr: Case, context: CompileContext) -> PublicList | None:
+    """List the constants that a CASE returns; None if a branch returns anything else."""
     values = case_values(expr)
     if not all(isinstance(value, Literal) for value in values):
         return None
@@ -201,7 +227,11 @@ def _case_constants(expr: Case, context: CompileContext) -> PublicList | None:
 
 
 def _date_part_list(expr: Call, facts: Sequence[Expr], context: CompileContext) -> PublicList | None:
-    """List the values of a date part on known dates, if these are less than a year (a century if closed)."""
+    """List the values that a date part takes on the known dates, if these are few; None to list all its values.
+
+    Over a whole year a date part takes all its values, so their list is as good. An exhaustive list of dates is used up
+    to a century, as roll-ups need an exhaustive list.
+    """
     found = public_domains.list_of_function_values(expr, "day", facts, context)
     if (
         found is None
@@ -215,7 +245,7 @@ def _date_part_list(expr: Call, facts: Sequence[Expr], context: CompileContext) 
 def _function_range_list(
     expr: Call, facts: Sequence[Expr], context: CompileContext, list_booleans: bool
 ) -> PublicList | None:
-    """List the values that a function can return for any argument."""
+    """List the values that a function can return: on the known times, or for any argument; None if unknown."""
     row = overload(expr.function)
     nulls = (None,) if may_be_null(expr, include_far=False) else ()
     if row.name in _TRUNCATIONS:

@@ -5,6 +5,9 @@ A column of a set operation has the values of either side (`dialect/planner/proo
 An integer key with public bounds, such as age // 10 or floor(dwell_min / 10), has all integers between its bounds
 (`dialect/planner/proofs.md#key-sets`). Bounds are those declared for columns, narrowed by predicates. Rows may violate
 declared bounds, so these lists are never closed.
+
+Terms: a fact is a predicate that is true of every row. A list is exhaustive (closed) if no row can have a value outside
+it, and open if rows may violate it. Steps are the units (an hour, a day, 15 minutes) of a truncated time.
 """
 
 from __future__ import annotations
@@ -67,6 +70,7 @@ def list_of_public_relation(expr: Ref) -> PublicList | None:
 
 
 def _table_name(public: Public) -> str:
+    """Return the name of the table that a public relation reads, for the description of its list."""
     operator = public.operator
     while isinstance(operator, NullRowPadded | Filter | Project | Distinct):
         operator = operator.source.operator
@@ -129,6 +133,10 @@ def _series(
     context: CompileContext,
     is_exhaustive: bool,
 ) -> PublicList:
+    """Build the list of equally spaced values from `lower` to `upper`; `size` is their number.
+
+    Without values it is an empty list of constants.
+    """
     if size == 0:
         return list_of_values(expr, (), description, context, is_exhaustive)
     field = Field(context.new_field_id(), None, expr.type, nullable=False)
@@ -159,10 +167,12 @@ def list_of_declared_domain(expr: Ref, context: CompileContext) -> PublicList | 
 
 
 def _column_name(field: Field) -> str:
+    """Return the name of a column for descriptions."""
     return field.origin.column if field.origin is not None else field.name or "the key"
 
 
 def _list_of_column_domain(expr: Ref, domain: ColumnValues, context: CompileContext, is_exhaustive: bool) -> PublicList:
+    """Build the list of the values of a public column that the catalog declares as a column's domain."""
     relation = column_values(domain, context)
     source = KeySource(relation, f"{domain.table}.{domain.column}", is_exhaustive)
     return PublicList(((expr, Ref(relation.fields[0])),), source)
@@ -178,7 +188,7 @@ def column_values(domain: ColumnValues, context: CompileContext) -> Public:
 
 
 def add_null(public_list: PublicList, with_null: bool) -> PublicList:
-    """Add NULL to a one-column list."""
+    """Add NULL to a one-column list if `with_null`; otherwise return the list unchanged."""
     if not with_null:
         return public_list
     relation = with_null_row(public_list.source.relation)
@@ -233,6 +243,7 @@ def list_of_function_values(expr: Call, unit: str, facts: Sequence[Expr], contex
 def _list_between(
     expr: Call, first: datetime, last: datetime, is_exhaustive: bool, context: CompileContext
 ) -> PublicList:
+    """Build the list of the steps of a truncated time that begin between the steps of the first and the last moment."""
     what = "a range of time"
     if expr.name == "year":
         lower, upper = (Literal(end.year, SqlType.BIGINT) for end in (first, last))
@@ -298,6 +309,7 @@ def union_lists(expr: Ref, lists: Sequence[SideKeySet], context: CompileContext)
 
 
 def _union(expr: Ref, context: CompileContext, left: Public, right: Public) -> Public:
+    """Build the union of two one-column relations, without duplicates."""
     (one,), (other,) = left.fields, right.fields
     field = Field(context.new_field_id(), None, expr.type, nullable=one.nullable or other.nullable)
     return Public(SetOperation(left, right, "union", True, ((one, other, field),)), (field,))
@@ -327,7 +339,11 @@ def returns_integer(expr: Expr) -> bool:
 
 
 def integer_lists(expr: Expr, facts: Sequence[Expr], context: CompileContext) -> tuple[PublicList, ...] | None:
-    """List every integer that a call returns on values within their bounds; None if there may be too many."""
+    """List every integer that a call returns on values within their bounds; None if there may be too many.
+
+    One list of the range if it is short and computed exactly. Else a list for each integer column that the call reads:
+    the keys are computed from their combinations, so that integers which no combination gives are not listed.
+    """
     narrow = narrow_expression(expr, facts) if returns_integer(expr) else None
     if narrow is None or not any(f.type in _NUMBERS for f in fields_of(narrow)):
         return None
@@ -344,10 +360,12 @@ def integer_lists(expr: Expr, facts: Sequence[Expr], context: CompileContext) ->
 
 
 def _is_exact(ends: Bounds | None) -> bool:
+    """Return whether both ends of a range are known and exact in DOUBLE."""
     return ends is not None and is_bounded(ends) and max(abs(ends.lower), abs(ends.upper)) <= MAX_EXACT_INTEGER
 
 
 def _count_integers(ends: Bounds) -> int:
+    """Count the integers of a range."""
     return max(0, math.floor(ends.upper) - math.ceil(ends.lower) + 1)
 
 
@@ -395,6 +413,10 @@ def _may_be_null(expr: Expr) -> bool:
 
 
 def _never_overflows(expr: Call) -> bool:
+    """Return whether a function that is NULL on overflow or division by 0 cannot be NULL on its known ranges.
+
+    False for functions that are NULL for other reasons, and for a left shift of negative numbers, which has no range.
+    """
     if expr.name in {"//", "%"}:
         divisor = range_of(expr.arguments[1])
         return not divisor.lower <= 0 <= divisor.upper

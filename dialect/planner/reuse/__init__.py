@@ -5,6 +5,9 @@ Two PrivatePlans -> how the groups of one are computed from the groups of the ot
 Modules, each before those that import it:
 
     predicate_regions, view_matching.
+
+Terms in all modules: wanted is the release that a query needs, stored a release of the client that exists already. A
+cell is a group of the stored release, and its field has the value of one stored key.
 """
 
 from __future__ import annotations

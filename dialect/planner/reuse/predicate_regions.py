@@ -4,6 +4,11 @@ Proof: `dialect/planner/proofs.md#row-sets`. Each predicate is decomposed into s
 expression (the subject) with constants. The constants divide the values of a subject into atoms: equal to a constant,
 between two neighbouring ones, NULL. A region is one atom per subject. Rows of one region satisfy the same predicates,
 so finitely many regions represent all rows.
+
+Terms: a row set is the set of rows that satisfy all conditions of one query. A pattern is, for one region, whether it
+lies in each row set. Memberships are the same as bits of an integer, the first set highest. A mask is a set of regions,
+one bit each. The sign of a comparison is its operator; its sides are the positions relative to the constant (-1, 0, 1)
+where it is true.
 """
 
 from __future__ import annotations
@@ -57,7 +62,8 @@ def simple_conditions(condition: Expr) -> Iterator[SimpleCondition]:
 def decompose(condition: Expr) -> SimpleCondition:
     """Decompose a simple condition into its subject and the constants it is compared with.
 
-    A condition of another form is its own subject, and only true, false or NULL.
+    Returns (subject, whether it is compared, constants); see `SimpleCondition`. A condition of another form is its own
+    subject, and only true, false or NULL.
     """
     if isinstance(condition, Call) and condition.name == "is null":
         return condition.arguments[0], True, ()
@@ -89,6 +95,7 @@ def _constants(subject: Expr, others: Sequence[Expr]) -> list[Constant]:
 
 
 def _constant(literal: Literal, kind: SqlType) -> Constant | None:
+    """Convert a constant to a type; None if it is NULL, Boolean, inexact, or compared in another type than its own."""
     value = literal.value
     if isinstance(value, bool) or value is None:
         return None
@@ -103,6 +110,7 @@ def _constant(literal: Literal, kind: SqlType) -> Constant | None:
 
 
 def _moment(text: str) -> datetime | None:
+    """Parse a time; None if it is outside the years of datetime."""
     try:
         return parse_timestamp(text)
     except ValueError:  # outside the years of datetime
@@ -238,7 +246,11 @@ class _Regions:
     def build(
         cls, sets: Sequence[Conditions], decompositions: Mapping[str, Sequence[SimpleCondition]]
     ) -> _Regions | None:
-        """Build the regions of all conditions that are not common to all sets; None if there are too many."""
+        """Build the regions of all conditions that are not common to all sets; None if there are too many.
+
+        A common condition is true of every row that matters, so it divides nothing, unless its subject is also compared
+        elsewhere: then its constants bound the atoms.
+        """
         texts = dict.fromkeys(text for some in sets for text in some)
         common = [text for text in texts if all(text in some for some in sets)]
         bounded_times = _bounded_times([sets[0][text] for text in common])
@@ -286,7 +298,8 @@ class _Regions:
     def _truth(self, expr: Expr, decomposition: Iterator[SimpleCondition]) -> tuple[int, int]:
         """Return two masks: the regions where a condition is true, and those where it is false.
 
-        `decomposition` yields the decompositions of its simple conditions in order.
+        `decomposition` yields the decompositions of its simple conditions in the order in which they appear, so that
+        each call takes the next one.
         """
         if isinstance(expr, Literal):
             return (self.all_regions if expr.value is True else 0), (self.all_regions if expr.value is False else 0)
@@ -298,6 +311,7 @@ class _Regions:
         return self._comparison_masks(expr, subject, constants)
 
     def _combine(self, name: str, parts: list[tuple[int, int]]) -> tuple[int, int]:
+        """Combine the (true, false) masks of operands; a region in neither is where the condition is NULL."""
         true, false = parts[0]
         if name == "not":
             return false, true
@@ -311,6 +325,7 @@ class _Regions:
         return true, false
 
     def _comparison_masks(self, expr: Expr, subject: Expr, constants: Sequence[Constant]) -> tuple[int, int]:
+        """Return the (true, false) masks of a comparison, IN or IS NULL, from the atoms of its subject."""
         assert isinstance(expr, Call)  # noqa: S101  a comparison, IN or IS NULL
         bits, true, atom_of = self.atom_masks[subject], 0, self.subjects[subject].atom_of
         nulls = bits.get(None, 0)

@@ -7,6 +7,10 @@ Proof: `dialect/analysis/proofs.md#derivation`. Decided from text, catalog and p
 
 A part of a stored release may cover other rows than the wanted ones. Linear combinations of parts that yield the wanted
 numbers are solved for elsewhere, from the predicate regions (`dialect/planner/proofs.md#held-parts`).
+
+Terms: wanted is the release that a query needs, stored a release of the client that exists already. A cell is a group
+of the stored release; fields k0, k1, ... have the values of its keys. A list of key values is open if rows may have
+other values, which are then in no group.
 """
 
 from __future__ import annotations
@@ -87,9 +91,11 @@ def canonical_plan(plan: PrivatePlan) -> CanonicalPlan:
 def find_derivation(wanted: CanonicalPlan, stored: CanonicalPlan, catalog: Catalog) -> Derivation | None:
     """Find how the groups of a wanted release are computed from a stored one; None if they are not derivable.
 
+    Every window charged to the wanted release must be charged to the stored one, which otherwise has no rows of it.
+
     Claim: for every data set, a wanted exact number before bounding is the sum of the stored ones of its groups, if
-    each wanted group has at least one and each pinned list has all its values. Symbols: `wanted`, `stored`.
-    Raises: nothing. Proof: dialect/analysis/proofs.md#derivation
+    each wanted group has at least one and each open list has all required values. Symbols: `wanted`, `stored`. Raises:
+    nothing. Proof: dialect/analysis/proofs.md#derivation
     """
     vectors = match_vectors(wanted, stored)
     if vectors is None or not set(wanted.plan.charged_windows.windows) <= set(stored.plan.charged_windows.windows):
@@ -133,7 +139,11 @@ def match_vectors(wanted: CanonicalPlan, stored: CanonicalPlan) -> tuple[int, ..
 
 
 def _is_comparable(wanted: PrivatePlan, stored: PrivatePlan) -> bool:
-    """Return whether both plans have public keys, the same limits, and comparable charged privacy windows."""
+    """Return whether both plans have public keys, the same limits, and comparable charged privacy windows.
+
+    A limit on groups truncates the groups of each person, so that numbers of two groupings are not comparable. Releases
+    that cross windows bound people over all of them, so both must have the same windows.
+    """
     both_public = all(each.key_set is not None and each.source.preserved_side is None for each in (wanted, stored))
     same_limits = all(each.limits.max_groups is None for each in (wanted, stored)) and wanted.limits == stored.limits
     crossing = wanted.charged_windows.is_crossing or stored.charged_windows.is_crossing
@@ -142,17 +152,23 @@ def _is_comparable(wanted: PrivatePlan, stored: PrivatePlan) -> bool:
 
 
 def _rename_fields(expr: Expr, names: Mapping[str, str]) -> Expr:
+    """Replace the ids of the fields in an expression by their canonical names, so that two plans are comparable."""
     if isinstance(expr, Ref):
         return Ref(replace(expr.field, id=names.get(expr.field.id, expr.field.id)))
     return map_children(expr, lambda part: _rename_fields(part, names))
 
 
 def _group_field(place: int, expr: Expr, key: Field) -> Field:
+    """Create the field of a stored key: k0, k1, ..."""
     return Field(f"k{place}", None, expr.type, may_be_null(Ref(key)))
 
 
 def _match_vectors(wanted: PrivatePlan, stored: PrivatePlan) -> tuple[int, ...] | None:
-    """Match each wanted vector with a stored one of the same value, condition, bounds and scale group."""
+    """Match each wanted vector with a stored one of the same value, condition, bounds and scale group.
+
+    Returns the index of the stored vector, per wanted vector; None if one is missing. Vectors of one wanted mean must
+    also share a scale group in the stored release.
+    """
     if any(vector.kind not in _REUSABLE_KINDS or vector.partial_bounds is not None for vector in wanted.vectors):
         return None
     if not set(wanted.vector_texts) <= set(stored.vector_texts):
@@ -169,8 +185,9 @@ def _required_open_lists(
 ) -> tuple[tuple[tuple[int, int], ...], bool] | None:
     """Check that every wanted row lies in a listed stored group; None if not certain.
 
-    Returns the stored keys whose list is open, with the number of listed values that must be present; and whether
-    completeness does not depend on an open list that both plans share and rows may violate.
+    Returns the stored keys whose list is open, each as (index of the key, number of listed values that must be
+    present); and whether a wanted group without stored groups is certainly empty. It is not if both plans have the same
+    open list, whose unlisted rows neither counts.
     """
     conditions = tuple(wanted.conditions.values())
     stored_lists, wanted_lists = (_public_lists(each.plan, catalog) for each in (stored, wanted))
@@ -200,6 +217,7 @@ def _unlisted_rows_dropped(wanted: CanonicalPlan, lists: Iterable[PublicList]) -
 
 
 def _public_lists(plan: PrivatePlan, catalog: Catalog) -> Mapping[Expr, PublicList] | None:
+    """Return the public lists of a plan's keys, by the subexpression that each enumerates; None if one is private."""
     return public_lists(plan.key_exprs, plan.source, CompileContext(catalog, ""))
 
 
@@ -306,4 +324,5 @@ def _conditions_on_keys(wanted: CanonicalPlan, stored: CanonicalPlan) -> dict[st
 
 
 def _not_true(condition: Expr) -> Expr:
+    """Build the test that a condition is false or NULL."""
     return Call(_NOT, (Call(_IS_TRUE, (condition,), SqlType.BOOLEAN),), SqlType.BOOLEAN)
