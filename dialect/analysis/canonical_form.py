@@ -218,14 +218,14 @@ class CanonicalForm:
         )
 
     def _scan_text(self, scan: Scan) -> str:
-        """Number a scan, which keeps two scans of one table apart, and name its fields by table, number and column."""
+        """Text of a numbered scan, which keeps two scans of one table apart; names its fields by number and column."""
         self.counter += 1
         label = f"{scan.table.name}#{self.counter}"
         self.names.update({f.id: f"{label}.{f.origin.column if f.origin else f.name}" for f in scan.fields})
         return label
 
     def _constant_relation_text(self, fields: tuple[Field, ...], text: str) -> str:
-        """Number a list, series or set operation, and name its fields by number and position."""
+        """Text of a numbered list, series or set operation; names its fields by number and position."""
         self.counter += 1
         label = f"list#{self.counter}"
         self.names.update({f.id: f"{label}.{position}" for position, f in enumerate(fields)})

@@ -165,6 +165,7 @@ def _join_bounds(relation: Relation, join: Join | SemiJoin, fan_out: FanOut) -> 
     per_window, total = left.per_window * right.per_window, left.total * right.total
     if join.is_per_window and left.window_count and right.window_count:
         total = min(left.total * right.per_window, left.per_window * right.total)
+    # the peak is set last, when the rows of the join are known
     joined = RowBounds(
         per_window if join.is_per_window else total, total, 1, max(left.window_count, right.window_count)
     )
@@ -196,6 +197,7 @@ def max_compared_pairs(relation: Relation, join: Join | SemiJoin, fan_out: FanOu
 def _semi_join_bounds(relation: Relation, join: SemiJoin, fan_out: FanOut) -> RowBounds:
     """Row bounds of a semi-join: it compares pairs only if the condition has more than the person equality."""
     left = row_bounds(join.left, fan_out)
+    # a single conjunct is the equality of persons
     if isinstance(join.right, PerPerson) and len(conjuncts(join.condition)) == 1:
         return replace(left, peak=max(left.peak, row_bounds(join.right, fan_out).peak))
     return replace(left, peak=max(left.total, _join_bounds(relation, join, fan_out).peak))

@@ -44,6 +44,7 @@ def split_equalities(join: Join) -> tuple[Expr, ...]:
 
 def _disjunctive_equalities(join: Join) -> tuple[Expr, ...]:
     """Equalities of the first conjunct that is an OR of two or three equalities between both sides."""
+    # an outer join would pad a row without a match once in every part of the union
     if join.kind != "inner":
         return ()
     found = (disjuncts(part) for part in conjuncts(join.condition))

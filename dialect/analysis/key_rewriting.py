@@ -64,6 +64,7 @@ def _rewrite_by_truncation(expr: Expr, cells: Cells, truncations: Cells) -> Expr
         return None
     for time in (part for part in expr.arguments if part.type in _TIMES and not isinstance(part, Literal)):
         for key_expr, field in cells.items():
+            # a truncation may be NULL where its time is not, beyond the calendar; then only a truncation agrees with it
             step = (
                 truncation_unit(key_expr, time) if key_expr in truncations or expr.name in _NULL_AS_THEIR_TIME else None
             )

@@ -202,6 +202,7 @@ def numeric_bounds(expr: Expr, facts: Sequence[Expr]) -> Bounds | None:
         for sign, end in _comparisons(fact, expr):
             if isinstance(end.value, int | float) and not isinstance(end.value, bool):
                 found.append((sign, float(end.value)))
+    # >, >= and = bound from below, <, <= and = from above
     lowers = [
         _exclusive_end(end, math.inf, expr.type) if sign == ">" else end for sign, end in found if "<" not in sign
     ]

@@ -259,7 +259,7 @@ def _regexp_cost(call: Call, sizes: TextSizes) -> float:
         return captured
     written = _PER_WRITTEN_CHARACTER * sizes.extent(call.arguments[2]).length
     if len(call.arguments) == 3:
-        return captured + written * width  # capture groups may be as long as the text
+        return captured + written * width  # only the first match is replaced, whose capture groups may be as long
     every = width * (_PER_MATCH + written)
     if is_linear_search(pattern):
         return every + captured

@@ -53,7 +53,7 @@ def expression_sql_size(expr: Expr, engine: Emitter = DUCKDB) -> int:
 
 
 def _call_sql_size(expr: Call, engine: Emitter) -> int:
-    """SQL length of a call: its form, and each argument as often as the form repeats it, with parentheses."""
+    """Return the SQL length of a call: its form, and each argument as often as the form repeats it."""
     form = engine.form_of(overload(expr.function), expr.arguments) or ""
     repeats = (max(1, form.count(f"{{{place}}}")) for place in range(len(expr.arguments)))
     return len(form) + sum(

@@ -114,6 +114,7 @@ def _row_number_fields(relation: Relation, is_constant_per_person: Callable[[Fie
     elif isinstance(operator, Join) and operator.kind != "full":
         if matches_at_most_one_row(operator.right, operator.condition):
             yield from _row_number_fields(operator.left, is_constant_per_person)
+        # a left join pads the right side with NULL, where nothing is numbered
         if operator.kind == "inner" and matches_at_most_one_row(operator.left, operator.condition):
             yield from _row_number_fields(operator.right, is_constant_per_person)
 

@@ -273,6 +273,7 @@ class _WorkTraversal:
         total_pairs = (
             min(left.total * right.typical, left.typical * right.total) if persons else left.total * right.total
         )
+        # a single conjunct is the equality of persons: the existence of a row is tested, and no pairs are compared
         is_existence_test = isinstance(join, SemiJoin) and persons and len(conjuncts(join.condition)) == 1
         max_unit_pairs = (
             left.maximum + right.maximum

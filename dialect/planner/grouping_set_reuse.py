@@ -57,11 +57,13 @@ def count_finer_groups(
     if coarse is None or added is None or set(coarse) & set(added):
         return None
     if any(
+        # positions in both lists of keys, the coarse ones first
         (place < len(coarse_exprs)) != (determinant < len(coarse_exprs))
         for place, determinant in determining_keys([*coarse_exprs, *added_exprs], source.predicates).items()
     ):
         return None  # a key on one side determines one on the other
     closed = all(each.source.is_exhaustive for each in added.values())
+    # times beyond the calendar truncate to NULL, which no list contains
     may_be_out_of_range = any(may_be_null(expr) and not may_be_null(expr, include_far=False) for expr in added_exprs)
     if not closed or may_be_out_of_range or not _is_complete(coarse, added, source.predicates):
         return None
@@ -240,6 +242,7 @@ def _choose_released_sets(log_variances: LogVariances) -> Mapping[GroupingSet, G
     """Greedily stop releasing sets: each time the one whose roll-up lowers the mean log error most."""
     released_sets = tuple(log_variances)
     while True:
+        # each candidate leaves out one set that is released so far
         candidates = [tuple(each for each in released_sets if each != left) for left in released_sets]
         best = min(candidates, key=lambda some: _total_log_variance(some, log_variances), default=released_sets)
         if (

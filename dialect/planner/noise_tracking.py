@@ -341,6 +341,7 @@ def track_window_noise(relation: Relation, planning: Planning) -> Relation:
     if not isinstance(window, Window) or not isinstance(window.source, Released):
         return relation
     unique_fields = frozenset(unique_row_fields(window.source, planning))
+    # noise of a window function over tracked sums is not tracked
     forms = forms_by_field(replace(planning.partial_query(window.source), released_sums=(), union_columns=()))
     window_calls = _WindowCalls(list(window.calls), planning)
     for call in window.calls:
@@ -361,6 +362,7 @@ def track_window_noise(relation: Relation, planning: Planning) -> Relation:
 def _window_form(call: WindowCall, forms: Mapping[Field, FractionalLinearForm]) -> FractionalLinearForm | None:
     """Return the form of a call's argument; None if the rows that the call reads depend on noise."""
     if (
+        # IGNORE NULLS would take the parts of a form from different rows
         call.function not in TRACKED_AGGREGATES | _SINGLE_ROW_FUNCTIONS
         or call.ignore_nulls
         or not _is_number(_default_value(call))
@@ -376,6 +378,7 @@ def _window_form(call: WindowCall, forms: Mapping[Field, FractionalLinearForm]) 
 
 def _default_value(call: WindowCall) -> Expr:
     """Return the default of LAG or LEAD; a NULL literal for other calls."""
+    # the third argument of LAG and LEAD, after value and offset
     with_default = call.function in _OFFSET_SIGN and len(call.arguments) > 2
     return call.arguments[2] if with_default else Literal(None, SqlType.NULL)
 
@@ -397,7 +400,7 @@ def _sum_over_frame(call: WindowCall, form: FractionalLinearForm, window_calls: 
 def _take_from_row(call: WindowCall, form: FractionalLinearForm, window_calls: _WindowCalls) -> ReleasedSum:
     """Apply LAG, LEAD, FIRST_VALUE, ... to each part of a linear form, so that all come from the same row."""
     default = _default_value(call)
-    assert isinstance(default, Literal)  # noqa: S101  as _form checks
+    assert isinstance(default, Literal)  # noqa: S101  as _window_form checks
     default_value = None if default.value is None else float(default.value)
 
     def take(expr: Expr, default_number: float) -> Field:

@@ -109,6 +109,7 @@ def _integer_bins(lower: int, upper: int) -> Bins:
         *full, last = _growing_integer_bins(value_count)
         remaining = math.ceil((value_count - last.lower) / last.width)
         return Bins((*full, replace(last, count=remaining)), True)
+    # rounded up
     step = -(-value_count // MAX_BINS)
     return Bins((BinStretch(float(lower), float(step), -(-value_count // step)),), True)
 

@@ -189,6 +189,7 @@ def shared_plans(relation: Relation, context: CompileContext) -> Mapping[str, Pr
     Returns the shared plans by frame.
     """
     boundaries = tuple(_release_points(relation))
+    # a single release point has none to share with
     by_frame: dict[str, _PlannedPoint] = {}
     for boundary in boundaries if len(boundaries) > 1 else ():
         plain = tuple(measure for measure in boundary.aggregates if not is_histogram_aggregate(measure))
@@ -257,6 +258,7 @@ def _rewrite_aggregates(source: PerPerson, boundary: ReleasePoint) -> tuple[Aggr
     own_form, other_form = CanonicalForm(), CanonicalForm()
     own_form.relation_text(source)
     other_form.relation_text(boundary.source)
+    # reversed, so that the first of several fields with one name is used
     fields = {own_form.names[f.id]: f for f in reversed(source.fields) if f.id in own_form.names}
 
     def rewrite(expr: Expr) -> Expr:
@@ -336,6 +338,7 @@ def plan_release_point(boundary: ReleasePoint, planning: Planning) -> Released:
     """
     plain = tuple(measure for measure in boundary.aggregates if not is_histogram_aggregate(measure))
     binned = plan_histograms(boundary, planning.context)
+    # a release point without aggregates is a release too: it lists the groups
     releases = [_plan_vectors(replace(boundary, aggregates=plain), planning)] if plain or not binned else []
     for each in binned:
         releases.append(_plan_histogram_release(each, not releases, planning))

@@ -6,9 +6,9 @@ row is computed from rows of that window alone (`proofs.md#kept-windows`). Scans
 release is charged to (`proofs.md#charged-windows`).
 
 Terms: a fact is a predicate that is true of every row that reaches the release. A clock is the event time of a table
-(its time and date columns). The stretch is the range of the dataset's retained privacy windows, and a begin is the first
-day of one. A window field has, per row, the start of its privacy window; without one, rows may combine several windows. A release
-crosses windows if rows of one may affect results of another.
+(its time and date columns). The stretch is the range of the dataset's retained privacy windows, and a begin is the
+first day of one. A window field has, per row, the start of its privacy window; without one, rows may combine several
+windows. A release crosses windows if rows of one may affect results of another.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class PushedPredicates:
     other_times: frozenset[Field] = frozenset()  # more event times with predicates: each lies in the window of its row
 
     def with_predicates(self, facts: Iterable[Expr]) -> PushedPredicates:
-        """Add predicates."""
+        """Add facts that every row satisfies too."""
         return replace(self, facts=(*self.facts, *facts))
 
     def possible_windows(self, clock: EventTime, stretch: WindowRange, context: CompileContext) -> tuple[date, ...]:
@@ -193,7 +193,7 @@ class WindowRewrite:
     )  # results without predicates, by relation id
 
     def rewrite(self, relation: Relation, pushed: PushedPredicates = NO_PREDICATES) -> WindowedRows:
-        """Rewrite a relation, given the predicates that hold above it."""
+        """Rewrite a relation, given the facts that are pushed down to it."""
         if isinstance(relation, Public):
             return WindowedRows(relation)
         if pushed == NO_PREDICATES and id(relation) in self.cache:
@@ -256,6 +256,7 @@ class WindowRewrite:
         assert isinstance(join, Join)  # noqa: S101
         both = pushed.with_predicates(predicates_of(join.condition))
         left = self.rewrite(join.left, pushed if join.kind == "left" else both.with_predicates(join.right.predicates))
+        # neither public nor per person: a join along a foreign key
         if type(relation) is Relation:
             return self._rewrite_foreign_key_join(relation, join, left, both)
         right = self.rewrite(join.right, both.with_predicates(join.left.predicates))
@@ -368,6 +369,7 @@ class WindowRewrite:
             self.rewrite(side, _pushed_to_side(operation, place, pushed))
             for place, side in enumerate((operation.left, operation.right))
         )
+        # an output row comes from either side (union), from both (intersect), or from the left one (except)
         needed = {
             "union": left.needs_windowed_rows and right.needs_windowed_rows,
             "intersect": left.needs_windowed_rows or right.needs_windowed_rows,
@@ -430,6 +432,7 @@ def _add_partition_key(partition: tuple[Expr, ...], window_field: Field | None) 
 
 def _pushed_to_side(operation: SetOperation, place: int, pushed: PushedPredicates) -> PushedPredicates:
     """Rewrite predicates on the output columns of a set operation over the columns of one side."""
+    # columns are (left field, right field, output field); `place` is 0 for the left side, 1 for the right one
     images: dict[Expr, Expr] = {
         Ref(columns[2]): expand_definitions(Ref(columns[place])) for columns in operation.columns
     }
@@ -506,6 +509,7 @@ def _charged_windows(rows: WindowedRows, derived: frozenset[str], dataset: Datas
     is_crossing = not is_per_window or (bool(derived) and len(windows) > 1)
     return ChargedWindows(
         windows, is_crossing, rows.window_field if len(scanned_windows) > 1 and not is_crossing else None,
+        # not for a dataset with a single window, which every query reads
         is_every_window=len(scanned_windows) == len(dataset.window_names) > 1,
         derived_windows=tuple(name for name in dataset.window_names if name in derived),
     )  # fmt: skip

@@ -73,7 +73,10 @@ class _IntervalSources:
     non_negative: frozenset[Field]
 
     def has_interval(self, argument: Expr, relations: tuple[Relation, ...]) -> bool:
-        """Return whether a number has an interval over the rows of these relations."""
+        """Return whether a number has an interval over the rows of these relations.
+
+        Its interval ends, or all fields of its form, must be fields of these rows.
+        """
         carried = {f for source in relations for f in source.fields}
         ends = self.released_ends.get(argument.field) if isinstance(argument, Ref) else None
         if ends is not None:
@@ -198,7 +201,7 @@ class _IntervalExpansion:
             found: Expr = Ref(released_ends[self.is_upper])
         else:
             form = form_of(expanded, self.sources.forms)
-            assert form is not None  # noqa: S101  check_ends passed
+            assert form is not None  # noqa: S101  check_interval_functions refuses others
             found = (
                 self._ratio_end(form, is_integer)
                 if form.denominator is not None
@@ -238,7 +241,8 @@ class _IntervalExpansion:
         """Build the half-width of a linear form.
 
         Without noise it is the standard deviation, 0. A single raw number has an exact width for its discrete noise,
-        scaled by its weight. Sums use the normal quantile, and half a step of the coarsest noise for discreteness.
+        scaled by its weight. Sums use the normal quantile, and half a grain for discreteness: no grain exceeds the
+        standard deviation divided by the smallest noise scale.
         """
         own = double_call("sqrt", form.numerator.variance(self.variances))
         if self.parameters.min_noise_scale == 0:

@@ -116,8 +116,8 @@ def _are_of_different_rows(one: Field, other: Field) -> bool:
 def _shared_noise_bound(one: tuple[Field, Expr], other: tuple[Field, Expr], variances: Variances) -> Expr:
     """Bound the covariance of two terms that may share noise; each is a pair (raw number, coefficient).
 
-    Each pair is visited in both orders. Numbers with constant variance share all noise or none, so only a positive
-    product of coefficients adds to the variance. Other numbers are bounded by Cauchy-Schwarz.
+    Each pair is visited in both orders. Numbers with constant variance have a covariance from 0 to the mean of both
+    variances, so only a positive product of coefficients adds to the variance. Others are bounded by Cauchy-Schwarz.
     """
     weights, mine, theirs = times(one[1], other[1]), variances[one[0].id], variances[other[0].id]
     if isinstance(mine, float) and isinstance(theirs, float):
@@ -166,7 +166,7 @@ _NOISE_PRESERVING = {"to_double", "to_bigint", "round", "to_decimal", "nullif"}
 
 @dataclass(frozen=True)
 class FractionalLinearForm:
-    """Fractional linear form: offset + numerator / denominator. Without a denominator it is 1."""
+    """Fractional linear form: offset + numerator / denominator. A missing denominator is 1."""
 
     offset: Expr
     numerator: LinearCombination

@@ -42,6 +42,7 @@ class _DivisionGuard:
     `forms` are the linear forms of fields, `variances` are by id of the raw number, `non_negative` are the raw numbers
     that are never negative, and `quantile` is of the confidence level.
     """
+
     forms: Mapping[Field, FractionalLinearForm]
     variances: Variances
     non_negative: frozenset[Field]

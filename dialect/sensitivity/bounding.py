@@ -144,10 +144,12 @@ def _bound_vector(
         return _bound_selection_vector(max_groups)
     if vector.kind is VectorKind.DISTINCT:
         return _bound_distinct_values(plan, vector, catalog, key_count, max_groups)
+    # the tuned bound, else the declared one within stated limits
     clip_bound = limited_clip_bound(plan, vector, catalog) if tuned is None else tuned.clip_bound
     if vector.partial_bounds is not None:
         return _bound_clamped_partials(plan, vector, clip_bound, key_count if max_groups is None else max_groups)
     proved, reason = _proved_norm(plan, vector, key_count if max_groups is None else max_groups)
+    # int: groups with at most 1 in each; float: an L2 norm of rows
     if isinstance(proved, int) and math.sqrt(proved) <= clip_bound:
         return _bound_unit_per_group(ClipRule.UNCLIPPED, proved, reason)
     if isinstance(proved, float) and proved <= clip_bound:
@@ -227,7 +229,9 @@ def _bias_corrected(bound: VectorBound, tuned: TunedClipBound | VectorBound | No
 def _under_replacement(plan: PrivatePlan, vector: QueryVector, bound: VectorBound) -> VectorBound:
     """Compute the sensitivity under replacement, for plans that cross privacy windows.
 
-    Removing one person's rows of a window may replace the person's bounded vector by another one.
+    Removing one person's rows of a window may replace the person's bounded vector by another one. Two vectors within a
+    clip bound C are at most 2 C apart if they have signs, sqrt(2) C if no number is negative, and C if there is also a
+    single number.
     """
     if not _is_non_negative(vector):
         reason = (
@@ -292,7 +296,11 @@ def _proved_norm(plan: PrivatePlan, vector: QueryVector, groups: int | None) -> 
 
 
 def choose_value_bits(vector: QueryVector, clip_bound: float) -> int:
-    """Choose the grain 2^-bits of a vector: the clip bound has at most 2^27 grains, and integers whole grains."""
+    """Choose the grain 2^-bits of a vector: the clip bound has at most 2^27 grains, and integers whole grains.
+
+    The magnitude of a row counts as well as the clip bound, as single values are held in grains before they are
+    clipped.
+    """
     if not vector.is_sum:
         return 0
     largest = clip_bound if vector.partial_bounds is not None else max(clip_bound, vector.magnitude)

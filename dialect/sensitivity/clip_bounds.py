@@ -81,6 +81,7 @@ def row_clip_bound(plan: PrivatePlan, table: Table) -> tuple[float, float]:
 
     Of equal bounds, the one with the largest share.
     """
+    # negative shares, so that the minimum has the largest share among equal bounds
     declared = (
         (each.rows, -each.expected_coverage) for each in applicable_clip_bounds(plan, table) if each.rows is not None
     )
@@ -121,7 +122,7 @@ def declared_clip_bound(plan: PrivatePlan, vector: QueryVector, catalog: Catalog
     For a union, the bounds of its branches add up; those of group memberships add in squares, once per table.
     """
     tables, windows = _widest_tables(plan, catalog), plan.charged_windows.windows_per_unit
-    if vector.kind is VectorKind.PERSONS:  # group counts of union branches add up, so norms add in squares
+    if vector.kind is VectorKind.PERSONS:  # memberships of union branches add in squares
         per_window = math.hypot(
             *(_declared_for_table(plan, vector, table, catalog) for table in _distinct_tables(tables))
         )
@@ -135,7 +136,7 @@ def _declared_for_table(plan: PrivatePlan, vector: QueryVector, table: Table, ca
     A sum is at most the bound of its column, and at most the bound of rows times the largest value. The magnitude is at
     least 2^-20, as a clip bound of 0 would remove everything.
     """
-    assert table.clip_bounds is not None  # noqa: S101  the catalog reader refuses a private table without norms
+    assert table.clip_bounds is not None  # noqa: S101  the catalog reader refuses a private table without clip bounds
     if vector.kind is VectorKind.PERSONS:
         clip_bounds = person_clip_bound(plan, table)
         return clip_bounds.persons if clip_bounds and clip_bounds.persons is not None else table.clip_bounds.persons
@@ -159,6 +160,7 @@ def _product_clip_bound(
         is_integer=factor.value.type is SqlType.BIGINT,
     )  # fmt: skip
     factor_bounds = [_declared_for_table(plan, each, table, catalog) for each in (one, other)]
+    # all clamped products; either factor over all rows times the largest value of the other; both factors
     limits = (
         rows * vector.magnitude,
         factor_bounds[0] * other.magnitude,
@@ -333,11 +335,13 @@ def _declared_sum_bound(
             if column.centred_sum_clip_bound is None
             else (column.centred_sum_clip_bound, overall.expected_coverage)
         )
+    # (grouping keys, clip bound, share of people within it)
     declared = [
         (each.keys, each.sums[column.name], each.expected_coverage) for each in by_keys if column.name in each.sums
     ]
     if column.sum_clip_bound is not None:
         declared.append(((), column.sum_clip_bound, overall.expected_coverage))
+    # mixed signs: only bounds as declared, by all keys or by keys of their own
     if column.bounds is not None and column.bounds.lower < 0 < column.bounds.upper:
         key_texts, unscaled_keys = (
             {key.canonical_text for key in plan.keys},

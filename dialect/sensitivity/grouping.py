@@ -178,7 +178,7 @@ def _date_expressions(plan: PrivatePlan, table: str) -> Iterator[tuple[Expr, Exp
 
 def _max_dates_per_group(plan: PrivatePlan, day: Expr, time: Expr) -> int | None:
     """Return the largest number of dates in one group, computed once per plan; counting has no privacy cost."""
-    cache_key = (id(plan.source), plan.keys, day, time)
+    cache_key = (id(plan.source), plan.keys, day, time)  # -> (source, largest number of dates or None)
     if cache_key not in plan.distinct_bound_cache:
         # the source is stored too: while it is alive, no other object has its id
         plan.distinct_bound_cache[cache_key] = (plan.source, _count_dates_per_group(plan, day, time))

@@ -33,6 +33,7 @@ def determining_keys(exprs: Sequence[Expr], facts: Sequence[Expr]) -> dict[int, 
     for position in sorted(
         _truncation_positions(exprs_as_dates), key=lambda i: FINER.index(_unit_of(exprs_as_dates[i]))
     ):
+        # from the finest unit on: a key that a finer one determines is no determinant itself
         if all(_derive_from(exprs_as_dates[position], exprs_as_dates[other]) is None for other in finest):
             finest.append(position)
     dependent = {}
@@ -129,5 +130,6 @@ def _single_list(expr: Expr, lists: tuple[PublicList, ...] | None) -> tuple[Publ
     """
     if lists is None or len(lists) != 1:
         return None
+    # the first replacement is the key, or part of a key, that the list enumerates
     (old, new), *_ = lists[0].replacements
     return (lists[0], new.field) if old == expr and isinstance(new, Ref) else None

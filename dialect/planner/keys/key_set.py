@@ -72,6 +72,7 @@ def public_lists(exprs: Sequence[Expr], source: PerPerson, context: CompileConte
     for i, (expr, each) in enumerate(zip(exprs, found, strict=True)):
         if each is None:
             return None
+        # subexpressions that the lists of the other keys replace
         others = {one.replacements[0][0] for j, other in enumerate(found) if j != i for one in other or ()}
         for one in _prefer_case_constants(expr, each, others, context):
             lists.setdefault(one.replacements[0][0], one)

@@ -236,9 +236,12 @@ class _Regions:
         self.atom_masks: dict[Expr, dict[int | None, int]] = {}
         below = 1
         for expr, some in atoms.items():
+            # a region is a number in mixed radix, with the position of the atom of each subject as its digits
             block, period = (1 << below) - 1, (1 << below * len(some)) - 1
             self.atom_masks[expr] = {
-                atom: (block << i * below) * (self.all_regions // period) for i, atom in enumerate(some)
+                # runs of `below` regions, repeated every `period` bits
+                atom: (block << i * below) * (self.all_regions // period)
+                for i, atom in enumerate(some)
             }
             below *= len(some)
 
