@@ -42,7 +42,12 @@ _COMMUTATIVE = {"and", "or", "=", "<>", "is distinct from", "is not distinct fro
 
 @dataclass
 class CanonicalForm:
-    """Canonical texts of the fields of one relation, collected while it is traversed."""
+    """Canonical texts of the fields of one relation, collected while it is traversed.
+
+    `names` maps field ids to canonical texts; a field must be traversed before an expression that reads it. `counter`
+    numbers scans, lists, groups, windows and outer joins in the order of the traversal, so that each has texts of its
+    own.
+    """
 
     names: dict[str, str] = field(default_factory=dict)
     non_null_on_null: set[str] = field(default_factory=set)  # computed fields that can be non-NULL on NULL input
@@ -50,7 +55,7 @@ class CanonicalForm:
     conjuncts: dict[str, Expr] = field(default_factory=dict)  # text -> conjunct of a filter or inner join
 
     def relation_text(self, relation: Relation) -> str:
-        """Canonical text of a relation, with its conjuncts pulled up as far as the meaning allows and sorted."""
+        """Canonical text of a relation, its conjuncts pulled up wherever the meaning allows, and sorted."""
         structure, conditions = self.structure_and_conjuncts(relation)
         return f"{structure} where {' and '.join(conditions)}" if conditions else structure
 

@@ -5,6 +5,9 @@ may have too many rows (`proofs.md#most-rows`).
 
 A relation that contains every row of one stored table has that table's publicly declared cardinality; `is_full_scan`
 decides which do.
+
+Row bounds are upper bounds on one person's rows. The fan-out of a public relation is the largest number of its rows
+that agree in some fields. A path is the foreign keys from a table to the table that has the person.
 """
 
 from __future__ import annotations
@@ -51,7 +54,10 @@ def is_full_scan(relation: Relation) -> bool:
 
 
 def filters_time_only(relation: Relation) -> bool:
-    """Do all filters restrict event time only? Then the share of selected rows is about that of the selected time."""
+    """Do all filters restrict event time only? Then the share of selected rows is about that of the selected time.
+
+    Privacy-window filters above scans are of this kind. A semi-join selects rows by another table, so it is not.
+    """
     operator = relation.operator
     if isinstance(operator, SemiJoin):
         return False
@@ -71,7 +77,7 @@ def _compares_time_only(condition: Expr) -> bool:
 
 
 def has_stored_rows_only(relation: Relation) -> bool:
-    """Return whether rows are stored rows or joins of them, without aggregation or DISTINCT below."""
+    """Return whether each row is a stored row or a join of stored rows: no GROUP BY or DISTINCT below."""
     if isinstance(relation.operator, Group | Distinct):
         return False
     return all(map(has_stored_rows_only, row_inputs(relation)))
@@ -92,7 +98,11 @@ class RowBounds:
     window_count: int = 0  # number of privacy windows the rows fall in; 0 without event time
 
     def truncated(self, rows: int, per_window: bool) -> RowBounds:
-        """Bounds after row truncation; `per_window` truncates each privacy window separately."""
+        """Return the bounds after row truncation to `rows` rows per person.
+
+        `per_window`: the truncation is applied in each privacy window separately, so the total is that many times the
+        number of windows. The peak stays, as the source has its rows before truncation.
+        """
         window_rows = min(self.per_window, rows)
         return replace(
             self,
@@ -113,7 +123,10 @@ def max_rows_per_person(relation: Relation, fan_out: FanOut) -> int:
 
 
 def row_bounds(relation: Relation, fan_out: FanOut) -> RowBounds:
-    """Bounds on one person's rows in this relation, and at any operator below it (proofs.md#most-rows)."""
+    """Row bounds of this relation; the peak also covers every operator below it (proofs.md#most-rows).
+
+    Public relations count as one row, since their rows are bounded at the join that reads them.
+    """
     operator = relation.operator
     if not isinstance(relation, PerPerson):
         return RowBounds(1, 1, 1)
@@ -135,7 +148,10 @@ def row_bounds(relation: Relation, fan_out: FanOut) -> RowBounds:
 
 
 def _scan_bounds(relation: PerPerson) -> RowBounds:
-    """Row bounds of a stored table; its person may come from a foreign-key path."""
+    """Row bounds of a stored table; its person may come from a foreign-key path.
+
+    The declared limit R is per privacy window if the table has event time, else in total.
+    """
     windows = max(_scanned_windows(relation)) if relation.per_window_factors else 0
     total = relation.max_rows * max(1, windows)
     return RowBounds(relation.max_rows, total, total, windows)
@@ -147,7 +163,10 @@ def _scanned_windows(relation: Relation) -> Iterator[int]:
 
 
 def _set_operation_bounds(left: RowBounds, right: RowBounds) -> RowBounds:
-    """Row bounds of a set operation: the sum of both sides, also for INTERSECT and EXCEPT."""
+    """Row bounds of a set operation: the sum of both sides, also for INTERSECT and EXCEPT.
+
+    These compare the rows of both sides, and have no more rows than that.
+    """
     total = left.total + right.total
     return RowBounds(
         left.per_window + right.per_window,
@@ -158,7 +177,10 @@ def _set_operation_bounds(left: RowBounds, right: RowBounds) -> RowBounds:
 
 
 def _join_bounds(relation: Relation, join: Join | SemiJoin, fan_out: FanOut) -> RowBounds:
-    """Row bounds of a join: products, per privacy window where the join equates the window."""
+    """Row bounds of a join: products, per privacy window where the join equates the window.
+
+    If both sides have windows, each row meets at most the other side's rows of its own window.
+    """
     left, right = (_side_bounds(side, join.condition, fan_out) for side in (join.left, join.right))
     if isinstance(join, Join) and join.kind == "left":  # a left row without a match stays
         right = replace(right, per_window=max(1, right.per_window), total=max(1, right.total))
@@ -189,7 +211,10 @@ def max_matching_rows(public: Public, condition: Expr, fan_out: FanOut) -> int:
 
 
 def max_compared_pairs(relation: Relation, join: Join | SemiJoin, fan_out: FanOut) -> int:
-    """Upper bound on the pairs of one person's rows that a join compares, before its condition filters them."""
+    """Upper bound on the pairs of one person's rows that a join compares, before its condition filters them.
+
+    Each left row is read at least once, even if there is nothing to compare it with.
+    """
     joined = _join_bounds(relation, join, fan_out)
     return max(joined.total, row_bounds(join.left, fan_out).total if isinstance(join.left, PerPerson) else 0)
 

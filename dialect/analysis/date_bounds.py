@@ -61,7 +61,10 @@ class EventTimePredicates:
 
     @property
     def evaluations_per_date(self) -> int:
-        """Upper bound on the expressions evaluated per date, with equated expressions substituted."""
+        """Upper bound on the expressions evaluated per date, with equated columns replaced.
+
+        Callers multiply it by the number of dates, and refuse or skip what would take too long.
+        """
         return sum(_count_evaluations(fact, self.equated) for fact in self.predicates)
 
     def is_possible(self, day: date) -> bool:
@@ -76,7 +79,10 @@ class EventTimePredicates:
         return all(not self._truth(fact, day)[1] for fact in self.predicates)
 
     def value_on(self, expr: Expr, day: date) -> Value | None:
-        """Return the single value of an expression in all rows of a date; None if it may vary."""
+        """Return the single value of an expression in all rows of a date; None if it may vary.
+
+        For a weekday or month name it is the number of the name, which distinguishes groups as well.
+        """
         if isinstance(expr, Call) and expr.name in _NUMBER_OF_NAME:
             range_ = self._range(expr.arguments[-1], day)
             span = None if range_ is None else _date_part_range(_NUMBER_OF_NAME[expr.name], range_)
@@ -119,14 +125,18 @@ class EventTimePredicates:
 
 
 def _count_evaluations(expr: Expr, equated: Mapping[Ref, Expr]) -> int:
-    """Return the number of subexpressions evaluated per date."""
+    """Return the number of subexpressions evaluated per date; an equated column counts with its expression."""
     if isinstance(expr, Ref) and expr in equated:
         return 1 + _count_evaluations(equated[expr], equated)
     return 1 + sum(_count_evaluations(each, equated) for each in expr.arguments) if isinstance(expr, Call) else 1
 
 
 def event_time_predicates(event_time: EventTime, facts: Sequence[Expr]) -> EventTimePredicates:
-    """Conjuncts that may restrict event time, and the columns equated with it."""
+    """Collect the conjuncts that may restrict event time, and the columns that are equated with it.
+
+    A column equated with an expression over event time alone, of the same type, is evaluated by that expression; so
+    conjuncts on it count too. TIMESTAMPTZ is left out, as its date depends on a time zone.
+    """
     parts = tuple(part for fact in facts for part in conjuncts(fact))
     equalities = [part.arguments for part in parts if isinstance(part, Call) and part.name == "="]
     equated = {

@@ -32,12 +32,15 @@ _MAX_EQUALITIES = 3  # largest number of equalities
 
 
 def times_written(join: Join) -> int:
-    """How often the sides of a join are written in DuckDB SQL: once per equality of its OR."""
+    """Return how often the sides of a join are written in DuckDB SQL: once per equality of its OR, else once."""
     return max(1, len(split_equalities(join)))
 
 
 def split_equalities(join: Join) -> tuple[Expr, ...]:
-    """Equalities of the disjunctive join condition that is split; empty if the join is not split."""
+    """Return the equalities of the OR that a join is split by; empty if the join is not split.
+
+    Each part of the union reads both sides again, so a join is split only if both are cheap to read.
+    """
     found = _disjunctive_equalities(join)
     return found if found and all(map(_is_cheap, (join.left, join.right))) else ()
 
@@ -59,7 +62,10 @@ def _disjunctive_equalities(join: Join) -> tuple[Expr, ...]:
 
 
 def _is_cheap(relation: Relation) -> bool:
-    """Return whether a relation is cheap to read several times; a join that is itself split is not."""
+    """Return whether a relation is cheap to read several times; a join that is itself split is not.
+
+    Nested splits would multiply the number of reads.
+    """
     operator = relation.operator
     if not isinstance(operator, _CHEAP_OPERATORS) or (isinstance(operator, Join) and _disjunctive_equalities(operator)):
         return False

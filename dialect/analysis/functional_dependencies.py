@@ -65,7 +65,10 @@ def attribute_closure(relation: Relation) -> Callable[[Collection[Field]], set[F
 
 
 def _base_fields(read: Collection[Field], identifying: Collection[Field]) -> set[Field]:
-    """Replace each field that is computed from other fields of the row by those fields."""
+    """Replace each field that is computed from other fields of the row by those fields.
+
+    They determine it, so a row order that determines them determines it as well.
+    """
     return {f for each in read for f in _definition_fields(each, identifying)}
 
 

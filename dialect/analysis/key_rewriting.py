@@ -1,6 +1,10 @@
 """Expression derivability: rewrite an expression over rows to one over group keys, where these determine it.
 
 A function of time that is constant within each hour, day or month is computed from the beginning of that unit.
+
+Terms: a cell is one group; the map `cells` has, per key expression over rows, the field of the group with its value. A
+truncation is a time cut to the beginning of a unit, its step. An expression that no rule can compute from cells is
+underivable.
 """
 
 from __future__ import annotations
@@ -59,7 +63,10 @@ def rewrite_over_keys(expr: Expr, cells: Cells, truncations: Cells | None = None
 
 
 def _rewrite_by_truncation(expr: Expr, cells: Cells, truncations: Cells) -> Expr | None:
-    """Replace a time by its truncation, where the function has the same value on both."""
+    """Replace a time by its truncation, where the function has the same value on both; None if no key allows it.
+
+    It has if it is constant within each step, or compares the time with a constant at the beginning of a step.
+    """
     if not isinstance(expr, Call):
         return None
     for time in (part for part in expr.arguments if part.type in _TIMES and not isinstance(part, Literal)):
@@ -74,7 +81,7 @@ def _rewrite_by_truncation(expr: Expr, cells: Cells, truncations: Cells) -> Expr
 
 
 def _rewrite_by_hour(expr: Expr, cells: Cells) -> Expr | None:
-    """Compute part_of_day(ts) from a key hour(ts)."""
+    """Compute part_of_day(ts) from a key hour(ts), as a CASE over equal blocks of hours; None without such a key."""
     if not isinstance(expr, Call) or expr.name != "part_of_day":
         return None
     hours = (
@@ -99,7 +106,10 @@ def _hour_literals(first: int, count: int) -> tuple[Literal, ...]:
 
 
 def _is_constant_within(expr: Call, time: Expr, step: str) -> bool:
-    """Return whether a function of a time is constant within each `step`."""
+    """Return whether a function of a time is constant within each `step`, and reads nothing else but constants.
+
+    It is if its own unit is the step or a coarser one. Weeks nest in no other unit.
+    """
     if any(part != time and not isinstance(part, Literal) for part in expr.arguments):
         return False
     row = overload(expr.function)

@@ -8,6 +8,8 @@ last day begins; `ts = '2026-10-10'` is true only at midnight.
 
 A contradiction, by function ranges, declared bounds and the text itself: `hour(t) = 25`; `day >= DATE '2026-10-05'
 AND day < DATE '2026-10-05'`.
+
+A comparison is the pair (operator, constant), with the column or expression on its left.
 """
 
 from __future__ import annotations
@@ -145,7 +147,10 @@ def _are_disjoint(one: _Comparison, other: _Comparison) -> bool:
 
 
 def _exceeds(one: tuple[str, object], other: tuple[str, object]) -> bool:
-    """Return whether a lower bound exceeds an upper bound."""
+    """Return whether a lower bound exceeds an upper bound; both are (operator, value).
+
+    False for other operators, and for values of two types. At equal values it does if one of the bounds is exclusive.
+    """
     (begins, low), (ends, high) = one, other
     if begins not in _LOWER_BOUNDS or ends not in _UPPER_BOUNDS:
         return False

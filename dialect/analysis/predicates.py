@@ -41,7 +41,7 @@ def listed_values(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, ...] | No
 
 
 def _in_list(expr: Expr, fact: Expr) -> tuple[Literal, ...] | None:
-    """Constants that one fact restricts an expression to, by IN or by equality; None if it gives no such list."""
+    """Return the constants that one fact restricts an expression to, by IN or by equality; None without such a list."""
     if isinstance(fact, Call) and fact.name == "in" and fact.arguments[0] == expr:
         options = tuple(option for option in fact.arguments[1:] if isinstance(option, Literal))
         return options if len(options) == len(fact.arguments) - 1 else None
@@ -89,7 +89,10 @@ def between(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None
 
 
 def _comparisons_with_steps(expr: Expr, facts: Sequence[Expr]) -> Iterator[tuple[str, Literal]]:
-    """Comparisons of an expression with constants; bounds on a truncated time (day, hour, month) bound the time."""
+    """Yield (operator, constant) for the comparisons of an expression.
+
+    Bounds on a truncated time (day, hour, month) bound the time itself, and are rewritten to bounds on it.
+    """
     for fact in facts:
         yield from _comparisons(fact, expr)
     steps = _truncations_of(expr, facts) if expr.type is SqlType.TIMESTAMP else {}
@@ -104,7 +107,7 @@ def is_time_bound(fact: Expr, time: Expr, facts: Sequence[Expr]) -> bool:
 
 
 def _truncations_of(time: Expr, facts: Sequence[Expr]) -> dict[Expr, str]:
-    """Find the truncations of a time in the facts, and expressions equated with one, each with its unit."""
+    """Map the truncations of a time in the facts, and expressions equated with one, to their units."""
     comparisons = [fact for fact in facts if isinstance(fact, Call) and fact.name in {*_FLIPPED, "in"}]
     found = {
         part: unit
@@ -138,9 +141,11 @@ def _comparisons_and_lists(fact: Expr, expr: Expr) -> Iterator[tuple[str, Litera
 
 
 def _bounds_from_step(sign: str, end: Literal, unit: str) -> Iterator[tuple[str, Literal]]:
-    """Bounds on a time that are equivalent to a comparison of its truncation to a unit.
+    """Yield (operator, constant) for bounds on a time, equivalent to a comparison of its truncation to a unit.
 
-    date_trunc('day', ts) > '2026-10-05'   ->   ts >= '2026-10-06 00:00:00'
+        date_trunc('day', ts) > '2026-10-05'   ->   ts >= '2026-10-06 00:00:00'
+
+    A constant within a unit is no truncation, so that comparisons with it are moved to the next beginning of a unit.
     """
     if end.value is None or end.type not in _COMPARABLE[SqlType.DATE]:
         return
@@ -163,7 +168,10 @@ def _timestamp_literal(at: datetime) -> Literal:
 
 
 def is_implied(condition: Expr, facts: Sequence[Expr]) -> bool:
-    """Return whether the facts imply a condition. Sound but incomplete: it understands lists, ranges, AND and OR."""
+    """Return whether the facts imply a condition. Sound but incomplete: it understands lists, ranges, AND and OR.
+
+    False means not known.
+    """
     if condition in facts:
         return True
     if not isinstance(condition, Call):
@@ -221,7 +229,10 @@ def _exclusive_end(end: float, towards: float, kind: SqlType) -> float:
 
 
 def _comparisons(fact: Expr, expr: Expr) -> Iterator[tuple[str, Literal]]:
-    """Yield the operator and the constant, if a fact compares the expression with a constant on either side."""
+    """Yield (operator, constant) if a fact compares the expression with a constant on either side.
+
+    The operator is written with the expression on the left.
+    """
     if not isinstance(fact, Call) or len(fact.arguments) != 2 or fact.name not in _FLIPPED:
         return
     one, other = fact.arguments
@@ -255,7 +266,10 @@ def narrowed_range(expr: Expr, facts: Sequence[Expr]) -> Bounds:
 
 
 def narrow_expression(expr: Expr, facts: Sequence[Expr]) -> Expr:
-    """Copy of an expression whose parts carry the ranges that the facts imply. A compared part is never NULL."""
+    """Return a copy of an expression whose parts carry the ranges that the facts imply. A compared part is never NULL.
+
+    The copy is for range inference alone: a part with a range of its own becomes a field that exists nowhere.
+    """
     bounds = numeric_bounds(expr, facts)
     narrowed_parts = expr if isinstance(expr, Ref) else map_children(expr, lambda part: narrow_expression(part, facts))
     if bounds is None or isinstance(expr, Literal):
@@ -276,7 +290,10 @@ _MAX_COUNTED = 10_000  # values of a range, at most
 
 
 def constant_field(fact: Expr) -> Field | None:
-    """Return the field that a fact restricts to a single constant; None if there is none."""
+    """Return the field that a fact restricts to a single constant; None if there is none.
+
+    The fact may be `x = 1`, or an AND or OR that leaves one value.
+    """
     return next(
         (
             part.field
@@ -309,7 +326,10 @@ def _compared_with_constants(fact: Expr) -> Iterator[Expr]:
 
 
 def predicate_cardinality(expr: Expr, facts: Sequence[Expr]) -> int | None:
-    """Predicate cardinality: how many values of an expression the facts leave possible; None if unbounded."""
+    """Count the values of an expression that the facts leave possible, an upper bound; None if unbounded.
+
+    At least 1, also if the facts contradict each other.
+    """
     listed = [values for fact in facts if (values := _allowed_constants(expr, fact)) is not None]
     ends = numeric_bounds(expr, facts)
     found = [len(frozenset.intersection(*listed))] if listed else []
@@ -321,7 +341,10 @@ def predicate_cardinality(expr: Expr, facts: Sequence[Expr]) -> int | None:
 
 
 def _allowed_constants(expr: Expr, fact: Expr) -> ConstantSet | None:
-    """Constants that one fact allows an expression to equal; None if it allows others."""
+    """Return the constants that one fact allows an expression to equal; None if it allows others.
+
+    An OR allows what either operand does, if both have a list; an AND what all operands with a list do.
+    """
     if not isinstance(fact, Call):
         return None
     if fact.name in ("and", "or"):

@@ -4,6 +4,9 @@ Decided from declared keys and join predicates. Proof: `dialect/stability/proofs
 
 Join multiplicity is many-to-many where several rows of one person pair with several others, or with several public
 rows. The clip bounds declared for a table do not account for such pairs.
+
+A field is equated if a top-level conjunct `a = b` fixes it to an expression of the other side. Types have exact
+equality if equal values are interchangeable, which DOUBLE is not.
 """
 
 from __future__ import annotations

@@ -96,7 +96,11 @@ NO_WORK = Work()
 
 @dataclass(frozen=True)
 class _RowCounts:
-    """Row counts of a relation (in total, typical per unit, maximum per unit) and the work done to produce it."""
+    """Row counts of a relation (in total, typical per unit, maximum per unit) and the work done to produce it.
+
+    The total counts the rows of all people at declared sizes; a unit is one person, or one person in one privacy
+    window.
+    """
 
     total: float
     typical: float
@@ -133,7 +137,10 @@ def work_bound(plan: PrivatePlan, fan_out: FanOut, is_short: IsShort = lambda _,
 
 
 class _WorkTraversal:
-    """One traversal of a plan, which tracks the text sizes of the fields computed so far."""
+    """One traversal of a plan, which tracks the text sizes of the fields computed so far.
+
+    `max_sizes` and `typical_sizes` are upper bounds for one unit and typical sizes for the whole table.
+    """
 
     def __init__(self, fan_out: FanOut, is_short: IsShort) -> None:
         self._is_short = is_short
@@ -159,7 +166,11 @@ class _WorkTraversal:
     def add_cost(
         self, rows: _RowCounts, typical_cost: Cost, max_cost: Cost, counts: tuple[float, float] | None = None
     ) -> _RowCounts:
-        """Add the cost of an operator per row; `counts` replaces the row counts (in total, per unit)."""
+        """Add the cost of an operator to the work of its rows.
+
+        `typical_cost` is per row of the whole table, `max_cost` per row of one unit; both are in nanoseconds and bytes.
+        `counts` replaces the (total, unit) row counts, for joins, which cost by compared pairs.
+        """
         total, unit = counts or (rows.total, rows.maximum)
         added = Work(
             total * typical_cost.nanoseconds / STEP_NANOSECONDS, unit * max_cost.nanoseconds / STEP_NANOSECONDS
@@ -267,7 +278,10 @@ class _WorkTraversal:
         return Cost(2 * _GROUP_COST + _PER_SET_CHARACTER * width, _ROW_BYTES + 2 * buffered_bytes(width))
 
     def _join(self, relation: PerPerson, join: Join | SemiJoin, read: frozenset[Field]) -> _RowCounts:
-        """Rows and work of a join: the pairs that it compares. A semi-join outputs left rows only."""
+        """Rows and work of a join, which compares pairs. A semi-join outputs left rows only.
+
+        In the whole table each private row is compared with the typical number of rows of its own person.
+        """
         left, right = (self._side(side, join.condition, read) for side in (join.left, join.right))
         persons = isinstance(join.left, PerPerson) and isinstance(join.right, PerPerson)
         total_pairs = (
@@ -314,7 +328,10 @@ class _WorkTraversal:
 
 
 class _SizeEstimates:
-    """Sizes of texts and lists of the fields seen so far."""
+    """Sizes of texts and lists of the fields seen so far, either upper bounds or typical sizes.
+
+    A field computed later is recorded in the same mapping that `sizes` reads.
+    """
 
     def __init__(self, stored_text: int) -> None:
         self._computed: dict[Field, Extent] = {}

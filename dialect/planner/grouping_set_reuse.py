@@ -73,7 +73,11 @@ def count_finer_groups(
 
 
 def _is_complete(coarse: Lists, added: Lists, facts: Sequence[Expr]) -> bool:
-    """Return whether the added lists are complete: predicates on their values only define them, and remove none."""
+    """Return whether the added lists are complete: facts on their values only define them, and remove none.
+
+    `coarse` and `added` map key expressions to their public lists. A fact that removes listed values would make the
+    number of finer groups in a coarse one unknown.
+    """
     derivable = [*rewrite_facts_over_lists(facts, [*coarse.values(), *added.values()])]
     for expr, each in added.items():
         list_fields = {f for _, new in each.replacements for f in fields_of(new)}
@@ -84,7 +88,7 @@ def _is_complete(coarse: Lists, added: Lists, facts: Sequence[Expr]) -> bool:
 
 
 def _is_truncation_of_bounds(facts_on_key: Sequence[Expr], expr: Expr, facts: Sequence[Expr]) -> bool:
-    """Return whether a key is a truncated time, and all predicates on it are the bounds its list was made from."""
+    """Return whether a key is a truncated time, and all facts on it are the bounds its list was made from."""
     if not isinstance(expr, Call) or truncation_unit(expr, expr.arguments[-1]) is None:
         return False
     return all(known_facts.is_time_bound(fact, expr.arguments[-1], facts) for fact in facts_on_key)
@@ -138,7 +142,9 @@ def finer_set(boundary: ReleasePoint, planning: Planning) -> tuple[Field, ...] |
 
 
 def sum_finer_groups(boundary: ReleasePoint, finer: tuple[Field, ...], planning: Planning) -> Released:
-    """Compute a grouping set by summing the released numbers of a finer one.
+    """Compute a grouping set by summing the released numbers of a finer one, and note it.
+
+    `finer` has the keys of that set; its release is planned, and shared with other sets that use it.
 
     Claim: each shown number is the sum of released numbers, exact where they are. Symbols: none. Needs: `finer_set`.
     Source and proof: proofs.md#roll-ups. Raises: Refusal if the finer groups cannot be released.
@@ -171,7 +177,10 @@ def _key_list(keys: tuple[Field, ...]) -> str:
 
 
 def _choose_roll_ups(boundary: ReleasePoint, context: CompileContext) -> Mapping[GroupingSet, GroupingSet]:
-    """Choose which grouping sets to roll up, and from which finer set each."""
+    """Choose which grouping sets to roll up: maps each of these to the finer set that is summed.
+
+    Empty if there are too few or too many sets, or if some aggregate or plan is not additive.
+    """
     assert boundary.grouping_sets is not None  # noqa: S101  the caller checks
     sets = {frozenset(keys): keys for keys in boundary.grouping_sets.sets}
     if (
@@ -202,7 +211,10 @@ def _is_summable(measure: AggregateCall) -> bool:
 
 
 def _is_additive(plan: PrivatePlan, outputs: Sequence[ReleasedNumber]) -> bool:
-    """Return whether each person's numbers, and so the totals, are additive over the parts of a group."""
+    """Return whether each person's numbers, and so the totals, are additive over the parts of a group.
+
+    Needs a public key set without preserved rows, no limit on groups per person, and counts and sums alone.
+    """
     if plan.key_set is None or plan.source.preserved_side is not None or plan.limits.max_groups is not None:
         return False
     return all(
@@ -212,7 +224,11 @@ def _is_additive(plan: PrivatePlan, outputs: Sequence[ReleasedNumber]) -> bool:
 
 
 def _log_variances(drafts: Mapping[GroupingSet, _Draft]) -> LogVariances:
-    """Compute the log variance of a cell of each set, released itself or summed from each finer set."""
+    """Compute the log variance of a cell of each set, released itself or summed from each finer set.
+
+    The sum of n independent cells has n times the variance of one. A set without an entry cannot be summed from that
+    finer set.
+    """
     log_variances: dict[GroupingSet, dict[GroupingSet, float]] = {}
     for fine, draft in drafts.items():
         own = _mean_log_sensitivity(draft)

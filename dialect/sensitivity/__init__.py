@@ -3,8 +3,8 @@
 PrivatePlan and the catalog's clip bounds -> ContributionBounds; `dialect.codegen.contribution` writes them as SQL.
 
 Terms in all modules: a clip bound is the largest L2 norm of one person's numbers over all groups. The L0 bound is the
-largest number of groups per person. A person's numbers are clipped to the clip bound by scaling, clamping or truncation
-(`ClipRule`). A query vector holds one number per group; its magnitude is the largest absolute value of one row.
+largest number of groups per person. A clip rule keeps a person's numbers within the clip bound: by scaling, clamping or
+truncation. A query vector has one number per group; its magnitude is the largest absolute value of one row.
 
 Modules, each before those that import it:
 

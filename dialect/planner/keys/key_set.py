@@ -52,7 +52,10 @@ _TRUNCATIONS = {"date_trunc", "time_bucket", "to_date", "year"}
 
 
 def build_key_set(keys: Sequence[Field], source: PerPerson, context: CompileContext) -> KeySet | None:
-    """Build the public list of all key tuples; None if any key is private; raises Refusal with E_KEY if too long."""
+    """Build the public list of all key tuples; None if any key is private; raises Refusal with E_KEY if too long.
+
+    A list that is too long makes the keys private instead, if a list allows that (see `PublicList.allows_private`).
+    """
     exprs = [expand_definitions(Ref(key)) for key in keys]
     lists = public_lists(exprs, source, context)
     if lists is None:
@@ -64,7 +67,10 @@ def build_key_set(keys: Sequence[Field], source: PerPerson, context: CompileCont
 
 
 def public_lists(exprs: Sequence[Expr], source: PerPerson, context: CompileContext) -> dict[Expr, PublicList] | None:
-    """Find the public lists of the keys, by the subexpression each replaces; None if any key is private."""
+    """Find the public lists of the keys, by the subexpression each replaces; None if any key is private.
+
+    Dependent keys have no list of their own. Keys that need the same list share it.
+    """
     found = compute_dependent_keys(
         exprs, [_lists_for(expr, source.predicates, context, True) for expr in exprs], source.predicates
     )
@@ -204,7 +210,10 @@ def _direct_list(expr: Expr, facts: Sequence[Expr], context: CompileContext) -> 
 
 
 def _set_operation_list(expr: Ref, context: CompileContext) -> PublicList | None:
-    """Combine the lists of both sides of a set operation; None unless both have one."""
+    """Combine the lists of both sides of a set operation; None unless both have one.
+
+    Each side's value may be an expression over several lists, so its key set is built first.
+    """
     found: list[SideKeySet] = []
     for alternative in expr.field.alternatives:
         value = expand_definitions(alternative.expr)

@@ -1,4 +1,8 @@
-"""Private keys: keys without a public key set, refused if no value could pass a threshold."""
+"""Private keys: keys without a public key set, refused if no value could pass a threshold.
+
+A key with almost as many values as rows is refused, as hardly any group would be large enough to be shown. Refusals
+suggest a coarser key, or a WHERE that bounds it.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,10 @@ _LISTS = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
 
 
 def check_private_keys(keys: Sequence[Field], context: CompileContext) -> None:
-    """Refuse keys that are nearly unique per row, as none would pass a threshold; raises Refusal with E_KEY."""
+    """Refuse keys that are nearly unique per row, as none would pass a threshold; raises Refusal with E_KEY.
+
+    These are times that are not truncated or not bounded, DOUBLEs, and lists.
+    """
     sql = context.sql
     for key in keys:
         expr = expand_definitions(Ref(key))
@@ -49,14 +56,20 @@ def check_private_keys(keys: Sequence[Field], context: CompileContext) -> None:
 
 
 def _integer_part(expr: Expr) -> Expr | None:
-    """Return the innermost integer expression that the rest of a key is computed from; None if there is none."""
+    """Return the innermost integer expression that the rest of a key is computed from; None if there is none.
+
+    Bounds on it would make the key public. Functions of several columns have no such part.
+    """
     parts = [part for part in children(expr) if not isinstance(part, Literal)]
     inner = _integer_part(parts[0]) if len(parts) == 1 and isinstance(expr, Call) else None
     return expr if inner is None and returns_integer(expr) else inner
 
 
 def _fine_time_refusal(expr: Expr, text: str, context: CompileContext) -> Refusal:
-    """Build the refusal of a raw time, or of steps of a time without known bounds; suggests the declared dates."""
+    """Build the refusal of a raw time, or of steps of a time without known bounds; suggests the declared dates.
+
+    A raw time needs a coarser key and bounds, a truncated time only bounds.
+    """
     time = _truncated_operand(expr)
     moment, date = plain_text(time), _declared_date(time, context)
     why, coarse = f"{text} has a value of its own in almost every row.", f"date_trunc('hour', {text})"
@@ -71,7 +84,7 @@ def _fine_time_refusal(expr: Expr, text: str, context: CompileContext) -> Refusa
 
 
 def _declared_date(time: Expr, context: CompileContext) -> tuple[str, ValueRange] | None:
-    """Return the column with the date of a time, and its declared range."""
+    """Return (name of the column with the date of a time, its declared range); None if the table declares none."""
     origin = time.field.origin if isinstance(time, Ref) else None
     table = None if origin is None else context.catalog.table(origin.table)
     if table is None or origin is None or origin.column != table.time_column or table.date_column is None:
@@ -86,7 +99,10 @@ def _truncated_operand(expr: Expr) -> Expr:
 
 
 def _coarser_key_suggestions(sql: str, name: str, coarse: str, condition: str) -> tuple[Suggestion, ...]:
-    """Rewrite the query with a coarser key, without and with a WHERE that bounds it."""
+    """Rewrite the query with a coarser key: (without a further WHERE, with one that bounds the key).
+
+    `name` is the text of the refused key, `coarse` that of the new one. Text is replaced, so only whole words are.
+    """
     key = "" if coarse == name else f"groups by {coarse}"
     rewritten = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", lambda _: coarse, sql, flags=re.IGNORECASE)
     with_end, found = re.subn(r"\bwhere\b", f"WHERE {condition} AND", rewritten, count=1, flags=re.IGNORECASE)

@@ -52,7 +52,10 @@ ONE_DAY = "1 day"
 
 @dataclass(frozen=True)
 class PublicList:
-    """A public list of values for a subexpression of the keys."""
+    """A public list of values for a subexpression of the keys.
+
+    The relation of `source` has a row per value; `replacements` name the fields or expressions over it.
+    """
 
     replacements: tuple[tuple[Expr, Expr], ...]  # (replaced key subexpression, expression over the relation)
     source: KeySource
@@ -61,7 +64,10 @@ class PublicList:
 
 
 def list_of_public_relation(expr: Ref) -> PublicList | None:
-    """Use the public relation that a field was joined from; combinations of its fields are preserved."""
+    """Use the public relation that a field was joined from as its list; None if it comes from elsewhere.
+
+    All fields of that relation are replaced together, so that only combinations that occur in one of its rows are keys.
+    """
     public = public_values_of(expr.field)
     if public is None:
         return None
@@ -80,14 +86,14 @@ def _table_name(public: Public) -> str:
 def list_of_values(
     expr: Expr, values: Sequence[Literal], description: str, context: CompileContext, is_exhaustive: bool = True
 ) -> PublicList:
-    """Build a list of constants."""
+    """Build a list of constants, described as `description` in explanations."""
     field = Field(context.new_field_id(), None, expr.type, nullable=any(value.value is None for value in values))
     relation = Public(Values(tuple((value,) for value in values), (field,)), (field,))
     return PublicList(((expr, Ref(field)),), KeySource(relation, description, is_exhaustive), len(values))
 
 
 def distinct_literals(values: Sequence[object], kind: SqlType) -> tuple[Literal, ...]:
-    """Make distinct literals of one type."""
+    """Convert values to constants of one type, without duplicates and in their order."""
     return tuple(dict.fromkeys(literal_of(value, kind) for value in values))
 
 
@@ -118,7 +124,10 @@ def list_of_times(
     context: CompileContext,
     is_exhaustive: bool = True,
 ) -> PublicList:
-    """Build the list of all time steps from first to last."""
+    """Build the list of all time steps from first to last, in the type of the expression.
+
+    `step` is a number and a unit, such as '15 minute'; `first` must be the beginning of a step.
+    """
     lower, upper = (Literal(format_time(end, expr.type), expr.type) for end in (first, last))
     return _series(expr, lower, upper, step, count_steps(step, first, last), description, context, is_exhaustive)
 
@@ -145,7 +154,11 @@ def _series(
 
 
 def list_of_declared_domain(expr: Ref, context: CompileContext) -> PublicList | None:
-    """Build the list of a private column's declared domain, with NULL if the column is nullable."""
+    """Build the list of a private column's declared domain, with NULL if the column is nullable.
+
+    None without a domain, for a range of DOUBLEs or times. A Boolean column needs none. The list is exhaustive only if
+    the domain is enforced for every row.
+    """
     domain, field = expr.field.domain, expr.field
     is_exhaustive = field.domain_is_complete and domain is not None
     if domain is None and field.type is SqlType.BOOLEAN:
@@ -179,7 +192,7 @@ def _list_of_column_domain(expr: Ref, domain: ColumnValues, context: CompileCont
 
 
 def column_values(domain: ColumnValues, context: CompileContext) -> Public:
-    """Return the distinct values of a public column, as a relation."""
+    """Return the distinct values of a public column as a relation with one field."""
     table = context.catalog.table(domain.table)
     column = table.column(domain.column) if table is not None else None
     assert table is not None and column is not None  # noqa: S101  the catalog reader checks both
@@ -199,7 +212,11 @@ def add_null(public_list: PublicList, with_null: bool) -> PublicList:
 
 
 def list_of_truncations(expr: Call, facts: Sequence[Expr], context: CompileContext) -> PublicList | None:
-    """Build the list of truncated times between bounds in the query or the catalog; None without bounds."""
+    """Build the list of truncated times between bounds in the query or the catalog; None without bounds.
+
+    Bounds in the query make it exhaustive, as no other row is counted. Bounds in the catalog may be violated, and the
+    time may be NULL, so NULL is listed if the column is nullable.
+    """
     time = expr.arguments[-1]
     ends = between(time, facts) or _declared_date_range(time, facts)
     if ends is None:
@@ -216,7 +233,11 @@ def list_of_truncations(expr: Call, facts: Sequence[Expr], context: CompileConte
 
 
 def list_of_function_values(expr: Call, unit: str, facts: Sequence[Expr], context: CompileContext) -> PublicList | None:
-    """Build the list of a function's values on each time unit between known bounds; it must be constant per unit."""
+    """Build the list of a function's values on each time unit between known bounds.
+
+    The function must be constant per unit, and is computed for the beginning of each. None without bounds. NULL and
+    exhaustiveness are as for `list_of_truncations`.
+    """
     time_expr = expr.arguments[0]
     ends, is_exhaustive = between(time_expr, facts), True
     if ends is None:
@@ -264,7 +285,7 @@ def _list_between(
 
 
 def _declared_date_range(time_expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None:
-    """Return the first and last moment of a declared date range, of a time column or of its date column."""
+    """Return (first, last) moment of a declared date range, of a time column or of its date column; else None."""
     dates = (day for day, time in declared_dates(facts) if time == time_expr)
     own = next(
         (f for f in (_column_of_time(time_expr), *dates) if f is not None and isinstance(f.domain, ValueRange)), None
@@ -292,7 +313,7 @@ class SideKeySet:
 
 
 def union_lists(expr: Ref, lists: Sequence[SideKeySet], context: CompileContext) -> PublicList:
-    """Build the union of lists of one column; equal lists are used once."""
+    """Build the union of lists of one column, one per side of a set operation; equal lists are used once."""
     unique = tuple({_key_set_text(each.keys): each for each in lists}.values())
     relation = reduce(partial(_union, expr, context), (each.keys.relation for each in unique))
     description = (
@@ -316,7 +337,7 @@ def _union(expr: Ref, context: CompileContext, left: Public, right: Public) -> P
 
 
 def _key_set_text(keys: KeySet) -> str:
-    """Return the canonical text of a key set."""
+    """Return the canonical text of a key set, equal for equal lists."""
     canon = CanonicalForm()
     rows = canon.relation_text(keys.relation)
     return f"{rows} by {', '.join(canon.names[f.id] for f in keys.keys)}"
@@ -332,7 +353,7 @@ _ROUNDING_FUNCTIONS = {"floor", "ceil", "trunc", "round"}
 
 
 def returns_integer(expr: Expr) -> bool:
-    """Return whether a call always returns whole numbers."""
+    """Return whether a call always returns whole numbers, in BIGINT or in DOUBLE."""
     if not isinstance(expr, Call):
         return False
     return expr.type is SqlType.BIGINT or (expr.name in _ROUNDING_FUNCTIONS and len(expr.arguments) == 1)
@@ -370,7 +391,10 @@ def _count_integers(ends: Bounds) -> int:
 
 
 def _count_column_combinations(expr: Expr) -> int | None:
-    """Count the combinations of the values of the integer columns that a call reads; None if it reads others."""
+    """Count the combinations of the values of the integer columns that a call reads.
+
+    None if it reads any other column, or one without exact bounds.
+    """
     columns = fields_of(expr)
     if not all(f.type is SqlType.BIGINT and _is_exact(f.bounds) for f in columns):
         return None
