@@ -131,7 +131,7 @@ def _comparisons(expr: Call) -> Iterator[tuple[Expr, _Comparison]]:
 
 
 def _is_outside_range(value: Expr, comparison: _Comparison) -> bool:
-    """Return whether a comparison is outside the range of a function, or of a column with declared bounds."""
+    """Return whether no value in the range of a function or a bounded column can satisfy a comparison."""
     within, at = range_of(value), _position(comparison[1])
     # a column without origin is computed: its range is inferred from rows that may be filtered
     if not isinstance(at, float) or not is_bounded(within) or (isinstance(value, Ref) and value.field.origin is None):

@@ -143,6 +143,7 @@ class _WorkTraversal:
     """
 
     def __init__(self, fan_out: FanOut, is_short: IsShort) -> None:
+        """Start without fan-outs and computed fields; for the parameters see `work_bound`."""
         self._is_short = is_short
         self._fan_outs: dict[tuple[int, tuple[Field, ...]], int] = {}
         self._fan_out_of = fan_out
@@ -334,6 +335,7 @@ class _SizeEstimates:
     """
 
     def __init__(self, stored_text: int) -> None:
+        """Start without computed fields; `stored_text` is the length of a stored text, in characters."""
         self._computed: dict[Field, Extent] = {}
         self.sizes = TextSizes(stored_text, self._computed)
 

@@ -132,7 +132,10 @@ class _Draft:
 
 
 def finer_set(boundary: ReleasePoint, planning: Planning) -> tuple[Field, ...] | None:
-    """Return the grouping set whose groups are summed for this release point; None if it is released itself."""
+    """Return the keys of the grouping set that is summed for this release point; None if it is released itself.
+
+    The choice is made once for all grouping sets of a GROUP BY, and cached in `planning.roll_ups`.
+    """
     if boundary.grouping_sets is None:
         return None
     if boundary.grouping_sets not in planning.roll_ups:
@@ -255,7 +258,11 @@ def _mean_log_sensitivity(draft: _Draft) -> float:
 
 
 def _choose_released_sets(log_variances: LogVariances) -> Mapping[GroupingSet, GroupingSet]:
-    """Greedily stop releasing sets: each time the one whose roll-up lowers the mean log error most."""
+    """Greedily stop releasing sets: each time the one whose roll-up lowers the mean log error most.
+
+    Each set that is not released leaves more budget for the others. Returns, per set that is no longer released, the
+    set that it is summed from.
+    """
     released_sets = tuple(log_variances)
     while True:
         # each candidate leaves out one set that is released so far

@@ -60,6 +60,8 @@ def track_aggregate_noise(group: Group, planning: Planning) -> Group:
     Claim: such a sum is a constant plus, for each raw number, the sum of c_i raw_i with variance var * sum of c_i^2.
     Symbols: c_i = weight in row i, var = variance of one raw number. Needs: no row of a release occurs in two rows.
     Source and proof: dialect/algebra/proofs.md#noise-followed. Raises: nothing.
+
+    The returned group has hidden aggregates after its own ones. The noise terms are added to `planning.released_sums`.
     """
     if not isinstance(group.source, Released):
         return group
@@ -79,7 +81,11 @@ def track_aggregate_noise(group: Group, planning: Planning) -> Group:
 
 
 def has_independent_rows(form: FractionalLinearForm, unique_fields: frozenset[Field], source: Relation) -> bool:
-    """Return whether all noisy terms of a form are fields of the source, and no two rows share a noisy number."""
+    """Return whether the noise of a form is independent from row to row, and all of it is available.
+
+    It is independent if each released row occurs once in the source (`unique_fields`), and available if all fields of
+    the form are fields of the source. A ratio has no such form.
+    """
     if form.denominator is not None or not form.numerator.terms:
         return False
     read = set(fields_of(form.offset)) | set(fields_of(form.numerator.value_expression()))
@@ -113,7 +119,7 @@ def _matches_at_most_one_row(side: Relation, condition: Expr, planning: Planning
 
 
 def _unique_key(side: Relation, planning: Planning) -> frozenset[Field] | None:
-    """Return a unique key of a relation; empty for a single row, None if no key is known."""
+    """Return fields that are a unique key of a relation; empty for a single row, None if no key is known."""
     operator = side.operator
     if isinstance(operator, ReleaseScan):
         return frozenset(planning.releases[operator.index].keys)
@@ -175,7 +181,11 @@ MAX_CARRIED_FIELDS = 300  # carried fields per query
 
 @dataclass
 class _CarriedColumns:
-    """Hidden columns that carry the noise of a union's rows, paired by side."""
+    """Hidden columns that carry the noise of a union's rows.
+
+    Column i is the pair (field, expression) `left[i]` of the left side, `right[i]` of the right one, and the field
+    `output[i]` of the union.
+    """
 
     planning: Planning
     left: list[tuple[Field, Expr]] = field(default_factory=list)
@@ -184,7 +194,7 @@ class _CarriedColumns:
     non_negative: frozenset[Field] = frozenset()  # numbers that are never negative
 
     def add(self, left: Expr, right: Expr) -> Field | None:
-        """Add a hidden column; None if it is 0 on both sides."""
+        """Add a hidden column, an expression per side, and return its field; None if it is 0 on both sides."""
         if left == right == ZERO:
             return None
         one, other, both = (Field(self.planning.context.new_field_id(), None, SqlType.DOUBLE) for _ in range(3))
@@ -200,6 +210,8 @@ def track_union_noise(relation: Relation, operator: SetOperation, planning: Plan
     Claim: each output number has the form of the side its row comes from, with that side's variance. Symbols: of a
     side, weights c_i of raw numbers; the weights of the other side are 0. Source and proof:
     dialect/algebra/proofs.md#noise-followed. Raises: nothing.
+
+    The returned relation has hidden columns after its own ones. The forms are added to `planning.union_columns`.
     """
     if operator.kind != "union" or operator.is_distinct or not isinstance(relation, Released):
         return replace(relation, operator=operator)
@@ -278,7 +290,11 @@ def _union_column(
 
 
 def _union_terms(left: LinearCombination, right: LinearCombination, columns: _CarriedColumns) -> tuple[NoisyTerm, ...]:
-    """Carry the noisy terms of both sides along; each is 0 in rows of the other side."""
+    """Carry the noisy terms of both sides along; each is 0 in rows of the other side.
+
+    A term of the left side and one of the right never occur in one row, so two columns keep their noise apart. Each
+    term has a column for its weighted value, and one for its squared weight.
+    """
     derived_terms = {each.weighted_value: each for each in _derived_terms(columns.planning)}
     non_negative = columns.non_negative
     terms = []
@@ -323,7 +339,10 @@ class _WindowCalls:
     planning: Planning
 
     def add(self, call: WindowCall, function: str, arguments: tuple[Expr, ...], test: Expr | None) -> Field:
-        """Add a call over the same rows as another one, and return its field."""
+        """Add a call over the frame of another one, with its own function, arguments and FILTER.
+
+        Returns the field of its result.
+        """
         field = Field(self.planning.context.new_field_id(), None, SqlType.DOUBLE)
         self.calls.append(replace(call, function=function, arguments=arguments, condition=test, result=field))
         return field
@@ -336,6 +355,9 @@ def track_window_noise(relation: Relation, planning: Planning) -> Relation:
     over the rows of its frame, or the single row that it is taken from. Symbols: c_i = weight in row i, var = variance
     of one raw number. Needs: no row of a release occurs in two rows, and partitions and order do not depend on noise.
     Source and proof: dialect/algebra/proofs.md#noise-followed. Raises: nothing.
+
+    The returned relation has hidden calls and fields after its own ones. The noise terms are added to
+    `planning.released_sums`.
     """
     window = relation.operator
     if not isinstance(window, Window) or not isinstance(window.source, Released):
@@ -360,7 +382,11 @@ def track_window_noise(relation: Relation, planning: Planning) -> Relation:
 
 
 def _window_form(call: WindowCall, forms: Mapping[Field, FractionalLinearForm]) -> FractionalLinearForm | None:
-    """Return the form of a call's argument; None if the rows that the call reads depend on noise."""
+    """Return the form of a call's argument; None if the rows that the call reads depend on noise.
+
+    They do if the partition, the order or FILTER reads noisy numbers. None too for functions that are not tracked, and
+    for LAG or LEAD with a default that is not a constant number.
+    """
     if (
         # IGNORE NULLS would take the parts of a form from different rows
         call.function not in TRACKED_AGGREGATES | _SINGLE_ROW_FUNCTIONS
@@ -398,7 +424,11 @@ def _sum_over_frame(call: WindowCall, form: FractionalLinearForm, window_calls: 
 
 
 def _take_from_row(call: WindowCall, form: FractionalLinearForm, window_calls: _WindowCalls) -> ReleasedSum:
-    """Apply LAG, LEAD, FIRST_VALUE, ... to each part of a linear form, so that all come from the same row."""
+    """Apply LAG, LEAD, FIRST_VALUE, ... to each part of a linear form, so that all come from the same row.
+
+    The default of LAG and LEAD is a constant free of noise: it is the default of the exact part, and the noise terms
+    are 0 there.
+    """
     default = _default_value(call)
     assert isinstance(default, Literal)  # noqa: S101  as _window_form checks
     default_value = None if default.value is None else float(default.value)
@@ -430,7 +460,7 @@ def _has_non_negative_weights(form: FractionalLinearForm) -> bool:
 
 
 def _lag_origin(call: WindowCall, raw: Field) -> LagOrigin | None:
-    """Return how many rows LAG or LEAD looks back; None for other calls or an offset that is not constant."""
+    """Return the row that LAG or LEAD reads, by its distance; None for other calls and variable offsets."""
     if call.function not in _OFFSET_SIGN:
         return None
     steps = call.arguments[1].value if len(call.arguments) > 1 and isinstance(call.arguments[1], Literal) else 1

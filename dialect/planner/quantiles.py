@@ -54,7 +54,7 @@ class BinStretch:
 
 @dataclass(frozen=True)
 class Bins:
-    """Bins that cover a public range; a bin of whole numbers holds as many values as its width."""
+    """Bins that cover a public range; a bin of whole numbers contains as many values as its width."""
 
     stretches: tuple[BinStretch, ...]
     is_integer: bool
@@ -83,7 +83,10 @@ class Bins:
 
 
 def choose_bins(value: Expr, ends: Bounds) -> Bins:
-    """Choose bins for a value's public range: one per integer if these are few."""
+    """Choose bins for a value's public range: one per integer if these are few.
+
+    Growing bins if the range starts near 0, else bins of equal width. A range of a single value has one bin.
+    """
     if value.type is SqlType.BIGINT and max(abs(ends.lower), abs(ends.upper)) < MAX_EXACT_INTEGER:
         return _integer_bins(math.ceil(ends.lower), math.floor(ends.upper))
     width = ends.upper - ends.lower
@@ -130,14 +133,20 @@ def _growing_integer_bins(value_count: int) -> tuple[BinStretch, ...]:
 
 
 def _growing_stretches(width: float, bins_per_stretch: int, stretch_count: int) -> tuple[BinStretch, ...]:
-    """Build stretches of doubling width; the first two are equally wide."""
+    """Build stretches of doubling width from 0; the first two are equally wide.
+
+    So each stretch after the first is as long as everything below it.
+    """
     widths = [width * 2.0 ** max(0, place - 1) for place in range(stretch_count)]
     lowers = accumulate((bins_per_stretch * w for w in widths[:-1]), initial=0.0)
     return tuple(BinStretch(lower, w, bins_per_stretch) for lower, w in zip(lowers, widths, strict=True))
 
 
 def bin_number(value: Expr, bins: Bins) -> Expr:
-    """Build the expression of a value's bin number, clamped to the outer bins; NULL for NULL, NaN and infinities."""
+    """Build the expression of a value's bin number, clamped to the outer bins; NULL for NULL, NaN and infinities.
+
+    Bins are numbered from 0 over all stretches.
+    """
     branches: list[tuple[Expr, Expr]] = []
     before = 0
     for stretch in bins.stretches:
@@ -266,7 +275,7 @@ def _cross_join_bins(rows: Public, key: Field, bins: Bins) -> Public:
 
 
 def quantile_output(measure: AggregateCall, context: CompileContext) -> ReleasedNumber:
-    """Describe a quantile output: its level, and the fields of its interval ends."""
+    """Describe a quantile output: its level, and new fields for its interval ends."""
     ends = (Field(context.new_field_id(), None, SqlType.DOUBLE), Field(context.new_field_id(), None, SqlType.DOUBLE))
     return ReleasedNumber(measure.result, _formula(measure), ends)
 
@@ -290,7 +299,7 @@ def _formula(measure: AggregateCall) -> QuantileOf:
 
 
 def quantile_notes(binned: HistogramPlan) -> tuple[Note, ...]:
-    """Return notes on how quantiles are computed, and which levels replace MIN and MAX."""
+    """Return notes for people: how quantiles are computed, and which levels replace MIN and MAX."""
     text = plain_text(binned.measures[0].arguments[0])
     functions = {measure.function for measure in binned.measures}
     replaced = (

@@ -30,7 +30,10 @@ CLAMP_FACTOR = 2.0**13  # values are clamped at this multiple of the bounds of a
 
 @dataclass
 class QueryVectors:
-    """Query vectors of one plan, collected aggregate by aggregate without duplicates."""
+    """Query vectors of one plan, collected aggregate by aggregate without duplicates.
+
+    `vectors` and `texts` are parallel: the canonical text of a vector identifies it.
+    """
 
     catalog: Catalog
     source_fields: Mapping[Expr, Field]  # argument or condition -> source field with its value
@@ -40,7 +43,11 @@ class QueryVectors:
     texts: list[str] = field(default_factory=list)  # canonical, one per vector
 
     def formula(self, measure: AggregateCall) -> Formula:
-        """Plan the vectors that an aggregate needs, and return its formula over them."""
+        """Plan the vectors that an aggregate needs, and return its formula over them.
+
+        COUNT(x) counts rows if x is never NULL or NaN. COUNT(DISTINCT person) is a count of persons. Raises ValueError
+        for an aggregate that has no vectors, such as a quantile.
+        """
         condition = None if measure.condition is None else self.source_fields[measure.condition]
         if measure.function == "count_star":
             return CountOf(self.add(VectorKind.ROWS, None, condition, measure.stated_bounds))
@@ -128,7 +135,10 @@ class QueryVectors:
         return MomentsOf(measure.function, count, sums, products, centres)
 
     def _distinct_vector(self, measure: AggregateCall, condition: Field | None) -> QueryVector:
-        """Build the vector of COUNT(DISTINCT ...) over a value or a tuple; the order of a tuple does not matter."""
+        """Build the vector of COUNT(DISTINCT ...) over a value or a tuple; the order of a tuple does not matter.
+
+        Its fields are sorted by canonical name; the text for people keeps the order of the query.
+        """
         fields = sorted(
             (self.source_fields[part] for part in measure.arguments), key=lambda f: self.canonical.names[f.id]
         )
@@ -140,7 +150,10 @@ class QueryVectors:
         )  # fmt: skip
 
     def _product_vector(self, one: Expr, other: Expr, condition: Field | None, stated: Bounds | None) -> QueryVector:
-        """Build the vector of products of two centred values; their order does not matter."""
+        """Build the vector of products of two centred values; their order does not matter.
+
+        The value with the first canonical name is that of the vector, and the other one its factor.
+        """
         one, other = sorted((one, other), key=lambda value: self.canonical.names[self.source_fields[value].id])
         first, second = (self._centred_factor(value, condition, stated) for value in (one, other))
         is_integer = SqlType.DOUBLE not in (one.type, other.type)
@@ -242,7 +255,7 @@ def _widen(stated: Bounds) -> Bounds:
 
 
 def renumber_formula(formula: Formula, new_index: Mapping[int, int]) -> Formula:
-    """Renumber the vectors that a formula refers to."""
+    """Renumber the vectors that a formula refers to; `new_index` maps old indices. A quantile refers to none."""
     if isinstance(formula, QuantileOf):
         return formula
     if isinstance(formula, MomentsOf):

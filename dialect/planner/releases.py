@@ -116,14 +116,20 @@ def plan_release(boundary: ReleasePoint, context: CompileContext) -> tuple[Priva
 
 
 def _interval_fields(measure: AggregateCall, context: CompileContext) -> tuple[Field, Field] | None:
-    """Create fields for interval ends that only the release itself can compute: those of variances and the like."""
+    """Create the (lower, upper) fields of interval ends that only the release itself can compute.
+
+    These are of variances, covariances and the like, which are not linear in noisy numbers; None for other aggregates.
+    """
     if measure.function not in MOMENTS:
         return None
     return Field(context.new_field_id(), None, SqlType.DOUBLE), Field(context.new_field_id(), None, SqlType.DOUBLE)
 
 
 def _public_key_set(keys: Sequence[Field], source: PerPerson, context: CompileContext) -> KeySet | None:
-    """Find the public key set, or None for partition selection; raises Refusal if the stated option is impossible."""
+    """Find the public key set, or None for partition selection; raises Refusal if the stated option is impossible.
+
+    Without keys there is one public group. Preserved rows of an outer join are always public.
+    """
     options = context.options
     if source.preserved_side is not None:
         if options.keys is KeyHandling.PRIVATE:
@@ -254,7 +260,10 @@ def _merge_aggregates(planned: _PlannedPoint, other: _PlannedPoint, context: Com
 
 
 def _rewrite_aggregates(source: PerPerson, boundary: ReleasePoint) -> tuple[AggregateCall, ...] | None:
-    """Rewrite aggregates over another source of the same rows; None if a value is missing there."""
+    """Rewrite aggregates over another source of the same rows; None if a value is missing there.
+
+    Fields correspond if they have the same canonical name in both sources.
+    """
     own_form, other_form = CanonicalForm(), CanonicalForm()
     own_form.relation_text(source)
     other_form.relation_text(boundary.source)
@@ -296,7 +305,10 @@ GroupingSet = frozenset[Field]  # keys of one grouping set
 
 @dataclass
 class Planning:
-    """State of planning one query: the releases collected so far, and what is tracked of their noise."""
+    """State of planning one query: the releases collected so far, and what is tracked of their noise.
+
+    `plans` are distinct releases; `releases` has one entry per scan of a plan, so several entries may name one plan.
+    """
 
     context: CompileContext
     shared_plans: Mapping[str, PrivatePlan] = field(default_factory=dict)  # by frame
@@ -325,7 +337,7 @@ class Planning:
 
 @dataclass(frozen=True)
 class _JoinedRelease:
-    """One release of a release point."""
+    """One or several releases of a release point, joined, and where their keys are."""
 
     relation: Released
     keys: Mapping[Field, Field]  # key field of the release point -> of this release
@@ -359,7 +371,10 @@ def _plan_vectors(boundary: ReleasePoint, planning: Planning) -> _JoinedRelease:
 
 
 def _plan_histogram_release(binned: HistogramPlan, is_first: bool, planning: Planning) -> _JoinedRelease:
-    """Plan one histogram release; the first release of a release point provides the key fields seen by the query."""
+    """Plan one histogram release; the first release of a release point provides the key fields seen by the query.
+
+    Other releases get keys with new ids, to be joined on. Raises Refusal if the groups have no public key set.
+    """
     plan, _ = plan_release(binned.boundary, planning.context)
     groups = binned.boundary.keys[:-1]
     if plan.key_set is None:

@@ -81,7 +81,7 @@ def _notes(relation: Relation, planning: Planning) -> tuple[Note, ...]:
 
 
 def _unique_names(columns: Sequence[tuple[str, Field]]) -> list[tuple[str, Field]]:
-    """Make output column names unique by numbering repeated ones."""
+    """Make output column names unique by numbering repeated ones: x, x_1, x_2; the fields stay."""
     taken: set[str] = set()
     shown: list[tuple[str, Field]] = []
     for name, f in columns:
@@ -129,7 +129,10 @@ def _split(relation: Relation, planning: Planning) -> Relation:
 
 
 def _carry_raw_fields(relation: Relation, *parts: Relation) -> Relation:
-    """Carry the raw noisy numbers of the sources along as hidden fields, for intervals."""
+    """Carry the raw noisy numbers of the sources along as hidden fields, for intervals.
+
+    All fields of the sources (`parts`) that the relation does not have are added after its own.
+    """
     present = set(relation.fields)
     extra = tuple(f for part in parts for f in part.fields if f not in present)
     return replace(relation, fields=relation.fields + extra)

@@ -135,7 +135,10 @@ def restrict_scan(
     pushed: PushedPredicates,
     given_windows: Iterable[date] = (),
 ) -> WindowedRows:
-    """Restrict a scan to the windows that its rows can lie in, or to the given ones."""
+    """Restrict a scan to the windows that its rows can lie in, or to the given ones; adds their window field.
+
+    A table without event time is returned as it is: its rows are static, in no window.
+    """
     assert isinstance(relation.operator, Scan)  # noqa: S101  the caller checks
     clock = event_time_of(relation.operator.table, relation.operator.fields)
     if clock is None:
@@ -154,7 +157,7 @@ def restrict_scan(
 def add_window_field(
     rows: WindowedRows, window: Expr, context: CompileContext, event_times: frozenset[Field] = frozenset()
 ) -> WindowedRows:
-    """Add a field with the privacy window of each row."""
+    """Add a field with the privacy window of each row; `window` is the expression of its start."""
     window_field = replace(computed_field(context.new_field_id(), None, window), nullable=False)
     relation = rows.relation
     wider = replace(
@@ -166,7 +169,10 @@ def add_window_field(
 def _possible_windows(
     table: str, clock: EventTime, stretch: WindowRange, pushed: PushedPredicates, context: CompileContext
 ) -> tuple[date, ...]:
-    """Find the windows in which a row can satisfy all predicates; if there are none, the first one is read."""
+    """Find the windows in which a row can satisfy all facts; if there are none, the first one is read.
+
+    A release must be charged to some window; a note explains why nothing matches.
+    """
     found = pushed.possible_windows(clock, stretch, context)
     if found:
         return limit_ranges(stretch, found)
@@ -205,7 +211,10 @@ class WindowRewrite:
         return rewritten
 
     def _with_single_window(self, rows: WindowedRows) -> WindowedRows:
-        """Assign the window of the single scanned one to rows that cannot exist without rows of it."""
+        """Attribute rows to the single scanned window, if they cannot exist without rows of it.
+
+        They may combine several rows, but all of them are of this window or static.
+        """
         if rows.window_field is not None or not rows.needs_windowed_rows or len(rows.window_starts) != 1:
             return rows
         begin = Literal(f"{next(iter(rows.window_starts))} 00:00:00", SqlType.TIMESTAMP)
@@ -236,7 +245,10 @@ class WindowRewrite:
         return _replace_operator(relation, replace(operator, source=source.relation), source)
 
     def rewrite_truncation(self, relation: Relation, pushed: PushedPredicates) -> WindowedRows:
-        """Row truncation: R rows per person, in each window if windows are kept apart, else R times their number."""
+        """Row truncation: R rows per person, in each window if windows are kept apart, else R times their number.
+
+        If rows combine windows, a person has R rows for each window that is read.
+        """
         operator = relation.operator
         assert isinstance(operator, RowTruncation)  # noqa: S101
         source = self.rewrite(operator.source, pushed)
@@ -336,7 +348,10 @@ class WindowRewrite:
         )
 
     def _determines_window(self, source: WindowedRows, exprs: Sequence[Expr] | map[Ref]) -> bool:
-        """Return whether one of some expressions determines the window of a row."""
+        """Return whether one of some expressions determines the window of a row.
+
+        A constant window field is determined by anything.
+        """
         if source.window_field is None:
             return False
         is_constant = isinstance(source.window_field.definition, Literal)
@@ -345,7 +360,11 @@ class WindowRewrite:
         )
 
     def rewrite_window_function(self, relation: Relation, pushed: PushedPredicates) -> WindowedRows:
-        """Window function: where every partition lies in one privacy window, values do; others are not read."""
+        """Window function: if every partition lies in one privacy window, each value belongs to the window of its row.
+
+        Otherwise rows belong to no window. Facts are pushed down only if partitions lie in one window, as they would
+        exclude windows whose rows other rows of the partition read.
+        """
         operator = relation.operator
         assert isinstance(operator, Windowed)  # noqa: S101
         source = self.rewrite(operator.source)
@@ -440,7 +459,7 @@ def _pushed_to_side(operation: SetOperation, place: int, pushed: PushedPredicate
 
 
 def _replace_operator(relation: Relation, operator: object, rows: WindowedRows) -> WindowedRows:
-    """Replace the operator of a relation, and add the window field to its fields."""
+    """Return `rows` with the relation of another operator, and the window field added to its fields."""
     fields = (
         relation.fields
         if rows.window_field is None or rows.window_field in relation.fields
@@ -516,7 +535,10 @@ def _charged_windows(rows: WindowedRows, derived: frozenset[str], dataset: Datas
 
 
 def _static_window(rows: WindowedRows) -> frozenset[str]:
-    """Charge the static window if rows of tables without event time can count without any windowed row."""
+    """Return the static window if rows of tables without event time can count without any windowed row.
+
+    Otherwise those rows can affect the result only through a charged window.
+    """
     return frozenset() if rows.needs_windowed_rows else frozenset({STATIC})
 
 

@@ -49,13 +49,13 @@ NO_ROUNDING = RoundingDistance()
 
 
 def rounding_by_column(question: Question) -> tuple[RoundingDistance | None, ...]:
-    """Bound the rounding distance of every output column; None if it depends on keys or public columns."""
+    """Bound the rounding distance of every output column, in order; None if it depends on keys or public columns."""
     by_field = output_rounding(question)
     return tuple(rounding_distance(expand_definitions(Ref(shown.field)), by_field) for shown in question.columns)
 
 
 def output_rounding(question: Question) -> dict[Field, RoundingDistance | None]:
-    """Map released numbers to their rounding before use; None for sums over them."""
+    """Map released numbers to their rounding before use; None for sums over them, and for union columns."""
     unknown = [tracked.field for tracked in question.released_sums] + [
         tracked.field for tracked in question.union_columns
     ]
@@ -104,7 +104,10 @@ def rounding_distance(expr: Expr, by_field: Mapping[Field, RoundingDistance | No
 
 
 def _half_step(call: Call) -> float:
-    """Return half of the step that a function rounds to."""
+    """Return half of the step that a function rounds to, in the unit of the number.
+
+    The digits of ROUND are its second argument; 0 digits without one. An integer is only moved by negative digits.
+    """
     last = call.arguments[-1]  # number of decimal digits
     digits = last.value if len(call.arguments) > 1 and isinstance(last, Literal) else 0
     is_integer = call.arguments[0].type is SqlType.BIGINT

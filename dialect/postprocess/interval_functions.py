@@ -185,7 +185,10 @@ def expand_interval_functions(question: Question, parameters: IntervalParameters
 
 @dataclass(frozen=True)
 class _IntervalExpansion:
-    """Expansion of one interval function."""
+    """Expansion of one interval function to an expression.
+
+    `shown` is its argument, a released number; `is_upper` chooses the end.
+    """
 
     sources: _IntervalSources
     parameters: IntervalParameters
@@ -194,7 +197,11 @@ class _IntervalExpansion:
     is_upper: bool
 
     def end_expression(self, expanded: Expr) -> Expr:
-        """Build the interval end of a number; NULL where the number is."""
+        """Build the interval end of a number; NULL where the number is.
+
+        `expanded` is the argument over released numbers. Variances and the like have ends from the release itself;
+        other numbers have those of their form.
+        """
         released_ends = self.sources.released_ends.get(self.shown.field) if isinstance(self.shown, Ref) else None
         is_integer = self.shown.type is SqlType.BIGINT
         if released_ends is not None:

@@ -50,7 +50,10 @@ class LinearCombination:
         return total
 
     def may_be_negative(self, non_negative: frozenset[Field]) -> bool:
-        """Return whether the value may be negative, given the raw numbers that never are."""
+        """Return whether the value may be negative, given the raw numbers that never are.
+
+        Coefficients that are not constants may be negative.
+        """
         weights = [self.constant] + [coefficient for _, coefficient in self.terms]
         has_non_negative_weights = all(
             isinstance(w, Literal) and isinstance(w.value, int | float) and w.value >= 0 for w in weights
@@ -58,7 +61,10 @@ class LinearCombination:
         return not has_non_negative_weights or any(raw not in non_negative for raw, _ in self.terms)
 
     def preserves_relative_error(self) -> bool:
-        """Return whether its relative error is at most the largest relative error of its terms, none negative."""
+        """Return whether its relative error is at most the largest of its terms' relative errors.
+
+        It is if all terms have one sign, or if it is a single term.
+        """
         scaled = len(self.terms) == 1 and self.constant == ZERO
         return scaled or not self.may_be_negative(frozenset(raw for raw, _ in self.terms))
 
@@ -70,7 +76,10 @@ class LinearCombination:
         return total
 
     def covariance(self, other: LinearCombination, variances: Variances) -> Expr:
-        """Build the covariance with another combination; different raw numbers are independent."""
+        """Build the covariance with another combination by the raw numbers that both have.
+
+        Different raw numbers count as independent here.
+        """
         theirs = dict(other.terms)
         total: Expr = ZERO
         for raw, coefficient in self.terms:
@@ -183,7 +192,10 @@ class FractionalLinearForm:
 
 
 def column_forms(question: Question) -> tuple[FractionalLinearForm | None, ...]:
-    """Return the form of every output column; None for a column without noise or of unknown form."""
+    """Return the form of every output column, in order; None for a column without a usable form.
+
+    It has none without noise, if its form is unknown, or if its parts are not carried to the output.
+    """
     forms, non_negative = forms_by_field(question), non_negative_fields(question)
     carried = set(question.outer.fields)
     return tuple(
@@ -232,7 +244,10 @@ def _released_sum_form(released_sum: ReleasedSum) -> FractionalLinearForm:
 
 
 def all_variances(question: QueryOverReleases, variances: Mapping[str, float]) -> Variances:
-    """Add the variances of sums over released rows: the sum of squared weights times the variance per row."""
+    """Add the variances of noise terms over released rows: the sum of squared weights times the variance per row.
+
+    `variances` are by id of the raw number. A result is an expression where the weights vary by row.
+    """
     found: dict[str, float | Expr] = dict(variances)
     for released_sum in question.released_sums:
         found |= {
@@ -267,7 +282,11 @@ def _noise_free_fields(question: QueryOverReleases) -> Iterator[Field]:
 
 
 def non_negative_fields(question: QueryOverReleases) -> frozenset[Field]:
-    """Return the raw noisy numbers whose exact value is never negative: counts, and sums of non-negative values."""
+    """Return the raw noisy numbers whose exact value is never negative: counts, and sums of non-negative values.
+
+    Totals and weighted values of these, with weights that are not negative, are included. Numbers of histograms are not
+    shown.
+    """
     found: set[Field] = set()
     for release in question.releases:
         if release.histogram is not None:
@@ -327,7 +346,11 @@ def usable_form(
 
 
 def form_of(expr: Expr, known_forms: Mapping[Field, FractionalLinearForm]) -> FractionalLinearForm | None:
-    """Derive the form of an expression from the forms of its fields; None if it is not fractional linear."""
+    """Derive the form of an expression from the forms of its fields; None if it is not fractional linear.
+
+    An expression over noise-free fields alone is an offset, of any function. Casts and roundings keep the form of their
+    argument.
+    """
     if isinstance(expr, Ref):
         return known_forms.get(expr.field)
     if all(f in known_forms and _is_constant(known_forms[f]) for f in fields_of(expr)):

@@ -118,7 +118,8 @@ def bound_contributions(
 def _max_groups(plan: PrivatePlan, catalog: Catalog, key_count: int | None) -> int | None:
     """Choose the L0 bound, stated or declared; None if a person cannot be in more groups by construction.
 
-    If the number of keys is unknown, as for released keys, a stated bound always applies.
+    If the number of keys is unknown, as for released keys, a stated bound always applies. With private keys there is
+    always a bound, as every key is released that reaches the threshold; a stated row limit bounds it too.
     """
     stated = min((n for n in (plan.limits.max_groups, plan.limits.max_rows) if n is not None), default=None)
     if plan.key_set is None:
@@ -164,7 +165,10 @@ def _bound_vector(
 
 
 def _bound_selection_vector(max_groups: int) -> VectorBound:
-    """Bound the count of persons for partition selection: a person in k groups adds 1 / sqrt(k) to each."""
+    """Bound the count of persons for partition selection: a person in k groups adds 1 / sqrt(k) to each.
+
+    So the L2 norm of every person is at most 1, and no clip bound has to be declared.
+    """
     if max_groups == 1:
         return _bound_unit_per_group(
             ClipRule.TRUNCATE, 1, "keys are private: one unit in at most 1 group, chosen by hash"
@@ -262,7 +266,11 @@ def _under_replacement(plan: PrivatePlan, vector: QueryVector, bound: VectorBoun
 
 
 def _is_non_negative(vector: QueryVector) -> bool:
-    """Return whether no number of a person is negative, after centring."""
+    """Return whether no number of a person is negative, after centring.
+
+    Counts never are, nor are squares of one centred value; sums are if the lower end of the clamping range is at least
+    the centre.
+    """
     if not vector.is_sum:
         return True
     if vector.partial_bounds is not None:
@@ -309,7 +317,7 @@ def choose_value_bits(vector: QueryVector, clip_bound: float) -> int:
 
 
 def _unclipped_rows(vector: QueryVector, rows: int, reason: str) -> VectorBound:
-    """Bound a limited number of rows by the product with one row's magnitude, each row rounded to whole grains."""
+    """Bound a limited number of rows by the product with one row's magnitude, each row rounded up to whole grains."""
     limit = rows * vector.magnitude
     bits = choose_value_bits(vector, limit)
     grains = rows * math.ceil(vector.magnitude * 2.0**bits)
@@ -359,7 +367,11 @@ def _bound_clamped_partials(
 def _bound_distinct_values(
     plan: PrivatePlan, vector: QueryVector, catalog: Catalog, key_count: int | None, max_groups: int | None
 ) -> VectorBound:
-    """Bound a COUNT(DISTINCT): at most m values in each of at most L0 groups, so a person moves each count by <= m."""
+    """Bound a COUNT(DISTINCT): at most m values in each of at most L0 groups, so a person moves each count by <= m.
+
+    `key_count` is the number of public keys, `max_groups` the L0 bound of the plan; None if unknown or not needed. The
+    bias is 0 for one row per person, of which nothing is dropped; else unknown.
+    """
     groups = _max_groups_of_distinct(plan, vector, catalog, key_count, max_groups)
     values = _max_values_per_group(plan, vector, catalog, groups)
     squared = groups * values * values
@@ -392,7 +404,10 @@ def _max_groups_of_distinct(
 
 
 def _max_values_per_group(plan: PrivatePlan, vector: QueryVector, catalog: Catalog, groups: int) -> int:
-    """Choose m, the values per group: as stated, else from the declared clip bound of rows over the groups."""
+    """Choose m, the values per group: as stated, else from the declared clip bound of rows over the groups.
+
+    With C rows (L2) spread evenly over g groups, a person has C / sqrt(g) rows in each.
+    """
     if plan.has_one_row_per_person or vector.is_constant_per_person:
         return 1
     if vector.partial_bounds is not None:

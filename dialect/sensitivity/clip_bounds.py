@@ -61,7 +61,10 @@ def applicable_clip_bounds(plan: PrivatePlan, table: Table) -> list[ClipBoundsBy
 
 
 def max_groups_within(values: Mapping[str, int], further_keys: Collection[str]) -> int | None:
-    """Bound the groups by further keys within one group of a plan, from the values of each key; None if unknown."""
+    """Bound the groups by further keys within one group of a plan; None if some key has no bound.
+
+    `values` has the largest number of values of each key in one group: their product bounds the combinations.
+    """
     return math.prod(values[text] for text in further_keys) if values.keys() >= set(further_keys) else None
 
 
@@ -153,7 +156,11 @@ def _declared_for_table(plan: PrivatePlan, vector: QueryVector, table: Table, ca
 def _product_clip_bound(
     plan: PrivatePlan, vector: QueryVector, factor: Factor, table: Table, catalog: Catalog, rows: float
 ) -> float:
-    """Derive the clip bound of a sum of products: at most that of one factor times the other factor's magnitude."""
+    """Derive the clip bound of a sum of products from the clip bounds of its two factors.
+
+    It is at most that of one factor times the largest value of the other, in either role, and the smallest valid bound
+    is used.
+    """
     one = replace(vector, kind=VectorKind.CENTRED, factor=None)
     other = replace(
         one, value=factor.value, lower=factor.lower, upper=factor.upper, centre=factor.centre,
@@ -171,7 +178,10 @@ def _product_clip_bound(
 
 
 def is_single(plan: PrivatePlan) -> bool:
-    """Return whether every privacy unit is in at most one group, by enforced keys."""
+    """Return whether every privacy unit is in at most one group, by enforced keys.
+
+    Then there is nothing to clip over groups.
+    """
     return plan.has_one_group_per_person or plan.has_one_row_per_person
 
 
@@ -205,7 +215,10 @@ def limited_clip_bound(plan: PrivatePlan, vector: QueryVector, catalog: Catalog)
 
 
 def counted_table(plan: PrivatePlan, catalog: Catalog) -> Table | None:
-    """Return the one stored table whose rows a plan counts; None for several, or for derived movement."""
+    """Return the one stored table whose rows a plan counts; None for several, or for derived movement.
+
+    Derived movement is stays and trips, which have clip bounds of their own.
+    """
     tables = _widest_tables(plan, catalog)
     return tables[0] if len(tables) == 1 and plan.source.derived_from is None else None
 
@@ -232,7 +245,10 @@ def _unclipped_share(plan: PrivatePlan, vector: QueryVector, table: Table, catal
 
 
 def declared_max_groups(plan: PrivatePlan, catalog: Catalog) -> int:
-    """Return the declared L0 bound: groups per person, or per person and window if windows are kept apart."""
+    """Return the declared L0 bound: groups per person, or per person and window if windows are kept apart.
+
+    Branches of a union over different tables add up.
+    """
     per_window = sum(
         max(1, table.max_groups_per_person or 1) for table in _distinct_tables(_widest_tables(plan, catalog))
     )
@@ -257,7 +273,10 @@ def _widest_table(names: frozenset[str], derived: Table | None, catalog: Catalog
 
 
 def _with_derived_bounds(table: Table | None, derived: Table | None) -> Table | None:
-    """Use the clip bounds of stays and trips where a table function derived movement from the rows."""
+    """Use the clip bounds of stays and trips where a table function derived movement from the rows.
+
+    Other tables are returned as they are.
+    """
     if table is None or derived is None or table.name != derived.name or table.movement is None:
         return table
     return replace(table, clip_bounds=table.movement.clip_bounds or table.clip_bounds)

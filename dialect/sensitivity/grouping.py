@@ -59,7 +59,7 @@ def dates_and_times(plan: PrivatePlan, table: str) -> Iterator[tuple[Expr, Expr]
 
 
 def _times_in(expr: Expr) -> Iterator[Expr]:
-    """Yield the wall-clock times that an expression reads."""
+    """Yield the wall-clock times that an expression reads: TIMESTAMP columns, and columns in their time zone."""
     if isinstance(expr, Ref) or (isinstance(expr, Call) and expr.name == "wall"):
         yield from (expr,) if expr.type is SqlType.TIMESTAMP else ()
     else:
@@ -81,7 +81,8 @@ def key_equivalents(plan: PrivatePlan) -> frozenset[str]:
 def key_determination_test(plan: PrivatePlan, table: str) -> Callable[[Collection[str]], bool]:
     """Return a test whether keys of a table, as text, functionally determine every key of the plan.
 
-    If so, no group by those keys lies in two of the plan's groups.
+    If so, no group by those keys lies in two of the plan's groups. The test is called with the keys of each declared
+    clip bound; everything that depends on the plan alone is computed once.
     """
     facts, keys, closure = plan.source.predicates, plan.key_exprs, attribute_closure(plan.source)
     read = dict.fromkeys(field for expr in (*facts, *keys) for field in fields_of(expr))
@@ -112,7 +113,7 @@ def key_determination_test(plan: PrivatePlan, table: str) -> Callable[[Collectio
 
 
 def _keys_and_equals(plan: PrivatePlan) -> list[Expr]:
-    """Return the keys, and expressions equal to one in every row: both sides of an equi-join."""
+    """Return the keys, and expressions equal to one in every row: both sides of an equi-join; also transitively."""
     found = list(plan.key_exprs)
     for known in found:  # also iterates over appended expressions
         found += [
@@ -151,10 +152,11 @@ _MAX_EVALUATIONS = 200_000  # most evaluated subexpressions over all dates
 
 
 def per_group_distinct_bounds(plan: PrivatePlan, table: str, texts: Collection[str]) -> dict[str, int]:
-    """Bound how many values each of some columns or expressions of a table has in one group; unknown ones are absent.
+    """Bound how many values each of some columns or expressions of a table has in one group.
 
-    Dates are counted between bounds in the query or the catalog; values joined from public tables are counted there.
-    Proof: proofs.md#usual-keys
+    `texts` are these, as SQL text; the result maps them to bounds, and unknown ones are absent. The smallest of several
+    bounds counts. Dates are counted between bounds in the query or the catalog; values joined from public tables are
+    counted there. Proof: proofs.md#usual-keys
     """
     facts, found = plan.source.predicates, dict[str, int]()
     counted = ((plain_text(part), predicate_cardinality(part, facts)) for part in compared_expressions(facts, table))
@@ -186,7 +188,11 @@ def _max_dates_per_group(plan: PrivatePlan, day: Expr, time: Expr) -> int | None
 
 
 def _count_dates_per_group(plan: PrivatePlan, day: Expr, time: Expr) -> int | None:
-    """Count the dates of each group by the keys that are constant on a date, and return the largest count."""
+    """Count the dates of each group by the keys that are constant on a date, and return the largest count.
+
+    None if the dates are unknown or too many to evaluate. A key that varies within a date is ignored, which makes
+    groups larger.
+    """
     date_range = _date_range(day, time, plan.source.predicates)
     if date_range is None:
         return None
@@ -212,6 +218,6 @@ def _date_range(day: Expr, time: Expr, facts: Sequence[Expr]) -> tuple[date, dat
 
 
 def _declared_ends(day: Expr, time: Expr) -> tuple[object, ...] | None:
-    """Return the ends of the declared range of a date, or of its time."""
+    """Return the ends of the declared range of a date, or of its time; None without one."""
     domains = (field.domain for part in (day, time) for field in fields_of(part))
     return next(((each.lower, each.upper) for each in domains if isinstance(each, ValueRange)), None)

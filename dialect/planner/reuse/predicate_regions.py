@@ -76,7 +76,10 @@ def decompose(condition: Expr) -> SimpleCondition:
 
 
 def comparisons(condition: Call, subject: Expr) -> Iterator[tuple[str, Constant]]:
-    """Yield the comparisons of a subject with constants; nothing if a condition compares it with anything else."""
+    """Yield (operator, constant) for a subject on the left; nothing if a condition compares it with anything else.
+
+    Text is compared for equality only, as its order depends on the collation.
+    """
     if condition.name == "in":
         others = condition.arguments[1:] if condition.arguments[0] == subject else ()
         yield from (("=", each) for each in _constants(subject, others))
@@ -88,7 +91,7 @@ def comparisons(condition: Call, subject: Expr) -> Iterator[tuple[str, Constant]
 
 
 def _constants(subject: Expr, others: Sequence[Expr]) -> list[Constant]:
-    """Convert constants to the type of the subject; empty if one of them cannot be converted."""
+    """Convert constants to the type of the subject; empty if one of them cannot be converted exactly."""
     found = [_constant(each, subject.type) if isinstance(each, Literal) else None for each in others]
     read = [each for each in found if each is not None]
     return read if len(read) == len(found) else []
@@ -161,6 +164,7 @@ class RowSets:
     """
 
     def __init__(self, decompositions: Decompositions | None = None) -> None:
+        """Start without row sets; `decompositions` is a cache that several callers may share."""
         self._sets: list[Conditions] = []
         self._decompositions: Decompositions = (
             {} if decompositions is None else decompositions
@@ -168,7 +172,10 @@ class RowSets:
         self._regions = _Regions({})
 
     def add(self, conditions: Conditions) -> bool:
-        """Add a row set unless it needs too many regions; returns whether it was added."""
+        """Add a row set unless it needs too many regions; returns whether it was added.
+
+        Regions are numbered again only if the conditions divide them differently.
+        """
         self._decompositions |= {
             text: tuple(simple_conditions(each))
             for text, each in conditions.items()
@@ -190,6 +197,11 @@ class _Subject:
     """One expression that conditions compare, and the constants they compare it with."""
 
     def __init__(self, expr: Expr, is_compared: bool, bounded_times: AbstractSet[Field]) -> None:
+        """Start without constants; they are added to `constants` before atoms are counted.
+
+        A subject may be NULL, for times beyond the calendar too unless all its fields are bounded by common conditions
+        or by a declared date range.
+        """
         self.expr, self.is_compared, self.constants = expr, is_compared, set[Constant]()
         self.nullable = may_be_null(
             expr, include_far=not all(field in bounded_times or _has_date_range(field) for field in fields_of(expr))
@@ -225,9 +237,13 @@ class _Subject:
 
 
 class _Regions:
-    """All regions, one per bit of an integer; a set of regions is a bit mask."""
+    """All regions, one per bit of an integer; a set of regions is a bit mask.
+
+    Two regions objects with the same `signature` number their regions equally, so that masks remain valid.
+    """
 
     def __init__(self, subjects: Mapping[Expr, _Subject]) -> None:
+        """Assign a bit to each region, and compute the mask of each atom of each subject."""
         self.subjects = subjects
         self.signature = [(expr, each.is_compared, each.nullable, each.ordered) for expr, each in subjects.items()]
         self._truth_masks: dict[str, int] = {}

@@ -64,7 +64,11 @@ class Derivation:
 
 @dataclass(frozen=True)
 class CanonicalPlan:
-    """A plan in canonical form: comparable with other plans, its fields renamed to canonical names."""
+    """A plan in canonical form: comparable with other plans, its fields renamed to canonical names.
+
+    `structure` is the canonical text of its rows without conditions; `conditions` are by canonical text; `keys` are in
+    the order of the plan's keys.
+    """
 
     plan: PrivatePlan
     structure: str
@@ -106,7 +110,11 @@ def find_derivation(wanted: CanonicalPlan, stored: CanonicalPlan, catalog: Catal
 def derivation_over(
     wanted: CanonicalPlan, stored: CanonicalPlan, vectors: tuple[int, ...], catalog: Catalog
 ) -> Derivation | None:
-    """Derive wanted groups from a stored release with the given `vectors`, without comparing charged windows."""
+    """Derive wanted groups from a stored release with the given `vectors`, without comparing charged windows.
+
+    `vectors` are the indices of the stored vectors, per wanted vector. None if the stored release may lack wanted rows,
+    or its keys do not determine a wanted key or condition.
+    """
     conditions = tuple(wanted.conditions.values())
     if not all(
         is_implied(each, conditions) for text, each in stored.conditions.items() if text not in wanted.conditions
@@ -127,7 +135,7 @@ def derivation_over(
 
 
 def group_fields(stored: CanonicalPlan) -> dict[Expr, Field]:
-    """Map the key expressions of a stored release to the fields of its groups."""
+    """Map the key expressions of a stored release to the fields of its cells: k0, k1, ..."""
     pairs = zip(stored.keys, stored.plan.keys, strict=True)
     return {expr: _group_field(i, expr, key.field) for i, (expr, key) in enumerate(pairs)}
 
@@ -209,7 +217,7 @@ def _required_open_lists(
 
 
 def _unlisted_rows_dropped(wanted: CanonicalPlan, lists: Iterable[PublicList]) -> set[Expr]:
-    """Return the wanted keys with an open list, whose unlisted rows are not counted.
+    """Return the wanted keys with an open list: rows with other values are in no wanted group either.
 
     Subexpressions of keys are excluded: a key may be listed although its subexpression is not.
     """
@@ -233,7 +241,7 @@ def _may_be_out_of_range_null(key: Expr, conditions: tuple[Expr, ...]) -> bool:
 
 
 def non_null_keys(cells: Mapping[Expr, Field], conditions: tuple[Expr, ...]) -> Mapping[Expr, Field]:
-    """Return the stored keys that are non-NULL wherever their time is, given the conditions."""
+    """Return the stored keys, with their fields, that are non-NULL wherever their time is, given the conditions."""
     return {
         key: field
         for key, field in cells.items()
@@ -302,7 +310,11 @@ def stored_parts(wanted: CanonicalPlan, stored: CanonicalPlan) -> tuple[StoredPa
 def equivalent_part_derivation(
     wanted: CanonicalPlan, parts: Iterable[StoredPart], catalog: Catalog, decompositions: Decompositions | None = None
 ) -> Derivation | None:
-    """Derive the wanted groups from a part that covers exactly their rows under different but equivalent predicates."""
+    """Derive the wanted groups from a part that covers exactly their rows under other, equivalent predicates.
+
+    Equivalent: every pattern of the two row sets is in both or in neither. None if there is no such part, or too many
+    regions to decide it.
+    """
     for part in parts:
         sets = RowSets(decompositions)
         if all(map(sets.add, (wanted.conditions, part.conditions))) and all(map(all, sets.patterns())):
