@@ -126,7 +126,7 @@ class TextSizes:
         return Extent(self._text_length(expr)) if expr.type is SqlType.VARCHAR else Extent()
 
     def field_extent(self, read: Field) -> Extent:
-        """Extent of a field's values."""
+        """Extent of a field's values: as computed, as its declared values allow, or as assumed for stored text."""
         if read in self.computed:
             return self.computed[read]
         if read.type in _LISTS:
@@ -168,7 +168,11 @@ class TextSizes:
 
 
 def row_cost(expr: Expr, sizes: TextSizes) -> float:
-    """Upper bound on the nanoseconds of an expression per row. An argument counts each time its form repeats it."""
+    """Upper bound on the nanoseconds of an expression per row. An argument counts each time its form repeats it.
+
+    `sizes` are upper bounds or typical sizes of texts, which decides what kind of cost it is. Reading a field or a
+    constant is free.
+    """
     if isinstance(expr, Literal | Ref):
         return 0.0
     if isinstance(expr, Case):
@@ -181,13 +185,16 @@ def row_cost(expr: Expr, sizes: TextSizes) -> float:
 
 
 def _copy_cost(size: Extent, kind: SqlType) -> float:
-    """Cost of copying a text or list."""
+    """Cost of copying a text or list in nanoseconds; 0 for other types."""
     per_character = _PER_COPIED_OF_LIST if kind in _LISTS else _PER_COPIED_CHARACTER
     return per_character * size.characters if kind in (SqlType.VARCHAR, *_LISTS) else 0.0
 
 
 def _own_cost(call: Call, sizes: TextSizes) -> float:
-    """Cost of a call per row, without that of its arguments."""
+    """Cost of a call per row in nanoseconds, without that of its arguments.
+
+    Calls on lists, regular expressions and texts have rules of their own, added to a cost per call.
+    """
     per_call = _PER_CALL_OF.get(call.name, _PER_CALL) + (5.0 * len(call.arguments) if call.name == "in" else 0.0)
     if not call.arguments:
         return per_call
@@ -311,7 +318,7 @@ class Cost:
 
 
 def aggregate_cost(measure: AggregateCall, sizes: TextSizes) -> Cost:
-    """Upper bound on the cost that one row adds to one person's aggregate."""
+    """Upper bound on the cost that one row adds to one person's aggregate, with its arguments and FILTER."""
     default = _ORDERED_AGGREGATE if measure.function[:3] in _MOMENT_PREFIXES else _SIMPLE_AGGREGATE
     aggregate = _AGGREGATE_COSTS.get(measure.function, default)
     read = (*measure.arguments, *((measure.condition,) if measure.condition is not None else ()))
@@ -349,5 +356,5 @@ def buffered_bytes(characters: float) -> float:
 
 
 def _characters(read: Iterable[Expr], sizes: TextSizes) -> float:
-    """Total characters of the text and list expressions."""
+    """Total characters of the text and list expressions; others count 0."""
     return sum(sizes.extent(each).characters for each in read if each.type in (SqlType.VARCHAR, *_LISTS))

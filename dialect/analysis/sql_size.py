@@ -62,7 +62,11 @@ def _call_sql_size(expr: Call, engine: Emitter) -> int:
 
 
 def _relation_sql_size(relation: Relation, engine: Emitter) -> int:
-    """Upper bound on the SQL length of a relation and everything below it."""
+    """Upper bound on the SQL length of a relation and everything below it, or any length above the limit.
+
+    A split join writes its sides several times. Counting stops at MAX_SQL_CHARACTERS, since repeated sides may be
+    exponentially many.
+    """
     pending, total = [relation], 0
     while pending and total <= MAX_SQL_CHARACTERS:
         current = pending.pop()
@@ -77,7 +81,10 @@ def _relation_sql_size(relation: Relation, engine: Emitter) -> int:
 
 
 def _tie_breaking_sql_size(relation: Relation, engine: Emitter) -> int:
-    """Return the SQL length of the hashes that break ties among one person's rows."""
+    """Return the SQL length of the hashes that break ties among one person's rows.
+
+    A window function hashes every field of its source; an aggregate, here any with an argument, hashes its value.
+    """
     operator, name = relation.operator, EngineName.SPARK if engine is SPARK else EngineName.DUCKDB
     if isinstance(operator, Window):
         # the hash, and its name again in the ORDER BY of each call
@@ -101,12 +108,12 @@ def _values_sql_size(relation: Relation) -> int:
 
 
 def expressions_below(relation: Relation) -> Iterator[Expr]:
-    """Expressions of a relation and of everything below it; shared ones appear more than once."""
+    """Yield the expressions of a relation and of everything below it; shared ones appear more than once."""
     return (expr for each in walk_relations(relation) for expr in _written_expressions(each))
 
 
 def _written_expressions(relation: Relation) -> Iterator[Expr]:
-    """Expressions that an operator writes, repeated as often as it writes them."""
+    """Yield the expressions that an operator writes, repeated as often as it writes them."""
     operator = relation.operator
     if isinstance(operator, Filter | Join | SemiJoin):
         yield operator.condition

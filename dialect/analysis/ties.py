@@ -41,7 +41,10 @@ _TIE_PRONE_WITH_ORDER = {"list", "string_agg"}  # only with an ORDER BY
 
 
 def breaks_ties_by_hash(measure: AggregateCall) -> bool:
-    """Return whether an aggregate breaks ties by a hash of the person and the row; MODE, of the value."""
+    """Return whether an aggregate breaks ties by a hash of the person and the row; MODE, of the value.
+
+    LIST and STRING_AGG do only with an ORDER BY, and MODE only without one.
+    """
     if measure.function == "mode":
         return not measure.sort_directions
     return measure.function in _TIE_PRONE or (
@@ -50,14 +53,18 @@ def breaks_ties_by_hash(measure: AggregateCall) -> bool:
 
 
 def depends_on_peer_order(call: WindowCall) -> bool:
-    """Return whether the result of a window function can depend on the order of peer rows."""
+    """Return whether the result of a window function can depend on the order of peer rows.
+
+    It can if it takes a position or a row of the frame, and for aggregates only with a ROWS frame, as other frames
+    contain all peers or none.
+    """
     if call.function in WINDOW_FUNCTIONS:
         return WINDOW_FUNCTIONS[call.function].determined_by is not DeterminedBy.PEERS
     return has_rows_frame(call)
 
 
 def peer_columns(call: WindowCall) -> list[Field]:
-    """Plain columns of the PARTITION BY and ORDER BY: they have one value in all peer rows."""
+    """Return the plain columns of the PARTITION BY and ORDER BY: they have one value in all peer rows."""
     exprs = (*call.partition, *(key.expr for key in call.order))
     return [expr.field for expr in exprs if isinstance(expr, Ref) and expr.field.type in EXACT_TYPES]
 
@@ -93,7 +100,7 @@ def _source(relation: Relation) -> Relation | None:
 
 
 def _fields_read(relation: Relation) -> frozenset[Field]:
-    """Fields that any operator reads. Other fields cannot reveal which of two tied rows came first."""
+    """Collect the fields that any operator reads. Other fields cannot reveal which of two tied rows came first."""
     read = {f for expr in walk_expressions(relation) for f in fields_of(expr)} | set(relation.fields)
     for each in walk_relations(relation):
         operator = each.operator
@@ -105,7 +112,10 @@ def _fields_read(relation: Relation) -> frozenset[Field]:
 
 
 def _tie_prone_functions(relation: Relation, read: frozenset[Field]) -> Iterator[str]:
-    """Names of the functions of one operator that may encounter ties."""
+    """Yield the names of the functions of one operator that may encounter ties.
+
+    `read` are the fields that any operator reads.
+    """
     operator = relation.operator
     if isinstance(operator, Window) and isinstance(operator.source, PerPerson):
         source = operator.source
@@ -119,7 +129,10 @@ def _tie_prone_functions(relation: Relation, read: frozenset[Field]) -> Iterator
 
 
 def _may_tie(source: PerPerson, call: WindowCall, read: frozenset[Field]) -> bool:
-    """Return whether peer rows of a window function can differ in a field that is read."""
+    """Return whether peer rows of a window function can differ in a field that is read.
+
+    They cannot if the person and the ordering columns determine all of these: no field is left to order by.
+    """
     seen = {f for f in source.fields if f in read}
     return bool(minimal_ordering_fields(source, (source.person, *peer_columns(call)), seen))
 

@@ -29,7 +29,10 @@ def truncation_unit(expr: Expr, time: Expr) -> str | None:
 
 
 def truncate_time(unit: str, moment: datetime) -> datetime:
-    """Beginning of the year, quarter, month, week, ..., second that contains a moment."""
+    """Return the beginning of the year, quarter, month, week, ..., second that contains a moment.
+
+    Weeks begin on Monday.
+    """
     if unit in MONTHS:
         months = MONTHS[unit]
         first = (moment.month - 1) // months * months + 1
@@ -41,7 +44,10 @@ def truncate_time(unit: str, moment: datetime) -> datetime:
 
 
 def bucket_start(step: str, moment: datetime) -> datetime:
-    """Beginning of the time bucket that contains a moment. Buckets are aligned to January 2000."""
+    """Return the beginning of the time bucket that contains a moment. Buckets are aligned to January 2000.
+
+    `step` is a number and a unit. Buckets of months are counted from 1 January, all others from Monday, 3 January.
+    """
     amount, unit = _amount(step)
     if unit in MONTHS:
         width = amount * MONTHS[unit]
@@ -73,7 +79,7 @@ _DETERMINED_BY_HOUR_OF_WEEK = tuple(overloads(name)[0].row_name for name in ("ho
 
 
 def determined_expressions(key: Expr) -> Iterator[Expr]:
-    """Expressions that are functionally determined by a group key.
+    """Yield the expressions that are functionally determined by a group key, itself first.
 
     strftime(ts, '%Y-%m-%d %H')   ->   itself, hour(ts), to_date(ts)
     """
@@ -104,7 +110,10 @@ def _injective_operand(key: Call) -> Expr | None:
 
 
 def _determined_of_time(key: Call) -> Iterator[Expr]:
-    """Hour and date of a time, where the key determines them."""
+    """Yield hour and date of a time, where the key determines them.
+
+    A truncation does if its steps divide an hour or a day, and strftime if its format writes them.
+    """
     if not key.arguments:  # pi()
         return
     time = key.arguments[-1] if key.name in ("date_trunc", "time_bucket") else key.arguments[0]

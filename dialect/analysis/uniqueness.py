@@ -43,9 +43,9 @@ EXACT_TYPES = (SqlType.BOOLEAN, SqlType.BIGINT, SqlType.VARCHAR, SqlType.DATE, S
 
 
 def equated_fields(side: Relation, condition: Expr, signs: Collection[str] = ("=",)) -> Iterator[tuple[Field, Expr]]:
-    """Fields of one side that a top-level equality compares with an expression of the same type over the other side.
+    """Yield the fields of one side that a top-level equality compares with an expression over the other side.
 
-    `signs` admits other comparison operators than `=`. Yields (field, expression of the other side).
+    Yields (field, expression of the other side), which are of one type. `signs` are the accepted comparison operators.
     """
     for part in conjuncts(condition):
         if not (isinstance(part, Call) and part.name in signs):
@@ -60,7 +60,7 @@ def equated_fields(side: Relation, condition: Expr, signs: Collection[str] = ("=
 def exactly_equated_fields(
     public: Public, condition: Expr, accepts: Callable[[Expr], bool] = lambda _: True
 ) -> set[Field]:
-    """Public fields that a top-level equality fixes to an expression of the other side, of a type with exact equality.
+    """Return the public fields that a top-level equality fixes to a value of the other side, exactly.
 
     Equality of DOUBLE, and of a whole number with a DOUBLE, is not exact: different values may compare as equal.
     `accepts` restricts the expressions of the other side.
@@ -76,7 +76,10 @@ def covers_primary_key(public: Public, equated: set[Field]) -> bool:
 
 
 def matches_at_most_one_row(relation: Relation, condition: Expr) -> bool:
-    """Return whether a join key matches at most one row: by a public primary key, or by one row per person."""
+    """Return whether a join key matches at most one row: by a public primary key, or by one row per person.
+
+    Of private rows only the person key is known to be unique.
+    """
     if isinstance(relation, Public):
         return covers_primary_key(relation, exactly_equated_fields(relation, condition))
     if not isinstance(relation, PerPerson) or not relation.has_one_row_per_person:
@@ -99,7 +102,11 @@ def selects_one_row_number(rows: Relation, condition: Expr, is_constant_per_pers
 
 
 def _row_number_fields(relation: Relation, is_constant_per_person: Callable[[Field], bool]) -> Iterator[Field]:
-    """Fields that number all rows of a person from 1 without repetition: row_number() partitioned by the person."""
+    """Yield the fields that number all rows of a person from 1 without repetition.
+
+    They are row_number() partitioned by nothing but constants of the person. Filters and joins may remove rows, but not
+    repeat them: a join does not if it matches at most one row.
+    """
     operator = relation.operator
     if not isinstance(relation, PerPerson):
         return
@@ -172,7 +179,10 @@ def is_presumed_unique(side: Public, conditions: Collection[Expr]) -> bool:
 
 
 def _compared_fields(side: Relation, condition: Expr, signs: Collection[str]) -> Iterator[tuple[Field, Expr]]:
-    """Fields of one side that a top-level comparison relates to an expression of the other side, of any type."""
+    """Yield the fields of one side that a top-level comparison relates to the other side, of any type.
+
+    Yields (field, expression of the other side); `signs` are the accepted comparison operators.
+    """
     for part in conjuncts(condition):
         if not (isinstance(part, Call) and part.name in signs):
             continue
@@ -187,7 +197,11 @@ def _reads_polygon(side: Public, conjunct: Expr) -> bool:
 
 
 def _contains_unique_key(relation: Relation, equated: set[Field], ranged: set[Field]) -> bool:
-    """Return whether the fields compared by equality and by range contain a unique key of the relation."""
+    """Return whether the fields compared by equality and by range contain a unique key of the relation.
+
+    `equated` and `ranged` are these fields. A range counts like an equality, as ranges next to a key are assumed not to
+    overlap.
+    """
     operator = relation.operator
     if has_at_most_one_row(relation):
         return True
@@ -209,7 +223,7 @@ def _contains_unique_key(relation: Relation, equated: set[Field], ranged: set[Fi
 
 
 def _fields_fixed_below(operator: Operator, equated: set[Field]) -> set[Field]:
-    """Further fields of the source that are fixed: by a filter, or because their date is fixed."""
+    """Return further fields of the source that are fixed: by a filter, or because their date is fixed."""
     if isinstance(operator, Project):
         return {f for output, value in operator.computed if output in equated for f in _dated_fields(value)}
     if isinstance(operator, Filter):
@@ -218,7 +232,7 @@ def _fields_fixed_below(operator: Operator, equated: set[Field]) -> set[Field]:
 
 
 def _dated_fields(value: Expr) -> Iterator[Field]:
-    """Fields whose date an expression is. A series is assumed to have one moment per date."""
+    """Yield the fields whose date an expression is. A series is assumed to have one moment per date."""
     return fields_of(value) if isinstance(value, Call) and value.name == "to_date" else iter(())
 
 
@@ -239,7 +253,10 @@ def _has_distinct_rows(values: Values, equated: set[Field]) -> bool:
 
 
 def has_many_to_many_join(relation: Relation) -> bool:
-    """Return whether the plan contains a many-to-many join of one person's rows."""
+    """Return whether the plan contains a many-to-many join of one person's rows.
+
+    The right side of a semi-join repeats no row, so it is not searched.
+    """
     operator = relation.operator
     if isinstance(operator, Join) and _is_many_to_many(operator):
         return True
@@ -286,7 +303,10 @@ def _is_many_to_many(join: Join) -> bool:
 
 
 def _equates_primary_key(side: Relation, condition: Expr) -> bool:
-    """Return whether a join equates the whole declared primary key of the one stored table on this side."""
+    """Return whether a join equates the whole declared primary key of the one stored table on this side.
+
+    The key is declared, not enforced, so this is for predictions. A side of several tables has no such key.
+    """
     equated = {f.origin.column for f, _ in equated_fields(side, condition) if f.origin is not None}
     tables = [each.operator.table for each in walk_relations(side) if isinstance(each.operator, Scan)]
     return len(tables) == 1 and bool(tables[0].primary_key) and set(tables[0].primary_key) <= equated

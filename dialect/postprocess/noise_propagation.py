@@ -266,7 +266,7 @@ def _scale_variance(squared_weight: Expr, variance: float) -> float | Expr:
 
 
 def _noise_free_fields(question: QueryOverReleases) -> Iterator[Field]:
-    """Yield keys of releases and public columns, which are free of noise.
+    """Yield the keys of releases and the public columns, which are free of noise.
 
     Other fields, such as sums of sums, have no known form.
     """
@@ -426,7 +426,10 @@ _BINARY_RULES = {"+": _sum, "-": _difference, "*": _product, "/": _quotient}
 
 
 def is_noisy_column(question: Question) -> tuple[bool, ...]:
-    """Return for each output column whether it depends on released numbers, not only on keys and public columns."""
+    """Return, per output column, whether it depends on released numbers, not only on keys and public columns.
+
+    Definitions are followed through GROUP BY keys, and through both sides of set operations.
+    """
     keys = {key for release in question.releases for key in release.keys}
     operators = [each.operator for each in walk_relations(question.outer)]
     sets = (each for each in operators if isinstance(each, SetOperation))
