@@ -113,7 +113,11 @@ def _has_one_row(relation: Relation) -> bool:
 
 
 def _join_dependencies(join: Join) -> Iterator[Dependency]:
-    """Dependencies that hold in joined rows. In a LEFT JOIN nothing determines the right side: it may be all NULL."""
+    """Yield the dependencies that hold in joined rows.
+
+    Unmatched rows of a LEFT JOIN have NULL on the right side, so nothing determines that side; of a full join neither
+    side.
+    """
     if join.kind == "full":
         return
     yield from _dependencies(join.left)

@@ -122,7 +122,11 @@ def _is_constant_within(expr: Call, time: Expr, step: str) -> bool:
 
 
 def _splits_at_step(expr: Call, time: Expr, step: str) -> bool:
-    """Return whether a comparison (`>=` or `<`) with a constant splits time exactly at the beginning of a step."""
+    """Return whether a comparison with a constant splits time exactly at the beginning of a step.
+
+    Then all moments of a step give the same result as its beginning. Only `>=` and `<`, with the time on the left,
+    split there: `>` and `<=` separate the first moment from the others.
+    """
     if expr.name not in _FLIPPED or len(expr.arguments) != 2:
         return False
     one, other = expr.arguments

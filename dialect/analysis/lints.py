@@ -259,7 +259,10 @@ def _undeclared_value_note(name: str, constant: Literal, listed: ValueList) -> N
 
 
 def _outside_domain_note(column: Field, listed: ValueRange, sign: str, constant: Literal) -> Note | None:
-    """Note that no value in a declared range satisfies the comparison; None if one may."""
+    """Build the note that no value in a declared range satisfies the comparison; None if one may.
+
+    `listed` is the declared range; `sign` is the operator with the column on the left, empty if it cannot be flipped.
+    """
     words, is_beyond = _EMPTY_IF.get(sign, ("", lambda lower, upper, at: False))
     try:
         lower, upper, at = (_domain_position(end, column.type) for end in (listed.lower, listed.upper, constant.value))

@@ -117,7 +117,10 @@ def _half_step(call: Call) -> float:
 
 
 def _scaled_distance(call: Call, name: str, distances: list[RoundingDistance]) -> RoundingDistance | None:
-    """Bound the distance of a product or quotient; None unless the other operand is a constant other than 0."""
+    """Bound the distance of a product or quotient by a constant; None for other operands, and division by 0.
+
+    `distances` are those of both operands.
+    """
     one, other = distances
     if one == NO_ROUNDING == other:
         return NO_ROUNDING
