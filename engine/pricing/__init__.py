@@ -1,7 +1,7 @@
 """Pricing: clip bounds, noise scales, work limits and accuracy targets of a query.
 
-Input: a query and public facts. Output: one CompiledRelease per release, with the release key (prepare) under which
-the stored result is replayed for free.
+Input: a query and public facts. Output: one CompiledRelease per release, with the release key (module `release_key`)
+under which the stored result is replayed for free.
 
 Modules, each before those that import it:
 

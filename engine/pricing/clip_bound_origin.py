@@ -21,6 +21,7 @@ def clip_bound_origins(compiled: CompiledRelease) -> tuple[str, ...]:
 
 
 def _origin(unpriced: UnpricedRelease, vector: QueryVector, model: ClipErrorModel | None, bound: VectorBound) -> str:
+    """Origin of one vector's clip bound; empty if it has none to explain: its rule does not clip, or clips per part."""
     if unpriced.measured_plan.limits.is_stated:
         return "the question names its own limits"
     if bound.rule not in _CLIPPING_RULES or vector.partial_bounds is not None:
@@ -31,12 +32,17 @@ def _origin(unpriced: UnpricedRelease, vector: QueryVector, model: ClipErrorMode
 
 
 def _differences(unpriced: UnpricedRelease, vector: QueryVector, model: ClipErrorModel) -> Iterator[str]:
-    """Differences between what the calibration measured and what this query counts."""
+    """Differences between what the calibration measured and what this query counts, one clause each.
+
+    Which way a difference moves contributions decides its words: fewer rows or finer groups leave a person at most as
+    much per group; coarser groups may gather several measured ones.
+    """
     plan, measured = unpriced.measured_plan, model.subject
     assert measured is not None  # noqa: S101  checked by the caller
     if vector.condition is not None or not is_full_scan(plan.source):
         yield "it was measured of all rows: of those that are left here people have as much or less"
     attributes = grouping_attributes(plan, measured.table)
+    # persons are left to the next branch: they count once in a group, whatever its finer groups hold
     if not attributes.issuperset(measured.keys) and vector.kind is not VectorKind.PERSONS:
         yield "several of its groups lie in one of these, which holds at most the root of their number times as much"
     elif model.is_coarser_measured:

@@ -1,4 +1,13 @@
-"""Compile a release: clip bounds, price, generated SQL and release key, all from public facts, before data is read."""
+"""Compile a release: clip bounds, price, generated SQL and release key, all from public facts, before data is read.
+
+Terms:
+    query vector      one aggregate of the release, with a number for every group
+    price             rho of the whole release, in pico-rho (10^-12); each query vector gets a share of it
+    released grain    unit of the integers that are released: a fraction of the vector's unit (`VectorBound.grain_size`)
+    sigma             scale of the discrete Gaussian noise, in released grains
+    private keys      GROUP BY keys that are not public: a first pass (partition selection) releases them, with noise
+    weight            with private keys, 1/sqrt(k) per group of a person in k groups; a key needs a noisy sum of weights
+"""
 
 from __future__ import annotations
 
@@ -83,21 +92,28 @@ class UnpricedRelease:
     key_count: int | None  # None: private keys
     declared_bounds: ContributionBounds  # declared by catalog and query
     clip_error_models: tuple[ClipErrorModel | None, ...]  # clip-error model of each vector; None: not tuned
-    price_parts: PriceParts  # proportion of the price for each vector
+    price_parts: PriceParts  # proportions of the price: of each vector, then of partition selection if keys are private
     calibration: Calibration = NO_CALIBRATION
     work: Work = NO_WORK  # work of both passes, if keys are private
 
     def bounds(self, pico_rho: int) -> ContributionBounds:
         """Contribution bounds at a price: tuned clip bounds if a calibration applies, else the declared ones."""
+        # no vector is tuned
         if not any(self.clip_error_models):
             return self.declared_bounds
         clip_bounds = tune_clip_bounds(
-            self._clip_error_models_at(pico_rho), [max(1, share) for share in self.shares(pico_rho)]
+            # a share of 0 has no noise scale; `price` refuses it afterwards
+            self._clip_error_models_at(pico_rho),
+            [max(1, share) for share in self.shares(pico_rho)],
         )
         return bound_contributions(self.measured_plan, self.catalog, self.key_count, clip_bounds)
 
     def _clip_error_models_at(self, pico_rho: int) -> tuple[ClipErrorModel | None, ...]:
-        """Clip-error models at a price: with private keys, only groups that pass the threshold at that price count."""
+        """Clip-error models at a price: with private keys, only groups that pass the threshold at that price count.
+
+        The last share is that of partition selection. Below one pico-rho there is no threshold to compute: `price`
+        refuses such a price later, and until then the models of all groups serve.
+        """
         share = split_price(self.price_parts, pico_rho)[-1]
         if self.selection is None or share < 1:
             return self.clip_error_models
@@ -109,7 +125,8 @@ class UnpricedRelease:
         )
 
     def shares(self, pico_rho: int) -> tuple[int, ...]:
-        """Split a price among the query vectors, in pico-rho."""
+        """Shares of the query vectors in a price, in pico-rho, rounded down; without that of partition selection."""
+        # the last proportion is that of partition selection, if keys are private
         return split_price(self.price_parts, pico_rho)[: len(self.plan.vectors)]
 
     def with_fixed_bounds(self, bounds: ContributionBounds) -> UnpricedRelease:
@@ -151,8 +168,8 @@ def unpriced_release(
 ) -> UnpricedRelease:
     """Analyze one release before pricing: work limits, key count, contribution bounds, clip-error models.
 
-    `vectors_shown_alone` = indexes of the query vectors that are shown as columns of their own; None: all of them.
-    Raises Refusal.
+    `price_parts` = proportions of the price for its vectors; empty: equal ones. `shown_alone` = indexes of the query
+    vectors that are shown as columns of their own; None: all of them. Raises Refusal.
     """
     work = check_row_limits(plan, backend)
     key_count = count_keys(plan, backend)
@@ -219,7 +236,7 @@ def clip_bound_alternatives(compiled: CompiledRelease) -> tuple[tuple[ClipBoundO
 
 
 def noise_scales(compiled: tuple[CompiledRelease, ...]) -> NoiseScales:
-    """Noise scale of every query vector: (grain in units, sigma in grains)."""
+    """Noise scale of every query vector, per release: pairs (released grain in units, sigma in released grains)."""
     return tuple(
         tuple((b.grain_size, c.sigma) for b, c in zip(p.bounds.vectors, p.cost.vectors, strict=True)) for p in compiled
     )

@@ -1,4 +1,10 @@
-"""Expected half-widths of the intervals of a query's columns, wherever they do not depend on data."""
+"""Expected half-widths of the intervals of a query's columns, wherever they do not depend on data.
+
+Terms:
+    raw noisy number  one released number of a query vector, before the outer SQL computes columns from it
+    grain             unit of the integers in which a vector is released, as a fraction of the vector's unit
+    sigma             scale of the noise, in grains
+"""
 
 from __future__ import annotations
 
@@ -37,6 +43,7 @@ def noise_of(question: Question, scales: NoiseScales) -> Noise:
     rows = [
         (raw.id, grain, sigma)
         for columns in question.releases
+        # quantiles: their numbers come from the bins of a histogram, not from a linear form
         if columns.histogram is None
         for raw, (grain, sigma) in zip(columns.raw_fields, scales[columns.plan_index], strict=True)
     ]
@@ -85,11 +92,17 @@ def data_independent_widths(question: Question) -> dict[str, DataIndependentWidt
 def _width_of_form(
     form: FractionalLinearForm, is_integer: bool, rounded: RoundingDistance | None
 ) -> DataIndependentWidth | None:
-    """Half-width of a linear form; None if it is a ratio, has a non-constant coefficient or a nullable input."""
+    """Half-width of a linear form; None if it is a ratio, has a non-constant coefficient or a nullable input.
+
+    None also for an integer column of unknown rounding, and where all coefficients are 0: the column is then a
+    constant.
+    """
+    # a ratio's width depends on its denominator; an integer's also on how far it is from the noisy number
     if form.denominator is not None or (is_integer and rounded is None):
         return None
     terms: list[tuple[Field, float]] = []
     for raw, coefficient in form.numerator.terms:
+        # a NULL, or a coefficient that differs between rows, makes the width differ between rows
         if raw.nullable or not isinstance(coefficient, Literal) or not isinstance(coefficient.value, int | float):
             return None
         terms.append((raw, float(coefficient.value)))

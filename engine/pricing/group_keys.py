@@ -15,11 +15,16 @@ MAX_COUNTED_ROWS = 100 * MAX_KEYS  # counting stops here: 0 to 2^63 would take y
 
 
 def check_key_count(plan: PrivatePlan, key_count: int | None, factor_counts: tuple[int, ...]) -> None:
-    """Refuse a public key set of more than MAX_KEYS keys, naming its largest factor (proofs.md#check_key_count)."""
+    """Refuse a public key set of more than MAX_KEYS keys, naming its largest factor (proofs.md#check_key_count).
+
+    `key_count` = None if the factors are so large that their product was not counted: that is refused too.
+    `factor_counts` = number of values of each list of which the key set is the product.
+    """
     if key_count is not None and key_count <= MAX_KEYS:
         return
     sources = plan.key_set.sources if plan.key_set is not None else ()
     largest = max(zip(factor_counts, (source.description for source in sources), strict=False), default=(0, "the keys"))
+    # a count above the maximum was stopped there, so that it is not the real number
     values = f"{largest[0]:,}" if largest[0] <= MAX_COUNTED_ROWS else f"more than {MAX_COUNTED_ROWS:,}"
     raise Refusal(
         Code.KEY,
@@ -29,6 +34,6 @@ def check_key_count(plan: PrivatePlan, key_count: int | None, factor_counts: tup
 
 
 def passes_threshold(noisy_weights: NoisyVector, cost: Cost) -> npt.NDArray[np.bool_]:
-    """Mark the private keys that pass the threshold: noisy weight >= threshold (proofs.md#partition-selection)."""
+    """Mark the private keys that pass: noisy weight >= threshold, both in grains (proofs.md#partition-selection)."""
     assert cost.threshold is not None  # noqa: S101  called for private keys only
     return noisy_weights >= cost.threshold

@@ -1,4 +1,11 @@
-"""Cost of a release: the share of rho and the noise scale of each query vector (`proofs.md#price`)."""
+"""Cost of a release: the share of rho and the noise scale of each query vector (`proofs.md#price`).
+
+Terms:
+    share      part of the release's rho that one query vector gets, in pico-rho (10^-12)
+    grain      unit of the integers in which a vector is released, as a fraction of the vector's unit
+    weight     of a person in a group, for partition selection: about 1/sqrt(k) if the person is in k groups
+    threshold  least noisy sum of weights at which a private key is released
+"""
 
 from __future__ import annotations
 
@@ -38,7 +45,7 @@ class Cost:
     keys: VectorPrice | None  # price of partition selection; None: public keys
     threshold: int | None  # threshold of noisy weight for a private key, in grains
     threshold_persons: int | None  # the same in persons who are in no other group, rounded up
-    max_groups: int | None
+    max_groups: int | None  # limit on the groups per person (L0) with private keys; None: public keys
 
 
 def price(
@@ -76,7 +83,11 @@ def price(
 
 
 def approximate_threshold(selection_bounds: ContributionBounds, pico_rho: int, delta: Fraction) -> float:
-    """Approximate threshold of private keys at a price of partition selection, in persons, by a normal tail."""
+    """Approximate threshold of private keys at a price of partition selection, in persons, by a normal tail.
+
+    `delta` is divided among the groups of one person (union bound), each of which the normal tail may pass by noise
+    alone.
+    """
     sigma = 1 / math.sqrt(2 * pico_rho / PICO)
     return 1 - sigma * NormalDist().inv_cdf(
         float(delta) / (selection_bounds.max_groups or 1)
@@ -93,6 +104,11 @@ def _threshold_weight(selection_bounds: ContributionBounds, max_groups: int, sig
     """
 
     def upper_estimate(fewest: int, groups: int) -> int:
+        """Upper estimate of the threshold for `fewest` to `groups` groups of a person; exact if both are equal.
+
+        A person's weight falls with the number of groups, and the noise margin grows: so the weight of the fewest
+        groups plus the margin of the most is at least the threshold of each number between.
+        """
         return max_weight(fewest, selection_bounds) - 1 + person_threshold(sigma, groups, atto_delta)
 
     largest, intervals = max(upper_estimate(1, 1), upper_estimate(max_groups, max_groups)), [(1, max_groups)]

@@ -60,6 +60,8 @@ def resolve_terms(question: Question, request: Request, catalog: Catalog) -> Que
     most the requested epsilon; their thresholds' deltas to at most the requested one. Symbols: k releases, n of them
     with private keys. Formula: rho/k and delta/n, in whole pico-rho and atto-delta; rho = largest with CKS20(rho,
     delta_conversion) <= epsilon. Source: budgets/accounting/proofs.md#conversion. Proof: proofs.md#terms
+
+    A query over public tables only has no release; its terms come from the catalog's first dataset.
     """
     names = [plan.dataset for plan in question.plans] or [catalog.datasets[0].name]
     dataset, options = catalog.dataset(names[0]), question.options
@@ -76,6 +78,7 @@ def _requested_rho(options: Options, request: Request, dataset: Dataset) -> Frac
     rho, span = options.rho, options.span("rho", "epsilon")
     if options.epsilon is not None:
         rho = rho_from_epsilon(options.epsilon, conversion_delta(caps(dataset).dataset))
+    # only a price in the clause is checked here; one of the call was checked when it was parsed
     if rho is None:
         return request.rho
     if rho < MIN_QUERY_RHO:
@@ -103,9 +106,14 @@ def _share(amount: Fraction, parts: int, units: int, options: Options) -> Fracti
 
 
 def _confidence(options: Options, request: Request, dataset: Dataset) -> float:
+    """Confidence level of the clause, else of the call, else the catalog's default.
+
+    Raises Refusal if it is no number from 0.5 to 0.999999.
+    """
     level = options.confidence
     if level is None:
         level = dataset.defaults.confidence if request.confidence is None else request.confidence
+    # not isinstance: True and False are integers
     if type(level) not in (int, float) or not 0.5 <= level <= 0.999999:
         raise Refusal(Code.PARAM, "A confidence is a share from 0.5 to 0.999999.", _suggested_confidence(level))
     return level
@@ -119,7 +127,10 @@ def _suggested_confidence(level: object) -> str:
 
 
 def caps(dataset: Dataset) -> Caps:
-    """Budget caps of a dataset, from its catalog, rounded down."""
+    """Budget caps of a dataset, from its catalog, rounded down.
+
+    A cap on a single query limits its rho alone: its delta is as large as any that the accounts could ever be charged.
+    """
     budget = dataset.budget
     ceiling = Loss.rounded_down(budget.rho, budget.delta)
     static = None if budget.static_budget is None else Loss.rounded_down(*budget.static_budget)
@@ -134,7 +145,7 @@ def caps(dataset: Dataset) -> Caps:
     )
 
 
-_ELLIPSIS = " ..."
+_ELLIPSIS = " ..."  # marks a truncated text
 
 _request_counter = itertools.count()
 

@@ -38,7 +38,10 @@ def level_of_each_interval(
 
 
 def joint_confidence(question: Question, key_counts: Sequence[int | None], level: float) -> JointConfidence | None:
-    """Joint confidence of a query's intervals, given the level of each; None if they are not simultaneous."""
+    """Joint confidence of a query's intervals, given the level of each; None if they are not simultaneous.
+
+    Inverse of `bonferroni_level`, for display: rounding to nine digits removes its rounding up.
+    """
     if question.options.intervals is not IntervalCoverage.SIMULTANEOUS or not question.releases:
         return None
     interval_count = max_intervals(question, key_counts)
@@ -48,8 +51,9 @@ def joint_confidence(question: Question, key_counts: Sequence[int | None], level
 def max_intervals(question: Question, key_counts: Sequence[int | None]) -> int:
     """Upper bound on the number of intervals of a query, including rows that are filtered out afterwards.
 
-    Raises Refusal with E_PARAM where keys are private: the number of released keys depends on noise, and the number of
-    candidate keys is not public.
+    Rows: the sum of the releases' groups, or where released rows are joined their product. Columns: all but group keys,
+    which have no noise. `key_counts` = number of public keys of each plan. Raises Refusal with E_PARAM where keys are
+    private: the number of released keys depends on noise, and the number of candidate keys is not public.
     """
     counts = [release.group_count(key_counts[release.plan_index]) for release in question.releases]
     groups = [count for count in counts if count is not None]

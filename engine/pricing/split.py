@@ -37,6 +37,7 @@ def split_prices(question: Question) -> tuple[PriceParts, ...]:
         for vector, coefficient in coefficients.items():
             weights[plan][vector] += (coefficient / total) ** 2
     pairs = zip(question.plans, weights, strict=True)
+    # with private keys partition selection weighs as much as one shown number
     return tuple(_price_parts([*own, *([1.0] if each_plan.key_set is None else [])]) for each_plan, own in pairs)
 
 
@@ -62,5 +63,9 @@ def _noise_coefficients(formula: Formula) -> Mapping[int, float]:
 
 
 def _price_parts(weights: Sequence[float]) -> PriceParts:
+    """Whole proportions of a price from weights, in proportion to their roots; a vector of weight 0 gets MIN_PARTS.
+
+    It is in no shown number, yet is released with the others and needs some of the price.
+    """
     largest = max(weights) or 1.0
     return tuple(max(MIN_PARTS, round(MAX_PARTS * math.sqrt(weight / largest))) for weight in weights)

@@ -3,6 +3,13 @@
 The price of a query here is the price of each of its releases, in whole pico-rho (`proofs.md#least_price`). It follows
 from text, catalog and stored answers, never from data. Interval widths that depend on the answer are predicted from a
 stored answer, with the noise that another price would give.
+
+Terms:
+    data-independent width  half-width of a column that is a linear combination of raw noisy numbers: noise decides it
+    data-dependent width    half-width that depends on the answer, as a ratio's does
+    paid price              price at which the client has every release of the query stored already
+    limit                   largest half-width of a column at which the target is met
+    share                   part of a release's price that one query vector gets, in pico-rho
 """
 
 from __future__ import annotations
@@ -43,7 +50,7 @@ class AccuracyTarget:
     data_dependent: tuple[str, ...] = ()  # columns whose width depends on the answer: predicted from a stored one
 
     def refusal(self, why: str, hint: str) -> Refusal:
-        """Refusal of the target error, with its place in the SQL text."""
+        """Refusal of the target error, with its position in the SQL text."""
         return Refusal(Code.PARAM, why, hint, self.question.options.span("target_error"))
 
     def noise_at(self, price: int, scale: ScaleFunction = gaussian_scale) -> Noise | None:
@@ -90,10 +97,11 @@ def least_price(accuracy: AccuracyTarget, limits: WidthLimits) -> int:
 
     Claim: the price meets the limits, and one pico-rho less does not, unless it is the minimum price of a query.
     Symbols: `limits` = half-widths by column. Formula: bisection over whole pico-rho, first with the closed form of the
-    scale, then with the scales that the mechanism certifies. Source and proof: proofs.md#least_price.
-    Raises: Refusal with E_PARAM where no price meets them.
+    scale, which is cheap, then around its result with the scales that the mechanism certifies, which are a little
+    larger. Source and proof: proofs.md#least_price. Raises: Refusal with E_PARAM where no price meets them.
     """
     count = len(accuracy.unpriced)
+    # the minimum is for the whole query: divided among the releases, rounded up
     min_price = -(-int(MIN_QUERY_RHO * PICO) // count)
     max_price = MAX_PICO_RHO // count
     if accuracy.meets_limits(min_price, limits):
@@ -101,6 +109,7 @@ def least_price(accuracy: AccuracyTarget, limits: WidthLimits) -> int:
     if not accuracy.meets_limits(max_price, limits):
         why = f"Even rho {MAX_PICO_RHO // PICO:,} does not reach this error."
         raise accuracy.refusal(why, "target_error = 50, or another larger one")
+    # cheap estimate; the two loops move [low, high] until the certified scales fail at low and succeed at high
     start = _bisect(min_price, max_price, lambda price: accuracy.meets_limits(price, limits, _closed_form_scale))
     low, high, step = start - 1, start, 1
     while not accuracy.meets_limits(high, limits):
@@ -111,7 +120,7 @@ def least_price(accuracy: AccuracyTarget, limits: WidthLimits) -> int:
 
 
 def _bisect(low: int, high: int, is_met: Callable[[int], bool]) -> int:
-    """Bisect for the smallest price in (low, high] that meets a monotone condition."""
+    """Bisect for the smallest price in (low, high] that meets a monotone condition; `high` is known to meet it."""
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if is_met(middle) else (middle, high)
@@ -130,8 +139,10 @@ def price_for_target(
 ) -> int:
     """Price per release for a target error: one already paid by this client if it is enough, else the smallest.
 
-    `paid_prices` = the prices, rising, at which this client has all releases of the query stored. Raises Refusal where
-    the width depends on the answer and no stored answer predicts it.
+    `paid_prices` = the prices, rising, at which this client has all releases of the query stored. An absolute target of
+    data-independent columns needs no stored answer. Otherwise each stored answer predicts a price of its own; the first
+    paid price that is enough by some prediction is chosen, else the prediction of the most precise stored answer, which
+    is the last. Raises Refusal where the width depends on the answer and no stored answer predicts it.
     """
     if accuracy.data_independent and not accuracy.target.relative:
         needed = least_price(accuracy, dict.fromkeys(accuracy.data_independent, accuracy.target.amount))
@@ -147,7 +158,7 @@ def price_for_target(
 def _predicted_need(
     accuracy: AccuracyTarget, paid_price: int, stored_answer: StoredAnswer, predict_widths: PredictWidths
 ) -> int | None:
-    """Price at which a stored answer predicts that the target is met; None if it can't predict the width."""
+    """Price per release at which a stored answer predicts that the target is met; None if it predicts no width."""
     predicted = {
         name: width for name, width in predict_widths(paid_price, paid_price).items() if name in accuracy.data_dependent
     }
@@ -165,7 +176,12 @@ def _predicted_need(
 def _width_limits(
     accuracy: AccuracyTarget, paid_price: int, stored_answer: StoredAnswer, predicted: Mapping[str, float]
 ) -> WidthLimits:
-    """Largest half-width of each column; empty if a column of the stored answer is within its noise of 0."""
+    """Largest half-width of each column; empty if the stored answer can't decide it.
+
+    An absolute target is the limit of every column, unless a predicted width is infinite. A relative target is a share
+    of the column's median absolute value; a median within its own noise is not known to differ from 0, so there is no
+    limit.
+    """
     if not accuracy.target.relative:
         is_predicted = bool(predicted) and max(predicted.values()) < math.inf
         return dict.fromkeys(predicted, accuracy.target.amount) if is_predicted else {}
@@ -217,6 +233,7 @@ def predicted_price(
 
 
 def _no_stored_answer(accuracy: AccuracyTarget, paid_prices: Sequence[int]) -> Refusal:
+    """Refusal where no stored answer decides the price; its text depends on the target and on what is stored."""
     if paid_prices and not accuracy.target.relative:
         why = "What you hold of this question is too weak to tell how wide its intervals will be."
         return accuracy.refusal(why, "ask with a higher rho first")
@@ -242,6 +259,10 @@ def paid_prices(
 def _paid_prices(
     unpriced: UnpricedRelease, stored: Iterable[PaidRelease], delta: Fraction, current_key: CurrentKey
 ) -> Iterator[int]:
+    """Prices at which one release is stored: of the same plan text, and under the key that it would have today.
+
+    A price whose smallest share is below one pico-rho could not be charged now, so its key can't be computed.
+    """
     for each in stored:
         if (each.dataset, each.canonical_query) != (unpriced.plan.dataset, unpriced.plan.canonical_text):
             continue
@@ -254,15 +275,19 @@ def _paid_prices(
 def target_notes(
     question: Question, compiled: tuple[CompiledRelease, ...], target: TargetError | None, confidence: float
 ) -> tuple[Note, ...]:
-    """Describe what a target error led to: the errors and the price, and the columns it does not cover."""
+    """Describe what a target error led to: the errors and the price, and the columns that it does not cover.
+
+    A second note names columns whose width depends on the answer. They reach the target by prediction only, if it is
+    relative or there are no other columns; else they are not bound by it.
+    """
     if target is None or not compiled:
         return ()
     price = float(sum((p.cost.loss.rho for p in compiled), Fraction(0)))
-    errors, others = (
+    errors, others = (  # half-widths of the columns that noise alone decides; names of the other columns
         data_independent_half_widths(question, noise_scales(compiled), confidence),
         _data_dependent_names(question),
     )
-    is_for_all = target.relative or not errors  # at the others too
+    is_for_all = target.relative or not errors  # the price was chosen for the data-dependent columns too
     bought = f"target_error {target}: {f'{format_half_widths(errors)}, ' if errors else ''}for rho {price:.3g}."
     notes = [Note(NoteCode.TARGET, bought)]
     if others and is_for_all:
@@ -280,6 +305,7 @@ def _data_dependent_names(question: Question) -> str:
 
 def with_noise_at_price(release: Release, unpriced: UnpricedRelease, price: int) -> Release:
     """Return a stored release with the noise scales of another price: its prediction of an answer at that price."""
+    # (unit, sigma) = grain in units and sigma in grains at the other price; converted to the stored release's grains
     scales = zip(noise_scales_at(unpriced, price, gaussian_scale), release.grains, strict=True)
     return replace(release, sigmas=tuple(sigma * unit / grain for (unit, sigma), grain in scales))
 

@@ -15,7 +15,7 @@ from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, Calibration
 from engine.pricing.group_keys import MAX_COUNTED_ROWS, check_key_count
 
 MAX_ROWS_PER_PERSON = 10**7
-SCAN_MULTIPLE = 30  # times the steps of a table scan
+SCAN_MULTIPLE = 30  # a query may take this many times the steps of a scan of its tables, at least
 MAX_BYTES_PER_PERSON = 10**9  # memory at a time: a quarter of that of all queries together
 FEWER_ROWS_HINT = "join public tables by equality with their primary key, or aggregate per person before joining"
 SHORTER_TEXTS_HINT = "cut text to what is needed, as left(x, 20) does,"
@@ -25,18 +25,20 @@ MAX_SEARCHED_ROWS = 10**6  # largest public table searched for a smaller clip bo
 def check_row_limits(plan: PrivatePlan, backend: Backend) -> Work:
     """Bound the work of a plan, in row steps over all its passes (dialect/analysis/proofs.md#work).
 
-    Raises Refusal where one person's rows may grow beyond ten million, or may hold more than a gigabyte at a time.
+    A row step is the work of one plain row in one operator. Raises Refusal where one person's rows may grow beyond ten
+    million, or may hold more than a gigabyte at a time.
     """
 
     def join_fan_out(public: Public, equated: tuple[Field, ...]) -> int:
         """Upper bound on the public rows that one row can match in an equi-join."""
         rows = count_rows(public, backend)
+        # without an equality every row matches; a table beyond the counting limit is not searched for its groups
         if not equated or rows > MAX_COUNTED_ROWS:
             return rows
         return _largest_group(public, equated, backend)
 
     def has_short_texts(public: Public, text: Field) -> bool:
-        """Return whether a public text column has at most LISTED characters in every row."""
+        """Check that a public text column has at most MAX_DECLARED_TEXT characters in every row."""
         rows = write_rows(public, (text,), backend.target)
         return not backend.count(
             f"SELECT 1 AS one FROM ({rows}) AS l WHERE length({text.id}) > {MAX_DECLARED_TEXT} LIMIT 1"
@@ -101,7 +103,8 @@ def per_group_distinct_bounds(
 ) -> Iterator[DistinctBound]:
     """Per-group distinct bounds: how many values a person's column may have in one group, from public tables.
 
-    Proof: `dialect/sensitivity/proofs.md#usual-keys`.
+    Pairs (canonical text of the key, largest number of its values in one group). Tables that are empty or too large to
+    search yield nothing, and so no bound. Proof: `dialect/sensitivity/proofs.md#usual-keys`.
     """
     measured_keys = {key for each in calibration.histograms for key in each.subject.keys}
     for each in values_by_group(plan, catalog, measured_keys):
@@ -116,7 +119,11 @@ def count_rows(public: Public, backend: Backend) -> int:
 
 
 def _largest_group(public: Public, equated: tuple[Field, ...], backend: Backend) -> int:
-    """Size of the largest group of rows with equal values in some fields; all rows if there are none."""
+    """Size of the largest group of rows with equal values in some fields; all rows if there are no fields.
+
+    The SQL numbers the rows of each group and lists the different numbers: there are as many as the largest group has
+    rows.
+    """
     if not equated:
         return count_rows(public, backend)
     rows = write_rows(public, public.fields, backend.target)

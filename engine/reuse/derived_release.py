@@ -1,6 +1,12 @@
 """Derive a release from stored ones: sums of a stored release's groups, and weighted sums of several releases.
 
 Everything here is a function of released numbers, noise scales and public key sets (proofs.md#derived-releases).
+
+Terms:
+    stored, wanted  the release that the client holds, and the one that a query needs (tables `held` and `wanted`)
+    grain           unit of a release's noisy integers, as a fraction of the vector's unit
+    sigma           scale of the noise, in grains
+    pinned key      key of the stored release that the wanted one sums over or fixes: all its values must be there
 """
 
 from __future__ import annotations
@@ -54,16 +60,18 @@ def derive_release(stored: Release, derivation: Derivation, wanted_keys: pa.Tabl
         stored:  SELECT zone, hour, COUNT(*) FROM visits GROUP BY zone, hour
         wanted:  SELECT zone, COUNT(*) FROM visits GROUP BY zone    -- sums of 24 stored groups
 
-    Returns the derived release and the largest number of stored groups in one wanted group.
+    Returns the derived release and the largest number of stored groups in one wanted group. None also where sums are
+    not allowed but needed, or their noise is too narrow to be nearly normal.
 
     Claim: each number is the sum of the stored noisy integers of its groups, exactly, and has the variance of that
-    many. Symbols: sigma_held, n = most groups in one. Formula: sigma = sigma_held sqrt(n). Source and proof:
-    proofs.md#derived-releases. Raises: ExecutionFailed.
+    many. Symbols: sigma_s = scale of the stored noise, n = most groups in one. Formula: sigma = sigma_s sqrt(n). Source
+    and proof: proofs.md#derived-releases. Raises: ExecutionFailed.
     """
     columns = {f"k{i}": stored.keys.column(i) for i in range(stored.keys.num_columns)}
     columns |= {f"w{i}": pa.array(noisy) for i, noisy in enumerate(stored.noisy)}
     tables = {"held": pa.table(columns), "wanted": wanted_keys}
     rows = run_outer(write_derived_release(derivation), tables)
+    # number of stored groups in each wanted group
     source_groups = rows.column("cells").to_numpy()
     if (
         not len(source_groups)
@@ -71,6 +79,7 @@ def derive_release(stored: Release, derivation: Derivation, wanted_keys: pa.Tabl
         or (derivation.needs_single_groups and source_groups.max() > 1)
     ):
         return None
+    # a wanted group without stored ones is 0 only if the stored release covers all rows
     if source_groups.min() < 1 and not derivation.is_complete:
         return None
     if derivation.required_values and not has_all_pinned_values(derivation, tables):
@@ -102,7 +111,10 @@ def mean_variances(deviations: Sequence[NoiseDeviations]) -> tuple[float, ...]:
 
 
 def _inverse_variance_weights(deviations: Sequence[NoiseDeviations]) -> list[list[int]]:
-    """Inverse-variance weights of each vector, as integer multiples of 2^-PLACES that add up to 1."""
+    """Inverse-variance weights per vector, one for each release: integer multiples of 2^-WEIGHT_BITS that add up to 1.
+
+    What rounding leaves is added to the largest weight, which it changes least.
+    """
     weights = []
     for i in range(len(deviations[0])):
         inverse = [1 / noise[i] ** 2 for noise in deviations]
@@ -142,6 +154,7 @@ def linear_combination(releases: Sequence[Release], weights: Sequence[Fraction])
     vectors: list[tuple[NoisyVector, float, float]] = []
     for i in range(len(releases[0].noisy)):
         pairs = list(zip(releases, weights, strict=True))
+        # deviation = standard deviation of the combined noise, in units; finest = smallest grain
         deviation = sum((float(weight) * each.deviations()[i]) ** 2 for each, weight in pairs) ** 0.5
         finest = min(each.grains[i] for each in releases)
         if all(each.grains[i] == finest for each in releases) and all(weight.denominator == 1 for weight in weights):
@@ -159,4 +172,5 @@ def linear_combination(releases: Sequence[Release], weights: Sequence[Fraction])
 
 
 def _clamped(noisy: NoisyVector) -> Int64Vector:
+    """Noisy integers within MAX_WEIGHTED_GRAINS, so that weighted ones fit 64 bits; no real number is as large."""
     return np.clip(noisy, -MAX_WEIGHTED_GRAINS, MAX_WEIGHTED_GRAINS)

@@ -105,7 +105,10 @@ def _stored_releases(
     replays: ReplayGenerations,
     only_keys: AbstractSet[str] | None = None,
 ) -> list[StoredRelease]:
-    """Find the stored releases of a payer, optionally only some keys, with their recovered plans."""
+    """Find the stored releases of a payer, with their recovered plans, in charge order; `only_keys`: these alone.
+
+    `only_keys` is given for scheduled releases, which the owner has paid for: they are marked so.
+    """
     dataset = replays.dataset.name
     paid = [each for each in ledger.paid_releases(payer) if each.dataset == dataset and each.settled_at is not None]
     paid = [each for each in paid if only_keys is None or each.release_key in only_keys]
@@ -119,6 +122,7 @@ def _stored_releases(
 
 
 def _with_plans(paid: Iterable[PaidRelease], plan_cache: KnownPlans, is_scheduled: bool) -> Iterator[StoredRelease]:
+    """Select the stored releases whose plan was recovered; the others, and unsettled ones, can't be derived from."""
     for each in paid:
         plan = plan_cache.get(each.release_key)
         if plan is not None and each.settled_at is not None:
@@ -128,7 +132,11 @@ def _with_plans(paid: Iterable[PaidRelease], plan_cache: KnownPlans, is_schedule
 def recover_plan(
     release_key: str, meaning: ReleaseDescription | None, catalog: Catalog, replays: ReplayGenerations
 ) -> CanonicalPlan | None:
-    """Recover a release's plan by binding its SQL again; None if the release key differs today, or for quantiles."""
+    """Recover a release's plan by binding its SQL again; None if the release key differs today, or for quantiles.
+
+    A quantile's histogram is no sum over groups, so nothing is derived from it. `meaning.place` = index of its plan in
+    the query. None also without a description, as in old releases, and where the catalog refuses the SQL now.
+    """
     if meaning is None:
         return None
     try:

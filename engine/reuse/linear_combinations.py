@@ -4,6 +4,13 @@
     -- wanted: WHERE age < 18    -- all rows minus the adults
 
 The combination is decided by conditions, key sets, noise scales and released numbers (proofs.md#linear-combinations).
+
+Terms:
+    row set      rows that a stored release, or a part of it, counts; given by its conditions
+    pattern      of one kind of row: is it wanted, then is it in each row set (module `weights`)
+    direct       of a source that counts just the wanted rows, whose bias needs no propagation
+    bias share   share of a total by which clipping may bias it
+    required     standard deviation of the wanted release's noise, in units: what is derived may have no more
 """
 
 from __future__ import annotations
@@ -66,12 +73,15 @@ class CombinationSearch:
         self._row_sets.add(matchable_plan.conditions)  # the wanted set comes first, as in a Pattern of `weights`
 
     def combine_up_to(self, index: int, charged: CompiledRelease | None = None) -> LinearCombination | None:
-        """Combine the holdings up to a place, and optionally a new charge; None if they do not give the wanted rows.
+        """Combine the holdings up to an index, and optionally a new charge; None if they do not give the wanted rows.
 
         Claim: without bounds and noise the numbers are the wanted ones, on every data set; noise is independent, each
         counted once. Symbols: `index` = index in charge order, rising from call to call; the number of holdings means
         all of them. Formula: that of `least_variance_weights`. Source and proof: proofs.md#linear-combinations. Raises:
         ExecutionFailed.
+
+        Each call adds the row sets that are new since the last; without a new one it repeats no search, except at the
+        end.
         """
         added = [
             i
@@ -121,6 +131,11 @@ class CombinationSearch:
     def _combine(
         self, derivable: Sequence[int], patterns: Sequence[Pattern], charged: CompiledRelease | None
     ) -> LinearCombination | None:
+        """Combine derived releases, and a new charge, by least-variance weights; None without weights or a known bias.
+
+        The charge counts just the wanted rows: its column in a pattern repeats the wanted one. Added sources come
+        before subtracted ones. Variances are relative to the required ones, summed over vectors.
+        """
         releases = [each for each in map(self._derive, derivable) if each is not None]
         extended = [(*each, *([each[0]] if charged else [])) for each in patterns]
         required = noise_deviations(self.wanted)
@@ -132,8 +147,10 @@ class CombinationSearch:
                 for each_deviations in deviations
             ],
         )
+        # a new charge of weight 0 would be paid for nothing
         if weights is None or (charged is not None and not weights[-1]):
             return None
+        # False sorts before True: added sources first
         used = sorted((i for i in range(len(derivable)) if weights[i]), key=lambda i: weights[i] < 0)
         is_direct = [all(each[i + 1] == each[0] for each in extended) for i in used]
         combination = LinearCombination(tuple(releases[i] for i in used), tuple(weights[i] for i in used), ())
@@ -143,7 +160,10 @@ class CombinationSearch:
 
 
 def _is_reachable_without_wanted(patterns: Sequence[Pattern]) -> bool:
-    """Check whether the wanted rows are a combination of row sets other than themselves."""
+    """Check whether the wanted rows are a combination of MIN_ROW_SETS or more row sets other than themselves.
+
+    Stored releases of just the wanted rows are averaged elsewhere and would make every search succeed.
+    """
     sets = range(len(patterns[0]) - 1 if patterns else 0)
     others = [i for i in sets if any(each[i + 1] != each[0] for each in patterns)]
     return len(others) >= MIN_ROW_SETS and is_reachable(tuple(_restricted(patterns, others)))
@@ -168,6 +188,7 @@ def _combined_bounds(
     """
     direct_bounds = [each.bounds for each, is_alone in zip(combination.derived, is_direct, strict=True) if is_alone]
     direct_bounds += [] if charged is None else [charged.bounds.vectors]
+    # releases of just the wanted rows are averaged by inverse variance elsewhere, not here
     if all(is_direct) or not all(has_similar_bias(bounds, wanted.bounds.vectors) for bounds in direct_bounds):
         return None
     pairs = zip(combination.derived, combination.weights, is_direct, strict=True)
@@ -186,7 +207,14 @@ _WeightedSources = Sequence[tuple[DerivedRelease, Fraction]]  # stored releases 
 def _bound_of_vector(
     others: _WeightedSources, index: int, vector: QueryVector, own: VectorBound, required: float
 ) -> VectorBound | None:
+    """Bias bound of one vector of a combination; None if it is unknown or too large.
+
+    Without clipping bias anywhere signs do not matter. Otherwise shares of a total only bound a combination of numbers
+    that can't be negative: counts, and sums of values from 0 on. Sums of such numbers keep the worst share, differences
+    need the released totals.
+    """
     bounds = [source.bounds[index] for source, _ in others]
+    # None: unknown bias
     if any(bound.predicted_bias is None for bound in bounds):
         return None
     worst = _worst_bound(bounds)
@@ -206,8 +234,10 @@ def _bias_share(bound: VectorBound) -> float:
 
 
 def _worst_bound(bounds: Sequence[VectorBound]) -> VectorBound:
+    """First of the bounds with the worst predicted bias (None: one is unknown) and the largest residual bound."""
     residual_bounds = [bound.residual_bias_bound for bound in bounds if bound.residual_bias_bound is not None]
     biases = [bound.predicted_bias for bound in bounds if bound.predicted_bias is not None]
+    # biases are at most 0: the smallest is the worst
     worst = min(biases) if len(biases) == len(bounds) else None
     return replace(
         bounds[0], predicted_bias=worst, residual_bias_bound=max(residual_bounds) if residual_bounds else None

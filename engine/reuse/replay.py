@@ -1,7 +1,8 @@
 """Replay: a repeated release key gets the stored release, or a new one if that is older than `replay_max_age`.
 
 Age is counted in whole days since the charge, by the ledger's own clock, from timestamps written before data was read
-(`proofs.md#replay`).
+(`proofs.md#replay`). A generation is one renewal of a release: generation 0 has the release key itself, generation n a
+digest of key and n. Generations are stored without gaps.
 
 A charge records the versions of data, catalog, mechanism and code, for auditors.
 """
@@ -72,7 +73,11 @@ class ReplayGenerations:
             yield name
 
     def _last_and_next(self, release_key: str) -> tuple[ReleaseAge | None, str]:
-        """Find the newest stored generation of a release, and the key of the next one."""
+        """Newest stored generation of a release (None: none is stored), and the key of the next one.
+
+        Without a maximum age there is one generation, and its key is the next one whether or not it is stored. Keys are
+        looked up in batches of doubling size until one is missing.
+        """
         last: ReleaseAge | None = None
         if self.dataset.replay_days is None:
             return last, release_key
@@ -88,6 +93,7 @@ class ReplayGenerations:
 
 
 def _generation_key(release_key: str, generation: int) -> str:
+    """Release key of the n-th renewal of a release; that of generation 0 is the key itself."""
     return release_key if generation == 0 else sha256(f"{release_key}\n{generation}".encode()).hexdigest()
 
 

@@ -4,6 +4,14 @@ Decided by text, catalog, prices and noise scales, and by how many listed groups
 subtracted, also by the client's own released numbers; never by an exact number (proofs.md#release-sources).
 
 Noise correlation: which numbers of a query may share the noise of one stored release.
+
+Terms:
+    wanted           the release as compiled for the query at its price
+    required         standard deviation of its noise per vector, in units: a source must have at most that
+    precise          with at most the required noise
+    bias             predicted clipping bias of a total, relative and at most 0; None: unknown
+    residual         bound on the bias that is left after correction, relative
+    equally clipped  with the same clip bounds, biases and grains, so that an average is of one kind of number
 """
 
 from __future__ import annotations
@@ -131,9 +139,11 @@ def choose_source(
     same_bounds = equally_clipped.get(_clipping_key(wanted.bounds.vectors, grains), [])
 
     def mean(charged: CompiledRelease | None) -> ReleaseSource | None:
+        """Average the equally clipped holdings with a new charge (None: without); None if there are none."""
         return ReleaseSource(wanted, tuple(same_bounds), charged) if same_bounds else None
 
     def combined(charged: CompiledRelease | None) -> ReleaseSource | None:
+        """Combine all holdings linearly with a new charge (None: without); None if they do not give the rows."""
         combination = combine_with(charged)
         return None if combination is None else ReleaseSource(wanted, combination.derived, charged, combination)
 
@@ -189,6 +199,11 @@ def has_similar_bias(stored: Sequence[VectorBound], wanted: Sequence[VectorBound
 
 
 def _is_similar(stored: VectorBound, wanted: VectorBound) -> bool:
+    """Check that the clipping bias of a stored vector is about that of the wanted one, or smaller.
+
+    If the wanted bias is unknown, a known one is better, and an equal clip bound has the same one. If only the stored
+    bias is unknown, it may be larger.
+    """
     if stored.predicted_bias is None or wanted.predicted_bias is None:
         return wanted.predicted_bias is None and (
             stored.predicted_bias is not None or stored.clip_bound == wanted.clip_bound
@@ -223,7 +238,12 @@ def _with_smaller_charge(
     required: NoiseDeviations,
     compiler: _NewReleases,
 ) -> ReleaseSource | None:
-    """Charge a release at the smallest price that is precise enough with holdings; None if little is saved."""
+    """Charge a release at the smallest price that is precise enough with holdings; None if little is saved.
+
+    `together` builds the source from the holdings and a charge (None: without). Precisions, which are inverse variances
+    and proportional to rho, add up: the holdings lack `missing_share` of the required precision. Rounding may leave the
+    first price short, so it is raised by a thousandth, _MAX_ATTEMPTS times at most.
+    """
     free_source = together(None)
     if free_source is None:
         return None
@@ -256,7 +276,8 @@ def _derived_deviations(derived: DerivedRelease) -> NoiseDeviations:
 def correlated_vectors(release_sources: tuple[ReleaseSource, ...]) -> Mapping[tuple[int, int], int]:
     """Noise correlation: label the vectors of different releases that are derived from one stored release.
 
-    Maps (release index, vector index) to the label of its correlated set; vectors of independent releases are absent.
+    Maps (release index, vector index) to the label of its correlated set, which is the smallest release index in it;
+    vectors of independent releases are absent. Correlation is transitive here: sets that overlap are merged.
     """
     plans_by_key: dict[str, set[int]] = {}
     for i, source in enumerate(release_sources):
@@ -265,6 +286,7 @@ def correlated_vectors(release_sources: tuple[ReleaseSource, ...]) -> Mapping[tu
             plans_by_key.setdefault(key, set()).add(i)
     labels = list(range(len(release_sources)))
     for plans in plans_by_key.values():
+        # releases that share this key get one label, and all that already had one of their labels follow
         least = min(labels[i] for i in plans)
         labels = [least if label in {labels[i] for i in plans} else label for label in labels]
     shared_labels = {label for label in labels if labels.count(label) > 1}
@@ -295,11 +317,13 @@ SignsByKey = Mapping[str, AbstractSet[bool]]  # release key -> signs of its coef
 
 
 def _has_opposite_signs(mine: SignsByKey, theirs: SignsByKey) -> bool:
+    """Check whether a release that both sources share has coefficients of both signs."""
+    # more than one sign: added somewhere and subtracted elsewhere
     return any(len(mine[key] | theirs[key]) > 1 for key in mine.keys() & theirs.keys())
 
 
 def _signs(source: ReleaseSource) -> SignsByKey:
-    """Signs of the coefficients of each stored or charged release in a source."""
+    """Signs of the coefficients of each stored or charged release in a source; an average adds all of them."""
     keys = [each.release_key for each in source.derived] + ([source.charged.release_key] if source.charged else [])
     signs: dict[str, set[bool]] = {}
     for key, coefficient in zip(keys, source.coefficients or [Fraction(1)] * len(keys), strict=True):

@@ -1,4 +1,11 @@
-"""View matching: which releases of a query can be answered from the client's holdings (proofs.md#release-sources)."""
+"""View matching: which releases of a query can be answered from the client's holdings (proofs.md#release-sources).
+
+Terms:
+    wanted      release of the query, as compiled at its price
+    holdings    stored releases of the client, in charge order
+    derivation  how a wanted release is summed from the groups of a stored one
+    part        rows of a stored release that one of its conditions on keys selects
+"""
 
 from __future__ import annotations
 
@@ -74,6 +81,12 @@ class ViewMatcher:
             return tuple(sources)
 
     def _choose_source(self, wanted: CompiledRelease, holdings: Holdings, may_combine: bool = True) -> ReleaseSource:
+        """Source of one release that is not stored under its own key.
+
+        Private keys are always charged: a stored release lacks the keys below its threshold. A search that is already
+        full averages nothing new, since a repeat would not find it. `may_combine` = may it be a linear combination?
+        """
+        # private keys
         if wanted.plan.key_set is None:
             return ReleaseSource(wanted, charged=wanted)
         search = _HoldingsSearch(self, wanted, holdings, may_combine)
@@ -81,11 +94,13 @@ class ViewMatcher:
         return choose_source(wanted, search.candidates(), compile_at_rho, holdings.release_keys(), search.combine_with)
 
     def _compile_at_rho(self, wanted: CompiledRelease) -> CompileAtRho:
+        """Return a function that compiles the wanted release at another rho, with the same bounds."""
         unpriced = wanted.unpriced_release.with_fixed_bounds(
             wanted.bounds
         )  # differently clipped numbers are never averaged
 
         def compile_at_rho(rho: Fraction) -> CompiledRelease:
+            """Compile the wanted release at this rho."""
             compiled = price_release(unpriced, self.backend, rho, wanted.cost.loss.delta)
             return with_current_keys([compiled], self.ledger, self.catalog)[0]
 
@@ -139,6 +154,10 @@ class _HoldingsSearch:
         return self.combinations.combine_up_to(len(self.holdings.releases), charged) if self.may_combine else None
 
     def _match(self, stored: StoredRelease) -> Derivation | None:
+        """Derive the wanted release from all rows of a stored one, else from a part of them; None if impossible.
+
+        Comparing parts is expensive, so it is done for the first MAX_MATCHED_RELEASES stored releases that have any.
+        """
         match = find_derivation(self.matchable_plan, stored.matchable_plan, self.matcher.catalog)
         parts = (
             stored_parts(self.matchable_plan, stored.matchable_plan)
@@ -151,6 +170,7 @@ class _HoldingsSearch:
         )
 
     def _derive(self, stored: StoredRelease, match: Derivation) -> DerivedRelease | None:
+        """Derive the wanted numbers from a stored release, with its bounds; None if a wanted key may be missing."""
         release = self.holdings.load(stored)
         assert release.description is not None  # noqa: S101  its plan was recovered from it
         result = derive_release(release, match, self.key_table)
@@ -167,6 +187,7 @@ def read_key_set(plan: PrivatePlan, backend: Backend) -> pa.Table:
     """Read the public key set of a plan: columns k0, k1, ...; one row if it has no keys."""
     assert plan.key_set is not None  # noqa: S101  checked by the caller
     if not plan.key_set.keys:
+        # one row: a release without keys has one group
         return pa.table({"none": [0]})
     rows = backend.public(write_rows(plan.key_set.relation, plan.key_set.keys, backend.target))
     return pa.table({f"k{i}": rows.column(f.id) for i, f in enumerate(plan.key_set.keys)})
@@ -175,7 +196,11 @@ def read_key_set(plan: PrivatePlan, backend: Backend) -> pa.Table:
 def _stored_bounds(
     wanted: CompiledRelease, meaning: ReleaseDescription, places: Iterable[int]
 ) -> Iterator[VectorBound]:
-    """Clip bounds and bias of a stored release, for each vector of the wanted one."""
+    """Clip bounds and bias of a stored release, for each vector of the wanted one.
+
+    `places` = index of the stored vector for each wanted one. The description's fields `norms`, `biases`, `withins` and
+    `whys` hold clip bounds, predicted biases, residual bias bounds and reasons; old releases have no `withins`.
+    """
     for own, place in zip(wanted.bounds.vectors, places, strict=True):
         clip_bound, bias = meaning.norms[place], meaning.biases[place]
         residual = meaning.withins[place] if meaning.withins else None
@@ -222,6 +247,10 @@ def _subtracts_different_times(source: ReleaseSource) -> bool:
 
 
 def _source_note(source: ReleaseSource, release_name: str) -> Note:
+    """Note that names the stored releases a number is derived from, with key, day, coefficient and derivation.
+
+    An average with a new charge names its price too. `release_name` = empty if the query has one release.
+    """
     coefficient_texts = [_format_coefficient(each) for each in source.coefficients] or [""] * len(source.derived)
     derived_texts = (
         f"{by}{'standing ' if each.is_scheduled else ''}{each.release_key[:DISPLAYED_KEY_CHARACTERS]} of"

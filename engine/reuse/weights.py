@@ -56,7 +56,11 @@ _EquationRow = list[Fraction]
 
 
 def _eliminate(patterns: Sequence[Pattern]) -> dict[int, _EquationRow] | None:
-    """Solve the linear equations by Gauss-Jordan elimination: a row for each pivot weight; None if inconsistent."""
+    """Solve the linear equations by Gauss-Jordan elimination: a row for each pivot weight; None if inconsistent.
+
+    One equation per kind of row: the weights of the sets it is in add up to 1 if it is wanted, else to 0. A row lists
+    the coefficients of all weights and then the constant; keys are indexes of weights.
+    """
     rows = [[Fraction(int(each)) for each in (*pattern[1:], pattern[0])] for pattern in dict.fromkeys(patterns)]
     pivots: dict[int, _EquationRow] = {}
     for column in range(len(rows[0]) - 1 if rows else 0):

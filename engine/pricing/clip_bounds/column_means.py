@@ -1,7 +1,8 @@
 """Distribution of people's means of a column, and the public centre about which its averages are computed.
 
 The sum below an average is of values minus a public centre, and its noise grows with their distance from it. Where a
-calibration measured people's means, the centre is chosen from them (`engine/pricing/proofs.md#usual_values`).
+calibration measured people's means, the centre is chosen from them (`engine/pricing/proofs.md#usual_values`). A usual
+value is that chosen centre.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ def mean_distribution(histogram: ContributionHistogram | None, column: Column) -
 
 @lru_cache(maxsize=256)
 def _cached_distribution(histogram: ContributionHistogram, lower: float, upper: float) -> MeanDistribution | None:
+    """Distribution of means between two bounds, from a denoised histogram; None if no bin is clear of the noise."""
     people = _denoised(np.asarray(histogram.counts, dtype=np.float64), histogram.sigma)
     if people.sum() <= 0:
         return None
@@ -67,8 +69,9 @@ def _cached_distribution(histogram: ContributionHistogram, lower: float, upper: 
 def _best_centre(places: Floats, shares: Floats) -> float:
     """Centre of least expected noise of an average, as a share of the column's range.
 
-    The sum's clip bound grows with the distance that covers MOST of the people (two thirds of the price); the noise of
-    the count (one third) moves an average by the distance of the overall mean.
+    `places` = midpoints of the bins as shares of the range, `shares` = people in them. The sum's clip bound grows with
+    the distance that covers COVERED_PEOPLE_SHARE of the people (two thirds of the price); the noise of the count (one
+    third) moves an average by the distance of the overall mean.
     """
     candidates = np.arange(CENTRE_RESOLUTION + 1) / CENTRE_RESOLUTION
     distances = np.abs(places[None, :] - candidates[:, None])
@@ -96,6 +99,10 @@ _cached_results = deque[tuple[Catalog, tuple[tuple[tuple[str, str], float], ...]
 
 
 def _usual_values(catalog: Catalog, calibrations: CalibrationProvider) -> Iterator[tuple[tuple[str, str], float]]:
+    """Usual value of each (table, column) of a private table that was measured.
+
+    Columns with a centre of their own, and those whose averages are not computed about a centre, need none.
+    """
     today = {dataset.name: calibrations.today(dataset.name) for dataset in catalog.datasets}
     for table in catalog.tables:
         for column in table.columns:
@@ -108,6 +115,7 @@ def _usual_values(catalog: Catalog, calibrations: CalibrationProvider) -> Iterat
 
 
 def _with_usual_values(table: Table, usual: dict[tuple[str, str], float]) -> Table:
+    """Table with the usual values of its columns, by (table, column); the same table if it has none."""
     if not any(name == table.name for name, _ in usual):
         return table
     return replace(
@@ -123,6 +131,8 @@ def _denoised(counts: Floats, sigma: float) -> Floats:
 
 
 def _limited_decay(counts: Floats, significant: npt.NDArray[np.bool_]) -> Floats:
+    """People per bin from left to right: a significant bin as counted, any other at most half of the one before."""
+    # `place` = index of the bin
     people, previous = np.zeros_like(counts), 0.0
     for place, count in enumerate(counts):
         previous = float(count) if significant[place] else min(max(0.0, float(count)), MAX_NEIGHBOUR_RATIO * previous)

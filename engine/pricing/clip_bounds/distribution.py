@@ -3,6 +3,13 @@
 Post-processing alone. A histogram of norms by keys and one of totals are paired by rank: who has a large norm has a
 large total, except that people with one norm differ in the number of their groups
 (`engine/pricing/proofs.md#pairing`).
+
+Terms:
+    norm         L2 norm of one person's vector of contributions to the groups of a query
+    total        sum of the same person's contributions over all groups; at least the norm
+    clip bound   C: a person's vector is scaled down to norm C if it is longer
+    bin          people whose squared norm is within a factor of two
+    pairing      assignment of the people counted by norm to those counted by total
 """
 
 from __future__ import annotations
@@ -25,8 +32,9 @@ FIT_ITERATIONS = 2  # iterations fitting mean totals to the measured ones; a thi
 def totals_by_rank(people: Floats, norms: Floats, ranked_people: Floats, totals: Floats, groups: int | None) -> Floats:
     """Mean total of the people with each norm, by pairing ranks; norms and totals rise.
 
-    `people` have `norms`, `ranked_people` have `totals`, `groups` is an upper bound on the number of groups: a total
-    lies between the norm and sqrt(groups) times the norm.
+    The k-th person by norm is taken for the k-th by total. `people` = numbers of people with `norms`, `ranked_people` =
+    numbers with `totals`, `groups` = upper bound on the number of groups: a total lies between the norm and
+    sqrt(groups) times the norm.
     """
     return np.clip(_totals_at_ranks(people, ranked_people, totals), norms, norms * _max_total_ratio(groups))
 
@@ -53,11 +61,12 @@ def paired_totals(
 
 
 def _max_total_ratio(groups: int | None) -> float:
+    """Largest ratio of a total to its norm: the root of the number of groups, by Cauchy and Schwarz."""
     return math.inf if groups is None else math.sqrt(groups)
 
 
 def _standard_normal_points() -> Floats:
-    """Return the standard normal distribution, approximated by KINDS equally likely points."""
+    """Approximate the standard normal distribution by KINDS_PER_NORM equally likely points of variance 1."""
     places = np.array([NormalDist().inv_cdf((kind + 0.5) / KINDS_PER_NORM) for kind in range(KINDS_PER_NORM)])
     standard: Floats = places / places.std()
     return standard

@@ -2,6 +2,12 @@
 
 Decided from public facts: the plan, the number of its keys, released histograms
 (`engine/pricing/proofs.md#tune_clip_bounds`).
+
+Terms:
+    calibration  released, hence public, noisy histograms of people by their contribution (rows, groups, sums)
+    norm, total  L2 norm and sum of one person's contributions to the groups of a query
+    windows      privacy windows (periods with a budget of their own); crossing: a person is bounded over all together
+    centred sum  sum of values minus a public centre, below an average
 """
 
 from __future__ import annotations
@@ -59,7 +65,8 @@ def clip_error_models(
 ) -> tuple[ClipErrorModel | None, ...]:
     """Clip-error model of each vector of a plan; None where the declared or requested clip bound is used.
 
-    `vectors_shown_alone` = indexes of the vectors that are columns of their own; None: all of them.
+    No calibration measured the contributions of a plan with limits of its own, of rows from several tables, or of joins
+    that multiply rows. `shown_alone` = indexes of the vectors that are columns of their own; None: all of them.
     """
     table = counted_table(plan, catalog)
     if (
@@ -97,7 +104,7 @@ def restrict_to_released_groups(
     """Restrict the models to groups of private keys that pass a threshold, in persons of weight 1.
 
     A person in k groups weighs 1/sqrt(k) in each. The number of groups per person, and the contributions in them, come
-    from the calibration.
+    from the calibration; where it did not measure them the models stay as they are.
     """
     table = counted_table(plan, catalog)
     groups = None if table is None else _PublicFacts(plan, catalog, calibration, table.name, None).groups_per_person()
@@ -111,7 +118,11 @@ def restrict_to_released_groups(
 
 
 def _sums_by_count(plan: PrivatePlan) -> Mapping[int, list[int]]:
-    """Index of each count that shares a clip factor per person with sums, and the indexes of those sums."""
+    """Index of each count that shares a clip factor per person with sums, and the indexes of those sums.
+
+    Vectors of one scale group have that factor in common. Only a group with exactly one count, and a sum, makes
+    averages.
+    """
     groups: dict[int, list[int]] = {}
     for i, vector in enumerate(plan.vectors):
         groups.setdefault(vector.scale_group, []).append(i)
@@ -148,17 +159,21 @@ class _PublicFacts:
 
     @cached_property
     def _grouping_columns(self) -> frozenset[str]:
+        """Columns of the counted table that the plan's keys determine, as canonical texts."""
         return grouping_attributes(self.plan, self.table)
 
     def clip_error_model(self, vector: QueryVector) -> ClipErrorModel | None:
         """Clip-error model of one query vector; None if no calibration applies."""
+        # a vector with partial bounds is clipped per part, not to one L2 bound
         measured = None if vector.partial_bounds is not None else self._measured_distribution(vector)
         if measured is None:
             return None
         plan, counts_persons = self.plan, vector.kind is VectorKind.PERSONS
         windows_per_unit = plan.charged_windows.windows_per_unit
         distribution = measured.distribution.scaled(
-            math.sqrt(windows_per_unit) if counts_persons else windows_per_unit, self._window_count()
+            # contributions add up over the windows of a privacy unit; a person in more groups has the root in norm
+            math.sqrt(windows_per_unit) if counts_persons else windows_per_unit,
+            self._window_count(),
         )
         groups = (
             measured.groups
@@ -192,6 +207,11 @@ class _PublicFacts:
         return None if measured is None else measured.distribution.scaled(1.0, self._window_count())
 
     def _mean_slope(self, vector: QueryVector) -> float:
+        """Slope of people's means over ln(rows), in largest magnitudes of a value; assumed if it was not measured.
+
+        The calibration measured it in the column's unit (its range), so it is converted to the vector's magnitude. A
+        sum of products, or of anything but a multiple of a column, was never measured.
+        """
         multiple = column_multiple(vector, self.catalog) if vector.factor is None else None
         if multiple is None:
             return ASSUMED_MEAN_SLOPE
@@ -214,6 +234,7 @@ class _PublicFacts:
 
     def _measured_distribution(self, vector: QueryVector) -> _MeasuredDistribution | None:
         """Find the contribution distribution of a vector: measured itself, else rows times the largest magnitude."""
+        # distinct values are chosen, not clipped
         if vector.kind is VectorKind.DISTINCT:
             return None
         if vector.kind is VectorKind.PERSONS:
@@ -228,12 +249,18 @@ class _PublicFacts:
             if of_column is not None:
                 return of_column.scaled(multiple[1], is_exact=is_exact)
         rows = self._best_measured(vector, Quantity.ROWS)
+        # 2^-20: a magnitude of 0 would leave no norm to tune
         return None if rows is None else rows.scaled(max(vector.magnitude, 2.0**-20), is_exact=False)
 
     def _best_measured(
         self, vector: QueryVector | None, kind: Quantity, column: str | None = None
     ) -> _MeasuredDistribution | None:
-        """Best measured distribution: by exactly the plan's keys, else by the keys with the smallest mean norm."""
+        """Best measured distribution: by exactly the plan's keys, else by the keys with the smallest mean norm.
+
+        Other keys bound the norm if a known number (`max_groups`) of their groups falls into one of the plan's. Of
+        histograms whose groups lie inside the plan's, those by finer keys are preferred, since finer groups have
+        smaller norms.
+        """
         counts_persons, key_texts = kind is Quantity.PERSONS, {key.canonical_text for key in self.plan.keys}
         # for persons a condition is no key: nobody is in more hours at one place than overall
         attributes = key_equivalents(self.plan) if counts_persons else self._grouping_columns
@@ -253,6 +280,7 @@ class _PublicFacts:
         candidates = (self._from_histogram(each, max_groups, vector) for each, max_groups in coarsest)
 
         def fit_order(each: _MeasuredDistribution) -> tuple[float, int]:
+            """Smallest mean norm first; of equal ones that with the most keys in common with the plan."""
             return each.distribution.mean_norm, -len(key_texts.intersection(each.subject.keys))
 
         return min((each for each in candidates if each is not None), key=fit_order, default=None)
@@ -262,7 +290,8 @@ class _PublicFacts:
     ) -> _MeasuredDistribution | None:
         """Distribution from one histogram, of which at most `max_groups` groups fall into one of the plan's.
 
-        By Cauchy and Schwarz a person's norm in the coarser groups is at most sqrt(most) times the measured one.
+        By Cauchy and Schwarz a person's norm in the coarser groups is at most sqrt(max_groups) times the measured one.
+        None if no bin is significant.
         """
         subject, key_texts = by_keys.subject, {key.canonical_text for key in self.plan.keys}
         groups = None if self.key_count is None else max(self.key_count, by_keys.groups or 0)
@@ -270,6 +299,7 @@ class _PublicFacts:
         if distribution is None:
             return None
         if groups is not None and by_keys.groups is not None and self.key_count is not None:
+            # keys that share nothing with the measured ones split each of the measured groups
             unmeasured_keys = self.key_count if key_texts.isdisjoint(subject.keys) else 1
             groups = max(self.key_count, unmeasured_keys * by_keys.groups // max_groups)
         has_same_keys = set(subject.keys) == key_texts and self.key_count is not None
@@ -277,16 +307,27 @@ class _PublicFacts:
         return _MeasuredDistribution(distribution.with_longer_norms(math.sqrt(max_groups)), subject, is_exact, groups)
 
     def _counts_every_row(self, vector: QueryVector) -> bool:
+        """Check whether a vector counts every row of the table, as calibrations do.
+
+        Not with a condition, a filter, a value that may be NULL, or a person's bound over several privacy windows
+        together.
+        """
         depends_on_value = vector.kind in (VectorKind.PERSONS, VectorKind.VALID) and vector.value is not None
         is_per_window = not self.plan.charged_windows.is_crossing
         return is_per_window and not depends_on_value and vector.condition is None and is_full_scan(self.plan.source)
 
     def _without_keys(self, by_keys: ContributionHistogram) -> ContributionHistogram | None:
+        """Histogram of the same contributions without keys, that is of people's totals; None if there is none."""
         subject = by_keys.subject
         return self.calibration.find(subject.table, (), subject.kind, subject.column)
 
 
 def _sensitivity(plan: PrivatePlan, vector: QueryVector) -> float:
+    """Sensitivity of a vector, in clip bounds.
+
+    One person is added or removed: 1. Where a person is bounded over several windows, one vector replaces another: 2
+    for sums, whose vectors may be opposite, sqrt(2) for counts, which are never negative.
+    """
     if not plan.charged_windows.is_crossing:
         return 1.0
     return 2.0 if vector.is_sum else math.sqrt(2)

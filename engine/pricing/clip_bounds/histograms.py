@@ -1,4 +1,10 @@
-"""Calibration: noisy histograms of per-person contributions, paid from the owner's budget and public from then on."""
+"""Calibration: noisy histograms of per-person contributions, paid from the owner's budget and public from then on.
+
+Terms:
+    norm      L2 norm of one person's contributions to the groups of some keys
+    bin       squared norms within a factor of two; a bin of means is a range of distances from the nearer bound
+    subject   what a histogram counts: table, keys, quantity, column
+"""
 
 from __future__ import annotations
 
@@ -57,7 +63,8 @@ class HistogramSubject:
 class ContributionHistogram:
     """Noisy number of people by contribution norm in one privacy window; one person moves one bin by 1.
 
-    Of Kind.LEANS the counts are steps of people's means, and one person moves one bin by at most MEAN_STEPS.
+    With Quantity.MEANS_BY_ROWS a count is the sum of people's means, in steps of 1/MEAN_STEPS of the range, and one
+    person moves one bin by at most MEAN_STEPS.
     """
 
     subject: HistogramSubject
@@ -86,7 +93,10 @@ class Calibration:
     def find(
         self, table: str, key_texts: Iterable[str], kind: Quantity, column: str | None = None
     ) -> ContributionHistogram | None:
-        """Histogram of the finest subset of the plan's keys; finer partitions have smaller norms."""
+        """Histogram by the largest set of keys within the plan's; finer groups have smaller norms. None: there is none.
+
+        `key_texts` = canonical texts of the plan's keys. Of equally large sets the last in alphabetical order is taken.
+        """
         plan_keys = set(key_texts)
         candidates = (h for h in self.find_all(table, kind, column) if set(h.subject.keys) <= plan_keys)
         return max(candidates, key=lambda h: (len(h.subject.keys), h.subject.keys), default=None)

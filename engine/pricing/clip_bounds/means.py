@@ -26,7 +26,8 @@ ASSUMED_OTHER_DIFFERENCE = (
 )
 OTHER_DIFFERENCE_SHARE = 0.05  # the same, as a share of the measured standard deviation of means
 SUM_BOUND_SHARES = tuple(
-    2.0 ** (-place / 2) for place in range(13)
+    2.0 ** (-place / 2)
+    for place in range(13)  # 1 to 1/64, two per doubling
 )  # clip bound of the sum, in C times the largest magnitude
 
 
@@ -77,7 +78,7 @@ class MeanErrorModel:
     """Clip-error model of an average: noise and clipping bias as a function of the clip bounds of its count and sum."""
 
     distribution: ContributionDistribution  # distribution of rows
-    groups: float
+    groups: float  # number of groups over which contributions are spread
     count_sensitivity: float  # sensitivity of the count, in clip bounds
     sum_sensitivity: float  # sensitivity of the sum, in its clip bounds
     mean_slope: float  # slope of people's means over ln(rows), in largest magnitudes of a value
@@ -101,7 +102,10 @@ class MeanErrorModel:
         return MeanClipBounds(clip_bounds[bound_index], self.sum_bound_shares[share_index])
 
     def _expected_errors(self, clip_bounds: Sequence[float], share: float, pico_rho: int, pico_rho_sum: int) -> Floats:
-        """Root mean squared error of an average for each clip bound, in units of the largest magnitude of a value."""
+        """Root mean squared error of an average for each clip bound, in units of the largest magnitude of a value.
+
+        Noise of sum and count together, over the rows of a group that clipping leaves; and the clipping bias.
+        """
         mean_offset = (
             ASSUMED_MEAN_OFFSET
             if self.deviations is None
@@ -128,6 +132,7 @@ class MeanErrorModel:
         columns = np.stack(
             [kind_weights, kind_weights * np.tile(means, len(weights)), kind_weights * np.repeat(activity, len(means))]
         )
+        # rows of `columns`: weight of each kind of people, its weight times mean, its weight times ln(rows)
         retained_sums, squares = _clipped_sums(largest_norms, columns, np.asarray(clip_bounds, dtype=np.float64))
         totals, retained = columns.sum(axis=1, keepdims=True), retained_sums[0]
         mean_shift, activity_shift = retained_sums[1:] / retained - totals[1:] / totals[0]
@@ -146,6 +151,10 @@ class MeanErrorModel:
         return retained, np.sqrt(sum(part**2 for part in parts))
 
     def _kinds_of_people(self) -> tuple[Floats, Floats, Floats]:
+        """Kinds of people by mean, as arrays of equal length: shares, means minus the centre, norm ratios.
+
+        Where means were not measured there is one kind, of mean 0, whose centred sum has the norm of its count.
+        """
         measured = self.deviations
         return (
             (np.ones(1), np.zeros(1), np.ones(1))
@@ -172,7 +181,11 @@ def _prefix_sums(columns: Floats) -> Floats:
 
 
 def measured_mean_slope(means_by_rows: ContributionHistogram | None, rows: ContributionHistogram | None) -> float:
-    """Slope of people's means over ln(rows), or the largest slope that noise may hide, if that is more."""
+    """Slope of people's means over ln(rows), or the largest slope that noise may hide, if that is more; at most 1.
+
+    Weighted regression over the bins of `rows` that have people. ASSUMED_MEAN_SLOPE if it was not measured, or by one
+    bin.
+    """
     if means_by_rows is None or rows is None:
         return ASSUMED_MEAN_SLOPE
     people = denoised_people(rows)

@@ -93,6 +93,11 @@ def subject_to_json(subject: HistogramSubject) -> dict[str, Any]:
 
 
 def _histograms(ledger: Ledger, entry: Entry) -> Iterable[ContributionHistogram]:
+    """Histograms of one calibration note, from the stored releases that it names.
+
+    A note without `groups` is of private keys, or of an older version. Raises UnsafeStore if a stored histogram is
+    missing or has another digest than the chain records.
+    """
     content = entry.content
     stored = ledger.replay(OWNER, entry.dataset, [each["key"] for each in content["histograms"]])
     days = date.fromisoformat(content["made_on"]), date.fromisoformat(content["expires_on"])
@@ -110,6 +115,7 @@ def _histograms(ledger: Ledger, entry: Entry) -> Iterable[ContributionHistogram]
 
 
 def _subject_from_json(content: Mapping[str, Any]) -> HistogramSubject:
+    """Subject of a histogram from a ledger note, as `subject_to_json` wrote it; an empty column means none."""
     kind, column = Quantity(content["kind"]), content["column"] or None
     return HistogramSubject(content["table"], tuple(content["keys"]), kind, column, float(content["unit"]))
 

@@ -32,7 +32,11 @@ Floats = npt.NDArray[np.float64]
 
 
 def denoised_people(histogram: ContributionHistogram) -> Floats:
-    """Denoised number of people in each bin: 0 where noise alone may explain it, extrapolated in the upper tail."""
+    """Denoised number of people in each bin: 0 where noise alone may explain it, extrapolated in the upper tail.
+
+    Bins count from the one far above the noise (the fullest at least) to both sides, as long as bins near them are
+    significant: a lone significant bin further off may be noise.
+    """
     counts = np.asarray(histogram.counts, dtype=np.float64)
     significant_bins = np.flatnonzero(counts > SIGNIFICANT_SIGMAS * histogram.sigma)
     if len(significant_bins) == 0:
@@ -49,7 +53,7 @@ def denoised_people(histogram: ContributionHistogram) -> Floats:
 
 
 def _end_of_run(significant: frozenset[int], bin_index: int, step: int) -> int:
-    """Last bin of a run of significant bins from a place, in one direction, with gaps of less than GAP bins."""
+    """Last bin of a run of significant bins from a bin on, in one direction (step), at most MAX_BIN_GAP bins apart."""
     while True:
         near = [bin_index + step * far for far in range(1, MAX_BIN_GAP + 1) if bin_index + step * far in significant]
         if not near:
@@ -70,6 +74,7 @@ def _extrapolated_tail(counts: Floats, sigma: float, first: int, last: int, root
     """People above the last significant bin, by the log-normal that fits the largest usable run of bins."""
     for begin in range(first, last + 1):
         above, error = _fit_log_normal(counts, sigma, begin, last, root)
+        # fewer bins are tried until the fit is good
         if error <= MAX_MEAN_SQUARED_ERROR or root < 1:  # the number of groups is bounded, which no law fits
             break
     beyond = np.cumsum(above[::-1])[::-1]

@@ -6,6 +6,13 @@ Decided from public facts: the plan, the number of its keys, released histograms
 Bias correction: a number of which clipping leaves the share k is divided by k. The total is then unbiased; a group
 whose people differ is left with another share, so public facts bound the remaining error of a corrected number
 (`engine/pricing/proofs.md#correction`).
+
+Terms:
+    norm, total         L2 norm and sum of one person's contributions to the groups
+    clip bound          C: contributions of norm above C are scaled down to C
+    usual group         group of root-mean-square size: groups differ in size, and errors matter where numbers are large
+    clipping unevenness how much the share that clipping leaves differs between people
+    follows             the clip bound of a sum below an average is its count's, times a factor
 """
 
 from __future__ import annotations
@@ -99,7 +106,7 @@ BOUNDS_PER_DOUBLING = 4  # candidate clip bounds per doubling
 class ClipBoundOutcome:
     """Expected error of one number at one clip bound, in its unit."""
 
-    norm: float
+    norm: float  # clip bound C
     noise: float  # standard deviation
     bias: float  # expected bias of a usual group; at most 0
     off: float | None  # standard deviation of the error left by bias correction; None: uncorrected
@@ -169,7 +176,7 @@ class ClipErrorModel:
         return math.hypot(self.noise_deviation(clip_bound, pico_rho), clipping_error)
 
     def candidate_bounds(self) -> list[float]:
-        """Candidate clip bounds: STEPS per doubling, rounded to integers where rows or groups are counted."""
+        """Candidate clip bounds: BOUNDS_PER_DOUBLING of them, rounded to integers where rows or groups are counted."""
         low, high = math.log2(self.distribution.norms.min()), math.log2(self.distribution.norms.max())
         candidates = [
             2.0 ** (step / BOUNDS_PER_DOUBLING)
@@ -186,16 +193,19 @@ def tune_clip_bounds(
 
     Claim: the choice is a function of plan, catalog, released histograms and price. Symbols: C, people with norms r_i
     and totals t_i, G groups, s(C) noise, k(C) the share that clipping leaves, d(C) the error left by correcting with
-    it, u = UNEVEN. Formula: least (1 + u) (sum t_i (1 - C/r_i)+ / G)^2 + s(C)^2, or d(C)^2 + s(C)^2 / k(C)^2 where the
-    bias is corrected, over C = 2^(j/4), and of equally good ones the smallest; of averages by `means`. Raises nothing.
-    Source and proof: engine/pricing/proofs.md#tune_clip_bounds
+    it, u = GROUP_SIZE_VARIATION. Formula: least (1 + u) (sum t_i (1 - C/r_i)+ / G)^2 + s(C)^2, or d(C)^2 + s(C)^2 /
+    k(C)^2 where the bias is corrected, over C = 2^(j/4), and of equally good ones the smallest; of averages by module
+    `means`. Raises nothing. Source and proof: engine/pricing/proofs.md#tune_clip_bounds
     """
     return _tuned(tuple(models), tuple(pico_rhos))
 
 
 @lru_cache(maxsize=1024)
 def _tuned(models: tuple[ClipErrorModel | None, ...], pico_rhos: tuple[int, ...]) -> tuple[TunedClipBound | None, ...]:
-    """Return the cached choice: pricing, bounding and the release key each need it once."""
+    """Compute `tune_clip_bounds`, cached: pricing, bounding and the release key each need it once.
+
+    Sums below averages come last, since their bounds follow from the chosen bounds of their counts.
+    """
     chosen: dict[int, TunedClipBound] = {}
     for index, model in enumerate(models):
         if model is not None and model.follows_vector is None:
@@ -215,6 +225,11 @@ def _least_following_price(index: int, models: Sequence[ClipErrorModel | None], 
 
 
 def _tune_one(model: ClipErrorModel, own_price: int, sum_price: int | None) -> TunedClipBound:
+    """Tuned clip bound of a vector that follows no other, with its bias and the reason in words.
+
+    `sum_price` = smallest price of the sums that follow it; None: none does. A count that is shown in averages only is
+    tuned for the average. Without correction the bias is the share removed, unknown for finer groups than measured.
+    """
     source = model.distribution.source
     if model.mean_model is not None and model.is_ratio_only and sum_price is not None:
         clip_bound = model.mean_model.tune(model.candidate_bounds(), own_price, sum_price).count_bound
@@ -236,6 +251,7 @@ def _following_bounds(
     """Clip bounds of sums below averages: each follows from its count's bound, with the same bias correction."""
     for index, model in enumerate(models):
         if model is not None and model.follows_vector is not None and model.mean_model is not None:
+            # leader = index of the count
             leader, factor = model.follows_vector
             count = chosen[leader]
             narrowed: MeanClipBounds = model.mean_model.tune([count.clip_bound], pico_rhos[leader], pico_rhos[index])
@@ -264,6 +280,7 @@ def clip_bound_outcomes(model: ClipErrorModel | None, clip_bound: float, pico_rh
 
 
 def _outcome(model: ClipErrorModel, clip_bound: float, pico_rho: int, *, chosen: bool) -> ClipBoundOutcome:
+    """Compute the expected error of a usual group at one clip bound."""
     correction = model.correction_error(clip_bound)
     size = usual_group_size(model.distribution, model.groups)
     return ClipBoundOutcome(
