@@ -1,7 +1,7 @@
 """Exact privacy accounting: what a query costs, which accounts pay for it, and how much budget is left.
 
     caps, priced query             accounting/policy.py, accounting/records.py: Caps, PricedRelease, ChargeRequest
-      -> client standing           stores/clients.py: who is frozen or removed, which caps admins granted
+      -> client standing           stores/client_tables.py: who is frozen or removed, which caps admins granted
       -> make_bill                 accounting/bill.py: which holder on the client's path still owes which release
       -> open accounts, debit      stores/balances.py: one conditional UPDATE for equal debits, all or none
       -> chain entry               log/events.py, log/chain.py, stores/journal.py: linked to the entry before it
@@ -25,7 +25,7 @@ Objections of data subjects (GDPR Art. 21) have a separate register (objection_r
 The remaining budget is reported as a number of queries: how many more of the same kind fit, and what fits instead
 (accounting/outlook.py). A run-out date is estimated for display only (forecast.py).
 
-Amounts are integers (accounting/loss.py), converted to (epsilon, delta) for display (accounting/conversion.py).
+Amounts are integers (accounting/privacy_loss.py), converted to (epsilon, delta) for display (accounting/conversion.py).
 Correctness: proofs.md. This package knows neither SQL queries nor data nor noise.
 
 Modules, each before those that import it:

@@ -157,11 +157,13 @@ class AdminOperations:
 
 
 def _freeze_after_failures(connection: Connection, dataset: str, holder: str, window: str, times: int) -> None:
+    """Freeze a holder or a window after `times` failed executions; the ledger itself is the actor."""
     content = {"window": window, "reason": f"{times} failed executions"}
     _freeze(connection, Event(EntryKind.FROZEN, dataset, holder, content=content))
 
 
 def _freeze(connection: Connection, event: Event) -> None:
+    """Append the event of a freeze, and freeze its scope with the sequence of the new entry."""
     sequence = journal.append(connection, [event])[-1].sequence
     clients.freeze(connection, event.dataset, event.holder, event.content["window"], sequence)
 
@@ -175,6 +177,7 @@ def _client_content(client: str, actor: str, reason: str) -> dict[str, Any]:
 
 
 def _reason_content(actor: str, reason: str) -> dict[str, Any]:
+    """Validate actor and reason; returns the entry's body. Raises ParamError for a blank reason."""
     check_name(actor, "An actor")
     check_text(reason, "A reason")
     if not reason.strip():
@@ -183,6 +186,10 @@ def _reason_content(actor: str, reason: str) -> dict[str, Any]:
 
 
 def _cap_content(dataset: str, scope: str, cap: Loss) -> dict[str, Any]:
+    """Validate dataset, scope and cap of a grant; returns the entry's body. Raises ParamError.
+
+    A rho of 0 is valid: it blocks a client. The delta must leave room for conversion to epsilon.
+    """
     check_name(dataset, "A dataset")
     if scope not in (EACH_WINDOW, LIFETIME, PER_QUERY):
         check_window(scope)
@@ -192,6 +199,10 @@ def _cap_content(dataset: str, scope: str, cap: Loss) -> dict[str, Any]:
 
 
 def _scope_content(actor: str, reason: str, client: str, dataset: str, window: str) -> dict[str, Any]:
+    """Validate the scope of a freeze; returns the entry's body. Raises ParamError.
+
+    An empty field matches everything; client and dataset can't both be empty, or everything would be frozen.
+    """
     if not client and not dataset:
         raise ParamError("What is frozen is a client, a group or a dataset.", "a client's or a dataset's name.")
     content = _client_content(client, actor, reason) if client else _reason_content(actor, reason)

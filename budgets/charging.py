@@ -2,6 +2,13 @@
 
 charge_all       charge the batch; if one request is refused, split in halves, down to single requests
 charge_together  standing -> earlier charges -> bills -> accounts -> debits -> entries, for all requests or for none
+
+Terms:
+    standing       whether a client is registered, removed or frozen
+    bill           releases of a request that each holder on the client's path has not paid for yet
+    charged terms  loss and windows of a release key, fixed by its first charge
+    open           of an account: it has a row, with cap and amount spent; a first charge opens it
+    grants         caps that admins set for clients and groups
 """
 
 from __future__ import annotations
@@ -95,7 +102,11 @@ def charge_together(connection: Connection, requests: Sequence[ChargeRequest]) -
 
 
 def read_bills(connection: Connection, requests: Sequence[ChargeRequest]) -> list[Bill]:
-    """Compute the bills of requests of one dataset, as if charged in order; raises ProtocolError."""
+    """Compute the bills of requests of one dataset, as if charged in order; raises ProtocolError.
+
+    What an earlier request of the batch pays for, a later one does not: `paid` and `charged_terms` grow from bill to
+    bill.
+    """
     dataset, bills = requests[0].dataset, list[Bill]()
     charged_terms = journal.read_charged_terms(
         connection, dataset, {item.release_key for each in requests for item in each.releases}
@@ -130,7 +141,11 @@ def _check_batchable(requests: Sequence[ChargeRequest], unknown: Sequence[str]) 
 
 
 def _charge_new(connection: Connection, requests: Sequence[ChargeRequest], *, clients_known: bool) -> list[Charge]:
-    """Debit requests that were not charged before, and write their ledger entries."""
+    """Debit requests that were not charged before, and write their ledger entries; charges in the order of requests.
+
+    `clients_known` = all clients are registered. The charge is the last event of its bill, and its entry's sequence is
+    the charge id. Releases that anybody was charged for may be stored already.
+    """
     dataset, bills = requests[0].dataset, read_bills(connection, requests)
     events_by_bill = [_events_of(*each) for each in _debit_bills(connection, bills, clients_known=clients_known)]
     rows = journal.link_entries(connection, [event for events in events_by_bill for event in events])
@@ -152,7 +167,11 @@ def _charge_new(connection: Connection, requests: Sequence[ChargeRequest], *, cl
 def _debit_bills(
     connection: Connection, bills: Sequence[Bill], *, clients_known: bool
 ) -> list[tuple[Bill, balances.OpenedAccounts]]:
-    """Debit bills; returns each with the accounts it opened. A new client's accounts have to be opened first."""
+    """Debit bills; returns each with the accounts it opened. A new client's accounts have to be opened first.
+
+    If accounts are missing, have other caps or are short, a batch is split (_NotBatchable) and a single bill opens
+    them.
+    """
     grants = clients.read_grants(
         connection, bills[0].request.dataset, {holder for bill in bills for holder in bill.unpaid}
     )
@@ -208,7 +227,10 @@ def _check_charged_terms(request: ChargeRequest, charged_terms: Mapping[str, jou
 
 
 def _repeated_charge(connection: Connection, request: ChargeRequest, earlier: Row[Any]) -> Charge:
-    """Return the earlier charge of the same request id; raises IdempotencyError if its query differs."""
+    """Return the earlier charge of the same request id; raises IdempotencyError if its query differs.
+
+    Fewer releases than before are the same query: the others can be derived from stored ones now. More are not.
+    """
     if (earlier.body_digest, earlier.dataset) != (request.body_digest, request.dataset):
         raise IdempotencyError(
             f"Request id {request.request_id!r} was used for another question.", "a new request id for a new question."
@@ -233,6 +255,10 @@ def _charge(
     *,
     repeated: bool = False,
 ) -> Charge:
+    """Charge to return: payloads of the releases that are stored already, and the keys still to be run.
+
+    `stored` = payloads by key, `repeated` = nothing was debited now.
+    """
     payloads = {key: stored[key] for key in keys if key in stored}
     to_run = tuple(key for key in keys if key not in stored)
     identity = (request.client, request.dataset, request.request_id)
@@ -240,6 +266,7 @@ def _charge(
 
 
 def _release_keys(request: ChargeRequest) -> tuple[str, ...]:
+    """Release keys of a request, each once, in its order."""
     return tuple(item.release_key for item in request.distinct_releases)
 
 

@@ -128,6 +128,11 @@ class BudgetRefused(LedgerError):
 
 
 def _hint(code: Code, short_by: Amounts, would_fit: Amounts, show_delta: bool) -> str:
+    """Hint of a budget refusal: the price that fits, or that nothing does.
+
+    Only an admin can raise a client's cap (Code.BUDGET); the dataset's ceiling stays. If delta is short, public keys
+    help, since they need no threshold.
+    """
     if would_fit.rho == 0:
         free = "ask a stored question again, which is free"
         admin = "; an admin can raise the client's cap" if code is Code.BUDGET else ""

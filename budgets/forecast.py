@@ -48,6 +48,12 @@ def dated_debits(charged: Iterable[Entry], holders: Collection[str]) -> dict[Acc
 
 
 def _debits_of_entry(entry: Entry, holders: Collection[str]) -> dict[AccountName, Loss]:
+    """Loss that one charge debited from each account of some holders.
+
+    Body of the entry: `windows` = lists of windows, `releases` = objects with key, loss [pico-rho, atto-delta],
+    `windows` = index of its list, and `payers` = holders. Clients and groups also pay from their lifetime account, once
+    per window.
+    """
     paid: dict[AccountName, Loss] = {}
     for release in entry.content["releases"]:
         windows, loss = entry.content["windows"][release["windows"]], Loss(*release["loss"])

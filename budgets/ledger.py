@@ -131,6 +131,7 @@ class Ledger(AdminOperations, Audit):
         return self._store.charge_batcher.submit(request, self._charge_batch)
 
     def _charge_batch(self, requests: Sequence[ChargeRequest]) -> Sequence[Charge | Exception]:
+        """Charge concurrent requests in one transaction; outcomes in their order."""
         with self._store.writing() as connection:
             return charge_all(connection, requests)
 

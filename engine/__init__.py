@@ -1,11 +1,11 @@
 """Differentially private query execution: SQL text in, noisy answer out. The only package that knows SQL and budgets.
 
-    text       dialect.read                Question         release plans, and the query over their results
-    plan       pricing/prepare.py          CompiledRelease  bounds, price, SQL, release key: from public facts only
+    text       dialect.compile_query       Question         release plans, and the query over their results
+    plan       pricing/compile_release.py  CompiledRelease  bounds, price, SQL, release key: from public facts only
     price      budgets: Ledger.charge      Charge           durable, before any private row is read
     SQL        backends/protocol.py: run   Exact            exact integers per group, no per-person rows
     exact      mechanism/gaussian.py       Release          noisy integers, stored before they are sent
-    releases   pipeline/finish.py          Answer           the query's own columns, with intervals
+    releases   pipeline/post_process.py    Answer           the query's own columns, with intervals
 
 Privacy proof: proofs.md#answers
 

@@ -1,4 +1,11 @@
-"""The bill of a query: which account holder still has to pay for which release."""
+"""The bill of a query: which account holder still has to pay for which release.
+
+Terms:
+    holder     who pays: a client, a group of clients, all clients together, or everybody (the dataset account)
+    path       holders of a client's queries, from the dataset account down to the client
+    window     privacy window, with an account of its own for each holder; LIFETIME: pseudo-window over all of them
+    debit      the same loss from some holders in some windows
+"""
 
 from __future__ import annotations
 
@@ -62,7 +69,10 @@ def make_bill(request: ChargeRequest, paid: Mapping[str, AbstractSet[str]]) -> B
 
 
 def sum_debits(bills: Iterable[Bill]) -> tuple[Debit, ...]:
-    """Sum the debits of several bills of one dataset, and group equal ones: same windows, same loss."""
+    """Sum the debits of several bills of one dataset, and group equal ones: same windows, same loss.
+
+    A holder that several bills debit in the same windows pays the sum once, so that each account is updated once.
+    """
     losses: dict[tuple[str, ...], dict[str, list[Loss]]] = {}  # by windows, then by holder
     for debit in (debit for bill in bills for debit in bill.debits):
         losses_by_holder = losses.setdefault(debit.windows, {})
@@ -76,6 +86,11 @@ def sum_debits(bills: Iterable[Bill]) -> tuple[Debit, ...]:
 
 
 def _debits(items: tuple[PricedRelease, ...], holders: tuple[str, ...]) -> Iterator[Debit]:
+    """Debits for releases that all these holders pay for.
+
+    In each window the losses of its releases; over the lifetime of clients and groups the loss of every window added
+    up.
+    """
     for windows, loss in _windows_by_loss(items):
         yield Debit(holders, windows, loss)
     clients = tuple(holder for holder in holders if is_client_or_group(holder))
@@ -84,10 +99,14 @@ def _debits(items: tuple[PricedRelease, ...], holders: tuple[str, ...]) -> Itera
 
 
 def _windows_by_loss(items: Iterable[PricedRelease]) -> Iterator[tuple[tuple[str, ...], Loss]]:
-    """Group the windows of some releases by the total loss that each window pays."""
+    """Group the windows of some releases by the total loss that each window pays: (windows, loss).
+
+    Releases of equal windows, the usual case, make one group without looking at single windows.
+    """
     sets: dict[tuple[str, ...], Loss] = {}
     for item in items:
         sets[item.windows] = sets[item.windows] + item.loss if item.windows in sets else item.loss
+    # all releases have the same windows
     if len(sets) == 1:
         yield from sets.items()
         return
@@ -99,7 +118,7 @@ def _windows_by_loss(items: Iterable[PricedRelease]) -> Iterator[tuple[tuple[str
     for window, loss in losses.items():
         by_loss.setdefault(loss, []).append(window)
     for loss, touched in by_loss.items():
-        yield tuple(touched), loss
+        yield tuple(touched), loss  # the windows that pay exactly this loss
 
 
 def multiplied_loss(loss: Loss, count: int) -> Loss:

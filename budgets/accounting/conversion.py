@@ -93,6 +93,7 @@ def rho_from_epsilon(epsilon: Amount, delta: Amount) -> Fraction:
 
 
 def _read_delta(delta: Amount) -> Fraction:
+    """Parse a delta as an exact fraction; raises ParamError unless it is above 0 and below 1."""
     exact = parse_positive_amount(delta, "delta")
     if exact >= 1:
         raise ParamError("delta must be below 1.", "delta = 1e-9.")
@@ -118,6 +119,7 @@ def _best_alpha(rho: float, log_delta: float) -> float:
 
 
 def _approximate_epsilon(rho: float, log_delta: float, log_excess: float) -> float:
+    """Epsilon at one order alpha, in floating point, to find the best; `log_excess` = ln(alpha - 1)."""
     excess = math.exp(log_excess)  # alpha - 1
     alpha = 1.0 + excess
     return alpha * rho - (log_delta + math.log(alpha)) / excess + log_excess - math.log(alpha)
@@ -132,10 +134,12 @@ def _epsilon_up(rho: Fraction, delta: Fraction, alpha: float) -> Fraction:
 
 
 def _ln(exact: Fraction) -> Fraction:
+    """Natural logarithm of a fraction to 50 digits; the callers add more than its rounding error."""
     quotient = _EXACT.divide(Decimal(exact.numerator), Decimal(exact.denominator))
     return Fraction(_EXACT.ln(quotient))
 
 
 def _float_up(exact: Fraction) -> float:
+    """Smallest float that is at least an exact number."""
     nearest = float(exact)
     return nearest if Fraction(nearest) >= exact else math.nextafter(nearest, math.inf)

@@ -29,6 +29,7 @@ def normal_name(name: str) -> str:
 
 
 def _visible_character(character: str) -> str:
+    """Keep a printable character, make controls and separators a space, and drop other invisible ones."""
     if character.isprintable():
         return character
     return " " if unicodedata.category(character) in ("Cc", "Zs", "Zl", "Zp") else ""

@@ -2,6 +2,12 @@
 
 A further query costs the same and is new, so every holder on the client's path pays for it. This module reads neither
 a clock nor a database; `forecast.py` estimates when a budget runs out.
+
+Terms:
+    items         priced releases of the query, each with the privacy windows that pay its loss
+    remaining     loss that an account can still be charged
+    short         of an account: its remaining loss is less than the query's debit
+    multiplicity  how many times an account pays for a release: a window's account once, a lifetime account per window
 """
 
 from __future__ import annotations
@@ -29,7 +35,10 @@ class PayingAccounts:
     query_limits: tuple[Loss, ...] = ()  # maximum price of one query
 
     def debits(self, items: Sequence[PricedRelease]) -> tuple[tuple[AccountView, Loss], ...]:
-        """Pair each account that would pay for some releases with the loss it would be debited."""
+        """Pair each account that would pay for some releases with the loss it would be debited.
+
+        A lifetime account pays for a release once in each of its windows.
+        """
         losses: dict[str, Loss] = {}
         for item in items:
             for window in item.windows:
@@ -100,6 +109,7 @@ def would_fit(accounts: PayingAccounts, items: Sequence[PricedRelease]) -> Loss:
 
 
 def _exceeds_query_limit(accounts: PayingAccounts, items: Iterable[PricedRelease]) -> bool:
+    """Check whether the query costs more than a single query may, however much budget is left."""
     price = sum_losses(item.loss for item in items)
     return not all(price.fits_in(limit) for limit in accounts.query_limits)
 
@@ -111,6 +121,10 @@ def _binding_account(accounts: PayingAccounts, items: Sequence[PricedRelease]) -
 
 
 def _count_fits(remaining: Loss, loss: Loss) -> int:
+    """Count how many times a loss fits into what remains, by rho and by delta; a component of 0 is no limit.
+
+    A charged loss has rho above 0, so there is always a limit.
+    """
     counts = [
         left // each
         for left, each in ((remaining.pico_rho, loss.pico_rho), (remaining.atto_delta, loss.atto_delta))
@@ -140,15 +154,21 @@ def _tightest_constraints(accounts: PayingAccounts, items: Sequence[PricedReleas
 
 
 def _largest_price(items: Sequence[PricedRelease], constraints: Mapping[Multiplicities, Loss], part: str) -> int:
-    """Largest total price, by bisection, whose parts (divided pro rata, rounded down) meet every constraint."""
+    """Largest total price, by bisection, whose parts (divided pro rata, rounded down) meet every constraint.
+
+    `part` = the component of losses, `pico_rho` or `atto_delta`; `constraints` = the least that remains, by how many
+    times each release is paid.
+    """
     shares = [getattr(item.loss, part) for item in items]
     shares = shares if any(shares) else [1] * len(items)  # without a delta price, delta is divided equally
     limits = [(weights, getattr(left, part)) for weights, left in constraints.items()]
 
     def parts(price: int) -> list[int]:
+        """Divide a price among the releases, pro rata to their present prices."""
         return [price * share // sum(shares) for share in shares]
 
     def fits(price: int) -> bool:
+        """Check every constraint: each release counts as often as the account pays for it."""
         parts_of_price = parts(price)
         return all(sum(map(_product, weights, parts_of_price)) <= left for weights, left in limits)
 
@@ -164,10 +184,15 @@ def _product(multiplicity: int, share: int) -> int:
 
 
 def _fitting_windows(accounts: PayingAccounts, items: Sequence[PricedRelease]) -> tuple[str, ...]:
-    """Windows of the query in which every holder can pay; the latest ones where all of them together cost too much."""
+    """Windows of the query in which every holder can pay; the latest ones where all of them together cost too much.
+
+    Never all windows: the whole query does not fit. The lifetime account may allow fewer than are affordable one by
+    one, so bisection looks for the largest number of latest windows.
+    """
     short = {view.name.window for view, loss in accounts.debits(items) if not loss.fits_in(view.remaining)}
     charged_windows = dict.fromkeys(window for item in items for window in item.windows)
     affordable = tuple(window for window in charged_windows if window not in short)
+    # low, high = numbers of latest affordable windows: low fits, more than high can't
     low, high = 0, min(len(affordable), len(charged_windows) - 1)
     while low < high:
         middle = (low + high + 1) // 2
@@ -177,7 +202,7 @@ def _fitting_windows(accounts: PayingAccounts, items: Sequence[PricedRelease]) -
 
 
 def _restrict_windows(items: Iterable[PricedRelease], windows: tuple[str, ...]) -> list[PricedRelease]:
-    """Restrict releases to some windows; a release that has none of them is unchanged."""
+    """Restrict releases to some windows; a release that has none of them is moved to all of these."""
     some = frozenset(windows)
     return [replace(item, windows=tuple(w for w in item.windows if w in some) or windows) for item in items]
 
@@ -185,6 +210,7 @@ def _restrict_windows(items: Iterable[PricedRelease], windows: tuple[str, ...]) 
 def _other_windows(accounts: PayingAccounts, items: Sequence[PricedRelease], windows: Iterable[str]) -> tuple[str, ...]:
     """Other windows in each of which the whole query fits."""
     charged_windows = {window for item in items for window in item.windows}
+    # windows whose accounts were read, by the dataset account that every window has
     known_windows = {name.window for name in accounts.views if name.holder == EVERYBODY}
     return tuple(
         window

@@ -1,4 +1,12 @@
-"""Cap policy: the dataset ceiling that never rises, the caps below it, and the minimum price of a query."""
+"""Cap policy: the dataset ceiling that never rises, the caps below it, and the minimum price of a query.
+
+Terms:
+    cap            most that an account may spend; of its delta a tenth pays for thresholds, the rest for conversion
+    ceiling        cap of the dataset account of a window, fixed by its first charge
+    grant          cap that an admin set for a client or group, instead of the catalog's
+    effective cap  cap that applies: the latest grant for the account, otherwise the catalog's
+    holder, path   who pays, and all who pay for a client's queries: dataset, all clients, groups, the client
+"""
 
 from __future__ import annotations
 
@@ -92,7 +100,11 @@ def check_cap(owner: str, cap: Loss) -> None:
 
 
 def effective_cap(default: Loss, grants: Iterable[Grant], account: AccountName) -> Loss:
-    """Cap of an account: the latest grant for its window or for every window, otherwise the catalog's."""
+    """Cap of an account: the latest grant for its window or for every window, otherwise the catalog's.
+
+    A grant for every window does not include the lifetime account, which is no window. A limit per query is no cap of
+    an account (see `query_limits`).
+    """
     scopes = {account.window} if account.window == LIFETIME else {account.window, EACH_WINDOW}
     fitting = [grant for grant in grants if grant.holder == account.holder and grant.scope in scopes]
     return max(fitting, key=lambda grant: grant.sequence).cap if fitting else default
@@ -147,7 +159,10 @@ def check_ceiling(name: AccountName, cap: Loss, ceiling: Loss) -> None:
 
 
 def budget_refusal(debits: Iterable[tuple[AccountView, Loss]], largest_price: Loss) -> BudgetRefused:
-    """Build the refusal for the account that is short and closest to the client."""
+    """Build the refusal for the account that is short and closest to the client; at least one of the accounts is short.
+
+    Of several equally close ones, that with the least rho left.
+    """
     short = [(view, loss) for view, loss in debits if not loss.fits_in(view.remaining)]
     view, loss = min(short, key=lambda pair: (holder_rank(pair[0].name), pair[0].remaining.pico_rho))
     return BudgetRefused(
@@ -162,6 +177,9 @@ def budget_refusal(debits: Iterable[tuple[AccountView, Loss]], largest_price: Lo
 
 
 def holder_rank(name: AccountName) -> int:
-    """Sort key of holders: the client first, because an admin can raise its cap; the dataset last."""
+    """Sort key of holders: the client first, because an admin can raise its cap; the dataset last.
+
+    Clients and groups come by depth of their path, the deepest first; then all clients together, then the dataset.
+    """
     shared = {ALL_CLIENTS: 1, EVERYBODY: 2}
     return shared.get(name.holder, -name.holder.count("/"))

@@ -50,7 +50,7 @@ class Loss:
         """Round a cap down to whole units: the ledger never allows more than was promised.
 
         Claim: Fraction(pico_rho, 10^12) <= rho and Fraction(atto_delta, 10^18) <= delta.
-        Symbols and source as for `of`: proofs.md#rounding. Raises ParamError like `of`.
+        Symbols and source as for `rounded_up`: proofs.md#rounding. Raises ParamError like `rounded_up`.
         """
         exact_rho, exact_delta = parse_nonnegative_amount(rho, "rho"), parse_nonnegative_amount(delta, "delta")
         return cls(int(exact_rho * PICO), int(exact_delta * ATTO))
@@ -152,9 +152,11 @@ def _parse_decimal(text: str, name: str) -> Fraction:
 
 
 def _units_up(value: Amount, name: str, units_per_one: int) -> int:
+    """Round a number up to whole units; `units_per_one` = PICO or ATTO. Raises ParamError."""
     exact = parse_nonnegative_amount(value, name) * units_per_one
     return -(-exact.numerator // exact.denominator)
 
 
 def _scaled_decimal(units: int, exponent: int) -> Decimal:
+    """Whole units as a decimal number, exactly; `exponent` = -12 for rho, -18 for delta."""
     return Decimal(units).scaleb(exponent).normalize()

@@ -99,10 +99,15 @@ def broken_links(rows: Iterable[Entry]) -> Iterator[str]:
 
 
 def _hash(previous_hash: bytes, fields: EntryFields) -> bytes:
+    """Hash of an entry with these fields after the entry with the given hash."""
     return hashlib.sha256(previous_hash + canonical_row(fields)).digest()
 
 
 def _check_exact(value: object) -> None:
+    """Check that a value has text, integers, null, lists and objects with text keys only; raises ParamError.
+
+    The exact types: True is no integer here, since 1 and true are different JSON.
+    """
     if type(value) in _EXACT_TYPES:
         return
     if isinstance(value, dict):

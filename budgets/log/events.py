@@ -128,6 +128,7 @@ def failure_event(charge: Charge, windows: Iterable[str]) -> Event:
 
 
 def _bill_event(bill: Bill, kind: EntryKind, content: dict[str, Any]) -> Event:
+    """Build an event that a client's request caused."""
     request = bill.request
     return Event(kind, request.dataset, request.client, request.client, request.request_id, content)
 
@@ -135,6 +136,10 @@ def _bill_event(bill: Bill, kind: EntryKind, content: dict[str, Any]) -> Event:
 def _encode_release(
     item: PricedRelease, window_set: int, unpaid: Mapping[str, tuple[PricedRelease, ...]]
 ) -> dict[str, Any]:
+    """Encode a release of a charge: key, loss, index of its list of windows, and the holders that pay for it.
+
+    The canonical text is recorded by the first charge only, when everybody (the dataset account) pays.
+    """
     payers = [holder for holder, items in unpaid.items() if item in items]
     canonical_query = {"question": item.canonical_query} if EVERYBODY in payers else {}
     return {

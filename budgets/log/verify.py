@@ -62,6 +62,7 @@ def clock_regressions(timestamps: Iterable[tuple[str, str]]) -> Iterator[str]:
 
 
 def _chain_faults(rows: tuple[Entry, ...]) -> Iterator[str]:
+    """Faults of the chain's links; an entry with values that no entry can have is one too."""
     try:
         yield from broken_links(rows)
     except (LedgerError, TypeError, ValueError):
@@ -69,6 +70,7 @@ def _chain_faults(rows: tuple[Entry, ...]) -> Iterator[str]:
 
 
 def _table_faults(name: str, projected: Mapping[tuple[Any, ...], Mapping[str, Any]], rows: Rows) -> Iterator[str]:
+    """Faults of one table: rows missing, rows without a cause in the chain, and rows with other values."""
     actual = {tuple(row[column] for column in PRIMARY_KEYS[name]): dict(row) for row in rows}
     for key in projected.keys() | actual.keys():
         if key not in actual:
@@ -80,6 +82,7 @@ def _table_faults(name: str, projected: Mapping[tuple[Any, ...], Mapping[str, An
 
 
 def _row_faults(name: str, key: tuple[Any, ...], expected: Mapping[str, Any], actual: dict[str, Any]) -> Iterator[str]:
+    """Fault of one row: the columns that differ; of a stored release the digest is compared, not the payload."""
     if name == "releases":
         actual = _with_digest(actual)
     columns = [column for column in expected.keys() | actual.keys() if expected.get(column) != actual.get(column)]
@@ -95,6 +98,7 @@ def _with_digest(release: dict[str, Any]) -> dict[str, Any]:
 
 
 def _anchor_faults(anchor: Anchor, rows: tuple[Entry, ...], ledger_id: str) -> Iterator[str]:
+    """Faults against an anchor (an earlier state of the chain): another ledger, a missing entry, another hash."""
     if anchor.ledger_id != ledger_id:
         yield "The anchor is of another ledger."
     elif len(rows) < anchor.sequence:

@@ -1,4 +1,11 @@
-"""The accounts table: open accounts, debit them conditionally, read them."""
+"""The accounts table: open accounts, debit them conditionally, read them.
+
+Terms:
+    account      row for dataset, holder and privacy window (or the lifetime): ceiling, cap and amount spent
+    current cap  cap that applies now, by catalog and grants; the row has that of its last charge
+    open         insert the row of an account, with its ceiling equal to its cap
+    of_holders, of_windows  JSON lists in SQL parameters: one statement reads or debits all their combinations
+"""
 
 from __future__ import annotations
 
@@ -49,7 +56,7 @@ _DEBIT = (
     )
 )
 _READ = select(accounts).where(*_IN_DEBIT)
-_OPENED_VALUES = {
+_OPENED_VALUES = {  # column: name of the SQL parameter with its value
     accounts.c.dataset: "dataset",
     accounts.c.ceiling_pico_rho: "pico_rho",
     accounts.c.ceiling_atto_delta: "atto_delta",
@@ -73,12 +80,15 @@ def open_accounts(connection: Connection, bill: Bill, grants: Sequence[Grant]) -
     Claim: a dataset's ceiling is fixed by its first charge and only by it. Symbols: ceiling, current cap. Formula:
     ceiling := cap at opening; for other accounts ceiling := max(ceiling, cap) afterwards. Source:
     budgets/accounting/proofs.md#the-filter. Raises CeilingRaised if a dataset's current cap exceeds its ceiling.
+
+    Returns what it opened and what it changed, for the ledger entries of the charge.
     """
     opened, dataset = OpenedAccounts(), bill.request.dataset
     for debit in bill.debits:
         rows = {
             (row.holder, row.window_name): row for row in connection.execute(_READ, _debit_parameters(dataset, debit))
         }
+        # current = (holder, its (windows, current cap) pairs); payer = holder of one of them
         current = ((holder, _caps_by_windows(bill, grants, holder, debit.windows)) for holder in debit.holders)
         for payer, windows, cap in ((holder, *each) for holder, caps in current for each in caps):
             new = tuple(window for window in windows if (payer, window) not in rows)
@@ -173,7 +183,11 @@ def _caps_by_windows(
 
 
 def _debit_rows(bills: Sequence[Bill], grants: Sequence[Grant], debit: Debit) -> Iterator[dict[str, object]]:
-    """Build the parameters of the UPDATE for a debit: one row for each group of holders and windows with equal caps."""
+    """Build the parameters of the UPDATE for a debit: one row for each group of holders and windows with equal caps.
+
+    Clients without a grant share the catalog's cap, so they are grouped together; other holders are looked up one by
+    one.
+    """
     first, bill_by_client = bills[0].request, {bill.request.client: bill for bill in bills}
     default_cap_clients = bill_by_client.keys() - {
         grant.holder for grant in grants
@@ -194,6 +208,7 @@ def _debit_rows(bills: Sequence[Bill], grants: Sequence[Grant], debit: Debit) ->
 
 
 def _insert(connection: Connection, dataset: str, new: CapsByWindows) -> None:
+    """Insert new accounts with nothing spent: one statement for each list of windows and equal cap."""
     for windows, caps in new.items():
         for cap in dict.fromkeys(caps.values()):
             pico_rho, atto_delta = _units(cap)
@@ -221,28 +236,35 @@ def _view_with_cap(name: AccountName, cap: Loss, row: Row[Any] | None) -> Accoun
 
 
 def _view(row: Row[Any]) -> AccountView:
+    """Return the view of an account's row under its stored cap."""
     return AccountView(_name(row), _cap(row), _spent(row))
 
 
 def _name(row: Row[Any]) -> AccountName:
+    """Return the account's key from its row."""
     return AccountName(row.dataset, row.window_name, row.holder)
 
 
 def _cap(row: Row[Any]) -> Loss:
+    """Return the stored cap: that of the account's last charge."""
     return Loss(row.cap_pico_rho, row.cap_atto_delta)
 
 
 def _ceiling(row: Row[Any]) -> Loss:
+    """Return the ceiling: fixed for the dataset account, elsewhere the largest cap so far."""
     return Loss(row.ceiling_pico_rho, row.ceiling_atto_delta)
 
 
 def _spent(row: Row[Any]) -> Loss:
+    """Return the sum of all debits."""
     return Loss(row.spent_pico_rho, row.spent_atto_delta)
 
 
 def _units(loss: Loss) -> tuple[int, int]:
+    """Return a loss as its two columns."""
     return loss.pico_rho, loss.atto_delta
 
 
 def _debit_parameters(dataset: str, debit: Debit) -> dict[str, object]:
+    """Build the SQL parameters that select the accounts of a debit."""
     return {"of_dataset": dataset, "of_holders": json_list(debit.holders), "of_windows": json_list(debit.windows)}

@@ -147,7 +147,7 @@ _FROZEN = select(freezes).where(
 class ClientStanding:
     """State of some clients and their groups, and the freezes that apply to them."""
 
-    states: Mapping[str, tuple[str, int]]  # (state, is_group) by client or group
+    states: Mapping[str, tuple[str, int]]  # (state, is_group: 0 or 1) by client or group; absent: unregistered
     frozen: tuple[Row[Any], ...]
 
     def check(self, client: str, dataset: str | None = None, windows: Iterable[str] = ()) -> None:
@@ -188,6 +188,7 @@ def check_standing(
 
 
 def _path(client: str) -> tuple[str, ...]:
+    """List a client and its groups, outermost first; the owner and everybody have no group and no state."""
     return path_prefixes(client) if client not in (OWNER, EVERYBODY) else ()
 
 
@@ -201,7 +202,7 @@ def why_blocked(connection: Connection, client: str, dataset: str, windows: Iter
 
 
 def add_client(connection: Connection, client: str, *, reactivate: bool = False) -> None:
-    """Register a client and its groups if they are new; with `back`, reactivate a removed client.
+    """Register a client and its groups if they are new; with `reactivate`, reactivate a removed client.
 
     Raises ParamError for an invalid name, Forbidden for another spelling of a registered one.
     """
@@ -209,6 +210,7 @@ def add_client(connection: Connection, client: str, *, reactivate: bool = False)
     for holder in path_prefixes(client):
         insert_new(connection, client_names, {"folded": folded_name(holder), "holder": holder})
         is_group = int(holder != client)
+        # insert_new: whether the row is new
         if insert_new(connection, clients, {"holder": holder, "state": ACTIVE, "is_group": is_group}):
             continue
         if is_group:
@@ -261,6 +263,7 @@ def read_clients(connection: Connection) -> tuple[ClientStatus, ...]:
 
 
 def _state(client: str, removed: Container[str], frozen: Container[str]) -> str:
+    """Effective state of a client: removed or frozen if it, or one of its groups, is; removed goes first."""
     path = path_prefixes(client)
     if any(holder in removed for holder in path):
         return REMOVED
@@ -295,6 +298,7 @@ def thaw(connection: Connection, dataset: str, holder: str, window: str, sequenc
     """
     for table, values in ((freezes, {"frozen": 0, "sequence": sequence}), (failures, {"times": 0})):
         conditions = [table.c.dataset == dataset]
+        # failures of a dataset are also counted per client tree: a thaw of the dataset resets these too
         if table is freezes or holder != EVERYBODY:
             conditions.append(table.c.holder == holder)
         if window:
@@ -368,6 +372,11 @@ def decide_top_up(connection: Connection, top_up: int, state: str) -> TopUp:
 
 
 def _check_not_frozen(row: Row[Any], client: str, dataset: str | None, windows: frozenset[str]) -> None:
+    """Refuse a client that a freeze applies to; raises Forbidden.
+
+    `row` = a freeze of the dataset, of the client or of one of its groups; an empty field matches everything. One of a
+    single window applies only to queries that are charged to that window.
+    """
     if row.window_name and row.window_name not in windows:
         return
     if row.holder:

@@ -70,6 +70,10 @@ class GroupCommit:
 
     @contextmanager
     def _first_part(self, begin: Callable[[], Connection]) -> Iterator[Connection]:
+        """Begin the shared transaction and write its first part; a failure closes it, so that none is open.
+
+        The outermost savepoint shows at the commit whether the database has undone the transaction meanwhile.
+        """
         connection = begin()
         try:
             connection.exec_driver_sql(f"SAVEPOINT {OUTERMOST_SAVEPOINT}")
@@ -93,6 +97,11 @@ class GroupCommit:
         transaction.part_count += 1
 
     def _take_turn(self) -> None:
+        """Wait until no thread writes, and take the turn; raises SQLAlchemyError after TURN_TIMEOUT_SECONDS.
+
+        A waiting thread was relied on to commit for those before it. If it gives up, they are woken, and one of them
+        commits.
+        """
         with self._turn:
             self._waiting += 1
             has_turn = False
@@ -144,6 +153,10 @@ class GroupCommit:
                 self._over.notify_all()
 
     def _await_commit(self, transaction: SharedTransaction) -> None:
+        """Wait until the shared transaction is over; commit it if every thread that could have has given up.
+
+        Raises SQLAlchemyError if the commit failed: then no part is durable.
+        """
         with self._over:
             self._over.wait_for(lambda: transaction.is_over or self._is_abandoned())
             must_commit = not transaction.is_over
@@ -243,15 +256,16 @@ class RequestBatcher(Generic[Asked, Given]):
     def submit(self, request: Asked, execute_batch: ExecuteBatch[Asked, Given]) -> Given:
         """Execute one request, alone or in a batch with concurrent ones, and return its outcome.
 
-        Claim: each request is executed once, and its thread gets its outcome after `do_all` returned. Symbols: waiting
-        requests, in order of arrival. Formula: one thread executes a batch; then the first that waits executes the next
-        one. Source: budgets/proofs.md#charged-together. Raises the outcome of this request, or what `do_all` raised for
-        all.
+        Claim: each request is executed once, and its thread gets its outcome after `execute_batch` returned. Symbols:
+        waiting requests, in order of arrival. Formula: one thread executes a batch; then the first that waits executes
+        the next one. Source: budgets/proofs.md#charged-together. Raises the outcome of this request, or what
+        `execute_batch` raised for all.
         """
         with self._mutex:
             pending: _PendingRequest[Asked, Given] = _PendingRequest(request, not self._is_executing)
             self._waiting.append(pending)
             self._is_executing = True
+            # the executing thread waits for this many
             if len(self._waiting) == self._awaited_requests:
                 self._awaited_arrived.notify()
         try:
@@ -274,6 +288,7 @@ class RequestBatcher(Generic[Asked, Given]):
             with self._mutex:
                 self._waiting = [each for each in self._waiting if each is not pending]
                 pending.is_cancelled = True
+                # it would have executed the next batch
                 must_pass_turn = pending.has_turn and not pending.outcomes
             if must_pass_turn:
                 self._pass_turn()
@@ -318,6 +333,7 @@ class RequestBatcher(Generic[Asked, Given]):
                 served.wake.release()
 
     def _pass_turn(self) -> None:
+        """Give the turn to execute to the thread that has waited longest; nobody is at work if none waits."""
         with self._mutex:
             if self._waiting:
                 self._waiting[0].has_turn = True
@@ -335,6 +351,7 @@ def _fail_batch(batch: Sequence[_PendingRequest[Asked, Given]], failure: BaseExc
 
 
 def _unavailable() -> LedgerUnavailable:
+    """Error of a request whose batch failed for a reason that concerns no request."""
     return LedgerUnavailable(
         "The ledger can't be written now, so nothing is answered.",
         "the same question with the same request id in a moment; it is charged once at most.",

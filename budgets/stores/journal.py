@@ -134,10 +134,15 @@ def read_chain(connection: Connection) -> Iterator[Entry]:
 
 
 def _opening_event(head: Row[Any]) -> Event:
+    """Event of the first entry of a ledger: its id and format."""
     return Event(EntryKind.OPENED, content={"ledger_id": head.ledger_id, "ledger_format": FORMAT_VERSION})
 
 
 def _linked(head: Row[Any], events: Iterable[Event], at: str) -> Iterator[Entry]:
+    """Link events to the chain as entries that follow the head, each with the hash of the one before.
+
+    `head` = row with sequence and row_hash of the last entry; `at` = one time for all.
+    """
     sequence, previous = head.sequence, head.row_hash
     for event in events:
         sequence += 1
@@ -149,6 +154,7 @@ def _linked(head: Row[Any], events: Iterable[Event], at: str) -> Iterator[Entry]
 
 
 def _entry(row: Row[Any]) -> Entry:
+    """Return the entry of a row; columns have the names of the fields."""
     return Entry(**row._mapping)  # noqa: SLF001  SQLAlchemy's public name for a row as a mapping
 
 
@@ -239,7 +245,7 @@ def read_paid(
 ) -> dict[str, set[str]]:
     """Read which of the requested release keys each holder on the clients' paths has paid for.
 
-    `known` contains the keys charged before; others cannot have been paid for and are not looked up.
+    `charged_keys` contains the keys charged before; others cannot have been paid for and are not looked up.
     """
     pairs = (
         (holder, item.release_key)
@@ -333,6 +339,7 @@ def write_release(connection: Connection, charge: Charge, release_key: str, payl
 
 
 def _charge_row(charge_id: int, bill: Bill) -> dict[str, object]:
+    """Row of a charge; its loss is that of the releases which the client itself pays for."""
     request, loss = bill.request, bill.client_loss
     return {
         "id": charge_id,
@@ -347,11 +354,13 @@ def _charge_row(charge_id: int, bill: Bill) -> dict[str, object]:
 
 
 def _key_rows(charge_id: int, bill: Bill) -> Iterator[dict[str, object]]:
+    """Rows of the release keys of a charge, by position in the request."""
     for position, item in enumerate(bill.request.distinct_releases):
         yield {"charge_id": charge_id, "position": position, "release_key": item.release_key}
 
 
 def _query_rows(bill: Bill) -> Iterator[dict[str, object]]:
+    """Rows of the releases that everybody (the dataset account) pays for with this bill: their first charge."""
     for item in bill.unpaid[EVERYBODY]:
         yield {
             "dataset": bill.request.dataset,
@@ -372,4 +381,5 @@ def make_purchase_rows(charge_id: int, bill: Bill) -> Iterator[dict[str, object]
 
 
 def _loss(row: Row[Any]) -> Loss:
+    """Return the loss of a row."""
     return Loss(row.pico_rho, row.atto_delta)

@@ -164,6 +164,7 @@ def _hosts(url: URL) -> list[str]:
 
 
 def _is_local(host: str) -> bool:
+    """Check whether a host is this machine: a socket (empty, a path, abstract with @), localhost, or loopback."""
     if host in ("", "localhost") or host.startswith(("/", "@")):
         return True
     try:
@@ -175,6 +176,11 @@ def _is_local(host: str) -> bool:
 def _engine(
     url: URL, settings: Mapping[str, str], *, connections: int, ping: bool, **execution_options: str | bool
 ) -> Engine:
+    """Create a pooled engine for a server, with settings for each connection; raises LedgerUnavailable without psycopg.
+
+    `connections` = size of the pool; `ping` = test a pooled connection before use. Statement parameters are never in
+    error messages, because they may contain query texts.
+    """
     if find_spec("psycopg") is None:
         raise LedgerUnavailable(
             "A ledger in PostgreSQL needs psycopg.", "pip install '.[engine,postgres]', in the clone of passersby"
@@ -209,10 +215,12 @@ def _assert_encrypted(driver: psycopg.Connection[tuple[object, ...]], _: Connect
 
 
 def _acquire_lock(connection: Connection) -> None:
+    """Acquire the ledger's advisory lock, held until the end of the transaction: one writer at a time."""
     connection.exec_driver_sql(_LOCK_STATEMENT)
 
 
 def _raise_unreachable(url: URL, failure: LedgerUnavailable) -> NoReturn:
+    """Raise LedgerUnavailable with the server's address, without user, password and parameters."""
     where = url.set(username=None, password=None, query={}).render_as_string().replace("+psycopg", "")
     raise LedgerUnavailable(
         f"The ledger's server {where} does not answer, or does not let this user in.",

@@ -47,6 +47,10 @@ def failure_cause(error: BaseException) -> str:
 
 
 def _cause_name(error: BaseException) -> str | None:
+    """Cause that one exception names, from a closed list; None if it names none.
+
+    Databases' messages contain hosts, users and paths, so that only error codes and recognized phrases are passed on.
+    """
     sqlite_name = getattr(error, "sqlite_errorname", None)
     if sqlite_name is not None:
         return _DISK_FULL if sqlite_name == "SQLITE_FULL" else str(sqlite_name)

@@ -63,6 +63,10 @@ def _accept_in_memory(connection: Connection) -> None:
 
 
 def _engine(path: str | Path, begin: str, pragmas: tuple[str, ...], *, connections: int) -> Engine:
+    """Create a pooled engine for a file, with pragmas for each connection and an explicit statement that begins.
+
+    `begin` = BEGIN IMMEDIATE for writers, which takes the write lock at once instead of failing later.
+    """
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         poolclass=QueuePool,
@@ -75,6 +79,7 @@ def _engine(path: str | Path, begin: str, pragmas: tuple[str, ...], *, connectio
 
     @event.listens_for(engine, "connect")
     def prepare(driver: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+        """Prepare a new connection: no implicit transactions, write-ahead log, pragmas."""
         driver.isolation_level = None  # the driver begins no transactions by itself
         _enable_wal(driver)
         for pragma in (*pragmas, f"PRAGMA wal_autocheckpoint = {WAL_CHECKPOINT_PAGES}"):
@@ -82,6 +87,7 @@ def _engine(path: str | Path, begin: str, pragmas: tuple[str, ...], *, connectio
 
     @event.listens_for(engine, "begin")
     def begin_explicitly(connection: Connection) -> None:
+        """Begin a transaction, which the driver does not do by itself here."""
         connection.exec_driver_sql(begin)
 
     return engine

@@ -185,6 +185,7 @@ class Store:
             yield connection
 
     def _begin(self) -> Connection:
+        """Begin a write transaction; a connection that a server restart has closed is replaced once."""
         try:
             return self._begin_on(self.writer.connect())
         except DBAPIError as failure:
@@ -193,6 +194,7 @@ class Store:
         return self._begin_on(self.writer.connect())  # retry once after a server restart: nothing was written yet
 
     def _begin_on(self, connection: Connection) -> Connection:
+        """Begin a transaction on a connection and check that its commit will be durable; raises UnsafeStore."""
         try:
             connection.begin()
             self.assert_durable(connection)
@@ -227,11 +229,13 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
 
 @cache
 def _insert_from_json(table: Table) -> str:
+    """Build PostgreSQL's INSERT of many rows from one JSON parameter `rows`; cached."""
     columns, rows = ", ".join(table.columns.keys()), f"json_populate_recordset(NULL::{table.name}, %(rows)s::json)"
     return f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {rows}"
 
 
 def _bytea_literal(value: object) -> str:
+    r"""Encode bytes in JSON as PostgreSQL reads them: \x and hexadecimal digits."""
     if not isinstance(value, bytes):
         raise TypeError(f"no column of the ledger holds a {type(value).__name__}")
     return f"\\x{value.hex()}"
@@ -245,6 +249,7 @@ def _column_values(table: Table) -> Callable[[Mapping[str, object]], Any]:
 
 @cache
 def _insert_from_values(table: Table) -> str:
+    """Build SQLite's INSERT of one row from values in column order; cached."""
     columns = table.columns.keys()
     return f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
 
@@ -274,6 +279,7 @@ def pipelined(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def _translate_errors() -> Iterator[None]:
+    """Translate database errors to LedgerUnavailable; their own texts may contain data."""
     try:
         yield
     except SQLAlchemyError as failure:

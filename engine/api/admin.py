@@ -153,6 +153,10 @@ class Admin:
         return [self._client(member, dataset) for member in members for dataset in self.catalog.datasets]
 
     def _client(self, member: ClientStatus, dataset: Dataset) -> dict[str, Any]:
+        """Row of a client or group in one dataset: state, caps, and the window with the least rho left.
+
+        Caps include the admins' grants. The last account read is the lifetime account, which is no window.
+        """
         current_caps = caps(dataset)
         windows = (*account_windows(self.catalog, dataset), LIFETIME)
         names = [AccountName(dataset.name, window, member.client) for window in windows]
@@ -181,9 +185,11 @@ class Admin:
         raise ParamError(f"There is no client {client!r}.", f"{close}, or {add}" if close else add)
 
     def _ledger_scope(self, dataset: Dataset, scope: str) -> str:
+        """Scope of a cap in the ledger: a reserved word (each, lifetime, query) or a checked window."""
         return SCOPES[scope] if scope in SCOPES else self._check_window(dataset, scope)
 
     def _check_window(self, dataset: Dataset, window: str) -> str:
+        """Check that a dataset has an account for a window; raises ParamError, naming the first and last window."""
         windows = account_windows(self.catalog, dataset)
         if window not in windows:
             timed = [each for each in windows if each != STATIC]
@@ -226,5 +232,6 @@ def _least_remaining_window(views: list[AccountView]) -> dict[str, Any]:
 
 
 def _is_covered_by(frozen: dict[str, Any], place: dict[str, str]) -> bool:
+    """Check whether a thaw lifts a freeze: same client and dataset, and the same window or any (empty)."""
     same = all(frozen[part] == place[part] for part in ("client", "dataset"))
     return same and place["window"] in ("", frozen["window"])

@@ -80,11 +80,13 @@ def _limit_changes(before: Dataset, after: Dataset) -> Iterator[Change]:
 
 
 def _number_change(effect: str, key: str, before: Fraction | None, after: Fraction | None) -> Iterator[Change]:
+    """Find the change of one number; none if it is the same."""
     if before != after:
         yield Change(effect, key, f"{_format_limit(before)} becomes {_format_limit(after)}.")
 
 
 def _format_limit(number: Fraction | None) -> str:
+    """Format a limit; None: no limit."""
     return "no limit" if number is None else f"{float(number):g}"
 
 
@@ -101,11 +103,13 @@ def _window_changes(current: Catalog, new: Catalog, before: Dataset, after: Data
 
 
 def _difference(names: Iterable[str], excluded: Iterable[str]) -> list[str]:
+    """List names that are not excluded, in order."""
     excluded_set = set(excluded)
     return [name for name in names if name not in excluded_set]
 
 
 def _table_changes(current: Catalog, new: Catalog) -> Iterator[Change]:
+    """Find new tables, removed tables, and tables with other clip bounds or limits."""
     before = {table.name: table for table in current.tables}
     for table in new.tables:
         if table.name not in before:
@@ -118,12 +122,17 @@ def _table_changes(current: Catalog, new: Catalog) -> Iterator[Change]:
 
 
 def _table_bounds(table: Table) -> str:
+    """Text of everything about a table that bounds contributions, to compare two catalogs."""
     columns = sorted((c.name, c.sum_clip_bound, c.centred_sum_clip_bound, c.centre, c.bounds) for c in table.columns)
     return repr((table.clip_bounds, table.max_groups_per_person, table.max_rows_per_person, columns))
 
 
 def _lost_replays(current: Catalog, new: Catalog, ledger: Ledger) -> Iterator[Change]:
-    """Count the stored releases that no longer answer a repeated query, which would be charged again."""
+    """Count the stored releases that no longer answer a repeated query, which would be charged again.
+
+    A changed dataset loses all of them. A changed table loses those that read it: canonical texts name a table as
+    `name#`. At least: other changes may lose more.
+    """
     for dataset in new.datasets:
         stored_questions = ledger.canonical_queries(dataset.name)
         dataset_changed = _dataset_version(current, dataset.name) != _dataset_version(new, dataset.name)
@@ -144,6 +153,7 @@ def _lost_replays(current: Catalog, new: Catalog, ledger: Ledger) -> Iterator[Ch
 
 
 def _dataset_version(catalog: Catalog, name: str) -> str:
+    """Text of everything about a dataset that all its release keys depend on, to compare two catalogs."""
     found = [dataset for dataset in catalog.datasets if dataset.name == name]
     return repr([(full_data_version(dataset), dataset.eligibility, dataset.window) for dataset in found])
 
@@ -156,8 +166,10 @@ def _changed_tables(current: Catalog, new: Catalog) -> list[str]:
 
 
 def _removed_datasets(before: Iterable[str], new: Catalog) -> list[str]:
+    """List the datasets that the new catalog lacks."""
     return _difference(before, [dataset.name for dataset in new.datasets])
 
 
 def _removed_tables(before: Iterable[str], new: Catalog) -> list[str]:
+    """List the tables that the new catalog lacks."""
     return _difference(before, [table.name for table in new.tables])

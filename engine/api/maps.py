@@ -41,6 +41,7 @@ def outlines(session: Session, table_name: str) -> dict[str, Any]:
 
 
 def _feature(table: Table, row: dict[str, Any], polygon_column: str) -> dict[str, Any]:
+    """GeoJSON feature of a row: its visible columns as properties, its polygon (or null) and its key as id."""
     property_names = [c.name for c in table.columns if c.visible and c.type is not SqlType.POLYGON]
     properties = {name: row[name] if isinstance(row[name], JSON_TYPES) else str(row[name]) for name in property_names}
     key = [str(row[name]) for name in table.primary_key]

@@ -80,6 +80,10 @@ def released_counts(engine: Engine, dataset: str | None = None) -> list[dict[str
 
 
 def _stored_counts(engine: Engine, dataset: str) -> list[dict[str, Any]]:
+    """Released numbers of one dataset, oldest first; of notes whose number was never stored there is none.
+
+    A note with the release key is written before the charge, so that each number is found again.
+    """
     notes = [
         entry.content for entry in engine.ledger.find_entries(kind=f"note_{NOTE_TOPIC}") if entry.dataset == dataset
     ]
@@ -94,12 +98,17 @@ def _stored_counts(engine: Engine, dataset: str) -> list[dict[str, Any]]:
 
 
 def _count_with_interval(payload: bytes) -> dict[str, Any]:
+    """Noisy number of a stored release, with its interval at CONFIDENCE."""
     release = release_from_bytes(payload)
     number, half = int(release.noisy[0][0]), int(half_width(release.sigmas[0], CONFIDENCE))
     return {"persons": number, "low": number - half, "high": number + half, "confidence": CONFIDENCE}
 
 
 def _charge_request(engine: Engine, declared: Dataset, item: PricedRelease) -> ChargeRequest:
+    """Charge request of the owner for one release.
+
+    Each call has a request id of its own: a repeat is recognized by its release key, not by the request.
+    """
     digest = hashlib.sha256(item.release_key.encode()).hexdigest()
     data_versions = version_text(engine.catalog, declared)
     return ChargeRequest(

@@ -239,6 +239,7 @@ class Session:
         return self._list_rows(parsed, terms.client, remaining)
 
     def _list_rows(self, show: Show, client: str, remaining: dict[str, Any]) -> pa.Table:
+        """Answer a SHOW statement as a table: tables, budget, releases or functions."""
         listing = show.listing
         if listing is Listing.TABLES:
             return told.rows_table(told.filter_like(self.tables(), show.like), told.TABLE_COLUMNS, remaining)
@@ -249,6 +250,7 @@ class Session:
         return told.rows_table(told.filter_like(told.function_rows(), show.like), told.FUNCTION_COLUMNS, remaining)
 
     def _remaining_budget(self, terms: Request, prepared: tuple[CompiledRelease, ...]) -> dict[str, Any]:
+        """Least budget left to the client in the windows of a query; without one, of the first dataset."""
         name = prepared[0].plan.dataset if prepared else self.engine.catalog.datasets[0].name
         windows = {window for each in prepared for window in each.plan.charged_windows.windows}
         return least_remaining(self.engine.ledger, self.engine.catalog, name, terms.client, windows)

@@ -77,7 +77,7 @@ def optimize_catalog(
 ) -> dict[str, Any]:
     """Build the layout and the materialized rollups of a catalog's data, and return what they cost; raises Refused.
 
-    With `map_children` false, an existing layout is extended by what ingest has added since, where that is possible.
+    With `rebuild` false, an existing layout is extended by what ingest has added since, where that is possible.
     """
     from engine.data.lake_optimize import optimize_lake  # late: rarely used
     from engine.data.layout import build_layout

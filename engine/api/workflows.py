@@ -106,6 +106,7 @@ def describe_histograms(engine: Engine, dataset: Dataset) -> list[dict[str, Any]
 
 
 def _calibration_shape(planned: CalibrationPlan, due_date: date | None) -> dict[str, Any]:
+    """Preview of a planned calibration in JSON form: windows, price, number of queries, due date, what is left out."""
     windows = sorted({window for each in planned.releases for window in each.plan.charged_windows.windows})
     return {
         "dataset": planned.dataset.name,
@@ -122,6 +123,11 @@ def _calibration_shape(planned: CalibrationPlan, due_date: date | None) -> dict[
 
 
 def _histogram_shape(histogram: ContributionHistogram, engine: Engine) -> dict[str, Any]:
+    """Calibration histogram in JSON form: denoised people per bin, and what it means for a usual query.
+
+    The keys `norm`, `lean` and `usual_value` hold the upper end of a bin, the change of people's means with ln(rows),
+    and the centre of averages; histograms of means have no people per bin.
+    """
     measured, people = histogram.subject, denoised_people(histogram)
     if measured.kind in (Quantity.MEANS_BY_ROWS, Quantity.MEANS):
         people = np.zeros_like(people)  # these histograms count no people, or not by contribution
@@ -193,6 +199,7 @@ def _usual_query_bound(measured: HistogramSubject, engine: Engine) -> dict[str, 
 
 
 def _aggregate(measured: HistogramSubject, catalog: Catalog) -> str:
+    """Write the SQL aggregate of the quantity that a histogram measured."""
     if measured.kind is Quantity.ROWS:
         return "COUNT(*)"
     if measured.kind is Quantity.PERSONS:
@@ -243,10 +250,12 @@ def _buy(session: Session, planned: Sequence[PlannedQuery], client: str) -> Frac
 
 
 def _rho(charges: Sequence[Charge]) -> Fraction:
+    """Total rho of the charges that debited something."""
     return sum((charge.loss.rho for charge in charges if not charge.is_repeat), Fraction(0))
 
 
 def _plan_shape(planned: PlannedQuery) -> dict[str, Any]:
+    """Planned query in JSON form; `made_of` = numbers, from 1, of the planned queries it is derived from."""
     return {
         "sql": planned.sql,
         "asked": planned.is_requested,
@@ -318,6 +327,10 @@ def _shared_releases(engine: Engine, sql: str, terms: Request, keys: Sequence[st
 
 
 def _compile_shareable(engine: Engine, sql: str, terms: Request) -> tuple[CompiledRelease, ...]:
+    """Compile a query for sharing. Raises Refusal for one over public tables only, or with a target error.
+
+    The price of a target error depends on the client's own stored answers, so two clients would have other releases.
+    """
     question = engine.read(sql, terms.client)
     if not question.plans:
         raise Refusal(Code.PARAM, "This question looks at public tables alone.", "anybody may ask it, for free")
@@ -401,6 +414,7 @@ def with_scheduled_holdings(session: Session, file: str) -> Session:
 
 
 def _outcome_shape(outcome: Outcome) -> dict[str, Any]:
+    """Outcome of a scheduled query in one window, in JSON form."""
     return {"name": outcome.name, "window": outcome.window, "rho": float(outcome.rho), "state": outcome.state}
 
 
@@ -416,6 +430,7 @@ def _find_entitled(name: str, scheduled: tuple[ScheduledQuery, ...], client: str
 
 
 def _check_window(window: str, scheduled: ScheduledQuery, session: Session) -> None:
+    """Check that a window is one of a scheduled query's; raises Refusal."""
     known = list(scheduled_windows(scheduled, session.engine))
     if window not in known:
         why = f"{scheduled.name} is not asked of {window}, or that is no declared window."

@@ -5,6 +5,13 @@ if every required attribute of its person is known and satisfies its condition (
 
 Declarations are resolved over the whole catalog: the person table, the attribute columns, the reference days. No clock
 is read: the last day is the last one that the catalog declares (proofs.md#retention).
+
+Terms:
+    eligible      of a person: all conditions hold (the catalog's keys `admission` and `admitted` mean the same)
+    person table  private table of which each row is one person
+    state         attribute of a person that a condition reads: consent, country, age
+    law           country whose law protects a person; denied: its people are not eligible
+    retained      of a row: not before the first day of the retention period
 """
 
 from __future__ import annotations

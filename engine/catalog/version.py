@@ -37,6 +37,7 @@ def _cached_by_identity(compute: Callable[[Catalog], T]) -> Callable[[Catalog], 
 
     @wraps(compute)
     def cached(catalog: Catalog) -> T:
+        """Return the result for this very catalog object, computed once while it is among the last few."""
         for known, result in tuple(cache):
             if known is catalog:
                 return result
@@ -117,6 +118,7 @@ def _with_relative_path(table: Table, catalog: Catalog) -> Table:
 
 
 def _digest(parts: Iterable[str]) -> str:
+    """SHA-256 (hex) of some texts, one per line."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -121,6 +121,9 @@ def _update_rollup(layout: _LayoutUpdate, rollup: StoredRollup) -> None:
 
         DELETE FROM "rollup ..." WHERE win IN (DATE '2026-01-01');
         INSERT INTO "rollup ..." SELECT ... FROM visit restricted to January GROUP BY ...
+
+    Windows are independent if new rows are in one table, whose window is a key of the rollup, and no other table that
+    the rollup reads depends on time.
     """
     private = [table for table in layout.catalog.tables if table.private and _reads_table(layout, rollup, table)]
     changed = [table for table in private if table.name in layout.windows_with_new_rows]
@@ -154,7 +157,10 @@ def _update_rollup(layout: _LayoutUpdate, rollup: StoredRollup) -> None:
 
 
 def _is_partitioned_by_window(rollup: StoredRollup, table: Table) -> bool:
-    """Return whether the rollup has a row's own window as a key, so that each window depends on its rows alone."""
+    """Return whether the rollup has a row's own window as a key, so that each window depends on its rows alone.
+
+    Unit columns are the columns of a plan that identify the privacy unit: person, and `win` = first day of the window.
+    """
     direct = table.person is not None and not table.person.through
     return direct and table.time_column is not None and "win" in rollup.rollup.plan.unit_columns
 
@@ -230,7 +236,7 @@ def layout_addresses(catalog: Catalog) -> Mapping[str, str]:
 def build_layout(catalog: Catalog, cache: Path, progress: Progress, *, rebuild: bool = True) -> LayoutReport:
     """Build the layout of a catalog's data, and publish it atomically. Raises CatalogError, DataError.
 
-    Unless `map_children`, a previous layout is updated if only ingested files were added.
+    Unless `rebuild`, a previous layout is updated if only ingested files were added.
     """
     with connect_offline() as connection:
         check_sources(connection, catalog)

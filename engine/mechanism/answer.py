@@ -1,4 +1,14 @@
-"""Answer from the outer SQL's rows: shown columns, their intervals, unstable ratios."""
+"""Answer from the outer SQL's rows: shown columns, their intervals, unstable ratios.
+
+The outer SQL returns shown column i as `s<i>`, and the parts of its interval as `s<i>_<part>`: numerator, offset,
+variances and so on. A part that is equal in all rows is a constant of the SQL instead.
+
+Terms:
+    half-width  distance of the interval ends from the number
+    unstable    of a ratio: its denominator may be 0 within its noise, so its value is NULL
+    grain       unit of the integers in which a number was released; noise scales (sigmas) are in grains
+    raw number  released noisy number, from which columns are computed
+"""
 
 from __future__ import annotations
 
@@ -93,6 +103,7 @@ def _dialect_types(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _dialect_type(kind: pa.DataType) -> pa.DataType:
+    """Type of the dialect for an Arrow type; others than numbers and lists stay."""
     if pa.types.is_list(kind):
         return pa.list_(_dialect_type(kind.value_type))
     if pa.types.is_integer(kind):
@@ -121,6 +132,7 @@ class _IntervalParts:
     constants: Mapping[str, float]  # parts that are constant over all rows
 
     def __getitem__(self, part: str) -> Floats:
+        """Part of the interval as floats, one per row; NaN for NULL."""
         name = f"s{self.position}_{part}"
         if name in self.constants:
             return np.full(self.rows.num_rows, self.constants[name])
@@ -138,6 +150,11 @@ def _widened_to(shown: pa.ChunkedArray, lower: Floats, upper: Floats) -> Ends:
 def _linear_ends(
     parts: _IntervalParts, confidence: float, raw: RawNoise, single_number: str | None
 ) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+    """Interval ends of a linear combination, and flags of unstable rows: none.
+
+    `single_number` = the only raw number it depends on, if there is one: its interval is then exact. Consistency may
+    have reduced that number's noise, by a factor below 1.
+    """
     value = parts["offset"] + parts["numerator"]
     factor, sigmas = raw.consistency_factors.get(single_number or "", 1.0), raw.sigmas
     if single_number is not None and factor < 1:
@@ -148,11 +165,16 @@ def _linear_ends(
 
 
 def _rounded_outward(lower: Floats, upper: Floats) -> Ends:
+    """Round interval ends to integers away from each other."""
     return np.floor(lower), np.ceil(upper)
 
 
 def _integer_ends(shown: pa.ChunkedArray, lower: Floats, upper: Floats, max_rounding: float | None) -> Ends:
-    """Integer ends around shown integers, which lie at most `max_rounding` from the noisy numbers."""
+    """Integer ends around shown integers, which lie at most `max_rounding` from the noisy numbers.
+
+    `max_rounding` = None: not known from the query, so the distance of each number from the middle of its interval
+    counts.
+    """
     value: Floats = shown.cast(pa.float64(), safe=False).fill_null(float("nan")).to_numpy()
     with np.errstate(invalid="ignore"):
         rounding = np.abs((lower + upper) / 2 - value) if max_rounding is None else max_rounding
@@ -165,13 +187,17 @@ def integer_half_widths(widths: npt.ArrayLike, max_rounding: npt.ArrayLike) -> F
 
     Claim: they are integers, and each interval contains the one around the noisy number. Symbols: `widths` =
     half-widths around the noisy numbers; `max_rounding`, one number or one per row, decided by the query alone wherever
-    constants decide it. Formula: ceil(width + moved). Proof: proofs.md#integer_half_widths
+    constants decide it. Formula: ceil(width + max_rounding). Proof: proofs.md#integer_half_widths
     """
     reach: Floats = np.ceil(np.asarray(widths, dtype=np.float64) + np.asarray(max_rounding, dtype=np.float64))
     return reach
 
 
 def _ratio_ends(parts: _IntervalParts, confidence: float, signed: bool) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+    """Interval ends of a ratio by Fieller, and flags of unstable rows.
+
+    `signed` = the denominator may also be clearly negative, as a sum can and a count can't.
+    """
     variances = (parts["numerator_variance"], parts["denominator_variance"], parts["covariance"])
     fraction = (parts["numerator"], parts["denominator"])
     lower, upper, is_unstable = ratio_interval(*fraction, *variances, confidence, signed_denominator=signed)

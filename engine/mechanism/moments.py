@@ -1,6 +1,7 @@
 """Variances, deviations, covariances, correlations and regressions from noisy centred sums, with intervals.
 
-Post-processing of released numbers: no exact number comes near (`proofs.md#moments`).
+Post-processing of released numbers: no exact number comes near (`proofs.md#moments`). Inputs are a count, sums of
+values minus a public centre, and sums of products of two such differences.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ def compute_moments(
     centre[0] = np.where(is_unstable, statistic.min_values, centre[0])
 
     def value_at(offset: Floats) -> Floats:
+        """Value of the formula, per group, at an offset from the noisy numbers in standard deviations."""
         with np.errstate(all="ignore"):
             return _FORMULAS[formula.function](_sums(formula, centre + scale * offset), formula)
 
@@ -73,6 +75,7 @@ def compute_moments(
 
 
 def _sums(formula: MomentsOf, numbers: Floats) -> _Sums:
+    """Split numbers, by vector in the formula's order, into count, sums and products."""
     sums = 1 + len(formula.sums)
     return _Sums(numbers[0], tuple(numbers[1:sums]), tuple(numbers[sums:]))
 
@@ -103,17 +106,23 @@ def _gradient_step(function: Callable[[Floats], Floats], point: Floats, radius: 
 
 
 def _unit_vector(like: Floats, index: int) -> Floats:
+    """Vectors of length 1 along one axis, in the shape of an array (axes by groups)."""
     unit = np.zeros_like(like)
     unit[index] = 1.0
     return unit
 
 
 def _finite_or(values: Floats, otherwise: float = -np.inf) -> Floats:
+    """Replace numbers that are not finite."""
     return np.where(np.isfinite(values), values, otherwise)
 
 
 def _may_have_zero_denominator(formula: MomentsOf, centre: Floats, scale: Floats, z: float) -> Flags:
-    """Mark groups in which a sum of squares in a denominator may be 0 within its noise."""
+    """Mark groups in which a sum of squares in a denominator may be 0 within its noise.
+
+    Product 0 is the numerator. A product of a column with itself after it is a sum of squares, below which a formula
+    divides; of a variance there is none.
+    """
     denominators = [
         pair for pair in enumerate(MOMENTS[formula.function].product_pairs) if pair[0] and pair[1][0] == pair[1][1]
     ]
@@ -121,6 +130,7 @@ def _may_have_zero_denominator(formula: MomentsOf, centre: Floats, scale: Floats
     for place, (one, other) in denominators:
 
         def negative_square(away: Floats, place: int = place, one: int = one, other: int = other) -> Floats:
+            """Negative of the sum of squares, to find its minimum by maximizing."""
             return -_sums(formula, centre + scale * away).centred_product(place, one, other)
 
         may_vanish |= ~(-_maximize(negative_square, np.zeros_like(centre), z) > 0)
@@ -131,18 +141,22 @@ _Formula = Callable[[_Sums, MomentsOf], Floats]
 
 
 def _variance(degrees_lost: int) -> _Formula:
+    """Return the formula of a variance, which noise can't make negative; `degrees_lost` = 1 for a sample's."""
     return lambda of, _: np.maximum(of.centred_product(0, 0, 0) / (of.count - degrees_lost), 0.0)
 
 
 def _covariance(degrees_lost: int) -> _Formula:
+    """Return the formula of a covariance, from product 0 of columns 0 and 1."""
     return lambda of, _: of.centred_product(0, 0, 1) / (of.count - degrees_lost)
 
 
 def _root(formula: _Formula) -> _Formula:
+    """Return the formula of the square root of another one."""
     return lambda of, how: np.sqrt(formula(of, how))
 
 
 def _correlation(sums: _Sums, _: MomentsOf) -> Floats:
+    """Correlation from products (0, 1), (0, 0), (1, 1), in this order; noise may move it beyond 1, so it is clipped."""
     spread = np.sqrt(np.maximum(sums.centred_product(1, 0, 0), 0.0)) * np.sqrt(
         np.maximum(sums.centred_product(2, 1, 1), 0.0)
     )
@@ -151,11 +165,13 @@ def _correlation(sums: _Sums, _: MomentsOf) -> Floats:
 
 
 def _slope(sums: _Sums, _: MomentsOf) -> Floats:
+    """Compute the slope of column 0 over column 1."""
     slope: Floats = sums.centred_product(0, 0, 1) / sums.centred_product(1, 1, 1)
     return slope
 
 
 def _intercept(sums: _Sums, formula: MomentsOf) -> Floats:
+    """Compute the intercept: mean of column 0 less slope times mean of column 1, public centres included."""
     middles = [centre + total / sums.count for centre, total in zip(formula.centres, sums.sums, strict=True)]
     intercept: Floats = middles[0] - _slope(sums, formula) * middles[1]
     return intercept

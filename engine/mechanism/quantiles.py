@@ -1,4 +1,11 @@
-"""Quantiles and their intervals from a released histogram: post-processing of noisy counts (`proofs.md#quantiles`)."""
+"""Quantiles and their intervals from a released histogram: post-processing of noisy counts (`proofs.md#quantiles`).
+
+Terms:
+    bin         range of values, one key of the release; every group has all bins
+    edge        number of bins below a value
+    cumulative  rows in a bin and all bins below it; made monotone where noise is not
+    rank        index of a row among the rows of its group by value, from 0
+"""
 
 from __future__ import annotations
 
@@ -67,7 +74,7 @@ def quantile_table(
 
 
 def _number_groups(keys: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the number the groups in order of appearance: the first row of each, and each row's group."""
+    """Return the index of the first row of each group, in order of appearance, and the group number of each row."""
     codes = np.zeros(keys.num_rows, dtype=np.int64)
     for column in keys.columns:
         encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
@@ -123,7 +130,10 @@ def _value_at_rank(counts: HistogramCounts, rank: Floats) -> Floats:
 
 
 def _value_of_row(bins: Histogram, cumulative: Floats, rank: Floats) -> Floats:
-    """Interpolate the value at an integer rank within its bin."""
+    """Interpolate the value at an integer rank within its bin, whose rows are taken as evenly spread.
+
+    A row lies in the middle of its share of the bin, hence the 0.5.
+    """
     bin_index = np.minimum((cumulative <= rank[:, None]).sum(axis=1), bins.bin_count - 1)
     rows = np.arange(len(bin_index))
     before = np.where(bin_index > 0, cumulative[rows, bin_index - 1], 0.0)
@@ -134,6 +144,10 @@ def _value_of_row(bins: Histogram, cumulative: Floats, rank: Floats) -> Floats:
 
 
 def _interval_ends(counts: HistogramCounts, level: float, z: float) -> tuple[Floats, Floats]:
+    """Interval ends by Woodruff: the outermost bins at whose edges the cumulative count may be the quantile's rank.
+
+    `edge` counts bins below; `margin` = noise of the cumulative count minus its share of the total, and one rank.
+    """
     bins = counts.bins
     edge = np.arange(bins.bin_count + 1)
     summed = np.cumsum(counts.noisy, axis=1)

@@ -1,6 +1,13 @@
 """Release: noisy integers with their grains and noise scales, stored as Arrow; exact numbers are never stored.
 
 From the releases of a query it also computes the noise of their raw numbers, by field id.
+
+Terms:
+    vector      noisy numbers of one aggregate, one for each group
+    grain       unit of the integers in which a vector is released, as a fraction of the vector's unit
+    sigma       scale of the noise, in grains
+    raw number  noisy number of a vector in its unit: integer times grain; a column is computed from some of them
+    consistent  adjusted so that the groups of several levels add up
 """
 
 from __future__ import annotations
@@ -92,6 +99,7 @@ def release_from_bytes(payload: bytes) -> Release:
 
 
 def _read_description(metadata: dict[str, Any]) -> ReleaseDescription | None:
+    """Read the description of a stored release; None if an older version stored it without one."""
     content = metadata.get("meaning")
     if content is None:
         return None
@@ -129,6 +137,10 @@ def _shown_number(
     raw: Sequence[npt.NDArray[np.float64]],
     confidence: float,
 ) -> pa.Array:
+    """Column of one count, sum or mean, from the raw numbers of its vectors.
+
+    Consistent counts go first; counts, and sums of integers, are rounded to integers.
+    """
     formula = output.formula
     if isinstance(formula, MeanOf):
         return _mean_column(formula, release, raw, confidence)
@@ -150,6 +162,7 @@ def _moment_columns(
     raw: Sequence[npt.NDArray[np.float64]],
     confidence: float,
 ) -> dict[str, pa.Array]:
+    """Columns of a variance, correlation or the like, by field id: its value (NULL for NaN) and both interval ends."""
     assert output.interval_fields is not None  # noqa: S101  planned with them
     estimate = compute_moments(formula, raw, release.deviations(), confidence)
     lower, upper = output.interval_fields

@@ -3,6 +3,12 @@
 Everything here is public: text, catalog with its paid calibration, public key sets, price. No release and no row is
 read, so neighbouring datasets get the same advice (`proofs.md#advice`). Every proposed query has been bound and
 priced.
+
+Terms:
+    width           half-width of an interval, in the column's unit
+    present         of the query as it was asked; proposed: of a rewrite
+    content         number of rows, or sum, of an average group
+    relative error  width over the content of an average group; a coarser group has more content
 """
 
 from __future__ import annotations
@@ -77,6 +83,11 @@ def find_advice(
 def _compute_advice(
     engine: Engine, sql: str, question: Question, compiled: tuple[CompiledRelease, ...], request: Request
 ) -> Advice:
+    """Advice of a query, not cached: reasons for its width, and the best rewrite of each kind.
+
+    A higher price is not proposed beyond what the catalog allows. Rewrites are bound by a copy of the engine with a
+    cache of its own, so that they do not displace the client's queries.
+    """
     present, uncached_engine = (
         _ExpectedAccuracy.of_query(engine, question, compiled, request),
         replace(engine),
@@ -128,7 +139,10 @@ class _ExpectedAccuracy:
 
 
 def _proposal(engine: Engine, rewrite: Rewrite, present: _ExpectedAccuracy, request: Request) -> Proposal | None:
-    """Bind and price a rewrite; None if it is refused or improves too little."""
+    """Bind and price a rewrite; None if it is refused, or narrows intervals too little both absolutely and relatively.
+
+    A rewrite for a higher price states it in its SQL, so the price of the call is dropped.
+    """
     try:
         question = engine.read(rewrite.sql, request.client)
         terms = replace(
@@ -140,6 +154,7 @@ def _proposal(engine: Engine, rewrite: Rewrite, present: _ExpectedAccuracy, requ
         return None
     width_ratio = _width_ratio(present, proposed, rewrite.renamed_columns)
     relative = _relative_error_ratio(rewrite.change, present, proposed, width_ratio)
+    # relative = None: unknown, then the width alone counts
     if min(width_ratio, width_ratio if relative is None else relative) > MAX_WIDTH_RATIO:
         return None  # stored releases may make the present numbers narrower than four times the price would
     loss = sum_losses(each.cost.loss for each in compiled)
@@ -159,7 +174,10 @@ def _width_ratio(present: _ExpectedAccuracy, proposed: _ExpectedAccuracy, rename
 
 
 def _noise_ratio(present: _ExpectedAccuracy, proposed: _ExpectedAccuracy) -> float:
-    """Ratio of noise at another price to the present one; nearly the ratio of widths for unstable ratios."""
+    """Ratio of noise at another price to the present one, largest over vectors; 1 without noise.
+
+    Stands in for the ratio of widths where widths depend on data, as with ratios.
+    """
     return max(
         (after / before for before, after in zip(present.deviations, proposed.deviations, strict=False) if before),
         default=1.0,
@@ -169,7 +187,11 @@ def _noise_ratio(present: _ExpectedAccuracy, proposed: _ExpectedAccuracy) -> flo
 def _relative_error_ratio(
     change: ChangeKind, present: _ExpectedAccuracy, proposed: _ExpectedAccuracy, width_ratio: float
 ) -> float | None:
-    """Ratio of relative errors after and before a rewrite: width over the content of an average group."""
+    """Ratio of relative errors after and before a rewrite: width over the content of an average group.
+
+    With all rows in fewer groups, content grows as the number of groups falls; over more windows it grows with them
+    too. A higher price changes no content. None if content is not public: numbers that do not add up, or private keys.
+    """
     if change is ChangeKind.HIGHER_PRICE:
         return (
             _noise_ratio(present, proposed) if all(width is None for width in present.widths.values()) else width_ratio
@@ -213,6 +235,7 @@ def _reasons(
         if release.histogram is not None
     }
     for place, each in enumerate(compiled):
+        # the vector whose clip bound is largest, in largest magnitudes of its values: it gets the most noise
         widest = max(
             zip(each.plan.vectors, each.bounds.vectors, each.cost.vectors, strict=True),
             key=lambda part: part[1].clip_bound / max(part[0].magnitude, 1e-300),
@@ -241,6 +264,7 @@ def _has_less_noise(compiled: CompiledRelease, vector_index: int, deviation: flo
         .vectors[vector_index]
         .deviation(compiled.unpriced_release.bounds(math.ceil(rho * PICO)).vectors[vector_index])
     )
+    # 0.99: equal but for rounding
     return deviation < 0.99 * priced_deviation
 
 

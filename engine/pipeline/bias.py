@@ -3,6 +3,12 @@
 It is decided by the query and its contribution bounds, which are public: `explain` shows the same prediction before
 anything is read. Where the bias is corrected, the bound is the remaining error of a number, as a share of it; of
 averages, in their unit.
+
+Terms:
+    raw number  released number of one query vector, by the id of its field
+    form        a column as a linear combination of raw numbers, or a ratio of two (plus an offset)
+    corrected   divided by the share that clipping is expected to leave
+    pairs       joined rows of one person, or of a person and public rows, whose number no calibration measured
 """
 
 from __future__ import annotations
@@ -47,6 +53,7 @@ def raw_bias_bounds(question: Question, compiled: Sequence[CompiledRelease]) -> 
         release = compiled[columns.plan_index]
         for field, vector, bound in zip(columns.raw_fields, release.plan.vectors, release.bounds.vectors, strict=False):
             residual, centred = bound.residual_bias_bound or 0.0, vector.kind is VectorKind.CENTRED
+            # the residual of an average's centred sum is an amount in its unit, of other numbers a share
             bounds[field.id] = BiasBound(0.0, residual) if centred else BiasBound(residual, 0.0)
     for released_sum in question.released_sums:
         bounds |= {total.id: bounds.get(raw.id, NO_BIAS_BOUND) for total, _, raw in released_sum.noise_terms}
@@ -73,6 +80,7 @@ def _bias_bound_of_form(form: FractionalLinearForm, raw: Mapping[str, BiasBound]
 
 
 def _largest_share(part: LinearCombination, raw: Mapping[str, BiasBound]) -> float:
+    """Return the largest bound, as a share, of the raw numbers in a linear combination."""
     return max((raw[field.id].share for field, _ in part.terms if field.id in raw), default=0.0)
 
 
@@ -196,6 +204,7 @@ def has_unmeasured_fan_out(compiled: CompiledRelease) -> bool:
 
 
 def _vector_kinds(compiled: CompiledRelease) -> list[VectorKind]:
+    """Return the kind of each query vector."""
     return [vector.kind for vector in compiled.plan.vectors]
 
 
@@ -208,6 +217,7 @@ def _is_unmeasured(compiled: CompiledRelease, grows_with_rows: Sequence[bool]) -
 
 
 def _depends_on(form: FractionalLinearForm, raw: Collection[str]) -> bool:
+    """Check whether a column is computed from one of some raw numbers."""
     parts = (form.numerator,) if form.denominator is None else (form.numerator, form.denominator)
     return any(field.id in raw for part in parts for field, _ in part.terms)
 
@@ -228,6 +238,11 @@ def _raw_biases(question: Question, compiled: Sequence[CompiledRelease]) -> dict
 def _bias_of_form(
     form: FractionalLinearForm | None, raw: Mapping[str, RelativeBias], corrected: frozenset[str]
 ) -> RelativeBias:
+    """Relative bias of a column; None if unknown.
+
+    Of a ratio, numerator and denominator are each scaled by 1 + bias. That is only its bias if nothing is added to the
+    ratio; and a denominator of which nothing is left has no ratio.
+    """
     if form is None:
         return None
     if form.denominator is None:
@@ -241,6 +256,11 @@ def _bias_of_form(
 def _bias_of_linear(
     linear: LinearCombination, raw: Mapping[str, RelativeBias], corrected: frozenset[str]
 ) -> RelativeBias:
+    """Relative bias of a linear combination: the common bias of its terms; None if they differ or it is unknown.
+
+    A constant is not biased, so adding one changes the relative bias, unless it is 0. A difference of corrected numbers
+    has an error that may be any share of it.
+    """
     biases = {raw.get(field.id) for field, _ in linear.terms}
     if not biases:
         return 0.0

@@ -5,6 +5,12 @@ of it is post-processing. Plans, bounds and key sets alone decide which releases
 
 Solved by conjugate gradients on sums over groups: no matrix is built, and as many steps are needed as there are
 different ways in which levels overlap (proofs.md#consistency).
+
+Terms:
+    finest groups  groups of the finest release; every group of another level is a sum of some of them
+    level, branch  a release of the hierarchy, with the group in it of each finest group (row number, or -1: none)
+    free           of a finest number: solved for, not fixed at 0
+    grain          unit of a release's noisy integers, as a fraction of the vector's unit
 """
 
 from __future__ import annotations
@@ -61,6 +67,7 @@ def least_squares(levels: Sequence[Level], free: npt.NDArray[np.bool_] | None = 
     free_mask = np.ones(len(levels[0].groups)) if free is None else free.astype(np.float64)
 
     def apply_normal(x: Floats) -> Floats:
+        """Apply the matrix of the normal equations to finest numbers; the fixed ones stay 0."""
         total: Floats = free_mask * np.sum([each.broadcast(each.sums(x)) / each.sigma**2 for each in levels], axis=0)
         return total
 
@@ -73,6 +80,7 @@ def least_squares(levels: Sequence[Level], free: npt.NDArray[np.bool_] | None = 
         if size <= max_residual:
             break
         direction = apply_normal(step)
+        # `size` = squared norm of the residual
         step_length = size / float(step @ direction)
         x, residual = x + step_length * step, residual - step_length * direction
         size, before = float(residual @ residual), size
@@ -122,7 +130,11 @@ class _HierarchyLevel:
 def make_query_consistent(
     question: Question, sources: Sequence[ReleaseSource], releases: tuple[Release, ...], catalog: Catalog
 ) -> tuple[Release, ...]:
-    """Make the releases of a query consistent, if its options request it."""
+    """Make the releases of a query consistent, if its options request it; else they are returned unchanged.
+
+    Releases that share noise, being derived from one stored release, are not adjusted: least squares assumes
+    independence.
+    """
     if not question.options.consistent:
         return releases
     correlated = {plan for plan, _ in correlated_vectors(tuple(sources))}
@@ -179,7 +191,10 @@ def make_consistent(
 def _coarser_level(
     release_index: int, derivation: Derivation, coarse: Release, fine: Release
 ) -> _HierarchyLevel | None:
-    """Map each of the finest groups to its group in a coarser release; None if such a group has no finest one."""
+    """Map each of the finest groups to its group in a coarser release; None if such a group has no finest one.
+
+    A coarser group without finest ones may be 0 if the finest release covers all rows (`derivation.is_complete`).
+    """
     tables = {"held": _with_row_numbers(fine), "wanted": _with_row_numbers(coarse)}
     if derivation.required_values and not has_all_pinned_values(derivation, tables):
         return None
@@ -192,6 +207,7 @@ def _coarser_level(
 
 
 def _with_row_numbers(release: Release) -> pa.Table:
+    """Return the key table of a release with a column `row` that numbers its groups."""
     columns = {f"k{i}": release.keys.column(i) for i in range(release.keys.num_columns)}
     return pa.table({"row": np.arange(len(release.noisy[0])), **columns})
 
@@ -219,6 +235,7 @@ def _have_similar_bias(compiled: Sequence[CompiledRelease], vector_indexes: Mapp
         for i, vector_index in vector_indexes.items()
     ]
     biases = [0.0 if _drops_only_excess_rows(vector, bound) else bound.predicted_bias for vector, bound in pairs]
+    # None: unknown bias, which could differ between levels
     known = [bias for bias in biases if bias is not None]
     return len(known) == len(biases) and max(known) - min(known) <= MAX_BIAS_DIFFERENCE
 
@@ -258,6 +275,7 @@ class _AdjustedRelease:
 
 
 def _replaced(values: tuple[T, ...], index: int, value: T) -> tuple[T, ...]:
+    """Return a tuple with the value at one index replaced."""
     return (*values[:index], value, *values[index + 1 :])
 
 
@@ -265,6 +283,11 @@ def _adjust_vector(
     branches: Sequence[_HierarchyLevel], vector_indexes: Mapping[int, int], is_count: bool, releases: Sequence[Release],
     adjusted: Mapping[int, _AdjustedRelease],
 ) -> None:  # fmt: skip
+    """Adjust one vector at every level that has it, in place: estimates, and integers from 0 on for counts.
+
+    `vector_indexes` = index of the vector in each release, by release index. The first branch is the finest level. The
+    deviation of an estimate is that of the inverse-variance mean of its own number and the sum of its finest ones.
+    """
     levels = [
         _level(branch, releases[branch.release_index], vector_indexes[branch.release_index]) for branch in branches
     ]
@@ -272,6 +295,7 @@ def _adjust_vector(
     finest = np.rint(least_squares(levels) / grain).astype(np.int64)
     whole_counts = round_consistently(non_negative_least_squares(levels)) if is_count else None
     for branch, level in zip(branches, levels, strict=True):
+        # inverse variance of the level's own number, and of the sum of its finest numbers
         precision = 1 / level.sigma**2 + (
             0.0 if level is levels[0] else 1 / (branch.max_finest_groups * levels[0].sigma ** 2)
         )
@@ -282,11 +306,13 @@ def _adjust_vector(
 
 
 def _level(branch: _HierarchyLevel, release: Release, vector_index: int) -> Level:
+    """Level of one vector: its noisy numbers and their standard deviation, in the vector's unit."""
     values = np.asarray(release.noisy[vector_index] * release.grains[vector_index], dtype=np.float64)
     return Level(branch.groups, values, release.deviations()[vector_index])
 
 
 def _sum_integers(level: Level, finest: Int64Vector) -> Int64Vector:
+    """Sum integers of the finest groups into the groups of a level; exact, unlike `Level.sums`."""
     inside = level.groups >= 0
     sums = np.zeros(len(level.noisy), dtype=np.int64)
     np.add.at(sums, level.groups[inside], finest[inside])

@@ -3,6 +3,14 @@
 A refusal is decided before the ledger, a charge is durable before data is read, a release before it is sent. Plans of
 stored releases (proofs.md#stored-plans) and bound, priced queries (proofs.md#plan-cache) are cached. That changes no
 answer.
+
+Terms:
+    compiled   releases with clip bounds, price and SQL, not yet paid or run
+    stored     payloads of releases that this client has paid for and that were computed before, by release key
+    source     where the numbers of a release come from: stored releases, a new charge, or both
+    holdings   all stored releases of a client
+    objected   person keys that have objected to processing, excluded from every release
+    shown      answer after post-processing: table, intervals
 """
 
 from __future__ import annotations
@@ -125,7 +133,7 @@ class Engine:
         )
 
     def read(self, sql: str, client: str) -> Question:
-        """Bind a query, with measured column centres. Raises Refusal."""
+        """Bind a query: SQL text to the plans of its releases, with measured column centres. Raises Refusal."""
         return self.plan_cache.read(sql, client, with_measured_centres(self.catalog, self.calibrations))
 
     def excluded_consent_notes(self, compiled: tuple[CompiledRelease, ...]) -> tuple[str, ...]:
@@ -248,6 +256,7 @@ class Engine:
             self.confidence(question, client_request),
         )
         outlook = budget_outlook(self.ledger, self.catalog, question, compiled, request, confidence, now)
+        # per release; stored answers predict widths that depend on data, which only a target error needs
         fitting_pico_rho = outlook.outlook.would_fit.pico_rho // len(compiled)
         if (
             outlook.outlook.queries_left
@@ -274,7 +283,10 @@ class Engine:
         self.plan_cache.get_or_compute(request.client, cache_key, lambda: bind_outer(*arguments))
 
     def _bind_releases(self, compiled: tuple[CompiledRelease, ...], request: Request) -> tuple[Release, ...]:
-        """Bind the bounded SQL of releases and return empty releases."""
+        """Bind the bounded SQL of releases against empty tables, cached, and return releases without rows.
+
+        They have the types of the real ones, so the outer SQL can be bound over them.
+        """
         return tuple(
             self.plan_cache.get_or_compute(
                 request.client, (bind_release, p.release_key), partial(bind_release, p, self.catalog, self.backend)
@@ -322,7 +334,7 @@ class Engine:
         return {**charge.stored, **(self.ledger.settle(charge, payloads) if payloads else {})}
 
     def on_free_repeat(self, client: str, dataset: str) -> None:
-        """Return the hook for a free repeat; a server counts them."""
+        """React to a free repeat: nothing here; a server counts them."""
 
     def queued_execution(
         self, charged_releases: tuple[CompiledRelease, ...], request: Request
@@ -341,7 +353,8 @@ class Engine:
     ) -> Release:
         """Measure a release: read exact integers and add noise; private keys are selected first.
 
-        Proof: `engine/pricing/proofs.md#partition-selection`.
+        `objected` = persons to exclude; `meaning` = description stored with the release, by which its plan is recovered
+        later. Proof: `engine/pricing/proofs.md#partition-selection`.
         """
         released = () if compiled.selection is None else (self._select_keys(compiled, compiled.selection, objected),)
         exact = self.backend.run(compiled.sql, objected, *released)  # one row per group, without person keys
@@ -353,6 +366,7 @@ class Engine:
     def _select_keys(self, compiled: CompiledRelease, selection: PartitionSelection, objected: pa.Table) -> pa.Table:
         """Partition selection: keep the keys whose noisy weight passes the threshold."""
         exact = self.backend.run(selection.sql, objected)
+        # one vector: the sum of person weights of each key
         (weights,), (bound,) = exact.vectors, selection.bounds.vectors
         noisy = self.add_noise(weights, bound.sensitivity, selection.cost.sigma, selection.cost.pico_rho)
         return exact.keys.filter(passes_threshold(noisy, compiled.cost))
@@ -364,5 +378,5 @@ class Engine:
         releases: tuple[Release, ...],
         confidence: float,
     ) -> Answer:
-        """Post-process the releases of a query: run its outer SQL and compute intervals."""
+        """Post-process the releases of a query: run its outer SQL and compute intervals at a confidence level."""
         return post_process(question, compiled, releases, confidence, self.catalog, self.backend)

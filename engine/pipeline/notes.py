@@ -41,6 +41,8 @@ def unlisted_value_notes(question: Question, catalog: Catalog, backend: Backend)
 def _unlisted_notes(
     name: str, domain: ColumnValues, constants: list[object], catalog: Catalog, backend: Backend
 ) -> Iterator[Note]:
+    """Note constants that the public table does not have: MAX_LISTED_VALUES of them by value, then their number."""
+    # empty: not known, so that no constant is reported
     values = _public_values(domain, catalog, backend)
     value_set = set(values)
     unlisted = [value for value in constants if values and value not in value_set]
@@ -93,6 +95,10 @@ def window_notes(compiled: Sequence[CompiledRelease], *, is_free: bool = False) 
 
 
 def _release_window_notes(compiled: CompiledRelease, is_free: bool) -> Iterator[Note]:
+    """Describe the privacy windows of one release: which, why all of them, source windows, crossing, whole person.
+
+    Crossing: rows of one window may decide what counts in another. A dataset with one permanent window needs no note.
+    """
     charged_windows = compiled.plan.charged_windows
     if charged_windows.windows == (str(PrivacyWindow.FOREVER),):
         return
@@ -117,6 +123,12 @@ def _release_window_notes(compiled: CompiledRelease, is_free: bool) -> Iterator[
 
 
 def _whole_person_note(charged_windows: ChargedWindows, rho: float) -> str:
+    """Note on the loss of one person over all charged windows together.
+
+    With crossing windows a person is bounded over all of them: rho once. With the window among the keys a person's
+    windows are in different groups, and losses add up: times the number n of windows. Else a person changes a group n
+    times as much, which is n squared times rho.
+    """
     windows = len(charged_windows.windows)
     multiplicity = (
         1 if charged_windows.is_crossing else windows if charged_windows.has_window_key else windows * windows
@@ -125,6 +137,7 @@ def _whole_person_note(charged_windows: ChargedWindows, rho: float) -> str:
 
 
 def _window_list(names: Sequence[str]) -> str:
+    """List windows in one text; a long list as first, last and number."""
     if len(names) <= _MAX_LISTED_WINDOWS:
         return ", ".join(names)
     return f"{names[0]} to {names[-1]}, {len(names)} windows"

@@ -2,6 +2,12 @@
 
 Public facts alone: text, catalog, accounts, and the client's holdings. The clock is read for display only: the
 forecast of how long a budget lasts appears in explanations, not in refusals.
+
+Terms:
+    binding account  the account that allows the fewest further queries
+    fixed windows    privacy windows that a query can't be moved from: the static one, and sources of derived columns
+    fits             can be charged now
+    new budget       that of a later privacy window, which nobody has spent from
 """
 
 from __future__ import annotations
@@ -48,7 +54,11 @@ def budget_outlook(
     confidence: float,
     now: datetime | None,
 ) -> BudgetOutlook:
-    """Compute the budget outlook of a query; without `now` it has no forecast."""
+    """Compute the budget outlook of a query; without `now` it has no forecast.
+
+    A query with fixed windows can't be moved to others. Without `now` (in refusals), a stored answer at another price
+    is looked up only if nothing fits.
+    """
     dataset = catalog.dataset(charge_request.dataset)
     fixed_windows = frozenset(
         window for each in compiled for window in (*each.plan.charged_windows.derived_windows, STATIC)
@@ -62,6 +72,7 @@ def budget_outlook(
         if now is None or account_outlook.binding_account is None
         else ledger.forecasts(charge_request.client, [account_outlook.binding_account], now)
     )
+    # largest price that fits, per release
     share = account_outlook.would_fit.pico_rho // len(compiled)
     next_window, new_budget_text = next_budget(dataset, max(charge_request.windows - {STATIC}, default=None))
     return BudgetOutlook(
@@ -158,17 +169,19 @@ def alternatives(budget: BudgetOutlook) -> list[str]:
 
 
 def _one_of_windows(windows: Sequence[str], declared_windows: Sequence[str]) -> str:
+    """Name one window, or any of several."""
     return windows[0] if len(windows) == 1 else f"any one of {format_windows(windows, declared_windows)}"
 
 
 def _binding_account(outlook: Outlook) -> str:
+    """Name the limit in words; without a binding account it is the limit of one query."""
     return (
         "the most that one question may cost" if outlook.binding_account is None else str(outlook.binding_account.name)
     )
 
 
 def outlook_json(budget: BudgetOutlook) -> dict[str, Any]:
-    """Outlook in its JSON form."""
+    """Outlook in its JSON form; the key `told` holds the same as sentences (`outlook_sentences`)."""
     account_outlook = budget.outlook
     return {
         "further": account_outlook.queries_left,
@@ -186,6 +199,7 @@ def outlook_json(budget: BudgetOutlook) -> dict[str, Any]:
 
 
 def _alternatives_json(budget: BudgetOutlook) -> dict[str, object]:
+    """List in JSON form what would fit: half-widths at the largest price, windows, rho of a stored answer."""
     return {
         "would_fit_error": dict(budget.fitting_errors),
         "would_fit_windows": list(budget.outlook.fitting_windows),
@@ -205,6 +219,7 @@ def adding_alternatives(find_outlook: Callable[[], BudgetOutlook | None]) -> Ite
             refused.alternatives |= _alternatives_json(budget)
             buys = format_half_widths(budget.fitting_errors)
             more = [f"That buys {buys} at confidence {budget.confidence:g}."] if buys else []
+            # without the price that fits, which the refusal names already
             others = alternatives(budget)[bool(budget.outlook.would_fit.pico_rho) :]
             refused.hint = " ".join([refused.hint, *more, *(f"{each[0].upper()}{each[1:]}." for each in others)])
         raise

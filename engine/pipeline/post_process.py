@@ -26,7 +26,10 @@ def post_process(
     catalog: Catalog,
     backend: Backend,
 ) -> Answer:
-    """Run the outer SQL over releases and public tables, and compute intervals."""
+    """Run the outer SQL over releases and public tables, and compute intervals at a confidence level.
+
+    `compiled` and `releases` have one element for each plan of the query.
+    """
     tables = {table: public_table(table, catalog, backend) for table in public_tables_read(question)}
     tables |= _release_tables(question, compiled, releases, confidence)
     raw = raw_noise(question, releases)

@@ -71,13 +71,18 @@ def _interval_ends(answer: Answer, name: str, not_negative: Collection[str]) -> 
 
 
 def expected_loss(values: npt.NDArray[np.float64], bias: float | None) -> npt.NDArray[np.float64]:
-    """Return the expected amount missing from numbers with a relative bias: x = truth (1 + bias)."""
+    """Return the expected amount missing from numbers with a relative bias: x = truth (1 + bias).
+
+    A bias of -1 leaves nothing, so the loss is infinite. Numbers that are not positive miss nothing that is known.
+    """
+    # share of the shown number that is missing
     share = 0.0 if bias is None else -bias / (1 + bias) if bias > -1 else np.inf
     with np.errstate(invalid="ignore"):
         return np.where(values > 0, values * share, 0.0) if share else np.zeros(values.shape)
 
 
 def _capped_at_poor(rating: Reliability | None) -> Reliability | None:
+    """Lower a rating to poor; noise and None stay."""
     return Reliability.POOR if rating in (Reliability.GOOD, Reliability.FAIR) else rating
 
 
@@ -87,11 +92,13 @@ def is_mostly_weak(ratings: Mapping[str, list[Reliability | None]]) -> bool:
 
 
 def _is_mostly_weak_column(column: list[Reliability | None]) -> bool:
+    """Check whether more than half of the rated numbers of a column are poor or noise."""
     weak = column.count(Reliability.POOR) + column.count(Reliability.NOISE)
     return 2 * weak > len(column) - column.count(None)
 
 
 def _numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    """Numbers of a column as floats; NaN for NULL, and throughout for a column that is not numeric."""
     kind = column.type
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         return np.full(len(column), np.nan)
@@ -106,6 +113,11 @@ def _ratings(
     bias: float | None,
     bias_bound: Mapping[str, float],
 ) -> list[Reliability | None]:
+    """Rate the numbers of one column: the first of these that applies decides.
+
+    No number or no interval: None; interval contains 0: noise; relative error above a quarter: poor; above a tenth, or
+    the bias unknown: fair; else good. The half-width includes the expected bias and the bias bound (share and amount).
+    """
     has_unknown_bias = bias is None and not bias_bound
     with np.errstate(invalid="ignore", divide="ignore"):
         half_range = np.maximum(upper - values, values - lower) + np.abs(expected_loss(values, bias))

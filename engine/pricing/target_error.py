@@ -216,6 +216,7 @@ def predicted_price(
     )
 
     def is_met(price: int) -> bool:
+        """Check whether the widths predicted for a price meet every limit; an unpredicted one does not."""
         predicted = predict_widths(paid_price, price)
         return all(predicted.get(name, math.inf) <= limit for name, limit in limits.items())
 
@@ -300,6 +301,7 @@ def target_notes(
 
 
 def _data_dependent_names(question: Question) -> str:
+    """Names of the noisy columns whose width depends on the answer, in one text."""
     return ", ".join(name for name, width in data_independent_widths(question).items() if width is None)
 
 

@@ -221,14 +221,17 @@ def _clipping_key(bounds: Sequence[VectorBound], grains: Sequence[float]) -> obj
 
 
 def _is_precise_mean(deviations: Sequence[NoiseDeviations], required: NoiseDeviations) -> bool:
+    """Check that the inverse-variance mean of some releases has at most the required noise."""
     return _is_precise(mean_variances(deviations), required)
 
 
 def _is_precise(noise_variances: Sequence[float], required: NoiseDeviations) -> bool:
+    """Check that every vector has at most the required noise."""
     return all(variance <= max_deviation**2 for variance, max_deviation in zip(noise_variances, required, strict=True))
 
 
 def _charged_rho(source: ReleaseSource) -> Fraction:
+    """Return the rho of the newly charged release of a source; 0 without one."""
     return source.charged.cost.loss.rho if source.charged is not None else Fraction(0)
 
 
@@ -270,6 +273,7 @@ def noise_deviations(compiled: CompiledRelease) -> NoiseDeviations:
 
 
 def _derived_deviations(derived: DerivedRelease) -> NoiseDeviations:
+    """Return the noise of each vector of a derived release, as standard deviations in units."""
     return derived.release.deviations()
 
 

@@ -96,11 +96,13 @@ def odds_text(epsilon: float) -> str:
 
 
 def _certainty_text(epsilon: float) -> str:
+    """Largest certainty that an observer can reach from even odds, as a percentage rounded up."""
     share = math.ceil(1000 / (1 + math.exp(-min(epsilon, 50.0)))) / 10
     return "as good as certain" if share > 99.9 else f"at most {share:.1f}% sure"
 
 
 def _loss_text(limit: EpsilonDelta) -> str:
+    """Format a loss as epsilon at a delta."""
     return f"epsilon {format_epsilon(limit.epsilon)} at delta {format_delta(limit.delta)}"
 
 
@@ -110,6 +112,7 @@ def format_epsilon(epsilon: float) -> str:
 
 
 def _probability_text(chance: Fraction) -> str:
+    """Format a chance as one in a number, rounded down so that the chance is not understated."""
     return f"at most one in {int(1 / chance):,}" if chance else "nil"
 
 
@@ -150,6 +153,7 @@ def person_report(catalog: Catalog, ledger: Ledger) -> tuple[Page, ...]:
 
 
 def _sections(catalog: Catalog, ledger: Ledger, dataset: Dataset) -> Iterator[Section]:
+    """Sections of one dataset's page, in reading order."""
     yield Section(
         "What is computed",
         (
@@ -180,6 +184,7 @@ def _sections(catalog: Catalog, ledger: Ledger, dataset: Dataset) -> Iterator[Se
 
 
 def _table_text(table: Table) -> str:
+    """Name a table and its visible columns, without the person column."""
     shown = [c.name for c in table.columns if c.visible and (table.person is None or c.name != table.person.column)]
     return f"{table.name}: {', '.join(shown) or 'nothing but that somebody is there'}"
 
@@ -190,6 +195,7 @@ def eligibility_text(catalog: Catalog, dataset: Dataset) -> tuple[str, ...]:
 
 
 def _eligibility_intro(catalog: Catalog, dataset: Dataset) -> tuple[str, ...]:
+    """Sentence before the list of conditions; a dataset without conditions has another."""
     conditions = list(_eligibility_conditions(catalog, dataset))
     if not conditions:
         return ("Everybody in these tables, but for those who have objected.",)
@@ -225,6 +231,7 @@ def _consent_text(state: str | bool) -> str:
 
 
 def _age_text(catalog: Catalog, dataset: Dataset, minors: MinimumAge) -> str:
+    """Age condition in words; a birth date or year is compared on a named day."""
     if minors.unit is AgeUnit.AGE_BAND:
         return f"your age is one of: {', '.join(minors.eligible_bands)}"
     on = "" if minors.unit is AgeUnit.AGE else f" on {age_reference_day(catalog, dataset, minors)}"
@@ -232,6 +239,7 @@ def _age_text(catalog: Catalog, dataset: Dataset, minors: MinimumAge) -> str:
 
 
 def _spent_text(ledger: Ledger, dataset: Dataset) -> Iterator[str]:
+    """Describe what was spent so far over a whole time, as epsilon and odds, or that no number bounds it."""
     person_loss = whole_person_loss(ledger.entries(), dataset)
     if person_loss.pico_rho == 0:
         yield "Nothing was asked yet."
@@ -248,6 +256,7 @@ def _spent_text(ledger: Ledger, dataset: Dataset) -> Iterator[str]:
 
 
 def _window_text(ledger: Ledger, dataset: Dataset) -> Iterator[str]:
+    """Spending of each window with a charge, of the dataset account, as epsilon of its ceiling."""
     for view in sorted(_charged_shared_accounts(ledger, dataset), key=lambda view: view.name.window):
         spent = view.spent_epsilon_delta
         yield (
@@ -257,17 +266,20 @@ def _window_text(ledger: Ledger, dataset: Dataset) -> Iterator[str]:
 
 
 def _charged_shared_accounts(ledger: Ledger, dataset: Dataset) -> list[AccountView]:
+    """Accounts that everybody shares, of windows in which something was spent."""
     shared = (view for view in ledger.accounts(dataset.name) if view.name.holder == EVERYBODY)
     return [view for view in shared if view.name.window != LIFETIME and view.spent != Loss(0, 0)]
 
 
 def _client_text(ledger: Ledger, dataset: Dataset) -> Iterator[str]:
+    """Who may ask: the rule, and the clients that have asked so far."""
     clients = sorted({v.name.client for v in ledger.accounts(dataset.name) if v.name.client is not None})
     yield "Whoever the owner of these data gives an account, each with a limit of their own below the common one."
     yield f"So far: {', '.join(clients)}." if clients else "So far nobody has asked."
 
 
 def _objection_text(dataset: Dataset) -> Iterator[str]:
+    """How to object: the contact that the catalog declares, what follows, and the owner's command."""
     contact = dataset.eligibility.contact
     yield contact or "Tell the owner of these data, or whoever gave you this page: no reason is needed."
     yield (
@@ -293,11 +305,13 @@ def page_text(pages: tuple[Page, ...]) -> str:
 
 
 def _page(page: Page) -> str:
+    """Format the page of one dataset as text."""
     title = f"What is computed about you: {page.dataset}"
     return "\n\n".join([title, "=" * len(title), *map(_section, page.sections)]).replace("\n\n==", "\n==", 1)
 
 
 def _section(section: Section) -> str:
+    """Format a section as text: heading, paragraphs, points."""
     words = [textwrap.fill(text, WIDTH) for text in section.words]
     points = [textwrap.fill(text, WIDTH, initial_indent="  - ", subsequent_indent="    ") for text in section.points]
     return "\n".join([section.title.upper(), *words, *points])

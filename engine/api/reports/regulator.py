@@ -85,6 +85,7 @@ def ledger_report(catalog: Catalog, ledger: Ledger) -> Report:
 
 
 def _dataset_report(catalog: Catalog, ledger: Ledger, dataset: Dataset, clients: list[dict[str, Any]]) -> DatasetReport:
+    """Report of one dataset; `clients` = rows of all datasets, of which its own are taken."""
     current_caps, accounts = caps(dataset), ceiling_accounts(catalog, ledger, dataset)
     charged = ledger.entries(dataset=dataset.name)
     return DatasetReport(
@@ -185,11 +186,13 @@ def caps_text(row: Mapping[str, Any]) -> str:
 
 
 def _format_epsilon(epsilon: float) -> str:
+    """Format an epsilon to three places, never below its value."""
     shown = f"{epsilon:.3f}"
     return shown if float(shown) >= epsilon else f"{epsilon + 0.001:.3f}"
 
 
 def _chain_lines(report: Report) -> Iterator[str]:
+    """Lines on the hash chain: verified or what is wrong, ledger, last hash, versions."""
     if report.found:
         yield from ("NOT AS IT WAS WRITTEN:", *(f"  {wrong}" for wrong in report.found))
     else:
@@ -200,6 +203,7 @@ def _chain_lines(report: Report) -> Iterator[str]:
 
 
 def _dataset_lines(dataset: DatasetReport) -> Iterator[str]:
+    """Lines on one dataset: unit, charges, spending per window, ceiling, worst cases, clients, eligibility."""
     yield dataset.name.upper()
     yield textwrap.fill(f"Protected as one is {dataset.unit}, over all private tables together.", WIDTH)
     used = f"{len(dataset.used)} of {dataset.window_count} windows"

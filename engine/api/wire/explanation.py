@@ -61,6 +61,11 @@ def _key_rows(prepared: CompiledRelease, histogram: Histogram | None) -> Iterato
 
 
 def _bound_rows(prepared: CompiledRelease) -> Iterator[dict[str, Any]]:
+    """Contribution bound of each query vector in JSON form: clip bound, noise, bias, alternatives.
+
+    The keys `norm`, `kept` and `bias_within` hold the clip bound, the share that clipping leaves, and the residual
+    bias.
+    """
     parts = (prepared.plan.vectors, prepared.bounds.vectors, prepared.cost.vectors, clip_bound_alternatives(prepared))
     for vector, bound, cost, choices, origin in zip(*parts, clip_bound_origins(prepared), strict=True):
         yield {

@@ -203,6 +203,7 @@ def _outlook_rows(outlook: Mapping[str, Any] | None) -> Iterator[tuple[str | Non
 
 
 def _price_rows(explained: Mapping[str, Any]) -> Iterator[tuple[str, str | None, Any, str | None]]:
+    """Rows of the price: rho, delta and epsilon, each with a remark; (section, name, value, remark)."""
     why = "free: derived from answers that you hold" if explained["made_from"] else "free: asked before"
     price, free = explained["price"], why if explained["replayed"] else None
     yield "price", "rho", price["rho"], free
@@ -235,6 +236,7 @@ def _key_text(key: Mapping[str, Any]) -> str:
 
 
 def _bound_text(bound: Mapping[str, Any]) -> str:
+    """Contribution bound in one line: reason, noise scale and predicted bias; a corrected bias with its bound."""
     bias = bound["predicted_bias"]
     bias_text = "not known" if bias is None else f"{bias:.1%}" if bias else "none"
     if bias == 0 and bound["bias_within"]:

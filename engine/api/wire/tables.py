@@ -87,6 +87,7 @@ def _window_sentences(windows: Mapping[str, str | None], time_column: str | None
 
 
 def _column_shape(column: Column) -> dict[str, Any]:
+    """Describe a declared column in JSON form; attributes that are not declared are left out."""
     bounds = {} if column.bounds is None else {"bounds": [column.bounds.lower, column.bounds.upper]}
     more = {key: value for key, field in COLUMN_ATTRIBUTES.items() if (value := getattr(column, field)) is not None}
     return {
@@ -102,12 +103,14 @@ def _column_shape(column: Column) -> dict[str, Any]:
 
 
 def _movement_shape(movement: Movement) -> dict[str, Any]:
+    """Columns with the places of stays and trips in JSON form: zone, lon, lat; of a lookup as table.column."""
     through = "" if movement.through is None else f"{movement.through[1]}."
     places = {"zone": movement.zone, "lon": movement.lon, "lat": movement.lat}
     return {role: f"{through}{name}" for role, name in places.items() if name is not None}
 
 
 def _clip_bound_shape(norms: ClipBounds) -> dict[str, Any]:
+    """Describe declared clip bounds in JSON form; `covers` = share of people expected within them."""
     by_keys = [
         {
             "keys": list(usual.keys),
@@ -122,6 +125,7 @@ def _clip_bound_shape(norms: ClipBounds) -> dict[str, Any]:
 
 
 def _domain_shape(domain: Domain | None) -> dict[str, Any]:
+    """Describe the values of a column in JSON form: a list, a range, or another table's column; else empty."""
     if isinstance(domain, ValueList):
         return {"values": list(domain.values)}
     if isinstance(domain, ValueRange):

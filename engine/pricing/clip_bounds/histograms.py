@@ -22,7 +22,7 @@ LOWEST_DISTANCE_BIN, HIGHEST_DISTANCE_BIN = (
     -3,
 )  # bins of a mean's distance from the nearer bound: 2^(bin/2) of the range, below half of it
 MEAN_BINS = 2 * (HIGHEST_DISTANCE_BIN - LOWEST_DISTANCE_BIN + 1)  # from both bounds
-MEAN_STEPS = 1024  # sensitivity of a bin of leans: largest integer that one person adds
+MEAN_STEPS = 1024  # sensitivity of a bin of MEANS_BY_ROWS: largest integer that one person adds
 
 
 class Quantity(StrEnum):
@@ -43,7 +43,7 @@ class HistogramSubject:
     table: str
     keys: tuple[str, ...]  # canonical texts of the keys; empty: no keys
     kind: Quantity
-    column: str | None = None  # column of sums, leans and means
+    column: str | None = None  # column of SUMS, MEANS_BY_ROWS and MEANS
     unit: float = 1.0  # unit of norms: for sums the largest magnitude of a value, for means the range
 
     @property

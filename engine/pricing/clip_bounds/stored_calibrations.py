@@ -72,6 +72,7 @@ class ReloadedCalibrations:
         return self._calibrations.today(dataset)
 
     def _reload(self, now: float) -> None:
+        """Load the calibrations at a reading of the monotonic clock, from which the next reload is counted."""
         self._calibrations, self._loaded_at = load_calibrations(self.ledger, self.datasets), now
 
 
