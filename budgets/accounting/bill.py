@@ -50,7 +50,10 @@ class Bill:
             if items:
                 holders_by_keys.setdefault(tuple([item.release_key for item in items]), []).append(holder)
         return tuple(
-            debit for holders in holders_by_keys.values() for debit in _debits(self.unpaid[holders[0]], tuple(holders))
+            # holders of one list pay for the same releases, so the first one's are all of theirs
+            debit
+            for holders in holders_by_keys.values()
+            for debit in _debits(self.unpaid[holders[0]], tuple(holders))
         )
 
 

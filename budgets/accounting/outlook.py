@@ -117,6 +117,7 @@ def _exceeds_query_limit(accounts: PayingAccounts, items: Iterable[PricedRelease
 def _binding_account(accounts: PayingAccounts, items: Sequence[PricedRelease]) -> AccountView:
     """Find the account that allows the fewest queries; of several, the one closest to the client."""
     pairs = accounts.debits(items)
+    # pair = (account, loss it would be debited)
     return min(pairs, key=lambda pair: (_count_fits(pair[0].remaining, pair[1]), holder_rank(pair[0].name)))[0]
 
 

@@ -213,6 +213,7 @@ class ProjectedTables:
         """
         rows = self.tables[table].items()
         includes_client_trees = table == "failures" and entry.holder == EVERYBODY  # counted per client tree too
+        # a key has the parts dataset, holder and window
         holder_rows = [
             (key, row)
             for key, row in rows

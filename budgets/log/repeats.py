@@ -32,7 +32,10 @@ class RepeatCounts:
         """Remove and return the pending counts; with `before`, only those of earlier hours."""
         with self._lock:
             taken = {
-                each: n for each, n in self._counts.items() if before is None or each[0] < before[:HOUR_PREFIX_CHARS]
+                # each = (hour, ...): hours before the current one are complete
+                each: n
+                for each, n in self._counts.items()
+                if before is None or each[0] < before[:HOUR_PREFIX_CHARS]
             }
             for each in taken:
                 del self._counts[each]

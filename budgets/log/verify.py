@@ -108,4 +108,5 @@ def _anchor_faults(anchor: Anchor, rows: tuple[Entry, ...], ledger_id: str) -> I
 
 
 def _format_key(key: tuple[Any, ...]) -> str:
+    """Format a primary key for a fault text."""
     return ", ".join(repr(part) for part in key)

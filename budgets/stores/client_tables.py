@@ -156,6 +156,7 @@ class ClientStanding:
         With a dataset, freezes of the dataset and of its windows are refused too.
         """
         path = _path(client)
+        # a state is a pair: the state itself, then whether the holder is a group
         if any(self.states[holder][0] == REMOVED for holder in path if holder in self.states):
             raise Forbidden(f"The client {client!r} was removed.", "an admin, who can add it again.")
         if path and client in self.states and self.states[client][1]:

@@ -333,7 +333,7 @@ class RequestBatcher(Generic[Asked, Given]):
                 served.wake.release()
 
     def _pass_turn(self) -> None:
-        """Give the turn to execute to the thread that has waited longest; nobody is at work if none waits."""
+        """Pass the turn to execute to the thread that has waited longest; nobody is at work if none waits."""
         with self._mutex:
             if self._waiting:
                 self._waiting[0].has_turn = True

@@ -224,6 +224,7 @@ def find_charges(connection: Connection, requests: Iterable[ChargeRequest]) -> d
     """Find the earlier charges of some requests, by client and request id."""
     parameters = {"requests": json_list((request.client, request.request_id) for request in requests)}
     found = connection.execute(_CHARGES, parameters).all()
+    # NULL: a requested pair without a charge, by the outer join
     return {(row.client, row.request_id): row for row in found if row[0] is not None}
 
 

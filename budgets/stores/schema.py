@@ -162,6 +162,7 @@ def _definition_parts(sql: str) -> set[str]:
 
 
 def _fault_text(what: str, names: Iterable[str]) -> str:
+    """Describe a fault of some tables or triggers; empty if there are none."""
     return f"The ledger {what}: {', '.join(sorted(names))}." if names else ""
 
 
@@ -183,6 +184,7 @@ def _normalize_check(sql: str) -> str:
 
 
 def _guard_name(table: str, change: str) -> str:
+    """Name the trigger that forbids a change of a table."""
     return f"{table}_no_{change.lower()}"
 
 
@@ -217,18 +219,22 @@ _TEXT = Text().with_variant(Text(collation="C"), "postgresql")  # byte order of 
 
 
 def _table(name: str, *parts: Column[object] | CheckConstraint | UniqueConstraint | Index) -> Table:
+    """Declare a table of the ledger; strict: SQLite checks the types of values."""
     return Table(name, metadata, *parts, sqlite_strict=True)
 
 
 def _text_column(name: str, **options: bool) -> Column[object]:
+    """Declare a text column, by default without NULL and not in the primary key."""
     return Column(name, _TEXT, nullable=options.get("nullable", False), primary_key=options.get("primary_key", False))
 
 
 def _unit_column(name: str) -> Column[object]:
+    """Declare a column of integers from 0 on: units of a loss, sequences, counts."""
     return Column(name, _INTEGER, CheckConstraint(f"{name} >= 0"), nullable=False)
 
 
 def _charge_id_column(*, primary_key: bool = False) -> Column[object]:
+    """Declare a reference to a charge."""
     return Column("charge_id", _INTEGER, ForeignKey("charges.id"), nullable=False, primary_key=primary_key)
 
 

@@ -75,16 +75,19 @@ class text_of_pair(GenericFunction[str]):  # noqa: N801
 @compiles(text_elements, "sqlite")
 @compiles(pair_elements, "sqlite")
 def _compile_elements_sqlite(element: GenericFunction[str], compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    """Compile both list functions: json_each serves texts and pairs."""
     return f"json_each({compiler.process(element.clauses, **options)})"
 
 
 @compiles(text_elements, "postgresql")
 def _compile_elements_postgres(element: text_elements, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    """Compile to a set of texts."""
     return f"jsonb_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS jsonb))"
 
 
 @compiles(is_among, "sqlite")
 def _compile_is_among_sqlite(element: is_among, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    """Compile to IN of a subquery, which SQLite serves by an index."""
     column, array = (compiler.process(each, **options) for each in element.clauses)
     return f"{column} IN (SELECT value FROM json_each({array}))"
 
@@ -98,17 +101,20 @@ def _compile_is_among_postgres(element: is_among, compiler: SQLCompiler, **optio
 
 @compiles(pair_elements, "postgresql")
 def _compile_pairs_postgres(element: pair_elements, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    """Compile to a set of JSON arrays, each a pair."""
     return f"jsonb_array_elements(CAST({compiler.process(element.clauses, **options)} AS jsonb))"
 
 
 @compiles(text_of_pair, "sqlite")
 def _compile_text_sqlite(element: text_of_pair, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    """Compile to the extraction of one text of a pair."""
     pair, place = (compiler.process(each, **options) for each in element.clauses)
     return f"json_extract({pair}, '$[{place}]')"
 
 
 @compiles(text_of_pair, "postgresql")
 def _compile_text_postgres(element: text_of_pair, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    """Compile to the extraction of one text of a pair."""
     pair, place = (compiler.process(each, **options) for each in element.clauses)
     return f"({pair} ->> {place})"
 

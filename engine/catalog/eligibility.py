@@ -94,6 +94,7 @@ def first_retained_day(catalog: Catalog, dataset: Dataset) -> str | None:
     retention, days = dataset.eligibility.retention, declared_days(catalog, dataset)
     if retention is None or days is None:
         return None
+    # days = (first, last) declared day
     return _count_back(dt.date.fromisoformat(days[1]), retention).isoformat()
 
 

@@ -179,6 +179,7 @@ class _TableCheck(TableResolver):
 
 def _check_person_types(catalog: Catalog, tables: tuple[Table, ...]) -> None:
     """Check that all private tables of a dataset have the same type of person key."""
+    # the first table sets the type; other wrong types are reported at their own tables
     found = [(table, column.type) for table, column in _person_columns(tables)]
     for table, kind in found:
         if kind != found[0][1] and {kind, found[0][1]} <= set(PERSON_TYPES):

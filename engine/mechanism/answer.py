@@ -229,4 +229,5 @@ def half_widths(
         return deviations
     if single_number is not None:
         return deviations / sigmas[single_number] * half_width(sigmas[single_number], confidence)
+    # the upper end around 0 is the half-width
     return linear_interval(0.0, deviations, confidence, deviations / least)[1]

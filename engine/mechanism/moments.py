@@ -56,6 +56,7 @@ def compute_moments(
     z, statistic = normal_quantile(confidence), MOMENTS[formula.function]
     centre = np.stack([np.asarray(noisy[i], dtype=np.float64) for i in formula.vectors])
     scale = np.array([sigmas[i] for i in formula.vectors])[:, None]
+    # number 0 is the count; a sample's variance, say, needs at least two values
     is_unstable = ~(centre[0] - (statistic.min_values - 1) > z * scale[0]) | ~(centre[0] >= statistic.min_values)
     centre[0] = np.where(is_unstable, statistic.min_values, centre[0])
 
@@ -123,6 +124,7 @@ def _may_have_zero_denominator(formula: MomentsOf, centre: Floats, scale: Floats
     Product 0 is the numerator. A product of a column with itself after it is a sum of squares, below which a formula
     divides; of a variance there is none.
     """
+    # (index of the product, the two columns multiplied); index 0 is the numerator
     denominators = [
         pair for pair in enumerate(MOMENTS[formula.function].product_pairs) if pair[0] and pair[1][0] == pair[1][1]
     ]

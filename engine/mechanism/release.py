@@ -116,6 +116,7 @@ def _read_description(metadata: dict[str, Any]) -> ReleaseDescription | None:
 def outer_sql_table(release: Release, plan: PrivatePlan, columns: ReleaseColumns, confidence: float) -> pa.Table:
     """Convert a release to the table that the outer SQL reads: keys, shown numbers, raw noisy numbers."""
     if columns.histogram is not None:
+        # a histogram is the only vector of its release
         facts = (release.noisy[0], release.grains[0], release.sigmas[0])
         return quantile_table(release.keys, *facts, columns, confidence)
     pairs = zip(release.noisy, release.grains, strict=True)

@@ -238,6 +238,7 @@ def _reasons(
         # the vector whose clip bound is largest, in largest magnitudes of its values: it gets the most noise
         widest = max(
             zip(each.plan.vectors, each.bounds.vectors, each.cost.vectors, strict=True),
+            # a part is a triple: vector, bound, cost
             key=lambda part: part[1].clip_bound / max(part[0].magnitude, 1e-300),
         )
         vector, bound, cost = widest

@@ -181,7 +181,7 @@ def _binding_account(outlook: Outlook) -> str:
 
 
 def outlook_json(budget: BudgetOutlook) -> dict[str, Any]:
-    """Outlook in its JSON form; the key `told` holds the same as sentences (`outlook_sentences`)."""
+    """Outlook in its JSON form; the last key holds the same as sentences (`outlook_sentences`)."""
     account_outlook = budget.outlook
     return {
         "further": account_outlook.queries_left,

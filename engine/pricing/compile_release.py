@@ -117,6 +117,7 @@ class UnpricedRelease:
         share = split_price(self.price_parts, pico_rho)[-1]
         if self.selection is None or share < 1:
             return self.clip_error_models
+        # `selection` = (plan, bounds)
         threshold_weight = approximate_threshold(
             self.selection[1], share, self.catalog.dataset(self.plan.dataset).defaults.delta
         )
@@ -136,6 +137,7 @@ class UnpricedRelease:
     def cost(self, rho: Fraction, delta: Fraction | None = None) -> Cost:
         """Cost of the release at `rho`; `delta` defaults to the catalog's."""
         threshold_delta = self.catalog.dataset(self.plan.dataset).defaults.delta if delta is None else delta
+        # `selection` = (plan, bounds) of partition selection
         selection_bounds = None if self.selection is None else self.selection[1]
         return price(
             self.plan, self.bounds(math.ceil(rho * PICO)), rho, threshold_delta, self.price_parts, selection_bounds

@@ -23,6 +23,7 @@ def check_key_count(plan: PrivatePlan, key_count: int | None, factor_counts: tup
     if key_count is not None and key_count <= MAX_KEYS:
         return
     sources = plan.key_set.sources if plan.key_set is not None else ()
+    # (number of values, description) of the longest list
     largest = max(zip(factor_counts, (source.description for source in sources), strict=False), default=(0, "the keys"))
     # a count above the maximum was stopped there, so that it is not the real number
     values = f"{largest[0]:,}" if largest[0] <= MAX_COUNTED_ROWS else f"more than {MAX_COUNTED_ROWS:,}"

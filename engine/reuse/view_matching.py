@@ -177,6 +177,7 @@ class _HoldingsSearch:
         if result is None:
             return None
         bounds = tuple(_stored_bounds(self.wanted, release.description, match.vectors))
+        # `result` = (derived release, largest number of stored groups in one of its groups)
         has_all_keys = len(stored.matchable_plan.plan.keys) == len(self.wanted.plan.keys)
         return DerivedRelease(
             stored.release_key, stored.settled_at, result[0], result[1], has_all_keys, bounds, stored.is_scheduled

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from shapely import Geometry
 
 
-# Okabe and Ito's colours, told apart by nearly everybody
+# Okabe and Ito's colours, which nearly everybody can distinguish
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 INK, FAINT = "#333333", "#777777"
 WIDTH_INCHES, ROW_INCHES, LEAST_INCHES = 8.0, 0.32, 3.6

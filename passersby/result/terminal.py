@@ -62,7 +62,7 @@ def show_advice(advice: dict[str, Any]) -> list[RenderableType]:
 WIDTH = 100  # of plain text where no terminal says otherwise
 WIDEST = 100_000  # beyond any terminal
 MOST_ROWS = 40
-FEWEST_BARS = 3  # rows from which on bars tell more than numbers
+FEWEST_BARS = 3  # fewer rows are compared by their numbers alone
 SQL_LOOK = "ansi_dark"
 KEY = ("name", "kind", "groups", "why")
 BOUND = ("vector", "rule", "clip_bound", "sensitivity", "sigma", "bias")

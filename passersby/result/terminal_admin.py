@@ -17,7 +17,7 @@ from passersby.result.terminal_lists import ACCOUNT_NAMES
 from passersby.text.numbers import delta_text, percent, printable, rho_text, timestamp_text
 
 Rows = Sequence[dict[str, Any]]
-NAMED_WINDOWS = 3  # windows that are told by name
+NAMED_WINDOWS = 3  # most windows that are listed by name
 NO_LIMIT = "-"
 
 

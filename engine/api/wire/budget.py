@@ -32,6 +32,7 @@ def budget_shape(ledger: Ledger, catalog: Catalog, client: str | None, now: date
             client_rows += _client_rows(ledger, catalog, dataset)
         every = [view for of_window in found for view in of_window] + lifetime_views
         forecasts_by_account = ledger.forecasts(client or OWNER, every, now)
+        # next_budget = (next window, sentence about it)
         ahead[dataset.name] = [*warnings, *_first_exhausted(forecasts_by_account), next_budget(dataset, None)[1]]
         forecasts += [_forecast_shape(name, forecast) for name, forecast in forecasts_by_account.items()]
     query_rho = {dataset.name: float(dataset.defaults.rho) for dataset in catalog.datasets}

@@ -215,6 +215,7 @@ class _PublicFacts:
         multiple = column_multiple(vector, self.catalog) if vector.factor is None else None
         if multiple is None:
             return ASSUMED_MEAN_SLOPE
+        # `multiple` = (column, factor): the vector sums factor times the column
         means_by_rows = self.calibration.find(self.table, (), Quantity.MEANS_BY_ROWS, multiple[0].name)
         slope = measured_mean_slope(means_by_rows, self.calibration.find(self.table, (), Quantity.ROWS))
         return slope if means_by_rows is None else slope * means_by_rows.subject.unit / vector.magnitude
@@ -224,6 +225,7 @@ class _PublicFacts:
         multiple = column_multiple(vector, self.catalog) if vector.factor is None else None
         if multiple is None or vector.magnitude == 0:
             return None
+        # `multiple` = (column, factor)
         column = multiple[0]
         means = mean_distribution(self.calibration.find(self.table, (), Quantity.MEANS, column.name), column)
         return None if means is None else mean_deviations(means, vector.centre, vector.magnitude, count.distribution)
@@ -241,6 +243,7 @@ class _PublicFacts:
             return self._best_measured(vector, Quantity.PERSONS)
         if not vector.is_sum:
             return self._best_measured(vector, Quantity.ROWS)
+        # (column, factor): the vector sums factor times the column; None: something else
         multiple = column_multiple(vector, self.catalog) if vector.kind is VectorKind.SUM else None
         if multiple is not None:
             origin = None if vector.value is None else vector.value.origin
@@ -267,6 +270,7 @@ class _PublicFacts:
         by_keys = self.calibration.find(self.table, attributes, kind, column)
         if counts_persons or (by_keys is not None and key_texts and key_texts <= set(by_keys.subject.keys)):
             return None if by_keys is None else self._from_histogram(by_keys, 1, vector)
+        # each with the keys that the plan's do not determine; those must be few in one of the plan's groups
         histograms = self.calibration.find_all(self.table, kind, column)
         others = [(each, frozenset(each.subject.keys) - self._grouping_columns) for each in histograms]
         values = per_group_distinct_bounds(self.plan, self.table, frozenset[str]().union(*(keys for _, keys in others)))

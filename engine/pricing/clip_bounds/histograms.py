@@ -68,7 +68,7 @@ class ContributionHistogram:
     """
 
     subject: HistogramSubject
-    counts: tuple[int, ...]  # noisy counts of `measured.bins`
+    counts: tuple[int, ...]  # noisy counts of `subject.bins`
     sigma: float  # noise scale of each count
     window: str
     made_on: date

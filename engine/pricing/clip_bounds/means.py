@@ -91,6 +91,7 @@ class MeanErrorModel:
 
     def clipping_bias(self, clip_bound: float, share: float = 1.0) -> float:
         """Return the expected clipping bias of an average, in units of the largest magnitude of a value."""
+        # (retained shares, biases) of a single clip bound
         return float(self._retained_and_bias([clip_bound], share)[1][0])
 
     def tune(self, clip_bounds: Sequence[float], pico_rho: int, pico_rho_sum: int) -> MeanClipBounds:

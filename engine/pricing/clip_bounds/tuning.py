@@ -219,6 +219,7 @@ def _least_following_price(index: int, models: Sequence[ClipErrorModel | None], 
     prices = [
         pico_rhos[i]
         for i, other in enumerate(models)
+        # follows_vector = (index of the count, factor)
         if other and other.follows_vector and other.follows_vector[0] == index
     ]
     return min(prices, default=None)
