@@ -1,7 +1,7 @@
 """Kinds of relations: Public, PerPerson or Released, proved by one rule per operator.
 
-Operators over relations of known kinds -> a relation of a proven kind, or a Refusal. The growth of one person's rows is
-bounded in `dialect.analysis.cardinality` and refused in `engine.pricing.work_limits`.
+Operators over relations of known kinds -> a relation of a proven kind, or a Refusal. How many rows one person may have
+in the result is estimated in `dialect.analysis.cardinality` and limited in `engine.pricing.work_limits`.
 
 Modules, each before those that import it:
 

@@ -1,6 +1,7 @@
 """FULL JOIN of private relations: a UNION ALL of the LEFT JOIN and the unmatched right rows (`proofs.md#full-joins`).
 
-Also the entry point for joins of any kind over two relations.
+Also the entry point for joins of any kind over two relations. The preserved side of a private relation is the public
+rows of `public LEFT JOIN private` that appear in the answer also where no private row matches.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ def full_join(
 ) -> tuple[Relation, Mapping[str, Field], Field]:
     """Build a FULL JOIN as a union of the LEFT JOIN and the anti-joined right side; raises Refusal with E_JOIN.
 
-    Returns the relation, the output field of each field id of both sides, and the person field of every row.
+        SELECT l.*, r.*, l.person FROM l LEFT JOIN r ON ...
+        UNION ALL SELECT NULL, r.*, r.person FROM r ANTI JOIN l ON ...
+
+    Returns the relation; id of a field of either side -> its output field; and the person field of every row, which is
+    the last column and has no name in the query.
     """
     if left.preserved_side is not None or right.preserved_side is not None:
         why = "FULL JOIN has no rows for what a public table LEFT JOIN a private one keeps where nobody's row matched."

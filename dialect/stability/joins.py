@@ -2,6 +2,15 @@
 
 Joins: `proofs.md#relation-kinds`. Semi-joins filter private rows by private or public ones
 (`dialect/binder/proofs.md#semi-joins`). LEFT JOIN with WHERE right IS NULL is an anti join (`proofs.md#unmet`).
+
+Terms:
+
+    private          PerPerson: every row belongs to one person; `person` is the field with the person key
+    predicates       conditions that hold in every row of a relation; they narrow value ranges and read dates
+    preserved side   public rows of `public LEFT JOIN private` that appear in the answer also without a match
+    null-extended    a row of the preserved side without a match: its fields of the other side are NULL
+    max_rows         row-count bound per person, as the catalog declares it or joins multiply it; truncation enforces it
+    one row          has_one_row_per_person: then every field is a function of the person
 """
 
 from __future__ import annotations
@@ -38,13 +47,18 @@ _MAX_ASSUMED_ROWS = 10_000  # most assumed rows per person after such a join
 
 
 def join(left: Relation, right: Relation, kind: JoinKind, condition: Expr, node: exp.Expr) -> Relation:
-    """Join two relations; two private ones must equate the person key."""
+    """Join two relations and infer the kind of the result; two private relations must equate the person key.
+
+    Raises Refusal with E_JOIN. A RIGHT JOIN has been exchanged to a LEFT JOIN before. Without private rows the result
+    is Released if either side is, else Public.
+    """
     if kind == "full":
         return _full_join(left, right, condition, node)
     if isinstance(left, PerPerson) and isinstance(right, PerPerson):
         return _join_private(left, right, kind, condition, node)
     if isinstance(left, PerPerson) or isinstance(right, PerPerson):
         return _join_public(left, right, kind, condition, node)
+    # after a LEFT JOIN neither the ON nor predicates of the right side hold in null-extended rows
     facts = left.predicates + (right.predicates + predicates_of(condition) if kind != "left" else ())
     fields = right.fields if kind != "left" else tuple(null_extended(f) for f in right.fields)
     return prepare_for_join(
@@ -53,7 +67,10 @@ def join(left: Relation, right: Relation, kind: JoinKind, condition: Expr, node:
 
 
 def _full_join(left: Relation, right: Relation, condition: Expr, node: exp.Expr) -> Relation:
-    """FULL JOIN of relations that are not private; private ones are refused, as some rows would have no person."""
+    """FULL JOIN of relations that are not private; private ones are refused, as some rows would have no person.
+
+    Two private relations never come here: `dialect.stability.full_joins` rewrites their FULL JOIN as a union.
+    """
     if isinstance(left, PerPerson) or isinstance(right, PerPerson):
         why = "FULL JOIN keeps rows of both sides, and some of these would belong to no person."
         hint = "LEFT JOIN, or FULL JOIN of two subqueries that each GROUP BY the same keys"
@@ -63,10 +80,16 @@ def _full_join(left: Relation, right: Relation, condition: Expr, node: exp.Expr)
 
 
 def _relation_kind(left: Relation, right: Relation) -> type[Public | Released]:
+    """Kind of the result where neither side is private: Released if either is, since its values carry noise."""
     return Released if isinstance(left, Released) or isinstance(right, Released) else Public
 
 
 def _join_public(left: Relation, right: Relation, kind: JoinKind, condition: Expr, node: exp.Expr) -> Relation:
+    """Join a private with a public relation, on either side; every result row keeps the person of its private row.
+
+    Released rows are refused: their noisy numbers do not exist before the statement has run, so bounded SQL, which is
+    compiled before, can't read them. The preserved side of an earlier LEFT JOIN is joined to the public rows too.
+    """
     if isinstance(left, Released) or isinstance(right, Released):
         raise refusal(
             Code.JOIN,
@@ -102,9 +125,16 @@ def _join_public_left(public: Public, person: PerPerson, kind: JoinKind, conditi
 
 
 def _join_public_right(person: PerPerson, public: Public, kind: JoinKind, condition: Expr) -> PerPerson:
+    """Join private rows on the left with public rows: the kind stays, the public fields are appended.
+
+    In a LEFT JOIN the fields may be NULL, so their public key set gets a row of NULLs. They are constant per person
+    only if every conjunct of the ON equates a public field with a function of the person: then all rows of a person
+    match alike.
+    """
     if kind != "left":
         fields = person.fields + _mark_determined_by_person(public, condition)
         return _inner_join(person, public, Join(person, public, kind, condition), fields, condition)
+    # then every conjunct equates a public field with a function of the person
     is_constant_per_person = len(exactly_equated_fields(public, condition, is_function_of_person)) == len(
         conjuncts(condition)
     )
@@ -123,6 +153,10 @@ def _join_public_right(person: PerPerson, public: Public, kind: JoinKind, condit
 def _inner_join(
     person: PerPerson, public: Public, join_operator: Join, fields: tuple[Field, ...], condition: Expr
 ) -> PerPerson:
+    """Properties of an inner join of private with public rows, in either order of the sides.
+
+    `join_operator` and `fields` have the order of the query. Predicates of both sides and of the ON hold in every row.
+    """
     facts = person.predicates + public.predicates + predicates_of(condition)
     one_row = person.has_one_row_per_person and matches_at_most_one_row(public, condition)
     rows = _assumed_rows(person, public, condition)
@@ -139,7 +173,10 @@ def _mark_determined_by_person(public: Public, condition: Expr) -> tuple[Field, 
 
 
 def _assumed_rows(person: PerPerson, public: Public, condition: Expr) -> int:
-    """Estimate rows per person of a join with public rows; a wrong guess costs accuracy, not privacy."""
+    """Estimate rows per person of a join with public rows; a wrong guess costs accuracy, not privacy.
+
+    Unchanged where each row matches one public row at most; else times the length of a VALUES list, or an assumed 100.
+    """
     if matches_at_most_one_row(public, condition):
         return person.max_rows
     operator = public.operator
@@ -148,7 +185,7 @@ def _assumed_rows(person: PerPerson, public: Public, condition: Expr) -> int:
 
 
 def _using_person(node: exp.Expr, person: str) -> list[str]:
-    """Rewrite a join clause to USING the person key alone."""
+    """Suggested text of a join clause: USING the person key alone. Empty where a subquery, not a table, is joined."""
     if not isinstance(node, exp.Join) or not isinstance(node.this, exp.Table):
         return []
     alias = f" {node.this.alias}" if node.this.alias else ""
@@ -156,6 +193,12 @@ def _using_person(node: exp.Expr, person: str) -> list[str]:
 
 
 def _join_private(left: PerPerson, right: PerPerson, kind: JoinKind, condition: Expr, node: exp.Expr) -> PerPerson:
+    """Join two private relations of one dataset on the person key: each row meets rows of the same person only.
+
+    Where both sides may have several rows per person, each is truncated to its own row bound first, as one more row of
+    a side adds a row for every row of the other; with one row on a side that can't happen. Row bounds multiply.
+    `preserved_side` survives a LEFT JOIN only: an inner join drops unmatched rows. Raises Refusal with E_JOIN.
+    """
     if left.dataset != right.dataset:
         raise refusal(Code.JOIN, "These private tables belong to two datasets.", "ask one question of each", node)
     person_key = equated_person(left, right, condition)
@@ -177,7 +220,7 @@ def _join_private(left: PerPerson, right: PerPerson, kind: JoinKind, condition: 
     else:
         facts += right.predicates + predicates_of(condition)
     has_single_row_side = left.has_one_row_per_person or right.has_one_row_per_person
-    multi_row_side = right if left.has_one_row_per_person else left
+    multi_row_side = right if left.has_one_row_per_person else left  # whose rows the result repeats or filters
     sides = (left, right) if has_single_row_side else (truncate_rows(left), truncate_rows(right))
     preserved = (
         None if left.preserved_side is None or kind != "left" else with_null_extended(left.preserved_side, fields)
@@ -198,7 +241,7 @@ def equated_person(left: PerPerson, right: PerPerson, condition: Expr) -> Field 
         if not (isinstance(part, Call) and part.name == "="):
             continue
         persons = [a.field for a in part.arguments if isinstance(a, Ref) and a.field.is_person_key]
-        for one, other in (persons, persons[::-1]) if len(persons) == 2 else ():
+        for one, other in (persons, persons[::-1]) if len(persons) == 2 else ():  # the equality in either order
             if one in left.fields and other in right.fields:
                 return one
     return None
@@ -222,6 +265,10 @@ def semi_join(left: Relation, right: Relation, condition: Expr, is_anti: bool, n
 
 
 def _semi_join_private(left: PerPerson, right: PerPerson, condition: Expr, is_anti: bool, node: exp.Expr) -> PerPerson:
+    """Semi- or anti-join of two private relations of one dataset: rows are chosen by rows of the same person.
+
+    Raises Refusal with E_SUBQUERY unless the condition equates the person keys.
+    """
     person = _person_name(left)
     if left.dataset != right.dataset:
         raise refusal(Code.SUBQUERY, "These private tables belong to two datasets.", "ask one question of each", node)
@@ -229,29 +276,35 @@ def _semi_join_private(left: PerPerson, right: PerPerson, condition: Expr, is_an
         why = "Rows of people can only be chosen by rows of the same person."
         hint = f"{person} IN (SELECT {right.person.name or person} FROM ... WHERE ...)"
         raise refusal(Code.SUBQUERY, why, hint, node)
+    # otherwise one row of a side may decide about many rows of the other, so both are truncated first
     on_person_only = len(conjuncts(condition)) == 1 or left.has_one_row_per_person or right.has_one_row_per_person
     sides = (left, right) if on_person_only else (truncate_rows(left), truncate_rows(right))
     return replace(left, operator=SemiJoin(*sides, condition, is_anti))
 
 
 def _person_name(relation: PerPerson) -> str:
+    """Name of the person key for hints; hidden keys have none."""
     return relation.person.name or "the person"
 
 
 def rewrite_as_anti_join(relation: Relation, condition: Expr, node: exp.Expr) -> Relation:
-    """Rewrite a LEFT JOIN whose right side must be NULL to an anti join.
+    """Rewrite a LEFT JOIN whose right side must be NULL to an anti join; unchanged where the rule does not apply.
 
         a LEFT JOIN b USING (person) WHERE b.person IS NULL   ->   a ANTI JOIN b USING (person)
 
-    The tested right column must never be NULL itself. Claim: the rows that satisfy the condition, and their values, are
-    the same. Proof: proofs.md#unmet. Raises: nothing.
+    The tested right column must never be NULL itself: then NULL means that no row matched. The rule needs a LEFT JOIN
+    as the topmost operator, and private rows on both sides; with a public left side the preserved rows are kept
+    instead. Claim: the rows that satisfy the condition, and their values, are the same. Proof: proofs.md#unmet. Raises:
+    nothing.
     """
     operator = relation.operator
     if not isinstance(relation, PerPerson) or relation.preserved_side is not None or not isinstance(operator, Join):
         return relation
     left, right = operator.left, operator.right
+    # only a LEFT JOIN has null-extended rows
     if operator.kind != "left" or not isinstance(left, PerPerson) or not isinstance(right, PerPerson):
         return relation
+    # a nullable column may be NULL in a row that matched
     if _never_null(right).isdisjoint(field.id for field in _fields_tested_null(condition)):
         return relation
     anti_join = semi_join(left, right, operator.condition, True, node)
@@ -261,11 +314,12 @@ def rewrite_as_anti_join(relation: Relation, condition: Expr, node: exp.Expr) ->
 
 
 def _never_null(relation: Relation) -> frozenset[str]:
+    """Ids of the fields of a relation that are not nullable."""
     return frozenset(field.id for field in relation.fields if not field.nullable)
 
 
 def _fields_tested_null(condition: Expr) -> Iterator[Field]:
-    """Yield the fields that are NULL in every row that satisfies a condition."""
+    """Yield the fields that a condition requires to be NULL: the x of each top-level `x IS NULL`."""
     for part in conjuncts(condition):
         if isinstance(part, Call) and part.name == "is null" and isinstance(part.arguments[0], Ref):
             yield part.arguments[0].field

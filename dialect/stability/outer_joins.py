@@ -2,6 +2,13 @@
 
 The join is planned as an inner join, with its preserved rows remembered here. Null-extended rows are never generated;
 only expressions and aggregates that they cannot affect are accepted (`proofs.md#kept-rows`).
+
+Terms:
+
+    preserved side      the public relation on the left, and what is known of its null-extended rows
+    null-extended row   a preserved row without a match: all private fields are NULL
+    outcomes            values that an expression may have in a null-extended row: NULL, true, false, zero or other
+    unmatched_values    field -> its outcomes; fields that are not in it may have every outcome
 """
 
 from __future__ import annotations
@@ -54,11 +61,12 @@ def outcomes(preserved: PreservedSide, expr: Expr) -> NullExtendedValues:
 
 
 def rejects_null_extended(preserved: PreservedSide, condition: Expr) -> bool:
-    """Return whether a condition is never true in a null-extended row."""
+    """Return whether a condition is never true in a null-extended row: one conjunct that never is suffices."""
     return any(NullExtendedValue.TRUE not in outcomes(preserved, part) for part in conjuncts(condition))
 
 
 def _case_outcomes(preserved: PreservedSide, case: Case) -> NullExtendedValues:
+    """Outcomes of a CASE: of every value whose test may be true, up to the first test that is always true."""
     found: NullExtendedValues = frozenset()
     for test, value in case.branches:
         test_outcomes = outcomes(preserved, test)
@@ -70,6 +78,11 @@ def _case_outcomes(preserved: PreservedSide, case: Case) -> NullExtendedValues:
 
 
 def _call_outcomes(preserved: PreservedSide, call: Call) -> NullExtendedValues:
+    """Outcomes of a function call from those of its arguments.
+
+    By the function's own rule; NULL for a strict function with an argument that is always NULL; zero or NULL stay so
+    under negation and casts of numbers; else any outcome.
+    """
     parts = [outcomes(preserved, argument) for argument in call.arguments]
     if call.name in _OUTCOME_RULES:
         return _OUTCOME_RULES[call.name](parts)
@@ -83,6 +96,7 @@ def _call_outcomes(preserved: PreservedSide, call: Call) -> NullExtendedValues:
 
 
 def _constant_outcome(constant: Literal) -> NullExtendedValue:
+    """Outcome of a constant."""
     if constant.value is None:
         return NullExtendedValue.NULL
     if isinstance(constant.value, bool):
@@ -102,6 +116,7 @@ def _truth_test_rule(outcome: NullExtendedValue) -> Callable[[Sequence[NullExten
 
 
 def _not_rule(parts: Sequence[NullExtendedValues]) -> NullExtendedValues:
+    """Outcome rule of NOT: true and false are exchanged, NULL stays."""
     other = {
         NullExtendedValue.TRUE: NullExtendedValue.FALSE,
         NullExtendedValue.FALSE: NullExtendedValue.TRUE,
@@ -116,10 +131,12 @@ def _null_if_first_is(parts: Sequence[NullExtendedValues]) -> NullExtendedValues
 
 
 def _null_if_all_are(parts: Sequence[NullExtendedValues]) -> NullExtendedValues:
+    """Outcome rule of LEAST and GREATEST, which skip NULLs: NULL if every argument is always NULL."""
     return _NULL if all(part == _NULL for part in parts) else _ANY
 
 
 def _coalesce_rule(parts: Sequence[NullExtendedValues]) -> NullExtendedValues:
+    """Outcome rule of COALESCE: outcomes of the arguments up to the first that is never NULL."""
     found: NullExtendedValues = frozenset()
     for part in parts:
         found |= part - _NULL
@@ -176,7 +193,7 @@ def filter_preserved(preserved: PreservedSide, condition: Expr, node: exp.Expr |
 
 
 def compute_preserved(preserved: PreservedSide, computed: Sequence[tuple[Field, Expr]]) -> PreservedSide:
-    """Add computed fields: over the preserved rows, or as their outcomes in null-extended rows."""
+    """Follow a projection: compute public expressions over the preserved rows, record the outcomes of the others."""
     public = tuple((field, expr) for field, expr in computed if reads_preserved_only(preserved, expr))
     others = {field: outcomes(preserved, expr) for field, expr in computed if not reads_preserved_only(preserved, expr)}
     rows = preserved.rows
@@ -221,7 +238,11 @@ def check_preserved_keys(source: PerPerson, keys: Sequence[Field], node: exp.Exp
 def check_ignores_null_extended(
     aggregate: str, arguments: Sequence[Expr], test: Expr | None, source: PerPerson, person: str, node: exp.Expr
 ) -> None:
-    """Refuse an aggregate that null-extended rows would change; `person` is the person key as written in SQL."""
+    """Refuse an aggregate that null-extended rows would change, because these rows are never generated.
+
+    Unchanged are aggregates whose FILTER rejects null-extended rows (`test`), and those whose arguments are all NULL
+    there; of SUM also 0. `person` is the person key as written in SQL. Raises Refusal with E_AGG.
+    """
     preserved = source.preserved_side
     if preserved is None or (test is not None and rejects_null_extended(preserved, test)):
         return
@@ -238,7 +259,10 @@ def check_ignores_null_extended(
 
 
 def check_preserved_below(relation: Relation) -> None:
-    """Refuse operators that have no rule for preserved rows."""
+    """Refuse operators over a relation with a preserved side that have no rule for it, anywhere in a plan.
+
+    Filters, projections, joins and row truncation have rules above.
+    """
     for source in inputs(relation):
         check_preserved_below(source)
         has_preserved_side = isinstance(source, PerPerson) and source.preserved_side is not None
@@ -249,12 +273,13 @@ def check_preserved_below(relation: Relation) -> None:
 
 
 def preserved_keys(preserved: PreservedSide, keys: Sequence[Field]) -> tuple[Public, tuple[Field, ...]]:
-    """Return the distinct keys of the preserved rows."""
+    """Distinct keys of the preserved rows, and their fields in order: the key set of a release over the LEFT JOIN."""
     key_fields = {f: f for f in preserved.rows.fields}
     unique = tuple(replace(key_fields[key], definition=None) for key in keys)
     return Public(Distinct(preserved.rows, unique), unique), unique
 
 
 def _private_column_refusal(what: str, hint: str, node: exp.Expr | None) -> Refusal:
+    """Build the refusal of `what` (a condition, an operator) that reads columns of null-extended rows."""
     why = f"{what} looks at private columns that are NULL where nobody's row matched the LEFT JOIN."
     return refusal(Code.JOIN, why, hint, node)

@@ -1,10 +1,18 @@
 """Kinds of unary operators: projection, filter and DISTINCT over each kind of relation (`proofs.md#relation-kinds`).
 
-Joins: `dialect.stability.joins`. Set operations: `dialect.stability.set_operations`. Groups:
-`dialect.binder.bind_group_by`. Tables: `dialect.stability.scans`. Nothing else creates a PerPerson relation or a
-Boundary; `dialect.planner.split` replaces each Boundary by the scan of a release.
+Joins: `dialect.stability.joins`. Set operations: `dialect.stability.set_operations`. Groups: `dialect.binder.group_by`.
+Tables: `dialect.stability.scans`. Nothing else creates a PerPerson relation or a ReleasePoint; `dialect.planner.split`
+replaces each ReleasePoint by the scan of a release.
 
 A query that would output private rows is refused, with suggestions that count people or rows.
+
+Terms:
+
+    private          PerPerson: every row belongs to one person
+    release point    operator over private rows whose result is released with noise: a GROUP BY without the person
+    definition       expression over stored columns that a computed field stands for; used to compare expressions
+    public_values    public rows whose columns contain every value of a field: its public key set
+    preserved side   public rows of `public LEFT JOIN private` that appear also where no private row matches
 """
 
 from __future__ import annotations
@@ -47,6 +55,10 @@ def counting_suggestions(sql: str, relation: PerPerson) -> tuple[Suggestion, ...
 
 
 def _count_persons_instead(sql: str, relation: PerPerson) -> tuple[str, ...]:
+    """Suggest counting persons instead of SELECT DISTINCT with the person key: by the other columns, then in all.
+
+    Found by patterns in the text; empty where the query has another form.
+    """
     listed, source = _SELECT_DISTINCT.match(sql), _FROM.search(sql)
     columns = [] if listed is None else [column.strip() for column in listed[1].split(",")]
     person = next((c for c in columns if c.rpartition(".")[2].lower() == (relation.person.name or "").lower()), None)
@@ -58,6 +70,10 @@ def _count_persons_instead(sql: str, relation: PerPerson) -> tuple[str, ...]:
 
 
 def _count_rows_instead(sql: str) -> tuple[str, ...]:
+    """Suggest counting rows instead of listing them: those of the same FROM, and those of the query as a subquery.
+
+    With a GROUP BY only the subquery is suggested, as the rows are groups.
+    """
     source = _FROM.search(sql)
     of_groups = f"SELECT COUNT(*) FROM ({sql.strip().rstrip('; ')})"
     plain = f"SELECT COUNT(*) {source[0].strip()}" if source else of_groups
@@ -65,19 +81,28 @@ def _count_rows_instead(sql: str) -> tuple[str, ...]:
 
 
 def prepare_for_join(relation: Relation) -> Relation:
-    """Prepare a public relation for a join: its fields reference its rows as their public key set."""
+    """Prepare a public relation for a join: its own rows become the public key set of its fields.
+
+    The key set of a group key that a private row gets from the join is read from these rows. Definitions are dropped,
+    as they read columns below the relation. Relations that are not public are unchanged.
+    """
     if not isinstance(relation, Public) or all(_references_own_rows(f, relation) for f in relation.fields):
         return relation
     return replace(relation, fields=tuple(replace(f, public_values=relation, definition=None) for f in relation.fields))
 
 
 def _references_own_rows(field: Field, relation: Public) -> bool:
+    """Return whether a field has the relation's own rows as its key set already."""
     public = public_values_of(field)
     return public is not None and public.operator is relation.operator and field.definition is None
 
 
 def filter_rows(relation: Relation, condition: Expr, node: exp.Expr | None = None) -> Relation:
-    """Filter rows by a condition; the kind is preserved."""
+    """Filter rows by a condition; the kind is preserved, and the condition's conjuncts become predicates.
+
+    The preserved side is filtered too. A filter such as ROW_NUMBER() OVER (PARTITION BY person ...) = 1 leaves one row
+    per person, which is marked.
+    """
     filtered = replace(
         relation, operator=Filter(relation, condition), predicates=relation.predicates + predicates_of(condition)
     )
@@ -93,21 +118,25 @@ def filter_rows(relation: Relation, condition: Expr, node: exp.Expr | None = Non
 
 
 def mark_one_row_per_person(relation: PerPerson) -> PerPerson:
-    """Mark a relation as having at most one row per person, so that every field is determined by the person."""
+    """Mark a relation as having at most one row per person, so that every field is constant per person."""
     fields = tuple(replace(f, is_constant_per_person=True) for f in relation.fields)
     return replace(relation, fields=fields, has_one_row_per_person=True, max_rows=1, per_window_factors=0)
 
 
 def predicates_of(condition: Expr) -> tuple[Expr, ...]:
-    """Return the predicates that a condition implies for every remaining row, with definitions expanded."""
+    """Predicates that a condition implies for every remaining row: its conjuncts, with definitions expanded."""
     expanded = (definition_of(part) for part in conjuncts(condition))
     return tuple(part for part in expanded if part is not None)
 
 
 def project(relation: Relation, exprs: Sequence[Expr], context: CompileContext) -> tuple[Relation, list[Field]]:
-    """Project each expression that is not a field already to a new field; the kind is preserved."""
+    """Compute expressions as new fields; the kind is preserved.
+
+    Returns the relation, with the new fields appended, and one field per expression in order: an existing field for a
+    plain column, one new field for equal expressions.
+    """
     fields: list[Field] = []
-    new: dict[Expr, Field] = {}
+    new: dict[Expr, Field] = {}  # computed expression -> its new field
     for expr in exprs:
         if not isinstance(expr, Ref) and expr not in new:
             new[expr] = computed_field(context.new_field_id(), None, expr)
@@ -135,7 +164,7 @@ def apply_distinct(relation: Relation, keys: Sequence[Field], is_outermost: bool
     Over private rows they must include the person. Without it the result is a release point, which only the outermost
     SELECT DISTINCT may be (`is_outermost`).
     """
-    unique = tuple(dict.fromkeys(keys))
+    unique = tuple(dict.fromkeys(keys))  # a column may be selected twice
     refuse_polygons(unique, node)
     if not isinstance(relation, PerPerson):
         plain = tuple(replace(f, definition=None) for f in unique)
@@ -171,7 +200,10 @@ def refuse_polygons(fields: Iterable[Field], node: exp.Expr | None = None) -> No
 
 
 def strip_fields(keys: Sequence[Field]) -> tuple[Field, ...]:
-    """Strip what is known of key fields below a release: above it they are plain values."""
+    """Key fields as plain values, without what is known of them from private rows.
+
+    Above a release point nothing is computed from private rows, so domains, bounds and origins have no use there.
+    """
     return tuple(
         replace(
             f,

@@ -2,6 +2,14 @@
 
 Event time: the clock columns of a table, the privacy window of a row, and which other columns determine the window
 (`dialect/planner/proofs.md#kept-windows`).
+
+Terms:
+
+    event time       the time column of a stored table, and the date column that must agree with it, if declared
+    privacy window   the period (month, week, day) of one person's data that is protected as one privacy unit
+    stretch          WindowRange: all privacy windows that a dataset declares, first to last
+    wall             function `wall(instant, zone)`: the local time that a clock of the zone shows
+    R                max_rows_per_person: the most rows of one person that a table may have
 """
 
 from __future__ import annotations
@@ -35,13 +43,16 @@ def event_time_of(table: Table, fields: Sequence[Field]) -> EventTime | None:
 
 
 def window_start(event_time: EventTime, window: PrivacyWindow) -> Expr:
-    """Build the expression of the beginning of a row's privacy window, in its time zone."""
+    """Build the expression of the first instant of a row's privacy window: its local time truncated to the window."""
     unit = Literal(str(window), SqlType.VARCHAR)
     return apply_function("date_trunc", [unit, to_local_time(Ref(event_time.time))], _GENERATED)
 
 
 def is_in_windows(event_time: EventTime, stretch: WindowRange, window_starts: Sequence[date]) -> Expr:
-    """Build the condition that a row lies in some privacy windows and on its declared date; NULL times fail it."""
+    """Build the condition that a row lies in some privacy windows and on its declared date; NULL times fail it.
+
+    `window_starts` are first days of windows, ascending; adjacent windows become one range of times.
+    """
     at = to_local_time(Ref(event_time.time))
     parts = [_is_between(at, first, end) for first, end in merge_adjacent_windows(stretch, window_starts)]
     tests = [parts[0] if len(parts) == 1 else apply_function("or", parts, _GENERATED), *is_on_declared_date(event_time)]
@@ -49,7 +60,7 @@ def is_in_windows(event_time: EventTime, stretch: WindowRange, window_starts: Se
 
 
 def is_on_declared_date(event_time: EventTime) -> tuple[Expr, ...]:
-    """Build the condition that a row's date column is the date of its time, if the table has one."""
+    """Build the condition that a row's date column is the date of its local time; empty without a date column."""
     if event_time.day is None:
         return ()
     return (
@@ -62,7 +73,10 @@ def is_on_declared_date(event_time: EventTime) -> tuple[Expr, ...]:
 
 
 def merge_adjacent_windows(stretch: WindowRange, window_starts: Sequence[date]) -> list[tuple[date, date]]:
-    """Merge adjacent windows into ranges: first day, and the day after the last."""
+    """Merge adjacent windows into ranges: (first day, day after the last).
+
+    `window_starts` are first days, ascending; of `stretch` only the length of a window is read.
+    """
     ranges: list[tuple[date, date]] = []
     for begin in window_starts:
         end = next_window_start(stretch.window, begin)
@@ -74,14 +88,19 @@ def merge_adjacent_windows(stretch: WindowRange, window_starts: Sequence[date]) 
 
 
 def limit_ranges(stretch: WindowRange, window_starts: Sequence[date]) -> tuple[date, ...]:
-    """Return all windows between first and last if the given ones form too many separate ranges."""
+    """First days of the windows to read: as given, or all between first and last if they form too many ranges.
+
+    The additional windows are read and charged too; their number of conditions would slow the scan more.
+    """
     if len(merge_adjacent_windows(stretch, window_starts)) <= _MAX_RANGES:
         return tuple(window_starts)
     return WindowRange(stretch.window, window_starts[0], window_starts[-1]).first_days()
 
 
 def _is_between(at: Expr, first: date, end: date) -> Expr:
+    """Build the condition first <= at < end; days are written as dates or as midnights, by the type of `at`."""
     kind = at.type
+    # a DATE column is compared with days, a time with their midnights
     ends = [Literal(day.isoformat() if kind is SqlType.DATE else f"{day} 00:00:00", kind) for day in (first, end)]
     return apply_function(
         "and",
@@ -91,7 +110,7 @@ def _is_between(at: Expr, first: date, end: date) -> Expr:
 
 
 def is_same_window(one: Field, other: Field) -> Expr:
-    """Build the condition that two rows lie in the same privacy window."""
+    """Build the condition that two rows lie in one privacy window; both fields hold the start of a row's window."""
     return apply_function("=", [Ref(one), Ref(other)], _GENERATED)
 
 
@@ -102,6 +121,11 @@ def determines_window(expr: Expr, event_times: Iterable[Field], window: PrivacyW
 
 
 def _determines_window(expr: Expr, event_times: frozenset[Field], window: PrivacyWindow) -> bool:
+    """Return whether an expression of the event time always lies in its row's privacy window, by its structure.
+
+    True for the time itself, its local time in the column's own zone, its date, and its truncation to a unit that never
+    crosses a window boundary: date_trunc('hour', t) for windows of a day. Another zone could cross midnight.
+    """
     if isinstance(expr, Ref):
         return expr.field in event_times
     if not isinstance(expr, Call):
@@ -153,7 +177,7 @@ def find_table(catalog: Catalog, name: str, node: exp.Expr) -> Table:
 
 
 def schema_refusal(node: exp.Table, name: str) -> Refusal:
-    """Refuse a schema-qualified table; suggests SHOW TABLES or DESCRIBE for the information schema."""
+    """Build the refusal of a schema-qualified table; suggests SHOW TABLES or DESCRIBE for the information schema."""
     if node.text("db").lower() in _SCHEMAS_OF_TABLES:
         why = f"{node.text('db')[:40]} is not there: statements tell what is declared, free of charge."
         return refusal(Code.TABLE, why, "DESCRIBE and a table's name" if name == "columns" else "SHOW TABLES", node)
@@ -161,14 +185,18 @@ def schema_refusal(node: exp.Table, name: str) -> Refusal:
 
 
 def scan_table(table: Table, context: CompileContext, node: exp.Expr) -> Relation:
-    """Scan a declared table."""
+    """Scan a declared table: Public, or PerPerson with the person key that the catalog declares.
+
+    A private table whose person is reached through foreign keys is joined to the table that has the person key. One row
+    per person where the person key is the primary key; else at most R rows.
+    """
     if not table.private:
         fields = _link_cells(table, tuple(_stored_field(table, c, context) for c in table.columns if c.visible))
         return Public(Scan(table, fields), fields)
     assert table.person is not None  # noqa: S101  the catalog reader refuses a private table without person
     if table.person.through:
         return _scan_through_foreign_keys(table, context, node)
-    one_row = table.primary_key == (table.person.column,)
+    one_row = table.primary_key == (table.person.column,)  # a person table
     fields = _fields_with_hidden(table, (table.person.column, table.time_column, table.date_column), context, one_row)
     person = _field_of_column(fields, table.person.column)
     person_field = replace(person, is_person_key=True, nullable=False)  # rows without a person are never read
@@ -183,6 +211,11 @@ def scan_table(table: Table, context: CompileContext, node: exp.Expr) -> Relatio
 
 
 def _stored_field(table: Table, column: Column, context: CompileContext, of_person: bool = False) -> Field:
+    """Field of a stored column: its declared type, bounds, domain and time zone.
+
+    `of_person`: the table has one row per person, so the field is constant per person. Hidden columns have no name.
+    Domains of public tables are left out: their values are read from the rows themselves.
+    """
     nullable = column.nullable and not _is_window_column(table, column, context)
     return Field(
         context.new_field_id(), column.name if column.visible else None, column.type, nullable, column.bounds,
@@ -217,6 +250,10 @@ def _link_cells(table: Table, fields: tuple[Field, ...]) -> tuple[Field, ...]:
 
 
 def _cell_of(table: Table, field: Field, ids: Mapping[str, str]) -> tuple[str, str, int] | None:
+    """Coordinates of an H3 cell column: (field id of lon, field id of lat, resolution); None for other columns.
+
+    `ids`: stored column name -> field id, of the fields in the relation.
+    """
     column = table.column(field.origin.column) if field.origin is not None else None
     cell = None if column is None else column.cell
     if cell is None or cell.lon not in ids or cell.lat not in ids:
@@ -225,11 +262,16 @@ def _cell_of(table: Table, field: Field, ids: Mapping[str, str]) -> tuple[str, s
 
 
 def _field_of_column(fields: tuple[Field, ...], column: str) -> Field:
+    """Field that was read from this stored column."""
     return next(f for f in fields if f.origin is not None and f.origin.column == column)
 
 
 def _admitted_predicates(table: Table, fields: tuple[Field, ...], context: CompileContext) -> tuple[Expr, ...]:
-    """Return the predicates of admitted rows: in a declared privacy window, and on their date (`proofs.md#dates`)."""
+    """Predicates that hold in every row read: in a declared privacy window, and on its date (`proofs.md#dates`).
+
+    They are stated, not tested here: the window filter of each scan tests them, and data of a dataset without windows
+    are refused when they are opened unless every row is on its declared date.
+    """
     stretch, event_time = context.catalog.dataset(table.dataset).window_range, event_time_of(table, fields)
     if event_time is None:
         return ()
@@ -246,7 +288,8 @@ def _admitted_predicates(table: Table, fields: tuple[Field, ...], context: Compi
 def _scan_through_foreign_keys(table: Table, context: CompileContext, node: exp.Expr) -> PerPerson:
     """Join along foreign keys to the table with the person key: inner joins on primary keys enforced at ingest.
 
-    The person becomes a column of the table, under its name in the catalog.
+    Each row of the table therefore keeps exactly one person. The person becomes a column of the table, under its name
+    in the catalog, or hidden. Rows whose person is NULL are filtered.
     """
     assert table.person is not None  # noqa: S101
     on_path = [table]
@@ -281,5 +324,5 @@ def _scan_through_foreign_keys(table: Table, context: CompileContext, node: exp.
         Filter(relation, has_person), fields_with_person, _admitted_predicates(table, fields, context), person=person,
         dataset=table.dataset,
         max_rows=table.max_rows_per_person or _DEFAULT_MAX_ROWS,
-        per_window_factors=int(any(each.time_column for each in on_path)),
+        per_window_factors=int(any(each.time_column for each in on_path)),  # the limit is per window then
     )  # fmt: skip

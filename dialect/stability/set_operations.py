@@ -1,6 +1,15 @@
 """UNION, INTERSECT and EXCEPT of two queries (`dialect/planner/proofs.md#set-operations`).
 
 Over private rows every row keeps its person. Domains and predicates of the result follow from those of both sides.
+
+Terms:
+
+    private          PerPerson: every row belongs to one person; `person` is the field with the person key
+    predicates       conditions that hold in every row of a relation
+    pair             (column of the left query, column of the right query) that become one output column
+    SetOperation     its `columns` are (left field, right field, output field)
+    preserved side   public rows of `public LEFT JOIN private` that appear also where no private row matches
+    max_rows         row-count bound per person
 """
 
 from __future__ import annotations
@@ -23,7 +32,11 @@ from dialect.stability.typed_calls import to_local_time, unify_types
 
 
 def common_domain(fields: Sequence[Field]) -> Domain | None:
-    """Return a declared domain that contains every value of some fields; None if there is none."""
+    """Find a declared domain that contains every value of some fields of one type; None if there is none.
+
+    Equal domains stay. Lists are concatenated, ranges become the smallest range around both; a list with a range has
+    none.
+    """
     domains = [f.domain for f in fields]
     if len({f.type for f in fields}) > 1:
         return None
@@ -45,7 +58,10 @@ def _sort_key(end: int | str) -> tuple[int, int, str]:
 
 
 def common_predicates(operator: SetOperation) -> tuple[Expr, ...]:
-    """Return the predicates that hold for every row of a set operation, over its output columns."""
+    """Predicates that hold for every row of a set operation, over its output columns.
+
+    INTERSECT and EXCEPT return rows of the left side, so its predicates hold; UNION needs them on both sides.
+    """
     left = _predicates_over_output(operator.left.predicates, [(a, output) for a, _, output in operator.columns])
     if operator.kind != "union":
         return left
@@ -54,9 +70,15 @@ def common_predicates(operator: SetOperation) -> tuple[Expr, ...]:
 
 
 def _predicates_over_output(facts: Sequence[Expr], columns: Sequence[tuple[Field, Field]]) -> tuple[Expr, ...]:
+    """Rewrite one side's predicates over the output columns; those that read anything else are dropped.
+
+    `columns` are (field of this side, output field). Columns whose type was changed to a common one are not
+    substituted: a predicate on the original value need not hold for the converted one.
+    """
     replaced: dict[Expr, Expr] = {}
     for below, output in columns:
         expanded = definition_of(Ref(below))
+        # a constant occurs in predicates for other reasons than this column
         if expanded is not None and not isinstance(expanded, Literal) and below.type is output.type:
             replaced.setdefault(expanded, Ref(output))
     output_fields = {output for _, output in columns}
@@ -64,8 +86,8 @@ def _predicates_over_output(facts: Sequence[Expr], columns: Sequence[tuple[Field
     return tuple(fact for fact in found if all(f in output_fields for f in fields_of(fact)))
 
 
-Pair = tuple[Expr, Expr]
-Persons = tuple[PerPerson, PerPerson]
+Pair = tuple[Expr, Expr]  # left and right value of one output column
+Persons = tuple[PerPerson, PerPerson]  # left and right side, both private
 
 
 def check_private_sides(tree: exp.SetOperation, left: Relation, right: Relation) -> Persons | None:
@@ -103,6 +125,7 @@ def pair_person_keys(
             raise refusal(Code.PERSON_KEY, why, f"{name} in the same place of both queries", tree)
     if any(_are_person_keys(pair) for pair in pairs):
         return pairs
+    # UNION ALL compares no rows, so the person may be added to both sides; the others would compare it
     if kind == "union" and not is_distinct:
         return [*pairs, (Ref(persons[0].person), Ref(persons[1].person))]
     what, name = tree.key.upper(), persons[0].person.name or "person"
@@ -116,7 +139,11 @@ def pair_person_keys(
 def private_set_operation(
     operator: SetOperation, left: PerPerson, right: PerPerson, facts: tuple[Expr, ...]
 ) -> PerPerson:
-    """Type a set operation over private rows, with its person field and row limits."""
+    """Infer the properties of a set operation over private rows: its person field and its rows per person.
+
+    UNION adds the row bounds of both sides; INTERSECT has at most the smaller, EXCEPT at most the left one. DISTINCT
+    over columns that are constant per person leaves one row per person.
+    """
     output_fields = tuple(field for *_, field in operator.columns)
     person = next(field for *_, field in operator.columns if field.is_person_key and not field.nullable)
     one_row = operator.is_distinct and all(map(is_constant_per_person, output_fields))
@@ -134,6 +161,7 @@ def private_set_operation(
 
 
 def _is_person(value: Expr) -> bool:
+    """Return whether a value is a person key, nullable or not."""
     return isinstance(value, Ref) and value.field.is_person_key
 
 
@@ -144,15 +172,20 @@ def is_null(value: Expr) -> bool:
 
 
 def _are_person_keys(pair: Pair) -> bool:
+    """Return whether both values of a pair are the person of their rows: person keys that are never NULL."""
     return all(isinstance(value, Ref) and _is_row_person(value.field) for value in pair)
 
 
 def _is_row_person(field: Field) -> bool:
+    """Return whether a field is the person of every row; a nullable person key, as after a LEFT JOIN, is not."""
     return field.is_person_key and not field.nullable
 
 
 def _rewrite_with_person_keys(tree: exp.SetOperation, name: str) -> tuple[str, ...]:
-    """Rewrite the query with the person key first in every select list of the set operation."""
+    """Rewrite the query with the person key first in every select list of the set operation.
+
+    Text is inserted from the end, so that earlier offsets stay. Empty where the place of a select list is unknown.
+    """
     firsts = [select.expressions[0] for select in _selects(_outermost(tree)) if select.expressions]
     spans = [span_of(node) for node in firsts]
     sql = str(tree.root().meta.get("sql", ""))
@@ -171,6 +204,7 @@ def _outermost(tree: exp.Expr) -> exp.Expr:
 
 
 def _selects(tree: exp.Expr) -> Iterator[exp.Select]:
+    """Iterate over the SELECTs that nested set operations combine, left to right."""
     if isinstance(tree, exp.SetOperation):
         yield from _selects(tree.this)
         yield from _selects(tree.expression)
@@ -180,7 +214,7 @@ def _selects(tree: exp.Expr) -> Iterator[exp.Select]:
         yield tree
 
 
-Column = tuple[str, Field]
+Column = tuple[str, Field]  # visible name, field
 
 _SET_KINDS: dict[type[exp.Expr], SetKind] = {exp.Union: "union", exp.Intersect: "intersect", exp.Except: "except"}
 
@@ -196,7 +230,11 @@ class SetOperationSide:
 def build_set_operation(
     tree: exp.SetOperation, left: SetOperationSide, right: SetOperationSide, context: CompileContext
 ) -> tuple[Relation, tuple[Column, ...]]:
-    """Combine two queries by column position, or BY NAME; the names are those of the first."""
+    """Combine two queries by column position, or BY NAME; the names are those of the first.
+
+    Returns the relation and its visible columns. Over private rows a pair of person keys may be added behind these,
+    which has no name.
+    """
     check_parts(
         tree, "this", "expression", "distinct", "by_name", "with_", "order", "limit", "offset", code=Code.SUBQUERY
     )
@@ -208,7 +246,7 @@ def build_set_operation(
         pairs = pair_person_keys(tree, kind, is_distinct, persons, pairs)
     one, lefts = project(left.relation, [a for a, _ in pairs], context)
     other, rights = project(right.relation, [b for _, b in pairs], context)
-    sources = (one, other) if kind == "union" else (one,)
+    sources = (one, other) if kind == "union" else (one,)  # sides whose values occur in the result
     names = [name for name, _, _ in named]
     output = tuple(
         output_column(context.new_field_id(), names[i] if i < len(names) else None, fields, sources)
@@ -231,7 +269,7 @@ def type_set_operation(operator: SetOperation) -> Relation:
 def _paired_columns(
     tree: exp.SetOperation, left: SetOperationSide, right: SetOperationSide
 ) -> list[tuple[str, Expr, Expr]]:
-    """Pair the columns of both sides by position or name."""
+    """Pair the columns of both sides by position, or BY NAME: (output name, left value, right value)."""
     if tree.args.get("by_name"):
         return _paired_by_name(tree, left, right)
     if len(left.columns) != len(right.columns):
@@ -243,7 +281,7 @@ def _paired_columns(
 def _paired_by_name(
     tree: exp.SetOperation, left: SetOperationSide, right: SetOperationSide
 ) -> list[tuple[str, Expr, Expr]]:
-    """Pair columns by name; a column that one side lacks is NULL there."""
+    """Pair columns by name: (name, left value, right value); a column that one side lacks is NULL there."""
     ours, theirs = dict(left.columns), dict(right.columns)
     if not isinstance(tree, exp.Union) or len(ours) < len(left.columns) or len(theirs) < len(right.columns):
         why = "BY NAME is for UNION, of queries in which each name stands once."
@@ -256,6 +294,10 @@ def _paired_by_name(
 
 
 def _unified_pair(name: str, left: Expr, right: Expr, tree: exp.SetOperation) -> Pair:
+    """Convert a pair of values to their common type; instants of different time zones to local times first.
+
+    Raises Refusal with E_SUBQUERY where they have no common type.
+    """
     try:
         values = [left, right]
         if _zone(left) != _zone(right):
@@ -268,6 +310,7 @@ def _unified_pair(name: str, left: Expr, right: Expr, tree: exp.SetOperation) ->
 
 
 def _zone(value: Expr) -> str | None:
+    """Time zone of a column of instants; None for other values."""
     return value.field.time_zone if isinstance(value, Ref) else None
 
 

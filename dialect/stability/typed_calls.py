@@ -40,9 +40,10 @@ _DATES_AND_TIMESTAMPS = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.DATE)
 
 
 def suggest_rewrite(arguments: Sequence[Expr], node: exp.Expr) -> Suggestion | None:
-    """Suggest a rewrite that makes the types agree; None if no rule applies.
+    """Suggest a rewrite that makes the types of an operator's arguments agree; None if no rule applies.
 
-    Rules for a comparison with a constant, LIKE of a date, and a date plus a number.
+    Rules for a comparison with a constant (quotes added or removed, or a part of a time compared), LIKE of a date, and
+    a date plus a number. For each side in turn, `one` is the constant and `other` what it is compared with.
     """
     sides = [node.this, node.expression] if isinstance(node, exp.Binary) else []
     if len(arguments) != len(sides):
@@ -71,6 +72,7 @@ def suggest_rewrite(arguments: Sequence[Expr], node: exp.Expr) -> Suggestion | N
 
 
 def _like_rewrite(time: exp.Expr, pattern: str) -> str | None:
+    """Rewrite `t LIKE '2026-10-17%'` as an equality of dates, `t LIKE '2026-10%'` as LIKE of its text; else None."""
     day = _DAY.fullmatch(pattern)
     if day is not None:
         return f"CAST({_sql_of(time)} AS DATE) = DATE '{day[1]}'"
@@ -82,7 +84,7 @@ def _guess_time_part(
 ) -> tuple[exp.Expr, exp.Expr, str] | None:
     """Guess which part of a time is compared with a constant of another type: date, year, hour, epoch, or all.
 
-    Returns both sides, and a note of what the rewrite compares.
+    Returns (new left side, new right side, note of what the rewrite compares); None where nothing fits.
     """
     if not isinstance(constant, Literal):
         return None
@@ -149,12 +151,17 @@ def syntax_refusal(node: exp.Expr) -> Refusal:
 
 
 def _current_time_refusal(node: exp.Expr) -> Refusal:
+    """Build the refusal of now() and the like: a query must have the same answer when it is repeated."""
     why = f"{written_name(node)} is another value whenever it is asked, and no repeat would be found again."
     return refusal(Code.FUNC, why, "a day that is written out: DATE '2026-10-31'", node)
 
 
 def apply_function(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr:
-    """Apply an allow-listed function to typed arguments; raises Refusal with E_FUNC, E_PERSON_KEY or E_COMPLEX."""
+    """Apply an allow-listed function to typed arguments: coerced, checked against its overloads, constants folded.
+
+    Raises Refusal with E_FUNC for an unknown function or arguments of wrong types, with E_PERSON_KEY for a person key
+    as argument, with E_COMPLEX for a too large expression. Comparisons of wrong types get a suggested rewrite.
+    """
     _refuse_person_key(name, arguments, node)
     if not overloads(name):
         raise unknown_function(name, node)
@@ -208,7 +215,7 @@ def to_local_time(argument: Expr) -> Expr:
 
 
 def is_person_key(expr: Expr) -> bool:
-    """Return whether an expression is the person key itself."""
+    """Return whether an expression is the person key itself, or a CASE that returns it."""
     if isinstance(expr, Ref):
         return expr.field.is_person_key
     return isinstance(expr, Case) and any(is_person_key(value) for value in case_values(expr))
@@ -220,6 +227,11 @@ def polygon_refusal(node: exp.Expr | None) -> Refusal:
 
 
 def _build_call(form: Function, arguments: Sequence[Expr], node: exp.Expr) -> Call:
+    """Build the call of the overload `form`, after its arguments have been accepted.
+
+    An overload whose declared result is NULL has the common type of its arguments: COALESCE, LEAST, GREATEST. NULLIF
+    keeps the type of its first. Interval ends keep their span, to be refused later where no released number is read.
+    """
     if form.result is not SqlType.NULL:
         built = Call(form.row_name, tuple(arguments), form.result)
         return replace(built, span=span_of(node)) if is_interval_end(built) else built
@@ -228,6 +240,7 @@ def _build_call(form: Function, arguments: Sequence[Expr], node: exp.Expr) -> Ca
 
 
 def _check_size(expr: Expr, node: exp.Expr) -> Expr:
+    """Return an expression unchanged; raises Refusal with E_COMPLEX if it has too many nodes or is too deep."""
     if isinstance(expr, Call | Case) and (expr.size > MAX_EXPRESSION_NODES or expr.depth > MAX_EXPRESSION_DEPTH):
         raise refusal(Code.COMPLEX, "This expression is too large.", "compute parts of it in a subquery", node)
     return expr
@@ -247,6 +260,7 @@ def tilde_refusal(node: exp.Expr) -> Refusal:
 
 
 def _nearest_hint(name: str) -> str:
+    """Hint for an unknown function: a call of the nearest known name, else the documentation."""
     near = nearest_name(name)
     return _SEE_DOCS if near is None else f"{near}(...)"
 
@@ -294,6 +308,7 @@ def _name_in_query(name: str, node: exp.Expr) -> str:
 
 
 def _argument_types_hint(name: str, shown: str) -> str:
+    """Hint for wrong argument types: the argument types of every overload; `shown` is the name as written."""
     if name in _COMPARISONS:
         return "compare values of one type"
     forms = sorted({f"({', '.join(map(kind_name, form.argument_kinds))})" for form in overloads(name)})
@@ -301,8 +316,13 @@ def _argument_types_hint(name: str, shown: str) -> str:
 
 
 def _refuse_person_key(name: str, arguments: Sequence[Expr], node: exp.Expr) -> None:
+    """Refuse a person key as an argument, except in IS NULL and in the equality of two person keys.
+
+    Other functions would compute values from the identifier. A comparison in WHERE gets its own reason, as it is meant
+    to choose persons. Raises Refusal with E_PERSON_KEY.
+    """
     persons = [argument for argument in arguments if is_person_key(argument)]
-    is_person_join = name == "=" and len(persons) == 2
+    is_person_join = name == "=" and len(persons) == 2  # both sides are person keys
     if not persons or name in _ALLOWED_ON_PERSON or is_person_join:
         return
     shown = next((p.field.name for p in persons if isinstance(p, Ref)), None) or "person"
@@ -315,6 +335,7 @@ def _refuse_person_key(name: str, arguments: Sequence[Expr], node: exp.Expr) -> 
 
 
 def _flatten(name: str, arguments: Sequence[Expr]) -> list[Expr]:
+    """Merge nested ANDs, or nested ORs, into one call of many arguments; other functions keep their arguments."""
     if name not in {"and", "or"}:
         return list(arguments)
     flat: list[Expr] = []
@@ -327,22 +348,28 @@ def _coerce(name: str, arguments: list[Expr], node: exp.Expr) -> list[Expr]:
     """Coerce arguments: text constants to the compared time type, instants to local time, a time first in a sum."""
     kinds = {argument.type for argument in arguments}
     if name in _COMPARISONS | _MERGING and kinds & set(_TIMES):
-        target = next(kind for kind in reversed(_TIMES) if kind in kinds)
+        target = next(kind for kind in reversed(_TIMES) if kind in kinds)  # the type with the most information
         arguments = [_cast_text_constant(argument, target, node) for argument in arguments]
-    if name == "+" and len(arguments) == 2 and arguments[1].type in _TIMES[1:]:
+    if name == "+" and len(arguments) == 2 and arguments[1].type in _TIMES[1:]:  # INTERVAL 1 DAY + time
         arguments.reverse()
-    if name in _CONCATENATIONS and (name != "||" or SqlType.VARCHAR in kinds):
+    if name in _CONCATENATIONS and (name != "||" or SqlType.VARCHAR in kinds):  # || also joins lists
         arguments = [_cast_to_text(argument, node) for argument in arguments]
     keeps_instants = name in _TAKES_INSTANTS or (name == "-" and kinds == {SqlType.TIMESTAMPTZ})
     return arguments if keeps_instants else [to_local_time(argument) for argument in arguments]
 
 
 def _cast_to_text(argument: Expr, node: exp.Expr) -> Expr:
+    """Cast a number, condition or time to text; other values, such as lists, are left for the overloads to refuse."""
     return apply_function("to_varchar", [argument], node) if argument.type in _CASTABLE_TO_TEXT else argument
 
 
 def _cast_text_constant(argument: Expr, target: SqlType, node: exp.Expr) -> Expr:
+    """Parse a text constant as the time type that it is compared with; other arguments are unchanged.
+
+    A date compared with a text that has more than the ten characters of a date is compared as a timestamp.
+    """
     if isinstance(argument, Literal) and argument.type is SqlType.VARCHAR and isinstance(argument.value, str):
+        # 10: characters of 2026-10-17
         if target is not SqlType.TIME and (target is not SqlType.DATE or len(argument.value.strip()) > 10):
             target = SqlType.TIMESTAMP
         return literals.parse_as(argument.value, target, node)
@@ -350,7 +377,11 @@ def _cast_text_constant(argument: Expr, target: SqlType, node: exp.Expr) -> Expr
 
 
 def unify_types(arguments: Sequence[Expr], node: exp.Expr) -> tuple[SqlType, list[Expr]]:
-    """Unify the types of some values; raises Refusal if they have no common type."""
+    """Find the common type of some values, and cast them to it; raises Refusal with E_FUNC if they have none.
+
+    NULL has every type. BIGINT and DOUBLE have the common type DOUBLE; engines cast that themselves, so values are
+    unchanged. Dates with timestamps become timestamps.
+    """
     kinds = {argument.type for argument in arguments} - {SqlType.NULL}
     if SqlType.POLYGON in kinds:
         raise polygon_refusal(node)

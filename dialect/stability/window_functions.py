@@ -1,6 +1,13 @@
 """SQL window functions: partitions over private rows must contain the person key.
 
 Proof: `dialect/codegen/proofs.md#windows`.
+
+Terms:
+
+    window           an SQL window (OVER); the period that is protected as one unit is called a privacy window
+    private          PerPerson: every row belongs to one person
+    row truncation   at most `max_rows` rows of each person are kept, the row bound of the relation
+    preserved side   public rows of `public LEFT JOIN private`, also those that no private row matches
 """
 
 from __future__ import annotations
@@ -33,7 +40,7 @@ from dialect.stability.row_operators import person_key_among
 
 @dataclass(frozen=True)
 class RequestedCall:
-    """A window function call with its AST node."""
+    """A window function call of the query, with its AST node for refusals."""
 
     call: WindowCall
     node: exp.Expr
@@ -43,9 +50,10 @@ class RequestedCall:
 def add_window_calls(relation: Relation, requested: Sequence[RequestedCall]) -> Relation:
     """Add window function calls to a relation; over private rows, each partition holds rows of one person.
 
-    Claim: the kind is preserved, and a PerPerson result is a function of each person's own multiset of rows. Raises
-    Refusal with E_WINDOW unless every partition contains a person field that is never NULL. Proof:
-    dialect/codegen/proofs.md#windows
+    The rows are truncated first, unless that has been done below: truncated after the window functions, row numbers
+    would count rows that are dropped. Claim: the kind is preserved, and a PerPerson result is a function of each
+    person's own multiset of rows. Raises Refusal with E_WINDOW unless every partition contains a person field that is
+    never NULL. Proof: dialect/codegen/proofs.md#windows
     """
     if not requested:
         return relation
@@ -59,6 +67,11 @@ def add_window_calls(relation: Relation, requested: Sequence[RequestedCall]) -> 
 
 
 def _check_partition(relation: PerPerson, requested: RequestedCall) -> None:
+    """Refuse a window over private rows whose PARTITION BY lacks the person key; raises Refusal with E_WINDOW.
+
+    Refused too over the preserved rows of a LEFT JOIN: their null-extended rows, which belong to nobody, are never
+    generated, so the window would not see them.
+    """
     if relation.preserved_side is not None:
         why = "A window over a public table LEFT JOIN a private one would see rows that belong to nobody."
         raise refusal(Code.WINDOW, why, "JOIN in place of LEFT JOIN", requested.node)
@@ -68,6 +81,10 @@ def _check_partition(relation: PerPerson, requested: RequestedCall) -> None:
 
 
 def _cross_person_refusal(requested: RequestedCall) -> Refusal:
+    """Build the refusal of a window over rows of many persons, with two kinds of suggested queries.
+
+    First the person key added to PARTITION BY of all windows of the SELECT, then GROUP BY in place of the windows.
+    """
     why = "A window over rows of many people would let one of them move everybody's numbers."
     hint = f"OVER (PARTITION BY {requested.person_sql} ...), within each person's own rows"
     if _is_outermost(requested.node):  # per-person rows cannot be output either
@@ -75,6 +92,7 @@ def _cross_person_refusal(requested: RequestedCall) -> Refusal:
 
     def add_person_key(select: exp.Expr) -> None:
         for window in select.find_all(exp.Window):
+            # a window that refers to a named one takes its PARTITION BY from there
             if window.parent_select is select and not window.alias:
                 keys = [exp.column(*reversed(requested.person_sql.split("."))), *window.args.get("partition_by", [])]
                 window.set("partition_by", keys)
@@ -97,7 +115,10 @@ def _is_outermost(node: exp.Expr) -> bool:
 
 
 def _is_truncated(relation: Relation, max_rows: int) -> bool:
-    """Return whether rows per person are already limited to `max_rows`, by a key or earlier truncation."""
+    """Return whether rows per person are already limited to `max_rows`, by a key or an earlier truncation.
+
+    Looks through the operators that never add rows to a person; joins and unions may, and end the search.
+    """
     operator = relation.operator
     if isinstance(relation, PerPerson) and relation.has_one_row_per_person:
         return True
