@@ -1,12 +1,13 @@
 """Compile a SQL query to bounded SQL. Knows SQL, and neither budgets nor data.
 
-    text        parser/parser.py: parse          syntax tree      one statement, within size limits
-    tree        binder/query.py: bind_query      typed relations  Public | PerPerson | Released: whose rows
-    relations   planner/split.py: plan           Question         releases to make, and the query over them
-    plan        sensitivity/bounding.py: bound   Bounding         a rule and a clip bound per query vector
-    both        codegen/bounded.py: render       BoundedSql       exact integers per group, over all persons
+    text        parser/parser.py: parse                       syntax tree         one statement, within size limits
+    tree        binder/query.py: bind_query                   typed relations     Public | PerPerson | Released
+    relations   planner/split.py: split_query                 Question            releases, and the query over them
+    plan        sensitivity/bounding.py: bound_contributions  ContributionBounds  a rule and a clip bound per vector
+    both        codegen/bounded_sql.py: write_bounded_sql     BoundedSql          exact integers per group
 
-`compile_query` runs the first three stages, `generate_sql` the last.
+`compile_query` runs the first three stages, `generate_sql` the last. Between them `bound_contributions` chooses a rule
+and an L2 clip bound for each query vector: the numbers of one aggregate over all groups.
 
 Modules, each before those that import it:
 
@@ -104,8 +105,9 @@ def parse_statement(sql: str) -> Statement | None:
 def _bind_and_plan(sql: str, catalog: Catalog) -> Question:
     """Parse, bind and plan a query.
 
-    A release that spans several privacy windows multiplies each person's row bound by their number. That number is
-    known only after planning, so such a query is bound and planned a second time with it.
+    Where a privacy unit of a release covers several privacy windows, each person's row bound is multiplied by their
+    number. That number is known only after planning, so such a query is bound and planned a second time with it.
+    Argument lists are checked once, in the first pass.
     """
     tree = _parse(sql, _check_argument_lists)
     context = _CompileContext(catalog, sql, _alias_spellings(tree), options=_options_of(tree), bounds=_bounds_of(tree))
@@ -122,5 +124,8 @@ def _bind_and_plan(sql: str, catalog: Catalog) -> Question:
 def generate_sql(
     plan: PrivatePlan, bounds: ContributionBounds, target: Target, eligibility: Eligibility | None = None
 ) -> BoundedSql:
-    """Generate the bounded SQL of one release in an engine's dialect."""
+    """Generate the bounded SQL of one release in an engine's dialect.
+
+    `eligibility`: conditions on the persons whose rows are read; None reads everybody's.
+    """
     return _render(plan, bounds, target, eligibility)

@@ -108,7 +108,10 @@ _LITERALS = frozenset({"builtins", "datetime", "decimal", "fractions"})  # modul
 
 
 def _layout(kind: type, layouts: Layouts, length: int) -> list[str]:
-    """Look up the declared names of a class, checked against the number of its fields or members."""
+    """Look up the declared names of a class: its own, then those of its fields or members, in declared order.
+
+    `length` is the number of fields or members that the class has now; another number of names raises ValueError.
+    """
     if kind not in layouts:
         raise TypeError(f"{kind.__name__} has no layout")
     names = layouts[kind].split()

@@ -53,11 +53,12 @@ def extract_named_bounds(sql: str, tokens: list[Token]) -> tuple[str, list[Token
     found: dict[int, NamedBounds] = {}
     remaining: list[Token] = []
     position = 0
-    while position < len(tokens):
+    while position < len(tokens):  # named bounds are skipped, all other tokens are copied
         if not _is_named_bounds(tokens, position):
             remaining.append(tokens[position])
             position += 1
             continue
+        # tokens of the argument: comma, name, =>, opening bracket, ...
         end = closing_bracket(tokens, position + 3) if len(tokens) > position + 3 else None
         end = len(tokens) - 1 if end is None else end
         start, end_offset = tokens[position].start, tokens[end].end + 1
@@ -73,14 +74,18 @@ def extract_named_bounds(sql: str, tokens: list[Token]) -> tuple[str, list[Token
 
 
 def _is_named_bounds(tokens: list[Token], position: int) -> bool:
-    """Return whether a named bounds argument begins at this token."""
+    """Return whether a named bounds argument begins at this token: a comma, its name, and =>."""
     if tokens[position].token_type is not TokenType.COMMA or len(tokens) < position + 3:
         return False
     return tokens[position + 1].text.lower() == ARGUMENT_NAME and tokens[position + 2].token_type is TokenType.FARROW
 
 
 def _open_call_start(before: list[Token]) -> int | None:
-    """Start offset of the name of the innermost call whose parenthesis is still open."""
+    """Start offset of the name of the innermost call whose parenthesis is still open; None outside of any call.
+
+    `before` are the tokens before the position. Going backwards, the first parenthesis without a closing one belongs to
+    the call, and the token before it is its name.
+    """
     depth = 0
     for position in range(len(before) - 1, 0, -1):
         kind = before[position].token_type
@@ -112,7 +117,11 @@ def check_bounded_calls(tree: exp.Expr, named_bounds: BoundsByCall) -> None:
 
 
 def check_bounds_apply(function: str, bounds: NamedBounds, releasing: bool) -> None:
-    """Refuse bounds where no person's contribution is clipped by them; raises Refusal with E_PARAM."""
+    """Refuse bounds where no person's contribution is clipped by them; raises Refusal with E_PARAM.
+
+    `function` is the aggregate's name, or "persons" for COUNT(DISTINCT person). `releasing`: the aggregate is over many
+    persons, so that its value is released with noise.
+    """
     if not releasing:
         why = "Bounds belong to an aggregate over many people."
         raise Refusal(Code.PARAM, why, "leave them out here", bounds.span)

@@ -1,6 +1,13 @@
 """Clause order: refuse a SELECT whose clauses are out of SQL's order or repeated, and suggest the reordered text.
 
 sqlglot accepts clauses in any order, and some of them without a SELECT; DuckDB does not.
+
+Terms:
+
+    run      tokens of one nesting level between two brackets or set operators: one SELECT, or no SELECT at all
+    rank     place of a clause in SQL's order: SELECT 0, FROM and JOIN 1, ...; SELECT behind FROM has one of its own
+    fault    first violation in a run: (offending token, reason, hint, the run)
+    repair   the text with one fault removed; it may still have others
 """
 
 from __future__ import annotations
@@ -46,7 +53,7 @@ class _Clause:
 
     keyword: Token  # its keyword
     start: int  # offset of its first character
-    rank: int
+    rank: int  # place in SQL's order of clauses
     commas: list[Token] = field(default_factory=list)
 
 
@@ -55,7 +62,7 @@ class _ClauseRun:
     """The tokens between two brackets or set operators: the clauses of one SELECT, or no SELECT at all."""
 
     start: int  # index of its first token
-    holds_query: bool
+    holds_query: bool  # False: brackets of a call or an expression
     clauses: list[_Clause] = field(default_factory=list)
     end: int = 0  # offset after its last character
     after_set_operator: bool = False
@@ -63,7 +70,10 @@ class _ClauseRun:
 
 
 def check_clause_order(sql: str, tokens: list[Token]) -> None:
-    """Refuse clauses that are out of order, repeated or without a SELECT; raises Refusal with E_PARSE."""
+    """Refuse clauses that are out of order, repeated or without a SELECT; raises Refusal with E_PARSE.
+
+    The refusal names the first fault. Its suggestion is the text with up to `_MAX_REPAIRS` more of them repaired.
+    """
     first_fault = next(
         (fault for run in _split_runs(sql, tokens) if (fault := _find_fault(run, tokens)) is not None), None
     )
@@ -75,7 +85,10 @@ def check_clause_order(sql: str, tokens: list[Token]) -> None:
 
 
 def _repair_remaining(sql: str, max_repairs: int) -> str:
-    """Fix the remaining clause order faults one at a time, at most `max_repairs` of them."""
+    """Fix the remaining clause order faults one at a time, at most `max_repairs` of them.
+
+    Each repair changes offsets, so the text is tokenized again; a text that no longer can be is returned as it is.
+    """
     try:
         tokens = tokenize(sql)
     except Refusal:
@@ -107,6 +120,7 @@ def _split_runs(sql: str, tokens: list[Token]) -> Iterator[_ClauseRun]:
 
 
 def _close_run(run: _ClauseRun, end: int) -> _ClauseRun:
+    """Set the end of a run, and return it."""
     run.end = end
     return run
 
@@ -118,7 +132,11 @@ def _starts_query(tokens: list[Token], position: int) -> bool:
 
 
 def _add_token(run: _ClauseRun, tokens: list[Token], position: int) -> None:
-    """Add a token to a run: a comma to its current clause, or a keyword that begins a new clause."""
+    """Add a token to a run: a comma to its current clause, or a keyword that begins a new clause.
+
+    Keywords that begin no clause are identifiers behind AS or a dot, and the FROM of IS DISTINCT FROM. A SELECT behind
+    nothing but FROM and JOIN is DuckDB's FROM-first form, and gets the rank behind FROM.
+    """
     token, before = tokens[position], tokens[position - 1].token_type if position else None
     if token.token_type is TokenType.COMMA and run.clauses:
         run.clauses[-1].commas.append(token)
@@ -129,6 +147,7 @@ def _add_token(run: _ClauseRun, tokens: list[Token], position: int) -> None:
         or (token.token_type is TokenType.FROM and before is TokenType.DISTINCT)
     ):
         return
+    # only FROM and JOIN clauses so far, at least one
     if rank == _SELECT and [clause.rank for clause in run.clauses] == [_FROM] * max(1, len(run.clauses)):
         rank = _SELECT_AFTER_FROM
     run.clauses.append(_Clause(token, _join_start(tokens, position).start, rank))
@@ -161,12 +180,17 @@ def _find_fault(run: _ClauseRun, tokens: list[Token]) -> _Fault | None:
 
 
 def _clause_without_select(run: _ClauseRun, tokens: list[Token]) -> Token | None:
-    """Find a clause without a SELECT; FILTER (WHERE ...) and the ORDER BY of a call need none."""
+    """Find a clause without a SELECT; None where there is none.
+
+    In a query: WHERE to QUALIFY before the first SELECT or FROM. In other brackets: any clause but ORDER BY, which a
+    call may have, and WHERE as the first token, as in FILTER (WHERE ...). PIVOT (...) has clauses of its own.
+    """
     if run.holds_query:
         first_select = next(
             (i for i, clause in enumerate(run.clauses) if clause.keyword.token_type in _SELECT_STARTS), len(run.clauses)
         )
         return next((c.keyword for c in run.clauses[:first_select] if _WHERE <= c.rank < _ORDER), None)
+    # the token before the opening bracket of the run
     if run.start > 1 and tokens[run.start - 2].text.upper() in _PIVOTS:
         return None
     first = tokens[run.start] if run.start < len(tokens) else None
@@ -188,12 +212,17 @@ def _is_misplaced(before: _Clause, after: _Clause) -> bool:
     """Return whether a clause is out of order after the one before it, or repeats it."""
     if before.rank != after.rank:
         return after.rank < before.rank
+    # of one rank: joins repeat, FROM and JOIN or LIMIT and OFFSET differ in their keyword
     is_join = after.keyword.token_type is TokenType.JOIN
     return not is_join and before.keyword.token_type is after.keyword.token_type
 
 
 def _explain_misplaced(run: _ClauseRun, after: _Clause) -> tuple[str, str]:
-    """Reason and hint for a misplaced clause: repeated, or which clause it belongs before."""
+    """Reason and hint for a misplaced clause.
+
+    The clause is repeated where no clause of a higher rank stands before it; else it belongs before the first such
+    clause.
+    """
     name = _keyword_text(after.keyword)
     later = next((clause for clause in run.clauses if clause.rank > after.rank), None)
     if later is None or run.clauses.index(later) > run.clauses.index(after):
@@ -231,7 +260,11 @@ def _keyword_text(token: Token) -> str:
 
 
 def _reordered(sql: str, run: _ClauseRun, token: Token) -> str:
-    """Rewrite a query with the clauses of one run in order and merged, in parentheses where they are needed."""
+    """Rewrite a query with one fault of a run repaired; `token` is the offending token of the fault.
+
+    A comma between conditions becomes AND, a WITH behind a set operator is put in parentheses. Otherwise all clauses of
+    the run are sorted by rank and repeated ones merged; an ORDER BY or LIMIT before a set operator needs parentheses.
+    """
     if token.token_type is TokenType.COMMA:
         return f"{sql[: token.start]} AND{sql[token.end + 1 :]}"
     if token.token_type is TokenType.WITH:
@@ -252,7 +285,10 @@ def _reordered(sql: str, run: _ClauseRun, token: Token) -> str:
 
 
 def _merge_repeated(pieces: list[tuple[_Clause, str]]) -> list[str]:
-    """Merge repeated clauses of one keyword: conditions by AND, keys by commas; joins and LIMIT stay separate."""
+    """Merge repeated clauses of one keyword: conditions by AND, keys by commas; joins and LIMIT stay separate.
+
+    `pieces` are (clause, its text with the keyword), all of one rank and in text order.
+    """
     texts = [text for _, text in pieces]
     keyword = pieces[0][0].keyword
     if len(pieces) == 1 or keyword.token_type not in _CONDITIONS | {TokenType.GROUP_BY, TokenType.ORDER_BY}:

@@ -26,7 +26,10 @@ MAX_PRUNING_STEPS = 1_000_000  # of date pruning: predicate parts, each evaluate
 
 @dataclass(frozen=True)
 class CompileContext:
-    """Compile context of one query: catalog, text, options, and counters that limit its size."""
+    """Compile context of one query: catalog, text, options, and counters that limit its size.
+
+    The object is frozen, the lists in it are not: all stages of one compilation add to the same counters.
+    """
 
     catalog: Catalog
     sql: str
@@ -64,7 +67,12 @@ class CompileContext:
 def refusal(
     code: Code, why: str, hint: str | Suggestion, node: exp.Expr | None = None, *replacements: Suggestion
 ) -> Refusal:
-    """Build a refusal located at a node; each of `instead` is SQL that may replace the node."""
+    """Build a refusal located at a node.
+
+    Each of `replacements` is SQL that may replace the node; it becomes a suggested query, the text with the node
+    replaced. Those whose place in the text is unknown are dropped. Without a node the refusal has neither span nor
+    suggestions.
+    """
     if node is None:
         return Refusal(code, why, str(hint))
     located = ((with_node_replaced(node, each.sql), each.difference) for each in replacements)
@@ -89,7 +97,10 @@ def _display_name(node: exp.Expr, name: str, value: object) -> str:
 
 
 def check_parts(node: exp.Expr, *allowed: str, code: Code = Code.STMT) -> None:
-    """Refuse a node with any part that is not named here: an allow-list of arguments, in addition to node classes."""
+    """Refuse a node with any part that is not named here: an allow-list of arguments, in addition to node classes.
+
+    `allowed` are sqlglot's names of parts. A part that nothing reads would silently change the meaning of a query.
+    """
     for name, value in node.args.items():
         if value and name not in allowed:
             shown_name = _display_name(node, name, value)

@@ -18,7 +18,10 @@ _MAX_DIGITS = 40
 
 
 def parse_decimal(text: str) -> Fraction | None:
-    """Parse a decimal number exactly; None where it is not one, or too large: checked before it is expanded."""
+    """Parse a decimal number exactly; None where it is not one, or too large.
+
+    The size is checked before the fraction is built: 1e999999999 would fill memory.
+    """
     try:
         exact = Decimal(text)
     except ArithmeticError:

@@ -1,4 +1,8 @@
-"""Parse SQL text to one syntax tree, within limits of depth and size; the privacy clause is parsed separately."""
+"""Parse SQL text to one syntax tree, within limits of depth and size; the privacy clause is parsed separately.
+
+The tree's root carries what the text states outside of the tree, in its `meta`: the text itself ("sql"), the options of
+the privacy clause ("options") and the named contribution bounds by call ("bounds").
+"""
 
 from __future__ import annotations
 
@@ -105,20 +109,27 @@ def _parse_tree(sql: str, tokens: list[Token]) -> exp.Query:
 
 
 def _parse_refusal(error: ParseError, sql: str, tokens: list[Token]) -> Refusal:
-    """Convert a parse error of sqlglot to a refusal at the same place."""
+    """Convert a parse error of sqlglot to a refusal at the same place.
+
+    sqlglot gives the text before the error and the word at it, not an offset. Both together are looked up in the query.
+    """
     why, hint = "The SQL can't be read from here on.", "check the words around the caret"
     found = error.errors[0] if error.errors else {}
     before, word = found.get("start_context"), found.get("highlight") or ""
     if before is None:
         return Refusal(Code.PARSE, "The SQL can't be read.", "check brackets, commas and the order of the clauses")
     start = sql.find(before + word)
+    # at the end of the text nothing is found
     start = min(start + len(before) if start >= 0 else len(sql), len(sql) - 1)
     span = Span(start, min(len(sql), start + max(1, len(word))))
     return _reserved_word_refusal(span, tokens, sql) or Refusal(Code.PARSE, why, hint, span)
 
 
 def _reserved_word_refusal(span: Span, tokens: list[Token], sql: str) -> Refusal | None:
-    """Explain a reserved word where an identifier is expected, and suggest quoting it; None for other errors."""
+    """Explain a reserved word where an identifier is expected, and suggest quoting it; None for other errors.
+
+    An identifier is expected behind AS, GROUP BY, ORDER BY, a comma or a dot.
+    """
     position = next((i for i, word in enumerate(tokens) if word.start == span.start), 0)
     if not position or tokens[position].token_type in _IDENTIFIER_TOKENS or not tokens[position].text.isidentifier():
         return None

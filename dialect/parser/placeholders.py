@@ -26,7 +26,7 @@ def fill_placeholders(sql: str) -> str:
 
 
 def refuse_placeholders(tokens: list[Token]) -> None:
-    """Refuse a suggestion sent without replacing its placeholders; raises Refusal with E_PARAM."""
+    """Refuse a suggestion that was sent as a query without replacing its placeholders; raises Refusal with E_PARAM."""
     for token in tokens:
         if token.token_type is TokenType.VAR and token.text in _SAMPLE_VALUES:
             kind = _KINDS[token.text]

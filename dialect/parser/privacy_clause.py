@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import lark
 
 
-GRAMMAR_RULES = ("clause", "bounds")
+GRAMMAR_RULES = ("clause", "bounds")  # start rules of grammar.lark
 
 
 @cache
@@ -108,7 +108,10 @@ def _starts_clause(tokens: list[Token], position: int) -> bool:
 
 
 def _last_position(tokens: list[Token], begin: int) -> int:
-    """Position of the clause's last token."""
+    """Position of the clause's last token: its name where no OPTIONS follow, else the bracket that closes them.
+
+    `begin` is the position of WITH. Raises Refusal with E_PARSE where nothing closes the bracket.
+    """
     options_position, bracket = begin + 2, begin + 3
     if len(tokens) <= bracket or tokens[options_position].text.upper() != "OPTIONS":
         return begin + 1
@@ -126,7 +129,7 @@ def _parse_options(text: str, start: int) -> Options:
     values: dict[str, Any] = {}
     spans: dict[str, Span] = {}
     for option in tree.find_data("option"):
-        name, value = option.scan_values(lambda _: True)
+        name, value = option.scan_values(lambda _: True)  # all of its tokens
         _parse_option(name, value, start, values, spans)
     _check_one_price(spans)
     return Options(**values, spans=spans)
@@ -176,6 +179,7 @@ def _amount_parser(minimum: Fraction | int, maximum: Fraction | int) -> Callable
     """Return a parser of exact numbers in a closed range."""
 
     def read(text: str) -> Fraction | None:
+        """Parse a number; None for anything else, or outside of the range."""
         exact = parse_decimal(text)
         return exact if exact is not None and minimum <= exact <= maximum else None
 
@@ -183,19 +187,23 @@ def _amount_parser(minimum: Fraction | int, maximum: Fraction | int) -> Callable
 
 
 def _parse_count(text: str) -> int | None:
+    """Parse a whole number from 1 to the largest contribution limit; None for anything else."""
     exact = parse_decimal(text)
     return int(exact) if exact is not None and exact.denominator == 1 and 1 <= exact <= MAX_CONTRIBUTED else None
 
 
 def _parse_keys(text: str) -> KeyHandling | None:
+    """Parse 'public' or 'private' in quotes; None for anything else."""
     return next((kind for kind in KeyHandling if text.lower() == f"'{kind}'"), None)
 
 
 def _parse_flag(text: str) -> bool | None:
+    """Parse true or false; None for anything else."""
     return {"true": True, "false": False}.get(text.lower())
 
 
 def _parse_intervals(text: str) -> IntervalCoverage | None:
+    """Parse 'each' or 'simultaneous' in quotes; None for anything else."""
     return next((kind for kind in IntervalCoverage if text.lower() == f"'{kind}'"), None)
 
 
@@ -206,6 +214,7 @@ def _parse_target(text: str) -> TargetError | None:
 
 
 def _parse_confidence(text: str) -> float | None:
+    """Parse a confidence level from 0.5 to 0.999999; None for anything else."""
     exact = _amount_parser(MIN_CONFIDENCE, MAX_CONFIDENCE)(text)
     return None if exact is None else float(exact)
 
@@ -216,8 +225,8 @@ class _OptionRule:
 
     field: str  # field of Options
     parse: Callable[[str], object]  # None for an invalid value
-    accepts: str
-    example: str
+    accepts: str  # the valid values in words, for refusals
+    example: str  # a valid value
 
 
 _COUNT_RANGE = f"a whole number from 1 to {MAX_CONTRIBUTED:,}"

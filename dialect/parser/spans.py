@@ -1,4 +1,8 @@
-"""From syntax nodes back to the analyst's text: their spans, names as written, and the query with a replaced node."""
+"""From syntax nodes back to the analyst's text: their spans, names as written, and the query with a replaced node.
+
+sqlglot records offsets in a node's `meta` ("start", "end") for identifiers and most calls only. The root's `meta` has
+the text ("sql"), the options and the named bounds of the query (`dialect.parser.parser`).
+"""
 
 from __future__ import annotations
 
@@ -35,8 +39,13 @@ _CALL_NAME = re.compile(r"(\w+)\s*\(\s*(?:distinct\s+)?$", re.IGNORECASE)
 
 
 def span_of(node: exp.Expr) -> Span | None:
-    """Span of the text that a node and its parts come from, else that of the nearest ancestor with a known place."""
+    """Span of the text that a node and its parts come from, else that of the nearest ancestor with a known place.
+
+    An aggregate's recorded parts may begin behind its name; then the name before them is included. None where nothing
+    around the node has a place.
+    """
     ancestor: exp.Expr | None = node
+    # a function without arguments
     if isinstance(node, exp.Func) and not any(True for _ in node.iter_expressions()) and "start" not in node.meta:
         return _span_of_word(node.sql_name(), node)  # sqlglot records no place of CURRENT_DATE and its like
     while ancestor is not None:
@@ -88,7 +97,8 @@ def with_node_replaced(node: exp.Expr, text: str) -> str | None:
 def with_tree_changed(node: exp.Expr, change: Callable[[exp.Expr], None]) -> str | None:
     """Return the query with a node of its tree changed, as regenerated SQL.
 
-    None for a query with a privacy clause or named bounds, which the tree does not contain.
+    `change` gets the copy of the node in a copied tree: both trees are walked in the same order to find it. None for a
+    query with a privacy clause or named bounds, which the tree does not contain.
     """
     root = node.root()
     if root.meta.get("bounds") or root.meta.get("options") != NO_OPTIONS:

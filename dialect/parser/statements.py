@@ -58,7 +58,12 @@ _STATEMENT_KEYWORDS = {"EXPLAIN", "SHOW", "DESCRIBE", "DESC"}
 
 
 def parse_statement(sql: str) -> Statement | None:
-    """Parse a statement; None for a query; raises Refusal with E_STMT, and what `tokenize` raises."""
+    """Parse a statement; None for a query; raises Refusal with E_STMT, and what `tokenize` raises.
+
+    Most texts are queries: their first word decides without tokenization, unless a comment or a break may stand before
+    it.
+    """
+    # 8: length of DESCRIBE, the longest of these keywords
     if sql.lstrip()[:8].partition(" ")[0].strip().upper() not in _STATEMENT_KEYWORDS and not _needs_tokenizing(sql):
         return None  # shortcut for nearly every text: no second tokenization
     tokens = [token for token in tokenize(sql) if token.text != ";"]

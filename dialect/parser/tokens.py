@@ -197,8 +197,12 @@ def _check_nesting(tokens: list[Token]) -> None:
 
 
 def _check_joins(tokens: list[Token]) -> None:
-    """Refuse many JOINs without their own condition: sqlglot backtracks, in time exponential in their number."""
-    unconditioned, lacks_condition = 0, [False]  # per bracket level: does the last JOIN still lack its condition?
+    """Refuse many JOINs without their own condition: sqlglot backtracks, in time exponential in their number.
+
+    A JOIN lacks its condition until ON or USING follows at its bracket level; CROSS JOIN needs none.
+    """
+    # JOINs that lack a condition, and per bracket level: does the last JOIN still lack its condition?
+    unconditioned, lacks_condition = 0, [False]
     for before, token in pairwise((tokens[0], *tokens)):
         if token.token_type in OPENERS:
             lacks_condition.append(False)

@@ -1,4 +1,8 @@
-"""Refusals of aggregate functions: what each would disclose about one person, and what may replace it."""
+"""Refusals of aggregate functions: what each would disclose about one person, and what may replace it.
+
+Templates are SQL with {0}, {1} for the arguments of the refused call, in order. Each template has a text of how its
+value differs from the refused call's (`_DIFFERENCES`); both together are a Suggestion.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ _GROUP_BY_HINT = "GROUP BY the column, and COUNT(*) of each value"
 _COUNT_TEMPLATES = ("COUNT(DISTINCT {0})", "COUNT({0})")
 _BIN_TEMPLATE = "FLOOR({0} / 10) * 10"
 INTERVAL_TO_NUMBER = ("EPOCH({0}) / 60",)  # conversion of an interval to a number
+# (why, hint, templates), as in _SUGGESTIONS
 _QUANTILE_SUGGESTION = (
     "is a sketch, whose noise is not known",
     "QUANTILE_CONT(x, 0.5)",
@@ -104,7 +109,8 @@ CLAMPED_TO_ENDS = f"a value beyond {MIN_PLACEHOLDER} or {MAX_PLACEHOLDER} counts
 def across_persons_refusal(name: str, node: exp.Expr, person_key: str | None) -> Refusal:
     """Build the refusal of an aggregate over many persons.
 
-    `person_key` is the name of the person key where the aggregate is allowed within one person's rows, else None.
+    `person_key` is the name of the person key where the aggregate is allowed within one person's rows, else None. Where
+    the hint is to group by the column, that query is suggested first, then the templates of `_SUGGESTIONS`.
     """
     why, hint, replacements = _SUGGESTIONS[name]
     shown = written_name(_aggregate_call(node))
@@ -116,7 +122,11 @@ def across_persons_refusal(name: str, node: exp.Expr, person_key: str | None) ->
 
 
 def unknown_aggregate_refusal(name: str, node: exp.Expr) -> Refusal:
-    """Build the refusal of an aggregate that the dialect does not have."""
+    """Build the refusal of an aggregate that the dialect does not have.
+
+    An aggregate without an entry in `_SUGGESTIONS` gets its average, if its argument is a number, groups of its values,
+    and counts: which of them compile is tried later.
+    """
     shown = written_name(_aggregate_call(node))
     why, hint, replacements = _SUGGESTIONS.get(
         name, ("", "AVG(x)" if name == "mean" else "COUNT, SUM or AVG", _FALLBACK_TEMPLATES)
@@ -131,10 +141,11 @@ def unknown_aggregate_refusal(name: str, node: exp.Expr) -> Refusal:
 
 
 def wrong_type_refusal(accepted: str, replacements: tuple[str, ...], node: exp.Expr) -> Refusal:
-    """Build the refusal of an aggregate's argument of the wrong type.
+    """Build the refusal of an aggregate's argument of the wrong type; `accepted` describes the accepted types.
 
     `replacements` are templates that convert the argument to an accepted type; the first is the hint where none
-    compiles. Without any, as for text, the suggestion is to group by the argument and count.
+    compiles. Without any, as for text, the suggestion is to group by the argument and count. A difference of two times
+    becomes DATE_DIFF in minutes, also clamped, since nothing bounds it.
     """
     call = node.this if isinstance(node, exp.Filter) else node
     name, value, template = _call_template(call)
@@ -149,6 +160,7 @@ def wrong_type_refusal(accepted: str, replacements: tuple[str, ...], node: exp.E
         )
         why = f"{name} takes {accepted}: minutes between two times are such, within ends of your own."
         return refusal(Code.AGG, why, suggestions[1], call, *suggestions)
+    # a count would be no answer in place of a quantile, nor of the length of an interval
     not_countable = isinstance(call, exp.WithinGroup) or replacements == INTERVAL_TO_NUMBER
     counts = () if not_countable else _fill_templates(_COUNT_TEMPLATES, call)
     conversions = [
@@ -178,7 +190,10 @@ def _is_number(node: exp.Expr | None) -> bool:
 def _grouped_by_argument(node: exp.Expr, template: str = "{0}") -> tuple[Suggestion, ...]:
     """Rewrite a query to group by an aggregate's column, or by a template of it, and count the rows.
 
-    SELECT MODE(zone) FROM visit  ->  SELECT zone, COUNT(*) FROM visit GROUP BY zone
+        SELECT MODE(zone) FROM visit  ->  SELECT zone, COUNT(*) FROM visit GROUP BY zone
+
+    Empty for a call with FILTER, whose rows the groups would not be, and for arguments other than columns and
+    expressions.
     """
     column = _first_argument(node)
     if isinstance(node, exp.Filter) or not isinstance(column, exp.Column | exp.Func | exp.Binary):
@@ -186,6 +201,7 @@ def _grouped_by_argument(node: exp.Expr, template: str = "{0}") -> tuple[Suggest
     key = _parse_sql(template.format(_sql_text(column)))
 
     def add_group_key(copied: exp.Expr) -> None:
+        """Put the key in the call's place, and into GROUP BY; add COUNT(*) if no aggregate is left."""
         select = copied.find_ancestor(exp.Select)
         if select is None:
             return
@@ -208,7 +224,10 @@ def _grouped_by_argument_or_bins(node: exp.Expr) -> tuple[Suggestion, ...]:
 
 
 def _first_argument(node: exp.Expr) -> exp.Expr | None:
-    """First argument of an aggregate call, without ORDER BY and DISTINCT."""
+    """First argument of an aggregate call, without ORDER BY and DISTINCT.
+
+    Of PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY x) it is x. Calls without a node class have a list of arguments.
+    """
     call = node.expression.expressions[0] if isinstance(node, exp.WithinGroup) else _aggregate_call(node)
     untyped = isinstance(call, exp.Anonymous | exp.AnonymousAggFunc)
     first: exp.Expr | None = next(iter(call.expressions), None) if untyped else call.this
@@ -218,7 +237,10 @@ def _first_argument(node: exp.Expr) -> exp.Expr | None:
 
 
 def _call_template(call: exp.Expr) -> tuple[str, str, str]:
-    """Split an aggregate call: its name, its first argument as SQL, and a template of the call for another argument."""
+    """Split an aggregate call: (its name, its first argument as SQL, a template of the call for another argument).
+
+    The template has one {} in place of the first argument.
+    """
     name, parts = written_name(_aggregate_call(call)), _argument_texts(_aggregate_call(call))
     if isinstance(call, exp.WithinGroup):
         (term,) = call.expression.expressions
@@ -238,10 +260,12 @@ def _aggregate_call(node: exp.Expr) -> exp.Expr:
 
 
 def _sql_text(node: exp.Expr) -> str:
+    """Generate DuckDB SQL from a node, without comments."""
     return node.sql("duckdb", comments=False)
 
 
 def _parse_sql(text: str) -> exp.Expr:
+    """Parse an expression in DuckDB's dialect."""
     return parse_one(text, dialect="duckdb")
 
 

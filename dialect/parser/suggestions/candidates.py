@@ -31,7 +31,10 @@ _ALIAS = re.compile(r'\bas\s+"([^"]*)"', re.IGNORECASE)
 
 
 def add_suggestions(refusal: Refusal, sql: str, catalog: Catalog) -> Refusal:
-    """Add suggestions to a refusal: DuckDB's form of foreign syntax, or similar names of the catalog."""
+    """Add suggestions to a refusal: DuckDB's form of foreign syntax, or similar names of the catalog.
+
+    Which ones is decided by the refusal's code and the beginning of its text. Unchanged without a span or a rule.
+    """
     if refusal.span is None:
         return refusal
     if (
@@ -54,8 +57,13 @@ def add_suggestions(refusal: Refusal, sql: str, catalog: Catalog) -> Refusal:
 
 
 def _suggest_duckdb_syntax(refusal: Refusal, span: Span, sql: str) -> Refusal | None:
-    """Suggest DuckDB's form of the refused foreign call; None where the refusal does not point at one."""
+    """Suggest DuckDB's form of the refused foreign call; None where the refusal does not point at one.
+
+    The rewritten call becomes the hint, the rewritten query the first suggestion. A text that did not parse, and TOP,
+    have no call at the span: there any rewrite of the query counts.
+    """
     call, rewritten = rewrite_call_at(sql, span), to_duckdb(sql)
+    # SELECT TOP 5 is read as a column named top
     has_parsed = refusal.code is not Code.PARSE and sql[span.start : span.start + 3].lower() != "top"
     if rewritten.sql == sql or (call is None and has_parsed):
         return None
@@ -71,6 +79,7 @@ def _suggest_single_quotes(refusal: Refusal, sql: str, catalog: Catalog) -> Refu
     names |= {found[1].lower() for found in _ALIAS.finditer(sql)}
 
     def as_text(found: re.Match[str]) -> str:
+        """Quote a text once more, unless it is a name of the catalog or an alias."""
         return found[0] if found[1].lower() in names else "'" + found[1].replace("'", "''") + "'"
 
     all_quoted = _QUOTED.sub(as_text, sql)
@@ -81,13 +90,18 @@ def _suggest_single_quotes(refusal: Refusal, sql: str, catalog: Catalog) -> Refu
 
 
 def _suggest_join(refusal: Refusal, column: str, sql: str, catalog: Catalog) -> Refusal:
-    """Suggest joining a table that has the missing column."""
+    """Suggest joining a table that has the missing column; public tables first.
+
+    The join is inserted behind the first table of FROM. Unchanged where that table has the column, or no table has it.
+    """
     tables_with_column = [t for t in catalog.tables if any(c.visible and c.name.lower() == column for c in t.columns)]
     first = _FIRST_TABLE.search(sql)
     source = catalog.table(first[1].lower()) if first else None
     if not tables_with_column or source is None or source in tables_with_column:
         return refusal
+    # (table, the columns to join it by)
     shared = [(table, _join_columns(source, table)) for table in sorted(tables_with_column, key=lambda t: t.private)]
+    # (table, text of the join)
     joins = [(table, f" JOIN {table.name} USING ({', '.join(on)})") for table, on in shared if on]
     offset = first.end() if first else 0
     rewrites = tuple(
@@ -107,7 +121,10 @@ def _join_difference(column: str, table: Table, join: str) -> str:
 
 
 def _join_columns(one: Table, other: Table) -> list[str]:
-    """Columns of `one` that join it to at most one row of `other`, or that reference another public table's list."""
+    """Columns of `one` that join it to at most one row of `other`; empty where there are none.
+
+    The primary key of `other`, else its first column: public tables list the values that other tables reference by it.
+    """
     names = {column.name for column in one.columns if column.visible}
     if other.private:  # joined by the person alone, each row would match all rows of its person
         person = None if other.person is None else other.person.column
@@ -133,7 +150,7 @@ def _suggest_similar_table(refusal: Refusal, sql: str, catalog: Catalog) -> Refu
 
 
 def _suggest_names(refusal: Refusal, word: str, sql: str, catalog: Catalog) -> Refusal:
-    """Answer SHOW and DESCRIBE of other forms with the names of tables or columns."""
+    """Answer SHOW, DESCRIBE and SUMMARIZE in other engines' forms with the names of tables, or of a table's columns."""
     if word.upper() not in {"SHOW", "DESCRIBE", "DESC", "SUMMARIZE"} or not catalog.tables:
         return refusal
     named = [table for name in re.findall(r"\w+", sql)[1:] if (table := catalog.table(name.lower())) is not None]
@@ -154,6 +171,7 @@ def _first_names(names: Sequence[str]) -> str:
 
 
 def _table_names(tables: Sequence[Table]) -> list[str]:
+    """Names of tables, in order."""
     return [table.name for table in tables]
 
 
@@ -182,9 +200,10 @@ def _with_candidates(refusal: Refusal, sql: str, catalog: Catalog) -> Refusal:
 def _first_compiling(
     refusal: Refusal, sql: str, catalog: Catalog, compile_text: Callable[[str], object], remaining_steps: int
 ) -> Suggestion | None:
-    """First suggestion that compiles, or that does after one more suggestion for its own refusal.
+    """First suggestion that compiles, or that does after one more suggestion for its own refusal; None where none does.
 
-    The second step applies only to a query that was rewritten from a foreign dialect. Placeholders have sample values
+    The second step applies only to the query rewritten from a foreign dialect (`each == to_duckdb(sql)`): after it a
+    column may still be unknown. The difference of such a suggestion states both steps. Placeholders have sample values
     during compilation only.
     """
     for each in refusal.rewrites[:_MAX_COMPILED]:

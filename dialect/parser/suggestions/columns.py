@@ -14,7 +14,11 @@ _COMPARISONS = (exp.EQ, exp.NEQ, exp.In, exp.Like, exp.ILike)
 
 
 def explain_unknown_column(unknown_column: Refusal, node: exp.Expr) -> Refusal:
-    """Extend the refusal of an unknown column by an explanation; unchanged where none applies."""
+    """Extend the refusal of an unknown column by an explanation; unchanged where none applies.
+
+    The first explanation, an alias that WHERE can't see, replaces the refusal; the second adds a sentence and a
+    suggestion.
+    """
     if not isinstance(node, exp.Column) or node.table:
         return unknown_column
     return _computed_alias_refusal(node) or _unquoted_text_refusal(unknown_column, node) or unknown_column
@@ -42,11 +46,15 @@ def _computed_alias_refusal(node: exp.Column) -> Refusal | None:
 
 
 def _move_conditions(select: exp.Select, clause: str) -> tuple[str, ...]:
-    """Move the conditions of WHERE that read computed aliases into HAVING or QUALIFY."""
+    """Move the conditions of WHERE that read computed aliases into `clause`, "having" or "qualify".
+
+    Conditions on rows alone stay in WHERE. Empty where the SELECT has the clause already.
+    """
     if select.args.get(clause) is not None:
         return ()
 
     def change(above: exp.Expr) -> None:
+        """Split the conditions of WHERE into those that read computed aliases and those that stay."""
         tests = list(above.args["where"].this.flatten()) if isinstance(above.args["where"].this, exp.And) else []
         tests = tests or [above.args["where"].this]
         computed = {item.alias.lower() for item in above.expressions if item.find(exp.AggFunc, exp.Window) is not None}
@@ -61,7 +69,10 @@ def _move_conditions(select: exp.Select, clause: str) -> tuple[str, ...]:
 
 
 def _unquoted_text_refusal(refused: Refusal, node: exp.Column) -> Refusal | None:
-    """Suggest quotes where a column is compared with an unknown name: place_id = P1."""
+    """Suggest quotes where a column is compared with an unknown name: place_id = P1.
+
+    None unless the name is on the right of a comparison whose left side is a column, and not in double quotes.
+    """
     test = node.parent
     if (
         node.this.args.get("quoted")

@@ -1,8 +1,9 @@
 """Foreign dialects: calls and syntax of BigQuery, Snowflake, Spark, MySQL and SQL Server rewritten for DuckDB.
 
 Calls are rewritten from their arguments' text, other syntax in the complete query; the results are suggestions. A
-rewrite whose answer differs from the original engine's states how;
-`tests/dialect/parser/test_suggested_meaning.py` compares each in DuckDB with a macro of the foreign function.
+rewrite returns the call in DuckDB's dialect, or a Suggestion, which also states how its value differs from the original
+engine's; None where it does not apply. `tests/dialect/parser/test_suggested_meaning.py` compares each in DuckDB with a
+macro of the foreign function.
 """
 
 from __future__ import annotations
@@ -67,9 +68,13 @@ def _date_trunc(arguments: list[str]) -> Suggestion | None:
 
 
 def _date_diff(arguments: list[str]) -> Suggestion | None:
-    """Rewrite DATE_DIFF: (end, start, PART) of BigQuery, (PART, start, end) of Snowflake, (end, start) of MySQL."""
+    """Rewrite DATE_DIFF: (end, start, PART) of BigQuery, (PART, start, end) of Snowflake, (end, start) of MySQL.
+
+    Which argument is the part decides between the first two; None where both or neither is one.
+    """
     if len(arguments) == 2:
         return Suggestion(f"date_diff('day', {arguments[1]}, {arguments[0]})")
+    # the part in the first or in the last place, None where that argument is no part
     first, last = (_date_part(arguments[0]), _date_part(arguments[2])) if len(arguments) == 3 else (None, None)
     if (first is None) == (last is None):
         return None
@@ -92,7 +97,10 @@ def _timestampdiff(arguments: list[str]) -> Suggestion | None:
 
 
 def _dateadd(arguments: list[str]) -> Suggestion | None:
-    """Rewrite DATEADD(part, amount, start), and SQL Server's truncation DATEADD(part, DATEDIFF(part, 0, x), 0)."""
+    """Rewrite DATEADD(part, amount, start), and SQL Server's truncation DATEADD(part, DATEDIFF(part, 0, x), 0).
+
+    The truncation is found in its rewritten form, date_diff('part', 0, x), as inner calls are rewritten first.
+    """
     if len(arguments) != 3:
         return None
     if (truncation := _DIFF_FROM_ZERO.fullmatch(arguments[1])) is not None and arguments[
@@ -157,7 +165,7 @@ def _time_bucket(time: str, amount: str, unit: str, other_difference: str = "") 
     if part is None or not amount.isdecimal() or int(amount) == 0:
         return None
     seconds = _SECONDS.get(part, 0) * int(amount)
-    aligned = seconds > 0 and _DAY_SECONDS % seconds == 0
+    aligned = seconds > 0 and _DAY_SECONDS % seconds == 0  # then bins begin at midnight in every engine
     difference = "; ".join(filter(None, (other_difference, "" if aligned else _BIN_ORIGIN_DIFFERENCE)))
     return Suggestion(f"time_bucket(INTERVAL {amount} {part.upper()}, {time})", difference)
 
@@ -230,9 +238,13 @@ def _convert(arguments: list[str]) -> Suggestion | None:
 
 
 def _formatter(codes: Mapping[str, str], difference: str = "", format_first: bool = False) -> CallRewrite:
-    """Return a rewrite of a format function as strftime; None where a format code has no equivalent."""
+    """Return a rewrite of a format function as strftime; None where a format code has no equivalent.
+
+    `codes`: format code -> strftime code. `difference` is stated only where names of days or months are written.
+    """
 
     def rewrite(arguments: list[str]) -> Suggestion | None:
+        """Rewrite a call with a time and a format."""
         if len(arguments) != 2:
             return None
         time, text = (arguments[1], arguments[0]) if format_first else (arguments[0], arguments[1])
@@ -260,6 +272,7 @@ def _date_shift(operator: str) -> CallRewrite:
     """Return a rewrite of DATE_ADD: (d, INTERVAL 7 DAY) of BigQuery, (d, days) of Spark, ('day', n, d) of Presto."""
 
     def rewrite(arguments: list[str]) -> str | Suggestion | None:
+        """Rewrite one call; three arguments are Presto's, where the operator is +."""
         if len(arguments) == 3 and operator == "+" and arguments[0].startswith("'"):
             return _dateadd(arguments)
         if len(arguments) != 2:  # DuckDB's own DATE_SUB has three arguments
@@ -274,6 +287,7 @@ def _typed_literal(type_name: str) -> CallRewrite:
     """Return a rewrite of a conversion from text: constant ISO text becomes a typed literal."""
 
     def rewrite(arguments: list[str]) -> str | None:
+        """Rewrite one call; with a format only constant text in ISO form, as other text would be read differently."""
         is_iso_format = len(arguments) == 1 or (len(arguments) == 2 and _ISO_FORMAT.fullmatch(arguments[1]))
         if arguments and _ISO_LITERAL.fullmatch(arguments[0]) and is_iso_format:
             return f"{type_name} {arguments[0]}"
@@ -412,13 +426,13 @@ def rewrite_call_at(sql: str, span: Span) -> Suggestion | None:
 
 
 def _rewrite_last_call(sql: str, tokens: list[Token]) -> tuple[Span, Suggestion] | None:
-    """Rewrite the last foreign call of a text, which contains no other one; with its span."""
+    """Rewrite the last foreign call of a text, which contains no other one: (its span, the rewritten call)."""
     calls = (_rewrite_call(sql, tokens, position) for position in reversed(range(len(tokens))))
     return next((call for call in calls if call is not None), None)
 
 
 def _rewrite_call(sql: str, tokens: list[Token], position: int) -> tuple[Span, Suggestion] | None:
-    """Rewrite the foreign call whose name is the token at `at`; None where there is none."""
+    """Rewrite the foreign call whose name is the token at `position`: (its span, the rewritten call), or None."""
     rewrite = CALL_REWRITES.get(tokens[position].text.lower())
     if rewrite is None or position + 1 >= len(tokens) or tokens[position + 1].token_type is not TokenType.L_PAREN:
         return None

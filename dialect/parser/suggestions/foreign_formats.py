@@ -29,7 +29,12 @@ ORACLE = {
 
 
 def to_strftime(text: str, codes: Mapping[str, str]) -> str | None:
-    """Translate a quoted date format to strftime; None where it has an unknown code, or none at all."""
+    """Translate a quoted date format to strftime; None where it has an unknown code, or none at all.
+
+    `codes` is one of this module's tables: format code -> strftime code. Its codes are of one of three kinds: % and a
+    letter (BigQuery, MySQL), words (Oracle), or runs of one letter (Java, .NET). Letters of the last two that are no
+    code can't be copied, since strftime would not see that they are text in the original.
+    """
     match = re.fullmatch(r"'([^'\"\\]*)'", text)
     if match is None:
         return None

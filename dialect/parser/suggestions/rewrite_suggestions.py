@@ -83,7 +83,10 @@ def _coarser_columns(key: exp.Column, private: tuple[Table, ...], catalog: Catal
 
 
 def _lookup_columns(key: exp.Column, column: Column, catalog: Catalog) -> Iterator[CoarserKey]:
-    """Columns of the public table that lists a key's values, where they have a public domain: the zone of a cell."""
+    """Columns of the public table that lists a key's values, where they have a public domain: the zone of a cell.
+
+    The key's domain must be the table's primary key, and have the key's name, since the suggestion joins by USING.
+    """
     domain = column.domain
     table = catalog.table(domain.table) if isinstance(domain, ColumnValues) else None
     if table is None or not isinstance(domain, ColumnValues) or table.primary_key != (domain.column,):
@@ -103,7 +106,7 @@ def with_lookup_join(tree: exp.Select, coarser: CoarserKey) -> exp.Select:
 
 
 def _no_coarser_key(call: exp.Anonymous) -> CoarserKey | None:
-    """Return no coarser key."""
+    """Rule of calls without a coarser form: returns None; the argument is there because all rules take the call."""
     del call
     return None
 
@@ -111,7 +114,10 @@ def _no_coarser_key(call: exp.Anonymous) -> CoarserKey | None:
 def _scale_last_argument(
     call: exp.Anonymous, change: Callable[[int], int], minimum: int, description: str
 ) -> CoarserKey | None:
-    """Replace a call's last argument, an integer that sets the size of its cells."""
+    """Replace a call's last argument, an integer that sets the size of its cells, by `change` of it.
+
+    None where the result is below `minimum`. `description` has {} for the new number.
+    """
     last = call.expressions[-1] if call.expressions else None
     if not isinstance(last, exp.Literal) or not last.name.isdigit() or change(int(last.name)) < minimum:
         return None
@@ -178,7 +184,11 @@ class _PlainQuery:
 
 
 def suggest_rewrites(sql: str, catalog: Catalog, rho: Fraction) -> Iterator[Rewrite]:
-    """Suggest other queries; `rho` is four times the price of this one. Raises nothing for a query that compiles."""
+    """Suggest other queries with fewer groups, more rows in each or less noise; none for an unsupported query.
+
+    `rho` is the price of the last one, four times that of this query: half the error. Raises nothing for a query that
+    compiles.
+    """
     query = _analyse_query(sql, catalog)
     if query is None:
         return
@@ -190,7 +200,10 @@ def suggest_rewrites(sql: str, catalog: Catalog, rho: Fraction) -> Iterator[Rewr
 
 
 def _analyse_query(sql: str, catalog: Catalog) -> _PlainQuery | None:
-    """Analyse a query for rewriting; None where it is not a single SELECT, or has clauses that are not followed."""
+    """Analyse a query for rewriting; None where it is not a single SELECT, or has clauses that are not followed.
+
+    None too without private tables. DISTINCT is followed in COUNT(DISTINCT x) only.
+    """
     tree = parse(sql)
     if (
         not isinstance(tree, exp.Select)
@@ -370,6 +383,7 @@ def _option_texts(options: Options, sql: str, rho: Fraction | None) -> list[str]
     spans: Mapping[str, str] = {name: sql[span.start : span.end] for name, span in options.spans.items()}
     if rho is None:
         return list(spans.values())
+    # options that set a price are replaced; 12 decimals without trailing zeros
     price, rho_text = ("rho", "epsilon", "target_error"), f"{float(rho):.12f}".rstrip("0").rstrip(".")
     return [text for name, text in spans.items() if name not in price] + [f"rho = {rho_text}"]
 

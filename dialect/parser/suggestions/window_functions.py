@@ -20,7 +20,12 @@ _UNSUPPORTED_CLAUSES = ("group", "having", "qualify", "distinct")
 def windows_as_groups(node: exp.Expr) -> tuple[str, ...]:
     """Rewrite a SELECT with windows as GROUP BY their PARTITION BY; finer output becomes sums over groups.
 
-    SELECT zone, COUNT(*) OVER (PARTITION BY zone) FROM visit  ->  SELECT zone, COUNT(*) FROM visit GROUP BY zone
+        SELECT zone, COUNT(*) OVER (PARTITION BY zone) FROM visit  ->  SELECT zone, COUNT(*) FROM visit GROUP BY zone
+        SELECT zone, day, COUNT(*) OVER (PARTITION BY zone) FROM visit
+        ->  SELECT zone, day, SUM(COUNT(*)) OVER (PARTITION BY zone) FROM visit GROUP BY zone, day
+
+    Empty unless all windows are plain aggregates over one PARTITION BY. The second form keeps select items that are
+    neither keys nor windows, and is suggested first; it needs aggregates that sum over groups.
     """
     select = node.find_ancestor(exp.Select)
     if select is None or any(select.args.get(clause) for clause in _UNSUPPORTED_CLAUSES):
@@ -28,12 +33,12 @@ def windows_as_groups(node: exp.Expr) -> tuple[str, ...]:
     windows = list(_windows_of(select))
     partitions = {tuple(window.args.get("partition_by") or ()) for window in windows}
     if (
-        len(partitions) != 1
+        len(partitions) != 1  # GROUP BY has one set of keys
         or not all(map(_is_per_partition, windows))
         or any(column.is_star for column in select.selects)
     ):
         return ()
-    (keys,) = partitions
+    (keys,) = partitions  # the one PARTITION BY of all windows
     has_other_items = any(not _is_key_or_window(column, keys) for column in select.selects)
     is_additive = has_other_items and all(isinstance(_aggregate_of(window), _ADDITIVE) for window in windows)
     rewritten = [with_tree_changed(select, _rewrite_as_sums)] if is_additive else []
@@ -70,7 +75,7 @@ def _is_key_or_window(column: exp.Expr, keys: tuple[exp.Expr, ...]) -> bool:
 
 
 def _rewrite_as_groups(select: exp.Expr) -> None:
-    """Rewrite a SELECT to one row per partition: the partition keys and the windows as aggregates."""
+    """Rewrite a SELECT in place to one row per partition: the partition keys and the windows as aggregates."""
     windows = list(_windows_of(select))
     keys = tuple(windows[0].args.get("partition_by") or ())
     select.set("expressions", [column for column in select.expressions if _is_key_or_window(column, keys)])
@@ -80,7 +85,7 @@ def _rewrite_as_groups(select: exp.Expr) -> None:
 
 
 def _rewrite_as_sums(select: exp.Expr) -> None:
-    """Rewrite a SELECT to group by its other columns, and each window to a sum over these groups."""
+    """Rewrite a SELECT in place to group by its other columns, and each window to a sum over these groups."""
     windows = list(_windows_of(select))
     keys = tuple(windows[0].args.get("partition_by") or ())
     other_items = [column.unalias() for column in select.expressions if column.find(exp.Window) is None]
@@ -99,12 +104,13 @@ _SOURCE_CLAUSES = ("from_", "joins", "windows")
 
 
 def where_as_qualify(node: exp.Expr) -> tuple[str, ...]:
-    """Move a WHERE with window functions into QUALIFY of a subquery in FROM."""
+    """Move a WHERE with window functions into QUALIFY of a subquery in FROM; empty where the node is in no WHERE."""
     select = node.find_ancestor(exp.Select)
     if select is None or node.find_ancestor(exp.Where) is None or select.args.get("where") is None:
         return ()
 
     def change(outer_select: exp.Expr) -> None:
+        """Turn WHERE into QUALIFY, and move both into the subquery."""
         chosen = exp.Qualify(this=outer_select.args["where"].this)
         outer_select.set("where", None)
         _move_into_subquery(outer_select, chosen)
@@ -114,12 +120,16 @@ def where_as_qualify(node: exp.Expr) -> tuple[str, ...]:
 
 
 def qualify_in_subquery(node: exp.Expr) -> tuple[str, ...]:
-    """Move the QUALIFY of a grouped SELECT into a subquery, where it chooses rows before grouping."""
+    """Move the QUALIFY of a grouped SELECT into a subquery, where it chooses rows before grouping.
+
+    Empty where the node is in no QUALIFY. In place it would choose groups, whose windows can't read columns of rows.
+    """
     select = node.find_ancestor(exp.Select)
     if select is None or node.find_ancestor(exp.Qualify) is None:
         return ()
 
     def change(outer_select: exp.Expr) -> None:
+        """Move QUALIFY into the subquery."""
         chosen = outer_select.args["qualify"].copy()
         outer_select.set("qualify", None)
         _move_into_subquery(outer_select, chosen)
@@ -129,11 +139,16 @@ def qualify_in_subquery(node: exp.Expr) -> tuple[str, ...]:
 
 
 def distinct_on_as_qualify(select: exp.Select) -> tuple[str, ...]:
-    """Rewrite DISTINCT ON as QUALIFY ROW_NUMBER() = 1: the first row of each key, by the remaining order."""
+    """Rewrite DISTINCT ON as QUALIFY ROW_NUMBER() = 1: the first row of each key, by the remaining order.
+
+    The first terms of the ORDER BY are the keys themselves, which do not order rows of one key. Empty where GROUP BY,
+    QUALIFY or LIMIT would act on other rows than before.
+    """
     if any(select.args.get(clause) for clause in ("group", "qualify", "limit", "offset")):
         return ()
 
     def change(outer_select: exp.Expr) -> None:
+        """Replace DISTINCT ON and ORDER BY by QUALIFY."""
         keys = outer_select.args["distinct"].args["on"].expressions
         terms = outer_select.args["order"].expressions if outer_select.args.get("order") else []
         remaining_terms = [term for term in terms if term.this not in keys]
