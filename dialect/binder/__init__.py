@@ -1,6 +1,7 @@
 """Bind a syntax tree to typed relations: name resolution, types, scopes, subqueries.
 
-A sqlglot tree and a Catalog -> Relation.
+A sqlglot tree and a Catalog -> a Relation whose kind states whose rows it has: Public, PerPerson (each row is one
+person's) or Released (numbers with noise).
 
 Modules, each before those that import it:
 

@@ -1,7 +1,17 @@
-"""Bind aggregate calls to Measures: supported name, typed arguments, FILTER condition, allowed place, range.
+"""Bind aggregate calls to measures: supported name, typed arguments, FILTER condition, allowed place, range.
 
-Ordered-set and list aggregates also take an order, a separator or a level. Which of their arguments order the rows,
-and which must be constants, is decided here.
+Ordered-set and list aggregates also take an order, a separator or a level. Which of their arguments order the rows, and
+which must be constants, is decided here.
+
+Terms:
+
+    measure          AggregateCall: function, arguments, FILTER condition, result field
+    release point    GROUP BY over private rows without the person key: groups have rows of many persons
+    named bounds     contribution_bounds_per_group => (lower, upper), written in the call by the analyst
+    range            closed interval that contains every value of an expression, known without the data
+    null-extended    row of a public LEFT JOIN private without a match: its private columns are NULL
+    moments          aggregates of products: variance, correlation, regression
+    grain            unit of fixed-point sums: a value grain is 2^-value_bits of the unit of the value
 """
 
 from __future__ import annotations
@@ -51,13 +61,17 @@ from dialect.stability.row_operators import predicates_of
 from dialect.stability.typed_calls import apply_function as apply
 from dialect.stability.typed_calls import build_case, is_person_key, polygon_refusal
 
-OrderedArguments = tuple[tuple[Expr, ...], tuple[SortDirection, ...]]
+OrderedArguments = tuple[tuple[Expr, ...], tuple[SortDirection, ...]]  # arguments, directions of the last ones
 _NEEDS_ORDER = {"first", "last"}  # undefined without an order
 _ORDER_DEPENDENT = {*_NEEDS_ORDER, "list", "list_distinct", "mode", "string_agg"}  # order-dependent aggregates
 
 
 def bind_ordered_arguments(name: str, call: exp.Expr, resolver: NameResolver) -> OrderedArguments:
-    """Bind FIRST(x ORDER BY t), LIST(x), STRING_AGG(x, ',' ORDER BY t DESC): arguments, sort keys, directions."""
+    """Bind FIRST(x ORDER BY t), LIST(x), STRING_AGG(x, ',' ORDER BY t DESC).
+
+    Returns ((value, separator of STRING_AGG, sort keys...), directions of the sort keys). FIRST and LAST without an
+    order are refused, as rows have none; so is DISTINCT, whose forms are aggregates of their own.
+    """
     check_parts(call, "this", "separator", code=Code.AGG)
     argument = call.this
     terms = argument.expressions if isinstance(argument, exp.Order) else []
@@ -101,7 +115,11 @@ def normalize_mode(call: exp.Expr) -> exp.Expr:
 def refuse_constant_order(
     name: str, arguments: tuple[Expr, ...], directions: tuple[SortDirection, ...], call: exp.Expr
 ) -> None:
-    """Refuse a constant as an ordering expression, which DuckDB can't bind; raises Refusal with E_AGG."""
+    """Refuse a constant as an ordering expression, which DuckDB can't bind; raises Refusal with E_AGG.
+
+    `arguments` are the value first and the sort keys last, one for each of `directions`; between them may be a
+    separator.
+    """
     if name not in _ORDER_DEPENDENT:
         return
     row_expressions = (arguments[0], *arguments[len(arguments) - len(directions) :])
@@ -128,7 +146,10 @@ def _separator(call: exp.Expr, resolver: NameResolver) -> Literal:
 
 
 def bind_quantile(name: str, call: exp.Expr, resolver: NameResolver) -> tuple[Expr, ...]:
-    """Bind QUANTILE_CONT(x, 0.25) or PERCENTILE_CONT(0.25) WITHIN GROUP (ORDER BY x), and their _DISC forms."""
+    """Bind QUANTILE_CONT(x, 0.25) or PERCENTILE_CONT(0.25) WITHIN GROUP (ORDER BY x): (value, level).
+
+    Also their _DISC forms. A descending order inverts the level, which is exact only for an interpolated quantile.
+    """
     if not isinstance(call, exp.WithinGroup):
         check_parts(call, "this", "expression", "quantile", code=Code.AGG)
         level, value = call.args.get("expression") or call.args.get("quantile"), call.this
@@ -149,7 +170,10 @@ def bind_quantile(name: str, call: exp.Expr, resolver: NameResolver) -> tuple[Ex
 def _quantile_level(
     node: exp.Expr | None, descending: bool, name: str, call: exp.Expr, resolver: NameResolver
 ) -> Literal:
-    """Constant quantile level from 0 to 1, inverted for a descending order."""
+    """Constant quantile level from 0 to 1, inverted for a descending order.
+
+    Refused are other values, NULL, booleans (which Python counts as integers) and lists of levels.
+    """
     if isinstance(node, exp.Array):
         raise _level_list_refusal(node, name, call)
     typed = bind_scalar(node, resolver) if node is not None else None
@@ -212,7 +236,12 @@ def _with_typed_nulls(name: str, arguments: tuple[Expr, ...]) -> tuple[Expr, ...
 def _bind_call(
     name: str, call: exp.Expr, filter_condition: Expr | None, resolver: NameResolver, node: exp.Expr
 ) -> BoundAggregate:
-    """Bind a call by its form: quantile, ordered, plain; counts of conditions become filtered counts."""
+    """Bind a call by its form: quantile, ordered, plain.
+
+    Counts of conditions become filtered counts: COUNT_IF(c) is COUNT(*) FILTER (WHERE c), and COUNT(CASE WHEN c THEN
+    person END) a filtered count of the person key, which no other expression may contain. STRING_AGG skips NULLs by a
+    filter.
+    """
     if name in {"quantile_cont", "quantile_disc"}:
         return BoundAggregate(name, bind_quantile(name, call, resolver), filter_condition)
     if name in _ACCEPTS_ORDER and not isinstance(call.this, exp.Distinct):
@@ -239,13 +268,16 @@ def _bind_call(
     if name == "sum" and first is not None and first.type is SqlType.BOOLEAN:
         return BoundAggregate(name, (_condition_as_number(first, node),), filter_condition)
     if name in {"count", "count_distinct"} and len(arguments) == 1 and isinstance(first, Case) and is_person_key(first):
-        when, value = first.branches[0]
+        when, value = first.branches[0]  # its only one: CASE WHEN condition THEN person END
         return BoundAggregate(name, (value,), _conjunction(filter_condition, when, node))
     return BoundAggregate(name, arguments, filter_condition)
 
 
 def _bind_arguments(name: str, call: exp.Expr, resolver: NameResolver) -> tuple[str, tuple[Expr, ...]]:
-    """Bind the arguments of a plain call; DISTINCT changes the aggregate's name or disappears."""
+    """Bind the arguments of a plain call: (name, arguments); DISTINCT changes the aggregate's name or disappears.
+
+    It disappears where equal values make no difference, as in MAX. A tuple is counted by its parts.
+    """
     inner = call.this
     if name == "count" and _counts_rows(call):
         return "count_star", ()
@@ -344,6 +376,7 @@ _NUMBERS = (SqlType.BIGINT, SqlType.DOUBLE)
 _NUMERIC_AGGREGATES = {"sum", "avg", "median", "quantile_cont", "product", "sum_distinct", "avg_distinct", *MOMENTS}
 _LIST_TYPES = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
 _LIST_OF = {SqlType.VARCHAR: SqlType.VARCHAR_LIST, SqlType.BIGINT: SqlType.BIGINT_LIST}
+# (accepted types, their description, template of a conversion)
 _BOOLEAN_ARGUMENT = ((SqlType.BOOLEAN,), "a condition", "{0} <> 0")
 _LISTABLE_ARGUMENT = (tuple(_LIST_OF), "text or integers", "CAST({0} AS VARCHAR)")
 _INTEGER_ARGUMENT = ((SqlType.BIGINT,), "integers", "CAST({0} AS BIGINT)")
@@ -369,7 +402,8 @@ def bind_measure(
 ) -> AggregateCall:
     """Bind one aggregate call over a source's rows; `is_release_point`: its groups contain rows of many persons.
 
-    Raises Refusal where the aggregate is not supported there, its arguments don't fit, or a value has no known range.
+    Over many persons the value must not be one person's, every value summed needs a range known without the data, and
+    null-extended rows must not matter. Raises Refusal where one of these fails, or the arguments do not fit.
     """
     call, filter_condition = node, None
     if isinstance(node, exp.Filter):
@@ -385,7 +419,7 @@ def bind_measure(
         _check_disclosure(aggregate, arguments, source, node)
     check_argument_types(aggregate, arguments[: len(arguments) - len(bound.directions)], node)
     refuse_constant_order(name, arguments, bound.directions, node)
-    named_bounds = context.bounds.get(call.meta.get("start", -1))
+    named_bounds = context.bounds.get(call.meta.get("start", -1))  # by the offset of the call's name
     bounds = None if named_bounds is None else named_bounds.bounds
     if named_bounds is not None:
         check_bounds_apply("persons" if _counts_persons(name, arguments) else name, named_bounds, is_release_point)
@@ -410,6 +444,7 @@ def bind_measure(
                 name, arguments, filter_condition, _released_quantile_field(aggregate, arguments, context)
             )
     field = _measure_field(aggregate, arguments, filter_condition, source, context)
+    # groups of one person exist only where there is a row; a FILTER may leave none
     field = (
         _with_minimum_one(field)
         if name == "count_star" and filter_condition is None and not is_release_point
@@ -419,7 +454,10 @@ def bind_measure(
 
 
 def _supported_call(call: exp.Expr, node: exp.Expr) -> tuple[exp.Expr, str]:
-    """Unwrap a call and return its name in the allow-list; raises Refusal where it has none."""
+    """Unwrap a call: (the call itself, its name in the allow-list); raises Refusal where it has none.
+
+    `node` is the call with its FILTER, for refusals.
+    """
     call = normalize_mode(call)
     name = aggregate_name(call) or ""
     if isinstance(call, exp.IgnoreNulls) and isinstance(call.this, exp.AnyValue):
@@ -442,7 +480,10 @@ def _released_quantile_field(aggregate: Aggregate, arguments: tuple[Expr, ...], 
 
 
 def check_argument_types(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp.Expr) -> None:
-    """Refuse arguments that an aggregate does not accept; raises Refusal with E_AGG or E_PERSON_KEY."""
+    """Refuse arguments that an aggregate does not accept; raises Refusal with E_AGG or E_PERSON_KEY.
+
+    COUNT(DISTINCT ...) takes any number of arguments, the parts of a tuple. The person key can only be counted.
+    """
     if len(arguments) != aggregate.argument_count and not (aggregate.name == "count_distinct" and arguments):
         raise refusal(
             Code.AGG, f"{_written_name(node)} takes {aggregate.argument_count} argument(s).", "add or remove some", node
@@ -476,7 +517,10 @@ def _check_types(function: str, arguments: tuple[Expr, ...], node: exp.Expr) -> 
 
 
 def _check_disclosure(aggregate: Aggregate, arguments: tuple[Expr, ...], source: PerPerson, node: exp.Expr) -> None:
-    """Refuse an aggregate that would disclose one person's value; wrong types are reported first."""
+    """Refuse an aggregate that would disclose one person's value; wrong types are reported first.
+
+    MIN, MAX and quantiles of numbers are released as noisy quantiles; of other types they would be a stored value.
+    """
     if _FIRST_ARGUMENTS.get(aggregate.name) is _BOOLEAN_ARGUMENT:
         _check_types(aggregate.name, arguments, node)
     returns_stored_value = (
@@ -498,7 +542,11 @@ def _check_ranges(
     node: exp.Expr,
     named_bounds: Bounds | None,
 ) -> None:
-    """Refuse values of unknown range, unless named bounds clamp them; `predicates` hold for all rows."""
+    """Refuse values of unknown range, unless named bounds clamp them; `predicates` hold for all rows.
+
+    Moments need ranges so narrow that products fit into the integers of a sum. The suggestion clamps the argument by
+    LEAST and GREATEST, with placeholders for ends that only the analyst knows.
+    """
     ranges = [narrowed_range(argument, predicates) for argument in arguments]
     has_product_range = aggregate.name not in MOMENTS or products_fit(ranges, named_bounds)
     if not has_product_range or (
@@ -513,7 +561,10 @@ def _check_ranges(
 
 
 def _clamped_call(call: exp.Expr, arguments: tuple[Expr, ...]) -> str:
-    """Suggest the call with LEAST and GREATEST around its arguments."""
+    """Suggest the call with LEAST and GREATEST around its arguments.
+
+    `arguments` are the bound ones; of WITHIN GROUP the second is the level, inverted already for a descending order.
+    """
     if isinstance(call, exp.WithinGroup):
         value, level = call.expression.expressions[0].this, arguments[1]
         assert isinstance(level, Literal)  # noqa: S101  bound as a constant
@@ -538,6 +589,7 @@ def _written_name(node: exp.Expr) -> str:
 
 
 def _sql_text(node: exp.Expr) -> str:
+    """Generate DuckDB SQL from a node, without comments."""
     return node.sql("duckdb", comments=False)
 
 
@@ -548,7 +600,12 @@ def _measure_field(
     source: Relation,
     context: CompileContext,
 ) -> Field:
-    """Field of an aggregate's value: type, range, domain and origin."""
+    """Field of an aggregate's value: type, range, domain and origin.
+
+    MIN and similar return a value of their argument, whose domain, time zone, origin and key set the result keeps. Such
+    a value of one person's group is never NULL if the argument is not, since groups are never empty; a FILTER may leave
+    none.
+    """
     first_field = arguments[0].field if arguments and isinstance(arguments[0], Ref) else None
     argument_field = first_field if aggregate.name in _RETURNS_ARGUMENT_VALUE else None
     kind = aggregate.result or (arguments[0].type if arguments else SqlType.BIGINT)

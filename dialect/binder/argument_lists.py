@@ -78,7 +78,10 @@ def check_argument_lists(sql: str, tokens: list[Token], tree: exp.Expr | None) -
 
 
 def _written_calls(tokens: list[Token], tree: exp.Expr | None) -> Iterator[WrittenCall]:
-    """Iterate over the calls in text order."""
+    """Iterate over the calls in text order: a name before an opening bracket, if `_nodes_by_offset` has its node.
+
+    Names without a node are calls by the rules of `_is_call`.
+    """
     nodes = {} if tree is None else _nodes_by_offset(tree)
     for position in range(len(tokens) - 1):
         name, opening = tokens[position], tokens[position + 1]
@@ -107,7 +110,11 @@ def _is_table_function_call(node: exp.Expr) -> bool:
 
 
 def _is_call(tokens: list[Token], position: int, end: int, by_name: bool) -> bool:
-    """Return whether a name before parentheses is a call, not a table alias with column names."""
+    """Return whether a name before parentheses is a call, not a table alias with column names.
+
+    Asked only for names without a node. `by_name`: there is no tree, so every name counts; else only functions whose
+    nodes have no offsets. AS x(a, b) is an alias, and so is the name of a CTE, x(a, b) AS (...).
+    """
     if not by_name and tokens[position].text.upper() not in _NODES_WITHOUT_OFFSET:
         return False
     follows_as = position > 0 and tokens[position - 1].token_type is TokenType.ALIAS
@@ -140,11 +147,15 @@ def _top_level_tokens(argument: tuple[Token, ...]) -> Iterator[Token]:
 
 
 def _is_distinct(argument: tuple[Token, ...]) -> bool:
+    """Return whether an argument begins with DISTINCT."""
     return bool(argument) and argument[0].token_type is TokenType.DISTINCT
 
 
 def _check_named_arguments(call: WrittenCall, sql: str) -> None:
-    """Refuse a named argument; aggregate bounds, the only supported ones, have been removed already."""
+    """Refuse a named argument; aggregate bounds, the only supported ones, have been removed already.
+
+    An option of the privacy clause is explained as such; in an aggregate a misspelt bounds argument is corrected.
+    """
     for part in call.arguments:
         if len(part) < 2 or part[1].token_type not in _NAMED_ARGUMENT_TOKENS:
             continue
@@ -163,7 +174,10 @@ def _check_named_arguments(call: WrittenCall, sql: str) -> None:
 
 
 def _check_time_units(call: WrittenCall, sql: str) -> None:
-    """Refuse an unquoted time unit, which DuckDB reads as a column."""
+    """Refuse an unquoted time unit, which DuckDB reads as a column.
+
+    sqlglot parses date_trunc(month, ts) as if month were quoted; the tokens show that it is not.
+    """
     units = {node.name.upper() for node in call.node.args.values() if isinstance(node, exp.Var)} if call.node else set()
     if call.arguments and [token.token_type for token in call.arguments[0]] == [TokenType.STRING]:
         return  # the unit is the first argument, quoted; a column may have the unit's name

@@ -1,6 +1,7 @@
 """Number of arguments of every function, aggregate and window function, derived from the allow-lists.
 
-A flag, a separator or a unit that is not an argument of the bound call counts as an argument here.
+The allow-lists are tables of the functions that the dialect has; a row is one overload. A flag, a separator or a unit
+that is not an argument of the bound call counts as an argument here.
 """
 
 from __future__ import annotations
@@ -235,7 +236,10 @@ def _arity_of_name(name: str) -> Arity | None:
 
 
 def _derive_arities() -> dict[str, Arity]:
-    """Derive arities from the allow-lists of functions, window functions and aggregates."""
+    """Derive arities from the allow-lists of functions, window functions and aggregates.
+
+    The minimum and maximum are those over all overloads; argument lists of messages are named x, y, n.
+    """
     arities: dict[str, Arity] = {}
     for name in dict.fromkeys(row.name for row in all_overloads()):
         signatures = [row.argument_kinds for row in overloads(name)]

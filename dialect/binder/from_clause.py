@@ -33,7 +33,11 @@ from dialect.stability.typed_calls import apply_function
 def bind_join_condition(
     node: exp.Join, left: Scope, joined_scope: Scope, columns: tuple[NamedField, ...]
 ) -> tuple[Expr, tuple[str, ...]]:
-    """Bind ON or USING: the predicate, and the column names that USING merges."""
+    """Bind ON or USING: (join predicate, column names that USING merges).
+
+    `left` are the tables before the join, `joined_scope` those with the joined table, `columns` the joined table's.
+    Without either clause the predicate is TRUE.
+    """
     using = [part.name.lower() for part in node.args.get("using") or ()]
     if using:
         right = Scope((("right", columns),))
@@ -61,7 +65,9 @@ def _using_equality(pair: list[Expr], node: exp.Join) -> Expr:
 def join_equalities_in_where(where: exp.Where | None, joined_scope: Scope, columns: tuple[NamedField, ...]) -> Expr:
     """Equalities of WHERE that join a comma-separated table; they stay in WHERE too.
 
-    FROM visit, zone WHERE visit.zone_id = zone.id
+        FROM visit, zone WHERE visit.zone_id = zone.id
+
+    An equality of two columns counts if exactly one of them is the new table's (`columns`); TRUE where there is none.
     """
     right = [f for _, f in columns]
     found: list[Expr] = []
@@ -71,7 +77,7 @@ def join_equalities_in_where(where: exp.Where | None, joined_scope: Scope, colum
             continue
         with suppress(Refusal):  # reads a later table, or is invalid: reported when WHERE is bound
             typed = bind_condition(node, RowResolver(joined_scope))
-            if {f in right for f in fields_of(typed)} == {True, False}:
+            if {f in right for f in fields_of(typed)} == {True, False}:  # one side is the new table's
                 found.append(typed)
     return conjunction(tuple(found))
 
@@ -83,7 +89,11 @@ def resolve_merged_columns(
     node: exp.Join,
     context: CompileContext,
 ) -> tuple[Relation, Scope]:
-    """Resolve the columns merged by USING after RIGHT JOIN to the right side, after FULL JOIN to COALESCE of both."""
+    """Resolve the columns merged by USING after RIGHT JOIN to the right side, after FULL JOIN to COALESCE of both.
+
+    The left side's column would be NULL in rows without a left match. `pairs`: merged name -> (left field, right
+    field).
+    """
     if node.side.upper() == "RIGHT":
         return joined_relation.relation, scope.with_merged_fields(
             tuple((name, right) for name, (_, right) in pairs.items())
@@ -94,7 +104,10 @@ def resolve_merged_columns(
 
 
 def _coalesced(pair: tuple[Field, ...], joined_relation: JoinResult, node: exp.Join) -> Expr:
-    """COALESCE of two merged columns; for two person keys the joined row's person."""
+    """COALESCE of two merged columns.
+
+    A person key can't be an argument of COALESCE; after a FULL JOIN of private tables it is the joined row's person.
+    """
     if joined_relation.person is not None and all(f.is_person_key for f in pair):
         return Ref(joined_relation.person)
     return apply_function("coalesce", [Ref(f) for f in pair], node)
@@ -133,6 +146,7 @@ def common_type(column: list[Literal], node: exp.Expr) -> SqlType:
 
 
 def _has_null(column: list[Literal]) -> bool:
+    """Return whether a column of constants contains NULL."""
     return any(cell.value is None for cell in column)
 
 
@@ -155,9 +169,11 @@ def is_series(node: exp.Expr) -> bool:
 
 
 def move_unnest_to_from(tree: exp.Select) -> exp.From | None:
-    """Move the unnest of a SELECT without FROM into its FROM; None where there is none.
+    """Move the unnest of a SELECT without FROM into its FROM, in place; None where there is none.
 
-    SELECT unnest(range(24)) AS h  ->  SELECT unnest AS h FROM unnest(range(24))
+        SELECT unnest(range(24)) AS h  ->  SELECT unnest AS h FROM unnest(range(24))
+
+    Only a single unnest, as several would be read side by side, and not before clauses that would see its rows.
     """
     found = [node for item in tree.expressions for node in item.find_all(exp.Explode)]
     if len(found) != 1 or any(tree.args.get(clause) for clause in ("where", "group", "having")):
@@ -173,7 +189,10 @@ def move_unnest_to_from(tree: exp.Select) -> exp.From | None:
 
 
 def bind_series(node: exp.Expr, context: CompileContext) -> tuple[Public, str]:
-    """Bind range, generate_series or unnest to a public relation of one column, with its alias; raises Refusal."""
+    """Bind range, generate_series or unnest to (public relation of one column, its alias); raises Refusal with E_TABLE.
+
+    The values are written into the generated SQL as constants, so their number is limited, and columns are refused.
+    """
     check_parts(node, "this", "expressions", "alias", code=Code.TABLE)
     if (column := node.find(exp.Column)) is not None:
         raise _series_refusal(column)
@@ -201,11 +220,15 @@ def _only_argument(node: exp.Expr) -> exp.Expr:
 
 
 def _series_refusal(node: exp.Expr) -> Refusal:
+    """Build the refusal of a series that is not made of constants."""
     return refusal(Code.TABLE, "A list in FROM is made of constants of one kind, and a step is not 0.", _EXAMPLE, node)
 
 
 def _series_values(call: exp.Expr) -> Iterator[Literal]:
-    """Iterate over the constants of a series."""
+    """Iterate over the constants of a series: a list, integers with a step, or times with an interval as step.
+
+    Raises Refusal for other types, and for a step of 0, which would never end.
+    """
     if isinstance(call, exp.Array):
         return iter([bind_constant(each) for each in call.expressions])
     if not isinstance(call, exp.GenerateSeries):
@@ -230,14 +253,17 @@ def _step_node(node: exp.Expr) -> exp.Expr:
 
 
 def _integers(start: Literal, end: Literal, step: int, call: exp.Expr) -> Iterator[Literal]:
-    """Iterate over an integer series."""
+    """Iterate over an integer series; generate_series includes its end, range does not."""
     first, last = int(start.value or 0), int(end.value or 0)
     stop = last if _series_name(call) == "range" else last + (1 if step > 0 else -1)
     return (Literal(value, SqlType.BIGINT) for value in range(first, stop, step))
 
 
 def _times(start: Literal, end: Literal, amount: int, unit: str, call: exp.Expr) -> Iterator[Literal]:
-    """Iterate over a time series, each value computed from the one before, as DuckDB does for months."""
+    """Iterate over a time series, each value computed from the one before, as DuckDB does for months.
+
+    A step may be negative. The values are timestamps, also where the ends are dates.
+    """
     current, last = parse_timestamp(str(start.value)), parse_timestamp(str(end.value))
     try:
         while (current < last if amount > 0 else current > last) or (current == last and _series_name(call) != "range"):
@@ -279,11 +305,14 @@ class QueryBinder(Protocol):
         ...
 
 
-_FromItem = tuple[Relation, str, tuple[NamedField, ...]]
+_FromItem = tuple[Relation, str, tuple[NamedField, ...]]  # relation, alias, visible columns
 
 
 def bind_from(tree: exp.Select, context: CompileContext, queries: QueryBinder) -> tuple[Relation, Scope]:
-    """Bind FROM with all its joins, left to right."""
+    """Bind FROM with all its joins, left to right: (relation, scope of its tables).
+
+    Without FROM the relation has one row and no columns.
+    """
     clause = tree.args.get("from_") or move_unnest_to_from(tree)
     if clause is None:
         single_row = Public(Values(((),), ()), ())
@@ -300,7 +329,11 @@ def bind_from(tree: exp.Select, context: CompileContext, queries: QueryBinder) -
 def _bind_joins(
     first: exp.Expr, joins: Sequence[exp.Join], where: exp.Where | None, context: CompileContext, queries: QueryBinder
 ) -> tuple[Relation, Scope]:
-    """Bind a table and the tables joined to it, left to right."""
+    """Bind a table and the tables joined to it, left to right.
+
+    `where`: a comma-separated table finds its join predicate there; None for joins in parentheses, which no WHERE
+    reaches.
+    """
     relation, scope = _bind_table_or_joins(first, context, queries)
     for node in joins:
         if node.kind.upper() in _SEMI_JOIN_KINDS:
@@ -311,7 +344,10 @@ def _bind_joins(
 
 
 def _bind_table_or_joins(node: exp.Expr, context: CompileContext, queries: QueryBinder) -> tuple[Relation, Scope]:
-    """Bind a table, or joins in parentheses, whose tables keep their names."""
+    """Bind a table, or joins in parentheses, whose tables keep their names.
+
+    sqlglot parses (a JOIN b ...) as a subquery node around the first table, to which the joins are attached.
+    """
     inside = node.this if isinstance(node, exp.Subquery) else None
     if isinstance(inside, exp.Table) and not inside.args.get("joins"):
         raise refusal(Code.TABLE, "Brackets in FROM hold a subquery or a JOIN.", f"FROM {inside.name[:40]}", node)
@@ -421,7 +457,10 @@ _JOIN_TYPES: dict[tuple[str, str], JoinKind] = {
 def _bind_semi_join(
     left: Relation, scope: Scope, node: exp.Join, context: CompileContext, queries: QueryBinder
 ) -> Relation:
-    """Bind SEMI JOIN and ANTI JOIN."""
+    """Bind SEMI JOIN and ANTI JOIN: left rows with or without a match; the scope stays, as no columns are added.
+
+    Refusals of the semi-join rule get the code E_JOIN, since no subquery is written.
+    """
     check_parts(node, "this", "on", "using", "kind", code=Code.JOIN)
     right, alias, columns = _bind_table(node.this, context, queries)
     on, _ = bind_join_condition(node, scope, replace(scope, tables=(*scope.tables, (alias, columns))), columns)
@@ -436,7 +475,11 @@ def _bind_semi_join(
 def _bind_join(
     left: Relation, scope: Scope, node: exp.Join, where: exp.Where | None, context: CompileContext, queries: QueryBinder
 ) -> tuple[Relation, Scope]:
-    """Bind one join: its predicate, the joined relation and the scope of both sides."""
+    """Bind one join: the joined relation and the scope of both sides.
+
+    A RIGHT JOIN is a LEFT JOIN with the sides exchanged. Joins may change fields, e.g. to nullable ones, so the columns
+    of the scope are looked up again by field id in the result.
+    """
     join_type = _join_type(node)
     right, right_scope = _bind_table_or_joins(node.this, context, queries)
     columns = tuple(right_scope.columns())
@@ -445,7 +488,7 @@ def _bind_join(
     if join_type == "cross":
         on = join_equalities_in_where(where, joined_scope, columns)
         join_type = "cross" if on == TRUE else "inner"
-    sides = (right, left) if node.side.upper() == "RIGHT" else (left, right)
+    sides = (right, left) if node.side.upper() == "RIGHT" else (left, right)  # RIGHT is planned as LEFT
     joined_relation = join_relations(*sides, join_type, on, node, context)
     tables = tuple(
         (name, _fields_after_join(shown, joined_relation.output_fields)) for name, shown in joined_scope.tables
@@ -482,7 +525,10 @@ def _combine_scopes(scope: Scope, right_scope: Scope, node: exp.Join) -> Scope:
 
 
 def _join_type(node: exp.Join) -> JoinKind:
-    """Type of a join; raises Refusal where its conditions do not fit it."""
+    """Type of a join; raises Refusal where its conditions do not fit it.
+
+    A plain JOIN without condition is a cross join; LEFT and FULL JOIN need a condition.
+    """
     if node.method:
         why = f"{node.method.upper()} JOIN is not in the dialect: a join says which columns are equal."
         raise refusal(Code.JOIN, why, "JOIN ... USING (...)", node)

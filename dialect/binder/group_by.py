@@ -1,6 +1,15 @@
 """Bind GROUP BY and aggregates: groups of one person's rows, a release point, or groups of public or released rows.
 
 GROUPING SETS, ROLLUP and CUBE are a union of one GROUP BY for each set (`proofs.md#grouping-sets`).
+
+Terms:
+
+    release point    GROUP BY over private rows without the person key: groups have rows of many persons
+    measure          AggregateCall: an aggregate of the GROUP BY, with the field of its result
+    grouping set     keys of one GROUP BY of the union, as positions among all distinct keys
+    definition       expression over stored columns that a computed field stands for
+    predicates       conditions that hold in every row of a relation (local name: facts)
+    alternatives     what a column of a union is in the rows of each input: an expression, or NULL
 """
 
 from __future__ import annotations
@@ -56,14 +65,17 @@ SelectItem = tuple[str, exp.Expr | Field]  # name; syntax node, or a field that 
 
 @dataclass(frozen=True)
 class GroupKeys:
-    """Keys of a GROUP BY, and its grouping sets as positions of keys."""
+    """Distinct keys of a GROUP BY, and its grouping sets as positions of these keys."""
 
     key_exprs: tuple[Expr, ...]  # key expressions over rows
     sets: tuple[tuple[int, ...], ...]
 
 
 def bind_group_by(nodes: Sequence[exp.Expr], items: Sequence[SelectItem], resolver: RowResolver) -> GroupKeys:
-    """Bind the terms of a GROUP BY: keys, lists of keys, GROUPING SETS, ROLLUP, CUBE, and their cross product."""
+    """Bind the terms of a GROUP BY: keys, lists of keys, GROUPING SETS, ROLLUP, CUBE, and their cross product.
+
+    GROUP BY a, ROLLUP (b)  ->  sets (a, b) and (a)
+    """
     crossed = _cross_product([_grouping_sets(node, items, resolver) for node in nodes], nodes)
     return index_keys(crossed)
 
@@ -86,7 +98,7 @@ def _cross_product(terms: Sequence[list[tuple[Expr, ...]]], nodes: Sequence[exp.
 
 
 def _grouping_sets(node: exp.Expr, items: Sequence[SelectItem], resolver: RowResolver) -> list[tuple[Expr, ...]]:
-    """Return the grouping sets of one term of a GROUP BY."""
+    """Return the grouping sets of one term of a GROUP BY, each as its bound keys; a plain key is one set."""
     if isinstance(node, exp.GroupingSets):
         check_parts(node, "expressions")
         return [keys for part in node.expressions for keys in _grouping_sets(part, items, resolver)]
@@ -103,7 +115,10 @@ def _grouping_sets(node: exp.Expr, items: Sequence[SelectItem], resolver: RowRes
 
 
 def _rollup_subsets(parts: Sequence[tuple[Expr, ...]], is_cube: bool) -> list[tuple[tuple[Expr, ...], ...]]:
-    """Subsets of a ROLLUP's or CUBE's parts, the finest first."""
+    """Subsets of a ROLLUP's or CUBE's parts, the finest first: (a, b), (a), () of ROLLUP (a, b).
+
+    A part is a tuple of keys, as in ROLLUP ((a, b), c).
+    """
     sizes = range(len(parts), -1, -1)
     if not is_cube:
         return [tuple(parts[:size]) for size in sizes]
@@ -118,6 +133,7 @@ def _bind_key_list(node: exp.Expr, items: Sequence[SelectItem], resolver: RowRes
 
 
 def _too_many_refusal(node: exp.Expr) -> Refusal:
+    """Build the refusal of too many grouping sets."""
     why = f"This GROUP BY has more than {MAX_SETS} sets of keys."
     return refusal(Code.COMPLEX, why, "GROUPING SETS with the sets that you want", node)
 
@@ -134,6 +150,7 @@ def _bind_key(key_node: exp.Expr, items: Sequence[SelectItem], resolver: RowReso
         found = items[int(node.this) - 1][1]
     elif isinstance(node, exp.Column) and not node.table:
         name = node.name.lower()
+        # a column of the tables takes precedence over a select item of its name
         if name not in {n for n, _ in resolver.scope.columns()}:
             found = next((item for alias, item in items if alias == name), node)
     if isinstance(found, Field):
@@ -143,7 +160,7 @@ def _bind_key(key_node: exp.Expr, items: Sequence[SelectItem], resolver: RowReso
     return bind_scalar(found, resolver)
 
 
-_EXTREMES = {"min", "max"}
+_EXTREMES = {"min", "max"}  # aggregates whose result is one of the values
 
 
 _FINER_DIFFERENCE = "a row for each value of the added keys"
@@ -151,13 +168,17 @@ _FINER_DIFFERENCE = "a row for each value of the added keys"
 
 @dataclass
 class GroupResolver:
-    """Name resolution above a GROUP BY: its keys and its aggregates, which are collected while binding."""
+    """Name resolution above a GROUP BY: its keys and its aggregates, which are collected while binding.
+
+    `key_subqueries` are joined to rows, before grouping; `subqueries` to the groups. An expression that equals a key is
+    the key; a column that is in no key and no aggregate is refused.
+    """
 
     scope: Scope
     source: Relation
     keys: Sequence[tuple[Expr, Field]]  # (key expression over rows, its field)
     context: CompileContext
-    aliases: dict[str, Expr] = field(default_factory=dict)
+    aliases: dict[str, Expr] = field(default_factory=dict)  # name of a select item -> its expression over groups
     measures: list[AggregateCall] = field(default_factory=list)
     subqueries: SubqueryBinder | None = None  # None: subqueries are not allowed
     key_subqueries: SubqueryBinder | None = None  # subqueries in the keys
@@ -167,7 +188,10 @@ class GroupResolver:
     grouping_fields: dict[tuple[int, ...], Field] = field(default_factory=dict)  # positions of its keys -> field
 
     def resolve_column(self, node: exp.Column) -> Expr:
-        """Resolve a select alias; any other column that is not a key is refused."""
+        """Resolve a select alias; any other column that is not a key is refused, with finer groups as suggestions.
+
+        Columns that are keys never come here: `bind_special` has resolved them.
+        """
         if self._is_alias(node):
             return self.aliases[node.name.lower()]
         name, table = column_and_table(node)
@@ -182,7 +206,11 @@ class GroupResolver:
         raise replace(refused, rewrites=(*finer, *refused.rewrites))
 
     def bind_special(self, node: exp.Expr) -> Expr | None:
-        """Bind an aggregate, a window over the groups, or an expression that is a group key; None for others."""
+        """Bind an aggregate, a window over the groups, or an expression that is a group key; None for others.
+
+        For None the caller binds the node's parts one by one. Only expressions over columns of rows can be keys, so not
+        those with aggregates, windows, aliases or subqueries that the keys do not have.
+        """
         if isinstance(node, exp.Window) and self.windows is not None:
             return self.windows.bind(node)
         if isinstance(node, exp.Grouping | exp.GroupingId):
@@ -203,7 +231,7 @@ class GroupResolver:
         return None if key is None else Ref(key)
 
     def _bind_subquery(self, node: exp.Expr) -> Expr:
-        """Bind a scalar subquery over groups, or resolve it to the key that it is."""
+        """Bind a scalar subquery: as the group key that it is, else over the groups."""
         key = (
             self._key_field(self.key_subqueries.bind(node))
             if self.key_subqueries is not None and self._subqueries_are_bound(node)
@@ -241,6 +269,7 @@ class GroupResolver:
         found = tuple(
             key_fields.index(key.field) for key in bound_keys if isinstance(key, Ref) and key.field in key_fields
         )
+        # an argument is no key, or there is none to ask about
         if len(found) < len(bound_keys) or not key_fields:
             why = "GROUPING takes keys of the GROUP BY."
             raise refusal(Code.KEY, why, "GROUPING(a) with GROUP BY ROLLUP (a)", node)
@@ -280,7 +309,11 @@ def _row_window_refusal(node: exp.Column) -> Refusal:
 
 
 def _with_items_as_keys(node: exp.Column) -> tuple[str, tuple[str, ...]]:
-    """Suggest adding the computed select items to GROUP BY: the keys as text, and complete queries."""
+    """Suggest adding the computed select items to GROUP BY: (all keys as text, complete queries).
+
+    The first query names items by alias, the second repeats their expressions, as an alias may hide a column. Empty
+    where only plain columns are missing: `_with_column_as_key` suggests these.
+    """
     select = node.find_ancestor(exp.Select)
     clause = select.args.get("group") if select is not None else None
     keys = clause.expressions if clause is not None else ()
@@ -296,6 +329,7 @@ def _with_items_as_keys(node: exp.Column) -> tuple[str, tuple[str, ...]]:
     ]
     if all(isinstance(item.unalias(), exp.Column) for item in missing):
         return "", ()
+    # two texts of the same keys: by alias, and by expression
     added_keys = [item.alias or _sql_text(item) for item in missing], [_sql_text(item.unalias()) for item in missing]
     rewritten = (with_node_replaced(keys[-1], ", ".join((_sql_text(keys[-1]), *more))) for more in added_keys)
     return ", ".join((*map(_sql_text, keys), *added_keys[0])), tuple(text for text in rewritten if text is not None)
@@ -307,7 +341,7 @@ def _is_position(key: exp.Expr, select: exp.Select) -> bool:
 
 
 def _with_column_as_key(node: exp.Column) -> tuple[str, ...]:
-    """Suggest adding a column to GROUP BY, with the other ungrouped columns and alone."""
+    """Suggest adding a column to GROUP BY, with the other ungrouped columns and alone: complete queries."""
     select = node.find_ancestor(exp.Select)
     clause = select.args.get("group") if select is not None else None
     keys = clause.expressions if clause is not None else ()
@@ -331,6 +365,7 @@ def _is_ungrouped(column: exp.Column, select: exp.Select) -> bool:
 
 
 def _sql_text(node: exp.Expr) -> str:
+    """Generate DuckDB SQL from a node, without comments."""
     return node.sql("duckdb", comments=False)
 
 
@@ -342,7 +377,11 @@ def is_release_point(source: Relation, keys: Sequence[Field]) -> bool:
 def build_groups(
     source: Relation, keys: Sequence[Field], measures: Sequence[AggregateCall], node: exp.Expr
 ) -> Relation:
-    """Build the GROUP BY relation: per person where the person is a key, else a release point over private rows."""
+    """Build the GROUP BY relation: per person where the person is a key, else a release point over private rows.
+
+    Public and released rows stay what they are. Predicates on public rows still hold for the groups' keys; of released
+    rows none are kept. `node` is the SELECT.
+    """
     unique, measure_tuple = tuple(dict.fromkeys(keys)), tuple(measures)
     refuse_polygons(unique, node.args.get("group") or node)
     if isinstance(source, PerPerson):
@@ -366,7 +405,10 @@ def build_groups(
 def _person_groups(
     source: PerPerson, person: Field, keys: tuple[Field, ...], measures: tuple[AggregateCall, ...]
 ) -> PerPerson:
-    """Build groups of one person's rows, with the bounds on rows per person that the keys imply."""
+    """Build groups of one person's rows, with the bounds on rows per person that the keys imply.
+
+    If every key is constant per person, each person has one group, and the measures are constant per person as well.
+    """
     is_one_row_per_person = all(is_constant_per_person(f) for f in keys)
     own_measures = tuple(
         replace(m, result=replace(m.result, is_constant_per_person=is_one_row_per_person)) for m in measures
@@ -381,14 +423,18 @@ def _person_groups(
 
 
 def _extreme_predicates(predicates: Sequence[Expr], measures: Sequence[AggregateCall]) -> Iterator[Expr]:
-    """Predicates on MIN and MAX: each predicate that holds for all values of the argument holds for the result."""
+    """Predicates on MIN and MAX: each predicate that holds for all values of the argument holds for the result.
+
+    The result is one of the values. Predicates that also read other columns are left out; so are calls with FILTER,
+    whose result may be NULL.
+    """
     for each in measures:
         value = definition_of(each.arguments[0]) if each.function in _EXTREMES and each.condition is None else None
         if value is None or not any(fields_of(value)):
             continue
         for predicate in predicates:
             implied = substitute(predicate, {value: Ref(each.result)})
-            if set(fields_of(implied)) == {each.result}:
+            if set(fields_of(implied)) == {each.result}:  # reads the argument alone
                 yield implied
 
 
@@ -408,7 +454,11 @@ class GroupingInput:
 def prepare_grouping(
     source: Relation, keys: Sequence[Field], sets: Sequence[KeyPositions], context: CompileContext, node: exp.Expr
 ) -> GroupingInput:
-    """Derive the key fields of the result; raises Refusal where only some grouping sets contain the person."""
+    """Derive the key fields of the result; raises Refusal where only some grouping sets contain the person.
+
+    Such a union would have private and released rows. A key that some set lacks is nullable, and several sets need new
+    fields, as the column of the union is not the key of any one of them.
+    """
     person = person_key_among(source, keys) if isinstance(source, PerPerson) else None
     if len(sets) == 1:
         return GroupingInput(
@@ -450,14 +500,21 @@ def _grouping_set_key(
 
 
 def with_group_bound(groups: GroupingInput) -> Relation:
-    """Source with its row bound per person multiplied by the number of grouping sets, to bound their groups."""
+    """Source with its row bound per person multiplied by the number of grouping sets, to bound their groups.
+
+    Every row of a person is in one group of each set. Other sources are unchanged.
+    """
     if not isinstance(groups.source, PerPerson):
         return groups.source
     return replace(groups.source, max_rows=min(groups.source.max_rows * len(groups.sets), MAX_ROW_BOUND))
 
 
 def grouping_field(groups: GroupingInput, context: CompileContext, positions: Sequence[int]) -> Field:
-    """Field of GROUPING(...): one bit per key, 1 where the key is not in the row's grouping set."""
+    """Field of GROUPING(...): one bit per key, 1 where the key is not in the row's grouping set.
+
+    `positions` are those of the call's arguments among the keys. Its alternatives are constants, one for each grouping
+    set.
+    """
     alternatives = tuple(
         Alternative(Literal(_grouping_bits(positions, each), SqlType.BIGINT), ()) for each in groups.sets
     )
@@ -466,7 +523,7 @@ def grouping_field(groups: GroupingInput, context: CompileContext, positions: Se
 
 
 def _grouping_bits(positions: Sequence[int], key_positions: KeyPositions) -> int:
-    """Value of GROUPING(...) for one grouping set."""
+    """Value of GROUPING(...) for one grouping set: the last argument is the lowest bit."""
     return sum((position not in key_positions) << i for i, position in enumerate(reversed(positions)))
 
 
@@ -477,9 +534,12 @@ def build_grouping_sets(
     context: CompileContext,
     node: exp.Expr,
 ) -> Relation:
-    """Build the GROUP BY relation of all grouping sets; `grouping_fields` are those of its GROUPING calls.
+    """Build the GROUP BY relation of all grouping sets; `grouping_fields`: arguments of a GROUPING call -> its field.
 
-    GROUP BY ROLLUP (a)  ->  SELECT a, COUNT(*) ... GROUP BY a  UNION ALL  SELECT NULL, COUNT(*) ...
+        GROUP BY ROLLUP (a)  ->  SELECT a, COUNT(*) ... GROUP BY a  UNION ALL  SELECT NULL, COUNT(*) ...
+
+    The sets are united pairwise from the left. Only the last union has the fields of the result; those before it have
+    new ids.
     """
     if len(groups.sets) == 1:
         return build_groups(groups.source, [groups.keys[i] for i in groups.sets[0]], measures, node)
@@ -513,7 +573,10 @@ def _build_grouping_set(
     context: CompileContext,
     node: exp.Expr,
 ) -> tuple[Relation, list[Field]]:
-    """Build the groups of one grouping set, with NULL for the keys that it lacks."""
+    """Build the groups of one grouping set, with NULL for the keys that it lacks: (relation, its columns in order).
+
+    A release point learns all sets of its GROUP BY, since a coarser set may be added up from the groups of a finer one.
+    """
     own_measures = [replace(measure, result=replace(measure.result, id=context.new_field_id())) for measure in measures]
     relation = build_groups(groups.source, [groups.keys[i] for i in key_positions], own_measures, node)
     if isinstance(relation.operator, ReleasePoint):

@@ -131,6 +131,7 @@ IMPLIED_PARTS: dict[type[exp.Expr], tuple[str, ...]] = {
     exp.Literal: ("is_string", "_type"),
 }
 
+# date part as written -> function of the allow-list
 DATE_PARTS = {
     **{part: part for part in ("year", "quarter", "month", "week", "day", "hour", "minute", "second", "epoch")},
     **dict.fromkeys(("doy", "dayofyear"), "dayofyear"),
@@ -143,6 +144,7 @@ DATE_PARTS = {
 DATE_PARTS |= {"decade": "decade", "century": "century", "centuries": "century", "cent": "century"}
 DATE_PARTS |= {"millennium": "millennium", "millennia": "millennium", "epoch_ms": "epoch_ms", "epoch_us": "epoch_us"}
 
+# other name of a function -> its name in the allow-list
 FUNCTION_ALIASES = {
     "power": "pow",
     "ceiling": "ceil",
@@ -160,6 +162,7 @@ FUNCTION_ALIASES = {
     "list_indexof": "list_position",
     "array_indexof": "list_position",
 }
+# test of a list against constants -> how the tests of its members are joined
 LIST_TESTS = {"list_has_any": "or", "array_has_any": "or", "list_has_all": "and", "array_has_all": "and"}
 
 # type name -> (the dialect's type, the cast's name in the allow-list)

@@ -1,6 +1,13 @@
 """Bind queries: syntax tree -> typed relations, each Public, PerPerson or Released.
 
 WHERE filters rows; its predicates with subqueries are bound in `dialect.binder.subqueries`.
+
+Terms:
+
+    resolver       what names mean in one clause: columns, select aliases, subqueries, windows
+    outer rows     the rows of FROM that WHERE filters; a subquery in it may read their columns (is correlated)
+    environment    the CTEs that a query can name, and its nesting depth; the outermost query has depth 0
+    NamedField     (lower-case name, field)
 """
 
 from __future__ import annotations
@@ -43,7 +50,10 @@ from dialect.stability.typed_calls import apply_function
 
 
 def apply_where(tree: exp.Select, outer: OuterRows) -> Relation:
-    """Apply WHERE; IN and EXISTS with subqueries between its top-level ANDs become semi-joins."""
+    """Apply WHERE; IN and EXISTS with subqueries between its top-level ANDs become semi-joins.
+
+    The other conditions filter first. `tests` are pairs (IN or EXISTS node, is it negated).
+    """
     clause = tree.args.get("where")
     if clause is None:
         return outer.relation
@@ -60,7 +70,11 @@ def apply_where(tree: exp.Select, outer: OuterRows) -> Relation:
 
 
 def _filtered(relation: Relation, parts: Sequence[exp.Expr], outer: OuterRows, clause: exp.Expr) -> Relation:
-    """Filter a relation by conditions, joined with the scalar subqueries that they read."""
+    """Filter a relation by conditions, joined with the scalar subqueries that they read.
+
+    Binding collects the subqueries, so they are joined after it. A test for NULL of a LEFT JOIN's right side makes the
+    LEFT JOIN an anti join first, while it is still the topmost operator.
+    """
     values = ScalarSubqueries(outer.context, outer.queries, outer.scope)
     typed = [bind_condition(part, RowResolver(outer.scope, dict(outer.aliases), values)) for part in parts]
     test = typed[0] if len(typed) == 1 else apply_function("and", typed, clause)
@@ -80,7 +94,10 @@ class BoundQuery:
 
 @dataclass(frozen=True)
 class CteEnvironment:
-    """CTEs in scope of a query. A CTE is bound at each use, so that every use has its own fields."""
+    """CTEs in scope of a query. A CTE is bound at each use, so that every use has its own fields.
+
+    `ctes`: name -> (its node, the environment in which it was defined: it sees only the CTEs before it).
+    """
 
     ctes: Mapping[str, tuple[exp.Expr, CteEnvironment]] = field(default_factory=dict)
     depth: int = 0
@@ -88,7 +105,7 @@ class CteEnvironment:
     used_ctes: set[str] = field(default_factory=set, compare=False)
 
     def bind_cte(self, name: str, context: CompileContext, node: exp.Expr) -> BoundQuery | None:
-        """Bind the CTE of this name; None where there is none."""
+        """Bind the CTE of this name; None where there is none. `node` is the table in FROM that names it."""
         if name in self.bound_queries:
             return self.bound_queries[name]
         if name not in self.ctes:
@@ -105,7 +122,11 @@ class CteEnvironment:
     def bind_table_function(
         self, relation: Relation, columns: tuple[NamedField, ...], call: TableFunctionCall, context: CompileContext
     ) -> BoundQuery:
-        """Bind the query that a table function expands to, over bound rows."""
+        """Bind the query that a table function expands to, over bound rows.
+
+        The function is generated SQL over a table named `SOURCE_NAME`, which is known here as a query that is bound
+        already. Refusals inside it point at the call, as the analyst has not written the generated text.
+        """
         seen_rows = build_sightings(relation, columns, context.catalog, call.node)
         bound_queries = {SOURCE_NAME: BoundQuery(relation, columns)}
         inner = CteEnvironment(depth=self.nested(call.node, self).depth, bound_queries=bound_queries)
@@ -116,7 +137,11 @@ class CteEnvironment:
         return BoundQuery(*attach_movement_columns(bound.relation, bound.columns, seen_rows.table))
 
     def nested(self, node: exp.Expr, scope: CteEnvironment) -> CteEnvironment:
-        """Environment of a nested query, with the CTEs of `scope`; raises Refusal beyond the nesting limit."""
+        """Environment of a nested query, with the CTEs of `scope`; raises Refusal beyond the nesting limit.
+
+        The depth is counted from where the query is used (`self`), the CTEs are those visible where it is written
+        (`scope`).
+        """
         if self.depth >= MAX_QUERY_DEPTH:
             why = f"More than {MAX_QUERY_DEPTH} queries stand inside each other."
             raise refusal(Code.COMPLEX, why, "join the tables in one query", node)
@@ -124,7 +149,10 @@ class CteEnvironment:
 
 
 def bind_query(tree: exp.Expr, context: CompileContext, environment: CteEnvironment | None = None) -> BoundQuery:
-    """Bind a query; raises Refusal where an operator is not supported."""
+    """Bind a query; raises Refusal where an operator is not supported.
+
+    CTEs of its WITH that nothing has used are bound too, so that their mistakes are refused.
+    """
     outer = environment or CteEnvironment()
     inner = _with_ctes(tree, outer)
     bound = _bind_query_node(tree, context, inner)
@@ -147,7 +175,10 @@ def _bind_query_node(tree: exp.Expr, context: CompileContext, environment: CteEn
 
 
 def _bind_set_operation(tree: exp.SetOperation, context: CompileContext, environment: CteEnvironment) -> BoundQuery:
-    """Bind UNION, INTERSECT or EXCEPT, with ORDER BY and LIMIT of the result."""
+    """Bind UNION, INTERSECT or EXCEPT, with ORDER BY and LIMIT of the result.
+
+    Its ORDER BY sees the output columns only, without a table name.
+    """
     left, right = (bind_query(side, context, environment) for side in (tree.this, tree.expression))
     relation, columns = build_set_operation(
         tree, SetOperationSide(left.relation, left.columns), SetOperationSide(right.relation, right.columns), context
@@ -159,7 +190,10 @@ def _bind_set_operation(tree: exp.SetOperation, context: CompileContext, environ
 
 
 def _with_ctes(tree: exp.Expr, environment: CteEnvironment) -> CteEnvironment:
-    """Environment extended by the CTEs of a WITH clause."""
+    """Environment extended by the CTEs of a WITH clause, in order: each sees those before it.
+
+    All of them share one set of used names, by which unused CTEs are found.
+    """
     clause = tree.args.get("with_")
     if clause is None:
         return environment
@@ -192,6 +226,7 @@ def _recursion_refusal(clause: exp.Expr) -> Refusal:
         return refusal(Code.STMT, why, f"{_SERIES_HINT}, or a JOIN for each step", clause)
 
     def drop_recursive(copied: exp.Expr) -> None:
+        """Remove RECURSIVE from the WITH clause."""
         copied.set("recursive", False)
 
     rewritten = with_tree_changed(clause, drop_recursive)
@@ -207,7 +242,10 @@ _SELECT_CLAUSES = (
 
 
 def _bind_select(tree: exp.Select, context: CompileContext, environment: CteEnvironment) -> BoundQuery:
-    """Bind a SELECT, clause by clause."""
+    """Bind a SELECT, clause by clause: FROM, WHERE, then the select list over rows or over groups.
+
+    In the outermost query (depth 0), * leaves polygons out, and DISTINCT over private rows may be a release.
+    """
     if tree.args.get("sample"):
         raise refusal(Code.SAMPLE, "Samples are not in the dialect.", "leave SAMPLE out", tree.args["sample"])
     check_parts(tree, *_SELECT_CLAUSES)

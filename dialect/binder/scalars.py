@@ -1,4 +1,8 @@
-"""Bind syntax nodes to typed row expressions: names resolved, every part of a node checked, constants parsed."""
+"""Bind syntax nodes to typed row expressions: names resolved, every part of a node checked, constants parsed.
+
+Each node class has a binder here, a row in the node mapping (`dialect.binder.node_arguments`) or a call with flags and
+units (`dialect.binder.special_calls`); all others are refused. A slot is sqlglot's name of a node's part.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +52,11 @@ _DEFAULT_PRECISION_AND_SCALE = [Literal(18, SqlType.BIGINT), Literal(3, SqlType.
 
 
 def bind_scalar(node: exp.Expr, resolver: NameResolver) -> Expr:
-    """Bind one expression; raises Refusal where it is not in the allow-list."""
+    """Bind one expression; raises Refusal where it is not in the allow-list.
+
+    The clause's own meaning comes first (`resolver`), e.g. of an expression that is a group key; then constants,
+    columns, and the binders of node classes.
+    """
     special = resolver.bind_special(node)
     if special is not None:
         return special
@@ -97,12 +105,17 @@ def _argument_nodes(node: exp.Expr, slots: Sequence[str]) -> list[exp.Expr]:
 
 
 def _paren(node: exp.Expr, resolver: NameResolver) -> Expr:
+    """Bind an expression in parentheses."""
     _check_parts(node, "this")
     return bind_scalar(node.this, resolver)
 
 
 def _anonymous(node: exp.Expr, resolver: NameResolver) -> Expr:
-    """Bind a call of a function that sqlglot has no node class for."""
+    """Bind a call of a function that sqlglot has no node class for.
+
+    A name that is only an operator of the allow-list, or unknown, is looked up as `name()`, which never exists: so it
+    is refused as a function.
+    """
     name = str(node.this).lower()
     name = FUNCTION_ALIASES.get(name, name)
     if name in LIST_TESTS and len(node.expressions) == 2:
@@ -121,7 +134,7 @@ def _anonymous(node: exp.Expr, resolver: NameResolver) -> Expr:
 
 
 def _log(node: exp.Expr, resolver: NameResolver) -> Expr:
-    """Bind log(x), which is log10, and log(base, x)."""
+    """Bind log(x), which is log10, and log(base, x); constant bases 2 and 10 have functions of their own."""
     _check_parts(node, "this", "expression")
     first = bind_scalar(node.this, resolver)
     if node.args.get("expression") is None:
@@ -216,7 +229,11 @@ def _if(node: exp.Expr, resolver: NameResolver) -> Expr:
 
 
 def _cast(node: exp.Expr, resolver: NameResolver) -> Expr:
-    """Bind CAST and TRY_CAST; casts of constants are evaluated."""
+    """Bind CAST and TRY_CAST; casts of constants are evaluated.
+
+    Stored text can't be cast to other types: one text of another form would make the query fail. A narrow integer type
+    is checked for constants now, and by the cast's function for stored values.
+    """
     _check_parts(node, "this", "to", "safe", "_type")
     target, cast = _cast_target(node)
     value = bind_scalar(node.this, resolver)
@@ -242,7 +259,10 @@ def _cast(node: exp.Expr, resolver: NameResolver) -> Expr:
 
 
 def _decimal(value: Expr, node: exp.Expr) -> Expr:
-    """Bind a cast to DECIMAL as rounding of a double; NULL where it would overflow."""
+    """Bind a cast to DECIMAL as rounding of a double; NULL where it would overflow.
+
+    Digits and scale are DECIMAL(18, 3) by default; with digits alone the scale is 0.
+    """
     digits = [literals.parse_number(part.this) for part in node.args["to"].expressions] or _DEFAULT_PRECISION_AND_SCALE
     if len(digits) > 2:
         why = "A decimal has digits, and of these some behind the point."
@@ -251,7 +271,7 @@ def _decimal(value: Expr, node: exp.Expr) -> Expr:
 
 
 def _cast_target(node: exp.Expr) -> tuple[SqlType, str]:
-    """Target type of a cast, and the cast's function in the allow-list."""
+    """Target type of a cast: (the dialect's type, name of the cast's function in the allow-list)."""
     to = node.args["to"]
     name = to.this.name if isinstance(to, exp.DataType) and isinstance(to.this, exp.DataType.Type) else ""
     if name not in CAST_TYPES or to.args.get("nested") or (to.expressions and name != "DECIMAL"):

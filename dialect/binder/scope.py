@@ -1,4 +1,13 @@
-"""Name resolution: the columns of the tables in FROM, with those of the outer row inside a subquery."""
+"""Name resolution: the columns of the tables in FROM, with those of the outer row inside a subquery.
+
+Terms:
+
+    resolver         what names mean in one clause; it binds columns, and nodes that not every clause allows
+    alias            name of a select item, which later clauses may read; a column of the same name takes precedence
+    merged           USING (k) merges the k of both tables into one unqualified column
+    row expression   expression over a single row: no aggregate, window function or subquery
+    correlated       a subquery is, if it reads columns of the row around it
+"""
 
 from __future__ import annotations
 
@@ -24,14 +33,18 @@ NamedField = tuple[str, Field]  # (lower-case name, field)
 
 @dataclass(frozen=True)
 class Scope:
-    """The tables of one FROM clause with their visible columns, in order."""
+    """The tables of one FROM clause with their visible columns, in order.
 
-    tables: tuple[tuple[str, tuple[NamedField, ...]], ...] = ()
+    `tables` are (alias, columns). The unqualified name of a USING column means the first table's field after an inner
+    or LEFT JOIN; after RIGHT and FULL JOIN, where that may be NULL, `merged_fields` has another field for it.
+    """
+
+    tables: tuple[tuple[str, tuple[NamedField, ...]], ...] = ()  # (alias, its columns)
     using_names: tuple[str, ...] = ()  # column names joined by USING: unqualified, the first table's field is used
     merged_fields: tuple[NamedField, ...] = ()  # fields of such names after RIGHT and FULL JOIN
 
     def columns(self, table: str | None = None) -> list[NamedField]:
-        """Columns that `*` or `table.*` expands to."""
+        """Columns that `*` or `table.*` expands to: (name, field); `*` shows a column merged by USING once."""
         shown: list[NamedField] = []
         for alias, columns in self.tables:
             if table is None or alias == table:
@@ -48,7 +61,10 @@ class Scope:
         return replace(self, merged_fields=columns + others)
 
     def resolve(self, name: str, table: str | None, node: exp.Expr) -> Field:
-        """Resolve a column name; raises Refusal with E_TABLE or E_COLUMN."""
+        """Resolve a column name; raises Refusal with E_TABLE or E_COLUMN.
+
+        A name in several tables is ambiguous, unless USING merges it or all of them mean the same field.
+        """
         if table is not None and table not in {alias for alias, _ in self.tables}:
             raise refusal(
                 Code.TABLE,
@@ -127,7 +143,11 @@ def subqueries_in_aggregates(tree: exp.Select) -> Iterator[exp.Expr]:
 
 
 def _aggregated_subqueries(node: exp.Expr, is_aggregated: bool) -> Iterator[exp.Expr]:
-    """Iterate over the subqueries of a node that are inside an aggregate call."""
+    """Iterate over the subqueries of a node that are inside an aggregate call.
+
+    A subquery itself ends the search. The aggregate of a window function is no aggregate over groups, but its arguments
+    may contain one: SUM(COUNT(x)) OVER ().
+    """
     if is_subquery_expression(node) or isinstance(node, exp.Query):
         yield from (node,) * is_aggregated
         return
@@ -153,7 +173,11 @@ class RowResolver:
         return Ref(self.scope.resolve(name, table, node))
 
     def bind_special(self, node: exp.Expr) -> Expr | None:
-        """Bind a scalar subquery, window function or H3 cell; refuse what a single row does not have."""
+        """Bind a scalar subquery, window function or H3 cell; None for ordinary nodes.
+
+        Raises Refusal for what a single row does not have: aggregates, and subqueries and windows where the clause
+        allows none.
+        """
         if isinstance(node, exp.Window) and self.windows is not None:
             return self.windows.bind(node)
         if self.subqueries is not None and is_subquery_expression(node):
@@ -207,7 +231,10 @@ def refuse_non_row_nodes(node: exp.Expr) -> None:
 
 
 def aggregate_name(node: exp.Expr) -> str | None:
-    """Name of the aggregate function that a node calls, supported or not; None for other nodes."""
+    """Name of the aggregate function that a node calls, supported or not; None for other nodes.
+
+    Looks inside FILTER, IGNORE NULLS and WITHIN GROUP.
+    """
     call = node
     while isinstance(call, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
         call = call.this
@@ -230,7 +257,10 @@ def has_aggregate(node: exp.Expr) -> bool:
 
 
 def interval_end_column(node: exp.Expr) -> str:
-    """Column whose confidence interval DP_INTERVAL_LOW or DP_INTERVAL_HIGH returns an end of; '' for other nodes."""
+    """Column whose confidence interval DP_INTERVAL_LOW or DP_INTERVAL_HIGH returns an end of; '' for other nodes.
+
+    Only an unqualified name counts, as it means a select item: DP_INTERVAL_LOW(n) with COUNT(*) AS n.
+    """
     if not isinstance(node, exp.Anonymous) or str(node.this).lower() not in (LOW, HIGH) or len(node.expressions) != 1:
         return ""
     (shown,) = node.expressions
@@ -243,7 +273,7 @@ def is_row_expression(node: exp.Expr) -> bool:
 
 
 def split_conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:
-    """Split a condition at its top-level ANDs."""
+    """Split a condition at its top-level ANDs, also inside parentheses, from left to right."""
     stack = [node]
     while stack:
         part = stack.pop()

@@ -1,6 +1,15 @@
 """Bind the select list: items, grouping, DISTINCT, ORDER BY and LIMIT.
 
 `*` and `table.*` are expanded, with EXCLUDE, REPLACE and RENAME; ORDER BY, LIMIT, OFFSET and FETCH are typed.
+
+Terms:
+
+    SelectItem      (name, syntax node, or a field that * expands to)
+    resolver        what names mean in one clause: RowResolver over rows, GroupResolver over groups
+    alias           name of a select item that other items and clauses refer to
+    release point   GROUP BY over private rows without the person key: its result is released with noise
+    measure         an aggregate call of a GROUP BY
+    outermost       the query that is answered, not a subquery: its columns are output
 """
 
 from __future__ import annotations
@@ -54,7 +63,10 @@ _MAX_LIMIT = 10**9  # limit of LIMIT and OFFSET
 def bind_order_by(
     tree: exp.Query, items_by_name: Mapping[str, Expr], exprs: Sequence[Expr], resolver: NameResolver
 ) -> tuple[OrderKey, ...]:
-    """Bind ORDER BY; `items_by_name` are the select list's columns, `exprs` the same in order."""
+    """Bind ORDER BY; `items_by_name` are the select list's columns, `exprs` the same in order.
+
+    ORDER BY ALL orders by every item, in order.
+    """
     clause = tree.args.get("order")
     if clause is None:
         return ()
@@ -89,7 +101,11 @@ def _bind_order_term(
 
 
 def apply_order_and_limit(tree: exp.Query, relation: Relation, order: tuple[OrderKey, ...]) -> Relation:
-    """Apply ORDER BY, LIMIT and OFFSET; on rows of persons an order has no effect and LIMIT is refused."""
+    """Apply ORDER BY, LIMIT and OFFSET.
+
+    Over private rows an order alone has no effect, as aggregates above do not see it; LIMIT is refused, with
+    suggestions that count the rows, because which rows remain would depend on other persons' rows.
+    """
     limit, offset = _limit_value(tree, "limit"), _limit_value(tree, "offset")
     if not order and limit is None and not offset:
         return relation
@@ -153,7 +169,7 @@ def _is_polygon(item: exp.Expr | Field) -> bool:
 
 
 def _apply_star_modifiers(star: exp.Expr, columns: Sequence[NamedField]) -> list[SelectItem]:
-    """Apply EXCLUDE, REPLACE and RENAME to the columns of *."""
+    """Apply EXCLUDE, REPLACE and RENAME to the columns of *; raises Refusal for names that * does not have."""
     left_out = {part.name.lower() for part in star.args.get("except_") or ()}
     replacements = {part.alias.lower(): part.this for part in star.args.get("replace") or ()}
     names = {part.this.name.lower(): part.alias.lower() for part in star.args.get("rename") or ()}
@@ -166,7 +182,7 @@ def _apply_star_modifiers(star: exp.Expr, columns: Sequence[NamedField]) -> list
     return [(names.get(name, name), replacements.get(name, f)) for name, f in remaining]
 
 
-BoundSelect = tuple[Relation, tuple[NamedField, ...]]
+BoundSelect = tuple[Relation, tuple[NamedField, ...]]  # relation, output columns
 _MAX_NAME_LENGTH = 60
 
 
@@ -186,7 +202,10 @@ def expand_select_items(tree: exp.Select, scope: Scope, is_outermost: bool) -> l
 
 
 def _default_name(node: exp.Expr) -> str:
-    """Column name of an item without alias, as in DuckDB."""
+    """Column name of an item without alias, as in DuckDB: its text, shortened.
+
+    Of a large expression no text is generated, since that takes time: nodes are counted up to the limit only.
+    """
     if isinstance(node, exp.Column):
         return node.name.lower()
     if isinstance(node, exp.Count) and isinstance(node.this, exp.Star):
@@ -215,7 +234,10 @@ class SelectInput:
 
 
 def bind_ungrouped(tree: exp.Select, items: Sequence[SelectItem], select_input: SelectInput) -> BoundSelect:
-    """Bind a SELECT without grouping."""
+    """Bind a SELECT without grouping: its items, QUALIFY and ORDER BY over rows, then DISTINCT and LIMIT.
+
+    Subqueries and windows are collected while items are bound, and computed below the projection.
+    """
     subqueries = ScalarSubqueries(select_input.context, select_input.queries, select_input.scope)
     base_resolver = RowResolver(select_input.scope, subqueries=subqueries)
     windows = collect_window_calls(tree, base_resolver, select_input.source, True, select_input.context)
@@ -236,7 +258,12 @@ def _bind_row_item(item: exp.Expr | Field, resolver: RowResolver) -> Expr:
 
 
 def bind_grouped(tree: exp.Select, items: Sequence[SelectItem], select_input: SelectInput) -> BoundSelect:
-    """Bind a SELECT with grouping: its groups, then its items over them."""
+    """Bind a SELECT with grouping: its groups, then its items over them.
+
+    There are two kinds of subqueries: `key_subqueries` in keys and in aggregate arguments are joined to the rows before
+    grouping, and may be correlated; `subqueries` in other items are joined to the groups, and may not. Measures and
+    fields of GROUPING calls are collected by the resolver while items, HAVING, QUALIFY and ORDER BY are bound.
+    """
     key_subqueries = ScalarSubqueries(select_input.context, select_input.queries, select_input.scope)
     keys = _bind_keys(tree, items, RowResolver(select_input.scope, subqueries=key_subqueries))
     for node in subqueries_in_aggregates(tree):
@@ -245,6 +272,7 @@ def bind_grouped(tree: exp.Select, items: Sequence[SelectItem], select_input: Se
         key_subqueries.join_to(select_input.source), keys.key_exprs, select_input.context
     )
     grouping = prepare_grouping(source, source_keys, keys.sets, select_input.context, tree)
+    # (key expression over rows, its field in the result)
     pairs = list(zip(keys.key_exprs, grouping.result_keys, strict=True))
     subqueries = ScalarSubqueries(select_input.context, select_input.queries)
     make_grouping_field = partial(grouping_field, grouping, select_input.context) if len(grouping.sets) > 1 else None
@@ -260,7 +288,8 @@ def bind_grouped(tree: exp.Select, items: Sequence[SelectItem], select_input: Se
     windows = collect_window_calls(
         tree, resolver, with_group_bound(grouping), not is_release_point(source, source_keys), select_input.context
     )
-    group_resolver = replace(resolver, windows=windows)  # shares measures and aliases
+    # a second resolver that allows windows, for items, QUALIFY and ORDER BY; it shares measures and aliases
+    group_resolver = replace(resolver, windows=windows)
     exprs = _bind_items(items, group_resolver, lambda item: _bind_group_item(item, group_resolver))
     group_resolver.aliases.update(_items_by_name(items, exprs))
     having = _having(tree, resolver, windows)
@@ -301,7 +330,10 @@ def _bind_items(
 
 
 def bind_where_aliases(tree: exp.Select, scope: Scope) -> dict[str, Expr]:
-    """Bind the select items that WHERE refers to by alias; columns of the same name take precedence."""
+    """Bind the select items that WHERE refers to by alias; columns of the same name take precedence.
+
+    Only items over single rows: aggregates and windows are computed after WHERE.
+    """
     clause = tree.args.get("where")
     if clause is None:
         return {}
@@ -321,7 +353,7 @@ def _items_by_name(items: Sequence[SelectItem], exprs: Sequence[Expr]) -> dict[s
 
 
 def _bind_group_item(item: exp.Expr | Field, resolver: GroupResolver) -> Expr:
-    """Bind a select item over groups."""
+    """Bind a select item over groups; a column that * expands to must be a group key."""
     if isinstance(item, exp.Expr):
         return bind_scalar(item, resolver)
     key_field = next((f for expr, f in resolver.keys if isinstance(expr, Ref) and expr.field == item), None)
@@ -331,7 +363,10 @@ def _bind_group_item(item: exp.Expr | Field, resolver: GroupResolver) -> Expr:
 
 
 def _bind_keys(tree: exp.Select, items: Sequence[SelectItem], resolver: RowResolver) -> GroupKeys:
-    """Bind GROUP BY; GROUP BY ALL groups by all items without aggregates."""
+    """Bind GROUP BY; GROUP BY ALL groups by all items without aggregates.
+
+    Without the clause there is one grouping set without keys: one group of all rows.
+    """
     clause = tree.args.get("group")
     if clause is None:
         return index_keys([()])
@@ -351,7 +386,10 @@ def _bind_keys(tree: exp.Select, items: Sequence[SelectItem], resolver: RowResol
 
 
 def _group_by_all_items(items: Sequence[SelectItem], scope: Scope) -> list[SelectItem]:
-    """Items that GROUP BY ALL groups by: without aggregates or windows, also in aliases that they refer to."""
+    """Items that GROUP BY ALL groups by: without aggregates or windows, also in aliases that they refer to.
+
+    An item that reads the interval of an aggregate's column is computed over groups too.
+    """
     columns = {name for name, _ in scope.columns()}
     aggregated_names: set[str] = set()  # names of items over groups
     key_items: list[SelectItem] = []
@@ -385,7 +423,10 @@ def _project_items(
     select_input: SelectInput,
     order: tuple[OrderKey, ...],
 ) -> BoundSelect:
-    """Project the items, then apply DISTINCT, ORDER BY and LIMIT."""
+    """Project the items, then apply DISTINCT, ORDER BY and LIMIT; returns the relation and its named columns.
+
+    DISTINCT may replace fields, so columns and ORDER BY keys are resolved to its output.
+    """
     relation, fields = row_operators.project(select_input.source, exprs, select_input.context)
     columns = tuple((name, field) for (name, _), field in zip(items, fields, strict=True))
     if tree.args.get("distinct"):

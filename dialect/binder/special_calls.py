@@ -43,7 +43,11 @@ def is_cell_call(node: exp.Expr) -> bool:
 def bind_cell_call(
     node: exp.Expr, resolve_column: Callable[[exp.Column], Expr], visible_fields: Iterable[Field]
 ) -> Expr:
-    """Bind h3_cell(lon, lat, resolution) to a stored cell or its parent; raises Refusal where there is none."""
+    """Bind h3_cell(lon, lat, resolution) to a stored cell or its parent; raises Refusal where there is none.
+
+    `visible_fields` are searched for cells of the same coordinates, stored at this resolution or a finer one; of
+    several the coarsest is taken. `Field.h3_cell` is (field id of lon, field id of lat, resolution).
+    """
     resolution = parse_constant(node.expressions[2]) if len(node.expressions) == 3 else None
     if (
         resolution is None
@@ -261,7 +265,7 @@ def _regexp_replace(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
 
 
 def _bracket(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    """Bind x[2] and x[1:3] of text or a list, with constant positions."""
+    """Bind x[2] and x[1:3] of text or a list, with constant positions; a slice without ends reaches to both ends."""
     positions = node.expressions
     if len(positions) != 1:
         raise refusal(Code.FUNC, "A part has one position, or a first and a last one.", _SLICE_HINT, node)
@@ -277,6 +281,7 @@ def _bracket(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
 
 
 def _integer(value: int) -> Literal:
+    """Constant integer."""
     return Literal(value, SqlType.BIGINT)
 
 
@@ -347,6 +352,7 @@ def _unit(node: exp.Expr) -> Literal:
 
 
 def _date_trunc(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    """Bind date_trunc, with its unit as the first argument."""
     return apply_function("date_trunc", [_unit(node), *arguments], node)
 
 
@@ -360,14 +366,17 @@ def _date_sub(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
 
 
 def _date_diff(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    """Bind date_diff(unit, start, end), which counts crossed boundaries of the unit."""
     return apply_function("date_diff", [_unit(node), *arguments], node)
 
 
 def _time_bucket(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    """Bind time_bucket(width, time)."""
     return apply_function("time_bucket", arguments, node)
 
 
 def _date_part(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    """Bind date_part(part, time), which is EXTRACT."""
     part, time = arguments
     return bind_date_part(part, time, node)
 
@@ -391,7 +400,11 @@ def _strftime(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
 
 
 def _at_time_zone(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    """Bind AT TIME ZONE: an instant to wall-clock time; the inverse only where a second one follows."""
+    """Bind AT TIME ZONE: an instant to wall-clock time.
+
+    The inverse, wall-clock time to an instant, is bound only where a second one converts it again: other functions
+    would read the instant in UTC, a zone that the query does not name.
+    """
     time, zone = arguments
     if not isinstance(zone, Literal) or not _is_zone(str(zone.value)):
         raise refusal(Code.FUNC, "A time zone is a constant name.", "ts AT TIME ZONE 'Europe/Berlin'", node)
@@ -412,6 +425,7 @@ def _is_converted_again(node: exp.Expr) -> bool:
 
 
 def _timezone(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+    """Bind timezone(zone, time) as time AT TIME ZONE zone."""
     return _at_time_zone(node, arguments[::-1])
 
 

@@ -2,8 +2,17 @@
 
 A scalar subquery becomes a relation of at most one row that is joined to the outer rows; a correlated one becomes
 groups joined to the outer row (`proofs.md#correlated-values`). The WHERE of a correlated subquery is split into
-conditions on its own rows and the join predicate. IN and EXISTS between the top-level ANDs of a WHERE become
-semi-joins (`proofs.md#semi-joins`).
+conditions on its own rows and the join predicate. IN and EXISTS between the top-level ANDs of a WHERE become semi-joins
+(`proofs.md#semi-joins`).
+
+Terms:
+
+    outer, inner      of the query around a subquery; of the subquery's own FROM
+    correlated        a subquery that reads columns of the outer row
+    correlation       its equalities (inner expression, outer expression), which become the join predicate
+    own condition     condition of the subquery's WHERE that reads its own rows only
+    resolver          what names mean in one clause
+    pending           subqueries that are bound, and joined once the whole clause is
 """
 
 from __future__ import annotations
@@ -50,7 +59,11 @@ from dialect.stability.typed_calls import apply_function
 
 
 def is_correlated(tree: exp.Expr, scope: Scope) -> bool:
-    """Return whether a query is correlated: it qualifies columns by tables of the outer query."""
+    """Return whether a query is correlated: it qualifies columns by tables of the outer query.
+
+    Decided from names alone, before anything is bound; unqualified columns are looked up in the subquery's tables
+    first.
+    """
     outer_tables = {alias for alias, _ in scope.tables}
     inner_tables = {part.alias_or_name.lower() for part in tree.find_all(exp.Table, exp.Subquery)}
     return any(column.table.lower() in outer_tables - inner_tables for column in tree.find_all(exp.Column))
@@ -69,7 +82,7 @@ def bind_conditions(parts: Iterable[exp.Expr], resolver: CorrelatedResolver) -> 
 def apply_own_conditions(
     relation: Relation, typed: Sequence[Expr], node: exp.Expr
 ) -> tuple[Relation, tuple[Expr, ...]]:
-    """Filter by the conditions that read the subquery's own rows only; return the other conditions separately."""
+    """Filter by the conditions that read the subquery's own rows only: (filtered relation, the other conditions)."""
     own_conditions = [each for each in typed if reads_only(each, relation.fields)]
     if own_conditions:
         relation = filter_rows(
@@ -127,7 +140,10 @@ def _where_conditions(tree: exp.Select) -> list[exp.Expr]:
 def _split_correlation(
     tree: exp.Select, source: Relation, typed: Sequence[Expr]
 ) -> tuple[Relation, list[tuple[Expr, Expr]]]:
-    """Filter a subquery by its own conditions; return the equalities that correlate it with the outer row."""
+    """Filter a subquery by its own conditions: (filtered rows, equalities that correlate it with the outer row).
+
+    Each equality is (inner expression, outer expression).
+    """
     source, pairs = apply_own_conditions(source, typed, tree)
     return source, [_correlation_sides(each, source.fields, tree) for each in pairs]
 
@@ -137,7 +153,9 @@ def decorrelate_predicate(
 ) -> DecorrelatedSubquery:
     """Decorrelate IN or EXISTS as a boolean value: COUNT(*) > 0 of matching rows (`proofs.md#correlated-values`).
 
-    Raises Refusal with E_SUBQUERY for EXISTS that is not correlated, and for IN where NULL could change the result.
+    IN adds equalities of its values with those of the subquery. COUNT > 0 is never NULL, IN is if a value is: so
+    nullable values are accepted only where NULL acts as FALSE. Raises Refusal with E_SUBQUERY otherwise, and for EXISTS
+    that is not correlated.
     """
     if isinstance(node, exp.Exists):
         tree = node.this.this if isinstance(node.this, exp.Subquery) else node.this
@@ -170,7 +188,10 @@ def decorrelate_predicate(
 def _bind_correlated_in(
     tree: exp.Expr, outer_scope: Scope, context: CompileContext, queries: QueryBinder
 ) -> tuple[Relation, Scope, list[Expr], list[tuple[Expr, Expr]]]:
-    """Bind the correlated subquery of an IN: rows, scope, values, and equalities with the outer row."""
+    """Bind the correlated subquery of an IN: (rows, scope, values, equalities with the outer row).
+
+    Its values must be of its own rows: the groups are formed by them. DISTINCT has no effect on IN, and is ignored.
+    """
     if not isinstance(tree, exp.Select):
         why = "Only a plain SELECT ... FROM ... WHERE can name the row around it."
         raise refusal(Code.SUBQUERY, why, _EXISTS_HINT, tree)
@@ -196,6 +217,7 @@ def _null_acts_as_false(node: exp.Expr) -> bool:
     while isinstance(ancestor, exp.And | exp.Or | exp.Paren):
         node, ancestor = ancestor, ancestor.parent
     if isinstance(ancestor, exp.If):
+        # CASE x WHEN compares its conditions with x, so NULL is no condition there
         is_searched_case = not isinstance(ancestor.parent, exp.Case) or ancestor.parent.args.get("this") is None
         return is_searched_case and ancestor.this is node
     return isinstance(ancestor, exp.Where | exp.CountIf)
@@ -213,7 +235,10 @@ def _decorrelate_as_count(
 def _decorrelate_lookup(
     tree: exp.Select, source: Relation, scope: Scope, typed: list[Expr], context: CompileContext
 ) -> DecorrelatedSubquery:
-    """Decorrelate a lookup by primary key: at most one row of the subquery joins each outer row."""
+    """Decorrelate a lookup by primary key: at most one row of the subquery joins each outer row.
+
+    (SELECT z.name FROM zone AS z WHERE z.id = o.zone_id)
+    """
     predicate = conjunction(tuple(typed))
     if not matches_at_most_one_row(source, predicate):
         why = "A subquery of one value is an aggregate, or looks a row up by its primary key."
@@ -227,7 +252,11 @@ def _decorrelate_lookup(
 def _decorrelate_aggregate(
     tree: exp.Select, source: Relation, scope: Scope, equalities: list[tuple[Expr, Expr]], context: CompileContext
 ) -> DecorrelatedSubquery:
-    """Decorrelate an aggregate: group the subquery by its correlated expressions, and join the groups."""
+    """Decorrelate an aggregate: group the subquery by its correlated expressions, and join the groups.
+
+    An outer row without a group gets NULL from the LEFT JOIN, where the subquery would have given 0 for a count; each
+    measure is replaced by its value in that case.
+    """
     source, keys = project(source, [inner for inner, _ in equalities], context)
     resolver = GroupResolver(
         scope, source, [(inner, key) for (inner, _), key in zip(equalities, keys, strict=True)], context
@@ -252,9 +281,12 @@ def _value_without_match(function: str, field: Field, node: exp.Expr) -> Expr:
 
 
 def _correlation_sides(test: Expr, inner: Sequence[Field], tree: exp.Select) -> tuple[Expr, Expr]:
-    """Split a correlation equality into its inner and outer side; raises Refusal for other conditions."""
+    """Split a correlation equality into (inner side, outer side); raises Refusal for other conditions.
+
+    Groups can be joined by equalities only.
+    """
     sides = test.arguments if isinstance(test, Call) and test.name == "=" else ()
-    for one, other in (sides, sides[::-1]) if len(sides) == 2 else ():
+    for one, other in (sides, sides[::-1]) if len(sides) == 2 else ():  # the equality in either order
         if reads_only(one, inner) and any(fields_of(one)) and not any(f in inner for f in fields_of(other)):
             return one, other
     why = "A subquery of one value is tied to the row around it by equalities alone."
@@ -274,7 +306,11 @@ class _PendingSubquery:
 
 @dataclass
 class ScalarSubqueries:
-    """Subqueries inside the expressions of one clause, collected while these are bound, then joined."""
+    """Subqueries inside the expressions of one clause, collected while these are bound, then joined.
+
+    Call `bind` for each node, then `join_to` once. Nodes are identified by `id`, not by text: equal texts may occur in
+    different scopes.
+    """
 
     context: CompileContext
     queries: QueryBinder
@@ -306,7 +342,7 @@ class ScalarSubqueries:
         return decorrelated.value
 
     def _bind_scalar_subquery(self, node: exp.Subquery) -> Expr:
-        """Bind a scalar subquery; at most one row must be provable."""
+        """Bind a scalar subquery; raises Refusal unless it has provably at most one row, of no single person."""
         check_parts(node, "this", code=Code.SUBQUERY)
         if self.outer_scope is not None and is_correlated(node.this, self.outer_scope):
             decorrelated = decorrelate_scalar(node.this, self.outer_scope, self.context, self.queries)
@@ -323,7 +359,10 @@ class ScalarSubqueries:
         return Ref(null_extended(bound.columns[0][1]))
 
     def join_to(self, relation: Relation) -> Relation:
-        """Left-join the collected subqueries to the rows whose expressions read them."""
+        """Left-join the collected subqueries to the rows whose expressions read them.
+
+        Released numbers can't be joined to private rows: they do not exist before the statement has run.
+        """
         for each in self.pending:
             if isinstance(relation, PerPerson) and isinstance(each.relation, Released):
                 why = "People's rows can't be compared with a number that is released in the same statement."
@@ -363,7 +402,7 @@ class _BoundSubquery:
 
 
 def as_subquery_predicate(node: exp.Expr) -> tuple[exp.Expr, bool] | None:
-    """Unwrap a condition that is IN or EXISTS with a subquery, with its negation; None for other conditions."""
+    """Unwrap a condition that is IN or EXISTS with a subquery: (the node, is it negated); None for other conditions."""
     negated = False
     while isinstance(node, exp.Paren | exp.Not):
         negated ^= isinstance(node, exp.Not)
@@ -390,7 +429,11 @@ def apply_semi_join(relation: Relation, node: exp.Expr, negated: bool, outer: Ou
 
 
 def _in_equalities(node: exp.Expr, inner: _BoundSubquery, negated: bool, outer: OuterRows) -> list[Expr]:
-    """Equalities of IN. For NOT IN a NULL on the left matches every row; a nullable list is refused."""
+    """Equalities of IN. For NOT IN a NULL on the left matches every row; a nullable list is refused.
+
+    NOT IN is an anti join, which keeps a left row if nothing matches. With NULL on the left, NOT IN is true for an
+    empty list only; a NULL that matches every row has the same effect.
+    """
     resolver = RowResolver(outer.scope, dict(outer.aliases))
     values = [bind_scalar(part, resolver) for part in left_of_in(node)]
     if len(values) != len(inner.selected):
@@ -418,7 +461,10 @@ def _in_equalities(node: exp.Expr, inner: _BoundSubquery, negated: bool, outer: 
 
 
 def _without_nulls(node: exp.Expr) -> tuple[str, ...]:
-    """Suggest the query with NULLs removed from the list of NOT IN."""
+    """Suggest the query with NULLs removed from the list of NOT IN.
+
+    None for subqueries with joins or several columns. The text is inserted behind WHERE's condition, or behind FROM.
+    """
     query = node.args["query"].this
     if not isinstance(query, exp.Select) or len(query.expressions) != 1 or query.args.get("joins"):
         return ()
@@ -434,6 +480,7 @@ def _without_nulls(node: exp.Expr) -> tuple[str, ...]:
 
 
 def _sql_text(node: exp.Expr) -> str:
+    """Generate DuckDB SQL from a node, without comments."""
     return node.sql("duckdb", comments=False)
 
 
@@ -450,6 +497,7 @@ def _or_null(value: Expr, equal: Expr, node: exp.Expr) -> Expr:
 def _may_be_null(member: Expr, relation: Relation) -> bool:
     """Return whether a value of the list may be NULL: it is nullable and no predicate excludes it."""
     member_definition = definition_of(member)
+    # NOT (member IS NULL) among the predicates
     excluded = (
         isinstance(predicate, Call) and predicate.name == "not" and isinstance(test := predicate.arguments[0], Call)
         and test.name == "is null" and test.arguments[0] in (member, member_definition)
@@ -459,7 +507,7 @@ def _may_be_null(member: Expr, relation: Relation) -> bool:
 
 
 def _bind_subquery(query: exp.Expr, selects_values: bool, outer: OuterRows) -> _BoundSubquery:
-    """Bind the subquery of IN or EXISTS, correlated or not."""
+    """Bind the subquery of IN or EXISTS; `selects_values` for IN, which reads the selected columns."""
     tree = query.this if isinstance(query, exp.Subquery) else query
     if isinstance(tree, exp.Select) and _may_be_correlated(tree, selects_values):
         return _bind_correlated(tree, selects_values, outer)
@@ -472,7 +520,10 @@ def _bind_subquery(query: exp.Expr, selects_values: bool, outer: OuterRows) -> _
 
 
 def _may_be_correlated(tree: exp.Select, selects_values: bool) -> bool:
-    """Return whether a subquery can be correlated: a plain SELECT ... FROM ... WHERE, without aggregates or windows."""
+    """Return whether a subquery can be correlated: a plain SELECT ... FROM ... WHERE, without aggregates or windows.
+
+    * is allowed in EXISTS, whose columns nobody reads.
+    """
     clauses = {clause for clause, value in tree.args.items() if value}
     has_star = selects_values and any(part.is_star for part in tree.expressions)
     return (
@@ -483,7 +534,7 @@ def _may_be_correlated(tree: exp.Select, selects_values: bool) -> bool:
 
 
 def _bind_correlated(tree: exp.Select, selects_values: bool, outer: OuterRows) -> _BoundSubquery:
-    """Bind a subquery that may be correlated."""
+    """Bind a subquery that may be correlated; the values of EXISTS are bound for their mistakes only."""
     if tree.args.get("distinct"):
         check_parts(tree.args["distinct"], code=Code.ROWS)
     relation, scope = bind_from(tree, outer.context, outer.queries)
@@ -497,7 +548,10 @@ def _bind_correlated(tree: exp.Select, selects_values: bool, outer: OuterRows) -
 def _split_conditions(
     tree: exp.Select, relation: Relation, resolver: CorrelatedResolver, outer: OuterRows
 ) -> tuple[Relation, tuple[Expr, ...]]:
-    """Split the WHERE of a subquery into filters of its own rows, which are applied, and join conditions."""
+    """Split the WHERE of a subquery into filters of its own rows, which are applied, and join conditions.
+
+    IN and EXISTS inside it are applied as semi-joins of its own rows, so they can't read the outermost row.
+    """
     clause = tree.args.get("where")
     if clause is None:
         return relation, ()

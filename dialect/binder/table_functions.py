@@ -34,6 +34,7 @@ from dialect.functions.table_functions import (
 )
 from dialect.parser.compile_context import check_parts, refusal
 
+# returned column -> its public domain
 _DOMAINS = {"approach_dir": ValueList(COMPASS)}
 
 
@@ -42,7 +43,9 @@ def attach_movement_columns(
 ) -> tuple[Relation, tuple[NamedField, ...]]:
     """Attach a table's declared movement columns to the returned fields: origin, domain, clip bounds.
 
-    Rows of a table without declared movement are returned unchanged.
+    Clip bounds are found by the origin `<table>.movement`. Definitions of declared columns are dropped, so that their
+    declarations apply. Rows of a table without declared movement are returned unchanged. Returns (relation, named
+    columns).
     """
     if table is None or table.movement is None or not isinstance(relation, PerPerson):
         return relation, tuple(shown)
@@ -63,13 +66,14 @@ def attach_movement_columns(
 
 
 def _rewrite_definition(expr: Expr, attached: Mapping[Field, Field]) -> Expr:
-    """Rewrite a definition over the fields as they are now; `known` has all fields that it reads."""
+    """Rewrite a definition over the fields as they are now; `attached`: earlier field -> field with its origin."""
     if isinstance(expr, Ref):
         return Ref(attached.get(expr.field, expr.field))
     return map_children(expr, lambda part: _rewrite_definition(part, attached))
 
 
 SOURCE_NAME = "the rows"  # name of the input rows in generated SQL
+# role -> accepted types of its column
 _ROLE_TYPES = {
     "ts": (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ),
     "zone_id": (SqlType.BIGINT, SqlType.VARCHAR),
@@ -77,6 +81,7 @@ _ROLE_TYPES = {
     "lat": (SqlType.BIGINT, SqlType.DOUBLE),
 }
 
+# role -> why a column of another type does not fit
 _TYPE_ERRORS = {
     "ts": "does not say at what time",
     "zone_id": "does not name zones",
@@ -87,7 +92,10 @@ _TYPE_ERRORS = {
 
 @dataclass(frozen=True)
 class _InputColumns:
-    """Visible columns of the input rows, and the table whose declared movement applies to them."""
+    """Visible columns of the input rows, and the table whose declared movement applies to them.
+
+    A role is what a table function needs of a row: ts, zone_id, lon or lat.
+    """
 
     shown: Sequence[NamedField]
     table: Table | None
@@ -113,7 +121,11 @@ class _InputColumns:
 
 
 def build_sightings(rows: Relation, shown: Sequence[NamedField], catalog: Catalog, node: exp.Expr) -> Sightings:
-    """Generate SQL that reads person, time and place from rows of persons; raises Refusal where they are unknown."""
+    """Generate SQL that reads person, time and place from rows of persons; raises Refusal where they are unknown.
+
+    Places may be columns of the rows or, by declaration, of a public table that is joined. Rows with NULL in any of
+    them are left out. Where stays and trips are split at privacy windows, `stretch` is the start of a row's window.
+    """
     columns = _InputColumns(shown, _movement_table(shown, catalog))
     person = _person_column(rows, shown, node)
     found = {
@@ -128,7 +140,7 @@ def build_sightings(rows: Relation, shown: Sequence[NamedField], catalog: Catalo
     has_coordinates = "lon" in found and "lat" in found
     roles = ("ts", "zone_id", *(("lon", "lat") if has_coordinates else ()))
     select_list = ", ".join(f"{found[role]} AS {role}" for role in roles)
-    assert isinstance(rows, PerPerson)  # noqa: S101  checked by _person
+    assert isinstance(rows, PerPerson)  # noqa: S101  checked by _person_column
     window = _split_window(rows, catalog)
     select_list += f", date_trunc('{window}', {found['ts']}) AS stretch" if window is not None else ""
     not_null = " AND ".join(f"{found[role]} IS NOT NULL" for role in roles)
@@ -184,7 +196,11 @@ def _column_for_role(columns: _InputColumns, role: str, node: exp.Expr) -> str |
 def _join_places(
     columns: _InputColumns, table: Table, movement: Movement, catalog: Catalog, found: dict[str, str]
 ) -> str:
-    """Join the public table that holds places of the rows; adds its columns to `found`."""
+    """Join the public table that holds places of the rows; adds its columns to `found`.
+
+    `found`: role -> SQL of its column. Returns the text of the join; empty where nothing is missing, or the rows lack
+    the foreign key.
+    """
     assert movement.through is not None  # noqa: S101  checked by the caller
     own, name = movement.through
     key, target = columns.name_by_origin(Origin(table.name, own)), catalog.table(name)
@@ -196,7 +212,7 @@ def _join_places(
 
 
 def _undeclared_refusal(missing: Sequence[str], shown: Sequence[NamedField], node: exp.Expr) -> Exception:
-    """Refusal of rows without known time or place."""
+    """Build the refusal of rows without known time or place; `missing`: those of ts and zone_id without a column."""
     origins = sorted({field.origin.table for _, field in shown if field.origin is not None})
     descriptions = {"ts": "when", "zone_id": "where"}
     table = origins[0] if origins else "this table"
@@ -205,6 +221,7 @@ def _undeclared_refusal(missing: Sequence[str], shown: Sequence[NamedField], nod
     return refusal(Code.TABLE, why, hint, node)
 
 
+# unit of an interval -> minutes
 _MINUTES = {"minute": 1, "hour": 60, "day": 1_440, "week": 10_080}
 
 
@@ -253,7 +270,10 @@ def _parse_generated(sql: str) -> exp.Query:
 
 
 def _as_from_item(node: exp.Expr, function: TableFunction) -> exp.Expr:
-    """Convert the first argument to the form it would have in FROM: a table or a subquery."""
+    """Convert the first argument to the form it would have in FROM: a table or a subquery.
+
+    sqlglot parses the name of a table as a column there. Raises Refusal for anything else.
+    """
     from_item: exp.Expr | None = None
     if isinstance(node, exp.Column) and not node.table and isinstance(node.this, exp.Identifier):
         from_item = exp.Table(this=node.this.copy())
@@ -312,7 +332,10 @@ def _example_call(function: TableFunction) -> str:
 
 
 def _checked_number(parameter: Parameter, node: exp.Expr) -> Number:
-    """Check a parameter's constant value; raises Refusal with E_PARAM."""
+    """Check a parameter's constant value; raises Refusal with E_PARAM.
+
+    The suggested replacement is the default, or the smallest value where there is none.
+    """
     negative = isinstance(node, exp.Neg)
     literal = literals.parse_constant(node.this if negative else node)
     value = None if literal is None else _parameter_value(parameter, literal)

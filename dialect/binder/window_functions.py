@@ -2,6 +2,14 @@
 
 PARTITION BY, ORDER BY and frame are merged with a named window and checked. Type, range, domain, nullability and the
 owner of a call's value are inferred.
+
+Terms:
+
+    window       an SQL window (OVER); the period of a person's data that is protected is called a privacy window
+    frame        rows around the current one that a call reads: ROWS, GROUPS or RANGE BETWEEN start AND end
+    distance     constant offset of a frame's end: rows, groups, or a difference of ORDER BY values (RANGE)
+    side         of a frame end: preceding, current row or following; without a distance it is unbounded
+    resolver     what names mean in the clause: columns of rows, or keys and aggregates of groups
 """
 
 from __future__ import annotations
@@ -73,7 +81,10 @@ def named_windows(tree: exp.Select) -> dict[str, WindowSpec]:
 
 
 def window_spec(node: exp.Expr, named_specs: Mapping[str, WindowSpec]) -> WindowSpec:
-    """Window specification of a node, merged with the named window that it refers to."""
+    """Window specification of a node, merged with the named window that it refers to.
+
+    A part may be stated once. A named window with a frame can only be used as it is: SQL allows nothing to be added.
+    """
     order = node.args.get("order")
     own = WindowSpec(
         tuple(node.args.get("partition_by") or ()),
@@ -106,7 +117,11 @@ def bind_window_order(spec: WindowSpec, resolver: NameResolver) -> tuple[OrderKe
 
 
 def bind_frame(spec: WindowSpec, order: tuple[OrderKey, ...]) -> tuple[Frame | None, tuple[OrderKey, ...]]:
-    """Bind a window frame; the order is returned in the type of its distances; raises Refusal with E_WINDOW."""
+    """Bind a window frame: (frame or None, ORDER BY keys); raises Refusal with E_WINDOW.
+
+    The distances of RANGE are added to the ORDER BY value, so a DATE is ordered as a TIMESTAMP, to which an interval
+    can be added; therefore the order is returned too.
+    """
     node = spec.frame
     if node is None:
         return None, order
@@ -122,7 +137,10 @@ def bind_frame(spec: WindowSpec, order: tuple[OrderKey, ...]) -> tuple[Frame | N
 
 
 def _bind_frame_end(end_node: exp.Expr | str | None, side: str | None, node: exp.Expr) -> FrameBound:
-    """Bind one end of a frame."""
+    """Bind one end of a frame: CURRENT ROW, unbounded, or at a constant distance.
+
+    sqlglot gives "UNBOUNDED" and "CURRENT ROW" as text, distances as nodes; a missing end is the current row.
+    """
     if end_node is None or end_node == "CURRENT ROW" or side is None:
         return FrameBound("current row")
     frame_end: FrameBound = FrameBound("preceding") if side.upper() == "PRECEDING" else FrameBound("following")
@@ -143,8 +161,12 @@ def _is_negative(offset: Literal) -> bool:
 
 
 def _check_ends(frame: Frame, node: exp.Expr) -> None:
-    """Refuse a frame that ends before it starts, as DuckDB does; raises Refusal with E_WINDOW."""
+    """Refuse a frame that ends before it starts, as DuckDB does; raises Refusal with E_WINDOW.
+
+    UNBOUNDED FOLLOWING can't be a start, nor UNBOUNDED PRECEDING an end.
+    """
     start, end = _SIDE_ORDER.index(frame.start.side), _SIDE_ORDER.index(frame.end.side)
+    # without a distance: UNBOUNDED FOLLOWING as start, UNBOUNDED PRECEDING as end
     open_start = frame.start == FrameBound("following")
     open_end = frame.end == FrameBound("preceding")
     if open_start or open_end or start > end or (start == end and _is_reversed(frame)):
@@ -153,7 +175,7 @@ def _check_ends(frame: Frame, node: exp.Expr) -> None:
 
 
 def _is_reversed(frame: Frame) -> bool:
-    """Return whether two frame ends on the same side are in the wrong order."""
+    """Return whether two frame ends on the same side are in the wrong order; unbounded ends never are."""
     first, last = (_distance_length(end.offset) for end in (frame.start, frame.end))
     if first is None or last is None:
         return False
@@ -181,7 +203,10 @@ def _check_row_distances(frame: Frame, order: Sequence[OrderKey], node: exp.Expr
 
 
 def _convert_distances(frame: Frame, order: tuple[OrderKey, ...], node: exp.Expr) -> tuple[Frame, tuple[OrderKey, ...]]:
-    """Convert the distances of a RANGE frame to the type of its ORDER BY value."""
+    """Convert the distances of a RANGE frame to the type of its ORDER BY value: (frame, ORDER BY keys).
+
+    Distances need exactly one ORDER BY value.
+    """
     offsets = [end.offset for end in (frame.start, frame.end) if end.offset is not None]
     if not offsets:
         return frame, order
@@ -228,7 +253,11 @@ _FRACTIONS = {"percent_rank", "cume_dist"}
 
 
 def window_field(call: WindowCall, max_rows: int | None, context: CompileContext) -> Field:
-    """Field of a window call's value; `max_rows`: bound on one person's rows, None where rows have no person."""
+    """Field of a window call's value; `max_rows`: bound on one person's rows, None where rows have no person.
+
+    LAG, FIRST_VALUE, MIN and similar return a value of their argument, and keep its domain, origin and time zone; over
+    private rows also its key set, unless a default may occur instead.
+    """
     first = call.arguments[0] if call.arguments else None
     argument_field = first.field if isinstance(first, Ref) and call.function in _RETURNS_ARGUMENT_VALUE else None
     window_function = WINDOW_FUNCTIONS.get(call.function)
@@ -257,13 +286,17 @@ def window_field(call: WindowCall, max_rows: int | None, context: CompileContext
 
 
 def _default_value(call: WindowCall) -> Expr | None:
-    """Default value of LAG or LEAD for a missing row; None for NULL."""
+    """Default value of LAG or LEAD for a missing row; None where it is NULL, given or not."""
     default = call.arguments[2] if call.function in {"lag", "lead"} and len(call.arguments) > 2 else None
     return None if isinstance(default, Literal) and default.value is None else default
 
 
 def _may_be_null(call: WindowCall) -> bool:
-    """Return whether a window call's value may be NULL."""
+    """Return whether a window call's value may be NULL.
+
+    A FILTER, or a frame without the current row, may leave no row. With the current row in the frame, the value is NULL
+    only if the argument may be. SUM, AVG and NTH_VALUE always count as nullable.
+    """
     if call.function in _NEVER_NULL:
         return False
     if call.function in {"lag", "lead"}:
@@ -279,7 +312,11 @@ def _may_be_null(call: WindowCall) -> bool:
 
 
 def _range(call: WindowCall, max_rows: int | None) -> Bounds | None:
-    """Range of a window call's value; None where unknown."""
+    """Range of a window call's value; None where unknown.
+
+    Of aggregates from their arguments and the row bound; ranks and row numbers are at most the row bound, NTILE(n) n.
+    Other functions return a value of the argument, or the default.
+    """
     window_function = WINDOW_FUNCTIONS.get(call.function)
     if window_function is None:
         bounded = max_rows is not None or call.function in _RETURNS_ARGUMENT_VALUE
@@ -307,7 +344,11 @@ def _domain(call: WindowCall, argument_field: Field | None) -> Domain | None:
 
 
 def _is_constant_per_person(call: WindowCall) -> bool:
-    """Return whether the value is constant per person: all rows of a person have the same frame."""
+    """Return whether the value is constant per person: all rows of a person have the same frame.
+
+    True for calls over the whole partition that do not depend on a row's position, if the partition's keys are
+    functions of the person.
+    """
     window_function = WINDOW_FUNCTIONS.get(call.function)
     depends_on_frame = window_function is None or window_function.determined_by is DeterminedBy.FRAME
     return depends_on_frame and is_whole_partition(call) and all(map(is_function_of_person, call.partition))
@@ -329,10 +370,14 @@ class WindowCalls:
     person_key: str  # name of the person key
     aggregates: frozenset[str]  # aggregates allowed over frames of these rows
     context: CompileContext
-    calls: list[RequestedCall] = field(default_factory=list)
+    calls: list[RequestedCall] = field(default_factory=list)  # without duplicates, in order of occurrence
 
     def bind(self, node: exp.Window) -> Expr:
-        """Bind a window function with its OVER; equal calls share one field; raises Refusal with E_WINDOW."""
+        """Bind a window function with its OVER to the field of its value; raises Refusal with E_WINDOW.
+
+        Equal calls share one field. They are compared with a placeholder in place of the result, which is created
+        afterwards.
+        """
         check_parts(node, "this", "partition_by", "order", "spec", "alias", "over", code=Code.WINDOW)
         spec = window_spec(node, self.named_specs)
         function, arguments, test, ignores_nulls = self._bind_function(node)
@@ -360,7 +405,7 @@ class WindowCalls:
         return add_window_calls(relation, self.calls)
 
     def _bind_function(self, node: exp.Window) -> tuple[str, tuple[Expr, ...], Expr | None, bool]:
-        """Bind the function of a window call: name, arguments, FILTER, and IGNORE NULLS."""
+        """Bind the function of a window call: (name, arguments, FILTER condition, is it IGNORE NULLS)."""
         inner, test, ignores_nulls = self._unwrap(node)
         name = WINDOW_NODES.get(type(inner)) or aggregate_name(inner) or ""
         if name in WINDOW_FUNCTIONS:
@@ -375,12 +420,12 @@ class WindowCalls:
                 None,
                 ignores_nulls and self._check_ignore_nulls(name, node),
             )
-        if name not in self.aggregates | {"count_if"} or ignores_nulls:
+        if name not in self.aggregates | {"count_if"} or ignores_nulls:  # count_if is bound as a sum
             raise _not_allowed_refusal(inner, node)
         return (*self._bind_aggregate(name, inner, test, node), False)
 
     def _unwrap(self, node: exp.Window) -> tuple[exp.Expr, Expr | None, bool]:
-        """Remove FILTER and IGNORE NULLS from a call and bind them."""
+        """Remove FILTER and IGNORE NULLS from a call: (the call, bound FILTER condition, is it IGNORE NULLS)."""
         inner, test, ignores_nulls = node.this, None, False
         while isinstance(inner, exp.Filter | exp.IgnoreNulls | exp.RespectNulls):
             if isinstance(inner, exp.Filter):
@@ -392,7 +437,11 @@ class WindowCalls:
     def _bind_aggregate(
         self, name: str, inner: exp.Expr, test: Expr | None, node: exp.Expr
     ) -> tuple[str, tuple[Expr, ...], Expr | None]:
-        """Bind an aggregate used as a window function."""
+        """Bind an aggregate used as a window function: (name, arguments, FILTER condition).
+
+        The name may change, as of COUNT_IF and of COUNT(*). Named contribution bounds are refused: nothing is clipped
+        here.
+        """
         if name == "count_if":  # as the sum of the condition: NULL where it is NULL in all rows of the frame
             bind_condition(inner.this, self.resolver)
             name = "sum"
@@ -413,7 +462,10 @@ class WindowCalls:
         return True
 
     def _bind_arguments(self, name: str, inner: exp.Expr, node: exp.Expr) -> tuple[Expr, ...]:
-        """Bind the arguments of a window function."""
+        """Bind the arguments of a window function: at most three, the value, an offset or count, and a default.
+
+        A default is converted to the type of the value. Raises Refusal with E_WINDOW, or E_PERSON_KEY for a person key.
+        """
         function = WINDOW_FUNCTIONS[name]
         check_parts(inner, *function.argument_slots, code=Code.WINDOW)
         argument_nodes = [inner.args[slot] for slot in function.argument_slots if inner.args.get(slot) is not None]
@@ -460,7 +512,10 @@ def _check_constant_argument(name: str, typed: list[Expr], node: exp.Expr) -> No
 
 
 def _with_typed_default(value: Expr, default: Expr, node: exp.Expr, offset: Expr) -> tuple[Expr, Expr, Expr]:
-    """Convert the default of LAG or LEAD to the type of its value."""
+    """Convert the default of LAG or LEAD to the type of its value: (value, offset, default).
+
+    COALESCE of both has the same rule of types; its arguments are taken from the bound call.
+    """
     if default.type is SqlType.NULL:
         return value, offset, Literal(None, value.type)
     coalesced = apply_function("coalesce", [value, default], node)
@@ -473,7 +528,10 @@ def _with_typed_default(value: Expr, default: Expr, node: exp.Expr, offset: Expr
 def collect_window_calls(
     tree: exp.Select, resolver: RowResolver | GroupResolver, source: Relation, per_person: bool, context: CompileContext
 ) -> WindowCalls:
-    """Start collecting the window calls of a SELECT; `per_person`: each row or group is one person's."""
+    """Start collecting the window calls of a SELECT; `per_person`: each row or group is one person's.
+
+    Over groups of many persons the rows will be released numbers, which have no row bound and allow more aggregates.
+    """
     max_rows = (
         row_bound_over_windows(source, context.windows_per_unit)
         if per_person and isinstance(source, PerPerson)

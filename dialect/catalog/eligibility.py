@@ -24,7 +24,7 @@ class IsIn:
 
 @dataclass(frozen=True)
 class CountryCondition:
-    """Condition: a two-letter country code is in a list, or with `denied` not in it. Ignores case; NULL fails."""
+    """Condition: a two-letter country code is in a list, or with `is_excluded` not in it. Ignores case; NULL fails."""
 
     column: str
     codes: tuple[str, ...]

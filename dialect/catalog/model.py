@@ -41,7 +41,7 @@ class Jurisdiction:
 
     column: str | None  # of the person table; None: `constant` holds for everybody
     constant: str | None
-    codes: tuple[str, ...]  # denied, or admitted where the steward lists those
+    codes: tuple[str, ...]  # countries excluded, or the only ones included
     is_excluded: bool  # True: `codes` are excluded; False: only `codes` are included
     legal_basis: tuple[tuple[str, str], ...] = ()  # (code, owner's legal basis for processing)
 

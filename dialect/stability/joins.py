@@ -6,7 +6,7 @@ Joins: `proofs.md#relation-kinds`. Semi-joins filter private rows by private or 
 Terms:
 
     private          PerPerson: every row belongs to one person; `person` is the field with the person key
-    predicates       conditions that hold in every row of a relation; they narrow value ranges and read dates
+    predicates       conditions that hold in every row of a relation (local name: facts)
     preserved side   public rows of `public LEFT JOIN private` that appear in the answer also without a match
     null-extended    a row of the preserved side without a match: its fields of the other side are NULL
     max_rows         row-count bound per person, as the catalog declares it or joins multiply it; truncation enforces it

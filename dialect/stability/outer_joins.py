@@ -108,6 +108,7 @@ def _truth_test_rule(outcome: NullExtendedValue) -> Callable[[Sequence[NullExten
     """Build the outcome rule of IS NULL, IS TRUE or IS FALSE."""
 
     def rule(parts: Sequence[NullExtendedValues]) -> NullExtendedValues:
+        """Compare the outcomes of the argument with the tested one: always, never or sometimes equal."""
         if outcome not in parts[0]:
             return frozenset({NullExtendedValue.FALSE})
         return frozenset({NullExtendedValue.TRUE}) if parts[0] == {outcome} else _TRUTH

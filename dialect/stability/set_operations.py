@@ -5,7 +5,7 @@ Over private rows every row keeps its person. Domains and predicates of the resu
 Terms:
 
     private          PerPerson: every row belongs to one person; `person` is the field with the person key
-    predicates       conditions that hold in every row of a relation
+    predicates       conditions that hold in every row of a relation (local name: facts)
     pair             (column of the left query, column of the right query) that become one output column
     SetOperation     its `columns` are (left field, right field, output field)
     preserved side   public rows of `public LEFT JOIN private` that appear also where no private row matches

@@ -112,10 +112,12 @@ def _rewrite_as_day_number(node: exp.Add | exp.Sub) -> str:
 
 
 def _sql_of(node: exp.Expr) -> str:
+    """Generate DuckDB SQL from a node, without comments."""
     return node.sql("duckdb", comments=False)
 
 
 def _parse(text: str) -> exp.Expr:
+    """Parse an expression in DuckDB's dialect."""
     return parse_one(text, dialect="duckdb")
 
 

@@ -91,6 +91,7 @@ def _cross_person_refusal(requested: RequestedCall) -> Refusal:
         hint = group_by_hint(requested.node)
 
     def add_person_key(select: exp.Expr) -> None:
+        """Put the person key first in PARTITION BY of each window of the SELECT."""
         for window in select.find_all(exp.Window):
             # a window that refers to a named one takes its PARTITION BY from there
             if window.parent_select is select and not window.alias:
