@@ -7,7 +7,7 @@ Terms:
     release point    GROUP BY over private rows without the person key: groups have rows of many persons
     measure          AggregateCall: an aggregate of the GROUP BY, with the field of its result
     grouping set     keys of one GROUP BY of the union, as positions among all distinct keys
-    definition       expression over stored columns that a computed field stands for
+    definition       expression over stored columns whose value a computed field has
     predicates       conditions that hold in every row of a relation (local name: facts)
     alternatives     what a column of a union is in the rows of each input: an expression, or NULL
 """

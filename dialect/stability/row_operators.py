@@ -10,7 +10,7 @@ Terms:
 
     private          PerPerson: every row belongs to one person
     release point    operator over private rows whose result is released with noise: a GROUP BY without the person
-    definition       expression over stored columns that a computed field stands for; used to compare expressions
+    definition       expression over stored columns whose value a computed field has; used to compare expressions
     public_values    public rows whose columns contain every value of a field: its public key set
     preserved side   public rows of `public LEFT JOIN private` that appear also where no private row matches
 """
