@@ -96,7 +96,11 @@ def bind_ordered_arguments(name: str, call: exp.Expr, resolver: NameResolver) ->
 
 
 def normalize_mode(call: exp.Expr) -> exp.Expr:
-    """Normalize MODE() WITHIN GROUP (ORDER BY x) to MODE(x); MODE(x ORDER BY x), which breaks ties, stays."""
+    """Normalize MODE() WITHIN GROUP (ORDER BY x) to MODE(x); MODE(x ORDER BY x), which breaks ties, stays.
+
+    A tie in MODE(x) is decided by a hash of the person, so that no value is preferred. Any other order than x ascending
+    would be ignored, and is refused with E_AGG.
+    """
     is_within_group = isinstance(call, exp.WithinGroup) and isinstance(call.this, exp.Mode) and call.this.this is None
     order = call.expression if is_within_group else call.this if isinstance(call, exp.Mode) else None
     if not isinstance(order, exp.Order):
@@ -339,7 +343,11 @@ def _conjunction(test: Expr | None, other: Expr, node: exp.Expr) -> Expr:
 
 
 def all_arguments_finite(arguments: tuple[Expr, ...], filter_condition: Expr | None, node: exp.Expr) -> Expr | None:
-    """Extend a condition to rows where every argument is a finite number: pairs of CORR and the like."""
+    """Extend a condition to rows where every argument is a finite number: pairs of CORR and the like.
+
+    Such an aggregate skips a pair if either value is NULL. Comparisons with the largest double are false for NULL and
+    NaN.
+    """
     for argument in arguments:
         if argument.type is SqlType.DOUBLE:  # false for NULL and NaN, and for infinities
             filter_condition = _conjunction(

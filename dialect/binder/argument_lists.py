@@ -123,7 +123,7 @@ def _is_call(tokens: list[Token], position: int, end: int, by_name: bool) -> boo
 
 
 def _split_arguments(tokens: list[Token]) -> tuple[tuple[Token, ...], ...]:
-    """Split the tokens between parentheses at top-level commas, up to an ORDER BY."""
+    """Split the tokens between parentheses at top-level commas, up to an ORDER BY; () has no arguments."""
     parts: list[list[Token]] = [[]]
     depth = 0
     for token in tokens:

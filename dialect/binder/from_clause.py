@@ -114,7 +114,10 @@ def _coalesced(pair: tuple[Field, ...], joined_relation: JoinResult, node: exp.J
 
 
 def split_joins(node: exp.Expr) -> tuple[exp.Expr, list[exp.Join]]:
-    """Separate a table from the joins that sqlglot attaches to it."""
+    """Separate a table from the joins that sqlglot attaches to it: (table without joins, joins).
+
+    The table is a copy, whose parent stays, so that refusals find their span.
+    """
     joins: list[exp.Join] = node.args.get("joins") or []
     if not joins:
         return node, []
@@ -329,7 +332,7 @@ def bind_from(tree: exp.Select, context: CompileContext, queries: QueryBinder) -
 def _bind_joins(
     first: exp.Expr, joins: Sequence[exp.Join], where: exp.Where | None, context: CompileContext, queries: QueryBinder
 ) -> tuple[Relation, Scope]:
-    """Bind a table and the tables joined to it, left to right.
+    """Bind a table and the tables joined to it, left to right: (relation, scope of its tables).
 
     `where`: a comma-separated table finds its join predicate there; None for joins in parentheses, which no WHERE
     reaches.
@@ -362,7 +365,10 @@ def _bind_table_or_joins(node: exp.Expr, context: CompileContext, queries: Query
 
 
 def _bind_table(node: exp.Expr, context: CompileContext, queries: QueryBinder) -> _FromItem:
-    """Bind one table of FROM: a declared table, CTE, subquery, VALUES, series or table function."""
+    """Bind one table of FROM: a declared table, CTE, subquery, VALUES, series or table function.
+
+    A table without a name gets a generated alias, which the query can't write.
+    """
     if node.args.get("sample"):
         raise refusal(Code.SAMPLE, "Samples are not in the dialect.", "leave TABLESAMPLE out", node)
     if is_series(node):
@@ -390,7 +396,7 @@ def _bind_table(node: exp.Expr, context: CompileContext, queries: QueryBinder) -
 
 
 def _bind_named_table(node: exp.Table, context: CompileContext, queries: QueryBinder) -> _FromItem:
-    """Bind a named table: a CTE, else a declared table."""
+    """Bind a named table: a CTE, else a declared table, whose hidden columns (without a name) are not in scope."""
     if not isinstance(node.this, exp.Identifier):
         return _bind_table_function(node, context, queries)
     name = node.name.lower()
@@ -508,7 +514,11 @@ def _bind_join(
 
 
 def _combine_scopes(scope: Scope, right_scope: Scope, node: exp.Join) -> Scope:
-    """Combine the scopes of both sides of a join; raises Refusal where a table alias is repeated."""
+    """Combine the scopes of both sides of a join; raises Refusal where a table alias is repeated.
+
+    Refused too where USING in parentheses on the right merges a name that the left side has: which of the three columns
+    the name means would be unclear.
+    """
     duplicate = next((alias for alias, _ in right_scope.tables if alias in {name for name, _ in scope.tables}), None)
     if duplicate is not None:
         raise refusal(

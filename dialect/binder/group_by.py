@@ -139,7 +139,10 @@ def _too_many_refusal(node: exp.Expr) -> Refusal:
 
 
 def _bind_key(key_node: exp.Expr, items: Sequence[SelectItem], resolver: RowResolver) -> Expr:
-    """Bind one key: a position, the name of a column or else of a select item, or an expression."""
+    """Bind one key: a position, the name of a column or else of a select item, or an expression.
+
+    A select item that * has expanded is a field already. Raises Refusal for aggregates and nested lists of keys.
+    """
     node = key_node.unnest()
     if isinstance(node, exp.Cube | exp.Rollup | exp.GroupingSets | exp.Tuple):
         raise refusal(Code.KEY, "A list of keys can't stand inside another one.", "GROUP BY ROLLUP (a, b)", node)
@@ -262,7 +265,10 @@ class GroupResolver:
         return None
 
     def _bind_grouping(self, node: exp.Grouping | exp.GroupingId) -> Expr:
-        """Bind GROUPING(...) of some keys, or of all; a constant 0 for a single grouping set."""
+        """Bind GROUPING(...) of some keys, or of all; a constant 0 for a single grouping set.
+
+        Equal calls share one field, by the positions of their keys.
+        """
         check_parts(node, "expressions", code=Code.AGG)
         key_fields = [f for _, f in self.keys]
         bound_keys = [self.bind_special(part) for part in node.expressions]
@@ -341,7 +347,10 @@ def _is_position(key: exp.Expr, select: exp.Select) -> bool:
 
 
 def _with_column_as_key(node: exp.Column) -> tuple[str, ...]:
-    """Suggest adding a column to GROUP BY, with the other ungrouped columns and alone: complete queries."""
+    """Suggest adding a column to GROUP BY: complete queries, first with all ungrouped columns, then with it alone.
+
+    Empty without a GROUP BY, and where the place of its last key is unknown.
+    """
     select = node.find_ancestor(exp.Select)
     clause = select.args.get("group") if select is not None else None
     keys = clause.expressions if clause is not None else ()
@@ -486,7 +495,10 @@ def _in_every_set(position: int, sets: Sequence[KeyPositions]) -> bool:
 def _grouping_set_key(
     key: Field, position: int, sets: Sequence[KeyPositions], source: PerPerson, context: CompileContext
 ) -> Field:
-    """Key field of a person's groups over several sets: the key's value, or NULL where a set lacks it."""
+    """Key field of a person's groups over several sets: the key's value, or NULL where a set lacks it.
+
+    What is known of the key's value holds in some groups only, so it is kept in alternatives: (expression, predicates).
+    """
     is_in_every_set = _in_every_set(position, sets)
     alternatives = (
         Alternative(Ref(key), source.predicates),

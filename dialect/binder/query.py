@@ -214,7 +214,10 @@ def _with_ctes(tree: exp.Expr, environment: CteEnvironment) -> CteEnvironment:
 
 
 def _recursion_refusal(clause: exp.Expr) -> Refusal:
-    """Refuse recursion; suggest WITH without RECURSIVE where no CTE refers to itself."""
+    """Refuse recursion; suggest WITH without RECURSIVE where no CTE refers to itself.
+
+    For those that do, the hint is a series in FROM, which most recursions are written for.
+    """
     refers = [
         cte.alias
         for cte in clause.expressions

@@ -204,7 +204,7 @@ def _is(node: exp.Expr, resolver: NameResolver) -> Expr:
 
 
 def _case(node: exp.Expr, resolver: NameResolver) -> Expr:
-    """Bind CASE, with a subject or with conditions."""
+    """Bind CASE: CASE WHEN condition THEN ..., or CASE x WHEN value THEN ..., which compares x with each value."""
     _check_parts(node, "this", "ifs", "default")
     subject = None if node.args.get("this") is None else bind_scalar(node.args["this"], resolver)
     branches: list[tuple[Expr, Expr]] = []

@@ -191,7 +191,7 @@ class RowResolver:
 
 
 def column_and_table(node: exp.Column) -> tuple[str, str | None]:
-    """Lower-case name and table of a column; raises Refusal for longer paths."""
+    """Name and table of a column, in lower case: (name, table or None); raises Refusal for longer paths."""
     if node.args.get("db") or node.args.get("catalog"):
         raise refusal(Code.FUNC, "Columns have no parts of their own.", "write column or table.column", node)
     if not isinstance(node.this, exp.Identifier):
@@ -206,7 +206,10 @@ def _identifier_text(node: exp.Expr, name: str, slot: str) -> str:
 
 
 def refuse_non_row_nodes(node: exp.Expr) -> None:
-    """Refuse a window function, subquery or * where a row expression is required; returns for other nodes."""
+    """Refuse a window function, subquery or * where a row expression is required; returns for other nodes.
+
+    Called for every node that a clause has not bound itself. = ANY of a list and coun(*) have refusals of their own.
+    """
     if isinstance(node, exp.Window):
         why = "A window function can't stand here: it looks at the rows that WHERE and GROUP BY leave."
         refused = refusal(Code.WINDOW, why, "QUALIFY in place of WHERE, or the window in a subquery in FROM", node)

@@ -122,7 +122,10 @@ def apply_order_and_limit(tree: exp.Query, relation: Relation, order: tuple[Orde
 
 
 def _limit_value(tree: exp.Query, clause: str) -> int | None:
-    """Constant of LIMIT, OFFSET or FETCH; None without the clause."""
+    """Constant of LIMIT, OFFSET or FETCH; None without the clause.
+
+    The length of the text is checked before it is converted to an integer.
+    """
     node = tree.args.get(clause)
     if node is None:
         return None
@@ -187,7 +190,10 @@ _MAX_NAME_LENGTH = 60
 
 
 def expand_select_items(tree: exp.Select, scope: Scope, is_outermost: bool) -> list[SelectItem]:
-    """Select items by name, with * expanded; polygons are left out where the query is the outermost."""
+    """Select items by name, with * expanded: (lower-case name, node or field).
+
+    Polygons can't be output, so * of the outermost query leaves them out.
+    """
     if not tree.expressions:
         raise refusal(Code.PARSE, "This SELECT names nothing that it selects.", "SELECT COUNT(*) FROM ...", tree)
     items: list[SelectItem] = []
@@ -330,9 +336,10 @@ def _bind_items(
 
 
 def bind_where_aliases(tree: exp.Select, scope: Scope) -> dict[str, Expr]:
-    """Bind the select items that WHERE refers to by alias; columns of the same name take precedence.
+    """Bind the select items that WHERE refers to by alias: lower-case alias -> expression.
 
-    Only items over single rows: aggregates and windows are computed after WHERE.
+    Columns of the same name take precedence. Only items over single rows: aggregates and windows are computed after
+    WHERE.
     """
     clause = tree.args.get("where")
     if clause is None:
@@ -345,7 +352,7 @@ def bind_where_aliases(tree: exp.Select, scope: Scope) -> dict[str, Expr]:
 
 
 def _items_by_name(items: Sequence[SelectItem], exprs: Sequence[Expr]) -> dict[str, Expr]:
-    """Bound items by name, the first of each name."""
+    """Bound items by name; of several items of one name the first."""
     found: dict[str, Expr] = {}
     for (name, _), expr in zip(items, exprs, strict=True):
         found.setdefault(name, expr)

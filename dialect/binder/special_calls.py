@@ -87,7 +87,10 @@ def _resolution(field: Field) -> int:
 
 
 def _cell_refusal(node: exp.Expr, lon: Field, lat: Field, stored: list[Field]) -> Exception:
-    """Refusal of h3_cell: the stored cells are too coarse, or none is visible."""
+    """Build the refusal of h3_cell: stored cells are too coarse, or none is visible.
+
+    `lon` and `lat` must be stored in one table, or no column of cells can have been computed from them.
+    """
     if stored:
         finest = max(map(_resolution, stored))
         texts = [part.sql("duckdb", comments=False) for part in node.expressions[:2]]
@@ -149,7 +152,10 @@ def is_polygon_call(node: exp.Expr) -> bool:
 
 
 def point_and_polygon(node: exp.Expr) -> tuple[exp.Expr, exp.Expr, exp.Expr]:
-    """Nodes of longitude, latitude and polygon of a point-in-polygon test."""
+    """Arguments of a point-in-polygon test: (longitude, latitude, polygon).
+
+    The point is two arguments, or ST_Point(lon, lat), by the function's name. Raises Refusal for another point.
+    """
     parts = dict(zip(_POLYGON_ARGUMENTS[str(node.this).lower()], node.expressions, strict=True))
     point = parts.get("point")
     if isinstance(point, exp.StPoint) and point.args.get("expression") is not None:

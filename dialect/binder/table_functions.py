@@ -158,7 +158,7 @@ def _split_window(rows: PerPerson, catalog: Catalog) -> str | None:
 
 
 def _place_columns(movement: Movement) -> dict[str, str | None]:
-    """Columns that hold a place, by role."""
+    """Columns that hold a place: role -> column; coordinates are None where they are not declared."""
     return {"zone_id": movement.zone, "lon": movement.lon, "lat": movement.lat}
 
 
@@ -236,7 +236,10 @@ class TableFunctionCall:
 
 
 def parse_table_function(node: exp.Table) -> TableFunctionCall:
-    """Parse a call of a table function; raises Refusal with E_TABLE, or with E_PARAM for its arguments."""
+    """Parse a call of a table function: its input rows, which come first, and its parameters.
+
+    Raises Refusal with E_TABLE, or with E_PARAM for its parameters.
+    """
     check_parts(node, "this", "alias", code=Code.TABLE)
     call = node.this
     function = find_table_function(str(call.this).lower()) if isinstance(call, exp.Anonymous) else None
@@ -294,7 +297,7 @@ def _argument_name(node: exp.Expr) -> str | None:
 
 
 def _parameter_values(function: TableFunction, arguments: Sequence[exp.Expr]) -> dict[str, Number | None]:
-    """Values of all parameters, with defaults; raises Refusal with E_PARAM."""
+    """Values of all parameters by name, with defaults; raises Refusal with E_PARAM for one that is given twice."""
     values = {parameter.name: parameter.default for parameter in function.parameters}
     used_names: set[str] = set()
     for parameter, value in _match_parameters(function, arguments):
@@ -306,7 +309,10 @@ def _parameter_values(function: TableFunction, arguments: Sequence[exp.Expr]) ->
 
 
 def _match_parameters(function: TableFunction, arguments: Sequence[exp.Expr]) -> Iterator[tuple[Parameter, exp.Expr]]:
-    """Match arguments to parameters, by position and then by name."""
+    """Match arguments to parameters: (parameter, node of its value), by position and then by name.
+
+    A positional argument behind a named one is refused, with E_PARAM, as is an unknown name.
+    """
     parameters, by_name = function.parameters, False
     for position, node in enumerate(arguments):
         name = _argument_name(node)

@@ -70,7 +70,7 @@ class WindowSpec:
 
 
 def named_windows(tree: exp.Select) -> dict[str, WindowSpec]:
-    """Named windows of the WINDOW clause; a window may extend an earlier one."""
+    """Named windows of the WINDOW clause, by lower-case name; a window may extend an earlier one."""
     specs: dict[str, WindowSpec] = {}
     for node in tree.args.get("windows") or ():
         name = node.this.name.lower()
@@ -220,7 +220,11 @@ def _convert_distances(frame: Frame, order: tuple[OrderKey, ...], node: exp.Expr
 
 
 def _convert_distance(end: FrameBound, order_type: SqlType, node: exp.Expr) -> FrameBound:
-    """Convert one distance of a RANGE frame; raises Refusal for a type that can't be added to the order value."""
+    """Convert one distance of a RANGE frame; raises Refusal for a type that can't be added to the order value.
+
+    Integers go with integers, numbers with doubles, intervals with timestamps. Instants have no distances here; the
+    hint is to order by their epoch.
+    """
     offset = end.offset
     if offset is None:
         return end

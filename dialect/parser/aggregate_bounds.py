@@ -46,9 +46,9 @@ BoundsByCall = Mapping[int, NamedBounds]  # start offset of the call's name -> i
 
 
 def extract_named_bounds(sql: str, tokens: list[Token]) -> tuple[str, list[Token], BoundsByCall]:
-    """Remove the named bounds from a query: text and tokens without them, and the bounds by call.
+    """Remove the named bounds from a query: (text, tokens, start offset of a call's name -> its bounds).
 
-    Raises Refusal with E_PARAM or E_PARSE.
+    The text is blank in their place, so that all other offsets stay. Raises Refusal with E_PARAM or E_PARSE.
     """
     found: dict[int, NamedBounds] = {}
     remaining: list[Token] = []

@@ -101,7 +101,10 @@ def _repair_remaining(sql: str, max_repairs: int) -> str:
 
 
 def _split_runs(sql: str, tokens: list[Token]) -> Iterator[_ClauseRun]:
-    """Split a text into runs of tokens, the innermost first."""
+    """Split a text into runs of tokens, the innermost first.
+
+    `open_runs` is a stack: a bracket opens a run, a set operator ends one and begins the next on the same level.
+    """
     open_runs = [_ClauseRun(0, holds_query=True)]
     for position, token in enumerate(tokens):
         token_type = token.token_type
@@ -218,7 +221,7 @@ def _is_misplaced(before: _Clause, after: _Clause) -> bool:
 
 
 def _explain_misplaced(run: _ClauseRun, after: _Clause) -> tuple[str, str]:
-    """Reason and hint for a misplaced clause.
+    """Explain a misplaced clause: (reason, hint).
 
     The clause is repeated where no clause of a higher rank stands before it; else it belongs before the first such
     clause.

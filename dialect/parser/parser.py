@@ -90,7 +90,10 @@ def _check_statement(tokens: list[Token]) -> None:
 
 
 def _parse_tree(sql: str, tokens: list[Token]) -> exp.Query:
-    """Parse tokens with sqlglot; its errors, defects and log messages are replaced by refusals."""
+    """Parse tokens with sqlglot; its errors, defects and log messages are replaced by refusals.
+
+    Their texts may contain literals of the query, which must not appear in logs.
+    """
     reset_token = _is_parsing.set(True)
     try:
         tree, *_ = DUCKDB.parser().parse(tokens, sql)  # tokenized already
@@ -149,7 +152,7 @@ def _reserved_word_refusal(span: Span, tokens: list[Token], sql: str) -> Refusal
 
 
 def _check_size(tree: exp.Expr) -> None:
-    """Refuse a tree that is too deep or has too many nodes, joins or aggregates."""
+    """Refuse a tree that is too deep or has too many nodes, joins or aggregates; raises Refusal with E_COMPLEX."""
     joins = aggregates = 0
     for nodes, (node, depth) in enumerate(_with_depth(tree), 1):
         joins += isinstance(node, exp.Join)
@@ -168,7 +171,7 @@ def _check_size(tree: exp.Expr) -> None:
 
 
 def _with_depth(tree: exp.Expr) -> Iterator[tuple[exp.Expr, int]]:
-    """Iterate over the nodes of a tree with their depth."""
+    """Iterate over (node, depth) of a tree, without recursion, which a deep tree would exhaust."""
     stack = [(tree, 0)]
     while stack:
         node, depth = stack.pop()

@@ -86,7 +86,10 @@ class ExtractedClause:
 
 
 def extract_clause(sql: str, tokens: list[Token]) -> ExtractedClause:
-    """Remove the privacy clause from a query and read it; raises Refusal with E_PARAM or E_PARSE."""
+    """Remove the privacy clause from a query and read it; raises Refusal with E_PARAM or E_PARSE.
+
+    The clause begins behind the word SELECT. It holds for the complete query, so a second one is refused.
+    """
     positions = [position for position in range(len(tokens) - 2) if _starts_clause(tokens, position)]
     if not positions:
         return ExtractedClause(sql, tokens, NO_OPTIONS)
@@ -146,7 +149,10 @@ def _check_one_price(spans: Mapping[str, Span]) -> None:
 def _parse_option(
     name: lark.Token, value: lark.Token, start: int, values: dict[str, Any], spans: dict[str, Span]
 ) -> None:
-    """Parse one option into `values`, with its span; raises Refusal with E_PARAM."""
+    """Parse one option into `values` and `spans`; raises Refusal with E_PARAM if it is unknown, repeated or invalid.
+
+    `values` has names of fields of Options as keys, `spans` names of options as written.
+    """
     option, span = name.lower(), Span(start + (name.start_pos or 0), start + (value.end_pos or 0))
     rule = _OPTION_RULES.get(option)
     if rule is None:

@@ -90,7 +90,7 @@ def _parse_explain(sql: str, first: Token) -> ExplainPrivacy:
 
 
 def _parse_show(first: Token, rest: list[Token]) -> Show:
-    """Parse SHOW with a listing."""
+    """Parse SHOW with a listing, or SHOW FUNCTIONS LIKE '%date%'; `first` is the token SHOW, `rest` those after it."""
     if (
         len(rest) == _LIKE_TOKEN_COUNT
         and rest[1].text.upper() in {"LIKE", "ILIKE"}

@@ -35,7 +35,11 @@ _INTERVAL = re.compile(r"\s*-?\d+(\s*[a-z]+(\s+-?\d+\s*[a-z]+)*)?\s*|\d+:\d\d(:\
 
 
 def tokenize(sql: str) -> list[Token]:
-    """Tokenize a text and check its limits; raises Refusal with E_COMPLEX, E_STMT or E_PARSE."""
+    """Tokenize a text and check its limits; raises Refusal with E_COMPLEX, E_STMT or E_PARSE.
+
+    Also E_PARAM for a placeholder that a suggestion left to fill, and E_FUNC for an interval that would be read in
+    part.
+    """
     _check_text(sql)
     tokens = _raw_tokens(sql)
     if not tokens:
@@ -140,7 +144,7 @@ def _unclosed_span(sql: str) -> Span | None:
 
 
 def _check_single(sql: str, tokens: list[Token]) -> None:
-    """Refuse more than one statement."""
+    """Refuse more than one statement; a final semicolon is allowed. The suggestion is the first statement."""
     ends = [i for i, token in enumerate(tokens) if token.token_type is TokenType.SEMICOLON]
     if any(i < len(tokens) - 1 for i in ends):
         after = tokens[ends[0] + 1]
@@ -182,7 +186,10 @@ def _check_intervals(tokens: list[Token]) -> None:
 
 
 def _check_nesting(tokens: list[Token]) -> None:
-    """Refuse too many tokens, or too many nested brackets, CASEs or prefix operators."""
+    """Refuse too many tokens, or too many nested brackets, CASEs or prefix operators.
+
+    Each nests the parser's recursion; prefix operators, as in NOT NOT x, nest while they follow each other.
+    """
     if len(tokens) > MAX_TOKENS:
         why = f"The question has more than {MAX_TOKENS:,} words."
         raise Refusal(Code.COMPLEX, why, SPLIT_HINT, token_span(tokens[MAX_TOKENS]))

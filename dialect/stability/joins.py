@@ -107,7 +107,11 @@ def _join_public(left: Relation, right: Relation, kind: JoinKind, condition: Exp
 
 
 def _join_public_left(public: Public, person: PerPerson, kind: JoinKind, condition: Expr, node: exp.Expr) -> PerPerson:
-    """Join a public left side: LEFT JOIN becomes an inner join, and its preserved rows become the key set."""
+    """Join a public left side: LEFT JOIN becomes an inner join, and its preserved rows become the key set.
+
+    Other rows of the LEFT JOIN belong to nobody and are never generated. Only one public table can be preserved: behind
+    one LEFT JOIN a second is refused. Fields are in the order of the query, public ones first.
+    """
     fields = _mark_determined_by_person(public, condition) + person.fields
     join_operator = Join(public, person, "inner" if kind == "left" else kind, condition)
     inner = _inner_join(person, public, join_operator, fields, condition)
@@ -248,7 +252,11 @@ def equated_person(left: PerPerson, right: PerPerson, condition: Expr) -> Field 
 
 
 def semi_join(left: Relation, right: Relation, condition: Expr, is_anti: bool, node: exp.Expr) -> Relation:
-    """Keep left rows with a matching right row; with `is_anti`, those without; raises Refusal with E_SUBQUERY."""
+    """Keep left rows with a matching right row; with `is_anti`, those without; raises Refusal with E_SUBQUERY.
+
+    Public rows can't be chosen by private ones, since their presence would disclose the private rows; private rows
+    can't be chosen by released numbers, which do not exist yet. Public rows chosen by released ones are Released.
+    """
     if isinstance(left, PerPerson) and isinstance(right, PerPerson):
         return _semi_join_private(left, right, condition, is_anti, node)
     if isinstance(right, PerPerson):

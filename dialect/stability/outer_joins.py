@@ -206,7 +206,11 @@ def compute_preserved(preserved: PreservedSide, computed: Sequence[tuple[Field, 
 def join_preserved(
     preserved: PreservedSide, public: Public, kind: JoinKind, condition: Expr, node: exp.Expr
 ) -> PreservedSide | None:
-    """Join the preserved rows with a further public relation; None if none of them is preserved."""
+    """Join the preserved rows with a further public relation; None if none of them is preserved.
+
+    An ON over public columns joins them as it would without private rows. An ON that is never true in a null-extended
+    row drops these, or in a LEFT JOIN gives them NULLs; any other ON is refused with E_JOIN.
+    """
     wider = PreservedSide(
         Public(Join(preserved.rows, public, kind, condition), preserved.rows.fields + public.fields),
         preserved.unmatched_values,

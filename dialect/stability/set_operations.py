@@ -53,7 +53,7 @@ def common_domain(fields: Sequence[Field]) -> Domain | None:
 
 
 def _sort_key(end: int | str) -> tuple[int, int, str]:
-    """Sort key of range ends: integers, or dates as text, whose years may have more than four digits."""
+    """Sort key of range ends: integers by value, dates as text by length first, since later years have more digits."""
     return (end, 0, "") if isinstance(end, int) else (0, len(end), end)
 
 

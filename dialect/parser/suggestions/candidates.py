@@ -71,7 +71,11 @@ def _suggest_duckdb_syntax(refusal: Refusal, span: Span, sql: str) -> Refusal | 
 
 
 def _suggest_single_quotes(refusal: Refusal, sql: str, catalog: Catalog) -> Refusal:
-    """Suggest single quotes for text in double quotes, which MySQL and BigQuery allow; catalog names stay."""
+    """Suggest single quotes for text in double quotes, which MySQL and BigQuery allow.
+
+    First for the refused column alone, then for every text in double quotes that is no name of the catalog and no
+    alias.
+    """
     assert refusal.span is not None  # noqa: S101  checked by the caller
     start, end = refusal.span.start, refusal.span.end
     texts = ["'" + sql[start:end].strip('"').replace("'", "''") + "'"]

@@ -25,7 +25,10 @@ def explain_unknown_column(unknown_column: Refusal, node: exp.Expr) -> Refusal:
 
 
 def _computed_alias_refusal(node: exp.Column) -> Refusal | None:
-    """Explain that WHERE can't read a select alias of an aggregate or window, and suggest HAVING or QUALIFY."""
+    """Explain that WHERE can't read a select alias of an aggregate or window, and suggest HAVING or QUALIFY.
+
+    None where the column is outside of WHERE or no such alias. WHERE is computed before both.
+    """
     where, select = node.find_ancestor(exp.Where), node.find_ancestor(exp.Select)
     if where is None or select is None or select.args.get("where") is not where:
         return None

@@ -223,7 +223,7 @@ def _from_utc_timestamp(arguments: list[str]) -> Suggestion | None:
 
 
 def _convert(arguments: list[str]) -> Suggestion | None:
-    """Rewrite SQL Server's CONVERT(type, value) as a CAST."""
+    """Rewrite SQL Server's CONVERT(type, value) as a CAST; none for its third argument, a style of text."""
     type_name = arguments[0].lower()
     if len(arguments) != 2 or type_name not in _CAST_TYPES:
         return None
@@ -269,7 +269,10 @@ def _date_format(arguments: list[str]) -> str | Suggestion | None:
 
 
 def _date_shift(operator: str) -> CallRewrite:
-    """Return a rewrite of DATE_ADD: (d, INTERVAL 7 DAY) of BigQuery, (d, days) of Spark, ('day', n, d) of Presto."""
+    """Return a rewrite of DATE_ADD or DATE_SUB; `operator` is + or -.
+
+    Forms: (d, INTERVAL 7 DAY) of BigQuery, (d, days) of Spark, ('day', n, d) of Presto for DATE_ADD.
+    """
 
     def rewrite(arguments: list[str]) -> str | Suggestion | None:
         """Rewrite one call; three arguments are Presto's, where the operator is +."""
@@ -374,7 +377,11 @@ _WITH_ROLLUP = re.compile(
 
 
 def to_duckdb(sql: str) -> Suggestion:
-    """Rewrite all foreign calls of a query for DuckDB, the innermost first; the same text where there is none."""
+    """Rewrite all foreign calls of a query for DuckDB, the innermost first; the same text where there is none.
+
+    Before the calls, TOP becomes LIMIT and [names] lose their brackets. The difference joins those of all rewritten
+    calls. A text that can't be tokenized is returned as far as it was rewritten.
+    """
     differences: list[str] = []
     top = _TOP.match(sql)
     if top is not None and not _SET_OPERATION.search(sql):  # LIMIT would apply to the result, TOP applies to one side

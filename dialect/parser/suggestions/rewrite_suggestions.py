@@ -45,7 +45,7 @@ def coarser_keys(key: exp.Expr, private: tuple[Table, ...], catalog: Catalog) ->
 
 
 def _coarser_times(key: exp.Expr) -> Iterator[CoarserKey]:
-    """Coarser replacements of a time expression."""
+    """Coarser replacements of a time expression: the next unit, bins four times as long, or the part of the day."""
     if isinstance(key, exp.TimestampTrunc | exp.DateTrunc) and key.text("unit").upper() in _NEXT_UNIT:
         unit = _NEXT_UNIT[key.text("unit").upper()]
         yield CoarserKey(exp.TimestampTrunc(this=key.this.copy(), unit=exp.var(unit)), f"by {unit.lower()}")
@@ -68,7 +68,10 @@ def _by_week(day: exp.Expr) -> CoarserKey:
 
 
 def _coarser_columns(key: exp.Column, private: tuple[Table, ...], catalog: Catalog) -> Iterator[CoarserKey]:
-    """Coarser replacements of a column: the week of a date, or a column looked up by it."""
+    """Coarser replacements of a column: the week of a date, or a column looked up by it.
+
+    That is a column joined by this one when the snapshot was built, or one of the public table that lists its values.
+    """
     name = key.name.lower()
     for table in private:
         column = table.column(name)
@@ -264,7 +267,7 @@ def _suggest_coarser_keys(query: _PlainQuery) -> Iterator[Rewrite]:
 
 
 def _suggest_fewer_keys(query: _PlainQuery) -> Iterator[Rewrite]:
-    """Suggest the query without one of its keys."""
+    """Suggest the query without one of its keys; one key alone stays."""
     if len(query.keys) < 2:
         return
     for position in query.keys:
@@ -279,7 +282,10 @@ def _suggest_fewer_keys(query: _PlainQuery) -> Iterator[Rewrite]:
 
 
 def _suggest_counting_persons(query: _PlainQuery) -> Iterator[Rewrite]:
-    """Suggest COUNT(DISTINCT person) for COUNT(*)."""
+    """Suggest COUNT(DISTINCT person) for COUNT(*): one person then adds 1 to a group, not several rows.
+
+    None where the person column is in another table than the query's first private one.
+    """
     person = query.private[0].person
     if person is None or person.through:
         return
@@ -298,7 +304,10 @@ def _suggest_counting_persons(query: _PlainQuery) -> Iterator[Rewrite]:
 
 
 def _rename_person_counts(tree: exp.Select, counts: list[exp.Count]) -> Mapping[str, str]:
-    """Rename columns that now count persons to people, people_2, ..., also where their aliases are used."""
+    """Rename columns that now count persons to people, people_2, ...: alias before -> new name.
+
+    The tree is changed in place, also where it uses their aliases.
+    """
     used_names = {column.name.lower() for column in tree.find_all(exp.Column)}
     used_names |= {item.alias_or_name.lower() for item in tree.selects}
     names: dict[str, str] = {}
@@ -317,7 +326,7 @@ def _rename_person_counts(tree: exp.Select, counts: list[exp.Count]) -> Mapping[
 
 
 def _suggest_longer_time(query: _PlainQuery) -> Iterator[Rewrite]:
-    """Suggest the query without its conditions on time."""
+    """Suggest the query without those conditions of WHERE that read time and date columns of its tables only."""
     times = {table.time_column for table in query.private} | {table.date_column for table in query.private}
     where = query.tree.args.get("where")
     if where is None:
