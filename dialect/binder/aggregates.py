@@ -1,17 +1,11 @@
 """Bind aggregate calls to measures: supported name, typed arguments, FILTER condition, allowed place, range.
 
-Ordered-set and list aggregates also take an order, a separator or a level. Which of their arguments order the rows, and
-which must be constants, is decided here.
-
-Terms:
-
-    measure          AggregateCall: function, arguments, FILTER condition, result field
-    release point    GROUP BY over private rows without the person key: groups have rows of many persons
-    named bounds     contribution_bounds_per_group => (lower, upper), written in the call by the analyst
-    range            closed interval that contains every value of an expression, known without the data
-    null-extended    row of a public LEFT JOIN private without a match: its private columns are NULL
-    moments          aggregates of products: variance, correlation, regression
-    grain            unit of fixed-point sums: a value grain is 2^-value_bits of the unit of the value
+measure         AggregateCall: function, arguments, FILTER condition, result field, named bounds, sort directions
+release point   GROUP BY over private rows without the person key: its groups have rows of many persons
+named bounds    contribution_bounds_per_group => (lower, upper), written in the call by the analyst
+null-extended   a row of a public LEFT JOIN private without a match: its private columns are NULL
+moments         aggregates of products (variance, correlation, regression), which need narrow ranges
+grain           unit of fixed-point sums: a value grain is 2^-value_bits of the unit of the value
 """
 
 from __future__ import annotations
@@ -67,11 +61,7 @@ _ORDER_DEPENDENT = {*_NEEDS_ORDER, "list", "list_distinct", "mode", "string_agg"
 
 
 def bind_ordered_arguments(name: str, call: exp.Expr, resolver: NameResolver) -> OrderedArguments:
-    """Bind FIRST(x ORDER BY t), LIST(x), STRING_AGG(x, ',' ORDER BY t DESC).
-
-    Returns ((value, separator of STRING_AGG, sort keys...), directions of the sort keys). FIRST and LAST without an
-    order are refused, as rows have none; so is DISTINCT, whose forms are aggregates of their own.
-    """
+    """Bind FIRST(x ORDER BY t), STRING_AGG(x, ',' ORDER BY t): (value, separator, sort keys...), directions."""
     check_parts(call, "this", "separator", code=Code.AGG)
     argument = call.this
     terms = argument.expressions if isinstance(argument, exp.Order) else []
@@ -96,11 +86,7 @@ def bind_ordered_arguments(name: str, call: exp.Expr, resolver: NameResolver) ->
 
 
 def normalize_mode(call: exp.Expr) -> exp.Expr:
-    """Normalize MODE() WITHIN GROUP (ORDER BY x) to MODE(x); MODE(x ORDER BY x), which breaks ties, stays.
-
-    A tie in MODE(x) is decided by a hash of the person, so that no value is preferred. Any other order than x ascending
-    would be ignored, and is refused with E_AGG.
-    """
+    """Normalize MODE() WITHIN GROUP (ORDER BY x) to MODE(x); MODE(x ORDER BY x), which breaks ties, stays."""
     is_within_group = isinstance(call, exp.WithinGroup) and isinstance(call.this, exp.Mode) and call.this.this is None
     order = call.expression if is_within_group else call.this if isinstance(call, exp.Mode) else None
     if not isinstance(order, exp.Order):
@@ -108,6 +94,7 @@ def normalize_mode(call: exp.Expr) -> exp.Expr:
     first = order.expressions[0]
     value = first.this if is_within_group else order.this
     plain = exp.Mode(this=value.copy())
+    # any other order would be ignored: a hash of the person decides between equally frequent values
     if len(order.expressions) > 1 or first.this != value or first.args.get("desc"):
         why = "Of values that are equally frequent a hash of the person decides, or MODE(x ORDER BY x) the least."
         replacement = Suggestion(plain.sql("duckdb", comments=False), "another of equally frequent values may be given")
@@ -119,11 +106,7 @@ def normalize_mode(call: exp.Expr) -> exp.Expr:
 def refuse_constant_order(
     name: str, arguments: tuple[Expr, ...], directions: tuple[SortDirection, ...], call: exp.Expr
 ) -> None:
-    """Refuse a constant as an ordering expression, which DuckDB can't bind; raises Refusal with E_AGG.
-
-    `arguments` are the value first and the sort keys last, one for each of `directions`; between them may be a
-    separator.
-    """
+    """Refuse a constant as the value or as one of the sort keys, the last arguments: DuckDB can't bind it."""
     if name not in _ORDER_DEPENDENT:
         return
     row_expressions = (arguments[0], *arguments[len(arguments) - len(directions) :])
@@ -150,10 +133,7 @@ def _separator(call: exp.Expr, resolver: NameResolver) -> Literal:
 
 
 def bind_quantile(name: str, call: exp.Expr, resolver: NameResolver) -> tuple[Expr, ...]:
-    """Bind QUANTILE_CONT(x, 0.25) or PERCENTILE_CONT(0.25) WITHIN GROUP (ORDER BY x): (value, level).
-
-    Also their _DISC forms. A descending order inverts the level, which is exact only for an interpolated quantile.
-    """
+    """Bind QUANTILE_CONT(x, 0.25), PERCENTILE_CONT(0.25) WITHIN GROUP (ORDER BY x) or their _DISC: (value, level)."""
     if not isinstance(call, exp.WithinGroup):
         check_parts(call, "this", "expression", "quantile", code=Code.AGG)
         level, value = call.args.get("expression") or call.args.get("quantile"), call.this
@@ -174,10 +154,7 @@ def bind_quantile(name: str, call: exp.Expr, resolver: NameResolver) -> tuple[Ex
 def _quantile_level(
     node: exp.Expr | None, descending: bool, name: str, call: exp.Expr, resolver: NameResolver
 ) -> Literal:
-    """Constant quantile level from 0 to 1, inverted for a descending order.
-
-    Refused are other values, NULL, booleans (which Python counts as integers) and lists of levels.
-    """
+    """Constant quantile level from 0 to 1, inverted for a descending order; raises Refusal for anything else."""
     if isinstance(node, exp.Array):
         raise _level_list_refusal(node, name, call)
     typed = bind_scalar(node, resolver) if node is not None else None
@@ -214,8 +191,6 @@ _DISTINCT_FORMS = {"sum", "avg", "list"}  # with DISTINCT, aggregates of their o
 _ACCEPTS_ORDER = {"first", "last", "list", "string_agg"}
 _MAX_DOUBLE = sys.float_info.max
 _ONE, _ZERO = Literal(1, SqlType.BIGINT), Literal(0, SqlType.BIGINT)
-
-
 # type of an untyped NULL argument; BIGINT for all other aggregates
 _NULL_TYPES = {
     **dict.fromkeys(("bool_and", "bool_or", "count_if"), SqlType.BOOLEAN),
@@ -240,12 +215,7 @@ def _with_typed_nulls(name: str, arguments: tuple[Expr, ...]) -> tuple[Expr, ...
 def _bind_call(
     name: str, call: exp.Expr, filter_condition: Expr | None, resolver: NameResolver, node: exp.Expr
 ) -> BoundAggregate:
-    """Bind a call by its form: quantile, ordered, plain.
-
-    Counts of conditions become filtered counts: COUNT_IF(c) is COUNT(*) FILTER (WHERE c), and COUNT(CASE WHEN c THEN
-    person END) a filtered count of the person key, which no other expression may contain. STRING_AGG skips NULLs by a
-    filter.
-    """
+    """Bind a call by its form: quantile, ordered, plain; counts of conditions become filtered counts."""
     if name in {"quantile_cont", "quantile_disc"}:
         return BoundAggregate(name, bind_quantile(name, call, resolver), filter_condition)
     if name in _ACCEPTS_ORDER and not isinstance(call.this, exp.Distinct):
@@ -267,7 +237,7 @@ def _bind_call(
     name, arguments = _bind_arguments(name, call, resolver)
     arguments = _with_typed_nulls(name, arguments)
     first = arguments[0] if arguments else None
-    if name == "count_if" and first is not None and first.type is SqlType.BOOLEAN:
+    if name == "count_if" and first is not None and first.type is SqlType.BOOLEAN:  # COUNT(*) FILTER (WHERE first)
         return BoundAggregate("count_star", (), _conjunction(filter_condition, first, node))
     if name == "sum" and first is not None and first.type is SqlType.BOOLEAN:
         return BoundAggregate(name, (_condition_as_number(first, node),), filter_condition)
@@ -278,10 +248,7 @@ def _bind_call(
 
 
 def _bind_arguments(name: str, call: exp.Expr, resolver: NameResolver) -> tuple[str, tuple[Expr, ...]]:
-    """Bind the arguments of a plain call: (name, arguments); DISTINCT changes the aggregate's name or disappears.
-
-    It disappears where equal values make no difference, as in MAX. A tuple is counted by its parts.
-    """
+    """Bind the arguments of a plain call: (name, arguments); DISTINCT changes the name, or is dropped as in MAX."""
     inner = call.this
     if name == "count" and _counts_rows(call):
         return "count_star", ()
@@ -343,11 +310,7 @@ def _conjunction(test: Expr | None, other: Expr, node: exp.Expr) -> Expr:
 
 
 def all_arguments_finite(arguments: tuple[Expr, ...], filter_condition: Expr | None, node: exp.Expr) -> Expr | None:
-    """Extend a condition to rows where every argument is a finite number: pairs of CORR and the like.
-
-    Such an aggregate skips a pair if either value is NULL. Comparisons with the largest double are false for NULL and
-    NaN.
-    """
+    """Extend a condition to rows where every argument is finite: CORR and the like skip other pairs of values."""
     for argument in arguments:
         if argument.type is SqlType.DOUBLE:  # false for NULL and NaN, and for infinities
             filter_condition = _conjunction(
@@ -373,12 +336,8 @@ _QUANTILE_FUNCTIONS = {"quantile_cont", "quantile_disc"}
 _RETURNS_ARGUMENT_VALUE = {"min", "max", "arg_min", "arg_max", "mode", "any_value", "first", "last", "quantile_disc"}
 _RETURNS_ONE_ROW = {"first", "last"}
 _COUNTS = {"count_star", "count", "count_distinct"}
-_RELEASED_AS_QUANTILE = {
-    "median",
-    *_QUANTILE_FUNCTIONS,
-    "min",
-    "max",
-}  # over many persons; within one person's rows MIN and MAX are exact
+# over many persons; within one person's rows MIN and MAX are exact
+_RELEASED_AS_QUANTILE = {"median", *_QUANTILE_FUNCTIONS, "min", "max"}
 _NEEDS_RANGE = {"sum", "avg", *_RELEASED_AS_QUANTILE}
 _NUMBERS = (SqlType.BIGINT, SqlType.DOUBLE)
 _NUMERIC_AGGREGATES = {"sum", "avg", "median", "quantile_cont", "product", "sum_distinct", "avg_distinct", *MOMENTS}
@@ -462,10 +421,7 @@ def bind_measure(
 
 
 def _supported_call(call: exp.Expr, node: exp.Expr) -> tuple[exp.Expr, str]:
-    """Unwrap a call: (the call itself, its name in the allow-list); raises Refusal where it has none.
-
-    `node` is the call with its FILTER, for refusals.
-    """
+    """Unwrap a call: (the call, its name in the allow-list); refused at `node`, which includes its FILTER."""
     call = normalize_mode(call)
     name = aggregate_name(call) or ""
     if isinstance(call, exp.IgnoreNulls) and isinstance(call.this, exp.AnyValue):
@@ -488,10 +444,7 @@ def _released_quantile_field(aggregate: Aggregate, arguments: tuple[Expr, ...], 
 
 
 def check_argument_types(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp.Expr) -> None:
-    """Refuse arguments that an aggregate does not accept; raises Refusal with E_AGG or E_PERSON_KEY.
-
-    COUNT(DISTINCT ...) takes any number of arguments, the parts of a tuple. The person key can only be counted.
-    """
+    """Refuse arguments that an aggregate does not accept; raises Refusal with E_AGG or E_PERSON_KEY."""
     if len(arguments) != aggregate.argument_count and not (aggregate.name == "count_distinct" and arguments):
         raise refusal(
             Code.AGG, f"{_written_name(node)} takes {aggregate.argument_count} argument(s).", "add or remove some", node
@@ -525,10 +478,7 @@ def _check_types(function: str, arguments: tuple[Expr, ...], node: exp.Expr) -> 
 
 
 def _check_disclosure(aggregate: Aggregate, arguments: tuple[Expr, ...], source: PerPerson, node: exp.Expr) -> None:
-    """Refuse an aggregate that would disclose one person's value; wrong types are reported first.
-
-    MIN, MAX and quantiles of numbers are released as noisy quantiles; of other types they would be a stored value.
-    """
+    """Refuse an aggregate whose value would be one person's: MIN of numbers is released as a quantile, of text not."""
     if _FIRST_ARGUMENTS.get(aggregate.name) is _BOOLEAN_ARGUMENT:
         _check_types(aggregate.name, arguments, node)
     returns_stored_value = (
@@ -550,11 +500,7 @@ def _check_ranges(
     node: exp.Expr,
     named_bounds: Bounds | None,
 ) -> None:
-    """Refuse values of unknown range, unless named bounds clamp them; `predicates` hold for all rows.
-
-    Moments need ranges so narrow that products fit into the integers of a sum. The suggestion clamps the argument by
-    LEAST and GREATEST, with placeholders for ends that only the analyst knows.
-    """
+    """Refuse values of unknown range, unless named bounds clamp them; `predicates` hold for all rows."""
     ranges = [narrowed_range(argument, predicates) for argument in arguments]
     has_product_range = aggregate.name not in MOMENTS or products_fit(ranges, named_bounds)
     if not has_product_range or (
@@ -569,10 +515,7 @@ def _check_ranges(
 
 
 def _clamped_call(call: exp.Expr, arguments: tuple[Expr, ...]) -> str:
-    """Suggest the call with LEAST and GREATEST around its arguments.
-
-    `arguments` are the bound ones; of WITHIN GROUP the second is the level, inverted already for a descending order.
-    """
+    """Suggest the call with LEAST and GREATEST around its arguments; of WITHIN GROUP the second is the level."""
     if isinstance(call, exp.WithinGroup):
         value, level = call.expression.expressions[0].this, arguments[1]
         assert isinstance(level, Literal)  # noqa: S101  bound as a constant
@@ -608,12 +551,7 @@ def _measure_field(
     source: Relation,
     context: CompileContext,
 ) -> Field:
-    """Field of an aggregate's value: type, range, domain and origin.
-
-    MIN and similar return a value of their argument, whose domain, time zone, origin and key set the result keeps. Such
-    a value of one person's group is never NULL if the argument is not, since groups are never empty; a FILTER may leave
-    none.
-    """
+    """Field of an aggregate's value: type, range, domain and origin; MIN and the like keep those of their argument."""
     first_field = arguments[0].field if arguments and isinstance(arguments[0], Ref) else None
     argument_field = first_field if aggregate.name in _RETURNS_ARGUMENT_VALUE else None
     kind = aggregate.result or (arguments[0].type if arguments else SqlType.BIGINT)

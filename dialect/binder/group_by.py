@@ -9,7 +9,7 @@ Terms:
     grouping set     keys of one GROUP BY of the union, as positions among all distinct keys
     definition       expression over stored columns whose value a computed field has
     predicates       conditions that hold in every row of a relation (local name: facts)
-    alternatives     what a column of a union is in the rows of each input: an expression, or NULL
+    alternatives     expressions that a column of a union is in the rows of each input
 """
 
 from __future__ import annotations
@@ -164,8 +164,6 @@ def _bind_key(key_node: exp.Expr, items: Sequence[SelectItem], resolver: RowReso
 
 
 _EXTREMES = {"min", "max"}  # aggregates whose result is one of the values
-
-
 _FINER_DIFFERENCE = "a row for each value of the added keys"
 
 
@@ -335,7 +333,6 @@ def _with_items_as_keys(node: exp.Column) -> tuple[str, tuple[str, ...]]:
     ]
     if all(isinstance(item.unalias(), exp.Column) for item in missing):
         return "", ()
-    # two texts of the same keys: by alias, and by expression
     added_keys = [item.alias or _sql_text(item) for item in missing], [_sql_text(item.unalias()) for item in missing]
     rewritten = (with_node_replaced(keys[-1], ", ".join((_sql_text(keys[-1]), *more))) for more in added_keys)
     return ", ".join((*map(_sql_text, keys), *added_keys[0])), tuple(text for text in rewritten if text is not None)
