@@ -43,7 +43,10 @@ class WrittenCall:
 
     @property
     def count(self) -> int:
-        """Number of arguments, with those set off by a keyword or WITHIN GROUP."""
+        """Number of arguments, with those set off by a keyword or WITHIN GROUP.
+
+        substring(x FROM 2 FOR 3) has three, PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY x) two.
+        """
         tokens = (
             [token for part in self.arguments for token in _top_level_tokens(part)]
             if self.name in _FUNCTIONS_WITH_KEYWORDS

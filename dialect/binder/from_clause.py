@@ -128,7 +128,7 @@ def split_joins(node: exp.Expr) -> tuple[exp.Expr, list[exp.Join]]:
 
 
 def bind_values(node: exp.Values, context: CompileContext) -> Public:
-    """Bind VALUES to a public relation; raises Refusal with E_TABLE."""
+    """Bind VALUES to a public relation with columns col0, col1, ...; raises Refusal with E_TABLE."""
     check_parts(node, "expressions", "alias", code=Code.TABLE)
     rows = [[bind_constant(cell) for cell in row.expressions] for row in node.expressions if isinstance(row, exp.Tuple)]
     if len(rows) != len(node.expressions) or not rows or any(len(row) != len(rows[0]) for row in rows):
@@ -415,7 +415,7 @@ def _bind_named_table(node: exp.Table, context: CompileContext, queries: QueryBi
 
 
 def _bind_table_function(node: exp.Table, context: CompileContext, queries: QueryBinder) -> _FromItem:
-    """Bind a table function."""
+    """Bind a table function: its input rows as a table of FROM, then the query that it expands to over them."""
     call = parse_table_function(node)
     relation, _, columns = _bind_table(call.rows, context, queries)
     bound = queries.bind_table_function(relation, columns, call, context)
@@ -435,7 +435,7 @@ def _fields_after_join(columns: tuple[NamedField, ...], fields_by_id: Mapping[st
 
 
 def rename_columns(columns: tuple[NamedField, ...], node: exp.Expr) -> tuple[NamedField, ...]:
-    """Rename columns by the column list of a table alias or CTE."""
+    """Rename columns by the column list of a table alias or CTE, `AS t(a, b)`; further columns keep their names."""
     alias = node.args.get("alias")
     alias_columns = (alias.args.get("columns") or ()) if alias is not None else ()
     names = [part.name.lower() for part in alias_columns]

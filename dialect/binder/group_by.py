@@ -88,7 +88,7 @@ def index_keys(sets: Sequence[Sequence[Expr]]) -> GroupKeys:
 
 
 def _cross_product(terms: Sequence[list[tuple[Expr, ...]]], nodes: Sequence[exp.Expr]) -> list[tuple[Expr, ...]]:
-    """Cross product of the grouping sets of all terms; raises Refusal beyond the limit."""
+    """Cross product of the grouping sets of all terms; raises Refusal before it would have more than MAX_SETS."""
     set_count = 1
     for sets, node in zip(terms, nodes, strict=True):
         set_count *= len(sets)

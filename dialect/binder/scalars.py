@@ -180,7 +180,7 @@ def _between(node: exp.Expr, resolver: NameResolver) -> Expr:
 
 
 def _in(node: exp.Expr, resolver: NameResolver) -> Expr:
-    """Bind IN with a list; refuse a subquery."""
+    """Bind IN with values, a list column or rows of values; refuse a subquery, which a clause would have bound."""
     if node.args.get("query") is not None:
         why = "A test by a subquery can't stand here."
         raise refusal(Code.SUBQUERY, why, "FROM (SELECT *, x IN (SELECT ...) AS is_in FROM ...)", node)

@@ -251,7 +251,10 @@ def aggregate_name(node: exp.Expr) -> str | None:
 
 
 def has_aggregate(node: exp.Expr) -> bool:
-    """Return whether an expression contains an aggregate call, not counting subqueries and window functions."""
+    """Return whether an expression contains an aggregate over groups, not counting subqueries.
+
+    Of a window function only the parts that it reads count: SUM(x) OVER () is none, SUM(COUNT(*)) OVER () contains one.
+    """
     if isinstance(node, exp.Subquery | exp.Select):
         return False
     if isinstance(node, exp.Window):

@@ -183,7 +183,11 @@ _TRIM_FUNCTIONS = {"LEADING": "ltrim", "TRAILING": "rtrim", "BOTH": "trim", "": 
 
 
 def bind_list_test(connective: str, stored: Expr, list_node: exp.Expr, node: exp.Expr) -> Expr:
-    """Bind a test of a list column against constants: contains all (`connective` = and) or any (or) of them."""
+    """Bind a test of a list column against constants: contains all (`connective` = and) or any (or) of them.
+
+    One list_contains for each constant, joined by the connective. && of anything else than lists is refused as a
+    mistaken AND.
+    """
     if isinstance(node, exp.ArrayOverlaps) and not isinstance(list_node, exp.Array):
         raise refusal(Code.FUNC, AMPERSANDS, "AND in place of &&", node)
     constants = (
@@ -222,7 +226,10 @@ def _pad(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
 
 
 def _with_flags(node: exp.Expr, pattern: Expr, options: str) -> Expr:
-    """Prefix a regular expression with its options as inline flags."""
+    """Prefix a regular expression with its options as inline flags: (?i)pattern; raises Refusal for unknown options.
+
+    Options that are the default have no flag. A pattern that is no constant is unchanged, and refused by the function.
+    """
     if not set(options) <= set(_INLINE_FLAGS):
         raise refusal(Code.FUNC, f"There is no option {options[:10]!r} of a pattern here.", "'i', 's' or 'g'", node)
     flags = "".join(dict.fromkeys(_INLINE_FLAGS[option] for option in options))
@@ -349,7 +356,7 @@ def _extract(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
 
 
 def _unit(node: exp.Expr) -> Literal:
-    """Time unit of a node; raises Refusal for an unknown one."""
+    """Time unit of a node as a constant, in the singular; raises Refusal for an unknown one."""
     unit_node = node.args.get("unit")
     unit = unit_node.name.lower().removesuffix("s") if isinstance(unit_node, exp.Var | exp.Literal) else "of this kind"
     if unit not in TIME_UNITS:
@@ -447,7 +454,7 @@ _ZONE = re.compile(r"UTC|(Africa|America|Antarctica|Asia|Atlantic|Australia|Euro
 
 
 def _constant_interval(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    """Bind to_minutes(5) as a constant interval."""
+    """Bind to_minutes(5) as a constant interval; the unit is in the function's name as written."""
     unit = written_name(node).lower().removeprefix("to_").removesuffix("s")
     amount = arguments[0] if len(arguments) == 1 else None
     if not isinstance(amount, Literal) or not isinstance(amount.value, int):

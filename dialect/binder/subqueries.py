@@ -226,7 +226,7 @@ def _null_acts_as_false(node: exp.Expr) -> bool:
 def _decorrelate_as_count(
     node: exp.Expr, source: Relation, scope: Scope, equalities: list[tuple[Expr, Expr]], context: CompileContext
 ) -> DecorrelatedSubquery:
-    """Decorrelate a test as COUNT(*) > 0 of the rows that meet the equalities."""
+    """Decorrelate a test as COUNT(*) > 0 of the rows that meet the equalities: (inner, outer) expressions."""
     count_query = exp.select(exp.Count(this=exp.Star(), big_int=True))
     decorrelated = _decorrelate_aggregate(count_query, source, scope, equalities, context)
     return replace(decorrelated, value=apply_function(">", [decorrelated.value, _ZERO], node))
@@ -333,7 +333,7 @@ class ScalarSubqueries:
         return all(map(self.is_bound, node.iter_expressions()))
 
     def _bind_predicate(self, node: exp.Expr) -> Expr:
-        """Bind IN or EXISTS as a boolean value."""
+        """Bind IN or EXISTS as a boolean value; refused over groups, which have no outer scope."""
         if self.outer_scope is None or not isinstance(node, exp.In | exp.Exists):
             why = "A test by a subquery stands in WHERE, in the select list or in a key, and not beside groups."
             raise refusal(Code.SUBQUERY, why, "FROM (SELECT *, x IN (SELECT ...) AS is_in FROM ...)", node)
@@ -485,7 +485,10 @@ def _sql_text(node: exp.Expr) -> str:
 
 
 def _or_null(value: Expr, equal: Expr, node: exp.Expr) -> Expr:
-    """Extend an equality of NOT IN: a NULL on the left matches every row of the list."""
+    """Extend an equality of NOT IN: a NULL on the left matches every row of the list.
+
+    Not for a person key, which must not appear in an OR; one that may be NULL is refused.
+    """
     if not may_be_null(value):
         return equal
     if isinstance(value, Ref) and value.field.is_person_key:

@@ -337,7 +337,10 @@ def _range(call: WindowCall, max_rows: int | None) -> Bounds | None:
 
 
 def _domain(call: WindowCall, argument_field: Field | None) -> Domain | None:
-    """Domain of a window call's value: the argument's, extended by a default."""
+    """Domain of a window call's value: the argument's, extended by a default; None if the result has none.
+
+    Only a list can be extended, and by a constant.
+    """
     default = _default_value(call)
     domain = argument_field.domain if argument_field is not None else None
     if default is None or domain is None:
@@ -504,7 +507,10 @@ def _example_call(name: str) -> str:
 
 
 def _check_constant_argument(name: str, typed: list[Expr], node: exp.Expr) -> None:
-    """Refuse offsets that are not constant integers in the allowed range; raises Refusal with E_WINDOW."""
+    """Refuse offsets that are not constant integers in the allowed range; raises Refusal with E_WINDOW.
+
+    The offset of LAG and LEAD, the n of NTH_VALUE, the number of NTILE.
+    """
     position = _CONSTANT_POSITION.get(name)
     if position is None or len(typed) <= position:
         return

@@ -54,7 +54,11 @@ class Eligibility:
 
 
 def retained_windows(catalog: Catalog, dataset: Dataset) -> WindowRange | None:
-    """Privacy windows with at least one day inside retention; other windows are never read (`proofs.md#retention`)."""
+    """Privacy windows with at least one day inside retention; other windows are never read (`proofs.md#retention`).
+
+    The earliest start among the private tables with time decides. All windows, if one of these tables has no retention;
+    at least the last window always remains.
+    """
     tables_with_time = [
         t for t in catalog.tables if t.private and t.dataset == dataset.name and t.time_column is not None
     ]

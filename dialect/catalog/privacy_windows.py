@@ -85,7 +85,7 @@ def days_of_window(window: PrivacyWindow, first_day: date) -> Iterator[date]:
 
 
 def window_name(window: PrivacyWindow, first_day: date) -> str:
-    """Name of the window that starts on a day."""
+    """Name of the window that starts on a day: `2026-10`, `2026-W43` or `2026-10-17`."""
     if window is PrivacyWindow.MONTH:
         return f"{first_day:%Y-%m}"
     if window is PrivacyWindow.WEEK:

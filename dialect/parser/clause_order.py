@@ -169,7 +169,10 @@ _Fault = tuple[Token, str, str, _ClauseRun]  # token, reason, hint, run
 
 
 def _find_fault(run: _ClauseRun, tokens: list[Token]) -> _Fault | None:
-    """First violation of clause order in a run: the token, the reason and a hint; None where there is none."""
+    """First violation of clause order in a run: (token, reason, hint, run); None where there is none.
+
+    Clauses without their SELECT or FROM are found in all brackets, the other faults in queries only.
+    """
     orphan = _clause_without_select(run, tokens) or _join_without_from(run, tokens)
     if orphan is not None:
         name, owner = _keyword_text(orphan), "FROM" if orphan.token_type is TokenType.JOIN else "SELECT"
@@ -212,7 +215,7 @@ def _join_without_from(run: _ClauseRun, tokens: list[Token]) -> Token | None:
 
 
 def _is_misplaced(before: _Clause, after: _Clause) -> bool:
-    """Return whether a clause is out of order after the one before it, or repeats it."""
+    """Return whether a clause is out of order after the one before it, or repeats it; joins may repeat."""
     if before.rank != after.rank:
         return after.rank < before.rank
     # of one rank: joins repeat, FROM and JOIN or LIMIT and OFFSET differ in their keyword
@@ -249,7 +252,7 @@ def _with_after_set_operator(run: _ClauseRun, tokens: list[Token]) -> _Fault | N
 
 
 def _order_before_set_operator(run: _ClauseRun) -> _Fault | None:
-    """Find an ORDER BY or LIMIT directly before a set operator."""
+    """Find an ORDER BY or LIMIT directly before a set operator, which needs parentheses in SQL."""
     trailing = next((clause.keyword for clause in run.clauses if clause.rank >= _ORDER), None)
     if trailing is None or not run.before_set_operator:
         return None

@@ -46,7 +46,10 @@ def _grammar() -> lark.Lark:
 
 
 def parse_rule(text: str, rule: str, start: int, hint: str) -> lark.Tree[lark.Token]:
-    """Parse a part of a query that begins at offset `start` by a grammar rule; raises Refusal with E_PARSE."""
+    """Parse a part of a query that begins at offset `start` by a rule of the grammar, "clause" or "bounds".
+
+    Raises Refusal with E_PARSE and `hint`, at the offset in the query.
+    """
     import lark
 
     try:
@@ -182,7 +185,7 @@ def _example(option: str, value: str) -> str:
 
 
 def _amount_parser(minimum: Fraction | int, maximum: Fraction | int) -> Callable[[str], Fraction | None]:
-    """Return a parser of exact numbers in a closed range."""
+    """Return a parser of exact numbers in a closed range; it returns None for anything else."""
 
     def read(text: str) -> Fraction | None:
         """Parse a number; None for anything else, or outside of the range."""

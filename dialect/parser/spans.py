@@ -71,7 +71,10 @@ def _match_name_before(node: exp.Expr, start: int) -> re.Match[str] | None:
 
 
 def written_name(node: exp.Expr) -> str:
-    """Name of a function or operator as the analyst wrote it."""
+    """Name of a function or operator as the analyst wrote it.
+
+    By its own offsets, else the name before its first argument; else sqlglot's name of the node.
+    """
     sql = str(node.root().meta.get("sql", ""))
     if "start" in node.meta:
         return sql[node.meta["start"] : node.meta["end"] + 1]

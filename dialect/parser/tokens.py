@@ -55,7 +55,10 @@ def tokenize(sql: str) -> list[Token]:
 
 
 def strip_comments(sql: str) -> str:
-    """Return an accepted text without comments and final semicolon; a comment becomes a space."""
+    """Return an accepted text without comments and final semicolon; a comment becomes a space.
+
+    Whitespace between tokens stays; other characters between them are comments.
+    """
     if sql.isascii() and not any(mark in sql for mark in _COMMENT_MARKS):
         return sql.strip()
     tokens = [token for token in _raw_tokens(sql) if token.token_type is not TokenType.SEMICOLON]

@@ -62,7 +62,7 @@ class JoinResult:
 def join_relations(
     left: Relation, right: Relation, kind: JoinKind, condition: Expr, node: exp.Join, context: CompileContext
 ) -> JoinResult:
-    """Join two relations of any kinds; raises Refusal with E_JOIN."""
+    """Join two relations of any kinds; raises Refusal with E_JOIN. A FULL JOIN of two private ones becomes a union."""
     if kind == "full" and isinstance(left, PerPerson) and isinstance(right, PerPerson):
         return JoinResult(*full_join(left, right, condition, node, context))
     relation = join(left, right, kind, condition, node)

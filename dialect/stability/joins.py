@@ -240,7 +240,10 @@ def _join_private(left: PerPerson, right: PerPerson, kind: JoinKind, condition: 
 
 
 def equated_person(left: PerPerson, right: PerPerson, condition: Expr) -> Field | None:
-    """Return the left person key that a top-level equality equates with the right person key; None if none does."""
+    """Return the left person key that a top-level equality equates with the right person key; None if none does.
+
+    The condition may equate further columns. The key may be nullable, as after a LEFT JOIN.
+    """
     for part in conjuncts(condition):
         if not (isinstance(part, Call) and part.name == "="):
             continue

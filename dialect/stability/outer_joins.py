@@ -52,7 +52,7 @@ def reads_preserved_only(preserved: PreservedSide, expr: Expr) -> bool:
 
 
 def outcomes(preserved: PreservedSide, expr: Expr) -> NullExtendedValues:
-    """Return the possible outcomes of an expression in a null-extended row."""
+    """Return the possible outcomes of an expression in a null-extended row: NULL, true, false, zero or other."""
     if isinstance(expr, Ref):
         return preserved.unmatched_values.get(expr.field, _ANY)
     if isinstance(expr, Literal):
@@ -147,7 +147,10 @@ def _coalesce_rule(parts: Sequence[NullExtendedValues]) -> NullExtendedValues:
 
 
 def _and_or_rule(deciding: NullExtendedValue, parts: Sequence[NullExtendedValues]) -> NullExtendedValues:
-    """Apply the outcome rule of AND and OR: one operand with the deciding truth value decides."""
+    """Outcome rule of AND and OR: one operand with the deciding truth value decides.
+
+    `deciding` is false for AND, true for OR. The other truth value needs all operands to have it.
+    """
     (other,) = _TRUTH - {deciding}
     if any(part == {deciding} for part in parts):
         return frozenset({deciding})
@@ -181,7 +184,10 @@ def with_null_extended(preserved: PreservedSide, null_extended: Iterable[Field])
 
 
 def filter_preserved(preserved: PreservedSide, condition: Expr, node: exp.Expr | None) -> PreservedSide | None:
-    """Filter the preserved rows by a condition on public fields; None if it rejects every null-extended row."""
+    """Filter the preserved rows by a condition on public fields; None if it rejects every null-extended row.
+
+    Then the LEFT JOIN is an inner join. A condition that also reads private fields is refused with E_JOIN.
+    """
     if rejects_null_extended(preserved, condition):
         return None
     if not reads_preserved_only(preserved, condition):

@@ -146,7 +146,10 @@ def default_time_zone(field: Field) -> Literal:
 
 
 def implies_same_window(condition: Expr, left: Iterable[Field], right: Iterable[Field], window: PrivacyWindow) -> bool:
-    """Return whether a join condition implies equal privacy windows: it equates expressions that determine them."""
+    """Return whether a join condition implies equal privacy windows: it equates expressions that determine them.
+
+    `left` and `right` are the event time fields of both sides.
+    """
     sides = frozenset(left), frozenset(right)
     for part in conjuncts(condition):
         if isinstance(part, Call) and part.name == "=" and part.arguments[0].type is part.arguments[1].type:

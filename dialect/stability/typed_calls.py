@@ -249,7 +249,10 @@ def _check_size(expr: Expr, node: exp.Expr) -> Expr:
 
 
 def tilde_refusal(node: exp.Expr) -> Refusal:
-    """Build the refusal of ~x without parentheses: the parser's span covers x alone."""
+    """Build the refusal of ~x without parentheses: the parser's span covers x alone.
+
+    The span and the suggested queries are extended to the ~ before it.
+    """
     bracketed = f"(~{node.this.sql('duckdb', comments=False)})"
     suggestion = Suggestion(bracketed, "~ of this alone; DuckDB takes all that follows it")
     refused = refusal(Code.FUNC, "It is not clear where ~ ends.", f"{bracketed}, with brackets", node, suggestion)
@@ -347,7 +350,11 @@ def _flatten(name: str, arguments: Sequence[Expr]) -> list[Expr]:
 
 
 def _coerce(name: str, arguments: list[Expr], node: exp.Expr) -> list[Expr]:
-    """Coerce arguments: text constants to the compared time type, instants to local time, a time first in a sum."""
+    """Coerce arguments: text constants to the compared time type, instants to local time, a time first in a sum.
+
+    Concatenation casts numbers and times to text. Instants stay in functions that read them as such, and in the
+    difference of two instants.
+    """
     kinds = {argument.type for argument in arguments}
     if name in _COMPARISONS | _MERGING and kinds & set(_TIMES):
         target = next(kind for kind in reversed(_TIMES) if kind in kinds)  # the type with the most information

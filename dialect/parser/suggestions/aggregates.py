@@ -172,7 +172,10 @@ def wrong_type_refusal(accepted: str, replacements: tuple[str, ...], node: exp.E
 
 
 def clamp_to_ends(value: exp.Expr) -> exp.Expr:
-    """Wrap LEAST and GREATEST around a value, with placeholders for the ends that it does not state."""
+    """Wrap LEAST and GREATEST around a value, with placeholders for the ends that it does not state.
+
+    LEAST(x, 10) states an upper end, GREATEST(x, 0) a lower one.
+    """
     has_end = any(map(_is_number, (value.this, *value.expressions)))
     if isinstance(value, exp.Least) and has_end:
         return _parse_sql(f"GREATEST({_sql_text(value)}, {MIN_PLACEHOLDER})")

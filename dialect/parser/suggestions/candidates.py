@@ -140,7 +140,7 @@ def _join_columns(one: Table, other: Table) -> list[str]:
 
 
 def _suggest_similar_table(refusal: Refusal, sql: str, catalog: Catalog) -> Refusal:
-    """Suggest tables with a similar name."""
+    """Suggest the query with the unknown table replaced by tables of similar names; the hint lists all tables."""
     assert refusal.span is not None  # noqa: S101  checked by the caller
     start, end = refusal.span.start, refusal.span.end
     written = sql[start:end].split(maxsplit=1)[0].lower()

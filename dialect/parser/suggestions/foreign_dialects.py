@@ -134,7 +134,7 @@ def _isnull(arguments: list[str]) -> str | None:
 
 
 def _datepart(arguments: list[str]) -> Suggestion | None:
-    """Rewrite SQL Server's DATEPART."""
+    """Rewrite SQL Server's DATEPART; its week and weekday are counted differently from DuckDB's."""
     if len(arguments) == 2 and arguments[0].lower() in ("weekday", "dw"):  # Sunday is 1
         return Suggestion(f"(dayofweek({arguments[1]}) + 1)")
     part = _date_part(arguments[0]) if len(arguments) == 2 else None
@@ -193,7 +193,10 @@ def _range_bucket(arguments: list[str]) -> str | None:
 
 
 def _decode(arguments: list[str]) -> str | None:
-    """Rewrite DECODE of Oracle and Snowflake as CASE; there NULL equals NULL."""
+    """Rewrite DECODE(x, value, result, ..., default) of Oracle and Snowflake as CASE; there NULL equals NULL.
+
+    An even number of arguments ends with a default. With constant values a plain CASE x has the same result.
+    """
     if len(arguments) < 3:
         return None
     pairs = list(zip(arguments[1::2], arguments[2::2], strict=False))
@@ -420,7 +423,7 @@ def to_rollup_syntax(sql: str) -> str:
 
 
 def rewrite_call_at(sql: str, span: Span) -> Suggestion | None:
-    """Rewrite the foreign call that overlaps a span; None where there is none."""
+    """Rewrite the foreign call that overlaps a span, of several the last; None where there is none."""
     try:
         tokens = tokenize(sql)
     except Refusal:

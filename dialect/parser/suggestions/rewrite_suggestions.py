@@ -243,7 +243,7 @@ def _key_positions(tree: exp.Select, group: exp.Group) -> tuple[int, ...] | None
 
 
 def _key_position(term: exp.Expr, shown: list[exp.Expr], names: list[str]) -> int | None:
-    """Position in the select list of one term of GROUP BY: by number, by expression or by alias."""
+    """Position in the select list of one term of GROUP BY: by number, by expression or by alias; None if not in it."""
     if isinstance(term, exp.Literal) and not term.is_string:
         return int(term.name) - 1
     if term in shown:
@@ -347,7 +347,10 @@ def _reads_only(conjunct: exp.Expr, columns: set[str | None]) -> bool:
 
 
 def _group_by_all(tree: exp.Select) -> None:
-    """Set GROUP BY ALL, and drop ORDER BY terms that are no longer shown; without order also LIMIT."""
+    """Set GROUP BY ALL in place, and drop ORDER BY terms that are no longer shown.
+
+    Without any order left LIMIT is dropped too, as it would choose arbitrary groups.
+    """
     tree.set("group", exp.Group(all=True))
     order = tree.args.get("order")
     if order is None:
@@ -368,7 +371,7 @@ def _is_still_shown(term: exp.Expr, tree: exp.Select) -> bool:
 
 
 def _renumber_order(tree: exp.Select, dropped: int) -> None:
-    """Renumber positions in ORDER BY after a column has been dropped from the select list."""
+    """Renumber positions in ORDER BY after the item at index `dropped` has been removed from the select list."""
     order = tree.args.get("order")
     for term in () if order is None else tuple(order.expressions):
         if isinstance(term.this, exp.Literal) and term.this.is_int:

@@ -70,7 +70,7 @@ def _is_per_partition(window: exp.Expr) -> bool:
 
 
 def _is_key_or_window(column: exp.Expr, keys: tuple[exp.Expr, ...]) -> bool:
-    """Return whether a select item is a partition key or a window."""
+    """Return whether a select item is a partition key or contains a window."""
     return column.unalias() in keys or column.find(exp.Window) is not None
 
 
@@ -163,7 +163,10 @@ def distinct_on_as_qualify(select: exp.Select) -> tuple[str, ...]:
 
 
 def _move_into_subquery(outer_select: exp.Expr, qualify: exp.Qualify) -> None:
-    """Move FROM, WHERE and QUALIFY of a SELECT into a subquery that selects all columns; drop table qualifiers."""
+    """Move FROM, WHERE and QUALIFY of a SELECT into a subquery that selects all columns.
+
+    Table qualifiers are dropped, as the tables are not in scope outside.
+    """
     inner_select = exp.select("*")
     for clause in (*_SOURCE_CLAUSES, "where"):
         inner_select.set(clause, outer_select.args.get(clause))
