@@ -12,11 +12,23 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Integer, Table, bindparam, insert, select, update
 
-from budgets import BudgetRefused, ChargeRequest, Ledger, LedgerUnavailable, Loss, PricedRelease
+from budgets import (
+    EVERYBODY,
+    AccountName,
+    BudgetRefused,
+    Caps,
+    CeilingRaised,
+    ChargeRequest,
+    Ledger,
+    LedgerUnavailable,
+    Loss,
+    PricedRelease,
+)
 from budgets import charging as book
+from budgets import ledger as book_of_accounts
 from budgets.accounting.accounts import LIFETIME
 from budgets.accounting.bill import Bill, make_bill, sum_debits
-from budgets.accounting.policy import Debit, Grant
+from budgets.accounting.policy import STATIC_WINDOW, Debit, Grant, check_ceiling
 from budgets.accounting.records import StoredRelease
 from budgets.stores import balances, journal, sqlite
 from budgets.stores import client_tables as clients
@@ -35,6 +47,7 @@ from tests.budgets.ledger_checks import (
     check_rounding_up,
     item,
 )
+from tests.support.planted import Plant, instead
 
 DROP_CHECKS = """DO $$DECLARE each name;
 BEGIN
@@ -272,7 +285,7 @@ def renewing(module: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 RENEWALS = [
-    (balances, "recap", lower),
+    (balances, "set_caps", lower),
     (clients, "remove_client", remove_and_add),
     (clients, "add_client", remove_and_add),
 ]
@@ -370,3 +383,86 @@ def test_a_trigger_bypassed_by_replace_is_found(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(journal, "insert_new", replacing)
     with Ledger.open(":memory:") as ledger, pytest.raises(AssertionError):
         check_one_result(ledger)
+
+
+WINDOWS = ("2026-10", STATIC_WINDOW)
+
+
+def capped(rho: str = "0.2", delta: str = "1e-9", static_rho: str = "0.05", static_delta: str = "1e-10") -> Caps:
+    static = Loss.rounded_up(static_rho, static_delta)
+    return Caps(Loss.rounded_up(rho, delta), Loss.rounded_up("0.15", "1e-9"), static=static)
+
+
+FIRST, LOWER = capped(), capped("0.1", "1e-10", "0.04", "1e-11")
+RAISED = {
+    "rho": capped(rho="0.200000000001"),
+    "delta": capped(delta="1.000000001e-9"),
+    "static rho": capped(static_rho="0.050000000001"),
+    "static delta": capped(static_delta="1.000000001e-10"),
+}
+
+
+def check_permanent_ceiling(ledger: Ledger) -> None:
+    """Lower the ceilings, raise each of them at an opening and at a charge, and spend what the first ones allow."""
+    ledger.charge(ask(item("aa", "0.01", windows=WINDOWS), caps=FIRST))
+    ledger.charge(ask(item("bb", "0.01", windows=WINDOWS), request="r2", caps=LOWER))
+    for name, raised in RAISED.items():
+        with pytest.raises(CeilingRaised):
+            ledger.check_caps("operator", WINDOWS, raised)
+        with pytest.raises(CeilingRaised):
+            ledger.charge(ask(item(name, "0.001", windows=WINDOWS), request=name, client="ben", caps=raised))
+    ledger.check_caps("operator", WINDOWS, FIRST)
+    ledger.charge(ask(item("cc", "0.03", windows=WINDOWS), request="r3", caps=FIRST))
+    with pytest.raises(BudgetRefused):
+        ledger.charge(ask(item("dd", "0.001", windows=WINDOWS), request="r4", client="ben", caps=FIRST))
+    check_first_ceilings(ledger)
+
+
+def check_first_ceilings(ledger: Ledger) -> None:
+    """Read the ceilings and what was spent below them as they are stored."""
+    with ledger._store.reading() as connection:
+        rows = connection.execute(select(accounts).where(accounts.c.holder == EVERYBODY)).all()
+    stored = {row.window_name: Loss(row.ceiling_pico_rho, row.ceiling_atto_delta) for row in rows}
+    assert stored == {window: FIRST.ceiling(window) for window in WINDOWS}, "the ceiling is not the first one"
+    assert all(Loss(row.spent_pico_rho, row.spent_atto_delta).fits_in(stored[row.window_name]) for row in rows)
+
+
+def test_the_ceiling_of_a_window_is_its_first_cap_whatever_later_catalogs_ask(ledger: Ledger) -> None:
+    check_permanent_ceiling(ledger)
+    check_books(ledger)
+
+
+def check_parts(*parts: str) -> Callable[[AccountName, Loss, Loss], None]:
+    """Planted: some components of a cap are compared with the ceiling, and the others are not."""
+
+    def check(name: AccountName, cap: Loss, ceiling: Loss) -> None:
+        compared = Loss(*(getattr(cap if part in parts else ceiling, part) for part in UNITS))
+        check_ceiling(name, compared, ceiling)
+
+    return check
+
+
+RAISES: dict[str, Plant] = {
+    "no check at a charge": instead(balances, "check_ceiling", check_parts()),
+    "no check at opening": instead(book_of_accounts, "check_ceiling", check_parts()),
+    "rho alone is compared": instead(book_of_accounts, "check_ceiling", check_parts("pico_rho")),
+    "delta alone is compared": instead(book_of_accounts, "check_ceiling", check_parts("atto_delta")),
+    "rho alone is compared at a charge": instead(balances, "check_ceiling", check_parts("pico_rho")),
+    "delta alone is compared at a charge": instead(balances, "check_ceiling", check_parts("atto_delta")),
+    "one ceiling for all windows": instead(Caps, "ceiling", lambda caps, _: caps.dataset),
+}
+
+
+@pytest.mark.parametrize("bug", RAISES)
+def test_a_ceiling_that_rises_is_found(unguarded: Ledger, bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    RAISES[bug](monkeypatch)
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        check_permanent_ceiling(unguarded)
+
+
+def test_a_ceiling_that_rises_is_stopped_by_the_database(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    RAISES["no check at a charge"](monkeypatch)
+    with pytest.raises(LedgerUnavailable):
+        check_permanent_ceiling(ledger)
+    monkeypatch.undo()
+    check_first_ceilings(ledger)
