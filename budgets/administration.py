@@ -132,9 +132,10 @@ class AdminOperations:
     def record_failure(self, charge: Charge) -> None:
         """Record that the execution of a charge failed; the charge stays, and repeated failures freeze accounts.
 
-        Claim: failed executions leak a bounded number of bits until an admin looks, and no client tree can freeze a
+        Claim: of a client's n executions the failures reveal at most which ones failed, and no client tree can freeze a
         dataset for others. Symbols: failures of a client and of its tree over all datasets; failures of a dataset's
-        window, few counted per tree. Formula: frozen at 3, 10 and 10. Source: budgets/accounting/proofs.md#failures.
+        window, few counted per tree. Formula: frozen at 3, 10 and 10; at most log2(C(n, 0) + ... + C(n, 3)) bits until
+        an admin thaws it, without executions that run at the freeze. Source: budgets/accounting/proofs.md#failures.
         Raises LedgerUnavailable, UnsafeStore.
         """
         with self._store.writing() as connection:
