@@ -9,7 +9,6 @@ from fractions import Fraction
 from importlib import import_module
 from typing import Any
 
-import duckdb
 import pytest
 
 from dialect.catalog.privacy_windows import STATIC, PrivacyWindow
@@ -24,7 +23,11 @@ notes, charging = import_module("engine.pipeline.notes"), import_module("dialect
 K = WINDOW_COUNT
 VISITS = tuple(Row(VICTIM, window, minutes=m, place=1 + m % 2) for window in range(K) for m in range(30))
 DATA = Data((*VISITS, *(Row(person, window) for person in (1, 2) for window in range(K))))
-TOTAL, BY_PLACE, BY_DAY = "COUNT(*) FROM visit", "place, COUNT(*) FROM visit GROUP BY 1", "day, COUNT(*) FROM visit GROUP BY 1"
+TOTAL, BY_PLACE, BY_DAY = (
+    "COUNT(*) FROM visit",
+    "place, COUNT(*) FROM visit GROUP BY 1",
+    "day, COUNT(*) FROM visit GROUP BY 1",
+)
 OF_ALL_WINDOWS = (
     "v.place, COUNT(*) FROM (SELECT person_id, max(place) AS place FROM visit GROUP BY person_id) AS v GROUP BY 1"
 )
