@@ -64,9 +64,9 @@ class Watched:
         self.told.append(("stored", round(self._clock.now - 100, 9)))
         return self._ledger.settle(*given)
 
-    def failed(self, *given: Any) -> Any:
+    def record_failure(self, *given: Any) -> Any:
         self.told.append(("failed", round(self._clock.now - 100, 9)))
-        return self._ledger.failed(*given)
+        return self._ledger.record_failure(*given)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)
