@@ -34,7 +34,6 @@ from dialect.functions.table_functions import (
 )
 from dialect.parser.compile_context import check_parts, refusal
 
-# returned column -> its public domain
 _DOMAINS = {"approach_dir": ValueList(COMPASS)}
 
 
@@ -72,8 +71,7 @@ def _rewrite_definition(expr: Expr, attached: Mapping[Field, Field]) -> Expr:
     return map_children(expr, lambda part: _rewrite_definition(part, attached))
 
 
-SOURCE_NAME = "the rows"  # name of the input rows in generated SQL
-# role -> accepted types of its column
+SOURCE_NAME = "input rows"  # name of the input rows in generated SQL
 _ROLE_TYPES = {
     "ts": (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ),
     "zone_id": (SqlType.BIGINT, SqlType.VARCHAR),
@@ -81,7 +79,6 @@ _ROLE_TYPES = {
     "lat": (SqlType.BIGINT, SqlType.DOUBLE),
 }
 
-# role -> why a column of another type does not fit
 _TYPE_ERRORS = {
     "ts": "does not say at what time",
     "zone_id": "does not name zones",
@@ -140,9 +137,9 @@ def build_sightings(rows: Relation, shown: Sequence[NamedField], catalog: Catalo
     has_coordinates = "lon" in found and "lat" in found
     roles = ("ts", "zone_id", *(("lon", "lat") if has_coordinates else ()))
     select_list = ", ".join(f"{found[role]} AS {role}" for role in roles)
-    assert isinstance(rows, PerPerson)  # noqa: S101  checked by _person_column
+    assert isinstance(rows, PerPerson)  # noqa: S101  checked by _person
     window = _split_window(rows, catalog)
-    select_list += f", date_trunc('{window}', {found['ts']}) AS stretch" if window is not None else ""
+    select_list += f", date_trunc('{window}', {found['ts']}) AS privacy_window" if window is not None else ""
     not_null = " AND ".join(f"{found[role]} IS NOT NULL" for role in roles)
     sql = (
         f"SELECT DISTINCT r.{quoted(person)} AS person, {select_list} FROM {quoted(SOURCE_NAME)} AS r{join}"
@@ -221,7 +218,6 @@ def _undeclared_refusal(missing: Sequence[str], shown: Sequence[NamedField], nod
     return refusal(Code.TABLE, why, hint, node)
 
 
-# unit of an interval -> minutes
 _MINUTES = {"minute": 1, "hour": 60, "day": 1_440, "week": 10_080}
 
 

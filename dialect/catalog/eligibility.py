@@ -10,7 +10,7 @@ from dialect.catalog.privacy_windows import WindowRange, first_day_of_window
 
 MAX_PERSON_CHARACTERS = 1_000  # characters of a text person key, in rows and in objections
 OPT_OUT_TABLE = (
-    "objected"  # relation (person VARCHAR) that a backend adds to each execution: a snapshot of the opt-outs
+    "opt_outs"  # relation (person VARCHAR) that a backend adds to each execution: a snapshot of the opt-outs
 )
 
 

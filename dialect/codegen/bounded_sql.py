@@ -91,7 +91,6 @@ def write_bounded_sql(
     bounded = _in_duckdb(plan, bounds, target, admission, rollup_partials)
     if rollup_partials is not None or not (truncations := stored_table_truncations(plan.source, target, write_rows)):
         return bounded
-    # truncations: (table, row limit) -> SQL of the most rows that one person has in the table
     untruncated_text = _in_duckdb(
         plan, bounds, replace(target, unexceeded_limits=frozenset(truncations)), admission, None
     ).text
@@ -128,13 +127,15 @@ def _in_duckdb(
             ("source", rollup_partials.merges_unclipped_units and is_source_materialized(original_plan), source)
         )
         ctes += (
-            [("weighed", True, norm_test_sql(original_plan, *bounded_plan, admission))]
+            [("norm_tests", True, norm_test_sql(original_plan, *bounded_plan, admission))]
             if rollup_partials.merges_unclipped_units
             else []
         )
     if plan.key_set is not None and plan.keys:
-        ctes += [(f"codes{i}", False, dictionary_sql(dictionary, target)) for i, dictionary in dictionaries.items()]
-        ctes.append(("keys", True, key_set_sql(plan.key_set, dictionaries, target, is_encoded)))
+        ctes += [
+            (f"dictionary{i}", False, dictionary_sql(dictionary, target)) for i, dictionary in dictionaries.items()
+        ]
+        ctes.append(("key_set", True, key_set_sql(plan.key_set, dictionaries, target, is_encoded)))
     ctes += _aggregation_ctes(
         plan_by_encoded_key(plan) if is_encoded else plan, bounds, target, admission, dictionaries, rollup_partials
     )
@@ -182,20 +183,20 @@ def _for_lake(
     keys = (
         []
         if plan.key_set is None or not plan.keys
-        else [("keys", True, key_set_sql(plan.key_set, NO_DICTIONARIES, target))]
+        else [("key_set", True, key_set_sql(plan.key_set, NO_DICTIONARIES, target))]
     )
-    ctes += [("keys", False, f"SELECT * FROM {placeholder(KEY_SET)}")] if is_limited_to_key_set else []
+    ctes += [("key_set", False, f"SELECT * FROM {placeholder(KEY_SET)}")] if is_limited_to_key_set else []
     partials = unit_partials(plan, bounds, frozenset(), dialect_of(lake_target))
     ctes += _aggregation_ctes(plan, bounds, lake_target, admission, NO_DICTIONARIES, partials)
     text = _with_clause(
         ctes, answer_sql(replace(plan, key_set=None), NO_DICTIONARIES, is_ordered=False), dialect_of(lake)
     )
     broadcast = objectors_to_broadcast(admission, plan.dataset in lake.same_bits_datasets) | (
-        {KEY_SET: keys[0][2]} if is_limited_to_key_set else {}  # text of the CTE `keys`
+        {KEY_SET: keys[0][2]} if is_limited_to_key_set else {}
     )
     broadcast |= {name: broadcast_sql(public, text, target) for name, public in rows.items()}
-    ordered = answer_sql(plan, NO_DICTIONARIES, tables=("sums",))
-    ordering_sql = _with_clause([*keys, ("sums", False, f"SELECT * FROM {LAKE_RESULT}")], ordered)
+    ordered = answer_sql(plan, NO_DICTIONARIES, tables=("group_sums",))
+    ordering_sql = _with_clause([*keys, ("group_sums", False, f"SELECT * FROM {LAKE_RESULT}")], ordered)
     return BoundedSql(text, len(plan.keys), len(plan.vectors), broadcast, ordering_sql)
 
 
@@ -227,31 +228,36 @@ def _aggregation_ctes(
     materialized = (
         None if partials.keeps_stored_groups else is_scaled or admission is not None or bounds.max_groups is not None
     )
-    # admission_after: None once persons who are not admitted are dropped
     text, admission_after = capped_partials(plan, bounds, dictionaries, partials.text), admission
     if (
         is_scaled and not dialect.materialized
     ):  # Spark computes a CTE once only if no filter is pushed into one of its reads
         text, admission_after = f"SELECT * FROM {join_admitted(f'({text}) AS c', admission, dialect)}", None
-    ctes = [("partials", materialized, text)]
+    ctes = [("unit_partials", materialized, text)]
     if bounds.max_groups is not None:
         ctes += truncate_groups(plan, bounds.max_groups, dialect)
     if (
         is_scaled
-    ):  # the join with admitted persons is cheapest at one row per unit; materialized, so that DuckDB keeps it here
+    ):  # admission is cheapest here, at one row per person; materialized, so that DuckDB does not push it into the rows
         materialize_factors = admission is not None and not _has_single_row_units(plan, bounds)
-        ctes.append(("factors", materialize_factors, _clipping_factors(plan, bounds, admission_after, dialect)))
-    ctes.append(("sums", False, _sums_per_group(plan, bounds, None if is_scaled else admission, is_scaled, dialect)))
+        ctes.append(("clip_factors", materialize_factors, _clipping_factors(plan, bounds, admission_after, dialect)))
+    ctes.append(
+        ("group_sums", False, _sums_per_group(plan, bounds, None if is_scaled else admission, is_scaled, dialect))
+    )
     for i, vector, bound in _distinct_vectors(plan, bounds):
         ctes.append(
             (
-                f"values{i}",
+                f"distinct_values{i}",
                 False,
                 distinct_values(plan, vector, _admitted_groups_join(plan, bounds, dictionaries, admission, dialect)),
             )
         )
-        ctes.append((f"kept{i}", False, truncated_values(f"values{i}", plan, vector, bound, dialect)))
-        ctes.append((f"counts{i}", False, distinct_counts(f"kept{i}", plan, vector, bound, f"w{i}")))
+        ctes.append(
+            (f"truncated_values{i}", False, truncated_values(f"distinct_values{i}", plan, vector, bound, dialect))
+        )
+        ctes.append(
+            (f"distinct_counts{i}", False, distinct_counts(f"truncated_values{i}", plan, vector, bound, f"w{i}"))
+        )
     return ctes
 
 
@@ -263,12 +269,12 @@ def _merged_aggregation_ctes(
     The norm test has already dropped persons who are not admitted.
     """
     return [
-        ("together", True, partials.text),
-        ("partials", False, capped_partials(plan, bounds, dictionaries, CLIPPED_UNITS)),
-        ("factors", False, _clipping_factors(plan, bounds, None)),
-        ("heavy", False, _sums_per_group(plan, bounds, None, is_scaled=True)),
-        ("light", False, unclipped_sums(plan, bounds)),
-        ("sums", False, all_sums(plan)),
+        ("merged_partials", True, partials.text),
+        ("unit_partials", False, capped_partials(plan, bounds, dictionaries, CLIPPED_UNITS)),
+        ("clip_factors", False, _clipping_factors(plan, bounds, None)),
+        ("clipped_sums", False, _sums_per_group(plan, bounds, None, is_scaled=True)),
+        ("unclipped_sums", False, unclipped_sums(plan, bounds)),
+        ("group_sums", False, all_sums(plan)),
     ]
 
 
@@ -291,9 +297,9 @@ def _admitted_groups_join(
     """
     admission_join = join_admitted("", admission, dialect)
     if bounds.max_groups is not None:
-        conditions = [f"chosen.{name} = v.{name}" for name in plan.unit_columns]
-        conditions += [f"chosen.k{i} IS NOT DISTINCT FROM v.k{i}" for i in range(len(plan.keys))]
-        return f"{admission_join} SEMI JOIN chosen ON {' AND '.join(conditions)}"
+        conditions = [f"truncated_partials.{name} = v.{name}" for name in plan.unit_columns]
+        conditions += [f"truncated_partials.k{i} IS NOT DISTINCT FROM v.k{i}" for i in range(len(plan.keys))]
+        return f"{admission_join} SEMI JOIN truncated_partials ON {' AND '.join(conditions)}"
     return admission_join + key_set_semi_join("v", plan, dictionaries)
 
 
@@ -307,7 +313,7 @@ def _source_rows(plan: PrivatePlan, target: Target) -> str:
 
 def _partials_cte(bounds: ContributionBounds) -> str:
     """Return the CTE with the partial aggregates to sum: after group truncation where there is one."""
-    return "partials" if bounds.max_groups is None else "chosen"
+    return "unit_partials" if bounds.max_groups is None else "truncated_partials"
 
 
 def _has_single_row_units(plan: PrivatePlan, bounds: ContributionBounds) -> bool:
@@ -338,7 +344,7 @@ def _clipping_factors(
             columns.append(f"{dialect.truncated.format(factor) if is_always_one(plan.vectors[i]) else factor} AS f{i}")
     unit = ", ".join(plan.unit_columns)
     of_unit = f"SELECT {unit}, {', '.join(columns)} FROM {_partials_cte(bounds)} GROUP BY {unit}"
-    factors = f"SELECT *, {', '.join(columns)} FROM partials" if is_single_row else of_unit
+    factors = f"SELECT *, {', '.join(columns)} FROM unit_partials" if is_single_row else of_unit
     return factors if admission is None else f"SELECT * FROM {join_admitted(f'({factors}) AS f', admission, dialect)}"
 
 
@@ -355,7 +361,6 @@ def _clipping_ratio(
     that is always 1 has its number of groups as sum of squares. The comparison with C^2 is in integers, so that no unit
     within the bound is scaled.
     """
-    # over the groups of one unit
     squares = "count(*)" if is_always_one(vector) else dialect.sum_of_squares.format(f"v{i}")
     if is_single_row:
         squares = "1" if is_always_one(vector) else f"v{i} * v{i}"  # below 2^62
@@ -384,9 +389,9 @@ def _sums_per_group(
     summed_indices = [i for i, vector in enumerate(plan.vectors) if vector.kind is not VectorKind.DISTINCT]
     source = join_admitted(_partials_cte(bounds), admission, dialect)
     if is_scaled and _has_single_row_units(plan, bounds):
-        source = "factors"  # has the partial aggregates as columns, too
+        source = "clip_factors"  # has the partial aggregates as columns, too
     elif is_scaled:
-        source += f" JOIN factors USING ({', '.join(plan.unit_columns)})"
+        source += f" JOIN clip_factors USING ({', '.join(plan.unit_columns)})"
     weights = {i: clipped_contribution(i, plan, bounds, dialect) for i in summed_indices}
     if plan.charged_windows.window_field is not None and any(
         plan.vectors[i].kind is VectorKind.PERSONS for i in summed_indices
@@ -398,6 +403,6 @@ def _sums_per_group(
     totals = [
         f"{sum_template(plan, bounds.vectors[i], dialect).format(weight)} AS w{i}" for i, weight in weights.items()
     ]
-    columns = ", ".join([*keys, *totals]) or "count(*) AS nothing"
+    columns = ", ".join([*keys, *totals]) or "count(*) AS dummy"
     by = f" GROUP BY {', '.join(keys)}" if keys else ""
     return f"SELECT {columns} FROM {source}{by}"

@@ -26,7 +26,7 @@ from dialect.catalog.model import EngineName, SqlType, Table
 from dialect.codegen.engine_dialect import DUCKDB_DIALECT, EngineDialect, dialect_of
 from dialect.codegen.stored_columns import stored_column
 
-ELIGIBLE_CTE = "eligible"  # the first CTE of bounded SQL, where there are eligibility conditions
+ELIGIBLE_CTE = "eligible_persons"  # the first CTE of bounded SQL, where there are eligibility conditions
 TEXT = "VARCHAR"
 WIDE_INTEGER_TYPES = ("UBIGINT", "HUGEINT")  # integer types beyond signed 64 bits
 FIRST_LETTER, LAST_LETTER = ord("A"), ord("Z")
@@ -46,10 +46,10 @@ def eligibility_ctes(admission: Eligibility | None, target: Target, dataset: str
     if target.lake is not None:  # DuckDB stores persons as the lake reads them: the same SQL as for a broadcast
         objectors = objectors_to_broadcast(admission, dataset in target.lake.same_bits_datasets)[OPT_OUT_TABLE]
     if admission.table is None:
-        return [("objectors", False, objectors)]
+        return [("opted_out_persons", False, objectors)]
     return [
         (ELIGIBLE_CTE, False, eligible_persons_sql(admission, target)),
-        ("admitted", False, _admitted_persons(objectors)),
+        ("admitted_persons", False, _admitted_persons(objectors)),
     ]
 
 
@@ -102,7 +102,7 @@ def join_admitted(rows: str, admission: Eligibility | None, dialect: EngineDiale
     """
     if admission is None:
         return rows
-    join = "ANTI JOIN objectors" if admission.table is None else f"{dialect.lookup_join} admitted"
+    join = "ANTI JOIN opted_out_persons" if admission.table is None else f"{dialect.lookup_join} admitted_persons"
     return f"{rows} {join} USING (person)"
 
 

@@ -26,8 +26,8 @@ from dialect.codegen.relations.relation import release_table_name, write_rows
 from dialect.functions.emitter import UnsupportedByEngine
 from dialect.functions.scalar.time import MICROSECONDS_OF_INTERVAL
 
-KEY_SET = "listed"  # placeholder of the public key set, to which groups are limited
-LAKE_RESULT = "gathered"  # DuckDB table of a lake's result
+KEY_SET = "key_set"  # placeholder of the public key set, to which groups are limited
+LAKE_RESULT = "lake_result"  # DuckDB table of a lake's result
 FIRST_BROADCAST_INDEX = -2  # index of the first broadcast table; indices from 0 on are releases, -1 the released keys
 # conversions to a lake's column types: 64-bit integers; times of day and intervals in microseconds
 _BROADCAST_CASTS = {
@@ -87,7 +87,7 @@ def broadcast_sql(rows: Public, text: str, target: Target) -> str:
     A column is read if its id occurs in the text as a word.
     """
     read_fields = [f for f in rows.fields if re.search(rf"\b{f.id}\b", text)]
-    columns = ", ".join(_broadcast_column(field) for field in read_fields) or "1 AS nothing"
+    columns = ", ".join(_broadcast_column(field) for field in read_fields) or "1 AS dummy"
     return f"SELECT {columns} FROM ({write_rows(rows, read_fields, target)}) AS h"
 
 

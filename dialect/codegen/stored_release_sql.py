@@ -20,16 +20,19 @@ def write_derived_release(derivation: Derivation) -> str:
     keys, vectors = range(len(derivation.keys)), range(len(derivation.vectors))
     select_columns = [f"{write_expr(key)} AS g{i}" for i, key in enumerate(derivation.keys)]
     select_columns += [f"w{index} AS v{i}" for i, index in enumerate(derivation.vectors)]
-    groups = f"SELECT {', '.join([*select_columns, '1 AS here'])} FROM held WHERE {write_expr(derivation.condition)}"
+    groups = (
+        f"SELECT {', '.join([*select_columns, '1 AS is_stored'])} FROM stored_groups"
+        f" WHERE {write_expr(derivation.condition)}"
+    )
     sums = [f"{clamped_to_bigint(f'sum(v{i})')} AS w{i}" for i in vectors]
-    columns = ", ".join([*(f"wanted.k{i}" for i in keys), *sums, "count(here) AS cells"])
+    columns = ", ".join([*(f"requested_keys.k{i}" for i in keys), *sums, "count(is_stored) AS source_groups"])
     if not keys:
         return f"SELECT {columns} FROM ({groups}) AS g"
-    join_condition = " AND ".join(f"wanted.k{i} IS NOT DISTINCT FROM g.g{i}" for i in keys)
-    group_columns = ", ".join(f"wanted.k{i}" for i in keys)
-    order = ", ".join(f"wanted.k{i} NULLS LAST" for i in keys)
+    join_condition = " AND ".join(f"requested_keys.k{i} IS NOT DISTINCT FROM g.g{i}" for i in keys)
+    group_columns = ", ".join(f"requested_keys.k{i}" for i in keys)
+    order = ", ".join(f"requested_keys.k{i} NULLS LAST" for i in keys)
     return (
-        f"SELECT {columns} FROM wanted LEFT JOIN ({groups}) AS g ON {join_condition} GROUP BY {group_columns}"
+        f"SELECT {columns} FROM requested_keys LEFT JOIN ({groups}) AS g ON {join_condition} GROUP BY {group_columns}"
         f" ORDER BY {order}"
     )
 
@@ -40,9 +43,15 @@ def write_group_mapping(derivation: Derivation) -> str:
     `fine` is the row of the stored group, `coarse` that of the wanted one.
     """
     select_columns = [f"{write_expr(key)} AS g{i}" for i, key in enumerate(derivation.keys)]
-    groups = f"SELECT {', '.join([*select_columns, 'row'])} FROM held WHERE {write_expr(derivation.condition)}"
-    on = " AND ".join(f"wanted.k{i} IS NOT DISTINCT FROM g.g{i}" for i in range(len(derivation.keys))) or "TRUE"
-    return f"SELECT g.row AS fine, wanted.row AS coarse FROM ({groups}) AS g JOIN wanted ON {on}"
+    groups = (
+        f"SELECT {', '.join([*select_columns, 'row_index'])} FROM stored_groups"
+        f" WHERE {write_expr(derivation.condition)}"
+    )
+    on = " AND ".join(f"requested_keys.k{i} IS NOT DISTINCT FROM g.g{i}" for i in range(len(derivation.keys))) or "TRUE"
+    return (
+        "SELECT g.row_index AS fine, requested_keys.row_index AS coarse"
+        f" FROM ({groups}) AS g JOIN requested_keys ON {on}"
+    )
 
 
 def write_pinned_counts(derivation: Derivation) -> str:
@@ -52,4 +61,4 @@ def write_pinned_counts(derivation: Derivation) -> str:
     groups).
     """
     counts = ", ".join(f"count(DISTINCT k{place}) AS n{i}" for i, (place, _) in enumerate(derivation.required_values))
-    return f"SELECT {counts} FROM held WHERE {write_expr(derivation.condition)}"
+    return f"SELECT {counts} FROM stored_groups WHERE {write_expr(derivation.condition)}"

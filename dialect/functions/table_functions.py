@@ -36,7 +36,7 @@ class Sightings:
     @property
     def partition_columns(self) -> str:
         """PARTITION BY columns: the person, or the person and the privacy window."""
-        return "person" if self.window is None else "person, stretch"
+        return "person" if self.window is None else "person, privacy_window"
 
     @property
     def time_window(self) -> str:
@@ -61,17 +61,16 @@ def stays_sql(sightings: Sightings, settings: Settings) -> str:
     elsewhere.
     """
     minutes = _clamped_minutes("end_ts - start_ts", settings, settings["min_minutes"])
-    gap_is_short = f"start_ts - from_ts <= INTERVAL {settings['max_gap_minutes']} MINUTE"
-    is_other_place = f"{gap_is_short} AND haversine_m(from_lon, from_lat, lon, lat) > 0"
-    approach = (
-        f", CASE WHEN {is_other_place} THEN compass8(bearing_deg(from_lon, from_lat, lon, lat)) END AS approach_dir"
-    )
+    gap_is_short = f"start_ts - previous_ts <= INTERVAL {settings['max_gap_minutes']} MINUTE"
+    is_other_place = f"{gap_is_short} AND haversine_m(previous_lon, previous_lat, lon, lat) > 0"
+    direction = "compass8(bearing_deg(previous_lon, previous_lat, lon, lat))"
+    approach = f", CASE WHEN {is_other_place} THEN {direction} END AS approach_dir"
     return (
         f"WITH {_stay_ctes(sightings, settings)} SELECT person AS {sightings.person}, zone_id, start_ts, end_ts,"
         f" {minutes} AS dwell_min, events{sightings.place_columns}, lag(zone_id)"
         f" OVER {sightings.stay_window} AS prev_zone,"
         f" lead(zone_id) OVER {sightings.stay_window} AS next_zone{approach if sightings.has_places else ''},"
-        ' CAST(start_ts AS DATE) AS visit_date FROM "each stay"'
+        ' CAST(start_ts AS DATE) AS visit_date FROM "stay rows"'
     )
 
 
@@ -90,23 +89,24 @@ def trips_sql(sightings: Sightings, settings: Settings) -> str:
         f", least(greatest({distance} / 1000, 0), {settings['max_km']}) AS dist_km" if sightings.has_places else ""
     )
     return (
-        f'WITH {_stay_ctes(sightings, settings)}, "each pair" AS (SELECT person, zone_id AS o_zone,'
+        f'WITH {_stay_ctes(sightings, settings)}, "consecutive stays" AS (SELECT person, zone_id AS o_zone,'
         f" lead(zone_id) OVER {sightings.stay_window} AS d_zone, end_ts AS dep_ts,"
         f" lead(start_ts) OVER {sightings.stay_window} AS arr_ts{place_ends}"
-        f' FROM "each stay") SELECT person AS {sightings.person}, o_zone, d_zone,'
+        f' FROM "stay rows") SELECT person AS {sightings.person}, o_zone, d_zone,'
         " CAST(o_zone AS VARCHAR) || '>' || CAST(d_zone AS VARCHAR) AS od, dep_ts, arr_ts,"
         f" {_clamped_minutes('arr_ts - dep_ts', settings, 0)} AS minutes{kilometres}, CAST(dep_ts AS DATE) AS trip_date"
-        f' FROM "each pair" WHERE {is_elsewhere}'
+        f' FROM "consecutive stays" WHERE {is_elsewhere}'
     )
 
 
 def home_zone_sql(sightings: Sightings, settings: Settings) -> str:
     """Write a home_zone call as SQL: the zone with most of a person's night sightings."""
     return (
-        f'WITH "each seen" AS ({sightings.sql}), "each zone" AS (SELECT person, zone_id, count(*) AS events,'
-        f' count(DISTINCT {_sighting_date(settings)}) AS days FROM "each seen" WHERE {_is_between_hours(settings)}'
-        f" GROUP BY person, zone_id HAVING count(DISTINCT {_sighting_date(settings)}) >= {settings['min_nights']}),"
-        f" {_rank_cte('each zone', 'events')} {_first_ranked(sightings, 'nights')}"
+        f'WITH "distinct sightings" AS ({sightings.sql}), "zone counts" AS (SELECT person, zone_id, count(*) AS events,'
+        f' count(DISTINCT {_sighting_date(settings)}) AS days FROM "distinct sightings"'
+        f" WHERE {_is_between_hours(settings)} GROUP BY person, zone_id"
+        f" HAVING count(DISTINCT {_sighting_date(settings)}) >= {settings['min_nights']}),"
+        f" {_rank_cte('zone counts', 'events')} {_first_ranked(sightings, 'nights')}"
     )
 
 
@@ -117,16 +117,17 @@ def work_zone_sql(sightings: Sightings, settings: Settings) -> str:
     """
     is_working_time = f"isodow(ts) <= 5 AND {_is_between_hours(settings)}"
     return (
-        f'WITH "each seen" AS ({sightings.sql}), "each zone" AS (SELECT person, zone_id,'
+        f'WITH "distinct sightings" AS ({sightings.sql}), "zone counts" AS (SELECT person, zone_id,'
         f" count(*) FILTER (WHERE {is_working_time}) AS events,"
         f" count(DISTINCT {_sighting_date(settings)}) FILTER (WHERE {is_working_time}) AS days,"
         f" count(*) FILTER (WHERE {_is_between_hours(DEFAULT_NIGHT)}) AS night_events,"
         f" count(DISTINCT {_sighting_date(DEFAULT_NIGHT)}) FILTER (WHERE {_is_between_hours(DEFAULT_NIGHT)}) AS nights"
-        ' FROM "each seen" GROUP BY person, zone_id),'
-        ' "each home" AS (SELECT *, row_number() OVER (PARTITION BY person ORDER BY night_events DESC, nights DESC,'
-        ' zone_id) AS home FROM "each zone"), "each other" AS (SELECT person, zone_id, events, days FROM "each home"'
-        f" WHERE (home > 1 OR night_events = 0) AND days >= {settings['min_days']}),"
-        f" {_rank_cte('each other', 'events')} {_first_ranked(sightings, 'days')}"
+        ' FROM "distinct sightings" GROUP BY person, zone_id),'
+        ' "ranked homes" AS (SELECT *, row_number() OVER (PARTITION BY person ORDER BY night_events DESC, nights DESC,'
+        ' zone_id) AS home_rank FROM "zone counts"),'
+        ' "other zones" AS (SELECT person, zone_id, events, days FROM "ranked homes"'
+        f" WHERE (home_rank > 1 OR night_events = 0) AND days >= {settings['min_days']}),"
+        f" {_rank_cte('other zones', 'events')} {_first_ranked(sightings, 'days')}"
     )
 
 
@@ -139,25 +140,26 @@ def _stay_ctes(sightings: Sightings, settings: Settings) -> str:
     """
     order = sightings.time_window
     previous_places = "".join(
-        f", lag({name}) OVER {order} AS from_{name}" for name in ("lon", "lat") if sightings.has_places
+        f", lag({name}) OVER {order} AS previous_{name}" for name in ("lon", "lat") if sightings.has_places
     )
-    is_same_place = "from_zone = zone_id"
+    is_same_place = "previous_zone = zone_id"
     if settings["radius_m"] is not None:
-        is_same_place = f"haversine_m(from_lon, from_lat, lon, lat) <= {settings['radius_m']}"
-    continues_stay = f"{is_same_place} AND ts - from_ts <= INTERVAL {settings['max_gap_minutes']} MINUTE"
-    stay_places = ", avg(lon) AS lon, avg(lat) AS lat, max(from_ts) FILTER (WHERE opens = 1) AS from_ts"
-    stay_places += (
-        ", max(from_lon) FILTER (WHERE opens = 1) AS from_lon, max(from_lat) FILTER (WHERE opens = 1) AS from_lat"
-    )
+        is_same_place = f"haversine_m(previous_lon, previous_lat, lon, lat) <= {settings['radius_m']}"
+    continues_stay = f"{is_same_place} AND ts - previous_ts <= INTERVAL {settings['max_gap_minutes']} MINUTE"
+    stay_places = ", avg(lon) AS lon, avg(lat) AS lat, max(previous_ts) FILTER (WHERE is_stay_start = 1) AS previous_ts"
+    stay_places += ", max(previous_lon) FILTER (WHERE is_stay_start = 1) AS previous_lon"
+    stay_places += ", max(previous_lat) FILTER (WHERE is_stay_start = 1) AS previous_lat"
     return (
-        f'"each seen" AS ({sightings.sql}), "each step" AS (SELECT *, lag(ts) OVER {order} AS from_ts,'
-        f' lag(zone_id) OVER {order} AS from_zone{previous_places} FROM "each seen"),'
-        f' "each opening" AS (SELECT *, CASE WHEN {continues_stay} THEN 0 ELSE 1 END AS opens FROM "each step"),'
-        f' "each island" AS (SELECT *, sum(opens) OVER {order} AS island FROM "each opening"),'
-        f' "each stay" AS (SELECT {sightings.partition_columns}, island, arg_min(zone_id, ts) AS zone_id, min(ts) AS'
+        f'"distinct sightings" AS ({sightings.sql}),'
+        f' "lagged sightings" AS (SELECT *, lag(ts) OVER {order} AS previous_ts,'
+        f' lag(zone_id) OVER {order} AS previous_zone{previous_places} FROM "distinct sightings"),'
+        f' "stay starts" AS (SELECT *, CASE WHEN {continues_stay} THEN 0 ELSE 1 END AS is_stay_start'
+        ' FROM "lagged sightings"),'
+        f' "sighting islands" AS (SELECT *, sum(is_stay_start) OVER {order} AS island FROM "stay starts"),'
+        f' "stay rows" AS (SELECT {sightings.partition_columns}, island, arg_min(zone_id, ts) AS zone_id, min(ts) AS'
         " start_ts,"
         f" max(ts) AS end_ts, count(*) AS events{stay_places if sightings.has_places else ''}"
-        f' FROM "each island" GROUP BY {sightings.partition_columns}, island'
+        f' FROM "sighting islands" GROUP BY {sightings.partition_columns}, island'
         f" HAVING max(ts) - min(ts) >= INTERVAL {settings['min_minutes']} MINUTE)"
     )
 
@@ -170,13 +172,13 @@ def _clamped_minutes(interval: str, settings: Settings, least: Number | None) ->
 def _rank_cte(rows: str, count: str) -> str:
     """Write the CTE "each rank": zones of a person in order of `count`, then days, then zone."""
     order = f"(PARTITION BY person ORDER BY {count} DESC, days DESC, zone_id)"
-    return f'"each rank" AS (SELECT person, zone_id, days, row_number() OVER {order} AS place FROM "{rows}")'
+    return f'"ranked zones" AS (SELECT person, zone_id, days, row_number() OVER {order} AS zone_rank FROM "{rows}")'
 
 
 def _first_ranked(sightings: Sightings, days: str) -> str:
     """Write the final SELECT: the first zone of each person, and its number of days or nights as `days`."""
-    first_zone = f"arg_min(zone_id, place) AS zone_id, arg_min(days, place) AS {days}"
-    return f'SELECT person AS {sightings.person}, {first_zone} FROM "each rank" GROUP BY person'
+    first_zone = f"arg_min(zone_id, zone_rank) AS zone_id, arg_min(days, zone_rank) AS {days}"
+    return f'SELECT person AS {sightings.person}, {first_zone} FROM "ranked zones" GROUP BY person'
 
 
 def _is_between_hours(settings: Settings) -> str:

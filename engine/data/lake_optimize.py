@@ -35,7 +35,7 @@ from engine.progress import Progress
 
 ROWS_PER_PART = 3_000_000  # rows per part, below spark.driver.maxResultSize (1 GB by default)
 PART_TIMEOUT_SECONDS = 86_400.0  # limit for one part: the owner waits, and may interrupt it
-PART_TABLE = "part of lake"  # temporary table; no declared table has a space in its name
+PART_TABLE = "lake part"  # temporary table; no declared table has a space in its name
 
 
 @dataclass(frozen=True)

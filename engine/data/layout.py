@@ -50,7 +50,7 @@ from engine.data.snapshot import CopyInputs, Snapshot, copy_digest, copy_inputs,
 from engine.errors import DataError
 from engine.progress import Progress
 
-NEW_ROWS, WINDOW_ROWS = "new rows", "part of windows"  # temporary tables; no declared table has a space in its name
+NEW_ROWS, WINDOW_ROWS = "new rows", "window rows"  # temporary tables; no declared table has a space in its name
 
 
 @dataclass(frozen=True)

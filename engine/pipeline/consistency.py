@@ -80,7 +80,6 @@ def least_squares(levels: Sequence[Level], free: npt.NDArray[np.bool_] | None = 
         if size <= max_residual:
             break
         direction = apply_normal(step)
-        # `size` = squared norm of the residual
         step_length = size / float(step @ direction)
         x, residual = x + step_length * step, residual - step_length * direction
         size, before = float(residual @ residual), size
@@ -195,7 +194,7 @@ def _coarser_level(
 
     A coarser group without finest ones may be 0 if the finest release covers all rows (`derivation.is_complete`).
     """
-    tables = {"held": _with_row_numbers(fine), "wanted": _with_row_numbers(coarse)}
+    tables = {"stored_groups": _with_row_numbers(fine), "requested_keys": _with_row_numbers(coarse)}
     if derivation.required_values and not has_all_pinned_values(derivation, tables):
         return None
     pairs = run_outer(write_group_mapping(derivation), tables)
@@ -209,7 +208,7 @@ def _coarser_level(
 def _with_row_numbers(release: Release) -> pa.Table:
     """Return the key table of a release with a column `row` that numbers its groups."""
     columns = {f"k{i}": release.keys.column(i) for i in range(release.keys.num_columns)}
-    return pa.table({"row": np.arange(len(release.noisy[0])), **columns})
+    return pa.table({"row_index": np.arange(len(release.noisy[0])), **columns})
 
 
 def _adjust_common_vectors(
@@ -235,7 +234,6 @@ def _have_similar_bias(compiled: Sequence[CompiledRelease], vector_indexes: Mapp
         for i, vector_index in vector_indexes.items()
     ]
     biases = [0.0 if _drops_only_excess_rows(vector, bound) else bound.predicted_bias for vector, bound in pairs]
-    # None: unknown bias, which could differ between levels
     known = [bias for bias in biases if bias is not None]
     return len(known) == len(biases) and max(known) - min(known) <= MAX_BIAS_DIFFERENCE
 
@@ -295,7 +293,6 @@ def _adjust_vector(
     finest = np.rint(least_squares(levels) / grain).astype(np.int64)
     whole_counts = round_consistently(non_negative_least_squares(levels)) if is_count else None
     for branch, level in zip(branches, levels, strict=True):
-        # inverse variance of the level's own number, and of the sum of its finest numbers
         precision = 1 / level.sigma**2 + (
             0.0 if level is levels[0] else 1 / (branch.max_finest_groups * levels[0].sigma ** 2)
         )

@@ -69,17 +69,15 @@ def derive_release(stored: Release, derivation: Derivation, wanted_keys: pa.Tabl
     """
     columns = {f"k{i}": stored.keys.column(i) for i in range(stored.keys.num_columns)}
     columns |= {f"w{i}": pa.array(noisy) for i, noisy in enumerate(stored.noisy)}
-    tables = {"held": pa.table(columns), "wanted": wanted_keys}
+    tables = {"stored_groups": pa.table(columns), "requested_keys": wanted_keys}
     rows = run_outer(write_derived_release(derivation), tables)
-    # number of stored groups in each wanted group
-    source_groups = rows.column("cells").to_numpy()
+    source_groups = rows.column("source_groups").to_numpy()
     if (
         not len(source_groups)
         or source_groups.max() < 1
         or (derivation.needs_single_groups and source_groups.max() > 1)
     ):
         return None
-    # a wanted group without stored ones is 0 only if the stored release covers all rows
     if source_groups.min() < 1 and not derivation.is_complete:
         return None
     if derivation.required_values and not has_all_pinned_values(derivation, tables):
@@ -154,7 +152,6 @@ def linear_combination(releases: Sequence[Release], weights: Sequence[Fraction])
     vectors: list[tuple[NoisyVector, float, float]] = []
     for i in range(len(releases[0].noisy)):
         pairs = list(zip(releases, weights, strict=True))
-        # deviation = standard deviation of the combined noise, in units; finest = smallest grain
         deviation = sum((float(weight) * each.deviations()[i]) ** 2 for each, weight in pairs) ** 0.5
         finest = min(each.grains[i] for each in releases)
         if all(each.grains[i] == finest for each in releases) and all(weight.denominator == 1 for weight in weights):

@@ -5,8 +5,8 @@ other query, and one person changes one bin by 1 (`proofs.md#calibration`). For 
 
     SELECT bin, COUNT(*) AS people FROM (
       SELECT person, CAST(floor(log2(SUM(v * v))) AS BIGINT) AS bin FROM (
-        SELECT person, zone AS k0, COUNT(*) AS v FROM visit GROUP BY person, k0) AS of_groups
-      GROUP BY person) AS of_people GROUP BY bin
+        SELECT person, zone AS k0, COUNT(*) AS v FROM visit GROUP BY person, k0) AS per_group
+      GROUP BY person) AS per_person GROUP BY bin
 """
 
 from __future__ import annotations
@@ -143,8 +143,8 @@ def _histogram_sql(
         f"least(greatest(CAST(floor(log2({_SQUARES.get(measured.kind, SQUARED_NORM)})) AS BIGINT), {lowest}),"
         f" {highest})"
     )
-    people = f"SELECT person, {bins} AS bin FROM ({rows}) AS of_groups GROUP BY person"
-    counted = f"SELECT bin, COUNT(*) AS people FROM ({people}) AS of_people"
+    people = f"SELECT person, {bins} AS bin FROM ({rows}) AS per_group GROUP BY person"
+    counted = f"SELECT bin, COUNT(*) AS people FROM ({people}) AS per_person"
     return f"{counted} WHERE bin BETWEEN {lowest} AND {highest} GROUP BY bin ORDER BY bin"
 
 
@@ -160,8 +160,8 @@ def _mean_offsets_sql(measured: HistogramSubject, table: Table, person: str, wit
     lowest, highest = measured.bins[0], measured.bins[-1]
     bins = f"least(greatest(CAST(floor(2 * log2(n)) AS BIGINT), {lowest}), {highest})"
     steps = f"CAST(round({MEAN_STEPS} * least(greatest(v / n, -1), 1)) AS BIGINT)"
-    people = f"SELECT person, {bins} AS bin, {steps} AS steps FROM ({rows}) AS of_people"
-    added = f"SELECT bin, SUM(steps) AS steps FROM ({people}) AS of_steps"
+    people = f"SELECT person, {bins} AS bin, {steps} AS steps FROM ({rows}) AS per_person"
+    added = f"SELECT bin, SUM(steps) AS steps FROM ({people}) AS mean_offsets"
     return f"{added} WHERE bin BETWEEN {lowest} AND {highest} GROUP BY bin ORDER BY bin"
 
 
@@ -176,9 +176,9 @@ def _mean_positions_sql(measured: HistogramSubject, table: Table, person: str, w
     )
     lowest, highest = measured.bins[0], measured.bins[-1]
     bins = f"CASE WHEN share < 0.5 THEN {low} - {LOWEST_DISTANCE_BIN} ELSE {highest + LOWEST_DISTANCE_BIN} - {high} END"
-    means = f"SELECT person, least(greatest(v / n, 0), 1) AS share FROM ({rows}) AS of_people"
-    people = f"SELECT person, {bins} AS bin FROM ({means}) AS of_means"
-    counted = f"SELECT bin, COUNT(*) AS people FROM ({people}) AS of_bins"
+    means = f"SELECT person, least(greatest(v / n, 0), 1) AS share FROM ({rows}) AS per_person"
+    people = f"SELECT person, {bins} AS bin FROM ({means}) AS mean_positions"
+    counted = f"SELECT bin, COUNT(*) AS people FROM ({people}) AS per_person"
     return f"{counted} WHERE bin BETWEEN {lowest} AND {highest} GROUP BY bin ORDER BY bin"
 
 

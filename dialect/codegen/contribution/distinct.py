@@ -38,7 +38,7 @@ def truncated_values(
 ) -> str:
     """Write the truncation to m values of each unit and group, in at most L0 groups; both by salted hash.
 
-    `place` ranks the values of a group, `group_place` the groups of a unit. Without limits, all rows.
+    `place` ranks the values of a group, `group_rank` the groups of a unit. Without limits, all rows.
     """
     group = [*plan.unit_columns, *(f"k{i}" for i in range(len(plan.keys)))]
     value = [f"x{i}" for i in range(1 + len(vector.other_values))]
@@ -46,15 +46,15 @@ def truncated_values(
     if bound.max_values is not None:
         ranks.append(
             f"row_number() OVER (PARTITION BY {', '.join(group)}"
-            f" ORDER BY {hash_order(group + value, dialect)}) AS place"
+            f" ORDER BY {hash_order(group + value, dialect)}) AS row_rank"
         )
-        tests.append(f"place BETWEEN 1 AND {bound.max_values}")
+        tests.append(f"row_rank BETWEEN 1 AND {bound.max_values}")
     if bound.max_groups is not None:
         ranks.append(
             f"dense_rank() OVER (PARTITION BY {', '.join(plan.unit_columns)}"
-            f" ORDER BY {hash_order(group, dialect)}) AS group_place"
+            f" ORDER BY {hash_order(group, dialect)}) AS group_rank"
         )
-        tests.append(f"group_place BETWEEN 1 AND {bound.max_groups}")
+        tests.append(f"group_rank BETWEEN 1 AND {bound.max_groups}")
     if not tests:
         return f"SELECT * FROM {source}"
     return f"SELECT * FROM (SELECT *, {', '.join(ranks)} FROM {source}) AS c WHERE {' AND '.join(tests)}"

@@ -17,22 +17,28 @@ from dialect.codegen.engine_dialect import EngineDialect, hash_order
 def truncate_groups(plan: PrivatePlan, max_groups: int, dialect: EngineDialect) -> list[Subquery]:
     """Write the CTEs that truncate partial aggregates to L0 groups per unit; only units beyond the limit are sorted."""
     if not dialect.materialized:  # without materialized CTEs, the partials would be computed four times
-        return [("chosen", True, f"SELECT * FROM {_first_by_hash(plan, max_groups, 'partials', dialect)}")]
+        return [
+            (
+                "truncated_partials",
+                True,
+                f"SELECT * FROM {_first_by_hash(plan, max_groups, 'unit_partials', dialect)}",
+            )
+        ]
     unit = ", ".join(plan.unit_columns)
     unit_aliases = ", ".join(f"{name} AS u{i}" for i, name in enumerate(plan.unit_columns))
-    beyond = f"SELECT {unit_aliases} FROM partials GROUP BY {unit} HAVING count(*) > {max_groups}"
+    units_over_limit = f"SELECT {unit_aliases} FROM unit_partials GROUP BY {unit} HAVING count(*) > {max_groups}"
     is_same_unit = " AND ".join(f"{name} IS NOT DISTINCT FROM u{i}" for i, name in enumerate(plan.unit_columns))
-    within_limit = f"SELECT * FROM partials ANTI JOIN beyond ON {is_same_unit}"
-    beyond_limit = f"(SELECT * FROM partials SEMI JOIN beyond ON {is_same_unit}) AS b"
-    chosen = (
-        f"{within_limit} UNION ALL SELECT * EXCLUDE (place)"
+    within_limit = f"SELECT * FROM unit_partials ANTI JOIN units_over_limit ON {is_same_unit}"
+    beyond_limit = f"(SELECT * FROM unit_partials SEMI JOIN units_over_limit ON {is_same_unit}) AS b"
+    truncated_partials = (
+        f"{within_limit} UNION ALL SELECT * EXCLUDE (row_rank)"
         f" FROM {_first_by_hash(plan, max_groups, beyond_limit, dialect)}"
     )
-    return [("beyond", True, beyond), ("chosen", True, chosen)]
+    return [("units_over_limit", True, units_over_limit), ("truncated_partials", True, truncated_partials)]
 
 
 def _first_by_hash(plan: PrivatePlan, max_groups: int, rows: str, dialect: EngineDialect) -> str:
     """Write the first L0 rows of each unit, ordered by a hash of the unit and the group alone."""
     order = hash_order([*plan.unit_columns, *(f"k{i}" for i in range(len(plan.keys)))], dialect)
     row_number = f"row_number() OVER (PARTITION BY {', '.join(plan.unit_columns)} ORDER BY {order})"
-    return f"(SELECT *, {row_number} AS place FROM {rows}) AS c WHERE place BETWEEN 1 AND {max_groups}"
+    return f"(SELECT *, {row_number} AS row_rank FROM {rows}) AS c WHERE row_rank BETWEEN 1 AND {max_groups}"

@@ -1,6 +1,6 @@
 """Dictionary encoding of group keys: one integer per public key, where keys are several columns with text.
 
-    GROUP BY person, number        instead of        GROUP BY person, city, category
+    GROUP BY person, key_code      instead of        GROUP BY person, city, category
 
 Rows are joined to the key set before they are grouped, which also drops rows outside it. Proof:
 `dialect/codegen/proofs.md#render`.
@@ -54,7 +54,7 @@ def encoded_rows(plan: PrivatePlan, dictionaries: Mapping[int, Dictionary]) -> s
     """Write the source joined to the CTE `keys`, which adds the encoded key and drops rows outside the key set."""
     assert plan.key_set is not None  # noqa: S101  encoded keys are public
     keys = ", ".join(f"{key.field.id} AS k{i}" for i, key in enumerate(plan.keys))
-    return f"(SELECT *, {keys} FROM source) AS r JOIN keys ON {key_join_condition('r', plan.key_set, dictionaries)}"
+    return f"(SELECT *, {keys} FROM source) AS r JOIN key_set ON {key_join_condition('r', plan.key_set, dictionaries)}"
 
 
 def without_implied_predicates(plan: PrivatePlan) -> PrivatePlan:

@@ -1,7 +1,7 @@
 """Unclipped units: units that clipping leaves unchanged are summed into their group without rows of their own.
 
 A unit is unclipped if its L1 contribution to every vector is at most the clip bound, so that its L2 norm is too.
-Proof: `dialect/codegen/proofs.md#light-units`. CTEs, in which `heavy` units are those that may be clipped:
+Proof: `dialect/codegen/proofs.md#light-units`. CTEs, in which `clipped_sums` units are those that may be clipped:
 
     weighed    one row per admitted unit: its columns, and heavy_<column>, NULL if the unit is unclipped
     together   one row per (heavy unit, group), and one per group for all unclipped units, with a NULL person
@@ -13,7 +13,7 @@ Proof: `dialect/codegen/proofs.md#light-units`. CTEs, in which `heavy` units are
 Terms:
 
     unit             privacy unit: a person, or a person and privacy window; its columns are `person` and `win`
-    norm test        the CTE `weighed`: an upper bound of a unit's L1 norm per vector, compared with the clip bound
+    norm test        the CTE `norm_tests`: an upper bound of a unit's L1 norm per vector, compared with the clip bound
     admitted         meets the eligibility conditions and has not objected (`dialect.codegen.eligibility`)
     value grain      fixed-point unit of a vector: 2^-value_bits of the value's unit (value_bits of its VectorBound)
     released grain   unit of released integers: 2^-fraction_bits of a value grain
@@ -45,7 +45,7 @@ from dialect.codegen.relations.relation import write_rows
 from dialect.codegen.relations.truncation import is_cheap_to_reread
 from dialect.sensitivity.clip_bounds import is_single
 
-CLIPPED_UNITS = "SELECT * FROM together WHERE person IS NOT NULL"
+CLIPPED_UNITS = "SELECT * FROM merged_partials WHERE person IS NOT NULL"
 
 
 def can_merge_unclipped(plan: PrivatePlan, bounds: ContributionBounds) -> bool:
@@ -121,8 +121,7 @@ def _norm_test(
     )
     clipped_only = f"CASE WHEN NOT ({' AND '.join(within_bound)}) THEN {{}} END"
     columns = [f"{field.id} AS {name}" for name, field in plan.unit_columns.items()]
-    columns += [f"{clipped_only.format(field.id)} AS heavy_{name}" for name, field in plan.unit_columns.items()]
-    # GROUP BY 1, 2, ...: the unit columns come first
+    columns += [f"{clipped_only.format(field.id)} AS clipped_{name}" for name, field in plan.unit_columns.items()]
     by = ", ".join(str(place + 1) for place in range(len(plan.unit_columns)))
     text = f"SELECT {', '.join(columns)} FROM {rows} AS r GROUP BY {by}"
     return f"SELECT * FROM {join_admitted(f'({text}) AS m', admission)}"
@@ -175,20 +174,21 @@ def join_norm_test(plan: PrivatePlan, rows: str) -> tuple[str, Mapping[str, str]
 
     The second value maps each column of the unit to the column heavy_<name> that stands in its place.
     """
-    condition = " AND ".join(f"{field.id} = weighed.{name}" for name, field in plan.unit_columns.items())
-    return f"{rows} JOIN weighed ON {condition}", {name: f"heavy_{name}" for name in plan.unit_columns}
+    condition = " AND ".join(f"{field.id} = norm_tests.{name}" for name, field in plan.unit_columns.items())
+    return f"{rows} JOIN norm_tests ON {condition}", {name: f"clipped_{name}" for name in plan.unit_columns}
 
 
 def unclipped_sums(plan: PrivatePlan, bounds: ContributionBounds) -> str:
-    """Write the CTE `light`, one row per group: the sum of all unclipped units, in released grains."""
+    """Write the CTE `unclipped_sums`, one row per group: the sum of all unclipped units, in released grains."""
     keys = [f"k{i}" for i in range(len(plan.keys))]
     steps = enumerate(2**bound.fraction_bits for bound in bounds.vectors)
     totals = [f"CAST(v{i} AS HUGEINT) * {step} AS w{i}" for i, step in steps]
-    return f"SELECT {', '.join([*keys, *totals])} FROM together WHERE person IS NULL"
+    return f"SELECT {', '.join([*keys, *totals])} FROM merged_partials WHERE person IS NULL"
 
 
 def all_sums(plan: PrivatePlan) -> str:
-    """Write the CTE `sums`, one row per group: the sum of unclipped (`light`) and clipped (`heavy`) units."""
+    """Write the CTE `group_sums`, one row per group: `unclipped_sums` plus `clipped_sums`."""
     keys = ", ".join(f"k{i}" for i in range(len(plan.keys)))
     totals = ", ".join(f"sum(w{i}) AS w{i}" for i in range(len(plan.vectors)))
-    return f"SELECT {keys}, {totals} FROM (SELECT * FROM light UNION ALL SELECT * FROM heavy) AS b GROUP BY {keys}"
+    both = "SELECT * FROM unclipped_sums UNION ALL SELECT * FROM clipped_sums"
+    return f"SELECT {keys}, {totals} FROM ({both}) AS b GROUP BY {keys}"

@@ -18,7 +18,7 @@ from dialect.codegen.contribution.public_pushdown import Dictionary
 from dialect.codegen.relations.relation import write_rows
 
 MAX_BIGINT = 2**63 - 1
-ENCODED_KEY = "number"  # column with the encoded key, in arbitrary order
+ENCODED_KEY = "key_code"  # column with the encoded key, in arbitrary order
 
 
 def dictionary_sql(dictionary: Dictionary, target: Target) -> str:
@@ -38,10 +38,10 @@ def key_set_sql(
     columns = [f"{f.id} AS k{i}" for i, f in enumerate(key_set.keys)]
     for i in dictionaries:
         text = key_set.keys[i].id
-        columns.append(f"CASE WHEN {text} IS NOT NULL THEN coalesce(codes{i}.code, 0) END AS code{i}")
+        columns.append(f"CASE WHEN {text} IS NOT NULL THEN coalesce(dictionary{i}.code, 0) END AS code{i}")
     if is_encoded:
         columns.append(f"CAST(row_number() OVER () AS INTEGER) AS {ENCODED_KEY}")
-    joins = "".join(f" LEFT JOIN codes{i} ON {key_set.keys[i].id} = codes{i}.text" for i in dictionaries)
+    joins = "".join(f" LEFT JOIN dictionary{i} ON {key_set.keys[i].id} = dictionary{i}.text" for i in dictionaries)
     return f"SELECT {', '.join(columns)} FROM ({write_rows(key_set.relation, key_set.keys, target)}) AS k{joins}"
 
 
@@ -58,35 +58,39 @@ def answer_sql(
     joined to them, so that absent groups give zeros. Private keys (no key set) are those of `sums` alone; as its groups
     contain those of all counts, it comes first. Encoded keys are joined by their number, column k0 of `sums`.
     """
-    columns = [f"{'sums' if plan.key_set is None else 'keys'}.k{i}" for i in range(len(plan.keys))]
+    columns = [f"{'group_sums' if plan.key_set is None else 'key_set'}.k{i}" for i in range(len(plan.keys))]
     columns = [f"{column} AS k{i}" for i, column in enumerate(columns)]
     columns += [f"{clamped_to_bigint(f'w{i}')} AS w{i}" for i in range(len(plan.vectors))]
     order = " ORDER BY " + ", ".join(f"k{i} NULLS LAST" for i in range(len(plan.keys))) if is_ordered else ""
     if tables is None:
-        tables = ["sums", *(f"counts{i}" for i, v in enumerate(plan.vectors) if v.kind is VectorKind.DISTINCT)]
+        tables = [
+            "group_sums",
+            *(f"distinct_counts{i}" for i, v in enumerate(plan.vectors) if v.kind is VectorKind.DISTINCT),
+        ]
     if not plan.keys:
         return f"SELECT {', '.join(columns)} FROM {' CROSS JOIN '.join(tables)}"
     if is_encoded:
-        return f"SELECT {', '.join(columns)} FROM keys LEFT JOIN sums ON keys.{ENCODED_KEY} = sums.k0{order}"
-    if plan.key_set is None:  # the first table is `sums`, the others are counts of distinct values
+        of_key = f"key_set.{ENCODED_KEY} = group_sums.k0"
+        return f"SELECT {', '.join(columns)} FROM key_set LEFT JOIN group_sums ON {of_key}{order}"
+    if plan.key_set is None:
         count_joins = "".join(f" LEFT JOIN {table} ON {_same_group_as_sums(table, plan)}" for table in tables[1:])
-        return f"SELECT {', '.join(columns)} FROM sums{count_joins}{order}"
+        return f"SELECT {', '.join(columns)} FROM group_sums{count_joins}{order}"
     joins = "".join(
         f" LEFT JOIN {table} ON {key_join_condition(table, plan.key_set, dictionaries)}" for table in tables
     )
-    return f"SELECT {', '.join(columns)} FROM keys{joins}{order}"
+    return f"SELECT {', '.join(columns)} FROM key_set{joins}{order}"
 
 
 def _same_group_as_sums(table: str, plan: PrivatePlan) -> str:
     """Write the join condition of a table with `sums`; NULL keys form a group of their own."""
-    return " AND ".join(f"sums.k{i} IS NOT DISTINCT FROM {table}.k{i}" for i in range(len(plan.keys)))
+    return " AND ".join(f"group_sums.k{i} IS NOT DISTINCT FROM {table}.k{i}" for i in range(len(plan.keys)))
 
 
 def key_set_semi_join(rows: str, plan: PrivatePlan, dictionaries: Mapping[int, Dictionary]) -> str:
     """Write the semi-join that drops groups outside the public key set; "" where there can be none."""
     if plan.key_set is None or plan.key_set.is_exhaustive or not plan.keys:
         return ""
-    return f" SEMI JOIN keys ON {key_join_condition(rows, plan.key_set, dictionaries)}"
+    return f" SEMI JOIN key_set ON {key_join_condition(rows, plan.key_set, dictionaries)}"
 
 
 def key_join_condition(table: str, key_set: KeySet, dictionaries: Mapping[int, Dictionary]) -> str:
@@ -96,7 +100,8 @@ def key_join_condition(table: str, key_set: KeySet, dictionaries: Mapping[int, D
     engines hash faster.
     """
     pairs = [
-        (f"keys.{'code' if i in dictionaries else 'k'}{i}", key, f"{table}.k{i}") for i, key in enumerate(key_set.keys)
+        (f"key_set.{'code' if i in dictionaries else 'k'}{i}", key, f"{table}.k{i}")
+        for i, key in enumerate(key_set.keys)
     ]
     return " AND ".join(f"{one} {'IS NOT DISTINCT FROM' if key.nullable else '='} {two}" for one, key, two in pairs)
 

@@ -190,8 +190,8 @@ def _group(operator: Group, needed: Needed, target: Target) -> str:
     columns = [f.id for f in _needed_of(operator.keys, needed)]
     columns += [f"{write_aggregate_call(m, operator.source, target.engine)} AS {m.result.id}" for m in aggregates]
     by = f" GROUP BY {', '.join(f.id for f in operator.keys)}" if operator.keys else ""
-    nothing = "1 AS nothing" if operator.keys else "count(*) AS nothing"
-    return f"SELECT {', '.join(columns) or nothing} FROM ({source}) AS g{by}"
+    dummy = "1 AS dummy" if operator.keys else "count(*) AS dummy"
+    return f"SELECT {', '.join(columns) or dummy} FROM ({source}) AS g{by}"
 
 
 def _distinct(operator: Distinct, needed: Needed, target: Target) -> str:

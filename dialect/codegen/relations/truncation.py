@@ -45,16 +45,21 @@ def write_row_truncation(truncation: RowTruncation, needed: frozenset[Field], ta
     cte, (unit_rows, needed_rows, full_rows) = _read_several_times(
         truncation.source, (unit, {*columns, *unit}, truncation.source.fields), target, write
     )
-    beyond = f"SELECT {', '.join(f'{f.id} AS u{i}' for i, f in enumerate(unit))} FROM ({unit_rows}) AS c"
-    beyond += f" GROUP BY {', '.join(f.id for f in unit)} HAVING count(*) > {truncation.max_rows}"
+    units_over_limit = f"SELECT {', '.join(f'{f.id} AS u{i}' for i, f in enumerate(unit))} FROM ({unit_rows}) AS c"
+    units_over_limit += f" GROUP BY {', '.join(f.id for f in unit)} HAVING count(*) > {truncation.max_rows}"
     is_same_unit = " AND ".join(f"{f.id} IS NOT DISTINCT FROM u{i}" for i, f in enumerate(unit))
     within_limit = (
-        f"SELECT {select_list([f.id for f in columns])} FROM ({needed_rows}) AS c ANTI JOIN beyond ON {is_same_unit}"
+        f"SELECT {select_list([f.id for f in columns])} FROM ({needed_rows}) AS c"
+        f" ANTI JOIN units_over_limit ON {is_same_unit}"
     )
     beyond_limit = _first_by_hash(
-        f"SELECT * FROM ({full_rows}) AS c SEMI JOIN beyond ON {is_same_unit}", truncation, unit, columns, target
+        f"SELECT * FROM ({full_rows}) AS c SEMI JOIN units_over_limit ON {is_same_unit}",
+        truncation,
+        unit,
+        columns,
+        target,
     )
-    return f"WITH {cte}beyond AS MATERIALIZED ({beyond}) {within_limit} UNION ALL {beyond_limit}"
+    return f"WITH {cte}units_over_limit AS MATERIALIZED ({units_over_limit}) {within_limit} UNION ALL {beyond_limit}"
 
 
 def stored_table_truncations(relation: Relation, target: Target, write: _Write) -> dict[TableRowLimit, str]:
@@ -100,8 +105,8 @@ def _first_by_hash(
     order = ", ".join(filter(None, (dialect.hash.format(row), ties)))
     row_number = f"row_number() OVER (PARTITION BY {', '.join(f.id for f in unit)} ORDER BY {order})"
     select_columns = select_list([f.id for f in columns])
-    numbered = f"SELECT *, {row_number} AS place FROM ({rows}) AS c"
-    return f"SELECT {select_columns} FROM ({numbered}) AS c WHERE place BETWEEN 1 AND {truncation.max_rows}"
+    numbered = f"SELECT *, {row_number} AS row_rank FROM ({rows}) AS c"
+    return f"SELECT {select_columns} FROM ({numbered}) AS c WHERE row_rank BETWEEN 1 AND {truncation.max_rows}"
 
 
 def _read_several_times(
@@ -114,8 +119,8 @@ def _read_several_times(
     """
     if is_cheap_to_reread(source):
         return "", tuple(write(source, frozenset(each), target) for each in column_sets)
-    cte = f"uncut AS MATERIALIZED ({write(source, source.fields, target)}), "
-    return cte, ("SELECT * FROM uncut",) * len(column_sets)
+    cte = f"untruncated_rows AS MATERIALIZED ({write(source, source.fields, target)}), "
+    return cte, ("SELECT * FROM untruncated_rows",) * len(column_sets)
 
 
 def is_cheap_to_reread(relation: Relation) -> bool:

@@ -13,7 +13,7 @@ from dialect.functions.emitter import quote_literal
 
 def select_list(columns: Sequence[str]) -> str:
     """Join the columns of a select list; a dummy column where there are none."""
-    return ", ".join(columns) or "1 AS nothing"
+    return ", ".join(columns) or "1 AS dummy"
 
 
 def write_values(values: Values, needed: frozenset[Field], target: Target) -> str:
@@ -23,7 +23,7 @@ def write_values(values: Values, needed: frozenset[Field], target: Target) -> st
     """
     del target
     if not values.fields:
-        return "SELECT 1 AS nothing"
+        return "SELECT 1 AS dummy"
     columns = select_list([f.id for f in values.fields if f in needed])
     names = ", ".join(f.id for f in values.fields)
     cells = [

@@ -40,9 +40,9 @@ from dialect.functions.scalar.time import EARLIEST, LATEST
 from dialect.functions.tie_order import TieOrder
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, DeterminedBy
 
-POSITION = "place"  # column with a row's unique position, the last term of a total order
-PERSON_HASH = "hash_of_person"  # column with the hash state after the person key
-_HASH_COLUMN = "hash_of_{}"  # column with the hash of another column
+POSITION = "row_rank"  # column with a row's unique position, the last term of a total order
+PERSON_HASH = "person_hash"  # column with the hash state after the person key
+_HASH_COLUMN = "{}_hash"  # column with the hash of another column
 
 # sort keys of frames with value offsets, in a type in which no offset overflows
 _OFFSET_SORT_KEYS = {

@@ -43,7 +43,7 @@ def write_spark_window_call(call: WindowCall, source: Relation) -> str:
     has_rows_frame = call.frame is not None and call.frame.unit is FrameUnit.ROWS
     over_clause = " " + _over_clause(
         call,
-        [*_sort_terms(call), "place"] if has_rows_frame else _sort_terms(call),
+        [*_sort_terms(call), "row_rank"] if has_rows_frame else _sort_terms(call),
         _frame_clause(call.frame, call.order),
     )
     types = [argument.type for argument in call.arguments]
@@ -57,7 +57,7 @@ def _window_function(call: WindowCall, arguments: list[str]) -> str:
     Offsets and bucket counts must be literals in Spark; `constants` is the index of that argument.
     """
     determined_by = WINDOW_FUNCTIONS[call.function].determined_by
-    order_terms = _sort_terms(call) if determined_by is DeterminedBy.PEERS else [*_sort_terms(call), "place"]
+    order_terms = _sort_terms(call) if determined_by is DeterminedBy.PEERS else [*_sort_terms(call), "row_rank"]
     frame = _single_row_frame(call) if determined_by is DeterminedBy.FRAME else ""
     # function -> index of the argument that must be a literal
     constants = {"ntile": 0, "lag": 1, "lead": 1, "nth_value": 1}

@@ -22,7 +22,7 @@ from engine.backends.spark.session import Sessions
 from engine.errors import ExecutionFailed
 
 FINGERPRINT_SQL = (
-    "SELECT '{0}' AS n, count(*) AS files, bit_xor(xxhash64(path, length, modificationTime)) AS said FROM {{0}}"
+    "SELECT '{0}' AS n, count(*) AS files, bit_xor(xxhash64(path, length, modificationTime)) AS file_hash FROM {{0}}"
 )
 PLAIN_FORMATS = ("parquet", "orc")  # formats in which every row of every file is valid
 _SIGNED_TYPES = {

@@ -205,9 +205,9 @@ def _foreign_key_checks(table: Table, readable: dict[str, Table], files: StoredF
             continue
         key_column, own_column = quoted(target.primary_key[0]), quoted(own)
         yield _RowCheck(
-            f"SELECT 1 FROM {_typed_relation(table, files)} AS here WHERE here.{own_column} IS NOT NULL"
-            f" AND NOT EXISTS (SELECT 1 FROM {_typed_relation(target, files)} AS there"
-            f" WHERE there.{key_column} = here.{own_column})",
+            f"SELECT 1 FROM {_typed_relation(table, files)} AS referencing WHERE referencing.{own_column} IS NOT NULL"
+            f" AND NOT EXISTS (SELECT 1 FROM {_typed_relation(target, files)} AS referenced"
+            f" WHERE referenced.{key_column} = referencing.{own_column})",
             key,
             f"a value of {own} is not in {name}.",
             f"complete {name}; until then such rows are not admitted, or have NULL where they look something up.",

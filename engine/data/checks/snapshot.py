@@ -109,8 +109,10 @@ def _check_collations(connection: duckdb.DuckDBPyConnection, table: Table, addre
     copy of the table. Formula: none. Source: engine/data/proofs.md#one-value. Raises DataError.
     """
     columns = ", ".join(quote_identifier(column.name) for column in table.columns)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE no_row AS SELECT {columns} FROM {address} LIMIT 0")
-    created = connection.execute("SELECT sql FROM duckdb_tables() WHERE temporary AND table_name = 'no_row'").fetchall()
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE empty_copy AS SELECT {columns} FROM {address} LIMIT 0")
+    created = connection.execute(
+        "SELECT sql FROM duckdb_tables() WHERE temporary AND table_name = 'empty_copy'"
+    ).fetchall()
     if "COLLATE" in _unquoted(created[0][0]).split():
         why = "a text of it is stored with a collation, by which different texts are one."
         raise DataError(table.name, why, "store it as VARCHAR, without COLLATE")

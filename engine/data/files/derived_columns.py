@@ -63,7 +63,7 @@ def write_derived_rows(
     columns = [f"r.{quote_identifier(c.name)}" for c in table.columns if c not in derived]
     joins = ""
     for i, column in enumerate(derived):
-        derived_table = f"made_{i}"
+        derived_table = f"derived_{i}"
         if column.cell is None:
             value = _create_polygon_table(connection, table, column, rows, derived_table)
             on = f"r.{quote_identifier(column.name)} = {derived_table}.wkt"

@@ -48,12 +48,12 @@ MEMORY_LIMIT = "4GB"
 DIGESTS_KEY = "passersby_files"  # metadata key: digests of the ingested files
 WINDOWS_KEY = "passersby_windows"  # metadata key: declared privacy windows of the delivery
 TEXT_PREFIX, FILE_COLUMN, REASON_COLUMN, KEY_PREFIX = (
-    "given ",
+    "original ",
     "of file",
     "why refused",
     "key ",
 )  # no declared column has a space in its name
-ROW_COLUMN, COPY_COLUMN = "whole row", "which copy"
+ROW_COLUMN, COPY_COLUMN = "row values", "copy number"
 DUPLICATE_REASON = "it repeats another new row in every column"
 INCOMPLETE_CURE = "give whole Parquet files, or CSV with a header"
 
@@ -87,23 +87,23 @@ class NewRows:
     declared_windows: tuple[str, ...] = ()  # privacy windows declared for the delivery; () for any
 
     def create_typed_view(self) -> None:
-        """Create the view `typed` over the rows of all files. Raises DataError for a file that is not as declared."""
+        """Create the view `typed_rows` over all files. Raises DataError for a file that is not as declared."""
         try:
             kinds = self._storage_types()
             rows = " UNION ALL ".join(self._file_select(path, kinds) for path in self.paths)
-            self.connection.execute(f"CREATE TEMP VIEW typed AS {rows}")
+            self.connection.execute(f"CREATE TEMP VIEW typed_rows AS {rows}")
         except (duckdb.Error, UnreadableError):
             raise DataError(self.table.name, *self._read_failure()) from None
 
     def candidate_windows(self, stretch: WindowRange) -> frozenset[str]:
         """Return the declared privacy windows of all rows, before validation: only the time column is read."""
         try:
-            return frozenset(self._windows_of("typed", stretch)) & frozenset(stretch.window_names())
+            return frozenset(self._windows_of("typed_rows", stretch)) & frozenset(stretch.window_names())
         except duckdb.Error:
             raise DataError(self.table.name, *self._read_failure()) from None
 
     def validate(self) -> None:
-        """Create the view `judged`: each row with its reason for rejection, or NULL.
+        """Create the view `validated_rows`: each row with its reason for rejection, or NULL.
 
         Raises DataError for unreadable files.
         """
@@ -116,9 +116,9 @@ class NewRows:
             on = " AND ".join(f"{key} = t.{column}" for key, column in self._key_columns()) or "false"
             sql = (
                 f'SELECT r.*, CASE {clauses} ELSE coalesce(t."{REASON_COLUMN}", {copy}) END AS "{REASON_COLUMN}" FROM'
-                f" ({self._with_copy_numbers()}) AS r LEFT JOIN taken AS t ON {on}"
+                f" ({self._with_copy_numbers()}) AS r LEFT JOIN key_conflicts AS t ON {on}"
             )
-            self.connection.execute(f"CREATE TEMP VIEW judged AS {sql}")
+            self.connection.execute(f"CREATE TEMP VIEW validated_rows AS {sql}")
         except (duckdb.Error, UnreadableError):
             raise DataError(self.table.name, *self._read_failure()) from None
 
@@ -128,7 +128,9 @@ class NewRows:
         noted = {DIGESTS_KEY: list(digests), WINDOWS_KEY: list(self.declared_windows)}
         pairs = ", ".join(f"{key}: {quote_text(json.dumps(texts))}" for key, texts in noted.items())
         options = f"COMPRESSION zstd, KV_METADATA {{{pairs}}}"
-        return self._write_parquet(f'SELECT {columns} FROM judged WHERE "{REASON_COLUMN}" IS NULL', taken, options)
+        return self._write_parquet(
+            f'SELECT {columns} FROM validated_rows WHERE "{REASON_COLUMN}" IS NULL', taken, options
+        )
 
     def write_rejected(self, refused: Path) -> dict[str, int]:
         """Write the rejected rows as text, with file and reason; return counts by reason."""
@@ -137,7 +139,7 @@ class NewRows:
         ]
         columns = ", ".join([*texts, f'"{FILE_COLUMN}"', f'"{REASON_COLUMN}"'])
         self._write_parquet(
-            f'SELECT {columns} FROM judged WHERE "{REASON_COLUMN}" IS NOT NULL', refused, "COMPRESSION zstd"
+            f'SELECT {columns} FROM validated_rows WHERE "{REASON_COLUMN}" IS NOT NULL', refused, "COMPRESSION zstd"
         )
         sql = f'SELECT "{REASON_COLUMN}", count(*) FROM read_parquet(?) GROUP BY 1 ORDER BY 1'
         return dict(self.connection.execute(sql, [str(refused)]).fetchall())
@@ -300,20 +302,20 @@ class NewRows:
         return [(column, f'"{KEY_PREFIX}{i}"') for i, column in enumerate(columns)]
 
     def _create_key_conflicts(self) -> None:
-        """Create the table `taken`: keys that exist already, and keys of several different new rows."""
+        """Create the table `key_conflicts`: keys that exist already, and keys of several different new rows."""
         keys = self._key_columns() or [("NULL", f'"{KEY_PREFIX}0"')]
         aliased_keys, columns = ", ".join(f"{part} AS {key}" for part, key in keys), ", ".join(key for _, key in keys)
-        duplicates = f"SELECT {aliased_keys} FROM typed GROUP BY ALL HAVING count(*) > 1"
+        duplicates = f"SELECT {aliased_keys} FROM typed_rows GROUP BY ALL HAVING count(*) > 1"
         if self.table.primary_key:
             self._create_duplicates(aliased_keys, columns, duplicates)
-            duplicates = f'SELECT {columns} FROM repeats GROUP BY ALL HAVING count(DISTINCT "{ROW_COLUMN}") > 1'
+            duplicates = f'SELECT {columns} FROM duplicate_keys GROUP BY ALL HAVING count(DISTINCT "{ROW_COLUMN}") > 1'
         sql = f"SELECT {columns}, 'the primary key names several new rows' AS \"{REASON_COLUMN}\" FROM ({duplicates})"
         if not self.table.primary_key:
             sql += " WHERE false"
         elif glob(self.table.source.path):  # noqa: PTH207  a stored pattern, not a folder to walk
             existing = f"SELECT {aliased_keys} FROM ({_typed_rows(self.table, self.table.source.path)})"
             known = (
-                f"SELECT DISTINCT {columns} FROM (SELECT {aliased_keys} FROM typed)"
+                f"SELECT DISTINCT {columns} FROM (SELECT {aliased_keys} FROM typed_rows)"
                 f" SEMI JOIN ({existing}) USING ({columns})"
             )
             sql = (
@@ -321,19 +323,19 @@ class NewRows:
                 " UNION ALL (SELECT * FROM"
                 f" ({sql}) ANTI JOIN ({known}) USING ({columns}))"
             )
-        self.connection.execute(f"CREATE TEMP TABLE taken AS {sql}")
+        self.connection.execute(f"CREATE TEMP TABLE key_conflicts AS {sql}")
 
     def _create_duplicates(self, aliased_keys: str, columns: str, duplicates: str) -> None:
-        """Create the table `repeats`: new rows with a duplicate key, numbered among exact duplicates.
+        """Create the table `duplicate_keys`: new rows with a duplicate key, numbered among exact duplicates.
 
         Unreadable values count as different from NULL, but not from each other.
         """
         row_columns = [quote_identifier(column.name) for column in source_columns(self.table)]
         row_columns += [f'"{TEXT_PREFIX}{column.name}" IS NULL' for column in source_columns(self.table)]
         self.connection.execute(
-            f'CREATE TEMP TABLE repeats AS SELECT *, row_number() OVER (PARTITION BY {columns}, "{ROW_COLUMN}" ORDER BY'
-            f' "{FILE_COLUMN}") AS "{COPY_COLUMN}" FROM (SELECT *, {aliased_keys}, row({", ".join(row_columns)}) AS'
-            f' "{ROW_COLUMN}" FROM typed)'
+            "CREATE TEMP TABLE duplicate_keys AS SELECT *,"
+            f' row_number() OVER (PARTITION BY {columns}, "{ROW_COLUMN}" ORDER BY "{FILE_COLUMN}") AS "{COPY_COLUMN}"'
+            f' FROM (SELECT *, {aliased_keys}, row({", ".join(row_columns)}) AS "{ROW_COLUMN}" FROM typed_rows)'
             f" SEMI JOIN ({duplicates}) USING ({columns})"
         )
 
@@ -341,15 +343,15 @@ class NewRows:
         """Write all new rows with a copy number: 1, or the position among exact duplicates."""
         keys = self._key_columns()
         if not keys:
-            return f'SELECT *, 1 AS "{COPY_COLUMN}" FROM typed'
+            return f'SELECT *, 1 AS "{COPY_COLUMN}" FROM typed_rows'
         on = " AND ".join(f"{part} = d.{key}" for part, key in keys)
         key_names = ", ".join(key for _, key in keys)
         dropped = ", ".join([f'"{ROW_COLUMN}"', *(key for _, key in keys)])
         once = (
-            f'SELECT *, 1 AS "{COPY_COLUMN}" FROM typed ANTI JOIN (SELECT DISTINCT {key_names} FROM repeats) AS d'
-            f" ON {on}"
+            f'SELECT *, 1 AS "{COPY_COLUMN}" FROM typed_rows'
+            f" ANTI JOIN (SELECT DISTINCT {key_names} FROM duplicate_keys) AS d ON {on}"
         )
-        return f"{once} UNION ALL BY NAME SELECT * EXCLUDE ({dropped}) FROM repeats"
+        return f"{once} UNION ALL BY NAME SELECT * EXCLUDE ({dropped}) FROM duplicate_keys"
 
 
 def _file_source(path: Path) -> Source:

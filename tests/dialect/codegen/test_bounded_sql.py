@@ -54,8 +54,8 @@ def _weights(
     partials = f"SELECT * FROM (VALUES {cells}) AS p(person, k0, {', '.join(names)})"
     weights = ", ".join(render.clipped_contribution(i, plan, bounds) for i in range(len(names)))
     sql = (
-        f"WITH partials AS ({partials}), factors AS ({render._clipping_factors(plan, bounds, None)})"
-        f" SELECT {weights} FROM partials JOIN factors USING (person) ORDER BY k0"
+        f"WITH unit_partials AS ({partials}), clip_factors AS ({render._clipping_factors(plan, bounds, None)})"
+        f" SELECT {weights} FROM unit_partials JOIN clip_factors USING (person) ORDER BY k0"
     )
     return database.execute(sql).fetchall()
 
@@ -144,8 +144,8 @@ def _summed(
     cells = [", ".join("CAST(NULL AS BIGINT)" if v is None else f"CAST({v} AS BIGINT)" for v in row) for row in rows]
     partials = f"SELECT * FROM (VALUES {', '.join(f'({row})' for row in cells)}) AS p(person, k0, v0, v1)"
     return database.execute(
-        f"WITH partials AS ({partials}), factors AS ({render._clipping_factors(plan, bounds, None)}),"
-        f" sums AS ({render._sums_per_group(plan, bounds, None, is_scaled=True)}) SELECT * FROM sums ORDER BY k0 NULLS LAST"
+        f"WITH unit_partials AS ({partials}), clip_factors AS ({render._clipping_factors(plan, bounds, None)}),"
+        f" group_sums AS ({render._sums_per_group(plan, bounds, None, is_scaled=True)}) SELECT * FROM group_sums ORDER BY k0 NULLS LAST"
     ).fetchall()
 
 
@@ -191,7 +191,7 @@ def _answer(
     plan = plan_of(sql)
     bounds = dialect.bound_contributions(plan, catalog, keys if plan.key_set is not None else None)
     cursor = database.cursor()
-    cursor.register("objected", pa.table({"person": pa.array([], pa.string())}))
+    cursor.register("opt_outs", pa.table({"person": pa.array([], pa.string())}))
     return cursor.execute(dialect.generate_sql(plan, bounds, target, admission).text).fetchall()
 
 
@@ -264,9 +264,10 @@ def test_group_truncation_leaves_at_most_l0_groups_per_person(
     bounds = dialect.bound_contributions(plan, catalog, None)
     assert bounds.max_groups == 9
     text = dialect.generate_sql(plan, bounds, target).text
-    chosen = text.rpartition(", chosen AS")[0] or text
+    chosen = text.rpartition(", truncated_partials AS")[0] or text
     assert chosen
     kept = database.execute(
-        text.partition(",\nfactors")[0].partition(",\nsums")[0] + " SELECT person, count(*) FROM chosen GROUP BY 1"
+        text.partition(",\nclip_factors")[0].partition(",\ngroup_sums")[0]
+        + " SELECT person, count(*) FROM truncated_partials GROUP BY 1"
     ).fetchall()
     assert max(n for _, n in kept) == 9

@@ -55,7 +55,7 @@ def _answer(
 ) -> tuple[str, list[tuple[Any, ...]]]:
     bounds = dialect.bound_contributions(plan, catalog, 25 if plan.key_set is not None else None)
     cursor = database.cursor()
-    cursor.register("objected", pa.table({"person": pa.array([], pa.string())}))
+    cursor.register("opt_outs", pa.table({"person": pa.array([], pa.string())}))
     text = dialect.generate_sql(plan, bounds, target, None).text
     return text, cursor.execute(text).fetchall()
 

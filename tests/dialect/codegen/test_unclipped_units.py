@@ -112,7 +112,7 @@ def drawn(folder: Path) -> Iterator[Callable[[int], duckdb.DuckDBPyConnection]]:
         connection.execute(f"ATTACH '{folder}/D/attack.duckdb' AS d (READ_ONLY)")
         for table in ("subscribers", "cells", "hours"):
             connection.execute(f"CREATE TABLE {table} AS FROM d.{table}")
-        connection.register("objected", pa.table({"person": pa.array(["101", "2"], pa.string())}))
+        connection.register("opt_outs", pa.table({"person": pa.array(["101", "2"], pa.string())}))
 
         known = set[int]()
 
@@ -146,7 +146,7 @@ def _both(
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(unit_groups, "can_merge_unclipped", told)
             text = generate_sql(plan, bounds, target, who).text
-        assert ("weighed" in text) == (told is light_units.can_merge_unclipped)
+        assert ("norm_tests" in text) == (told is light_units.can_merge_unclipped)
         found.append(connection.execute(text).fetchall())
     return found[0], found[1]
 
@@ -189,7 +189,9 @@ def test_only_units_within_the_clip_bound_are_unclipped(
     """The persons at the clip bound are classified as expected; else the equality above would prove little."""
     plan = plan_of(BY_CELL.format("COUNT(*)"))
     text = generate_sql(plan, bound_contributions(plan, catalog, 400), target).text
-    rows = drawn(0).execute(text.rpartition("\nSELECT")[0] + " SELECT person, heavy_person FROM weighed").fetchall()
+    rows = (
+        drawn(0).execute(text.rpartition("\nSELECT")[0] + " SELECT person, clipped_person FROM norm_tests").fetchall()
+    )
     assert [person for person, heavy in sorted(rows) if person < 30 and heavy is None] == [1, 2, 4, 6, 7, 8, 9, 12]
     assert {heavy for person, heavy in rows if person in (3, 5, 11, 13, 20)} == {3, 5, 11, 13, 20}
 

@@ -200,7 +200,7 @@ def test_named_bounds_of_the_question_are_none_of_the_definition(planned: Callab
 def test_names_of_the_definition_shadow_nothing(planned: Callable[[str], PrivatePlan]) -> None:
     """A CTE called as a public table, or as the definition's subqueries, is not what the definition reads."""
     plain = planned("SELECT count(*) FROM stays(event)").canonical_text
-    for name in ("cell", '"each seen"', '"the rows"', '"each stay"'):
+    for name in ("cell", '"distinct sightings"', '"input rows"', '"stay rows"'):
         other = f"WITH {name} AS (SELECT 'x' AS cell_id, 'y' AS zone_id) SELECT count(*) FROM stays(event)"
         assert planned(other).canonical_text == plain
 

@@ -175,7 +175,7 @@ def test_peers_stay_peers(rows_of: Rows, tied: duckdb.DuckDBPyConnection) -> Non
     )
     shown = [f for _, f in selected.columns][1:]
     text = write_rows(selected.relation, shown, Target({"events": "memory.main.events"}))
-    assert "hash_of" not in text
+    assert "_hash" not in text
     assert set(tied.execute(f"SELECT {', '.join(f.id for f in shown)} FROM ({text})").fetchall()) == {(1, 1, 3, 1.0)}
 
 
@@ -183,7 +183,7 @@ def test_an_order_without_ties_gets_no_tie_breaker(rows_of: Rows, tied: duckdb.D
     selected = rows_of(VISITED.format(", cell_id DESC"))
     shown = [f for _, f in selected.columns][:2]
     text = write_rows(selected.relation, shown, Target({"events": "memory.main.events"}))
-    assert "hash_of" not in text.partition("FROM (SELECT")[0]
+    assert "_hash" not in text.partition("FROM (SELECT")[0]
     assert set(tied.execute(f"SELECT {shown[1].id} FROM ({text})").fetchall()) == {(9,)}
 
 

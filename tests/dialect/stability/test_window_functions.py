@@ -145,7 +145,7 @@ def _windows(rows_of: Rows, target: Target, calls: str) -> str:
     """Write the windows alone, without the numbers that the cut below them gives."""
     selected = rows_of(f"SELECT subscriber_id, {calls} FROM events")
     text = write_rows(selected.relation, [f for _, f in selected.columns], target)
-    return text[: text.index("beyond")]
+    return text[: text.index("units_over_limit")]
 
 
 ENDS = "row_number() OVER (PARTITION BY subscriber_id ORDER BY ts) AS v, row_number() OVER ({} ORDER BY {}) AS w"
@@ -156,14 +156,14 @@ def test_only_windows_of_several_orders_number_rows(rows_of: Rows, target: Targe
     calls |= {ENDS.format(BY, "ts"): False, ENDS.format(BY, "ts DESC"): True, ENDS.format(f"{BY}, lat", "ts"): True}
     for written, numbered in calls.items():
         assert (
-            " AS place" in _windows(rows_of, target, f"{written} AS x" if " AS " not in written else written)
+            " AS row_rank" in _windows(rows_of, target, f"{written} AS x" if " AS " not in written else written)
         ) is numbered
 
 
 def test_tie_breaking_columns_end_with_the_columns_that_are_read(rows_of: Rows, target: Target) -> None:
     """Of a row's other columns none is read: two rows that agree in these may change their places."""
     text = _windows(rows_of, target, f"lag(ts) OVER ({BY} ORDER BY ts) AS w, cell_id")
-    assert "ORDER BY c1 ASC NULLS LAST, hash_of_c2, c2)" in text and "c3" not in text
+    assert "ORDER BY c1 ASC NULLS LAST, c2_hash, c2)" in text and "c3" not in text
 
 
 ONE_ORDER = f"lag(cell_id) OVER ({BY} ORDER BY hour(ts)) AS a, lead(ts) OVER ({BY} ORDER BY hour(ts)) AS b"
@@ -174,7 +174,7 @@ def test_calls_of_one_order_are_sorted_once(rows_of: Rows, target: Target, datab
     selected = rows_of(
         f"SELECT subscriber_id, {ONE_ORDER}, count(*) OVER ({BY} ORDER BY cell_id ROWS 1 PRECEDING) AS n FROM events"
     )
-    assert " AS place" in write_rows(selected.relation, [f for _, f in selected.columns], target)
+    assert " AS row_rank" in write_rows(selected.relation, [f for _, f in selected.columns], target)
     selected = rows_of(f"SELECT subscriber_id, {ONE_ORDER} FROM events")
     text = write_rows(selected.relation, [f for _, f in selected.columns], target)
     (_, found), *_ = database.execute(

@@ -149,9 +149,12 @@ def test_the_eligible_list_takes_one_or_two_bytes_per_person(tmp_path: Path) -> 
 def test_only_the_beginning_is_read_from_elsewhere(desk: Session) -> None:
     (prepared,) = desk.engine.compile_releases(compile_query(QUESTIONS[0], desk.engine.catalog), Request("ann"))
     bounded = prepared.sql
-    assert bounded.text.startswith(f"WITH eligible AS ({bounded.eligible_sql}),\nadmitted AS (")
-    rest = bounded.text.partition("),\nadmitted")[2]
-    assert read_eligible_from(bounded, "k.t") == f"WITH eligible AS (SELECT person FROM k.t),\nadmitted{rest}"
+    assert bounded.text.startswith(f"WITH eligible_persons AS ({bounded.eligible_sql}),\nadmitted_persons AS (")
+    rest = bounded.text.partition("),\nadmitted_persons")[2]
+    assert (
+        read_eligible_from(bounded, "k.t")
+        == f"WITH eligible_persons AS (SELECT person FROM k.t),\nadmitted_persons{rest}"
+    )
     quoting = replace(bounded, text=f"SELECT '{bounded.text.replace(chr(39), 2 * chr(39))}' AS w0")
     assert read_eligible_from(quoting, "k.t") == quoting.text, "a literal is left as it is"
     assert read_eligible_from(replace(bounded, eligible_sql=""), "k.t") == bounded.text

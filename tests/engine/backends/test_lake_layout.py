@@ -174,11 +174,11 @@ def test_a_planted_eligibility_rule_is_found(unsigned: Town, monkeypatch: pytest
         target = replace(unsigned.kept.target, eligible_tables={sql: of % named for sql, of in everybody.items()})
         monkeypatch.setattr(unsigned, "kept", replace(unsigned.kept, target=target))
     else:
-        said = {"who objects as text": "SELECT TRY_CAST(person AS UBIGINT) AS person FROM objected",
-                "nobody objects": "SELECT person FROM objected WHERE false"}[planted]  # fmt: skip
+        said = {"who objects as text": "SELECT TRY_CAST(person AS UBIGINT) AS person FROM opt_outs",
+                "nobody objects": "SELECT person FROM opt_outs WHERE false"}[planted]  # fmt: skip
         objections = write_admission.objectors_to_broadcast
         monkeypatch.setattr(
-            write_admission, "objectors_to_broadcast", lambda *given: objections(*given) | {"objected": said}
+            write_admission, "objectors_to_broadcast", lambda *given: objections(*given) | {"opt_outs": said}
         )
     assert unsigned.differ(ROLLED[2])
 

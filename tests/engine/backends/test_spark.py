@@ -121,10 +121,10 @@ def test_no_plan_sorts_rows_by_person_text(lake: Catalog, backend: LakeBackend) 
 
 def test_rows_are_read_once_for_the_factors_and_for_what_they_multiply(lake: Catalog, backend: LakeBackend) -> None:
     bounded = compile_release(compile_query(QUESTIONS[0], lake).plans[0], lake, backend, RHO).sql
-    assert "factors AS" in bounded.text and "admitted AS" in bounded.text
+    assert "clip_factors AS" in bounded.text and "admitted_persons AS" in bounded.text
     session = session_of(backend.lake)
     session.conf.set("spark.sql.adaptive.enabled", "false")  # which would show what is reused once it has run
-    handed = {name: backend.duckdb.run_over(sql, {"objected": OBJECTED}) for name, sql in bounded.broadcast.items()}
+    handed = {name: backend.duckdb.run_over(sql, {"opt_outs": OBJECTED}) for name, sql in bounded.broadcast.items()}
     named = {name: spark._broadcast(session, rows) for name, rows in handed.items() if f"{{{name}}}" in bounded.text}
     named |= {name: backend.lake._rows(session, name) for name in ("table_visit", "table_person")}  # type: ignore[attr-defined]
     shown = session.sql(f"EXPLAIN {bounded.text}", **named).collect()[0][0]

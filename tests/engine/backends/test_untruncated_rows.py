@@ -102,9 +102,9 @@ def test_rows_are_counted_once_for_all_questions_over_a_table(tmp_path: Path, mo
         for sql in QUESTIONS[:2] * 2:
             vectors(backend, prepared(engine, sql))
     assert sum("max(n)" in sql for sql in statements) == 1
-    ran = [sql for sql in statements if "sums AS" in sql]
+    ran = [sql for sql in statements if "group_sums AS" in sql]
     assert len(ran) == 4
-    assert not [sql for sql in ran if "beyond" in sql]
+    assert not [sql for sql in ran if "units_over_limit" in sql]
 
 
 def test_row_limits_in_the_query_are_compared_with_the_same_row_count(tmp_path: Path) -> None:

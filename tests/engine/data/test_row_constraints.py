@@ -94,7 +94,7 @@ class _Lake:
         self.catalog, self.found, self.asked = catalog, found, list[str]()
 
     def gather(self, text: str, rows: Mapping[str, pa.Table]) -> pa.Table:
-        assert all(f"{{{name}}}" in text for name in rows) and ("{listed}" in text) == bool(rows)
+        assert all(f"{{{name}}}" in text for name in rows) and ("{key_set}" in text) == bool(rows)
         self.asked.append(text)
         return pa.table({"one": [1] if text == self.found else pa.array([], pa.int32())})
 
@@ -125,7 +125,7 @@ def _checked(catalog: Catalog, lake: _Lake) -> None:
 
 
 def _unfit(catalog: Catalog) -> list[Constraint]:
-    lists = {"zone": "{listed}"}
+    lists = {"zone": "{key_set}"}
     private = [table for table in catalog.tables if table.private]
     at = [(table, lists | {table.name: f"{{table_{table.name}}}"}) for table in private]
     return [each for table, there in at for each in constraints(table, catalog, there, EngineName.SPARK)]

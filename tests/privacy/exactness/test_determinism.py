@@ -100,15 +100,15 @@ QUESTIONS = {
 }
 IN_FIXED_POINT = r"CAST\(sum\(TRY_CAST\(round\((\w+) \* \d+\) AS BIGINT\)\) AS DOUBLE\) / \d+"
 IN_TOTAL_ORDER = r"struct_extract\(min\(struct_pack\(o := (\w+), h := .*?, v := (\w+)\)\) FILTER \(WHERE [^)]*\), 'v'\)"
-BY_HASH = r"(PARTITION BY \w+) ORDER BY .*?\) AS place"
+BY_HASH = r"(PARTITION BY \w+) ORDER BY .*?\) AS row_rank"
 PLANTED = {
     "doubles are added as they come": (
         "a person's sum of doubles in WHERE",
         spoilt.text(r"sum(\1)", IN_FIXED_POINT),
     ),
     "the first that comes wins a tie": ("the first of many that tie", spoilt.text(r"arg_min(\2, \1)", IN_TOTAL_ORDER)),
-    "the first R rows are kept": ("rows cut before a join", spoilt.text(r"\1) AS place", BY_HASH)),
-    "the first L0 keys are kept": ("private keys, L0 of each person", spoilt.text(r"\1) AS place", BY_HASH)),
+    "the first R rows are kept": ("rows cut before a join", spoilt.text(r"\1) AS row_rank", BY_HASH)),
+    "the first L0 keys are kept": ("private keys, L0 of each person", spoilt.text(r"\1) AS row_rank", BY_HASH)),
 }
 
 

@@ -206,7 +206,7 @@ def test_a_histogram_of_groups_instead_of_people_is_found(
         return (
             written(*given)
             .replace("SUM(v * v)", "MAX(v)")
-            .replace("of_groups GROUP BY person", "of_groups GROUP BY person, v")
+            .replace("per_group GROUP BY person", "per_group GROUP BY person, v")
         )
 
     monkeypatch.setattr(asking, "_histogram_sql", of_groups)

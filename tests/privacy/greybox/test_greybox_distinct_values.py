@@ -122,18 +122,18 @@ def rarest_first(source: str, plan: Any, vector: Any, bounds: VectorBound, *_: A
     del vector
     group = ", ".join(["person", *(f"k{i}" for i in range(len(plan.keys)))])
     sized = f"SELECT *, count(*) OVER (PARTITION BY x0) AS size FROM {source}"
-    placed = f"SELECT *, row_number() OVER (PARTITION BY {group} ORDER BY size, x0) AS place FROM ({sized}) AS s"
-    return f"SELECT * FROM ({placed}) AS c WHERE place BETWEEN 1 AND {bounds.max_values}"
+    placed = f"SELECT *, row_number() OVER (PARTITION BY {group} ORDER BY size, x0) AS row_rank FROM ({sized}) AS s"
+    return f"SELECT * FROM ({placed}) AS c WHERE row_rank BETWEEN 1 AND {bounds.max_values}"
 
 
 PLANTED: tuple[tuple[str, Callable[[pytest.MonkeyPatch], None], str, Database, type[AssertionError]], ...] = (
-    ("no choice of values", lambda m: m.setattr(render, "truncated_values", without(r"place BETWEEN 1 AND \d+ AND ")), BY_CELL, VARIED, SensitivityExceeded),
-    ("no choice of groups", lambda m: m.setattr(render, "truncated_values", without(r" AND group_place BETWEEN 1 AND \d+")), BY_CELL, replace(VARIED, declared=Declared(persons=1.0, consent=False)), SensitivityExceeded),
+    ("no choice of values", lambda m: m.setattr(render, "truncated_values", without(r"row_rank BETWEEN 1 AND \d+ AND ")), BY_CELL, VARIED, SensitivityExceeded),
+    ("no choice of groups", lambda m: m.setattr(render, "truncated_values", without(r" AND group_rank BETWEEN 1 AND \d+")), BY_CELL, replace(VARIED, declared=Declared(persons=1.0, consent=False)), SensitivityExceeded),
     ("the root of the groups forgotten", lambda m: m.setattr(bound, "_bound_distinct_values", one_group_paid), BY_CELL, VARIED, SensitivityExceeded),
     ("the root rounded down", lambda m: m.setattr(bound, "_bound_unit_per_group", root_rounded_down), BY_CELL, VARIED, SensitivityExceeded),
     ("values chosen by what others have", lambda m: m.setattr(render, "truncated_values", rarest_first), TOGETHER, RIVALS, SensitivityExceeded),
     ("persons who are not admitted", lambda m: m.setattr(render, "_admitted_groups_join", lambda *_: ""), TOGETHER, replace(VARIED, declared=Declared()), UnexpectedChange),
-    ("the first values of a person in no order", lambda m: m.setattr(render, "truncated_values", without(r" ORDER BY hash.*?x0(?=\) AS place)")), TOGETHER, ALONE, UnexpectedChange),
+    ("the first values of a person in no order", lambda m: m.setattr(render, "truncated_values", without(r" ORDER BY hash.*?x0(?=\) AS row_rank)")), TOGETHER, ALONE, UnexpectedChange),
 )  # fmt: skip
 
 

@@ -90,7 +90,7 @@ SUMMED = (
 
 
 UNCUT = instead(windows, "truncate_rows", lambda relation: relation)
-UNPLACED = written(Window, lambda sql: sql.replace(", place", "").replace("ORDER BY place", ""))
+UNPLACED = written(Window, lambda sql: sql.replace(", row_rank", "").replace("ORDER BY row_rank", ""))
 UNTIED = instead(write_windows, "_ordering_fields", lambda source, *_: [source.person])
 
 
@@ -111,7 +111,7 @@ PLANTED = (
     Planted("the place missing", UNPLACED, BOTH_ENDS, TIED),
     Planted("a place that is no function of the rows", instead(write_windows, "position_sql", lambda *_: "row_number() OVER ()"), BOTH_ENDS, TIED),
     Planted("a place by what is taken to tell the whole row", UNTIED, BOTH_ENDS, TIED),
-    Planted("the last peer that comes", written(Window, lambda sql: re.sub(r"(last_value\(\w+) ORDER BY [^()]* place\)", r"\1)", sql)), LAST, TIED),
+    Planted("the last peer that comes", written(Window, lambda sql: re.sub(r"(last_value\(\w+) ORDER BY [^()]* row_rank\)", r"\1)", sql)), LAST, TIED),
     Planted("a sum of doubles as the engine adds them", instead(aggregates, "_fixed_point", lambda name, value, _, over, *__: f"{name}({value}){over}"), SUMMED, CANCELLING),
     Planted("a distance that leaves its type", written(Window, lambda sql: re.sub(r"CAST\((\w+) AS HUGEINT\)", r"\1", sql)), FAR, ENDLESS),
 )  # fmt: skip

@@ -74,12 +74,12 @@ PLANTED: dict[str, tuple[str, str, PlantedChange]] = {
     "a row is numbered by one of its keys": (
         "operator",
         "GROUP BY",
-        spoilt.text("ON keys.k1 = r.k1", r"ON keys\.k0 = r\.k0 AND keys\.k1 = r\.k1"),
+        spoilt.text("ON key_set.k1 = r.k1", r"ON key_set\.k0 = r\.k0 AND key_set\.k1 = r\.k1"),
     ),
     "a listed key has two numbers": (
         "operator",
         "GROUP BY",
-        spoilt.text("AS number FROM (SELECT unnest([1, 2])) CROSS JOIN (", r"AS number FROM \("),
+        spoilt.text("AS key_code FROM (SELECT unnest([1, 2])) CROSS JOIN (", r"AS key_code FROM \("),
     ),
     "clocks stand in UTC": ("clocks", "hour", spoilt.text("'UTC'", "'Europe/Berlin'")),
     "clocks never change": ("clocks", "New_York|new_york", spoilt.text("'Etc/GMT+5'", "'America/New_York'")),

@@ -15,17 +15,17 @@ from tests.support.worlds import make_world
 
 # bug -> the function, what of its text is changed into what, and the title of a question that finds it
 PLANTED = {
-    "a silence ends no stay": ("stays", " AND ts - from_ts <= INTERVAL 120 MINUTE", "", "stays and people by zone"),
-    "another zone ends no stay": ("stays", "from_zone = zone_id AND", "", "stays and people by zone"),
+    "a silence ends no stay": ("stays", " AND ts - previous_ts <= INTERVAL 120 MINUTE", "", "stays and people by zone"),
+    "another zone ends no stay": ("stays", "previous_zone = zone_id AND", "", "stays and people by zone"),
     "short stays count": ("stays", ">= INTERVAL 15 MINUTE", ">= INTERVAL 14 MINUTE", "stays and people by zone"),
     "the zone before is the one after": ("stays", "lag(zone_id) OVER (PARTITION BY person ORDER BY start", "lead(zone_id) OVER (PARTITION BY person ORDER BY start", "zones before and after"),
-    "the way is looked at from its end": ("stays", "bearing_deg(from_lon, from_lat, lon, lat)", "bearing_deg(lon, lat, from_lon, from_lat)", "in which direction they came"),
+    "the way is looked at from its end": ("stays", "bearing_deg(previous_lon, previous_lat, lon, lat)", "bearing_deg(lon, lat, previous_lon, previous_lat)", "in which direction they came"),
     "trips stay in their zone": ("trips", "WHERE o_zone <> d_zone", "", "from zone to zone"),
     "trips arrive when stays end": ("trips", "lead(start_ts)", "lead(end_ts)", "trips by hour of departure and arrival"),
     "the night ends at six": ("home_zone", "hour(ts) < 7", "hour(ts) < 6", "homes"),
     "a night has two dates": ("home_zone", "ts - INTERVAL 7 HOUR", "ts", "homes"),
     "people work on Saturdays": ("work_zone", "isodow(ts) <= 5", "isodow(ts) <= 6", "places of work"),
-    "people work at home": ("work_zone", "(home > 1 OR night_events = 0) AND", "", "places of work"),
+    "people work at home": ("work_zone", "(home_rank > 1 OR night_events = 0) AND", "", "places of work"),
 }  # fmt: skip
 
 

@@ -72,11 +72,17 @@ def places_of_pairs(relation: Any, fixed: Any) -> Any:
 def prefer_popular_groups(plan: Any, max_groups: int, *_: Any) -> list[tuple[str, bool, str]]:
     """Planted: a person's groups are those of most eligible people."""
     keys = ", ".join(f"k{i}" for i in range(len(plan.keys)))
-    sized = f"SELECT *, count(*) OVER (PARTITION BY {keys}) AS size FROM partials SEMI JOIN admitted USING (person)"
+    sized = f"SELECT *, count(*) OVER (PARTITION BY {keys}) AS size FROM unit_partials SEMI JOIN admitted_persons USING (person)"
     placed = (
-        f"SELECT *, row_number() OVER (PARTITION BY person ORDER BY size DESC, {keys}) AS place FROM ({sized}) AS s"
+        f"SELECT *, row_number() OVER (PARTITION BY person ORDER BY size DESC, {keys}) AS row_rank FROM ({sized}) AS s"
     )
-    return [("chosen", True, f"SELECT * EXCLUDE (size) FROM ({placed}) AS c WHERE place BETWEEN 1 AND {max_groups}")]
+    return [
+        (
+            "truncated_partials",
+            True,
+            f"SELECT * EXCLUDE (size) FROM ({placed}) AS c WHERE row_rank BETWEEN 1 AND {max_groups}",
+        )
+    ]
 
 
 def one_group_more(*given: Any) -> list[tuple[str, bool, str]]:
@@ -93,7 +99,7 @@ def all_but_the_first(*given: Any) -> list[tuple[str, bool, str]]:
     """Planted: a person with too many groups keeps all but the first."""
     parts = choose_groups(*given)
     return [
-        (name, once, sql.replace(" ANTI JOIN beyond ON person IS NOT DISTINCT FROM u0", ""))
+        (name, once, sql.replace(" ANTI JOIN units_over_limit ON person IS NOT DISTINCT FROM u0", ""))
         for name, once, sql in parts
     ]
 
@@ -251,7 +257,7 @@ PLANTED = (
     Planted("numbers of anybody joined to a person's own row", rewritten(eager, "_same_person", lambda _: "TRUE"), "SELECT s.gender, COUNT(*) FROM events e JOIN subscribers s ON e.subscriber_id = s.subscriber_id GROUP BY 1", MANY, UnexpectedChange),
     Planted("a row more than are kept left alone", written(RowTruncation, lambda sql: sql.replace("HAVING count(*) > 3", "HAVING count(*) > 4")), LIMITED.format("max_rows_contributed = 3", "COUNT(*)"), FOUR, SensitivityExceeded),
     Planted("rows of a person with too many kept beside the first", written(RowTruncation, lambda sql: re.sub(r" ANTI JOIN .*? (?=UNION ALL)", " ", sql)), LIMITED.format("max_rows_contributed = 3", "COUNT(*)"), FOUR, SensitivityExceeded),
-    Planted("the first rows of a person in no order", written(RowTruncation, lambda sql: re.sub(r" ORDER BY hash\(.*?\) AS place", ") AS place", sql)), PAIRS.replace("(*)", "(*) FILTER (WHERE e.cell_id = 1)"), LOOSE, UnexpectedChange),
+    Planted("the first rows of a person in no order", written(RowTruncation, lambda sql: re.sub(r" ORDER BY hash\(.*?\) AS row_rank", ") AS row_rank", sql)), PAIRS.replace("(*)", "(*) FILTER (WHERE e.cell_id = 1)"), LOOSE, UnexpectedChange),
     Planted("rows chosen by the rows of whoever is there", written(SemiJoin, lambda sql: re.sub(r" ON .*", " ON TRUE", sql)), HABITUAL, CHOSEN, SensitivityExceeded),
     Planted("rows of a full join hidden by the rows of whoever is there", written(SemiJoin, lambda sql: re.sub(r" ON .*", " ON TRUE", sql)), FULL, CHOSEN, SensitivityExceeded),
     Planted("a union that forgets whose rows are equal", written(SetOperation, one_for_all), UNITED, MANY, UnexpectedChange),
@@ -261,7 +267,7 @@ PLANTED = (
     Planted("a clamp that is no clamp", instead(partials, "clamped", not_clamped), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),
     Planted("a sum of doubles as the engine adds them", instead(aggregates, "_fixed_point", lambda name, value, *_: f"{name}({value})"), SUMMED, CANCELLING, UnexpectedChange),
     Planted("two zeros told apart", zeros_distinguished, WEST, ZEROS, UnexpectedChange),
-    Planted("only keys that somebody has", rewritten(render, "answer_sql", lambda sql: sql.replace("keys LEFT JOIN sums", "keys JOIN sums")), BY_CELL.format("COUNT(*)"), Database((Run(ME, cell=3), Run("1")), PEOPLE), UnexpectedChange),
+    Planted("only keys that somebody has", rewritten(render, "answer_sql", lambda sql: sql.replace("key_set LEFT JOIN group_sums", "key_set JOIN group_sums")), BY_CELL.format("COUNT(*)"), Database((Run(ME, cell=3), Run("1")), PEOPLE), UnexpectedChange),
     Planted("groups of a question's own limit not chosen", rewritten(first_groups, "_first_by_hash", lambda sql: sql.replace("AND 2", "AND 3")), LIMITED.format("max_groups_contributed = 2", "COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
     Planted("a group more than are kept left alone", instead(render, "truncate_groups", one_group_more), LIMITED.format("max_groups_contributed = 2", "COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
     Planted("a limit of groups that the numbers of released keys do not keep", instead(render, "truncate_groups", unlimited_over_released), LIMITED.format("max_groups_contributed = 2, keys = 'private'", "COUNT(DISTINCT e.subscriber_id), COUNT(*)"), SPREAD_THIN, SensitivityExceeded),

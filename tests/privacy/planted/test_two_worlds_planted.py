@@ -76,7 +76,7 @@ def passing_the_cause_on(
     cursor = backend._connection.cursor()
     try:
         if objected is not None:
-            cursor.register("objected", objected)
+            cursor.register("opt_outs", objected)
         return cursor.sql(sql).to_arrow_table()
     except duckdb.Error as error:
         raise ExecutionFailed from error
