@@ -81,7 +81,8 @@ def merged_partials(
 ) -> UnitPartials:
     """Write one row per (unit, group) of `rows`; unclipped units share one row per group where they can be merged.
 
-    Where they are merged, `rows` are joined to the CTE `weighed` (`join_norm_test`), which the caller must write first.
+    Where they are merged, `rows` are joined to the CTE `norm_tests` (`join_norm_test`).
+    The caller writes that CTE first.
     """
     if not can_merge_unclipped(plan, bounds):
         return unit_partials(plan, bounds, pre_grained, rows=rows)

@@ -64,7 +64,10 @@ def test_an_explanation_names_the_charged_windows_and_the_reason(desk: Session) 
     several = desk.explain(ALL, client="ann")
     assert several["windows"] == list(DAYS) and not several["crossing"]
     notes = " ".join(several["notes"])
-    assert "Without a condition on time" in notes and "4 windows together this release is at most rho 0.08" in notes
+    assert (
+        "Without a condition on time" in notes
+        and "4 privacy windows together this release is at most rho 0.08" in notes
+    )
     keyed = desk.explain(ALL.replace("zone", "day"), client="ann")
     assert "at most rho 0.02" in " ".join(keyed["notes"])
     crossing = desk.explain("SELECT COUNT(*) FROM (SELECT person_id FROM visit GROUP BY 1)", client="ann")
