@@ -121,7 +121,8 @@ def build_sightings(rows: Relation, shown: Sequence[NamedField], catalog: Catalo
     """Generate SQL that reads person, time and place from rows of persons; raises Refusal where they are unknown.
 
     Places may be columns of the rows or, by declaration, of a public table that is joined. Rows with NULL in any of
-    them are left out. Where stays and trips are split at privacy windows, `stretch` is the start of a row's window.
+    them are left out. Where stays and trips are split at privacy windows, `privacy_window` is the start of a row's
+    window.
     """
     columns = _InputColumns(shown, _movement_table(shown, catalog))
     person = _person_column(rows, shown, node)

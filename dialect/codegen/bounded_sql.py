@@ -2,16 +2,17 @@
 
 PrivatePlan and ContributionBounds -> BoundedSql, by these CTEs:
 
-    source    rows of people, with keys, values and conditions
-    keys      the public key set k0, k1, ...
-    partials  per-unit partial aggregates: one row per (unit, group), exact integers v0, v1, ...
-    chosen    the same after group truncation: at most L0 groups per unit, where a limit is needed
-    factors   clipping factors f0, f1, ...: one row per admitted unit, where vectors are scaled
-    sums      one row per group, w0, w1, ...: the person is gone
-    answer    the final SELECT: one row per public key, zeros included, in public order
+    source              rows of people, with keys, values and conditions
+    key_set             the public key set k0, k1, ...
+    unit_partials       per-unit partial aggregates: one row per (unit, group), exact integers v0, v1, ...
+    truncated_partials  the same after group truncation: at most L0 groups per unit, where a limit is needed
+    clip_factors        clipping factors f0, f1, ...: one row per admitted unit, where vectors are scaled
+    group_sums          one row per group, w0, w1, ...: the person is gone
+
+The final SELECT returns one row per public key, zeros included, in public order.
 
 Where vectors are only scaled, unclipped units are summed without a row of their own (`unclipped_units`, which also
-explains the CTEs weighed, together, heavy and light). Terms:
+explains norm_tests, merged_partials, clipped_sums and unclipped_sums). Terms:
 
     unit             privacy unit: a person, or a person and privacy window; its columns are `person` and `win`
     admitted         meets the eligibility conditions and has not objected (`dialect.codegen.eligibility`)
@@ -217,9 +218,9 @@ def _aggregation_ctes(
 ) -> list[Subquery]:
     """Write the CTEs from partial aggregates to sums per group. Only here do person keys leave the rows.
 
-    Persons who are not admitted are dropped at the step with the fewest rows: in `factors` where vectors are scaled (in
-    Spark in `partials`), else in `sums`. Vectors of distinct values have the further CTEs values<i>, kept<i> and
-    counts<i>, which read `source` again and drop them as well.
+    Persons who are not admitted are dropped at the step with the fewest rows: in `clip_factors` where vectors are
+    scaled (in Spark in `unit_partials`), else in `group_sums`. Vectors of distinct values have the further CTEs
+    distinct_values<i>, truncated_values<i> and distinct_counts<i>, which read `source` again and drop them as well.
     """
     if partials.merges_unclipped_units:
         return _merged_aggregation_ctes(plan, bounds, dictionaries, partials)
@@ -319,7 +320,7 @@ def _partials_cte(bounds: ContributionBounds) -> str:
 def _has_single_row_units(plan: PrivatePlan, bounds: ContributionBounds) -> bool:
     """Return whether each unit has at most one row of partial aggregates, so that its norm is that row's value.
 
-    With group truncation, units are read from `chosen`, and this shortcut is not taken.
+    With group truncation, units are read from `truncated_partials`, and this shortcut is not taken.
     """
     return is_single(plan) and bounds.max_groups is None
 

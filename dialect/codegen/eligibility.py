@@ -97,8 +97,8 @@ def _eligible_cte(text: str) -> str:
 def join_admitted(rows: str, admission: Eligibility | None, dialect: EngineDialect = DUCKDB_DIALECT) -> str:
     """Join rows with a column `person` to the admitted persons; unchanged where everybody is admitted.
 
-    Without eligibility conditions, an anti-join with the objectors. Persons are unique in `admitted`, so that no row is
-    multiplied.
+    Without eligibility conditions, an anti-join with the objectors. Persons are unique in `admitted_persons`, so that
+    no row is multiplied.
     """
     if admission is None:
         return rows

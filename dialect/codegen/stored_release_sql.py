@@ -1,8 +1,8 @@
 """Derived releases: SQL that computes a coarser release from a stored one and the keys it must have.
 
-Reads two tables: `held`, the stored release with k0, ..., w0, ..., and `wanted` with the keys k0, ... of the derived
-one. A Derivation holds the wanted keys as expressions over the stored keys, the indices of the stored vectors, and the
-condition that selects stored groups. A cell is one stored group.
+Reads two tables: `stored_groups`, the stored release with k0, ..., w0, ..., and `requested_keys` with the keys k0, ...
+of the derived one. A Derivation holds the requested keys as expressions over the stored keys, the indices of the stored
+vectors, and the condition that selects stored groups. A cell is one stored group.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dialect.planner.reuse.view_matching import Derivation
 
 
 def write_derived_release(derivation: Derivation) -> str:
-    """Write one row per wanted key in public order: k0, ..., w0, ..., and `cells`, the number of groups added up.
+    """Write one row per requested key in public order: k0, ..., w0, ..., and `source_groups`, how many were added up.
 
-    Reads two tables: `held`, the stored release with k0, ..., w0, ..., and `wanted` with k0, ...
+    Reads two tables: `stored_groups`, the stored release with k0, ..., w0, ..., and `requested_keys` with k0, ...
     """
     keys, vectors = range(len(derivation.keys)), range(len(derivation.vectors))
     select_columns = [f"{write_expr(key)} AS g{i}" for i, key in enumerate(derivation.keys)]
@@ -38,9 +38,9 @@ def write_derived_release(derivation: Derivation) -> str:
 
 
 def write_group_mapping(derivation: Derivation) -> str:
-    """Write which wanted group contains each stored group: `fine` and `coarse`, by the tables' column `row`.
+    """Write which requested group contains each stored group: `fine` and `coarse`, by the tables' column `row_index`.
 
-    `fine` is the row of the stored group, `coarse` that of the wanted one.
+    `fine` is the row of the stored group, `coarse` that of the requested one.
     """
     select_columns = [f"{write_expr(key)} AS g{i}" for i, key in enumerate(derivation.keys)]
     groups = (

@@ -6,9 +6,8 @@ by the same rules as the analyst's (`dialect/binder/proofs.md#table-functions`).
 Sightings are distinct, and every ORDER BY names all columns that distinguish two of them, so results do not depend on
 the physical row order. CTE names contain a space, so they cannot collide with a declared table.
 
-Names in the SQL: a step is a sighting with the one before it (from_ts, from_zone, ...); `opens` is 1 where a step
-begins a new stay; `island` numbers the stays of a person; `place` is a rank; `stretch` is the privacy window of a
-sighting.
+Names in the SQL: a lagged sighting has the one before it in previous_ts, previous_zone, ...; `is_stay_start` is 1
+where a new stay begins, else 0; `island` numbers the stays of a person; `privacy_window` is that of a sighting.
 """
 
 from __future__ import annotations
@@ -132,11 +131,11 @@ def work_zone_sql(sightings: Sightings, settings: Settings) -> str:
 
 
 def _stay_ctes(sightings: Sightings, settings: Settings) -> str:
-    """Write the CTEs up to "each stay", one row per stay: gaps and islands over sightings, with a minimum duration.
+    """Write the CTEs up to "stay rows", one row per stay: gaps and islands over sightings, with a minimum duration.
 
     A stay goes on while a person is in the same zone, or within radius_m of the sighting before, without a gap longer
-    than max_gap_minutes. Its zone is that of its first sighting, its place the mean; from_... are those of the sighting
-    before it.
+    than max_gap_minutes. Its zone is that of its first sighting, its place the mean; previous_... are those of the
+    sighting before it.
     """
     order = sightings.time_window
     previous_places = "".join(

@@ -206,7 +206,7 @@ def _coarser_level(
 
 
 def _with_row_numbers(release: Release) -> pa.Table:
-    """Return the key table of a release with a column `row` that numbers its groups."""
+    """Return the key table of a release with a column `row_index` that numbers its groups."""
     columns = {f"k{i}": release.keys.column(i) for i in range(release.keys.num_columns)}
     return pa.table({"row_index": np.arange(len(release.noisy[0])), **columns})
 

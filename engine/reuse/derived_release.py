@@ -3,7 +3,7 @@
 Everything here is a function of released numbers, noise scales and public key sets (proofs.md#derived-releases).
 
 Terms:
-    stored, wanted  the release that the client holds, and the one that a query needs (tables `held` and `wanted`)
+    stored, wanted  release that the client holds, and the one that a query needs (`stored_groups`, `requested_keys`)
     grain           unit of a release's noisy integers, as a fraction of the vector's unit
     sigma           scale of the noise, in grains
     pinned key      key of the stored release that the wanted one sums over or fixes: all its values must be there

@@ -245,8 +245,8 @@ def clipped_contribution(
 ) -> str:
     """Write a unit's clipped contribution to one group, in released grains, by the vector's clip rule.
 
-    CLAMP clamps the partial. SCALE multiplies it by the unit's clipping factor, column f<i> of the CTE `factors`, which
-    includes the step to released grains. Other rules only convert value grains to released grains.
+    CLAMP clamps the partial. SCALE multiplies it by the unit's clipping factor, column f<i> of the CTE `clip_factors`,
+    which includes the step to released grains. Other rules only convert value grains to released grains.
     """
     bound, step = bounds.vectors[i], 2 ** bounds.vectors[i].fraction_bits
     column = "1" if is_always_one(plan.vectors[i]) else f"v{i}"

@@ -2,9 +2,9 @@
 
 Truncation reads that person's own rows alone (`dialect/codegen/proofs.md#different-values`). CTEs:
 
-    values   one row per (person, group, value), normalised; columns: unit, k0, ..., and x0, ... of the (tuple) value
-    kept     the same, at most m of each (person, group), of at most L0 groups
-    counts   one row per group: no person is left
+    distinct_values   one row per (person, group, value), normalised; columns: unit, k0, ..., and x0, ... of the value
+    truncated_values  the same, at most m of each (person, group), of at most L0 groups
+    distinct_counts   one row per group: no person is left
 
 `m` is max_values and L0 is max_groups of the vector's bound. A released grain is the unit of released integers, here
 2^-fraction_bits of one value.
@@ -38,7 +38,7 @@ def truncated_values(
 ) -> str:
     """Write the truncation to m values of each unit and group, in at most L0 groups; both by salted hash.
 
-    `place` ranks the values of a group, `group_rank` the groups of a unit. Without limits, all rows.
+    `row_rank` ranks the values of a group, `group_rank` the groups of a unit. Without limits, all rows.
     """
     group = [*plan.unit_columns, *(f"k{i}" for i in range(len(plan.keys)))]
     value = [f"x{i}" for i in range(1 + len(vector.other_values))]

@@ -1,10 +1,10 @@
 """Group truncation: at most L0 groups per unit; the groups of a unit with more are chosen by hash.
 
-Proof: `dialect/codegen/proofs.md#render`. A unit is a person, or a person and privacy window; `partials` has one row
-per (unit, group). CTEs:
+Proof: `dialect/codegen/proofs.md#render`. A unit is a person, or a person and privacy window; `unit_partials` has one
+row per (unit, group). CTEs:
 
-    beyond    units with more than L0 groups, as columns u0, ...
-    chosen    all groups of the other units, and the first L0 by hash of these (`place` is a group's rank by hash)
+    units_over_limit    units with more than L0 groups, as columns u0, ...
+    truncated_partials  all groups of the other units, and the first L0 of these by hash (`row_rank`: a group's rank)
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def plan_by_encoded_key(plan: PrivatePlan) -> PrivatePlan:
 
 
 def encoded_rows(plan: PrivatePlan, dictionaries: Mapping[int, Dictionary]) -> str:
-    """Write the source joined to the CTE `keys`, which adds the encoded key and drops rows outside the key set."""
+    """Write the source joined to the CTE `key_set`, which adds the encoded key and drops rows outside the key set."""
     assert plan.key_set is not None  # noqa: S101  encoded keys are public
     keys = ", ".join(f"{key.field.id} AS k{i}" for i, key in enumerate(plan.keys))
     return f"(SELECT *, {keys} FROM source) AS r JOIN key_set ON {key_join_condition('r', plan.key_set, dictionaries)}"

@@ -1,14 +1,14 @@
 """Unclipped units: units that clipping leaves unchanged are summed into their group without rows of their own.
 
 A unit is unclipped if its L1 contribution to every vector is at most the clip bound, so that its L2 norm is too.
-Proof: `dialect/codegen/proofs.md#light-units`. CTEs, in which `clipped_sums` units are those that may be clipped:
+Proof: `dialect/codegen/proofs.md#light-units`. CTEs, in which clipped units are those that may have to be clipped:
 
-    weighed    one row per admitted unit: its columns, and heavy_<column>, NULL if the unit is unclipped
-    together   one row per (heavy unit, group), and one per group for all unclipped units, with a NULL person
-    partials   partial aggregates of heavy units, capped as always
-    heavy      sums of the clipped contributions of heavy units, one row per group
-    light      sums of unclipped units, one row per group, in released grains
-    sums       both added up
+    norm_tests       one row per admitted unit: its columns, and clipped_<column>, NULL if the unit is unclipped
+    merged_partials  one row per (clipped unit, group), and one per group for all unclipped units, with a NULL person
+    unit_partials    partial aggregates of clipped units, capped as always
+    clipped_sums     sums of the clipped contributions of clipped units, one row per group
+    unclipped_sums   sums of unclipped units, one row per group, in released grains
+    group_sums       both added up
 
 Terms:
 
@@ -97,7 +97,7 @@ def norm_test_sql(
 def _superset_rows(plan: PrivatePlan, target: Target) -> str:
     """Write a superset of the source's rows with the columns that the norm test reads.
 
-    Further rows can only enlarge a unit's L1 bound: the test may call a unit heavy that is not, never the reverse.
+    Further rows can only enlarge a unit's L1 bound: the test may call a unit clipped that is not, never the reverse.
     """
     needed_fields = frozenset(plan.unit_columns.values()).union(*(vector.fields for vector in plan.vectors))
     return f"({write_rows(_without_lookup_joins(plan.source, needed_fields), needed_fields, target)})"
@@ -112,7 +112,7 @@ def _norm_test(
 ) -> str:
     """Write one row per admitted unit: its key, and the key again if some vector may exceed its clip bound.
 
-    The second copy is heavy_<column>, NULL for unclipped units. `rows` is the FROM item that is read, with fields as
+    The second copy is clipped_<column>, NULL for unclipped units. `rows` is the FROM item that is read, with fields as
     columns.
     """
     pairs = enumerate(zip(plan.vectors, bounds.vectors, strict=True))
@@ -172,7 +172,7 @@ def _without_lookup_joins(relation: Relation, needed: frozenset[Field]) -> Relat
 def join_norm_test(plan: PrivatePlan, rows: str) -> tuple[str, Mapping[str, str]]:
     """Join rows to the norm test; also return the unit columns, which are NULL for unclipped units.
 
-    The second value maps each column of the unit to the column heavy_<name> that stands in its place.
+    The second value maps each column of the unit to the column clipped_<name> that stands in its place.
     """
     condition = " AND ".join(f"{field.id} = norm_tests.{name}" for name, field in plan.unit_columns.items())
     return f"{rows} JOIN norm_tests ON {condition}", {name: f"clipped_{name}" for name in plan.unit_columns}

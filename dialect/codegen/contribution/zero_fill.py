@@ -2,10 +2,10 @@
 
 Proof: `dialect/codegen/proofs.md#render`. CTEs that are read or written here:
 
-    keys       the public key set: k0, k1, ...; code<i> of dictionary-encoded keys; `number` if keys are encoded
-    codes<i>   dictionary of key i: each public text with its integer code
-    sums       one row per group: k0, ... and the sums w0, ...
-    counts<i>  the same for vector i of distinct values
+    key_set             the public key set: k0, k1, ...; code<i> of dictionary-encoded keys; `key_code` of encoded keys
+    dictionary<i>       dictionary of key i: each public text with its integer code
+    group_sums          one row per group: k0, ... and the sums w0, ...
+    distinct_counts<i>  the same for vector i of distinct values
 """
 
 from __future__ import annotations
@@ -54,9 +54,10 @@ def answer_sql(
 ) -> str:
     """Write the answer: one row per key in public order, sums narrowed to BIGINT by a clamp.
 
-    `tables` are the CTEs that hold w0, ...: by default `sums` and the counts of distinct values. Public keys are left
-    joined to them, so that absent groups give zeros. Private keys (no key set) are those of `sums` alone; as its groups
-    contain those of all counts, it comes first. Encoded keys are joined by their number, column k0 of `sums`.
+    `tables` are the CTEs that hold w0, ...: by default `group_sums` and the counts of distinct values. Public keys are
+    left joined to them, so that absent groups give zeros. Private keys (no key set) are those of `group_sums` alone; as
+    its groups contain those of all counts, it comes first. Encoded keys are joined by their number, column k0 of
+    `group_sums`.
     """
     columns = [f"{'group_sums' if plan.key_set is None else 'key_set'}.k{i}" for i in range(len(plan.keys))]
     columns = [f"{column} AS k{i}" for i, column in enumerate(columns)]
@@ -82,7 +83,7 @@ def answer_sql(
 
 
 def _same_group_as_sums(table: str, plan: PrivatePlan) -> str:
-    """Write the join condition of a table with `sums`; NULL keys form a group of their own."""
+    """Write the join condition of a table with `group_sums`; NULL keys form a group of their own."""
     return " AND ".join(f"group_sums.k{i} IS NOT DISTINCT FROM {table}.k{i}" for i in range(len(plan.keys)))
 
 

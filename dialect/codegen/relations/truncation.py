@@ -3,9 +3,9 @@
 The result is the same as if everybody's rows were sorted (`dialect/codegen/proofs.md#render`). Where it is known that
 nobody exceeds the limit, the truncation is left out (`dialect/codegen/proofs.md#uncut`). Names in the SQL:
 
-    beyond   units (a person, or a person and privacy window) with more rows than the limit, as columns u0, ...
-    uncut    the rows before truncation, where these are materialized
-    place    a row's rank within its unit, by hash
+    units_over_limit  units (a person, or a person and privacy window) with more rows than the limit: columns u0, ...
+    untruncated_rows  the rows before truncation, where these are materialized
+    row_rank          a row's rank within its unit, by hash
 
 `write` is `write_rows` of dialect.codegen.relations.relation, passed in because that module imports this one.
 """

@@ -6,7 +6,7 @@ total. Of a person's rows, columns that nothing reads or that earlier columns de
 
     peers       rows that a call's ORDER BY leaves equal
     ties        ORDER BY terms that distinguish peers: tie-breaking hashes and columns, or the position
-    position    column `place`: a row number by the ties, unique among a person's rows
+    position    column `row_rank`: a row number by the ties, unique among a person's rows
     grain       fixed-point resolution in which doubles are added, so that sums do not depend on row order
 """
 
@@ -215,7 +215,7 @@ def _total_order(
     """Choose the tie-breaking columns of calls; calls with one common order sort by it once, without a row number.
 
     `order_sensitive` are the calls that distinguish peers, `read` the fields that calls and the result read. Spark,
-    several orders, and many tie-breaking columns use a row number (`place`).
+    several orders, and many tie-breaking columns use a row number (`row_rank`).
     """
     if not order_sensitive:
         return _TotalOrder((), uses_position=False)

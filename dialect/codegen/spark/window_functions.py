@@ -2,7 +2,7 @@
 
 https://spark.apache.org/docs/latest/sql-ref-syntax-qry-select-window.html
 
-Ties (rows that a call's ORDER BY leaves equal) are broken by the position: the column `place`, a row number that
+Ties (rows that a call's ORDER BY leaves equal) are broken by the position: the column `row_rank`, a row number that
 `dialect.codegen.relations.window_functions` adds to the source.
 """
 

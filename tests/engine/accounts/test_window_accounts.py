@@ -71,7 +71,7 @@ def test_an_explanation_names_the_charged_windows_and_the_reason(desk: Session) 
     keyed = desk.explain(ALL.replace("zone", "day"), client="ann")
     assert "at most rho 0.02" in " ".join(keyed["notes"])
     crossing = desk.explain("SELECT COUNT(*) FROM (SELECT person_id FROM visit GROUP BY 1)", client="ann")
-    assert crossing["crossing"] and "Windows cross" in " ".join(crossing["notes"])
+    assert crossing["crossing"] and "together" in " ".join(crossing["notes"])
     assert "at most rho 0.005" in " ".join(crossing["notes"])
     listed = desk.query(f"EXPLAIN PRIVACY {ONE}", client="ann").to_pylist()
     assert [row["name"] for row in listed if row["part"] == "window"] == [DAYS[1]]

@@ -80,7 +80,7 @@ def check_second_read(text: str) -> bool:
     """Check what the norm test reads; returns whether it reads rows of tables a second time."""
     tree = parse_one(text, dialect="duckdb")
     ctes = {cte.alias: cte for cte in tree.find_all(exp.CTE)}
-    read = next(each for each in ctes["weighed"].find_all(exp.Table, exp.Subquery) if each.alias == "r")
+    read = next(each for each in ctes["norm_tests"].find_all(exp.Table, exp.Subquery) if each.alias == "r")
     if isinstance(read, exp.Table):
         assert read.name == "source" and ctes["source"].args.get("materialized"), "rows are read from nowhere else"
         return False
