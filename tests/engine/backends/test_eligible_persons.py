@@ -103,7 +103,7 @@ def test_a_planted_cache_of_the_first_objections_is_found(
         return kept(f"SELECT * FROM ({eligible}) WHERE person NOT IN ({listed})")
 
     monkeypatch.setattr(backend, "run", running)
-    monkeypatch.setattr(backend, "kept", with_objections)
+    monkeypatch.setattr(backend, "eligible_table", with_objections)
     with pytest.raises(AssertionError):
         test_an_objection_while_data_are_open_acts_as_deletion_until_withdrawn(desk, towns)
     assert first[0].num_rows == len(OBJECTING)

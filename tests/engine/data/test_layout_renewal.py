@@ -55,7 +55,7 @@ class Town:
             str(self.where), "visit", [new_file(self.where.parent / "new" / f"{name}.csv", *rows)], late=True
         )
         assert done["rows"] == len(rows)
-        return self.optimize(anew=False)
+        return self.optimize(rebuild=False)
 
     @contextmanager
     def both(self) -> Iterator[Both]:
@@ -73,7 +73,7 @@ class Town:
         """Does the layout have other rows than one made at once, and do answers show it?"""
         with self.both() as opened:
             other = any(opened.differ(sql) for sql in (*ROLLED, *BY_ROWS, WITH_PERSON, BUYS))
-        shutil.copy(self.optimize(anew=False).file, kept := self.where.parent / "kept.duckdb")
+        shutil.copy(self.optimize(rebuild=False).file, kept := self.where.parent / "kept.duckdb")
         fresh = self.optimize()
         assert not fresh.renewed
         with duckdb.connect() as connection:
@@ -159,9 +159,9 @@ def test_replaced_files_force_a_full_rebuild(by_day: Town) -> None:
     assert not by_day.add("new", *NEW).renewed and not by_day.differs()
     by_day.add("more", "5030,2,z1,1,1,a,2026-10-03")
     next((by_day.where.parent / "visits").glob("ingested-*")).unlink()
-    assert not by_day.optimize(anew=False).renewed and not by_day.differs()
+    assert not by_day.optimize(rebuild=False).renewed and not by_day.differs()
     shutil.copy(by_day.where.parent / "visits" / "visits-0.parquet", by_day.where.parent / "visits" / "by_hand.parquet")
-    assert not by_day.optimize(anew=False).renewed, "what came by hand may be stored in another way"
+    assert not by_day.optimize(rebuild=False).renewed, "what came by hand may be stored in another way"
 
 
 def by_name_alone(made: dict[str, Any]) -> dict[str, Any]:
@@ -233,13 +233,13 @@ def test_declared_rollups_come_and_go(by_day: Town) -> None:
     text = by_day.where.read_text(encoding="utf-8")
     by_day.where.write_text(text.replace(f", '''{WITH_PERSON}'''", ""), encoding="utf-8")
     catalog = load_catalog(by_day.where)
-    assert by_day.optimize(anew=False).renewed
+    assert by_day.optimize(rebuild=False).renewed
     assert len(open_layout_or_snapshot(catalog, by_day.cache, lambda *_: None)[1]) == 4
-    with duckdb.connect(str(by_day.optimize(anew=False).file), read_only=True) as connection:
+    with duckdb.connect(str(by_day.optimize(rebuild=False).file), read_only=True) as connection:
         stored = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name LIKE 'rollup %'").fetchall()
         assert stored == [(4,)], "one that is declared no more stays"
     by_day.where.write_text(text, encoding="utf-8")
-    assert by_day.optimize(anew=False).renewed and not by_day.differs()
+    assert by_day.optimize(rebuild=False).renewed and not by_day.differs()
 
 
 def test_a_layout_that_is_being_read_is_not_touched(by_day: Town) -> None:

@@ -146,7 +146,7 @@ def test_a_client_s_concurrent_release_is_not_used_as_a_calibration(
     assert foreign == 0 and loss.rho >= planned.loss.rho - Fraction(2, PICO)
     monkeypatch.setattr(
         "engine.workflows.calibrate._charge",
-        lambda own, planned: (planned, own.charge(planned.sql, planned.prepared, Request(OWNER))),
+        lambda own, planned: (planned, own.charge(planned.sql, planned.releases, Request(OWNER))),
     )
     loss, foreign = owed()  # planted: what was planned is charged, whatever was bought since
     assert foreign == 2 and loss.rho < planned.loss.rho

@@ -110,7 +110,7 @@ def test_noise_that_is_mixed_with_itself_is_found(tmp_path: Path, monkeypatch: p
             return len(own.ledger.paid_releases("ann"))
 
         assert noises() == 2
-        monkeypatch.setattr(sources._NewReleases, "release", lambda self, rho: self.again(rho))
+        monkeypatch.setattr(sources._NewReleases, "release", lambda self, rho: self.compile_at_rho(rho))
         assert noises() == 1
 
 

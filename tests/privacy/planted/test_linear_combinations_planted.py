@@ -41,7 +41,7 @@ def differs(engine: Engine, held_ones: tuple[str, ...], asked: str) -> bool:
 def test_nulls_that_are_forgotten_are_found(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     of = where(TOTAL, "", "minutes > 30"), one(TOTAL, "NOT minutes > 30")
     assert not differs(town, *of)
-    monkeypatch.setattr(predicate_regions, "may_be_null", lambda expr, far=True: False)
+    monkeypatch.setattr(predicate_regions, "may_be_null", lambda expr, include_far=True: False)
     assert differs(town, *of)
 
 
@@ -92,7 +92,7 @@ def test_noise_shared_with_the_other_number_itself_is_found(town: Engine, monkey
     told, true = stated_and_true_deviation(town, *of)
     assert told >= true
     signs = sources._signs
-    monkeypatch.setattr(sources, "_signs", lambda way: signs(way) if way.sources else {})
+    monkeypatch.setattr(sources, "_signs", lambda way: signs(way) if way.derived else {})
     told, true = stated_and_true_deviation(town, *of)
     assert told < 0.8 * true  # 0.98 (all - P) + 0.02 N less P, which is held as it is
 

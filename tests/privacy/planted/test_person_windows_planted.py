@@ -63,7 +63,7 @@ def unpaid_root(plan: Any, vector: Any, bound: Any) -> Any:
 
 
 def of_all_windows(walk: Any, relation: Any, said: Any) -> Any:
-    made = person_windows.WindowRewrite.row_truncation(walk, relation, said)
+    made = person_windows.WindowRewrite.rewrite_truncation(walk, relation, said)
     return replace(made, relation=replace(made.relation, operator=replace(made.relation.operator, window=None)))
 
 
@@ -72,7 +72,7 @@ NOT_ADDED = instead(timed_scans, "is_in_windows", lambda *_: TRUE)
 FIRST_ALONE = instead(timed_scans, "_possible_windows", lambda table, clock, stretch, *_: stretch.first_days()[:1])
 OF_THE_PERSON = instead(private_plan.PrivatePlan, "unit_columns", property(lambda plan: {"person": plan.source.person}))
 NOT_COMPARED = both(
-    instead(person_windows.WindowRewrite, "_told", lambda *_: True),
+    instead(person_windows.WindowRewrite, "_determines_window", lambda *_: True),
     instead(person_windows, "_add_partition_key", lambda parts, _: parts),
 )
 
@@ -141,7 +141,7 @@ CASES = {
         instead(charged_windows, "_source_windows", lambda *_: ()), CHANGING, "SELECT home, COUNT(*) FROM person GROUP BY 1", UnexpectedChange
     ),
     "rows without time are charged where no window is read alone": Case(
-        instead(charged_windows, "_static_window", lambda rows: frozenset() if rows.begins else frozenset({"static"})), ONCE,
+        instead(charged_windows, "_static_window", lambda rows: frozenset() if rows.window_starts else frozenset({"static"})), ONCE,
         "SELECT p.zone, COUNT(*) FROM person p WHERE p.person_id NOT IN"
         " (SELECT person_id FROM visit WHERE day < DATE '{second}' AND place > 99 AND person_id IS NOT NULL) GROUP BY 1",
         UnexpectedChange,
