@@ -168,7 +168,9 @@ def test_treating_one_noise_as_two_is_found(engine: Engine, monkeypatch: pytest.
 
 def test_a_sum_with_the_noise_of_one_number_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     def of_one(question, variances):
-        summed = {total.id: float(variances[raw.id]) for made in question.released_sums for total, _, raw in made.terms}
+        summed = {
+            total.id: float(variances[raw.id]) for made in question.released_sums for total, _, raw in made.noise_terms
+        }
         return {**variances, **summed}
 
     modules = map(import_module, ("dialect.codegen.outer_query", "dialect.postprocess.unstable_ratios"))
