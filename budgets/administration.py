@@ -113,7 +113,7 @@ class AdminOperations:
             )
 
     def top_ups(self, *, open_only: bool = False) -> tuple[TopUp, ...]:
-        """List the requests for other caps, oldest first."""
+        """Top-up requests of clients with their decisions, oldest first."""
         with self._store.reading() as connection:
             return clients.read_top_ups(connection, clients.OPEN if open_only else None)
 

@@ -145,7 +145,7 @@ def load(shell: object) -> None:
 
 
 def _connect_options(words: list[str]) -> dict[str, Any]:
-    """Parse --client NAME and --ledger FILE."""
+    """Options of the magic line: --client NAME and --ledger FILE."""
     if not words:
         return {}
     options = _MagicParser("%passersby", add_help=False)

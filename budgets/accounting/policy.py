@@ -145,7 +145,7 @@ def check_minimum_price(losses: Iterable[Loss]) -> None:
 
 
 def check_ceiling(name: AccountName, cap: Loss, ceiling: Loss) -> None:
-    """Reject a cap above the ceiling that the dataset's first charge fixed.
+    """Check that no cap exceeds the permanent ceiling, which the first charge of the dataset recorded.
 
     Claim: the ceiling of (dataset, window) is the loss promised to data subjects before the first query; it never
     rises. Symbols: current cap, ceiling of the first charge. Formula: cap <= ceiling, component by component.

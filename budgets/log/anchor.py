@@ -27,7 +27,7 @@ class Anchor:
 
     @classmethod
     def from_json(cls, text: str) -> Anchor:
-        """Parse an anchor; raises ParamError."""
+        """Anchor (ledger id, sequence, row hash) from its JSON line; raises ParamError."""
         try:
             fields = json.loads(text)
             anchor = cls(

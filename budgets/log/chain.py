@@ -44,7 +44,7 @@ class Entry:
 
     @property
     def content(self) -> dict[str, Any]:
-        """Parse the body."""
+        """Content of the entry: its canonical JSON body as a dictionary."""
         content: dict[str, Any] = json.loads(self.body)
         return content
 

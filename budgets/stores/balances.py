@@ -157,7 +157,7 @@ def read_accounts_with_caps(
 
 
 def read_datasets(connection: Connection) -> tuple[str, ...]:
-    """List the datasets that were ever charged."""
+    """Datasets with at least one account, that is with a charge."""
     return tuple(connection.execute(select(accounts.c.dataset).distinct().order_by(accounts.c.dataset)).scalars())
 
 

@@ -272,7 +272,7 @@ def _state(client: str, removed: Container[str], frozen: Container[str]) -> str:
 
 
 def read_grants(connection: Connection, dataset: str, holders: Iterable[str]) -> tuple[Grant, ...]:
-    """Read the caps that admins have set for some holders of a dataset."""
+    """Grants in force: the newest cap that an admin set, for each holder and window of a dataset."""
     return tuple(
         Grant(row.dataset, row.holder, row.scope, Loss(row.pico_rho, row.atto_delta), row.sequence)
         for row in connection.execute(_GRANTS, {"dataset": dataset, "holders": json_list(holders)})
@@ -348,14 +348,14 @@ def read_freezes(connection: Connection) -> tuple[Freeze, ...]:
 
 
 def insert_top_up(connection: Connection, request: TopUp) -> None:
-    """Insert a request for another cap."""
+    """Record a client's top-up request, undecided."""
     key = {"id": request.id}
     values = {"dataset": request.dataset, "client": request.client, "scope": request.scope, "state": request.state}
     _upsert(connection, top_ups, key, values | {"pico_rho": request.cap.pico_rho, "atto_delta": request.cap.atto_delta})
 
 
 def read_top_ups(connection: Connection, state: str | None = None) -> tuple[TopUp, ...]:
-    """List the requests for other caps, oldest first."""
+    """Top-up requests of clients with their decisions, oldest first."""
     statement = select(top_ups).order_by(top_ups.c.id)
     rows = connection.execute(statement if state is None else statement.where(top_ups.c.state == state))
     return tuple(

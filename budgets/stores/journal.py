@@ -296,7 +296,7 @@ def read_canonical_queries(connection: Connection, dataset: str) -> tuple[str, .
 
 
 def read_purchases(connection: Connection, client: str) -> tuple[PaidRelease, ...]:
-    """List everything that a client has paid for, oldest first."""
+    """Purchases of a client: its paid releases with price, time and query, oldest first."""
     return tuple(
         PaidRelease(
             row.release_key,

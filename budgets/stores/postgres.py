@@ -71,7 +71,7 @@ _SERVER_QUERY = (
 
 
 def is_postgres(address: str) -> bool:
-    """Return whether a ledger's address is that of a PostgreSQL database."""
+    """Is a ledger's address a PostgreSQL URL? Anything else is a SQLite file."""
     return address.lower().startswith(SCHEMES)
 
 

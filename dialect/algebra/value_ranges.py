@@ -20,7 +20,7 @@ _FAR_DEGREES = 170.0  # beyond it, rounding changes an arc sine by a factor of m
 
 
 def is_bounded(bounds: Bounds | None) -> bool:
-    """Return whether both ends are finite."""
+    """Return whether the range is bounded: neither end is infinite or NaN."""
     return bounds is not None and math.isfinite(bounds.lower) and math.isfinite(bounds.upper)
 
 

@@ -298,7 +298,7 @@ class QueryBinder(Protocol):
         ...
 
     def bind_subquery(self, tree: exp.Expr, context: CompileContext) -> BoundRelation:
-        """Bind a derived table."""
+        """Bind a subquery of FROM to a relation whose rows have an alias."""
         ...
 
     def bind_table_function(

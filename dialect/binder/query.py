@@ -116,7 +116,7 @@ class CteEnvironment:
         return BoundQuery(selected.relation, rename_columns(selected.columns, cte))
 
     def bind_subquery(self, tree: exp.Expr, context: CompileContext) -> BoundQuery:
-        """Bind a derived table."""
+        """Bind a subquery of FROM to a relation whose rows have an alias."""
         return bind_query(tree, context, self.nested(tree, self))
 
     def bind_table_function(

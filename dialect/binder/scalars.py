@@ -52,7 +52,7 @@ _DEFAULT_PRECISION_AND_SCALE = [Literal(18, SqlType.BIGINT), Literal(3, SqlType.
 
 
 def bind_scalar(node: exp.Expr, resolver: NameResolver) -> Expr:
-    """Bind one expression; raises Refusal where it is not in the allow-list.
+    """Typed expression of a syntax node; raises Refusal for a function outside the allow-list.
 
     The clause's own meaning comes first (`resolver`), e.g. of an expression that is a group key; then constants,
     columns, and the binders of node classes.

@@ -110,7 +110,7 @@ class WindowBinder(Protocol):
     """Binds window functions, in clauses that allow them."""
 
     def bind(self, node: exp.Window) -> Expr:
-        """Bind a window function with its OVER."""
+        """Typed result field of a window function and its OVER clause."""
 
 
 class SubqueryBinder(Protocol):

@@ -151,7 +151,7 @@ def _check_fetch(node: exp.Expr) -> None:
 
 
 def is_star(node: exp.Expr) -> bool:
-    """Return whether a select item is * or table.*."""
+    """Return whether a select item stands for several columns: `*` or `table.*`."""
     return isinstance(node, exp.Star) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Star))
 
 

@@ -253,7 +253,7 @@ def _regexp_matches(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
 
 
 def _regexp_imatches(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    """Bind x ~* 'a'."""
+    """Bind the case-insensitive regular expression match `x ~* 'a'`."""
     return apply_function("regexp_matches", [arguments[0], _with_flags(node, arguments[1], "i")], node)
 
 

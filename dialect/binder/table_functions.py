@@ -224,7 +224,7 @@ _MINUTES = {"minute": 1, "hour": 60, "day": 1_440, "week": 10_080}
 
 @dataclass(frozen=True)
 class TableFunctionCall:
-    """A call of a table function."""
+    """Arguments of a table function in FROM: its input rows and its options."""
 
     node: exp.Table
     function: TableFunction

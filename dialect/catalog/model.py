@@ -229,7 +229,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Table:
-    """A declared table of a dataset."""
+    """Declaration of one table: its source, columns, keys, person path and contribution bounds."""
 
     name: str
     dataset: str

@@ -33,12 +33,12 @@ def fold_constants(call: Call) -> Expr:
 
 
 def parse_timestamp(text: str) -> datetime:
-    """Parse a date or time in canonical text."""
+    """Date or timestamp value of a canonical literal text."""
     return datetime.fromisoformat(text)
 
 
 def format_time(value: datetime, type_: SqlType) -> str:
-    """Format a date or time as canonical text."""
+    """Canonical literal text of a date or timestamp."""
     return value.date().isoformat() if type_ is SqlType.DATE else value.isoformat(sep=" ")
 
 

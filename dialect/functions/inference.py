@@ -129,7 +129,7 @@ def is_null_if_inputs_null(expr: Expr) -> bool:
 
 
 def is_constant_per_person(field: Field) -> bool:
-    """Return whether all rows of one person have the same value in a field.
+    """Return whether a field is constant per person, as a function of the person key or by a unique key.
 
     A person key that may be NULL is not: it is NULL in rows without a match, whose person is another field.
 

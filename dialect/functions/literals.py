@@ -172,7 +172,7 @@ def interval_refusal(node: exp.Expr) -> Refusal:
 
 
 def interval_literal(amount: int, unit: str, node: exp.Expr) -> Literal:
-    """Build a constant interval; raises Refusal with E_FUNC where it is none, or too long.
+    """INTERVAL literal of a number and a unit; raises Refusal (E_FUNC) for other units and beyond the longest.
 
     Decades, centuries and `min` are converted to the units of MAX_AMOUNTS; "centurie" is "centuries" without its s.
     """

@@ -166,7 +166,7 @@ def _is_person(value: Expr) -> bool:
 
 
 def is_null(value: Expr) -> bool:
-    """Return whether a value is NULL in every row."""
+    """Return whether a value is the constant NULL, which takes the type of the other branch."""
     expanded = definition_of(value)
     return isinstance(expanded, Literal) and expanded.value is None
 

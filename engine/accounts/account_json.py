@@ -27,7 +27,7 @@ def account_json(view: AccountView, owner_loss: Loss = ZERO_LOSS) -> dict[str, A
 
 
 def _shown_loss(view: AccountView, owner_loss: Loss) -> EpsilonDelta:
-    """Return the loss of everything that an account's holder is shown (proofs.md#owner_loss)."""
+    """Privacy loss of all releases visible to an account's holder, own and shared (proofs.md#owner_loss)."""
     return EpsilonDelta.from_loss(view.spent if view.name.client is None else view.spent + owner_loss, view.cap)
 
 

@@ -75,7 +75,7 @@ def describe_row(row: Entry, decision: str | None) -> str:
 
 
 def format_delta(delta: float, digits: int = 3) -> str:
-    """Format a delta: 1e-9, not 1e-09."""
+    """Short decimal text of a delta, with an exponent without leading zeros: 1e-9."""
     return f"{delta:.{digits}g}".replace("e-0", "e-")
 
 

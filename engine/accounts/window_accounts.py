@@ -59,7 +59,7 @@ def least_remaining(
 
 
 def accounts_in_force(ledger: Ledger, dataset: Dataset, names: Iterable[AccountName]) -> tuple[AccountView, ...]:
-    """Find accounts under the caps in force: granted by an admin, else the catalog's; charged or not.
+    """Accounts with the effective cap: an admin's grant, else the catalog's cap; charged or not.
 
     A ledger's own list has the caps of each account's last charge, which an approval may have changed since.
     """
@@ -69,7 +69,7 @@ def accounts_in_force(ledger: Ledger, dataset: Dataset, names: Iterable[AccountN
 
 
 def client_accounts(ledger: Ledger, dataset: Dataset, windows: Sequence[str]) -> list[list[AccountView]]:
-    """Find the accounts of each client and group, window by window, under the caps in force.
+    """Accounts of each client and group with their effective caps, by privacy window.
 
     Clients that were never charged are included. Left out are removed clients that were never charged, and lifetime
     budgets without a cap; windows that are no longer declared come first.

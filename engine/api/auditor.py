@@ -44,7 +44,7 @@ def verify_open_ledger(ledger: Ledger, anchor: str | None = None) -> dict[str, A
 
 
 def anchor_ledger(catalog_source: str, *, ledger: str | None = None) -> str:
-    """Return the end of a ledger's chain as one line of JSON; raises Refused."""
+    """Anchor of a ledger: last sequence number and hash of its chain, as one JSON line; raises Refused."""
     with opened_for_audit(catalog_source, ledger) as opened_ledger:
         return opened_ledger.anchor().to_json()
 

@@ -121,7 +121,7 @@ def sql_type(stored_type: str) -> SqlType | None:
 
 
 def read_column(name: str, section: Section) -> Column:
-    """Parse one declared column."""
+    """Column declaration from its TOML section, with the checks of its type, bounds and key set."""
     section.check_keys(COLUMN_KEYS)
     kind, stored_type = _type(section)
     collect = section.collector.collect
@@ -361,7 +361,7 @@ class TableResolver:
             raise self.error(key, f"{column.name} is {column.type} and {other.name} is {other.type}.", cure)
 
     def error(self, key: str, why: str, cure: str) -> CatalogError:
-        """Build an error at one key of the table."""
+        """CatalogError that names the file, the table and one of its keys."""
         return CatalogError(self.catalog.path, f"tables.{self.table.name}.{key}", why, cure)
 
 

@@ -145,7 +145,7 @@ def _check_format(root: Section) -> None:
 
 
 def _name(root: Section) -> str:
-    """Parse the catalog's name."""
+    """Catalog name: a key of the TOML file, checked as an identifier."""
     root.require("name", 'write e.g. name = "city".')
     name = root.text("name") or ""
     if not IDENTIFIER.fullmatch(name):

@@ -124,7 +124,7 @@ def source_files(pattern: str) -> SourceFiles:
 
 
 def _may_share_files(one: Table, other: Table) -> bool:
-    """Return whether two tables may share a file."""
+    """Return whether two tables may share a file: private ones of one dataset, public ones, or tables of one DuckDB."""
     if one.private and other.private:
         return one.dataset == other.dataset
     if one.private == other.private:

@@ -157,7 +157,7 @@ UNREADABLE_SOURCE = Source("parquet", "")  # placeholder after a parse error
 
 
 def read_table(name: str, section: Section, folder: Path) -> Table:
-    """Parse one declared table; source paths are relative to the folder."""
+    """Table declaration from its TOML section; source paths are relative to the catalog's folder."""
     section.check_keys(TABLE_KEYS)
     collect = section.collector.collect
     private = collect(any(name in section.entries for name in PRIVATE_ONLY), _is_private, section)
@@ -235,7 +235,7 @@ def _source(section: Section, folder: Path) -> Source:
 
 
 def _join(section: Section) -> SourceJoin:
-    """Parse one public column that is looked up when the snapshot is built."""
+    """Lookup join of a source: a public column that the snapshot adds to each row."""
     names = ("column", "on", "table", "take")
     section.check_keys(names)
     for name in names:

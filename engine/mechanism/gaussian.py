@@ -66,7 +66,7 @@ class NoiseSource(Protocol):
     """Mechanism that the engine uses: `add_noise`, or an exact source that only tests can build."""
 
     def __call__(self, exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charged: int) -> NoisyVector:
-        """Return one noisy integer per exact one, in the same order and grain."""
+        """Noisy integers, one per exact integer, in the same order and grain."""
         ...
 
 

@@ -56,7 +56,7 @@ def half_width(sigma: float, level: float) -> float:
 def linear_interval(
     value: npt.ArrayLike, sigma: npt.ArrayLike, level: float, grain: npt.ArrayLike = 0.0
 ) -> tuple[Floats, Floats]:
-    """Compute lower and upper ends for sums and differences of independently noised numbers.
+    """Interval of a linear combination of independent Gaussian numbers: value ± z times its deviation.
 
     Claim: the ends enclose the exact combination with probability `level`, provided its noise is normal.
     Symbols: `value` = the combination, any shape; `sigma` = its noise in the value's unit, scalar or the same shape;
@@ -110,7 +110,7 @@ def _computed(name: str, /, *arguments: Floats) -> Floats:
 
 
 def normal_quantile(level: float) -> float:
-    """Compute z with P[|N(0, 1)| <= z] = level, from the tail so that levels near 1 keep their digits.
+    """Two-sided normal quantile z: P[|N(0, 1)| <= z] = level, computed from the tail to keep digits near 1.
 
     Raises ValueError for a level that is not between 0 and 1.
     """

@@ -41,7 +41,7 @@ class HistogramCounts:
         return nearest
 
     def total(self) -> Floats:
-        """Sum the rows of every group."""
+        """Noisy number of rows of every group: the sum over its histogram bins."""
         rows: Floats = self.noisy.sum(axis=1)
         return rows
 
@@ -88,7 +88,7 @@ def _number_groups(keys: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[n
 
 
 def quantile(counts: HistogramCounts, formula: QuantileOf, confidence: float) -> tuple[pa.Array, Floats, Floats]:
-    """Compute one quantile of every group, with the ends of its interval.
+    """Quantile of every group from its noisy histogram, with the ends of its interval.
 
     Claim: the ends cover the quantile of the histogram's rows with probability `confidence`, provided sums of its
     noise are normal; a group whose rows are not clearly above 0 has none. Symbols: q = level, C_b = rows below edge b

@@ -32,7 +32,7 @@ class VectorPrice:
     sigma: float  # scale of the discrete Gaussian, in released grains
 
     def deviation(self, bound: VectorBound) -> float:
-        """Return the standard deviation of the noise of one number, in the vector's unit."""
+        """Sigma: the standard deviation of the noise of one number, in the vector's unit."""
         return self.sigma * bound.grain_size
 
 

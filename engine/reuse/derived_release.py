@@ -123,7 +123,7 @@ def _inverse_variance_weights(deviations: Sequence[NoiseDeviations]) -> list[lis
 
 
 def weighted_mean(releases: Sequence[Release]) -> Release:
-    """Compute the weighted mean of independent releases of the same numbers in the same grains.
+    """Weighted mean of independent noisy releases of one vector in equal grains.
 
     Claim: each number is sum of m_i n_i in grains of 2^-10, exactly, if no n_i is beyond 2^53 grains. Symbols: n_i =
     noisy integers, m_i = integer weights that add up to 2^10, by inverse variance. Source and proof:

@@ -184,7 +184,7 @@ class ServerTables:
             return found
 
     def delete_session(self, digest: bytes) -> None:
-        """Delete a session."""
+        """End a console session at logout or expiry."""
         with self._store.writing() as connection:
             connection.execute(delete(sessions).where(sessions.c.hash == digest))
 
@@ -242,7 +242,7 @@ class ServerTables:
             return list[Row](connection.execute(wanted).mappings())
 
     def delete_share(self, share_id: str) -> None:
-        """Delete a share."""
+        """End a share: its recipients can open the answer no more."""
         with self._store.writing() as connection:
             connection.execute(delete(shares).where(shares.c.id == share_id))
 

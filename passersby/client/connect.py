@@ -34,7 +34,7 @@ def check_packages() -> None:
 
 
 def _locate(name: str) -> Path | None:
-    """Locate the file that `import name` would run, or has run."""
+    """Source file of a module, imported or not; None where there is none."""
     try:
         spec = importlib.util.find_spec(name)
     except ValueError:  # a module without a spec, made by hand

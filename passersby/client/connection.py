@@ -168,7 +168,7 @@ class Connection:
             return Tables(self._target().tables(name))
 
     def outlines(self, name: str) -> dict[str, Any]:
-        """Return the polygons of a public table as GeoJSON, for maps; raise RefusedError."""
+        """GeoJSON polygons of a public table, for maps; raise RefusedError."""
         with translate_errors():
             if self._remote is not None:
                 return self._remote.outlines(name)

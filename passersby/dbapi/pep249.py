@@ -89,7 +89,7 @@ class Cursor:
         raise NotSupportedError("Nothing is written here. Ask one question, with GROUP BY in the place of many values.")
 
     def fetchone(self) -> Row | None:
-        """Return the next row, or None."""
+        """Next row of the result as a tuple; None after the last."""
         return next(iter(self.fetchmany(1)), None)
 
     def fetchmany(self, size: int | None = None) -> list[Row]:
@@ -205,7 +205,7 @@ class Connection:
         self._closed = False
 
     def cursor(self) -> Cursor:
-        """Create a cursor."""
+        """Create a cursor; all cursors of a connection charge one client."""
         self.check_open()
         return Cursor(self)
 

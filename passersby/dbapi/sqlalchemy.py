@@ -61,7 +61,7 @@ class PassersbyDialect(DefaultDialect):
 
     @classmethod
     def import_dbapi(cls) -> ModuleType:
-        """Return the DB-API module."""
+        """DB-API module that SQLAlchemy drives: passersby.dbapi."""
         from passersby.dbapi import pep249 as dbapi
 
         return dbapi
@@ -82,7 +82,7 @@ class PassersbyDialect(DefaultDialect):
         """Skip SQLAlchemy's start-up queries: their answers are constants."""
 
     def do_ping(self, dbapi_connection: DBAPIConnection) -> bool:
-        """Return whether the catalog can be read."""
+        """Return whether the connection is alive: its list of tables can be read."""
         return bool(_native_connection(dbapi_connection).tables())
 
     def get_isolation_level_values(self, dbapi_conn: DBAPIConnection) -> list[Any]:

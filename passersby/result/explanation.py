@@ -121,7 +121,7 @@ class Explanation:
         return as_text(partial(show_explanation, details=True), self)
 
     def to_wire(self) -> dict[str, Any]:
-        """Return the documented JSON shape."""
+        """Convert the explanation to the JSON shape that docs/answers.md documents."""
         return {key: plain(value) for key, value in self._wire.items()}
 
     def __repr__(self) -> str:

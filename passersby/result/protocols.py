@@ -182,7 +182,7 @@ class Explained(Protocol):
         """Return the stored releases that the numbers would be derived from."""
 
     def to_wire(self) -> dict[str, Any]:
-        """Return the documented JSON shape."""
+        """Convert the explanation to the JSON shape that docs/answers.md documents."""
 
 
 class Accounts(Protocol):

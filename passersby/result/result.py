@@ -198,7 +198,7 @@ class Result:
         write_excel(self, path)
 
     def plot(self, *, value: str | None = None, ax: Axes | None = None) -> Axes:
-        """Plot numbers with their intervals: a line over time or whole numbers, bars over names.
+        """Matplotlib figure of the noisy numbers with intervals: lines over time, bars over names.
 
         `value` is the column to plot: by default the first noisy one. A second key gives one line, or one set of bars,
         per value. Raises InstallError if matplotlib, from the extra [plot], is not installed.

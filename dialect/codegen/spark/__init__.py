@@ -1,4 +1,4 @@
-"""Spark SQL where it differs from DuckDB's by more than a name: aggregates and window functions.
+"""Spark forms of aggregates and window functions, whose syntax or result differs from DuckDB's.
 
 The same nodes -> Spark's text. Five places determine the Spark SQL:
 

@@ -56,7 +56,7 @@ class _PatternParser:
 
 
 def pattern_mistake(pattern: str) -> str | None:
-    """Return why a regular expression is not accepted; None if it is."""
+    """Rejection reason of a regular expression: unsupported syntax or too large; None: accepted."""
     try:
         _group_count(pattern)
     except _InvalidPattern as broken:
@@ -72,7 +72,7 @@ def state_count(pattern: str) -> int:
 
 
 def is_linear_search(pattern: str) -> bool:
-    """Return whether a search for every match reads each character a bounded number of times.
+    """Return whether matching takes linear time: a search for all matches never restarts far back.
 
     This holds for patterns without repetition, and for one repeated character or class: after a match, no character
     before its end is read again.

@@ -77,7 +77,7 @@ class CanonicalPlan:
     canonical_names: Mapping[str, str]
 
     def rename(self, expr: Expr) -> Expr:
-        """Rewrite an expression over canonical fields."""
+        """Replace each field of an expression by its canonical field, to compare plans by text."""
         return _rename_fields(expand_definitions(expr), self.canonical_names)
 
 

@@ -300,7 +300,7 @@ def page_html(pages: tuple[Page, ...]) -> str:
 
 
 def page_text(pages: tuple[Page, ...]) -> str:
-    """Render the report for a terminal."""
+    """Format the report as plain text of at most 80 columns, for a terminal."""
     return "\n\n".join(_page(page) for page in pages) + "\n"
 
 

@@ -135,7 +135,7 @@ def report_html(report: Report) -> str:
 
 
 def report_text(report: Report) -> str:
-    """Render the report for a terminal."""
+    """Format the ledger report as plain text of at most 80 columns."""
     title = f"Privacy ledger: {report.catalog}"
     parts = [title, "=" * len(title), "", *_chain_lines(report)]
     for dataset in report.datasets:

@@ -1,4 +1,4 @@
-"""Generate a synthetic operator: python -m engine.catalog.operator --events 1e7."""
+"""Synthetic mobile operator of any size: `python -m engine.catalog.operator --events 1e7`."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Limits:
     _failure_rate: RateLimitItem = field(init=False)
 
     def __post_init__(self) -> None:
-        """Parse the rate."""
+        """Parse the two rates: requests of a caller, and failed logins of an address."""
         self._request_rate, self._failure_rate = parse(self.rate), parse(f"{MAX_FAILURES_PER_MINUTE}/minute")
 
     def count_request(self, name: str) -> None:

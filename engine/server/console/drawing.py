@@ -119,7 +119,7 @@ def noisy_text(value: object, ends: Sequence[float] | None) -> tuple[str, str]:
 
 
 def half_width_text(half_width: float | None) -> str:
-    """Format an expected error."""
+    """Short text of an expected error: the half-width of its interval."""
     if half_width is None:
         return "depends on the answer"
     places = 0 if half_width.is_integer() else _decimal_places(half_width, whole=False)
@@ -137,7 +137,7 @@ def loss_text(price: Mapping[str, Any]) -> str:
 
 
 def left_text(remaining: Mapping[str, Mapping[str, Any]]) -> str:
-    """Format what the client's and the dataset's accounts have left of their caps."""
+    """Short text of the remaining budget: of the client, and of all clients."""
     return ", ".join(
         f"{who} rho {account['rho']:.6g} of {account['cap_rho']:.6g}"
         for who, key in (("you", "client"), ("all clients", "dataset"))

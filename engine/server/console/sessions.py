@@ -253,7 +253,7 @@ def problem_of(error: Exception) -> dict[str, Any]:
 
 
 def sessions_of(service: Service) -> Sessions:
-    """Return the sessions of a server."""
+    """Console sessions of a server, made at first use."""
     return Sessions(service.tables, service.keys)
 
 
@@ -276,7 +276,7 @@ def form_fields(visit: Visit) -> dict[str, str]:
 
 
 def whole_number(text: str) -> int:
-    """Parse a number of a page; raises Problem with E_PARAM."""
+    """Page number from a query parameter; raises Problem (E_PARAM) for anything but a positive integer."""
     if not text.isascii() or not text.isdigit() or len(text) > MAX_NUMBER_DIGITS:
         raise Problem("E_PARAM", "This is no number.", "a number from the page")
     return int(text)

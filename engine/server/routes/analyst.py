@@ -121,7 +121,7 @@ async def cancel(job_id: Name, asker: Caller, request: Request) -> dict[str, Any
 
 @router.post("/explain", responses={200: {"model": Explanation}}, operation_id="explain")
 async def explain(asked: QueryRequest, asker: Caller) -> Json:
-    """Show price, expected error, keys, bounds and generated SQL: no data, no charge."""
+    """Price, expected error, keys, contribution bounds and generated SQL of a query, without data or charge."""
     return await asker.call("explain", **session_arguments(asked, asker))
 
 
@@ -184,7 +184,7 @@ async def table(name: Name, asker: Caller) -> Json:
 
 @router.get("/tables/{name}/outlines", response_model=Outlines, operation_id="outlines")
 async def outlines(name: Name, asker: Caller) -> Json:
-    """Return the polygons of a public table as GeoJSON, for maps."""
+    """GeoJSON polygons of a public table, for maps."""
     async with asker.as_not_found("tables", "name", name.strip().lower()):
         return await asker.call("outlines", name=name)
 

@@ -44,7 +44,7 @@ class State(StrEnum):
 
 @dataclass
 class Checks:
-    """Health checks of one server."""
+    """Health checks of a server: ledger, worker, disk, keys, transport and scheduled work."""
 
     service: Service
     alerts: Alerts

@@ -68,7 +68,7 @@ class VerbHandler:
             raise Refused(error.problem) from None
 
     def register(self) -> CatalogObjections:
-        """Return the register of objections."""
+        """Opt-out register of the catalog's ledger, opened at first use."""
         assert self.session.register is not None  # noqa: S101  only a rehearsal has none
         return self.session.register
 
@@ -90,7 +90,7 @@ def _rehearse(handler: VerbHandler, arguments: Arguments) -> Reply:
 
 
 def arrow_stream(table: pa.Table) -> bytes:
-    """Serialize a table as an Arrow IPC stream."""
+    """Arrow IPC stream of a table, as bytes."""
     out = io.BytesIO()
     with pa.ipc.new_stream(out, table.schema) as writer:
         writer.write_table(table)
