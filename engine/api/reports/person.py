@@ -34,21 +34,24 @@ from engine.accounts.worst_case import ceiling_accounts, worst_over_all_windows
 from engine.catalog.eligibility import age_reference_day, first_retained_day
 from engine.pricing.query_terms import caps
 
-UNIT_TEXTS = {
-    PrivacyWindow.FOREVER: "everything about you, over the whole time",
-    PrivacyWindow.MONTH: "everything about you in one calendar month",
-    PrivacyWindow.WEEK: "everything about you in one week",
-    PrivacyWindow.DAY: "everything about you on one day",
+PERIOD_TEXTS = {
+    PrivacyWindow.FOREVER: "",
+    PrivacyWindow.MONTH: " in one calendar month",
+    PrivacyWindow.WEEK: " in one week",
+    PrivacyWindow.DAY: " on one day",
 }
-MAX_ODDS = 1e6  # larger odds are shown as "more than a million"
+WHOLE_PERIOD = "the whole period"  # the only window of a dataset without windows
+MAX_ODDS = 1e12  # larger odds are shown as certainty
+ROUND_NUMBERS = {10**6: "a million", 10**9: "a billion", 10**12: "a trillion"}
+AGREED_STATES: tuple[str | bool, ...] = ("opt_in", "yes", True)
+NEVER_ASKED_STATE = "none"
 
 
 def worst_case_text(catalog: Catalog, ledger: Ledger, dataset: Dataset) -> Iterator[str]:
     """Worst-case disclosure to all clients together, in words: per privacy window, then over all windows."""
     cap, accounts = caps(dataset).dataset, ceiling_accounts(catalog, ledger, dataset)
     limit, has_windows = EpsilonDelta.from_loss(chargeable(cap), cap), dataset.window is not PrivacyWindow.FOREVER
-    unit = UNIT_TEXTS[dataset.window].removeprefix("everything about you ")
-    period_suffix = f" {unit}" if has_windows else ""
+    period_suffix = PERIOD_TEXTS[dataset.window]
     period_phrase = f" on what can be learned of all that you did{period_suffix}," if has_windows else ""
     yield (
         f"There is a limit{period_phrase} that all askers together can never pass, whatever they ask,"
@@ -59,17 +62,15 @@ def worst_case_text(catalog: Catalog, ledger: Ledger, dataset: Dataset) -> Itera
         yield from _outside_window_text(ledger, dataset, accounts)
     yield (
         f"In plain words: somebody wonders whether you are in these data, with all that you did{period_suffix}, or"
-        f" {'with nothing of it' if has_windows else 'not at all'}, and finds it as likely as not."
-        " After all answers their"
-        f" odds are at worst {odds_text(limit.epsilon)}: they are {_certainty_text(limit.epsilon)}."
-        f" Chances of {_probability_text(cap.delta)} are left out of this."
+        f" {'with nothing of it' if has_windows else 'not at all'}, and thinks the chance is 50%."
+        f" {_exception_text(cap.delta)} after all answers they come to {certainty_text(limit.epsilon)} at worst."
     )
     replacement_epsilon = epsilon_from_rho(4 * cap.rho, conversion_delta(cap))
     yield (
-        f"Whoever knows that you are in them, and wonders which of two things you did{period_suffix}, may come to odds"
-        f" of {odds_text(replacement_epsilon)}."
+        f"Whoever knows that you are in them, and wonders which of two things you did{period_suffix}, may come to"
+        f" {certainty_text(replacement_epsilon)}."
     )
-    yield "That is a bound that can be proven, and not what is expected: with less knowledge, far less is learned."
+    yield "That is a bound that can be proven, and not what is expected: with less knowledge, usually less is learned."
 
 
 def _outside_window_text(ledger: Ledger, dataset: Dataset, accounts: tuple[AccountView, ...]) -> Iterator[str]:
@@ -83,22 +84,29 @@ def _outside_window_text(ledger: Ledger, dataset: Dataset, accounts: tuple[Accou
         return
     yield (
         f"Whether you are in these data at all can be learned from more: {worst.scope}, the limit is"
-        f" {_loss_text(worst.limit)}, which is odds of {odds_text(worst.limit.epsilon)} at the worst."
+        f" {_loss_text(worst.limit)}, which is {certainty_text(worst.limit.epsilon)} at the worst."
     )
 
 
 def odds_text(epsilon: float) -> str:
     """How far even odds can move under epsilon: exp(epsilon) to 1, rounded up."""
     ratio = math.exp(min(epsilon, 50.0))
-    if ratio > MAX_ODDS:
-        return "more than a million to 1"
     return f"{math.ceil(ratio * 100) / 100:.2f} to 1" if ratio < 10 else f"{math.ceil(ratio):,} to 1"
 
 
-def _certainty_text(epsilon: float) -> str:
-    """Largest certainty that an observer can reach from even odds, as a percentage rounded up."""
-    share = math.ceil(1000 / (1 + math.exp(-min(epsilon, 50.0)))) / 10
-    return "as good as certain" if share > 99.9 else f"at most {share:.1f}% sure"
+def chance_text(epsilon: float) -> str:
+    """Largest chance that an observer can come to from 50%, as a percentage, rounded up at a digit below 100%."""
+    share = 100 / (1 + math.exp(-min(epsilon, math.log(MAX_ODDS))))
+    doubt = 100 - share
+    digits = 0 if doubt >= 10 else 1 if doubt >= 1 else math.ceil(-math.log10(doubt))
+    return f"{math.ceil(share * 10**digits) / 10**digits:.{digits}f}%"
+
+
+def certainty_text(epsilon: float) -> str:
+    """Odds and chance that an observer can come to from 50%, in words."""
+    if epsilon > math.log(MAX_ODDS):
+        return "certainty"
+    return f"odds of {odds_text(epsilon)} ({chance_text(epsilon)})"
 
 
 def _loss_text(limit: EpsilonDelta) -> str:
@@ -111,18 +119,24 @@ def format_epsilon(epsilon: float) -> str:
     return f"{math.ceil(epsilon * 100) / 100:.2f}"
 
 
-def _probability_text(chance: Fraction) -> str:
-    """Format a chance as one in a number, rounded down so that the chance is not understated."""
-    return f"at most one in {int(1 / chance):,}" if chance else "nil"
+def _exception_text(chance: Fraction) -> str:
+    """Name the chance of an exception, as one in a number rounded down so that it is not understated."""
+    one_in = int(1 / chance)
+    return f"Except with a chance of one in {ROUND_NUMBERS.get(one_in, f'{one_in:,}')},"
 
 
+OWNER_TEXT = (
+    "No row about you is given to those who ask, and no number about you alone. This does not bind the owner of the"
+    " data, who holds them."
+)
 NOISE_TEXT = (
-    "Each number is changed at random before anybody sees it, by so much that it would look much the same with you or"
-    " without you."
+    "Each number is changed at random before anybody sees it, by an amount that limits what one answer shows of you;"
+    " what all answers together may show is below."
 )
 PAST_ANSWERS_TEXT = (
-    "Answers that were given before you object stay with those who have them, and whoever asked the same question"
-    " before is shown the same answer again. They were changed at random, as is said above."
+    "Answers that were given before you object stay with those who have them. Anybody who asks the same question, also"
+    " for the first time, may be shown the old answer, in which you count. These were changed at random, as is said"
+    " above."
 )
 
 
@@ -158,7 +172,7 @@ def _sections(catalog: Catalog, ledger: Ledger, dataset: Dataset) -> Iterator[Se
         "What is computed",
         (
             "Questions about many people are answered with numbers: how many, how long, how far, on average.",
-            "No row about you leaves, and no number about you alone.",
+            OWNER_TEXT,
             NOISE_TEXT,
             "Numbers are computed from these tables:",
         ),
@@ -167,9 +181,7 @@ def _sections(catalog: Catalog, ledger: Ledger, dataset: Dataset) -> Iterator[Se
     yield Section(
         "Who is in it", _eligibility_intro(catalog, dataset), tuple(_eligibility_conditions(catalog, dataset))
     )
-    yield Section(
-        "What is protected", (f"What is protected as one is {UNIT_TEXTS[dataset.window]}, over all tables together.",)
-    )
+    yield Section("What is protected", (_unit_text(dataset.window),))
     yield Section("The worst that can happen", tuple(worst_case_text(catalog, ledger, dataset)))
     yield Section("What was used so far", tuple(_spent_text(ledger, dataset)), tuple(_window_text(ledger, dataset)))
     yield Section("Who may ask", tuple(_client_text(ledger, dataset)))
@@ -181,6 +193,12 @@ def _sections(catalog: Catalog, ledger: Ledger, dataset: Dataset) -> Iterator[Se
             "What was used of the limit stays used: your objection gives none of it back to anybody.",
         ),
     )
+
+
+def _unit_text(window: PrivacyWindow) -> str:
+    """Name the privacy unit in words."""
+    over = f"{WHOLE_PERIOD} and " if window is PrivacyWindow.FOREVER else ""
+    return f"All your data{PERIOD_TEXTS[window]} count as one unit, over {over}all tables together."
 
 
 def _table_text(table: Table) -> str:
@@ -199,7 +217,7 @@ def _eligibility_intro(catalog: Catalog, dataset: Dataset) -> tuple[str, ...]:
     conditions = list(_eligibility_conditions(catalog, dataset))
     if not conditions:
         return ("Everybody in these tables, but for those who have objected.",)
-    return ("You are left out of every new number if you have objected, and unless all of this is known and so:",)
+    return ("You are counted only if you have not objected and all of this is known of you:",)
 
 
 def _eligibility_conditions(catalog: Catalog, dataset: Dataset) -> Iterator[str]:
@@ -207,7 +225,7 @@ def _eligibility_conditions(catalog: Catalog, dataset: Dataset) -> Iterator[str]
     rules = dataset.eligibility
     for table in catalog.tables:
         if table.dataset == dataset.name and table.consent is not None:
-            yield f"your consent is one of: {', '.join(map(_consent_text, table.consent.eligible_values))}"
+            yield _consent_text(table.consent.eligible_values)
     if rules.jurisdiction is not None:
         law = rules.jurisdiction
         listed = ", ".join(law.codes)
@@ -225,7 +243,16 @@ def _eligibility_conditions(catalog: Catalog, dataset: Dataset) -> Iterator[str]
         yield f"what happened is not older than {first}; older rows are not read"
 
 
-def _consent_text(state: str | bool) -> str:
+def _consent_text(states: tuple[str | bool, ...]) -> str:
+    """Consent condition in words; states of other names than the usual ones are listed and not explained."""
+    recorded = f"recorded as: {', '.join(map(_consent_state_text, states))}"
+    others = [state for state in states if state not in AGREED_STATES]
+    if others == [NEVER_ASKED_STATE] and len(states) > 1:
+        return f"you agreed, or were never asked and did not refuse ({recorded})"
+    return f"your consent is {recorded}"
+
+
+def _consent_state_text(state: str | bool) -> str:
     """Format a consent state as people say it."""
     return state if isinstance(state, str) else "yes" if state else "no"
 
@@ -250,19 +277,16 @@ def _spent_text(ledger: Ledger, dataset: Dataset) -> Iterator[str]:
         return
     yield (
         f"All that was asked so far, over your whole time here: epsilon {format_epsilon(found.epsilon)},"
-        " which is odds of"
-        f" {odds_text(found.epsilon)} at the worst, for somebody who found it as likely as not that you are in them."
+        f" which is {certainty_text(found.epsilon)} at the worst, for somebody who thought the chance was 50% that you"
+        " are in them."
     )
 
 
 def _window_text(ledger: Ledger, dataset: Dataset) -> Iterator[str]:
-    """Spending of each window with a charge, of the dataset account, as epsilon of its ceiling."""
+    """Spending of each window with a charge, of the dataset account, as a share of its rho, rounded up."""
     for view in sorted(_charged_shared_accounts(ledger, dataset), key=lambda view: view.name.window):
-        spent = view.spent_epsilon_delta
-        yield (
-            f"{view.name.window}: epsilon {format_epsilon(spent.epsilon)} of"
-            f" {format_epsilon(view.cap_epsilon_delta.epsilon)}"
-        )
+        window = WHOLE_PERIOD if dataset.window is PrivacyWindow.FOREVER else view.name.window
+        yield f"{window}: {math.ceil(1000 * view.spent.rho / view.cap.rho) / 10:.1f}% of the limit is used"
 
 
 def _charged_shared_accounts(ledger: Ledger, dataset: Dataset) -> list[AccountView]:
@@ -283,8 +307,8 @@ def _objection_text(dataset: Dataset) -> Iterator[str]:
     contact = dataset.eligibility.contact
     yield contact or "Tell the owner of these data, or whoever gave you this page: no reason is needed."
     yield (
-        "From the next question on you are in no new number, in no table. Nobody who asks is told that you objected,"
-        " nor how many did. You may take your objection back at any time."
+        "Once it is recorded, you are in no number that is computed anew. Nobody who asks is told that you objected;"
+        " at most an inexact number of objections may be published. You may take your objection back at any time."
     )
     yield "The owner records it with: passersby object YOUR-NUMBER --catalog CATALOG --reason TEXT"
 

@@ -54,6 +54,14 @@ class DatasetReport:
         """Accounts of the windows in which something was spent."""
         return tuple(view for view in self.accounts if view.spent != ZERO_LOSS)
 
+    @property
+    def usage(self) -> str:
+        """Count of charges and of windows used, in words."""
+        asked = f"{self.questions} {'question was' if self.questions == 1 else 'questions were'} charged"
+        windows = "window" if self.window_count == 1 else "windows"
+        verb = "was" if 1 in (len(self.used), self.window_count) else "were"
+        return f"{asked}; {len(self.used)} of {self.window_count} {windows} {verb} used."
+
 
 @dataclass(frozen=True)
 class Report:
@@ -105,6 +113,10 @@ def _dataset_report(catalog: Catalog, ledger: Ledger, dataset: Dataset, clients:
     )
 
 
+RHO_TEXT = (
+    "Rho measures the privacy loss; losses add up. Epsilon at a delta is the same in the unit that is usually quoted,"
+    " and does not add up. A tenth of delta is used only where group names come from the data."
+)
 TEMPLATE = Path(__file__).with_name("ledger_report_page.html.j2")
 WIDTH = 88
 CHART_WIDTH, CHART_HEIGHT = 640.0, 120.0
@@ -131,7 +143,9 @@ def report_html(report: Report) -> str:
         "caps": caps_text,
     }
     chart = {"width": CHART_WIDTH, "height": CHART_HEIGHT}
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(report=report, chart=chart)
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        report=report, chart=chart, consistent=_consistent_text(report), rho=RHO_TEXT
+    )
 
 
 def report_text(report: Report) -> str:
@@ -191,12 +205,21 @@ def _format_epsilon(epsilon: float) -> str:
     return shown if float(shown) >= epsilon else f"{epsilon + 0.001:.3f}"
 
 
+def _consistent_text(report: Report) -> str:
+    """State what a consistent hash chain shows, and what it does not."""
+    rows = report.anchor.sequence
+    return (
+        f"The chain of hashes is consistent: {rows} {'row' if rows == 1 else 'rows'}."
+        " Only a comparison with an anchor shows a rewrite."
+    )
+
+
 def _chain_lines(report: Report) -> Iterator[str]:
-    """Lines on the hash chain: verified or what is wrong, ledger, last hash, versions."""
+    """Lines on the hash chain: consistent or what is wrong, ledger, last hash, versions."""
     if report.found:
         yield from ("NOT AS IT WAS WRITTEN:", *(f"  {wrong}" for wrong in report.found))
     else:
-        yield f"Verified: {report.anchor.sequence} rows, each as it was written."
+        yield _consistent_text(report)
     yield f"Ledger {report.anchor.ledger_id}, last row {report.last or 'none'}"
     yield f"Hash of the last row: {report.anchor.row_hash}"
     yield "Versions: " + ", ".join(f"{what} {version}" for what, version in report.versions)
@@ -206,18 +229,13 @@ def _dataset_lines(dataset: DatasetReport) -> Iterator[str]:
     """Lines on one dataset: unit, charges, spending per window, ceiling, worst cases, clients, eligibility."""
     yield dataset.name.upper()
     yield textwrap.fill(f"Protected as one is {dataset.unit}, over all private tables together.", WIDTH)
-    used = f"{len(dataset.used)} of {dataset.window_count} windows"
-    yield f"{dataset.questions} questions were charged; {used} were used."
-    yield textwrap.fill(
-        "Rho is what they tell of people, and adds up; epsilon at a delta is the same in the unit that is usually"
-        " quoted, and does not add up. A tenth of the ceiling's delta is kept for private keys, and counts as spent"
-        " only where such were asked for.",
-        WIDTH,
-    )
+    yield dataset.usage
+    yield textwrap.fill(RHO_TEXT, WIDTH)
     for row in map(account_row, dataset.used):
         yield f"  {row['window']}: rho {row['spent']} of {row['ceiling']} ({row['share']}); {row['epsilon']}"
     first = account_row(dataset.accounts[0])
-    yield f"Ceiling of a window: rho {first['ceiling']}, {first['limit']}"
+    scope = "in total" if first["window"] == PrivacyWindow.FOREVER else "of a window"
+    yield f"Ceiling {scope}: rho {first['ceiling']}, {first['limit']}"
     for worst in dataset.worst:
         words = (
             f"Worst case for one person, {worst.scope}: {epsilon_delta_text(worst.spent)};"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterator
 from fractions import Fraction
@@ -11,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from budgets import ATTO, PICO, EpsilonDelta, Loss, chargeable
+from budgets import ATTO, PICO, EpsilonDelta, Loss, chargeable, conversion_delta, epsilon_from_rho
 from engine import Refused, Session, open_session
-from engine.api.reports.person import odds_text
+from engine.api.reports.person import chance_text, odds_text
 from passersby.text.numbers import epsilon_rounded_up
 from tests.engine.town import make_town
 from tests.engine.windowed_town import WINDOWED
@@ -22,7 +21,7 @@ from tests.support.tree import ROOT
 PAGE = (ROOT / "docs" / "budget.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```sql\n-- (explain|ask|refused) at rho (\S+)\n(.*?)```", PAGE, flags=re.DOTALL)
 
-MEANT = re.findall(r"^\| ([\d.]+) \| ([\d.]+) \| (.*? to 1) \| ([\d.]+)% \|$", PAGE, flags=re.MULTILINE)
+MEANT = re.findall(r"^\| ([\d.]+) \| ([\d.]+) \| (.*? to 1) \| ([\d.]+%) \| ([\d.]+%) \|$", PAGE, flags=re.MULTILINE)
 
 
 @pytest.fixture
@@ -54,9 +53,17 @@ def test_every_example_of_the_page_is_the_real_output(desk: Session) -> None:
 
 def test_documented_epsilons_and_odds_follow_from_the_budget() -> None:
     assert len(MEANT) == 4
-    for rho, epsilon, worst, sure in MEANT:
+    for rho, epsilon, worst, sure, sure_of_two in MEANT:
         cap = Loss(int(Fraction(rho) * PICO), ATTO // 10**9)
         limit = EpsilonDelta.from_loss(chargeable(cap), cap)
         assert (epsilon_rounded_up(limit.epsilon), odds_text(limit.epsilon), limit.delta) == (epsilon, worst, 1e-9)
-        most = 100 / (1 + math.exp(-limit.epsilon))  # odds of e^epsilon to 1, in percent
-        assert 0 <= float(sure) - most < 10.0 ** -len(sure.partition(".")[2])
+        replacement = epsilon_from_rho(4 * cap.rho, conversion_delta(cap))
+        assert (chance_text(limit.epsilon), chance_text(replacement)) == (sure, sure_of_two)
+
+
+def test_the_documented_year_has_the_documented_limit() -> None:
+    cap = Loss(144 * PICO // 5, ATTO // 10**9)
+    assert (
+        f"144 × 0.2 = {float(cap.rho)}, epsilon {epsilon_rounded_up(epsilon_from_rho(cap.rho, conversion_delta(cap)))}"
+        in PAGE
+    )

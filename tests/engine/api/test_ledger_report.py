@@ -107,6 +107,26 @@ def test_every_cap_of_clients_is_shown(ledger: Ledger, tmp_path: Path) -> None:
     assert "ann (active): rho 0.1 a window, 0.29 over all windows, 0.083 a question" in report_text(report)
 
 
+def test_one_window_for_the_whole_time_is_told_in_the_singular(ledger: Ledger, town: Catalog) -> None:
+    (blank,) = ledger_report(town, ledger).datasets
+    assert blank.usage == "0 questions were charged; 0 of 1 window was used."
+    charge(ledger, town, "ann", "one", "0.01", "forever")
+    report = ledger_report(town, ledger)
+    for page in (report_html(report), report_text(report)):
+        words = " ".join(page.split())
+        assert "1 question was charged; 1 of 1 window was used." in words
+        assert f"The chain of hashes is consistent: {report.anchor.sequence} row" in words
+        assert "Only a comparison with an anchor shows a rewrite." in words
+        assert "Rho measures the privacy loss; losses add up." in words and "much the same" not in words
+    assert "Ceiling in total: rho 0.2" in report_text(report)
+
+
+def test_the_ceiling_of_several_windows_is_of_each(ledger: Ledger, catalog: Catalog) -> None:
+    charge(ledger, catalog, "ann", "one", "0.01", DAYS[0])
+    text = report_text(ledger_report(catalog, ledger))
+    assert "Ceiling of a window: rho 0.2" in text and "1 question was charged; 1 of 5 windows was used." in text
+
+
 class Seen(HTMLParser):
     """What a browser would make of a page."""
 
@@ -133,13 +153,14 @@ def test_a_tampered_ledger_is_reported_as_such(ledger: Ledger, catalog: Catalog)
     charge(ledger, catalog, "ann", "one", "0.01", DAYS[0])
     report = replace(ledger_report(catalog, ledger), found=("Row 3 is <not> what it was.",))
     assert "Not as it was written" in (page := report_html(report)) and "&lt;not&gt;" in page
-    assert "Verified" not in page and "NOT AS IT WAS WRITTEN" in report_text(report)
+    assert "consistent" not in page and "NOT AS IT WAS WRITTEN" in report_text(report)
 
 
 def test_a_blank_ledger_has_a_report(ledger: Ledger, catalog: Catalog) -> None:
     (dataset,) = ledger_report(catalog, ledger).datasets
     assert (dataset.used, dataset.questions, dataset.clients) == ((), 0, ())
     assert dataset.worst[0].spent is not None and dataset.worst[0].spent.epsilon == 0
+    assert dataset.usage == "0 questions were charged; 0 of 5 windows were used."
     assert "Nobody has asked yet" in report_html(ledger_report(catalog, ledger))
     name = AccountName("town", DAYS[0])
     assert dataset.accounts[0].name == name

@@ -16,7 +16,15 @@ from dialect import Catalog
 from dialect.catalog.model import AgeUnit, Dataset, EligibilityRules, Jurisdiction, MinimumAge, Retention
 from dialect.catalog.privacy_windows import PrivacyWindow
 from engine.accounts.losses import WholePerson, whole_person_loss
-from engine.api.reports.person import Page, format_epsilon, page_html, page_text, person_report
+from engine.api.reports.person import (
+    Page,
+    certainty_text,
+    chance_text,
+    format_epsilon,
+    page_html,
+    page_text,
+    person_report,
+)
 from engine.api.reports.regulator import ledger_report
 from engine.pricing.query_terms import caps
 from tests.engine.town import make_town
@@ -51,11 +59,11 @@ def test_the_page_states_the_rules_of_the_catalog(town: Catalog, ledger: Ledger)
     text = " ".join(page_text(person_report(ruled(town), ledger)).split())
     for words in (
         "visit: visit_id, zone, minutes, coins, shop, day",
-        "your consent is one of: yes",
+        "your consent is recorded as: yes",
         "under the law of none of: FR",
         "under the law of DE are in it because: You <signed> & sealed it.",
         "at least 16 years old",
-        "everything about you, over the whole time",
+        "All your data count as one unit, over the whole period and all tables together.",
         "Write to privacy@town.example.",
         "Nothing was asked yet.",
         "So far nobody has asked.",
@@ -64,10 +72,58 @@ def test_the_page_states_the_rules_of_the_catalog(town: Catalog, ledger: Ledger)
     assert "consent," not in text, "a hidden column has no name here"
 
 
-def test_a_state_of_consent_is_written_as_people_say_it(town: Catalog, ledger: Ledger) -> None:
-    agreed = (replace(t, consent=t.consent and replace(t.consent, eligible_values=(True,))) for t in town.tables)
-    text = " ".join(page_text(person_report(replace(town, tables=tuple(agreed)), ledger)).split())
-    assert "your consent is one of: yes" in text and "True" not in text
+@pytest.mark.parametrize(
+    ("states", "told"),
+    [
+        ((True,), "your consent is recorded as: yes"),
+        (("opt_in",), "your consent is recorded as: opt_in"),
+        (("none",), "your consent is recorded as: none"),
+        (("opt_in", "other", "none"), "your consent is recorded as: opt_in, other, none"),
+        (
+            ("opt_in", "none"),
+            "you agreed, or were never asked and did not refuse (recorded as: opt_in, none)",
+        ),
+    ],
+)
+def test_a_state_of_consent_is_written_as_people_say_it(
+    town: Catalog, ledger: Ledger, states: tuple[str | bool, ...], told: str
+) -> None:
+    agreed = (replace(t, consent=t.consent and replace(t.consent, eligible_values=states)) for t in town.tables)
+    text = page_words(person_report(replace(town, tables=tuple(agreed)), ledger))
+    assert f"all of this is known of you: - {told} " in text and "True" not in text
+
+
+def test_what_stays_after_an_objection_is_not_understated(town: Catalog, ledger: Ledger) -> None:
+    text = page_words(person_report(town, ledger))
+    for words in (
+        "Anybody who asks the same question, also for the first time, may be shown the old answer, in which you count.",
+        "Once it is recorded, you are in no number that is computed anew.",
+        "at most an inexact number of objections may be published.",
+        "This does not bind the owner of the data, who holds them.",
+    ):
+        assert words in text
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "told"),
+    [
+        (0.0, "odds of 1.00 to 1 (50%)"),
+        (0.5667162596879858, "odds of 1.77 to 1 (64%)"),
+        (3.9446336209950044, "odds of 52 to 1 (98.2%)"),
+        (9.545574752708111, "odds of 13,983 to 1 (99.993%)"),
+        (16.0, "odds of 8,886,111 to 1 (99.99999%)"),
+        (30.0, "certainty"),
+        (1000.0, "certainty"),
+    ],
+)
+def test_odds_are_told_with_their_chance(epsilon: float, told: str) -> None:
+    assert certainty_text(epsilon) == told
+
+
+def test_a_chance_is_rounded_up_and_never_whole() -> None:
+    for step in range(1, 277):
+        chance = float(chance_text(step / 10).removesuffix("%"))
+        assert 100 / (1 + math.exp(-step / 10)) <= chance < 100
 
 
 def test_spending_per_client_is_that_of_the_ledger(town: Catalog, ledger: Ledger) -> None:
@@ -76,8 +132,8 @@ def test_spending_per_client_is_that_of_the_ledger(town: Catalog, ledger: Ledger
     charge(ledger, dataset, "a1", "0.005", client="ben")
     text = " ".join(page_text(person_report(town, ledger)).split())
     (view,) = (v for v in ledger.accounts("town") if v.name == AccountName("town", "forever"))
-    spent, cap = view.spent_epsilon_delta.epsilon, view.cap_epsilon_delta.epsilon
-    assert f"forever: epsilon {math.ceil(spent * 100) / 100:.2f} of {math.ceil(cap * 100) / 100:.2f}" in text
+    assert (view.spent.rho, view.cap.rho) == (Fraction(5, 1000), Fraction(1, 5))
+    assert "the whole period: 2.5% of the limit is used" in text and "forever" not in text
     assert "So far: ann, ben." in text
 
 
@@ -87,8 +143,8 @@ def test_the_worst_case_is_the_cap_in_odds(town: Catalog, ledger: Ledger) -> Non
     epsilon = 3.95  # rounded up, of rho 0.2 at delta 1e-9
     assert f"epsilon {epsilon} at delta 1e-9." in text
     assert dataset.budget.rho == Fraction(1, 5)
-    assert any(f"{odds} to 1" in text for odds in range(51, 54))
-    assert "at most one in 1,000,000,000" in text
+    assert "Except with a chance of one in a billion, after all answers they come to odds of 52 to 1 (98.2%)" in text
+    assert "thinks the chance is 50%" in text and "may come to odds of 4,550 to 1 (99.98%)" in text
 
 
 def test_a_whole_person_costs_the_square_of_the_windows(town: Catalog, ledger: Ledger) -> None:
