@@ -204,7 +204,7 @@ def test_no_more_steps_are_taken_than_were_counted(condition: str, monkeypatch: 
     assert taken or not any(counted)
 
 
-@pytest.mark.parametrize("plant", [lambda known: 0, lambda known: len(known.facts[:1])])
+@pytest.mark.parametrize("plant", [lambda known: 0, lambda known: len(known.predicates[:1])])
 def test_parts_that_are_not_counted_are_found(plant: Callable[[object], int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(possible_days.EventTimePredicates, "evaluations_per_date", property(plant))
     with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
