@@ -97,7 +97,7 @@ def of_who_was_seen_late(monkeypatch: pytest.MonkeyPatch) -> None:
     def seen(admission: Any, target: Any, dataset: str) -> list[tuple[str, bool, str]]:
         late = f" WHERE a.person IN (SELECT person_id FROM {target.addresses['visit']} WHERE began >= TIMESTAMP '2026-02-01')"
         written = parts(admission, target, dataset)
-        return [(name, once, sql + late * (name == "admitted")) for name, once, sql in written]
+        return [(name, once, sql + late * (name == "admitted_persons")) for name, once, sql in written]
 
     monkeypatch.setattr(render, "eligibility_ctes", seen)
 

@@ -71,7 +71,7 @@ class RequestBatch:
             paid = [
                 (entry.holder, release["key"])
                 for entry in rows
-                for release in entry.said["releases"]
+                for release in entry.content["releases"]
                 if entry.holder in release["payers"]
             ]
             assert len(paid) == len(set(paid)), "a client paid twice for a release"
