@@ -71,10 +71,10 @@ def test_the_objection_register_is_a_file_of_its_own_readable_by_its_owner_alone
 
 DYING = """
 import os, signal, sys
-from budgets import ActKind, ObjectionRegister
-register = ObjectionRegister.beside(sys.argv[1])
+from budgets import ObjectionEventKind, ObjectionRegister
+register = ObjectionRegister.open_for_ledger(sys.argv[1])
 for number in range(10_000):
-    register.record(ActKind.OBJECT, "town", [str(number), f"{number} too"], by="ann", reason="a letter")
+    register.record(ObjectionEventKind.OBJECT, "town", [str(number), f"{number} too"], by="ann", reason="a letter")
     print(number, flush=True)
 """
 

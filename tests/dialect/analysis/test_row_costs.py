@@ -16,7 +16,7 @@ from dialect.algebra.expressions import Expr, Field, fields_of
 from dialect.algebra.relations import Filter
 from dialect.algebra.traversal import walk_relations
 from dialect.analysis import row_costs
-from dialect.analysis import work_bound as module
+from dialect.analysis import work_bounds as module
 from dialect.analysis.row_costs import Extent, TextSizes, list_extent, row_cost
 from dialect.analysis.work_bounds import STEP_NANOSECONDS, Work, work_bound
 from dialect.catalog.model import Catalog

@@ -275,8 +275,8 @@ _READS = """
 import duckdb, sys
 from pathlib import Path
 from engine.catalog.file import load_catalog
-from engine.data.snapshot import snapshot
-made = snapshot(load_catalog(sys.argv[1]), Path(sys.argv[2]), lambda *_: None)
+from engine.data.snapshot import open_snapshot
+made = open_snapshot(load_catalog(sys.argv[1]), Path(sys.argv[2]), lambda *_: None)
 (file,) = made.files.values()
 connection = duckdb.connect(file, read_only=True)
 connection.execute("SET TimeZone = 'UTC'")

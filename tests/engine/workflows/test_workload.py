@@ -73,7 +73,7 @@ def charged(desk: Session) -> float:
 
 
 @pytest.mark.parametrize("failure", [ExecutionFailed, OverflowError])
-@pytest.mark.parametrize("stage", ["to_bytes", "finish"])  # in the making, and behind it
+@pytest.mark.parametrize("stage", ["release_to_bytes", "post_process"])  # in the making, and behind it
 @pytest.mark.parametrize("nth", [1, 2])
 def test_a_plan_interrupted_after_a_charge_reports_it(
     nth: int, stage: str, failure: type[Exception], town: Engine, monkeypatch: pytest.MonkeyPatch

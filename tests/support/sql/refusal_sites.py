@@ -15,7 +15,7 @@ from tests.support.tree import ROOT
 
 _MAKERS = ("refusal", "Refusal")
 _FOLDER = ROOT / "dialect"
-_MAKER = "parser/context.py"  # contains `refusal`, which all others call
+_MAKER = "parser/compile_context.py"  # contains `refusal`, which all others call
 
 
 @dataclass(frozen=True)
