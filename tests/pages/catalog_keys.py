@@ -138,7 +138,7 @@ PLACES: dict[str, tuple[Key, ...]] = {
     "tables.NAME.norms": (
         Key("rows", "above 0", NEEDED, "rows of one person: all of them in one group, over groups the root of the sum of squares"),
         Key("persons", "above 0", NEEDED, "root of the number of groups of one person: 3 for nine"),
-        Key("covers", "a share, 0.5 to 0.999999", lambda c: c.tables[0].norms.expected_coverage, "expected share of people within the clip bound; predicts the bias"),
+        Key("covers", "a share, 0.5 to 0.999999", lambda c: c.tables[0].clip_bounds.expected_coverage, "expected share of people within the clip bound; predicts the bias"),
         Key("by_keys", "a list of tables", "none", "smaller clip bounds for usual groupings"),
     ),
     "tables.NAME.norms.by_keys[]": (
@@ -146,7 +146,7 @@ PLACES: dict[str, tuple[Key, ...]] = {
         Key("rows", "above 0", "that of `norms`", "as above"),
         Key("persons", "above 0", "that of `norms`", "as above; with more keys people are in more groups, and their bias is unknown"),
         Key("sums", "`{ minutes = 300 }`", "`sum_norm` of the column", "of sums of columns"),
-        Key("covers", "a share, 0.5 to 0.999999", lambda c: c.tables[0].norms.by_keys[0].expected_coverage, "as above"),
+        Key("covers", "a share, 0.5 to 0.999999", lambda c: c.tables[0].clip_bounds.by_keys[0].expected_coverage, "as above"),
     ),
     "tables.NAME.joins[]": (
         Key("column", "a new column's name", NEEDED, "its name here"),

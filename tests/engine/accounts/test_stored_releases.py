@@ -34,7 +34,7 @@ def test_stored_releases_show_whether_they_are_still_replayed(tmp_path: Path, mo
     found = [(each["age_days"], each["repeated"], each["by_owner"]) for each in town["releases"]]
     assert found == [(31, False, False), (29, True, False), (0, True, True)]
     assert "visit" in town["releases"][0]["question"]
-    assert set(town["releases"][0]) == {"release_id", "made_at", "age_days", "repeated", "question", "by_owner"}
+    assert set(town["releases"][0]) == {"release_id", "made_at", "age_days", "repeated", "question", "by_owner", "sql"}
 
 
 def test_what_was_made_of_data_of_another_version_is_not_called_repeated(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def test_many_expired_releases_are_found_in_few_steps(tmp_path: Path, monkeypatc
         looked: list[int] = []
         made = type(engine.ledger).release_ages
         monkeypatch.setattr(
-            type(engine.ledger), "made", lambda self, of, keys: looked.append(len(keys)) or made(self, of, keys)
+            type(engine.ledger), "release_ages", lambda self, of, keys: looked.append(len(keys)) or made(self, of, keys)
         )
         assert ask(engine, days=31 * 39).charged_loss.pico_rho == 0
         assert looked[:2] == [16, 32] and len(looked) <= 6

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 
-from dialect import Refusal
+from dialect import Code, Refusal
 from dialect.algebra.expressions import Literal
 from dialect.algebra.relations import Frame, FrameBound, FrameUnit
 from dialect.catalog.model import SqlType
@@ -44,7 +44,11 @@ def test_windows_are_plain_duckdbs(oracle: Oracle) -> None:
     @given(windowed_questions())
     def holds(sql: str) -> None:
         note(sql)
-        verdict = oracle.ask(sql, within=GRAINS)
+        try:
+            verdict = oracle.ask(sql, within=GRAINS)
+        except Refusal as refused:
+            assert refused.code is Code.KEY  # a window's result with a value in almost every row is no key
+            return
         assert verdict.difference is None and not verdict.apart and not verdict.plain_raised
 
     holds()
