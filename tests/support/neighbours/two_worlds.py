@@ -144,7 +144,8 @@ def _split(answer: pa.Table, rows: str | None) -> tuple[dict[str, Any], dict[str
     intervals = card.pop("intervals")
     notes = list(zip(card.pop("notes"), card.pop("note_codes"), strict=True))
     judged = {"reliability": card.pop("reliability"), "advised": card.pop("advice") is not None}  # by noisy numbers
-    card["notes"] = [note for note in notes if note[1] not in _NOISY_NOTES]
+    noisy_notes = (*_NOISY_NOTES, "no_row") if rows == "noisy" else _NOISY_NOTES  # whether rows are left is noise too
+    card["notes"] = [note for note in notes if note[1] not in noisy_notes]
     shape = [(field.name, str(field.type)) for field in answer.schema]
     values = {name: answer.column(name).to_pylist() for name in answer.column_names}
     noise = {name for name in values if rows is not None or name in intervals}

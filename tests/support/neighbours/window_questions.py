@@ -70,7 +70,7 @@ SOURCES = (
     Source("(SELECT person_id, place FROM visit WHERE day < DATE '{second}' EXCEPT SELECT person_id, place FROM visit WHERE day >= DATE '{second}') v"),
     Source("(SELECT person_id, place FROM visit WHERE day >= DATE '{second}' INTERSECT SELECT person_id, place FROM seen) v"),
     Source("(SELECT person_id, max(place) AS place FROM visit WHERE day < DATE '{second}' GROUP BY 1 UNION ALL SELECT person_id, min(place) FROM visit WHERE day >= DATE '{last}' GROUP BY 1) v"),
-    Source("(SELECT *, row_number() OVER (PARTITION BY person_id, day ORDER BY began) AS n FROM visit) v", ("v.n", "v.place"), ("v.steps",), ("v.n < 3", *VISIT[2][:3])),
+    Source("(SELECT *, row_number() OVER (PARTITION BY person_id, day ORDER BY began, visit_id) AS n FROM visit) v", ("v.n", "v.place"), ("v.steps",), ("v.n < 3", *VISIT[2][:3])),
     Source("(SELECT *, row_number() OVER (PARTITION BY person_id ORDER BY began DESC, visit_id) AS n FROM visit) v", ("v.place", "v.day"), ("v.steps",), ("v.n = 1", "v.n < 2 AND v.day > DATE '{second}'")),
     Source("(SELECT *, lag(place) OVER (PARTITION BY person_id ORDER BY began, visit_id) AS n FROM visit) v", ("v.n", "v.place"), ("v.steps",), ("v.n = 2", *VISIT[2][:3])),
     Source("(SELECT *, sum(steps) OVER (PARTITION BY person_id, date_trunc('{unit}', began)) AS n FROM visit) v", ("v.place", "v.n > 3"), ("least(greatest(v.n, -9), 9)",), VISIT[2][:4]),
