@@ -26,7 +26,7 @@ MADE = {
 }
 # calls that no question over the adversarial catalog reaches, and why they stand there all the same
 NOT_SHOWN = {
-    "_first_word(sql)": "the limits of depth come first; the caller's own stack may be short",
+    "_first_word_span(sql)": "the limits of depth come first; the caller's own stack may be short",
     "nested too deeply": "the limits of depth come first; the caller's own stack may be short",
     "This is not SQL that can be read.": "a defect of the parser, which never passes as an error of its own",
     "The SQL can't be read.": "an error of the parser that names no place",
@@ -42,8 +42,8 @@ NOT_SHOWN = {
     "why, coarser, node, Suggestion(coarser": "this catalog has no cells of a resolution: tests/dialect/binder/test_cell_calls.py",
     "is not a number": "the parser finds no such number",
     "A column is written column or table.column": "longer paths are read as parts of a column",
-    "takes {aggregate.arguments} argument(s)": "the parser counts the arguments of these calls first",
-    "OF_PEOPLE, TRY": "held by the tests of interval ends",
+    "takes {aggregate.argument_count} argument(s)": "the parser counts the arguments of these calls first",
+    "ROWS_HAVE_NO_INTERVAL, TRY_RELEASED_NUMBER": "held by the tests of interval ends",
     "takes more arguments": "the parser counts the arguments of these calls first",
     "refusal(Code.STMT, 'Only SELECT questions are answered.'": "the parser lets no other tree through",
 }
