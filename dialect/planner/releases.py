@@ -253,9 +253,9 @@ def _merge_aggregates(planned: _PlannedPoint, other: _PlannedPoint, context: Com
         return planned
     with suppress(Refusal):
         both = replace(planned.boundary, aggregates=planned.boundary.aggregates + measures)
-        planned = _plan_point(both, context)
-        if planned.plan.canonical_groups == planned.plan.canonical_groups and set(planned.plan.vector_texts) == texts:
-            return planned
+        merged = _plan_point(both, context)
+        if merged.plan.canonical_groups == planned.plan.canonical_groups and set(merged.plan.vector_texts) == texts:
+            return merged
     return planned
 
 

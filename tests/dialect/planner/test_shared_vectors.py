@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from dialect.algebra.relations import ReleasePoint
 from dialect.algebra.release_plan import PrivatePlan, Question
+from dialect.parser.compile_context import CompileContext
+from dialect.planner import releases, split
 from dialect.postprocess.noise_propagation import column_forms
 
 Ask = Callable[[str], Question]
@@ -46,6 +51,33 @@ def test_the_same_rows_and_groups_are_one_release(sql: str, vectors: int, ask: A
 @pytest.mark.parametrize("sql", TWO)
 def test_other_rows_or_groups_are_another_release(sql: str, ask: Ask) -> None:
     assert len(ask(sql).plans) == 2
+
+
+@pytest.mark.parametrize("changed", ["canonical_groups", "vector_texts"])
+def test_a_merge_that_changes_rows_groups_or_vectors_is_dropped(
+    changed: str, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: merged aggregates, and they alone, are planned over other rows, or as other vectors."""
+    plan_point = releases._plan_point
+
+    def other_when_merged(boundary: ReleasePoint, context: CompileContext) -> Any:
+        made = plan_point(boundary, context)
+        if len(boundary.aggregates) < 2:
+            return made
+        other = made.plan.canonical_groups + " " if changed == "canonical_groups" else ("other",) * 2
+        return replace(made, plan=replace(made.plan, **{changed: other}))
+
+    shared: list[PrivatePlan] = []
+
+    def recorded(*given: Any) -> Any:
+        made = releases.shared_plans(*given)
+        shared.extend(made.values())
+        return made
+
+    monkeypatch.setattr(releases, "_plan_point", other_when_merged)
+    monkeypatch.setattr(split, "shared_plans", recorded)
+    ask("SELECT * FROM (SELECT COUNT(*) FROM events) CROSS JOIN (SELECT SUM(dwell_s) FROM events)")
+    assert [len(plan.vectors) for plan in shared] == [1]
 
 
 def test_a_count_in_two_places_is_one_number(ask: Ask) -> None:
