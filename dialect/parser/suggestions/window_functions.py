@@ -125,7 +125,7 @@ def qualify_in_subquery(node: exp.Expr) -> tuple[str, ...]:
     Empty where the node is in no QUALIFY. In place it would choose groups, whose windows can't read columns of rows.
     """
     select = node.find_ancestor(exp.Select)
-    if select is None or node.find_ancestor(exp.Qualify) is None:
+    if select is None or node.find_ancestor(exp.Qualify) is None or select.args.get("qualify") is None:
         return ()
 
     def change(outer_select: exp.Expr) -> None:

@@ -43,8 +43,6 @@ PERIOD_TEXTS = {
 WHOLE_PERIOD = "the whole period"  # the only window of a dataset without windows
 MAX_ODDS = 1e12  # larger odds are shown as certainty
 ROUND_NUMBERS = {10**6: "a million", 10**9: "a billion", 10**12: "a trillion"}
-AGREED_STATES: tuple[str | bool, ...] = ("opt_in", "yes", True)
-NEVER_ASKED_STATE = "none"
 
 
 def worst_case_text(catalog: Catalog, ledger: Ledger, dataset: Dataset) -> Iterator[str]:
@@ -244,12 +242,9 @@ def _eligibility_conditions(catalog: Catalog, dataset: Dataset) -> Iterator[str]
 
 
 def _consent_text(states: tuple[str | bool, ...]) -> str:
-    """Consent condition in words; states of other names than the usual ones are listed and not explained."""
-    recorded = f"recorded as: {', '.join(map(_consent_state_text, states))}"
-    others = [state for state in states if state not in AGREED_STATES]
-    if others == [NEVER_ASKED_STATE] and len(states) > 1:
-        return f"you agreed, or were never asked and did not refuse ({recorded})"
-    return f"your consent is {recorded}"
+    """Consent condition in words: the admitted states as the data record them; the catalog says not what they mean."""
+    words = "as" if len(states) == 1 else "as one of"
+    return f"your consent is recorded {words}: {', '.join(map(_consent_state_text, states))}"
 
 
 def _consent_state_text(state: str | bool) -> str:
