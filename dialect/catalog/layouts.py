@@ -1,12 +1,12 @@
 """Texts of values for digests that outlive a version of the code: release keys and catalog versions.
 
 A stored release is found again by a digest, which must not change when a class or a field is renamed. So each class
-that enters a digest declares the names its texts use, in the order of its fields (proofs.md#stable-text).
+that enters a digest declares the names and the order that its texts use (proofs.md#stable-text).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Final
@@ -40,37 +40,40 @@ from dialect.catalog.model import (
 )
 from dialect.catalog.privacy_windows import PrivacyWindow, WindowRange
 
-Layouts = Mapping[type, str]  # class -> its name in texts, then those of its fields or members in declared order
+# class -> its name in texts, then its fields or members in the order of texts: `name`, or `name in texts=name in code`
+Layouts = Mapping[type, str]
 
 CATALOG_LAYOUTS: Final[Layouts] = {
     IsIn: "Among column values",
     InRange: "Between column type lower upper",
-    CountryCondition: "Country column codes denied",
+    CountryCondition: "Country column codes denied=is_excluded",
     EligibilityRules: "AdmissionRules table jurisdiction minors retention contact",
     AgeUnit: "AgeBy BIRTH_DATE BIRTH_YEAR AGE AGE_BAND",
     Bounds: "Bounds lower upper",
-    Budget: "Budget rho delta client_rho static reserve_rho query_rho lifetime_rho",
-    CalibrationPolicy: "CalibrationTerms rho every_days expires_days",
+    Budget: "Budget rho delta client_rho static=static_budget reserve_rho query_rho lifetime_rho",
+    CalibrationPolicy: "CalibrationTerms rho every_days=interval_days expires_days",
     H3Cell: "CellOf lon lat resolution",
-    Column: "Column name type stored_type nullable bounds domain time_zone stored_utc sum_norm centred_norm"
-    " centre cell visible from_windows",
+    Column: "Column name type stored_type nullable bounds domain time_zone stored_utc sum_norm=sum_clip_bound"
+    " centred_norm=centred_sum_clip_bound centre cell visible from_windows=source_windows",
     ColumnValues: "ColumnOf table column",
-    Consent: "Consent column admitted",
-    Dataset: "Dataset name window data_version defaults budget stretch admission calibration replay_days",
+    Consent: "Consent column admitted=eligible_values",
+    Dataset: "Dataset name window data_version defaults budget stretch=window_range admission=eligibility"
+    " calibration replay_days",
     Defaults: "Defaults rho delta confidence",
-    Jurisdiction: "Jurisdiction column constant codes denied legal_basis",
-    MinimumAge: "Minors column by minimum on bands",
-    Movement: "Movement zone lon lat through norms columns",
-    ClipBounds: "Norms rows persons by_keys covers",
-    ClipBoundsByKeys: "NormsByKeys keys rows persons sums covers",
+    Jurisdiction: "Jurisdiction column constant codes denied=is_excluded legal_basis",
+    MinimumAge: "Minors column by=unit minimum on=computed_on bands=eligible_bands",
+    Movement: "Movement zone lon lat through norms=clip_bounds columns",
+    ClipBounds: "Norms rows persons by_keys covers=expected_coverage",
+    ClipBoundsByKeys: "NormsByKeys keys rows persons sums covers=expected_coverage",
     PersonPath: "PersonPath column through",
     Retention: "Retention months days",
     Source: "Source format path table joins",
-    SourceJoin: "SourceJoin column on table take",
+    SourceJoin: "SourceJoin column on=join_column table take=source_column",
     SqlType: "SqlType BOOLEAN BIGINT DOUBLE VARCHAR DATE TIMESTAMP TIMESTAMPTZ TIME INTERVAL VARCHAR_LIST"
     " BIGINT_LIST POLYGON NULL",
-    Table: "Table name dataset private source columns primary_key person time_column date_column from_windows"
-    " sorted_by norms max_rows_per_person max_groups_per_person size_class consent movement kept_from",
+    Table: "Table name dataset private source columns primary_key person time_column date_column"
+    " from_windows=source_windows sorted_by norms=clip_bounds max_rows_per_person max_groups_per_person size_class"
+    " consent movement kept_from=retained_from",
     ValueList: "ValueList values",
     ValueRange: "ValueRange lower upper",
     WindowRange: "Stretch window first last",
@@ -82,16 +85,15 @@ def stable_text(value: object, layouts: Layouts = CATALOG_LAYOUTS) -> str:
     """Text of a value that depends on its layout and content alone, never on names in the code.
 
     Claim    equal texts only for equal values: it is injective on the types that `layouts` and Python's literals cover.
-    Raises   TypeError for a type without a layout, ValueError where a layout and its class differ in length.
+    Raises   TypeError for a type without a layout, ValueError where a layout and its class differ in their fields.
     """
     if isinstance(value, Enum):
-        name, *members = _layout(type(value), layouts, len(type(value)))
-        return f"<{name}.{members[list(type(value)).index(value)]}: {value.value!r}>"
+        name, members = _layout(type(value), layouts, list(type(value).__members__))
+        return f"<{name}.{members[value.name]}: {value.value!r}>"
     if is_dataclass(value) and not isinstance(value, type):
-        shown = [field.name for field in fields(value) if field.repr]
-        name, *stored = _layout(type(value), layouts, len(shown))
-        texts = (stable_text(getattr(value, field), layouts) for field in shown)
-        return f"{name}({', '.join(f'{key}={text}' for key, text in zip(stored, texts, strict=True))})"
+        name, stored = _layout(type(value), layouts, [field.name for field in fields(value) if field.repr])
+        texts = (f"{key}={stable_text(getattr(value, field), layouts)}" for field, key in stored.items())
+        return f"{name}({', '.join(texts)})"
     if isinstance(value, tuple):
         return f"({', '.join(stable_text(each, layouts) for each in value)}{',' if len(value) == 1 else ''})"
     if isinstance(value, list):
@@ -107,14 +109,15 @@ def stable_text(value: object, layouts: Layouts = CATALOG_LAYOUTS) -> str:
 _LITERALS = frozenset({"builtins", "datetime", "decimal", "fractions"})  # modules whose values have a stable repr
 
 
-def _layout(kind: type, layouts: Layouts, length: int) -> list[str]:
-    """Look up the declared names of a class: its own, then those of its fields or members, in declared order.
+def _layout(kind: type, layouts: Layouts, parts: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """Look up the name of a class in texts, and those of its fields or members: name in code -> name in texts.
 
-    `length` is the number of fields or members that the class has now; another number of names raises ValueError.
+    `parts` are the fields or members that the class has now; a layout of other ones raises ValueError.
     """
     if kind not in layouts:
         raise TypeError(f"{kind.__name__} has no layout")
-    names = layouts[kind].split()
-    if len(names) != length + 1:
-        raise ValueError(f"{kind.__name__} has {length} parts, its layout {len(names) - 1}")
-    return names
+    name, *stored = layouts[kind].split()
+    names = {code or text: text for text, _, code in (part.partition("=") for part in stored)}
+    if sorted(names) != sorted(parts):
+        raise ValueError(f"{kind.__name__} has the parts {', '.join(parts)}, its layout {', '.join(names)}")
+    return name, names

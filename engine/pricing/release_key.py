@@ -24,9 +24,9 @@ MECHANISM_VERSION = "2"  # changes when the same plan and price would mean anoth
 _LAYOUTS: Final[Layouts] = {
     Loss: "Loss pico_rho atto_delta",
     ContributionBounds: "Bounding vectors max_groups",
-    ClipRule: "Rule WITHIN CLAMP SCALE CHOOSE",
-    VectorBound: "VectorBound rule norm value_bits norm_grains fraction_bits sensitivity why predicted_bias max_groups"
-    " max_values",
+    ClipRule: "Rule WITHIN=UNCLIPPED CLAMP SCALE CHOOSE=TRUNCATE",
+    VectorBound: "VectorBound rule norm=clip_bound value_bits norm_grains=clip_bound_grains fraction_bits"
+    " sensitivity why=key_reason predicted_bias max_groups max_values",
     Cost: "Cost loss vectors keys threshold threshold_persons max_groups",
     VectorPrice: "VectorPrice pico_rho sigma",
 }

@@ -25,14 +25,14 @@ class Colour(StrEnum):
 
 
 def test_a_text_names_what_the_layout_names() -> None:
-    layouts = {Pair: "Two left right", Colour: "Paint ROT"}
+    layouts = {Pair: "Two left=first right=second", Colour: "Paint ROT=RED"}
     assert stable_text(Pair(1, ("a, b",)), layouts) == "Two(left=1, right=('a, b',))"
     assert stable_text([Colour.RED, None, {"k": 0.5}], layouts) == "[<Paint.ROT: 'red'>, None, {'k': 0.5}]"
 
 
 def test_a_renamed_class_has_the_same_text() -> None:
     renamed = make_dataclass("Couple", [("one", int), ("other", tuple)], frozen=True)
-    assert stable_text(renamed(1, ("a",)), {renamed: "Pair first second"}) == repr(Pair(1, ("a",)))
+    assert stable_text(renamed(1, ("a",)), {renamed: "Pair first=one second=other"}) == repr(Pair(1, ("a",)))
 
 
 def test_planted_names_of_the_code_in_a_text_are_found() -> None:
@@ -54,8 +54,16 @@ def test_a_set_is_not_hashed_in_an_order_of_chance(unordered: object) -> None:
 
 
 def test_a_new_field_without_a_layout_entry_fails() -> None:
-    with pytest.raises(ValueError, match="Pair has 2 parts, its layout 1"):
+    with pytest.raises(ValueError, match="Pair has the parts first, second, its layout first"):
         stable_text(Pair(1, ()), {Pair: "Pair first"})
+
+
+def test_fields_in_another_order_have_the_same_text() -> None:
+    """Planted: names by position, as a layout without the names of the code would give them."""
+    moved = make_dataclass("Pair", [("second", tuple), ("first", int)], frozen=True)
+    assert (
+        stable_text(moved(("a",), 1), {moved: "Pair first second"}) == repr(Pair(1, ("a",))) != repr(moved(("a",), 1))
+    )
 
 
 def reachable(kind: object, found: set[type]) -> set[type]:
@@ -72,7 +80,7 @@ def reachable(kind: object, found: set[type]) -> set[type]:
     return found
 
 
-def test_every_class_of_a_catalog_has_a_layout_of_its_length() -> None:
+def test_every_class_of_a_catalog_has_a_layout_of_its_fields() -> None:
     hints = typing.get_type_hints(Catalog)
     found: set[type] = set()
     for kind in (hints["datasets"], hints["tables"], EligibilityCondition):
@@ -80,8 +88,9 @@ def test_every_class_of_a_catalog_has_a_layout_of_its_length() -> None:
     assert len(found) > 20 and found <= CATALOG_LAYOUTS.keys()
     for kind in found:
         assert is_dataclass(kind) or issubclass(kind, Enum)
-        parts = [f for f in fields(kind) if f.repr] if is_dataclass(kind) else list(kind)
-        assert len(CATALOG_LAYOUTS[kind].split()) == len(parts) + 1, kind
+        parts = [f.name for f in fields(kind) if f.repr] if is_dataclass(kind) else list(kind.__members__)
+        named = [part.rpartition("=")[2] for part in CATALOG_LAYOUTS[kind].split()[1:]]
+        assert sorted(named) == sorted(parts), kind
 
 
 def test_layouts_have_distinct_names() -> None:
