@@ -22,8 +22,7 @@ from budgets.accounting.privacy_loss import ATTO, Loss
 from budgets.accounting.records import Charge, TopUp
 from budgets.errors import ParamError
 from budgets.log.events import NOTE_PREFIX, EntryKind, Event, encode_loss, failure_event
-from budgets.stores import client_tables as clients
-from budgets.stores import journal
+from budgets.stores import client_tables, journal
 from budgets.stores.store import Store
 
 
@@ -36,14 +35,14 @@ class AdminOperations:
         """Add a client, or restore a removed one with its accounts as they were. Raises ParamError, Forbidden."""
         content = _client_content(client, actor, reason)
         with self._store.writing() as connection:
-            clients.add_client(connection, client, reactivate=True)
+            client_tables.add_client(connection, client, reactivate=True)
             journal.append(connection, [Event(EntryKind.CLIENT_ADDED, "", client, actor, content=content)])
 
     def remove_client(self, client: str, *, actor: str, reason: str) -> None:
         """Block a client, or a group with its members, from queries; accounts stay. Raises ParamError."""
         content = _client_content(client, actor, reason)
         with self._store.writing() as connection:
-            clients.remove_client(connection, client)
+            client_tables.remove_client(connection, client)
             journal.append(connection, [Event(EntryKind.CLIENT_REMOVED, "", client, actor, content=content)])
 
     def cap_client(
@@ -56,16 +55,16 @@ class AdminOperations:
         """
         content = _client_content(client, actor, reason) | _cap_content(dataset, scope, cap)
         with self._store.writing() as connection:
-            clients.check_spelling(connection, client)
+            client_tables.check_spelling(connection, client)
             event = Event(EntryKind.CLIENT_CAPPED, dataset, client, actor, content=content)
             sequence = journal.append(connection, [event])[-1].sequence
-            clients.set_grant(connection, Grant(dataset, client, scope, cap, sequence))
+            client_tables.set_grant(connection, Grant(dataset, client, scope, cap, sequence))
 
     def freeze(self, *, actor: str, reason: str, client: str = EVERYBODY, dataset: str = "", window: str = "") -> None:
         """Block charges to a client, a group, a dataset, one of its windows, or a combination. Raises ParamError."""
         content = _scope_content(actor, reason, client, dataset, window)
         with self._store.writing() as connection:
-            clients.check_spelling(connection, client)
+            client_tables.check_spelling(connection, client)
             _freeze(connection, Event(EntryKind.FROZEN, dataset, client, actor, content=content))
 
     def thaw(self, *, actor: str, reason: str, client: str = EVERYBODY, dataset: str = "", window: str = "") -> None:
@@ -74,22 +73,22 @@ class AdminOperations:
         with self._store.writing() as connection:
             event = Event(EntryKind.THAWED, dataset, client, actor, content=content)
             sequence = journal.append(connection, [event])[-1].sequence
-            clients.thaw(connection, dataset, client, window, sequence)
+            client_tables.thaw(connection, dataset, client, window, sequence)
 
     def request_top_up(self, client: str, dataset: str, cap: Loss, *, reason: str, scope: str = EACH_WINDOW) -> int:
         """Request another cap as a client; returns the number of the request. Raises ParamError, Forbidden."""
         content = _client_content(client, client, reason) | _cap_content(dataset, scope, cap)
         with self._store.writing() as connection:
-            clients.check_spelling(connection, client)
+            client_tables.check_spelling(connection, client)
             event = Event(EntryKind.TOP_UP_REQUESTED, dataset, client, client, content=content)
             sequence = journal.append(connection, [event])[-1].sequence
-            clients.insert_top_up(connection, TopUp(sequence, dataset, client, scope, cap, clients.OPEN))
+            client_tables.insert_top_up(connection, TopUp(sequence, dataset, client, scope, cap, client_tables.OPEN))
             return sequence
 
     def approve_top_up(self, top_up: int, *, actor: str, reason: str) -> None:
         """Grant the cap that a client has requested; raises ParamError unless the request is open."""
         with self._store.writing() as connection:
-            request = clients.decide_top_up(connection, top_up, clients.APPROVED)
+            request = client_tables.decide_top_up(connection, top_up, client_tables.APPROVED)
             content = _client_content(request.client, actor, reason) | _cap_content(
                 request.dataset, request.scope, request.cap
             )
@@ -101,12 +100,14 @@ class AdminOperations:
                 content={**content, "request": top_up},
             )
             sequence = journal.append(connection, [event])[-1].sequence
-            clients.set_grant(connection, Grant(request.dataset, request.client, request.scope, request.cap, sequence))
+            client_tables.set_grant(
+                connection, Grant(request.dataset, request.client, request.scope, request.cap, sequence)
+            )
 
     def decline_top_up(self, top_up: int, *, actor: str, reason: str) -> None:
         """Decline a client's request; raises ParamError unless the request is open."""
         with self._store.writing() as connection:
-            request = clients.decide_top_up(connection, top_up, clients.DECLINED)
+            request = client_tables.decide_top_up(connection, top_up, client_tables.DECLINED)
             content = {**_client_content(request.client, actor, reason), "request": top_up}
             journal.append(
                 connection, [Event(EntryKind.TOP_UP_DECLINED, request.dataset, request.client, actor, content=content)]
@@ -115,7 +116,7 @@ class AdminOperations:
     def top_ups(self, *, open_only: bool = False) -> tuple[TopUp, ...]:
         """Top-up requests of clients with their decisions, oldest first."""
         with self._store.reading() as connection:
-            return clients.read_top_ups(connection, clients.OPEN if open_only else None)
+            return client_tables.read_top_ups(connection, client_tables.OPEN if open_only else None)
 
     def note(self, topic: str, body: Mapping[str, Any], *, actor: str, holder: str = "", dataset: str = "") -> int:
         """Append a note for auditors, free of personal data; returns the sequence of its ledger entry.
@@ -142,14 +143,14 @@ class AdminOperations:
             windows = journal.read_windows(connection, charge.id)
             journal.append(connection, [failure_event(charge, windows)])
             counts = {
-                key: clients.count_failure(connection, *key)
+                key: client_tables.count_failure(connection, *key)
                 for key in counter_keys(charge.client, charge.dataset, windows)
             }
             for holder, limit in failure_limits(charge.client).items():
                 if counts["", holder, ""] == limit:
                     _freeze_after_failures(connection, "", holder, "", limit)
             for window in sorted(windows):
-                by_tree = clients.failures_by_tree(connection, charge.dataset, window)
+                by_tree = client_tables.failures_by_tree(connection, charge.dataset, window)
                 has_new_counted_failure = (
                     charge.client == OWNER or by_tree[client_tree(charge.client)] <= MAX_COUNTED_PER_CLIENT_TREE
                 )
@@ -166,7 +167,7 @@ def _freeze_after_failures(connection: Connection, dataset: str, holder: str, wi
 def _freeze(connection: Connection, event: Event) -> None:
     """Append the event of a freeze, and freeze its scope with the sequence of the new entry."""
     sequence = journal.append(connection, [event])[-1].sequence
-    clients.freeze(connection, event.dataset, event.holder, event.content["window"], sequence)
+    client_tables.freeze(connection, event.dataset, event.holder, event.content["window"], sequence)
 
 
 def _client_content(client: str, actor: str, reason: str) -> dict[str, Any]:

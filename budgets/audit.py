@@ -16,8 +16,7 @@ from budgets.log.anchor import Anchor
 from budgets.log.chain import Entry
 from budgets.log.events import EntryKind
 from budgets.log.verify import clock_regressions, verify
-from budgets.stores import balances, journal
-from budgets.stores import client_tables as standing
+from budgets.stores import balances, client_tables, journal
 from budgets.stores.copy import write_copy
 from budgets.stores.schema import PROJECTIONS, guard_faults, metadata
 from budgets.stores.store import Store
@@ -81,17 +80,19 @@ class Audit:
     def clients(self) -> tuple[ClientStatus, ...]:
         """List every known client and group by name, with its state."""
         with self._store.reading() as connection:
-            return standing.read_clients(connection)
+            return client_tables.read_clients(connection)
 
     def freezes(self) -> tuple[Freeze, ...]:
         """List the scopes that are frozen now."""
         with self._store.reading() as connection:
-            return standing.read_freezes(connection)
+            return client_tables.read_freezes(connection)
 
     def grants(self, dataset: str) -> tuple[Grant, ...]:
         """List the caps that admins have set for clients and groups of a dataset."""
         with self._store.reading() as connection:
-            return standing.read_grants(connection, dataset, [m.client for m in standing.read_clients(connection)])
+            return client_tables.read_grants(
+                connection, dataset, [m.client for m in client_tables.read_clients(connection)]
+            )
 
     def anchor(self) -> Anchor:
         """Return an anchor of the last entry, to be stored where nobody with write access to the ledger can write."""

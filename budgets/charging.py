@@ -29,8 +29,7 @@ from budgets.accounting.privacy_loss import Loss
 from budgets.accounting.records import Charge, ChargeRequest
 from budgets.errors import IdempotencyError, LedgerError, ProtocolError
 from budgets.log.events import EntryKind, Event, caps_event, charge_event
-from budgets.stores import balances, journal
-from budgets.stores import client_tables as clients
+from budgets.stores import balances, client_tables, journal
 from budgets.stores.store import pipelined
 
 Outcome = Charge | Exception
@@ -79,7 +78,7 @@ def charge_together(connection: Connection, requests: Sequence[ChargeRequest]) -
     For several requests, errors are raised before anything is written. For a single one, the caller rolls back.
     """
     dataset = requests[0].dataset
-    standing = clients.read_standing(connection, {request.client for request in requests}, dataset)
+    standing = client_tables.read_standing(connection, {request.client for request in requests}, dataset)
     for request in requests:
         standing.check(request.client, dataset, request.windows if standing.frozen else ())
     unknown = [request.client for request in requests if not standing.is_registered(request.client)]
@@ -97,7 +96,7 @@ def charge_together(connection: Connection, requests: Sequence[ChargeRequest]) -
         map(_idempotency_key, new), _charge_new(connection, new, clients_known=not unknown) if new else (), strict=True
     )
     for client in unknown if new else ():
-        clients.add_client(connection, client)
+        client_tables.add_client(connection, client)
     return [charged[_idempotency_key(request)] for request in requests]
 
 
@@ -126,7 +125,7 @@ def read_paying_accounts(
     connection: Connection, request: ChargeRequest, more_windows: Iterable[str] = ()
 ) -> PayingAccounts:
     """Read the accounts on a client's path for the windows of a request, and for `more_windows`."""
-    grants = clients.read_grants(connection, request.dataset, paying_holders(request.client))
+    grants = client_tables.read_grants(connection, request.dataset, paying_holders(request.client))
     windows = dict.fromkeys((*request.windows, *more_windows))
     names = path_accounts(request.client, request.dataset, windows)
     caps = effective_caps(names, request.caps, grants, request.client)
@@ -172,7 +171,7 @@ def _debit_bills(
     If accounts are missing, have other caps or are short, a batch is split (_NotBatchable) and a single bill opens
     them.
     """
-    grants = clients.read_grants(
+    grants = client_tables.read_grants(
         connection, bills[0].request.dataset, {holder for bill in bills for holder in bill.unpaid}
     )
     query_grants = [grant for grant in grants if grant.scope == PER_QUERY]

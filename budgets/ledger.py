@@ -22,8 +22,7 @@ from budgets.errors import LedgerError, ProtocolError, UnsafeStore
 from budgets.log.anchor import Anchor
 from budgets.log.events import release_event
 from budgets.log.repeats import RepeatCounts, repeat_events
-from budgets.stores import balances, journal
-from budgets.stores import client_tables as clients
+from budgets.stores import balances, client_tables, journal
 from budgets.stores.open import open_store
 from budgets.stores.postgres import is_postgres
 from budgets.stores.probe import write_probe
@@ -80,7 +79,7 @@ class Ledger(AdminOperations, Audit):
         """Return the stored releases, among some keys, that this client has paid for; raises Forbidden."""
         check_client_or_owner(client)
         with self._store.reading() as connection:
-            clients.check_standing(connection, client)
+            client_tables.check_standing(connection, client)
             return journal.read_replay(connection, client, dataset, tuple(release_keys))
 
     def is_charged(self, client: str, request_id: str) -> bool:
@@ -162,7 +161,7 @@ class Ledger(AdminOperations, Audit):
         others = tuple(more_windows)
         with self._store.reading() as connection:
             found = outlook(read_paying_accounts(connection, request, others), request.distinct_releases, others)
-            stopped = clients.why_blocked(connection, request.client, request.dataset, request.windows)
+            stopped = client_tables.why_blocked(connection, request.client, request.dataset, request.windows)
         return found if stopped is None else replace(found, queries_left=0, blocked_reason=stopped)
 
     def account(self, name: AccountName, cap: Loss | None = None) -> AccountView:
@@ -172,7 +171,7 @@ class Ledger(AdminOperations, Audit):
         capped.
         """
         with self._store.reading() as connection:
-            grants = clients.read_grants(connection, name.dataset, [name.holder])
+            grants = client_tables.read_grants(connection, name.dataset, [name.holder])
             effective = None if cap is None else effective_cap(cap, grants, name)
             view = balances.read_account(connection, name, effective)
         if view is None:
@@ -182,7 +181,7 @@ class Ledger(AdminOperations, Audit):
     def accounts_with_caps(self, dataset: str, caps: Mapping[AccountName, Loss]) -> tuple[AccountView, ...]:
         """Return accounts of a dataset under granted caps, otherwise under the given ones; in the same order."""
         with self._store.reading() as connection:
-            grants = clients.read_grants(connection, dataset, sorted({name.holder for name in caps}))
+            grants = client_tables.read_grants(connection, dataset, sorted({name.holder for name in caps}))
             effective = {name: effective_cap(cap, grants, name) for name, cap in caps.items()}
             return balances.read_accounts_with_caps(connection, dataset, effective)
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from budgets.log.events import Objection, ObjectionEvent, ObjectionEventKind
-from budgets.stores import client_tables as clients
-from budgets.stores import open_store
+from budgets.stores import client_tables, open_store
 from budgets.stores.copy import write_register_copy
 from budgets.stores.postgres import is_postgres
 from budgets.stores.sqlite import IN_MEMORY
@@ -30,7 +29,7 @@ class ObjectionRegister:
     @classmethod
     def open_for_ledger(cls, ledger: str) -> ObjectionRegister:
         """Open the register of a ledger: a separate file for a file, separate tables in a PostgreSQL database."""
-        return cls(open_store(register_address(ledger), clients.prepare_register))
+        return cls(open_store(register_address(ledger), client_tables.prepare_register))
 
     def record(
         self, kind: ObjectionEventKind, dataset: str, persons: Sequence[str], *, by: str, reason: str
@@ -38,17 +37,19 @@ class ObjectionRegister:
         """Record an objection or a withdrawal for some persons, all or none; durable when this returns."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
         with self._store.writing() as connection:
-            return clients.write_objection_event(connection, ObjectionEvent(0, at, by, dataset, kind, reason), persons)
+            return client_tables.write_objection_event(
+                connection, ObjectionEvent(0, at, by, dataset, kind, reason), persons
+            )
 
     def objections_after(self, position: int) -> tuple[Objection, ...]:
         """List what any process recorded after a position, in order of commit."""
         with self._store.reading() as connection:
-            return clients.read_objections(connection, position)
+            return client_tables.read_objections(connection, position)
 
     def events(self) -> tuple[ObjectionEvent, ...]:
         """List the recorded events, oldest first: when, by whom and why; no persons."""
         with self._store.reading() as connection:
-            return clients.read_objection_events(connection)
+            return client_tables.read_objection_events(connection)
 
     def backup(self, ledger: str) -> None:
         """Copy the register to that of a ledger's backup, in one snapshot; raises UnsafeStore if one exists."""

@@ -27,7 +27,7 @@ from dialect.binder.argument_lists import check_argument_lists as _check_argumen
 from dialect.binder.query import bind_query as _bind_query
 from dialect.catalog.eligibility import Eligibility
 from dialect.catalog.model import Catalog
-from dialect.codegen.bounded_sql import write_bounded_sql as _render
+from dialect.codegen.bounded_sql import write_bounded_sql as _write_bounded_sql
 from dialect.errors import Code, Refusal, Span
 from dialect.functions.registry import callable_names as function_names
 from dialect.parser.compile_context import CompileContext as _CompileContext
@@ -40,7 +40,7 @@ from dialect.parser.spans import first_word_span as _first_word_span
 from dialect.parser.statements import Describe, ExplainPrivacy, Listing, Show, Statement
 from dialect.parser.statements import parse_statement as _parse_statement
 from dialect.parser.suggestions.candidates import with_compiling_suggestion as _with_compiling_suggestion
-from dialect.planner.split import split_query as _plan
+from dialect.planner.split import split_query as _split_query
 from dialect.sensitivity.bounding import bound_contributions
 
 __all__ = [
@@ -111,14 +111,14 @@ def _bind_and_plan(sql: str, catalog: Catalog) -> Question:
     """
     tree = _parse(sql, _check_argument_lists)
     context = _CompileContext(catalog, sql, _alias_spellings(tree), options=_options_of(tree), bounds=_bounds_of(tree))
-    question = _plan(_bind_query(tree, context), context)
+    question = _split_query(_bind_query(tree, context), context)
     windows_per_unit = max((plan.charged_windows.windows_per_unit for plan in question.plans), default=1)
     if windows_per_unit == 1:
         return question
     final_context = _replace(
         context, field_ids=_count(), windows_per_unit=windows_per_unit
     )  # bind again: row bounds now cover all windows
-    return _plan(_bind_query(_parse(sql), final_context), final_context)
+    return _split_query(_bind_query(_parse(sql), final_context), final_context)
 
 
 def generate_sql(
@@ -128,4 +128,4 @@ def generate_sql(
 
     `eligibility`: conditions on the persons whose rows are read; None reads everybody's.
     """
-    return _render(plan, bounds, target, eligibility)
+    return _write_bounded_sql(plan, bounds, target, eligibility)

@@ -169,7 +169,7 @@ def _largest_price(items: Sequence[PricedRelease], constraints: Mapping[Multipli
         return [price * share // sum(shares) for share in shares]
 
     def fits(price: int) -> bool:
-        """Check every constraint: each release counts as often as the account pays for it."""
+        """Return whether a price fits every limit; an account that pays for a release k times counts it k times."""
         parts_of_price = parts(price)
         return all(sum(map(_product, weights, parts_of_price)) <= left for weights, left in limits)
 

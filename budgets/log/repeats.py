@@ -42,7 +42,7 @@ class RepeatCounts:
             return taken
 
     def restore(self, taken: dict[RepeatKey, int]) -> None:
-        """Add back counts that could not be written."""
+        """Return unwritten counts to the buffer."""
         with self._lock:
             self._counts.update(taken)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Table, insert, select
 
 from budgets.errors import UnsafeStore
-from budgets.stores import client_tables as clients
+from budgets.stores import client_tables
 from budgets.stores.ledger_format import prepare_ledger
 from budgets.stores.open import open_store, shown_address
 from budgets.stores.schema import metadata
@@ -35,12 +35,12 @@ def write_register_copy(source: Store, address: str | Path) -> None:
     _check_no_file(address)
     with (
         source.reading() as rows,
-        closing(open_store(address, clients.prepare_register)) as target,
+        closing(open_store(address, client_tables.prepare_register)) as target,
         target.writing() as connection,
     ):
-        if clients.read_objection_events(connection):
+        if client_tables.read_objection_events(connection):
             raise UnsafeStore(f"There is a register at {shown_address(address)} already.", "an empty place.")
-        for table in clients.metadata.sorted_tables:
+        for table in client_tables.metadata.sorted_tables:
             _copy(rows, connection, table)
 
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, insert, inspect, select
 
 from budgets.errors import UnsafeStore
-from budgets.stores import client_tables as clients
-from budgets.stores import journal
+from budgets.stores import client_tables, journal
 from budgets.stores.schema import FORMAT_VERSION, check_guards, client_names, ledger_format, metadata
 from budgets.stores.store import Store
 
@@ -41,8 +40,8 @@ def ensure_schema(connection: Connection) -> None:
         )
     client_names.create(connection, checkfirst=True)  # older ledgers of this format lack it
     check_guards(connection, metadata)
-    clients.complete_names(connection)
-    clients.complete_failures(connection)
+    client_tables.complete_names(connection)
+    client_tables.complete_failures(connection)
 
 
 def _fill_empty(connection: Connection, fill: FillTables) -> None:

@@ -209,7 +209,7 @@ def round_to_integer(a: Bounds) -> Bounds:
 
 
 def with_rounding_slack(rule: RangeRule) -> RangeRule:
-    """Widen a range rule by a factor of 2^-50: exp, ln and pow of the engine may round differently from Python's."""
+    """Widen a range rule by a relative 2^-50: exp, ln and pow of the engine may round differently from Python's."""
 
     def widened(*arguments: Bounds) -> Bounds:
         """Apply the rule, and move both ends of its range outward."""
@@ -248,7 +248,7 @@ def decimal(a: Bounds, precision: Bounds, scale: Bounds) -> Bounds:
 
 
 def to_single_precision(a: Bounds) -> Bounds:
-    """Range after conversion to single precision, which moves a value by a factor of at most 2^-23."""
+    """Range after conversion to single precision, which moves a value by a relative 2^-23 at most."""
     slack = 2.0**-23
     return Bounds(a.lower - abs(a.lower) * slack - 2.0**-140, a.upper + abs(a.upper) * slack + 2.0**-140)
 

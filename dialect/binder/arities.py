@@ -221,7 +221,7 @@ def is_aggregate(name: str, node: exp.Expr | None = None) -> bool:
 
 @cache
 def _node_class(name: str) -> type[exp.Expr] | None:
-    """Node class that sqlglot builds for a function name; if several, that of the fewest arguments."""
+    """Node class that sqlglot builds for a function name; if several, the one with the fewest arguments."""
     build = DUCKDB.parser().FUNCTIONS.get(name.upper())
     if build is not None:
         for count in range(1, 5):

@@ -22,7 +22,7 @@ from dialect.binder.scope import NamedField
 from dialect.catalog.model import MOVEMENT_SUFFIX, Catalog, Movement, SqlType, Table, ValueList
 from dialect.errors import Code, Suggestion, to_suggestions
 from dialect.functions import literals
-from dialect.functions.emitter import quote_identifier as quoted
+from dialect.functions.emitter import quote_identifier
 from dialect.functions.scalar.geography import COMPASS
 from dialect.functions.table_functions import (
     Number,
@@ -127,7 +127,9 @@ def build_sightings(rows: Relation, shown: Sequence[NamedField], catalog: Catalo
     columns = _InputColumns(shown, _movement_table(shown, catalog))
     person = _person_column(rows, shown, node)
     found = {
-        role: f"r.{quoted(name)}" for role in _ROLE_TYPES if (name := _column_for_role(columns, role, node)) is not None
+        role: f"r.{quote_identifier(name)}"
+        for role in _ROLE_TYPES
+        if (name := _column_for_role(columns, role, node)) is not None
     }
     join = ""
     if columns.table is not None and columns.table.movement is not None and columns.table.movement.through is not None:
@@ -143,10 +145,11 @@ def build_sightings(rows: Relation, shown: Sequence[NamedField], catalog: Catalo
     select_list += f", date_trunc('{window}', {found['ts']}) AS privacy_window" if window is not None else ""
     not_null = " AND ".join(f"{found[role]} IS NOT NULL" for role in roles)
     sql = (
-        f"SELECT DISTINCT r.{quoted(person)} AS person, {select_list} FROM {quoted(SOURCE_NAME)} AS r{join}"
+        f"SELECT DISTINCT r.{quote_identifier(person)} AS person, {select_list}"
+        f" FROM {quote_identifier(SOURCE_NAME)} AS r{join}"
         f" WHERE {not_null}"
     )
-    return Sightings(sql, quoted(person), has_coordinates, columns.table, window)
+    return Sightings(sql, quote_identifier(person), has_coordinates, columns.table, window)
 
 
 def _split_window(rows: PerPerson, catalog: Catalog) -> str | None:
@@ -205,8 +208,9 @@ def _join_places(
     missing = {role: column for role, column in _place_columns(movement).items() if column and role not in found}
     if key is None or target is None or not missing:
         return ""
-    found.update({role: f"p.{quoted(column)}" for role, column in missing.items()})
-    return f" JOIN {quoted(name)} AS p ON p.{quoted(target.primary_key[0])} = r.{quoted(key)}"
+    found.update({role: f"p.{quote_identifier(column)}" for role, column in missing.items()})
+    primary_key = quote_identifier(target.primary_key[0])
+    return f" JOIN {quote_identifier(name)} AS p ON p.{primary_key} = r.{quote_identifier(key)}"
 
 
 def _undeclared_refusal(missing: Sequence[str], shown: Sequence[NamedField], node: exp.Expr) -> Exception:

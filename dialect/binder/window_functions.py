@@ -54,7 +54,6 @@ from dialect.stability.typed_calls import apply_function, is_person_key
 from dialect.stability.window_functions import RequestedCall, add_window_calls
 
 MAX_OFFSET = 10**9  # largest constant offset, in rows or groups
-_SIDES = {"PRECEDING": "preceding", "FOLLOWING": "following"}
 _SIDE_ORDER = ("preceding", "current row", "following")
 _MONTH_SECONDS = 30 * 86_400  # seconds
 _RANGE_HINT = "RANGE BETWEEN INTERVAL '2 hours' PRECEDING AND CURRENT ROW"

@@ -22,7 +22,7 @@ from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, expand_
 from dialect.algebra.formulas import CountOf, ReleasedNumber, SumOf
 from dialect.algebra.relations import AggregateCall, Group, PerPerson, Released, ReleasePoint
 from dialect.algebra.release_plan import SHOWN_ADDITIVE_KINDS, PrivatePlan
-from dialect.analysis import predicates as known_facts
+from dialect.analysis import predicates
 from dialect.analysis.time_granularity import truncation_unit
 from dialect.catalog.model import SqlType
 from dialect.functions.emitter import plain_text
@@ -91,7 +91,7 @@ def _is_truncation_of_bounds(facts_on_key: Sequence[Expr], expr: Expr, facts: Se
     """Return whether a key is a truncated time, and all facts on it are the bounds its list was made from."""
     if not isinstance(expr, Call) or truncation_unit(expr, expr.arguments[-1]) is None:
         return False
-    return all(known_facts.is_time_bound(fact, expr.arguments[-1], facts) for fact in facts_on_key)
+    return all(predicates.is_time_bound(fact, expr.arguments[-1], facts) for fact in facts_on_key)
 
 
 def _is_list_of_facts(facts_on_key: Sequence[Expr], expr: Expr, public_list: PublicList) -> bool:
@@ -99,12 +99,12 @@ def _is_list_of_facts(facts_on_key: Sequence[Expr], expr: Expr, public_list: Pub
 
     Any further fact might remove listed values, and a shorter list of constants means that some were removed.
     """
-    constants = known_facts.listed_values(expr, facts_on_key)
+    constants = predicates.listed_values(expr, facts_on_key)
     if constants is not None:
         return len(facts_on_key) == 1 and len(constants) == public_list.size
     if not facts_on_key:
         return True
-    ends = known_facts.between(expr, facts_on_key) if expr.type in (SqlType.BIGINT, SqlType.DATE) else None
+    ends = predicates.between(expr, facts_on_key) if expr.type in (SqlType.BIGINT, SqlType.DATE) else None
     return ends is not None and all(_is_bound(fact, expr) for fact in facts_on_key)
 
 

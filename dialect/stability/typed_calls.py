@@ -15,8 +15,7 @@ from sqlglot import exp, parse_one
 from dialect.algebra.expressions import Call, Case, Expr, Literal, Ref, case_values
 from dialect.catalog.model import SqlType
 from dialect.errors import Code, Refusal, Span, Suggestion
-from dialect.functions import builders as own_calls
-from dialect.functions import literals
+from dialect.functions import builders, literals
 from dialect.functions.constant_folding import fold_constants
 from dialect.functions.literals import iso_suggestion
 from dialect.functions.registry import callable_names, overloads
@@ -213,7 +212,7 @@ def to_local_time(argument: Expr) -> Expr:
     if argument.type is not SqlType.TIMESTAMPTZ:
         return argument
     zone = argument.field.time_zone if isinstance(argument, Ref) else None
-    return own_calls.local_timestamp(argument, zone or "UTC")
+    return builders.local_timestamp(argument, zone or "UTC")
 
 
 def is_person_key(expr: Expr) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from budgets import EVERYBODY, LIFETIME, OWNER, ZERO_LOSS, AccountName, AccountView, Ledger, Loss, path_prefixes
 from dialect import Catalog
 from dialect.catalog import STATIC, Dataset, window_of_name
-from engine.accounts import account_json as shapes
+from engine.accounts import account_json
 from engine.accounts.losses import owner_loss
 from engine.errors import CatalogError
 from engine.pricing.query_terms import caps
@@ -55,7 +55,9 @@ def least_remaining(
     pairs = zip(("dataset", "client"), columns, strict=True)
     least = {owner: min(of, key=lambda v: v.remaining.pico_rho) for owner, of in pairs}
     owner_losses = owner_loss(ledger, name)
-    return {owner: shapes.remaining_json(view, _owner_loss_of(view, owner_losses)) for owner, view in least.items()}
+    return {
+        owner: account_json.remaining_json(view, _owner_loss_of(view, owner_losses)) for owner, view in least.items()
+    }
 
 
 def accounts_in_force(ledger: Ledger, dataset: Dataset, names: Iterable[AccountName]) -> tuple[AccountView, ...]:
@@ -95,7 +97,7 @@ def accounts_by_run(
     """Return the JSON shape of accounts, merging runs of windows with equal amounts: 2026-01 to 2026-09."""
     shown: list[list[dict[str, Any]]] = []
     for of_window in views_by_window:
-        rows = [shapes.account_json(view, _owner_loss_of(view, owner_losses)) for view in of_window]
+        rows = [account_json.account_json(view, _owner_loss_of(view, owner_losses)) for view in of_window]
         if shown and _without_window(shown[-1]) == _without_window(rows):
             for row, next_row in zip(shown[-1], rows, strict=True):
                 row["window"] = f"{row['window'].partition(' to ')[0]} to {next_row['window']}"

@@ -17,10 +17,10 @@ from budgets import LedgerError, ParamError, check_client_name, parse_positive_a
 from dialect import Code, Describe, ExplainPrivacy, Listing, Refusal, Show, Statement, compile_query, parse_statement
 from engine.accounts.open_ledger import ledger_address, open_ledger
 from engine.accounts.window_accounts import account_windows, check_window_lengths, least_remaining
-from engine.api.wire import answer as wire
+from engine.api.wire import answer as wire_answer
 from engine.api.wire import budget as wire_budget
 from engine.api.wire import ledger as wire_ledger
-from engine.api.wire import statements as told
+from engine.api.wire import statements as wire_statements
 from engine.api.wire import tables as wire_tables
 from engine.catalog.bundled import find_catalog
 from engine.catalog.folders import cache_folder
@@ -96,7 +96,7 @@ class Session:
             get_advice = partial(find_advice, self.engine, sql, answered.question, answered.reported, terms)
             with self.engine.ledger.snapshot():
                 outlook_inputs = self.engine.budget_outlook(sql, answered.question, answered.prepared, terms)
-                return wire.answer_table(
+                return wire_answer.answer_table(
                     answered, self._remaining_budget(terms, answered.prepared), outlook_inputs, get_advice
                 )
         except REFUSAL_ERRORS as error:
@@ -118,7 +118,7 @@ class Session:
                 raise Refusal(Code.STMT, "This costs nothing: a query answers it for free.", "ask it, as it is")
             with self.engine.ledger.snapshot():
                 explained = explain(self.engine, sql, terms)
-                return wire.explanation_shape(explained, self._remaining_budget(terms, explained.prepared))
+                return wire_answer.explanation_shape(explained, self._remaining_budget(terms, explained.prepared))
         except REFUSAL_ERRORS as error:
             raise Refused(problem(error, sql)) from error
 
@@ -170,7 +170,7 @@ class Session:
                 rehearsal(self.engine.catalog, calibrations) as rehearsal_engine,
             ):
                 answered = rehearsal_engine.answer(sql, terms)
-                return wire.answer_table(
+                return wire_answer.answer_table(
                     answered, self._remaining_budget(terms, answered.prepared), None, rehearsal=True
                 )
         except (Refusal, LedgerError, DataError) as error:
@@ -232,22 +232,32 @@ class Session:
         """Answer a statement other than SELECT: reads no data, costs nothing."""
         remaining = self._remaining_budget(terms, ())
         if isinstance(parsed, ExplainPrivacy):
-            shape = wire.explanation_shape(explain(self.engine, parsed.query, terms), remaining)
-            return told.rows_table(told.explanation_rows(shape), told.EXPLANATION_COLUMNS, remaining)
+            shape = wire_answer.explanation_shape(explain(self.engine, parsed.query, terms), remaining)
+            return wire_statements.rows_table(
+                wire_statements.explanation_rows(shape), wire_statements.EXPLANATION_COLUMNS, remaining
+            )
         if isinstance(parsed, Describe):
-            return told.describe_table(self.tables(parsed.table)[0], self.engine.catalog, remaining)
+            return wire_statements.describe_table(self.tables(parsed.table)[0], self.engine.catalog, remaining)
         return self._list_rows(parsed, terms.client, remaining)
 
     def _list_rows(self, show: Show, client: str, remaining: dict[str, Any]) -> pa.Table:
         """Answer a SHOW statement as a table: tables, budget, releases or functions."""
         listing = show.listing
         if listing is Listing.TABLES:
-            return told.rows_table(told.filter_like(self.tables(), show.like), told.TABLE_COLUMNS, remaining)
+            return wire_statements.rows_table(
+                wire_statements.filter_like(self.tables(), show.like), wire_statements.TABLE_COLUMNS, remaining
+            )
         if listing is Listing.BUDGET:
-            return told.rows_table(self.budget(client)["accounts"], told.ACCOUNT_COLUMNS, remaining)
+            return wire_statements.rows_table(
+                self.budget(client)["accounts"], wire_statements.ACCOUNT_COLUMNS, remaining
+            )
         if listing is Listing.RELEASES:
-            return told.rows_table(self.history(client), told.RELEASE_COLUMNS, remaining)
-        return told.rows_table(told.filter_like(told.function_rows(), show.like), told.FUNCTION_COLUMNS, remaining)
+            return wire_statements.rows_table(self.history(client), wire_statements.RELEASE_COLUMNS, remaining)
+        return wire_statements.rows_table(
+            wire_statements.filter_like(wire_statements.function_rows(), show.like),
+            wire_statements.FUNCTION_COLUMNS,
+            remaining,
+        )
 
     def _remaining_budget(self, terms: Request, prepared: tuple[CompiledRelease, ...]) -> dict[str, Any]:
         """Least budget left to the client in the windows of a query; without one, of the first dataset."""

@@ -24,7 +24,7 @@ from dialect.catalog import Catalog, Dataset
 from dialect.parser import split_list, split_statements
 from engine.accounts.window_accounts import least_remaining
 from engine.api.session import REFUSAL_ERRORS, Session, open_session
-from engine.api.wire import answer as wire
+from engine.api.wire import answer as wire_answer
 from engine.api.wire.answer import price
 from engine.catalog.bundled import find_dataset
 from engine.errors import CatalogError, redact
@@ -378,7 +378,7 @@ def show_scheduled(
                 remaining = least_remaining(
                     session.engine.ledger, session.engine.catalog, scheduled.dataset, client, {each}
                 )
-                return wire.answer_table(answered, remaining, None)
+                return wire_answer.answer_table(answered, remaining, None)
         why = f"{name} is not released {f'of {window} ' if window else ''}yet."
         raise Refusal(Code.PARAM, why, "passersby standing run, by whoever runs this dataset")
     except (*REFUSAL_ERRORS, CatalogError) as error:

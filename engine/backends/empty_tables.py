@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from dialect import Target
 from dialect.catalog import SqlType, Table
-from dialect.functions import quote_identifier as quoted
+from dialect.functions import quote_identifier
 from dialect.functions.scalar import POLYGON_TYPE
 from engine.backends.lockdown import LOCKDOWN_SETTINGS, lock_down
 from engine.errors import ExecutionFailed
@@ -48,7 +48,7 @@ def declared_columns(tables: Iterable[Table]) -> tuple[DeclaredColumn, ...]:
 
 def declared_address(table: str) -> str:
     """Qualified name of a declared table."""
-    return ".".join(map(quoted, (*_DECLARED_SCHEMA, table)))
+    return ".".join(map(quote_identifier, (*_DECLARED_SCHEMA, table)))
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,11 @@ class EmptyTables:
         columns: list[DeclaredColumn] = [*opened.execute(_COLUMNS).fetchall(), *more_columns]
         connection = duckdb.connect(config=_CONFIG)
         for database in dict.fromkeys(column[0] for column in columns):
-            connection.execute(f"ATTACH ':memory:' AS {quoted(database)}")
+            connection.execute(f"ATTACH ':memory:' AS {quote_identifier(database)}")
         for place, table_columns in groupby(columns, itemgetter(0, 1, 2)):
-            address = ".".join(map(quoted, place))
-            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(place[0])}.{quoted(place[1])}")
-            typed = ", ".join(f"{quoted(column)} {kind}" for *_, column, kind in table_columns)
+            address = ".".join(map(quote_identifier, place))
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_identifier(place[0])}.{quote_identifier(place[1])}")
+            typed = ", ".join(f"{quote_identifier(column)} {kind}" for *_, column, kind in table_columns)
             connection.execute(f"CREATE TABLE {address} ({typed})")
         lock_down(connection)
         return cls(target, connection)

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from dialect import Catalog, Target
-from dialect.functions import quote_identifier as quoted
+from dialect.functions import quote_identifier
 from engine.backends.duckdb import run_to_arrow
 from engine.backends.lockdown import LOCKDOWN_SETTINGS, lock_down
 from engine.backends.protocol import Backend
@@ -81,5 +81,5 @@ def public_table_sql(table_name: str, catalog: Catalog, target: Target) -> str:
     """Generate SQL that reads all rows of a public table."""
     table = catalog.table(table_name)
     assert table is not None and not table.private  # noqa: S101  released relations hold no private scan
-    columns = ", ".join(quoted(column.name) for column in table.columns)
+    columns = ", ".join(quote_identifier(column.name) for column in table.columns)
     return f"SELECT {columns} FROM {target.addresses[table_name]}"

@@ -133,7 +133,7 @@ def _toml_string(text: str) -> str:
 
 
 def _column_declarations(source: Source, files: StoredFiles) -> Iterable[str]:
-    """Write the column declarations, one per line, or a comment why they cannot be listed."""
+    """Write the column declarations, one per line, or a comment that states why not."""
     try:
         columns = files.columns(source, guessed=True)
         has_header = source.format != "csv" or _has_header_row(source, columns, files)

@@ -38,10 +38,10 @@ from engine.server.http.problems import Problem, invalid_request_problem, proble
 from engine.server.http.protocol import BoundedProtocol
 from engine.server.http.responses import Health
 from engine.server.http.roles import Role
-from engine.server.routes import admin as administering
-from engine.server.routes import analyst as asking
+from engine.server.routes import admin as admin_routes
+from engine.server.routes import analyst as analyst_routes
 from engine.server.routes import health
-from engine.server.routes import sharing as sharing_asked
+from engine.server.routes import sharing as sharing_routes
 from engine.server.routes.access import Caller
 from engine.server.routes.alerts import Alerts
 from engine.server.routes.health import Checks
@@ -58,7 +58,7 @@ from engine.server.worker.link import PipeLink
 Lifespan = Callable[[Service], AbstractAsyncContextManager[None]]
 VERSION = metadata.version("passersby")
 HINTS = {"E_SIZE": SHORTER_HINT}
-ROUTERS = (asking.router, sharing_asked.router, administering.router, health.router, routes.router)
+ROUTERS = (analyst_routes.router, sharing_routes.router, admin_routes.router, health.router, routes.router)
 CODES = {404: "E_NOT_FOUND", 405: "E_METHOD", 413: "E_SIZE", 415: "E_MEDIA"}
 
 

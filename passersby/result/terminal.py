@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.syntax import Syntax
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from passersby.errors import PassersbyError
@@ -204,14 +205,32 @@ def empty_table(title: str = "") -> Table:
 
 
 class _FittingTable:
-    """Table that turns its rows into lines of name and value where it does not fit the width."""
+    """First of some tables that fits the width as a whole, else the last one with wrapped cells.
 
-    def __init__(self, table: Table) -> None:
-        self._table = table
+    Where even its words do not fit, rows become lines of name and value.
+    """
+
+    def __init__(self, *tables: Table) -> None:
+        self._tables = tables
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        least = self._table.__rich_measure__(console, options.update(max_width=WIDEST)).minimum
-        yield self._table if least <= options.max_width else _transposed(self._table)
+        widest = options.update(max_width=WIDEST)
+        for table in self._tables:
+            if table.__rich_measure__(console, widest).maximum <= options.max_width:
+                yield table
+                return
+        last = self._tables[-1]
+        least = last.__rich_measure__(console, widest).maximum - sum(map(_wrapped_away, last.columns))
+        yield last if least <= options.max_width else _transposed(last)
+
+
+def _wrapped_away(column: Column) -> int:
+    """Width that a column can lose by wrapping its cells at spaces."""
+    if column.no_wrap:
+        return 0
+    texts = [str(cell) for cell in (column.header, *column.cells)]
+    longest_word = max((cell_len(word) for text in texts for word in text.split()), default=0)
+    return max(map(cell_len, texts)) - longest_word
 
 
 def _transposed(table: Table) -> Table:
@@ -227,11 +246,18 @@ def _transposed(table: Table) -> Table:
 
 
 def _rows(result: Answer, most: int) -> RenderableType:
-    """Table of an answer's rows, with interval bars for the first noisy column."""
+    """Table of an answer's rows, with interval bars for the first noisy column where there is room for them."""
+    return _FittingTable(_row_table(result, most, has_bars=True), _row_table(result, most, has_bars=False))
+
+
+def _row_table(result: Answer, most: int, *, has_bars: bool) -> Table:
+    """Table of the first rows of an answer, with or without interval bars."""
     table, intervals = empty_table(), result.intervals
     rows = result.rows[:most]
     bar_column = (
-        next((name for name in result.columns if name in intervals), None) if len(rows) >= FEWEST_BARS else None
+        next((name for name in result.columns if name in intervals), None)
+        if has_bars and len(rows) >= FEWEST_BARS
+        else None
     )
     cells: list[list[Text]] = []
     for i, name in enumerate(result.columns):
@@ -246,7 +272,7 @@ def _rows(result: Answer, most: int) -> RenderableType:
             cells.append(bars)
     for row_cells in zip(*cells, strict=True):
         table.add_row(*row_cells)
-    return _FittingTable(table)
+    return table
 
 
 def _noisy_cells(values: list[Any], ends: list[Interval | None]) -> list[Text]:

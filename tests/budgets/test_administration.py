@@ -22,8 +22,7 @@ from budgets import (
 )
 from budgets.accounting.failures import MAX_FAILURES_PER_CLIENT, MAX_FAILURES_PER_CLIENT_TREE, MAX_FAILURES_PER_WINDOW
 from budgets.log.events import failure_event
-from budgets.stores import client_tables as standing
-from budgets.stores import journal
+from budgets.stores import client_tables, journal
 from tests.budgets.ledger_checks import ANN, CAPS, answer, ask, check_books, item
 
 WHY = {"actor": "eve", "reason": "agreed on Monday"}
@@ -335,13 +334,13 @@ def test_a_ledger_that_counted_by_window_alone_is_completed(ledger: Ledger) -> N
     with ledger._store.writing() as connection:
         journal.append(connection, [failure_event(charge, {"forever"})])
         for key in (("", "retail/ann", ""), ("operator", "", "forever")):
-            standing.count_failure(connection, *key)
+            client_tables.count_failure(connection, *key)
     assert ledger.verify() != ()
     with ledger._store.writing() as connection:
-        standing.complete_failures(connection)
+        client_tables.complete_failures(connection)
     assert ledger.verify() == ()
     with ledger._store.reading() as connection:
-        assert standing.failures_by_tree(connection, "operator", "forever") == {"": 1, "retail": 1}
+        assert client_tables.failures_by_tree(connection, "operator", "forever") == {"": 1, "retail": 1}
 
 
 def test_failures_of_the_owner_count_against_the_window_alone(ledger: Ledger) -> None:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Table, delete, update
 
 from budgets import LedgerError, LedgerUnavailable, ObjectionEventKind, ObjectionRegister
-from budgets.stores import client_tables as tables
+from budgets.stores import client_tables
 from tests.support.timeouts import killed_after_timeout
 
 
@@ -48,11 +48,11 @@ def test_an_act_that_fails_midway_leaves_nothing(address: str) -> None:
     register.close()
 
 
-@pytest.mark.parametrize("table", [tables.objection_events, tables.objection_persons], ids=str)
+@pytest.mark.parametrize("table", [client_tables.objection_events, client_tables.objection_persons], ids=str)
 def test_the_database_itself_refuses_changes(address: str, table: Table) -> None:
     register = opened(address)
     register.record(ObjectionEventKind.OBJECT, "town", ["1"], by="ann", reason="a letter")
-    column = "reason" if table is tables.objection_events else "person"
+    column = "reason" if table is client_tables.objection_events else "person"
     for statement in (delete(table), update(table).values({column: "other"})):
         with pytest.raises(LedgerError), register._store.writing() as connection:
             connection.execute(statement)

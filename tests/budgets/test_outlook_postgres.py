@@ -8,16 +8,16 @@ import pytest
 from hypothesis import Phase, settings
 
 from budgets import Ledger
-from tests.budgets.accounting import test_outlook as held
+from tests.budgets.accounting import test_outlook as outlook_tests
 from tests.budgets.accounting import test_outlook_planted as planted
 from tests.conftest import NIGHTLY
 from tests.support.ledger import postgres
 
 HISTORIES = 60 if NIGHTLY else 4
 HELD = (
-    held.test_the_forecast_number_of_queries_is_accepted_and_one_more_refused,
-    held.test_a_price_that_would_fit_is_accepted,
-    held.test_a_little_more_than_fits_is_refused,
+    outlook_tests.test_the_forecast_number_of_queries_is_accepted_and_one_more_refused,
+    outlook_tests.test_a_price_that_would_fit_is_accepted,
+    outlook_tests.test_a_little_more_than_fits_is_refused,
 )
 
 
@@ -30,7 +30,7 @@ def on_postgres(monkeypatch: pytest.MonkeyPatch) -> list[Ledger]:
         there.append(Ledger.open(postgres.server().new_ledger()))
         return there[-1]
 
-    monkeypatch.setattr(held, "opened", opened)
+    monkeypatch.setattr(outlook_tests, "opened", opened)
     return there
 
 

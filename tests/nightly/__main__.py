@@ -12,14 +12,14 @@ import sys
 import time
 
 from tests.nightly import accounts, canonical, crash, extremes, greybox, places, power, soak, statements, worlds
-from tests.nightly import eligibility as admitted
-from tests.nightly import parser as fuzzed
+from tests.nightly import eligibility as eligibility_nightly
+from tests.nightly import parser as parser_nightly
 from tests.nightly.search import Outcome, Search, search
 
 SEARCHES = {
     "greybox": Search("grey box", 100_000, greybox.chunk),
-    "admission": Search("admission", 20_000, admitted.chunk),
-    "admission_windows": Search("admission under windows", 10_000, admitted.windows),
+    "admission": Search("admission", 20_000, eligibility_nightly.chunk),
+    "admission_windows": Search("admission under windows", 10_000, eligibility_nightly.windows),
     "places": Search("places", 20_000, places.chunk),
     "extremes": Search("extreme statistics", 100_000, extremes.chunk),
     "canonical": Search("canonical texts", 20_000, canonical.chunk),
@@ -29,7 +29,7 @@ SEARCHES = {
     "crash": Search("kills", 10_000, crash.chunk),
     "power": Search("power cuts", 5_000, power.chunk),
     "soak": Search("soak", 1, soak.chunk, processes=1),
-    "parser": Search("parser", 200_000, fuzzed.chunk, fuzzed.lacking),
+    "parser": Search("parser", 200_000, parser_nightly.chunk, parser_nightly.lacking),
 }
 
 

@@ -11,10 +11,10 @@ import pytest
 from dialect import bound_contributions
 from dialect.algebra.release_plan import PrivatePlan
 from engine.pipeline.engine import Engine
-from engine.pricing import compile_release as prepare_module
+from engine.pricing import compile_release as compile_release_module
 from engine.pricing.release_key import release_key
 from tests.nightly import canonical, extremes, greybox, parser, places, soak, worlds
-from tests.nightly import eligibility as admitted
+from tests.nightly import eligibility as eligibility_nightly
 from tests.nightly.__main__ import SEARCHES, run
 from tests.nightly.search import EXAMPLES, Search
 from tests.privacy.planted.test_two_worlds_planted import only_where_somebody_was
@@ -44,7 +44,7 @@ def test_extreme_statistics() -> None:
 
 
 def test_eligibility_under_privacy_windows() -> None:
-    counted = admitted.windows(1, 4)
+    counted = eligibility_nightly.windows(1, 4)
     assert counted[EXAMPLES] > 1
     assert counted["lost something"] > 0
 
@@ -68,7 +68,7 @@ def test_canonical_texts_without_numbers_are_found(monkeypatch: pytest.MonkeyPat
         frame, *texts = (re.sub(r"bigint \d+", "bigint", text) for text in (plan.canonical_groups, *plan.vector_texts))
         return key(replace(plan, canonical_groups=frame, vector_texts=tuple(texts)), *given)
 
-    monkeypatch.setattr(prepare_module, "release_key", without_numbers)
+    monkeypatch.setattr(compile_release_module, "release_key", without_numbers)
     with pytest.raises(AssertionError, match="one text, two answers"):
         canonical.chunk(1, 60, smaller=False)
 
@@ -85,7 +85,7 @@ def test_the_grey_box_finds_an_understated_sensitivity(monkeypatch: pytest.Monke
         vectors = tuple(replace(v, sensitivity=max(1, v.sensitivity // 2)) for v in made.vectors)
         return replace(made, vectors=vectors)
 
-    monkeypatch.setattr(prepare_module, "bound_contributions", halved)
+    monkeypatch.setattr(compile_release_module, "bound_contributions", halved)
     with pytest.raises(SensitivityExceeded):
         greybox.chunk(1, smaller=False)
 

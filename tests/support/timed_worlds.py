@@ -17,7 +17,7 @@ from unittest import mock
 import duckdb
 
 from engine import Session, open_session
-from engine.server.worker import pacing as pace_module
+from engine.server.worker import pacing
 from engine.server.worker.pacing import PacedEngine, ResponsePacing
 from tests.support.cached_in import cached_in
 from tests.support.neighbours.attack_catalog import TRACES, VICTIM, attack_catalog
@@ -132,7 +132,7 @@ def timed_worlds(folder: Path) -> Iterator[dict[str, Session]]:
 def observe_departure(session: Session, sql: str, pace: ResponsePacing) -> Left:
     """Query over HTTP at the minimum price, and return how the response left."""
     ends: list[tuple[float, float]] = []
-    end_of_bucket = pace_module._round_up_to_bucket
+    end_of_bucket = pacing._round_up_to_bucket
 
     def noted(taken: float, seconds: float) -> float:
         end = end_of_bucket(taken, seconds)
@@ -140,8 +140,8 @@ def observe_departure(session: Session, sql: str, pace: ResponsePacing) -> Left:
         return end
 
     clock, note = (
-        mock.patch.object(pace_module, "time", Processor()),
-        mock.patch.object(pace_module, "_round_up_to_bucket", noted),
+        mock.patch.object(pacing, "time", Processor()),
+        mock.patch.object(pacing, "_round_up_to_bucket", noted),
     )
     with with_empty_ledger(session) as own, clock, note:
         engine = PacedEngine.of(own.engine, pace)

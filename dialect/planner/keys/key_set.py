@@ -31,7 +31,7 @@ from dialect.algebra.expressions import (
 )
 from dialect.algebra.relations import Distinct, Filter, Join, PerPerson, Project, Public, Values
 from dialect.algebra.release_plan import KeySet
-from dialect.analysis import predicates as known_facts
+from dialect.analysis import predicates
 from dialect.analysis.date_bounds import DATE_PARTS
 from dialect.catalog.model import SqlType
 from dialect.errors import Code, Refusal
@@ -198,10 +198,10 @@ def _direct_list(expr: Expr, facts: Sequence[Expr], context: CompileContext) -> 
     public = public_domains.list_of_public_relation(expr) if isinstance(expr, Ref) else None
     if public is not None:
         return public
-    constants = known_facts.listed_values(expr, facts)
+    constants = predicates.listed_values(expr, facts)
     if constants is not None:
         return public_domains.list_of_values(expr, constants, "a condition of the question", context)
-    ends = known_facts.between(expr, facts)
+    ends = predicates.between(expr, facts)
     if ends is not None and expr.type in (SqlType.BIGINT, SqlType.DATE):
         return public_domains.list_of_range(expr, *ends, "a range in the question", context)
     if not isinstance(expr, Ref):

@@ -42,7 +42,7 @@ class SparkLake:
         """Set where tables are stored, and which person columns are read as the BIGINT of the same bits."""
         self.sessions = Sessions(remote)
         self._sources, self._persons, self._seconds = sources, persons, seconds
-        self._read_as: dict[str, PersonKeyReader] = {}  # person key conversions, determined by `try_persons`
+        self._read_as: dict[str, PersonKeyReader] = {}  # person key conversions, determined by `detect_person_types`
         self._fingerprints: dict[str, object] = {}  # storage fingerprint of each table when it was first opened
         self._numbers = itertools.count()
 

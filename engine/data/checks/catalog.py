@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dialect.catalog import MAX_PERSON_CHARACTERS, Catalog, Column, ColumnValues, Source, SqlType, Table
 from dialect.codegen import DUCKDB_DIALECT, text_person_column
-from dialect.functions import quote_identifier as quoted
+from dialect.functions import quote_identifier
 from engine.catalog.toml_section import suggestion
 from engine.data.checks.declared import (
     DATE_CURE,
@@ -101,7 +101,7 @@ def _check_rows(catalog: Catalog, table: Table, readable: dict[str, Table], file
     yield from _skipped_persons(catalog, table, files)
     for column in (c for c in source_columns(table) if c.type is SqlType.POLYGON):
         if not files.all_texts_satisfy(
-            f"SELECT {quoted(column.name)} FROM {_typed_relation(table, files)}", is_polygon
+            f"SELECT {quote_identifier(column.name)} FROM {_typed_relation(table, files)}", is_polygon
         ):
             why = f"a text in {column.name} is no polygon, or crosses itself."
             cure = "correct it: POLYGON or MULTIPOLYGON text in degrees, longitude first."
@@ -113,7 +113,8 @@ def _skipped_persons(catalog: Catalog, table: Table, files: StoredFiles) -> Iter
     person = text_person_column(table) if table.private else None
     if person is None:
         return
-    unnameable = f"{quoted(person)} IS NOT NULL AND NOT ({DUCKDB_DIALECT.is_objectable.format(quoted(person))})"
+    column = quote_identifier(person)
+    unnameable = f"{column} IS NOT NULL AND NOT ({DUCKDB_DIALECT.is_objectable.format(column)})"
     unread = files.count(f"SELECT 1 FROM {_typed_relation(table, files)} WHERE {unnameable}")
     if unread:
         rows = "1 row is" if unread == 1 else f"{unread:,} rows are"
@@ -155,7 +156,7 @@ def _typed_relation(table: Table, files: StoredFiles) -> str:
 def _type_checks(table: Table, files: StoredFiles) -> Iterator[_RowCheck]:
     """Yield checks that every value has the declared type, and that non-nullable columns contain no NULL."""
     for column in source_columns(table):
-        name, key = quoted(column.name), f"columns.{column.name}"
+        name, key = quote_identifier(column.name), f"columns.{column.name}"
         typed = typed_value(table.source, name, source_type(column))
         yield _RowCheck(
             f"SELECT 1 FROM {files.raw_relation(table.source)} WHERE {name} IS NOT NULL AND {typed} IS NULL",
@@ -184,8 +185,8 @@ def _key_checks(table: Table, files: StoredFiles) -> Iterator[_RowCheck]:
     stored = {column.name for column in source_columns(table)}
     if not table.primary_key or not set(table.primary_key) <= stored:
         return
-    keys = ", ".join(map(quoted, table.primary_key))
-    some_null = " OR ".join(f"{quoted(name)} IS NULL" for name in table.primary_key)
+    keys = ", ".join(map(quote_identifier, table.primary_key))
+    some_null = " OR ".join(f"{quote_identifier(name)} IS NULL" for name in table.primary_key)
     rows = _typed_relation(table, files)
     cure = "correct the files, or declare another primary key."
     yield _RowCheck(f"SELECT 1 FROM {rows} WHERE {some_null}", "primary_key", "the primary key holds NULL.", cure)
@@ -203,7 +204,7 @@ def _foreign_key_checks(table: Table, readable: dict[str, Table], files: StoredF
         target = readable.get(name)
         if target is None or table.column(own) is None:
             continue
-        key_column, own_column = quoted(target.primary_key[0]), quoted(own)
+        key_column, own_column = quote_identifier(target.primary_key[0]), quote_identifier(own)
         yield _RowCheck(
             f"SELECT 1 FROM {_typed_relation(table, files)} AS referencing WHERE referencing.{own_column} IS NOT NULL"
             f" AND NOT EXISTS (SELECT 1 FROM {_typed_relation(target, files)} AS referenced"

@@ -30,16 +30,16 @@ from engine.server.http.requests import (
     RotationRequest,
 )
 from engine.server.http.roles import Role
-from engine.server.routes import admin as administering
-from engine.server.routes import analyst as asking
-from engine.server.routes import health as watching
+from engine.server.routes import admin as admin_routes
+from engine.server.routes import analyst as analyst_routes
+from engine.server.routes import health as health_routes
 
 
 async def clients(visit: Visit) -> Response:
     """Page of clients, freezes, and top-up requests."""
-    found = await administering.clients(visit.authorize("GET", "/v1/admin/clients"))
-    frozen = await administering.frozen(visit.authorize("GET", "/v1/admin/freezes"))
-    top_ups = await administering.top_ups(visit.authorize("GET", "/v1/admin/topups"), open_only=True)
+    found = await admin_routes.clients(visit.authorize("GET", "/v1/admin/clients"))
+    frozen = await admin_routes.frozen(visit.authorize("GET", "/v1/admin/freezes"))
+    top_ups = await admin_routes.top_ups(visit.authorize("GET", "/v1/admin/topups"), open_only=True)
     rules = visit.is_allowed("POST", "/v1/admin/clients")
     for each in found:
         each["share"] = spent_share(each["spent_rho"], each["cap_rho"])
@@ -62,37 +62,37 @@ async def change_client(visit: Visit) -> Response:
 
 
 async def _add(visit: Visit, form: dict[str, str]) -> None:
-    await administering.add_client(ClientRequest(**form), visit.authorize("POST", "/v1/admin/clients"))
+    await admin_routes.add_client(ClientRequest(**form), visit.authorize("POST", "/v1/admin/clients"))
 
 
 async def _remove(visit: Visit, form: dict[str, str]) -> None:
     body = ClientRequest(**form)
     caller = visit.authorize("DELETE", "/v1/admin/clients/{client}")
-    await administering.remove_client(body.client, caller, body.reason)
+    await admin_routes.remove_client(body.client, caller, body.reason)
 
 
 async def _cap(visit: Visit, form: dict[str, str]) -> None:
-    await administering.cap(CapRequest.model_validate(form), visit.authorize("POST", "/v1/admin/caps"))
+    await admin_routes.cap(CapRequest.model_validate(form), visit.authorize("POST", "/v1/admin/caps"))
 
 
 async def _freeze(visit: Visit, form: dict[str, str]) -> None:
-    await administering.freeze(FreezeRequest(**form), visit.authorize("POST", "/v1/admin/freezes"))
+    await admin_routes.freeze(FreezeRequest(**form), visit.authorize("POST", "/v1/admin/freezes"))
 
 
 async def _thaw(visit: Visit, form: dict[str, str]) -> None:
     body = FreezeRequest(**form)
     caller = visit.authorize("DELETE", "/v1/admin/freezes")
-    await administering.thaw(caller, body.reason, body.client, body.dataset, body.window)
+    await admin_routes.thaw(caller, body.reason, body.client, body.dataset, body.window)
 
 
 async def _approve(visit: Visit, form: dict[str, str]) -> None:
     caller = visit.authorize("POST", "/v1/admin/topups/{request}/approve")
-    await administering.approve(whole_number(form.pop("request", "")), DecisionRequest(**form), caller)
+    await admin_routes.approve(whole_number(form.pop("request", "")), DecisionRequest(**form), caller)
 
 
 async def _decline(visit: Visit, form: dict[str, str]) -> None:
     caller = visit.authorize("POST", "/v1/admin/topups/{request}/decline")
-    await administering.decline(whole_number(form.pop("request", "")), DecisionRequest(**form), caller)
+    await admin_routes.decline(whole_number(form.pop("request", "")), DecisionRequest(**form), caller)
 
 
 CLIENT_ACTIONS = {
@@ -111,14 +111,14 @@ ALERT_ROWS = 100  # newest alerts on the page
 
 async def health(visit: Visit) -> Response:
     """Page of health checks and alerts."""
-    checks = await watching.health(visit.authorize("GET", "/v1/admin/health"), visit.request)
-    alerts = await watching.alerts(visit.authorize("GET", "/v1/admin/alerts"))
+    checks = await health_routes.health(visit.authorize("GET", "/v1/admin/health"), visit.request)
+    alerts = await health_routes.alerts(visit.authorize("GET", "/v1/admin/alerts"))
     return visit.page("health", checks=checks, alerts=alerts[:ALERT_ROWS])
 
 
 async def keys(visit: Visit, made: dict[str, Any] | None = None) -> Response:
     """Page of keys. A key just made is shown this once."""
-    found = await administering.keys(visit.authorize("GET", "/v1/admin/keys"))
+    found = await admin_routes.keys(visit.authorize("GET", "/v1/admin/keys"))
     rules = visit.is_allowed("POST", "/v1/admin/keys")
     return visit.page("keys", keys=found, made=made, rules=rules, roles=list(Role))
 
@@ -129,11 +129,11 @@ async def change_key(visit: Visit) -> Response:
     if action == "make":
         body = KeyRequest.model_validate({"name": form.get("name", ""), "role": form.get("role", "")})
         caller = visit.authorize("POST", "/v1/admin/keys")
-        return await keys(visit, await administering.make_key(body, caller))
+        return await keys(visit, await admin_routes.make_key(body, caller))
     if action == "rotate":
         caller = visit.authorize("POST", "/v1/admin/keys/{key_id}/rotate")
         return await keys(
-            visit, await administering.rotate(form.get("id", ""), RotationRequest.model_validate({}), caller)
+            visit, await admin_routes.rotate(form.get("id", ""), RotationRequest.model_validate({}), caller)
         )
     if action == "revoke":
         key_id, caller = form.get("id", ""), visit.authorize("DELETE", "/v1/admin/keys/{key_id}")
@@ -141,7 +141,7 @@ async def change_key(visit: Visit) -> Response:
         question = f"Revoke the {key['role']} key {key_id} of {key['name']}, with those that were made in its place?"
         if (confirmation := visit.confirmation(question, "Revoke")) is not None:
             return confirmation
-        await administering.revoke(key_id, caller)
+        await admin_routes.revoke(key_id, caller)
         return RedirectResponse("/console/keys", 303, HEADERS)
     raise Problem("E_NOT_FOUND", "There is no such form.", "a form of the page")
 
@@ -151,8 +151,8 @@ OBJECTION_ROWS = 100  # newest events on the page
 
 async def objections(visit: Visit) -> Response:
     """Page of released numbers and recorded events, newest first; not whose objections, nor how many."""
-    events = await administering.objections(visit.authorize("GET", "/v1/admin/objections"))
-    found = await administering.figures(visit.authorize("GET", "/v1/admin/objections/figures"))
+    events = await admin_routes.objections(visit.authorize("GET", "/v1/admin/objections"))
+    found = await admin_routes.figures(visit.authorize("GET", "/v1/admin/objections/figures"))
     rules = visit.is_allowed("POST", "/v1/admin/objections")
     return visit.page(
         "objections", acts=events[::-1][:OBJECTION_ROWS], figures=found[::-1][:OBJECTION_ROWS], rules=rules
@@ -165,10 +165,10 @@ async def change_objection(visit: Visit) -> Response:
     action = visit.request.path_params["action"]
     if action == "figure":
         caller = visit.authorize("POST", "/v1/admin/objections/figures")
-        await administering.release_figure(ObjectionCountRequest.model_validate(form), caller)
+        await admin_routes.release_figure(ObjectionCountRequest.model_validate(form), caller)
     elif action in ("record", "withdraw"):
         body = ObjectionRequest.model_validate({**form, "withdraw": action == "withdraw"})
-        await administering.object_(body, visit.authorize("POST", "/v1/admin/objections"))
+        await admin_routes.object_(body, visit.authorize("POST", "/v1/admin/objections"))
     else:
         raise Problem("E_NOT_FOUND", "There is no such form.", "a form of the page")
     return RedirectResponse("/console/objections", 303, HEADERS)
@@ -182,7 +182,7 @@ async def overview(visit: Visit) -> Response:
     accounts: list[dict[str, Any]] = []
     ahead: dict[str, list[str]] = {}
     if visit.is_allowed("GET", "/v1/budget"):
-        budget = await asking.budget(visit.authorize("GET", "/v1/budget"), None)
+        budget = await analyst_routes.budget(visit.authorize("GET", "/v1/budget"), None)
         ahead = budget["ahead"]
         for each in budget["accounts"]:
             spent, cap = each["spent_rho"], each["cap_rho"]
@@ -203,12 +203,12 @@ async def _tiles(visit: Visit, accounts: list[dict[str, Any]]) -> list[dict[str,
         whose = f"{most_spent['dataset']}, {most_spent['window']}, {most_spent['client'] or 'all clients'}"
         tiles.append(_tile("Most spent", f"{100 * most_spent['share']:.3g}%", whose, state))
     if visit.is_allowed("GET", "/v1/admin/clients"):
-        top_ups = await administering.top_ups(visit.authorize("GET", "/v1/admin/topups"), open_only=True)
-        frozen = await administering.frozen(visit.authorize("GET", "/v1/admin/freezes"))
+        top_ups = await admin_routes.top_ups(visit.authorize("GET", "/v1/admin/topups"), open_only=True)
+        frozen = await admin_routes.frozen(visit.authorize("GET", "/v1/admin/freezes"))
         tiles.append(_count_tile("Requests for caps", len(top_ups), "open", "/console/clients"))
         tiles.append(_count_tile("Frozen", len(frozen), "until an admin thaws it", "/console/clients"))
     if visit.is_allowed("GET", "/v1/admin/health"):
-        checks = await watching.health(visit.authorize("GET", "/v1/admin/health"), visit.request)
+        checks = await health_routes.health(visit.authorize("GET", "/v1/admin/health"), visit.request)
         tiles.append(_checks_tile(checks))
     return tiles
 
@@ -233,6 +233,6 @@ RELEASE_ROWS = 200  # newest releases of a dataset on the page
 
 async def releases(visit: Visit) -> Response:
     """Page of stored releases and until when they are replayed; no numbers."""
-    stored = await watching.releases(visit.authorize("GET", "/v1/admin/releases"))
+    stored = await health_routes.releases(visit.authorize("GET", "/v1/admin/releases"))
     shown = [{**of, "count": len(of["releases"]), "releases": of["releases"][::-1][:RELEASE_ROWS]} for of in stored]
     return visit.page("releases", datasets=shown, job_days=visit.service.settings.job_days)

@@ -40,9 +40,9 @@ from engine.server.http.requests import QueryRequest, ShareRequest, TopUpRequest
 from engine.server.http.responses import answer_shape
 from engine.server.http.sizes import MAX_NOTE_LENGTH, static_notes
 from engine.server.http.texts import Name
-from engine.server.routes import admin as administering
-from engine.server.routes import analyst as asking
-from engine.server.routes import sharing as sharing_asked
+from engine.server.routes import admin as admin_routes
+from engine.server.routes import analyst as analyst_routes
+from engine.server.routes import sharing as sharing_routes
 from engine.server.routes.jobs import Jobs
 
 
@@ -154,14 +154,14 @@ async def submit_query(visit: Visit) -> Response:
     try:
         question = QueryRequest(sql=sql, rho=rho, target_error=None, confidence=None)
         if visit.form.get("do") != "ask":
-            explanation = await asking.explain(question, visit.authorize("POST", "/v1/explain"))
+            explanation = await analyst_routes.explain(question, visit.authorize("POST", "/v1/explain"))
             explained = {**explanation, **split_notes(explanation)}
             return visit.page("ask", **{**await _query_page_context(visit), **typed_fields, "explained": explained})
         request_id = REQUEST_ID.validate_python(visit.form.get("request_id"))
         caller = visit.authorize("POST", "/v1/queries")
         jobs: Jobs = visit.request.app.state.jobs
         deadline = visit.service.settings.deadline_seconds
-        outcome = await asking.answer_or_job(question, caller, jobs, request_id, deadline)
+        outcome = await analyst_routes.answer_or_job(question, caller, jobs, request_id, deadline)
     except (Refused, Problem, ValidationError) as error:
         return refusal_page(visit, error, "ask", **{**await _query_page_context(visit), **typed_fields})
     if not isinstance(outcome, bytes):
@@ -172,15 +172,15 @@ async def submit_query(visit: Visit) -> Response:
 
 
 async def _query_page_context(visit: Visit) -> dict[str, Any]:
-    history = await asking.history(visit.authorize("GET", "/v1/history"), None)
+    history = await analyst_routes.history(visit.authorize("GET", "/v1/history"), None)
     nothing = {"explained": None, "answer": None, "job": None, "problem": None}
     return {"request_id": f"console-{new_id()}", "history": list(reversed(history))[:50], **nothing}
 
 
 async def catalog(visit: Visit) -> Response:
     """Page of the tables, columns and functions that a query may use."""
-    tables = await asking.tables(visit.authorize("GET", "/v1/tables"))
-    functions = await asking.functions(visit.authorize("GET", "/v1/functions"))
+    tables = await analyst_routes.tables(visit.authorize("GET", "/v1/tables"))
+    functions = await analyst_routes.functions(visit.authorize("GET", "/v1/functions"))
     return visit.page("catalog", tables=tables, functions=functions)
 
 
@@ -189,14 +189,14 @@ JOB_ROWS = 100  # newest jobs on the page
 
 async def jobs(visit: Visit) -> Response:
     """Page of one's jobs, newest first."""
-    found = await asking.listed(visit.authorize("GET", "/v1/jobs"), visit.request)
+    found = await analyst_routes.listed(visit.authorize("GET", "/v1/jobs"), visit.request)
     return visit.page("jobs", jobs=found[::-1][:JOB_ROWS])
 
 
 async def job(visit: Visit) -> Response:
     """Page of a job: its progress, and its answer once there is one."""
     job_id = visit.request.path_params["job_id"]
-    job_shape = await asking.job(job_id, visit.authorize("GET", "/v1/jobs/{job_id}"), visit.request)
+    job_shape = await analyst_routes.job(job_id, visit.authorize("GET", "/v1/jobs/{job_id}"), visit.request)
     row = await visit.request.app.state.jobs.find(visit.authorize("GET", "/v1/jobs/{job_id}/result").name, job_id)
     arguments = json.loads(row["body"])
     shown = {"job": job_shape, "sql": arguments["sql"], "rho": arguments.get("rho") or "", "answer": None}
@@ -208,7 +208,7 @@ async def job(visit: Visit) -> Response:
 async def cancel(visit: Visit) -> Response:
     """Cancel a job."""
     caller = visit.authorize("DELETE", "/v1/jobs/{job_id}")
-    await asking.cancel(visit.request.path_params["job_id"], caller, visit.request)
+    await analyst_routes.cancel(visit.request.path_params["job_id"], caller, visit.request)
     return RedirectResponse("/console/jobs", 303, HEADERS)
 
 
@@ -220,10 +220,10 @@ async def spending(visit: Visit) -> Response:
     caller = visit.authorize("GET", "/v1/budget")
     client = caller.visible_client(visit.query_parameter("client"))
     if client is None:
-        known = await administering.clients(visit.authorize("GET", "/v1/admin/clients"))
+        known = await admin_routes.clients(visit.authorize("GET", "/v1/admin/clients"))
         return visit.page("pace", client=None, known=sorted({row["client"] for row in known}), drawn=[], ahead={})
-    budget = await asking.budget(caller, client)
-    paid = await asking.history(visit.authorize("GET", "/v1/history"), client)
+    budget = await analyst_routes.budget(caller, client)
+    paid = await analyst_routes.history(visit.authorize("GET", "/v1/history"), client)
     return visit.page(
         "pace", client=client, known=[], drawn=burn_down_charts(client, budget, paid), ahead=budget["ahead"]
     )
@@ -282,14 +282,14 @@ def _payment_rows(dataset: str, window: str, cap: float, paid: list[dict[str, An
 
 async def requests(visit: Visit) -> Response:
     """Page of one's top-up requests, newest first."""
-    found = await administering.top_ups(visit.authorize("GET", "/v1/admin/topups"))
+    found = await admin_routes.top_ups(visit.authorize("GET", "/v1/admin/topups"))
     return visit.page("requests", asked=found[::-1])
 
 
 async def ask_for_cap(visit: Visit) -> Response:
     """Submit a top-up request."""
     form = form_fields(visit)
-    await administering.request_top_up(TopUpRequest.model_validate(form), visit.authorize("POST", "/v1/admin/topups"))
+    await admin_routes.request_top_up(TopUpRequest.model_validate(form), visit.authorize("POST", "/v1/admin/topups"))
     return RedirectResponse("/console/requests", 303, HEADERS)
 
 
@@ -298,14 +298,14 @@ SHARED_PAGE = "/console/shared"
 
 async def shared(visit: Visit) -> Response:
     """Page of one's links, newest first."""
-    found = await sharing_asked.shares(visit.authorize("GET", "/v1/shares"))
+    found = await sharing_routes.shares(visit.authorize("GET", "/v1/shares"))
     return visit.page("shared", shares=found[::-1])
 
 
 async def make_share(visit: Visit) -> Response:
     """Share the answer of a query."""
     body = ShareRequest.model_validate({"sql": visit.form.get("sql", ""), "rho": visit.form.get("rho") or None})
-    made = await sharing_asked.share(body, visit.authorize("POST", "/v1/shares"))
+    made = await sharing_routes.share(body, visit.authorize("POST", "/v1/shares"))
     return RedirectResponse(f"{SHARED_PAGE}/{made['id']}", 303, HEADERS)
 
 
@@ -318,23 +318,23 @@ async def take_shared(visit: Visit) -> Response:
     """Pay for shared numbers, unless paid before, and show them."""
     share_id = visit.request.path_params["share_id"]
     offer = await _offer(visit)
-    rows = await sharing_asked.take_rows(share_id, visit.authorize("POST", "/v1/shares/{share_id}/take"))
+    rows = await sharing_routes.take_rows(share_id, visit.authorize("POST", "/v1/shares/{share_id}/take"))
     return answer_page(visit, "offer", rows, offer=offer)
 
 
 async def end_share(visit: Visit) -> Response:
     """End a share, after a confirmation."""
     share_id = visit.request.path_params["share_id"]
-    own_shares = await sharing_asked.shares(visit.authorize("GET", "/v1/shares"))
+    own_shares = await sharing_routes.shares(visit.authorize("GET", "/v1/shares"))
     if any(each["id"] == share_id for each in own_shares):  # others' shares are not found
         confirmation = visit.confirmation("End this link? Who has paid for the numbers keeps them.", "End it")
         if confirmation is not None:
             return confirmation
-    await sharing_asked.end(share_id, visit.authorize("DELETE", "/v1/shares/{share_id}"))
+    await sharing_routes.end(share_id, visit.authorize("DELETE", "/v1/shares/{share_id}"))
     return RedirectResponse(SHARED_PAGE, 303, HEADERS)
 
 
 async def _offer(visit: Visit) -> dict[str, object]:
     caller = visit.authorize("GET", "/v1/shares/{share_id}")
-    offer: dict[str, object] = await sharing_asked.offer(visit.request.path_params["share_id"], caller)
+    offer: dict[str, object] = await sharing_routes.offer(visit.request.path_params["share_id"], caller)
     return offer

@@ -20,7 +20,7 @@ from engine.api.csv_cells import write_cells
 from engine.server.console.sessions import HEADERS, Visit, whole_number
 from engine.server.http.problems import Problem
 from engine.server.http.requests import AnchorBody
-from engine.server.routes import admin as administering
+from engine.server.routes import admin as admin_routes
 
 NUMBER_TYPES = {"sequence": pa.int64(), "rho": pa.float64(), "delta": pa.float64()}
 LIST_COLUMNS = ("windows", "questions")
@@ -103,7 +103,7 @@ async def export(visit: Visit) -> Response:
 
 async def verify(visit: Visit) -> Response:
     """Page with the result of verifying the ledger."""
-    verification = await administering.verify(visit.authorize("GET", "/v1/admin/ledger/verify"))
+    verification = await admin_routes.verify(visit.authorize("GET", "/v1/admin/ledger/verify"))
     return await _verification_page(visit, verification, visit.form.get("anchor", ""))
 
 
@@ -112,18 +112,18 @@ async def verify_with_anchor(visit: Visit) -> Response:
     stored_anchor = visit.form.get("anchor", "").strip()
     caller = visit.authorize("POST", "/v1/admin/ledger/verify")
     return await _verification_page(
-        visit, await administering.verify_with_anchor(AnchorBody(anchor=stored_anchor), caller), stored_anchor
+        visit, await admin_routes.verify_with_anchor(AnchorBody(anchor=stored_anchor), caller), stored_anchor
     )
 
 
 async def _verification_page(visit: Visit, verification: dict[str, Any], stored_anchor: str = "") -> Response:
-    anchor = await administering.anchor(visit.authorize("GET", "/v1/admin/ledger/anchor"))
+    anchor = await admin_routes.anchor(visit.authorize("GET", "/v1/admin/ledger/anchor"))
     return visit.page("verify", told=verification, anchor=anchor["anchor"], held=stored_anchor)
 
 
 async def _filtered_rows(visit: Visit) -> list[dict[str, Any]]:
     filters = _filters(visit, *ENDPOINT_FILTERS)
-    rows: list[dict[str, Any]] = await administering.audit(visit.authorize("GET", "/v1/admin/ledger/audit"), **filters)
+    rows: list[dict[str, Any]] = await admin_routes.audit(visit.authorize("GET", "/v1/admin/ledger/audit"), **filters)
     dataset, words = (_filters(visit, *LOCAL_FILTERS)[name] for name in LOCAL_FILTERS)
     return [row for row in rows if dataset in (None, row["dataset"]) and _matches(row, words)]
 

@@ -16,7 +16,7 @@ from budgets.accounting.holders import check_client_name
 from budgets.accounting.names import folded_name, normal_name
 from budgets.accounting.privacy_loss import Loss
 from budgets.errors import Forbidden, ParamError
-from budgets.stores import client_tables as standing
+from budgets.stores import client_tables
 from budgets.stores.open import open_store
 from budgets.stores.schema import client_names, clients
 from tests.budgets.ledger_checks import ask
@@ -112,7 +112,7 @@ def test_the_database_itself_keeps_one_client_for_each_name(address: str) -> Non
 def test_a_planted_ledger_that_ignores_spellings_is_found(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the check the row of names still refuses to be written twice, and verify misses it."""
     ledger.charge(ask(client="ana"))
-    monkeypatch.setattr(standing, "check_spelling", lambda *_: None)
+    monkeypatch.setattr(client_tables, "check_spelling", lambda *_: None)
     ledger.charge(ask(client="ANA", request="r2"))
     assert any("client_names" in found for found in ledger.verify())
 

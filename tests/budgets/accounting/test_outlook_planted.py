@@ -11,7 +11,7 @@ from budgets import LIFETIME, BudgetRefused
 from budgets.accounting import outlook
 from budgets.accounting.holders import EVERYBODY
 from budgets.accounting.outlook import PayingAccounts
-from tests.budgets.accounting import test_outlook as held
+from tests.budgets.accounting import test_outlook as outlook_tests
 
 FOUND = (AssertionError, BudgetRefused, pytest.fail.Exception)
 _debits, _fewer, _largest = PayingAccounts.debits, outlook._fitting_windows, outlook._largest_price
@@ -53,13 +53,13 @@ def plant_other_windows_unseen(plant: pytest.MonkeyPatch) -> None:
 
 
 PLANTED: dict[Callable[[pytest.MonkeyPatch], None], Callable[[], None]] = {
-    plant_lifetime: held.test_the_forecast_number_of_queries_is_accepted_and_one_more_refused,
-    plant_groups: held.test_the_forecast_number_of_queries_is_accepted_and_one_more_refused,
-    plant_delta: held.test_the_forecast_number_of_queries_is_accepted_and_one_more_refused,
-    plant_one_question: held.test_the_forecast_number_of_queries_is_accepted_and_one_more_refused,
-    plant_one_pico_more: held.test_a_little_more_than_fits_is_refused,
-    plant_windows_that_are_short: held.test_a_price_that_would_fit_is_accepted,
-    plant_other_windows_unseen: held.test_a_price_that_would_fit_is_accepted,
+    plant_lifetime: outlook_tests.test_the_forecast_number_of_queries_is_accepted_and_one_more_refused,
+    plant_groups: outlook_tests.test_the_forecast_number_of_queries_is_accepted_and_one_more_refused,
+    plant_delta: outlook_tests.test_the_forecast_number_of_queries_is_accepted_and_one_more_refused,
+    plant_one_question: outlook_tests.test_the_forecast_number_of_queries_is_accepted_and_one_more_refused,
+    plant_one_pico_more: outlook_tests.test_a_little_more_than_fits_is_refused,
+    plant_windows_that_are_short: outlook_tests.test_a_price_that_would_fit_is_accepted,
+    plant_other_windows_unseen: outlook_tests.test_a_price_that_would_fit_is_accepted,
 }
 
 

@@ -23,15 +23,14 @@ from budgets import (
     LedgerUnavailable,
     Loss,
     PricedRelease,
+    charging,
 )
-from budgets import charging as book
-from budgets import ledger as book_of_accounts
+from budgets import ledger as ledger_module
 from budgets.accounting.accounts import LIFETIME
 from budgets.accounting.bill import Bill, make_bill, sum_debits
 from budgets.accounting.policy import STATIC_WINDOW, Debit, Grant, check_ceiling
 from budgets.accounting.records import StoredRelease
-from budgets.stores import balances, journal, sqlite
-from budgets.stores import client_tables as clients
+from budgets.stores import balances, client_tables, journal, sqlite
 from budgets.stores.journal import make_purchase_rows
 from budgets.stores.open import open_store
 from budgets.stores.schema import accounts, charges
@@ -182,7 +181,7 @@ def paying(change: Callable[[str, tuple[PricedRelease, ...]], tuple[PricedReleas
 
 @pytest.mark.parametrize("holder", ["", "*", "acme", "acme/maps"])
 def test_a_forgotten_account_is_found(ledger: Ledger, holder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(book, "make_bill", paying(lambda each, items: () if each == holder else items))
+    monkeypatch.setattr(charging, "make_bill", paying(lambda each, items: () if each == holder else items))
     ledger.charge(ask(client="acme/maps/ann"))
     with pytest.raises(AssertionError, match="without paying"):
         check_books(ledger)
@@ -190,7 +189,7 @@ def test_a_forgotten_account_is_found(ledger: Ledger, holder: str, monkeypatch: 
 
 def test_a_forgotten_second_client_is_found(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     answer(ledger, ledger.charge(ask()))
-    monkeypatch.setattr(book, "make_bill", paying(lambda each, items: () if each == "ben" else items))
+    monkeypatch.setattr(charging, "make_bill", paying(lambda each, items: () if each == "ben" else items))
     charge = ledger.charge(ask(client="ben"))
     assert charge.stored  # ben was given it
     with pytest.raises(AssertionError):
@@ -255,7 +254,7 @@ def test_using_the_cap_of_the_request_instead_of_the_ledger_is_found(
 
 
 def test_a_grant_that_is_not_read_is_found(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "read_grants", lambda *asked: ())
+    monkeypatch.setattr(client_tables, "read_grants", lambda *asked: ())
     with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
         check_granted_cap(ledger)
 
@@ -286,8 +285,8 @@ def renewing(module: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 RENEWALS = [
     (balances, "set_caps", lower),
-    (clients, "remove_client", remove_and_add),
-    (clients, "add_client", remove_and_add),
+    (client_tables, "remove_client", remove_and_add),
+    (client_tables, "add_client", remove_and_add),
 ]
 
 
@@ -444,9 +443,9 @@ def check_parts(*parts: str) -> Callable[[AccountName, Loss, Loss], None]:
 
 RAISES: dict[str, Plant] = {
     "no check at a charge": instead(balances, "check_ceiling", check_parts()),
-    "no check at opening": instead(book_of_accounts, "check_ceiling", check_parts()),
-    "rho alone is compared": instead(book_of_accounts, "check_ceiling", check_parts("pico_rho")),
-    "delta alone is compared": instead(book_of_accounts, "check_ceiling", check_parts("atto_delta")),
+    "no check at opening": instead(ledger_module, "check_ceiling", check_parts()),
+    "rho alone is compared": instead(ledger_module, "check_ceiling", check_parts("pico_rho")),
+    "delta alone is compared": instead(ledger_module, "check_ceiling", check_parts("atto_delta")),
     "rho alone is compared at a charge": instead(balances, "check_ceiling", check_parts("pico_rho")),
     "delta alone is compared at a charge": instead(balances, "check_ceiling", check_parts("atto_delta")),
     "one ceiling for all windows": instead(Caps, "ceiling", lambda caps, _: caps.dataset),

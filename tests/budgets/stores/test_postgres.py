@@ -13,8 +13,7 @@ from sqlalchemy import Connection, make_url, text
 from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 
 from budgets import Ledger, LedgerUnavailable, UnsafeStore, failure_cause
-from budgets.stores import journal
-from budgets.stores import postgres as store_of_postgres
+from budgets.stores import journal, postgres
 from budgets.stores.open import open_store
 from budgets.stores.postgres import assert_durable
 from budgets.stores.store import json_list
@@ -139,15 +138,15 @@ def test_a_schema_that_is_not_there_is_refused() -> None:
 def test_a_server_that_is_too_old_is_refused(
     address: str, monkeypatch: pytest.MonkeyPatch, version: int, shown: str
 ) -> None:
-    monkeypatch.setattr(store_of_postgres, "MIN_VERSION", version)
+    monkeypatch.setattr(postgres, "MIN_VERSION", version)
     with pytest.raises(UnsafeStore, match=shown):
         Ledger.open(address)
 
 
 def test_a_writer_waits_for_another_process_and_then_gives_up(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(store_of_postgres._TIMEOUT_SETTINGS, "lock_timeout", "1s")
+    monkeypatch.setitem(postgres._TIMEOUT_SETTINGS, "lock_timeout", "1s")
     with Ledger.open(address) as ledger, psycopg.connect(address) as other:
-        other.execute(store_of_postgres._LOCK_STATEMENT)
+        other.execute(postgres._LOCK_STATEMENT)
         with pytest.raises(LedgerUnavailable, match="so nothing is answered"):
             ledger.charge(ask())
         assert ledger.accounts() == ()  # readers do not wait
@@ -176,7 +175,7 @@ def test_charges_use_index_lookups_only(address: str) -> None:
 def test_two_ledgers_of_one_database_do_not_wait_for_each_other() -> None:
     first, second = server().new_ledger(), server().new_ledger()
     with Ledger.open(first) as ledger, psycopg.connect(second) as other:
-        other.execute(store_of_postgres._LOCK_STATEMENT)
+        other.execute(postgres._LOCK_STATEMENT)
         ledger.charge(ask())
         assert len(ledger.accounts()) == 4
         with Ledger.open(first) as again:
@@ -234,7 +233,7 @@ def test_a_remote_connection_requires_tls_with_a_verified_certificate(mode: str)
     ],
 )
 def test_a_remote_host_is_recognized_in_every_form_of_the_address(address: str) -> None:
-    assert store_of_postgres._parse_address(address).query["sslmode"] == "verify-full"
+    assert postgres._parse_address(address).query["sslmode"] == "verify-full"
 
 
 @pytest.mark.parametrize(
@@ -242,22 +241,20 @@ def test_a_remote_host_is_recognized_in_every_form_of_the_address(address: str) 
     ["postgresql:///books", "postgresql://localhost/books", "postgresql://127.0.0.3/books", "postgresql://[::1]/books"],
 )
 def test_this_machine_needs_no_certificate(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "sslmode" not in store_of_postgres._parse_address(address).query
+    assert "sslmode" not in postgres._parse_address(address).query
     monkeypatch.setenv("PGHOSTADDR", "10.0.0.7")
-    assert store_of_postgres._parse_address(address).query["sslmode"] == "verify-full"
+    assert postgres._parse_address(address).query["sslmode"] == "verify-full"
 
 
 def test_the_environment_names_a_machine_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGHOST", "db.example.org")
-    assert store_of_postgres._parse_address("postgresql:///books").query["sslmode"] == "verify-full"
+    assert postgres._parse_address("postgresql:///books").query["sslmode"] == "verify-full"
 
 
 def test_an_unencrypted_remote_connection_is_found(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = store_of_postgres._is_local
-    monkeypatch.setattr(store_of_postgres, "_is_local", lambda host: real(host) and not host.startswith("/"))
-    monkeypatch.setattr(
-        store_of_postgres, "_parse_address", lambda address: make_url(address.replace(":", "+psycopg:", 1))
-    )
+    real = postgres._is_local
+    monkeypatch.setattr(postgres, "_is_local", lambda host: real(host) and not host.startswith("/"))
+    monkeypatch.setattr(postgres, "_parse_address", lambda address: make_url(address.replace(":", "+psycopg:", 1)))
     with pytest.raises(UnsafeStore, match="The line to the ledger's server is not encrypted"):
         Ledger.open(address)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dialect import compile_query
 from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import Expr, fields_of
-from dialect.analysis import date_bounds as possible_days
+from dialect.analysis import date_bounds
 from dialect.catalog.privacy_windows import PrivacyWindow, WindowRange
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal
@@ -193,9 +193,9 @@ def test_usual_conditions_over_ten_years_are_accepted(condition: str) -> None:
 def test_no_more_steps_are_taken_than_were_counted(condition: str, monkeypatch: pytest.MonkeyPatch) -> None:
     counted, taken = list[int](), list[str]()
     for name in ("_truth", "_range"):
-        kept = getattr(possible_days.EventTimePredicates, name)
+        kept = getattr(date_bounds.EventTimePredicates, name)
         monkeypatch.setattr(
-            possible_days.EventTimePredicates, name, lambda *a, kept=kept: taken.append("a step") or kept(*a)
+            date_bounds.EventTimePredicates, name, lambda *a, kept=kept: taken.append("a step") or kept(*a)
         )
     monkeypatch.setattr(CompileContext, "charge_pruning_steps", lambda reading, steps: counted.append(steps))
     monkeypatch.setattr(CompileContext, "try_pruning_steps", lambda reading, steps: counted.append(steps) or True)
@@ -206,6 +206,6 @@ def test_no_more_steps_are_taken_than_were_counted(condition: str, monkeypatch: 
 
 @pytest.mark.parametrize("plant", [lambda known: 0, lambda known: len(known.predicates[:1])])
 def test_parts_that_are_not_counted_are_found(plant: Callable[[object], int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(possible_days.EventTimePredicates, "evaluations_per_date", property(plant))
+    monkeypatch.setattr(date_bounds.EventTimePredicates, "evaluations_per_date", property(plant))
     with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
         check_refused()

@@ -7,27 +7,27 @@ from sqlglot import exp
 
 from dialect.algebra.expressions import Field, Literal, Ref
 from dialect.catalog.model import SqlType
-from dialect.functions import builders as own_calls
+from dialect.functions import builders
 from dialect.stability.typed_calls import apply_function
 
 ONE, OTHER = (Ref(Field(name, name, SqlType.DOUBLE)) for name in ("x", "y"))
 WHOLE, NEXT = (Ref(Field(name, name, SqlType.BIGINT)) for name in ("i", "j"))
 INSTANT = Ref(Field("t", "t", SqlType.TIMESTAMPTZ, time_zone="Europe/Vienna"))
 OWN = {
-    **{f"double {sign}": (own_calls.double_call(sign, ONE, OTHER), (sign, ONE, OTHER)) for sign in "+-*/"},
-    **{name: (own_calls.double_call(name, ONE), (name, ONE)) for name in ("abs", "sqrt", "ceil", "floor")},
-    "greatest": (own_calls.double_call("greatest", ONE, OTHER), ("greatest", ONE, OTHER)),
+    **{f"double {sign}": (builders.double_call(sign, ONE, OTHER), (sign, ONE, OTHER)) for sign in "+-*/"},
+    **{name: (builders.double_call(name, ONE), (name, ONE)) for name in ("abs", "sqrt", "ceil", "floor")},
+    "greatest": (builders.double_call("greatest", ONE, OTHER), ("greatest", ONE, OTHER)),
     **{
-        f"integer {sign}": (own_calls.integer_call(sign, WHOLE, NEXT), (sign, WHOLE, NEXT))
+        f"integer {sign}": (builders.integer_call(sign, WHOLE, NEXT), (sign, WHOLE, NEXT))
         for sign in ("+", "//", "least")
     },
-    **{sign: (own_calls.comparison(sign, ONE, OTHER), (sign, ONE, OTHER)) for sign in (">", ">=", "<=", "<")},
-    "same": (own_calls.is_not_distinct(ONE, OTHER), ("is not distinct from", ONE, OTHER)),
-    "is null": (own_calls.is_null(ONE), ("is null", ONE)),
-    "is there": (own_calls.is_not_null(ONE), ("not", own_calls.is_null(ONE))),
-    "to_bigint": (own_calls.to_bigint(ONE), ("to_bigint", ONE)),
-    "to_double": (own_calls.to_double(WHOLE), ("to_double", WHOLE)),
-    "wall": (own_calls.local_timestamp(INSTANT, "UTC"), ("wall", INSTANT, Literal("UTC", SqlType.VARCHAR))),
+    **{sign: (builders.comparison(sign, ONE, OTHER), (sign, ONE, OTHER)) for sign in (">", ">=", "<=", "<")},
+    "same": (builders.is_not_distinct(ONE, OTHER), ("is not distinct from", ONE, OTHER)),
+    "is null": (builders.is_null(ONE), ("is null", ONE)),
+    "is there": (builders.is_not_null(ONE), ("not", builders.is_null(ONE))),
+    "to_bigint": (builders.to_bigint(ONE), ("to_bigint", ONE)),
+    "to_double": (builders.to_double(WHOLE), ("to_double", WHOLE)),
+    "wall": (builders.local_timestamp(INSTANT, "UTC"), ("wall", INSTANT, Literal("UTC", SqlType.VARCHAR))),
 }
 
 

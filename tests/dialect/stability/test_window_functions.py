@@ -12,7 +12,7 @@ from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import Field
 from dialect.algebra.relations import PerPerson, Relation, RowTruncation, Window
 from dialect.algebra.traversal import walk_relations
-from dialect.analysis import sql_size as weights
+from dialect.analysis import sql_size
 from dialect.analysis.cardinality import max_rows_per_person
 from dialect.binder.query import BoundQuery
 from dialect.catalog.model import Bounds, Catalog, ValueList
@@ -188,4 +188,4 @@ def test_no_window_call_is_longer_than_its_predicted_size(call: str, rows_of: Ro
     relation = rows_of(
         f"SELECT subscriber_id, {call} AS w, lag(lat) OVER ({BY} ORDER BY lon + cell_id) AS v FROM events"
     ).relation
-    assert len(write_rows(relation, relation.fields, target)) <= weights._relation_sql_size(relation, DUCKDB)
+    assert len(write_rows(relation, relation.fields, target)) <= sql_size._relation_sql_size(relation, DUCKDB)

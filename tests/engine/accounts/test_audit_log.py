@@ -10,15 +10,14 @@ import pytest
 from budgets import OWNER, EntryKind, ParamError
 from engine.accounts import audit_log as key_acts
 from engine.accounts.audit_log import KIND_DESCRIPTIONS, audit_log
-from engine.api import objection_counts as objection_figure
-from engine.api import workflows
+from engine.api import objection_counts, workflows
 from engine.api.wire import ledger as wire_ledger
 from engine.data import objections
 from engine.errors import ExecutionFailed
 from engine.pipeline.engine import Engine
-from engine.pricing.clip_bounds import stored_calibrations as calibrations
+from engine.pricing.clip_bounds import stored_calibrations
 from engine.pricing.query_terms import Request
-from engine.workflows import scheduled_queries as standing
+from engine.workflows import scheduled_queries
 from engine.workflows.calibrate import calibrate, plan_calibration
 from tests.support.tree import ROOT
 
@@ -58,8 +57,8 @@ def test_owner_queries_are_logged_with_their_price(engine: Engine) -> None:
 
 def test_every_row_kind_can_be_filtered_and_has_a_description(engine: Engine) -> None:
     topics = (
-        *(calibrations.CALIBRATION_TOPIC, key_acts.KEY_TOPIC, objection_figure.NOTE_TOPIC),
-        *(objections.TOPIC, workflows.NOTE_TOPIC, standing.TOPIC),
+        *(stored_calibrations.CALIBRATION_TOPIC, key_acts.KEY_TOPIC, objection_counts.NOTE_TOPIC),
+        *(objections.TOPIC, workflows.NOTE_TOPIC, scheduled_queries.TOPIC),
     )
     noted = {f"note_{topic}" for topic in topics}
     assert set(KIND_DESCRIPTIONS) == {*EntryKind, *noted}

@@ -12,7 +12,7 @@ import pytest
 
 from budgets import EVERYBODY, OWNER, BudgetRefused, ParamError
 from engine import Refused, Session, open_session
-from engine.api import objection_counts as objection_figure
+from engine.api import objection_counts
 from engine.api.objection_counts import exact_count, release_objection_count, released_counts
 from engine.backends.exact import Int64Vector
 from engine.errors import ExecutionFailed
@@ -41,7 +41,7 @@ def record(desk: Session, *persons: str, withdraw: bool = False) -> None:
 
 def moves(desk: Session) -> list[int]:
     """Change of the exact figure by one person: in the data, not in it, objecting and withdrawing."""
-    count: Callable[[], int] = lambda: int(objection_figure.exact_count(desk.engine, "town")[0])  # noqa: E731
+    count: Callable[[], int] = lambda: int(objection_counts.exact_count(desk.engine, "town")[0])  # noqa: E731
     record(desk, "1", "2", "999999")
     before, found = count(), []
     for act in (["7"], ["888888"]):
@@ -63,8 +63,8 @@ def test_a_figure_that_counts_events_instead_of_people_is_found(desk: Session, m
         assert desk.register is not None
         return np.array([len(desk.register.events(dataset))])  # planted: a person counts as often as they write
 
-    monkeypatch.setattr(objection_figure, "exact_count", of_acts)
-    assert max(map(abs, moves(desk))) > objection_figure.SENSITIVITY
+    monkeypatch.setattr(objection_counts, "exact_count", of_acts)
+    assert max(map(abs, moves(desk))) > objection_counts.SENSITIVITY
 
 
 def test_the_figure_is_a_function_of_the_register_and_of_no_row(desk: Session, tmp_path: Path) -> None:

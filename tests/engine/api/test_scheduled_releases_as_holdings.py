@@ -20,7 +20,7 @@ from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pricing.query_terms import Request
 from engine.problems import Refused
-from engine.workflows import scheduled_queries as standing
+from engine.workflows import scheduled_queries
 from engine.workflows.scheduled_queries import ScheduledQuery
 from tests.engine.complete_town import DAILY, anew, ask, held_town, price
 from tests.engine.reuse.test_view_matching import nearly, rows
@@ -155,7 +155,7 @@ def test_entitled_clients_get_windows_before_the_first_scheduled_one(
     assert show_scheduled(Session(own), path, "late", client="ann", window="2026-10-04").num_rows
     with pytest.raises(Refused, match="late is not asked of 2026-10-02"):
         show_scheduled(Session(own), path, "late", client="ann", window="2026-10-02")
-    monkeypatch.setattr(standing, "scheduled_windows", lambda each, engine: iter(DAYS))
+    monkeypatch.setattr(scheduled_queries, "scheduled_windows", lambda each, engine: iter(DAYS))
     assert price(ask(own, early.replace("10-02", "10-03"), "0.0005")) == 0.0
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from engine.api.session import Session
-from engine.api.wire import answer as wire
+from engine.api.wire import answer as wire_answer
 from engine.api.wire import notes as wire_notes
 from engine.api.wire import tables as wire_tables
 from engine.mechanism.answer import Answer
@@ -169,7 +169,7 @@ def test_an_explanation_has_its_shape(engine: Engine) -> None:
 
 
 def test_clipping_notes_are_the_same_in_the_answer_and_the_explanation(engine: Engine) -> None:
-    notes = wire.explanation_shape(explain(engine, BY_ZONE, Request("ann")), {})["notes"]
+    notes = wire_answer.explanation_shape(explain(engine, BY_ZONE, Request("ann")), {})["notes"]
     assert any("clipped at " in note for note in notes)
     assert card_of(engine, BY_ZONE)["notes"][-len(notes) :] == notes
 
@@ -215,19 +215,21 @@ def test_an_end_that_json_cannot_write_is_no_interval(engine: Engine, end: float
     given = engine.answer("SELECT COUNT(*) AS n FROM visit", Request("ann"))
     strange = Answer(given.answer.table, {"n": (np.array([end]), np.array([1.0]))}, {})
     answered: Answered = replace(given, answer=strange)
-    assert strict(wire.answer_table(answered, {}, None).schema.metadata[wire.CARD])["intervals"] == {"n": [None]}
+    assert strict(wire_answer.answer_table(answered, {}, None).schema.metadata[wire_answer.CARD])["intervals"] == {
+        "n": [None]
+    }
 
 
 def test_a_whole_end_beyond_64_bits_is_their_last_integer(engine: Engine) -> None:
     given = engine.answer("SELECT COUNT(*) AS n FROM visit", Request("ann"))
     strange = Answer(given.answer.table, {"n": (np.array([-1e30]), np.array([2.0**63]))}, {})
-    card = strict(wire.answer_table(replace(given, answer=strange), {}, None).schema.metadata[wire.CARD])
+    card = strict(wire_answer.answer_table(replace(given, answer=strange), {}, None).schema.metadata[wire_answer.CARD])
     assert card["intervals"] == {"n": [[-(2**63), 2**63 - 1]]}
 
 
 def test_a_price_is_never_rounded_down(engine: Engine) -> None:
     loss = engine.answer("SELECT shop, COUNT(*) AS n FROM visit GROUP BY shop", Request("ann")).charged_loss
-    price = wire.price(loss)
+    price = wire_answer.price(loss)
     check(PRICE, price)
     assert (price["rho"], price["delta"]) == (0.005, 1e-12)
     assert price["epsilon_at_delta"]["delta"] == pytest.approx(1e-9 + 1e-12)

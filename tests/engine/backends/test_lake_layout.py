@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 
 from dialect import Catalog, compile_query
 from dialect.catalog.model import Consent, Source
-from dialect.codegen import eligibility as write_admission
-from engine.api import steward as stewards
+from dialect.codegen import eligibility
+from engine.api import steward
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import NO_OBJECTIONS
 from engine.backends.lake import LakeBackend
@@ -176,9 +176,9 @@ def test_a_planted_eligibility_rule_is_found(unsigned: Town, monkeypatch: pytest
     else:
         said = {"who objects as text": "SELECT TRY_CAST(person AS UBIGINT) AS person FROM opt_outs",
                 "nobody objects": "SELECT person FROM opt_outs WHERE false"}[planted]  # fmt: skip
-        objections = write_admission.objectors_to_broadcast
+        objections = eligibility.objectors_to_broadcast
         monkeypatch.setattr(
-            write_admission, "objectors_to_broadcast", lambda *given: objections(*given) | {"opt_outs": said}
+            eligibility, "objectors_to_broadcast", lambda *given: objections(*given) | {"opt_outs": said}
         )
     assert unsigned.differ(ROLLED[2])
 
@@ -314,7 +314,7 @@ def test_rollups_are_removed_with_the_catalog_s_other_copies(unsigned: Town) -> 
 
 
 def test_the_optimize_command_reports_the_rollups_of_a_lake(by_day: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stewards, "find_catalog", lambda *_: by_day.catalog)
+    monkeypatch.setattr(steward, "find_catalog", lambda *_: by_day.catalog)
     monkeypatch.setattr(lake_optimize, "optimize_lake", lambda *_: by_day.account)
     told = CliRunner().invoke(app, ["catalog", "optimize", "town"])
     assert told.exit_code == 0 and "beside a lake, 4 rollups, in" in told.stdout.replace("\n", " ")

@@ -16,7 +16,7 @@ from dialect.codegen.outer_query import OuterSql
 from engine.backends import sandbox as module
 from engine.backends.sandbox import run_outer
 from engine.errors import ExecutionFailed
-from engine.pipeline import post_process as finishing
+from engine.pipeline import post_process as post_process_module
 from engine.pipeline.engine import Engine
 from engine.pricing.query_terms import Request
 
@@ -61,14 +61,14 @@ def test_a_view_of_one_query_shadows_nothing_in_the_next() -> None:
 def test_rows_that_are_shown_as_released_are_those_of_the_sql(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, asked: str, is_run: bool
 ) -> None:
-    rows, seen = finishing._run_outer, list[bool]()
+    rows, seen = post_process_module._run_outer, list[bool]()
 
     def both(sql: OuterSql, tables: dict[str, pa.Table]) -> pa.Table:
         seen.append(sql.unchanged_release is None)
         assert rows(sql, tables).equals(run_outer(sql.text, tables))
         return rows(sql, tables)
 
-    monkeypatch.setattr(finishing, "_run_outer", both)
+    monkeypatch.setattr(post_process_module, "_run_outer", both)
     engine.answer(f"SELECT {asked} FROM visit GROUP BY zone", Request("ann"))
     assert seen == [is_run]
 

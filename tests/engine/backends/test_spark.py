@@ -17,8 +17,7 @@ from pyspark.sql.connect.session import SparkSession
 from budgets import Ledger
 from dialect import Catalog, Refusal, compile_query
 from dialect.catalog.model import EngineName, Source
-from dialect.codegen import engine_dialect as engine_words
-from dialect.codegen import stored_columns
+from dialect.codegen import engine_dialect, stored_columns
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.lake import LakeBackend
 from engine.backends.spark import backend as spark
@@ -288,4 +287,4 @@ def test_files_changed_after_opening_fail_every_query(
 
 
 def test_an_engine_is_named_once() -> None:
-    assert set(engine_words.ENGINE_DIALECTS) == set(EngineName)
+    assert set(engine_dialect.ENGINE_DIALECTS) == set(EngineName)

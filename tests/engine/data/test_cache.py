@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from dialect import Catalog
 from engine.catalog.file import load_catalog
-from engine.data.files import cache as cached
+from engine.data.files import cache as copy_cache
 from engine.data.layout import build_layout
 from engine.data.snapshot import open_snapshot
 from engine.errors import DataError
@@ -97,13 +97,13 @@ def test_a_rehearsal_removes_older_ones_and_is_forgotten_too(tmp_path: Path, mon
     Path(catalog.path).write_text(declared)
     staged(load_catalog(catalog.path), cache, monkeypatch)
     assert kinds(cache) == ["layout", "rehearsal"] and not first.exists()
-    assert cached.forget(load_catalog(catalog.path), cache).copies == 2 and kinds(cache) == []
+    assert copy_cache.forget(load_catalog(catalog.path), cache).copies == 2 and kinds(cache) == []
 
 
 def test_a_rehearsal_that_an_older_version_left_is_forgotten(tmp_path: Path) -> None:
     catalog, cache = made(tmp_path / "town"), tmp_path / "cache"
     (cache / "rehearsal-0123456789abcdef").mkdir(parents=True)
-    assert cached.forget(catalog, cache).copies == 1 and kinds(cache) == []
+    assert copy_cache.forget(catalog, cache).copies == 1 and kinds(cache) == []
 
 
 def test_copies_of_other_catalogs_are_left(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_copies_of_other_catalogs_are_left(tmp_path: Path) -> None:
         laid(made(tmp_path / name), cache)
     laid(erase(tmp_path / "town"), cache)
     assert copies_with_person(cache) == ["layout"]
-    assert cached.forget(load_catalog(tmp_path / "town" / "catalog.toml"), cache).copies == 1
+    assert copy_cache.forget(load_catalog(tmp_path / "town" / "catalog.toml"), cache).copies == 1
     assert copies_with_person(cache) == ["layout"]
 
 
@@ -125,7 +125,7 @@ def test_removal_covers_all_catalogs_copies_of_the_same_files(tmp_path: Path) ->
     unknown = cache / "layout-0123" / "data.duckdb"
     unknown.parent.mkdir()
     unknown.write_bytes(b"of an older version")
-    forgotten = cached.forget(load_catalog(folder / "second.toml"), cache)
+    forgotten = copy_cache.forget(load_catalog(folder / "second.toml"), cache)
     assert (forgotten.copies, list(cache.iterdir())) == (3, []) and forgotten.bytes > 100_000
 
 
@@ -136,7 +136,8 @@ def test_copies_of_catalogs_that_are_gone_go_with_the_next_copy(tmp_path: Path) 
     for name in ("gone", "moved"):
         (tmp_path / name / "catalog.toml").unlink()
     of = {
-        Path(json.loads((each / cached.NOTE_FILE).read_text())["catalog"]).parent.name: each for each in cache.iterdir()
+        Path(json.loads((each / copy_cache.NOTE_FILE).read_text())["catalog"]).parent.name: each
+        for each in cache.iterdir()
     }
     for name in ("gone", "town"):
         os.utime(of[name], (time.time() - 90_000,) * 2)
@@ -144,7 +145,7 @@ def test_copies_of_catalogs_that_are_gone_go_with_the_next_copy(tmp_path: Path) 
     assert not of["gone"].exists()
     assert of["moved"].exists(), "for a day"
     os.utime(of["moved"], (time.time() - 90_000,) * 2)
-    cached.forget(load_catalog(tmp_path / "town" / "catalog.toml"), cache)
+    copy_cache.forget(load_catalog(tmp_path / "town" / "catalog.toml"), cache)
     assert not of["moved"].exists()
 
 
@@ -154,7 +155,7 @@ def test_unfinished_copies_are_removed_and_running_ones_are_not(tmp_path: Path) 
         (cache / name).mkdir(parents=True)
     for name in (".copying-a", ".optimizing-b"):
         os.utime(cache / name, (time.time() - 90_000,) * 2)
-    assert cached.forget(catalog, cache).copies == 2
+    assert copy_cache.forget(catalog, cache).copies == 2
     assert [each.name for each in cache.iterdir()] == [".copying-c"]
 
 
@@ -163,11 +164,11 @@ def test_a_copy_that_cannot_be_removed_raises(tmp_path: Path, monkeypatch: pytes
     copy(catalog, cache)
     monkeypatch.setattr(shutil, "rmtree", lambda folder: (_ for _ in ()).throw(PermissionError(folder)))
     with pytest.raises(DataError, match="can't be removed"):
-        cached.forget(catalog, cache)
+        copy_cache.forget(catalog, cache)
 
 
 def test_a_planted_layout_that_stays_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cached, "_catalog_path", repr)  # planted: changed declarations are others'
+    monkeypatch.setattr(copy_cache, "_catalog_path", repr)  # planted: changed declarations are others'
     catalog, cache = made(tmp_path / "town"), tmp_path / "cache"
     laid(catalog, cache)
     erase(tmp_path / "town")
@@ -182,8 +183,8 @@ def test_planted_copies_that_are_known_by_catalog_alone_are_found(
     folder, cache = tmp_path / "town", tmp_path / "cache"
     laid(made(folder), cache)
     (folder / "second.toml").write_text(CSV.replace('name = "town"', 'name = "second"'))
-    monkeypatch.setattr(cached, "share_files", lambda one, other: False)
-    cached.forget(load_catalog(folder / "second.toml"), cache)
+    monkeypatch.setattr(copy_cache, "share_files", lambda one, other: False)
+    copy_cache.forget(load_catalog(folder / "second.toml"), cache)
     assert copies_with_person(cache) == ["layout"]
 
 
@@ -198,8 +199,8 @@ def test_copies_of_a_catalog_s_earlier_files_are_removed(
         (folder / file).rename(folder / f"newer_{file}")
     (folder / "catalog.toml").write_text(CSV.replace("visit.csv", "newer_visit.csv").replace('"town.', '"newer_town.'))
     if planted:
-        monkeypatch.setattr(cached, "_belongs_to", lambda *_: False)
-    forgotten = cached.forget(load_catalog(folder / "catalog.toml"), cache)
+        monkeypatch.setattr(copy_cache, "_belongs_to", lambda *_: False)
+    forgotten = copy_cache.forget(load_catalog(folder / "catalog.toml"), cache)
     assert (copies_with_person(cache), forgotten.copies) == ((["layout"], 0) if planted else ([], 1))
 
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 import engine
 from dialect import Catalog, compile_query
 from dialect.analysis import predicates
-from dialect.codegen import materialized_rollups as person_rollups
+from dialect.codegen import materialized_rollups
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import Exact
 from engine.catalog.file import load_catalog
@@ -192,7 +192,7 @@ def test_a_planted_loss_is_found(tmp_path: Path, spoil: Planted, sql: str) -> No
 
 
 def test_a_planted_reading_of_a_rollup_that_left_rows_out_is_found(town: Both, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(person_rollups, "_covers", lambda *_: True)
+    monkeypatch.setattr(materialized_rollups, "_covers", lambda *_: True)
     monkeypatch.setattr(town.laid, "target", replace(town.laid.target, rollups=town.laid.target.rollups[1:]))
     assert town.differ(ROLLED[2])
 
@@ -303,7 +303,7 @@ def test_planted_hourly_rollups_of_every_time_are_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sql: str
 ) -> None:
     made = _over_hours(tmp_path / "town")
-    monkeypatch.setattr(person_rollups, "non_null_keys", lambda cells, _: cells)
+    monkeypatch.setattr(materialized_rollups, "non_null_keys", lambda cells, _: cells)
     assert made.differ(sql)
     made.close()
 
@@ -324,7 +324,7 @@ def test_the_same_groups_of_a_person_are_chosen(tmp_path: Path, declared: str, m
         sql: all('"rollup ' in laid.sql.text for _, laid in made.prepared(sql)) for sql in (NAMED, ONE_NAME, ONE_ZONE)
     }
     assert rolled == {NAMED: True, ONE_NAME: False, ONE_ZONE: True} and not any(map(made.differ, rolled))
-    monkeypatch.setattr(person_rollups, "_truncates_by_encoded_key", lambda *_: False)
+    monkeypatch.setattr(materialized_rollups, "_truncates_by_encoded_key", lambda *_: False)
     assert made.differ(ONE_NAME)
     made.close()
 

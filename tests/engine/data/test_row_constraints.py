@@ -13,7 +13,7 @@ import pytest
 from dialect import Catalog
 from dialect.catalog.model import EngineName
 from engine.backends.lake import LakeBackend
-from engine.data.checks import declared as unfit
+from engine.data.checks import declared as declared_checks
 from engine.data.checks.declared import Constraint, constraints
 from engine.data.checks.lake import check_lake, lake_target
 from engine.data.snapshot import open_snapshot
@@ -153,15 +153,15 @@ def test_a_lake_has_the_same_checks_and_refusals_as_files(tmp_path: Path) -> Non
 def test_a_key_irrelevant_to_privacy_is_not_checked(tmp_path: Path) -> None:
     catalog = write_world(tmp_path, f"{ROWS}; INSERT INTO stop VALUES (1, 1)", DECLARED)
     open_snapshot(catalog, tmp_path / "cache", lambda *_: None)
-    found = {table.name for table in catalog.tables if unfit.is_key_enforced(table, catalog)}
+    found = {table.name for table in catalog.tables if declared_checks.is_key_enforced(table, catalog)}
     assert found == {"zone", "person", "trip"}
     alone = replace(catalog, tables=tuple(table for table in catalog.tables if table.name != "stop"))
-    assert not unfit.is_key_enforced(next(table for table in alone.tables if table.name == "trip"), alone)
+    assert not declared_checks.is_key_enforced(next(table for table in alone.tables if table.name == "trip"), alone)
 
 
 def test_files_and_lakes_share_the_list_of_checked_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: nothing rests on keys."""
-    monkeypatch.setattr(unfit, "is_key_enforced", lambda *_: False)
+    monkeypatch.setattr(declared_checks, "is_key_enforced", lambda *_: False)
     catalog = write_world(tmp_path, f"{ROWS}; INSERT INTO person VALUES (1)", DECLARED)
     open_snapshot(catalog, tmp_path / "cache", lambda *_: None)
     _checked(catalog, lake := _Lake(catalog))

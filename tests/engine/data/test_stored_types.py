@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from dialect import compile_query
-from dialect.codegen.relations import relation as write_rows
+from dialect.codegen.relations import relation as relation_codegen
 from engine.backends.exact import NO_OBJECTIONS
 from engine.data.checks import snapshot as snapshot_checks
 from engine.data.checks.catalog import check_catalog
@@ -87,7 +87,7 @@ def test_what_is_stored_in_a_wider_type_raises_nothing(
 def test_planted_reading_in_the_stored_type_raises_for_one_person(
     tmp_path: Path, column: str, stored: str, value: str, catalog: str, sql: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(write_rows, "stored_column", lambda column, *_: column.name)
+    monkeypatch.setattr(relation_codegen, "stored_column", lambda column, *_: column.name)
     change = f"ALTER TABLE visit ALTER {column} TYPE {stored}; {NEVER.format(column, value)}"
     with pytest.raises(ExecutionFailed):
         exact(tmp_path / "more", change, catalog, sql)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.backends.exact import Int64Vector
-from engine.mechanism import gaussian as noise
+from engine.mechanism import gaussian
 from engine.mechanism.gaussian import NoiseRefused, NoiseSource, NoisyVector, add_noise, gaussian_scale
 from tests.support.sql.samples import gaussian_samples, measured_pico_rho
 from tests.support.statistics.statistics import discrete_gaussian_fits
@@ -47,8 +47,8 @@ def test_the_fit_test_rejects_rounded_continuous_noise() -> None:
 
 
 def test_slices_are_noised_independently() -> None:
-    drawn = gaussian_samples(2 * noise.MOST_VALUES_IN_A_SLICE, 1e6).astype(float)
-    first, second = drawn[: noise.MOST_VALUES_IN_A_SLICE], drawn[noise.MOST_VALUES_IN_A_SLICE :]
+    drawn = gaussian_samples(2 * gaussian.MOST_VALUES_IN_A_SLICE, 1e6).astype(float)
+    first, second = drawn[: gaussian.MOST_VALUES_IN_A_SLICE], drawn[gaussian.MOST_VALUES_IN_A_SLICE :]
     least_noticed = 5.8 / math.sqrt(first.size)  # 7e-9, two-sided
     assert abs(np.corrcoef(first, second)[0, 1]) < least_noticed
     assert abs(np.corrcoef(drawn[:-1], drawn[1:])[0, 1]) < least_noticed
@@ -113,7 +113,7 @@ def test_a_scale_one_percent_too_small_is_refused(sensitivity: int, rows: int) -
 
 
 def test_a_refused_mechanism_draws_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(noise, "_in_slices", lambda *_: pytest.fail("noise was drawn before the map was asked"))
+    monkeypatch.setattr(gaussian, "_in_slices", lambda *_: pytest.fail("noise was drawn before the map was asked"))
     with pytest.raises(NoiseRefused):
         add_noise(np.zeros(1, dtype=np.int64), 2, 1.0, PICO)
 
@@ -156,12 +156,12 @@ def test_noise_is_never_free(pico_rho: int) -> None:
 @pytest.mark.parametrize("installed", ["0.15.1", "0.9.2", "0.14.2.dev1"])
 def test_an_old_opendp_is_refused(installed: str) -> None:
     with pytest.raises(ImportError, match="too old"):
-        noise._require_opendp(installed)
+        gaussian._require_opendp(installed)
 
 
 @pytest.mark.parametrize("installed", ["0.16.0", "0.16.1rc1", "0.100.0", "1.0"])
 def test_a_newer_opendp_is_accepted(installed: str) -> None:
-    noise._require_opendp(installed)
+    gaussian._require_opendp(installed)
 
 
 def test_a_noise_source_may_be_exact_in_tests() -> None:

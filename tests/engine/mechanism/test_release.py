@@ -14,12 +14,11 @@ import pytest
 from dialect import compile_query
 from engine import backends
 from engine.backends import exact
-from engine.mechanism import gaussian as noise
-from engine.mechanism import release
+from engine.mechanism import gaussian, release
 from engine.mechanism.release import Release, outer_sql_table, release_from_bytes, release_to_bytes
 from engine.pipeline import engine as pipeline
 from engine.pipeline.engine import Engine
-from engine.pricing import compile_release as prepare
+from engine.pricing import compile_release as compile_release_module
 from engine.pricing import group_keys
 from engine.pricing.query_terms import Request
 
@@ -75,7 +74,7 @@ def test_exact_numbers_cannot_be_serialized(engine: Engine) -> None:
 
 def test_only_releases_are_turned_into_bytes() -> None:
     """In the rooms where exact numbers are, nothing else writes any."""
-    for module in (exact, noise, group_keys, prepare, backends.duckdb):
+    for module in (exact, gaussian, group_keys, compile_release_module, backends.duckdb):
         assert not {"json", "pickle", "ipc"} & set(vars(module)), module.__name__
     assert vars(pipeline)["release_to_bytes"] is release.release_to_bytes
 

@@ -15,7 +15,7 @@ from budgets import Loss
 from dialect import compile_query
 from dialect.parser.options import TargetError
 from dialect.parser.suggestions.rewrite_suggestions import ChangeKind
-from engine.api import session as desks
+from engine.api import session as session_module
 from engine.api.session import Session
 from engine.pipeline.advice import NO_ADVICE, Advice, find_advice
 from engine.pipeline.engine import Engine
@@ -185,7 +185,7 @@ def test_an_answer_with_weak_numbers_has_advice(engine: Engine) -> None:
 
 
 def test_a_good_answer_has_no_advice(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desks, "find_advice", lambda *_: pytest.fail("nobody needs it"))
+    monkeypatch.setattr(session_module, "find_advice", lambda *_: pytest.fail("nobody needs it"))
     rich = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.09) COUNT(DISTINCT person_id) AS n FROM visit"
     assert card(engine, rich)["advice"] is None
 

@@ -15,7 +15,7 @@ import pytest
 
 from dialect import Refusal, compile_query
 from engine.pipeline import advice
-from engine.pipeline import cache as remembered
+from engine.pipeline import cache as plan_cache
 from engine.pipeline import engine as pipeline
 from engine.pipeline.cache import MAX_CLIENTS, MAX_ENTRIES_PER_CLIENT, ByIdentity, PlanCache
 from engine.pipeline.engine import Engine
@@ -38,7 +38,7 @@ def counted() -> Iterator[list[str]]:
         return lambda *given: (made.append(name), real(*given))[1]
 
     with (
-        mock.patch.object(remembered, "compile_query", noting("read", compile_query)),
+        mock.patch.object(plan_cache, "compile_query", noting("read", compile_query)),
         mock.patch.object(pipeline, "unpriced_releases", noting("all_sized", unpriced_releases)),
         mock.patch.object(pipeline, "price_release", noting("priced", price_release)),
         mock.patch.object(advice, "_compute_advice", noting("_advice", advice._compute_advice)),

@@ -15,7 +15,7 @@ from dialect import Refusal
 from engine.catalog.file import load_catalog
 from engine.catalog.version import release_dependency_digest
 from engine.errors import ExecutionFailed
-from engine.pipeline import post_process as finishing
+from engine.pipeline import post_process as post_process_module
 from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
 from engine.pricing.query_terms import Request
@@ -136,7 +136,7 @@ def test_a_release_is_stored_before_the_rest_of_the_question_runs(
     kept: Engine, pages: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(finishing, "run_outer", fails_when_it_runs)
+        broken.setattr(post_process_module, "run_outer", fails_when_it_runs)
         with pytest.raises(ExecutionFailed):
             kept.answer(f"{BY_ZONE} ORDER BY n", Request("ann"))
     pages.clear()
@@ -146,7 +146,7 @@ def test_a_release_is_stored_before_the_rest_of_the_question_runs(
 
 def test_a_failed_replay_states_that_nothing_was_charged(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     engine.answer(BY_ZONE, Request("ann"))
-    monkeypatch.setattr(finishing, "run_outer", lambda *_: (_ for _ in ()).throw(ExecutionFailed()))
+    monkeypatch.setattr(post_process_module, "run_outer", lambda *_: (_ for _ in ()).throw(ExecutionFailed()))
     with pytest.raises(Refusal, match="nothing was charged"):
         engine.answer(f"{BY_ZONE} ORDER BY n", Request("ann"))
     assert spent(engine, ANN) == PRICE

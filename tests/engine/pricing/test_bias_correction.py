@@ -17,7 +17,7 @@ from engine.pipeline.engine import Engine
 from engine.pricing.clip_bounds.distribution import contribution_distribution
 from engine.pricing.clip_bounds.histograms import Calibration, HistogramSubject, Quantity
 from engine.pricing.clip_bounds.tuning import BOUND_DEVIATIONS, ClipErrorModel, tune_clip_bounds, usual_group_size
-from tests.engine.pricing.test_contribution_distribution import histogram as counted
+from tests.engine.pricing.test_contribution_distribution import histogram as row_histogram
 from tests.engine.pricing.test_tuned_clip_bounds import ROWS, made
 from tests.engine.town import make_town, opened
 from tests.engine.windowed_town import WINDOWED
@@ -54,7 +54,10 @@ def drawn_rows(sort: str) -> np.ndarray:
 def test_bias_corrected_numbers_are_within_the_reported_bias_bound(sort: str, pico_rho: int) -> None:
     rows = drawn_rows(sort)
     norms, totals = np.sqrt((rows.astype(float) ** 2).sum(axis=1)), rows.sum(axis=1)
-    by_keys, in_all = counted(norms**2, keys=("zone",), noise=6), counted(totals.astype(float) ** 2, noise=7)
+    by_keys, in_all = (
+        row_histogram(norms**2, keys=("zone",), noise=6),
+        row_histogram(totals.astype(float) ** 2, noise=7),
+    )
     spread = contribution_distribution(by_keys, in_all, GROUPS)
     assert spread is not None
     facts = ClipErrorModel(spread, GROUPS, 1.0, counts_rows=True, counts_persons=False, is_corrected=True)
@@ -75,7 +78,7 @@ def test_a_group_of_clipped_people_alone_has_a_reported_bias_bound() -> None:
     rows = np.zeros((2_000, 2))
     rows[:1_800], rows[1_800:] = (3.6, 0.4), (6, 54)  # light people are mostly in one group, heavy ones in the other
     norms, totals = np.sqrt((rows**2).sum(axis=1)), rows.sum(axis=1)
-    spread = contribution_distribution(counted(norms**2, keys=("zone",)), counted(totals**2), 2)
+    spread = contribution_distribution(row_histogram(norms**2, keys=("zone",)), row_histogram(totals**2), 2)
     assert spread is not None
     facts = ClipErrorModel(spread, 2.0, 1.0, counts_rows=True, counts_persons=False, is_corrected=True)
     kept = np.minimum(1, 36 / norms)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from engine.pricing.clip_bounds import distribution as spread
+from engine.pricing.clip_bounds import distribution
 from engine.pricing.clip_bounds.distribution import paired_totals, totals_by_rank
 
 GROUPS = 60
@@ -40,7 +40,7 @@ def test_the_unclipped_share_is_estimated_correctly(law: str, norm: float, monke
     """A planted reading by ranks alone, as if nobody differed, takes heavy people for heavier than they are."""
     norms, totals = people(0.22, LAWS[law])
     assert abs(misread(norms, totals, norm)) < 0.0025
-    monkeypatch.setattr(spread, "TOTAL_DISPERSION", 0.0)
+    monkeypatch.setattr(distribution, "TOTAL_DISPERSION", 0.0)
     assert misread(norms, totals, norm) < -0.005
 
 

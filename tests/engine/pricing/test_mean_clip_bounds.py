@@ -36,9 +36,9 @@ from engine.pricing.clip_bounds.tuning import BOUND_DEVIATIONS
 from engine.pricing.compile_release import CompiledRelease, price_release, unpriced_release
 from engine.pricing.split import split_prices
 from tests.engine.pricing.test_column_means import COLUMN
-from tests.engine.pricing.test_column_means import histogram as of_means
+from tests.engine.pricing.test_column_means import histogram as mean_histogram
 from tests.engine.pricing.test_contribution_distribution import MADE, UNTIL
-from tests.engine.pricing.test_contribution_distribution import histogram as counted
+from tests.engine.pricing.test_contribution_distribution import histogram as row_histogram
 from tests.engine.town import make_town, opened
 from tests.support.statistics.calibrated import made_up_calibration
 
@@ -77,7 +77,8 @@ def test_the_slope_of_means_over_activity_is_estimated(lean: float) -> None:
     rows, means = world(lean)
     totals = rows.sum(axis=1)
     found = [
-        measured_mean_slope(mean_slopes(totals, means, seed), counted(totals**2, noise=seed)) for seed in range(1, 6)
+        measured_mean_slope(mean_slopes(totals, means, seed), row_histogram(totals**2, noise=seed))
+        for seed in range(1, 6)
     ]
     assert np.median(found) == pytest.approx(abs(lean), abs=0.02)
     assert measured_mean_slope(None, None) == ASSUMED_MEAN_SLOPE
@@ -87,9 +88,11 @@ def test_the_slope_of_means_over_activity_is_estimated(lean: float) -> None:
 def test_the_tuned_clip_bound_of_a_mean_has_nearly_the_least_true_error(lean: float) -> None:
     rows, means = world(lean)
     totals, norms = rows.sum(axis=1), np.sqrt((rows**2).sum(axis=1))
-    spread = contribution_distribution(counted(norms**2, keys=("zone",), noise=3), counted(totals**2, noise=4), GROUPS)
+    spread = contribution_distribution(
+        row_histogram(norms**2, keys=("zone",), noise=3), row_histogram(totals**2, noise=4), GROUPS
+    )
     assert spread is not None
-    found = measured_mean_slope(mean_slopes(totals, means, 5), counted(totals**2, noise=4))
+    found = measured_mean_slope(mean_slopes(totals, means, 5), row_histogram(totals**2, noise=4))
     facts = MeanErrorModel(spread, GROUPS, 1.0, 1.0, found)
 
     def true_error(norm: float) -> float:
@@ -112,7 +115,7 @@ def test_the_tuned_clip_bound_of_a_mean_has_nearly_the_least_true_error(lean: fl
 def test_means_that_vary_with_activity_are_clipped_less() -> None:
     rows, _ = world(0.0)
     totals, norms = rows.sum(axis=1), np.sqrt((rows**2).sum(axis=1))
-    spread = contribution_distribution(counted(norms**2, keys=("zone",)), counted(totals**2), GROUPS)
+    spread = contribution_distribution(row_histogram(norms**2, keys=("zone",)), row_histogram(totals**2), GROUPS)
     assert spread is not None
     several = [MeanErrorModel(spread, GROUPS, 1.0, 1.0, lean) for lean in (0.0, 0.05, 0.2)]
     chosen = [facts.tune(NORMS, PRICE, 2 * PRICE).count_bound for facts in several]
@@ -154,9 +157,11 @@ def test_sum_and_count_of_an_average_have_matching_clip_bounds(town: Engine) -> 
 def about(means: np.ndarray, rows: np.ndarray, lean: float) -> tuple[MeanErrorModel, float]:
     """Inputs of the clip bounds of an average of values in 0..1 about the measured centre, and the centre."""
     totals, norms = rows.sum(axis=1), np.sqrt((rows**2).sum(axis=1))
-    spread = contribution_distribution(counted(norms**2, keys=("zone",), noise=3), counted(totals**2, noise=4), GROUPS)
+    spread = contribution_distribution(
+        row_histogram(norms**2, keys=("zone",), noise=3), row_histogram(totals**2, noise=4), GROUPS
+    )
     column = replace(COLUMN, bounds=Bounds(0, 1))
-    made = mean_distribution(of_means(means, 7, NOISE, unit=1.0), column)
+    made = mean_distribution(mean_histogram(means, 7, NOISE, unit=1.0), column)
     assert spread is not None and made is not None
     magnitude = max(made.centre, 1 - made.centre)
     known = mean_deviations(made, made.centre, magnitude, spread)
@@ -231,7 +236,7 @@ def test_the_clipping_bias_of_a_sum_is_predicted() -> None:
 
 def test_a_sum_with_measured_means_has_a_clip_bound_of_its_own(town: Engine) -> None:
     known = made_up_calibration(town.catalog, (0, 40, 80, 200, 300, 200, 60, 30, 10, 5))
-    means = of_means(np.full(900, 0.5), 1, 1.0, name="minutes")
+    means = mean_histogram(np.full(900, 0.5), 1, 1.0, name="minutes")
     sql = "SELECT zone, AVG(minutes) AS m FROM visit GROUP BY zone"
     made = prepared(town, sql, Calibration((*known.histograms, means)))
     norms = {v.kind.value: bound.clip_bound for v, bound in zip(made.plan.vectors, made.bounds.vectors, strict=True)}
@@ -245,7 +250,7 @@ def test_a_person_s_values_differ_most_where_their_mean_is_in_the_middle() -> No
     """Of a mean at an end all values are at that end; half of them lie at either where it is half way."""
     rows, _ = world(0.0)
     spread = contribution_distribution(
-        counted((rows**2).sum(axis=1), noise=3), counted(rows.sum(axis=1) ** 2, noise=4), GROUPS
+        row_histogram((rows**2).sum(axis=1), noise=3), row_histogram(rows.sum(axis=1) ** 2, noise=4), GROUPS
     )
     assert spread is not None
     means = np.array([-1.0, 0.0, 2.0, 3.0])

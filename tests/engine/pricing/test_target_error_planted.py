@@ -11,11 +11,11 @@ import pytest
 
 from budgets import Ledger, PaidRelease
 from dialect import Refusal
-from engine.pipeline import target_budget as aiming
+from engine.pipeline import target_budget
 from engine.pipeline.engine import Engine
 from engine.pricing import target_error
 from engine.pricing.target_error import AccuracyTarget, WidthLimits
-from tests.engine.pricing import test_target_error as held
+from tests.engine.pricing import test_target_error as target_error_tests
 
 FOUND = (AssertionError, KeyError, Refusal, pytest.fail.Exception)  # KeyError: it reads what it does not hold
 _between, _meets, _limits = target_error._bisect, AccuracyTarget.meets_limits, target_error._width_limits
@@ -23,12 +23,12 @@ _between, _meets, _limits = target_error._bisect, AccuracyTarget.meets_limits, t
 
 def least(engine: Engine) -> None:
     """Check the least price of a query from both sides."""
-    search: Any = held.test_one_pico_rho_less_misses_the_target
+    search: Any = target_error_tests.test_one_pico_rho_less_misses_the_target
     search.hypothesis.inner_test(engine, "counts and sums", 7000.0, 0.95)
 
 
 def shown(engine: Engine) -> None:
-    held.test_the_answer_meets_the_target_error(engine, "counts and sums", 0.95)
+    target_error_tests.test_the_answer_meets_the_target_error(engine, "counts and sums", 0.95)
 
 
 def one_pico_rho_more(plant: pytest.MonkeyPatch) -> None:
@@ -56,7 +56,9 @@ def another_confidence(plant: pytest.MonkeyPatch) -> None:
 def any_release_suffices(plant: pytest.MonkeyPatch) -> None:
     kept = target_error.price_for_target
     plant.setattr(
-        aiming, "price_for_target", lambda made, prices, *more: prices[-1] if prices else kept(made, prices, *more)
+        target_budget,
+        "price_for_target",
+        lambda made, prices, *more: prices[-1] if prices else kept(made, prices, *more),
     )
 
 
@@ -83,10 +85,10 @@ PLANTED: Mapping[Callable[[pytest.MonkeyPatch], None], Callable[[Engine], None]]
     one_pico_rho_less: least,
     any_column_will_do: shown,
     another_confidence: shown,
-    any_release_suffices: held.test_a_relative_target_refers_to_the_stored_release,
-    use_releases_of_others: held.test_a_share_of_nothing_is_refused,
-    a_share_of_the_largest: held.test_a_relative_target_refers_to_the_stored_release,
-    a_share_of_noise: held.test_a_share_of_nothing_is_refused,
+    any_release_suffices: target_error_tests.test_a_relative_target_refers_to_the_stored_release,
+    use_releases_of_others: target_error_tests.test_a_share_of_nothing_is_refused,
+    a_share_of_the_largest: target_error_tests.test_a_relative_target_refers_to_the_stored_release,
+    a_share_of_noise: target_error_tests.test_a_share_of_nothing_is_refused,
 }
 
 

@@ -24,7 +24,7 @@ from engine.pricing.clip_bounds.tuning import (
     tune_clip_bounds,
 )
 from engine.pricing.compile_release import CompiledRelease, clip_bound_alternatives, compile_release
-from tests.engine.pricing.test_contribution_distribution import histogram as counted
+from tests.engine.pricing.test_contribution_distribution import histogram as row_histogram
 from tests.engine.town import make_town, opened
 from tests.support.statistics.calibrated import histogram, made_up_calibration
 
@@ -51,7 +51,7 @@ def test_no_other_clip_bound_has_a_smaller_true_error(price: int) -> None:
     held = np.array([draw.multinomial(n, np.full(40, 1 / 40)) for n in rows])
     norms, totals = np.sqrt((held**2).sum(axis=1)), held.sum(axis=1)
     spread = contribution_distribution(
-        counted(norms**2, keys=("zone",), noise=4), counted(totals.astype(float) ** 2, noise=5)
+        row_histogram(norms**2, keys=("zone",), noise=4), row_histogram(totals.astype(float) ** 2, noise=5)
     )
     assert spread is not None
     facts = ClipErrorModel(spread, 40, 1.0, counts_rows=True, counts_persons=False)

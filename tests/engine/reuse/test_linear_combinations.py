@@ -15,10 +15,7 @@ from engine.api.wire.answer import derived_from
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pricing.query_terms import Request
-from engine.reuse import derived_release as made_of
-from engine.reuse import linear_combinations as combining
-from engine.reuse import sources
-from engine.reuse import view_matching as finding
+from engine.reuse import derived_release, linear_combinations, sources, view_matching
 from engine.reuse.holdings import Holdings, StoredRelease
 from engine.reuse.linear_combinations import CombinationSearch
 from tests.engine.complete_town import DAILY, anew, ask, held_town, price
@@ -217,9 +214,9 @@ def with_wide_clip_bounds(engine: Engine) -> Engine:
 def test_a_supplementary_purchase_is_found_again_beyond_the_search_limits(
     town: Engine, monkeypatch: pytest.MonkeyPatch, held: tuple[str, ...], asked: str
 ) -> None:
-    monkeypatch.setattr(combining, "MAX_SEARCHED_RELEASES", 2)
-    monkeypatch.setattr(finding, "MAX_SEARCHED_RELEASES", 2)
-    monkeypatch.setattr(finding, "MAX_MATCHED_RELEASES", 1)
+    monkeypatch.setattr(linear_combinations, "MAX_SEARCHED_RELEASES", 2)
+    monkeypatch.setattr(view_matching, "MAX_SEARCHED_RELEASES", 2)
+    monkeypatch.setattr(view_matching, "MAX_MATCHED_RELEASES", 1)
 
     def paid_for_and_repeated() -> tuple[float, bool]:
         own = with_stored_releases(with_wide_clip_bounds(town), held, "0.005")
@@ -233,7 +230,7 @@ def test_a_supplementary_purchase_is_found_again_beyond_the_search_limits(
 
 
 def test_a_search_over_too_many_stored_releases_averages_nothing(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(finding, "MAX_SEARCHED_RELEASES", 1)
+    monkeypatch.setattr(view_matching, "MAX_SEARCHED_RELEASES", 1)
     own = with_stored_releases(town, where(TOTAL, "", "zone = 'z1'", "zone <> 'z1'"), "0.005")
     paid = [price(ask(own, one(TOTAL, "zone <> 'z1'"), "0.02")) for _ in range(2)]
     assert paid == [pytest.approx(0.02), 0.0]
@@ -329,7 +326,7 @@ def test_intervals_of_combinations_cover_the_true_number(town: Engine, monkeypat
     asked = one(FINE, "minutes <= 30")
     exact = {(row["zone"], row["day"]): row["n"] for row in rows(ask(anew(town, exact=True), asked, "1"))}
     assert coverage(town, asked, exact) >= LEAST_HELD
-    honest = made_of.linear_combination
+    honest = derived_release.linear_combination
     narrow = lambda releases, weights: replace(honest(releases, weights), sigmas=releases[0].sigmas)  # noqa: E731
     monkeypatch.setattr(sources, "linear_combination", narrow)
     assert coverage(town, asked, exact) < LEAST_HELD

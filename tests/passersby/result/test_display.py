@@ -224,6 +224,19 @@ def test_a_table_that_is_too_wide_is_transposed() -> None:
     assert narrow[0].split() == ["a", "b"]  # long text is folded, and needs no turning
 
 
+def test_bars_give_way_to_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two text keys and three numbers: bars where there is room, and whole keys everywhere."""
+    numbers = {f"n{i}": [1234567 + i, 7654321, 2345678, 3456789] for i in range(3)}
+    ends = {name: [[n - 5678, n + 5678] for n in values] for name, values in numbers.items()}
+    answer = result({"from_zone": ["Old town", "A", "B", "C"], "to_zone": ["Harbour", "D", "E", "F"], **numbers}, ends)
+    shown = {}
+    for columns in ("140", "100", "60"):
+        monkeypatch.setenv("COLUMNS", columns)
+        shown[columns] = as_text(show_result, answer)
+        assert "Old town" in shown[columns] and "Harbour" in shown[columns] and "…" not in shown[columns]
+    assert [("█" in text) for text in shown.values()] == [True, False, False]
+
+
 def test_ends_of_intervals_are_written_like_the_numbers_between_them() -> None:
     pairs = [[11900, 12745], [2100, 2300]]
     text = as_text(show_result, result({"n": [12345, 2200], "low": [11900, 2100], "year": [2026, 2027]}, {"n": pairs}))

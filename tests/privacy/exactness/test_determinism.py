@@ -22,9 +22,9 @@ from engine.backends.exact import Exact
 from engine.backends.lockdown import LOCKDOWN_SETTINGS
 from engine.backends.scratch import Scratch
 from engine.catalog.file import load_catalog
-from engine.pricing import compile_release as prepare_module
+from engine.pricing import compile_release as compile_release_module
 from engine.pricing.compile_release import compile_release
-from tests.support.sql import planted_codegen as spoilt
+from tests.support.sql import planted_codegen
 from tests.support.sql.oracle import same
 from tests.support.sql.passes import passes
 
@@ -104,11 +104,17 @@ BY_HASH = r"(PARTITION BY \w+) ORDER BY .*?\) AS row_rank"
 PLANTED = {
     "doubles are added as they come": (
         "a person's sum of doubles in WHERE",
-        spoilt.text(r"sum(\1)", IN_FIXED_POINT),
+        planted_codegen.text(r"sum(\1)", IN_FIXED_POINT),
     ),
-    "the first that comes wins a tie": ("the first of many that tie", spoilt.text(r"arg_min(\2, \1)", IN_TOTAL_ORDER)),
-    "the first R rows are kept": ("rows cut before a join", spoilt.text(r"\1) AS row_rank", BY_HASH)),
-    "the first L0 keys are kept": ("private keys, L0 of each person", spoilt.text(r"\1) AS row_rank", BY_HASH)),
+    "the first that comes wins a tie": (
+        "the first of many that tie",
+        planted_codegen.text(r"arg_min(\2, \1)", IN_TOTAL_ORDER),
+    ),
+    "the first R rows are kept": ("rows cut before a join", planted_codegen.text(r"\1) AS row_rank", BY_HASH)),
+    "the first L0 keys are kept": (
+        "private keys, L0 of each person",
+        planted_codegen.text(r"\1) AS row_rank", BY_HASH),
+    ),
 }
 
 
@@ -190,5 +196,5 @@ def test_no_shuffle_changes_an_exact_integer(title: str, few: Crowd) -> None:
 @pytest.mark.parametrize("bug", PLANTED)
 def test_a_dependence_on_row_order_is_found(bug: str, crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
     title, spoiling = PLANTED[bug]
-    spoilt.plant_change(prepare_module, spoiling)(monkeypatch)
+    planted_codegen.plant_change(compile_release_module, spoiling)(monkeypatch)
     assert any(_moved(crowd, QUESTIONS[title]) for _ in range(TRIES))

@@ -16,10 +16,9 @@ from dialect.algebra.release_plan import VectorKind
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import Exact
 from engine.backends.sandbox import run_outer
-from engine.pipeline import post_process as finishing
+from engine.pipeline import post_process as post_process_module
 from tests.support.planted import changing
-from tests.support.sql import exact
-from tests.support.sql import planted_codegen as spoilt
+from tests.support.sql import exact, planted_codegen
 from tests.support.sql.oracle import Oracle
 from tests.support.sql.planted_codegen import PlantedChange
 from tests.support.sql.sql_cases import sql_cases
@@ -29,60 +28,72 @@ from tests.support.worlds import make_world, write_world
 
 # bug -> world, what the questions asked are about, what is spoilt
 PLANTED: dict[str, tuple[str, str, PlantedChange]] = {
-    "a FILTER is dropped": ("operator", "FILTER", spoilt.vectors(lambda v: replace(v, condition=None))),
-    "the other side of a LEFT JOIN is kept": ("attack", "LEFT JOIN", spoilt.operators(spoilt.swap_left_join)),
-    "a LEFT JOIN loses rows": ("attack", "LEFT JOIN", spoilt.operators(spoilt.inner_for_left_join)),
+    "a FILTER is dropped": ("operator", "FILTER", planted_codegen.vectors(lambda v: replace(v, condition=None))),
+    "the other side of a LEFT JOIN is kept": (
+        "attack",
+        "LEFT JOIN",
+        planted_codegen.operators(planted_codegen.swap_left_join),
+    ),
+    "a LEFT JOIN loses rows": ("attack", "LEFT JOIN", planted_codegen.operators(planted_codegen.inner_for_left_join)),
     "admission is forgotten": ("attack", "COUNT", PlantedChange(admission=lambda _: None)),
-    "rows of nobody count": ("clocks", "COUNT", spoilt.text("", r' WHERE "rider_id" IS NOT NULL')),
-    "a NULL key has no partner": ("operator", "GROUP BY approach_dir", spoilt.text("=", "IS NOT DISTINCT FROM")),
-    "a range ends a step early": ("attack", "<=|BETWEEN", spoilt.text("<", "<=")),
-    "a range begins a step late": ("attack", ">=|BETWEEN", spoilt.text(">", ">=")),
-    "rows are counted where values are": ("attack", "COUNT\\([a-z]", spoilt.vectors(spoilt.count_rows_for_values)),
+    "rows of nobody count": ("clocks", "COUNT", planted_codegen.text("", r' WHERE "rider_id" IS NOT NULL')),
+    "a NULL key has no partner": (
+        "operator",
+        "GROUP BY approach_dir",
+        planted_codegen.text("=", "IS NOT DISTINCT FROM"),
+    ),
+    "a range ends a step early": ("attack", "<=|BETWEEN", planted_codegen.text("<", "<=")),
+    "a range begins a step late": ("attack", ">=|BETWEEN", planted_codegen.text(">", ">=")),
+    "rows are counted where values are": (
+        "attack",
+        "COUNT\\([a-z]",
+        planted_codegen.vectors(planted_codegen.count_rows_for_values),
+    ),
     "a person counts as often as they come": (
         "operator",
         "COUNT.DISTINCT",
-        spoilt.vectors(spoilt.count_person_per_row),
+        planted_codegen.vectors(planted_codegen.count_person_per_row),
     ),
     "the centre is not put back": (
         "operator",
         "AVG",
-        spoilt.vectors(lambda v: replace(v, centre=v.centre + 1) if v.kind is VectorKind.CENTRED else v),
+        planted_codegen.vectors(lambda v: replace(v, centre=v.centre + 1) if v.kind is VectorKind.CENTRED else v),
     ),
     "values are clamped to declared ends": (
         "operator",
         "SUM",
-        spoilt.vectors(lambda v: replace(v, upper=100.0) if v.kind is VectorKind.SUM else v),
+        planted_codegen.vectors(lambda v: replace(v, upper=100.0) if v.kind is VectorKind.SUM else v),
     ),
-    "DISTINCT is dropped inside": ("operator", "COUNT.DISTINCT", spoilt.text("count(", r"count\(DISTINCT ")),
+    "DISTINCT is dropped inside": ("operator", "COUNT.DISTINCT", planted_codegen.text("count(", r"count\(DISTINCT ")),
     "the last is taken for the first": (
         "operator",
         "arg_",
-        spoilt.text("struct_extract(max(", r"struct_extract\(min\("),
+        planted_codegen.text("struct_extract(max(", r"struct_extract\(min\("),
     ),
-    "CASE tries its branches backwards": ("operator", "CASE", spoilt.operators(spoilt.reverse_cases)),
+    "CASE tries its branches backwards": ("operator", "CASE", planted_codegen.operators(planted_codegen.reverse_cases)),
     "what nobody selected is compared": (
         "sets",
         "UNION|INTERSECT|EXCEPT",
-        spoilt.operators(spoilt.compare_hidden_columns),
+        planted_codegen.operators(planted_codegen.compare_hidden_columns),
     ),
-    "a UNION keeps what it has twice": ("sets", "UNION", spoilt.operators(spoilt.keep_duplicates)),
+    "a UNION keeps what it has twice": ("sets", "UNION", planted_codegen.operators(planted_codegen.keep_duplicates)),
     "public rows that come twice count once": (
         "attack",
         "JOIN cells",
-        spoilt.text(r"FROM (SELECT DISTINCT ON (cell_id) * FROM \1)", r'FROM (\S+"cells")'),
+        planted_codegen.text(r"FROM (SELECT DISTINCT ON (cell_id) * FROM \1)", r'FROM (\S+"cells")'),
     ),
     "a row is numbered by one of its keys": (
         "operator",
         "GROUP BY",
-        spoilt.text("ON key_set.k1 = r.k1", r"ON key_set\.k0 = r\.k0 AND key_set\.k1 = r\.k1"),
+        planted_codegen.text("ON key_set.k1 = r.k1", r"ON key_set\.k0 = r\.k0 AND key_set\.k1 = r\.k1"),
     ),
     "a listed key has two numbers": (
         "operator",
         "GROUP BY",
-        spoilt.text("AS key_code FROM (SELECT unnest([1, 2])) CROSS JOIN (", r"AS key_code FROM \("),
+        planted_codegen.text("AS key_code FROM (SELECT unnest([1, 2])) CROSS JOIN (", r"AS key_code FROM \("),
     ),
-    "clocks stand in UTC": ("clocks", "hour", spoilt.text("'UTC'", "'Europe/Berlin'")),
-    "clocks never change": ("clocks", "New_York|new_york", spoilt.text("'Etc/GMT+5'", "'America/New_York'")),
+    "clocks stand in UTC": ("clocks", "hour", planted_codegen.text("'UTC'", "'Europe/Berlin'")),
+    "clocks never change": ("clocks", "New_York|new_york", planted_codegen.text("'Etc/GMT+5'", "'America/New_York'")),
 }
 FILES = {"operator": "exact_operator", "attack": "exact_attack", "clocks": "exact_clocks", "sets": "exact_sets"}
 WORLDS = {"sets": "operator"}  # where the questions of a file are asked, if its name is another
@@ -109,7 +120,7 @@ def _found(oracles: dict[str, Oracle], world: str, about: str) -> str | None:
 @pytest.mark.parametrize("bug", PLANTED)
 def test_a_planted_bug_is_found(bug: str, oracles: dict[str, Oracle], monkeypatch: pytest.MonkeyPatch) -> None:
     world, about, spoiling = PLANTED[bug]
-    spoilt.plant_change(exact, spoiling)(monkeypatch)
+    planted_codegen.plant_change(exact, spoiling)(monkeypatch)
     assert _found(oracles, world, about) is not None
 
 
@@ -156,7 +167,7 @@ def test_a_bug_of_the_outer_part_is_found(
     right: str, wrong: str, oracles: dict[str, Oracle], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changed = changing(monkeypatch, lambda sql: sql, lambda sql: sql.replace(right, wrong))
-    monkeypatch.setattr(finishing, "run_outer", lambda sql, tables: run_outer(changed(sql), tables))
+    monkeypatch.setattr(post_process_module, "run_outer", lambda sql, tables: run_outer(changed(sql), tables))
     assert _found(oracles, "operator", "ORDER BY") is not None
 
 
@@ -173,7 +184,7 @@ def test_a_bug_of_the_outer_part_is_found(
 def test_a_planted_bug_is_found_by_drawn_questions_too(
     bug: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spoilt.plant_change(exact, PLANTED[bug][2])(monkeypatch)
+    planted_codegen.plant_change(exact, PLANTED[bug][2])(monkeypatch)
     found = []
     once = settings(max_examples=2, phases=(Phase.generate,), database=None, suppress_health_check=list(HealthCheck))
 

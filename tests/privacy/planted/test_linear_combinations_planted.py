@@ -14,9 +14,7 @@ from dialect.algebra import NoteCode
 from dialect.planner.reuse import predicate_regions
 from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
-from engine.reuse import linear_combinations as combining
-from engine.reuse import sources
-from engine.reuse import view_matching as finding
+from engine.reuse import linear_combinations, sources, view_matching
 from engine.reuse.sources import ReleaseSource, noise_deviations
 from tests.engine.complete_town import anew, ask, held_town, price
 from tests.engine.reuse.test_linear_combinations import TOTAL, WITH_NULLS, one, where, with_stored_releases
@@ -82,7 +80,7 @@ def test_noise_that_is_shared_with_the_other_sign_is_found(town: Engine, monkeyp
     of = dict.fromkeys(LESS[0], "1"), LESS_OTHER, "0.002", (1, -1)
     told, true = stated_and_true_deviation(town, *of)
     assert told >= true
-    monkeypatch.setattr(finding, "sign_conflicts", lambda ways: [])
+    monkeypatch.setattr(view_matching, "sign_conflicts", lambda ways: [])
     told, true = stated_and_true_deviation(town, *of)
     assert told < 0.8 * true  # all - 2 P, one noise taken twice
 
@@ -129,7 +127,7 @@ def test_a_release_source_that_conflicts_with_a_replacement_is_found(
         after[:] = found or [-1]  # of the next question
         return found
 
-    monkeypatch.setattr(finding, "sign_conflicts", once)
+    monkeypatch.setattr(view_matching, "sign_conflicts", once)
     told, true = stated_and_three()
     assert told < 0.9 * true
 
@@ -162,7 +160,7 @@ def test_an_unreported_clipping_bias_of_a_difference_is_found(town: Engine, monk
         return bool(price(given)) or (given.reported[0].bounds.vectors[0].residual_bias_bound or 0) > 0.24
 
     assert is_bias_reported()
-    monkeypatch.setattr(combining, "_bias_share", lambda bound: 0.0)
+    monkeypatch.setattr(linear_combinations, "_bias_share", lambda bound: 0.0)
     assert not is_bias_reported()
 
 
@@ -187,5 +185,5 @@ def test_objections_between_subtracted_releases_change_no_price_and_have_a_note(
     assert spoken[0] == spoken[1] and NoteCode.DIFFERENT_TIMES in codes(some) and price(nobody) == price(some) == 0
     assert rows(some)[0]["n"] > rows(nobody)[0]["n"]  # of those who object, what is in the part is in what is left
     assert NoteCode.DIFFERENT_TIMES not in codes(given((), where(TOTAL, "zone <> 'z1'")))
-    monkeypatch.setattr(finding, "_subtracts_different_times", lambda way: False)
+    monkeypatch.setattr(view_matching, "_subtracts_different_times", lambda way: False)
     assert NoteCode.DIFFERENT_TIMES not in codes(given(range(1, 61)))

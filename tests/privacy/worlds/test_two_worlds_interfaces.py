@@ -13,7 +13,7 @@ import pytest
 
 from engine import Session
 from engine.server.console import analyst
-from engine.server.flight import padding as padded
+from engine.server.flight import padding
 from engine.server.http import responses, sizes
 from engine.server.routes.middleware import RequestMiddleware
 from engine.server.telemetry import log
@@ -54,8 +54,8 @@ def test_there_are_answers_and_refusals_among_them() -> None:
 
 @contextmanager
 def a_card_that_is_not_filled_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(padded, "size_class", lambda length: length)
-    monkeypatch.setattr(padded, "public_length", lambda *_: 0)
+    monkeypatch.setattr(padding, "size_class", lambda length: length)
+    monkeypatch.setattr(padding, "public_length", lambda *_: 0)
     yield "flight"
 
 

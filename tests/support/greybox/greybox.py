@@ -1,6 +1,6 @@
 """Grey-box sensitivity test: exact query vectors with and without one person, compared with the declared sensitivity.
 
-Everything but the data is the engine's own: `dialect.read`, `engine.pricing.compile_release`, `DuckDBBackend.run`. Four worlds
+Everything but the data is the engine's own: `dialect.compile_query`, `engine.pricing.compile_release`, `DuckDBBackend.run`. Four worlds
 (variants of one database) lie in one in-memory DuckDB:
 
     everybody   the data

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy
 
 from budgets import Ledger
-from budgets.stores import sqlite as product
+from budgets.stores import sqlite
 from budgets.stores.open import open_store
 from tests.support.ledger.disk import Disk, PowerCut
 
@@ -102,9 +102,9 @@ def ledger_on(disk: Disk) -> Iterator[Ledger]:
     """Open a ledger on a simulated disk with its own code; reads use the one connection."""
     with pytest.MonkeyPatch.context() as patch:
         create = partial(sqlalchemy.create_engine, module=Driver, creator=lambda: Connected("/ledger", disk))
-        patch.setattr(product, "create_engine", create)
-        patch.setattr(product, "_ensure_owner_only", lambda path: None)
-        patch.setattr(product, "WAL_CHECKPOINT_PAGES", disk.pages_of_log)
+        patch.setattr(sqlite, "create_engine", create)
+        patch.setattr(sqlite, "_ensure_owner_only", lambda path: None)
+        patch.setattr(sqlite, "WAL_CHECKPOINT_PAGES", disk.pages_of_log)
         store = open_store("/ledger")
         ledger = Ledger(replace(store, reader=store.writer))
     try:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from budgets import EntryKind, Ledger, LedgerUnavailable
-from budgets.stores import sqlite as product
+from budgets.stores import sqlite
 from tests.budgets.ledger_checks import ask, check_books, item
 from tests.support.ledger.client_kills import LARGE_CAPS, PRICE
 from tests.support.ledger.disk import Disk, PowerCut
@@ -28,7 +28,7 @@ def cut_power(
 ) -> Counter[str]:
     """Cut the power of a disk repeatedly while a ledger on it is charged; count acknowledgements and losses.
 
-    `look` checks the ledger after each cut, and raises for anything wrong but losses.
+    `check` checks the ledger after each cut, and raises for anything wrong but losses.
     """
     drawn, counted = random.Random(seed), Counter[str]()
     for first in range(0, cuts, CUTS_OF_A_DISK):
@@ -79,6 +79,6 @@ def _lost(disk: Disk, acknowledged: set[str], results: dict[str, bytes], check: 
 def without_durability() -> Iterator[None]:
     """Negative control: run the ledger at synchronous = NORMAL, which it refuses otherwise."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(product, "PRAGMAS", (*product.PRAGMAS, "PRAGMA synchronous = NORMAL"))
-        patch.setattr(product, "assert_durable", lambda connection: None)
+        patch.setattr(sqlite, "PRAGMAS", (*sqlite.PRAGMAS, "PRAGMA synchronous = NORMAL"))
+        patch.setattr(sqlite, "assert_durable", lambda connection: None)
         yield

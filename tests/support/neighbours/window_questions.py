@@ -89,7 +89,7 @@ OPTIONS = ("", "", "", "max_rows_contributed = 2", "max_groups_contributed = 1",
 
 @st.composite
 def questions(draw: st.DrawFn, exact: bool = False) -> str:
-    """Draw a query, or one that is exact without noise; `asked_of` fills its placeholders."""
+    """Draw a query, or one that is exact without noise; `fill_dates` fills its placeholders."""
     source = draw(st.sampled_from([s for s in SOURCES if not exact or "(visit, 1)" not in s.rows]))
     keys = draw(st.lists(st.sampled_from(source.keys), max_size=1))
     parts = {

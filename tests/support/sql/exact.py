@@ -2,7 +2,7 @@
 
 It is composed here of the engine's own parts; the engine itself has no such switch:
 
-* `dialect.read` and `dialect.write` are unchanged; the plan has wider bounds and two more vectors
+* `dialect.read` and `dialect.generate_sql` are unchanged; the plan has wider bounds and two more vectors
   (`tests.support.statistics.lifted`): a noisy engine shows every public key, with 0 for empty groups; plain SQL
   does not;
 * `DuckDBBackend.run` gives exact integers, which become a `Release` of scale 0;
@@ -37,7 +37,7 @@ from engine.catalog.eligibility import eligibility_filter
 from engine.catalog.folders import cache_folder
 from engine.data.snapshot import open_snapshot
 from engine.mechanism.release import Release, outer_sql_table
-from engine.pipeline import post_process as finishing
+from engine.pipeline import post_process as post_process_module
 from engine.pipeline.engine import Engine
 from engine.pricing.compile_release import CompiledRelease
 from tests.support.statistics.lifted import lifted_bounding, lifted_plan, witnessed
@@ -75,7 +75,7 @@ class ExactEngine:
     def finish(self, question: Question, prepared: tuple[CompiledRelease, ...], exact: tuple[Exact, ...]) -> pa.Table:
         """Run the outer query over exact integers."""
         releases = tuple(_release(made, p.plan, p.bounds) for made, p in zip(exact, prepared, strict=True))
-        with mock.patch.object(finishing, "outer_sql_table", _outer_table):
+        with mock.patch.object(post_process_module, "outer_sql_table", _outer_table):
             return self._engine.finish(question, prepared, releases, 0.95).table
 
     def _prepared(self, plan: PrivatePlan) -> CompiledRelease:

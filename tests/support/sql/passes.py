@@ -18,7 +18,7 @@ from engine.pricing.compile_release import CompiledRelease
 def passes(
     prepared: CompiledRelease, backend: Any, objected: pa.Table = NO_OBJECTIONS, chosen_keys: pa.Table | None = None
 ) -> list[tuple[CompiledRelease, Exact]]:
-    """Run the passes of a release without noise; the second over `handed`, or over some of its own keys."""
+    """Run the passes of a release without noise; the second over `chosen_keys`, or over some of its own keys."""
     choice = prepared.selection
     if choice is None:
         return [(prepared, backend.run(prepared.sql, objected))]

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from budgets import PICO
-from engine.mechanism import gaussian as noise
+from engine.mechanism import gaussian
 from engine.mechanism.gaussian import NoisyVector, add_noise
 
 
@@ -17,7 +17,7 @@ def measured_pico_rho(sensitivity: int, scale: float) -> int:
 
     Raises ValueError as `add_noise` does, OverflowError if the cost is infinite.
     """
-    return math.ceil(Fraction(noise._measured_rho(noise._mechanism(scale), sensitivity)) * PICO)
+    return math.ceil(Fraction(gaussian._measured_rho(gaussian._mechanism(scale), sensitivity)) * PICO)
 
 
 def gaussian_samples(count: int, scale: float) -> NoisyVector:

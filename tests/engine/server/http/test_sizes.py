@@ -11,7 +11,7 @@ import pytest
 
 from budgets import Loss
 from dialect.parser.suggestions.rewrite_suggestions import ChangeKind
-from engine.api.wire import answer as wire
+from engine.api.wire import answer as wire_answer
 from engine.api.wire.answer import CARD, advice_shape, shorten_advice
 from engine.pipeline.advice import Advice, Proposal
 from engine.server.http.responses import ARROW, JSON, answer_body
@@ -54,7 +54,7 @@ def lengths(media_type: str) -> set[int]:
 @pytest.mark.parametrize("media_type", [JSON, ARROW])
 def test_advice_on_weak_numbers_changes_no_body_length(media_type: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(lengths(media_type)) == 1
-    monkeypatch.setattr(wire, "MAX_ADVICE_CHARACTERS", 10**6)  # planted: advice of any length
+    monkeypatch.setattr(wire_answer, "MAX_ADVICE_CHARACTERS", 10**6)  # planted: advice of any length
     assert len(lengths(media_type)) == 2
 
 

@@ -15,7 +15,7 @@ from engine.server.http.roles import Role
 from engine.server.http.sizes import size_class
 from engine.server.worker.pacing import PacedEngine, ResponsePacing
 from passersby.result.result import Result
-from passersby.result.wire import SQL_TYPES as SQL_TYPES_OF_THE_DOOR
+from passersby.result.wire import SQL_TYPES as CLIENT_SQL_TYPES
 from passersby.result.wire import wire_of
 from tests.support.server.serving import InProcessWorker, TestServer, inhabited
 from tests.support.timeouts import until
@@ -43,7 +43,7 @@ def test_json_equals_the_client_s_json(desk: Session, sql: str) -> None:
 
 
 def test_the_client_names_types_as_the_server_does() -> None:
-    assert SQL_TYPES_OF_THE_DOOR == SQL_TYPES
+    assert CLIENT_SQL_TYPES == SQL_TYPES
 
 
 def test_arrow_is_returned_if_accepted(served: TestServer) -> None:

@@ -12,7 +12,7 @@ import pytest
 from engine.server.worker import link as link_module
 from engine.server.worker.frames import LENGTHS, MAX_FRAME_BYTES, Frame, next_frame, pack, read_frame
 from engine.server.worker.link import PipeLink, QueryCallbacks, WorkerDied
-from tests.support.timeouts import MAX_SECONDS as PATIENCE
+from tests.support.timeouts import MAX_SECONDS
 
 READY = pack(Frame({"ready": 1}))
 BREAKS = {
@@ -28,7 +28,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def in_time(work: Any) -> None:
-    asyncio.run(asyncio.wait_for(work, PATIENCE))
+    asyncio.run(asyncio.wait_for(work, MAX_SECONDS))
 
 
 async def come(there: Any) -> None:
@@ -68,7 +68,7 @@ def test_a_machine_that_has_no_process_left_is_tried_again(monkeypatch: pytest.M
         link.start()
         await link.ready()
         assert link.restarts == 2
-        await link.stop(PATIENCE)
+        await link.stop(MAX_SECONDS)
 
     in_time(scenario())
 
@@ -89,7 +89,7 @@ def test_a_worker_that_writes_no_frame_is_ended_and_its_callers_fail(
             await link.call("query", {})
         assert not link._pending, "what was asked is kept for ever"
         await come(lambda: link.is_ready and link.pid != first)
-        await link.stop(PATIENCE)
+        await link.stop(MAX_SECONDS)
 
     in_time(scenario())
 

@@ -13,7 +13,7 @@ import pytest
 from engine import Session
 from engine.server.service import Service
 from engine.server.settings import Settings
-from engine.server.worker import scheduler as turns
+from engine.server.worker import scheduler
 from engine.server.worker.pacing import PacedEngine, ResponsePacing
 from engine.server.worker.scheduler import QueuedQuery, Scheduler, Withdrawn
 from tests.support.server.serving import inhabited
@@ -151,7 +151,7 @@ def _first_come(waiting: list[QueuedQuery], *_: object) -> QueuedQuery | None:
     "held", [test_a_heavy_client_does_not_delay_a_light_one, test_long_questions_leave_a_slot_to_the_others]
 )
 def test_a_first_come_first_served_queue_is_found(held: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "choose_next", _first_come)
+    monkeypatch.setattr(scheduler, "choose_next", _first_come)
     with pytest.raises(AssertionError):
         held()
 
