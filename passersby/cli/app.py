@@ -108,7 +108,7 @@ def passersby(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
     ] = False,
 ) -> None:
-    """Ask where people go, in SQL. Learn nothing about anyone.
+    """Ask where people go, in SQL. Learn about crowds, and little about anyone.
 
     Numbers come back with noise and intervals; every answer has a price, kept in a ledger.
 

@@ -120,7 +120,7 @@ NEXT = {
 def demo() -> None:
     """Build the synthetic operator if it is missing, and play all scenes with a temporary ledger."""
     screen = console()
-    opening = "Ask where people go, in SQL. Learn nothing about anyone."
+    opening = "Ask where people go, in SQL. Learn about crowds, and little about anyone."
     about = "A synthetic mobile operator: 20,000 made-up people, 32 days, 2 million sightings."
     screen.print(Panel(Group(Text(opening, "bold"), Text(about, "dim")), title="passersby", title_align="left"))
     with tempfile.TemporaryDirectory(prefix="passersby-demo-") as folder:

@@ -280,9 +280,14 @@ def lost_paths(tree: Tree) -> list[str]:
     found = []
     for page in PAGES:
         named = {path.rstrip(".") for path in NAMED_PATH.findall((tree.root / page).read_text(encoding="utf-8"))}
-        found += [f"{page}: names {path}, which does not exist" for path in named if not (tree.root / path).exists()]
+        found += [f"{page}: names {path}, which does not exist" for path in named if not is_in_tree(tree.root / path)]
         found += [] if named else [f"{page}: names no path of the tree"]
     return found
+
+
+def is_in_tree(path: Path) -> bool:
+    """Test that a path is a file, or a folder that holds one; what Python compiles into an emptied folder is none."""
+    return path.is_file() or any(each.is_file() and each.suffix != ".pyc" for each in path.rglob("*"))
 
 
 MEASURES: dict[str, Callable[[Tree], list[str]]] = {
@@ -407,6 +412,7 @@ PLANTED: dict[str, dict[str, dict[str, str]]] = {
     "lost_paths": {
         **{f"in {name}": {name: f"{PAGE} `dialect/syntax/gone.py`"} for name in PAGES},
         "a link": {"docs/architecture.md": f"{PAGE} [gone](../dialect/gone/)"},
+        "an emptied folder": {"TRUSTED.md": f"{PAGE} `engine/gone/`", "engine/gone/__pycache__/old.pyc": ""},
         "a page without paths": {"TRUSTED.md": "Nothing."},
     },
 }  # fmt: skip
