@@ -15,42 +15,16 @@ from dataclasses import dataclass, field
 from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref
 from dialect.algebra.relations import AggregateCall, FrameUnit, WindowCall
 from dialect.catalog.model import SqlType, ValueList
-from dialect.functions.registry import overload
+from dialect.functions.registry import overload, overloads
 from dialect.functions.scalar.patterns import is_linear_search, state_count
+from dialect.functions.signatures import Cost as CallCost
 
 MAX_COMPUTED_TEXT = 1_000  # characters; longer computed text is truncated
+_CONTAINS_PER_PAIR = overloads("contains")[0].cost.per_pair
 _BYTES = 4.0  # largest UTF-8 character
 _LISTS = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
 
-_PER_CALL = 10.0
-_PER_CALL_OF = {
-    **dict.fromkeys(("to_varchar", "strftime", "wall", "dayname", "monthname"), 200.0),
-    **dict.fromkeys(("haversine_m", "bearing_deg", "compass8", "within_m", "geohash", "grid_cell", "h3_parent"), 200.0),
-    **dict.fromkeys(("sin", "cos", "tan", "asin", "acos", "atan", "atan2", "pow", "exp", "ln", "log", "cbrt"), 50.0),
-    "within_polygon": 2_000.0,
-}
-# per character (of up to four bytes) of the first text
-_PER_CHARACTER = {
-    **dict.fromkeys(("=", "<>", "<", "<=", ">", ">=", "is distinct from", "is not distinct from", "in"), 0.5),
-    **dict.fromkeys(("is null", "not null", "coalesce", "nullif", "length", "strlen"), 0.5),
-    **dict.fromkeys(("||", "concat", "concat_ws", "least", "greatest"), 2.5),  # counts all text arguments
-    **dict.fromkeys(("starts_with", "ends_with", "substr"), 5.0),
-    **dict.fromkeys(("left", "right", "ascii", "unicode", "slice", "list_extract"), 8.0),
-    **dict.fromkeys(("contains", "strpos", "like", "like escape", "glob"), 12.0),
-    **dict.fromkeys(("lpad", "rpad", "trim", "ltrim", "rtrim"), 12.0),
-    **dict.fromkeys(("lower", "upper", "jaccard", "jaro_winkler_similarity"), 20.0),
-    **dict.fromkeys(("translate", "split_part", "ilike", "ilike escape"), 25.0),
-    "replace": 27.0,
-    **dict.fromkeys(("string_split", "reverse", "levenshtein"), 30.0),
-    "strip_accents": 80.0,
-}
-# per character of the first text and byte of the second
-_PER_PAIR = {
-    **dict.fromkeys(("contains", "strpos", "split_part", "string_split"), 0.01),  # a single comparison
-    **dict.fromkeys(("like", "like escape", "ilike", "ilike escape"), 2.5),
-    "glob": 3.5,
-    "levenshtein": 3.0,
-}
+_PER_CALL = CallCost.per_call  # and of a branch of CASE
 _PER_NEW_CHARACTER = 0.6  # per character of the replacement
 _PER_TRIMMED = 10.0  # per trimmed character
 _PER_STATE = 25.0  # per automaton state and character
@@ -62,11 +36,6 @@ _MAX_DETERMINISTIC_STATES, _PER_CHARACTER_DETERMINISTIC = (
     18.0,
 )  # so few states give a deterministic automaton; cost per character
 _PER_ELEMENT, _PER_DIFFERENT_ELEMENT = 30.0, 150.0  # per list element
-_PER_CHARACTER_OF_LIST = {  # per character of all elements together
-    **dict.fromkeys(("length", "list_extract", "list_sum", "list_avg", "string_split"), 0.1),
-    **dict.fromkeys(("list_contains", "list_position", "list_min", "list_max"), 0.7),
-    **dict.fromkeys(("list_unique", "array_to_string"), 3.5),
-}
 _PER_COPIED_CHARACTER, _PER_COPIED_OF_LIST = 0.5, 2.0
 _STORED_ELEMENTS = 100  # most elements of a stored list
 _LIST_SLOT = 4.0  # size of one list slot, in characters
@@ -195,7 +164,7 @@ def _own_cost(call: Call, sizes: TextSizes) -> float:
 
     Calls on lists, regular expressions and texts have rules of their own, added to a cost per call.
     """
-    per_call = _PER_CALL_OF.get(call.name, _PER_CALL) + (5.0 * len(call.arguments) if call.name == "in" else 0.0)
+    per_call = overload(call.function).cost.per_call + (5.0 * len(call.arguments) if call.name == "in" else 0.0)
     if not call.arguments:
         return per_call
     if call.name.startswith("regexp_"):
@@ -207,11 +176,11 @@ def _own_cost(call: Call, sizes: TextSizes) -> float:
 
 def _list_cost(call: Call, sizes: TextSizes) -> float:
     """Cost of a list function: every element, and every character of every element."""
-    if call.name in ("is null", "not null"):
+    if call.name == "is null":
         return 0.0
     size = Extent.largest(sizes.extent(each) for each in (*call.arguments, call) if each.type in _LISTS)
     different = call.name in ("list_unique", "array_to_string")
-    per_character = _PER_CHARACTER_OF_LIST.get(call.name, _PER_COPIED_OF_LIST)
+    per_character = overload(call.function).cost.per_list_character
     split = _text_cost(call, sizes) if call.name == "string_split" else 0.0
     each = _PER_DIFFERENT_ELEMENT if different else _PER_ELEMENT
     return each * size.length + per_character * size.characters + split
@@ -225,12 +194,14 @@ def _text_cost(call: Call, sizes: TextSizes) -> float:
         width = sum(sizes.extent(each).length for each in call.arguments if each.type is SqlType.VARCHAR)
     if call.name in ("lpad", "rpad"):
         width = max(width, sizes.extent(call).length)
-    is_text = first.type is SqlType.VARCHAR
-    per_character = _PER_CHARACTER.get(call.name, 1.0 if is_text else 0.0)
+    cost = overload(call.function).cost
+    per_character = (
+        (1.0 if first.type is SqlType.VARCHAR else 0.0) if cost.per_character is None else cost.per_character
+    )
     if call.name == "replace":
         per_character += _PER_NEW_CHARACTER * sizes.extent(call.arguments[2]).length
     trimmed = _PER_TRIMMED * sum(sizes.extent(each).length for each in call.arguments[1:]) * call.name.endswith("trim")
-    compared = _PER_PAIR[call.name] * _compared_bytes(call, width) if call.name in _PER_PAIR else 0.0
+    compared = cost.per_pair * _compared_bytes(call, width) if cost.per_pair else 0.0
     return width * (per_character + compared) + trimmed
 
 
@@ -244,7 +215,7 @@ def _compared_bytes(call: Call, length: float) -> float:
     if call.name == "levenshtein":
         return float(len(pattern))
     if call.name == "like" and "_" not in pattern:
-        return _PER_PAIR["contains"] / _PER_PAIR["like"] * len(pattern.encode())
+        return _CONTAINS_PER_PAIR / overload(call.function).cost.per_pair * len(pattern.encode())
     any_text = {"like": "%", "ilike": "%", "glob": "*"}.get(call.name)
     is_one_segment = any_text is None or (call.name == "glob" and any(sign in pattern for sign in "[\\"))
     segments = [pattern] if is_one_segment else pattern.split(any_text)

@@ -12,9 +12,9 @@ from functools import cache
 
 from sqlglot import exp
 
-from dialect.binder.node_arguments import FUNCTION_ALIASES, LIST_TESTS, NODE_FUNCTIONS
+from dialect.binder.special_calls import LIST_TESTS
 from dialect.functions.aggregates import AGGREGATE_NODES, AGGREGATES
-from dialect.functions.registry import all_overloads, overloads
+from dialect.functions.registry import NODE_FUNCTIONS, OTHER_NAMES, all_overloads, overloads
 from dialect.functions.signatures import VARIADIC, kind_name
 from dialect.functions.table_functions import TABLE_FUNCTIONS
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, WINDOW_NODES
@@ -54,65 +54,15 @@ class Arity:
 
 # functions with other written arguments than their rows in the allow-list, or without a row
 _SPECIAL_ARITIES: dict[str, Arity] = {
-    "regexp_matches": Arity(
-        2,
-        3,
-        (
-            "(text, pattern)",
-            "(text, pattern, 'i')",
-        ),
-    ),
-    "regexp_full_match": Arity(
-        2,
-        3,
-        (
-            "(text, pattern)",
-            "(text, pattern, 'i')",
-        ),
-    ),
+    "regexp_matches": Arity(2, 3, ("(text, pattern)", "(text, pattern, 'i')")),
+    "regexp_full_match": Arity(2, 3, ("(text, pattern)", "(text, pattern, 'i')")),
     "regexp_i_like": Arity(2, 2, ("(text, pattern)",)),
-    "regexp_extract": Arity(
-        2,
-        4,
-        (
-            "(text, pattern)",
-            "(text, pattern, group)",
-            "(text, pattern, group, 'i')",
-        ),
-    ),
-    "regexp_replace": Arity(
-        3,
-        4,
-        (
-            "(text, pattern, replacement)",
-            "(text, pattern, replacement, 'g')",
-        ),
-    ),
-    "log": Arity(
-        1,
-        2,
-        (
-            "(x)",
-            "(base, x)",
-        ),
-    ),
+    "regexp_extract": Arity(2, 4, ("(text, pattern)", "(text, pattern, group)", "(text, pattern, group, 'i')")),
+    "regexp_replace": Arity(3, 4, ("(text, pattern, replacement)", "(text, pattern, replacement, 'g')")),
+    "log": Arity(1, 2, ("(x)", "(base, x)")),
     "to_timestamp": Arity(1, 1, ("(seconds)",)),
-    "if": Arity(
-        2,
-        3,
-        (
-            "(condition, x)",
-            "(condition, x, y)",
-        ),
-    ),
-    "iff": Arity(
-        2,
-        3,
-        (
-            "(condition, x)",
-            "(condition, x, y)",
-        ),
-    ),
+    "if": Arity(2, 3, ("(condition, x)", "(condition, x, y)")),
+    "iff": Arity(2, 3, ("(condition, x)", "(condition, x, y)")),
     "ifnull": Arity(2, 2, ("(x, y)",)),
     "extract": Arity(2, 2, ("(hour FROM ts)",)),
     "date_part": Arity(2, 2, ("('hour', ts)",)),
@@ -124,69 +74,25 @@ _SPECIAL_ARITIES: dict[str, Arity] = {
     "st_contains": Arity(2, 2, ("(polygon, ST_Point(lon, lat))",)),
     "st_within": Arity(2, 2, ("(ST_Point(lon, lat), polygon)",)),
     "st_point": Arity(2, 2, ("(lon, lat)",)),
-    "range": Arity(
-        1,
-        3,
-        (
-            "(24)",
-            "(1, 25)",
-            "(1, 25, 2)",
-        ),
-    ),
-    "generate_series": Arity(
-        1,
-        3,
-        (
-            "(23)",
-            "(1, 24)",
-            "(1, 24, 2)",
-        ),
-    ),
+    "range": Arity(1, 3, ("(24)", "(1, 25)", "(1, 25, 2)")),
+    "generate_series": Arity(1, 3, ("(23)", "(1, 24)", "(1, 24, 2)")),
     "unnest": Arity(1, 1, ("(['a', 'b'])",)),
     "grouping": Arity(0, None, ("(key, ...)",)),
     "grouping_id": Arity(0, None, ("(key, ...)",)),
-    "count": Arity(
-        0,
-        1,
-        (
-            "(*)",
-            "(x)",
-            "(DISTINCT x)",
-        ),
-    ),
-    "string_agg": Arity(
-        1,
-        2,
-        (
-            "(x)",
-            "(x, ',')",
-        ),
-    ),
+    "count": Arity(0, 1, ("(*)", "(x)", "(DISTINCT x)")),
+    "string_agg": Arity(1, 2, ("(x)", "(x, ',')")),
     **{name: Arity(2, 2, ("(x, ['a', 'b'])",)) for name in LIST_TESTS},
 }
-# nodes with binders of their own, in addition to those in the node mapping
-_NODES_WITH_BINDERS: dict[type[exp.Expr], str] = {
-    exp.TimestampTrunc: "date_trunc",
-    exp.DateTrunc: "date_trunc",
-    exp.DateDiff: "date_diff",
+# nodes of calls without a row in the allow-list
+_NODES_WITHOUT_ROW: dict[type[exp.Expr], str] = {
     exp.DateAdd: "date_add",
-    exp.TimeToStr: "strftime",
-    exp.DateBin: "time_bucket",
     exp.UnixToTime: "to_timestamp",
     exp.AtTimeZone: "timezone",
     exp.ToDays: "to_days",
     exp.Extract: "extract",
-    exp.Trim: "trim",
-    exp.Pad: "lpad",
-    exp.RegexpLike: "regexp_matches",
     exp.RegexpILike: "regexp_i_like",
-    exp.RegexpFullMatch: "regexp_full_match",
-    exp.RegexpExtract: "regexp_extract",
-    exp.RegexpReplace: "regexp_replace",
-    exp.ArraySlice: "slice",
     exp.ArrayOverlaps: "list_has_any",
     exp.ArrayContainsAll: "list_has_all",
-    exp.Log: "log",
     exp.If: "if",
     exp.GenerateSeries: "generate_series",
     exp.Explode: "unnest",
@@ -194,7 +100,7 @@ _NODES_WITH_BINDERS: dict[type[exp.Expr], str] = {
 }
 _NODE_NAMES: dict[type[exp.Expr], str] = {
     **{node: name for node, (name, _) in NODE_FUNCTIONS.items()},
-    **_NODES_WITH_BINDERS,
+    **_NODES_WITHOUT_ROW,
     **WINDOW_NODES,
     **AGGREGATE_NODES,
 }
@@ -202,7 +108,7 @@ _NODE_NAMES: dict[type[exp.Expr], str] = {
 
 def arity_of(name: str, node: exp.Expr | None = None) -> Arity | None:
     """Arity of a lower-case function name or of its node; None where the dialect has no such function."""
-    arity = _arity_of_name(FUNCTION_ALIASES.get(name, name))
+    arity = _arity_of_name(OTHER_NAMES.get(name, name))
     if arity is not None:
         return arity
     node_class = _node_class(name) if node is None else type(node)

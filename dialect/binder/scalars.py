@@ -1,6 +1,6 @@
 """Bind syntax nodes to typed row expressions: names resolved, every part of a node checked, constants parsed.
 
-Each node class has a binder here, a row in the node mapping (`dialect.binder.node_arguments`) or a call with flags and
+Each node class has a binder here, a row in the allow-list (`dialect.functions.registry`) or a call with flags and
 units (`dialect.binder.special_calls`); all others are refused. A slot is sqlglot's name of a node's part.
 """
 
@@ -12,8 +12,8 @@ from typing import Protocol
 from sqlglot import exp
 
 from dialect.algebra.expressions import NULL, Expr, Literal
-from dialect.binder.node_arguments import CAST_TYPES, FUNCTION_ALIASES, IMPLIED_PARTS, LIST_TESTS, NODE_FUNCTIONS
 from dialect.binder.special_calls import (
+    LIST_TESTS,
     NAMED_CALLS,
     TEXT_CALLS,
     TIME_CALLS,
@@ -27,13 +27,24 @@ from dialect.binder.special_calls import (
 from dialect.catalog.model import SqlType
 from dialect.errors import Code
 from dialect.functions import literals
-from dialect.functions.registry import callable_names as allowed_names
+from dialect.functions.registry import CAST_TYPES, NODE_FUNCTIONS, OTHER_NAMES, callable_names
 from dialect.functions.scalar.casts import NARROW_TYPES
 from dialect.parser.compile_context import check_parts, refusal
 from dialect.stability.typed_calls import apply_function, build_case, syntax_refusal, tilde_refusal
 
 _CALLS = TIME_CALLS | TEXT_CALLS
 _BOOLEAN_TYPES = (SqlType.BOOLEAN, SqlType.NULL)
+_CAST_TYPES = CAST_TYPES | {"INTERVAL": (SqlType.INTERVAL, "to_interval")}  # from constant text only
+# parts that sqlglot always sets, with the meaning that the function has in DuckDB
+_IMPLIED_PARTS: dict[type[exp.Expr], tuple[str, ...]] = {
+    exp.Concat: ("safe", "coalesce"),  # concat skips NULLs
+    exp.ConcatWs: ("safe", "coalesce"),
+    exp.DPipe: ("safe",),
+    exp.Least: ("ignore_nulls",),
+    exp.Greatest: ("ignore_nulls",),
+    exp.DateDiff: ("date_part_boundary",),  # boundaries crossed, not whole units
+    exp.Literal: ("is_string", "_type"),
+}
 
 
 class NameResolver(Protocol):
@@ -89,7 +100,7 @@ def bind_condition(node: exp.Expr, resolver: NameResolver) -> Expr:
 
 def _check_parts(node: exp.Expr, *allowed: str) -> None:
     """Refuse a node with parts other than those named here and those that sqlglot always sets."""
-    check_parts(node, *allowed, *IMPLIED_PARTS.get(type(node), ()), code=Code.FUNC)
+    check_parts(node, *allowed, *_IMPLIED_PARTS.get(type(node), ()), code=Code.FUNC)
 
 
 def _argument_nodes(node: exp.Expr, slots: Sequence[str]) -> list[exp.Expr]:
@@ -117,7 +128,7 @@ def _anonymous(node: exp.Expr, resolver: NameResolver) -> Expr:
     is refused as a function.
     """
     name = str(node.this).lower()
-    name = FUNCTION_ALIASES.get(name, name)
+    name = OTHER_NAMES.get(name, name)
     if name in LIST_TESTS and len(node.expressions) == 2:
         return bind_list_test(LIST_TESTS[name], bind_scalar(node.expressions[0], resolver), node.expressions[1], node)
     if is_polygon_call(node):
@@ -129,7 +140,7 @@ def _anonymous(node: exp.Expr, resolver: NameResolver) -> Expr:
         return NAMED_CALLS[name](node, arguments)
     if name == "iff" and len(arguments) in (2, 3):
         return build_case([(bind_condition(node.expressions[0], resolver), arguments[1])], (*arguments, NULL)[2], node)
-    is_allowed = name in allowed_names() and (name.isidentifier() or name in FUNCTION_ALIASES.values())
+    is_allowed = name in callable_names() and (name.isidentifier() or name in OTHER_NAMES.values())
     return apply_function(name if is_allowed else f"{name}()", arguments, node)
 
 
@@ -274,10 +285,10 @@ def _cast_target(node: exp.Expr) -> tuple[SqlType, str]:
     """Target type of a cast: (the dialect's type, name of the cast's function in the allow-list)."""
     to = node.args["to"]
     name = to.this.name if isinstance(to, exp.DataType) and isinstance(to.this, exp.DataType.Type) else ""
-    if name not in CAST_TYPES or to.args.get("nested") or (to.expressions and name != "DECIMAL"):
+    if name not in _CAST_TYPES or to.args.get("nested") or (to.expressions and name != "DECIMAL"):
         hint = "one of BIGINT, DOUBLE, VARCHAR, BOOLEAN, DATE, TIMESTAMP"
         raise refusal(Code.FUNC, "This type is not in the dialect.", hint, node)
-    return CAST_TYPES[name]
+    return _CAST_TYPES[name]
 
 
 _BINDERS: dict[type[exp.Expr], Callable[[exp.Expr, NameResolver], Expr]] = {

@@ -20,11 +20,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlglot import exp
 
 from dialect.algebra.expressions import Expr, Field, Literal, Ref
-from dialect.binder.node_arguments import DATE_PARTS
 from dialect.catalog.model import SqlType
 from dialect.errors import Code, Suggestion
 from dialect.functions import literals
 from dialect.functions.literals import parse_constant
+from dialect.functions.registry import DATE_PARTS
 from dialect.functions.scalar.time import TIME_UNITS
 from dialect.functions.signatures import CONSTANT_RANGES
 from dialect.parser.compile_context import check_parts, refusal
@@ -173,6 +173,8 @@ def refuse_polygon(value: Expr, node: exp.Expr) -> Expr:
     return value
 
 
+# test of a list against constants -> how the tests of its members are joined
+LIST_TESTS = {"list_has_any": "or", "array_has_any": "or", "list_has_all": "and", "array_has_all": "and"}
 CallBinder = Callable[[exp.Expr, Sequence[Expr]], Expr]
 _SLICE_END = 2**31 - 1  # end of a slice without one
 _SLICE_HINT = "x[1:3], with constants"

@@ -14,8 +14,8 @@ from dialect.algebra.codegen_types import Target
 from dialect.catalog.eligibility import MAX_PERSON_CHARACTERS
 from dialect.catalog.model import EngineName
 from dialect.functions.emitter import DUCKDB, SPARK, Emitter, quote_identifier
-from dialect.functions.scalar.text import SPARK_TEXT
-from dialect.functions.scalar.time import LOCAL_TIMESTAMP, SPARK_TIMES
+from dialect.functions.scalar.text import SPARK_TRIMMED
+from dialect.functions.scalar.time import LOCAL_TIMESTAMP, SPARK_LOCAL_TIMESTAMP
 from dialect.functions.signatures import quote_spark_identifier
 
 SALT = 7046029254386353131  # makes the order of groups differ between persons; not secret
@@ -88,8 +88,8 @@ ENGINE_DIALECTS = {
         is_finite="(abs({0}) < CAST('inf' AS DOUBLE))",
         hash="xxhash64({0})",
         salted_hash=f"xxhash64({{0}}, {SALT}L)",
-        uppercase=f"translate({SPARK_TEXT['trim(text)']}, '{ascii_lowercase}', '{ascii_uppercase}')",
-        local_timestamp=str(SPARK_TIMES["wall"]),
+        uppercase=f"translate({SPARK_TRIMMED}, '{ascii_lowercase}', '{ascii_uppercase}')",
+        local_timestamp=SPARK_LOCAL_TIMESTAMP,
         nulls_last=" NULLS LAST",
         is_objectable=f"char_length({{0}}) BETWEEN 1 AND {MAX_PERSON_CHARACTERS} AND NOT contains({{0}}, char(0))"
         " AND is_valid_utf8({0})",

@@ -14,7 +14,7 @@ from dialect.algebra.expressions import Literal
 from dialect.catalog.model import Catalog, Column, EngineName, SqlType, Table
 from dialect.codegen.engine_dialect import ENGINE_DIALECTS
 from dialect.functions.emitter import quote_for_spark, quote_identifier, quote_literal
-from dialect.functions.scalar.time import EARLIEST, LATEST, SPARK_TIMES
+from dialect.functions.scalar.time import EARLIEST, LATEST, SPARK_LOCAL_TIMESTAMP
 from dialect.functions.signatures import quote_spark_identifier
 
 # Identity on doubles, in a form that no file statistics apply to: Parquet's leave NaN out and distinguish two zeros,
@@ -94,7 +94,7 @@ def _local_timestamp(written: str, column: Column) -> str:
         return _within_calendar(written, "TIMESTAMP_NTZ")
     zone = quote_for_spark(Literal(column.time_zone, SqlType.VARCHAR))
     instant = _within_calendar(f"CAST({written} AS TIMESTAMP)", "TIMESTAMP")
-    return str(SPARK_TIMES["wall"]).replace("{0}", instant).replace("{1}", zone)
+    return SPARK_LOCAL_TIMESTAMP.replace("{0}", instant).replace("{1}", zone)
 
 
 def _within_calendar(written: str, type_name: str) -> str:

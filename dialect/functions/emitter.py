@@ -19,7 +19,7 @@ from dialect.functions.registry import overload
 from dialect.functions.scalar.geography import POLYGON_TYPE as POLYGON
 from dialect.functions.scalar.geography import SPARK_POLYGON_TYPE as POLYGON_OF_SPARK
 from dialect.functions.scalar.time import microseconds, microseconds_of_day
-from dialect.functions.signatures import Function, constant_values, quote_spark_text
+from dialect.functions.signatures import SAME, Function, NoForm, constant_values, quote_spark_text
 
 
 def plain_text(expr: Expr) -> str:
@@ -131,7 +131,11 @@ def _duckdb_form(row: Function, _: Sequence[Expr]) -> str:
 
 def _spark_form(row: Function, arguments: Sequence[Expr]) -> str | None:
     """Return the Spark form of a row, generated from the call's constants where it depends on them; None: none."""
-    return row.spark(*constant_values(row, arguments)) if callable(row.spark) else row.spark
+    if isinstance(row.spark, NoForm):
+        return None
+    if callable(row.spark):
+        return row.spark(*constant_values(row, arguments))
+    return row.duckdb if row.spark == SAME else row.spark
 
 
 DUCKDB = Emitter("DuckDB", quote_literal, _duckdb_form)

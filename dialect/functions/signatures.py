@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from sqlglot import exp
+
 from dialect.algebra.expressions import Expr, Literal
 from dialect.catalog.model import Bounds, SqlType
 
@@ -108,6 +110,24 @@ class Partial(Enum):
 
 # SQL template, or a function of the call's constant arguments that returns one
 SparkForm = str | Callable[..., str]
+SAME = "{same}"  # Spark's form is DuckDB's
+
+
+@dataclass(frozen=True)
+class NoForm:
+    """An engine has no total form of a function, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Upper bounds on the nanoseconds of a call on one row in DuckDB (`dialect.analysis.row_costs`)."""
+
+    per_call: float = 10.0
+    per_character: float | None = None  # of the first text; None: 1 for a text, 0 for other types
+    per_pair: float = 0.0  # per character of the first text and byte of the second
+    per_list_character: float = 2.0  # per character of all elements of a list together
 
 
 @dataclass(frozen=True)
@@ -118,6 +138,7 @@ class Function:
     argument_kinds: tuple[str, ...]  # argument kinds; "int!" must be a constant; a last "num*" is variadic
     result: SqlType  # NULL: the common type of the arguments
     duckdb: str  # total form in DuckDB: {0} {1} ... are arguments, {*, } or {1*, } a list with its separator
+    spark: SparkForm | NoForm  # total form in Spark; SAME: DuckDB's
     range_rule: Callable[..., Bounds] | None = None
     listed_values: tuple[int | str, ...] = ()  # all possible results, where they are few
     partial: Partial = Partial.NEVER
@@ -125,10 +146,13 @@ class Function:
     is_callable: bool = True  # callable by name; operators and casts are not
     check_constants: Callable[..., str | None] | None = None  # constants -> why they are invalid; None: valid
     constant_within: str | Callable[..., str | None] = ""  # constant within this time unit, or a function of constants
-    spark: SparkForm | None = None  # total form in Spark; None: unsupported
-    no_spark_reason: str = ""  # why Spark is unsupported
     row_name: str = ""  # unique id "name#n", used in Call.function
     meaning: str = ""  # definition for analysts, where the name is not standard
+    cost: Cost = Cost()
+    nodes: tuple[type[exp.Expr], ...] | None = None  # sqlglot's nodes of a call; None: its node for the name, if any
+    other_names: tuple[str, ...] = ()  # that analysts may write too
+    date_parts: tuple[str, ...] = ()  # names of the part in EXTRACT
+    cast_types: tuple[str, ...] = ()  # names of the type in CAST
 
 
 def kind_name(kind: str) -> str:

@@ -15,7 +15,7 @@ from dialect.functions.scalar.noise_intervals import INTERVALS
 from dialect.functions.scalar.numbers import NUMBERS
 from dialect.functions.scalar.text import LISTS, TEXT
 from dialect.functions.scalar.time import TIMES
-from dialect.functions.signatures import Function, Partial, kind_name
+from dialect.functions.signatures import Function, NoForm, Partial, kind_name
 from dialect.functions.table_functions import TABLE_FUNCTIONS
 from tests.support.tree import ROOT
 
@@ -225,8 +225,8 @@ def _keys(row: Function) -> str:
 def _spark() -> str:
     """Spark's functions, and the reasons for the missing ones."""
     rows = all_overloads()
-    lines = dict.fromkeys(f"| `{_form(row)}` | {row.no_spark_reason} |" for row in rows if row.no_spark_reason)
-    there = sum(row.spark is not None for row in rows)
+    lines = dict.fromkeys(f"| `{_form(row)}` | {row.spark.reason} |" for row in rows if isinstance(row.spark, NoForm))
+    there = sum(not isinstance(row.spark, NoForm) for row in rows)
     return "\n".join([SPARK.format(there=there, rows=len(rows)), *lines]) + "\n"
 
 

@@ -18,7 +18,7 @@ from dialect.algebra.relations import SortDirection
 from dialect.catalog.model import SqlType
 from dialect.functions.aggregates import MAX_JOINED_LENGTH, Aggregate
 from dialect.functions.emitter import UnsupportedByEngine
-from dialect.functions.scalar.text import SPARK_LISTS
+from dialect.functions.scalar.text import SPARK_JOINED
 from dialect.functions.tie_order import TieOrder
 
 _MAX_SQUARABLE = "1e150D"  # beyond it, squares overflow a double
@@ -227,7 +227,7 @@ def _compare_by_key(key: str, how: SortDirection) -> str:
 
 
 _VALUES = "transform({s}, e -> e.v)"
-_JOINED = str(SPARK_LISTS["array_to_string"]).replace("{0}", "s")
+_JOINED = SPARK_JOINED.replace("{0}", "s")
 _SLICED = f"slice({_VALUES}, 1, {MAX_JOINED_LENGTH})"
 _LIST_RESULTS = {
     "first": "get({s}, 0).v",

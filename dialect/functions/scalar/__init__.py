@@ -1,8 +1,7 @@
 """Allow-list rows of scalar functions: total forms for DuckDB and Spark, which return NULL instead of raising.
 
 One table of Function per subject, collected by the registry. A form is a SQL template, in which {0}, {1}, ... are the
-arguments and {*, } is a list of all; a Spark form may also be a function of a call's constant arguments. The SPARK_
-tables map "name(kinds)" to the form of one overload, and "name" to the form of all others.
+arguments and {*, } is a list of all; a Spark form may also be a function of a call's constant arguments.
 
 Modules, each before those that import it:
 

@@ -6,9 +6,13 @@ cast to it checks the range, and the result is BIGINT, the dialect's only intege
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from sqlglot import exp
+
 from dialect.algebra import value_ranges as ranges
 from dialect.catalog.model import SqlType
-from dialect.functions.signatures import Function, Partial, SparkForm
+from dialect.functions.signatures import SAME, Cost, Function, NoForm, Partial, SparkForm
 
 _INT, _DOUBLE, _TEXT, _BOOLEAN = SqlType.BIGINT, SqlType.DOUBLE, SqlType.VARCHAR, SqlType.BOOLEAN
 _STAMP, _DATE = SqlType.TIMESTAMP, SqlType.DATE
@@ -24,75 +28,8 @@ NARROW_TYPES: dict[str, tuple[int, int]] = {
 }
 
 
-def _cast(
-    target: str,
-    argument_kind: str,
-    result: SqlType,
-    form: str,
-    range_: ranges.RangeRule | None = None,
-    partial: Partial = Partial.NEVER,
-    values: tuple[int, ...] = (),
-) -> Function:
-    """Declare the row of a cast, named to_<target>; casts are not callable by name."""
-    return Function(f"to_{target}", (argument_kind,), result, form, range_, values, partial, is_callable=False)
-
-
-def _narrow_casts(target: str) -> tuple[Function, ...]:
-    """Declare the casts to a narrow type, of conditions (0 or 1) and of numbers."""
-    form = f"TRY_CAST(TRY_CAST({{0}} AS {target}) AS BIGINT)"
-    return (
-        _cast(target.lower(), "bool", _INT, "CAST({0} AS BIGINT)", ranges.constant(0, 1), values=(0, 1)),
-        _cast(target.lower(), "num", _INT, form, ranges.round_to_integer, Partial.FOR_SOME_VALUES),
-    )
-
-
 # all NaNs have one text, and so do both zeros
 _TEXT_OF_DOUBLE = "CASE WHEN isnan({0}) THEN 'nan' ELSE CAST({0} + CAST(0 AS DOUBLE) AS VARCHAR) END"
-
-CASTS: tuple[Function, ...] = (
-    _cast("double", "bool", _DOUBLE, "CAST({0} AS DOUBLE)", ranges.constant(0, 1)),
-    _cast("double", "num", _DOUBLE, "CAST({0} AS DOUBLE)", ranges.first_argument),
-    _cast(
-        "float",
-        "num",
-        _DOUBLE,
-        "CAST(TRY_CAST({0} AS FLOAT) AS DOUBLE)",
-        ranges.to_single_precision,
-        Partial.FOR_SOME_VALUES,
-    ),
-    _cast("bigint", "bool", _INT, "CAST({0} AS BIGINT)", ranges.constant(0, 1), values=(0, 1)),
-    _cast("bigint", "int", _INT, "{0}", ranges.first_argument),
-    _cast("bigint", "num", _INT, "TRY_CAST({0} AS BIGINT)", ranges.round_to_integer, Partial.FOR_SOME_VALUES),
-    *(row for target in NARROW_TYPES for row in _narrow_casts(target)),
-    _cast("boolean", "num", _BOOLEAN, "({0} <> 0)"),
-    _cast("varchar", "int", _TEXT, "CAST({0} AS VARCHAR)"),
-    _cast("varchar", "num", _TEXT, _TEXT_OF_DOUBLE),
-    _cast("varchar", "time", _TEXT, "CAST({0} AS VARCHAR)"),
-    _cast("varchar", "bool", _TEXT, "CAST({0} AS VARCHAR)"),
-    _cast("date", "time", _DATE, "CAST({0} AS DATE)"),
-    _cast(
-        "time",
-        "stamp",
-        SqlType.TIME,
-        "CASE WHEN isfinite({0}) THEN CAST({0} AS TIME) END",
-        partial=Partial.BEYOND_CALENDAR,
-    ),
-    _cast("varchar", "clock", _TEXT, "CAST({0} AS VARCHAR)"),
-    Function(
-        "to_decimal",
-        ("num", "digits!", "behind!"),
-        _DOUBLE,
-        "CAST(TRY_CAST({0} AS DECIMAL({1}, {2})) AS DOUBLE)",
-        ranges.decimal,
-        partial=Partial.FOR_SOME_VALUES,
-        check_constants=lambda digits, behind: (
-            None if behind <= digits else "More digits stand behind the point than there are."
-        ),
-        is_callable=False,
-    ),
-    _cast("timestamp", "time", _STAMP, "TRY_CAST({0} AS TIMESTAMP)", partial=Partial.BEYOND_CALENDAR),
-)
-
 
 _X = "CAST({0} AS DOUBLE)"
 _INF = "CAST('inf' AS DOUBLE)"
@@ -123,22 +60,81 @@ def _decimal(precision: int, scale: int) -> str:
     return f"CASE WHEN abs({scaled}) < {limit} AND abs(round({scaled})) < {limit} THEN round({scaled}) / {power} END"
 
 
-SPARK_CASTS: dict[str, SparkForm] = {
-    "to_double": f"{_X}",
-    "to_float": f"CASE WHEN abs({_SINGLE_PRECISION}) < {_INF} OR NOT abs({_X}) < {_INF} THEN {_SINGLE_PRECISION} END",
-    "to_bigint(bool)": "CAST({0} AS BIGINT)",
-    "to_bigint(int)": "{0}",
-    "to_bigint(num)": _NEAREST,
-    **{f"to_{name.lower()}(bool)": "CAST({0} AS BIGINT)" for name in NARROW_TYPES},
-    **{f"to_{name.lower()}(num)": _narrow_form(*ends) for name, ends in NARROW_TYPES.items()},
-    "to_boolean": "({0} <> 0)",
-    "to_varchar(int)": "CAST({0} AS STRING)",
-    "to_varchar(time)": "CAST({0} AS STRING)",
-    "to_varchar(bool)": "CAST({0} AS STRING)",
-    "to_varchar(clock)": f"CASE WHEN {{0}} = {MICROSECONDS_A_DAY}L THEN '24:00:00'"
-    " ELSE substr(CAST(timestamp_micros({0}) AS STRING), 12) END",
-    "to_date": "CAST({0} AS DATE)",
-    "to_time": f"pmod(unix_micros(CAST({{0}} AS TIMESTAMP)), {MICROSECONDS_A_DAY}L)",
-    "to_timestamp": "TRY_CAST({0} AS TIMESTAMP_NTZ)",
-    "to_decimal": _decimal,
-}
+def _cast(
+    target: str,
+    argument_kind: str,
+    result: SqlType,
+    duckdb: str,
+    spark: SparkForm | NoForm,
+    range_: ranges.RangeRule | None = None,
+    partial: Partial = Partial.NEVER,
+    values: tuple[int, ...] = (),
+    types: tuple[str, ...] = (),
+) -> Function:
+    """Declare the row of a cast, named to_<target>; casts are not callable by name."""
+    kinds, types = (argument_kind,), types or (target.upper(),)
+    name = f"to_{target}"
+    return Function(name, kinds, result, duckdb, spark, range_, values, partial, is_callable=False, cast_types=types)
+
+
+def _narrow_casts(target: str) -> tuple[Function, ...]:
+    """Declare the casts to a narrow type, of conditions (0 or 1) and of numbers."""
+    form, spark = f"TRY_CAST(TRY_CAST({{0}} AS {target}) AS BIGINT)", _narrow_form(*NARROW_TYPES[target])
+    types = (target.replace("INTEGER", "INT"),)
+    return (
+        replace(_BOOLEAN_TO_INT, name=f"to_{target.lower()}", cast_types=types),
+        _cast(target.lower(), "num", _INT, form, spark, ranges.round_to_integer, Partial.FOR_SOME_VALUES, types=types),
+    )
+
+
+_NO_SHORTEST_DIGITS = NoForm("Java 17 does not write the shortest digits of a double")
+_BOOLEAN_TO_INT = _cast(
+    "bigint", "bool", _INT, "CAST({0} AS BIGINT)", SAME, ranges.constant(0, 1), values=(0, 1),
+    types=("BIGINT", "INT128"),  # integers have at most 64 bits
+)  # fmt: skip
+
+CASTS: tuple[Function, ...] = (
+    _cast("double", "bool", _DOUBLE, "CAST({0} AS DOUBLE)", SAME, ranges.constant(0, 1)),
+    _cast("double", "num", _DOUBLE, "CAST({0} AS DOUBLE)", SAME, ranges.first_argument),
+    _cast(
+        "float", "num", _DOUBLE, "CAST(TRY_CAST({0} AS FLOAT) AS DOUBLE)",
+        f"CASE WHEN abs({_SINGLE_PRECISION}) < {_INF} OR NOT abs({_X}) < {_INF} THEN {_SINGLE_PRECISION} END",
+        ranges.to_single_precision, Partial.FOR_SOME_VALUES,
+    ),
+    _BOOLEAN_TO_INT,
+    _cast("bigint", "int", _INT, "{0}", SAME, ranges.first_argument),
+    _cast("bigint", "num", _INT, "TRY_CAST({0} AS BIGINT)", _NEAREST, ranges.round_to_integer, Partial.FOR_SOME_VALUES),
+    *(row for target in NARROW_TYPES for row in _narrow_casts(target)),
+    _cast("boolean", "num", _BOOLEAN, "({0} <> 0)", SAME),
+    *(
+        replace(row, cost=Cost(per_call=200.0), cast_types=("TEXT", "VARCHAR"))
+        for row in (
+            _cast("varchar", "int", _TEXT, "CAST({0} AS VARCHAR)", "CAST({0} AS STRING)"),
+            _cast("varchar", "num", _TEXT, _TEXT_OF_DOUBLE, _NO_SHORTEST_DIGITS),
+            _cast("varchar", "time", _TEXT, "CAST({0} AS VARCHAR)", "CAST({0} AS STRING)"),
+            _cast("varchar", "bool", _TEXT, "CAST({0} AS VARCHAR)", "CAST({0} AS STRING)"),
+            _cast(
+                "varchar", "clock", _TEXT, "CAST({0} AS VARCHAR)",
+                f"CASE WHEN {{0}} = {MICROSECONDS_A_DAY}L THEN '24:00:00'"
+                " ELSE substr(CAST(timestamp_micros({0}) AS STRING), 12) END",
+            ),
+        )
+    ),
+    replace(_cast("date", "time", _DATE, "CAST({0} AS DATE)", SAME), nodes=(exp.Date,)),
+    _cast(
+        "time", "stamp", SqlType.TIME, "CASE WHEN isfinite({0}) THEN CAST({0} AS TIME) END",
+        f"pmod(unix_micros(CAST({{0}} AS TIMESTAMP)), {MICROSECONDS_A_DAY}L)", partial=Partial.BEYOND_CALENDAR,
+    ),
+    Function(
+        "to_decimal", ("num", "digits!", "behind!"), _DOUBLE, "CAST(TRY_CAST({0} AS DECIMAL({1}, {2})) AS DOUBLE)",
+        _decimal, ranges.decimal, partial=Partial.FOR_SOME_VALUES,
+        check_constants=lambda digits, behind: (
+            None if behind <= digits else "More digits stand behind the point than there are."
+        ),
+        is_callable=False, cast_types=("DECIMAL",),
+    ),
+    _cast(
+        "timestamp", "time", _STAMP, "TRY_CAST({0} AS TIMESTAMP)", "TRY_CAST({0} AS TIMESTAMP_NTZ)",
+        partial=Partial.BEYOND_CALENDAR, types=("TIMESTAMP", "TIMESTAMPNTZ", "DATETIME"),
+    ),
+)  # fmt: skip

@@ -18,7 +18,7 @@ import math
 
 from dialect.algebra import value_ranges as ranges
 from dialect.catalog.model import SqlType
-from dialect.functions.signatures import Function, Partial, SparkForm
+from dialect.functions.signatures import SAME, Cost, Function, Partial
 
 ALPHABET = "0123456789bcdefghjkmnpqrstuvwxyz"
 MAX_GEOHASH_LENGTH = 12  # characters of a geohash: 60 bits
@@ -87,23 +87,6 @@ _PARENT = f"CASE WHEN {_IS_FINER_CELL} THEN {_PARENT_BITS} END"
 _INDEX = "CAST(CASE WHEN length({0}) = 15 AND regexp_full_match({0}, '8[0-9a-f]+') THEN '0x' || {0} END AS BIGINT)"
 _TEXT_PARENT = f"lower(to_hex(list_transform([{_INDEX}], lambda n: {_PARENT.format(cell='n')})[1]))"
 
-CELLS: tuple[Function, ...] = (
-    Function(
-        "geohash", ("lon", "lat", "precision!"), SqlType.VARCHAR, _GEOHASH, partial=Partial.FOR_SOME_VALUES,
-        meaning="cell of that many characters (Niemeyer 2008): longitude and latitude are halved in turn, and every"
-        " five halves are a character; a place on a border is in the cell to its north or east",
-    ),
-    Function(
-        "h3_parent", ("text", "resolution!"), SqlType.VARCHAR, _TEXT_PARENT, partial=Partial.FOR_SOME_VALUES,
-        meaning="H3 cell of that resolution that a finer one, as 15 hexadecimal digits, belongs to",
-    ),
-    Function(
-        "h3_parent", ("int", "resolution!"), SqlType.BIGINT, _PARENT.format(cell="{0}"),
-        partial=Partial.FOR_SOME_VALUES,
-        meaning="the same of a cell stored as an integer",
-    ),
-)  # fmt: skip
-
 
 _INT, _DOUBLE, _TEXT, _BOOLEAN = SqlType.BIGINT, SqlType.DOUBLE, SqlType.VARCHAR, SqlType.BOOLEAN
 EARTH_RADIUS_M = 6_371_000  # mean radius, IUGG
@@ -150,62 +133,6 @@ _ROW_LATITUDE = f"(({_GRID_ROW} + 0.5) * {{2}} / {_double(METRES_PER_DEGREE)} - 
 _GRID_COLUMN = f"floor(({_LON1} + 180) * abs(cos(radians({_ROW_LATITUDE}))) * {_double(METRES_PER_DEGREE)} / {{2}})"
 _GRID = f"{_ON_EARTH}CAST({_GRID_ROW} AS BIGINT) * 100000000 + CAST({_GRID_COLUMN} AS BIGINT) END"
 
-PLACES: tuple[Function, ...] = (
-    Function(
-        "haversine_m", _TWO_PLACES, _DOUBLE, _DISTANCE, ranges.great_circle_distance(EARTH_RADIUS_M),
-        meaning="metres of the shortest way over the sphere from one place to the other",
-    ),
-    Function(
-        "within_m", (*_TWO_PLACES, "num"), _BOOLEAN, f"({_DISTANCE} <= {{4}})",
-        meaning="whether two places are so many metres apart or less",
-    ),
-    Function(
-        "bearing_deg", _TWO_PLACES, _DOUBLE, _BEARING, ranges.constant(0, 360),
-        meaning="direction in which the way to the second place begins: 0 is north, 90 east",
-    ),
-    Function(
-        "compass8", ("num",), _TEXT, _COMPASS, listed_values=COMPASS, partial=Partial.BEYOND_CALENDAR,
-        meaning="direction as one of eight, each 45 degrees wide: N from 337.5 to 22.5",
-    ),
-    Function(
-        "grid_cell", ("lon", "lat", "metres!"), _INT, _GRID, ranges.constant(0, 20_015_087 * 10**8 + 10**8),
-        partial=Partial.FOR_SOME_VALUES,
-        meaning="square of that width: rows counted from the south pole, times 100,000,000, plus columns counted from"
-        " 180 degrees west, as wide as the row's middle says",
-    ),
-    Function(
-        "hour_of_week", ("time",), _INT, "((isodow({0}) - 1) * 24 + hour({0}))", ranges.constant(0, 167),
-        tuple(range(168)), Partial.BEYOND_CALENDAR, meaning="hours since Monday 00:00",
-    ),
-    Function(
-        "is_weekend", ("time",), _BOOLEAN, "(isodow({0}) >= 6)", partial=Partial.BEYOND_CALENDAR,
-        meaning="Saturday or Sunday"
-    ),
-    Function(
-        "part_of_day", ("time",), _TEXT, f"[{', '.join(map(repr, DAY_PARTS))}][hour({{0}}) // 6 + 1]",
-        listed_values=DAY_PARTS, partial=Partial.BEYOND_CALENDAR,
-        meaning="six hours each: night from 0, morning from 6, afternoon from"
-        " 12, evening from 18",
-    ),
-    Function(
-        "dwell_minutes", ("time", "time"), _DOUBLE, _MINUTES_BETWEEN, partial=Partial.BEYOND_CALENDAR,
-        meaning="minutes from the first time to the second",
-    ),
-    Function(
-        "dwell_band", ("num",), _TEXT, _DWELL_BAND_FORM, listed_values=DWELL_BANDS,
-        meaning="minutes of a stay in seven bands, both ends in the band; an unknown stay has none",
-    ),
-    Function(
-        "width_bucket", ("num", "num!", "num!", "buckets!"), _INT,
-        "CAST(CASE WHEN {0} < {1} THEN 0 WHEN {0} >= {2} THEN {3} + 1 WHEN {0} >= {1} THEN"
-        " least({3}, floor((CAST({0} AS DOUBLE) - {1}) / (CAST({2} AS DOUBLE) - {1}) * {3}) + 1) END AS BIGINT)",
-        ranges.width_bucket,
-        check_constants=lambda lower, upper, _: None if lower < upper else "The lower end comes first.",
-        meaning="number of the bucket among equally wide ones between two ends, 0 below them and one"
-        " more than there are above (PostgreSQL)",
-    ),
-)  # fmt: skip
-
 
 EDGE = "STRUCT(lon1 DOUBLE, lat1 DOUBLE, lon2 DOUBLE, lat2 DOUBLE)"  # lat1 < lat2
 POLYGON_TYPE = (
@@ -219,7 +146,6 @@ def _field(name: str, struct: str = "{2}") -> str:
     return f"struct_extract({struct}, '{name}')"
 
 
-_LON, _LAT = "CAST({0} AS DOUBLE)", "CAST({1} AS DOUBLE)"
 _IN_BOX = (
     f"{_LON} >= {_field('west')} AND {_LON} < {_field('east')} AND {_LAT} >= {_field('south')}"
     f" AND {_LAT} < {_field('north')}"
@@ -235,21 +161,11 @@ _WITHIN_POLYGON = (
     " WHEN {0} IS NOT NULL AND {1} IS NOT NULL AND {2} IS NOT NULL THEN FALSE END"
 )
 
-POLYGONS: tuple[Function, ...] = (
-    Function(
-        "within_polygon", ("lon", "lat", "polygon"), SqlType.BOOLEAN, _WITHIN_POLYGON,
-        meaning="whether a way east from the place crosses an odd number of the polygon's edges, each from its south"
-        " end, included, to its north end, excluded; a place on an edge belongs to what lies east or north of it",
-    ),
-)  # fmt: skip
 
-
-_SAME_IN_SPARK = {"haversine_m", "within_m", "bearing_deg", "grid_cell", "dwell_band", "width_bucket"}
 SPARK_POLYGON_TYPE = (
     "STRUCT<west: DOUBLE, east: DOUBLE, south: DOUBLE, north: DOUBLE, strips_per_degree: DOUBLE,"
     " strips: ARRAY<ARRAY<STRUCT<lon1: DOUBLE, lat1: DOUBLE, lon2: DOUBLE, lat2: DOUBLE>>>>"
 )
-_LON, _LAT = "CAST({0} AS DOUBLE)", "CAST({1} AS DOUBLE)"
 
 
 def _text_array(words: tuple[str, ...]) -> str:
@@ -289,16 +205,95 @@ _SPARK_WITHIN = (
 )
 _HOUR = "hour(CAST({0} AS TIMESTAMP_NTZ))"
 
-SPARK_PLACES: dict[str, SparkForm] = {
-    **{row.name: row.duckdb for row in PLACES if row.name in _SAME_IN_SPARK},
-    "compass8": f"CASE WHEN abs(CAST({{0}} AS DOUBLE)) < CAST('inf' AS DOUBLE) THEN"
-    f" get({_text_array(COMPASS)}, CAST({SECTOR} AS INT)) END",
-    "hour_of_week": f"CAST(weekday({{0}}) * 24 + {_HOUR} AS BIGINT)",
-    "is_weekend": "(weekday({0}) >= 5)",
-    "part_of_day": f"get({_text_array(DAY_PARTS)}, CAST({_HOUR} div 6 AS INT))",
-    "dwell_minutes": "(try_subtract(unix_micros(CAST({1} AS TIMESTAMP)), unix_micros(CAST({0} AS TIMESTAMP))) / 6e7D)",
-    "geohash": _spark_geohash,
-    "h3_parent(text, resolution!)": lambda resolution: f"lower(hex({_spark_parent(_SPARK_INDEX, resolution)}))",
-    "h3_parent(int, resolution!)": lambda resolution: _spark_parent("{0}", resolution),
-    "within_polygon": _SPARK_WITHIN,
-}
+
+CELLS: tuple[Function, ...] = (
+    Function(
+        "geohash", ("lon", "lat", "precision!"), SqlType.VARCHAR, _GEOHASH, _spark_geohash,
+        partial=Partial.FOR_SOME_VALUES,
+        meaning="cell of that many characters (Niemeyer 2008): longitude and latitude are halved in turn, and every"
+        " five halves are a character; a place on a border is in the cell to its north or east",
+        cost=Cost(per_call=200.0),
+    ),
+    Function(
+        "h3_parent", ("text", "resolution!"), SqlType.VARCHAR, _TEXT_PARENT,
+        lambda resolution: f"lower(hex({_spark_parent(_SPARK_INDEX, resolution)}))", partial=Partial.FOR_SOME_VALUES,
+        meaning="H3 cell of that resolution that a finer one, as 15 hexadecimal digits, belongs to",
+        cost=Cost(per_call=200.0),
+    ),
+    Function(
+        "h3_parent", ("int", "resolution!"), SqlType.BIGINT, _PARENT.format(cell="{0}"),
+        lambda resolution: _spark_parent("{0}", resolution), partial=Partial.FOR_SOME_VALUES,
+        meaning="the same of a cell stored as an integer", cost=Cost(per_call=200.0),
+    ),
+)  # fmt: skip
+
+PLACES: tuple[Function, ...] = (
+    Function(
+        "haversine_m", _TWO_PLACES, _DOUBLE, _DISTANCE, SAME, ranges.great_circle_distance(EARTH_RADIUS_M),
+        meaning="metres of the shortest way over the sphere from one place to the other", cost=Cost(per_call=200.0),
+    ),
+    Function(
+        "within_m", (*_TWO_PLACES, "num"), _BOOLEAN, f"({_DISTANCE} <= {{4}})", SAME,
+        meaning="whether two places are so many metres apart or less", cost=Cost(per_call=200.0),
+    ),
+    Function(
+        "bearing_deg", _TWO_PLACES, _DOUBLE, _BEARING, SAME, ranges.constant(0, 360),
+        meaning="direction in which the way to the second place begins: 0 is north, 90 east", cost=Cost(per_call=200.0),
+    ),
+    Function(
+        "compass8", ("num",), _TEXT, _COMPASS,
+        f"CASE WHEN abs(CAST({{0}} AS DOUBLE)) < CAST('inf' AS DOUBLE) THEN"
+        f" get({_text_array(COMPASS)}, CAST({SECTOR} AS INT)) END",
+        listed_values=COMPASS, partial=Partial.BEYOND_CALENDAR,
+        meaning="direction as one of eight, each 45 degrees wide: N from 337.5 to 22.5", cost=Cost(per_call=200.0),
+    ),
+    Function(
+        "grid_cell", ("lon", "lat", "metres!"), _INT, _GRID, SAME, ranges.constant(0, 20_015_087 * 10**8 + 10**8),
+        partial=Partial.FOR_SOME_VALUES,
+        meaning="square of that width: rows counted from the south pole, times 100,000,000, plus columns counted from"
+        " 180 degrees west, as wide as the row's middle says",
+        cost=Cost(per_call=200.0),
+    ),
+    Function(
+        "hour_of_week", ("time",), _INT, "((isodow({0}) - 1) * 24 + hour({0}))",
+        f"CAST(weekday({{0}}) * 24 + {_HOUR} AS BIGINT)", ranges.constant(0, 167), tuple(range(168)),
+        Partial.BEYOND_CALENDAR, meaning="hours since Monday 00:00",
+    ),
+    Function(
+        "is_weekend", ("time",), _BOOLEAN, "(isodow({0}) >= 6)", "(weekday({0}) >= 5)", partial=Partial.BEYOND_CALENDAR,
+        meaning="Saturday or Sunday",
+    ),
+    Function(
+        "part_of_day", ("time",), _TEXT, f"[{', '.join(map(repr, DAY_PARTS))}][hour({{0}}) // 6 + 1]",
+        f"get({_text_array(DAY_PARTS)}, CAST({_HOUR} div 6 AS INT))", listed_values=DAY_PARTS,
+        partial=Partial.BEYOND_CALENDAR,
+        meaning="six hours each: night from 0, morning from 6, afternoon from 12, evening from 18",
+    ),
+    Function(
+        "dwell_minutes", ("time", "time"), _DOUBLE, _MINUTES_BETWEEN,
+        "(try_subtract(unix_micros(CAST({1} AS TIMESTAMP)), unix_micros(CAST({0} AS TIMESTAMP))) / 6e7D)",
+        partial=Partial.BEYOND_CALENDAR, meaning="minutes from the first time to the second",
+    ),
+    Function(
+        "dwell_band", ("num",), _TEXT, _DWELL_BAND_FORM, SAME, listed_values=DWELL_BANDS,
+        meaning="minutes of a stay in seven bands, both ends in the band; an unknown stay has none",
+    ),
+    Function(
+        "width_bucket", ("num", "num!", "num!", "buckets!"), _INT,
+        "CAST(CASE WHEN {0} < {1} THEN 0 WHEN {0} >= {2} THEN {3} + 1 WHEN {0} >= {1} THEN"
+        " least({3}, floor((CAST({0} AS DOUBLE) - {1}) / (CAST({2} AS DOUBLE) - {1}) * {3}) + 1) END AS BIGINT)",
+        SAME, ranges.width_bucket,
+        check_constants=lambda lower, upper, _: None if lower < upper else "The lower end comes first.",
+        meaning="number of the bucket among equally wide ones between two ends, 0 below them and one"
+        " more than there are above (PostgreSQL)",
+    ),
+)  # fmt: skip
+
+POLYGONS: tuple[Function, ...] = (
+    Function(
+        "within_polygon", ("lon", "lat", "polygon"), SqlType.BOOLEAN, _WITHIN_POLYGON, _SPARK_WITHIN,
+        meaning="whether a way east from the place crosses an odd number of the polygon's edges, each from its south"
+        " end, included, to its north end, excluded; a place on an edge belongs to what lies east or north of it",
+        cost=Cost(per_call=2_000.0),
+    ),
+)  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dialect.algebra.expressions import Call, Expr, children
 from dialect.catalog.model import SqlType
-from dialect.functions.signatures import Function, Partial
+from dialect.functions.signatures import SAME, Function, Partial
 
 LOW, HIGH = "dp_interval_low", "dp_interval_high"
 ROWS_HAVE_NO_INTERVAL = "The rows of people have no noise, and no interval: it is of released numbers."
@@ -19,7 +19,7 @@ def _interval_end(name: str, adjective: str) -> tuple[Function, ...]:
     """Declare one interval function for integers and doubles; without noise, it is its argument."""
     meaning = f"the {adjective} end of the interval of a released number, at the question's confidence"
     return tuple(
-        Function(name, (kind,), result, "{0}", partial=Partial.FOR_SOME_VALUES, meaning=meaning)
+        Function(name, (kind,), result, "{0}", SAME, partial=Partial.FOR_SOME_VALUES, meaning=meaning)
         for kind, result in (("int", SqlType.BIGINT), ("num", SqlType.DOUBLE))
     )
 

@@ -7,12 +7,16 @@ doubles as doubles, and follows IEEE 754 where Spark's own function would return
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+
+from sqlglot import exp
 
 from dialect.algebra import value_ranges as ranges
 from dialect.catalog.model import SqlType
-from dialect.functions.signatures import Function, Partial, SparkForm
+from dialect.functions.signatures import SAME, Cost, Function, Partial, SparkForm
 
 _INT, _DOUBLE, _BOOLEAN = SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN
+_X, _Y = "CAST({0} AS DOUBLE)", "CAST({1} AS DOUBLE)"
 _ONE_NUMBER, _TWO_NUMBERS, _TWO_INTEGERS = ("num",), ("num", "num"), ("int", "int")
 _FOR_SOME_VALUES = Partial.FOR_SOME_VALUES
 
@@ -41,123 +45,13 @@ def _round_to_even(value: float) -> float:
     return math.copysign(math.ceil(abs(value) / 2) * 2, value)
 
 
-def _double_function(name: str, rule: ranges.RangeRule | None = None) -> Function:
+def _double_function(
+    name: str, rule: ranges.RangeRule | None = None, spark: SparkForm = SAME, per_call: float = Cost.per_call
+) -> Function:
     """Declare a function of one number that is computed in doubles under its own name."""
-    return Function(name, _ONE_NUMBER, _DOUBLE, f"{name}(CAST({{0}} AS DOUBLE))", rule)
+    return Function(name, _ONE_NUMBER, _DOUBLE, f"{name}({_X})", spark, rule, cost=Cost(per_call))
 
 
-NUMBERS: tuple[Function, ...] = (
-    Function("+", _TWO_INTEGERS, _INT, _in_128_bits("+"), ranges.add, partial=_FOR_SOME_VALUES),
-    Function("+", _TWO_NUMBERS, _DOUBLE, "({0} + {1})", ranges.add),
-    Function("-", _TWO_INTEGERS, _INT, _in_128_bits("-"), ranges.subtract, partial=_FOR_SOME_VALUES),
-    Function("-", _TWO_NUMBERS, _DOUBLE, "({0} - {1})", ranges.subtract),
-    Function("*", _TWO_INTEGERS, _INT, _PRODUCT, ranges.multiply, partial=_FOR_SOME_VALUES),
-    Function("*", _TWO_NUMBERS, _DOUBLE, "({0} * {1})", ranges.multiply),
-    Function("/", _TWO_NUMBERS, _DOUBLE, f"(CAST({{0}} AS DOUBLE) / {_POSITIVE_ZERO})", ranges.divide),
-    Function(
-        "//", _TWO_INTEGERS, _INT, _in_128_bits("//", "nullif({1}, 0)"), ranges.divide_integers,
-        partial=_FOR_SOME_VALUES,
-    ),
-    Function("//", _TWO_NUMBERS, _DOUBLE, f"({{0}} // {_NOT_ZERO})", ranges.divide, partial=_FOR_SOME_VALUES),
-    Function("%", _TWO_INTEGERS, _INT, _in_128_bits("%", "nullif({1}, 0)"), ranges.remainder, partial=_FOR_SOME_VALUES),
-    Function("%", _TWO_NUMBERS, _DOUBLE, "({0} % CAST({1} AS DOUBLE))", ranges.remainder),
-    Function(
-        "negative", ("int",), _INT, "TRY_CAST(-CAST({0} AS HUGEINT) AS BIGINT)", ranges.negate,
-        partial=_FOR_SOME_VALUES,
-        is_callable=False,
-    ),
-    Function("fmod", _TWO_NUMBERS, _DOUBLE, "fmod(CAST({0} AS DOUBLE), CAST({1} AS DOUBLE))", ranges.modulus),
-    Function(
-        "gcd", _TWO_INTEGERS, _INT, _BIT_FUNCTION.format(name="gcd"), ranges.greatest_common_divisor,
-        partial=_FOR_SOME_VALUES,
-    ),
-    Function(
-        "lcm", _TWO_INTEGERS, _INT,
-        "TRY_CAST(lcm(CAST(TRY_CAST({0} AS BIGINT) AS HUGEINT), CAST(TRY_CAST({1} AS BIGINT) AS HUGEINT)) AS BIGINT)",
-        ranges.least_common_multiple, partial=_FOR_SOME_VALUES,
-    ),
-    Function("&", _TWO_INTEGERS, _INT, _in_128_bits("&"), ranges.bitwise_and, partial=_FOR_SOME_VALUES),
-    Function("|", _TWO_INTEGERS, _INT, _in_128_bits("|"), ranges.bitwise_or, partial=_FOR_SOME_VALUES),
-    Function("xor", _TWO_INTEGERS, _INT, _BIT_FUNCTION.format(name="xor"), ranges.bitwise_or, partial=_FOR_SOME_VALUES),
-    Function(
-        "~", ("int",), _INT, "TRY_CAST(~CAST({0} AS HUGEINT) AS BIGINT)", ranges.bitwise_not, partial=_FOR_SOME_VALUES,
-    ),
-    Function(
-        "<<", ("int", "bits!"), _INT, f"TRY_CAST({_SHIFT_OPERAND} << {{1}} AS BIGINT)", ranges.shift_left,
-        partial=_FOR_SOME_VALUES,
-    ),
-    Function(
-        ">>", ("int", "bits!"), _INT, "TRY_CAST(CAST({0} AS HUGEINT) >> {1} AS BIGINT)", ranges.shift_right,
-        partial=_FOR_SOME_VALUES,
-    ),
-    Function(
-        "bit_count", ("int",), _INT, "CAST(bit_count(TRY_CAST({0} AS BIGINT)) AS BIGINT)", ranges.constant(0, 64),
-        tuple(range(65)), _FOR_SOME_VALUES,
-    ),
-    Function("negative", _ONE_NUMBER, _DOUBLE, "(-{0})", ranges.negate, is_callable=False),
-    Function(
-        "abs", ("int",), _INT, "TRY_CAST(abs(CAST({0} AS HUGEINT)) AS BIGINT)", ranges.absolute,
-        partial=_FOR_SOME_VALUES,
-    ),
-    Function("abs", _ONE_NUMBER, _DOUBLE, "abs({0})", ranges.absolute),
-    Function("sign", _ONE_NUMBER, _INT, "CAST(sign({0}) AS BIGINT)", ranges.constant(-1, 1), (-1, 0, 1)),
-    Function("round", ("int",), _INT, "{0}", ranges.first_argument),
-    Function("round", _ONE_NUMBER, _DOUBLE, "round({0})", ranges.round_to_integer),
-    Function(
-        "round", ("int", "int!"), _INT, "TRY_CAST(round(CAST({0} AS HUGEINT), {1}) AS BIGINT)", ranges.round_to_digits,
-        partial=_FOR_SOME_VALUES,
-    ),
-    Function("round", ("num", "int!"), _DOUBLE, "round(CAST({0} AS DOUBLE), {1})", ranges.round_to_digits),
-    Function("round_even", ("num", "int!"), _DOUBLE, "round_even(CAST({0} AS DOUBLE), {1})", ranges.round_to_digits),
-    Function("trunc", ("int",), _INT, "{0}", ranges.first_argument),
-    Function(
-        "trunc", ("int", "int!"), _INT, "TRY_CAST(trunc(CAST({0} AS HUGEINT), {1}) AS BIGINT)", ranges.round_to_digits,
-        partial=_FOR_SOME_VALUES,
-    ),
-    Function("trunc", ("num", "int!"), _DOUBLE, "trunc(CAST({0} AS DOUBLE), {1})", ranges.round_to_digits),
-    _double_function("trunc", ranges.monotone(math.trunc)),
-    _double_function("floor", ranges.monotone(math.floor)),
-    _double_function("ceil", ranges.monotone(math.ceil)),
-    _double_function("even", ranges.monotone(_round_to_even)),
-    _double_function("sqrt", ranges.monotone(math.sqrt, 0.0)),
-    _double_function("cbrt", ranges.with_rounding_slack(ranges.monotone(math.cbrt))),
-    _double_function("exp", ranges.with_rounding_slack(ranges.monotone(math.exp))),
-    _double_function("ln", ranges.with_rounding_slack(ranges.monotone(math.log, 0.0))),
-    _double_function("log10", ranges.with_rounding_slack(ranges.monotone(math.log10, 0.0))),
-    _double_function("log2", ranges.with_rounding_slack(ranges.monotone(math.log2, 0.0))),
-    Function("log", _TWO_NUMBERS, _DOUBLE, "log(CAST({0} AS DOUBLE), CAST({1} AS DOUBLE))"),
-    Function(
-        "pow", _TWO_NUMBERS, _DOUBLE, f"pow(CAST({{0}} AS DOUBLE) + {_ZERO}, {{1}})",
-        ranges.with_rounding_slack(ranges.power),
-    ),
-    _double_function("sin", ranges.constant(-1, 1)),
-    _double_function("cos", ranges.constant(-1, 1)),
-    _double_function("tan"),
-    Function("cot", _ONE_NUMBER, _DOUBLE, f"cot({{0}} + {_ZERO})"),
-    _double_function("asin", ranges.constant(-1.5708, 1.5708)),
-    _double_function("acos", ranges.constant(0, 3.1416)),
-    _double_function("atan", ranges.constant(-1.5708, 1.5708)),
-    _double_function("sinh", ranges.with_rounding_slack(ranges.monotone(math.sinh))),
-    _double_function("cosh"),
-    _double_function("tanh", ranges.constant(-1, 1)),
-    _double_function("asinh", ranges.with_rounding_slack(ranges.monotone(math.asinh))),
-    _double_function("acosh", ranges.with_rounding_slack(ranges.monotone(math.acosh, 1.0))),
-    _double_function("atanh"),
-    Function(
-        "atan2", _TWO_NUMBERS, _DOUBLE, f"atan2({{0}} + {_ZERO}, {_POSITIVE_ZERO})", ranges.constant(-3.1416, 3.1416),
-    ),
-    _double_function("radians", ranges.with_rounding_slack(ranges.monotone(math.radians))),
-    _double_function("degrees", ranges.with_rounding_slack(ranges.monotone(math.degrees))),
-    Function("isnan", _ONE_NUMBER, _BOOLEAN, "isnan(CAST({0} AS DOUBLE))"),
-    Function("isinf", _ONE_NUMBER, _BOOLEAN, "isinf(CAST({0} AS DOUBLE))"),
-    Function("isinf", ("time",), _BOOLEAN, "isinf({0})"),
-    Function("isfinite", _ONE_NUMBER, _BOOLEAN, "isfinite(CAST({0} AS DOUBLE))"),
-    Function("isfinite", ("time",), _BOOLEAN, "isfinite({0})"),
-    Function("pi", (), _DOUBLE, "pi()", ranges.constant(math.pi, math.pi)),
-)  # fmt: skip
-
-
-_X, _Y = "CAST({0} AS DOUBLE)", "CAST({1} AS DOUBLE)"
 _INF = "CAST('inf' AS DOUBLE)"
 _EXACT_LIMIT = "9007199254740992D"  # 2^53: larger doubles are integral and even
 _BIGINT_MIN = "-9223372036854775808L"
@@ -288,72 +182,182 @@ _LCM = (
     "CASE WHEN {0} IS NULL OR {1} IS NULL THEN CAST(NULL AS BIGINT) WHEN {0} = 0 OR {1} = 0 THEN 0L"
     f" WHEN {_SIGNED_LCM} < 0 THEN try_subtract(0L, {_SIGNED_LCM}) ELSE {_SIGNED_LCM} END"
 )
+_REMAINDER = f"{_X} % nullif({_Y}, 0)"
+_TRUNC = _integral_double("CASE WHEN {0} < 0 THEN ceil({0}) ELSE floor({0}) END")
+_CEIL = _integral_double("ceil({0})")
+_EVEN = _integral_double(f"(ceil(abs({_X})) + ceil(abs({_X})) % 2L) * sign({_X})")
 _ASINH = (
     f"CASE WHEN abs({_X}) > 1e8D THEN ln(abs({_X})) + ln(2D) ELSE"
     f" log1p(abs({_X}) + {_X} * {_X} / (1D + sqrt({_X} * {_X} + 1D))) END * sign({_X})"
 )
 
-SPARK_NUMBERS: dict[str, SparkForm] = {
-    "+(int, int)": "try_add({0}, {1})",
-    "-(int, int)": "try_subtract({0}, {1})",
-    "*(int, int)": "try_multiply({0}, {1})",
-    "+(num, num)": "({0} + {1})",
-    "-(num, num)": "({0} - {1})",
-    "*(num, num)": "({0} * {1})",
-    "/": f"CASE WHEN {{1}} = 0 THEN {_BY_ZERO} ELSE {_X} / nullif({_Y}, 0) END",
-    "//(num, num)": f"({_X} / nullif({_Y}, 0))",
-    "//(int, int)": f"({{0}} div CASE WHEN {{1}} <> 0 AND ({{0}} > {_BIGINT_MIN} OR {{1}} <> -1) THEN {{1}} END)",
-    "%(int, int)": "({0} % nullif({1}, 0))",
-    "%(num, num)": "CASE WHEN {1} = 0 THEN CASE WHEN {0} IS NOT NULL THEN CAST('NaN' AS DOUBLE) END"
-    f" ELSE {_X} % nullif({_Y}, 0) END",
-    "fmod": "CASE WHEN {1} = 0 THEN CASE WHEN {0} IS NOT NULL THEN CAST('NaN' AS DOUBLE) END WHEN"
-    f" ({_X} % nullif({_Y}, 0)) * sign({_Y}) < 0 THEN {_X} % nullif({_Y}, 0) + {_Y} ELSE {_X} % nullif({_Y}, 0) END",
-    "gcd": _GCD,
-    "lcm": _LCM,
-    "&": "({0} & {1})",
-    "|": "({0} | {1})",
-    "xor": "({0} ^ {1})",
-    "~": "(~{0})",
-    "<<": "CASE WHEN {0} >= 0 AND shiftright(shiftleft({0}, CAST({1} AS INT)), CAST({1} AS INT)) = {0}"
-    " AND shiftleft({0}, CAST({1} AS INT)) >= 0 THEN shiftleft({0}, CAST({1} AS INT)) END",
-    ">>": "shiftright({0}, CAST({1} AS INT))",
-    "bit_count": "CAST(bit_count({0}) AS BIGINT)",
-    "negative(int)": "try_subtract(0L, {0})",
-    "negative(num)": "(-{0})",
-    "abs(int)": "CASE WHEN {0} < 0 THEN try_subtract(0L, {0}) ELSE {0} END",
-    "abs(num)": "abs({0})",
-    "sign": f"CAST(CASE WHEN isnan({_X}) THEN 0 ELSE sign({{0}}) END AS BIGINT)",
-    "round(int)": "{0}",
-    "round(num)": "round({0})",
-    "round(int, int!)": _round_int,
-    "round(num, int!)": _round_double,
-    "round_even": _round_even,
-    "trunc(int)": "{0}",
-    "trunc(int, int!)": _trunc_int,
-    "trunc(num, int!)": _trunc_double,
-    "trunc(num)": _integral_double("CASE WHEN {0} < 0 THEN ceil({0}) ELSE floor({0}) END"),
-    "floor": _integral_double("floor({0})"),
-    "ceil": _integral_double("ceil({0})"),
-    "even": _integral_double(f"(ceil(abs({_X})) + ceil(abs({_X})) % 2L) * sign({_X})"),
-    "sqrt": f"sqrt({_X})",
-    "cbrt": f"cbrt({_X})",
-    "exp": f"exp({_X})",
-    "ln": _logarithm("ln"),
-    "log10": _logarithm("log10"),
-    "log2": _logarithm("log2"),
-    "log": _quotient(f"({_logarithm('log10', '{1}')})", f"({_logarithm('log10')})"),
-    # as in C, 1 to any power is 1, and so is -1 to an infinite one; Java returns NaN
-    "pow": f"CASE WHEN {_X} = 1 AND {{1}} IS NOT NULL OR {_X} = -1 AND abs({_Y}) = {_INF} THEN 1D"
-    f" ELSE pow({_X} + 0D, {{1}}) END",
-    "isnan": f"CASE WHEN {{0}} IS NOT NULL THEN isnan({_X}) END",
-    **{name: f"{name}({_X})" for name in ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh")},
-    **{name: f"{name}({_X})" for name in ("acosh", "atanh", "radians", "degrees")},
-    "cot": f"cot({_X} + 0D)",
-    "asinh": _ASINH,
-    "atan2": "atan2({0} + 0D, {1} + 0D)",
-    "isinf(num)": f"(abs({_X}) = {_INF})",
-    "isinf(time)": "CASE WHEN {0} IS NOT NULL THEN FALSE END",
-    "isfinite(num)": f"(abs({_X}) < {_INF})",
-    "isfinite(time)": "CASE WHEN {0} IS NOT NULL THEN TRUE END",
-    "pi": "pi()",
-}
+
+NUMBERS: tuple[Function, ...] = (
+    Function(
+        "+", _TWO_INTEGERS, _INT, _in_128_bits("+"), "try_add({0}, {1})", ranges.add, partial=_FOR_SOME_VALUES,
+        nodes=(exp.Add,),
+    ),
+    Function("+", _TWO_NUMBERS, _DOUBLE, "({0} + {1})", SAME, ranges.add),
+    Function(
+        "-", _TWO_INTEGERS, _INT, _in_128_bits("-"), "try_subtract({0}, {1})", ranges.subtract,
+        partial=_FOR_SOME_VALUES, nodes=(exp.Sub,),
+    ),
+    Function("-", _TWO_NUMBERS, _DOUBLE, "({0} - {1})", SAME, ranges.subtract),
+    Function(
+        "*", _TWO_INTEGERS, _INT, _PRODUCT, "try_multiply({0}, {1})", ranges.multiply, partial=_FOR_SOME_VALUES,
+        nodes=(exp.Mul,),
+    ),
+    Function("*", _TWO_NUMBERS, _DOUBLE, "({0} * {1})", SAME, ranges.multiply),
+    Function(
+        "/", _TWO_NUMBERS, _DOUBLE, f"(CAST({{0}} AS DOUBLE) / {_POSITIVE_ZERO})",
+        f"CASE WHEN {{1}} = 0 THEN {_BY_ZERO} ELSE {_X} / nullif({_Y}, 0) END", ranges.divide, nodes=(exp.Div,),
+    ),
+    Function(
+        "//", _TWO_INTEGERS, _INT, _in_128_bits("//", "nullif({1}, 0)"),
+        f"({{0}} div CASE WHEN {{1}} <> 0 AND ({{0}} > {_BIGINT_MIN} OR {{1}} <> -1) THEN {{1}} END)",
+        ranges.divide_integers, partial=_FOR_SOME_VALUES, nodes=(exp.IntDiv,), other_names=("divide",),
+    ),
+    Function(
+        "//", _TWO_NUMBERS, _DOUBLE, f"({{0}} // {_NOT_ZERO})", f"({_X} / nullif({_Y}, 0))", ranges.divide,
+        partial=_FOR_SOME_VALUES,
+    ),
+    Function(
+        "%", _TWO_INTEGERS, _INT, _in_128_bits("%", "nullif({1}, 0)"), "({0} % nullif({1}, 0))", ranges.remainder,
+        partial=_FOR_SOME_VALUES, nodes=(exp.Mod,),
+    ),
+    Function(
+        "%", _TWO_NUMBERS, _DOUBLE, "({0} % CAST({1} AS DOUBLE))",
+        "CASE WHEN {1} = 0 THEN CASE WHEN {0} IS NOT NULL THEN CAST('NaN' AS DOUBLE) END"
+        f" ELSE {_REMAINDER} END",
+        ranges.remainder,
+    ),
+    Function(
+        "negative", ("int",), _INT, "TRY_CAST(-CAST({0} AS HUGEINT) AS BIGINT)", "try_subtract(0L, {0})", ranges.negate,
+        partial=_FOR_SOME_VALUES, is_callable=False, nodes=(exp.Neg,),
+    ),
+    Function(
+        "fmod", _TWO_NUMBERS, _DOUBLE, "fmod(CAST({0} AS DOUBLE), CAST({1} AS DOUBLE))",
+        "CASE WHEN {1} = 0 THEN CASE WHEN {0} IS NOT NULL THEN CAST('NaN' AS DOUBLE) END WHEN"
+        f" ({_REMAINDER}) * sign({_Y}) < 0 THEN {_REMAINDER} + {_Y} ELSE {_REMAINDER} END",
+        ranges.modulus,
+    ),
+    Function(
+        "gcd", _TWO_INTEGERS, _INT, _BIT_FUNCTION.format(name="gcd"), _GCD, ranges.greatest_common_divisor,
+        partial=_FOR_SOME_VALUES,
+    ),
+    Function(
+        "lcm", _TWO_INTEGERS, _INT,
+        "TRY_CAST(lcm(CAST(TRY_CAST({0} AS BIGINT) AS HUGEINT), CAST(TRY_CAST({1} AS BIGINT) AS HUGEINT)) AS BIGINT)",
+        _LCM, ranges.least_common_multiple, partial=_FOR_SOME_VALUES,
+    ),
+    Function(
+        "&", _TWO_INTEGERS, _INT, _in_128_bits("&"), "({0} & {1})", ranges.bitwise_and, partial=_FOR_SOME_VALUES,
+        nodes=(exp.BitwiseAnd,),
+    ),
+    Function(
+        "|", _TWO_INTEGERS, _INT, _in_128_bits("|"), "({0} | {1})", ranges.bitwise_or, partial=_FOR_SOME_VALUES,
+        nodes=(exp.BitwiseOr,),
+    ),
+    Function(
+        "xor", _TWO_INTEGERS, _INT, _BIT_FUNCTION.format(name="xor"), "({0} ^ {1})", ranges.bitwise_or,
+        partial=_FOR_SOME_VALUES, nodes=(exp.BitwiseXor,),
+    ),
+    Function(
+        "~", ("int",), _INT, "TRY_CAST(~CAST({0} AS HUGEINT) AS BIGINT)", "(~{0})", ranges.bitwise_not,
+        partial=_FOR_SOME_VALUES,
+    ),
+    Function(
+        "<<", ("int", "bits!"), _INT, f"TRY_CAST({_SHIFT_OPERAND} << {{1}} AS BIGINT)",
+        "CASE WHEN {0} >= 0 AND shiftright(shiftleft({0}, CAST({1} AS INT)), CAST({1} AS INT)) = {0}"
+        " AND shiftleft({0}, CAST({1} AS INT)) >= 0 THEN shiftleft({0}, CAST({1} AS INT)) END",
+        ranges.shift_left, partial=_FOR_SOME_VALUES, nodes=(exp.BitwiseLeftShift,),
+    ),
+    Function(
+        ">>", ("int", "bits!"), _INT, "TRY_CAST(CAST({0} AS HUGEINT) >> {1} AS BIGINT)",
+        "shiftright({0}, CAST({1} AS INT))", ranges.shift_right, partial=_FOR_SOME_VALUES,
+        nodes=(exp.BitwiseRightShift,),
+    ),
+    Function(
+        "bit_count", ("int",), _INT, "CAST(bit_count(TRY_CAST({0} AS BIGINT)) AS BIGINT)",
+        "CAST(bit_count({0}) AS BIGINT)", ranges.constant(0, 64), tuple(range(65)), _FOR_SOME_VALUES,
+    ),
+    Function("negative", _ONE_NUMBER, _DOUBLE, "(-{0})", SAME, ranges.negate, is_callable=False),
+    Function(
+        "abs", ("int",), _INT, "TRY_CAST(abs(CAST({0} AS HUGEINT)) AS BIGINT)",
+        "CASE WHEN {0} < 0 THEN try_subtract(0L, {0}) ELSE {0} END", ranges.absolute, partial=_FOR_SOME_VALUES,
+    ),
+    Function("abs", _ONE_NUMBER, _DOUBLE, "abs({0})", SAME, ranges.absolute),
+    Function(
+        "sign", _ONE_NUMBER, _INT, "CAST(sign({0}) AS BIGINT)",
+        f"CAST(CASE WHEN isnan({_X}) THEN 0 ELSE sign({{0}}) END AS BIGINT)", ranges.constant(-1, 1), (-1, 0, 1),
+    ),
+    Function("round", ("int",), _INT, "{0}", SAME, ranges.first_argument),
+    Function("round", _ONE_NUMBER, _DOUBLE, "round({0})", SAME, ranges.round_to_integer),
+    Function(
+        "round", ("int", "int!"), _INT, "TRY_CAST(round(CAST({0} AS HUGEINT), {1}) AS BIGINT)", _round_int,
+        ranges.round_to_digits, partial=_FOR_SOME_VALUES,
+    ),
+    Function(
+        "round", ("num", "int!"), _DOUBLE, "round(CAST({0} AS DOUBLE), {1})", _round_double, ranges.round_to_digits,
+    ),
+    Function(
+        "round_even", ("num", "int!"), _DOUBLE, "round_even(CAST({0} AS DOUBLE), {1})", _round_even,
+        ranges.round_to_digits,
+    ),
+    Function("trunc", ("int",), _INT, "{0}", SAME, ranges.first_argument),
+    Function(
+        "trunc", ("int", "int!"), _INT, "TRY_CAST(trunc(CAST({0} AS HUGEINT), {1}) AS BIGINT)", _trunc_int,
+        ranges.round_to_digits, partial=_FOR_SOME_VALUES,
+    ),
+    Function(
+        "trunc", ("num", "int!"), _DOUBLE, "trunc(CAST({0} AS DOUBLE), {1})", _trunc_double, ranges.round_to_digits,
+    ),
+    _double_function("trunc", ranges.monotone(math.trunc), _TRUNC),
+    _double_function("floor", ranges.monotone(math.floor), _integral_double("floor({0})")),
+    replace(_double_function("ceil", ranges.monotone(math.ceil), _CEIL), other_names=("ceiling",)),
+    _double_function("even", ranges.monotone(_round_to_even), _EVEN),
+    _double_function("sqrt", ranges.monotone(math.sqrt, 0.0)),
+    _double_function("cbrt", ranges.with_rounding_slack(ranges.monotone(math.cbrt)), per_call=50.0),
+    _double_function("exp", ranges.with_rounding_slack(ranges.monotone(math.exp)), per_call=50.0),
+    _double_function("ln", ranges.with_rounding_slack(ranges.monotone(math.log, 0.0)), _logarithm("ln"), 50.0),
+    _double_function("log10", ranges.with_rounding_slack(ranges.monotone(math.log10, 0.0)), _logarithm("log10")),
+    _double_function("log2", ranges.with_rounding_slack(ranges.monotone(math.log2, 0.0)), _logarithm("log2")),
+    Function(
+        "log", _TWO_NUMBERS, _DOUBLE, "log(CAST({0} AS DOUBLE), CAST({1} AS DOUBLE))",
+        _quotient(f"({_logarithm('log10', '{1}')})", f"({_logarithm('log10')})"), cost=Cost(per_call=50.0),
+    ),
+    Function(
+        "pow", _TWO_NUMBERS, _DOUBLE, f"pow(CAST({{0}} AS DOUBLE) + {_ZERO}, {{1}})",
+        f"CASE WHEN {_X} = 1 AND {{1}} IS NOT NULL OR {_X} = -1 AND abs({_Y}) = {_INF} THEN 1D"
+        f" ELSE pow({_X} + 0D, {{1}}) END",
+        ranges.with_rounding_slack(ranges.power), other_names=("power",), cost=Cost(per_call=50.0),
+    ),
+    _double_function("sin", ranges.constant(-1, 1), per_call=50.0),
+    _double_function("cos", ranges.constant(-1, 1), per_call=50.0),
+    _double_function("tan", per_call=50.0),
+    Function("cot", _ONE_NUMBER, _DOUBLE, f"cot({{0}} + {_ZERO})", f"cot({_X} + 0D)"),
+    _double_function("asin", ranges.constant(-1.5708, 1.5708), per_call=50.0),
+    _double_function("acos", ranges.constant(0, 3.1416), per_call=50.0),
+    _double_function("atan", ranges.constant(-1.5708, 1.5708), per_call=50.0),
+    _double_function("sinh", ranges.with_rounding_slack(ranges.monotone(math.sinh))),
+    _double_function("cosh"),
+    _double_function("tanh", ranges.constant(-1, 1)),
+    _double_function("asinh", ranges.with_rounding_slack(ranges.monotone(math.asinh)), _ASINH),
+    _double_function("acosh", ranges.with_rounding_slack(ranges.monotone(math.acosh, 1.0))),
+    _double_function("atanh"),
+    Function(
+        "atan2", _TWO_NUMBERS, _DOUBLE, f"atan2({{0}} + {_ZERO}, {_POSITIVE_ZERO})", "atan2({0} + 0D, {1} + 0D)",
+        ranges.constant(-3.1416, 3.1416), cost=Cost(per_call=50.0),
+    ),
+    _double_function("radians", ranges.with_rounding_slack(ranges.monotone(math.radians))),
+    _double_function("degrees", ranges.with_rounding_slack(ranges.monotone(math.degrees))),
+    Function(
+        "isnan", _ONE_NUMBER, _BOOLEAN, "isnan(CAST({0} AS DOUBLE))",
+        f"CASE WHEN {{0}} IS NOT NULL THEN isnan({_X}) END",
+    ),
+    Function("isinf", _ONE_NUMBER, _BOOLEAN, "isinf(CAST({0} AS DOUBLE))", f"(abs({_X}) = {_INF})"),
+    Function("isinf", ("time",), _BOOLEAN, "isinf({0})", "CASE WHEN {0} IS NOT NULL THEN FALSE END"),
+    Function("isfinite", _ONE_NUMBER, _BOOLEAN, "isfinite(CAST({0} AS DOUBLE))", f"(abs({_X}) < {_INF})"),
+    Function("isfinite", ("time",), _BOOLEAN, "isfinite({0})", "CASE WHEN {0} IS NOT NULL THEN TRUE END"),
+    Function("pi", (), _DOUBLE, "pi()", SAME, ranges.constant(math.pi, math.pi)),
+)  # fmt: skip

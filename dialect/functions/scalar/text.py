@@ -6,6 +6,10 @@ case of each character on its own, and give patterns DuckDB's meaning.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from sqlglot import exp
+
 from dialect.algebra import value_ranges as ranges
 from dialect.catalog.model import SqlType
 from dialect.functions.scalar.patterns import (
@@ -17,11 +21,12 @@ from dialect.functions.scalar.patterns import (
     spark_glob,
     spark_like,
 )
-from dialect.functions.signatures import Function, Partial, SparkForm, quote_spark_text
+from dialect.functions.signatures import SAME, Cost, Function, NoForm, Partial, SparkForm, quote_spark_text
 
 _TEXT, _BOOLEAN, _INT, _DOUBLE = SqlType.VARCHAR, SqlType.BOOLEAN, SqlType.BIGINT, SqlType.DOUBLE
 MAX_TEXT_LENGTH = 1_000  # max characters of computed text, so that repeated doubling cannot exhaust memory
 _LENGTH = ranges.constant(0, 2**31)
+_BACKTRACKS = NoForm("Java's patterns backtrack, some without end and some beyond the stack: no form would be total")
 _CODE_POINT = ranges.constant(-1, 0x10FFFF)
 _TRUNCATED = f"left({{0}}, {MAX_TEXT_LENGTH})"  # limit for functions that compare character by character
 
@@ -33,92 +38,21 @@ def _truncated(written: str) -> str:
 
 def _padding_function(name: str) -> Function:
     """Declare lpad or rpad: width and fill are constants, so that the result's length is limited."""
-    return Function(
-        name, ("text", "width!", "short!"), _TEXT, f"{name}({{0}}, {{1}}, {{2}})", check_constants=fill_mistake
+    form, spark = f"{name}({{0}}, {{1}}, {{2}})", f"{name}({{0}}, CAST({{1}} AS INT), {{2}})"
+    kinds, cost = ("text", "width!", "short!"), Cost(per_character=12.0)
+    return Function(name, kinds, _TEXT, form, spark, check_constants=fill_mistake, nodes=(), cost=cost)
+
+
+def _like(name: str, spark: SparkForm, per_character: float) -> tuple[Function, Function]:
+    """Declare LIKE or ILIKE, without and with an ESCAPE character."""
+    form, cost = f"({{0}} {name.upper()} {{1}})", Cost(per_character=per_character, per_pair=2.5)
+    plain = Function(name, ("text", "text!"), _BOOLEAN, form, spark, is_callable=False, cost=cost)
+    form, kinds = f"({{0}} {name.upper()} {{1}} ESCAPE {{2}})", (*plain.argument_kinds, "text!")
+    return plain, replace(
+        plain, name=f"{name} escape", argument_kinds=kinds, duckdb=form, check_constants=escape_mistake
     )
 
 
-def _like_with_escape(name: str) -> Function:
-    """Declare LIKE or ILIKE with an ESCAPE character."""
-    form = f"({{0}} {name.upper()} {{1}} ESCAPE {{2}})"
-    return Function(
-        f"{name} escape", ("text", "text!", "text!"), _BOOLEAN, form, check_constants=escape_mistake, is_callable=False
-    )
-
-
-TEXT: tuple[Function, ...] = (
-    Function("||", ("text", "text"), _TEXT, f"left({{0}} || {{1}}, {MAX_TEXT_LENGTH})"),
-    Function("concat", ("text*",), _TEXT, f"left(concat({{*, }}), {MAX_TEXT_LENGTH})", is_strict=False),
-    Function("lower", ("text",), _TEXT, "lower({0})"),
-    Function("upper", ("text",), _TEXT, "upper({0})"),
-    Function("trim", ("text",), _TEXT, "trim({0})"),
-    Function("trim", ("text", "text!"), _TEXT, "trim({0}, {1})"),
-    Function("length", ("text",), _INT, "length({0})", _LENGTH),
-    Function("substr", ("text", "int!"), _TEXT, "substr({0}, {1})"),
-    Function("substr", ("text", "int!", "int!"), _TEXT, "substr({0}, {1}, {2})"),
-    Function("left", ("text", "int!"), _TEXT, "left({0}, {1})"),
-    Function("right", ("text", "int!"), _TEXT, "right({0}, {1})"),
-    Function("like", ("text", "text!"), _BOOLEAN, "({0} LIKE {1})", is_callable=False),
-    Function("ilike", ("text", "text!"), _BOOLEAN, "({0} ILIKE {1})", is_callable=False),
-    Function("starts_with", ("text", "text!"), _BOOLEAN, "starts_with({0}, {1})"),
-    Function("contains", ("text", "text!"), _BOOLEAN, "contains({0}, {1})"),
-    Function("ends_with", ("text", "text!"), _BOOLEAN, "ends_with({0}, {1})"),
-    _like_with_escape("like"),
-    _like_with_escape("ilike"),
-    Function("glob", ("text", "text!"), _BOOLEAN, "({0} GLOB {1})", is_callable=False),
-    Function(
-        "regexp_matches", ("text", "pattern!"), _BOOLEAN, "regexp_matches({0}, {1})", check_constants=pattern_mistake,
-    ),
-    Function(
-        "regexp_full_match", ("text", "pattern!"), _BOOLEAN, "regexp_full_match({0}, {1})",
-        check_constants=pattern_mistake,
-    ),
-    Function(
-        "regexp_extract", ("text", "pattern!", "group!"), _TEXT, "regexp_extract({0}, {1}, {2})",
-        check_constants=lambda pattern, _: pattern_mistake(pattern),
-    ),
-    Function(
-        "regexp_replace", ("text", "pattern!", "short!"), _TEXT, _truncated("regexp_replace({0}, {1}, {2})"),
-        check_constants=replacement_mistake,
-    ),
-    Function(
-        "regexp_replace", ("text", "pattern!", "short!", "every!"), _TEXT,
-        _truncated("regexp_replace({0}, {1}, {2}, 'g')"),
-        check_constants=replacement_mistake,
-    ),
-    Function("replace", ("text", "short!", "short!"), _TEXT, _truncated("replace({0}, {1}, {2})")),
-    Function("translate", ("text", "short!", "short!"), _TEXT, "translate({0}, {1}, {2})"),
-    Function("reverse", ("text",), _TEXT, "reverse({0})"),
-    Function("strip_accents", ("text",), _TEXT, "strip_accents({0})"),
-    Function("ltrim", ("text",), _TEXT, "ltrim({0})"),
-    Function("ltrim", ("text", "text!"), _TEXT, "ltrim({0}, {1})"),
-    Function("rtrim", ("text",), _TEXT, "rtrim({0})"),
-    Function("rtrim", ("text", "text!"), _TEXT, "rtrim({0}, {1})"),
-    _padding_function("lpad"),
-    _padding_function("rpad"),
-    Function("split_part", ("text", "short!", "int!"), _TEXT, "split_part({0}, {1}, {2})"),
-    Function("strpos", ("text", "text!"), _INT, "strpos({0}, {1})", _LENGTH),
-    Function("ascii", ("text",), _INT, "CAST(ascii({0}) AS BIGINT)", _CODE_POINT),
-    Function("unicode", ("text",), _INT, "CAST(unicode({0}) AS BIGINT)", _CODE_POINT),
-    Function("strlen", ("text",), _INT, "strlen({0})", ranges.constant(0, 2**33)),
-    Function("concat_ws", ("short!", "text*"), _TEXT, _truncated("concat_ws({*, })"), is_strict=False),
-    Function(
-        "levenshtein", ("text", "short!"), _INT, f"levenshtein({_TRUNCATED}, {{1}})",
-        ranges.constant(0, MAX_TEXT_LENGTH),
-    ),
-    Function(
-        "jaccard", ("text", "short!"), _DOUBLE, f"jaccard(nullif({_TRUNCATED}, ''), {{1}})", ranges.constant(0, 1),
-        partial=Partial.FOR_SOME_VALUES,
-        check_constants=lambda other: None if other else "There is nothing to compare with.",
-    ),
-    Function(
-        "jaro_winkler_similarity", ("text", "short!"), _DOUBLE, f"jaro_winkler_similarity({_TRUNCATED}, {{1}})",
-        ranges.constant(0, 1),
-    ),
-)  # fmt: skip
-
-
-_TEXT, _BOOLEAN, _INT, _DOUBLE = SqlType.VARCHAR, SqlType.BOOLEAN, SqlType.BIGINT, SqlType.DOUBLE
 _LIST_TYPES = (("texts", SqlType.VARCHAR_LIST, "text", _TEXT), ("ints", SqlType.BIGINT_LIST, "int", _INT))
 _FOR_SOME_VALUES = Partial.FOR_SOME_VALUES
 
@@ -126,29 +60,51 @@ _FOR_SOME_VALUES = Partial.FOR_SOME_VALUES
 def _list_functions(kind: str, list_type: SqlType, member_kind: str, member_type: SqlType) -> tuple[Function, ...]:
     """Declare the functions of one list type."""
     return (
-        Function("length", (kind,), _INT, "len({0})", ranges.constant(0, 2**31)),
-        Function("list_contains", (kind, f"{member_kind}!"), _BOOLEAN, "list_contains({0}, {1})"),
+        Function(
+            "length", (kind,), _INT, "len({0})", "CAST(size({0}) AS BIGINT)", ranges.constant(0, 2**31),
+            cost=Cost(per_list_character=0.1),
+        ),
+        Function(
+            "list_contains", (kind, f"{member_kind}!"), _BOOLEAN, "list_contains({0}, {1})",
+            "CASE WHEN {0} IS NOT NULL AND ({1} IS NOT NULL OR size({0}) = 0)"
+            " THEN coalesce(array_contains({0}, {1}), FALSE) END",
+            nodes=(exp.ArrayContains,), cost=Cost(per_list_character=0.7),
+        ),
         # not strict: [] has no NULL
-        Function("list_contains", (kind, member_kind), _BOOLEAN, "list_contains({0}, {1})", is_strict=False),
-        Function("list_position", (kind, f"{member_kind}!"), _INT, "CAST(list_position({0}, {1}) AS BIGINT)",
-                 ranges.constant(1, 2**31), partial=_FOR_SOME_VALUES),
-        Function("list_extract", (kind, "int!"), member_type, "list_extract({0}, {1})", partial=_FOR_SOME_VALUES),
-        Function("slice", (kind, "int!", "int!"), list_type, "{0}[{1}:{2}]", is_callable=False),
-        Function("list_unique", (kind,), _INT, "CAST(list_unique({0}) AS BIGINT)", ranges.constant(0, 2**31)),
-        Function("list_min", (kind,), member_type, "list_min({0})", partial=_FOR_SOME_VALUES),
-        Function("list_max", (kind,), member_type, "list_max({0})", partial=_FOR_SOME_VALUES),
+        Function(
+            "list_contains", (kind, member_kind), _BOOLEAN, "list_contains({0}, {1})",
+            "CASE WHEN {0} IS NOT NULL AND ({1} IS NOT NULL OR size({0}) = 0)"
+            " THEN coalesce(array_contains({0}, {1}), FALSE) END",
+            is_strict=False, cost=Cost(per_list_character=0.7),
+        ),
+        Function(
+            "list_position", (kind, f"{member_kind}!"), _INT, "CAST(list_position({0}, {1}) AS BIGINT)",
+            "nullif(array_position({0}, {1}), 0L)", ranges.constant(1, 2**31), partial=_FOR_SOME_VALUES,
+            nodes=(exp.ArrayPosition,), other_names=("list_indexof", "array_indexof"),
+            cost=Cost(per_list_character=0.7),
+        ),
+        Function(
+            "list_extract", (kind, "int!"), member_type, "list_extract({0}, {1})", _list_element,
+            partial=_FOR_SOME_VALUES, other_names=("list_element", "array_extract"), cost=Cost(per_list_character=0.1),
+        ),
+        Function(
+            "slice", (kind, "int!", "int!"), list_type, "{0}[{1}:{2}]", _slice_of_list, is_callable=False,
+            nodes=(exp.ArraySlice,),
+        ),
+        Function(
+            "list_unique", (kind,), _INT, "CAST(list_unique({0}) AS BIGINT)",
+            "CAST(size(array_distinct(array_compact({0}))) AS BIGINT)", ranges.constant(0, 2**31),
+            cost=Cost(per_list_character=3.5),
+        ),
+        Function(
+            "list_min", (kind,), member_type, "list_min({0})", "array_min({0})", partial=_FOR_SOME_VALUES,
+            nodes=(exp.ArrayMin,), cost=Cost(per_list_character=0.7),
+        ),
+        Function(
+            "list_max", (kind,), member_type, "list_max({0})", "array_max({0})", partial=_FOR_SOME_VALUES,
+            nodes=(exp.ArrayMax,), cost=Cost(per_list_character=0.7),
+        ),
     )  # fmt: skip
-
-
-LISTS: tuple[Function, ...] = (
-    *(row for each in _LIST_TYPES for row in _list_functions(*each)),
-    Function("list_extract", ("text", "int!"), _TEXT, "list_extract({0}, {1})"),
-    Function("slice", ("text", "int!", "int!"), _TEXT, "{0}[{1}:{2}]", is_callable=False),
-    Function("list_sum", ("ints",), _INT, "TRY_CAST(list_sum({0}) AS BIGINT)", partial=_FOR_SOME_VALUES),
-    Function("list_avg", ("ints",), _DOUBLE, "list_avg({0})", partial=_FOR_SOME_VALUES),
-    Function("array_to_string", ("texts", "short!"), _TEXT, f"left(array_to_string({{0}}, {{1}}), {MAX_TEXT_LENGTH})"),
-    Function("string_split", ("text", "short!"), SqlType.VARCHAR_LIST, "string_split({0}, {1})"),
-)
 
 
 _SPARK_LENGTH, _SIZE = "length({0})", "size({0})"
@@ -205,32 +161,11 @@ def _split(separator: str) -> str:
 
 _SUM = "aggregate(array_compact({0}), CAST(0 AS DECIMAL(38, 0)), (sum, each) -> CAST(sum + each AS DECIMAL(38, 0)))"
 _NON_NULL_COUNT = "size(array_compact({0}))"
-
-SPARK_LISTS: dict[str, SparkForm] = {
-    "length": "CAST(size({0}) AS BIGINT)",
-    "list_contains": "CASE WHEN {0} IS NOT NULL AND ({1} IS NOT NULL OR size({0}) = 0)"
-    " THEN coalesce(array_contains({0}, {1}), FALSE) END",
-    "list_position": "nullif(array_position({0}, {1}), 0L)",
-    "list_extract": _list_element,
-    "list_extract(text, int!)": _character_at,
-    "slice": _slice_of_list,
-    "slice(text, int!, int!)": _slice_of_text,
-    "list_unique": "CAST(size(array_distinct(array_compact({0}))) AS BIGINT)",
-    "list_min": "array_min({0})",
-    "list_max": "array_max({0})",
-    "list_sum": f"CASE WHEN {_NON_NULL_COUNT} > 0 THEN TRY_CAST({_SUM} AS BIGINT) END",
-    "list_avg": (
-        f"CASE WHEN {_NON_NULL_COUNT} > 0"
-        f" THEN CAST({_SUM} AS DOUBLE) / nullif(CAST({_NON_NULL_COUNT} AS DOUBLE), 0) END"
-    ),
-    "array_to_string": (
-        f"CASE WHEN size({{0}}) = 0 OR {_NON_NULL_COUNT} > 0 THEN left(array_join({{0}}, {{1}}), 1000) END"
-    ),
-    "string_split": _split,
-}
+SPARK_JOINED = f"CASE WHEN size({{0}}) = 0 OR {_NON_NULL_COUNT} > 0 THEN left(array_join({{0}}, {{1}}), 1000) END"
 
 
 _SPACES = "".join(map(chr, (0x20, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)))  # category Zs
+SPARK_TRIMMED = f"trim(BOTH {quote_spark_text(_SPACES)} FROM {{0}})"
 # letters that are newer than DuckDB's Unicode tables
 _NEWER_CAPITALS = "\u1c89\ua7cb\ua7cc\ua7da\ua7dc" + "".join(map(chr, range(0x10D50, 0x10D66)))
 _NEWER_SMALL = "\u1c8a\u019b\u0264\ua7cd\ua7db" + "".join(map(chr, range(0x10D70, 0x10D86)))
@@ -310,40 +245,203 @@ _JACCARD = (
     f" / nullif(CAST(size(array_union({_CHARACTER_SET}, {_OTHER_CHARACTER_SET})) AS DOUBLE), 0)"
 )
 
-SPARK_TEXT: dict[str, SparkForm] = {
-    "||": "left({0} || {1}, 1000)",
-    "concat": "left(concat_ws('', {*, }), 1000)",
-    "lower": _LOWER,
-    "upper": _UPPER,
-    "trim(text)": f"trim(BOTH {quote_spark_text(_SPACES)} FROM {{0}})",
-    "ltrim(text)": f"trim(LEADING {quote_spark_text(_SPACES)} FROM {{0}})",
-    "rtrim(text)": f"trim(TRAILING {quote_spark_text(_SPACES)} FROM {{0}})",
-    "trim(text, text!)": "trim(BOTH {1} FROM {0})",
-    "ltrim(text, text!)": "trim(LEADING {1} FROM {0})",
-    "rtrim(text, text!)": "trim(TRAILING {1} FROM {0})",
-    "length(text)": "CAST(length({0}) AS BIGINT)",
-    "strlen": "CAST(octet_length({0}) AS BIGINT)",
-    "substr(text, int!)": _substr_from,
-    "substr(text, int!, int!)": _substr,
-    "left": _from_one_end("left"),
-    "right": _from_one_end("right"),
-    "like": spark_like,
-    "like escape": spark_like,
-    "glob": spark_glob,
-    "ilike": _ilike,
-    "ilike escape": _ilike,
-    "starts_with": "startswith({0}, {1})",
-    "ends_with": "endswith({0}, {1})",
-    "contains": "contains({0}, {1})",
-    "replace": "left(replace({0}, {1}, {2}), 1000)",
-    "translate": "translate({0}, {1}, {2})",
-    "lpad": "lpad({0}, CAST({1} AS INT), {2})",
-    "rpad": "rpad({0}, CAST({1} AS INT), {2})",
-    "split_part": _split_part,
-    "strpos": "CAST(instr({0}, {1}) AS BIGINT)",
-    "ascii": "CAST(ascii({0}) AS BIGINT)",
-    "unicode": "CASE WHEN {0} = '' THEN -1L ELSE CAST(ascii({0}) AS BIGINT) END",
-    "concat_ws": "left(concat_ws({*, }), 1000)",
-    "levenshtein": "CAST(levenshtein(left({0}, 1000), {1}) AS BIGINT)",
-    "jaccard": _JACCARD,
-}
+
+_LIKE, _ILIKE = _like("like", spark_like, 12.0), _like("ilike", _ilike, 25.0)
+
+TEXT: tuple[Function, ...] = (
+    Function(
+        "||", ("text", "text"), _TEXT, f"left({{0}} || {{1}}, {MAX_TEXT_LENGTH})", SAME, nodes=(exp.DPipe,),
+        cost=Cost(per_character=2.5),
+    ),
+    Function(
+        "concat", ("text*",), _TEXT, f"left(concat({{*, }}), {MAX_TEXT_LENGTH})", "left(concat_ws('', {*, }), 1000)",
+        is_strict=False, cost=Cost(per_character=2.5),
+    ),
+    Function("lower", ("text",), _TEXT, "lower({0})", _LOWER, cost=Cost(per_character=20.0)),
+    Function("upper", ("text",), _TEXT, "upper({0})", _UPPER, cost=Cost(per_character=20.0)),
+    Function(
+        "trim", ("text",), _TEXT, "trim({0})", SPARK_TRIMMED,
+        cost=Cost(per_character=12.0),
+    ),
+    Function(
+        "trim", ("text", "text!"), _TEXT, "trim({0}, {1})", "trim(BOTH {1} FROM {0})", cost=Cost(per_character=12.0),
+    ),
+    Function(
+        "length", ("text",), _INT, "length({0})", "CAST(length({0}) AS BIGINT)", _LENGTH,
+        nodes=(exp.ArraySize, exp.Length), cost=Cost(per_character=0.5),
+    ),
+    Function("substr", ("text", "int!"), _TEXT, "substr({0}, {1})", _substr_from, cost=Cost(per_character=5.0)),
+    Function("substr", ("text", "int!", "int!"), _TEXT, "substr({0}, {1}, {2})", _substr, cost=Cost(per_character=5.0)),
+    Function("left", ("text", "int!"), _TEXT, "left({0}, {1})", _from_one_end("left"), cost=Cost(per_character=8.0)),
+    Function("right", ("text", "int!"), _TEXT, "right({0}, {1})", _from_one_end("right"), cost=Cost(per_character=8.0)),
+    _LIKE[0],
+    _ILIKE[0],
+    Function(
+        "starts_with", ("text", "text!"), _BOOLEAN, "starts_with({0}, {1})", "startswith({0}, {1})",
+        other_names=("prefix",), cost=Cost(per_character=5.0),
+    ),
+    Function(
+        "contains", ("text", "text!"), _BOOLEAN, "contains({0}, {1})", SAME,
+        cost=Cost(per_character=12.0, per_pair=0.01),
+    ),
+    Function(
+        "ends_with", ("text", "text!"), _BOOLEAN, "ends_with({0}, {1})", "endswith({0}, {1})", other_names=("suffix",),
+        cost=Cost(per_character=5.0),
+    ),
+    _LIKE[1],
+    _ILIKE[1],
+    Function(
+        "glob", ("text", "text!"), _BOOLEAN, "({0} GLOB {1})", spark_glob, is_callable=False, nodes=(exp.Glob,),
+        cost=Cost(per_character=12.0, per_pair=3.5),
+    ),
+    Function(
+        "regexp_matches", ("text", "pattern!"), _BOOLEAN, "regexp_matches({0}, {1})", _BACKTRACKS,
+        check_constants=pattern_mistake, nodes=(exp.RegexpLike,),
+    ),
+    Function(
+        "regexp_full_match", ("text", "pattern!"), _BOOLEAN, "regexp_full_match({0}, {1})", _BACKTRACKS,
+        check_constants=pattern_mistake,
+    ),
+    Function(
+        "regexp_extract", ("text", "pattern!", "group!"), _TEXT, "regexp_extract({0}, {1}, {2})", _BACKTRACKS,
+        check_constants=lambda pattern, _: pattern_mistake(pattern),
+    ),
+    Function(
+        "regexp_replace", ("text", "pattern!", "short!"), _TEXT, _truncated("regexp_replace({0}, {1}, {2})"),
+        _BACKTRACKS, check_constants=replacement_mistake,
+    ),
+    Function(
+        "regexp_replace", ("text", "pattern!", "short!", "every!"), _TEXT,
+        _truncated("regexp_replace({0}, {1}, {2}, 'g')"), _BACKTRACKS, check_constants=replacement_mistake,
+    ),
+    Function(
+        "replace", ("text", "short!", "short!"), _TEXT, _truncated("replace({0}, {1}, {2})"), SAME,
+        cost=Cost(per_character=27.0),
+    ),
+    Function(
+        "translate", ("text", "short!", "short!"), _TEXT, "translate({0}, {1}, {2})", SAME,
+        cost=Cost(per_character=25.0),
+    ),
+    Function(
+        "reverse", ("text",), _TEXT, "reverse({0})",
+        NoForm("Spark turns code points, and DuckDB what people see as one sign"), cost=Cost(per_character=30.0),
+    ),
+    Function(
+        "strip_accents", ("text",), _TEXT, "strip_accents({0})", NoForm("Spark can't take letters apart"),
+        cost=Cost(per_character=80.0),
+    ),
+    Function(
+        "ltrim", ("text",), _TEXT, "ltrim({0})", f"trim(LEADING {quote_spark_text(_SPACES)} FROM {{0}})",
+        cost=Cost(per_character=12.0),
+    ),
+    Function(
+        "ltrim", ("text", "text!"), _TEXT, "ltrim({0}, {1})", "trim(LEADING {1} FROM {0})",
+        cost=Cost(per_character=12.0),
+    ),
+    Function(
+        "rtrim", ("text",), _TEXT, "rtrim({0})", f"trim(TRAILING {quote_spark_text(_SPACES)} FROM {{0}})",
+        cost=Cost(per_character=12.0),
+    ),
+    Function(
+        "rtrim", ("text", "text!"), _TEXT, "rtrim({0}, {1})", "trim(TRAILING {1} FROM {0})",
+        cost=Cost(per_character=12.0),
+    ),
+    replace(_padding_function("lpad"), nodes=(exp.Pad,)),
+    _padding_function("rpad"),
+    Function(
+        "split_part", ("text", "short!", "int!"), _TEXT, "split_part({0}, {1}, {2})", _split_part,
+        cost=Cost(per_character=25.0, per_pair=0.01),
+    ),
+    Function(
+        "strpos", ("text", "text!"), _INT, "strpos({0}, {1})", "CAST(instr({0}, {1}) AS BIGINT)", _LENGTH,
+        nodes=(exp.StrPosition,), cost=Cost(per_character=12.0, per_pair=0.01),
+    ),
+    Function("ascii", ("text",), _INT, "CAST(ascii({0}) AS BIGINT)", SAME, _CODE_POINT, cost=Cost(per_character=8.0)),
+    Function(
+        "unicode", ("text",), _INT, "CAST(unicode({0}) AS BIGINT)",
+        "CASE WHEN {0} = '' THEN -1L ELSE CAST(ascii({0}) AS BIGINT) END", _CODE_POINT, other_names=("ord",),
+        cost=Cost(per_character=8.0),
+    ),
+    Function(
+        "strlen", ("text",), _INT, "strlen({0})", "CAST(octet_length({0}) AS BIGINT)", ranges.constant(0, 2**33),
+        cost=Cost(per_character=0.5),
+    ),
+    Function(
+        "concat_ws", ("short!", "text*"), _TEXT, _truncated("concat_ws({*, })"), SAME, is_strict=False,
+        cost=Cost(per_character=2.5),
+    ),
+    Function(
+        "levenshtein", ("text", "short!"), _INT, f"levenshtein({_TRUNCATED}, {{1}})",
+        "CAST(levenshtein(left({0}, 1000), {1}) AS BIGINT)", ranges.constant(0, MAX_TEXT_LENGTH),
+        cost=Cost(per_character=30.0, per_pair=3.0),
+    ),
+    Function(
+        "jaccard", ("text", "short!"), _DOUBLE, f"jaccard(nullif({_TRUNCATED}, ''), {{1}})", _JACCARD,
+        ranges.constant(0, 1), partial=Partial.FOR_SOME_VALUES,
+        check_constants=lambda other: None if other else "There is nothing to compare with.",
+        cost=Cost(per_character=20.0),
+    ),
+    Function(
+        "jaro_winkler_similarity", ("text", "short!"), _DOUBLE, f"jaro_winkler_similarity({_TRUNCATED}, {{1}})",
+        NoForm("Spark has none"), ranges.constant(0, 1), nodes=(exp.JarowinklerSimilarity,),
+        cost=Cost(per_character=20.0),
+    ),
+)  # fmt: skip
+
+LISTS: tuple[Function, ...] = (
+    *(row for each in _LIST_TYPES for row in _list_functions(*each)),
+    Function(
+        "list_extract",
+        ("text", "int!"),
+        _TEXT,
+        "list_extract({0}, {1})",
+        _character_at,
+        cost=Cost(per_character=8.0),
+    ),
+    Function(
+        "slice",
+        ("text", "int!", "int!"),
+        _TEXT,
+        "{0}[{1}:{2}]",
+        _slice_of_text,
+        is_callable=False,
+        cost=Cost(per_character=8.0),
+    ),
+    Function(
+        "list_sum",
+        ("ints",),
+        _INT,
+        "TRY_CAST(list_sum({0}) AS BIGINT)",
+        f"CASE WHEN {_NON_NULL_COUNT} > 0 THEN TRY_CAST({_SUM} AS BIGINT) END",
+        partial=_FOR_SOME_VALUES,
+        cost=Cost(per_list_character=0.1),
+    ),
+    Function(
+        "list_avg",
+        ("ints",),
+        _DOUBLE,
+        "list_avg({0})",
+        f"CASE WHEN {_NON_NULL_COUNT} > 0"
+        f" THEN CAST({_SUM} AS DOUBLE) / nullif(CAST({_NON_NULL_COUNT} AS DOUBLE), 0) END",
+        partial=_FOR_SOME_VALUES,
+        cost=Cost(per_list_character=0.1),
+    ),
+    Function(
+        "array_to_string",
+        ("texts", "short!"),
+        _TEXT,
+        f"left(array_to_string({{0}}, {{1}}), {MAX_TEXT_LENGTH})",
+        SPARK_JOINED,
+        cost=Cost(per_list_character=3.5),
+    ),
+    Function(
+        "string_split",
+        ("text", "short!"),
+        SqlType.VARCHAR_LIST,
+        "string_split({0}, {1})",
+        _split,
+        nodes=(exp.Split,),
+        other_names=("str_split",),
+        cost=Cost(per_character=30.0, per_pair=0.01, per_list_character=0.1),
+    ),
+)

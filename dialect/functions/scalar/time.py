@@ -20,11 +20,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import time
 
+from sqlglot import exp
+
 from dialect.algebra import value_ranges as ranges
 from dialect.catalog.model import SqlType
 from dialect.functions.constant_folding import MONTHS, SECONDS
 from dialect.functions.literals import is_too_long
-from dialect.functions.signatures import Function, Partial, SparkForm, quote_spark_text
+from dialect.functions.signatures import SAME, Cost, Function, Partial, SparkForm, quote_spark_text
 
 # directives by the coarsest time unit within which each is constant
 _DIRECTIVES_BY_UNIT = {"day": "aAbBdjmuUVwWyYGx", "hour": "HIp", "minute": "M", "second": "ScX"}
@@ -110,26 +112,26 @@ def _timestamp_of_units(name: str, microseconds: int) -> str:
     return f"{name}(CASE WHEN {{0}} BETWEEN -{limit} AND {limit} THEN CAST({{0}} AS BIGINT) END)"
 
 
-def _date_part(name: str, lower: int, upper: int) -> Function:
+def _date_part(name: str, lower: int, upper: int, spark: SparkForm, *part_names: str) -> Function:
     """Declare a date part of a date or timestamp, an integer from `lower` to `upper`.
 
     Parts with fewer than 400 values list them, so that group keys computed by them have a public key set.
     """
     listed_values = tuple(range(lower, upper + 1)) if upper < 400 else ()
     return Function(
-        name, ("time",), _INT, f"{name}({{0}})", ranges.constant(lower, upper), listed_values, _BEYOND_CALENDAR
-    )
+        name, ("time",), _INT, f"{name}({{0}})", spark, ranges.constant(lower, upper), listed_values, _BEYOND_CALENDAR,
+        date_parts=(name, *part_names),
+    )  # fmt: skip
 
 
-def _date_part_of_day(name: str, lower: int, upper: int) -> Function:
+def _date_part_of_day(name: str, lower: int, upper: int, spark: SparkForm, *part_names: str) -> Function:
     """Declare a date part that is constant within a day; its key set follows from the days in range."""
-    return replace(_date_part(name, lower, upper), listed_values=(), constant_within="day")
+    return replace(_date_part(name, lower, upper, spark, *part_names), listed_values=(), constant_within="day")
 
 
-def _clock_part(name: str, lower: int, upper: int) -> Function:
+def _clock_part(name: str, lower: int, upper: int, spark: SparkForm) -> Function:
     """Declare a part of a time of day, an integer from `lower` to `upper`; few values are listed."""
-    listed_values = tuple(range(lower, upper + 1)) if upper < 400 else ()
-    return Function(name, ("clock",), _INT, f"{name}({{0}})", ranges.constant(lower, upper), listed_values)
+    return replace(_date_part(name, lower, upper, spark), argument_kinds=("clock",), partial=Partial.NEVER)
 
 
 def _multiple_mistake(one: int | str, other: int | str) -> str | None:
@@ -139,11 +141,14 @@ def _multiple_mistake(one: int | str, other: int | str) -> str | None:
     return "The interval is longer than 1,000 years." if is_too_long(f"{int(amount) * int(factor)} {unit}") else None
 
 
+_TRY = {"+": "try_add", "-": "try_subtract"}  # Spark's total operators
+
+
 def _interval_sum(sign: str) -> Function:
     """Declare the sum or difference of two intervals; a month is 30 days, so that equal intervals have equal sums."""
     other = MICROSECONDS_OF_INTERVAL.replace("{0}", "{1}")
     form = f"to_microseconds(TRY_CAST({MICROSECONDS_OF_INTERVAL} {sign} {other} AS BIGINT))"
-    return Function(sign, ("span", "span"), _SPAN, form, partial=Partial.FOR_SOME_VALUES)
+    return Function(sign, ("span", "span"), _SPAN, form, f"{_TRY[sign]}({{0}}, {{1}})", partial=Partial.FOR_SOME_VALUES)
 
 
 def _time_plus_constant(sign: str) -> tuple[Function, ...]:
@@ -152,122 +157,14 @@ def _time_plus_constant(sign: str) -> tuple[Function, ...]:
     A date plus days is a date; a date plus an interval is a timestamp, as in DuckDB.
     """
     far_date = _AS_STAMP.join(_IF_WITHIN_CALENDAR.split("{0}")) + f"{_AS_STAMP} {sign} {{1}} END"
-    return (
-        Function(
-            sign,
-            ("date", "days!"),
-            _DATE,
-            f"{_IF_DATE_WITHIN_CALENDAR}{{0}} {sign} {{1}} END",
-            partial=_BEYOND_CALENDAR,
-        ),
-        Function(
-            sign, ("stamp", "span!"), _STAMP, f"{_IF_WITHIN_CALENDAR}{{0}} {sign} {{1}} END", partial=_BEYOND_CALENDAR
-        ),
-        Function(sign, ("date", "span!"), _STAMP, far_date, partial=_BEYOND_CALENDAR),
+    days, moved = f"date_{'add' if sign == '+' else 'sub'}({{0}}, CAST({{1}} AS INT))", f"{{0}} {sign} {{1}} END"
+    span = _spark_time_plus_constant(sign)
+    rows = (
+        Function(sign, ("date", "days!"), _DATE, _IF_DATE_WITHIN_CALENDAR + moved, days),
+        Function(sign, ("stamp", "span!"), _STAMP, _IF_WITHIN_CALENDAR + moved, span),
+        Function(sign, ("date", "span!"), _STAMP, far_date, span),
     )
-
-
-TIMES: tuple[Function, ...] = (
-    _date_part("year", 1, 9999),
-    _date_part_of_day("isoyear", 1, 9999),
-    _date_part_of_day("decade", 0, 999),
-    _date_part_of_day("century", 1, 100),
-    _date_part_of_day("millennium", 1, 10),
-    _date_part_of_day("yearweek", 101, 999953),
-    _date_part("quarter", 1, 4),
-    _date_part("month", 1, 12),
-    _date_part("week", 1, 53),
-    _date_part("day", 1, 31),
-    _date_part("dayofyear", 1, 366),
-    _date_part("dayofweek", 0, 6),
-    _date_part("isodow", 1, 7),
-    _date_part("hour", 0, 23),
-    _date_part("minute", 0, 59),
-    _date_part("second", 0, 59),
-    _date_part("millisecond", 0, 59_999),
-    _date_part("microsecond", 0, 59_999_999),
-    _clock_part("hour", 0, 23),
-    _clock_part("minute", 0, 59),
-    _clock_part("second", 0, 59),
-    _clock_part("millisecond", 0, 59_999),
-    _clock_part("microsecond", 0, 59_999_999),
-    Function(
-        "last_day", ("time",), _DATE, _AS_STAMP.join(_IF_WITHIN_CALENDAR.split("{0}")) + f"last_day({_AS_STAMP}) END",
-        partial=_BEYOND_CALENDAR,
-        constant_within="day",
-    ),
-    Function("julian", ("time",), _DOUBLE, "julian({0})", partial=_BEYOND_CALENDAR),
-    Function(
-        "strftime", ("time", "format!"), _TEXT, "strftime({0}, {1})", check_constants=format_mistake,
-        constant_within=granularity_of_format,
-    ),
-    Function("make_date", ("int", "int", "int"), _DATE, _MAKE_DATE, partial=Partial.FOR_SOME_VALUES),
-    Function(
-        "make_timestamp", ("int",), _STAMP, _timestamp_of_units("make_timestamp", 1), partial=Partial.FOR_SOME_VALUES,
-    ),
-    Function("epoch_ms", ("int",), _STAMP, _timestamp_of_units("epoch_ms", 1_000), partial=Partial.FOR_SOME_VALUES),
-    Function(
-        "from_epoch", ("num",), SqlType.TIMESTAMPTZ, _INSTANT_OF_EPOCH, partial=Partial.FOR_SOME_VALUES,
-        is_callable=False,
-    ),
-    Function("dayname", ("time",), _TEXT, "dayname({0})", listed_values=DAY_NAMES, partial=_BEYOND_CALENDAR),
-    Function("monthname", ("time",), _TEXT, "monthname({0})", listed_values=MONTH_NAMES, partial=_BEYOND_CALENDAR),
-    Function(
-        "date_trunc", ("text!", "stamp"), _STAMP, _IF_AFTER_EARLIEST + "date_trunc({0}, {1}) END",
-        partial=_BEYOND_CALENDAR,
-    ),
-    Function(
-        "date_trunc", ("text!", "date"), _STAMP,
-        _IF_AFTER_EARLIEST.replace("{1}", "TRY_CAST({1} AS TIMESTAMP)")
-        + "date_trunc({0}, TRY_CAST({1} AS TIMESTAMP)) END",
-        partial=_BEYOND_CALENDAR,
-    ),
-    Function(
-        "time_bucket", ("period!", "stamp"), _STAMP, _IF_AFTER_EARLIEST + "time_bucket({0}, {1}) END",
-        partial=_BEYOND_CALENDAR,
-    ),
-    Function(
-        "time_bucket", ("period!", "date"), _DATE,
-        _IF_AFTER_EARLIEST.replace("{1}", "TRY_CAST({1} AS TIMESTAMP)")
-        + "CAST(time_bucket({0}, TRY_CAST({1} AS TIMESTAMP)) AS DATE) END",
-        partial=_BEYOND_CALENDAR,
-    ),
-    Function("epoch", ("instant",), _DOUBLE, "epoch({0})", partial=_BEYOND_CALENDAR),
-    Function("epoch", ("time",), _DOUBLE, "epoch({0})", partial=_BEYOND_CALENDAR),
-    Function("epoch", ("span",), _DOUBLE, EPOCH_OF_INTERVAL),
-    Function("epoch", ("clock",), _DOUBLE, "epoch({0})", ranges.constant(0, 86_400)),
-    Function(
-        "epoch_ms", ("instant",), _INT, _IF_INSTANT_WITHIN_CALENDAR + _EPOCH_MS + " END", partial=_BEYOND_CALENDAR,
-    ),
-    Function("epoch_ms", ("stamp",), _INT, _IF_WITHIN_CALENDAR + _EPOCH_MS + " END", partial=_BEYOND_CALENDAR),
-    Function("epoch_ms", ("date",), _INT, _IF_DATE_WITHIN_CALENDAR + "epoch_ms({0}) END", partial=_BEYOND_CALENDAR),
-    Function("epoch_us", ("instant",), _INT, "epoch_us({0})", partial=_BEYOND_CALENDAR),
-    Function("epoch_us", ("time",), _INT, f"epoch_us({_AS_STAMP})", partial=_BEYOND_CALENDAR),
-    Function("date_diff", ("text!", "date", "date"), _INT, "date_diff({0}, {1}, {2})", partial=_BEYOND_CALENDAR),
-    Function(
-        "date_diff", ("text!", "time", "time"), _INT,
-        "date_diff({0}, TRY_CAST({1} AS TIMESTAMP), TRY_CAST({2} AS TIMESTAMP))", partial=_BEYOND_CALENDAR,
-    ),
-    Function(
-        "date_sub", ("text!", "time", "time"), _INT,
-        "date_sub({0}, TRY_CAST({1} AS TIMESTAMP), TRY_CAST({2} AS TIMESTAMP))", partial=_BEYOND_CALENDAR,
-    ),
-    Function("-", ("date", "date"), _INT, _IF_BOTH_FINITE + "CAST({0} - {1} AS BIGINT) END", partial=_BEYOND_CALENDAR),
-    Function("-", ("instant", "instant"), _SPAN, _IF_BOTH_FINITE + "{0} - {1} END", partial=_BEYOND_CALENDAR),
-    Function(
-        "-", ("time", "time"), _SPAN, _IF_BOTH_FINITE + "TRY_CAST({0} AS TIMESTAMP) - TRY_CAST({1} AS TIMESTAMP) END",
-        partial=_BEYOND_CALENDAR,
-    ),
-    *_time_plus_constant("+"),
-    *_time_plus_constant("-"),
-    _interval_sum("+"),
-    _interval_sum("-"),
-    Function("*", ("span!", "int!"), _SPAN, "({0} * {1})", check_constants=_multiple_mistake),
-    Function("*", ("int!", "span!"), _SPAN, "({0} * {1})", check_constants=_multiple_mistake),
-    Function("negative", ("span!",), _SPAN, "(-{0})", is_callable=False),
-    Function("instant", ("stamp", "zone!"), SqlType.TIMESTAMPTZ, _INSTANT, partial=_BEYOND_CALENDAR, is_callable=False),
-    Function("wall", ("instant", "zone!"), _STAMP, LOCAL_TIMESTAMP, partial=_BEYOND_CALENDAR, is_callable=False),
-)  # fmt: skip
+    return tuple(replace(row, partial=_BEYOND_CALENDAR) for row in rows)
 
 
 _DAY, _SECOND = 86_400_000_000, 1_000_000
@@ -326,9 +223,7 @@ def _spark_time_plus_constant(sign: str) -> Callable[[str], str]:
         amount, unit = span.split(" ")
         if unit in MONTHS:
             return f"({_spark_timestamp(0)} {sign} make_ym_interval(0, {int(amount) * MONTHS[unit]}))"
-        return _spark_timestamp_of_microseconds(
-            f"{'try_add' if sign == '+' else 'try_subtract'}({_spark_microseconds(0)}, {microseconds(span)}L)"
-        )
+        return _spark_timestamp_of_microseconds(f"{_TRY[sign]}({_spark_microseconds(0)}, {microseconds(span)}L)")
 
     return form
 
@@ -483,6 +378,7 @@ def _spark_timestamp_of_units(micros: int) -> str:
     )
 
 
+SPARK_LOCAL_TIMESTAMP = "CAST(from_utc_timestamp({0}, {1}) AS TIMESTAMP_NTZ)"
 _YEAR = "CAST(year({0}) AS BIGINT)"
 
 # arguments are clamped to valid ones, because Spark may evaluate them before the condition
@@ -495,60 +391,168 @@ _SPARK_MAKE_DATE = (
     f" THEN date_add({_SPARK_FIRST_OF_MONTH}, CAST(greatest(1, least(31, {{2}})) - 1 AS INT)) END"
 )
 
-SPARK_TIMES: dict[str, SparkForm] = {
-    "year": _YEAR,
-    "isoyear": "CAST(extract(YEAROFWEEK FROM {0}) AS BIGINT)",
-    "decade": f"({_YEAR} div 10L)",
-    "century": f"(({_YEAR} - 1L) div 100L + 1L)",
-    "millennium": f"(({_YEAR} - 1L) div 1000L + 1L)",
-    "yearweek": "CAST(extract(YEAROFWEEK FROM {0}) * 100 + weekofyear({0}) AS BIGINT)",
-    **{name: f"CAST({name}({{0}}) AS BIGINT)" for name in ("quarter", "month", "day", "dayofyear")},
-    "week": "CAST(weekofyear({0}) AS BIGINT)",
-    "dayofweek": "CAST(dayofweek({0}) - 1 AS BIGINT)",
-    "isodow": "CAST(weekday({0}) + 1 AS BIGINT)",
-    **{f"{name}(time)": _spark_part(name) for name in ("hour", "minute", "second")},
-    "millisecond(time)": f"(pmod({_spark_microseconds(0)}, 60000000L) div 1000L)",
-    "microsecond(time)": f"pmod({_spark_microseconds(0)}, 60000000L)",
-    "hour(clock)": "({0} div 3600000000L)",
-    "minute(clock)": "({0} div 60000000L % 60L)",
-    "second(clock)": "({0} div 1000000L % 60L)",
-    "millisecond(clock)": "({0} % 60000000L div 1000L)",
-    "microsecond(clock)": "({0} % 60000000L)",
-    "last_day": "last_day(CAST({0} AS DATE))",
-    "julian": f"({_spark_microseconds(0)} / {_DAY}D + 2440588D)",
-    "strftime": _spark_strftime,
-    "make_date": _SPARK_MAKE_DATE,
-    "make_timestamp": _spark_timestamp_of_units(1),
-    "epoch_ms(int)": _spark_timestamp_of_units(1_000),
-    "from_epoch": "timestamp_micros(CAST(rint(CASE WHEN {0} BETWEEN"
-    f" -{MAX_EPOCH_SECONDS} AND {MAX_EPOCH_SECONDS} THEN CAST({{0}} AS DOUBLE) END * 1e6D) AS BIGINT))",
-    "dayname": "date_format({0}, 'EEEE')",
-    "monthname": "date_format({0}, 'MMMM')",
-    "date_trunc": "CAST(date_trunc({0}, CAST({1} AS TIMESTAMP)) AS TIMESTAMP_NTZ)",
-    "time_bucket(period!, stamp)": _spark_time_bucket_of_second_argument,
-    "time_bucket(period!, date)": lambda span: f"CAST({_spark_time_bucket_of_second_argument(span)} AS DATE)",
-    "epoch(instant)": "(unix_micros({0}) / 1e6D)",
-    "epoch(time)": f"({_spark_microseconds(0)} / 1e6D)",
-    "epoch(span)": "({0} / 1e6D)",
-    "epoch(clock)": "({0} / 1e6D)",
-    "epoch_ms(instant)": _milliseconds("unix_micros({0})"),
-    "epoch_ms(stamp)": _milliseconds(_spark_microseconds(0)),
-    "epoch_ms(date)": _floor_divide(_spark_microseconds(0), 1_000),
-    "epoch_us(instant)": "unix_micros({0})",
-    "epoch_us(time)": _spark_microseconds(0),
-    "date_diff": _spark_date_diff,
-    "date_sub": _spark_date_sub,
-    "-(date, date)": "CAST(datediff({0}, {1}) AS BIGINT)",
-    "-(instant, instant)": "try_subtract(unix_micros({0}), unix_micros({1}))",
-    "-(time, time)": f"try_subtract({_spark_microseconds(0)}, {_spark_microseconds(1)})",
-    "+(date, days!)": "date_add({0}, CAST({1} AS INT))",
-    "-(date, days!)": "date_sub({0}, CAST({1} AS INT))",
-    **{f"{sign}({kind}, span!)": _spark_time_plus_constant(sign) for sign in "+-" for kind in ("stamp", "date")},
-    "+(span, span)": "try_add({0}, {1})",
-    "-(span, span)": "try_subtract({0}, {1})",
-    "*(span!, int!)": "try_multiply({0}, {1})",
-    "*(int!, span!)": "try_multiply({0}, {1})",
-    "negative(span!)": "(-{0})",
-    "instant": _SPARK_INSTANT,
-    "wall": "CAST(from_utc_timestamp({0}, {1}) AS TIMESTAMP_NTZ)",
-}
+
+TIMES: tuple[Function, ...] = (
+    _date_part("year", 1, 9999, _YEAR),
+    _date_part_of_day("isoyear", 1, 9999, "CAST(extract(YEAROFWEEK FROM {0}) AS BIGINT)"),
+    _date_part_of_day("decade", 0, 999, f"({_YEAR} div 10L)"),
+    _date_part_of_day("century", 1, 100, f"(({_YEAR} - 1L) div 100L + 1L)", "centuries", "cent"),
+    _date_part_of_day("millennium", 1, 10, f"(({_YEAR} - 1L) div 1000L + 1L)", "millennia"),
+    _date_part_of_day(
+        "yearweek", 101, 999953, "CAST(extract(YEAROFWEEK FROM {0}) * 100 + weekofyear({0}) AS BIGINT)"
+    ),
+    _date_part("quarter", 1, 4, "CAST(quarter({0}) AS BIGINT)"),
+    _date_part("month", 1, 12, "CAST(month({0}) AS BIGINT)"),
+    replace(
+        _date_part("week", 1, 53, "CAST(weekofyear({0}) AS BIGINT)", "weekofyear"), nodes=(exp.Week, exp.WeekOfYear)
+    ),
+    replace(
+        _date_part("day", 1, 31, "CAST(day({0}) AS BIGINT)"),
+        nodes=(exp.Day, exp.DayOfMonth), other_names=("dayofmonth",),
+    ),
+    _date_part("dayofyear", 1, 366, "CAST(dayofyear({0}) AS BIGINT)", "doy"),
+    replace(
+        _date_part("dayofweek", 0, 6, "CAST(dayofweek({0}) - 1 AS BIGINT)", "dow", "weekday"), other_names=("weekday",)
+    ),
+    _date_part("isodow", 1, 7, "CAST(weekday({0}) + 1 AS BIGINT)"),
+    _date_part("hour", 0, 23, _spark_part("hour")),
+    _date_part("minute", 0, 59, _spark_part("minute")),
+    _date_part("second", 0, 59, _spark_part("second")),
+    replace(
+        _date_part("millisecond", 0, 59_999, f"(pmod({_spark_microseconds(0)}, 60000000L) div 1000L)", "ms", "msec"),
+        other_names=("milliseconds",),
+    ),
+    replace(
+        _date_part("microsecond", 0, 59_999_999, f"pmod({_spark_microseconds(0)}, 60000000L)", "us", "usec"),
+        other_names=("microseconds",),
+    ),
+    _clock_part("hour", 0, 23, "({0} div 3600000000L)"),
+    _clock_part("minute", 0, 59, "({0} div 60000000L % 60L)"),
+    _clock_part("second", 0, 59, "({0} div 1000000L % 60L)"),
+    _clock_part("millisecond", 0, 59_999, "({0} % 60000000L div 1000L)"),
+    _clock_part("microsecond", 0, 59_999_999, "({0} % 60000000L)"),
+    Function(
+        "last_day", ("time",), _DATE, _AS_STAMP.join(_IF_WITHIN_CALENDAR.split("{0}")) + f"last_day({_AS_STAMP}) END",
+        "last_day(CAST({0} AS DATE))", partial=_BEYOND_CALENDAR, constant_within="day",
+    ),
+    Function(
+        "julian", ("time",), _DOUBLE, "julian({0})", f"({_spark_microseconds(0)} / {_DAY}D + 2440588D)",
+        partial=_BEYOND_CALENDAR, date_parts=("julian",),
+    ),
+    Function(
+        "strftime", ("time", "format!"), _TEXT, "strftime({0}, {1})", _spark_strftime, check_constants=format_mistake,
+        constant_within=granularity_of_format, nodes=(exp.TimeToStr,), cost=Cost(per_call=200.0),
+    ),
+    Function(
+        "make_date", ("int", "int", "int"), _DATE, _MAKE_DATE, _SPARK_MAKE_DATE, partial=Partial.FOR_SOME_VALUES,
+        nodes=(exp.DateFromParts,),
+    ),
+    Function(
+        "make_timestamp", ("int",), _STAMP, _timestamp_of_units("make_timestamp", 1), _spark_timestamp_of_units(1),
+        partial=Partial.FOR_SOME_VALUES,
+    ),
+    Function(
+        "epoch_ms", ("int",), _STAMP, _timestamp_of_units("epoch_ms", 1_000), _spark_timestamp_of_units(1_000),
+        partial=Partial.FOR_SOME_VALUES,
+    ),
+    Function(
+        "from_epoch", ("num",), SqlType.TIMESTAMPTZ, _INSTANT_OF_EPOCH,
+        "timestamp_micros(CAST(rint(CASE WHEN {0} BETWEEN"
+        f" -{MAX_EPOCH_SECONDS} AND {MAX_EPOCH_SECONDS} THEN CAST({{0}} AS DOUBLE) END * 1e6D) AS BIGINT))",
+        partial=Partial.FOR_SOME_VALUES, is_callable=False,
+    ),
+    Function(
+        "dayname", ("time",), _TEXT, "dayname({0})", "date_format({0}, 'EEEE')", listed_values=DAY_NAMES,
+        partial=_BEYOND_CALENDAR, cost=Cost(per_call=200.0),
+    ),
+    Function(
+        "monthname", ("time",), _TEXT, "monthname({0})", "date_format({0}, 'MMMM')", listed_values=MONTH_NAMES,
+        partial=_BEYOND_CALENDAR, cost=Cost(per_call=200.0),
+    ),
+    Function(
+        "date_trunc", ("text!", "stamp"), _STAMP, _IF_AFTER_EARLIEST + "date_trunc({0}, {1}) END",
+        "CAST(date_trunc({0}, CAST({1} AS TIMESTAMP)) AS TIMESTAMP_NTZ)", partial=_BEYOND_CALENDAR,
+        nodes=(exp.TimestampTrunc, exp.DateTrunc),
+    ),
+    Function(
+        "date_trunc", ("text!", "date"), _STAMP,
+        _IF_AFTER_EARLIEST.replace("{1}", "TRY_CAST({1} AS TIMESTAMP)")
+        + "date_trunc({0}, TRY_CAST({1} AS TIMESTAMP)) END",
+        "CAST(date_trunc({0}, CAST({1} AS TIMESTAMP)) AS TIMESTAMP_NTZ)", partial=_BEYOND_CALENDAR,
+    ),
+    Function(
+        "time_bucket", ("period!", "stamp"), _STAMP, _IF_AFTER_EARLIEST + "time_bucket({0}, {1}) END",
+        _spark_time_bucket_of_second_argument, partial=_BEYOND_CALENDAR, nodes=(exp.DateBin,),
+    ),
+    Function(
+        "time_bucket", ("period!", "date"), _DATE,
+        _IF_AFTER_EARLIEST.replace("{1}", "TRY_CAST({1} AS TIMESTAMP)")
+        + "CAST(time_bucket({0}, TRY_CAST({1} AS TIMESTAMP)) AS DATE) END",
+        lambda span: f"CAST({_spark_time_bucket_of_second_argument(span)} AS DATE)", partial=_BEYOND_CALENDAR,
+    ),
+    Function(
+        "epoch", ("instant",), _DOUBLE, "epoch({0})", "(unix_micros({0}) / 1e6D)", partial=_BEYOND_CALENDAR,
+        nodes=(exp.TimeToUnix,), date_parts=("epoch",),
+    ),
+    Function("epoch", ("time",), _DOUBLE, "epoch({0})", f"({_spark_microseconds(0)} / 1e6D)", partial=_BEYOND_CALENDAR),
+    Function("epoch", ("span",), _DOUBLE, EPOCH_OF_INTERVAL, "({0} / 1e6D)"),
+    Function("epoch", ("clock",), _DOUBLE, "epoch({0})", "({0} / 1e6D)", ranges.constant(0, 86_400)),
+    Function(
+        "epoch_ms", ("instant",), _INT, _IF_INSTANT_WITHIN_CALENDAR + _EPOCH_MS + " END",
+        _milliseconds("unix_micros({0})"), partial=_BEYOND_CALENDAR, date_parts=("epoch_ms",),
+    ),
+    Function(
+        "epoch_ms", ("stamp",), _INT, _IF_WITHIN_CALENDAR + _EPOCH_MS + " END", _milliseconds(_spark_microseconds(0)),
+        partial=_BEYOND_CALENDAR,
+    ),
+    Function(
+        "epoch_ms", ("date",), _INT, _IF_DATE_WITHIN_CALENDAR + "epoch_ms({0}) END",
+        _floor_divide(_spark_microseconds(0), 1_000), partial=_BEYOND_CALENDAR,
+    ),
+    Function(
+        "epoch_us", ("instant",), _INT, "epoch_us({0})", "unix_micros({0})", partial=_BEYOND_CALENDAR,
+        date_parts=("epoch_us",),
+    ),
+    Function("epoch_us", ("time",), _INT, f"epoch_us({_AS_STAMP})", _spark_microseconds(0), partial=_BEYOND_CALENDAR),
+    Function(
+        "date_diff", ("text!", "date", "date"), _INT, "date_diff({0}, {1}, {2})", _spark_date_diff,
+        partial=_BEYOND_CALENDAR,
+    ),
+    Function(
+        "date_diff", ("text!", "time", "time"), _INT,
+        "date_diff({0}, TRY_CAST({1} AS TIMESTAMP), TRY_CAST({2} AS TIMESTAMP))", _spark_date_diff,
+        partial=_BEYOND_CALENDAR,
+    ),
+    Function(
+        "date_sub", ("text!", "time", "time"), _INT,
+        "date_sub({0}, TRY_CAST({1} AS TIMESTAMP), TRY_CAST({2} AS TIMESTAMP))", _spark_date_sub, nodes=(),
+        partial=_BEYOND_CALENDAR,
+    ),
+    Function(
+        "-", ("date", "date"), _INT, _IF_BOTH_FINITE + "CAST({0} - {1} AS BIGINT) END",
+        "CAST(datediff({0}, {1}) AS BIGINT)", partial=_BEYOND_CALENDAR,
+    ),
+    Function(
+        "-", ("instant", "instant"), _SPAN, _IF_BOTH_FINITE + "{0} - {1} END",
+        "try_subtract(unix_micros({0}), unix_micros({1}))", partial=_BEYOND_CALENDAR,
+    ),
+    Function(
+        "-", ("time", "time"), _SPAN, _IF_BOTH_FINITE + "TRY_CAST({0} AS TIMESTAMP) - TRY_CAST({1} AS TIMESTAMP) END",
+        f"try_subtract({_spark_microseconds(0)}, {_spark_microseconds(1)})", partial=_BEYOND_CALENDAR,
+    ),
+    *_time_plus_constant("+"),
+    *_time_plus_constant("-"),
+    _interval_sum("+"),
+    _interval_sum("-"),
+    Function("*", ("span!", "int!"), _SPAN, "({0} * {1})", "try_multiply({0}, {1})", check_constants=_multiple_mistake),
+    Function("*", ("int!", "span!"), _SPAN, "({0} * {1})", "try_multiply({0}, {1})", check_constants=_multiple_mistake),
+    Function("negative", ("span!",), _SPAN, "(-{0})", SAME, is_callable=False),
+    Function(
+        "instant", ("stamp", "zone!"), SqlType.TIMESTAMPTZ, _INSTANT, _SPARK_INSTANT, partial=_BEYOND_CALENDAR,
+        is_callable=False,
+    ),
+    Function(
+        "wall", ("instant", "zone!"), _STAMP, LOCAL_TIMESTAMP, SPARK_LOCAL_TIMESTAMP,
+        partial=_BEYOND_CALENDAR, is_callable=False, cost=Cost(per_call=200.0),
+    ),
+)  # fmt: skip

@@ -9,12 +9,11 @@ from sqlglot import exp
 
 import dialect
 from dialect.binder.arities import _SPECIAL_ARITIES, Arity, arity_of
-from dialect.binder.node_arguments import FUNCTION_ALIASES, NODE_FUNCTIONS
 from dialect.binder.scalars import _BINDERS, _CALLS
 from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal
 from dialect.functions.aggregates import AGGREGATE_NODES, AGGREGATES
-from dialect.functions.registry import callable_names
+from dialect.functions.registry import NODE_FUNCTIONS, OTHER_NAMES, callable_names
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, WINDOW_NODES
 from dialect.parser.privacy_clause import OPTION_NAMES
 from dialect.parser.suggestions.foreign_dialects import CALL_REWRITES
@@ -25,7 +24,7 @@ _UNWRITTEN = {"count_star", "count_distinct", "list_distinct", "sum_distinct", "
 _IN_FROM = {"range", "generate_series"}
 _KEYWORDED = {"extract", "trim"}  # whose arguments keywords part: the parser reads no commas there
 _FUNCTIONS = sorted(
-    {name for name in (*callable_names(), *FUNCTION_ALIASES, *_SPECIAL_ARITIES) if name.isidentifier()}
+    {name for name in (*callable_names(), *OTHER_NAMES, *_SPECIAL_ARITIES) if name.isidentifier()}
     - _IN_FROM
     - {"count", "unnest"}
 )
