@@ -4,15 +4,15 @@ They hold no engine state, no budget and no data of people.
 
 Modules, each before those that import it:
 
-    expressions, formulas, value_ranges, relations, release_plan, codegen_types, traversal.
+    traversal, expressions, formulas, value_ranges, relations, release_plan, codegen_types.
 """
 
 from __future__ import annotations
 
 from dialect.algebra.codegen_types import MAX_SMALLINT_ROWS, LakeSql, Rollup, Target
-from dialect.algebra.expressions import Expr, Field, Literal, children
+from dialect.algebra.expressions import Expr, Field, Literal
 from dialect.algebra.formulas import CountOf, Formula, Histogram, MeanOf, MomentsOf, QuantileOf, ReleasedNumber, SumOf
-from dialect.algebra.relations import Join, Public, Relation
+from dialect.algebra.relations import Join, Public, Relation, tables_of
 from dialect.algebra.release_plan import (
     GROUP_ADDITIVE_KINDS,
     ROW_ADDITIVE_KINDS,
@@ -27,7 +27,7 @@ from dialect.algebra.release_plan import (
     VectorBound,
     VectorKind,
 )
-from dialect.algebra.traversal import inputs, tables_of
+from dialect.algebra.traversal import walk
 from dialect.notes import Note, NoteCode
 
 __all__ = [
@@ -63,7 +63,6 @@ __all__ = [
     "Target",
     "VectorBound",
     "VectorKind",
-    "children",
-    "inputs",
     "tables_of",
+    "walk",
 ]

@@ -6,10 +6,11 @@ An expression is a Literal, a Ref to a field, a Call or a Case. Call names a row
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, cast
 
+from dialect.algebra.traversal import Node, Opaque, map_children, transform_up, walk
 from dialect.catalog.model import Bounds, Domain, SqlType
 from dialect.errors import Span
 
@@ -40,7 +41,7 @@ class PublicRows(Protocol):
 
 
 @dataclass(frozen=True)
-class Field:
+class Field(Opaque):
     """One column of a relation, with its inferred properties. Two fields are equal if and only if their ids are."""
 
     id: str  # generated, unique within one question: c0, c1, ...
@@ -79,8 +80,22 @@ class Alternative:
     predicates: tuple[Expr, ...]  # predicates that hold for every row of that input
 
 
+class _Leaf(Node["Expr"]):
+    """An expression without subexpressions."""
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        """There are none."""
+        return ()
+
+    def with_children(self, parts: Sequence[Expr]) -> Expr:
+        """Return the expression itself."""
+        del parts
+        return cast("Expr", self)
+
+
 @dataclass(frozen=True)
-class Literal:
+class Literal(_Leaf):
     """A constant. Dates, times and intervals are held as canonical text."""
 
     value: bool | int | float | str | None
@@ -88,7 +103,7 @@ class Literal:
 
 
 @dataclass(frozen=True)
-class Ref:
+class Ref(_Leaf):
     """A reference to a field of the current row."""
 
     field: Field
@@ -100,7 +115,7 @@ class Ref:
 
 
 @dataclass(frozen=True)
-class Call:
+class Call(Node["Expr"]):
     """An allow-listed function or operator applied to arguments."""
 
     function: str  # a row of dialect.functions.registry
@@ -116,11 +131,22 @@ class Call:
     def __post_init__(self) -> None:
         """Precompute the function's name and the size and depth of the tree, which limits read often."""
         object.__setattr__(self, "name", self.function.partition("#")[0])
-        _set_size_and_depth(self, self.arguments)
+        _set_size_and_depth(self)
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        """The arguments."""
+        return self.arguments
+
+    def with_children(self, parts: Sequence[Expr]) -> Call:
+        """Copy with other arguments."""
+        if all(new is old for new, old in zip(parts, self.arguments, strict=True)):
+            return self
+        return Call(self.function, tuple(parts), self.type, self.span)
 
 
 @dataclass(frozen=True)
-class Case:
+class Case(Node["Expr"]):
     """CASE WHEN: the value of the first branch whose condition is true, otherwise `otherwise`."""
 
     branches: tuple[tuple[Expr, Expr], ...]
@@ -131,7 +157,18 @@ class Case:
 
     def __post_init__(self) -> None:
         """Precompute the size and depth of the tree, which limits read often."""
-        _set_size_and_depth(self, children(self))
+        _set_size_and_depth(self)
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        """Conditions and values of the branches, and the value of ELSE."""
+        return (*(part for branch in self.branches for part in branch), self.otherwise)
+
+    def with_children(self, parts: Sequence[Expr]) -> Case:
+        """Copy with other conditions and values."""
+        if all(new is old for new, old in zip(parts, self.children, strict=True)):
+            return self
+        return Case(tuple(zip(parts[:-1:2], parts[1::2], strict=True)), parts[-1], self.type)
 
 
 Expr = Literal | Ref | Call | Case
@@ -140,10 +177,10 @@ NULL = Literal(None, SqlType.NULL)
 TRUE = Literal(True, SqlType.BOOLEAN)
 
 
-def _set_size_and_depth(expr: Call | Case, subexpressions: tuple[Expr, ...]) -> None:
+def _set_size_and_depth(expr: Call | Case) -> None:
     """Set the number of nodes and the height of a tree; the classes are frozen, hence object.__setattr__."""
-    object.__setattr__(expr, "size", 1 + sum(size(part) for part in subexpressions))
-    object.__setattr__(expr, "depth", 1 + max((depth(part) for part in subexpressions), default=0))
+    object.__setattr__(expr, "size", 1 + sum(size(part) for part in expr.children))
+    object.__setattr__(expr, "depth", 1 + max((depth(part) for part in expr.children), default=0))
 
 
 def size(expr: Expr) -> int:
@@ -156,28 +193,14 @@ def depth(expr: Expr) -> int:
     return expr.depth if isinstance(expr, Call | Case) else 1
 
 
-def children(expr: Expr) -> tuple[Expr, ...]:
-    """Direct subexpressions, in the order in which they are written."""
-    if isinstance(expr, Call):
-        return expr.arguments
-    if isinstance(expr, Case):
-        return (*(part for branch in expr.branches for part in branch), expr.otherwise)
-    return ()
-
-
 def case_values(case: Case) -> tuple[Expr, ...]:
     """All possible results of a CASE: the THEN values and the ELSE value."""
     return (*(value for _, value in case.branches), case.otherwise)
 
 
-def map_children(expr: Expr, transform: Callable[[Expr], Expr]) -> Expr:
-    """Copy an expression with `transform` applied to each direct subexpression."""
-    if isinstance(expr, Call):
-        return Call(expr.function, tuple(transform(part) for part in expr.arguments), expr.type, expr.span)
-    if isinstance(expr, Case):
-        branches = tuple((transform(condition), transform(value)) for condition, value in expr.branches)
-        return Case(branches, transform(expr.otherwise), expr.type)
-    return expr
+def map_fields(expr: Expr, image: Callable[[Field], Expr | None]) -> Expr:
+    """Copy an expression with each field that it reads replaced by an expression; None keeps the field."""
+    return transform_up(expr, lambda part: (image(part.field) or part) if isinstance(part, Ref) else part)
 
 
 def substitute(expr: Expr, images: Mapping[Expr, Expr]) -> Expr:
@@ -191,12 +214,7 @@ def substitute(expr: Expr, images: Mapping[Expr, Expr]) -> Expr:
 
 def fields_of(expr: Expr) -> Iterator[Field]:
     """Iterate over the fields that an expression reads, with repetitions."""
-    stack = [expr]
-    while stack:
-        part = stack.pop()
-        if isinstance(part, Ref):
-            yield part.field
-        stack.extend(reversed(children(part)))
+    return (part.field for part in walk(expr) if isinstance(part, Ref))
 
 
 def reads_only_table(expr: Expr, table: str) -> bool:
@@ -210,15 +228,18 @@ def expand_definitions(expr: Expr) -> Expr:
 
     A definition is itself over such fields, so that one step is enough.
     """
-    if isinstance(expr, Ref):
-        return expr.field.definition if expr.field.definition is not None else expr
-    return map_children(expr, expand_definitions)
+    return map_fields(expr, lambda read: read.definition)
 
 
 def conjuncts(expr: Expr) -> tuple[Expr, ...]:
     """Split a condition at its top-level ANDs."""
-    if isinstance(expr, Call) and expr.name == "and":
-        return tuple(part for argument in expr.arguments for part in conjuncts(argument))
+    return operands(expr, "and")
+
+
+def operands(expr: Expr, name: str) -> tuple[Expr, ...]:
+    """Operands of nested calls of one function, from left to right; any other expression is its own operand."""
+    if isinstance(expr, Call) and expr.name == name:
+        return tuple(part for argument in expr.arguments for part in operands(argument, name))
     return (expr,)
 
 

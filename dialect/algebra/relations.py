@@ -18,12 +18,14 @@ integer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any, Self
 from typing import Literal as OneOf
 
-from dialect.algebra.expressions import Expr, Field, Literal
+from dialect.algebra.expressions import Expr, Field, Literal, fields_of
+from dialect.algebra.traversal import Node, is_entered, map_parts, walk
 from dialect.catalog.model import Bounds, Table
 from dialect.errors import Span
 
@@ -313,7 +315,7 @@ Operator = (
 
 
 @dataclass(frozen=True)
-class Relation:
+class Relation(Node["Relation"]):
     """The rows of an operator: its fields and the predicates that hold for every row."""
 
     operator: Operator
@@ -321,6 +323,32 @@ class Relation:
     predicates: tuple[Expr, ...] = field(
         default=(), compare=False
     )  # hold for every row; over fields without definition
+
+    @property
+    def children(self) -> tuple[Relation, ...]:
+        """Input relations, the left one first: the fields of the operator that are relations."""
+        return tuple(part for part in vars(self.operator).values() if isinstance(part, Relation))
+
+    def with_children(self, parts: Sequence[Relation]) -> Self:
+        """Copy with other input relations."""
+        inputs = iter(parts)
+        return self.with_operator(
+            map_parts(self.operator, lambda part: next(inputs) if isinstance(part, Relation) else part)
+        )
+
+    def with_operator(self, operator: Operator, new_fields: Sequence[Field] = ()) -> Self:
+        """Copy with another operator, and further fields after its own."""
+        if operator is self.operator and not new_fields:
+            return self
+        return replace(self, operator=operator, fields=(*self.fields, *new_fields))
+
+    def with_filter(self, condition: Expr) -> Self:
+        """Put a filter on top. What the condition implies is not added to the predicates."""
+        return self.with_operator(Filter(self, condition))
+
+    def with_columns(self, computed: Sequence[tuple[Field, Expr]]) -> Self:
+        """Put a projection on top that computes columns; the relation itself if there are none."""
+        return self.with_operator(Project(self, tuple(computed)), [f for f, _ in computed]) if computed else self
 
 
 @dataclass(frozen=True)
@@ -405,12 +433,10 @@ def truncate_rows(relation: PerPerson) -> PerPerson:
 
     The limit `max_rows` holds per person and window where `per_window_factors` is above 0.
     """
-    return replace(
-        relation,
-        operator=RowTruncation(
-            relation, relation.person, relation.max_rows, per_window_factors=relation.per_window_factors
-        ),
+    truncation = RowTruncation(
+        relation, relation.person, relation.max_rows, per_window_factors=relation.per_window_factors
     )
+    return relation.with_operator(truncation)
 
 
 def truncate_to_limits(source: PerPerson, limits: ContributionLimits) -> PerPerson:
@@ -433,3 +459,88 @@ def row_bound_over_windows(rows: PerPerson | RowTruncation, windows: int) -> int
     Each factor of `max_rows` that is a limit per window is multiplied by the number of windows; the result is capped.
     """
     return min(rows.max_rows * int(windows**rows.per_window_factors), max(rows.max_rows, MAX_ROW_BOUND))
+
+
+def row_inputs(relation: Relation) -> tuple[Relation, ...]:
+    """Return the inputs that contribute rows, without those that only filter, as of a semi-join or EXCEPT."""
+    operator = relation.operator
+    filters_only_left = isinstance(operator, SemiJoin) or (
+        isinstance(operator, SetOperation) and operator.kind != "union"
+    )
+    return relation.children[:1] if filters_only_left else relation.children
+
+
+def tables_of(relation: Relation, include_filtering: bool = True) -> frozenset[str]:
+    """Return the stored tables below a relation; without `include_filtering`, not those that only filter rows."""
+    below = walk(relation) if include_filtering else walk(relation, row_inputs)
+    return frozenset(each.operator.table.name for each in below if isinstance(each.operator, Scan))
+
+
+def union_branch_tables(relation: Relation) -> tuple[frozenset[str], ...]:
+    """Private tables whose rows each branch of a union holds, one set of names per branch.
+
+        SELECT * FROM trip UNION ALL SELECT * FROM stay JOIN home USING (person)
+
+    gives {trip} and {stay, home}. A relation without a union has one branch; a public one has none. Where a union is
+    joined with other inputs, their tables are added to each branch of the input with the most branches.
+    """
+    operator = relation.operator
+    if isinstance(relation, Public):
+        return ()
+    if isinstance(operator, Scan):
+        return (frozenset({operator.table.name}),)
+    input_branches = [union_branch_tables(part) for part in row_inputs(relation)]
+    if isinstance(operator, SetOperation) and operator.kind == "union":
+        return tuple(names for part in input_branches for names in part)
+    widest = max(input_branches, key=len, default=())
+    other_tables = frozenset().union(*(names for part in input_branches if part is not widest for names in part))
+    return tuple(names | other_tables for names in widest)
+
+
+def identifying_fields(fields: Sequence[Field]) -> list[Field]:
+    """Fields that identify a row: all but those computed from other fields of the row.
+
+    A key of DISTINCT or GROUP BY keeps its definition although the fields it was computed from are gone. It then
+    identifies rows itself (`dialect/stability/proofs.md#relation-kinds`).
+    """
+    present = set(fields)
+    return [f for f in fields if f.definition is None or not present.issuperset(fields_of(f.definition))]
+
+
+def walk_expressions(part: object) -> Iterator[Expr]:
+    """Iterate over the expressions of all operators below, visiting shared objects once.
+
+    `part` is any object of the tree: a relation, an operator, or a tuple. Fields and tables are not entered: their
+    definitions are not expressions of the query. Yields whole expressions, not their subexpressions.
+    """
+    stack, seen = [part], set[int]()
+    while stack:
+        part = stack.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, Expr):
+            yield part
+        elif isinstance(part, tuple):
+            stack.extend(reversed(part))
+        elif is_entered(part):
+            stack.extend(reversed(vars(part).values()))
+
+
+ExpressionMapper = Callable[
+    [Expr, tuple[Relation, ...]], Expr
+]  # (expression, relations whose rows it reads) -> new expression
+
+
+def map_expressions(relation: Relation, mapper: ExpressionMapper) -> Relation:
+    """Copy a released relation with every expression mapped. Public relations hold no noise and stay as they are."""
+    if isinstance(relation, Public):
+        return relation
+
+    def map_part(part: Node[Any]) -> Node[Any]:
+        """Map an input relation, or an expression over the rows of the inputs."""
+        if isinstance(part, Relation):
+            return map_expressions(part, mapper)
+        return mapper(part, relation.children) if isinstance(part, Expr) else part
+
+    return relation.with_operator(map_parts(relation.operator, map_part))

@@ -30,8 +30,8 @@ from dialect.algebra.relations import (
     Values,
     Window,
     WindowCall,
+    identifying_fields,
 )
-from dialect.algebra.traversal import identifying_fields
 from dialect.functions.inference import is_null_if_inputs_null
 from dialect.functions.registry import overload
 

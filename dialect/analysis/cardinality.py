@@ -29,8 +29,9 @@ from dialect.algebra.relations import (
     Scan,
     SemiJoin,
     SetOperation,
+    row_inputs,
 )
-from dialect.algebra.traversal import inputs, row_inputs, walk_relations
+from dialect.algebra.traversal import walk
 from dialect.analysis.uniqueness import covers_primary_key, exactly_equated_fields
 from dialect.catalog.model import SqlType
 
@@ -47,10 +48,7 @@ def is_full_scan(relation: Relation) -> bool:
     while isinstance(relation.operator, Project):
         relation = relation.operator.source
     operator = relation.operator
-    if isinstance(operator, Filter):
-        below = operator.source.operator
-        return isinstance(below, Scan) and below.reads_whole_windows
-    return isinstance(operator, Scan)
+    return isinstance(operator, Scan) or (isinstance(operator, Filter) and _is_windows_filter(operator))
 
 
 def filters_time_only(relation: Relation) -> bool:
@@ -58,15 +56,20 @@ def filters_time_only(relation: Relation) -> bool:
 
     Privacy-window filters above scans are of this kind. A semi-join selects rows by another table, so it is not.
     """
-    operator = relation.operator
-    if isinstance(operator, SemiJoin):
-        return False
-    if isinstance(operator, Filter):
-        below = operator.source.operator
-        of_windows = isinstance(below, Scan) and below.reads_whole_windows
-        if not of_windows and not _compares_time_only(operator.condition):
-            return False
-    return all(map(filters_time_only, row_inputs(relation)))
+    return all(
+        not isinstance(each.operator, SemiJoin)
+        and (
+            not isinstance(each.operator, Filter)
+            or _is_windows_filter(each.operator)
+            or _compares_time_only(each.operator.condition)
+        )
+        for each in walk(relation, row_inputs)
+    )
+
+
+def _is_windows_filter(operator: Filter) -> bool:
+    """Return whether a filter is the privacy-window filter above a scan."""
+    return isinstance(scan := operator.source.operator, Scan) and scan.reads_whole_windows
 
 
 def _compares_time_only(condition: Expr) -> bool:
@@ -78,9 +81,7 @@ def _compares_time_only(condition: Expr) -> bool:
 
 def has_stored_rows_only(relation: Relation) -> bool:
     """Return whether each row is a stored row or a join of stored rows: no GROUP BY or DISTINCT below."""
-    if isinstance(relation.operator, Group | Distinct):
-        return False
-    return all(map(has_stored_rows_only, row_inputs(relation)))
+    return not any(isinstance(each.operator, Group | Distinct) for each in walk(relation, row_inputs))
 
 
 FanOut = Callable[
@@ -134,7 +135,7 @@ def row_bounds(relation: Relation, fan_out: FanOut) -> RowBounds:
         return _join_bounds(relation, operator, fan_out)
     if isinstance(operator, SemiJoin):
         return _semi_join_bounds(relation, operator, fan_out)
-    below = [row_bounds(source, fan_out) for source in inputs(relation) if isinstance(source, PerPerson)]
+    below = [row_bounds(source, fan_out) for source in relation.children if isinstance(source, PerPerson)]
     if not below:
         return _scan_bounds(relation)
     bounds = _set_operation_bounds(*below) if isinstance(operator, SetOperation) else below[0]
@@ -159,7 +160,7 @@ def _scan_bounds(relation: PerPerson) -> RowBounds:
 
 def _scanned_windows(relation: Relation) -> Iterator[int]:
     """Yield the number of privacy windows that each scan below reads."""
-    return (each.operator.window_count for each in walk_relations(relation) if isinstance(each.operator, Scan))
+    return (each.operator.window_count for each in walk(relation) if isinstance(each.operator, Scan))
 
 
 def _set_operation_bounds(left: RowBounds, right: RowBounds) -> RowBounds:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from dialect.algebra.expressions import Call, Expr, conjuncts, fields_of
+from dialect.algebra.expressions import Call, Expr, conjuncts, fields_of, operands
 from dialect.algebra.relations import (
     DictionaryEncoded,
     Filter,
@@ -16,7 +14,7 @@ from dialect.algebra.relations import (
     Series,
     Values,
 )
-from dialect.algebra.traversal import inputs
+from dialect.algebra.traversal import walk
 
 _CHEAP_OPERATORS = (
     Scan,
@@ -66,24 +64,16 @@ def _is_cheap(relation: Relation) -> bool:
 
     Nested splits would multiply the number of reads.
     """
-    operator = relation.operator
-    if not isinstance(operator, _CHEAP_OPERATORS) or (isinstance(operator, Join) and _disjunctive_equalities(operator)):
-        return False
-    return all(map(_is_cheap, inputs(relation)))
+    operators = (each.operator for each in walk(relation))
+    return all(
+        isinstance(each, _CHEAP_OPERATORS) and not (isinstance(each, Join) and _disjunctive_equalities(each))
+        for each in operators
+    )
 
 
 def disjuncts(expr: Expr) -> tuple[Expr, ...]:
     """Operands of the top-level ORs of a condition."""
-    return tuple(_disjuncts(expr))
-
-
-def _disjuncts(expr: Expr) -> Iterator[Expr]:
-    """Yield the operands of nested ORs from left to right; a condition that is no OR is its own operand."""
-    if isinstance(expr, Call) and expr.name == "or":
-        for argument in expr.arguments:
-            yield from _disjuncts(argument)
-    else:
-        yield expr
+    return operands(expr, "or")
 
 
 def _equates_both_sides(expr: Expr, join: Join) -> bool:

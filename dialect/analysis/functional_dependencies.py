@@ -24,8 +24,8 @@ from dialect.algebra.relations import (
     Scan,
     SemiJoin,
     Window,
+    identifying_fields,
 )
-from dialect.algebra.traversal import identifying_fields
 from dialect.analysis.uniqueness import EXACT_TYPES, equated_fields
 
 Dependency = tuple[frozenset[Field], frozenset[Field]]  # determinant -> determined fields

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref, map_children, substitute
+from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref, substitute
+from dialect.algebra.traversal import map_children
 from dialect.analysis.time_granularity import truncate_time, truncation_unit
 from dialect.catalog.model import SqlType
 from dialect.functions.constant_folding import parse_timestamp

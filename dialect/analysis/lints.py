@@ -19,9 +19,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from itertools import product
 
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, children
-from dialect.algebra.relations import Relation
-from dialect.algebra.traversal import walk_expressions
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
+from dialect.algebra.relations import Relation, walk_expressions
 from dialect.algebra.value_ranges import is_bounded
 from dialect.catalog.model import Catalog, ColumnValues, SqlType, ValueList, ValueRange
 from dialect.functions.constant_folding import parse_timestamp
@@ -52,7 +51,7 @@ def _midnight_comparisons(expr: Expr, date_texts: set[str]) -> Iterator[Note]:
     Other operators are correct at midnight: `ts >= DATE` and `ts < DATE` split exactly at the beginning of the day.
     `date_texts` are the dates that the SQL writes without a time; a written midnight is intended, and gets no note.
     """
-    for part in children(expr):
+    for part in expr.children:
         yield from _midnight_comparisons(part, date_texts)
     if not isinstance(expr, Call) or len(expr.arguments) < 2:
         return
@@ -100,7 +99,7 @@ def never_true_notes(relation: Relation) -> tuple[Note, ...]:
 
 def _contradictions(expr: Expr) -> Iterator[Note]:
     """Yield notes on values that a comparison, or two comparisons of one AND, can never satisfy; one per value."""
-    for part in children(expr):
+    for part in expr.children:
         yield from _contradictions(part)
     comparisons = list(_comparisons(expr)) if isinstance(expr, Call) else []
     for value in dict.fromkeys(value for value, _ in comparisons):
@@ -205,7 +204,7 @@ def _undeclared_constants(expr: Expr, catalog: Catalog) -> Iterator[Note]:
     Nothing is noted unless all other operands are constants. A range is checked for every comparison, a list only for
     equality and IN, as the order of listed values means nothing.
     """
-    for part in children(expr):
+    for part in expr.children:
         yield from _undeclared_constants(part, catalog)
     if not isinstance(expr, Call) or expr.name not in _COMPARE | _FLIPPED_OR_IN.keys():
         return
@@ -241,12 +240,12 @@ def public_lookup_constants(part: object) -> Iterator[tuple[Field, Literal]]:
 
 def _public_lookup_constants(expr: Expr) -> Iterator[tuple[Field, Literal]]:
     """Yield the constants that one expression, or a part of it, compares with a column of a public domain."""
-    for part in children(expr):
+    for part in expr.children:
         yield from _public_lookup_constants(part)
-    columns = [part.field for part in children(expr) if isinstance(part, Ref)]
+    columns = [part.field for part in expr.children if isinstance(part, Ref)]
     compared = isinstance(expr, Call) and expr.name in _COMPARE and len(columns) == 1
     if compared and isinstance(columns[0].domain, ColumnValues):
-        constants = (part for part in children(expr) if isinstance(part, Literal))
+        constants = (part for part in expr.children if isinstance(part, Literal))
         yield from ((columns[0], part) for part in constants if part.value is not None)
 
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, map_children, reads_only_table
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, reads_only_table
+from dialect.algebra.traversal import map_children
 from dialect.analysis.time_granularity import truncate_time, truncation_unit
 from dialect.catalog.model import Bounds, SqlType
 from dialect.functions.constant_folding import add_units, format_time, parse_timestamp

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dialect.algebra.expressions import Call, Case, Expr, Literal, Ref, children
+from dialect.algebra.expressions import Call, Case, Expr, Literal, Ref
 from dialect.algebra.relations import (
     AggregateCall,
     Filter,
@@ -23,7 +23,7 @@ from dialect.algebra.relations import (
     Window,
     call_expressions,
 )
-from dialect.algebra.traversal import inputs, walk_relations
+from dialect.algebra.traversal import walk
 from dialect.analysis.disjunctive_joins import times_written
 from dialect.catalog.model import EngineName
 from dialect.errors import Code, Refusal
@@ -48,7 +48,7 @@ def expression_sql_size(expr: Expr, engine: Emitter = DUCKDB) -> int:
     if isinstance(expr, Ref):
         return _PER_FIELD
     if isinstance(expr, Case):
-        return 16 + sum(expression_sql_size(part, engine) + 12 for part in children(expr))
+        return 16 + sum(expression_sql_size(part, engine) + 12 for part in expr.children)
     return _call_sql_size(expr, engine)
 
 
@@ -76,7 +76,7 @@ def _relation_sql_size(relation: Relation, engine: Emitter) -> int:
             + sum(expression_sql_size(expr, engine) + _PER_FIELD for expr in _written_expressions(current))
         )
         total += _values_sql_size(current) + _tie_breaking_sql_size(current, engine)
-        pending += inputs(current) * (times_written(current.operator) if isinstance(current.operator, Join) else 1)
+        pending += current.children * (times_written(current.operator) if isinstance(current.operator, Join) else 1)
     return total
 
 
@@ -109,7 +109,7 @@ def _values_sql_size(relation: Relation) -> int:
 
 def expressions_below(relation: Relation) -> Iterator[Expr]:
     """Yield the expressions of a relation and of everything below it; shared ones appear more than once."""
-    return (expr for each in walk_relations(relation) for expr in _written_expressions(each))
+    return (expr for each in walk(relation) for expr in _written_expressions(each))
 
 
 def _written_expressions(relation: Relation) -> Iterator[Expr]:

@@ -19,8 +19,9 @@ from dialect.algebra.relations import (
     SetOperation,
     Window,
     WindowCall,
+    walk_expressions,
 )
-from dialect.algebra.traversal import walk_expressions, walk_relations
+from dialect.algebra.traversal import walk
 from dialect.analysis.functional_dependencies import minimal_ordering_fields
 from dialect.analysis.uniqueness import EXACT_TYPES
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, DeterminedBy
@@ -83,7 +84,7 @@ def tie_notes(relation: Relation, sql: str) -> tuple[Note, ...]:
     Decided by the SQL text and the catalog alone. Functions that the query does not name, such as those that derive
     stays and homes, get no note.
     """
-    rows = [each for each in walk_relations(relation) if isinstance(_source(each), PerPerson)]
+    rows = [each for each in walk(relation) if isinstance(_source(each), PerPerson)]
     if not any(isinstance(each.operator, Window | Group) for each in rows):
         return ()
     read = _fields_read(relation)
@@ -102,7 +103,7 @@ def _source(relation: Relation) -> Relation | None:
 def _fields_read(relation: Relation) -> frozenset[Field]:
     """Collect the fields that any operator reads. Other fields cannot reveal which of two tied rows came first."""
     read = {f for expr in walk_expressions(relation) for f in fields_of(expr)} | set(relation.fields)
-    for each in walk_relations(relation):
+    for each in walk(relation):
         operator = each.operator
         if isinstance(operator, Group | Distinct | ReleasePoint):
             read |= set(operator.keys)

@@ -35,7 +35,7 @@ from dialect.algebra.relations import (
     Values,
     Window,
 )
-from dialect.algebra.traversal import inputs, walk_relations
+from dialect.algebra.traversal import walk
 from dialect.catalog.model import SqlType
 
 _FLIPPED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -156,7 +156,7 @@ def has_at_most_one_row(relation: Relation) -> bool:
     if isinstance(operator, Join) and operator.kind == "full":
         return False  # a full join without matches has one row of each side
     return isinstance(operator, Sort | Project | Filter | Join | Window) and all(
-        map(has_at_most_one_row, inputs(relation))
+        map(has_at_most_one_row, relation.children)
     )
 
 
@@ -216,7 +216,7 @@ def _contains_unique_key(relation: Relation, equated: set[Field], ranged: set[Fi
         return _has_distinct_rows(operator, equated)
     if isinstance(operator, Join):
         return _is_join_unique(operator, equated, ranged)
-    below = () if isinstance(operator, SetOperation) else inputs(relation)[:1]
+    below = () if isinstance(operator, SetOperation) else relation.children[:1]
     return any(
         _contains_unique_key(source, equated | _fields_fixed_below(operator, equated), ranged) for source in below
     )
@@ -253,28 +253,29 @@ def _has_distinct_rows(values: Values, equated: set[Field]) -> bool:
 
 
 def has_many_to_many_join(relation: Relation) -> bool:
-    """Return whether the plan contains a many-to-many join of one person's rows.
-
-    The right side of a semi-join repeats no row, so it is not searched.
-    """
-    operator = relation.operator
-    if isinstance(operator, Join) and _is_many_to_many(operator):
-        return True
-    if isinstance(operator, SemiJoin):
-        return has_many_to_many_join(operator.left)
-    return any(has_many_to_many_join(source) for source in inputs(relation))
+    """Return whether the plan contains a many-to-many join of one person's rows."""
+    return any(True for _ in _many_to_many_joins(relation))
 
 
 def has_unkeyed_many_to_many_join(relation: Relation) -> bool:
     """Return whether the plan has a many-to-many join of a person's rows with neither side on its primary key."""
-    operator = relation.operator
-    if isinstance(operator, SemiJoin):
-        return has_unkeyed_many_to_many_join(operator.left)
-    if isinstance(operator, Join) and _is_many_to_many(operator):
-        sides = (operator.left, operator.right)
-        if not any(_equates_primary_key(side, operator.condition) for side in sides):
-            return True
-    return any(has_unkeyed_many_to_many_join(source) for source in inputs(relation))
+    return any(
+        not any(_equates_primary_key(side, join.condition) for side in (join.left, join.right))
+        for join in _many_to_many_joins(relation)
+    )
+
+
+def _many_to_many_joins(relation: Relation) -> Iterator[Join]:
+    """Yield the joins in which one person can have several rows on both sides."""
+    for each in walk(relation, _repeating_inputs):
+        repeats = (isinstance(side, PerPerson) and not side.has_one_row_per_person for side in each.children)
+        if isinstance(each.operator, Join) and all(repeats):
+            yield each.operator
+
+
+def _repeating_inputs(relation: Relation) -> tuple[Relation, ...]:
+    """Return the inputs whose rows may be repeated above: the right side of a semi-join repeats no row."""
+    return relation.children[:1] if isinstance(relation.operator, SemiJoin) else relation.children
 
 
 def may_match_several_public_rows(relation: Relation, above: tuple[Expr, ...] = ()) -> bool:
@@ -284,22 +285,12 @@ def may_match_several_public_rows(relation: Relation, above: tuple[Expr, ...] = 
     two columns, and ranges of time or numbers next to an equated key are assumed not to overlap.
     """
     operator = relation.operator
-    if isinstance(operator, SemiJoin):
-        return may_match_several_public_rows(operator.left, above)
     if isinstance(operator, Filter | Join):
         above = (*above, operator.condition)
-    if isinstance(operator, Join):
-        sides = (operator.left, operator.right)
-        public = [side for side in sides if isinstance(side, Public)]
-        if len(public) == 1 and not is_presumed_unique(public[0], above):  # the other side is per person
-            return True
-    return any(may_match_several_public_rows(source, above) for source in inputs(relation))
-
-
-def _is_many_to_many(join: Join) -> bool:
-    """Return whether one person can have several rows on both sides of a join."""
-    sides = (join.left, join.right)
-    return all(isinstance(side, PerPerson) and not side.has_one_row_per_person for side in sides)
+    public = [side for side in relation.children if isinstance(side, Public)] if isinstance(operator, Join) else []
+    if len(public) == 1 and not is_presumed_unique(public[0], above):  # the other side is per person
+        return True
+    return any(may_match_several_public_rows(source, above) for source in _repeating_inputs(relation))
 
 
 def _equates_primary_key(side: Relation, condition: Expr) -> bool:
@@ -308,5 +299,5 @@ def _equates_primary_key(side: Relation, condition: Expr) -> bool:
     The key is declared, not enforced, so this is for predictions. A side of several tables has no such key.
     """
     equated = {f.origin.column for f, _ in equated_fields(side, condition) if f.origin is not None}
-    tables = [each.operator.table for each in walk_relations(side) if isinstance(each.operator, Scan)]
+    tables = [each.operator.table for each in walk(side) if isinstance(each.operator, Scan)]
     return len(tables) == 1 and bool(tables[0].primary_key) and set(tables[0].primary_key) <= equated

@@ -28,9 +28,9 @@ from dialect.algebra.relations import (
     SemiJoin,
     SetOperation,
     Window,
+    walk_expressions,
 )
 from dialect.algebra.release_plan import PrivatePlan, VectorKind
-from dialect.algebra.traversal import inputs, walk_expressions
 from dialect.analysis.cardinality import FanOut, RowBounds, max_compared_pairs, max_matching_rows, row_bounds
 from dialect.analysis.row_costs import (
     MAX_COMPUTED_TEXT,
@@ -157,7 +157,7 @@ class _WorkTraversal:
         read = needed | _fields_read(operator)
         if isinstance(operator, Join | SemiJoin):
             return self._join(relation, operator, read)
-        below = [self.visit(source, read) for source in inputs(relation) if isinstance(source, PerPerson)]
+        below = [self.visit(source, read) for source in relation.children if isinstance(source, PerPerson)]
         if not below:
             return self._scan(relation)
         if isinstance(operator, SetOperation):

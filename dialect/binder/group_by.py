@@ -589,7 +589,7 @@ def _build_grouping_set(
     own_measures = [replace(measure, result=replace(measure.result, id=context.new_field_id())) for measure in measures]
     relation = build_groups(groups.source, [groups.keys[i] for i in key_positions], own_measures, node)
     if isinstance(relation.operator, ReleasePoint):
-        relation = replace(relation, operator=replace(relation.operator, grouping_sets=group_sets))
+        relation = relation.with_operator(replace(relation.operator, grouping_sets=group_sets))
     fields_by_id = {f.id: f for f in relation.fields}
     keys: list[Expr] = [
         Ref(fields_by_id[key.id]) if i in key_positions else Literal(None, key.type)

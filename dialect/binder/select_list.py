@@ -118,7 +118,7 @@ def apply_order_and_limit(tree: exp.Query, relation: Relation, order: tuple[Orde
             unordered.set(clause, None)
         rewrites = counting_suggestions(unordered.sql("duckdb", comments=False), relation)
         raise replace(refusal(Code.SAMPLE, why, "LIMIT behind an aggregate", tree), rewrites=rewrites)
-    return replace(relation, operator=Sort(relation, order, limit, offset or 0))
+    return relation.with_operator(Sort(relation, order, limit, offset or 0))
 
 
 def _limit_value(tree: exp.Query, clause: str) -> int | None:

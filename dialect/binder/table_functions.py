@@ -9,14 +9,14 @@ Returned columns have the names for which the steward declares clip bounds (`pro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
 
 from sqlglot import exp, parse_one
 
-from dialect.algebra.expressions import Expr, Field, Literal, Origin, Ref, map_children
+from dialect.algebra.expressions import Expr, Field, Literal, Origin, Ref, map_fields
 from dialect.algebra.relations import PerPerson, Relation
 from dialect.binder.scope import NamedField
 from dialect.catalog.model import MOVEMENT_SUFFIX, Catalog, Movement, SqlType, Table, ValueList
@@ -49,26 +49,24 @@ def attach_movement_columns(
     if table is None or table.movement is None or not isinstance(relation, PerPerson):
         return relation, tuple(shown)
     without_definition = {*_DOMAINS, *(column.name for column in table.movement.columns)}
-    attached: dict[Field, Field] = {}
+    attached: dict[Field, Field] = {}  # earlier field -> field with its origin
+
+    def current(read: Field) -> Expr | None:
+        """Return a field of a definition as it is now."""
+        return Ref(attached[read]) if read in attached else None
+
     for name, field in shown:
         if not field.is_person_key:
             definition = None if name in without_definition else field.definition
             attached[field] = replace(
                 field, origin=Origin(table.name + MOVEMENT_SUFFIX, name), domain=_DOMAINS.get(name, field.domain),
                 domain_is_complete=field.domain_is_complete and name not in _DOMAINS,
-                definition=None if definition is None else _rewrite_definition(definition, attached),
+                definition=None if definition is None else map_fields(definition, current),
             )  # fmt: skip
     fields = tuple(attached.get(field, field) for field in relation.fields)
     return replace(relation, fields=fields, derived_from=table), tuple(
         (name, attached.get(field, field)) for name, field in shown
     )
-
-
-def _rewrite_definition(expr: Expr, attached: Mapping[Field, Field]) -> Expr:
-    """Rewrite a definition over the fields as they are now; `attached`: earlier field -> field with its origin."""
-    if isinstance(expr, Ref):
-        return Ref(attached.get(expr.field, expr.field))
-    return map_children(expr, lambda part: _rewrite_definition(part, attached))
 
 
 SOURCE_NAME = "input rows"  # name of the input rows in generated SQL

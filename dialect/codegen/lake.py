@@ -12,12 +12,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any
 
 from dialect.algebra.codegen_types import LakeSql, Rollup, Target
 from dialect.algebra.expressions import Field
 from dialect.algebra.relations import PerPerson, Public, Relation, ReleaseScan
 from dialect.algebra.release_plan import ContributionBounds, PrivatePlan
+from dialect.algebra.traversal import transform_down
 from dialect.analysis.sql_size import check_sql_size
 from dialect.catalog.model import EngineName, SqlType
 from dialect.codegen.engine_dialect import ENGINE_DIALECTS, dialect_of
@@ -55,30 +55,22 @@ def extract_broadcasts(source: PerPerson, lake: Target) -> tuple[PerPerson, Targ
 
     The second value is the lake with the addresses of these tables: the placeholders {rows0}, {rows1}, ....
     """
-    broadcasts: list[Public] = []
-    changed = _with_broadcasts(source, broadcasts)
+    broadcasts: list[Public] = []  # in the order in which they are read
+
+    def send(relation: Relation) -> Relation:
+        """Replace a public subtree by a scan of its broadcast; a shared one, as of a CTE read twice, is sent once."""
+        if not isinstance(relation, Public):
+            return relation
+        index = next((i for i, other in enumerate(broadcasts) if other is relation), len(broadcasts))
+        broadcasts.extend([relation] if index == len(broadcasts) else [])
+        return Public(ReleaseScan(FIRST_BROADCAST_INDEX - index, relation.fields), relation.fields)
+
+    private: Relation = source
+    changed = transform_down(private, send)
     assert isinstance(changed, PerPerson)  # noqa: S101  only its operator has changed
     addresses = {release_table_name(FIRST_BROADCAST_INDEX - i): placeholder(f"rows{i}") for i in range(len(broadcasts))}
     rows = {f"rows{i}": public for i, public in enumerate(broadcasts)}
     return changed, replace(lake, addresses={**lake.addresses, **addresses}), rows
-
-
-def _with_broadcasts(relation: Relation, broadcasts: list[Public]) -> Relation:
-    """Replace public subtrees of a relation, and append each to `broadcasts`; a shared subtree is sent once.
-
-    The operator's inputs are those of its attributes that are relations.
-    """
-    if isinstance(relation, Public):
-        positions = (
-            i for i, other in enumerate(broadcasts) if other is relation
-        )  # shared, as a CTE that is read twice
-        index = next(positions, len(broadcasts))
-        broadcasts += [relation] if index == len(broadcasts) else []
-        return Public(ReleaseScan(FIRST_BROADCAST_INDEX - index, relation.fields), relation.fields)
-    inputs = {key: part for key, part in vars(relation.operator).items() if isinstance(part, Relation)}
-    changed: dict[str, Any] = {key: _with_broadcasts(part, broadcasts) for key, part in inputs.items()}
-    operator = replace(relation.operator, **changed)
-    return replace(relation, operator=operator)
 
 
 def broadcast_sql(rows: Public, text: str, target: Target) -> str:

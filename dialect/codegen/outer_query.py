@@ -13,9 +13,8 @@ from statistics import NormalDist
 
 from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import Expr, Field, Literal, Ref
-from dialect.algebra.relations import Project, Public, Relation, Released, ReleaseScan, Sort
+from dialect.algebra.relations import Public, Relation, Released, ReleaseScan, Sort, tables_of
 from dialect.algebra.release_plan import Question
-from dialect.algebra.traversal import tables_of
 from dialect.catalog.model import SqlType
 from dialect.codegen.relations.relation import release_table_name, write_rows
 from dialect.postprocess.display_rounding import RoundingDistance, rounding_by_column
@@ -192,11 +191,8 @@ def _below_sort(outer: Released | Public, select_list: list[tuple[str, Expr]]) -
         computed_field = Field(f"x_{name}", None, SqlType.DOUBLE)
         computed.append((computed_field, expr))
         fields.append(computed_field)
-    all_fields = source.fields + tuple(f for f, _ in computed)
-    relation = replace(source, operator=Project(source, tuple(computed)), fields=all_fields)
-    if sort is None:
-        return relation, fields
-    return replace(outer, operator=replace(sort, source=relation), fields=all_fields), fields
+    relation = source.with_columns(computed)
+    return (relation if sort is None else replace(outer.with_children((relation,)), fields=relation.fields)), fields
 
 
 def public_tables_read(question: Question) -> tuple[str, ...]:

@@ -20,13 +20,13 @@ from dialect.algebra.expressions import (
     Literal,
     Ref,
     case_values,
-    children,
     expand_definitions,
     fields_of,
-    map_children,
+    map_fields,
     size,
 )
 from dialect.algebra.relations import public_values_of, with_null_row
+from dialect.algebra.traversal import walk
 from dialect.catalog.model import Bounds, ValueList
 from dialect.functions.registry import overload
 from dialect.functions.signatures import Partial
@@ -106,8 +106,8 @@ def may_be_null(expr: Expr, include_far: bool = True) -> bool:
 
 def is_null_beyond_calendar(expr: Expr) -> bool:
     """Return whether a subexpression is NULL for dates and times beyond any calendar."""
-    is_far = isinstance(expr, Call) and overload(expr.function).partial is Partial.BEYOND_CALENDAR
-    return is_far or any(map(is_null_beyond_calendar, children(expr)))
+    calls = (part for part in walk(expr) if isinstance(part, Call))
+    return any(overload(call.function).partial is Partial.BEYOND_CALENDAR for call in calls)
 
 
 def is_null_if_inputs_null(expr: Expr) -> bool:
@@ -154,7 +154,7 @@ def _expanded_size(expr: Expr) -> int:
         return size(expr)
     if isinstance(expr, Ref):
         return 1 if expr.field.definition is None else size(expr.field.definition)
-    return 1 + sum(_expanded_size(part) for part in children(expr))
+    return 1 + sum(_expanded_size(part) for part in expr.children)
 
 
 def computed_field(id_: str, name: str | None, expr: Expr) -> Field:
@@ -185,7 +185,7 @@ def null_extended(field: Field, match_depends_on_person: bool = False) -> Field:
     if field.definition is None:
         return extended
     if is_null_if_inputs_null(field.definition):
-        return replace(extended, definition=_with_nullable_refs(field.definition))
+        return replace(extended, definition=map_fields(field.definition, lambda read: Ref(_null_extended_field(read))))
     return replace(extended, definition=None, domain=_case_constants(field.definition))
 
 
@@ -199,13 +199,6 @@ def _null_extended_field(field: Field) -> Field:
 def with_null_alternative(field: Field) -> tuple[Alternative, ...]:
     """Add NULL to the alternatives of a set operation's column."""
     return (*field.alternatives, Alternative(Literal(None, field.type), ())) if field.alternatives else ()
-
-
-def _with_nullable_refs(expr: Expr) -> Expr:
-    """Copy a definition so that the fields that it reads are nullable."""
-    if isinstance(expr, Ref):
-        return Ref(_null_extended_field(expr.field))
-    return map_children(expr, _with_nullable_refs)
 
 
 def _case_constants(expr: Expr) -> ValueList | None:

@@ -160,10 +160,10 @@ def sum_finer_groups(boundary: ReleasePoint, finer: tuple[Field, ...], planning:
         AggregateCall("sum", (Ref(cell.result),), None, m.result)
         for cell, m in zip(cells, boundary.aggregates, strict=True)
     )
-    group = track_aggregate_noise(Group(below, keys, sums), planning)
+    group = Group(below, keys, sums)
     note = _roll_up_note(boundary.keys, finer)
     planning.notes += [note] if note not in planning.notes else []
-    return Released(group, keys + tuple(m.result for m in group.aggregates))
+    return track_aggregate_noise(Released(group, keys + tuple(m.result for m in sums)), group, planning)
 
 
 def _roll_up_note(keys: tuple[Field, ...], finer: tuple[Field, ...]) -> Note:

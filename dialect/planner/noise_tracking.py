@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from dialect.algebra.expressions import Expr, Field, LagOrigin, Literal, Ref, conjunction, expand_definitions, fields_of
 from dialect.algebra.formulas import NoisyTerm, NoisyUnionColumn, ReleasedSum
@@ -48,36 +49,36 @@ from dialect.postprocess.noise_propagation import (
     times,
 )
 
+R = TypeVar("R", bound=Relation)
 AddAggregate = Callable[[str, Expr], Field]
 
 TRACKED_AGGREGATES = {"sum", "avg"}
 _EQUALITIES = ("=", "is not distinct from")
 
 
-def track_aggregate_noise(group: Group, planning: Planning) -> Group:
+def track_aggregate_noise(relation: R, group: Group, planning: Planning) -> R:
     """Track the noise of each SUM and AVG over released rows with independent noise; other aggregates are unchanged.
 
     Claim: such a sum is a constant plus, for each raw number, the sum of c_i raw_i with variance var * sum of c_i^2.
     Symbols: c_i = weight in row i, var = variance of one raw number. Needs: no row of a release occurs in two rows.
     Source and proof: dialect/algebra/proofs.md#noise-followed. Raises: nothing.
 
-    The returned group has hidden aggregates after its own ones. The noise terms are added to `planning.released_sums`.
+    The returned relation has hidden aggregates after its own ones. The noise terms are added to
+    `planning.released_sums`.
     """
     if not isinstance(group.source, Released):
-        return group
+        return relation
     unique_fields = frozenset(unique_row_fields(group.source, planning))
     # noise of a sum of sums is not tracked
     forms = forms_by_field(replace(planning.partial_query(group.source), released_sums=(), union_columns=()))
-    measures = list(group.aggregates)
+    hidden: list[AggregateCall] = []
     for measure in group.aggregates:
         form = (
             form_of(expand_definitions(measure.arguments[0]), forms) if measure.function in TRACKED_AGGREGATES else None
         )
         if form is not None and has_independent_rows(form, unique_fields, group.source):
-            released_sum, hidden = _track_aggregate(measure, form, planning)
-            planning.released_sums.append(released_sum)
-            measures += hidden
-    return replace(group, aggregates=tuple(measures))
+            planning.released_sums.append(_track_aggregate(measure, form, planning, hidden))
+    return relation.with_operator(replace(group, aggregates=(*group.aggregates, *hidden)), [m.result for m in hidden])
 
 
 def has_independent_rows(form: FractionalLinearForm, unique_fields: frozenset[Field], source: Relation) -> bool:
@@ -155,13 +156,12 @@ def express_sum(field: Field, function: str, form: FractionalLinearForm, add_agg
 
 
 def _track_aggregate(
-    measure: AggregateCall, form: FractionalLinearForm, planning: Planning
-) -> tuple[ReleasedSum, list[AggregateCall]]:
-    """Return the noise terms of one aggregate, and the hidden aggregates that compute them.
+    measure: AggregateCall, form: FractionalLinearForm, planning: Planning, hidden: list[AggregateCall]
+) -> ReleasedSum:
+    """Return the noise terms of one aggregate; adds the aggregates that compute them to `hidden`.
 
-    The hidden aggregates have the same FILTER, and skip rows where the argument is NULL as the aggregate itself does.
+    These have the same FILTER, and skip rows where the argument is NULL as the aggregate itself does.
     """
-    hidden: list[AggregateCall] = []
     (argument,) = measure.arguments
     is_present = is_not_null(argument)
     test = is_present if measure.condition is None else conjunction((measure.condition, is_present))
@@ -172,7 +172,7 @@ def _track_aggregate(
         hidden.append(AggregateCall(function, (to_double(expr),), test, result))
         return result
 
-    return express_sum(measure.result, measure.function, form, add_aggregate), hidden
+    return express_sum(measure.result, measure.function, form, add_aggregate)
 
 
 MAX_NOISY_TERMS = 8  # noisy numbers of one column: each is carried through every enclosing union
@@ -214,7 +214,7 @@ def track_union_noise(relation: Relation, operator: SetOperation, planning: Plan
     The returned relation has hidden columns after its own ones. The forms are added to `planning.union_columns`.
     """
     if operator.kind != "union" or operator.is_distinct or not isinstance(relation, Released):
-        return replace(relation, operator=operator)
+        return relation
     columns = _CarriedColumns(planning, non_negative=non_negative_fields(planning.partial_query(relation)))
     for left, right, output in operator.columns:
         side_forms = [_side_form(f, side, planning) for f, side in ((left, operator.left), (right, operator.right))]
@@ -229,18 +229,11 @@ def track_union_noise(relation: Relation, operator: SetOperation, planning: Plan
     carried = tuple((one, other, both) for (one, _), (other, _), both in sides)
     wider = replace(
         operator,
-        left=_project(operator.left, columns.left),
-        right=_project(operator.right, columns.right),
+        left=operator.left.with_columns(columns.left),
+        right=operator.right.with_columns(columns.right),
         columns=operator.columns + carried,
     )
-    return replace(relation, operator=wider, fields=relation.fields + tuple(columns.output))
-
-
-def _project(side: Relation, computed: list[tuple[Field, Expr]]) -> Relation:
-    """Add computed fields to one side of a union; the side itself if there are none."""
-    if not computed:
-        return side
-    return replace(side, operator=Project(side, tuple(computed)), fields=side.fields + tuple(f for f, _ in computed))
+    return relation.with_operator(wider, columns.output)
 
 
 def _side_form(shown: Field, side: Relation, planning: Planning) -> FractionalLinearForm | None:
@@ -375,10 +368,8 @@ def track_window_noise(relation: Relation, planning: Planning) -> Relation:
                 else _take_from_row(call, form, window_calls)
             )
             planning.released_sums.append(released_sum)
-    hidden_fields = tuple(call.result for call in window_calls.calls[len(window.calls) :])
-    return replace(
-        relation, operator=replace(window, calls=tuple(window_calls.calls)), fields=relation.fields + hidden_fields
-    )
+    hidden_fields = [call.result for call in window_calls.calls[len(window.calls) :]]
+    return relation.with_operator(replace(window, calls=tuple(window_calls.calls)), hidden_fields)
 
 
 def _window_form(call: WindowCall, forms: Mapping[Field, FractionalLinearForm]) -> FractionalLinearForm | None:

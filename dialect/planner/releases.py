@@ -10,12 +10,13 @@ released numbers with their formulas over the vectors. A raw number is one noisy
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import reduce
+from typing import Any
 
-from dialect.algebra.expressions import Expr, Field, Origin, Ref, conjunction, expand_definitions, map_children
+from dialect.algebra.expressions import Expr, Field, Origin, Ref, conjunction, expand_definitions, map_fields
 from dialect.algebra.formulas import NoisyUnionColumn, ReleasedNumber, ReleasedSum
 from dialect.algebra.relations import (
     AggregateCall,
@@ -29,6 +30,7 @@ from dialect.algebra.relations import (
     Released,
     ReleasePoint,
     ReleaseScan,
+    tables_of,
     truncate_to_limits,
 )
 from dialect.algebra.release_plan import (
@@ -40,7 +42,7 @@ from dialect.algebra.release_plan import (
     ReleaseColumns,
     VectorKind,
 )
-from dialect.algebra.traversal import inputs, tables_of
+from dialect.algebra.traversal import Node, map_parts, walk
 from dialect.analysis.canonical_form import CanonicalForm
 from dialect.analysis.sql_size import check_sql_size
 from dialect.catalog.model import SqlType
@@ -229,12 +231,8 @@ def read_from_shared(
 
 
 def _release_points(relation: Relation) -> Iterator[ReleasePoint]:
-    """Yield the release points of a relation, left to right."""
-    if isinstance(relation.operator, ReleasePoint):
-        yield relation.operator
-        return
-    for source in inputs(relation):
-        yield from _release_points(source)
+    """Yield the release points of a relation, left to right; none stands below another one."""
+    return (each.operator for each in walk(relation) if isinstance(each.operator, ReleasePoint))
 
 
 def _plan_point(boundary: ReleasePoint, context: CompileContext) -> _PlannedPoint:
@@ -270,30 +268,23 @@ def _rewrite_aggregates(source: PerPerson, boundary: ReleasePoint) -> tuple[Aggr
     # reversed, so that the first of several fields with one name is used
     fields = {own_form.names[f.id]: f for f in reversed(source.fields) if f.id in own_form.names}
 
-    def rewrite(expr: Expr) -> Expr:
-        """Replace each field by the one with the same canonical name, or else by its definition."""
-        if not isinstance(expr, Ref):
-            return map_children(expr, rewrite)
-        same = fields.get(other_form.names.get(expr.field.id, ""))
-        return Ref(same) if same is not None else _rewrite_definition(expr.field, rewrite)
+    def image(read: Field) -> Expr:
+        """Return the field with the same canonical name, or else its definition over such fields."""
+        same = fields.get(other_form.names.get(read.id, ""))
+        if same is not None:
+            return Ref(same)
+        if read.definition is None or read.definition == Ref(read):
+            raise _MissingValueError
+        return map_fields(read.definition, image)
+
+    def rewrite(part: Node[Any]) -> Node[Any]:
+        """Rewrite an expression over the fields of the other source."""
+        return map_fields(part, image) if isinstance(part, Expr) else part
 
     try:
-        return tuple(_rewrite_aggregate(measure, rewrite) for measure in boundary.aggregates)
+        return map_parts(boundary.aggregates, rewrite)
     except _MissingValueError:
         return None
-
-
-def _rewrite_aggregate(measure: AggregateCall, rewrite: Callable[[Expr], Expr]) -> AggregateCall:
-    """Rewrite the arguments and the FILTER of an aggregate."""
-    condition = None if measure.condition is None else rewrite(measure.condition)
-    return replace(measure, arguments=tuple(map(rewrite, measure.arguments)), condition=condition)
-
-
-def _rewrite_definition(field: Field, rewrite: Callable[[Expr], Expr]) -> Expr:
-    """Rewrite the definition of a field that is missing in the other source; raises if it has none."""
-    if field.definition is None or field.definition == Ref(field):
-        raise _MissingValueError
-    return rewrite(field.definition)
 
 
 class _MissingValueError(Exception):

@@ -12,21 +12,17 @@ from dataclasses import replace
 from dialect.algebra.expressions import Field
 from dialect.algebra.relations import (
     Distinct,
-    Filter,
     Group,
-    Join,
     PerPerson,
-    Project,
     Public,
     Relation,
     Released,
     ReleasePoint,
-    SemiJoin,
     SetOperation,
-    Sort,
-    Window,
+    row_inputs,
 )
 from dialect.algebra.release_plan import Question, ResultColumn
+from dialect.algebra.traversal import map_children
 from dialect.analysis.lints import midnight_notes, never_true_notes, undeclared_value_notes
 from dialect.analysis.sql_size import check_sql_size
 from dialect.analysis.ties import tie_notes
@@ -102,39 +98,25 @@ def _split(relation: Relation, planning: Planning) -> Relation:
     operator = relation.operator
     if isinstance(operator, ReleasePoint):
         return _split_release_point(operator, planning)
-    if isinstance(operator, Join):
-        sides = _split(operator.left, planning), _split(operator.right, planning)
-        join = Join(*sides, operator.kind, operator.condition)
-        return _carry_raw_fields(replace(relation, operator=join), *sides)
-    if isinstance(operator, SetOperation):
-        left, right = _split(operator.left, planning), _split(operator.right, planning)
-        return track_union_noise(relation, replace(operator, left=left, right=right), planning)
-    if isinstance(operator, SemiJoin):
-        left_rows, right_rows = _split(operator.left, planning), _split(operator.right, planning)
-        return _carry_raw_fields(
-            replace(relation, operator=replace(operator, left=left_rows, right=right_rows)), left_rows
-        )
-    if isinstance(operator, Filter | Project | Sort | Window):
-        source = _split(operator.source, planning)
-        return track_window_noise(
-            _carry_raw_fields(replace(relation, operator=replace(operator, source=source)), source), planning
-        )
-    if isinstance(operator, Group):
-        group = track_aggregate_noise(replace(operator, source=_split(operator.source, planning)), planning)
-        hidden = tuple(m.result for m in group.aggregates[len(operator.aggregates) :])
-        return replace(relation, operator=group, fields=relation.fields + hidden)
-    if isinstance(operator, Distinct):
-        return replace(relation, operator=replace(operator, source=_split(operator.source, planning)))
-    return relation
+    if isinstance(relation, Public):
+        return relation
+    above = map_children(relation, lambda part: _split(part, planning))
+    if isinstance(above.operator, SetOperation):
+        return track_union_noise(above, above.operator, planning)
+    if isinstance(above.operator, Group):
+        return track_aggregate_noise(above, above.operator, planning)
+    if isinstance(above.operator, Distinct):
+        return above
+    return track_window_noise(_carry_raw_fields(above), planning)
 
 
-def _carry_raw_fields(relation: Relation, *parts: Relation) -> Relation:
-    """Carry the raw noisy numbers of the sources along as hidden fields, for intervals.
+def _carry_raw_fields(relation: Relation) -> Relation:
+    """Carry the raw noisy numbers of the rows of its inputs along as hidden fields, for intervals.
 
-    All fields of the sources (`parts`) that the relation does not have are added after its own.
+    All fields of the inputs that the relation does not have are added after its own.
     """
     present = set(relation.fields)
-    extra = tuple(f for part in parts for f in part.fields if f not in present)
+    extra = tuple(f for part in row_inputs(relation) for f in part.fields if f not in present)
     return replace(relation, fields=relation.fields + extra)
 
 

@@ -34,6 +34,7 @@ from dialect.algebra.relations import (
     Filter,
     Group,
     Join,
+    Operator,
     PerPerson,
     Project,
     Public,
@@ -46,7 +47,7 @@ from dialect.algebra.relations import (
 )
 from dialect.algebra.relations import Window as Windowed
 from dialect.algebra.release_plan import ChargedWindows
-from dialect.algebra.traversal import walk_relations
+from dialect.algebra.traversal import walk
 from dialect.analysis.date_bounds import EventTime, event_time_predicates
 from dialect.analysis.sql_size import expressions_below
 from dialect.catalog.eligibility import retained_windows
@@ -146,8 +147,8 @@ def restrict_scan(
     begins = tuple(sorted(given_windows)) or _possible_windows(
         relation.operator.table.name, clock, stretch, pushed, context
     )
-    read = replace(relation, operator=replace(relation.operator, window_count=len(begins), reads_whole_windows=True))
-    filtered = replace(relation, operator=Filter(read, is_in_windows(clock, stretch, begins)))
+    read = relation.with_operator(replace(relation.operator, window_count=len(begins), reads_whole_windows=True))
+    filtered = read.with_filter(is_in_windows(clock, stretch, begins))
     event_times = frozenset(f for f in (clock.time, clock.day) if f is not None)
     return add_window_field(
         WindowedRows(filtered, frozenset(begins), True), window_start(clock, stretch.window), context, event_times
@@ -159,10 +160,7 @@ def add_window_field(
 ) -> WindowedRows:
     """Add a field with the privacy window of each row; `window` is the expression of its start."""
     window_field = replace(computed_field(context.new_field_id(), None, window), nullable=False)
-    relation = rows.relation
-    wider = replace(
-        relation, operator=Project(relation, ((window_field, window),)), fields=(*relation.fields, window_field)
-    )
+    wider = rows.relation.with_columns(((window_field, window),))
     return replace(rows, relation=wider, window_field=window_field, event_times=event_times)
 
 
@@ -458,14 +456,10 @@ def _pushed_to_side(operation: SetOperation, place: int, pushed: PushedPredicate
     return replace(pushed, facts=tuple(substitute(fact, images) for fact in pushed.facts))
 
 
-def _replace_operator(relation: Relation, operator: object, rows: WindowedRows) -> WindowedRows:
+def _replace_operator(relation: Relation, operator: Operator, rows: WindowedRows) -> WindowedRows:
     """Return `rows` with the relation of another operator, and the window field added to its fields."""
-    fields = (
-        relation.fields
-        if rows.window_field is None or rows.window_field in relation.fields
-        else (*relation.fields, rows.window_field)
-    )
-    return replace(rows, relation=replace(relation, operator=operator, fields=fields))  # type: ignore[arg-type]
+    window_field = () if rows.window_field is None or rows.window_field in relation.fields else (rows.window_field,)
+    return replace(rows, relation=relation.with_operator(operator, window_field))
 
 
 _Rule = Callable[[WindowRewrite, Relation, PushedPredicates], WindowedRows]
@@ -511,7 +505,7 @@ def determine_charged_windows(
 def _truncate_over_all_windows(source: PerPerson) -> PerPerson:
     """Apply the row limit stated in the query per person instead of per window, for a release that crosses windows."""
     operator = source.operator
-    return replace(source, operator=replace(operator, window=None)) if isinstance(operator, RowTruncation) else source
+    return source.with_operator(replace(operator, window=None)) if isinstance(operator, RowTruncation) else source
 
 
 def _charged_windows(rows: WindowedRows, derived: frozenset[str], dataset: Dataset) -> ChargedWindows:
@@ -547,7 +541,7 @@ def _source_windows(source: PerPerson, read: Iterable[Field], context: CompileCo
     for used in {*read, *_fields_read(source)}:
         found = None if used.origin is None else context.catalog.column(used.origin.table, used.origin.column)
         yield from () if found is None else found.source_windows
-    for relation in walk_relations(source):
+    for relation in walk(source):
         if isinstance(relation.operator, Scan):
             yield from relation.operator.table.source_windows
 
@@ -556,7 +550,7 @@ def _fields_read(source: Relation) -> Iterator[Field]:
     """Yield the fields that some operator reads, with those that break ties."""
     for expr in expressions_below(source):
         yield from fields_of(expr)
-    for relation in walk_relations(source):
+    for relation in walk(source):
         operator = relation.operator
         if isinstance(operator, Group | Distinct):
             yield from operator.keys

@@ -12,21 +12,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from dialect.algebra.expressions import (
-    NULL,
-    Call,
-    Case,
-    Expr,
-    Field,
-    Literal,
-    Ref,
-    children,
-    expand_definitions,
-    map_children,
-)
-from dialect.algebra.relations import Public, Relation, Released
+from dialect.algebra.expressions import NULL, Call, Case, Expr, Field, Literal, Ref, expand_definitions
+from dialect.algebra.relations import Public, Relation, Released, map_expressions
 from dialect.algebra.release_plan import Question
-from dialect.algebra.traversal import inputs, map_expressions
+from dialect.algebra.traversal import map_children, walk
 from dialect.analysis.sql_size import expressions_below
 from dialect.catalog.model import SqlType
 from dialect.errors import Code, Refusal, Span
@@ -122,10 +111,8 @@ def check_interval_functions(question: Question) -> None:
 
 def _refuse_in_public_rows(relation: Relation) -> None:
     """Refuse interval functions over public rows, which have no noise; raises Refusal."""
-    if isinstance(relation, Public):
-        _refuse(relation, "Public rows have no noise, and no interval: it is of released numbers.")
-    for source in inputs(relation):
-        _refuse_in_public_rows(source)
+    for public in (each for each in walk(relation) if isinstance(each, Public)):
+        _refuse(public, "Public rows have no noise, and no interval: it is of released numbers.")
 
 
 def refuse_interval_functions(rows: Relation) -> None:
@@ -141,12 +128,7 @@ def _refuse(relation: Relation, why: str) -> None:
 
 def _interval_calls(expr: Expr) -> Iterator[Call]:
     """Yield the interval functions in an expression."""
-    stack = [expr]
-    while stack:
-        part = stack.pop()
-        if isinstance(part, Call) and is_interval_end(part):
-            yield part
-        stack.extend(children(part))
+    return (part for part in walk(expr) if isinstance(part, Call) and is_interval_end(part))
 
 
 def _name_span(call: Call) -> Span | None:

@@ -17,11 +17,11 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, children, expand_definitions, fields_of
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, expand_definitions, fields_of
 from dialect.algebra.formulas import CountOf, MeanOf, MomentsOf, NoisyUnionColumn, QuantileOf, ReleasedSum, SumOf
-from dialect.algebra.relations import Group, Public, Relation, SetOperation
+from dialect.algebra.relations import Group, Public, SetOperation
 from dialect.algebra.release_plan import QueryOverReleases, Question, VectorKind
-from dialect.algebra.traversal import inputs, walk_relations
+from dialect.algebra.traversal import walk
 from dialect.catalog.model import SqlType
 from dialect.functions.builders import double_call
 from dialect.functions.registry import overload
@@ -272,13 +272,8 @@ def _noise_free_fields(question: QueryOverReleases) -> Iterator[Field]:
     """
     for release in question.releases:
         yield from release.keys
-    stack: list[Relation] = [question.outer]
-    while stack:
-        relation = stack.pop()
-        if isinstance(relation, Public):
-            yield from relation.fields
-        else:
-            stack += inputs(relation)
+    outermost = walk(question.outer, lambda each: () if isinstance(each, Public) else each.children)
+    yield from (f for each in outermost if isinstance(each, Public) for f in each.fields)
 
 
 def non_negative_fields(question: QueryOverReleases) -> frozenset[Field]:
@@ -431,7 +426,7 @@ def is_noisy_column(question: Question) -> tuple[bool, ...]:
     Definitions are followed through GROUP BY keys, and through both sides of set operations.
     """
     keys = {key for release in question.releases for key in release.keys}
-    operators = [each.operator for each in walk_relations(question.outer)]
+    operators = [each.operator for each in walk(question.outer)]
     sets = (each for each in operators if isinstance(each, SetOperation))
     sides = {output: (left, right) for each in sets for left, right, output in each.columns}
     groups = (each for each in operators if isinstance(each, Group))
@@ -461,9 +456,5 @@ def is_noisy_column(question: Question) -> tuple[bool, ...]:
 
 def _fields_read(expr: Expr) -> Iterator[Field]:
     """Yield the fields that an expression reads, except inside interval functions."""
-    waiting = [expr]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, Ref):
-            yield part.field
-        waiting += () if is_interval_end(part) else children(part)
+    read = walk(expr, lambda part: () if is_interval_end(part) else part.children)
+    return (part.field for part in read if isinstance(part, Ref))

@@ -8,20 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from dialect.algebra.expressions import (
-    NULL,
-    Call,
-    Case,
-    Expr,
-    Field,
-    Literal,
-    expand_definitions,
-    fields_of,
-    map_children,
-)
-from dialect.algebra.relations import Public, Relation, Released
+from dialect.algebra.expressions import NULL, Call, Case, Expr, Field, Literal, expand_definitions, fields_of
+from dialect.algebra.relations import Public, Relation, Released, map_expressions
 from dialect.algebra.release_plan import Question
-from dialect.algebra.traversal import map_expressions
+from dialect.algebra.traversal import map_children
 from dialect.catalog.model import SqlType
 from dialect.functions.builders import comparison, double_call
 from dialect.postprocess.noise_propagation import (

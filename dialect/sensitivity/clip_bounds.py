@@ -26,9 +26,16 @@ from dialect.algebra.expressions import (
     fields_of,
     reads_only_table,
 )
-from dialect.algebra.relations import Distinct, Filter, Project, Public, RowTruncation, public_values_of
+from dialect.algebra.relations import (
+    Distinct,
+    Filter,
+    Project,
+    Public,
+    RowTruncation,
+    public_values_of,
+    union_branch_tables,
+)
 from dialect.algebra.release_plan import Factor, PrivatePlan, QueryVector, VectorKind
-from dialect.algebra.traversal import union_branch_tables
 from dialect.algebra.value_ranges import is_bounded
 from dialect.catalog.model import Catalog, ClipBoundsByKeys, Column, SqlType, Table
 from dialect.functions.emitter import plain_text

@@ -13,8 +13,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, timedelta
 
-from dialect.algebra.expressions import Call, Expr, Literal, Ref, children, fields_of, reads_only_table, size
+from dialect.algebra.expressions import Call, Expr, Literal, Ref, fields_of, reads_only_table, size
 from dialect.algebra.release_plan import PrivatePlan
+from dialect.algebra.traversal import walk
 from dialect.analysis.date_bounds import EventTime, event_time_predicates
 from dialect.analysis.functional_dependencies import attribute_closure
 from dialect.analysis.predicates import between, compared_expressions, declared_dates, predicate_cardinality
@@ -60,11 +61,15 @@ def dates_and_times(plan: PrivatePlan, table: str) -> Iterator[tuple[Expr, Expr]
 
 def _times_in(expr: Expr) -> Iterator[Expr]:
     """Yield the wall-clock times that an expression reads: TIMESTAMP columns, and columns in their time zone."""
-    if isinstance(expr, Ref) or (isinstance(expr, Call) and expr.name == "wall"):
-        yield from (expr,) if expr.type is SqlType.TIMESTAMP else ()
-    else:
-        for part in children(expr):
-            yield from _times_in(part)
+    parts = walk(expr, lambda part: () if _is_wall_clock(part) else part.children)
+    return (
+        part for part in parts if part.type is SqlType.TIMESTAMP and (_is_wall_clock(part) or isinstance(part, Ref))
+    )
+
+
+def _is_wall_clock(expr: Expr) -> bool:
+    """Return whether an expression is a column in its time zone."""
+    return isinstance(expr, Call) and expr.name == "wall"
 
 
 def key_equivalents(plan: PrivatePlan) -> frozenset[str]:
@@ -103,7 +108,7 @@ def key_determination_test(plan: PrivatePlan, table: str) -> Callable[[Collectio
                 return expr.field in fields or expr.field.is_constant_per_person
             if isinstance(expr, Literal) or (plain_text(expr) in texts and reads_only_table(expr, table)):
                 return True
-            return all(map(is_determined, children(expr))) or any(
+            return all(map(is_determined, expr.children)) or any(
                 truncation_unit(expr, time) in _DAY_OR_COARSER for time in fixed_times
             )
 

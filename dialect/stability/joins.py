@@ -272,7 +272,7 @@ def semi_join(left: Relation, right: Relation, condition: Expr, is_anti: bool, n
     operator = SemiJoin(left, right, condition, is_anti)
     if isinstance(left, Public) and isinstance(right, Released):
         return Released(operator, left.fields, left.predicates)
-    return replace(left, operator=operator)
+    return left.with_operator(operator)
 
 
 def _semi_join_private(left: PerPerson, right: PerPerson, condition: Expr, is_anti: bool, node: exp.Expr) -> PerPerson:
@@ -290,7 +290,7 @@ def _semi_join_private(left: PerPerson, right: PerPerson, condition: Expr, is_an
     # otherwise one row of a side may decide about many rows of the other, so both are truncated first
     on_person_only = len(conjuncts(condition)) == 1 or left.has_one_row_per_person or right.has_one_row_per_person
     sides = (left, right) if on_person_only else (truncate_rows(left), truncate_rows(right))
-    return replace(left, operator=SemiJoin(*sides, condition, is_anti))
+    return left.with_operator(SemiJoin(*sides, condition, is_anti))
 
 
 def _person_name(relation: PerPerson) -> str:

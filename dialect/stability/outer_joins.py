@@ -34,7 +34,7 @@ from dialect.algebra.relations import (
     Relation,
     RowTruncation,
 )
-from dialect.algebra.traversal import inputs
+from dialect.algebra.traversal import walk
 from dialect.errors import Code, Refusal, Suggestion
 from dialect.functions.inference import null_extended
 from dialect.functions.registry import overload
@@ -194,19 +194,14 @@ def filter_preserved(preserved: PreservedSide, condition: Expr, node: exp.Expr |
         raise _private_column_refusal(
             "This condition", "conditions on public columns alone, or JOIN in place of LEFT JOIN", node
         )
-    return replace(
-        preserved, rows=Public(Filter(preserved.rows, condition), preserved.rows.fields, preserved.rows.predicates)
-    )
+    return replace(preserved, rows=preserved.rows.with_filter(condition))
 
 
 def compute_preserved(preserved: PreservedSide, computed: Sequence[tuple[Field, Expr]]) -> PreservedSide:
     """Follow a projection: compute public expressions over the preserved rows, record the outcomes of the others."""
     public = tuple((field, expr) for field, expr in computed if reads_preserved_only(preserved, expr))
     others = {field: outcomes(preserved, expr) for field, expr in computed if not reads_preserved_only(preserved, expr)}
-    rows = preserved.rows
-    if public:
-        rows = replace(rows, operator=Project(rows, public), fields=rows.fields + tuple(field for field, _ in public))
-    return PreservedSide(rows, {**preserved.unmatched_values, **others})
+    return PreservedSide(preserved.rows.with_columns(public), {**preserved.unmatched_values, **others})
 
 
 def join_preserved(
@@ -274,10 +269,9 @@ def check_preserved_below(relation: Relation) -> None:
 
     Filters, projections, joins and row truncation have rules above.
     """
-    for source in inputs(relation):
-        check_preserved_below(source)
-        has_preserved_side = isinstance(source, PerPerson) and source.preserved_side is not None
-        if has_preserved_side and not isinstance(relation.operator, Filter | Project | Join | RowTruncation):
+    for each in walk(relation):
+        sources = [part for part in each.children if isinstance(part, PerPerson) and part.preserved_side is not None]
+        if sources and not isinstance(each.operator, Filter | Project | Join | RowTruncation):
             raise _private_column_refusal(
                 "A GROUP BY, DISTINCT, IN or EXISTS over it", "an aggregate over the LEFT JOIN itself", None
             )

@@ -26,9 +26,7 @@ from sqlglot import exp
 from dialect.algebra.expressions import Expr, Field, Ref, conjuncts
 from dialect.algebra.relations import (
     Distinct,
-    Filter,
     PerPerson,
-    Project,
     Public,
     Relation,
     Released,
@@ -103,9 +101,7 @@ def filter_rows(relation: Relation, condition: Expr, node: exp.Expr | None = Non
     The preserved side is filtered too. A filter such as ROW_NUMBER() OVER (PARTITION BY person ...) = 1 leaves one row
     per person, which is marked.
     """
-    filtered = replace(
-        relation, operator=Filter(relation, condition), predicates=relation.predicates + predicates_of(condition)
-    )
+    filtered = replace(relation.with_filter(condition), predicates=relation.predicates + predicates_of(condition))
     if not isinstance(filtered, PerPerson):
         return filtered
     if filtered.preserved_side is not None:
@@ -143,9 +139,8 @@ def project(relation: Relation, exprs: Sequence[Expr], context: CompileContext) 
         fields.append(expr.field if isinstance(expr, Ref) else new[expr])
     if not new:
         return relation, fields
-    wider = (*relation.fields, *new.values())
-    computed = tuple((projected, expr) for expr, projected in new.items())
-    projected = replace(relation, operator=Project(relation, computed), fields=wider)
+    computed = tuple((field, expr) for expr, field in new.items())
+    projected = relation.with_columns(computed)
     if isinstance(projected, PerPerson) and projected.preserved_side is not None:
         projected = replace(projected, preserved_side=compute_preserved(projected.preserved_side, computed))
     return projected, fields

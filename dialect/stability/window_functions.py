@@ -63,7 +63,7 @@ def add_window_calls(relation: Relation, requested: Sequence[RequestedCall]) -> 
             _check_partition(relation, each)
         relation = relation if _is_truncated(relation, relation.max_rows) else truncate_rows(relation)
     calls = tuple(each.call for each in requested)
-    return replace(relation, operator=Window(relation, calls), fields=relation.fields + results)
+    return relation.with_operator(Window(relation, calls), results)
 
 
 def _check_partition(relation: PerPerson, requested: RequestedCall) -> None:

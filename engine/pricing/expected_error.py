@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dialect import Question
-from dialect.algebra import Expr, Field, Literal, children
+from dialect.algebra import Expr, Field, Literal
 from dialect.catalog import SqlType
 from dialect.postprocess import (
     ZERO,
@@ -74,7 +74,7 @@ class DataIndependentWidth:
 
 def _sum_literals(expr: Expr) -> float:
     """Evaluate a sum of literals; products have been folded before."""
-    return float(expr.value or 0) if isinstance(expr, Literal) else sum(map(_sum_literals, children(expr)))
+    return float(expr.value or 0) if isinstance(expr, Literal) else sum(map(_sum_literals, expr.children))
 
 
 def data_independent_widths(question: Question) -> dict[str, DataIndependentWidth | None]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dialect import Code, PrivatePlan, Question, Refusal
-from dialect.algebra import Join, Relation, inputs
+from dialect.algebra import Join, Relation, walk
 from dialect.parser import IntervalCoverage
 
 
@@ -78,4 +78,4 @@ def bonferroni_level(joint: JointConfidence) -> float:
 
 def _has_join(relation: Relation) -> bool:
     """Return whether the query joins released rows, so that its answer may have more rows than groups."""
-    return isinstance(relation.operator, Join) or any(_has_join(source) for source in inputs(relation))
+    return any(isinstance(each.operator, Join) for each in walk(relation))

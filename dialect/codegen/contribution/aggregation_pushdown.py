@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from dialect.algebra.codegen_types import Target, UnitPartials
-from dialect.algebra.expressions import Call, Expr, Field, Ref, conjunction, conjuncts, fields_of
-from dialect.algebra.relations import Filter, Join, Operator, PerPerson, Project, Public, Relation
+from dialect.algebra.expressions import Call, Expr, Field, Ref, conjuncts, fields_of
+from dialect.algebra.relations import Filter, Join, PerPerson, Project, Public, Relation
 from dialect.algebra.release_plan import PrivatePlan, VectorKind
 from dialect.codegen.relations.relation import write_rows
 
@@ -82,12 +82,12 @@ def _pushdown_of(relation: Relation) -> Pushdown | None:
     if isinstance(operator, Filter):
         pushdown = _pushdown_of(operator.source)
         for each in conjuncts(operator.condition):
-            pushdown = None if pushdown is None else _push_filter(pushdown, each)
+            pushdown = None if pushdown is None else _push_down(pushdown, each)
         return pushdown
     if isinstance(operator, Project):
         pushdown = _pushdown_of(operator.source)
         for field, expr in operator.computed:
-            pushdown = None if pushdown is None else _push_computed(pushdown, field, expr)
+            pushdown = None if pushdown is None else _push_down(pushdown, expr, field)
         return pushdown
     return None
 
@@ -119,42 +119,20 @@ def _push_public_join(join: Join) -> Pushdown | None:
         return None
     return replace(
         pushdown,
-        aggregated=_with_operator(pushdown.aggregated, replace(join, left=pushdown.aggregated), join.right.fields),
+        aggregated=pushdown.aggregated.with_operator(replace(join, left=pushdown.aggregated), join.right.fields),
     )
 
 
-def _push_filter(pushdown: Pushdown, condition: Expr) -> Pushdown | None:
-    """Move a predicate into the input that it reads; None if it reads both."""
-    read_fields = set(fields_of(condition))
-    if read_fields <= set(pushdown.aggregated.fields):
-        return replace(
-            pushdown,
-            aggregated=_with_operator(pushdown.aggregated, Filter(pushdown.aggregated, conjunction((condition,)))),
-        )
-    if read_fields <= set(pushdown.key_input.fields):
-        return replace(
-            pushdown,
-            key_input=_with_operator(pushdown.key_input, Filter(pushdown.key_input, conjunction((condition,)))),
-        )
-    return None
+def _push_down(pushdown: Pushdown, expr: Expr, computed: Field | None = None) -> Pushdown | None:
+    """Move a predicate, or the expression of a computed field, into the input that it reads; None if it reads both."""
 
+    def add(rows: PerPerson) -> PerPerson:
+        """Put the filter or the projection on top of an input."""
+        return rows.with_filter(expr) if computed is None else rows.with_columns(((computed, expr),))
 
-def _push_computed(pushdown: Pushdown, field: Field, expr: Expr) -> Pushdown | None:
-    """Move a computed column into the input that it reads; None if it reads both."""
     read_fields = set(fields_of(expr))
     if read_fields <= set(pushdown.aggregated.fields):
-        return replace(
-            pushdown,
-            aggregated=_with_operator(pushdown.aggregated, Project(pushdown.aggregated, ((field, expr),)), (field,)),
-        )
-    if read_fields <= set(pushdown.key_input.fields):
-        return replace(
-            pushdown,
-            key_input=_with_operator(pushdown.key_input, Project(pushdown.key_input, ((field, expr),)), (field,)),
-        )
-    return None
-
-
-def _with_operator(relation: PerPerson, operator: Operator, new_fields: tuple[Field, ...] = ()) -> PerPerson:
-    """Put an operator on top of a relation, and add the fields that it computes."""
-    return replace(relation, operator=operator, fields=(*relation.fields, *new_fields))
+        return replace(pushdown, aggregated=add(pushdown.aggregated))
+    return (
+        replace(pushdown, key_input=add(pushdown.key_input)) if read_fields <= set(pushdown.key_input.fields) else None
+    )

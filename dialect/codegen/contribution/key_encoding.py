@@ -68,4 +68,4 @@ def without_implied_predicates(plan: PrivatePlan) -> PrivatePlan:
     pairs = zip(plan.keys, plan.key_set.keys, strict=True)
     implied = [is_not_null(Ref(key.field)) for key, listed in pairs if not listed.nullable]
     remaining = tuple(each for each in conjuncts(operator.condition) if each not in implied)
-    return replace(plan, source=replace(plan.source, operator=replace(operator, condition=conjunction(remaining))))
+    return replace(plan, source=plan.source.with_operator(replace(operator, condition=conjunction(remaining))))

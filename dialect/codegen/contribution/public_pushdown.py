@@ -103,32 +103,15 @@ def _carry_up(relation: Relation, origin: Field, new_field: Field, make_operator
     if isinstance(relation, Public):
         public = Public(make_operator(relation, origin), (*relation.fields, new_field), relation.predicates)
         return public, public, origin
-    carried = _carry_through(relation.operator, origin, new_field, make_operator)
+    operator = relation.operator
+    # only projections, filters and joins pass a new column through; a projection may rename the field
+    if not isinstance(operator, Project | Filter | Join):
+        return None
+    value = dict(operator.computed).get(origin, Ref(origin)) if isinstance(operator, Project) else Ref(origin)
+    is_right = isinstance(operator, Join) and origin not in operator.left.fields
+    sources = list(relation.children)
+    carried = _carry_up(sources[is_right], value.field, new_field, make_operator) if isinstance(value, Ref) else None
     if carried is None:
         return None
-    operator, rows, origin_below = carried
-    return replace(relation, operator=operator, fields=(*relation.fields, new_field)), rows, origin_below
-
-
-def _carry_through(
-    operator: Operator, origin: Field, new_field: Field, make_operator: _MakeOperator
-) -> tuple[Operator, Public, Field] | None:
-    """Add the column below an operator, as `_carry_up` does; returns the changed operator in place of a relation.
-
-    Only projections, filters and joins pass a new column through. A projection may rename the field, so that its name
-    below it differs.
-    """
-    if isinstance(operator, Project):
-        value = dict(operator.computed).get(origin, Ref(origin))
-        carried = _carry_up(operator.source, value.field, new_field, make_operator) if isinstance(value, Ref) else None
-        return None if carried is None else (replace(operator, source=carried[0]), *carried[1:])
-    if isinstance(operator, Filter):
-        carried = _carry_up(operator.source, origin, new_field, make_operator)
-        return None if carried is None else (replace(operator, source=carried[0]), *carried[1:])
-    if isinstance(operator, Join):
-        if origin in operator.left.fields:
-            carried = _carry_up(operator.left, origin, new_field, make_operator)
-            return None if carried is None else (replace(operator, left=carried[0]), *carried[1:])
-        carried = _carry_up(operator.right, origin, new_field, make_operator)
-        return None if carried is None else (replace(operator, right=carried[0]), *carried[1:])
-    return None
+    sources[is_right], rows, origin_below = carried
+    return replace(relation.with_children(sources), fields=(*relation.fields, new_field)), rows, origin_below

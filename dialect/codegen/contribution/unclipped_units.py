@@ -23,7 +23,6 @@ Terms:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import Field, fields_of
@@ -36,6 +35,7 @@ from dialect.algebra.release_plan import (
     QueryVector,
     VectorBound,
 )
+from dialect.algebra.traversal import map_children
 from dialect.analysis.predicates import constant_field
 from dialect.analysis.uniqueness import matches_at_most_one_row
 from dialect.catalog.eligibility import Eligibility
@@ -150,17 +150,12 @@ def _without_lookup_joins(relation: Relation, needed: frozenset[Field]) -> Relat
     if isinstance(operator, Project):
         computed_fields = {field for field, _ in operator.computed}
         read_fields = {f for field, expr in operator.computed if field in needed for f in fields_of(expr)}
-        return replace(
-            relation,
-            operator=replace(
-                operator, source=_without_lookup_joins(operator.source, needed - computed_fields | read_fields)
-            ),
+        return map_children(
+            relation, lambda source: _without_lookup_joins(source, needed - computed_fields | read_fields)
         )
     if isinstance(operator, Filter):
         needed_below = needed.union(fields_of(operator.condition))
-        return replace(
-            relation, operator=replace(operator, source=_without_lookup_joins(operator.source, needed_below))
-        )
+        return map_children(relation, lambda source: _without_lookup_joins(source, needed_below))
     if isinstance(operator, Join) and operator.kind in ("inner", "left") and isinstance(operator.right, Public):
         is_lookup_only = matches_at_most_one_row(operator.right, operator.condition) and not needed & set(
             operator.right.fields

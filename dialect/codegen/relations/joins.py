@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from dialect.algebra.codegen_types import Target
-from dialect.algebra.expressions import TRUE, Call, Expr, Field, children, conjuncts, fields_of
+from dialect.algebra.expressions import TRUE, Call, Expr, Field, conjuncts, fields_of
 from dialect.algebra.relations import Join, Relation
+from dialect.algebra.traversal import walk
 from dialect.analysis.disjunctive_joins import disjuncts, split_equalities
 from dialect.catalog.model import EngineName, SqlType
 from dialect.codegen.engine_dialect import dialect_of
@@ -82,9 +83,4 @@ def _hide_interval_comparison(part: Expr, written: str) -> str:
 def _compares_intervals(part: Expr) -> bool:
     """Return whether a predicate compares intervals in a way that DuckDB cannot join by hash."""
     is_hash_joinable = isinstance(part, Call) and part.name in _HASH_JOINABLE
-    return not is_hash_joinable and _has_interval(part)
-
-
-def _has_interval(expr: Expr) -> bool:
-    """Return whether an expression or some part of it is an INTERVAL."""
-    return expr.type is SqlType.INTERVAL or any(map(_has_interval, children(expr)))
+    return not is_hash_joinable and any(each.type is SqlType.INTERVAL for each in walk(part))

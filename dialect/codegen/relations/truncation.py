@@ -17,8 +17,8 @@ from dataclasses import replace
 
 from dialect.algebra.codegen_types import TableRowLimit, Target
 from dialect.algebra.expressions import Field
-from dialect.algebra.relations import Filter, Join, Project, Relation, RowTruncation, Scan
-from dialect.algebra.traversal import identifying_fields, inputs, walk_relations
+from dialect.algebra.relations import Filter, Join, Project, Relation, RowTruncation, Scan, identifying_fields
+from dialect.algebra.traversal import walk
 from dialect.analysis.functional_dependencies import minimal_ordering_fields
 from dialect.catalog.model import EngineName
 from dialect.codegen.engine_dialect import dialect_of
@@ -67,7 +67,7 @@ def stored_table_truncations(relation: Relation, target: Target, write: _Write) 
 
     The SQL depends on the table alone, so that its result is shared by all queries.
     """
-    truncations = (each.operator for each in walk_relations(relation) if isinstance(each.operator, RowTruncation))
+    truncations = (each.operator for each in walk(relation) if isinstance(each.operator, RowTruncation))
     return {
         limit: _max_rows_sql(truncation, target, write)
         for truncation in truncations
@@ -79,7 +79,7 @@ def _max_rows_sql(truncation: RowTruncation, target: Target, write: _Write) -> s
     """Write the largest number of rows of one person in a stored table, as one value `n`."""
     scan, person = truncation.source.operator, replace(truncation.person, id="person")
     assert isinstance(scan, Scan)  # noqa: S101  the caller asks
-    rows = write(replace(truncation.source, operator=replace(scan, fields=(person,))), {person}, target)
+    rows = write(truncation.source.with_operator(replace(scan, fields=(person,))), {person}, target)
     return f"SELECT max(n) AS n FROM (SELECT count(*) AS n FROM ({rows}) AS c GROUP BY person) AS p"
 
 
@@ -125,4 +125,4 @@ def _read_several_times(
 
 def is_cheap_to_reread(relation: Relation) -> bool:
     """Return whether reading a relation again costs less than materializing it: no operator in it blocks."""
-    return isinstance(relation.operator, _NON_BLOCKING) and all(map(is_cheap_to_reread, inputs(relation)))
+    return all(isinstance(each.operator, _NON_BLOCKING) for each in walk(relation))

@@ -6,7 +6,8 @@ its interval.
 
 from __future__ import annotations
 
-from dialect.algebra.expressions import Call, Expr, children
+from dialect.algebra.expressions import Call, Expr
+from dialect.algebra.traversal import walk
 from dialect.catalog.model import SqlType
 from dialect.functions.signatures import SAME, Function, Partial
 
@@ -34,4 +35,4 @@ def is_interval_end(expr: Expr) -> bool:
 
 def contains_interval_end(expr: Expr) -> bool:
     """Return whether an expression contains a call of an interval function."""
-    return is_interval_end(expr) or any(map(contains_interval_end, children(expr)))
+    return any(map(is_interval_end, walk(expr)))

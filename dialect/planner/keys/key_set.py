@@ -24,7 +24,6 @@ from dialect.algebra.expressions import (
     Literal,
     Ref,
     case_values,
-    children,
     conjunction,
     expand_definitions,
     substitute,
@@ -181,7 +180,7 @@ def _operand_lists(
 ) -> tuple[PublicList, ...] | None:
     """Find the lists of all operands of an expression; None if one of them has no list."""
     found: list[PublicList] = []
-    for part in children(expr):
+    for part in expr.children:
         lists = _lists_for(part, facts, context, list_booleans)
         if lists is None:
             return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, children, expand_definitions
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, expand_definitions
 from dialect.catalog.model import SqlType, ValueRange
 from dialect.errors import Code, Refusal, Suggestion, join_differences
 from dialect.functions.emitter import plain_text
@@ -60,7 +60,7 @@ def _integer_part(expr: Expr) -> Expr | None:
 
     Bounds on it would make the key public. Functions of several columns have no such part.
     """
-    parts = [part for part in children(expr) if not isinstance(part, Literal)]
+    parts = [part for part in expr.children if not isinstance(part, Literal)]
     inner = _integer_part(parts[0]) if len(parts) == 1 and isinstance(expr, Call) else None
     return expr if inner is None and returns_integer(expr) else inner
 

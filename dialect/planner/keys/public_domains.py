@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial, reduce
 
-from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Origin, Ref, case_values, children, fields_of
+from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Origin, Ref, case_values, fields_of
 from dialect.algebra.relations import (
     Distinct,
     Filter,
@@ -419,7 +419,7 @@ def _is_computed_exactly(expr: Expr) -> bool:
         ends = range_of(expr)
         if any(MAX_EXACT_INTEGER < abs(end) < math.inf for end in (ends.lower, ends.upper)):
             return False
-    return all(map(_is_computed_exactly, children(expr)))
+    return all(map(_is_computed_exactly, expr.children))
 
 
 def _may_be_null(expr: Expr) -> bool:

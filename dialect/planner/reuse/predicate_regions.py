@@ -23,7 +23,7 @@ from math import prod
 from operator import or_
 from typing import TypeGuard
 
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, children, fields_of
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, fields_of
 from dialect.analysis.predicates import LARGEST_EXACT, between
 from dialect.catalog.model import SqlType, ValueList, ValueRange
 from dialect.functions.constant_folding import parse_timestamp
@@ -363,7 +363,7 @@ class _Regions:
 
 def _bounded_times(conditions: Sequence[Expr]) -> frozenset[Field]:
     """Return the times that the conditions bound on both sides, so that no value is out of the calendar's range."""
-    times = (part for each in conditions for part in children(each) if not isinstance(part, Literal))
+    times = (part for each in conditions for part in each.children if not isinstance(part, Literal))
     columns = (part for part in times if isinstance(part, Ref) or (isinstance(part, Call) and part.name == "wall"))
     return frozenset(field for part in columns if between(part, conditions) for field in fields_of(part))
 

@@ -24,11 +24,10 @@ from dialect.algebra.expressions import (
     Field,
     Literal,
     Ref,
-    children,
     conjunction,
     expand_definitions,
     fields_of,
-    map_children,
+    map_fields,
 )
 from dialect.algebra.release_plan import GROUP_ADDITIVE_KINDS, PrivatePlan, VectorKind
 from dialect.analysis.canonical_form import CanonicalForm
@@ -161,9 +160,7 @@ def _is_comparable(wanted: PrivatePlan, stored: PrivatePlan) -> bool:
 
 def _rename_fields(expr: Expr, names: Mapping[str, str]) -> Expr:
     """Replace the ids of the fields in an expression by their canonical names, so that two plans are comparable."""
-    if isinstance(expr, Ref):
-        return Ref(replace(expr.field, id=names.get(expr.field.id, expr.field.id)))
-    return map_children(expr, lambda part: _rename_fields(part, names))
+    return map_fields(expr, lambda read: Ref(replace(read, id=names.get(read.id, read.id))))
 
 
 def _group_field(place: int, expr: Expr, key: Field) -> Field:
@@ -257,7 +254,7 @@ def _may_exceed_calendar(key: Expr, conditions: tuple[Expr, ...]) -> bool:
 
 def _compared_times(conditions: tuple[Expr, ...]) -> Iterator[Expr]:
     """Yield the times that conditions compare: a column, or a column in its time zone."""
-    for part in (part for fact in conditions for part in children(fact) if not isinstance(part, Literal)):
+    for part in (part for fact in conditions for part in fact.children if not isinstance(part, Literal)):
         if isinstance(part, Ref) or (isinstance(part, Call) and part.name == "wall"):
             yield part
 

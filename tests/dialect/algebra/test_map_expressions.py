@@ -7,9 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.expressions import Expr, fields_of
-from dialect.algebra.relations import Relation
+from dialect.algebra.relations import Relation, map_expressions
 from dialect.algebra.release_plan import Question
-from dialect.algebra.traversal import map_expressions
 
 R = "(SELECT cell_id, COUNT(*) AS n FROM events GROUP BY 1) r"
 OUTER = [

@@ -14,7 +14,7 @@ import pytest
 from dialect import compile_query
 from dialect.algebra.expressions import Expr, Field, fields_of
 from dialect.algebra.relations import Filter
-from dialect.algebra.traversal import walk_relations
+from dialect.algebra.traversal import walk
 from dialect.analysis import row_costs
 from dialect.analysis import work_bounds as module
 from dialect.analysis.row_costs import Extent, TextSizes, list_extent, row_cost
@@ -123,7 +123,7 @@ def tried(measure: Callable[[], Measured]) -> Measured:
 def condition(sql: str, catalog: Catalog) -> tuple[Expr, Field]:
     """Read a condition, and the field that it asks about."""
     (plan,) = compile_query(sql, catalog).plans
-    (operator,) = (each.operator for each in walk_relations(plan.source) if isinstance(each.operator, Filter))
+    (operator,) = (each.operator for each in walk(plan.source) if isinstance(each.operator, Filter))
     (asked,) = set(fields_of(operator.condition))
     return operator.condition, asked
 

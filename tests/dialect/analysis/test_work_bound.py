@@ -11,7 +11,7 @@ import pytest
 from dialect import compile_query
 from dialect.algebra.expressions import Field
 from dialect.algebra.relations import Public, RowTruncation
-from dialect.algebra.traversal import walk_relations
+from dialect.algebra.traversal import walk
 from dialect.analysis.cardinality import max_rows_per_person
 from dialect.analysis.work_bounds import STEP_NANOSECONDS, Work, work_bound
 from dialect.catalog.model import Catalog
@@ -147,7 +147,7 @@ def test_a_left_join_with_an_empty_list_keeps_its_rows(catalog: Catalog) -> None
 def test_rows_removed_by_truncation_count_in_the_bound(catalog: Catalog) -> None:
     """A cut sorts whole rows of who has more than are kept."""
     plans = [plan for sql in DRAWN for plan in compile_query(sql, catalog).plans]
-    cut = [(p, o) for p in plans for each in walk_relations(p.source) if isinstance(o := each.operator, RowTruncation)]
+    cut = [(p, o) for p in plans for each in walk(p.source) if isinstance(o := each.operator, RowTruncation)]
     assert cut
     for plan, operator in cut:
         assert work_bound(plan, fan).max_unit_bytes >= operator.max_rows * len(operator.source.fields) * 4

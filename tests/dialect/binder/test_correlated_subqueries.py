@@ -8,7 +8,6 @@ import pytest
 
 from dialect.algebra.expressions import conjuncts
 from dialect.algebra.relations import Group, Join, Relation
-from dialect.algebra.traversal import inputs
 from dialect.binder.query import BoundQuery
 from dialect.errors import Refusal
 from dialect.functions.emitter import plain_text
@@ -39,7 +38,7 @@ REFUSED = {
 
 def joined(relation: Relation) -> Join:
     operator = relation.operator
-    return operator if isinstance(operator, Join) else joined(inputs(relation)[0])
+    return operator if isinstance(operator, Join) else joined(relation.children[0])
 
 
 @pytest.mark.parametrize("value", GROUPED)
@@ -49,7 +48,7 @@ def test_a_correlated_aggregate_is_decorrelated_to_a_grouped_join(
     made = rows_of(PEOPLE.format(value))
     join = joined(made.relation)
     while not isinstance(group := join.right.operator, Group):
-        join = Join(join.left, inputs(join.right)[0], join.kind, join.condition)
+        join = Join(join.left, join.right.children[0], join.kind, join.condition)
     keys, shown = GROUPED[value]
     assert (join.kind, len(group.keys), len(conjuncts(join.condition))) == ("left", keys, keys)
     field = dict(made.columns)["v"]

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.relations import Join, Relation
-from dialect.algebra.traversal import inputs
 from dialect.binder.query import BoundQuery
 from dialect.errors import Code, Refusal
 
@@ -16,7 +15,7 @@ Rows = Callable[[str], BoundQuery]
 
 def joins(relation: Relation) -> list[Join]:
     own = [relation.operator] if isinstance(relation.operator, Join) else []
-    return own + [join for source in inputs(relation) for join in joins(source)]
+    return own + [join for source in relation.children for join in joins(source)]
 
 
 def test_a_scalar_subquery_becomes_a_left_join_with_a_nullable_column(rows_of: Rows) -> None:

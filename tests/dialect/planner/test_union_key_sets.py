@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from dialect.algebra.relations import Relation, SetOperation
 from dialect.algebra.release_plan import PrivatePlan
-from dialect.algebra.traversal import inputs
 
 Plan = Callable[[str], PrivatePlan]
 KINDS = "SELECT subscriber_id, CASE WHEN lat > 1 THEN {} END AS k FROM events"
@@ -16,7 +15,7 @@ def unions(relation: Relation) -> int:
     """Count the set operations of a list."""
     operator = relation.operator
     own = isinstance(operator, SetOperation) and operator.kind == "union" and operator.is_distinct
-    return own + sum(map(unions, inputs(relation)))
+    return own + sum(map(unions, relation.children))
 
 
 def listed(one: str, other: str, plan_of: Plan) -> tuple[int, tuple[str, ...]]:

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from dialect import compile_query
-from dialect.algebra.relations import Relation, SemiJoin
+from dialect.algebra.relations import Relation, SemiJoin, row_inputs
 from dialect.algebra.release_plan import ClipRule
-from dialect.algebra.traversal import row_inputs
 from dialect.catalog.model import Catalog
 from dialect.sensitivity.bounding import bound_contributions
 from engine.catalog.file import load_catalog

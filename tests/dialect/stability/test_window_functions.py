@@ -11,7 +11,7 @@ from dialect import compile_query
 from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import Field
 from dialect.algebra.relations import PerPerson, Relation, RowTruncation, Window
-from dialect.algebra.traversal import walk_relations
+from dialect.algebra.traversal import walk
 from dialect.analysis import sql_size
 from dialect.analysis.cardinality import max_rows_per_person
 from dialect.binder.query import BoundQuery
@@ -122,7 +122,7 @@ def test_values_of_another_row_have_the_list_of_their_column_alone(rows_of: Rows
 
 
 def _operators(relation: Relation, kind: type) -> int:
-    return sum(isinstance(each.operator, kind) for each in walk_relations(relation))
+    return sum(isinstance(each.operator, kind) for each in walk(relation))
 
 
 TWICE = f"SELECT *, sum(w) OVER ({BY} ORDER BY ts) AS v FROM (SELECT *, {VARIANTS[1]} AS w FROM events) WHERE w > 1"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dialect import BoundedSql, ContributionBounds, Eligibility, PrivatePlan, Target, generate_sql
-from dialect.algebra.expressions import Case, Expr, map_children
+from dialect.algebra.expressions import Case, Expr
 from dialect.algebra.relations import (
     Distinct,
     Filter,
@@ -23,6 +23,7 @@ from dialect.algebra.relations import (
     SetOperation,
 )
 from dialect.algebra.release_plan import QueryVector, VectorKind
+from dialect.algebra.traversal import map_children
 from tests.support.planted import Plant, planting
 
 Text = Callable[[str], str]
