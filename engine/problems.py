@@ -11,6 +11,7 @@ from dialect import Refusal
 from engine.errors import CatalogError, DataError, ExecutionFailed
 
 AnyProblem = Refusal | CatalogError | LedgerError | DataError | ExecutionFailed
+REFUSAL_ERRORS = (Refusal, CatalogError, LedgerError, DataError, ExecutionFailed)
 
 
 class Refused(Exception):
@@ -23,32 +24,38 @@ class Refused(Exception):
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
-    """Re-raise errors of a catalog, its data files, the ledger or the execution as Refused."""
+def refusals(sql: str | None = None) -> Iterator[None]:
+    """Re-raise refusals of a query, and errors of a catalog, its data files, the ledger or the execution, as Refused.
+
+    `sql` is the query's text, in which the span of a refusal counts.
+    """
     try:
         yield
-    except (CatalogError, DataError, LedgerError, ExecutionFailed) as error:
-        raise Refused(problem(error, None)) from error
+    except REFUSAL_ERRORS as error:
+        raise Refused(problem(error, sql)) from error
 
 
 def problem(error: AnyProblem, sql: str | None) -> dict[str, Any]:
     """Return the wire shape of an error, with its SQL span or its budget amounts where it has them."""
     if isinstance(error, Refusal):
         span = None if error.span is None else [error.span.start, error.span.end]
-        return _shape(str(error.code), error.why, error.hint, sql, span)
+        return problem_shape(str(error.code), error.why, error.hint, sql, span)
     if isinstance(error, CatalogError):
-        shape = _shape("E_CATALOG", f"{error.file}: {error.key}: {error.why}", error.cure, sql)
+        shape = problem_shape("E_CATALOG", f"{error.file}: {error.key}: {error.why}", error.cure, sql)
         return shape | {"file": error.file, "key": error.key}
     if isinstance(error, DataError):
-        return _shape("E_DATA", f"{error.table}: {error.why}", error.cure, sql)
+        return problem_shape("E_DATA", f"{error.table}: {error.why}", error.cure, sql)
     if isinstance(error, ExecutionFailed):
-        return _shape(error.code, error.why, error.hint, sql)
+        return problem_shape(error.code, error.why, error.hint, sql)
     assert isinstance(error, LedgerError)  # noqa: S101  the dialect raises nothing else
-    shape = _shape(str(error.code or "E_LEDGER"), error.why, error.hint, sql)
+    shape = problem_shape(str(error.code or "E_LEDGER"), error.why, error.hint, sql)
     return shape | _amounts(error) if isinstance(error, BudgetRefused) else shape
 
 
-def _shape(code: str, message: str, hint: str, sql: str | None, span: list[int] | None = None) -> dict[str, Any]:
+def problem_shape(
+    code: str, message: str, hint: str, sql: str | None = None, span: list[int] | None = None
+) -> dict[str, Any]:
+    """Return the wire shape of a refusal from its parts."""
     return {"code": code, "message": message, "hint": hint, "span": span, "sql": sql}
 
 

@@ -17,7 +17,7 @@ from engine.accounts.open_ledger import ledger_address, opened_for_audit
 from engine.api.csv_cells import write_cells
 from engine.catalog.bundled import find_catalog
 from engine.catalog.folders import ledger_bindings_folder
-from engine.problems import Refused, problem, refusals
+from engine.problems import refusals
 
 COLUMNS = ("sequence", "at", "kind", "dataset", "holder", "actor", "request_id", "body", "previous_hash", "row_hash")
 SCHEMA = pa.schema([(name, pa.int64() if name == "sequence" else pa.string()) for name in COLUMNS])
@@ -117,6 +117,7 @@ def restore_ledger(catalog_source: str, backup: str, *, ledger: str | None = Non
         return shown_address(address)
 
 
+@refusals()
 def write_export(rows: pa.Table, path: str) -> None:
     """Write an export as CSV, JSON or Parquet, chosen by the file's suffix; raises Refused for another suffix."""
     ending = Path(path).suffix.lower()
@@ -131,7 +132,7 @@ def write_export(rows: pa.Table, path: str) -> None:
         Path(path).write_text(json.dumps(rows.to_pylist(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     else:
         why = f"{path} is no kind of export."
-        raise Refused(problem(ParamError(why, "a name that ends in .csv, .json or .parquet"), None))
+        raise ParamError(why, "a name that ends in .csv, .json or .parquet")
 
 
 def export_row(entry: Entry) -> dict[str, Any]:

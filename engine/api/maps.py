@@ -12,12 +12,13 @@ from engine.api.session import Session
 from engine.backends.sandbox import public_table
 from engine.data.files.polygons import IndexedPolygon
 from engine.errors import refuse_before_charge
-from engine.problems import Refused, problem
+from engine.problems import refusals
 
 Corner = tuple[float, float]
 JSON_TYPES = (str, int, float, bool, type(None))  # JSON scalars; other values become text
 
 
+@refusals()
 def outlines(session: Session, table_name: str) -> dict[str, Any]:
     """Return a public table as a GeoJSON FeatureCollection.
 
@@ -31,12 +32,9 @@ def outlines(session: Session, table_name: str) -> dict[str, Any]:
     )
     if table is None or table.private or polygon_column is None:
         why = f"{description['name']} has no polygons."
-        raise Refused(problem(Refusal(Code.TABLE, why, "a public table with a column of type POLYGON"), None))
-    try:
-        with refuse_before_charge("The polygons can't be read"):
-            rows = public_table(table.name, session.engine.catalog, session.engine.backend).to_pylist()
-    except Refusal as error:
-        raise Refused(problem(error, None)) from error
+        raise Refusal(Code.TABLE, why, "a public table with a column of type POLYGON")
+    with refuse_before_charge("The polygons can't be read"):
+        rows = public_table(table.name, session.engine.catalog, session.engine.backend).to_pylist()
     return {"type": "FeatureCollection", "features": [_feature(table, row, polygon_column) for row in rows]}
 
 

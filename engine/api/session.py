@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from fractions import Fraction
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Required, Self, TypedDict, Unpack
 
 import pyarrow as pa
 
-from budgets import LedgerError, ParamError, check_client_name, parse_positive_amount
+from budgets import ParamError, check_client_name, parse_positive_amount
 from dialect import Code, Describe, ExplainPrivacy, Listing, Refusal, Show, Statement, compile_query, parse_statement
 from engine.accounts.open_ledger import ledger_address, open_ledger
 from engine.accounts.window_accounts import account_windows, check_window_lengths, least_remaining
@@ -27,7 +26,7 @@ from engine.catalog.folders import cache_folder
 from engine.catalog.version import check_privacy_units
 from engine.data.objections import CatalogObjections
 from engine.data.open_data import open_data
-from engine.errors import DataError, ExecutionFailed, refuse_before_charge
+from engine.errors import ExecutionFailed, refuse_before_charge
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.advice import find_advice
 from engine.pipeline.engine import Engine
@@ -35,13 +34,21 @@ from engine.pipeline.explain import explain
 from engine.pricing.clip_bounds.stored_calibrations import ReloadedCalibrations
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.query_terms import Request, caps, requested_error
-from engine.problems import Refused, problem, refusals
+from engine.problems import refusals
 from engine.progress import Progress, ignore_progress
 from engine.reuse.sources import charged_releases
 
-REFUSAL_ERRORS = (Refusal, LedgerError, ExecutionFailed)
-
 MAX_LEDGER_ROWS = 2**31 - 1  # rows
+
+
+class RequestTerms(TypedDict, total=False):
+    """What a request states beside its SQL: its client, and its terms as texts, which keep 0.1 exact."""
+
+    client: Required[str]
+    rho: str | None  # price
+    target_error: str | None  # half-width of the intervals, instead of a price
+    confidence: float | None
+    request_id: str | None  # a request that is sent again under its id is charged once
 
 
 def open_session(catalog_source: str, *, ledger: str | None = None, progress: Progress | None = None) -> Session:
@@ -72,24 +79,14 @@ class Session:
     engine: Engine
     register: CatalogObjections | None = None  # register of objections; None in a rehearsal
 
-    def query(
-        self,
-        sql: str,
-        *,
-        client: str,
-        rho: str | None = None,
-        confidence: float | None = None,
-        request_id: str | None = None,
-        target_error: str | None = None,
-        paid: tuple[CompiledRelease, ...] = (),
-    ) -> pa.Table:
+    def query(self, sql: str, *, paid: tuple[CompiledRelease, ...] = (), **given: Unpack[RequestTerms]) -> pa.Table:
         """Answer a query; raises Refused.
 
         Returns the shown columns, one row per group, with the privacy card as JSON in the schema metadata
-        (b"passersby"). `rho` is the price, `target_error` a half-width instead of it; both are texts.
+        (b"passersby").
         """
-        terms = self.request_terms(sql, client, rho, confidence, request_id, target_error)
-        try:
+        terms = self.request_terms(sql, **given)
+        with refusals(sql):
             if (parsed := parse_statement(sql)) is not None:
                 return self._answer_statement(parsed, terms)
             answered = self.engine.answer(sql, terms, paid)
@@ -99,28 +96,16 @@ class Session:
                 return wire_answer.answer_table(
                     answered, self._remaining_budget(terms, answered.prepared), outlook_inputs, get_advice
                 )
-        except REFUSAL_ERRORS as error:
-            raise Refused(problem(error, sql)) from error
 
-    def explain(
-        self,
-        sql: str,
-        *,
-        client: str,
-        rho: str | None = None,
-        confidence: float | None = None,
-        target_error: str | None = None,
-    ) -> dict[str, Any]:
+    def explain(self, sql: str, **given: Unpack[RequestTerms]) -> dict[str, Any]:
         """Price, expected errors, bounds and keys of a query. Reads no data, charges nothing; raises Refused."""
-        terms = self.request_terms(sql, client, rho, confidence, None, target_error)
-        try:
+        terms = self.request_terms(sql, **given)
+        with refusals(sql):
             if parse_statement(sql) is not None:
                 raise Refusal(Code.STMT, "This costs nothing: a query answers it for free.", "ask it, as it is")
             with self.engine.ledger.snapshot():
                 explained = explain(self.engine, sql, terms)
                 return wire_answer.explanation_shape(explained, self._remaining_budget(terms, explained.prepared))
-        except REFUSAL_ERRORS as error:
-            raise Refused(problem(error, sql)) from error
 
     @refusals()
     def budget(self, client: str | None = None) -> dict[str, Any]:
@@ -140,54 +125,42 @@ class Session:
             raise ParamError(f"limit is {limit}.", f"a whole number from 1 to {MAX_LEDGER_ROWS}, or none.")
         return [wire_ledger.entry_shape(entry) for entry in self.engine.ledger.entries(client=client, limit=limit)]
 
+    @refusals()
     def tables(self, name: str | None = None) -> list[dict[str, Any]]:
         """Describe every table, or the one of that name; raises Refused where there is none."""
         tables = self.engine.catalog.tables
         found = [table for table in tables if name is None or table.name == name.strip().lower()]
         if not found:
             names = ", ".join(table.name for table in tables)
-            raise Refused(problem(Refusal(Code.TABLE, f"There is no table {name}.", f"one of {names}"), None))
+            raise Refusal(Code.TABLE, f"There is no table {name}.", f"one of {names}")
         return [wire_tables.table_shape(table, self.engine.catalog) for table in found]
 
-    def rehearse(
-        self,
-        sql: str,
-        *,
-        client: str,
-        rho: str | None = None,
-        confidence: float | None = None,
-        target_error: str | None = None,
-    ) -> pa.Table:
+    def rehearse(self, sql: str, **given: Unpack[RequestTerms]) -> pa.Table:
         """Answer a query for free on synthetic rows, generated from the catalog alone; raises Refused."""
         from engine.workflows.rehearsal.engine import rehearsal  # late: rarely used
 
-        terms = self.request_terms(sql, client, rho, confidence, None, target_error)
-        try:
+        terms = self.request_terms(sql, **given)
+        with refusals(sql):
             compile_query(sql, self.engine.catalog)  # refuse before rows are generated
-            calibrations = self.engine.calibrations
             with (
                 refuse_before_charge("The rehearsal can't be run"),
-                rehearsal(self.engine.catalog, calibrations) as rehearsal_engine,
+                rehearsal(self.engine.catalog, self.engine.calibrations) as rehearsal_engine,
             ):
                 answered = rehearsal_engine.answer(sql, terms)
                 return wire_answer.answer_table(
                     answered, self._remaining_budget(terms, answered.prepared), None, rehearsal=True
                 )
-        except (Refusal, LedgerError, DataError) as error:
-            raise Refused(problem(error, sql)) from error
 
-    def record_failure(self, sql: str, arguments: Mapping[str, Any]) -> None:
+    def record_failure(self, sql: str, **given: Unpack[RequestTerms]) -> None:
         """Record a failure of a query that killed workers, unless it is answered by now; raises Refused (E_EXEC)."""
-        terms = self.request_terms(sql, **arguments)
-        try:
+        terms = self.request_terms(sql, **given)
+        with refusals(sql):
             question = self.engine.read(sql, terms.client)
             sources = self.engine.release_sources(question, self.engine.compile_releases(question, terms), terms)
             charge = self.engine.charge(sql, charged_releases(sources), terms)
             if charge is not None and charge.to_run:
                 self.engine.ledger.record_failure(charge)
                 raise ExecutionFailed
-        except REFUSAL_ERRORS as error:
-            raise Refused(problem(error, sql)) from error
 
     def check_caps(self) -> None:
         """Refuse a catalog whose windows or privacy units differ from those charged, or whose ceilings were raised."""
@@ -211,22 +184,14 @@ class Session:
     ) -> None:
         self.close()
 
-    def request_terms(
-        self,
-        sql: str,
-        client: str,
-        rho: str | None = None,
-        confidence: float | None = None,
-        request_id: str | None = None,
-        target_error: str | None = None,
-    ) -> Request:
+    def request_terms(self, sql: str, **given: Unpack[RequestTerms]) -> Request:
         """Validate client, price and confidence level of a query; raises Refused."""
-        try:
-            check_client_name(client)
-            amount: Fraction | None = None if rho is None else parse_positive_amount(rho, "rho")
-            return Request(client, amount, confidence, request_id, requested_error(target_error, rho))
-        except (LedgerError, Refusal) as error:
-            raise Refused(problem(error, sql)) from error
+        with refusals(sql):
+            check_client_name(given["client"])
+            rho = given.get("rho")
+            amount = None if rho is None else parse_positive_amount(rho, "rho")
+            target = requested_error(given.get("target_error"), rho)
+            return Request(given["client"], amount, given.get("confidence"), given.get("request_id"), target)
 
     def _answer_statement(self, parsed: Statement, terms: Request) -> pa.Table:
         """Answer a statement other than SELECT: reads no data, costs nothing."""
@@ -242,22 +207,14 @@ class Session:
 
     def _list_rows(self, show: Show, client: str, remaining: dict[str, Any]) -> pa.Table:
         """Answer a SHOW statement as a table: tables, budget, releases or functions."""
-        listing = show.listing
-        if listing is Listing.TABLES:
-            return wire_statements.rows_table(
-                wire_statements.filter_like(self.tables(), show.like), wire_statements.TABLE_COLUMNS, remaining
-            )
-        if listing is Listing.BUDGET:
-            return wire_statements.rows_table(
-                self.budget(client)["accounts"], wire_statements.ACCOUNT_COLUMNS, remaining
-            )
-        if listing is Listing.RELEASES:
-            return wire_statements.rows_table(self.history(client), wire_statements.RELEASE_COLUMNS, remaining)
-        return wire_statements.rows_table(
-            wire_statements.filter_like(wire_statements.function_rows(), show.like),
-            wire_statements.FUNCTION_COLUMNS,
-            remaining,
-        )
+        list_rows: dict[Listing, Callable[[], list[dict[str, Any]]]] = {
+            Listing.TABLES: self.tables,
+            Listing.BUDGET: lambda: list(self.budget(client)["accounts"]),
+            Listing.RELEASES: lambda: self.history(client),
+            Listing.FUNCTIONS: wire_statements.function_rows,
+        }
+        rows = wire_statements.filter_like(list_rows[show.listing](), show.like)
+        return wire_statements.rows_table(rows, wire_statements.LISTING_COLUMNS[show.listing], remaining)
 
     def _remaining_budget(self, terms: Request, prepared: tuple[CompiledRelease, ...]) -> dict[str, Any]:
         """Least budget left to the client in the windows of a query; without one, of the first dataset."""

@@ -13,17 +13,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from fractions import Fraction
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pyarrow as pa
 
-from budgets import Charge, Forbidden, LedgerError, Loss, parse_positive_amount
+from budgets import Charge, Forbidden, Loss, parse_positive_amount
 from dialect import Code, Refusal, compile_query
 from dialect.catalog import Catalog, Dataset
 from dialect.parser import split_list, split_statements
 from engine.accounts.window_accounts import least_remaining
-from engine.api.session import REFUSAL_ERRORS, Session, open_session
+from engine.api.session import RequestTerms, Session, open_session
 from engine.api.wire import answer as wire_answer
 from engine.api.wire.answer import price
 from engine.catalog.bundled import find_dataset
@@ -36,7 +36,7 @@ from engine.pricing.clip_bounds.stored_calibrations import calibration_due_on, l
 from engine.pricing.clip_bounds.tails import denoised_people
 from engine.pricing.compile_release import CompiledRelease, clip_bound_alternatives
 from engine.pricing.query_terms import Request
-from engine.problems import Refused, problem
+from engine.problems import Refused, problem, refusals
 from engine.progress import Progress, ignore_progress
 from engine.workflows.calibrate import CalibrationPlan, calibrate, plan_calibration
 from engine.workflows.scheduled_queries import (
@@ -74,7 +74,7 @@ def calibrate_catalog(
     """
     with open_session(catalog_source, ledger=ledger, progress=progress) as session:
         engine = session.engine
-        try:
+        with refusals():
             declared = find_dataset(engine.catalog, dataset)
             amount = None if rho is None else parse_positive_amount(rho, "rho")
             planned = plan_calibration(engine, declared, window, amount, [split_list(text) for text in keys])
@@ -83,19 +83,14 @@ def calibrate_catalog(
                 return cost_preview | {"made": False, "histograms": []}
             calibrate(engine, planned, progress or ignore_progress, by)
             return cost_preview | {"made": True, "histograms": describe_histograms(engine, declared)}
-        except REFUSAL_ERRORS as error:
-            raise Refused(problem(error, None)) from error
 
 
 def list_calibrations(
     catalog_source: str, *, ledger: str | None = None, dataset: str | None = None
 ) -> list[dict[str, Any]]:
     """List the calibration histograms in force today; raises Refused."""
-    with open_session(catalog_source, ledger=ledger) as session:
-        try:
-            return describe_histograms(session.engine, find_dataset(session.engine.catalog, dataset))
-        except LedgerError as error:
-            raise Refused(problem(error, None)) from error
+    with open_session(catalog_source, ledger=ledger) as session, refusals():
+        return describe_histograms(session.engine, find_dataset(session.engine.catalog, dataset))
 
 
 def describe_histograms(engine: Engine, dataset: Dataset) -> list[dict[str, Any]]:
@@ -218,11 +213,9 @@ def plan_workload(
     query can't be bought or answered, `charged_rho` of the refusal is the total charged so far, including that query;
     planning the same file again continues there.
     """
-    try:
+    with refusals():
         amount = parse_positive_amount(rho, "rho")
         planned = plan_queries(session.engine, split_statements(text), amount, Request(client, confidence=confidence))
-    except REFUSAL_ERRORS as error:
-        raise Refused(problem(error, None)) from error
     charged = _buy(session, [each for each in planned if each.price], client) if apply else Fraction(0)
     alone_rho = next(each.separate_price for each in planned if each.is_requested)
     return {
@@ -242,9 +235,9 @@ def _buy(session: Session, planned: Sequence[PlannedQuery], client: str) -> Frac
         try:
             engine.answer(each.sql, Request(client, rho=each.price))
         except Exception as error:
-            if not (charges or isinstance(error, REFUSAL_ERRORS)):
+            redacted = error if isinstance(error, Refusal) else redact(error)
+            if redacted is not error and not charges:
                 raise  # a defect before any charge: not a refusal
-            redacted = error if isinstance(error, REFUSAL_ERRORS) else redact(error)
             raise Refused(problem(redacted, each.sql) | {"charged_rho": float(_rho(charges))}) from redacted
     return _rho(charges)
 
@@ -270,10 +263,10 @@ def _plan_shape(planned: PlannedQuery) -> dict[str, Any]:
 NOTE_TOPIC = "shared"
 
 
-def share(session: Session, sql: str, *, client: str, **terms: Any) -> dict[str, Any]:  # noqa: ANN401  terms of Session.query
+def share(session: Session, sql: str, **given: Unpack[RequestTerms]) -> dict[str, Any]:
     """Return the release keys of an answer the client has stored, and record that they are shared; raises Refused."""
-    query_terms, engine = session.request_terms(sql, client, **terms), session.engine
-    try:
+    query_terms, engine, client = session.request_terms(sql, **given), session.engine, given["client"]
+    with refusals(sql):
         prepared = _compile_shareable(engine, sql, query_terms)
         if engine.replay(prepared, query_terms) is None:
             why = "You do not hold the numbers of this question as they are."
@@ -282,35 +275,29 @@ def share(session: Session, sql: str, *, client: str, **terms: Any) -> dict[str,
         dataset = prepared[0].plan.dataset
         engine.ledger.note(NOTE_TOPIC, {"keys": keys}, actor=client, holder=client, dataset=dataset)
         return {"dataset": dataset, "keys": keys}
-    except REFUSAL_ERRORS as error:
-        raise Refused(problem(error, sql)) from error
 
 
-def offer(session: Session, sql: str, *, keys: Sequence[str], client: str, **terms: Any) -> dict[str, Any]:  # noqa: ANN401
+def offer(session: Session, sql: str, *, keys: Sequence[str], **given: Unpack[RequestTerms]) -> dict[str, Any]:
     """Price of shared numbers for a client who has not paid yet. Reads no data, charges nothing; raises Refused."""
-    query_terms, engine = session.request_terms(sql, client, **terms), session.engine
-    try:
+    query_terms, engine = session.request_terms(sql, **given), session.engine
+    with refusals(sql):
         shared = _shared_releases(engine, sql, query_terms, keys)
         loss = engine.ledger.preview(engine.charge_request(sql, shared, query_terms))
         return {"price": price(loss), "paid": loss == Loss(0, 0)}
-    except REFUSAL_ERRORS as error:
-        raise Refused(problem(error, sql)) from error
 
 
-def take(session: Session, sql: str, *, keys: Sequence[str], client: str, request_id: str, **terms: Any) -> pa.Table:  # noqa: ANN401
+def take(session: Session, sql: str, *, keys: Sequence[str], **given: Unpack[RequestTerms]) -> pa.Table:
     """Charge a client for shared numbers, unless it has paid for them, and return them with their card; raises Refused.
 
     Claim: no data are read, and no account that all clients share is charged. Symbols: `keys` of stored releases.
     Formula: the client's path pays each once, as for a first repeat. Source: proofs.md#sharing.
     """
-    query_terms, engine = session.request_terms(sql, client, **terms), session.engine
-    try:
+    query_terms, engine = session.request_terms(sql, **given), session.engine
+    with refusals(sql):
         shared = _shared_releases(engine, sql, query_terms, keys)
         if engine.replay(shared, query_terms) is None:
-            engine.charge(sql, shared, replace(query_terms, request_id=request_id))
-    except REFUSAL_ERRORS as error:
-        raise Refused(problem(error, sql)) from error
-    return session.query(sql, client=client, paid=shared, **terms)  # valid even past the replay age
+            engine.charge(sql, shared, query_terms)
+    return session.query(sql, paid=shared, **given | {"request_id": None})  # valid even past the replay age
 
 
 def _shared_releases(engine: Engine, sql: str, terms: Request, keys: Sequence[str]) -> tuple[CompiledRelease, ...]:
@@ -352,12 +339,11 @@ def run_scheduled(session: Session, file: str, *, early: bool = False) -> list[d
         outcomes.extend(
             map(_outcome_shape, run_scheduled_queries(found, session.engine, today))
         )  # kept if a later one fails
-    except (*REFUSAL_ERRORS, CatalogError) as error:
-        raise Refused(problem(error, None) | {"outcomes": outcomes}) from error
     except Exception as error:
-        if not outcomes:
+        redacted = error if isinstance(error, Refusal | CatalogError) else redact(error)
+        if redacted is not error and not outcomes:
             raise  # a defect, with no outcomes to report
-        raise Refused(problem(redacted := redact(error), None) | {"outcomes": outcomes}) from redacted
+        raise Refused(problem(redacted, None) | {"outcomes": outcomes}) from redacted
     return outcomes
 
 
@@ -368,7 +354,7 @@ def show_scheduled(
 
     Raises Refused: for a client who is not entitled, for an undeclared window, and for what is not released yet.
     """
-    try:
+    with refusals():
         scheduled = _find_entitled(name, read_scheduled_queries(file, session.engine) if file else (), client)
         windows = [window] if window is not None else list(scheduled_windows(scheduled, session.engine))[::-1]
         for each in windows:
@@ -381,13 +367,11 @@ def show_scheduled(
                 return wire_answer.answer_table(answered, remaining, None)
         why = f"{name} is not released {f'of {window} ' if window else ''}yet."
         raise Refusal(Code.PARAM, why, "passersby standing run, by whoever runs this dataset")
-    except (*REFUSAL_ERRORS, CatalogError) as error:
-        raise Refused(problem(error, None)) from error
 
 
 def list_scheduled(session: Session, file: str | None, *, client: str) -> list[dict[str, Any]]:
     """List the scheduled queries that a client is entitled to, with the windows of each; raises Refused."""
-    try:
+    with refusals():
         entitled = (
             [each for each in read_scheduled_queries(file, session.engine) if each.is_visible_to(client)]
             if file
@@ -397,8 +381,6 @@ def list_scheduled(session: Session, file: str | None, *, client: str) -> list[d
             {"name": s.name, "dataset": s.dataset, "windows": list(scheduled_windows(s, session.engine))}
             for s in entitled
         ]
-    except CatalogError as error:
-        raise Refused(problem(error, None)) from error
 
 
 def with_scheduled_holdings(session: Session, file: str) -> Session:

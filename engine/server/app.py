@@ -29,12 +29,12 @@ from starlette.types import ASGIApp
 from budgets import LedgerError, LedgerUnavailable, ParamError, failure_cause
 from engine.accounts.audit_log import KeyEvent, record_key_event
 from engine.accounts.open_ledger import ledger_address, opened_ledger
-from engine.problems import Refused, problem
+from engine.problems import Refused, refusals
 from engine.server.auth.keys import Keys, read_pepper
 from engine.server.auth.tokens import read_key_set
 from engine.server.console import routes
 from engine.server.http.openapi import complete_document
-from engine.server.http.problems import Problem, invalid_request_problem, problem_response
+from engine.server.http.problems import Problem, problem_of, problem_response
 from engine.server.http.protocol import BoundedProtocol
 from engine.server.http.responses import Health
 from engine.server.http.roles import Role
@@ -143,38 +143,25 @@ def _add_error_handlers(app: FastAPI) -> None:
     """Register exception handlers that turn every error into a problem response."""
     throttle = Throttle()
 
-    def refuse(request: Request, details: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-        house: Service = request.app.state.house
-        request.state.code = details["code"]
-        house.metrics.count_refusal(details["code"])
-        return problem_response(details, headers)
-
-    @app.exception_handler(Refused)
-    async def refused(request: Request, error: Refused) -> Response:
-        return refuse(request, error.problem)
-
+    @app.exception_handler(RequestValidationError)
     @app.exception_handler(LedgerError)
-    async def not_kept(request: Request, error: LedgerError) -> Response:
+    @app.exception_handler(Refused)
+    async def refuse(request: Request, error: Exception) -> Response:
         if isinstance(error, LedgerUnavailable) and throttle.is_due(cause := failure_cause(error)):
             log.error("the books can't be used", cause=cause)
-        return refuse(request, problem(error, None))
-
-    @app.exception_handler(Problem)
-    async def no(request: Request, error: Problem) -> Response:
-        return refuse(request, error.details, error.headers)
-
-    @app.exception_handler(RequestValidationError)
-    async def unread(request: Request, error: RequestValidationError) -> Response:
-        return refuse(request, invalid_request_problem(error.errors()).details)
+        details = problem_of(error)
+        house: Service = request.app.state.house
+        house.count_refusal(request, details["code"])
+        return problem_response(details, error.headers if isinstance(error, Problem) else None)
 
     @app.exception_handler(HTTPException)
     async def elsewhere(request: Request, error: HTTPException) -> Response:
         code = CODES.get(error.status_code, "E_PARAM")
-        details = Problem(code, f"{error.detail}.", HINTS.get(code, "GET /openapi.json lists what there is")).details
         headers = dict(error.headers or {})
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             headers["Allow"] = _allowed_methods(request)
-        return refuse(request, details, headers)
+        hint = HINTS.get(code, "GET /openapi.json lists what there is")
+        return await refuse(request, Problem(code, f"{error.detail}.", hint, headers=headers))
 
 
 def _allowed_methods(request: Request) -> str:
@@ -185,6 +172,7 @@ def _allowed_methods(request: Request) -> str:
     return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
+@refusals()
 def check_starting(settings: Settings) -> None:
     """Check that the mail password and the identity provider's keys can be read; raises Refused."""
     if settings.alert_smtp_password_file is not None:
@@ -199,12 +187,12 @@ def _check_password(file: Path) -> None:
     except (OSError, ValueError):
         password = ""
     if not password:
-        raise _refused(f"No password can be read from {file}.", "alert_smtp_password_file with a file that has it")
+        raise ParamError(f"No password can be read from {file}.", "alert_smtp_password_file with a file that has it")
 
 
 def _check_keys(file: Path) -> None:
     if importlib.util.find_spec("jwt") is None:
-        raise _refused(
+        raise ParamError(
             "Tokens of an identity provider need an extra.", "pip install '.[oidc]', in the clone of passersby"
         )
     try:
@@ -212,11 +200,7 @@ def _check_keys(file: Path) -> None:
     except (OSError, ValueError):
         key_set = {}
     if not key_set:
-        raise _refused(f"No public key can be read from {file}.", "oidc_keys with the provider's JWKS, as a file")
-
-
-def _refused(why: str, cure: str) -> Refused:
-    return Refused(problem(ParamError(why, cure), None))
+        raise ParamError(f"No public key can be read from {file}.", "oidc_keys with the provider's JWKS, as a file")
 
 
 DEMO_DAYS = 1.0
@@ -234,7 +218,7 @@ class ServerAddress:
 
 
 def run_server(settings: Settings, on_ready: Callable[[ServerAddress], None], *, demo: bool = False) -> None:
-    """Serve until a signal; raises Refused where the catalog, its data or the ledger can't be opened."""
+    """Serve until a signal; raises Refused or LedgerError where the catalog, its data or the ledger can't be opened."""
     forbid_dumps()
     silence_tracebacks()
     configure_logging()
@@ -347,10 +331,10 @@ def _demo_keys(service: Service) -> _RoleKeys:
 
 
 def make_first_admin(settings: Settings, name: str, *, again: bool = False) -> dict[str, Any]:
-    """Create the first admin's key, on the server's machine; raises Refused where an admin exists, unless `again`."""
+    """Create the first admin's key, on the server's machine; raises LedgerError if one exists, unless `again`."""
     address = ledger_address(settings.catalog, settings.ledger)
     if address == MEMORY:
-        raise Refused(problem(ParamError("A ledger in memory keeps no keys.", "--ledger FILE"), None))
+        raise ParamError("A ledger in memory keeps no keys.", "--ledger FILE")
     with opened_ledger(settings.catalog, address) as opened_catalog, closing(ServerTables.open_for(address)) as tables:
         keys = Keys(tables, read_pepper(secret_file(settings, address)))
         new_key = keys.bootstrap(name, days=settings.key_days, again=again)
@@ -363,10 +347,10 @@ def make_first_admin(settings: Settings, name: str, *, again: bool = False) -> d
 
 
 def secret_file(settings: Settings, ledger_address: str) -> Path:
-    """Path of the server's secret: from the settings, else next to the ledger file; raises Refused."""
+    """Path of the server's secret: from the settings, else next to the ledger file; raises ParamError."""
     if settings.secret_file is not None:
         return settings.secret_file
     if "://" in ledger_address:
         why = "A ledger in a database has no place beside it for the server's secret."
-        raise Refused(problem(ParamError(why, "secret_file, the same file for every server of this ledger"), None))
+        raise ParamError(why, "secret_file, the same file for every server of this ledger")
     return Path(f"{ledger_address}.secret")

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from starlette.requests import Request
+
 from engine.accounts.audit_log import KeyEvent
 from engine.problems import Refused
 from engine.server.auth.keys import Keys
@@ -73,6 +75,11 @@ class Service:
         """Set up the rate limits and the identity provider."""
         self.tokens = Tokens.of(self.settings)
         self.limits = Limits(self.settings.rate, self.settings.queue, self.settings.queue_per_client)
+
+    def count_refusal(self, request: Request, code: str) -> None:
+        """Count a refusal, and note its code for the log line of its request."""
+        request.state.code = code
+        self.metrics.count_refusal(code)
 
     async def call(self, verb: str, **arguments: Json) -> Json:
         """Run a verb that is idempotent, or refused when repeated; raises Refused, Problem with E_BUSY."""
@@ -147,10 +154,8 @@ class Service:
         try:
             await self.call("give_up", **arguments)
             was_recorded = True
-        except (Problem, Refused) as refusal:
-            was_recorded = (refusal.details if isinstance(refusal, Problem) else refusal.problem)[
-                "code"
-            ] == RECORDED_FAILURE_CODE
+        except Refused as refusal:
+            was_recorded = refusal.problem["code"] == RECORDED_FAILURE_CODE
             raise
         finally:  # any other exception has recorded nothing
             if not was_recorded:

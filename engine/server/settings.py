@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from budgets import ParamError
 from dialect.parser import MAX_CHARACTERS
-from engine.problems import Refused, problem
+from engine.problems import refusals
 from engine.server.worker.frames import Json
 
 PREFIX = "PASSERSBY_SERVER_"
@@ -179,6 +179,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+@refusals()
 def check_listening(settings: Settings) -> None:
     """Check that the server can listen safely; raises Refused.
 
@@ -191,9 +192,9 @@ def check_listening(settings: Settings) -> None:
     if settings.flight_port is None:
         return
     if not all(map(_is_installed, ("google.protobuf", "pyarrow.flight"))):
-        raise _refused("Flight SQL needs an extra.", "pip install '.[flight]', in the clone of passersby")
+        raise ParamError("Flight SQL needs an extra.", "pip install '.[flight]', in the clone of passersby")
     if settings.flight_port == settings.port != 0:
-        raise _refused(f"Port {settings.port} can't be that of HTTP and of Flight SQL.", "another --flight-port")
+        raise ParamError(f"Port {settings.port} can't be that of HTTP and of Flight SQL.", "another --flight-port")
     check_port(settings.host, settings.flight_port, "--flight-port")
 
 
@@ -202,11 +203,11 @@ def _check_encryption(settings: Settings) -> None:
     if settings.tls_cert is None and not settings.behind_tls_proxy and not is_loopback(settings.host):
         why = f"{settings.host} can be reached from other machines, and keys would go there unencrypted."
         cure = "tls_cert and tls_key, or behind_tls_proxy where a proxy before this server speaks TLS"
-        raise _refused(why, cure)
+        raise ParamError(why, cure)
 
 
 def check_port(host: str, port: int, option: str) -> None:
-    """Check that an address can be listened on; raises Refused."""
+    """Check that an address can be listened on; raises ParamError."""
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, socket.SOCK_STREAM) as probe_socket:
@@ -214,7 +215,7 @@ def check_port(host: str, port: int, option: str) -> None:
             probe_socket.bind(address)
     except OSError:
         why = f"Port {port} of {host} can't be listened on: it is in use, or not allowed."
-        raise _refused(why, f"another {option}; 0 takes a free one") from None
+        raise ParamError(why, f"another {option}; 0 takes a free one") from None
 
 
 def url_host(host: str) -> str:
@@ -227,14 +228,14 @@ def _check_certificate(settings: Settings) -> None:
     cure = "--tls-cert and --tls-key with files in PEM, the key without a password"
     for path in (settings.tls_cert, settings.tls_key):
         if path is not None and not path.is_file():
-            raise _refused(f"There is no file {path}.", cure)
+            raise ParamError(f"There is no file {path}.", cure)
     if settings.tls_cert is None or settings.tls_key is None:
         return
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key, password="")
     except OSError:  # includes SSLError
         why = f"{settings.tls_cert} and {settings.tls_key} are no certificate and its key, or can't be read."
-        raise _refused(why, cure) from None
+        raise ParamError(why, cure) from None
 
 
 def _is_installed(module: str) -> bool:
@@ -242,7 +243,3 @@ def _is_installed(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except ModuleNotFoundError:  # its parent package is missing
         return False
-
-
-def _refused(why: str, cure: str) -> Refused:
-    return Refused(problem(ParamError(why, cure), None))

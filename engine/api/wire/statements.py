@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from dialect import function_names
+from dialect import Listing, function_names
 from dialect.algebra import Note, NoteCode
 from dialect.catalog import Catalog, SqlType
 from dialect.functions import AGGREGATES, TABLE_FUNCTIONS, Aggregate, Function, TableFunction, kind_name, overloads
@@ -17,14 +17,16 @@ from engine.api.wire.answer import CARD
 from engine.api.wire.notes import notes_shape
 from engine.catalog.eligibility_notes import eligibility_notes
 
-TABLE_COLUMNS = ("name", "kind", "dataset", "person", "size_class", "window", "first_window", "last_window")
 DESCRIBE_COLUMNS = ("name", "type", "nullable", "declared")
-ACCOUNT_COLUMNS = (
-    *("dataset", "window", "client", "cap_rho", "spent_rho", "remaining_rho", "remaining_delta"),
-    *("epsilon", "delta", "cap_epsilon", "questions", "calibration_rho"),
-)
-RELEASE_COLUMNS = ("release_id", "dataset", "sql", "question", "rho", "delta", "settled_at")
-FUNCTION_COLUMNS = ("name", "arguments", "gives", "meaning")
+LISTING_COLUMNS: Mapping[Listing, tuple[str, ...]] = {
+    Listing.TABLES: ("name", "kind", "dataset", "person", "size_class", "window", "first_window", "last_window"),
+    Listing.BUDGET: (
+        *("dataset", "window", "client", "cap_rho", "spent_rho", "remaining_rho", "remaining_delta"),
+        *("epsilon", "delta", "cap_epsilon", "questions", "calibration_rho"),
+    ),
+    Listing.RELEASES: ("release_id", "dataset", "sql", "question", "rho", "delta", "settled_at"),
+    Listing.FUNCTIONS: ("name", "arguments", "gives", "meaning"),
+}
 _COUNT_SIGNATURES = {"count_star": ("count", "*"), "count_distinct": ("count", "DISTINCT x")}
 EXPLANATION_COLUMNS = ("part", "name", "value", "told")
 

@@ -55,9 +55,7 @@ class Limits:
         own, total = self._long_calls[name], self._long_calls.total()
         if own and (own >= self.per_client or total >= self.queue):
             why = f"{own} rehearsals or plans of yours are waiting or running already."
-            raise Problem(
-                "E_RATE", why, "the same again in a few seconds; nothing was charged", headers=_retry_after(2)
-            )
+            raise Problem("E_RATE", why, "the same again in a few seconds; nothing was charged")
         self._long_calls[name] += 1
         try:
             yield
@@ -69,10 +67,5 @@ class Limits:
         window_stats = self._limiter.get_window_stats(item, *whose)
         seconds = max(1, math.ceil(window_stats.reset_time - time.time()))
         why = f"This is more than {item}."
-        return Problem(
-            "E_RATE", why, f"the same again in {seconds} s; nothing was charged", headers=_retry_after(seconds)
-        )
-
-
-def _retry_after(seconds: int) -> dict[str, str]:
-    return {"Retry-After": str(seconds)}
+        cure = f"the same again in {seconds} s; nothing was charged"
+        return Problem("E_RATE", why, cure, headers={"Retry-After": str(seconds)})

@@ -35,7 +35,6 @@ from engine.server.console.drawing import (
     noisy_text,
 )
 from engine.server.console.sessions import HEADERS, Visit, form_fields, refusal_page
-from engine.server.http.problems import Problem
 from engine.server.http.requests import QueryRequest, ShareRequest, TopUpRequest
 from engine.server.http.responses import answer_shape
 from engine.server.http.sizes import MAX_NOTE_LENGTH, static_notes
@@ -162,7 +161,7 @@ async def submit_query(visit: Visit) -> Response:
         jobs: Jobs = visit.request.app.state.jobs
         deadline = visit.service.settings.deadline_seconds
         outcome = await analyst_routes.answer_or_job(question, caller, jobs, request_id, deadline)
-    except (Refused, Problem, ValidationError) as error:
+    except (Refused, ValidationError) as error:
         return refusal_page(visit, error, "ask", **{**await _query_page_context(visit), **typed_fields})
     if not isinstance(outcome, bytes):
         return visit.page(

@@ -20,11 +20,10 @@ from engine.server.console.sessions import (
     is_cross_site,
     page,
     page_route,
-    problem_of,
     read_form,
     sessions_of,
 )
-from engine.server.http.problems import STATUSES, Problem
+from engine.server.http.problems import Problem, status_of
 from engine.server.routes.access import count_invalid_key
 from engine.server.service import Service
 
@@ -88,8 +87,8 @@ async def enter(request: Request) -> Response:
 
 def _login_page(service: Service, error: Problem | None = None) -> Response:
     login_session = new_session_secret()
-    details = None if error is None else problem_of(error)
-    status = 200 if details is None else STATUSES.get(details["code"], 500)
+    details = None if error is None else error.problem
+    status = 200 if details is None else status_of(details)
     answer = page("login", status, form_token=partial(sessions_of(service).form_token, login_session), problem=details)
     _set_cookie(service, answer, LOGIN_COOKIE, login_session, seconds=3600)
     return answer

@@ -24,10 +24,10 @@ from starlette.concurrency import run_in_threadpool
 
 from budgets import LedgerError
 from dialect.parser import MAX_CHARACTERS
-from engine.problems import Refused, problem
+from engine.problems import Refused
 from engine.server.auth.keys import Keys, Principal, new_id, new_session_secret
 from engine.server.console.drawing import half_width_text, left_text, loss_text
-from engine.server.http.problems import STATUSES, Problem, invalid_request_problem
+from engine.server.http.problems import Problem, problem_of, status_of
 from engine.server.http.roles import PAGES, RULES, Scope
 from engine.server.http.sizes import size_class
 from engine.server.http.texts import is_plain, replace_surrogates
@@ -127,6 +127,7 @@ REPEATABLE_FORMS = frozenset(
 MAX_NUMBER_DIGITS = 12  # digits
 MAX_PARAMETER_LENGTH = MAX_CHARACTERS  # of a URL parameter: a link to the form contains the query
 TEMPLATES.filters |= {"loss": loss_text, "left": left_text, "half_width": half_width_text}
+FIELD_HINT = "fill in the field again"
 FORM = "application/x-www-form-urlencoded"
 Handler = Callable[["Visit"], Awaitable[Response]]
 
@@ -167,7 +168,7 @@ class Visit:
         context: dict[str, Any] = {"menu": menu, "here": self.request.url.path, "me": self.principal}
         context["form_token"] = partial(sessions_of(self.service).form_token, self.session)
         if self.problem is not None:
-            status = STATUSES.get(self.problem["code"], 500)
+            status = status_of(self.problem)
             context |= {"refused": self.problem, "typed": self.form}
         return page(template, status, least_bytes, **context, **shown)
 
@@ -214,7 +215,7 @@ def page_route(handler: Handler, shown: Handler | None = None) -> Callable[[Requ
         try:
             await _take_form(visit)
             return await handler(visit)
-        except (Refused, LedgerError, Problem, ValidationError) as error:
+        except (Refused, LedgerError, ValidationError) as error:
             return refusal_page(visit, error) if shown is None else await _show_again(visit, error, shown)
 
     return route
@@ -222,34 +223,20 @@ def page_route(handler: Handler, shown: Handler | None = None) -> Callable[[Requ
 
 async def _show_again(visit: Visit, error: Exception, shown: Handler) -> Response:
     """Render the page of a refused form again, with what was typed."""
-    details = problem_of(error)
+    details = problem_of(error, FIELD_HINT)
     try:
         answer = await shown(replace(visit, problem=details))
-    except (Refused, LedgerError, Problem):
+    except (Refused, LedgerError):
         return refusal_page(visit, error)
-    visit.request.state.code = details["code"]
-    visit.service.metrics.count_refusal(details["code"])
+    visit.service.count_refusal(visit.request, details["code"])
     return answer
 
 
 def refusal_page(visit: Visit, error: Exception, template: str = "refusal", **shown: Json) -> Response:
     """Render a refusal as a page, with the HTTP status of its code."""
-    details = problem_of(error)
-    visit.request.state.code = details["code"]
-    visit.service.metrics.count_refusal(details["code"])
-    return visit.page(template, STATUSES.get(details["code"], 500), **{**shown, "problem": details})
-
-
-def problem_of(error: Exception) -> dict[str, Any]:
-    """Wire shape of a refusal, from any of the exceptions that refuse."""
-    if isinstance(error, Refused):
-        return error.problem
-    if isinstance(error, Problem):
-        return error.details
-    if isinstance(error, ValidationError):
-        return invalid_request_problem(error.errors(), "fill in the field again").details
-    assert isinstance(error, LedgerError)  # noqa: S101  the only other error
-    return problem(error, None)
+    details = problem_of(error, FIELD_HINT)
+    visit.service.count_refusal(visit.request, details["code"])
+    return visit.page(template, status_of(details), **{**shown, "problem": details})
 
 
 def sessions_of(service: Service) -> Sessions:

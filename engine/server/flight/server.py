@@ -15,12 +15,12 @@ import pyarrow.flight as fl
 from pydantic import ValidationError
 
 from budgets import ParamError
-from engine.problems import Refused, problem
+from engine.problems import Refused, problem, problem_shape
 from engine.server.auth.keys import Principal
 from engine.server.flight.commands import Command, UnsupportedCommand, pack, read_command
 from engine.server.flight.metadata import metadata_result, schema_of
 from engine.server.flight.padding import padded
-from engine.server.http.problems import Problem, invalid_request_problem
+from engine.server.http.problems import problem_of
 from engine.server.http.requests import QueryRequest
 from engine.server.routes.access import AuthorizedRequest, authenticate, authorize
 from engine.server.routes.analyst import session_arguments
@@ -39,7 +39,7 @@ ERRORS: dict[str, type[fl.FlightError]] = {
     "E_SERVER": fl.FlightInternalError,
 }  # all else is FlightServerError: other exceptions, and all from get_schema, would send their traceback to the client
 
-NOT_SERVED = Problem("E_STMT", "This door answers questions and lists tables.", "a SELECT")
+NOT_SERVED = problem_shape("E_STMT", "This door answers questions and lists tables.", "a SELECT")
 
 
 def flight_error(details: dict[str, Any]) -> fl.FlightError:
@@ -55,19 +55,17 @@ def _as_flight_errors(service: Service) -> Iterator[None]:
         yield
     except fl.FlightError:
         raise
-    except (Refused, Problem) as refused:
-        details = refused.problem if isinstance(refused, Refused) else refused.details
+    except (Refused, ValidationError) as refused:
+        details = problem_of(refused, "another text")
     except UnsupportedCommand:
-        details = NOT_SERVED.details
-    except ValidationError as error:
-        details = invalid_request_problem(error.errors(), "another text").details
+        details = NOT_SERVED
     except Exception as failure:
         log.error("failed", kind=type(failure).__name__)
         details = DEFECT_PROBLEM
     else:
         return
     service.metrics.count_refusal(details["code"])
-    raise flight_error(dict(details)) from None
+    raise flight_error(details) from None
 
 
 def _guarded_stream(service: Service, batches: Iterator[T]) -> Iterator[T]:
@@ -196,8 +194,8 @@ class FlightServer(fl.FlightServerBase):  # type: ignore[misc]
 
     def _refuse(self, *sent: object) -> NoReturn:
         del sent
-        self._service.metrics.count_refusal(NOT_SERVED.details["code"])
-        raise flight_error(NOT_SERVED.details)
+        self._service.metrics.count_refusal(NOT_SERVED["code"])
+        raise flight_error(NOT_SERVED)
 
     def _authorize(self, context: fl.ServerCallContext, endpoint: tuple[str, str]) -> AuthorizedRequest:
         return authorize(self._service, context.get_middleware("key").principal, *endpoint)

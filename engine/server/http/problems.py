@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 from starlette.responses import Response
 
+from budgets import LedgerError
+from engine.problems import Refused, problem, problem_shape
 from engine.server.http.texts import replace_surrogates_in_object
 
 MEDIA_TYPE = "application/problem+json"
@@ -48,30 +52,35 @@ HINTS = {"string_type": 'a text, in double quotes: "1020"'}
 MAX_FIELD_NAME_LENGTH = 100  # characters of a field's name that a message repeats
 
 
-class Problem(Exception):
+class Problem(Refused):
     """A refusal by the server itself, before the engine is involved."""
 
     def __init__(
         self, code: str, message: str, hint: str, *, sql: str | None = None, headers: Mapping[str, str] | None = None
     ) -> None:
         """Build the wire shape of the refusal."""
-        super().__init__(code)
-        self.details: dict[str, Any] = {"code": code, "message": message, "hint": hint, "span": None, "sql": sql}
-        self.headers = dict(headers or {})
+        super().__init__(problem_shape(code, message, hint, sql))
+        self.headers = headers
 
-    @classmethod
-    def of(cls, details: Mapping[str, Any]) -> Problem:
-        """Rebuild a problem from its stored wire shape."""
-        rebuilt = cls(str(details["code"]), str(details["message"]), str(details["hint"]))
-        rebuilt.details = {
-            key: value for key, value in details.items() if key not in ("type", "title", "status", "detail")
-        }
-        return rebuilt
+
+def problem_of(error: Exception, hint: str = "GET /openapi.json says what is read here") -> dict[str, Any]:
+    """Wire shape of a refusal, from any of the exceptions that refuse a request. `hint` is for a malformed one."""
+    if isinstance(error, Refused):
+        return error.problem
+    if isinstance(error, LedgerError):
+        return problem(error, None)
+    assert isinstance(error, ValidationError | RequestValidationError)  # noqa: S101  the only other errors
+    return _invalid_request_problem(error.errors()[0], hint)
+
+
+def status_of(details: Mapping[str, Any]) -> int:
+    """HTTP status of a problem's code."""
+    return STATUSES.get(str(details["code"]), 500)
 
 
 def problem_response(details: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
     """HTTP response of a problem, with the status of its code."""
-    status = STATUSES.get(str(details["code"]), 500)
+    status = status_of(details)
     sent_headers = dict(headers or {})
     if details["code"] == "E_AUTH":
         sent_headers["WWW-Authenticate"] = 'Bearer realm="passersby"'
@@ -79,31 +88,27 @@ def problem_response(details: Mapping[str, Any], headers: Mapping[str, str] | No
         sent_headers.setdefault("Retry-After", "1")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         sent_headers.setdefault("Retry-After", "2")
-    return Response(json.dumps(problem_body(details, status), ensure_ascii=False), status, sent_headers, MEDIA_TYPE)
+    return Response(json.dumps(problem_body(details), ensure_ascii=False), status, sent_headers, MEDIA_TYPE)
 
 
-def invalid_request_problem(errors: Sequence[Any], hint: str = "GET /openapi.json says what is read here") -> Problem:
-    """Problem for a malformed request, from pydantic's list of errors. Values from the request are not repeated."""
-    first = errors[0]
+def _invalid_request_problem(first: Mapping[str, Any], hint: str) -> dict[str, Any]:
+    """Problem for a malformed request, from pydantic's first error. Values from the request are not repeated."""
     field_path = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))[:MAX_FIELD_NAME_LENGTH]
     if first["type"] in NOT_AN_OBJECT and field_path == "body":
-        return Problem("E_PARAM", "body: no object of JSON.", "send one, with Content-Type: application/json")
+        return problem_shape("E_PARAM", "body: no object of JSON.", "send one, with Content-Type: application/json")
     if first["type"] == "string_too_long":
-        return Problem("E_SIZE", f"{field_path}: at most {first['ctx']['max_length']:,} characters.", "a shorter text")
+        why = f"{field_path}: at most {first['ctx']['max_length']:,} characters."
+        return problem_shape("E_SIZE", why, "a shorter text")
     if first["type"] in NOT_TEXT:
-        return Problem("E_PARAM", f"{field_path}: no Unicode text without NUL.", "text without control characters")
-    return Problem("E_PARAM", f"{field_path}: {first['msg']}.", HINTS.get(first["type"], hint))
+        return problem_shape(
+            "E_PARAM", f"{field_path}: no Unicode text without NUL.", "text without control characters"
+        )
+    return problem_shape("E_PARAM", f"{field_path}: {first['msg']}.", HINTS.get(first["type"], hint))
 
 
-def problem_body(details: Mapping[str, Any], status: int) -> dict[str, Any]:
+def problem_body(details: Mapping[str, Any]) -> dict[str, Any]:
     """Body of a problem: the members of RFC 9457 and those of every refusal (docs/answers.md), valid as UTF-8."""
-    code = str(details["code"])
+    code, status = str(details["code"]), status_of(details)
     title = TITLES.get(code, HTTPStatus(status).phrase)
-    members = {
-        "type": f"urn:passersby:{code}",
-        "title": title,
-        "status": status,
-        "detail": details["message"],
-        **details,
-    }
-    return replace_surrogates_in_object(members)
+    members = {"type": f"urn:passersby:{code}", "title": title, "status": status, "detail": details["message"]}
+    return replace_surrogates_in_object({**members, **details})

@@ -48,8 +48,8 @@ class AuthorizedRequest:
         """Turn a refusal into E_NOT_FOUND if the list of the verb `listing` has no row with this value."""
         try:
             yield
-        except Refused:
-            if any(row[field] == value for row in await self.call(listing)):
+        except Refused as refused:
+            if isinstance(refused, Problem) or any(row[field] == value for row in await self.call(listing)):
                 raise
             raise Problem(
                 "E_NOT_FOUND", f"There is no {field} of this name.", "a name from the list of these"

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
+from engine.problems import Refused
 from engine.server.auth.keys import new_id
 from engine.server.http.problems import Problem
 from engine.server.http.requests import QueryRequest, WorkloadRequest
@@ -107,7 +108,8 @@ async def result(job_id: Name, asker: Caller, request: Request) -> Response:
     if row["state"] == "done":
         return _answer_response(bytes(row["rows"]), media_type)
     if row["state"] == "refused":
-        raise Problem.of(jobs.wire_shape(row)["problem"])
+        added = ("type", "title", "status", "detail")  # by problem_body
+        raise Refused({name: value for name, value in jobs.wire_shape(row)["problem"].items() if name not in added})
     after = {"Retry-After": "1"} if row["state"] != "cancelled" else None
     raise Problem("E_STATE", f"This job is {row['state']}.", "GET /v1/jobs/ID until its state is done", headers=after)
 

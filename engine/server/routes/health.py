@@ -17,7 +17,6 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
 from engine.problems import Refused
-from engine.server.http.problems import Problem
 from engine.server.http.responses import Alert, HealthCheck, StoredReleases
 from engine.server.routes.access import Caller
 from engine.server.routes.alerts import Alerts, is_open
@@ -81,7 +80,7 @@ class Checks:
         found += await run_in_threadpool(lambda: [self._keys(), self._jobs(), self._alerts()])
         try:
             found += [each async for each in self._worker_checks()]
-        except (Refused, Problem):
+        except Refused:
             found.append(_check_row("accounts", State.FAILED, "the worker does not answer"))
         return found
 

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from budgets import LedgerError
 from engine.problems import Refused
 from engine.server.auth.keys import new_id
-from engine.server.http.problems import STATUSES, Problem, problem_body
+from engine.server.http.problems import Problem, problem_body
 from engine.server.service import Service
 from engine.server.storage import Row, later_text, now_text
 from engine.server.telemetry import log
@@ -75,7 +75,7 @@ class Jobs:
         most = self.service.settings.jobs_per_client
         if not tables.add_job(row, counted_states=UNFINISHED, max_count=most):
             why, cure = f"{most} of your jobs are not finished yet.", "the same when one has ended; nothing was charged"
-            raise Problem("E_RATE", why, cure, headers={"Retry-After": "2"})
+            raise Problem("E_RATE", why, cure)
         made = tables.job(client=client, request_id=row["request_id"])
         assert made is not None  # noqa: S101  just written, here or by another server
         return made
@@ -88,12 +88,12 @@ class Jobs:
         try:
             return await self.submit(client, name, arguments, running)
         except Problem as error:
-            if error.details["code"] != "E_RATE":
+            if error.problem["code"] != "E_RATE":
                 raise
             await self.service.withdraw(client, name)
-            why = f"{error.details['message'][:-1]}, and this question took longer than you waited."
+            why = f"{error.problem['message'][:-1]}, and this question took longer than you waited."
             cure = "the same when one has ended; what was charged for it is not charged again"
-            raise Problem("E_RATE", why, cure, headers=error.headers) from None
+            raise Problem("E_RATE", why, cure) from None
 
     async def resume(self) -> None:
         """Restart the jobs that were unfinished when the server ended; delete old ones."""
@@ -164,15 +164,14 @@ class Jobs:
             try:
                 rows = await (self._run_query(row, clock) if running is None else self._follow(row, running))
                 return None if rows is None else {"state": "done", "rows": rows}
-            except (Refused, Problem) as refused:
-                details = refused.problem if isinstance(refused, Refused) else refused.details
-                if details["code"] != "E_BUSY":
-                    return self._refused_changes(details)
+            except Refused as refused:
+                if refused.problem["code"] != "E_BUSY":
+                    return self._refused_changes(refused.problem)
                 running = None
             except Exception as failure:
                 log.error("job failed", job=row["id"], kind=type(failure).__name__)
                 break
-        return self._refused_changes(Problem("E_SERVER", "The server could not do this.", RETRY_HINT).details)
+        return self._refused_changes(Problem("E_SERVER", "The server could not do this.", RETRY_HINT).problem)
 
     async def _run_query(self, row: Row, clock: BucketClock) -> bytes | None:
         """Run the query once a worker is ready and the job is admitted; None if it was cancelled meanwhile."""
@@ -199,4 +198,4 @@ class Jobs:
 
     def _refused_changes(self, details: Mapping[str, Any]) -> dict[str, Any]:
         self.service.metrics.count_refusal(details["code"])
-        return {"state": "refused", "problem": json.dumps(problem_body(details, STATUSES.get(details["code"], 500)))}
+        return {"state": "refused", "problem": json.dumps(problem_body(details))}

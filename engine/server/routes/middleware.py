@@ -10,7 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from engine.server.http.problems import Problem, problem_response
+from engine.problems import problem_shape
+from engine.server.http.problems import problem_response
 from engine.server.service import Service
 from engine.server.telemetry import log
 
@@ -60,14 +61,14 @@ class RequestMiddleware:
             _check_content_length(scope, most)
             await self._app(scope, _limit_body(receive, most), sending)
         except _TooLong as error:
-            details = Problem("E_SIZE", f"{error.detail}.", SHORTER_HINT).details
+            details = problem_shape("E_SIZE", f"{error.detail}.", SHORTER_HINT)
             await problem_response(details)(scope, receive, sending)
         except ClientDisconnect:  # it closed the connection, or was too slow with its body
             response_state["status"] = HTTPStatus.REQUEST_TIMEOUT
         except Exception as failure:
             log.error("failed", kind=type(failure).__name__)
             if not response_state["begun"]:
-                details = Problem("E_SERVER", "The server could not do this.", "tell whoever runs the server").details
+                details = problem_shape("E_SERVER", "The server could not do this.", "tell whoever runs the server")
                 await problem_response(details)(scope, receive, sending)
         self._log_request(scope, method, response_state["status"])
 

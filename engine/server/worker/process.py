@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from budgets import LedgerUnavailable, failure_cause
 from engine.api.session import open_session
 from engine.errors import ExecutionFailed
-from engine.problems import Refused
+from engine.problems import Refused, problem_shape
 from engine.server.telemetry import Throttle
 from engine.server.worker.frames import Frame, Json, pack, read_frame
 from engine.server.worker.hardening import forbid_dumps, silence_tracebacks
@@ -29,13 +29,11 @@ QUICK_THREADS = 16  # threads for quick verbs, which never wait for slow ones
 BEAT_SECONDS = 1.0
 SWITCH_SECONDS = 0.001  # how long a thread keeps the GIL: a short answer waits for each other thread
 _unavailable_throttle = Throttle()  # by cause
-DEFECT_PROBLEM = {
-    "code": "E_SERVER",
-    "message": "The server could not do this.",
-    "hint": "tell whoever runs the server; its log has the kind of the failure",
-    "span": None,
-    "sql": None,
-}
+DEFECT_PROBLEM = problem_shape(
+    "E_SERVER",
+    "The server could not do this.",
+    "tell whoever runs the server; its log has the kind of the failure",
+)
 
 
 class Worker:

@@ -9,44 +9,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from engine.errors import EngineError
+from engine.problems import Refused, problem_shape
 
 LONG_BUCKET_FACTOR = 4  # a query is long if its bucket is at least this many times the shortest
 
 
-WITHDRAWN = {
-    "code": "E_STATE",
-    "message": "The question was cancelled before it was run; the charge stays.",
-    "hint": "ask the same again: it is run, and costs nothing more",
-    "span": None,
-    "sql": None,
-}
-
-
-class NoSlot(EngineError):
-    """A query gets no slot; `problem` is the refusal its client gets."""
-
-    def __init__(self, problem: Mapping[str, object]) -> None:
-        """Keep the refusal."""
-        super().__init__()
-        self.problem = dict(problem)
-
-
-class Withdrawn(NoSlot):
+class Withdrawn(Refused):
     """The query was cancelled before it got a slot: charged, and not run."""
 
     def __init__(self) -> None:
         """Use the constant refusal."""
-        super().__init__(WITHDRAWN)
+        why = "The question was cancelled before it was run; the charge stays."
+        super().__init__(problem_shape("E_STATE", why, "ask the same again: it is run, and costs nothing more"))
 
 
-class QueueFull(NoSlot):
+class QueueFull(Refused):
     """Too many queries wait or run. Nothing was charged."""
 
     def __init__(self, message: str) -> None:
         """Build the refusal."""
         hint = "the same again in a few seconds; nothing was charged"
-        super().__init__({"code": "E_RATE", "message": message, "hint": hint, "span": None, "sql": None})
+        super().__init__(problem_shape("E_RATE", message, hint))
 
 
 @dataclass(eq=False)

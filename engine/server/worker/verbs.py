@@ -27,10 +27,9 @@ from engine.api.workflows import list_scheduled, plan_workload, show_scheduled, 
 from engine.data.objections import CatalogObjections
 from engine.pipeline.engine import Engine
 from engine.pricing.clip_bounds.stored_calibrations import calibration_due_on
-from engine.problems import Refused, refusals
+from engine.problems import refusals
 from engine.progress import ignore_progress
 from engine.server.worker.pacing import PacedEngine
-from engine.server.worker.scheduler import NoSlot
 
 
 @dataclass(frozen=True)
@@ -61,11 +60,8 @@ class VerbHandler:
     def run(self, verb: str, arguments: Arguments) -> Reply:
         """Run a verb; raises Refused, and KeyError for an unknown verb."""
         function = VERBS[verb]
-        try:
-            with refusals():
-                return function(self, arguments)
-        except NoSlot as error:
-            raise Refused(error.problem) from None
+        with refusals():
+            return function(self, arguments)
 
     def register(self) -> CatalogObjections:
         """Opt-out register of the catalog's ledger, opened at first use."""
@@ -102,9 +98,7 @@ def _take(handler: VerbHandler, arguments: Arguments) -> Reply:
 
 
 def _give_up(handler: VerbHandler, arguments: Arguments) -> Reply:
-    handler.session.record_failure(
-        arguments["sql"], {name: value for name, value in arguments.items() if name != "sql"}
-    )
+    handler.session.record_failure(**arguments)
     return Reply()
 
 

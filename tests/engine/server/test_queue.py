@@ -147,7 +147,7 @@ def test_a_priced_query_frees_its_place_and_a_withdrawn_one_is_not_charged() -> 
             gate.withdraw("ana", "two")
             with pytest.raises(Problem) as no:
                 await second
-            assert no.value.details["code"] == "E_STATE" and "nothing was charged" in no.value.details["message"]
+            assert no.value.problem["code"] == "E_STATE" and "nothing was charged" in no.value.problem["message"]
             leave()
             leave()  # told twice, it has left once
             await third

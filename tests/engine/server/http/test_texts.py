@@ -150,7 +150,7 @@ def test_a_job_of_such_text_is_refused_and_the_list_of_jobs_lives_on(served: Tes
 
 def test_a_job_whose_refusal_holds_such_text_is_listed(served: TestServer, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: Any) -> Any:
-        told = Problem("E_PARSE", f"This is {HALF}.", f"not {HALF}", sql=HALF).details
+        told = Problem("E_PARSE", f"This is {HALF}.", f"not {HALF}", sql=HALF).problem
         raise Refused({**told, "nested": [{HALF: HALF}]})
 
     monkeypatch.setitem(VERBS, "query", refused)
@@ -164,7 +164,7 @@ def test_a_job_whose_refusal_holds_such_text_is_listed(served: TestServer, monke
 
 
 def test_a_problem_survives_any_text() -> None:
-    told = Problem("E_PARAM", f"\0{HALF}é\U0001f600", "\udfff\ud800", sql="\ud83d\ude00").details
+    told = Problem("E_PARAM", f"\0{HALF}é\U0001f600", "\udfff\ud800", sql="\ud83d\ude00").problem
     sent = json.loads(bytes(problem_response(told).body))
     assert sent["message"] == "\0\ufffdé\U0001f600"
     assert sent["hint"] == "\ufffd\ufffd"

@@ -220,7 +220,7 @@ def test_servers_of_one_ledger_count_a_client_s_jobs_together(
         handed = [each.submit("ana", None, QUESTION) for each in (jobs, other) for _ in range(5)]
         told = await asyncio.gather(*handed, return_exceptions=True)
         refused = [each for each in told if isinstance(each, Problem)]
-        assert (len(refused), {each.details["code"] for each in refused}) == (7, {"E_RATE"})
+        assert (len(refused), {each.problem["code"] for each in refused}) == (7, {"E_RATE"})
         assert len(await asyncio.to_thread(books.jobs_in_states, *UNFINISHED, client="ana")) == 3
         for task in (*jobs._tasks.values(), *other._tasks.values()):
             task.cancel()
