@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -27,6 +27,13 @@ from engine.pricing.simultaneous import joint_confidence
 from engine.reuse.sources import ReleaseSource
 
 CARD = b"passersby"
+EMPTY_CARD: Mapping[str, Any] = {  # fields of a card, in their order, as of an answer without noisy numbers
+    "intervals": {}, "predicted_bias": {}, "bias_within": {}, "reliability": {}, "advice": None,
+    "confidence": None, "simultaneous": None,
+    "price": {"rho": 0.0, "delta": 0.0, "epsilon_at_delta": {"epsilon": 0.0, "delta": 0.0}},
+    "remaining": {}, "outlook": None, "release_id": None, "replayed": False, "made_from": [], "numbers_of": None,
+    "windows": None, "thresholds": [], "clip_bounds": {}, "notes": [], "note_codes": [],
+}  # fmt: skip
 CONVERSION_DELTA = Fraction(1, 10**9)  # delta at which the price of one query is also shown as epsilon
 
 MAX_INT64 = 2**63 - 1
@@ -45,39 +52,57 @@ def answer_table(
 
     The card contains advice only where a column is mostly unreliable.
     """
-    biases = column_biases(result.question, result.reported)
-    bias_bounds = column_bias_bounds(result.question, result.reported)
-    reads_person_pairs, are_not_negative = (
+    shared = _shared_fields(result, result.charged_loss, outlook_inputs)
+    reliabilities = rate_reliability(
+        result.answer,
+        shared["predicted_bias"],
+        shared["bias_within"],
         unmeasured_pair_columns(result.question, result.reported),
         non_negative_columns(result.question),
     )
-    reliabilities = rate_reliability(result.answer, biases, bias_bounds, reads_person_pairs, are_not_negative)
     card = {
+        **EMPTY_CARD,
+        **shared,
         "intervals": {
             name: _interval_pairs(*ends, is_integral=pa.types.is_integer(result.answer.table.column(name).type))
             for name, ends in result.answer.intervals.items()
         },
-        "predicted_bias": biases,
-        "bias_within": bias_bounds,
         "reliability": {} if rehearsal else reliabilities,
         "advice": shorten_advice(advice_shape(get_advice())) if is_mostly_weak(reliabilities) else None,
-        "confidence": result.confidence,
-        "simultaneous": _simultaneous(result),
-        "price": price(result.charged_loss),
         "remaining": remaining,
-        "outlook": outlook_inputs and outlook_json(outlook_inputs),
         "release_id": None if rehearsal else _first_release(result.sources),
-        "made_from": derived_from(result.sources),
         "replayed": bool(result.prepared) and result.charged_loss == Loss(0, 0),
         "numbers_of": result.oldest_day,
+        **notes_shape(answer_notes(result, rehearsal=rehearsal)),
+    }
+    return with_card(result.answer.table, {**card, "rehearsal": True} if rehearsal else card)
+
+
+def with_card(table: pa.Table, card: Mapping[str, Any]) -> pa.Table:
+    """Add a privacy card to the rows of an answer, as JSON in the schema metadata."""
+    return table.replace_schema_metadata({CARD: json.dumps(card, allow_nan=False).encode()})
+
+
+def read_answer(rows: bytes) -> tuple[pa.Table, dict[str, Any]]:
+    """Read an answer from its Arrow stream: rows and card."""
+    table = pa.ipc.open_stream(rows).read_all()
+    return table, json.loads(table.schema.metadata[CARD])
+
+
+def _shared_fields(result: Answered | Explained, loss: Loss, outlook: BudgetOutlook | None) -> dict[str, Any]:
+    """Fields that the cards of answers and explanations share."""
+    return {
+        "predicted_bias": column_biases(result.question, result.reported),
+        "bias_within": column_bias_bounds(result.question, result.reported),
+        "confidence": result.confidence,
+        "simultaneous": _simultaneous(result),
+        "price": price(loss),
+        "outlook": outlook and outlook_json(outlook),
+        "made_from": derived_from(result.sources),
         "windows": charged_window_list(result.prepared),
         "thresholds": threshold_shapes(result.prepared),
         "clip_bounds": column_clip_bounds(result.question, result.reported),
-        **notes_shape(answer_notes(result, rehearsal=rehearsal)),
     }
-    if rehearsal:
-        card["rehearsal"] = True
-    return result.answer.table.replace_schema_metadata({CARD: json.dumps(card, allow_nan=False).encode()})
 
 
 def _first_release(sources: tuple[ReleaseSource, ...]) -> str | None:
@@ -100,10 +125,13 @@ def derived_from(sources: tuple[ReleaseSource, ...]) -> list[dict[str, Any]]:
             "how": stored.derivation_text,
         }
         for source in sources
-        for stored, coefficient in zip(
-            source.derived, source.coefficients or (None,) * len(source.derived), strict=False
-        )
+        for stored, coefficient in zip(source.derived, _weights(source), strict=True)
     ]
+
+
+def _weights(source: ReleaseSource) -> Sequence[Fraction | None]:
+    """Weight of each stored release in a source; None each in an inverse-variance mean."""
+    return [None] * len(source.derived) if source.combination is None else source.combination.weights
 
 
 def advice_shape(advice: Advice) -> dict[str, Any] | None:
@@ -179,23 +207,14 @@ def explanation_shape(explanation: Explained, remaining: dict[str, Any]) -> dict
     """Wire shape of an explanation: what a query would cost and return."""
     return {
         "columns": column_shapes(explanation.question),
-        "confidence": explanation.confidence,
-        "simultaneous": _simultaneous(explanation),
-        "price": price(explanation.loss),
+        **_shared_fields(explanation, explanation.loss, explanation.outlook),
         "remaining": remaining,
-        "outlook": explanation.outlook and outlook_json(explanation.outlook),
         "replayed": explanation.is_free,
-        "made_from": derived_from(explanation.sources),
         "keys": key_shapes(explanation.question, explanation.prepared),
         "bounds": bound_shapes(explanation.reported),
         "expected_error": explanation.expected_error,
-        "predicted_bias": column_biases(explanation.question, explanation.reported),
-        "bias_within": column_bias_bounds(explanation.question, explanation.reported),
-        "thresholds": threshold_shapes(explanation.prepared),
         "advice": advice_shape(explanation.advice),
-        "windows": charged_window_list(explanation.prepared),
         "crossing": any(each.plan.charged_windows.is_crossing for each in explanation.prepared),
         "sql": explanation.sql,
-        "clip_bounds": column_clip_bounds(explanation.question, explanation.reported),
         **notes_shape(question_notes(explanation)),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -13,7 +12,7 @@ from dialect import Listing, function_names
 from dialect.algebra import Note, NoteCode
 from dialect.catalog import Catalog, SqlType
 from dialect.functions import AGGREGATES, TABLE_FUNCTIONS, Aggregate, Function, TableFunction, kind_name, overloads
-from engine.api.wire.answer import CARD
+from engine.api.wire.answer import EMPTY_CARD, with_card
 from engine.api.wire.notes import notes_shape
 from engine.catalog.eligibility_notes import eligibility_notes
 
@@ -53,14 +52,7 @@ def rows_table(
     """Rows as an Arrow table with the privacy card of a free answer."""
     row_list = list(rows)
     table = pa.table({name: _arrow_column([row.get(name) for row in row_list]) for name in names})
-    price = {"rho": 0.0, "delta": 0.0, "epsilon_at_delta": {"epsilon": 0.0, "delta": 0.0}}
-    card: dict[str, Any] = {
-        "intervals": {}, "predicted_bias": {}, "bias_within": {}, "reliability": {}, "advice": None,
-        "confidence": None, "simultaneous": None, "price": price, "remaining": remaining, "outlook": None,
-        "release_id": None, "replayed": False, "made_from": [], "numbers_of": None,
-        "thresholds": [], "clip_bounds": {}, **notes_shape(notes),
-    }  # fmt: skip
-    return table.replace_schema_metadata({CARD: json.dumps(card, allow_nan=False).encode()})
+    return with_card(table, {**EMPTY_CARD, "remaining": remaining, **notes_shape(notes)})
 
 
 def _arrow_column(values: list[Any]) -> pa.Array:

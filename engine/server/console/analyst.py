@@ -16,13 +16,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 from typing import Any
 
-import pyarrow as pa
 from fastapi import Response
 from fastapi.responses import RedirectResponse
 from pydantic import TypeAdapter, ValidationError
 
 from dialect.algebra import NoteCode
-from engine.api.wire.answer import CARD
+from engine.api.wire.answer import read_answer
 from engine.problems import Refused
 from engine.server.auth.keys import new_id
 from engine.server.console.drawing import (
@@ -72,8 +71,7 @@ LONGEST_CELL = Cell(
 
 def answer_page(visit: Visit, template: str, rows: bytes, **shown: Any) -> Response:  # noqa: ANN401  what a page shows
     """Render an answer in a page padded to the longest possible form of it (`engine/server/proofs.md#answer-pages`)."""
-    table = pa.ipc.open_stream(rows).read_all()
-    answer = with_cells(answer_shape(table, json.loads(table.schema.metadata[CARD])))
+    answer = with_cells(answer_shape(*read_answer(rows)))
     longest = visit.page(template, **{**shown, "answer": with_longest_numbers(answer)})
     return visit.page(template, 200, len(longest.body), **{**shown, "answer": answer})
 

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from dialect.algebra import NoteCode
-from engine.api.wire.answer import CARD
+from engine.api.wire.answer import CARD, read_answer
 from engine.server.http.sizes import public_length, size_class
 
 BATCH_ROWS = 20_000  # rows per message: clients accept a few megabytes
@@ -22,8 +22,8 @@ def padded(rows: bytes) -> tuple[pa.Schema, Iterator[tuple[pa.RecordBatch, pa.Bu
     Claim: the length of every message is a function of columns, texts, number of rows and what of the card is no
     noise. Formula: each is filled up to the class of its `public_length`. Proof: engine/server/proofs.md#flight
     """
-    table = pa.ipc.open_stream(rows).read_all().combine_chunks()
-    card = _drop_intervals_of_long(json.loads(table.schema.metadata[CARD]), table.num_rows)
+    chunked, full_card = read_answer(rows)
+    table, card = chunked.combine_chunks(), _drop_intervals_of_long(full_card, chunked.num_rows)
     text = json.dumps(card, ensure_ascii=False, allow_nan=False).encode()
     filled = text.ljust(size_class(max(public_length(table, card), len(text))))
     return table.schema.with_metadata({CARD: filled}), _batches(table.replace_schema_metadata(None))

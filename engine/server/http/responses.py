@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from engine.api.wire.answer import CARD
+from engine.api.wire.answer import read_answer
 from engine.server.http.roles import Role
 from engine.server.http.sizes import padded_json, padded_stream, public_length
 
@@ -290,8 +290,7 @@ SQL_TYPES = {
 
 def answer_body(rows: bytes, media_type: str) -> bytes:
     """Response body of an answer in a media type, padded to its size class."""
-    table = pa.ipc.open_stream(rows).read_all()
-    card = json.loads(table.schema.metadata[CARD])
+    table, card = read_answer(rows)
     length = public_length(table, card)
     if media_type == ARROW:
         return padded_stream(rows, length)

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 
+from dialect.algebra import NoteCode
 from engine.api.session import Session
 from engine.api.wire import answer as wire_answer
 from engine.api.wire import notes as wire_notes
@@ -18,6 +19,8 @@ from engine.pipeline.answered import Answered
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pricing.query_terms import Request
+from passersby.result import summary
+from passersby.result.wire import CARD_KEYS
 
 BY_ZONE = "SELECT zone, COUNT(*) AS n, AVG(minutes) AS m FROM visit GROUP BY zone"
 ACCOUNT = {"rho": float, "delta": float, "epsilon": float, "cap_rho": float}
@@ -256,3 +259,9 @@ def test_tables_are_listed_without_hidden_columns(engine: Engine) -> None:
     assert [tables[name]["person"] for name in tables] == ["person_id", "person_id", "person_id", None]
     assert {tables[name]["kind"] for name in ("person", "visit", "purchase")} == {"private"}
     assert tables["zone"]["kind"] == "public"
+
+
+def test_the_client_knows_the_card_and_the_codes_of_the_wire() -> None:
+    """A code that no note has would be a phrase that nobody reads; a card's key that the client drops would be lost."""
+    assert {*summary.PHRASES, *summary.OMITTED} <= set(NoteCode)
+    assert tuple(wire_answer.EMPTY_CARD) == CARD_KEYS
