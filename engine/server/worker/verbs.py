@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import pyarrow as pa
 
-from budgets import LedgerError, failure_cause
+from budgets import Ledger, LedgerError, failure_cause
+from dialect import Catalog
 from engine.accounts.alerts import passed_alerts
 from engine.accounts.audit_log import audit_log, record_key_event
 from engine.accounts.stored_releases import list_stored_releases
@@ -21,7 +23,7 @@ from engine.api.admin import Admin
 from engine.api.auditor import verify_open_ledger, write_report
 from engine.api.maps import outlines
 from engine.api.objection_counts import release_objection_count, released_counts
-from engine.api.session import Session
+from engine.api.session import RequestTerms, Session
 from engine.api.wire import statements
 from engine.api.workflows import list_scheduled, plan_workload, show_scheduled, with_scheduled_holdings
 from engine.data.objections import CatalogObjections
@@ -40,9 +42,6 @@ class Reply:
     rows: bytes = b""  # an Arrow IPC stream
 
 
-Arguments = Mapping[str, Any]
-
-
 @dataclass(frozen=True)
 class VerbHandler:
     """Handler of the verbs, over one session with its ledger and its register."""
@@ -55,34 +54,35 @@ class VerbHandler:
         """Open the admin's view of the ledger, and count scheduled releases as holdings of the entitled clients."""
         if self.standing is not None:
             object.__setattr__(self, "session", with_scheduled_holdings(self.session, self.standing))
-        object.__setattr__(self, "admin", Admin(self.session.engine.catalog, self.session.engine.ledger))
+        object.__setattr__(self, "admin", Admin(self.catalog, self.ledger))
 
-    def run(self, verb: str, arguments: Arguments) -> Reply:
+    def run(self, verb: str, arguments: Mapping[str, Any]) -> Reply:
         """Run a verb; raises Refused, and KeyError for an unknown verb."""
         function = VERBS[verb]
         with refusals():
-            return function(self, arguments)
+            result = function(self, **arguments)
+        return Reply(rows=arrow_stream(result)) if isinstance(result, pa.Table) else Reply(result)
 
+    @property
+    def engine(self) -> Engine:
+        """Engine of the session."""
+        return self.session.engine
+
+    @property
+    def ledger(self) -> Ledger:
+        """Ledger of the session."""
+        return self.session.engine.ledger
+
+    @property
+    def catalog(self) -> Catalog:
+        """Catalog of the session."""
+        return self.session.engine.catalog
+
+    @property
     def register(self) -> CatalogObjections:
-        """Opt-out register of the catalog's ledger, opened at first use."""
+        """Opt-out register of the catalog's ledger."""
         assert self.session.register is not None  # noqa: S101  only a rehearsal has none
         return self.session.register
-
-
-def _query(handler: VerbHandler, arguments: Arguments) -> Reply:
-    terms = {name: arguments[name] for name in arguments if name not in ("place", "is_job")}
-    with _named_query(
-        handler.session.engine, arguments["client"], arguments.get("place"), is_job=bool(arguments.get("is_job"))
-    ):
-        return Reply(rows=arrow_stream(handler.session.query(**terms)))
-
-
-def _named_query(engine: Engine, client: str, name: str | None, *, is_job: bool) -> AbstractContextManager[None]:
-    return engine.pace.named_query(client, name, is_job=is_job) if isinstance(engine, PacedEngine) else nullcontext()
-
-
-def _rehearse(handler: VerbHandler, arguments: Arguments) -> Reply:
-    return Reply(rows=arrow_stream(handler.session.rehearse(**arguments)))
 
 
 def arrow_stream(table: pa.Table) -> bytes:
@@ -93,108 +93,93 @@ def arrow_stream(table: pa.Table) -> bytes:
     return out.getvalue()
 
 
-def _take(handler: VerbHandler, arguments: Arguments) -> Reply:
-    return Reply(rows=arrow_stream(workflows.take(handler.session, **arguments)))
+def _query(
+    handler: VerbHandler,
+    sql: str,
+    *,
+    place: str | None = None,
+    is_job: bool = False,
+    **given: Unpack[RequestTerms],
+) -> pa.Table:
+    """Answer a query, which can be withdrawn from the queue by the name `place`."""
+    engine = handler.engine
+    named = engine.pace.named_query(given["client"], place, is_job=is_job) if isinstance(engine, PacedEngine) else None
+    with named or nullcontext():
+        return handler.session.query(sql, **given)
 
 
-def _give_up(handler: VerbHandler, arguments: Arguments) -> Reply:
-    handler.session.record_failure(**arguments)
-    return Reply()
+def _withdraw(handler: VerbHandler, **given: str) -> bool:
+    return isinstance(handler.engine, PacedEngine) and handler.engine.pace.scheduler.withdraw(**given)
 
 
-def _withdraw(handler: VerbHandler, arguments: Arguments) -> Reply:
-    engine = handler.session.engine
-    return Reply(isinstance(engine, PacedEngine) and engine.pace.scheduler.withdraw(**arguments))
-
-
-def _note_key(handler: VerbHandler, arguments: Arguments) -> Reply:
-    record_key_event(handler.session.engine.ledger, **arguments)
-    return Reply()
-
-
-def _probe(handler: VerbHandler, arguments: Arguments) -> Reply:
+def _probe(handler: VerbHandler) -> str | None:
     """Test a commit to the ledger, as a charge does; return the cause of a failure. Also writes past hours' replays."""
-    del arguments
-    handler.session.engine.ledger.write_repeats()
+    handler.ledger.write_repeats()
     try:
-        handler.session.engine.ledger.probe()
+        handler.ledger.probe()
     except LedgerError as failure:
-        return Reply(failure_cause(failure))
-    return Reply()
+        return failure_cause(failure)
+    return None
 
 
-def _object_many(handler: VerbHandler, arguments: Arguments) -> Reply:
+def _object_many(handler: VerbHandler, *, persons: str, **given: Any) -> dict[str, Any]:  # noqa: ANN401  of object_file
     """Record a list of objections, with the same rules and messages as for a file of them."""
     with tempfile.TemporaryDirectory(prefix="passersby-objections-") as folder:
         path = Path(folder) / "persons.csv"
         path.touch(mode=0o600)
-        path.write_text(arguments["persons"], encoding="utf-8")
-        rest = {name: value for name, value in arguments.items() if name != "persons"}
-        return Reply(handler.register().object_file(str(path), progress=ignore_progress, **rest))
+        path.write_text(persons, encoding="utf-8")
+        return handler.register.object_file(str(path), progress=ignore_progress, **given)
 
 
 def _calibrations_due(handler: VerbHandler) -> list[dict[str, str | None]]:
-    engine = handler.session.engine
-    found = ((of.name, calibration_due_on(engine.ledger, of.name)) for of in engine.catalog.datasets)
+    found = ((of.name, calibration_due_on(handler.ledger, of.name)) for of in handler.catalog.datasets)
     return [{"dataset": name, "due_on": None if due is None else due.isoformat()} for name, due in found]
 
 
 def _rollups(handler: VerbHandler) -> dict[str, int]:
     """Count the declared materialized rollups, and those that existed when the data was opened."""
-    engine = handler.session.engine
-    declared = sum(len(of.rollups) for of in engine.catalog.datasets)
-    return {"declared": declared, "read": len(engine.backend.target.rollups)}
+    declared = sum(len(of.rollups) for of in handler.catalog.datasets)
+    return {"declared": declared, "read": len(handler.engine.backend.target.rollups)}
 
 
-def _admin_verb(name: str) -> Callable[[VerbHandler, Arguments], Reply]:
-    """Make a verb of the admin's method of the same name."""
-    return lambda handler, arguments: Reply(getattr(handler.admin, name)(**arguments))
+def _method(name: str) -> Callable[..., Any]:
+    """Make a verb of a method, named by its path from the handler."""
+    get = attrgetter(name)
+    return lambda handler, **given: get(handler)(**given)
 
 
+_SESSION_VERBS = ("rehearse", "explain", "budget", "history", "tables", "ledger")
 _ADMIN_VERBS = (
     *("add_client", "remove_client", "cap_client", "clients", "freeze", "thaw", "frozen"),
     *("request_top_up", "approve_top_up", "decline_top_up", "top_ups"),
 )
-VERBS: Mapping[str, Callable[[VerbHandler, Arguments], Reply]] = {
+VERBS: Mapping[str, Callable[..., Any]] = {
     "query": _query,
-    "rehearse": _rehearse,
-    "give_up": _give_up,
+    "give_up": _method("session.record_failure"),
     "withdraw": _withdraw,
-    "explain": lambda handler, arguments: Reply(handler.session.explain(**arguments)),
-    "calibrations_due": lambda handler, arguments: Reply(_calibrations_due(handler)),
-    "rollups": lambda handler, arguments: Reply(_rollups(handler)),
-    "stored_releases": lambda handler, arguments: Reply(
-        list_stored_releases(handler.session.engine.ledger, handler.session.engine.catalog)
-    ),
-    "marks": lambda handler, arguments: Reply(
-        passed_alerts(handler.session.engine.ledger, handler.session.engine.catalog)
-    ),
-    "share": lambda handler, arguments: Reply(workflows.share(handler.session, **arguments)),
-    "offer": lambda handler, arguments: Reply(workflows.offer(handler.session, **arguments)),
-    "take": _take,
-    "plan": lambda handler, arguments: Reply(plan_workload(handler.session, **arguments)),
-    "standings": lambda handler, arguments: Reply(list_scheduled(handler.session, handler.standing, **arguments)),
-    "standing": lambda handler, arguments: Reply(
-        rows=arrow_stream(show_scheduled(handler.session, handler.standing, **arguments))
-    ),
-    "budget": lambda handler, arguments: Reply(handler.session.budget(arguments["client"])),
-    "history": lambda handler, arguments: Reply(handler.session.history(arguments["client"])),
-    "tables": lambda handler, arguments: Reply(handler.session.tables(arguments.get("name"))),
-    "outlines": lambda handler, arguments: Reply(outlines(handler.session, arguments["name"])),
-    "functions": lambda handler, arguments: Reply(statements.function_rows()),
-    "ledger": lambda handler, arguments: Reply(handler.session.ledger(**arguments)),
-    "audit": lambda handler, arguments: Reply(audit_log(handler.session.engine.ledger.entries(), **arguments)),
-    "note_key": _note_key,
+    "calibrations_due": _calibrations_due,
+    "rollups": _rollups,
+    "stored_releases": lambda handler: list_stored_releases(handler.ledger, handler.catalog),
+    "marks": lambda handler: passed_alerts(handler.ledger, handler.catalog),
+    "share": lambda handler, **given: workflows.share(handler.session, **given),
+    "offer": lambda handler, **given: workflows.offer(handler.session, **given),
+    "take": lambda handler, **given: workflows.take(handler.session, **given),
+    "plan": lambda handler, **given: plan_workload(handler.session, **given),
+    "standings": lambda handler, **given: list_scheduled(handler.session, handler.standing, **given),
+    "standing": lambda handler, **given: show_scheduled(handler.session, handler.standing, **given),
+    "outlines": lambda handler, name: outlines(handler.session, name),
+    "functions": lambda handler: statements.function_rows(),
+    "audit": lambda handler, **given: audit_log(handler.ledger.entries(), **given),
+    "note_key": lambda handler, **given: record_key_event(handler.ledger, **given),
     "probe": _probe,
-    "anchor": lambda handler, arguments: Reply(handler.session.engine.ledger.anchor().to_json()),
-    "verify": lambda handler, arguments: Reply(verify_open_ledger(handler.session.engine.ledger, **arguments)),
-    "report": lambda handler, arguments: Reply(
-        write_report(handler.session.engine.catalog, handler.session.engine.ledger, **arguments)
-    ),
-    "figures": lambda handler, arguments: Reply(released_counts(handler.session.engine, **arguments)),
-    "release_figure": lambda handler, arguments: Reply(release_objection_count(handler.session.engine, **arguments)),
-    "object": lambda handler, arguments: Reply(handler.register().object(**arguments)),
+    "anchor": lambda handler: handler.ledger.anchor().to_json(),
+    "verify": lambda handler, **given: verify_open_ledger(handler.ledger, **given),
+    "report": lambda handler, **given: write_report(handler.catalog, handler.ledger, **given),
+    "figures": lambda handler, **given: released_counts(handler.engine, **given),
+    "release_figure": lambda handler, **given: release_objection_count(handler.engine, **given),
+    "object": _method("register.object"),
     "object_many": _object_many,
-    "objections": lambda handler, arguments: Reply(handler.register().events(**arguments)),
-    **{name: _admin_verb(name) for name in _ADMIN_VERBS},
+    "objections": _method("register.events"),
+    **{name: _method(f"session.{name}") for name in _SESSION_VERBS},
+    **{name: _method(f"admin.{name}") for name in _ADMIN_VERBS},
 }

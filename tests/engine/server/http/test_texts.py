@@ -149,7 +149,7 @@ def test_a_job_of_such_text_is_refused_and_the_list_of_jobs_lives_on(served: Tes
 
 
 def test_a_job_whose_refusal_holds_such_text_is_listed(served: TestServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(*_: Any) -> Any:
+    def refused(*_: Any, **__: Any) -> Any:
         told = Problem("E_PARSE", f"This is {HALF}.", f"not {HALF}", sql=HALF).problem
         raise Refused({**told, "nested": [{HALF: HALF}]})
 
