@@ -44,7 +44,7 @@ from engine.server.routes import health
 from engine.server.routes import sharing as sharing_routes
 from engine.server.routes.access import Caller
 from engine.server.routes.alerts import Alerts
-from engine.server.routes.health import Checks
+from engine.server.routes.health import Checks, ServerChecks
 from engine.server.routes.jobs import Jobs
 from engine.server.routes.middleware import SHORTER_HINT, RequestMiddleware
 from engine.server.service import Service
@@ -125,9 +125,8 @@ def _add_health_endpoints(app: FastAPI) -> None:
         return {"state": "runs"}
 
     @app.get("/readyz", response_model=Health, operation_id="readyz")
-    async def readyz(request: Request) -> Json:
+    async def readyz(checks: ServerChecks) -> Json:
         """Readiness: can queries be answered? 503 unless worker, ledger and disk space are available."""
-        checks: Checks = request.app.state.checks
         part = checks.readiness.failing_part()
         if part is not None:
             raise Problem("E_BUSY", part.value, "the same in a moment; GET /v1/admin/health has the cause")

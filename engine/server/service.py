@@ -21,9 +21,8 @@ from engine.server.settings import Settings
 from engine.server.storage import ServerTables
 from engine.server.telemetry import Metrics, log
 from engine.server.worker.admission import AdmissionControl
-from engine.server.worker.frames import Json
+from engine.server.worker.frames import Json, Result
 from engine.server.worker.link import NO_CALLBACKS, QueryCallbacks, WorkerDied
-from engine.server.worker.verbs import Reply
 
 MAX_WORKER_DEATHS = 2  # workers that died while the same query read data; then it counts as failed
 MAX_TRIES = 4
@@ -51,7 +50,7 @@ class WorkerLink(Protocol):
     async def ready(self) -> None:
         """Wait until the worker is ready."""
 
-    async def call(self, verb: str, arguments: Mapping[str, Any], callbacks: QueryCallbacks = NO_CALLBACKS) -> Reply:
+    async def call(self, verb: str, arguments: Mapping[str, Any], callbacks: QueryCallbacks = NO_CALLBACKS) -> Result:
         """Run a verb in the worker; raises Refused, WorkerDied."""
 
 
@@ -81,23 +80,16 @@ class Service:
         request.state.code = code
         self.metrics.count_refusal(code)
 
-    async def call(self, verb: str, **arguments: Json) -> Json:
+    async def call(self, verb: str, **arguments: Json) -> Result:
         """Run a verb that is idempotent, or refused when repeated; raises Refused, Problem with E_BUSY."""
         try:
-            return (await self.worker.call(verb, arguments)).result
+            return await self.worker.call(verb, arguments)
         except WorkerDied:
             raise busy_problem() from None
 
     async def log_key_event(self, event: KeyEvent, key: Mapping[str, Any], by: str) -> None:
         """Record an event of a key in the ledger's chain, before anybody sees its result."""
         await self.call("note_key", event=event.value, name=key["name"], role=str(key["role"]), by=by)
-
-    async def call_for_rows(self, verb: str, arguments: Mapping[str, Any]) -> bytes:
-        """Run a verb that returns rows and charges nothing; raises Refused, Problem."""
-        try:
-            return (await self.worker.call(verb, arguments)).rows
-        except WorkerDied:
-            raise busy_problem() from None
 
     async def run_query(
         self,
@@ -125,11 +117,8 @@ class Service:
 
             try:
                 async with self.admission.admitted(question[0], queue_name or "") as release_admission:
-                    rows = (
-                        await self.worker.call(
-                            "query", sent_arguments, QueryCallbacks(release_admission, notify_bucket)
-                        )
-                    ).rows
+                    callbacks = QueryCallbacks(release_admission, notify_bucket)
+                    rows: bytes = await self.worker.call("query", sent_arguments, callbacks)
             except WorkerDied:
                 log.warning("worker died", reading=bool(buckets))
                 self.deaths.update([question] if buckets else [])

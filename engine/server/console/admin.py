@@ -13,12 +13,10 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import Response
-from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from engine.server.console.drawing import alert_threshold, spent_share
-from engine.server.console.sessions import HEADERS, Visit, form_fields, whole_number
-from engine.server.http.problems import Problem
+from engine.server.console.sessions import Visit, form_fields, see_other, unknown_form, whole_number
 from engine.server.http.requests import (
     CapRequest,
     ClientRequest,
@@ -37,10 +35,10 @@ from engine.server.routes import health as health_routes
 
 async def clients(visit: Visit) -> Response:
     """Page of clients, freezes, and top-up requests."""
-    found = await admin_routes.clients(visit.authorize("GET", "/v1/admin/clients"))
-    frozen = await admin_routes.frozen(visit.authorize("GET", "/v1/admin/freezes"))
-    top_ups = await admin_routes.top_ups(visit.authorize("GET", "/v1/admin/topups"), open_only=True)
-    rules = visit.is_allowed("POST", "/v1/admin/clients")
+    found = await visit.call(admin_routes.clients)
+    frozen = await visit.call(admin_routes.frozen)
+    top_ups = await visit.call(admin_routes.top_ups, open_only=True)
+    rules = visit.is_allowed(admin_routes.add_client)
     for each in found:
         each["share"] = spent_share(each["spent_rho"], each["cap_rho"])
     return visit.page("clients", clients=found, frozen=frozen, asked=top_ups, rules=rules)
@@ -48,62 +46,29 @@ async def clients(visit: Visit) -> Response:
 
 async def change_client(visit: Visit) -> Response:
     """Apply a form of the clients page, and redirect to the page."""
-    action = CLIENT_ACTIONS.get(visit.request.path_params["action"])
-    if action is None:
-        raise Problem("E_NOT_FOUND", "There is no such form.", "a form of the page")
-    if action is _remove:
-        question = (
-            f"Remove {visit.form.get('client', '')}, with all in it where it is a group? Nobody of it asks any more."
-        )
-        if (confirmation := visit.confirmation(question, "Remove")) is not None:
-            return confirmation
-    await action(visit, form_fields(visit))
-    return RedirectResponse("/console/clients", 303, HEADERS)
-
-
-async def _add(visit: Visit, form: dict[str, str]) -> None:
-    await admin_routes.add_client(ClientRequest(**form), visit.authorize("POST", "/v1/admin/clients"))
-
-
-async def _remove(visit: Visit, form: dict[str, str]) -> None:
-    body = ClientRequest(**form)
-    caller = visit.authorize("DELETE", "/v1/admin/clients/{client}")
-    await admin_routes.remove_client(body.client, caller, body.reason)
-
-
-async def _cap(visit: Visit, form: dict[str, str]) -> None:
-    await admin_routes.cap(CapRequest.model_validate(form), visit.authorize("POST", "/v1/admin/caps"))
-
-
-async def _freeze(visit: Visit, form: dict[str, str]) -> None:
-    await admin_routes.freeze(FreezeRequest(**form), visit.authorize("POST", "/v1/admin/freezes"))
-
-
-async def _thaw(visit: Visit, form: dict[str, str]) -> None:
-    body = FreezeRequest(**form)
-    caller = visit.authorize("DELETE", "/v1/admin/freezes")
-    await admin_routes.thaw(caller, body.reason, body.client, body.dataset, body.window)
-
-
-async def _approve(visit: Visit, form: dict[str, str]) -> None:
-    caller = visit.authorize("POST", "/v1/admin/topups/{request}/approve")
-    await admin_routes.approve(whole_number(form.pop("request", "")), DecisionRequest(**form), caller)
-
-
-async def _decline(visit: Visit, form: dict[str, str]) -> None:
-    caller = visit.authorize("POST", "/v1/admin/topups/{request}/decline")
-    await admin_routes.decline(whole_number(form.pop("request", "")), DecisionRequest(**form), caller)
-
-
-CLIENT_ACTIONS = {
-    "add": _add,
-    "remove": _remove,
-    "cap": _cap,
-    "freeze": _freeze,
-    "thaw": _thaw,
-    "approve": _approve,
-    "decline": _decline,
-}
+    form = form_fields(visit)
+    match visit.path_parameter("action"):
+        case "add":
+            await visit.call(admin_routes.add_client, asked=ClientRequest.model_validate(form))
+        case "remove":
+            who = f"Remove {form.get('client', '')}, with all in it where it is a group?"
+            if (confirmation := visit.confirmation(f"{who} Nobody of it asks any more.", "Remove")) is not None:
+                return confirmation
+            await visit.call(admin_routes.remove_client, **ClientRequest.model_validate(form).model_dump())
+        case "cap":
+            await visit.call(admin_routes.cap, asked=CapRequest.model_validate(form))
+        case "freeze":
+            await visit.call(admin_routes.freeze, asked=FreezeRequest.model_validate(form))
+        case "thaw":
+            await visit.call(admin_routes.thaw, **FreezeRequest.model_validate(form).model_dump())
+        case "approve" | "decline" as decision:
+            request = whole_number(form.pop("request", ""))
+            asked = DecisionRequest.model_validate(form)
+            endpoint = admin_routes.approve if decision == "approve" else admin_routes.decline
+            await visit.call(endpoint, request=request, asked=asked)
+        case _:
+            raise unknown_form()
+    return see_other("/console/clients")
 
 
 ALERT_ROWS = 100  # newest alerts on the page
@@ -111,39 +76,41 @@ ALERT_ROWS = 100  # newest alerts on the page
 
 async def health(visit: Visit) -> Response:
     """Page of health checks and alerts."""
-    checks = await health_routes.health(visit.authorize("GET", "/v1/admin/health"), visit.request)
-    alerts = await health_routes.alerts(visit.authorize("GET", "/v1/admin/alerts"))
-    return visit.page("health", checks=checks, alerts=alerts[:ALERT_ROWS])
+    alerts = await visit.call(health_routes.alerts)
+    return visit.page("health", checks=await _checks(visit), alerts=alerts[:ALERT_ROWS])
+
+
+async def _checks(visit: Visit) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = await visit.call(health_routes.health, checks=visit.request.app.state.checks)
+    return found
 
 
 async def keys(visit: Visit, made: dict[str, Any] | None = None) -> Response:
     """Page of keys. A key just made is shown this once."""
-    found = await admin_routes.keys(visit.authorize("GET", "/v1/admin/keys"))
-    rules = visit.is_allowed("POST", "/v1/admin/keys")
+    found, rules = await visit.call(admin_routes.keys), visit.is_allowed(admin_routes.make_key)
     return visit.page("keys", keys=found, made=made, rules=rules, roles=list(Role))
 
 
 async def change_key(visit: Visit) -> Response:
     """Apply a form of the keys page: make, rotate or revoke a key."""
-    action, form = visit.request.path_params["action"], visit.form
-    if action == "make":
-        body = KeyRequest.model_validate({"name": form.get("name", ""), "role": form.get("role", "")})
-        caller = visit.authorize("POST", "/v1/admin/keys")
-        return await keys(visit, await admin_routes.make_key(body, caller))
-    if action == "rotate":
-        caller = visit.authorize("POST", "/v1/admin/keys/{key_id}/rotate")
-        return await keys(
-            visit, await admin_routes.rotate(form.get("id", ""), RotationRequest.model_validate({}), caller)
-        )
-    if action == "revoke":
-        key_id, caller = form.get("id", ""), visit.authorize("DELETE", "/v1/admin/keys/{key_id}")
-        key = await run_in_threadpool(visit.service.keys.find, key_id)
-        question = f"Revoke the {key['role']} key {key_id} of {key['name']}, with those that were made in its place?"
-        if (confirmation := visit.confirmation(question, "Revoke")) is not None:
-            return confirmation
-        await admin_routes.revoke(key_id, caller)
-        return RedirectResponse("/console/keys", 303, HEADERS)
-    raise Problem("E_NOT_FOUND", "There is no such form.", "a form of the page")
+    form = visit.form
+    key_id = form.get("id", "")
+    match visit.path_parameter("action"):
+        case "make":
+            asked = KeyRequest.model_validate({"name": form.get("name", ""), "role": form.get("role", "")})
+            return await keys(visit, await visit.call(admin_routes.make_key, asked=asked))
+        case "rotate":
+            asked_rotation = RotationRequest.model_validate({})
+            return await keys(visit, await visit.call(admin_routes.rotate, key_id=key_id, asked=asked_rotation))
+        case "revoke":
+            visit.authorize(admin_routes.revoke)
+            key = await run_in_threadpool(visit.service.keys.find, key_id)
+            whose = f"Revoke the {key['role']} key {key_id} of {key['name']}, with those that were made in its place?"
+            if (confirmation := visit.confirmation(whose, "Revoke")) is not None:
+                return confirmation
+            await visit.call(admin_routes.revoke, key_id=key_id)
+            return see_other("/console/keys")
+    raise unknown_form()
 
 
 OBJECTION_ROWS = 100  # newest events on the page
@@ -151,27 +118,23 @@ OBJECTION_ROWS = 100  # newest events on the page
 
 async def objections(visit: Visit) -> Response:
     """Page of released numbers and recorded events, newest first; not whose objections, nor how many."""
-    events = await admin_routes.objections(visit.authorize("GET", "/v1/admin/objections"))
-    found = await admin_routes.figures(visit.authorize("GET", "/v1/admin/objections/figures"))
-    rules = visit.is_allowed("POST", "/v1/admin/objections")
-    return visit.page(
-        "objections", acts=events[::-1][:OBJECTION_ROWS], figures=found[::-1][:OBJECTION_ROWS], rules=rules
-    )
+    events = (await visit.call(admin_routes.objections))[::-1][:OBJECTION_ROWS]
+    found = (await visit.call(admin_routes.figures))[::-1][:OBJECTION_ROWS]
+    return visit.page("objections", acts=events, figures=found, rules=visit.is_allowed(admin_routes.object_))
 
 
 async def change_objection(visit: Visit) -> Response:
     """Apply a form of the objections page: record or withdraw an objection, or release their noisy number."""
     form = form_fields(visit)
-    action = visit.request.path_params["action"]
-    if action == "figure":
-        caller = visit.authorize("POST", "/v1/admin/objections/figures")
-        await admin_routes.release_figure(ObjectionCountRequest.model_validate(form), caller)
-    elif action in ("record", "withdraw"):
-        body = ObjectionRequest.model_validate({**form, "withdraw": action == "withdraw"})
-        await admin_routes.object_(body, visit.authorize("POST", "/v1/admin/objections"))
-    else:
-        raise Problem("E_NOT_FOUND", "There is no such form.", "a form of the page")
-    return RedirectResponse("/console/objections", 303, HEADERS)
+    match visit.path_parameter("action"):
+        case "figure":
+            await visit.call(admin_routes.release_figure, asked=ObjectionCountRequest.model_validate(form))
+        case "record" | "withdraw" as action:
+            asked = ObjectionRequest.model_validate({**form, "withdraw": action == "withdraw"})
+            await visit.call(admin_routes.object_, asked=asked)
+        case _:
+            raise unknown_form()
+    return see_other("/console/objections")
 
 
 ACCOUNT_ROWS = 200  # accounts on the page
@@ -181,8 +144,8 @@ async def overview(visit: Visit) -> Response:
     """Page of datasets and windows with what is spent and left. A steward sees links to other pages."""
     accounts: list[dict[str, Any]] = []
     ahead: dict[str, list[str]] = {}
-    if visit.is_allowed("GET", "/v1/budget"):
-        budget = await analyst_routes.budget(visit.authorize("GET", "/v1/budget"), None)
+    if visit.is_allowed(analyst_routes.budget):
+        budget = await visit.call(analyst_routes.budget)
         ahead = budget["ahead"]
         for each in budget["accounts"]:
             spent, cap = each["spent_rho"], each["cap_rho"]
@@ -202,14 +165,13 @@ async def _tiles(visit: Visit, accounts: list[dict[str, Any]]) -> list[dict[str,
         state = "full" if most_spent["share"] >= 0.8 else "half" if most_spent["share"] >= 0.5 else "low"
         whose = f"{most_spent['dataset']}, {most_spent['window']}, {most_spent['client'] or 'all clients'}"
         tiles.append(_tile("Most spent", f"{100 * most_spent['share']:.3g}%", whose, state))
-    if visit.is_allowed("GET", "/v1/admin/clients"):
-        top_ups = await admin_routes.top_ups(visit.authorize("GET", "/v1/admin/topups"), open_only=True)
-        frozen = await admin_routes.frozen(visit.authorize("GET", "/v1/admin/freezes"))
+    if visit.is_allowed(admin_routes.clients):
+        top_ups = await visit.call(admin_routes.top_ups, open_only=True)
+        frozen = await visit.call(admin_routes.frozen)
         tiles.append(_count_tile("Requests for caps", len(top_ups), "open", "/console/clients"))
         tiles.append(_count_tile("Frozen", len(frozen), "until an admin thaws it", "/console/clients"))
-    if visit.is_allowed("GET", "/v1/admin/health"):
-        checks = await health_routes.health(visit.authorize("GET", "/v1/admin/health"), visit.request)
-        tiles.append(_checks_tile(checks))
+    if visit.is_allowed(health_routes.health):
+        tiles.append(_checks_tile(await _checks(visit)))
     return tiles
 
 
@@ -233,6 +195,6 @@ RELEASE_ROWS = 200  # newest releases of a dataset on the page
 
 async def releases(visit: Visit) -> Response:
     """Page of stored releases and until when they are replayed; no numbers."""
-    stored = await health_routes.releases(visit.authorize("GET", "/v1/admin/releases"))
+    stored = await visit.call(health_routes.releases)
     shown = [{**of, "count": len(of["releases"]), "releases": of["releases"][::-1][:RELEASE_ROWS]} for of in stored]
     return visit.page("releases", datasets=shown, job_days=visit.service.settings.job_days)

@@ -17,7 +17,6 @@ from itertools import zip_longest
 from typing import Any
 
 from fastapi import Response
-from fastapi.responses import RedirectResponse
 from pydantic import TypeAdapter, ValidationError
 
 from dialect.algebra import NoteCode
@@ -33,7 +32,7 @@ from engine.server.console.drawing import (
     error_bars,
     noisy_text,
 )
-from engine.server.console.sessions import HEADERS, Visit, form_fields, refusal_page
+from engine.server.console.sessions import Visit, form_fields, refusal_page, see_other
 from engine.server.http.requests import QueryRequest, ShareRequest, TopUpRequest
 from engine.server.http.responses import answer_shape
 from engine.server.http.sizes import MAX_NOTE_LENGTH, static_notes
@@ -41,7 +40,6 @@ from engine.server.http.texts import Name
 from engine.server.routes import admin as admin_routes
 from engine.server.routes import analyst as analyst_routes
 from engine.server.routes import sharing as sharing_routes
-from engine.server.routes.jobs import Jobs
 
 
 @dataclass(frozen=True)
@@ -151,33 +149,31 @@ async def submit_query(visit: Visit) -> Response:
     try:
         question = QueryRequest(sql=sql, rho=rho, target_error=None, confidence=None)
         if visit.form.get("do") != "ask":
-            explanation = await analyst_routes.explain(question, visit.authorize("POST", "/v1/explain"))
+            explanation = await visit.call(analyst_routes.explain, asked=question)
             explained = {**explanation, **split_notes(explanation)}
             return visit.page("ask", **{**await _query_page_context(visit), **typed_fields, "explained": explained})
         request_id = REQUEST_ID.validate_python(visit.form.get("request_id"))
-        caller = visit.authorize("POST", "/v1/queries")
-        jobs: Jobs = visit.request.app.state.jobs
-        deadline = visit.service.settings.deadline_seconds
-        outcome = await analyst_routes.answer_or_job(question, caller, jobs, request_id, deadline)
+        caller, deadline = visit.authorize(analyst_routes.query), visit.service.settings.deadline_seconds
+        outcome = await analyst_routes.answer_or_job(question, caller, visit.jobs, request_id, deadline)
     except (Refused, ValidationError) as error:
         return refusal_page(visit, error, "ask", **{**await _query_page_context(visit), **typed_fields})
     if not isinstance(outcome, bytes):
         return visit.page(
-            "ask", 202, **{**await _query_page_context(visit), **typed_fields, "job": jobs.wire_shape(outcome)}
+            "ask", 202, **{**await _query_page_context(visit), **typed_fields, "job": visit.jobs.wire_shape(outcome)}
         )
     return answer_page(visit, "ask", outcome, **{**await _query_page_context(visit), **typed_fields})
 
 
 async def _query_page_context(visit: Visit) -> dict[str, Any]:
-    history = await analyst_routes.history(visit.authorize("GET", "/v1/history"), None)
+    history = await visit.call(analyst_routes.history)
     nothing = {"explained": None, "answer": None, "job": None, "problem": None}
     return {"request_id": f"console-{new_id()}", "history": list(reversed(history))[:50], **nothing}
 
 
 async def catalog(visit: Visit) -> Response:
     """Page of the tables, columns and functions that a query may use."""
-    tables = await analyst_routes.tables(visit.authorize("GET", "/v1/tables"))
-    functions = await analyst_routes.functions(visit.authorize("GET", "/v1/functions"))
+    tables = await visit.call(analyst_routes.tables)
+    functions = await visit.call(analyst_routes.functions)
     return visit.page("catalog", tables=tables, functions=functions)
 
 
@@ -186,15 +182,15 @@ JOB_ROWS = 100  # newest jobs on the page
 
 async def jobs(visit: Visit) -> Response:
     """Page of one's jobs, newest first."""
-    found = await analyst_routes.listed(visit.authorize("GET", "/v1/jobs"), visit.request)
+    found = await visit.call(analyst_routes.listed, jobs=visit.jobs)
     return visit.page("jobs", jobs=found[::-1][:JOB_ROWS])
 
 
 async def job(visit: Visit) -> Response:
     """Page of a job: its progress, and its answer once there is one."""
-    job_id = visit.request.path_params["job_id"]
-    job_shape = await analyst_routes.job(job_id, visit.authorize("GET", "/v1/jobs/{job_id}"), visit.request)
-    row = await visit.request.app.state.jobs.find(visit.authorize("GET", "/v1/jobs/{job_id}/result").name, job_id)
+    job_id = visit.path_parameter("job_id")
+    job_shape = await visit.call(analyst_routes.job, job_id=job_id, jobs=visit.jobs)
+    row = await visit.jobs.find(visit.authorize(analyst_routes.result).name, job_id)
     arguments = json.loads(row["body"])
     shown = {"job": job_shape, "sql": arguments["sql"], "rho": arguments.get("rho") or "", "answer": None}
     if job_shape["state"] != "done":
@@ -204,9 +200,8 @@ async def job(visit: Visit) -> Response:
 
 async def cancel(visit: Visit) -> Response:
     """Cancel a job."""
-    caller = visit.authorize("DELETE", "/v1/jobs/{job_id}")
-    await analyst_routes.cancel(visit.request.path_params["job_id"], caller, visit.request)
-    return RedirectResponse("/console/jobs", 303, HEADERS)
+    await visit.call(analyst_routes.cancel, job_id=visit.path_parameter("job_id"), jobs=visit.jobs)
+    return see_other("/console/jobs")
 
 
 PAYMENT_ROWS = 50  # newest payments in the table next to a chart
@@ -214,13 +209,12 @@ PAYMENT_ROWS = 50  # newest payments in the table next to a chart
 
 async def spending(visit: Visit) -> Response:
     """Page of a client's budget left over time, with a forecast."""
-    caller = visit.authorize("GET", "/v1/budget")
-    client = caller.visible_client(visit.query_parameter("client"))
+    client = visit.authorize(analyst_routes.budget).visible_client(visit.query_parameter("client"))
     if client is None:
-        known = await admin_routes.clients(visit.authorize("GET", "/v1/admin/clients"))
+        known = await visit.call(admin_routes.clients)
         return visit.page("pace", client=None, known=sorted({row["client"] for row in known}), drawn=[], ahead={})
-    budget = await analyst_routes.budget(caller, client)
-    paid = await analyst_routes.history(visit.authorize("GET", "/v1/history"), client)
+    budget = await visit.call(analyst_routes.budget, client=client)
+    paid = await visit.call(analyst_routes.history, client=client)
     return visit.page(
         "pace", client=client, known=[], drawn=burn_down_charts(client, budget, paid), ahead=budget["ahead"]
     )
@@ -279,15 +273,14 @@ def _payment_rows(dataset: str, window: str, cap: float, paid: list[dict[str, An
 
 async def requests(visit: Visit) -> Response:
     """Page of one's top-up requests, newest first."""
-    found = await admin_routes.top_ups(visit.authorize("GET", "/v1/admin/topups"))
+    found = await visit.call(admin_routes.top_ups)
     return visit.page("requests", asked=found[::-1])
 
 
 async def ask_for_cap(visit: Visit) -> Response:
     """Submit a top-up request."""
-    form = form_fields(visit)
-    await admin_routes.request_top_up(TopUpRequest.model_validate(form), visit.authorize("POST", "/v1/admin/topups"))
-    return RedirectResponse("/console/requests", 303, HEADERS)
+    await visit.call(admin_routes.request_top_up, asked=TopUpRequest.model_validate(form_fields(visit)))
+    return see_other("/console/requests")
 
 
 SHARED_PAGE = "/console/shared"
@@ -295,15 +288,15 @@ SHARED_PAGE = "/console/shared"
 
 async def shared(visit: Visit) -> Response:
     """Page of one's links, newest first."""
-    found = await sharing_routes.shares(visit.authorize("GET", "/v1/shares"))
+    found = await visit.call(sharing_routes.shares)
     return visit.page("shared", shares=found[::-1])
 
 
 async def make_share(visit: Visit) -> Response:
     """Share the answer of a query."""
-    body = ShareRequest.model_validate({"sql": visit.form.get("sql", ""), "rho": visit.form.get("rho") or None})
-    made = await sharing_routes.share(body, visit.authorize("POST", "/v1/shares"))
-    return RedirectResponse(f"{SHARED_PAGE}/{made['id']}", 303, HEADERS)
+    asked = ShareRequest.model_validate({"sql": visit.form.get("sql", ""), "rho": visit.form.get("rho") or None})
+    made = await visit.call(sharing_routes.share, asked=asked)
+    return see_other(f"{SHARED_PAGE}/{made['id']}")
 
 
 async def shared_offer(visit: Visit) -> Response:
@@ -313,25 +306,22 @@ async def shared_offer(visit: Visit) -> Response:
 
 async def take_shared(visit: Visit) -> Response:
     """Pay for shared numbers, unless paid before, and show them."""
-    share_id = visit.request.path_params["share_id"]
     offer = await _offer(visit)
-    rows = await sharing_routes.take_rows(share_id, visit.authorize("POST", "/v1/shares/{share_id}/take"))
+    rows = await sharing_routes.take_rows(visit.path_parameter("share_id"), visit.authorize(sharing_routes.take))
     return answer_page(visit, "offer", rows, offer=offer)
 
 
 async def end_share(visit: Visit) -> Response:
     """End a share, after a confirmation."""
-    share_id = visit.request.path_params["share_id"]
-    own_shares = await sharing_routes.shares(visit.authorize("GET", "/v1/shares"))
+    share_id, own_shares = visit.path_parameter("share_id"), await visit.call(sharing_routes.shares)
     if any(each["id"] == share_id for each in own_shares):  # others' shares are not found
         confirmation = visit.confirmation("End this link? Who has paid for the numbers keeps them.", "End it")
         if confirmation is not None:
             return confirmation
-    await sharing_routes.end(share_id, visit.authorize("DELETE", "/v1/shares/{share_id}"))
-    return RedirectResponse(SHARED_PAGE, 303, HEADERS)
+    await visit.call(sharing_routes.end, share_id=share_id)
+    return see_other(SHARED_PAGE)
 
 
 async def _offer(visit: Visit) -> dict[str, object]:
-    caller = visit.authorize("GET", "/v1/shares/{share_id}")
-    offer: dict[str, object] = await sharing_routes.offer(visit.request.path_params["share_id"], caller)
+    offer: dict[str, object] = await visit.call(sharing_routes.offer, share_id=visit.path_parameter("share_id"))
     return offer

@@ -103,27 +103,23 @@ async def export(visit: Visit) -> Response:
 
 async def verify(visit: Visit) -> Response:
     """Page with the result of verifying the ledger."""
-    verification = await admin_routes.verify(visit.authorize("GET", "/v1/admin/ledger/verify"))
-    return await _verification_page(visit, verification, visit.form.get("anchor", ""))
+    return await _verification_page(visit, await visit.call(admin_routes.verify), visit.form.get("anchor", ""))
 
 
 async def verify_with_anchor(visit: Visit) -> Response:
     """Page with the result of verifying the ledger against a stored anchor."""
     stored_anchor = visit.form.get("anchor", "").strip()
-    caller = visit.authorize("POST", "/v1/admin/ledger/verify")
-    return await _verification_page(
-        visit, await admin_routes.verify_with_anchor(AnchorBody(anchor=stored_anchor), caller), stored_anchor
-    )
+    verification = await visit.call(admin_routes.verify_with_anchor, asked=AnchorBody(anchor=stored_anchor))
+    return await _verification_page(visit, verification, stored_anchor)
 
 
-async def _verification_page(visit: Visit, verification: dict[str, Any], stored_anchor: str = "") -> Response:
-    anchor = await admin_routes.anchor(visit.authorize("GET", "/v1/admin/ledger/anchor"))
+async def _verification_page(visit: Visit, verification: dict[str, Any], stored_anchor: str) -> Response:
+    anchor = await visit.call(admin_routes.anchor)
     return visit.page("verify", told=verification, anchor=anchor["anchor"], held=stored_anchor)
 
 
 async def _filtered_rows(visit: Visit) -> list[dict[str, Any]]:
-    filters = _filters(visit, *ENDPOINT_FILTERS)
-    rows: list[dict[str, Any]] = await admin_routes.audit(visit.authorize("GET", "/v1/admin/ledger/audit"), **filters)
+    rows: list[dict[str, Any]] = await visit.call(admin_routes.audit, **_filters(visit, *ENDPOINT_FILTERS))
     dataset, words = (_filters(visit, *LOCAL_FILTERS)[name] for name in LOCAL_FILTERS)
     return [row for row in rows if dataset in (None, row["dataset"]) and _matches(row, words)]
 

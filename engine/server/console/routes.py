@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from engine.server.auth.keys import new_session_secret
 from engine.server.console import admin, analyst, ledger
 from engine.server.console.sessions import (
-    HEADERS,
     SESSION_COOKIE,
     SESSION_HOURS,
     Visit,
@@ -21,10 +20,11 @@ from engine.server.console.sessions import (
     page,
     page_route,
     read_form,
+    see_other,
     sessions_of,
 )
 from engine.server.http.problems import Problem, status_of
-from engine.server.routes.access import count_invalid_key
+from engine.server.routes.access import address_of, count_invalid_key
 from engine.server.service import Service
 
 router = APIRouter(include_in_schema=False)
@@ -43,7 +43,7 @@ STYLE_SHEET = Path(__file__).with_name("console.css")
 async def front(request: Request) -> Response:
     """Redirect a browser to the console; answer a program with an index of the server."""
     if "text/html" in request.headers.get("accept", ""):
-        return RedirectResponse("/console", 303, HEADERS)
+        return see_other("/console")
     return JSONResponse(INDEX)
 
 
@@ -74,11 +74,11 @@ async def enter(request: Request) -> Response:
             raise Problem("E_FORBIDDEN", "This form was open too long, or is another's.", "the form below")
         principal = await run_in_threadpool(service.keys.principal, form.get("key", "").strip())
         if principal is None:
-            count_invalid_key(service, request.client.host if request.client else "", "the console's form")
+            count_invalid_key(service, address_of(request), "the console's form")
             raise Problem("E_AUTH", "This key is not known, or has ended.", "a key that an admin made for you")
     except Problem as error:
         return _login_page(service, error)
-    answer = RedirectResponse("/console", 303, HEADERS)
+    answer = see_other("/console")
     session = await run_in_threadpool(sessions_of(service).begin, principal.key_id)
     _set_cookie(service, answer, SESSION_COOKIE, session, seconds=round(SESSION_HOURS * 3600))
     answer.delete_cookie(LOGIN_COOKIE, path="/console")
@@ -103,7 +103,7 @@ def _set_cookie(service: Service, answer: Response, name: str, value: str, *, se
 
 async def _log_out(visit: Visit) -> Response:
     await run_in_threadpool(sessions_of(visit.service).end, visit.session)
-    answer = RedirectResponse("/console/login", 303, HEADERS)
+    answer = see_other("/console/login")
     answer.delete_cookie(SESSION_COOKIE, path="/console")
     return answer
 

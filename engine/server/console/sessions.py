@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl
 
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
+from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
@@ -31,7 +32,9 @@ from engine.server.http.problems import Problem, problem_of, status_of
 from engine.server.http.roles import PAGES, RULES, Scope
 from engine.server.http.sizes import size_class
 from engine.server.http.texts import is_plain, replace_surrogates
+from engine.server.routes import admin, analyst, health, sharing
 from engine.server.routes.access import AuthorizedRequest, authorize
+from engine.server.routes.jobs import Jobs
 from engine.server.service import Service
 from engine.server.storage import ServerTables, later_text, now_text
 from engine.server.worker.frames import Json
@@ -130,6 +133,14 @@ TEMPLATES.filters |= {"loss": loss_text, "left": left_text, "half_width": half_w
 FIELD_HINT = "fill in the field again"
 FORM = "application/x-www-form-urlencoded"
 Handler = Callable[["Visit"], Awaitable[Response]]
+Endpoint = Callable[..., Awaitable[Json]]  # function of an endpoint of the API
+ENDPOINTS: Mapping[Endpoint, tuple[str, str]] = {  # method and path, by which roles.py has its rule
+    route.endpoint: (method, route.path.replace(":path", ""))
+    for router in (admin.router, analyst.router, health.router, sharing.router)
+    for route in router.routes
+    if isinstance(route, APIRoute)
+    for method in route.methods or ()
+}
 
 
 @dataclass(frozen=True)
@@ -143,13 +154,27 @@ class Visit:
     form: Mapping[str, str]
     problem: Mapping[str, Any] | None = None  # the refusal of the submitted form, when its page is shown again
 
-    def authorize(self, method: str, endpoint: str) -> AuthorizedRequest:
-        """Authorize the user at an API endpoint; raises Problem with E_FORBIDDEN."""
-        return authorize(self.service, self.principal, method, endpoint)
+    @property
+    def jobs(self) -> Jobs:
+        """Jobs of the server."""
+        found: Jobs = self.request.app.state.jobs
+        return found
 
-    def is_allowed(self, method: str, endpoint: str) -> bool:
+    def authorize(self, endpoint: Endpoint) -> AuthorizedRequest:
+        """Authorize the user at an API endpoint; raises Problem with E_FORBIDDEN."""
+        return authorize(self.service, self.principal, *ENDPOINTS[endpoint])
+
+    def is_allowed(self, endpoint: Endpoint) -> bool:
         """May the user call an API endpoint? Decided by the table of roles."""
-        return RULES[method, endpoint].scope_of(self.principal.role) is not Scope.NONE
+        return RULES[ENDPOINTS[endpoint]].scope_of(self.principal.role) is not Scope.NONE
+
+    async def call(self, endpoint: Endpoint, **arguments: Any) -> Json:  # noqa: ANN401  what the endpoint takes
+        """Call the function of an API endpoint, as the user; raises Problem with E_FORBIDDEN."""
+        return await endpoint(asker=self.authorize(endpoint), **arguments)
+
+    def path_parameter(self, name: str) -> str:
+        """Return a part of the page's path."""
+        return str(self.request.path_params[name])
 
     def query_parameter(self, name: str) -> str | None:
         """Return a parameter of the URL; None where it is empty or absent. Raises Problem."""
@@ -201,7 +226,7 @@ def page_route(handler: Handler, shown: Handler | None = None) -> Callable[[Requ
         session = request.cookies.get(SESSION_COOKIE, "")
         principal = await run_in_threadpool(sessions_of(service).principal, session) if session else None
         if principal is None:
-            return RedirectResponse("/console/login", 303, HEADERS)
+            return see_other("/console/login")
         request.state.principal = principal
         visit = Visit(request, service, principal, session, {})
         try:
@@ -260,6 +285,16 @@ async def read_form(request: Request) -> dict[str, str]:
 def form_fields(visit: Visit) -> dict[str, str]:
     """Fields of a form for its endpoint, without those that only the console uses."""
     return {name: value for name, value in visit.form.items() if name not in ("token", "form", "sure")}
+
+
+def see_other(path: str) -> Response:
+    """Redirect to a page, after a form was accepted."""
+    return RedirectResponse(path, 303, HEADERS)
+
+
+def unknown_form() -> Problem:
+    """Problem for a form that its page does not have."""
+    return Problem("E_NOT_FOUND", "There is no such form.", "a form of the page")
 
 
 def whole_number(text: str) -> int:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from engine.server.http.roles import Role
 from engine.server.http.texts import AmountText, Anchor, Name, Person, PersonLines, Reason, Sql, SqlFile
 
-Amount = AmountText | int | Annotated[float, Field(allow_inf_nan=False)]
+# Passed on as the text that was sent, so that 0.1 is exact
+Amount = Annotated[AmountText | int | Annotated[float, Field(allow_inf_nan=False)], AfterValidator(str)]
+Confidence = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class RequestBody(BaseModel):
@@ -24,15 +26,7 @@ class QueryRequest(RequestBody):
     sql: Sql = Field(description="The question, in DuckDB's SQL (docs/sql.md).", examples=["SELECT count(*) FROM trip"])
     rho: Amount | None = Field(None, description="Privacy loss to spend; the catalog's where absent.")
     target_error: Amount | None = Field(None, description="Instead of rho: 50, or '5%' of an answer that you hold.")
-    confidence: Annotated[float, Field(allow_inf_nan=False)] | None = Field(None, description="Level of the intervals.")
-
-    def arguments(self, client: str) -> dict[str, Any]:
-        """Arguments for the session. Amounts are passed as the text that was sent, so that 0.1 is exact."""
-        amounts = {name: None if value is None else str(value) for name, value in self._amounts()}
-        return {"sql": self.sql, "client": client, "confidence": self.confidence, **amounts}
-
-    def _amounts(self) -> list[tuple[str, Amount | None]]:
-        return [("rho", self.rho), ("target_error", self.target_error)]
+    confidence: Confidence | None = Field(None, description="Level of the intervals.")
 
 
 class ShareRequest(RequestBody):
@@ -40,7 +34,7 @@ class ShareRequest(RequestBody):
 
     sql: Sql
     rho: Amount | None = None
-    confidence: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    confidence: Confidence | None = None
     days: float | None = Field(None, gt=0, le=365, description="How long the link lives; 30 where absent.")
 
 
@@ -51,7 +45,7 @@ class WorkloadRequest(RequestBody):
         description="Questions in SQL, with ; between them; -- candidate before one nobody asks."
     )
     rho: Amount = Field(description="Privacy loss of all of them together.")
-    confidence: Annotated[float, Field(allow_inf_nan=False)] | None = Field(None, description="Level of the intervals.")
+    confidence: Confidence | None = Field(None, description="Level of the intervals.")
 
 
 class ClientRequest(RequestBody):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request
 
@@ -15,7 +15,7 @@ from engine.server.http.problems import Problem
 from engine.server.http.roles import RULES, Role, Scope
 from engine.server.service import Service
 from engine.server.telemetry import log
-from engine.server.worker.frames import Json
+from engine.server.worker.frames import Json, Result
 
 AUTHORIZATION_HINT = "Authorization: Bearer KEY"
 
@@ -33,15 +33,16 @@ class AuthorizedRequest:
         """Name of the caller: of a client, or of the acting person."""
         return self.principal.name
 
-    async def call(self, verb: str, **arguments: Json) -> Json:
+    async def call(self, verb: str, **arguments: Json) -> Result:
         """Call a verb of the worker, a few per client at once; raises Refused, Problem."""
         async with self.service.admission.admitted(self.name):
             return await self.service.call(verb, **arguments)
 
-    async def call_for_rows(self, verb: str, arguments: Mapping[str, Any]) -> bytes:
-        """Call a verb that returns rows and charges nothing, as `do`; raises Refused, Problem."""
-        async with self.service.admission.admitted(self.name):
-            return await self.service.call_for_rows(verb, arguments)
+    def check_length(self, sql: str) -> None:
+        """Check that a query is not too long; raises Problem with E_SIZE."""
+        most = self.service.settings.max_sql_chars
+        if len(sql) > most:
+            raise Problem("E_SIZE", f"A question has at most {most:,} characters.", "a shorter one")
 
     @asynccontextmanager
     async def as_not_found(self, listing: str, field: str, value: object) -> AsyncIterator[None]:
@@ -87,9 +88,12 @@ def authorize(service: Service, principal: Principal, method: str, route: str) -
 
 def _authenticate_request(service: Service, request: Request) -> Principal:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    return authenticate(
-        service, key.strip() if scheme.lower() == "bearer" else "", request.client.host if request.client else ""
-    )
+    return authenticate(service, key.strip() if scheme.lower() == "bearer" else "", address_of(request))
+
+
+def address_of(request: Request) -> str:
+    """Address that a request came from."""
+    return request.client.host if request.client else ""
 
 
 def authenticate(service: Service, key: str, address: str) -> Principal:

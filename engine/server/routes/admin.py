@@ -45,7 +45,7 @@ async def clients(asker: Caller) -> Json:
 @router.post("/clients", status_code=201, response_model=ResponseBody, operation_id="add_client")
 async def add_client(asked: ClientRequest, asker: Caller) -> Json:
     """Add a client. A removed client gets its accounts back unchanged."""
-    await asker.call("add_client", client=asked.client, by=asker.name, reason=asked.reason)
+    await asker.call("add_client", by=asker.name, **asked.model_dump())
     return {"client": asked.client}
 
 
@@ -60,8 +60,7 @@ async def remove_client(client: Name, asker: Caller, reason: ReasonQuery) -> Jso
 @router.post("/caps", response_model=ResponseBody, operation_id="cap_client")
 async def cap(asked: CapRequest, asker: Caller) -> Json:
     """Cap a client or a group."""
-    arguments = {**asked.model_dump(), "rho": str(asked.rho)}
-    return await asker.call("cap_client", by=asker.name, **arguments)
+    return await asker.call("cap_client", by=asker.name, **asked.model_dump())
 
 
 @router.get("/freezes", response_model=BodyList, operation_id="frozen")
@@ -140,24 +139,25 @@ async def top_ups(asker: Caller, open_only: bool = False) -> Json:
 @router.post("/topups", status_code=201, response_model=ResponseBody, operation_id="request_top_up")
 async def request_top_up(asked: TopUpRequest, asker: Caller) -> Json:
     """Request a higher cap."""
-    arguments = {**asked.model_dump(), "rho": str(asked.rho)}
-    return await asker.call("request_top_up", client=asker.name, **arguments)
+    return await asker.call("request_top_up", client=asker.name, **asked.model_dump())
 
 
 @router.post("/topups/{request}/approve", response_model=ResponseBody, operation_id="approve_top_up")
 async def approve(request: int, asked: DecisionRequest, asker: Caller) -> Json:
     """Grant a request."""
-    async with asker.as_not_found("top_ups", "request", request):
-        await asker.call("approve_top_up", request=request, by=asker.name, reason=asked.reason)
-    return {"request": request, "state": "approved"}
+    return await _decide(asker, "approve_top_up", request, asked.reason, "approved")
 
 
 @router.post("/topups/{request}/decline", response_model=ResponseBody, operation_id="decline_top_up")
 async def decline(request: int, asked: DecisionRequest, asker: Caller) -> Json:
     """Decline a request."""
+    return await _decide(asker, "decline_top_up", request, asked.reason, "declined")
+
+
+async def _decide(asker: Caller, verb: str, request: int, reason: str, state: str) -> Json:
     async with asker.as_not_found("top_ups", "request", request):
-        await asker.call("decline_top_up", request=request, by=asker.name, reason=asked.reason)
-    return {"request": request, "state": "declined"}
+        await asker.call(verb, request=request, by=asker.name, reason=reason)
+    return {"request": request, "state": state}
 
 
 @router.get("/ledger", response_model=BodyList, operation_id="ledger")
@@ -221,7 +221,7 @@ async def figures(asker: Caller, dataset: OptionalName = None) -> Json:
 @router.post("/objections/figures", status_code=201, response_model=ObjectionCount, operation_id="release_figure")
 async def release_figure(asked: ObjectionCountRequest, asker: Caller) -> Json:
     """Release the noisy number of people who object now. Charged to everybody in each window, once a day."""
-    return await asker.call("release_figure", rho=str(asked.rho), by=asker.name, dataset=asked.dataset)
+    return await asker.call("release_figure", by=asker.name, **asked.model_dump())
 
 
 @router.post("/objections", status_code=201, response_model=ResponseBody, operation_id="object")

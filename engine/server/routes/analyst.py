@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import JSONResponse
 
 from engine.problems import Refused
 from engine.server.auth.keys import new_id
@@ -30,11 +32,24 @@ from engine.server.http.responses import (
 )
 from engine.server.http.texts import Name
 from engine.server.routes.access import AuthorizedRequest, Caller
-from engine.server.routes.jobs import BucketClock, Jobs, clock_callback
+from engine.server.routes.jobs import BucketClock, Jobs, ServerJobs, clock_callback
 from engine.server.storage import Row
 from engine.server.worker.frames import Json
 
 router = APIRouter(prefix="/v1")
+
+
+async def _answer_writer(request: Request) -> Callable[[bytes], Response]:
+    """Writer of an answer's rows in the media type that the request accepts; raises Problem with E_ACCEPT."""
+    accepted = request.headers.get("accept", "*/*").lower().split(",")
+    for kind in (part.partition(";")[0].strip() for part in accepted):
+        if media_type := MEDIA_TYPES.get(kind):
+            return lambda rows: Response(answer_body(rows, media_type), media_type=media_type)
+    raise Problem("E_ACCEPT", "An answer comes as JSON or as an Arrow stream.", f"Accept: {JSON}, or {ARROW}")
+
+
+AnswerWriter = Annotated[Callable[[bytes], Response], Depends(_answer_writer)]
+MEDIA_TYPES = {ARROW: ARROW, JSON: JSON, "*/*": JSON, "application/*": JSON}  # by what a request accepts
 ANSWER_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"model": Answer, "content": {ARROW: {"schema": {"type": "string", "format": "binary"}}}}
 }
@@ -56,16 +71,18 @@ Client = Annotated[Name | None, Query(description="Whose; an analyst sees its ow
 async def query(
     asked: QueryRequest,
     asker: Caller,
-    request: Request,
+    jobs: ServerJobs,
+    write: AnswerWriter,
     idempotency_key: IdempotencyKey = None,
     prefer: Preference = None,
     run_async: Annotated[bool, Query(alias="async", description="The same as Prefer: respond-async.")] = False,
 ) -> Response:
     """Submit a query and pay for it. A query that you submitted before is replayed, for free."""
-    media_type, jobs = accepted_media_type(request), request.app.state.jobs
     deadline = 0.0 if run_async else wait_seconds(prefer, asker.service.settings.deadline_seconds)
     outcome = await answer_or_job(asked, asker, jobs, idempotency_key, deadline)
-    return _answer_response(outcome, media_type) if isinstance(outcome, bytes) else _job_response(jobs, outcome)
+    if isinstance(outcome, bytes):
+        return write(outcome)
+    return JSONResponse(jobs.wire_shape(outcome), 202, {"Location": f"/v1/jobs/{outcome['id']}"})
 
 
 async def answer_or_job(
@@ -87,26 +104,23 @@ async def answer_or_job(
 
 
 @router.get("/jobs", response_model=list[Job], operation_id="jobs")
-async def listed(asker: Caller, request: Request) -> list[dict[str, Any]]:
+async def listed(asker: Caller, jobs: ServerJobs) -> list[dict[str, Any]]:
     """List your jobs, oldest first."""
-    jobs: Jobs = request.app.state.jobs
     return await jobs.listed(asker.name)
 
 
 @router.get("/jobs/{job_id}", response_model=Job, operation_id="job")
-async def job(job_id: Name, asker: Caller, request: Request) -> dict[str, Any]:
+async def job(job_id: Name, asker: Caller, jobs: ServerJobs) -> dict[str, Any]:
     """Show the state and progress of a job. Progress is measured against its public time."""
-    jobs: Jobs = request.app.state.jobs
     return jobs.wire_shape(await jobs.find(asker.name, job_id))
 
 
 @router.get("/jobs/{job_id}/result", responses=ANSWER_RESPONSES, response_model=None, operation_id="result")
-async def result(job_id: Name, asker: Caller, request: Request) -> Response:
+async def result(job_id: Name, asker: Caller, jobs: ServerJobs, write: AnswerWriter) -> Response:
     """Return a job's answer. Refused as the query was, or while there is no answer."""
-    jobs: Jobs = request.app.state.jobs
-    media_type, row = accepted_media_type(request), await jobs.find(asker.name, job_id)
+    row = await jobs.find(asker.name, job_id)
     if row["state"] == "done":
-        return _answer_response(bytes(row["rows"]), media_type)
+        return write(bytes(row["rows"]))
     if row["state"] == "refused":
         added = ("type", "title", "status", "detail")  # by problem_body
         raise Refused({name: value for name, value in jobs.wire_shape(row)["problem"].items() if name not in added})
@@ -115,9 +129,8 @@ async def result(job_id: Name, asker: Caller, request: Request) -> Response:
 
 
 @router.delete("/jobs/{job_id}", response_model=Job, operation_id="cancel")
-async def cancel(job_id: Name, asker: Caller, request: Request) -> dict[str, Any]:
+async def cancel(job_id: Name, asker: Caller, jobs: ServerJobs) -> dict[str, Any]:
     """Cancel a job. What was charged stays charged, and submitting the same query again is free."""
-    jobs: Jobs = request.app.state.jobs
     return jobs.wire_shape(await jobs.cancel(asker.name, job_id))
 
 
@@ -128,19 +141,18 @@ async def explain(asked: QueryRequest, asker: Caller) -> Json:
 
 
 @router.post("/rehearse", responses=ANSWER_RESPONSES, response_model=None, operation_id="rehearse")
-async def rehearse(asked: QueryRequest, asker: Caller, request: Request) -> Response:
+async def rehearse(asked: QueryRequest, asker: Caller, write: AnswerWriter) -> Response:
     """Answer for free on synthetic rows, generated from the catalog alone. The numbers mean nothing."""
-    media_type = accepted_media_type(request)
     with asker.service.limits.long_call(asker.name):
-        return _answer_response(await asker.call_for_rows("rehearse", session_arguments(asked, asker)), media_type)
+        return write(await asker.call("rehearse", **session_arguments(asked, asker)))
 
 
 @router.post("/plan", responses={200: {"model": WorkloadPlan}}, operation_id="plan")
 async def plan(asked: WorkloadRequest, asker: Caller) -> Json:
     """Plan the cheapest purchases for several queries: no data, no charge. Each is bought as a query."""
     with asker.service.limits.long_call(asker.name):
-        arguments = {"text": asked.questions, "rho": str(asked.rho), "confidence": asked.confidence}
-        return await asker.call("plan", client=asker.name, **arguments)
+        terms = {"rho": asked.rho, "confidence": asked.confidence}
+        return await asker.call("plan", client=asker.name, text=asked.questions, **terms)
 
 
 @router.get("/standing", response_model=list[ScheduledQuery], operation_id="standings")
@@ -150,10 +162,9 @@ async def standings(asker: Caller) -> Json:
 
 
 @router.get("/standing/{name}", responses=ANSWER_RESPONSES, response_model=None, operation_id="standing")
-async def standing(name: Name, asker: Caller, request: Request, window: Window = None) -> Response:
+async def standing(name: Name, asker: Caller, write: AnswerWriter, window: Window = None) -> Response:
     """Return a scheduled query's answer, for free: of a window, or of the latest that is released."""
-    media_type, wanted = accepted_media_type(request), {"name": name, "window": window, "client": asker.name}
-    return _answer_response(await asker.call_for_rows("standing", wanted), media_type)
+    return write(await asker.call("standing", name=name, window=window, client=asker.name))
 
 
 @router.get("/budget", response_model=Budget, operation_id="budget")
@@ -211,30 +222,7 @@ def wait_seconds(prefer: str | None, deadline_seconds: float) -> float:
     return 0.0 if "respond-async" in (prefer or "") else deadline_seconds
 
 
-def accepted_media_type(request: Request) -> str:
-    """Choose the media type of an answer; raises Problem with E_ACCEPT."""
-    wanted = [part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "*/*").split(",")]
-    for kind in wanted:
-        if kind == ARROW:
-            return ARROW
-        if kind in ("*/*", "application/*", JSON):
-            return JSON
-    raise Problem("E_ACCEPT", "An answer comes as JSON or as an Arrow stream.", f"Accept: {JSON}, or {ARROW}")
-
-
 def session_arguments(body: QueryRequest, caller: AuthorizedRequest) -> dict[str, Any]:
     """Arguments of a query for the session; raises Problem with E_SIZE."""
-    most = caller.service.settings.max_sql_chars
-    if len(body.sql) > most:
-        raise Problem("E_SIZE", f"A question has at most {most:,} characters.", "a shorter one")
-    return body.arguments(caller.name)
-
-
-def _answer_response(rows: bytes, media_type: str) -> Response:
-    return Response(answer_body(rows, media_type), media_type=media_type)
-
-
-def _job_response(jobs: Jobs, row: Row) -> Response:
-    from fastapi.responses import JSONResponse
-
-    return JSONResponse(jobs.wire_shape(row), 202, {"Location": f"/v1/jobs/{row['id']}"})
+    caller.check_length(body.sql)
+    return {**body.model_dump(), "client": caller.name}

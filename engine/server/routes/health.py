@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from engine.problems import Refused
@@ -185,14 +185,20 @@ def _check_row(check: str, state: State, finding: str) -> dict[str, str]:
     return {"check": check, "state": str(state), "said": finding}
 
 
+async def _checks_of(request: Request) -> Checks:
+    """Return the checks of the server that a request came to."""
+    found: Checks = request.app.state.checks
+    return found
+
+
+ServerChecks = Annotated[Checks, Depends(_checks_of)]
 router = APIRouter(prefix="/v1/admin")
 
 
 @router.get("/health", response_model=list[HealthCheck], operation_id="health")
-async def health(asker: Caller, request: Request) -> Json:
+async def health(asker: Caller, checks: ServerChecks) -> Json:
     """Show the results of the server's own checks."""
     del asker
-    checks: Checks = request.app.state.checks
     return await checks.results()
 
 

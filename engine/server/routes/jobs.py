@@ -7,8 +7,9 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from budgets import LedgerError
@@ -199,3 +200,12 @@ class Jobs:
     def _refused_changes(self, details: Mapping[str, Any]) -> dict[str, Any]:
         self.service.metrics.count_refusal(details["code"])
         return {"state": "refused", "problem": json.dumps(problem_body(details))}
+
+
+async def _jobs_of(request: Request) -> Jobs:
+    """Return the jobs of the server that a request came to."""
+    found: Jobs = request.app.state.jobs
+    return found
+
+
+ServerJobs = Annotated[Jobs, Depends(_jobs_of)]

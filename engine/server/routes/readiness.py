@@ -87,7 +87,7 @@ class Readiness:
             return {Part.WORKER: self.service.worker.state}
         try:
             async with asyncio.timeout(COMMIT_TIMEOUT_SECONDS):
-                cause = (await self.service.worker.call("probe", {})).result
+                cause = await self.service.worker.call("probe", {})
         except TimeoutError:
             return {Part.LEDGER: f"no commit within {COMMIT_TIMEOUT_SECONDS:.0f} s"}
         except (WorkerDied, Refused) as failure:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from starlette.concurrency import run_in_threadpool
 
 from engine.server.auth.keys import new_id
 from engine.server.http.problems import Problem
 from engine.server.http.requests import ShareRequest
-from engine.server.http.responses import Offer, Share, answer_body
+from engine.server.http.responses import Offer, Share
 from engine.server.http.texts import Name
 from engine.server.routes.access import AuthorizedRequest, Caller
-from engine.server.routes.analyst import ANSWER_RESPONSES, accepted_media_type
+from engine.server.routes.analyst import ANSWER_RESPONSES, AnswerWriter
 from engine.server.storage import Row, later_text, now_text
 from engine.server.worker.frames import Json
 
@@ -25,15 +25,13 @@ DEFAULT_SHARE_DAYS = 30.0
 @router.post("", status_code=201, response_model=Share, operation_id="share")
 async def share(asked: ShareRequest, asker: Caller) -> Json:
     """Share the answer of a query that you have paid for. Free."""
-    most = asker.service.settings.max_sql_chars
-    if len(asked.sql) > most:
-        raise Problem("E_SIZE", f"A question has at most {most:,} characters.", "a shorter one")
-    terms = {"rho": None if asked.rho is None else str(asked.rho), "confidence": asked.confidence}
-    stored = await asker.call("share", sql=asked.sql, client=asker.name, **terms)
+    asker.check_length(asked.sql)
+    question = {"sql": asked.sql, "rho": asked.rho, "confidence": asked.confidence}
+    stored = await asker.call("share", client=asker.name, **question)
     row = {
         "id": new_id(),
         "client": asker.name,
-        "question": json.dumps({"sql": asked.sql, **terms}),
+        "question": json.dumps(question),
         "keys": json.dumps(stored["keys"]),
         "dataset": stored["dataset"],
         "made_at": now_text(),
@@ -58,16 +56,16 @@ async def offer(share_id: Name, asker: Caller) -> Json:
 
 
 @router.post("/{share_id}/take", responses=ANSWER_RESPONSES, response_model=None, operation_id="take")
-async def take(share_id: Name, asker: Caller, request: Request) -> Response:
+async def take(share_id: Name, asker: Caller, write: AnswerWriter) -> Response:
     """Return the shared answer with its card. Your account pays for it once; everybody's pays nothing."""
-    media_type = accepted_media_type(request)
-    return Response(answer_body(await take_rows(share_id, asker), media_type), media_type=media_type)
+    return write(await take_rows(share_id, asker))
 
 
-async def take_rows(share_id: str, caller: AuthorizedRequest) -> bytes:
-    """Return the shared answer as an Arrow stream; raises Refused, Problem."""
-    row = await _find_share(caller, share_id)
-    return await caller.call_for_rows("take", {**_share_arguments(row, caller), "request_id": f"share-{share_id}"})
+async def take_rows(share_id: str, asker: AuthorizedRequest) -> bytes:
+    """Return the shared answer as an Arrow stream; raises Refused."""
+    arguments = _share_arguments(await _find_share(asker, share_id), asker)
+    rows: bytes = await asker.call("take", **arguments, request_id=f"share-{share_id}")
+    return rows
 
 
 @router.delete("/{share_id}", response_model=Share, operation_id="end_share")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 Json = Any  # a JSON value
+Result = Any  # of a verb: a JSON value, or an Arrow IPC stream as bytes
 LENGTHS = struct.Struct(">II")  # length of the JSON object, length of the Arrow bytes
 MAX_FRAME_BYTES = 1 << 30
 

@@ -14,8 +14,7 @@ from typing import Any
 
 from engine.problems import Refused
 from engine.server.telemetry import log
-from engine.server.worker.frames import Frame, next_frame, pack
-from engine.server.worker.verbs import Reply
+from engine.server.worker.frames import Frame, Result, next_frame, pack
 
 RESTART_SECONDS = 0.2  # pause before a worker is restarted; doubled after each failed start
 MAX_RESTART_SECONDS = 10.0
@@ -54,7 +53,7 @@ class WorkerDied(Exception):
 class _PendingCall:
     """A call that waits for its reply."""
 
-    reply: asyncio.Future[Reply]
+    reply: asyncio.Future[Result]
     callbacks: QueryCallbacks
     is_question: bool = False
     deadline: float = math.inf  # monotonic time after which a query that reads data counts as hung
@@ -110,7 +109,7 @@ class PipeLink:
                 raise Refused(dict(self.refused))
             await asyncio.sleep(0.02)
 
-    async def call(self, verb: str, arguments: Mapping[str, Any], callbacks: QueryCallbacks = NO_CALLBACKS) -> Reply:
+    async def call(self, verb: str, arguments: Mapping[str, Any], callbacks: QueryCallbacks = NO_CALLBACKS) -> Result:
         """Call a verb; raises Refused, or WorkerDied if there is no worker, it died, or it took too long.
 
         A query has no time limit: it waits for a slot, and its bucket bounds how long it reads.
@@ -118,7 +117,7 @@ class PipeLink:
         if not self.is_ready or self._process is None or self._process.stdin is None:
             raise WorkerDied
         call_id = next(self._call_ids)
-        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         is_question = verb == "query"
         self._pending[call_id] = _PendingCall(answer, callbacks, is_question)
         limit = None if is_question else LONG_CALL_SECONDS if verb in LONG_CALLS else CALL_SECONDS
@@ -251,4 +250,4 @@ class PipeLink:
         elif "problem" in message:
             pending.reply.set_exception(Refused(message["problem"]))
         else:
-            pending.reply.set_result(Reply(message["told"], rows))
+            pending.reply.set_result(rows or message["told"])

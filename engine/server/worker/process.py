@@ -75,8 +75,9 @@ class Worker:
         queued_callback.set(lambda: self._send({"id": call_id, "queued": True}))
         bucket_callback.set(lambda seconds: self._send({"id": call_id, "bucket": seconds}))
         try:
-            reply = handler.run(message["verb"], message["arguments"])
-            self._send({"id": call_id, "told": reply.result}, reply.rows)
+            result = handler.run(message["verb"], message["arguments"])
+            rows = result if isinstance(result, bytes) else b""
+            self._send({"id": call_id, "told": None if rows else result}, rows)
         except Refused as refused:
             if isinstance(cause := refused.__cause__, ExecutionFailed):
                 _log(message["verb"], cause.kind)

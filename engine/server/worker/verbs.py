@@ -31,15 +31,8 @@ from engine.pipeline.engine import Engine
 from engine.pricing.clip_bounds.stored_calibrations import calibration_due_on
 from engine.problems import refusals
 from engine.progress import ignore_progress
+from engine.server.worker.frames import Result
 from engine.server.worker.pacing import PacedEngine
-
-
-@dataclass(frozen=True)
-class Reply:
-    """Result of a verb."""
-
-    result: Any = None  # JSON
-    rows: bytes = b""  # an Arrow IPC stream
 
 
 @dataclass(frozen=True)
@@ -56,12 +49,12 @@ class VerbHandler:
             object.__setattr__(self, "session", with_scheduled_holdings(self.session, self.standing))
         object.__setattr__(self, "admin", Admin(self.catalog, self.ledger))
 
-    def run(self, verb: str, arguments: Mapping[str, Any]) -> Reply:
+    def run(self, verb: str, arguments: Mapping[str, Any]) -> Result:
         """Run a verb; raises Refused, and KeyError for an unknown verb."""
         function = VERBS[verb]
         with refusals():
             result = function(self, **arguments)
-        return Reply(rows=arrow_stream(result)) if isinstance(result, pa.Table) else Reply(result)
+        return arrow_stream(result) if isinstance(result, pa.Table) else result
 
     @property
     def engine(self) -> Engine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from inspect import unwrap
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,7 @@ def test_outlines_that_cannot_be_read_are_refused(operator: Session, monkeypatch
     def failing(*_: object) -> None:
         raise ExecutionFailed
 
-    monkeypatch.setitem(outlines.__globals__, "public_table", failing)  # the face has the module's name
+    monkeypatch.setitem(unwrap(outlines).__globals__, "public_table", failing)  # the face has the module's name
     with pytest.raises(Refused, match="nothing was charged"):
         outlines(operator, "zone")
 

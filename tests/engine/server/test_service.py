@@ -12,8 +12,9 @@ from budgets.accounting.failures import MAX_FAILURES_PER_CLIENT
 from engine import Session
 from engine.problems import Refused
 from engine.server.service import MAX_WORKER_DEATHS
+from engine.server.worker.frames import Result
 from engine.server.worker.link import NO_CALLBACKS, QueryCallbacks, WorkerDied
-from engine.server.worker.verbs import Reply, VerbHandler
+from engine.server.worker.verbs import VerbHandler
 from tests.support.server.serving import InProcessWorker, TestServer, inhabited
 from tests.support.tree import ROOT
 
@@ -26,7 +27,7 @@ class Dying(InProcessWorker):
     deaths = 0
     reading = True
 
-    async def call(self, verb: str, arguments: Mapping[str, Any], heard: QueryCallbacks = NO_CALLBACKS) -> Reply:
+    async def call(self, verb: str, arguments: Mapping[str, Any], heard: QueryCallbacks = NO_CALLBACKS) -> Result:
         if verb == "query" and self.deaths:
             self.deaths -= 1
             if self.reading:
@@ -82,7 +83,7 @@ def test_worker_deaths_are_remembered_until_the_failure_is_recorded(
     """Or a question whose third worker dies, too, would kill three each time that it is asked, and never have failed."""
     call = Dying.call
 
-    async def lost_call(line: Dying, verb: str, *asked: Any) -> Reply:
+    async def lost_call(line: Dying, verb: str, *asked: Any) -> Result:
         if verb == "give_up":
             raise unheard
         return await call(line, verb, *asked)
@@ -115,7 +116,7 @@ def test_a_waiting_query_does_not_count_as_failed(dying: TestServer, desk: Sessi
 
 def test_no_call_is_sent_without_a_worker(served: TestServer) -> None:
     class Away(InProcessWorker):
-        async def call(self, verb: str, arguments: Mapping[str, Any], heard: QueryCallbacks = NO_CALLBACKS) -> Reply:
+        async def call(self, verb: str, arguments: Mapping[str, Any], heard: QueryCallbacks = NO_CALLBACKS) -> Result:
             raise WorkerDied
 
     served.house.worker = Away(served.house.worker.clerk, is_ready=False)  # type: ignore[attr-defined]

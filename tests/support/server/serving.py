@@ -28,9 +28,10 @@ from engine.server.http.roles import Role
 from engine.server.service import Service
 from engine.server.settings import Settings
 from engine.server.storage import ServerTables
+from engine.server.worker.frames import Result
 from engine.server.worker.link import NO_CALLBACKS, QueryCallbacks
 from engine.server.worker.pacing import bucket_callback, queued_callback
-from engine.server.worker.verbs import Reply, VerbHandler
+from engine.server.worker.verbs import VerbHandler
 from tests.support.ledger.blank_ledger import StorePool
 from tests.support.timeouts import killed_after_timeout, until
 
@@ -53,12 +54,12 @@ class InProcessWorker:
     async def ready(self) -> None:
         """Report ready."""
 
-    async def call(self, verb: str, arguments: Mapping[str, Any], heard: QueryCallbacks = NO_CALLBACKS) -> Reply:
+    async def call(self, verb: str, arguments: Mapping[str, Any], heard: QueryCallbacks = NO_CALLBACKS) -> Result:
         """Call a verb in a thread, as the worker does."""
         self.called.append(verb)
         loop = asyncio.get_running_loop()
 
-        def done() -> Reply:
+        def done() -> Result:
             queued_callback.set(lambda: loop.call_soon_threadsafe(heard.on_queued) and None)
             bucket_callback.set(heard.on_bucket)
             return self.clerk.run(verb, arguments)

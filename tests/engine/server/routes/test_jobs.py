@@ -18,8 +18,8 @@ from engine.server.service import MAX_TRIES, Service
 from engine.server.settings import Settings
 from engine.server.storage import ServerTables
 from engine.server.worker.admission import AdmissionControl
+from engine.server.worker.frames import Result
 from engine.server.worker.link import WorkerDied
-from engine.server.worker.verbs import Reply
 from tests.support.server.serving import PEPPER, blank_books
 
 QUESTION = {"sql": "SELECT 1", "client": "ana"}
@@ -39,9 +39,9 @@ class Scripted:
     async def ready(self) -> None:
         """Be ready."""
 
-    async def call(self, verb: str, arguments: Mapping[str, Any], heard: object = None) -> Reply:
+    async def call(self, verb: str, arguments: Mapping[str, Any], heard: object = None) -> Result:
         if verb != "query":
-            return Reply(result=False)
+            return False
         self.asked.append(arguments)
         self.at_once += 1
         self.most_at_once = max(self.at_once, self.most_at_once)
@@ -50,7 +50,7 @@ class Scripted:
         end = self._ends.pop(0)
         if isinstance(end, Exception):
             raise end
-        return Reply(rows=end)
+        return end
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ import pytest
 
 from engine.errors import ExecutionFailed
 from engine.problems import Refused, problem
-from engine.server.worker.frames import Frame, pack, read_frame
+from engine.server.worker.frames import Frame, Result, pack, read_frame
 from engine.server.worker.process import Worker
-from engine.server.worker.verbs import Reply, VerbHandler
+from engine.server.worker.verbs import VerbHandler
 
 WAITING = 100  # more questions than the queue is long: jobs are no part of it
 
@@ -47,11 +47,11 @@ class Slow:
     def __init__(self) -> None:
         self.let_go = threading.Event()
 
-    def run(self, verb: str, arguments: Mapping[str, Any]) -> Reply:
+    def run(self, verb: str, arguments: Mapping[str, Any]) -> Result:
         del arguments
         if verb == "query":
             assert self.let_go.wait(60)
-        return Reply(verb)
+        return verb
 
 
 def test_waiting_queries_block_no_other_call() -> None:
