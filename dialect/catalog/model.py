@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+from functools import cached_property
 
 from dialect.catalog.privacy_windows import PrivacyWindow, WindowRange
 
@@ -252,7 +253,12 @@ class Table:
 
     def column(self, name: str) -> Column | None:
         """Return the declared column of this lower-case name, or None."""
-        return next((c for c in self.columns if c.name == name), None)
+        return self._columns_by_name.get(name)
+
+    @cached_property
+    def _columns_by_name(self) -> dict[str, Column]:
+        """Map column names to columns."""
+        return {column.name: column for column in self.columns}
 
 
 @dataclass(frozen=True)
@@ -314,7 +320,12 @@ class Catalog:
 
     def table(self, name: str) -> Table | None:
         """Return the declared table of this lower-case name, or None."""
-        return next((t for t in self.tables if t.name == name), None)
+        return self._tables_by_name.get(name)
+
+    @cached_property
+    def _tables_by_name(self) -> dict[str, Table]:
+        """Map table names to tables."""
+        return {table.name: table for table in self.tables}
 
     def column(self, table: str, name: str) -> Column | None:
         """Return a declared column, or for `<table>.movement` a derived movement column; None where there is none."""
@@ -332,7 +343,12 @@ class Catalog:
 
     def dataset(self, name: str) -> Dataset:
         """Return the dataset of this name; it must be declared."""
-        return next(d for d in self.datasets if d.name == name)
+        return self._datasets_by_name[name]
+
+    @cached_property
+    def _datasets_by_name(self) -> dict[str, Dataset]:
+        """Map dataset names to datasets."""
+        return {dataset.name: dataset for dataset in self.datasets}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, expand_definitions
 from dialect.algebra.formulas import CountOf, MeanOf, MomentsOf, QuantileOf
+from dialect.algebra.once import computed_once
 from dialect.algebra.release_plan import Question
 from dialect.catalog.model import SqlType
 from dialect.functions.registry import overload
@@ -48,12 +49,14 @@ class RoundingDistance:
 NO_ROUNDING = RoundingDistance()
 
 
+@computed_once
 def rounding_by_column(question: Question) -> tuple[RoundingDistance | None, ...]:
     """Bound the rounding distance of every output column, in order; None if it depends on keys or public columns."""
     by_field = output_rounding(question)
     return tuple(rounding_distance(expand_definitions(Ref(shown.field)), by_field) for shown in question.columns)
 
 
+@computed_once
 def output_rounding(question: Question) -> dict[Field, RoundingDistance | None]:
     """Map released numbers to their rounding before use; None for sums over them, and for union columns."""
     unknown = [tracked.field for tracked in question.released_sums] + [

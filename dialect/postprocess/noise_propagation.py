@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, expand_definitions, fields_of
 from dialect.algebra.formulas import CountOf, MeanOf, MomentsOf, NoisyUnionColumn, QuantileOf, ReleasedSum, SumOf
+from dialect.algebra.once import computed_once
 from dialect.algebra.relations import Group, Public, SetOperation
 from dialect.algebra.release_plan import QueryOverReleases, Question, VectorKind
 from dialect.algebra.traversal import walk
@@ -191,6 +192,7 @@ class FractionalLinearForm:
         return self.numerator.terms[0][0].id if len(self.numerator.terms) == 1 and self.denominator is None else None
 
 
+@computed_once
 def column_forms(question: Question) -> tuple[FractionalLinearForm | None, ...]:
     """Return the form of every output column, in order; None for a column without a usable form.
 
@@ -204,6 +206,7 @@ def column_forms(question: Question) -> tuple[FractionalLinearForm | None, ...]:
     )
 
 
+@computed_once
 def forms_by_field(question: QueryOverReleases) -> dict[Field, FractionalLinearForm]:
     """Return the form of each field that the outer query starts from: outputs, keys and public columns."""
     output_forms = {
@@ -276,6 +279,7 @@ def _noise_free_fields(question: QueryOverReleases) -> Iterator[Field]:
     yield from (f for each in outermost if isinstance(each, Public) for f in each.fields)
 
 
+@computed_once
 def non_negative_fields(question: QueryOverReleases) -> frozenset[Field]:
     """Return the raw noisy numbers whose exact value is never negative: counts, and sums of non-negative values.
 
@@ -420,6 +424,7 @@ def _quotient(one: FractionalLinearForm, other: FractionalLinearForm) -> Fractio
 _BINARY_RULES = {"+": _sum, "-": _difference, "*": _product, "/": _quotient}
 
 
+@computed_once
 def is_noisy_column(question: Question) -> tuple[bool, ...]:
     """Return, per output column, whether it depends on released numbers, not only on keys and public columns.
 

@@ -90,9 +90,9 @@ class Session:
             if (parsed := parse_statement(sql)) is not None:
                 return self._answer_statement(parsed, terms)
             answered = self.engine.answer(sql, terms, paid)
-            get_advice = partial(find_advice, self.engine, sql, answered.question, answered.reported, terms)
+            get_advice = partial(find_advice, self.engine, answered.query, answered.reported)
             with self.engine.ledger.snapshot():
-                outlook_inputs = self.engine.budget_outlook(sql, answered.question, answered.prepared, terms)
+                outlook_inputs = self.engine.budget_outlook(answered.query)
                 return wire_answer.answer_table(
                     answered, self._remaining_budget(terms, answered.prepared), outlook_inputs, get_advice
                 )
@@ -155,8 +155,8 @@ class Session:
         """Record a failure of a query that killed workers, unless it is answered by now; raises Refused (E_EXEC)."""
         terms = self.request_terms(sql, **given)
         with refusals(sql):
-            question = self.engine.read(sql, terms.client)
-            sources = self.engine.release_sources(question, self.engine.compile_releases(question, terms), terms)
+            query = self.engine.compile(self.engine.read(sql, terms.client), terms)
+            sources = self.engine.release_sources(query)
             charge = self.engine.charge(sql, charged_releases(sources), terms)
             if charge is not None and charge.to_run:
                 self.engine.ledger.record_failure(charge)

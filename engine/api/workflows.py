@@ -35,7 +35,7 @@ from engine.pricing.clip_bounds.means import measured_mean_slope
 from engine.pricing.clip_bounds.stored_calibrations import calibration_due_on, load_calibrations
 from engine.pricing.clip_bounds.tails import denoised_people
 from engine.pricing.compile_release import CompiledRelease, clip_bound_alternatives
-from engine.pricing.query_terms import Request
+from engine.pricing.query_terms import Request, resolve_terms
 from engine.problems import Refused, problem, refusals
 from engine.progress import Progress, ignore_progress
 from engine.workflows.calibrate import CalibrationPlan, calibrate, plan_calibration
@@ -176,7 +176,7 @@ def _usual_query_bound(measured: HistogramSubject, engine: Engine) -> dict[str, 
     group_by = f" GROUP BY {', '.join(map(str, range(1, len(measured.keys) + 1)))}" if measured.keys else ""
     sql = f"SELECT {key_columns}{_aggregate(measured, engine.catalog)} AS n FROM {measured.table}{group_by}"
     try:
-        (compiled,) = engine.compile_releases(compile_query(sql, engine.catalog), Request(PRICING_CLIENT))
+        (compiled,) = engine.compile(compile_query(sql, engine.catalog), Request(PRICING_CLIENT)).releases
     except (Refusal, ValueError):
         return None
     for vector, bound, row in zip(
@@ -321,10 +321,10 @@ def _compile_shareable(engine: Engine, sql: str, terms: Request) -> tuple[Compil
     question = engine.read(sql, terms.client)
     if not question.plans:
         raise Refusal(Code.PARAM, "This question looks at public tables alone.", "anybody may ask it, for free")
-    if engine.target(question, terms) is not None:
+    if resolve_terms(question, terms, engine.catalog).target is not None:
         why = "What a question for an error costs depends on who asks."
         raise Refusal(Code.PARAM, why, "the same question with the rho that it cost")
-    return engine.compile_releases(question, terms)
+    return engine.compile(question, terms).releases
 
 
 def run_scheduled(session: Session, file: str, *, early: bool = False) -> list[dict[str, Any]]:

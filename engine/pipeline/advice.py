@@ -19,11 +19,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from budgets import PICO, Loss, sum_losses
-from dialect import Question, Refusal
+from dialect import Refusal
 from dialect.algebra import ROW_ADDITIVE_KINDS, VectorKind
 from dialect.analysis import filters_time_only, has_stored_rows_only
 from dialect.parser.suggestions import ChangeKind, Rewrite, suggest_rewrites
 from engine.pipeline.cache import ByIdentity
+from engine.pipeline.compiled_query import CompiledQuery
 from engine.pipeline.engine import Engine
 from engine.pricing.compile_release import CompiledRelease, noise_scales
 from engine.pricing.display_names import vector_display_name
@@ -63,44 +64,38 @@ MAX_ADVICE_CHARACTERS = (
 )
 
 
-def find_advice(
-    engine: Engine, sql: str, question: Question, compiled: tuple[CompiledRelease, ...], request: Request
-) -> Advice:
+def find_advice(engine: Engine, query: CompiledQuery, reported: tuple[CompiledRelease, ...]) -> Advice:
     """Explain the width of a query's intervals and propose rewrites; empty if the query has a target error.
+
+    `reported` = its releases with the actual bounds and noise of their sources.
 
     Claim: a function of the query, the catalog and the requested terms alone. Raises nothing: a proposal that can't be
     bound or priced is dropped. Proof: proofs.md#advice
     """
-    if not compiled or engine.target(question, request) is not None:
+    if not reported or query.terms.target is not None:
         return NO_ADVICE
-    calibration, requested_terms = engine.calibration(question), (request.rho, request.confidence)
-    key = (ByIdentity(question), calibration, requested_terms, tuple((each.bounds, each.cost) for each in compiled))
+    calibration, requested_terms = engine.calibration(query.question), (query.request.rho, query.request.confidence)
+    costs = tuple((each.bounds, each.cost) for each in reported)
+    key = (ByIdentity(query.question), calibration, requested_terms, costs)
     return engine.plan_cache.get_or_compute(
-        request.client, key, lambda: _compute_advice(engine, sql, question, compiled, request)
+        query.request.client, key, lambda: _compute_advice(engine, replace(query, releases=reported))
     )
 
 
-def _compute_advice(
-    engine: Engine, sql: str, question: Question, compiled: tuple[CompiledRelease, ...], request: Request
-) -> Advice:
+def _compute_advice(engine: Engine, query: CompiledQuery) -> Advice:
     """Advice of a query, not cached: reasons for its width, and the best rewrite of each kind.
 
     A higher price is not proposed beyond what the catalog allows. Rewrites are bound by a copy of the engine with a
     cache of its own, so that they do not displace the client's queries.
     """
-    present, uncached_engine = (
-        _ExpectedAccuracy.of_query(engine, question, compiled, request),
-        replace(engine),
-    )  # copy without a cache
-    rho = sum_losses(each.cost.loss for each in compiled).rho
-    excluded = () if PRICE_FACTOR * rho <= _max_rho(engine, compiled) else (ChangeKind.HIGHER_PRICE,)
-    proposals = [
-        each for each in suggest_rewrites(sql, engine.catalog, PRICE_FACTOR * rho) if each.change not in excluded
-    ]
-    proposals_found = [
-        proposal for each in proposals if (proposal := _proposal(uncached_engine, each, present, request))
-    ]
-    return Advice(tuple(_reasons(engine, question, compiled, present)), _best_of_each_change(proposals_found))
+    present, uncached_engine = _ExpectedAccuracy.of_query(query), replace(engine)
+    rho = PRICE_FACTOR * sum_losses(each.cost.loss for each in query.releases).rho
+    excluded = () if rho <= _max_rho(engine, query.releases) else (ChangeKind.HIGHER_PRICE,)
+    rewrites = (
+        each for each in suggest_rewrites(query.question.sql, engine.catalog, rho) if each.change not in excluded
+    )
+    proposals = [found for each in rewrites if (found := _proposal(uncached_engine, each, present, query.request))]
+    return Advice(tuple(_reasons(engine, query, present)), _best_of_each_change(proposals))
 
 
 def _max_rho(engine: Engine, compiled: tuple[CompiledRelease, ...]) -> Fraction:
@@ -123,15 +118,14 @@ class _ExpectedAccuracy:
     is_additive: bool  # contents of groups add up; people in both groups would count twice
 
     @staticmethod
-    def of_query(
-        engine: Engine, question: Question, compiled: tuple[CompiledRelease, ...], request: Request
-    ) -> _ExpectedAccuracy:
+    def of_query(query: CompiledQuery) -> _ExpectedAccuracy:
         """Compute the expected accuracy of a query."""
-        confidence = engine.confidence(question, request)
+        question, compiled = query.question, query.releases
         counts = [release.group_count(compiled[release.plan_index].key_count) for release in question.releases]
+        scales = noise_scales(compiled)
         return _ExpectedAccuracy(
-            expected_error(question, noise_of(question, noise_scales(compiled)), confidence),
-            tuple(grain * sigma for scales in noise_scales(compiled) for grain, sigma in scales),
+            expected_error(question, noise_of(question, scales), query.terms.confidence),
+            tuple(grain * sigma for vectors in scales for grain, sigma in vectors),
             None if None in counts else sum(count or 0 for count in counts),
             max(len(each.plan.charged_windows.windows) for each in compiled),
             all(vector.kind in ROW_ADDITIVE_KINDS for each in compiled for vector in each.plan.vectors),
@@ -148,8 +142,8 @@ def _proposal(engine: Engine, rewrite: Rewrite, present: _ExpectedAccuracy, requ
         terms = replace(
             request, request_id=None, rho=None if rewrite.change is ChangeKind.HIGHER_PRICE else request.rho
         )
-        compiled = engine.compile_releases(question, terms)
-        proposed = _ExpectedAccuracy.of_query(engine, question, compiled, terms)
+        query = engine.compile(question, terms)
+        proposed = _ExpectedAccuracy.of_query(query)
     except Refusal:
         return None
     width_ratio = _width_ratio(present, proposed, rewrite.renamed_columns)
@@ -157,7 +151,7 @@ def _proposal(engine: Engine, rewrite: Rewrite, present: _ExpectedAccuracy, requ
     # relative = None: unknown, then the width alone counts
     if min(width_ratio, width_ratio if relative is None else relative) > MAX_WIDTH_RATIO:
         return None  # stored releases may make the present numbers narrower than four times the price would
-    loss = sum_losses(each.cost.loss for each in compiled)
+    loss = sum_losses(each.cost.loss for each in query.releases)
     description = (
         rewrite.description
         if proposed.windows <= present.windows
@@ -225,16 +219,14 @@ def _best_of_each_change(proposals: list[Proposal]) -> tuple[Proposal, ...]:
     return tuple(chosen[:MAX_PROPOSALS])
 
 
-def _reasons(
-    engine: Engine, question: Question, compiled: tuple[CompiledRelease, ...], present: _ExpectedAccuracy
-) -> Iterator[str]:
+def _reasons(engine: Engine, query: CompiledQuery, present: _ExpectedAccuracy) -> Iterator[str]:
     """Explain where the noise comes from, and how it compares with the data."""
     bins = {
         release.plan_index: release.histogram.bin_count
-        for release in question.releases
+        for release in query.question.releases
         if release.histogram is not None
     }
-    for place, each in enumerate(compiled):
+    for place, each in enumerate(query.releases):
         # the vector whose clip bound is largest, in largest magnitudes of its values: it gets the most noise
         widest = max(
             zip(each.plan.vectors, each.bounds.vectors, each.cost.vectors, strict=True),

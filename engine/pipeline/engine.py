@@ -26,7 +26,6 @@ import pyarrow as pa
 from budgets import Charge, ChargeRequest, Ledger, Loss, PricedRelease
 from dialect import Catalog, Code, Question, Refusal
 from dialect.algebra import Note
-from dialect.parser import TargetError
 from dialect.postprocess import mark_shared_noise
 from engine.backends.exact import NO_OBJECTIONS, FindObjections, no_objections
 from engine.backends.protocol import Backend
@@ -35,9 +34,9 @@ from engine.errors import redact, refuse_before_charge
 from engine.mechanism.answer import Answer
 from engine.mechanism.gaussian import NoiseSource
 from engine.mechanism.release import Release, ReleaseDescription, release_to_bytes
-from engine.pipeline.answered import Answered
 from engine.pipeline.binding import bind_outer, bind_release
 from engine.pipeline.cache import ByIdentity, PlanCache
+from engine.pipeline.compiled_query import Answered, CompiledQuery
 from engine.pipeline.consistency import consistency_notes, make_query_consistent
 from engine.pipeline.notes import unlisted_value_notes, window_notes
 from engine.pipeline.outlook import BudgetOutlook, adding_alternatives, budget_outlook
@@ -64,7 +63,6 @@ from engine.pricing.query_terms import (
 )
 from engine.pricing.simultaneous import level_of_each_interval
 from engine.pricing.target_error import target_notes
-from engine.pricing.work_limits import count_keys
 from engine.reuse.holdings import KnownPlans, ScheduledKeys, no_scheduled_keys
 from engine.reuse.replay import load_paid_releases, version_text, with_current_keys
 from engine.reuse.sources import ReleaseSource, charged_releases, correlated_vectors
@@ -95,25 +93,20 @@ class Engine:
     def answer(self, sql: str, request: Request, paid_releases: tuple[CompiledRelease, ...] = ()) -> Answered:
         """Answer a query, or one whose releases are compiled and paid. Raises Refusal, LedgerError, ExecutionFailed."""
         question = self.read(sql, request.client)  # SQL text -> releases and outer SQL
-        compiled = paid_releases or self.compile_releases(question, request)  # bounds, price and SQL, from public facts
-        confidence = self.confidence(question, request)
-        stored = self.replay(compiled, request)  # a repeated query is free
-        sources = self.release_sources(
-            question, compiled, request, stored
-        )  # the client's holdings may answer it for free
+        query = self.compile(question, request, paid_releases)  # bounds, price and SQL, from public facts
+        stored = self.replay(query.releases, request)  # a repeated query is free
+        sources = self.release_sources(query, stored)  # the client's holdings may answer it for free
         to_charge = charged_releases(sources)
-        stored = self.replay(to_charge, request) if to_charge != compiled else stored
+        stored = self.replay(to_charge, request) if to_charge != query.releases else stored
         charge: Charge | None = None
         if stored is None:
-            self.bind(question, compiled, request)  # SQL that can't be bound is refused here, for free
+            self.bind(query)  # SQL that can't be bound is refused here, for free
             with self.queued_execution(to_charge, request):
-                with adding_alternatives(lambda: self.budget_outlook(sql, question, compiled, request)):
-                    charge = self.charge(
-                        sql, to_charge, request
-                    )  # durable; budget refusals happen here, before any read
+                with adding_alternatives(lambda: self.budget_outlook(query)):
+                    charge = self.charge(sql, to_charge, request)  # durable; refusals happen here, before any read
                 stored = self.settle(question, to_charge, charge)  # execute, add noise and store what is not stored yet
-        else:
-            self.on_free_repeat(request.client, compiled[0].plan.dataset)
+        elif query.dataset is not None:
+            self.on_free_repeat(request.client, query.dataset)
         loss = Loss(0, 0) if charge is None or charge.is_repeat else charge.loss
         with refuse_before_charge("Releases that you hold can't be made to agree", when=charge is None):
             releases = make_query_consistent(
@@ -121,98 +114,86 @@ class Engine:
             )
         with refuse_before_charge("The public tables of this question can't be read", when=charge is None):
             noisy = mark_shared_noise(question, correlated_vectors(sources))
-            shown = self.finish(noisy, compiled, releases, confidence)  # post-processing over releases
-        dataset = compiled[0].plan.dataset if compiled else None
-        lint_notes = self.unlisted_value_notes(question, request) + window_notes(compiled, is_free=loss == Loss(0, 0))
-        notes = question.notes + lint_notes + source_notes(sources) + consistency_notes(releases)
-        notes += target_notes(question, to_charge, self.target(question, request), confidence)
+            shown = self.finish(noisy, query.releases, releases, query.terms.confidence)  # post-processing
+        notes = self.notes(query, sources, is_free=loss == Loss(0, 0), consistency=consistency_notes(releases))
         oldest = oldest_day(sources, stored.keys() - set(charge.to_run if charge is not None else ()), self.ledger)
-        excluded = self.excluded_consent_notes(compiled)
-        return Answered(
-            question, shown, compiled, releases, confidence, loss, dataset, notes, sources, oldest, excluded
-        )
+        return Answered(query, sources, notes, self.excluded_consent_notes(query), shown, releases, loss, oldest)
 
     def read(self, sql: str, client: str) -> Question:
         """Bind a query: SQL text to the plans of its releases, with measured column centres. Raises Refusal."""
         return self.plan_cache.read(sql, client, with_measured_centres(self.catalog, self.calibrations))
 
-    def excluded_consent_notes(self, compiled: tuple[CompiledRelease, ...]) -> tuple[str, ...]:
+    def excluded_consent_notes(self, query: CompiledQuery) -> tuple[str, ...]:
         """Describe the consent states whose rows are excluded in the query's dataset."""
-        return excluded_consent_notes(self.catalog, self.catalog.dataset(compiled[0].plan.dataset)) if compiled else ()
-
-    def unlisted_value_notes(self, question: Question, request: Request) -> tuple[Note, ...]:
-        """Lint constants that do not occur in the public table of their column; cached."""
-        cache_key = (ByIdentity(question), unlisted_value_notes)
-        return self.plan_cache.get_or_compute(
-            request.client, cache_key, lambda: unlisted_value_notes(question, self.catalog, self.backend)
+        return (
+            () if query.dataset is None else excluded_consent_notes(self.catalog, self.catalog.dataset(query.dataset))
         )
 
-    def release_sources(
+    def notes(
         self,
-        question: Question,
-        compiled: tuple[CompiledRelease, ...],
-        request: Request,
-        stored: Mapping[str, bytes] | None = None,
+        query: CompiledQuery,
+        sources: tuple[ReleaseSource, ...],
+        *,
+        is_free: bool,
+        consistency: tuple[Note, ...] = (),
+    ) -> tuple[Note, ...]:
+        """Collect the notes on how the numbers of a query come about."""
+        question, unlisted_key = query.question, (ByIdentity(query.question), unlisted_value_notes)
+        unlisted = self.plan_cache.get_or_compute(
+            query.request.client, unlisted_key, lambda: unlisted_value_notes(question, self.catalog, self.backend)
+        )
+        windows = window_notes(query.releases, is_free=is_free)
+        bought = target_notes(question, charged_releases(sources), query.terms.target, query.terms.confidence)
+        return question.notes + unlisted + windows + source_notes(sources) + consistency + bought
+
+    def release_sources(
+        self, query: CompiledQuery, stored: Mapping[str, bytes] | None = None
     ) -> tuple[ReleaseSource, ...]:
         """Choose the source of each release: stored, derived, charged or averaged (not with a target error)."""
         if stored is not None:
-            return tuple(ReleaseSource(each, charged=each) for each in compiled)
-        catalog, may_average = (
-            with_measured_centres(self.catalog, self.calibrations),
-            self.target(question, request) is None,
-        )
+            return tuple(ReleaseSource(each, charged=each) for each in query.releases)
+        catalog, may_average = with_measured_centres(self.catalog, self.calibrations), query.terms.target is None
         return ViewMatcher(
             catalog, self.backend, self.ledger, self.recovered_plans, self.scheduled_keys, may_average
-        ).choose_sources(compiled, request.client)
+        ).choose_sources(query.releases, query.request.client)
 
-    def compile_releases(self, question: Question, request: Request) -> tuple[CompiledRelease, ...]:
-        """Compile every release of a query, at its share of rho or the price of its target error. Raises Refusal."""
+    def compile(
+        self, question: Question, request: Request, paid_releases: tuple[CompiledRelease, ...] = ()
+    ) -> CompiledQuery:
+        """Compile a query: its terms, and every release at its share of rho or the price of its target error.
+
+        `paid_releases` = its releases, if they are compiled and paid already. Raises Refusal.
+        """
         if len({plan.dataset for plan in question.plans}) > 1:
             raise Refusal(Code.TABLE, "A question looks at one dataset.", "ask one question of each")
-        query_terms, calibration = self.terms(question, request), self.calibration(question)
+        terms = resolve_terms(question, request, self.catalog)
+        calibration = self.calibration(question)
         cache_key = (ByIdentity(question), calibration)
-        unpriced = self.plan_cache.get_or_compute(
+        unpriced = tuple(each.unpriced_release for each in paid_releases) or self.plan_cache.get_or_compute(
             request.client, cache_key, lambda: unpriced_releases(question, self.catalog, self.backend, calibration)
         )
-        has_target = query_terms.target is not None and unpriced
-        rho = (
-            rho_for_target(self._stored_answers(question, unpriced, query_terms, request))
-            if has_target
-            else query_terms.rho
-        )
-        priced_key = (*cache_key, rho, query_terms.delta)
+        confidence = level_of_each_interval(question, [each.key_count for each in unpriced], terms.confidence)
+        terms = replace(terms, confidence=confidence)
+        if paid_releases:
+            return CompiledQuery(question, request, terms, paid_releases)
+        has_target = terms.target is not None and unpriced
+        rho = rho_for_target(self._stored_answers(question, unpriced, terms, request)) if has_target else terms.rho
         compiled = self.plan_cache.get_or_compute(
             request.client,
-            priced_key,
-            lambda: tuple(price_release(each, self.backend, rho, query_terms.delta) for each in unpriced),
+            (*cache_key, rho, terms.delta),
+            lambda: tuple(price_release(each, self.backend, rho, terms.delta) for each in unpriced),
         )
-        return with_current_keys(compiled, self.ledger, self.catalog)
+        return CompiledQuery(question, request, terms, with_current_keys(compiled, self.ledger, self.catalog))
 
     def calibration(self, question: Question) -> Calibration:
         """Return the valid calibration of the query's dataset today."""
         return self.calibrations.today(question.plans[0].dataset) if question.plans else NO_CALIBRATION
 
     def _stored_answers(
-        self, question: Question, unpriced: tuple[UnpricedRelease, ...], query_terms: QueryTerms, request: Request
+        self, question: Question, unpriced: tuple[UnpricedRelease, ...], terms: QueryTerms, request: Request
     ) -> StoredAnswers:
         """Collect what the price of a target error depends on: the query and this client's holdings of it."""
-        return StoredAnswers(self.catalog, self.backend, self.ledger, question, unpriced, query_terms, request.client)
-
-    def target(self, question: Question, request: Request) -> TargetError | None:
-        """Target error of a query; None if it has a price instead, or neither."""
-        return self.terms(question, request).target
-
-    def confidence(self, question: Question, request: Request) -> float:
-        """Confidence level of each interval of a query."""
-        return self.terms(question, request).confidence
-
-    def terms(self, question: Question, request: Request) -> QueryTerms:
-        """Resolve the terms of a query; the confidence is that of each interval."""
-        query_terms, key_count = (
-            resolve_terms(question, request, self.catalog),
-            lambda plan: count_keys(plan, self.backend),
-        )
-        return replace(query_terms, confidence=level_of_each_interval(question, key_count, query_terms.confidence))
+        return StoredAnswers(self.catalog, self.backend, self.ledger, question, unpriced, terms, request.client)
 
     def replay(self, compiled: tuple[CompiledRelease, ...], request: Request) -> Mapping[str, bytes] | None:
         """Load every release of a query from this client's paid ones; None if any is missing.
@@ -240,47 +221,32 @@ class Engine:
             request.client, dataset.name, key, body, items, caps(dataset), noted_versions, ledger_text(sql)
         )
 
-    def budget_outlook(
-        self,
-        sql: str,
-        question: Question,
-        compiled: tuple[CompiledRelease, ...],
-        client_request: Request,
-        now: datetime | None = None,
-    ) -> BudgetOutlook | None:
+    def budget_outlook(self, query: CompiledQuery, now: datetime | None = None) -> BudgetOutlook | None:
         """Budget outlook for queries like this one; with `now` also a forecast of how long the budget lasts."""
+        compiled, terms = query.releases, query.terms
         if not compiled:
             return None
-        request, confidence = (
-            self.charge_request(sql, compiled, client_request),
-            self.confidence(question, client_request),
+        charge_request = self.charge_request(query.question.sql, compiled, query.request)
+        outlook = budget_outlook(
+            self.ledger, self.catalog, query.question, compiled, charge_request, terms.confidence, now
         )
-        outlook = budget_outlook(self.ledger, self.catalog, question, compiled, request, confidence, now)
         # per release; stored answers predict widths that depend on data, which only a target error needs
         fitting_pico_rho = outlook.outlook.would_fit.pico_rho // len(compiled)
-        if (
-            outlook.outlook.queries_left
-            or outlook.fitting_errors
-            or not fitting_pico_rho
-            or self.target(question, client_request) is None
-        ):
+        if outlook.outlook.queries_left or outlook.fitting_errors or not fitting_pico_rho or terms.target is None:
             return outlook
-        unpriced, query_terms = tuple(p.unpriced_release for p in compiled), self.terms(question, client_request)
-        return replace(
-            outlook,
-            fitting_errors=predicted_errors(
-                self._stored_answers(question, unpriced, query_terms, client_request), fitting_pico_rho
-            ),
-        )
+        unpriced = tuple(each.unpriced_release for each in compiled)
+        answers = self._stored_answers(query.question, unpriced, terms, query.request)
+        return replace(outlook, fitting_errors=predicted_errors(answers, fitting_pico_rho))
 
-    def bind(self, question: Question, compiled: tuple[CompiledRelease, ...], request: Request) -> None:
+    def bind(self, query: CompiledQuery) -> None:
         """Bind the SQL of a query against empty tables, once for each client. Raises Refusal with E_FUNC."""
+        compiled, confidence = query.releases, query.terms.confidence
         if not compiled:
             return
-        confidence, empty = self.confidence(question, request), self._bind_releases(compiled, request)
-        cache_key = (bind_outer, ByIdentity(question), tuple(p.release_key for p in compiled), confidence)
-        arguments = (question, compiled, empty, confidence, self.catalog, self.backend)
-        self.plan_cache.get_or_compute(request.client, cache_key, lambda: bind_outer(*arguments))
+        empty = self._bind_releases(compiled, query.request)
+        cache_key = (bind_outer, ByIdentity(query.question), tuple(p.release_key for p in compiled), confidence)
+        arguments = (query.question, compiled, empty, confidence, self.catalog, self.backend)
+        self.plan_cache.get_or_compute(query.request.client, cache_key, lambda: bind_outer(*arguments))
 
     def _bind_releases(self, compiled: tuple[CompiledRelease, ...], request: Request) -> tuple[Release, ...]:
         """Bind the bounded SQL of releases against empty tables, cached, and return releases without rows.

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dialect import Question
-from dialect.algebra import Expr, Field, Literal
+from dialect.algebra import Expr, Field, Literal, computed_once
 from dialect.catalog import SqlType
 from dialect.postprocess import (
     ZERO,
@@ -77,6 +77,7 @@ def _sum_literals(expr: Expr) -> float:
     return float(expr.value or 0) if isinstance(expr, Literal) else sum(map(_sum_literals, expr.children))
 
 
+@computed_once
 def data_independent_widths(question: Question) -> dict[str, DataIndependentWidth | None]:
     """Data-independent half-width of each noisy column; None if it depends on data or noise is not propagated to it."""
     rows = zip(

@@ -7,10 +7,10 @@ all of them hold with the requested probability, whichever rows are selected aft
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dialect import Code, PrivatePlan, Question, Refusal
+from dialect import Code, Question, Refusal
 from dialect.algebra import Join, Relation, walk
 from dialect.parser import IntervalCoverage
 
@@ -23,18 +23,14 @@ class JointConfidence:
     interval_count: int  # upper bound on their number, shown or not
 
 
-def level_of_each_interval(
-    question: Question, count_keys: Callable[[PrivatePlan], int | None], confidence: float
-) -> float:
+def level_of_each_interval(question: Question, key_counts: Sequence[int | None], confidence: float) -> float:
     """Confidence level of each interval of a query. Raises Refusal as `max_intervals` does.
 
-    `count_keys` returns the number of public keys of a plan, None for private ones.
+    `key_counts` = number of public keys of each plan, None for private ones.
     """
     if question.options.intervals is not IntervalCoverage.SIMULTANEOUS or not question.releases:
         return confidence
-    return bonferroni_level(
-        JointConfidence(confidence, max_intervals(question, [count_keys(plan) for plan in question.plans]))
-    )
+    return bonferroni_level(JointConfidence(confidence, max_intervals(question, key_counts)))
 
 
 def joint_confidence(question: Question, key_counts: Sequence[int | None], level: float) -> JointConfidence | None:

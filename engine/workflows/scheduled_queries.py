@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from budgets import OWNER, PICO, BudgetRefused, Loss, StoredRelease
-from dialect import Question, compile_query
+from dialect import compile_query
 from dialect.catalog import Dataset, first_day_of_name, next_window_start
 from engine.accounts.losses import owner_keys
 from engine.catalog.toml_section import Section, read_toml
 from engine.errors import CatalogError
 from engine.mechanism.release import release_from_bytes
-from engine.pipeline.answered import Answered
+from engine.pipeline.compiled_query import Answered, CompiledQuery
 from engine.pipeline.engine import Engine
 from engine.pipeline.notes import window_notes
 from engine.pricing.compile_release import CompiledRelease
@@ -121,7 +121,8 @@ def run_scheduled_queries(queries: Sequence[ScheduledQuery], engine: Engine, tod
 
 def _release_window(query: ScheduledQuery, window: str, engine: Engine, today: date | None) -> Iterator[Outcome]:
     """Release a scheduled query in one window and yield the outcome, also if it fails after the charge."""
-    question, prepared = _compile_window(query, window, engine)
+    compiled = _compile_window(query, window, engine)
+    question, prepared = compiled.question, compiled.releases
     if _stored_releases(query, window, prepared, engine) is not None:
         yield Outcome(query.name, window, Fraction(0), "held")
         return
@@ -146,39 +147,39 @@ def _release_window(query: ScheduledQuery, window: str, engine: Engine, today: d
 
 def stored_answer(query: ScheduledQuery, window: str, engine: Engine) -> Answered | None:
     """Return the stored answer of a scheduled query in one window; None if it was not released."""
-    question, prepared = _compile_window(query, window, engine)
-    found = _stored_releases(query, window, prepared, engine)
+    compiled = _compile_window(query, window, engine)
+    found = _stored_releases(query, window, compiled.releases, engine)
     if found is None:
         return None
     keys, stored = found
-    releases_plans = tuple(replace(p, release_key=key) for p, key in zip(prepared, keys, strict=True))
+    keyed = tuple(replace(p, release_key=key) for p, key in zip(compiled.releases, keys, strict=True))
     releases = tuple(release_from_bytes(stored[key].payload) for key in keys)
-    confidence = engine.confidence(question, Request(OWNER))
-    answer = engine.finish(question, releases_plans, releases, confidence)
-    notes = question.notes + window_notes(releases_plans, is_free=True)
-    sources = tuple(ReleaseSource(p, charged=p) for p in releases_plans)
-    return Answered(question, answer, releases_plans, releases, confidence, Loss(0, 0), query.dataset, notes, sources)
+    answer = engine.finish(compiled.question, keyed, releases, compiled.terms.confidence)
+    notes = compiled.question.notes + window_notes(keyed, is_free=True)
+    sources = tuple(ReleaseSource(p, charged=p) for p in keyed)
+    return Answered(replace(compiled, releases=keyed), sources, notes, (), answer, releases, Loss(0, 0))
 
 
-def _compile_window(query: ScheduledQuery, window: str, engine: Engine) -> tuple[Question, tuple[CompiledRelease, ...]]:
+def _compile_window(query: ScheduledQuery, window: str, engine: Engine) -> CompiledQuery:
     """Compile a scheduled query for one window, at a price at which no client has bought it."""
     dataset = engine.catalog.dataset(query.dataset)
     question = compile_query(_bind_window(query.sql, window, dataset), engine.catalog)
     share = Fraction(int(query.share * dataset.budget.rho * PICO), PICO)
     released = {each.release_key for each in engine.ledger.paid_releases(OWNER)}
     client_keys = released - owner_keys(engine.ledger, query.dataset)
-    prepared = engine.compile_releases(question, Request(OWNER, rho=share))
-    while any(p.release_key in client_keys for p in prepared):  # bought by a client, and charged to that client alone
-        share -= Fraction(len(prepared), PICO)
-        prepared = engine.compile_releases(question, Request(OWNER, rho=share))
-    charged_windows = {name for p in prepared for name in p.plan.charged_windows.windows}
+    compiled = engine.compile(question, Request(OWNER, rho=share))
+    # bought by a client, and charged to that client alone
+    while any(each.release_key in client_keys for each in compiled.releases):
+        share -= Fraction(len(compiled.releases), PICO)
+        compiled = engine.compile(question, Request(OWNER, rho=share))
+    charged_windows = {name for each in compiled.releases for name in each.plan.charged_windows.windows}
     if charged_windows != {window}:
         why = f"the question looks at {', '.join(sorted(charged_windows)) or 'no window'} when it is asked of {window}."
         cure = (
             f"compare the table's time with {FIRST_DAY} and {DAY_AFTER}, e.g. day >= {FIRST_DAY} AND day < {DAY_AFTER}."
         )
         raise CatalogError(engine.catalog.path, f"standing.{query.name}.sql", why, cure)
-    return question, prepared
+    return compiled
 
 
 def _bind_window(sql: str, window: str, dataset: Dataset) -> str:

@@ -22,11 +22,12 @@ import numpy as np
 import pyarrow as pa
 
 from budgets import PICO
-from dialect import Code, Question, Refusal
+from dialect import Code, Refusal
 from dialect.planner.reuse import CanonicalPlan, canonical_plan, find_derivation
 from engine.errors import refuse_before_charge
 from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.release import Release
+from engine.pipeline.compiled_query import CompiledQuery
 from engine.pipeline.engine import Engine
 from engine.pricing.compile_release import CompiledRelease, noise_scales
 from engine.pricing.expected_error import expected_error, noise_of
@@ -118,8 +119,7 @@ class _CompiledQuery:
 
     sql: str
     is_requested: bool
-    question: Question
-    prepared: tuple[CompiledRelease, ...]
+    query: CompiledQuery
     definitions: tuple[CanonicalPlan, ...]
     keys: tuple[pa.Table | None, ...]  # public key set of each release; None: private keys
 
@@ -153,7 +153,7 @@ def plan_queries(engine: Engine, texts: Sequence[str], rho: Fraction, request: R
             _WantedRelease(i, *each_of)
             for i, line in enumerate(lines)
             if line.is_requested
-            for each_of in zip(line.prepared, line.definitions, line.keys, strict=True)
+            for each_of in zip(line.query.releases, line.definitions, line.keys, strict=True)
         ]
         needed = [
             _serving_prices(engine, wanted_release, lines, request_per_query.rho or rho)
@@ -168,7 +168,7 @@ def plan_queries(engine: Engine, texts: Sequence[str], rho: Fraction, request: R
             (server, (serving_prices[server] / (bought[server] * scale)) ** 0.5)
         )
     return tuple(
-        _plan_query(engine, i, line, request_per_query, bought.get(i, 0.0) * scale, ratios.get(i, []))
+        _plan_query(i, line, request_per_query, bought.get(i, 0.0) * scale, ratios.get(i, []))
         for i, line in enumerate(lines)
     )
 
@@ -176,14 +176,15 @@ def plan_queries(engine: Engine, texts: Sequence[str], rho: Fraction, request: R
 def _compile_query(engine: Engine, text: str, request: Request) -> _CompiledQuery:
     """Compile one query of the workload, with its public key sets. Raises Refusal for a query over public tables."""
     question = engine.read(text, request.client)
-    prepared = engine.compile_releases(question, request)
+    query = engine.compile(question, request)
+    prepared = query.releases
     if not prepared:
         raise Refusal(
             Code.PARAM, "A question of a workload asks about public tables alone.", "leave it out: it is free"
         )
     definitions = tuple(canonical_plan(p.plan) for p in prepared)
     keys = tuple(None if p.plan.key_set is None else read_key_set(p.plan, engine.backend) for p in prepared)
-    return _CompiledQuery(text, not text.lstrip().startswith(CANDIDATE_PREFIX), question, prepared, definitions, keys)
+    return _CompiledQuery(text, not text.lstrip().startswith(CANDIDATE_PREFIX), query, definitions, keys)
 
 
 def _serving_prices(
@@ -194,7 +195,7 @@ def _serving_prices(
     for i, line in enumerate(lines):
         factors = [
             _price_factor(engine, wanted, *release)
-            for release in zip(line.prepared, line.definitions, line.keys, strict=True)
+            for release in zip(line.query.releases, line.definitions, line.keys, strict=True)
         ]
         feasible = [some for some in factors if some is not None]
         if i != wanted.query_index and feasible:
@@ -236,7 +237,6 @@ def _price_factor(
 
 
 def _plan_query(
-    engine: Engine,
     place: int,
     line: _CompiledQuery,
     request: Request,
@@ -244,8 +244,9 @@ def _plan_query(
     ratios: Sequence[tuple[int, float]],
 ) -> PlannedQuery:
     """Build the plan of one query: prices and errors, bought alone and in the workload."""
-    confidence = engine.confidence(line.question, request)
-    separate = dict(expected_error(line.question, noise_of(line.question, noise_scales(line.prepared)), confidence))
+    question = line.query.question
+    noise = noise_of(question, noise_scales(line.query.releases))
+    separate = dict(expected_error(question, noise, line.query.terms.confidence))
     worst = max((ratio for _, ratio in ratios), default=0.0)
     error = {name: None if width is None else width * worst for name, width in separate.items()}
     servers = tuple(sorted({server for server, _ in ratios} - {place}))

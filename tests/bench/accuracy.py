@@ -83,7 +83,7 @@ def mibici() -> Iterator[tuple[duckdb.DuckDBPyConnection, Engine]]:
 def outcome(plain: duckdb.DuckDBPyConnection, engine: Engine, name: str, sql: str, noisings: int) -> Outcome:
     """Read one question exactly once, noise it many times, and compare."""
     question = compile_query(sql, engine.catalog)
-    prepared = engine.compile_releases(question, Request("bench", RHO))
+    prepared = engine.compile(question, Request("bench", RHO)).releases
     exact = [engine.backend.run(p.sql) for p in prepared]
     held = replace(engine, backend=_StoredVectors(engine.backend, exact))
     bounded = _numbers(replace(held, add_noise=_no_noise), question, prepared)[0]

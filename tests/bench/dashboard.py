@@ -19,7 +19,7 @@ from fractions import Fraction
 from typing import TypeVar
 
 from dialect.catalog.model import ClipBounds, ClipBoundsByKeys
-from engine.pipeline.answered import Answered
+from engine.pipeline.compiled_query import Answered
 from engine.pipeline.engine import Engine
 from engine.pricing.query_terms import Request
 from tests.bench.accuracy import SECONDS, mibici

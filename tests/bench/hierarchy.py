@@ -29,7 +29,7 @@ TRUTH = "SELECT {keys} count(*) AS n FROM trips GROUP BY ALL"
 def errors(engine: Engine, truths: list[dict[tuple[object, ...], int]]) -> np.ndarray:
     """Mean absolute error of each level per noise draw: as released, and made consistent."""
     question = compile_query(SQL, engine.catalog)
-    prepared = sorted(engine.compile_releases(question, Request("bench", rho=RHO)), key=lambda p: len(p.plan.keys))
+    prepared = sorted(engine.compile(question, Request("bench", rho=RHO)).releases, key=lambda p: len(p.plan.keys))
     ways = [ReleaseSource(p, charged=p) for p in prepared]
     exact = [engine.backend.run(p.sql) for p in prepared]
     found = []

@@ -93,7 +93,7 @@ class Stage:
             asking = replace(self.engine, ledger=ledger)
             terms = [Request(f"bench{run}", RHO + Fraction(run, 10**9)) for run in range(runs + 1)]
             for asked in terms:  # the scale of a price is known where it was asked before
-                asking.compile_releases(compile_query(sql, asking.catalog), asked)
+                asking.compile(compile_query(sql, asking.catalog), asked)
             waiting = iter(terms)
             yield lambda: asking.answer(sql, next(waiting)).answer.table.num_rows
 

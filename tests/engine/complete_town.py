@@ -13,7 +13,7 @@ import numpy as np
 from budgets import Ledger
 from dialect import Catalog
 from engine.mechanism.gaussian import NoisyVector
-from engine.pipeline.answered import Answered
+from engine.pipeline.compiled_query import Answered
 from engine.pipeline.engine import Engine
 from engine.pricing.query_terms import Request
 from tests.engine.town import CATALOG, ROWS, make_town, opened

@@ -16,8 +16,8 @@ from engine.api.wire.explanation import bound_shapes, column_shapes, key_shapes,
 from engine.api.wire.notes import answer_notes, notes_shape, question_notes
 from engine.mechanism.intervals import Floats
 from engine.pipeline.advice import MAX_ADVICE_CHARACTERS, NO_ADVICE, Advice
-from engine.pipeline.answered import Answered
 from engine.pipeline.bias import column_bias_bounds, column_biases, column_clip_bounds, unmeasured_pair_columns
+from engine.pipeline.compiled_query import Answered, SourcedQuery
 from engine.pipeline.explain import Explained
 from engine.pipeline.notes import charged_window_list
 from engine.pipeline.outlook import BudgetOutlook, outlook_json
@@ -89,12 +89,12 @@ def read_answer(rows: bytes) -> tuple[pa.Table, dict[str, Any]]:
     return table, json.loads(table.schema.metadata[CARD])
 
 
-def _shared_fields(result: Answered | Explained, loss: Loss, outlook: BudgetOutlook | None) -> dict[str, Any]:
+def _shared_fields(result: SourcedQuery, loss: Loss, outlook: BudgetOutlook | None) -> dict[str, Any]:
     """Fields that the cards of answers and explanations share."""
     return {
         "predicted_bias": column_biases(result.question, result.reported),
         "bias_within": column_bias_bounds(result.question, result.reported),
-        "confidence": result.confidence,
+        "confidence": result.query.terms.confidence,
         "simultaneous": _simultaneous(result),
         "price": price(loss),
         "outlook": outlook and outlook_json(outlook),
@@ -161,10 +161,10 @@ def shorten_advice(advice: dict[str, Any] | None) -> dict[str, Any] | None:
     return shorter
 
 
-def _simultaneous(result: Answered | Explained) -> dict[str, Any] | None:
+def _simultaneous(result: SourcedQuery) -> dict[str, Any] | None:
     """Count the intervals that hold together, and at which confidence; None where each holds only by itself."""
     counts = [prepared.key_count for prepared in result.prepared]
-    simultaneous = joint_confidence(result.question, counts, result.confidence)
+    simultaneous = joint_confidence(result.question, counts, result.query.terms.confidence)
     return (
         None
         if simultaneous is None

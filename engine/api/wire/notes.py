@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dialect.algebra import ClipRule, Note, NoteCode, PrivatePlan, QueryVector, Question, VectorBound, VectorKind
-from engine.pipeline.answered import Answered
 from engine.pipeline.bias import has_unmeasured_fan_out, has_unmeasured_pairs
-from engine.pipeline.explain import Explained
+from engine.pipeline.compiled_query import Answered, SourcedQuery
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.display_names import release_suffix, vector_display_name
 
@@ -63,7 +62,7 @@ def answer_notes(result: Answered, *, rehearsal: bool) -> list[Note]:
     return notes + question_notes(result)
 
 
-def question_notes(result: Answered | Explained) -> list[Note]:
+def question_notes(result: SourcedQuery) -> list[Note]:
     """Write the notes known before an answer: the query's own, clipping, hidden groups, people not counted."""
     plans = [prepared.plan for prepared in result.prepared]
     notes = list(result.notes)

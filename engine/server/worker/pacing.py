@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields
 
 from budgets import Charge
 from dialect import Question
+from engine.pipeline.compiled_query import CompiledQuery
 from engine.pipeline.engine import Engine
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.query_terms import Request
@@ -158,16 +159,19 @@ class PacedEngine(Engine):
             return nullcontext()
         return self.pace.queue_place(asked.client)
 
-    def compile_releases(self, question: Question, asked: Request) -> tuple[CompiledRelease, ...]:
+    def compile(
+        self, question: Question, asked: Request, paid_releases: tuple[CompiledRelease, ...] = ()
+    ) -> CompiledQuery:
         """Compile a query, and refuse it if one person's rows could change its running time by much.
 
         Proof: `engine/server/proofs.md#bucket_seconds`.
 
         Raises Refusal, before anything is charged.
         """
-        prepared = super().compile_releases(question, asked)
-        check_steps([each.unpriced_release.work for each in prepared], self.pace.unit_rows, self.pace.max_rows)
-        return prepared
+        query = super().compile(question, asked, paid_releases)
+        works = [] if paid_releases else [each.unpriced_release.work for each in query.releases]
+        check_steps(works, self.pace.unit_rows, self.pace.max_rows)
+        return query
 
     def data_access(self, bought: tuple[CompiledRelease, ...], charge: Charge) -> AbstractContextManager[None]:
         """Pace the making of a charged release, and a client's first replay of one, to the end of its bucket.

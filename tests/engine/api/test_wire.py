@@ -15,7 +15,7 @@ from engine.api.wire import answer as wire_answer
 from engine.api.wire import notes as wire_notes
 from engine.api.wire import tables as wire_tables
 from engine.mechanism.answer import Answer
-from engine.pipeline.answered import Answered
+from engine.pipeline.compiled_query import Answered
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pricing.query_terms import Request

@@ -170,7 +170,7 @@ def test_the_backend_works_after_a_failure(backend: DuckDBBackend) -> None:
 
 def test_exact_numbers_come_as_int64_in_order(engine: Engine) -> None:
     sql = "SELECT zone, COUNT(*) AS n, SUM(coins) AS c FROM visit GROUP BY zone"
-    (prepared,) = engine.compile_releases(compile_query(sql, engine.catalog), Request("ann"))
+    (prepared,) = engine.compile(compile_query(sql, engine.catalog), Request("ann")).releases
     exact = engine.backend.run(prepared.sql)
     assert exact.keys.column_names == ["k0"]
     assert exact.keys.column("k0").to_pylist() == [f"z{i}" for i in range(7)]
@@ -204,7 +204,7 @@ def test_questions_at_the_same_time_do_not_disturb_each_other(engine: Engine) ->
         "SELECT COUNT(DISTINCT person_id) AS n FROM visit",
         "SELECT p.gender, AVG(v.minutes) AS m FROM visit v JOIN person p USING (person_id) GROUP BY 1",
     ]
-    prepared = [engine.compile_releases(compile_query(sql, engine.catalog), Request("ann"))[0].sql for sql in questions]
+    prepared = [engine.compile(compile_query(sql, engine.catalog), Request("ann")).releases[0].sql for sql in questions]
 
     def run(i: int) -> list[list[int]]:
         return [vector.tolist() for vector in engine.backend.run(prepared[i % 3]).vectors]

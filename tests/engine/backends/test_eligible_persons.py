@@ -55,7 +55,7 @@ def towns(tmp_path: Path) -> Iterator[tuple[Engine, Engine]]:
 
 def vectors(engine: Engine, objected: pa.Table = NO_OBJECTIONS) -> Vectors:
     """Keys and exact integers of every query."""
-    made = [engine.compile_releases(compile_query(sql, engine.catalog), Request("ann"))[0] for sql in QUESTIONS]
+    made = [engine.compile(compile_query(sql, engine.catalog), Request("ann")).releases[0] for sql in QUESTIONS]
     found = [exact for each in made for _, exact in passes(each, engine.backend, objected)]
     return [(exact.keys.to_pydict(), [vector.tolist() for vector in exact.vectors]) for exact in found]
 
@@ -110,7 +110,7 @@ def test_a_planted_cache_of_the_first_objections_is_found(
 
 
 def test_concurrent_first_queries_build_the_eligible_list_once(desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    (prepared,) = desk.engine.compile_releases(compile_query(QUESTIONS[0], desk.engine.catalog), Request("ann"))
+    (prepared,) = desk.engine.compile(compile_query(QUESTIONS[0], desk.engine.catalog), Request("ann")).releases
     statements, over = list[str](), DuckDBBackend.run_over
 
     def recorded(backend: DuckDBBackend, sql: str, tables: Any) -> pa.Table:
@@ -147,7 +147,7 @@ def test_the_eligible_list_takes_one_or_two_bytes_per_person(tmp_path: Path) -> 
 
 
 def test_only_the_beginning_is_read_from_elsewhere(desk: Session) -> None:
-    (prepared,) = desk.engine.compile_releases(compile_query(QUESTIONS[0], desk.engine.catalog), Request("ann"))
+    (prepared,) = desk.engine.compile(compile_query(QUESTIONS[0], desk.engine.catalog), Request("ann")).releases
     bounded = prepared.sql
     assert bounded.text.startswith(f"WITH eligible_persons AS ({bounded.eligible_sql}),\nadmitted_persons AS (")
     rest = bounded.text.partition("),\nadmitted_persons")[2]

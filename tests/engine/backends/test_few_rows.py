@@ -39,7 +39,7 @@ def engine_of(folder: Path, zones: int) -> Iterator[Any]:
 def text_of(engine: Any, sql: str, few: frozenset[str]) -> Any:
     """Write a question for a backend that knows that these tables are few rows."""
     engine.backend.target = replace(engine.backend.target, small_tables=few)
-    return engine.compile_releases(compile_query(sql, engine.catalog), Request("ann"))[0].sql
+    return engine.compile(compile_query(sql, engine.catalog), Request("ann")).releases[0].sql
 
 
 def integers(engine: Any, bounded: Any) -> list[list[object]]:

@@ -74,7 +74,7 @@ def test_the_second_pass_gets_and_shows_the_released_keys_alone(town: Engine, pl
 def test_people_are_bounded_over_the_released_keys_alone(town: Engine) -> None:
     """Whoever is in three shops keeps all of their one row in a shop that alone was released."""
     sql = BY_SHOP.replace("COUNT(*) AS n, ", "")
-    (made,) = town.compile_releases(compile_query(sql, town.catalog), Request("ann"))
+    (made,) = town.compile(compile_query(sql, town.catalog), Request("ann")).releases
     everywhere = pa.table({"k0": SHOPS})
     of_one = town.backend.run(made.sql, *_bindings(everywhere.slice(0, 1)))
     of_three = town.backend.run(made.sql, *_bindings(everywhere))
@@ -91,7 +91,7 @@ LIMITED = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_groups_contributed = {})
 def test_a_limit_of_groups_limits_the_numbers_too(town: Engine, groups: int) -> None:
     """A person in three released shops counts in as many as the query allows, with every number."""
     numbers = "COUNT(DISTINCT person_id) AS people, COUNT(DISTINCT minutes) AS m, COUNT(*) AS n"
-    (made,) = town.compile_releases(compile_query(LIMITED.format(groups, numbers), town.catalog), Request("ann"))
+    (made,) = town.compile(compile_query(LIMITED.format(groups, numbers), town.catalog), Request("ann")).releases
     assert made.selection is not None and made.selection.bounds.max_groups == groups
     assert made.bounds.max_groups == groups
     everybody = town.backend.count("SELECT DISTINCT person_id FROM " + town.backend.target.addresses["visit"])
@@ -107,14 +107,14 @@ def test_a_limit_of_groups_limits_the_numbers_too(town: Engine, groups: int) -> 
 
 
 def test_without_a_group_limit_people_are_clipped_over_all_released_groups(town: Engine) -> None:
-    (made,) = town.compile_releases(compile_query(BY_SHOP, town.catalog), Request("ann"))
+    (made,) = town.compile(compile_query(BY_SHOP, town.catalog), Request("ann")).releases
     assert made.bounds.max_groups is None
 
 
 def test_group_truncation_uses_the_order_of_partition_selection(town: Engine) -> None:
     """A person's groups that brought a key in come before the others where it is released."""
     sql = LIMITED.format(1, "COUNT(DISTINCT person_id) AS people")
-    (made,) = town.compile_releases(compile_query(sql, town.catalog), Request("ann"))
+    (made,) = town.compile(compile_query(sql, town.catalog), Request("ann")).releases
     assert made.selection is not None
     chosen = dict(
         zip(*_rows(town.backend.run(made.selection.sql, *_bindings(pa.table({"k0": SHOPS}))[:1])), strict=True)
@@ -148,7 +148,7 @@ def test_both_passes_are_one_charge_before_anything_is_read(town: Engine, failin
 
 
 def test_partition_selection_and_numbers_cost_at_most_the_charge(town: Engine) -> None:
-    (made,) = town.compile_releases(compile_query(BY_SHOP, town.catalog), Request("ann"))
+    (made,) = town.compile(compile_query(BY_SHOP, town.catalog), Request("ann")).releases
     assert made.selection is not None
     own = [made.selection.cost.pico_rho, *(vector.pico_rho for vector in made.cost.vectors)]
     assert sum(own) <= made.cost.loss.pico_rho
@@ -156,8 +156,8 @@ def test_partition_selection_and_numbers_cost_at_most_the_charge(town: Engine) -
 
 
 def test_generated_sql_does_not_depend_on_the_released_keys(town: Engine) -> None:
-    prepared = [town.compile_releases(compile_query(BY_SHOP, town.catalog), Request("ann"))[0] for _ in range(2)]
+    prepared = [town.compile(compile_query(BY_SHOP, town.catalog), Request("ann")).releases[0] for _ in range(2)]
     town.answer(BY_SHOP, Request("ann"))
-    prepared += town.compile_releases(compile_query(BY_SHOP, town.catalog), Request("ann"))
+    prepared += town.compile(compile_query(BY_SHOP, town.catalog), Request("ann")).releases
     assert len({tuple(sql.text for sql in each.statements) for each in prepared}) == 1
     assert not any(shop in sql.text for each in prepared for sql in each.statements for shop in SHOPS)

@@ -45,7 +45,7 @@ def backend_of(folder: Path, kept: int, rows: str = ROWS) -> Iterator[tuple[Any,
 
 
 def prepared(engine: Any, sql: str) -> Any:
-    return engine.compile_releases(compile_query(sql, engine.catalog), Request("ann"))[0].sql
+    return engine.compile(compile_query(sql, engine.catalog), Request("ann")).releases[0].sql
 
 
 def vectors(backend: Any, bounded: Any, objected: pa.Table = NO_OBJECTIONS) -> Vectors:

@@ -35,7 +35,7 @@ MEANS_NOTHING: dict[str, Change] = {
 
 
 def key(catalog: Catalog, engine: Engine, sql: str) -> str:
-    (prepared,) = replace(engine, catalog=catalog).compile_releases(compile_query(sql, catalog), Request("ann"))
+    (prepared,) = replace(engine, catalog=catalog).compile(compile_query(sql, catalog), Request("ann")).releases
     return prepared.release_key
 
 

@@ -91,8 +91,8 @@ def exact(engine: Engine, world: str) -> list[object]:
     backend = replace(engine.backend, target=target)
     found: list[object] = []
     for sql in QUESTIONS:
-        (prepared,) = replace(engine, backend=backend).compile_releases(
-            compile_query(sql, engine.catalog), Request("ann")
+        (prepared,) = (
+            replace(engine, backend=backend).compile(compile_query(sql, engine.catalog), Request("ann")).releases
         )
         for _, numbers in passes(prepared, backend):
             found.append((numbers.keys.to_pydict(), [vector.tolist() for vector in numbers.vectors]))
@@ -132,9 +132,9 @@ def test_without_declared_consent_everybody_is_eligible(town: Catalog) -> None:
 def test_eligible_rows_are_those_with_the_declared_consent(tmp_path: Path, admitted: str) -> None:
     declared = CATALOG.replace('admitted = ["yes"]', f"admitted = {admitted}")
     with opened(make_town(tmp_path, declared=declared), tmp_path / "cache") as engine:
-        (prepared,) = engine.compile_releases(
+        (prepared,) = engine.compile(
             compile_query("SELECT COUNT(DISTINCT person_id) AS n FROM visit", engine.catalog), Request("a")
-        )
+        ).releases
         (counted,) = engine.backend.run(prepared.sql).vectors
         grain = prepared.bounds.vectors[0].grain_size
     states = admitted.replace('"', "'").replace("[", "(").replace("]", ")")

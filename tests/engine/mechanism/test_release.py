@@ -62,9 +62,9 @@ def test_stored_bytes_contain_noisy_numbers_alone(engine: Engine) -> None:
 
 
 def test_exact_numbers_cannot_be_serialized(engine: Engine) -> None:
-    (p,) = engine.compile_releases(
+    (p,) = engine.compile(
         compile_query("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", engine.catalog), Request("ann")
-    )
+    ).releases
     numbers = engine.backend.run(p.sql)
     for write in (pickle.dumps, copy.deepcopy, release_to_bytes, json.dumps):
         with pytest.raises((TypeError, AttributeError)):
@@ -82,7 +82,7 @@ def test_only_releases_are_turned_into_bytes() -> None:
 def counted(engine: Engine, grain: float, *noisy: int) -> list[int]:
     """Counts shown for given noisy numbers and grains."""
     question = compile_query("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone", engine.catalog)
-    (p,), (columns,) = engine.compile_releases(question, Request("ann")), question.releases
+    (p,), (columns,) = engine.compile(question, Request("ann")).releases, question.releases
     keys_of = pa.table({"k0": [str(number) for number in noisy]})
     held = Release(keys_of, (np.array(noisy, dtype=np.int64),), (grain,), (1.0,))
     counts: list[int] = outer_sql_table(held, p.plan, columns, 0.95).column(columns.outputs[0].field.id).to_pylist()
@@ -103,7 +103,7 @@ def test_a_number_beyond_64_bits_stays_at_their_end(engine: Engine) -> None:
 def test_a_mean_is_centre_plus_ratio_and_null_if_its_count_is_unstable(engine: Engine) -> None:
     sql = "SELECT zone, AVG(minutes) AS m FROM visit GROUP BY zone"
     question = compile_query(sql, engine.catalog)
-    (p,) = engine.compile_releases(question, Request("ann"))
+    (p,) = engine.compile(question, Request("ann")).releases
     kinds = [str(vector.kind) for vector in p.plan.vectors]
     assert kinds == ["centred", "valid"] or kinds == ["valid", "centred"]
     count = kinds.index("valid")

@@ -38,7 +38,8 @@ ASKED = (
 
 def advised(engine: Engine, sql: str, asked: Request = ANN) -> Advice:
     question = compile_query(sql, engine.catalog)
-    return find_advice(engine, sql, question, engine.compile_releases(question, asked), asked)
+    query = engine.compile(question, asked)
+    return find_advice(engine, query, query.releases)
 
 
 @pytest.mark.parametrize("sql", ASKED)

@@ -105,14 +105,13 @@ def _asked(engine: Engine, questions: tuple[str, ...]) -> tuple[int, list[str]]:
     taken, refused = 0, []
     for sql in questions:
         try:
-            question = engine.read(sql, "ann")
-            prepared = engine.compile_releases(question, ANN)
+            query = engine.compile(engine.read(sql, "ann"), ANN)
         except Refusal as refusal:
             assert refusal.__cause__ is None, sql
             continue
         taken += 1
         try:
-            engine.bind(question, prepared, ANN)
+            engine.bind(query)
         except Refusal:
             refused.append(sql)
     return taken, refused
@@ -157,7 +156,7 @@ def test_a_query_that_the_engine_cannot_bind_is_refused_for_free(engine: Engine,
         assert refused.value.code is Code.FUNC
         assert "minutes" not in str(refused.value) and "Binder" not in str(refused.value)
     with pytest.raises(Refusal):
-        stuck.charge(sql, engine.compile_releases(engine.read(sql, "ann"), ANN), ANN)
+        stuck.charge(sql, engine.compile(engine.read(sql, "ann"), ANN).releases, ANN)
     assert engine.ledger.find_entries(kind="charged") == ()
     assert engine.answer(sql, ANN).charged_loss.pico_rho > 0  # what can be bound is charged as before
 
@@ -204,15 +203,14 @@ def test_a_question_is_bound_once_for_each_client(engine: Engine, monkeypatch: p
 def test_binding_reads_no_row(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Binding sees the types of tables and not their rows: the opened data are not queried."""
     sql = "SELECT shop, z.name, SUM(minutes) FROM visit v JOIN zone z USING (zone) GROUP BY 1, 2"
-    question = engine.read(sql, "ann")
-    prepared = engine.compile_releases(question, ANN)
+    query = engine.compile(engine.read(sql, "ann"), ANN)
     assert engine.backend.empty
 
     def read(*_: object) -> None:
         raise AssertionError("the data were read")
 
     monkeypatch.setattr(DuckDBBackend, "run_over", read)
-    engine.bind(question, prepared, ANN)
+    engine.bind(query)
 
 
 def test_empty_tables_are_those_that_are_attached_and_have_no_row(town_engine: Engine) -> None:
@@ -271,8 +269,7 @@ def test_binding_sends_nothing_to_a_lake(engine: Engine, sql: str) -> None:
     beside = replace(opened, target=Target(public), _empty=[])  # type: ignore[type-var]
     lake_backend = LakeBackend(lake_target(catalog, public), beside, _Unasked(), private)  # type: ignore[arg-type]
     lake = replace(engine, backend=lake_backend)
-    question = lake.read(sql, "ann")
-    prepared = lake.compile_releases(question, ANN)
-    assert any(each.sql.ordering_sql for each in prepared)
-    lake.bind(question, prepared, ANN)
+    query = lake.compile(lake.read(sql, "ann"), ANN)
+    assert any(each.sql.ordering_sql for each in query.releases)
+    lake.bind(query)
     assert explain(lake, sql, ANN).loss.pico_rho > 0

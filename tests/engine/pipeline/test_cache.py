@@ -57,10 +57,10 @@ def test_a_client_s_own_question_is_read_and_priced_once(engine: Engine) -> None
 
 
 def test_a_cached_plan_equals_a_new_one(engine: Engine) -> None:
-    first = engine.compile_releases(engine.read(COUNT, "ann"), Request("ann"))
-    again = engine.compile_releases(engine.read(COUNT, "ann"), Request("ann"))
+    first = engine.compile(engine.read(COUNT, "ann"), Request("ann")).releases
+    again = engine.compile(engine.read(COUNT, "ann"), Request("ann")).releases
     anew = replace(engine)
-    assert first == again == anew.compile_releases(anew.read(COUNT, "ann"), Request("ann"))
+    assert first == again == anew.compile(anew.read(COUNT, "ann"), Request("ann")).releases
 
 
 @pytest.mark.parametrize(
@@ -78,10 +78,10 @@ def test_a_new_or_expired_calibration_invalidates_the_plan_cache(engine: Engine)
     known.today.return_value = Calibration()
     today = replace(engine, calibrations=known)
     question = today.read(COUNT, "ann")
-    today.compile_releases(question, Request("ann"))
+    today.compile(question, Request("ann"))
     known.today.return_value = Calibration((mock.Mock(spec_set=()),))  # another value, which says nothing
     with counted() as made, pytest.raises(AttributeError):
-        today.compile_releases(question, Request("ann"))
+        today.compile(question, Request("ann"))
     assert made == ["all_sized"]
 
 

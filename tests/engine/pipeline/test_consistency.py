@@ -10,7 +10,7 @@ import pytest
 from budgets import Loss
 from dialect import ContributionBounds
 from engine.pipeline import consistency
-from engine.pipeline.answered import Answered
+from engine.pipeline.compiled_query import Answered
 from engine.pipeline.engine import Engine
 from tests.engine.complete_town import anew, ask, held_town
 

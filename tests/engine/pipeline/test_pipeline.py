@@ -16,7 +16,7 @@ from engine.catalog.file import load_catalog
 from engine.catalog.version import release_dependency_digest
 from engine.errors import ExecutionFailed
 from engine.pipeline import post_process as post_process_module
-from engine.pipeline.answered import Answered
+from engine.pipeline.compiled_query import Answered
 from engine.pipeline.engine import Engine
 from engine.pricing.query_terms import Request
 from tests.engine.town import CATALOG, make_town, opened

@@ -104,7 +104,7 @@ BIASES = {
 @pytest.mark.parametrize("sql", BIASES)
 def test_a_multiple_has_the_clipping_bias_of_its_number(engine: Engine, sql: str) -> None:
     question = compile_query(sql, engine.catalog)
-    prepared = engine.compile_releases(question, ANN)
+    prepared = engine.compile(question, ANN).releases
     bias = prepared[0].bounds.vectors[0].predicted_bias
     assert bias is not None and bias < 0
     assert column_biases(question, prepared) == dict.fromkeys(BIASES[sql], bias)
@@ -113,14 +113,14 @@ def test_a_multiple_has_the_clipping_bias_of_its_number(engine: Engine, sql: str
 def test_added_constants_averages_and_medians_have_an_unknown_bias(engine: Engine) -> None:
     sql = "SELECT zone, COUNT(*) + 7 AS n, AVG(minutes) AS m, MEDIAN(minutes) AS q FROM visit GROUP BY 1"
     question = compile_query(sql, engine.catalog)
-    assert column_biases(question, engine.compile_releases(question, ANN)) == {"n": None, "m": None, "q": None}
+    assert column_biases(question, engine.compile(question, ANN).releases) == {"n": None, "m": None, "q": None}
 
 
 def test_a_ratio_has_the_difference_of_both_clipping_biases(engine: Engine) -> None:
     question = compile_query(
         "SELECT zone, COUNT(*) / COUNT(DISTINCT person_id) AS r FROM visit GROUP BY 1", engine.catalog
     )
-    prepared = engine.compile_releases(question, ANN)
+    prepared = engine.compile(question, ANN).releases
     rows, people = (
         next(
             bound.predicted_bias
@@ -134,7 +134,7 @@ def test_a_ratio_has_the_difference_of_both_clipping_biases(engine: Engine) -> N
 
 def test_no_bias_is_predicted_if_no_clip_bound_binds(engine: Engine) -> None:
     question = compile_query("SELECT gender, COUNT(*) AS n, COUNT(*) + 7 AS m FROM person GROUP BY 1", engine.catalog)
-    assert column_biases(question, engine.compile_releases(question, ANN)) == {"n": 0.0, "m": 0.0}
+    assert column_biases(question, engine.compile(question, ANN).releases) == {"n": 0.0, "m": 0.0}
 
 
 def test_card_and_explanation_have_the_same_predicted_bias(engine: Engine) -> None:
@@ -187,7 +187,7 @@ def few_rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 )
 def test_the_bias_of_pairs_of_a_person_s_rows_is_known(few_rows: Engine, sql: str, columns: set[str]) -> None:
     question = compile_query(sql, few_rows.catalog)
-    assert unmeasured_pair_columns(question, few_rows.compile_releases(question, ANN)) == columns
+    assert unmeasured_pair_columns(question, few_rows.compile(question, ANN).releases) == columns
 
 
 def test_a_fan_out_over_public_rows_is_noted_and_rated_poor(few_rows: Engine) -> None:

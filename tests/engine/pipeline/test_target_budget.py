@@ -12,7 +12,7 @@ import pytest
 from budgets import BudgetRefused, Ledger, Loss
 from dialect import Refusal
 from dialect.parser.options import parse_target_error
-from engine.pipeline.answered import Answered
+from engine.pipeline.compiled_query import Answered
 from engine.pipeline.engine import Engine
 from engine.pricing.query_terms import Request
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dialect import compile_query
 from dialect.algebra.release_plan import ChargedWindows
-from engine.pipeline.answered import Answered
+from engine.pipeline.compiled_query import Answered
 from engine.pipeline.explain import Explained, explain
 from engine.pipeline.notes import charged_window_list, window_notes
 from engine.pricing.compile_release import compile_release

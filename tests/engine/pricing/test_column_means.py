@@ -125,7 +125,7 @@ def centre_of(engine: Engine, sql: str = MEAN) -> float:
 
 
 def keys_of(engine: Engine, sql: str) -> set[str]:
-    return {made.release_key for made in engine.compile_releases(engine.read(sql, "ann"), Request("ann"))}
+    return {made.release_key for made in engine.compile(engine.read(sql, "ann"), Request("ann")).releases}
 
 
 def test_an_average_is_taken_about_the_usual_value(town: Engine) -> None:

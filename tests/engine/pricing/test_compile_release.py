@@ -111,7 +111,7 @@ def test_a_list_that_is_too_long_is_refused_before_anything_is_multiplied(
 
 
 def test_explain_needs_no_private_table(town: Catalog, public_only: DuckDBBackend, engine: Engine) -> None:
-    (made,) = replace(engine, backend=public_only).compile_releases(compile_query(BY_ZONE, town), Request("ann"))
+    (made,) = replace(engine, backend=public_only).compile(compile_query(BY_ZONE, town), Request("ann")).releases
     assert made.key_count == 7
 
 

@@ -44,7 +44,7 @@ def plan_of(sql: str, catalog: Catalog) -> PrivatePlan:
 
 
 def test_a_key_is_released_from_the_threshold_on(engine: Engine) -> None:
-    (made,) = engine.compile_releases(compile_query(BY_SHOP, engine.catalog), Request("ann"))
+    (made,) = engine.compile(compile_query(BY_SHOP, engine.catalog), Request("ann")).releases
     limit = made.cost.threshold
     assert limit is not None
     persons = np.array([limit - 1, limit, limit + 1, 0, -limit], dtype=np.int64)
@@ -53,7 +53,7 @@ def test_a_key_is_released_from_the_threshold_on(engine: Engine) -> None:
 
 def test_keys_below_the_threshold_leave_no_trace(engine: Engine) -> None:
     """Noise of one's choice: the first and the last key just reach the threshold, the one between just does not."""
-    (made,) = engine.compile_releases(compile_query(BY_SHOP, engine.catalog), Request("ann"))
+    (made,) = engine.compile(compile_query(BY_SHOP, engine.catalog), Request("ann")).releases
     limit = made.cost.threshold
     assert limit is not None
 

@@ -80,9 +80,9 @@ def test_too_small_a_rho_is_refused_at_its_span(engine: Engine, option: str) -> 
 def test_options_that_change_the_numbers_make_another_release(engine: Engine) -> None:
     options = ("", "rho = 0.02", "max_rows_contributed = 2", "max_groups_contributed = 1", "keys = 'private'")
     by_zone = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS({}) zone, COUNT(*) AS n FROM visit GROUP BY zone"
-    prepared = [engine.compile_releases(compile_query(by_zone.format(each), engine.catalog), ANN) for each in options]
+    prepared = [engine.compile(compile_query(by_zone.format(each), engine.catalog), ANN).releases for each in options]
     assert len({p.release_key for (p,) in prepared}) == len(options)
-    (same,) = engine.compile_releases(compile_query(by_zone.format("confidence = 0.5"), engine.catalog), ANN)
+    (same,) = engine.compile(compile_query(by_zone.format("confidence = 0.5"), engine.catalog), ANN).releases
     assert same.release_key == prepared[0][0].release_key
 
 

@@ -29,9 +29,9 @@ COUNTED = {
 @pytest.mark.parametrize("sql", COUNTED)
 def test_every_group_and_noisy_column_counts(engine: Engine, sql: str) -> None:
     question = compile_query(CLAUSE + sql, engine.catalog)
-    prepared = engine.compile_releases(question, ANN)
-    assert max_intervals(question, [each.key_count for each in prepared]) == COUNTED[sql]
-    level = engine.confidence(question, ANN)
+    query = engine.compile(question, ANN)
+    assert max_intervals(question, [each.key_count for each in query.releases]) == COUNTED[sql]
+    level = query.terms.confidence
     assert level == bonferroni_level(JointConfidence(0.95, COUNTED[sql]))
 
 

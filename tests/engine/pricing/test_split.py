@@ -64,9 +64,9 @@ def test_a_count_selected_with_its_mean_gets_most_of_the_budget(town: Engine) ->
 
 def test_shares_add_up_to_no_more_than_the_price(town: Engine) -> None:
     assert sum(split_price((64, 21, 43), 10**9 + 7)) <= 10**9 + 7
-    (made,) = town.compile_releases(
+    (made,) = town.compile(
         compile_query("SELECT AVG(minutes) AS m FROM visit", town.catalog), Request("ann", RHO)
-    )
+    ).releases
     assert sum(vector.pico_rho for vector in made.cost.vectors) <= made.cost.loss.pico_rho == RHO * PICO
 
 

@@ -14,7 +14,7 @@ import pytest
 from budgets import EVERYBODY, BudgetRefused
 from budgets.stores import journal
 from engine.errors import CatalogError, ExecutionFailed
-from engine.pipeline.answered import Answered
+from engine.pipeline.compiled_query import Answered
 from engine.pipeline.engine import Engine
 from engine.pricing.query_terms import Request
 from engine.reuse import replay

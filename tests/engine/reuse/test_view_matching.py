@@ -14,7 +14,7 @@ from budgets import Loss
 from dialect import Refusal
 from engine.api.wire.answer import derived_from
 from engine.errors import ExecutionFailed
-from engine.pipeline.answered import Answered
+from engine.pipeline.compiled_query import Answered
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pricing.query_terms import Request

@@ -205,7 +205,7 @@ def test_bounds_follow_it_and_a_repeat_is_free(town: Engine) -> None:
     asked = known.answer(BY_ZONE, Request("ann"))
     assert (
         asked.prepared[0].bounds.vectors[0].clip_bound
-        < town.compile_releases(asked.question, Request("ann"))[0].bounds.vectors[0].clip_bound
+        < town.compile(asked.question, Request("ann")).releases[0].bounds.vectors[0].clip_bound
     )
     assert known.answer(BY_ZONE, Request("ann")).charged_loss == Loss(0, 0)
     assert known.answer(BY_ZONE, Request("ann")).answer.table.equals(asked.answer.table)

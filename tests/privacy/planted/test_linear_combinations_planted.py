@@ -12,7 +12,7 @@ import pytest
 from budgets import Loss
 from dialect.algebra import NoteCode
 from dialect.planner.reuse import predicate_regions
-from engine.pipeline.answered import Answered
+from engine.pipeline.compiled_query import Answered
 from engine.pipeline.engine import Engine
 from engine.reuse import linear_combinations, sources, view_matching
 from engine.reuse.sources import ReleaseSource, noise_deviations

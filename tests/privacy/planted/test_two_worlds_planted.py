@@ -18,7 +18,7 @@ from engine import Session
 from engine.backends.duckdb import DuckDBBackend
 from engine.errors import ExecutionFailed
 from engine.mechanism.release import Release
-from engine.pipeline.answered import Answered
+from engine.pipeline.compiled_query import Answered
 from engine.pipeline.engine import Engine
 from engine.pricing.query_terms import Request
 from tests.support.neighbours.two_worlds import (

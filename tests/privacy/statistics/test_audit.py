@@ -49,7 +49,7 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, E
 def released(engine: Engine, sql: str) -> np.ndarray:
     """Release one number many times: as many groups that hold the same exact number."""
     question = compile_query(sql, engine.catalog)
-    (prepared,) = engine.compile_releases(question, Request("auditor", RHO))
+    (prepared,) = engine.compile(question, Request("auditor", RHO)).releases
     (number,) = engine.backend.run(prepared.sql).vectors[0]
     many = Exact(pa.table({"k0": range(GUESSES)}), (np.full(GUESSES, number, dtype=np.int64),))
     repeated = replace(engine, backend=ReadOnce(engine.backend, many))  # type: ignore[arg-type]

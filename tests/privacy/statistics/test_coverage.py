@@ -65,7 +65,7 @@ def covered(engine: Engine, sql: str, rho: Fraction = RHO, times: int = TIMES) -
     with exact_engine(engine.catalog) as exact:
         truth = {row["k"]: row for row in exact.query(sql).to_pylist()}  # only keys that somebody has
     question = compile_query(sql, engine.catalog)
-    prepared = engine.compile_releases(question, Request("anybody", rho))
+    prepared = engine.compile(question, Request("anybody", rho)).releases
     found: dict[str, list[list[bool]]] = {}
     for _ in range(times):
         answer = engine.finish(question, prepared, tuple(engine.measure_release(each) for each in prepared), LEVEL)

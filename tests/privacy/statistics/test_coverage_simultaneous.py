@@ -40,8 +40,8 @@ def simultaneous_coverage(engine: Engine, rest: str, intervals: str = "simultane
     with exact_engine(engine.catalog) as exact:
         truth = {row["k"]: row for row in exact.query(rest.join(("SELECT ", "")).split(" ORDER")[0]).to_pylist()}
     question, asked = compile_query(sql, engine.catalog), Request("anybody", RHO, confidence=LEVEL)
-    prepared = engine.compile_releases(question, asked)
-    level, whole = engine.confidence(question, asked), 0
+    query, whole = engine.compile(question, asked), 0
+    prepared, level = query.releases, query.terms.confidence
     for _ in range(TIMES):
         answer = engine.finish(question, prepared, tuple(engine.measure_release(each) for each in prepared), level)
         keys = answer.table.column("k").to_pylist()

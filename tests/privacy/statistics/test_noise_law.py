@@ -130,7 +130,7 @@ def shown_single_person_keys(engine: Engine, lower_by: int = 0) -> tuple[int, fl
     catalog = engine.catalog
     dataset = replace(catalog.datasets[0], defaults=replace(catalog.datasets[0].defaults, delta=LIKELY_DELTA))
     likely = replace(with_private_keys(engine, LONELY, 1, vectors=2), catalog=replace(catalog, datasets=(dataset,)))
-    (prepared,) = likely.compile_releases(compile_query(PRIVATE, likely.catalog), Request("law", Fraction("0.08")))
+    (prepared,) = likely.compile(compile_query(PRIVATE, likely.catalog), Request("law", Fraction("0.08"))).releases
     cost = replace(prepared.cost, threshold=prepared.cost.threshold - lower_by)
     release = likely.measure_release(replace(prepared, cost=cost))
     return release.keys.num_rows, cost.keys.sigma, prepared.cost.threshold
@@ -160,7 +160,7 @@ def people_shown(engine: Engine, alone: int, lower_by: int = 0) -> int:
     catalog = engine.catalog
     dataset = replace(catalog.datasets[0], defaults=replace(catalog.datasets[0].defaults, delta=LIKELY_DELTA))
     likely = replace(engine, catalog=replace(catalog, datasets=(dataset,)))
-    (prepared,) = likely.compile_releases(compile_query(WEIGHED, likely.catalog), Request("law", Fraction("0.08")))
+    (prepared,) = likely.compile(compile_query(WEIGHED, likely.catalog), Request("law", Fraction("0.08"))).releases
     assert prepared.selection is not None and prepared.cost.max_groups == 4
     weight = max_weight(alone, prepared.selection.bounds)
     cost = replace(prepared.cost, threshold=prepared.cost.threshold - lower_by)

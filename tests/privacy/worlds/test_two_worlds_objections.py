@@ -118,14 +118,15 @@ def test_a_repeat_shows_the_same_numbers_after_an_objection(worlds: dict[str, Se
 
 def test_a_repeat_that_stops_being_free_is_found(worlds: dict[str, Session], monkeypatch: pytest.MonkeyPatch) -> None:
     """An objection in a release's name would make every stored answer another one."""
-    as_it_is = Engine.compile_releases
+    as_it_is = Engine.compile
 
-    def renamed(self: Engine, question: Any, asked: Any) -> Any:
+    def renamed(self: Engine, *asked: Any) -> Any:
         objecting = self.objections("attack").num_rows
-        made = as_it_is(self, question, asked)
-        return tuple(replace(p, release_key=f"{p.release_key[:-1]}{objecting}") for p in made)
+        made = as_it_is(self, *asked)
+        releases = tuple(replace(p, release_key=f"{p.release_key[:-1]}{objecting}") for p in made.releases)
+        return replace(made, releases=releases)
 
-    monkeypatch.setattr(Engine, "compile_releases", renamed)
+    monkeypatch.setattr(Engine, "compile", renamed)
     with pytest.raises(AssertionError):
         assert _across(worlds["D"], objects=True) == _across(worlds["D"], objects=False)
 

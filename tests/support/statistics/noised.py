@@ -20,7 +20,7 @@ from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import Exact
 from engine.data.snapshot import open_snapshot
 from engine.mechanism.gaussian import add_noise
-from engine.pipeline.answered import Answered
+from engine.pipeline.compiled_query import Answered
 from engine.pipeline.engine import Engine
 from engine.pricing.query_terms import Request
 from tests.support.ledger.blank_ledger import blank_ledger

@@ -194,7 +194,7 @@ def test_a_bucket_follows_from_plan_and_catalog_alone(working: Any) -> None:
     buckets = ResponsePacing(least_seconds=0.001, rows_per_second=1e6)
 
     def bucket(sql: str) -> float:
-        return buckets.bucket_seconds(engine.compile_releases(compile_query(sql, engine.catalog), Request("ann")))
+        return buckets.bucket_seconds(engine.compile(compile_query(sql, engine.catalog), Request("ann")).releases)
 
     assert bucket("SELECT count(*) AS n FROM person") == 0.001  # 1e2 rows, one of a person
     joined = "SELECT count(*) AS n FROM visit JOIN person USING (person_id)"
