@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
@@ -18,15 +17,12 @@ from dialect.catalog import OPT_OUT_TABLE
 from dialect.codegen import RELEASED_KEYS, read_eligible_from
 from engine.backends.empty_tables import DeclaredColumn, EmptyTables
 from engine.backends.exact import NO_OBJECTIONS, Exact
-from engine.backends.lockdown import LOCKDOWN_SETTINGS, lock_down
+from engine.backends.lockdown import connect_to_memory, lock_down, run_statement
 from engine.backends.scratch import Scratch
 from engine.errors import DataError, ExecutionFailed, refuse_before_charge
 
 MAX_CACHED_COUNTS = 1_000  # cached counts: a server runs for months, and each query may bring a new text
 MAX_CACHED_COLUMNS, MAX_CACHED_VALUES = 100, 10_000  # cached public columns, and values of each
-
-# to_arrow_table copies even a million rows faster than a relation is planned twice (`table_of`)
-warnings.filterwarnings("ignore", "Arrow output on a DB-API result")
 
 
 @dataclass(frozen=True)
@@ -77,9 +73,8 @@ class DuckDBBackend:
         with ExitStack() as resources:
             spill_folder = resources.enter_context(closing(Scratch(scratch)))
             connection = resources.enter_context(
-                duckdb.connect(
-                    config={
-                        **LOCKDOWN_SETTINGS,
+                connect_to_memory(
+                    {
                         "memory_limit": limits.memory,
                         "threads": limits.threads,
                         "max_execution_time": limits.seconds * 1000,
@@ -178,16 +173,7 @@ class DuckDBBackend:
 
         Private tables are only read by bounded SQL. Raises ExecutionFailed, with constant text.
         """
-        cursor = self._connection.cursor()
-        try:
-            for name, table in tables.items():
-                cursor.register(name, table)  # visible to this cursor only
-            return run_to_arrow(cursor, sql)
-        except (duckdb.Error, MemoryError, pa.ArrowException) as failure:
-            kind = type(failure).__name__
-        finally:
-            cursor.close()
-        raise ExecutionFailed(kind)  # raised outside the handler, so that no engine error is its context
+        return run_statement(self._connection, sql, tables)
 
     def count(self, sql: str) -> int:
         """Count public rows, cached by SQL: public tables do not change under an open snapshot.
@@ -231,8 +217,3 @@ def _has_few_rows(connection: duckdb.DuckDBPyConnection, address: str) -> bool:
     with suppress(duckdb.Error):
         return bool(connection.execute(first).fetchall()[0][0] <= MAX_SMALLINT_ROWS)
     return False
-
-
-def run_to_arrow(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
-    """Run one statement as a cursor: a DuckDB relation would be planned twice."""
-    return connection.execute(sql).to_arrow_table()

@@ -17,8 +17,7 @@ from dialect import Target
 from dialect.catalog import SqlType, Table
 from dialect.functions import quote_identifier
 from dialect.functions.scalar import POLYGON_TYPE
-from engine.backends.lockdown import LOCKDOWN_SETTINGS, lock_down
-from engine.errors import ExecutionFailed
+from engine.backends.lockdown import DuckDBConfig, connect_to_memory, lock_down, run_statement
 
 DeclaredColumn = tuple[str, str, str, str, str]  # database, schema, table, column, DuckDB type
 _COLUMNS = """
@@ -27,8 +26,7 @@ WHERE NOT internal AND database_name NOT IN ('memory', 'system', 'temp')
 ORDER BY database_name, schema_name, table_name, column_index
 """
 _DECLARED_SCHEMA = ("declared", "main")  # database and schema of tables that are only declared, not attached
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    **LOCKDOWN_SETTINGS,
+_CONFIG: DuckDBConfig = {
     "threads": 1,
     "memory_limit": "256MB",
     "max_execution_time": 10_000,
@@ -65,7 +63,7 @@ class EmptyTables:
     ) -> EmptyTables:
         """Create an empty copy of each attached table, and of some that are stored elsewhere."""
         columns: list[DeclaredColumn] = [*opened.execute(_COLUMNS).fetchall(), *more_columns]
-        connection = duckdb.connect(config=_CONFIG)
+        connection = connect_to_memory(_CONFIG)
         for database in dict.fromkeys(column[0] for column in columns):
             connection.execute(f"ATTACH ':memory:' AS {quote_identifier(database)}")
         for place, table_columns in groupby(columns, itemgetter(0, 1, 2)):
@@ -82,21 +80,13 @@ class EmptyTables:
         Claim: whether it raises depends on the SQL and on types alone. Symbols: tables without rows. Formula: none.
         Source: proofs.md#bound-before-charged. Raises ExecutionFailed, with constant text.
         """
-        cursor = self._connection.cursor()
-        try:
-            for name, table in tables.items():
-                cursor.register(name, table)
-            described = cursor.execute(f"DESCRIBE {sql}").fetchall()
-            return pa.schema([(column, self._type(cursor, kind)) for column, kind, *_ in described]).empty_table()
-        except (duckdb.Error, MemoryError, pa.ArrowException) as failure:
-            kind = type(failure).__name__
-        finally:
-            cursor.close()
-        raise ExecutionFailed(kind)  # raised outside the handler, so that no engine error is its context
+        described = run_statement(self._connection, f"DESCRIBE {sql}", tables)
+        columns = zip(described["column_name"].to_pylist(), described["column_type"].to_pylist(), strict=True)
+        return pa.schema([(column, self._type(kind)) for column, kind in columns]).empty_table()
 
-    def _type(self, cursor: duckdb.DuckDBPyConnection, kind: str) -> pa.DataType:
+    def _type(self, kind: str) -> pa.DataType:
         if kind not in self._types:
-            typed: pa.Table = cursor.execute(f"SELECT CAST(NULL AS {kind}) AS x LIMIT 0").to_arrow_table()
+            typed = run_statement(self._connection, f"SELECT CAST(NULL AS {kind}) AS x LIMIT 0", {})
             self._types[kind] = typed.schema.field(0).type
         return self._types[kind]
 

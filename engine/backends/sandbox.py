@@ -11,13 +11,11 @@ import pyarrow as pa
 
 from dialect import Catalog, Target
 from dialect.functions import quote_identifier
-from engine.backends.duckdb import run_to_arrow
-from engine.backends.lockdown import LOCKDOWN_SETTINGS, lock_down
+from engine.backends.lockdown import DuckDBConfig, connect_to_memory, lock_down, run_statement
 from engine.backends.protocol import Backend
 from engine.errors import ExecutionFailed
 
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    **LOCKDOWN_SETTINGS,
+_CONFIG: DuckDBConfig = {
     "threads": 1,
     "memory_limit": "2GB",
     "max_execution_time": 60_000,
@@ -35,41 +33,24 @@ def run_outer(sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
     """
     database = _borrow()
     try:
-        result = _run(database, sql, tables)
-    except (duckdb.Error, MemoryError, pa.ArrowException) as failure:
-        kind = type(failure).__name__
+        result = run_statement(database, sql, tables)
+    except ExecutionFailed:
         threading.Thread(target=database.close).start()  # a failed statement may have left something behind
+        raise
+    if _idle.qsize() < _MOST_IDLE:
+        _idle.put(database)
     else:
-        _return(database)
-        return result
-    raise ExecutionFailed(kind)  # raised outside the handler, so that no engine error is its context
-
-
-def _run(database: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
-    with database.cursor() as connection:
-        for name, table in tables.items():
-            connection.register(name, table)
-        return run_to_arrow(connection, sql)
-
-
-def _open() -> duckdb.DuckDBPyConnection:
-    database = duckdb.connect(config=_CONFIG)
-    lock_down(database)
-    return database
+        database.close()
+    return result
 
 
 def _borrow() -> duckdb.DuckDBPyConnection:
     try:
         return _idle.get_nowait()
     except Empty:
-        return _open()
-
-
-def _return(database: duckdb.DuckDBPyConnection) -> None:
-    if _idle.qsize() < _MOST_IDLE:
-        _idle.put(database)
-    else:
-        database.close()
+        database = connect_to_memory(_CONFIG)
+        lock_down(database)
+        return database
 
 
 def public_table(table_name: str, catalog: Catalog, backend: Backend) -> pa.Table:

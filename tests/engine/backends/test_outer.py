@@ -90,7 +90,7 @@ def test_a_database_is_opened_once_for_many_questions(
     closed: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[object] = []
-    monkeypatch.setattr(module, "_open", partial(_counted, opened, module._open))
+    monkeypatch.setattr(module, "connect_to_memory", partial(_counted, opened, module.connect_to_memory))
     for _ in range(3):
         run_outer("SELECT 1", {})
     assert len(opened) == module._idle.qsize() == 1
@@ -106,16 +106,16 @@ def test_one_question_at_a_time_has_a_database(closed: Callable[[], None]) -> No
 
 def test_a_database_is_discarded_after_a_failure(closed: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[object] = []
-    monkeypatch.setattr(module, "_open", partial(_counted, opened, module._open))
+    monkeypatch.setattr(module, "connect_to_memory", partial(_counted, opened, module.connect_to_memory))
     for _ in range(2):
         with pytest.raises(ExecutionFailed):
             run_outer("SELECT error('x')", {})
     assert len(opened) == 2 and module._idle.empty()
 
 
-def _counted(opened: list[object], opens: Callable[[], duckdb.DuckDBPyConnection]) -> duckdb.DuckDBPyConnection:
+def _counted(opened: list[object], opens: Callable[..., duckdb.DuckDBPyConnection], *given: object) -> object:
     opened.append(None)
-    return opens()
+    return opens(*given)
 
 
 @pytest.mark.parametrize(

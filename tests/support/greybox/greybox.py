@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 
 from dialect import Catalog, PrivatePlan, Question, Refusal, Target, compile_query
 from dialect.codegen.partition_selection import max_weight
-from engine.backends.duckdb import DuckDBBackend, run_to_arrow
+from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import Exact
 from engine.backends.lockdown import LOCKDOWN_SETTINGS
 from engine.errors import ExecutionFailed
@@ -84,7 +84,7 @@ class InMemory(DuckDBBackend):
         try:
             for name, table in tables.items():
                 self._connection.register(name, table)
-            return run_to_arrow(self._connection, sql)
+            return self._connection.execute(sql).to_arrow_table()
         except (duckdb.Error, MemoryError, pa.ArrowException):
             raise ExecutionFailed from None
 
