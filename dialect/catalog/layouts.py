@@ -11,73 +11,46 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Final
 
-from dialect.catalog.eligibility import CountryCondition, InRange, IsIn
-from dialect.catalog.model import (
-    AgeUnit,
-    Bounds,
-    Budget,
-    CalibrationPolicy,
-    ClipBounds,
-    ClipBoundsByKeys,
-    Column,
-    ColumnValues,
-    Consent,
-    Dataset,
-    Defaults,
-    EligibilityRules,
-    H3Cell,
-    Jurisdiction,
-    MinimumAge,
-    Movement,
-    PersonPath,
-    Retention,
-    Source,
-    SourceJoin,
-    SqlType,
-    Table,
-    ValueList,
-    ValueRange,
-)
-from dialect.catalog.privacy_windows import PrivacyWindow, WindowRange
+from dialect.catalog import eligibility, model, privacy_windows
 
 # class -> its name in texts, then its fields or members in the order of texts: `name`, or `name in texts=name in code`
 Layouts = Mapping[type, str]
 
 CATALOG_LAYOUTS: Final[Layouts] = {
-    IsIn: "Among column values",
-    InRange: "Between column type lower upper",
-    CountryCondition: "Country column codes denied=is_excluded",
-    EligibilityRules: "AdmissionRules table jurisdiction minors retention contact",
-    AgeUnit: "AgeBy BIRTH_DATE BIRTH_YEAR AGE AGE_BAND",
-    Bounds: "Bounds lower upper",
-    Budget: "Budget rho delta client_rho static=static_budget reserve_rho query_rho lifetime_rho",
-    CalibrationPolicy: "CalibrationTerms rho every_days=interval_days expires_days",
-    H3Cell: "CellOf lon lat resolution",
-    Column: "Column name type stored_type nullable bounds domain time_zone stored_utc sum_norm=sum_clip_bound"
+    eligibility.IsIn: "Among column values",
+    eligibility.InRange: "Between column type lower upper",
+    eligibility.CountryCondition: "Country column codes denied=is_excluded",
+    model.EligibilityRules: "AdmissionRules table jurisdiction minors retention contact",
+    model.AgeUnit: "AgeBy BIRTH_DATE BIRTH_YEAR AGE AGE_BAND",
+    model.Bounds: "Bounds lower upper",
+    model.Budget: "Budget rho delta client_rho static=static_budget reserve_rho query_rho lifetime_rho",
+    model.CalibrationPolicy: "CalibrationTerms rho every_days=interval_days expires_days",
+    model.H3Cell: "CellOf lon lat resolution",
+    model.Column: "Column name type stored_type nullable bounds domain time_zone stored_utc sum_norm=sum_clip_bound"
     " centred_norm=centred_sum_clip_bound centre cell visible from_windows=source_windows",
-    ColumnValues: "ColumnOf table column",
-    Consent: "Consent column admitted=eligible_values",
-    Dataset: "Dataset name window data_version defaults budget stretch=window_range admission=eligibility"
+    model.ColumnValues: "ColumnOf table column",
+    model.Consent: "Consent column admitted=eligible_values",
+    model.Dataset: "Dataset name window data_version defaults budget stretch=window_range admission=eligibility"
     " calibration replay_days",
-    Defaults: "Defaults rho delta confidence",
-    Jurisdiction: "Jurisdiction column constant codes denied=is_excluded legal_basis",
-    MinimumAge: "Minors column by=unit minimum on=computed_on bands=eligible_bands",
-    Movement: "Movement zone lon lat through norms=clip_bounds columns",
-    ClipBounds: "Norms rows persons by_keys covers=expected_coverage",
-    ClipBoundsByKeys: "NormsByKeys keys rows persons sums covers=expected_coverage",
-    PersonPath: "PersonPath column through",
-    Retention: "Retention months days",
-    Source: "Source format path table joins",
-    SourceJoin: "SourceJoin column on=join_column table take=source_column",
-    SqlType: "SqlType BOOLEAN BIGINT DOUBLE VARCHAR DATE TIMESTAMP TIMESTAMPTZ TIME INTERVAL VARCHAR_LIST"
+    model.Defaults: "Defaults rho delta confidence",
+    model.Jurisdiction: "Jurisdiction column constant codes denied=is_excluded legal_basis",
+    model.MinimumAge: "Minors column by=unit minimum on=computed_on bands=eligible_bands",
+    model.Movement: "Movement zone lon lat through norms=clip_bounds columns",
+    model.ClipBounds: "Norms rows persons by_keys covers=expected_coverage",
+    model.ClipBoundsByKeys: "NormsByKeys keys rows persons sums covers=expected_coverage",
+    model.PersonPath: "PersonPath column through",
+    model.Retention: "Retention months days",
+    model.Source: "Source format path table joins",
+    model.SourceJoin: "SourceJoin column on=join_column table take=source_column",
+    model.SqlType: "SqlType BOOLEAN BIGINT DOUBLE VARCHAR DATE TIMESTAMP TIMESTAMPTZ TIME INTERVAL VARCHAR_LIST"
     " BIGINT_LIST POLYGON NULL",
-    Table: "Table name dataset private source columns primary_key person time_column date_column"
+    model.Table: "Table name dataset private source columns primary_key person time_column date_column"
     " from_windows=source_windows sorted_by norms=clip_bounds max_rows_per_person max_groups_per_person size_class"
     " consent movement kept_from=retained_from",
-    ValueList: "ValueList values",
-    ValueRange: "ValueRange lower upper",
-    WindowRange: "Stretch window first last",
-    PrivacyWindow: "Window FOREVER MONTH WEEK DAY",
+    model.ValueList: "ValueList values",
+    model.ValueRange: "ValueRange lower upper",
+    privacy_windows.WindowRange: "Stretch window first last",
+    privacy_windows.PrivacyWindow: "Window FOREVER MONTH WEEK DAY",
 }
 
 

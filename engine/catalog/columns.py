@@ -39,12 +39,9 @@ def read_cell(section: Section, stored_type: str) -> H3Cell | None:
 
     That both columns exist is checked later, by `check_place_column`.
     """
-    if "h3" not in section.entries:
+    cell = section.table("h3", CELL_KEYS, CELL_KEYS, 'write h3 = { lon = "lon", lat = "lat", resolution = 9 }.')
+    if cell is None:
         return None
-    cell = section.section("h3")
-    cell.check_keys(CELL_KEYS)
-    for name in CELL_KEYS:
-        cell.require(name, 'write h3 = { lon = "lon", lat = "lat", resolution = 9 }.')
     if stored_type not in CELL_TYPES:
         raise section.error("type", f"an H3 cell is no {stored_type}.", 'write type = "VARCHAR", or "UBIGINT".')
     lon, lat = (cell.reference(name) or "" for name in CELL_KEYS[:2])
@@ -73,11 +70,7 @@ def check_place_column(catalog: Catalog, table: Table, column: Column) -> None:
 
 def _reserved_columns(table: Table) -> set[str]:
     """Return the columns that cannot be computed: keys, lookup columns, person columns and consent."""
-    reserved = {
-        *table.primary_key,
-        *(join.column for join in table.source.joins),
-        *(j.join_column for j in table.source.joins),
-    }
+    reserved = {*table.primary_key, *(name for join in table.source.joins for name in (join.column, join.join_column))}
     if table.person is not None:
         reserved |= {table.person.column, *(own for own, _ in table.person.through)}
     return reserved if table.consent is None else reserved | {table.consent.column}
@@ -95,10 +88,8 @@ NON_GEOGRAPHIC_ZONES = ("localtime", "posix", "right/", "Factory")  # in some tz
 LISTABLE_TYPES = (SqlType.BOOLEAN, SqlType.BIGINT, SqlType.DOUBLE, SqlType.VARCHAR, SqlType.DATE)
 ANY_BOUNDS, UNKNOWN_ZONE = Bounds(-math.inf, math.inf), "UTC"  # placeholders after a parse error; never returned
 DECIMAL = re.compile(r"(DECIMAL|NUMERIC)( ?\( ?\d{1,2} ?(, ?\d{1,2} ?)?\))?")
-INTEGER_TYPES = (
-    *("TINYINT", "SMALLINT", "INTEGER", "INT", "BIGINT"),
-    *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"),
-)
+SIGNED_TYPES = ("TINYINT", "SMALLINT", "INTEGER", "INT", "BIGINT")
+INTEGER_TYPES = (*SIGNED_TYPES, "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 TYPES = {
     **dict.fromkeys(INTEGER_TYPES, SqlType.BIGINT),
     **dict.fromkeys([f"{name}[]" for name in INTEGER_TYPES], SqlType.BIGINT_LIST),
@@ -148,8 +139,7 @@ def read_column(name: str, section: Section) -> Column:
 
 def _type(section: Section) -> tuple[SqlType, str]:
     """Parse the type; return the dialect's type and the declared stored type."""
-    section.require("type", 'write e.g. type = "VARCHAR".')
-    stored_type = " ".join((section.text("type") or "").upper().split())
+    stored_type = " ".join(section.required_text("type", 'write e.g. type = "VARCHAR".').upper().split())
     kind = sql_type(stored_type)
     if kind is None:
         close = closest_word(stored_type.lower(), (name.lower() for name in TYPES))
@@ -230,19 +220,17 @@ def _domain(section: Section, kind: SqlType) -> Domain | None:
     """Parse the public domain: `values`, `range` or `values_of`, at most one of them."""
     given_keys = [name for name in _DOMAINS if name in section.entries]
     if len(given_keys) > 1:
-        raise section.error(
-            given_keys[1], f"the column has {given_keys[0]} too.", f"keep one of {' and '.join(given_keys)}."
-        )
+        cure = f"keep one of {' and '.join(given_keys)}."
+        raise section.error(given_keys[1], f"the column has {given_keys[0]} too.", cure)
     return _DOMAINS[given_keys[0]](section, kind) if given_keys else None
 
 
 def _complete(section: Section, kind: SqlType) -> bool:
     """Parse whether the domain contains every stored value; checked against the data when they are opened."""
     complete = section.flag("complete", False)
-    if complete and (not any(name in section.entries for name in _DOMAINS) or kind in ZONED_TYPES):
-        raise section.error(
-            "complete", "only a list of values can be complete.", "add values or values_of, or remove it."
-        )
+    if complete and (not section.entries.keys() & _DOMAINS.keys() or kind in ZONED_TYPES):
+        cure = "add values or values_of, or remove it."
+        raise section.error("complete", "only a list of values can be complete.", cure)
     return complete
 
 
@@ -365,6 +353,7 @@ class TableResolver:
         return CatalogError(self.catalog.path, f"tables.{self.table.name}.{key}", why, cure)
 
 
+ROWS_EXAMPLE = "write e.g. rows = 100, the most rows of one person that count fully."
 PERSONS_EXAMPLE = "write e.g. persons = 5, the square root of the number of groups that one person may be in."
 NO_CLIP_BOUND = "how much one person may count is not declared."
 
@@ -377,13 +366,7 @@ def read_clip_bounds(section: Section) -> ClipBounds:
     collect = clip_bounds.collector.collect
     by_keys = (collect(None, _clip_bounds_by_keys, usual) for usual in collect((), clip_bounds.section_list, "by_keys"))
     return ClipBounds(
-        collect(
-            1.0,
-            _required_clip_bound,
-            clip_bounds,
-            "rows",
-            "write e.g. rows = 100, the most rows of one person that count fully.",
-        ),
+        collect(1.0, _required_clip_bound, clip_bounds, "rows", ROWS_EXAMPLE),
         collect(1.0, _required_clip_bound, clip_bounds, "persons", PERSONS_EXAMPLE),
         tuple(usual for usual in by_keys if usual is not None),
         collect(0.98, _unclipped_share, clip_bounds),

@@ -310,20 +310,15 @@ def read_eligibility(section: Section) -> EligibilityRules:
 
 def read_replay_max_age(section: Section) -> int | None:
     """Parse the maximum age, in days, of a stored release that may answer a repeated query; None: no limit."""
-    if "replay_max_age" not in section.entries:
-        return None
-    rule = section.section("replay_max_age")
-    rule.check_keys(("days",))
-    rule.require("days", "write replay_max_age = { days = 30 }.")
-    return rule.integer("days", 30, 1, MAX_RETENTION_DAYS)
+    rule = section.table("replay_max_age", ("days",), ("days",), "write replay_max_age = { days = 30 }.")
+    return None if rule is None else rule.integer("days", 30, 1, MAX_RETENTION_DAYS)
 
 
 def _jurisdiction(section: Section) -> Jurisdiction | None:
     """Parse the law rule: the column or constant with each person's country, and the denied or admitted codes."""
-    if "jurisdiction" not in section.entries:
+    law = section.table("jurisdiction", ("column", "constant", "denied", "admitted", "legal_basis"))
+    if law is None:
         return None
-    law = section.section("jurisdiction")
-    law.check_keys(("column", "constant", "denied", "admitted", "legal_basis"))
     column, constant = law.reference("column"), law.text("constant")
     if (column is None) == (constant is None):
         raise section.error("jurisdiction", "a law is that of a column, or of everybody.", JURISDICTION_EXAMPLE)
@@ -380,10 +375,9 @@ def _check_country_code(law: Section, name: str, code: str) -> str:
 
 def _minors(section: Section) -> MinimumAge | None:
     """Parse the age rule: the minimum age and the column with birth date, birth year, age or age band."""
-    if "minors" not in section.entries:
+    rule = section.table("minors", (*AgeUnit, "minimum", "on", "admitted"))
+    if rule is None:
         return None
-    rule = section.section("minors")
-    rule.check_keys((*AgeUnit, "minimum", "on", "admitted"))
     given_keys = [by for by in AgeUnit if by in rule.entries]
     if len(given_keys) != 1:
         raise section.error("minors", "one column says how old people are.", MINORS_EXAMPLE)
@@ -393,9 +387,8 @@ def _minors(section: Section) -> MinimumAge | None:
     if "admitted" in rule.entries:
         raise rule.error("admitted", "only age bands are listed.", "write minimum instead.")
     minimum = rule.integer("minimum", 18, 1, 120)
-    return MinimumAge(
-        column, given_keys[0], minimum, rule.to_date("on", rule.entries["on"]) if "on" in rule.entries else None
-    )
+    on = rule.to_date("on", rule.entries["on"]) if "on" in rule.entries else None
+    return MinimumAge(column, given_keys[0], minimum, on)
 
 
 def _age_bands(rule: Section) -> tuple[str, ...]:
@@ -410,10 +403,9 @@ def _age_bands(rule: Section) -> tuple[str, ...]:
 
 def _retention(section: Section) -> Retention | None:
     """Parse the retention period, in months or days."""
-    if "retention" not in section.entries:
+    rule = section.table("retention", ("months", "days"))
+    if rule is None:
         return None
-    rule = section.section("retention")
-    rule.check_keys(("months", "days"))
     if len(rule.entries.keys() & {"months", "days"}) != 1:
         cure = "write retention = { months = 12 }, or { days = 90 }."
         raise section.error("retention", "retention is a number of months or of days.", cure)

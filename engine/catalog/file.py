@@ -30,6 +30,7 @@ from engine.catalog.toml_section import IDENTIFIER, Section, read_toml
 MAX_RHO = "1000000"  # the ledger counts pico-rho in 64 bits
 MIN_RHO = "0.0001"
 MIN_DELTA, MAX_DELTA = "1e-18", "1e-3"  # the ledger counts in atto-delta
+MAX_DAYS = 36_500  # of a calibration's schedule
 BUDGET_KEYS = ("rho", "delta", "client_rho", "static_rho", "static_delta", "reserve_rho", "query_rho", "lifetime_rho")
 
 
@@ -62,14 +63,10 @@ def _static_caps(section: Section) -> tuple[Fraction, Fraction] | None:
     """Parse the caps (rho, delta) of the static account of private tables without time; default: a window's caps."""
     if not {"static_rho", "static_delta"} & section.entries.keys():
         return None
-    keys = {
-        name: name if name in section.entries else name.removeprefix("static_")
-        for name in ("static_rho", "static_delta")
-    }
-    return (
-        section.fraction(keys["static_rho"], "0.2", MIN_RHO, MAX_RHO),
-        section.fraction(keys["static_delta"], "1e-9", MIN_DELTA, MAX_DELTA),
+    rho, delta = (
+        name if name in section.entries else name[len("static_") :] for name in ("static_rho", "static_delta")
     )
+    return section.fraction(rho, "0.2", MIN_RHO, MAX_RHO), section.fraction(delta, "1e-9", MIN_DELTA, MAX_DELTA)
 
 
 def _reserve_rho(section: Section, rho: Fraction, static: tuple[Fraction, Fraction] | None) -> Fraction:
@@ -146,8 +143,7 @@ def _check_format(root: Section) -> None:
 
 def _name(root: Section) -> str:
     """Catalog name: a key of the TOML file, checked as an identifier."""
-    root.require("name", 'write e.g. name = "city".')
-    name = root.text("name") or ""
+    name = root.required_text("name", 'write e.g. name = "city".')
     if not IDENTIFIER.fullmatch(name):
         raise root.error("name", f"{name} is no name.", "use a to z, 0 to 9 and _, with no digit in front.")
     return name
@@ -195,24 +191,11 @@ def _calibration(section: Section, budget: Budget) -> CalibrationPolicy:
     rho = budget.rho / 10
     if "rho" in section.entries:
         rho = collect(rho, section.fraction, "rho", "0.02", MIN_RHO, MAX_RHO)
+    days, expires = DEFAULT_CALIBRATION.interval_days, DEFAULT_CALIBRATION.expires_days
     return CalibrationPolicy(
         rho=rho,
-        interval_days=collect(
-            DEFAULT_CALIBRATION.interval_days,
-            section.integer,
-            "every_days",
-            DEFAULT_CALIBRATION.interval_days,
-            1,
-            36_500,
-        ),
-        expires_days=collect(
-            DEFAULT_CALIBRATION.expires_days,
-            section.integer,
-            "expires_days",
-            DEFAULT_CALIBRATION.expires_days,
-            1,
-            36_500,
-        ),
+        interval_days=collect(days, section.integer, "every_days", days, 1, MAX_DAYS),
+        expires_days=collect(expires, section.integer, "expires_days", expires, 1, MAX_DAYS),
     )
 
 

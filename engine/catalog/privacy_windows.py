@@ -81,8 +81,8 @@ def _inputs_of_computed_columns(table: Table) -> Mapping[str, tuple[str, ...]]:
 
 def read_window(section: Section) -> tuple[PrivacyWindow, WindowRange | None]:
     """Parse the privacy window of a dataset, and the declared range of windows (None for `forever`)."""
-    section.require("window", 'write window = "forever", which protects a person\'s whole history, or "month".')
-    window = section.text("window") or ""
+    cure = 'write window = "forever", which protects a person\'s whole history, or "month".'
+    window = section.required_text("window", cure)
     names = [known.value for known in PrivacyWindow]
     if window not in names:
         raise section.error("window", f"the window {window} is not known.", suggestion(window, names, ""))
@@ -99,9 +99,8 @@ def _declared_range(section: Section, window: PrivacyWindow) -> WindowRange:
     first, last = (_first_day(section, window, key) for key in ("first_window", "last_window"))
     if last < first:
         raise section.error("last_window", "it lies before first_window.", "write the later one here.")
-    if (last - first).days > MAX_WINDOWS * {PrivacyWindow.MONTH: 31, PrivacyWindow.WEEK: 7, PrivacyWindow.DAY: 1}[
-        window
-    ]:
+    days = {PrivacyWindow.MONTH: 31, PrivacyWindow.WEEK: 7, PrivacyWindow.DAY: 1}[window]
+    if (last - first).days > MAX_WINDOWS * days:
         cure = "declare a shorter stretch, or longer windows."
         raise section.error("last_window", f"a dataset has at most {MAX_WINDOWS:,} windows.", cure)
     return WindowRange(window, first, last)
@@ -123,8 +122,7 @@ def read_delivered_until(section: Section, stretch: WindowRange | None) -> str:
 def _first_day(section: Section, window: PrivacyWindow, key: str) -> date:
     """Parse the first day of a named privacy window."""
     cure = f'write e.g. {key} = "{example_window_name(window)}".'
-    section.require(key, cure)
-    begin = first_day_of_name(window, section.text(key) or "")
+    begin = first_day_of_name(window, section.required_text(key, cure))
     if begin is None:
         raise section.error(key, f"this is no {window} between the years 1900 and 2200.", cure)
     return begin

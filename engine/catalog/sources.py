@@ -42,8 +42,7 @@ def read_remote(root: Section) -> str | None:
         if "remote" in root.entries:
             raise root.error("remote", "DuckDB is not remote.", 'remove remote, or write backend = "spark".')
         return None
-    root.require("remote", 'write the address of a Spark Connect server: remote = "sc://host:15002".')
-    remote = root.text("remote") or ""
+    remote = root.required_text("remote", 'write the address of a Spark Connect server: remote = "sc://host:15002".')
     if not SPARK_CONNECT_ADDRESS.fullmatch(remote):
         raise root.error("remote", "this is no address of Spark Connect.", 'write e.g. remote = "sc://host:15002".')
     if TOKEN_OPTION in remote:
@@ -73,11 +72,8 @@ def _lake_source_errors(table: Table) -> Iterator[tuple[str, str, str]]:
     if table.source.format not in ("parquet", "spark"):
         yield "source", "Spark reads no such file.", 'write source = { parquet = "..." } or { spark = "schema.table" }.'
     if table.source.joins:
-        yield (
-            "joins",
-            "nothing is looked up in a lake's tables.",
-            "store the column, or join the public table in questions.",
-        )
+        cure = "store the column, or join the public table in questions."
+        yield "joins", "nothing is looked up in a lake's tables.", cure
     for column in table.columns:
         at = f"columns.{column.name}"
         if column.cell is not None:
@@ -243,9 +239,9 @@ def parse_store_address(table: str, text: str) -> StoreAddress:
         parts = urlsplit(text)
         options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     except ValueError:
-        raise DataError(
-            table, f"an address that begins with {scheme}:// can't be read.", _address_example(scheme)
-        ) from None
+        why = f"an address that begins with {scheme}:// can't be read."
+        cure = f"write {scheme}://bucket/folder/, with % codes for what is no plain character"
+        raise DataError(table, why, cure) from None
     _check_secrets(table, parts, options)
     display = f"{scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     _check_options(table, parts, options, display)
@@ -265,30 +261,19 @@ def _check_secrets(table: str, parts: SplitResult, options: dict[str, str]) -> N
     elsewhere = (parts.path, *options.values())
     if ":" in accounts or parts.fragment or any("@" in text for text in elsewhere):
         what = f"an address that begins with {parts.scheme}:// carries credentials, or what looks like them"
-        raise DataError(
-            table, f"{what}: others can see them there.", f"{CREDENTIALS_ADVICE}; an @ in a path is written %40"
-        )
+        cure = f"{CREDENTIALS_ADVICE}; an @ in a path is written %40"
+        raise DataError(table, f"{what}: others can see them there.", cure)
 
 
 def _check_options(table: str, parts: SplitResult, options: dict[str, str], display: str) -> None:
     """Reject options that may be secrets, and unencrypted transfer from other hosts."""
     if not options.keys() <= set(STORE_OPTIONS[parts.scheme]):
-        known = ", ".join(STORE_OPTIONS[parts.scheme])
-        raise DataError(
-            table,
-            f"the address {display} has options that are not read here.",
-            f"{known} are read; {CREDENTIALS_ADVICE}",
-        )
+        cure = f"{', '.join(STORE_OPTIONS[parts.scheme])} are read; {CREDENTIALS_ADVICE}"
+        raise DataError(table, f"the address {display} has options that are not read here.", cure)
     override = _HOST.fullmatch(options.get("endpoint_override", ""))
     if "endpoint_override" in options and override is None:
-        raise DataError(
-            table, f"the address {display} has an endpoint that is no host.", "write host:port, and no scheme"
-        )
+        why = f"the address {display} has an endpoint that is no host."
+        raise DataError(table, why, "write host:port, and no scheme")
     host = "" if override is None else override[1]
     if options.get("scheme", "https") != "https" and host not in LOCAL_HOSTS:
         raise DataError(table, f"{display} would be read over the net in the clear.", "leave scheme=http out")
-
-
-def _address_example(scheme: str) -> str:
-    """Return the cure for an unreadable address: an example of its form."""
-    return f"write {scheme}://bucket/folder/, with % codes for what is no plain character"

@@ -27,11 +27,10 @@ TIME_TYPES = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
 
 def read_movement(section: Section) -> Movement | None:
     """Parse the movement declaration: the zone and coordinate columns, and the clip bounds of stays and trips."""
-    if "movement" not in section.entries:
+    known = ("through", "zone", "lon", "lat", "norms", "columns")
+    movement = section.table("movement", known, ("zone",), MOVEMENT_EXAMPLE)
+    if movement is None:
         return None
-    movement = section.section("movement")
-    movement.check_keys(("through", "zone", "lon", "lat", "norms", "columns"))
-    movement.require("zone", MOVEMENT_EXAMPLE)
     lon, lat = movement.reference("lon"), movement.reference("lat")
     if (lon is None) != (lat is None):
         raise movement.error("lat" if lat is None else "lon", "a place has both lon and lat.", "name both, or neither.")
@@ -51,12 +50,15 @@ def _measures(movement: Section) -> tuple[Column, ...]:
 def _measure(name: str, section: Section) -> Column:
     """Parse the clip bounds of one numeric column of stays or trips."""
     section.check_keys(("sum_norm", "centred_norm", "centre"))
-    clip_bounds = section.positive_float("sum_norm"), section.positive_float("centred_norm")
     return Column(
-        name, SqlType.DOUBLE, "DOUBLE", bounds=Bounds(0, MOVEMENT_MEASURES[name]), sum_clip_bound=clip_bounds[0],
-        centred_sum_clip_bound=clip_bounds[1],
+        name,
+        SqlType.DOUBLE,
+        "DOUBLE",
+        bounds=Bounds(0, MOVEMENT_MEASURES[name]),
+        sum_clip_bound=section.positive_float("sum_norm"),
+        centred_sum_clip_bound=section.positive_float("centred_norm"),
         centre=section.finite_float("centre"),
-    )  # fmt: skip
+    )
 
 
 def _place_step(movement: Section) -> tuple[str, str] | None:
@@ -140,31 +142,22 @@ PRIVATE_ONLY = (
     "person", "norms", "max_rows_per_person", "max_groups_per_person", "consent", "joins", "movement", "date_column",
     "from_windows",
 )  # fmt: skip
-TABLE_KEYS = (
-    "dataset",
-    "kind",
-    "source",
-    "primary_key",
-    "time_column",
-    "sorted_by",
-    "size_class",
-    "columns",
-    *PRIVATE_ONLY,
-)
+PUBLIC_KEYS = ("dataset", "kind", "source", "primary_key", "time_column", "sorted_by", "size_class", "columns")
 SOURCE_FORMATS = ("parquet", "csv", "duckdb", "spark")
+DATASET_EXAMPLE = 'write dataset = "..." with the name of one under [datasets].'
 SIZE_CLASS_EXAMPLE = 'size_class = "1e6", the order of magnitude of the number of rows.'
 UNREADABLE_SOURCE = Source("parquet", "")  # placeholder after a parse error
 
 
 def read_table(name: str, section: Section, folder: Path) -> Table:
     """Table declaration from its TOML section; source paths are relative to the catalog's folder."""
-    section.check_keys(TABLE_KEYS)
+    section.check_keys((*PUBLIC_KEYS, *PRIVATE_ONLY))
     collect = section.collector.collect
     private = collect(any(name in section.entries for name in PRIVATE_ONLY), _is_private, section)
     consent = collect(None, _consent, section) if private else None
     return Table(
         name=name,
-        dataset=collect("", _dataset, section),
+        dataset=collect("", section.required_reference, "dataset", DATASET_EXAMPLE),
         private=private,
         source=collect(UNREADABLE_SOURCE, _source, section, folder),
         columns=collect((), _columns, section, consent),
@@ -183,12 +176,6 @@ def read_table(name: str, section: Section, folder: Path) -> Table:
     )
 
 
-def _dataset(section: Section) -> str:
-    """Parse the name of the table's dataset."""
-    section.require("dataset", 'write dataset = "..." with the name of one under [datasets].')
-    return section.reference("dataset") or ""
-
-
 def _contribution_limit(section: Section, name: str, default: int, maximum: int) -> int:
     """Parse a contribution limit: the maximum of rows or groups per person."""
     return section.collector.collect(default, section.integer, name, default, 1, maximum)
@@ -197,8 +184,7 @@ def _contribution_limit(section: Section, name: str, default: int, maximum: int)
 def _is_private(section: Section) -> bool:
     """Parse the kind, private or public; there is no default, so that no table is public by omission."""
     kinds = 'kind = "private", or kind = "public" where no row is about a person.'
-    section.require("kind", f"write {kinds}")
-    kind = section.text("kind", kinds)
+    kind = section.required_text("kind", f"write {kinds}", kinds)
     if kind not in ("private", "public"):
         raise section.error("kind", f"the kind {kind} is not known.", 'write kind = "private" or kind = "public".')
     if kind == "public":
@@ -238,11 +224,8 @@ def _join(section: Section) -> SourceJoin:
     """Lookup join of a source: a public column that the snapshot adds to each row."""
     names = ("column", "on", "table", "take")
     section.check_keys(names)
-    for name in names:
-        section.require(
-            name, 'write { column = "origin_zone", on = "origin_id", table = "stations", take = "zone_id" }.'
-        )
-    return SourceJoin(*(section.reference(name) or "" for name in names))
+    cure = 'write { column = "origin_zone", on = "origin_id", table = "stations", take = "zone_id" }.'
+    return SourceJoin(*(section.required_reference(name, cure) for name in names))
 
 
 def _columns(section: Section, consent: Consent | None) -> tuple[Column, ...]:
@@ -264,9 +247,8 @@ def _columns(section: Section, consent: Consent | None) -> tuple[Column, ...]:
 def _person(section: Section) -> PersonPath:
     """Parse the person key: a column of the table, or a path of foreign keys and the column at its end."""
     example = 'person = "..." with the column that names the person a row is about.'
-    section.require("person", f"write {example}")
-    if not isinstance(section.entries["person"], dict):
-        return PersonPath(section.reference("person", example) or "")
+    if not isinstance(section.entries.get("person"), dict):
+        return PersonPath(section.required_reference("person", f"write {example}", example))
     path = section.section("person")
     path.check_keys(("through", "column"))
     cure = 'write person = { through = ["trip_id -> trip"], column = "person_id" }.'
@@ -290,12 +272,10 @@ def _size_class(section: Section, private: bool) -> str | None:
 
 def _consent(section: Section) -> Consent | None:
     """Parse the consent column and the states that admit a person."""
-    if "consent" not in section.entries:
-        return None
-    consent = section.section("consent")
-    consent.check_keys(("column", "admitted"))
     cure = 'write consent = { column = "consent_state", admitted = ["opt_in"] }.'
-    consent.require("column", cure)
+    consent = section.table("consent", ("column", "admitted"), ("column",), cure)
+    if consent is None:
+        return None
     admitted = consent.entries.get("admitted")
     if not isinstance(admitted, list) or not admitted or not all(isinstance(state, str | bool) for state in admitted):
         raise consent.error("admitted", "this is no list of states.", cure)

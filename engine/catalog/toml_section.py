@@ -118,6 +118,15 @@ class Section:
             raise self.error(name, "this text is empty.", f"fill it in: {example}" if example else "fill it in.")
         return found
 
+    def required_text(self, name: str, cure: str, example: str = "") -> str:
+        """Read a non-empty text that must be there; `cure` says how to add it."""
+        self.require(name, cure)
+        return self.text(name, example) or ""
+
+    def required_reference(self, name: str, cure: str, example: str = "") -> str:
+        """Read the name of a declaration that must be there, in lower case."""
+        return self.required_text(name, cure, example).lower()
+
     def reference(self, name: str, example: str = "") -> str | None:
         """Read the name of a declaration, in lower case; None where absent."""
         found = self.text(name, example)
@@ -201,6 +210,18 @@ class Section:
     def section(self, name: str) -> Section:
         """Open a table inside this section; empty where absent."""
         return self.to_section(name, self.entries.get(name, {}))
+
+    def table(
+        self, name: str, known: Collection[str], required: Collection[str] = (), cure: str = ""
+    ) -> Section | None:
+        """Open a table inside this section, and check its keys; None where absent."""
+        if name not in self.entries:
+            return None
+        table = self.section(name)
+        table.check_keys(known)
+        for key in required:
+            table.require(key, cure)
+        return table
 
     def to_section(self, name: str, found: object) -> Section:
         """Convert a TOML value to a section."""

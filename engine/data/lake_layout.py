@@ -19,8 +19,9 @@ from engine.catalog.eligibility import eligibility_filter
 from engine.catalog.sources import full_data_version
 from engine.data.checks.lake import lake_placeholder, lake_target
 from engine.data.checks.snapshot import check_sources, check_stored
+from engine.data.files.cache import DATA_FILE
 from engine.data.files.stored_files import connect_offline
-from engine.data.layout import DATA_FILE, layout_tables
+from engine.data.layout import layout_tables
 from engine.data.materialized_rollups import LAYOUT_ALIAS, layout_address, stored_table_name, valid_rollups
 from engine.data.snapshot import CopyInputs, copy_inputs, declaration_text, inputs_digest, open_snapshot
 from engine.errors import DataError, ExecutionFailed

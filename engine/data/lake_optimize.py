@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from dialect.codegen import partition_sql, row_count_sql, stored_rollup_sql
 from dialect.functions import quote_identifier
 from engine.backends.protocol import Lake
 from engine.data.checks.lake import lake_placeholder
-from engine.data.files.cache import publish
+from engine.data.files.cache import publish, unfinished_copy
 from engine.data.lake_layout import (
     eligible_person_queries,
     lake_layout_file,
@@ -26,10 +25,10 @@ from engine.data.lake_layout import (
     lake_layout_target,
     public_catalog,
 )
-from engine.data.layout import DATA_FILE, LayoutReport, copy_tables, open_layout_for_writing
+from engine.data.layout import LayoutReport, open_layout_for_writing
 from engine.data.materialized_rollups import StoredRollup, declared_rollups
 from engine.data.open_data import open_lake
-from engine.data.snapshot import CopyInputs
+from engine.data.snapshot import copy_tables
 from engine.errors import CatalogError, DataError, ExecutionFailed
 from engine.progress import Progress
 
@@ -58,19 +57,17 @@ def optimize_lake(catalog: Catalog, remote: str, cache: Path, progress: Progress
     if not rollups:
         why = "no dataset declares rollups, and nothing else of a lake is kept."
         raise CatalogError(catalog.path, "datasets", why, "write rollups = [...] in a dataset: docs/spark.md shows how")
-    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with closing(
-        open_lake(catalog, remote, cache, progress, PART_TIMEOUT_SECONDS)
-    ) as opened:  # checked against the catalog
-        lake, inputs = opened.lake, _layout_inputs(catalog, opened.lake)
+    public = public_catalog(catalog)
+    # opening checks the lake against the catalog
+    with closing(open_lake(catalog, remote, cache, progress, PART_TIMEOUT_SECONDS)) as opened, _lake_answers():
+        lake, inputs = opened.lake, lake_layout_inputs(catalog, opened.lake)
         file = lake_layout_file(inputs, cache)
         _check_change_tracking(catalog, lake)
-        with tempfile.TemporaryDirectory(prefix=".optimizing-", dir=cache) as work:  # created owner-only
-            unfinished = Path(work) / DATA_FILE
+        with unfinished_copy(cache, ".optimizing-") as unfinished:
             with open_layout_for_writing(unfinished) as connection:
-                copy_tables(connection, public_catalog(catalog), lambda what, _: progress(what, 0.0))
+                copy_tables(connection, public, public.tables, lambda what, _: progress(what, 0.0))
                 _store_queries(connection, lake, _stored_queries(catalog, rollups), progress)
-            if _layout_inputs(catalog, lake) != inputs:
+            if lake_layout_inputs(catalog, lake) != inputs:
                 raise DataError("layout", "the public files changed while they were read.", "optimize again")
             publish(unfinished, file, catalog, inputs)
     progress("optimized", 1.0)
@@ -80,27 +77,19 @@ def optimize_lake(catalog: Catalog, remote: str, cache: Path, progress: Progress
 def _check_change_tracking(catalog: Catalog, lake: Lake) -> None:
     """Reject tables without change tracking: their rollups could still contain erased persons."""
     for table in (table for table in catalog.tables if table.private):
-        try:
-            tracked = lake.files_reflect_changes(lake_placeholder(table))
-        except ExecutionFailed:
-            raise _no_answer() from None
-        if not tracked:
+        if not lake.files_reflect_changes(lake_placeholder(table)):
             why = "its files do not tell when its rows change, so that a rollup of it could hold who was erased since."
             raise DataError(table.name, why, "ask without rollups; or store it as Parquet or ORC, and name these files")
 
 
-def _layout_inputs(catalog: Catalog, lake: Lake) -> CopyInputs:
-    """Return the inputs of the lake's layout. Raises DataError where the lake does not answer."""
+@contextmanager
+def _lake_answers() -> Iterator[None]:
+    """Raise DataError where the lake does not answer, or changed during the read."""
     try:
-        return lake_layout_inputs(catalog, lake)
+        yield
     except ExecutionFailed:
-        raise _no_answer() from None
-
-
-def _no_answer() -> DataError:
-    """Build the error for a lake that does not answer, or changed during the read."""
-    why = "the lake does not answer, or its files changed while they were read."
-    return DataError("layout", why, "start Spark Connect at the catalog's remote, and optimize again")
+        why = "the lake does not answer, or its files changed while they were read."
+        raise DataError("layout", why, "start Spark Connect at the catalog's remote, and optimize again") from None
 
 
 def _stored_queries(catalog: Catalog, rollups: Sequence[StoredRollup]) -> list[_StoredQuery]:
@@ -116,24 +105,12 @@ def _store_queries(
     for place, query in enumerate({each.table: each for each in queries}.values()):
         broadcast = {what: connection.execute(sql).to_arrow_table() for what, sql in query.rows.broadcast.items()}
         progress("reading the lake", place / len(queries))
-        parts = max(1, -(-_count_rows(lake, query.rows.text, broadcast) // ROWS_PER_PART))
+        count = int(lake.gather(row_count_sql(query.rows.text), broadcast).column("n")[0].as_py())
+        parts = max(1, -(-count // ROWS_PER_PART))
         for part in range(parts):
-            rows = _collect(lake, partition_sql(query.rows.text, part, parts), broadcast)
+            rows = lake.gather(partition_sql(query.rows.text, part, parts), broadcast)
             _store_rows(connection, query, rows, is_first=part == 0)
             progress("reading the lake", (place + (part + 1) / parts) / len(queries))
-
-
-def _count_rows(lake: Lake, text: str, broadcast: Mapping[str, pa.Table]) -> int:
-    """Count the rows of a query in the lake."""
-    return int(_collect(lake, row_count_sql(text), broadcast).column("n")[0].as_py())
-
-
-def _collect(lake: Lake, text: str, broadcast: Mapping[str, pa.Table]) -> pa.Table:
-    """Run a query on the lake and collect its rows. Raises DataError where the lake does not answer."""
-    try:
-        return lake.gather(text, broadcast)
-    except ExecutionFailed:
-        raise _no_answer() from None
 
 
 def _store_rows(connection: duckdb.DuckDBPyConnection, query: _StoredQuery, rows: pa.Table, is_first: bool) -> None:

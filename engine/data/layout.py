@@ -17,13 +17,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
 from glob import glob
 from pathlib import Path
 
@@ -31,13 +29,13 @@ import duckdb
 
 from dialect import Catalog, Target
 from dialect.algebra import Rollup
-from dialect.catalog import Table, first_day_of_window, next_window_start
+from dialect.catalog import Table, next_window_start
 from dialect.codegen import stored_time, write_rollup
 from dialect.functions import quote_identifier, quote_text
 from engine.catalog.sources import ingest_folder
 from engine.data.checks.snapshot import check_sources, check_stored
-from engine.data.files.cache import layouts_of, publish
-from engine.data.files.stored_files import OFFLINE_CONFIG, connect_offline
+from engine.data.files.cache import DATA_FILE, layouts_of, publish, unfinished_copy
+from engine.data.files.stored_files import OFFLINE_CONFIG, connect_offline, connect_spilling
 from engine.data.materialized_rollups import (
     LAYOUT_ALIAS,
     ROLLUP_PREFIX,
@@ -46,7 +44,16 @@ from engine.data.materialized_rollups import (
     layout_address,
     valid_rollups,
 )
-from engine.data.snapshot import CopyInputs, Snapshot, copy_digest, copy_inputs, copy_table, open_snapshot
+from engine.data.snapshot import (
+    CopyInputs,
+    Snapshot,
+    copy_digest,
+    copy_inputs,
+    copy_table,
+    copy_tables,
+    open_snapshot,
+    window_starts,
+)
 from engine.errors import DataError
 from engine.progress import Progress
 
@@ -104,11 +111,7 @@ def _append_files(
     for file in files:
         copy_table(connection, catalog, replace(table, name=NEW_ROWS, source=replace(table.source, path=file)))
         if stretch is not None and table.time_column is not None:
-            found = (
-                f"SELECT DISTINCT CAST({stored_time(table)} AS DATE) AS day FROM {quote_identifier(NEW_ROWS)}"
-                " WHERE day IS NOT NULL"
-            )
-            days |= {first_day_of_window(stretch.window, day) for (day,) in connection.execute(found).fetchall()}
+            days |= window_starts(connection, table, quote_identifier(NEW_ROWS), stretch)
         connection.execute(f"INSERT INTO {quote_identifier(table.name)} SELECT * FROM {quote_identifier(NEW_ROWS)}")
         connection.execute(f"DROP TABLE {quote_identifier(NEW_ROWS)}")
     return tuple(sorted(days))
@@ -199,10 +202,6 @@ def _execute(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         raise DataError("rollups", why, "ask its question alone, and remove what fails") from None
 
 
-MEMORY_LIMIT = "4GB"
-DATA_FILE = "data.duckdb"
-
-
 @dataclass(frozen=True)
 class LayoutReport:
     """The result of building a layout: its file, time, sizes and number of rollups."""
@@ -243,9 +242,7 @@ def build_layout(catalog: Catalog, cache: Path, progress: Progress, *, rebuild: 
     start, target, inputs = time.perf_counter(), layout_file(catalog, cache), copy_inputs(catalog.tables)
     previous = None if rebuild else _previous_layout(catalog, cache, inputs)
     rollups = declared_rollups(catalog, Target(layout_addresses(catalog)))
-    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(prefix=".optimizing-", dir=cache) as work:  # created owner-only
-        unfinished = Path(work) / DATA_FILE
+    with unfinished_copy(cache, ".optimizing-") as unfinished:
         with open_layout_for_writing(unfinished, previous) as connection:
             if previous is None:
                 _build_tables(connection, catalog, rollups, progress)
@@ -325,9 +322,7 @@ def open_layout_for_writing(file: Path, previous: _PreviousLayout | None = None)
     try:
         if previous is not None:
             shutil.copyfile(previous.file, file)
-        with connect_offline(memory_limit=MEMORY_LIMIT, temp_directory=str(file.parent / "spill")) as connection:
-            with suppress(duckdb.InvalidInputException):  # fails in notebooks without widgets
-                connection.execute("SET enable_progress_bar = false")
+        with connect_spilling(file.parent) as connection:
             connection.execute(f"ATTACH {quote_text(str(file))} AS {LAYOUT_ALIAS}")
             connection.execute(f"USE {LAYOUT_ALIAS}")
             yield connection
@@ -341,24 +336,10 @@ def _build_tables(
 ) -> None:
     """Copy all tables and build all rollups."""
     tables, steps = len(catalog.tables), len(catalog.tables) + len(rollups)
-    copy_tables(connection, catalog, lambda what, part: progress(what, part * tables / steps))
+    copy_tables(connection, catalog, catalog.tables, lambda what, part: progress(what, part * tables / steps))
     for place, each in enumerate(rollups, tables):
         progress("rolling up", place / steps)
         build_rollup(connection, each)
-
-
-def copy_tables(connection: duckdb.DuckDBPyConnection, catalog: Catalog, progress: Progress) -> None:
-    """Copy every table into a new layout. Raises DataError."""
-    ordered = sorted(catalog.tables, key=lambda table: table.private)  # public tables first: lookups read them
-    for place, table in enumerate(ordered):
-        within = partial(_report_step, progress, f"making columns of {table.name}", place, len(ordered))
-        progress(f"copying {table.name}", place / len(ordered))
-        copy_table(connection, catalog, table, within)
-
-
-def _report_step(progress: Progress, what: str, place: int, steps: int, fraction: float) -> None:
-    """Report the completed fraction of one step as a fraction of all steps."""
-    progress(what, (place + fraction) / steps)
 
 
 def _source_bytes(catalog: Catalog) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from dialect import Catalog, PrivatePlan, Refusal, Target, bound_contributions, compile_query
@@ -35,24 +36,25 @@ class StoredRollup:
 
 def declared_rollups(catalog: Catalog, target: Target) -> list[StoredRollup]:
     """Plan all declared rollups. Raises CatalogError for one that cannot be a rollup."""
-    rollups = []
-    for key, dataset, sql in _rollup_declarations(catalog):
-        plan = _plan_rollup(key, dataset, sql, catalog)
-        if isinstance(plan, CatalogError):
-            raise plan from None
-        try:
-            rollups.append(_build_stored_rollup(plan, catalog, target))
-        except UnsupportedByEngine as missing:
-            raise CatalogError(
-                catalog.path, key, f"{missing}, where people's rows lie.", UNSUPPORTED_FUNCTION_CURE
-            ) from None
-    return rollups
+    return [_stored_rollup(catalog, target, *declared) for declared in _rollup_declarations(catalog)]
 
 
 def rollup_errors(catalog: Catalog) -> list[CatalogError]:
     """List the errors in declared rollups, from their SQL and the catalog alone; no data are read."""
-    planned = (_plan_rollup(*each, catalog) for each in _rollup_declarations(catalog))
-    return [each for each in planned if isinstance(each, CatalogError)]
+    found = []
+    for declared in _rollup_declarations(catalog):
+        try:
+            _plan_rollup(catalog, *declared)
+        except CatalogError as error:
+            found.append(error)
+    return found
+
+
+def valid_rollups(catalog: Catalog, target: Target) -> Iterator[StoredRollup]:
+    """Yield the valid declared rollups; invalid ones, which are never stored, are skipped."""
+    for declared in _rollup_declarations(catalog):
+        with suppress(CatalogError):
+            yield _stored_rollup(catalog, target, *declared)
 
 
 def _rollup_declarations(catalog: Catalog) -> Iterator[tuple[str, str, str]]:
@@ -62,37 +64,28 @@ def _rollup_declarations(catalog: Catalog) -> Iterator[tuple[str, str, str]]:
             yield f"datasets.{dataset.name}.rollups[{i}]", dataset.name, sql
 
 
-def _plan_rollup(key: str, dataset: str, sql: str, catalog: Catalog) -> PrivatePlan | CatalogError:
-    """Plan the SQL of a rollup; return a CatalogError if it is refused, or its aggregates do not add up over groups."""
+def _plan_rollup(catalog: Catalog, key: str, dataset: str, sql: str) -> PrivatePlan:
+    """Plan the SQL of a rollup. Raises CatalogError if it is refused, or its aggregates do not add up over groups."""
     try:
         plans = compile_query(sql, catalog).plans
     except Refusal as refusal:
-        return CatalogError(catalog.path, key, f"it is refused: {refusal.why}", refusal.hint)
+        raise CatalogError(catalog.path, key, f"it is refused: {refusal.why}", refusal.hint) from None
     if len(plans) != 1 or plans[0].dataset != dataset or not is_rollup_compatible(plans[0]):
         why = "it is no question whose numbers add up from group to group."
-        return CatalogError(catalog.path, key, why, "counts, sums and persons of one GROUP BY by public keys")
+        raise CatalogError(catalog.path, key, why, "counts, sums and persons of one GROUP BY by public keys")
     return plans[0]
 
 
-def valid_rollups(catalog: Catalog, target: Target) -> Iterator[StoredRollup]:
-    """Yield the valid declared rollups; invalid ones, which are never stored, are skipped."""
-    for dataset in catalog.datasets:
-        for sql in dataset.rollups:
-            try:
-                plans = compile_query(sql, catalog).plans
-                found = [
-                    _build_stored_rollup(plan, catalog, target) for plan in plans[:1] if is_rollup_compatible(plan)
-                ]
-            except (Refusal, UnsupportedByEngine):
-                continue
-            yield from found
-
-
-def _build_stored_rollup(plan: PrivatePlan, catalog: Catalog, target: Target) -> StoredRollup:
-    """Build a rollup, named by a digest of its SQL."""
+def _stored_rollup(catalog: Catalog, target: Target, key: str, dataset: str, sql: str) -> StoredRollup:
+    """Plan a rollup, named by a digest of the SQL that builds it. Raises CatalogError."""
+    plan = _plan_rollup(catalog, key, dataset, sql)
     bounds = bound_contributions(plan, catalog, None)  # only the grains are used
     lake = target.lake
-    rows = LakeSql(write_rollup(plan, bounds, target)) if lake is None else lake_rollup(plan, bounds, target, lake)
+    try:
+        rows = LakeSql(write_rollup(plan, bounds, target)) if lake is None else lake_rollup(plan, bounds, target, lake)
+    except UnsupportedByEngine as missing:
+        why = f"{missing}, where people's rows lie."
+        raise CatalogError(catalog.path, key, why, UNSUPPORTED_FUNCTION_CURE) from None
     stored = stored_table_name(
         ROLLUP_PREFIX, "\n".join((rows.text, *(f"{place} {sql}" for place, sql in rows.broadcast.items())))
     )

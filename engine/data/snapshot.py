@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from glob import glob
 from pathlib import Path
@@ -19,10 +19,11 @@ from typing import Any
 
 import duckdb
 
-from dialect.catalog import Catalog, Source, Table
+from dialect.catalog import Catalog, Source, Table, WindowRange, first_day_of_window
+from dialect.codegen import stored_time
 from dialect.functions import quote_identifier, quote_text
 from engine.data.checks.snapshot import CHECK_CURE, check_sources, check_stored
-from engine.data.files.cache import publish
+from engine.data.files.cache import DATA_FILE, publish, unfinished_copy
 from engine.data.files.csv_files import UnreadableError
 from engine.data.files.derived_columns import (
     FractionProgress,
@@ -82,17 +83,12 @@ def _copy_tables(catalog: Catalog, tables: list[Table], cache: Path, progress: P
     """Copy tables into the cache, unless an identical copy exists; return the file."""
     looked_up = {join.table for table in tables for join in table.source.joins}
     needed = [table for table in catalog.tables if table in tables or table.name in looked_up]
-    target = cache / f"snapshot-{copy_digest(needed)}" / "data.duckdb"
+    target = cache / f"snapshot-{copy_digest(needed)}" / DATA_FILE
     if target.exists():
         return target
-    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(prefix=".copying-", dir=cache) as work:  # created owner-only
-        unfinished = Path(work) / "data.duckdb"
+    with unfinished_copy(cache, ".copying-") as unfinished:
         with connect_offline(str(unfinished)) as connection:
-            ordered = sorted(needed, key=lambda table: table.private)  # public tables first: lookups read them
-            for position, table in enumerate(ordered):
-                progress(f"copying {table.name}", position / len(ordered))
-                copy_table(connection, catalog, table, partial(_report_step, progress, table, position, len(ordered)))
+            copy_tables(connection, catalog, needed, progress)
         if cache / f"snapshot-{copy_digest(needed)}" != target.parent:
             raise DataError("snapshot", "the files changed while they were read.", "open them again")
         publish(unfinished, target, catalog)
@@ -100,9 +96,19 @@ def _copy_tables(catalog: Catalog, tables: list[Table], cache: Path, progress: P
     return target
 
 
-def _report_step(progress: Progress, table: Table, position: int, tables: int, fraction: float) -> None:
+def copy_tables(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, tables: Iterable[Table], progress: Progress
+) -> None:
+    """Copy tables, public ones first, as lookups read them. Raises DataError."""
+    ordered = sorted(tables, key=lambda table: table.private)
+    for place, table in enumerate(ordered):
+        progress(f"copying {table.name}", place / len(ordered))
+        copy_table(connection, catalog, table, partial(_report_step, progress, table, place, len(ordered)))
+
+
+def _report_step(progress: Progress, table: Table, place: int, tables: int, fraction: float) -> None:
     """Report the completed fraction of one table as a fraction of all tables."""
-    progress(f"making columns of {table.name}", (position + fraction) / tables)
+    progress(f"making columns of {table.name}", (place + fraction) / tables)
 
 
 def copy_table(
@@ -140,6 +146,13 @@ def copy_table(
     except (duckdb.Error, UnreadableError):
         raise DataError(table.name, "its files can't be read as declared.", CHECK_CURE) from None
     _check_cells(connection, table)
+
+
+def window_starts(connection: duckdb.DuckDBPyConnection, table: Table, rows: str, windows: WindowRange) -> set[date]:
+    """Return the first days of the privacy windows in which some rows of a table are."""
+    day = f"CAST({stored_time(table)} AS DATE)"
+    days = connection.execute(f"SELECT DISTINCT {day} AS day FROM {rows} WHERE day IS NOT NULL").fetchall()
+    return {first_day_of_window(windows.window, day) for (day,) in days}
 
 
 def _check_cells(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
@@ -202,11 +215,11 @@ def _table_inputs(table: Table) -> dict[str, Any]:
         raise DataError(table.name, f"there is no file {table.source.path}.", "correct source in the catalog")
     return {
         "declared": declaration_text(table),
-        "files": [[path, *_file_stat(path), *_file_stat(f"{path}{WAL_SUFFIX}")] for path in paths],
+        "files": [[path, *file_stat(path), *file_stat(f"{path}{WAL_SUFFIX}")] for path in paths],
     }
 
 
-def _file_stat(path: str) -> tuple[int, ...]:
+def file_stat(path: str | Path) -> tuple[int, ...]:
     """Return the size and modification time of a file; () if it does not exist."""
     try:
         facts = os.stat(path)  # noqa: PTH116

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from engine.backends.scratch import remove_abandoned
 from engine.catalog.sources import share_files, source_files
 from engine.errors import DataError
 
+DATA_FILE = "data.duckdb"  # file name of a copy, in its folder
 NOTE_FILE = "of.json"  # file name, in the folder of each copy
 LAYOUT_FOLDERS = "layout-*"
 REHEARSAL_FOLDERS = "rehearsal-*"  # synthetic rows, and copies of public tables
@@ -35,6 +37,14 @@ class ForgetReport:
     folder: str  # the cache folder, which differs between users and services
     copies: int
     bytes: int
+
+
+@contextmanager
+def unfinished_copy(cache: Path, prefix: str) -> Iterator[Path]:
+    """Yield the path of a copy that is being made, in an owner-only folder that is removed at the end."""
+    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=cache) as work:
+        yield Path(work) / DATA_FILE
 
 
 def publish(unfinished: Path, target: Path, catalog: Catalog, inputs: Mapping[str, Any] | None = None) -> None:

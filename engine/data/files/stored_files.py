@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import duckdb
 
@@ -23,19 +25,22 @@ def connect_offline(file: str = ":memory:", **settings: str | bool | float | lis
     """Open a DuckDB that loads no extensions over the network; timestamps without offset are UTC."""
     connection = duckdb.connect(file, config={**OFFLINE_CONFIG, **settings})
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    with suppress(duckdb.InvalidInputException):  # fails in notebooks without widgets
+        connection.execute("SET enable_progress_bar = false")
     return connection
+
+
+def connect_spilling(folder: Path, file: str = ":memory:") -> duckdb.DuckDBPyConnection:
+    """Open such a DuckDB that takes 4 GB of memory, and spills the rest into a folder."""
+    return connect_offline(file, memory_limit="4GB", temp_directory=str(folder / "spill"))
 
 
 # stored type -> wider declared types
 WIDER_TYPES = {SqlType.BIGINT: (SqlType.DOUBLE,), SqlType.DATE: (SqlType.TIMESTAMP,)}
 
 _BITS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "INT": 32, "BIGINT": 64}
-_INTEGER_RANGES = {
-    quote_identifier: (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for quote_identifier, bits in _BITS.items()
-}
-_INTEGER_RANGES |= {
-    f"U{quote_identifier}": (0, 2**bits - 1) for quote_identifier, bits in _BITS.items() if quote_identifier != "INT"
-}
+_INTEGER_RANGES = {name: (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for name, bits in _BITS.items()}
+_INTEGER_RANGES |= {f"U{name}": (0, 2**bits - 1) for name, bits in _BITS.items() if name != "INT"}
 
 
 class StoredFiles:
@@ -69,18 +74,14 @@ class StoredFiles:
         """Return the names of the tables in a DuckDB file, without views. Raises UnreadableError."""
         select = "SELECT table_name FROM duckdb_tables() WHERE database_name = ? AND schema_name = 'main'"
         try:
-            found = self._connection.execute(f"{select} ORDER BY 1", [self._attach(path)]).fetchall()
+            alias = self._attach(path)
         except duckdb.Error:
             raise UnreadableError from None
-        return tuple(table for (table,) in found)
+        return tuple(table for (table,) in self._fetch(f"{select} ORDER BY 1", [alias]))
 
     def has_header(self, path: str) -> bool:
         """Return whether the first line of a CSV file looks like a header. Raises UnreadableError."""
-        try:
-            found = self._connection.execute("SELECT HasHeader FROM sniff_csv(?)", [path]).fetchall()
-        except duckdb.Error:
-            raise UnreadableError from None
-        return bool(found[0][0])
+        return bool(self._fetch("SELECT HasHeader FROM sniff_csv(?)", [path])[0][0])
 
     def typed_relation(self, source: Source, types: dict[str, str]) -> str:
         """Write the relation of a source with the declared types; values of another type become NULL."""
@@ -96,25 +97,22 @@ class StoredFiles:
 
     def has_rows(self, select: str) -> bool:
         """Return whether a SELECT returns a row. Raises UnreadableError."""
-        try:
-            return bool(self._connection.execute(f"SELECT 1 FROM ({select}) LIMIT 1").fetchall())
-        except duckdb.Error:
-            raise UnreadableError from None
+        return bool(self._fetch(f"SELECT 1 FROM ({select}) LIMIT 1"))
 
     def count(self, select: str) -> int:
         """Count the rows of a SELECT. Raises UnreadableError."""
-        try:
-            return int(self._connection.execute(f"SELECT count(*) FROM ({select})").fetchall()[0][0])
-        except duckdb.Error:
-            raise UnreadableError from None
+        return int(self._fetch(f"SELECT count(*) FROM ({select})")[0][0])
 
     def all_texts_satisfy(self, select: str, predicate: Callable[[str], bool]) -> bool:
         """Return whether a predicate is true of every distinct text of a SELECT. Raises UnreadableError."""
+        return all(predicate(text) for (text,) in self._fetch(f"SELECT DISTINCT * FROM ({select})") if text is not None)
+
+    def _fetch(self, sql: str, parameters: Sequence[str] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement and return its rows. Raises UnreadableError."""
         try:
-            found = self._connection.execute(f"SELECT DISTINCT * FROM ({select})").fetchall()
+            return self._connection.execute(sql, parameters).fetchall()
         except duckdb.Error:
             raise UnreadableError from None
-        return all(predicate(text) for (text,) in found if text is not None)
 
     def _rows(self, source: Source) -> str:
         """Write the table function or table that reads a source."""

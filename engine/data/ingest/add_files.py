@@ -42,8 +42,10 @@ from engine.catalog.sources import (
 )
 from engine.catalog.toml_section import suggestion
 from engine.data.files.durable import move_durably, write_durably
+from engine.data.files.stored_files import connect_spilling
 from engine.data.ingest.fetch import Fetched, fetch, remove_copies
-from engine.data.ingest.new_rows import DIGESTS_KEY, WINDOWS_KEY, NewRows, open_scratch_database, read_metadata_list
+from engine.data.ingest.new_rows import DIGESTS_KEY, WINDOWS_KEY, NewRows, read_metadata_list
+from engine.data.snapshot import file_stat
 from engine.errors import DataError
 from engine.progress import Progress
 
@@ -139,38 +141,37 @@ def ingest(
     """
     table, place = _find_target(catalog, table_name)
     charged = () if allow_late else charged
-    declared = _declared_windows(catalog, table, windows)
-    _check_charged(table, declared or _windows_changed_without_time(catalog, table, charged), charged)
+    stretch = catalog.dataset(table.dataset).window_range if table.time_column is not None else None
+    declared = _declared_windows(table, stretch, windows)
+    # a row without a time changes every window
+    _check_charged(table, declared or (sorted(charged) if stretch is None else ()), charged)
     local_files = _files(table, [text for text in paths if not is_store_address(text)])
     addresses = [parse_store_address(table.name, text) for text in paths if is_store_address(text)]
     with (
         _folder_lock(table, place) as staging,
         _work_folder(staging) as work,
-        open_scratch_database(work) as connection,
+        connect_spilling(work, str(work / "work")) as connection,
     ):
         sync_register = partial(update_register, place, partial(_file_metadata, connection))
         known = sync_register()
         with _fetched_copies(table, addresses, staging, known, progress) as fetched:
             progress, files = _remaining_progress(progress, bool(addresses)), [*local_files, *fetched.files]
-            stats_before = [_file_stat(path) for path in files]
+            stats_before = [file_stat(path) for path in files]
             unread = _new_files(known, files, progress)
             already = len(files) - len(unread) + fetched.known_count
             if not unread:
                 return Ingested(0, 0, already, version=_current_version(catalog, table))
             rows = NewRows(connection, catalog, table, list(unread.values()), declared)
             rows.create_typed_view()
-            _check_candidate_windows(catalog, table, rows, charged)
-            progress("judging rows", 0.2)
-            rows.validate()
-            progress("writing rows", 0.3)
+            if stretch is not None and charged:
+                candidates = rows.candidate_windows(stretch)
+                if candidates <= set(charged):  # every acceptable row lies in a charged window: reject them early
+                    _check_charged(table, sorted(candidates), charged)
             taken, refused = work / "taken.parquet", work / "refused.parquet"
-            count = rows.write_accepted(taken, [*unread, *fetched.digests])
-            progress("writing what is refused", 0.7)
-            reasons = rows.write_rejected(refused)
-            progress("checking", 0.8)
-            rows.check_derived_columns(taken)
-            _check_accepted_windows(catalog, table, rows, taken, charged if count else ())
-            if stats_before != [_file_stat(path) for path in files]:
+            count, reasons = rows.split(taken, refused, [*unread, *fetched.digests], progress)
+            if stretch is not None and count:
+                _check_charged(table, rows.accepted_windows(taken, stretch), charged)
+            if stats_before != [file_stat(path) for path in files]:
                 raise DataError(table.name, "the files changed while they were read.", "give them again")
             progress("keeping what is refused", 0.9)
             quarantine = _quarantine_rejected(refused, staging, unread) if reasons else None
@@ -180,7 +181,7 @@ def ingest(
                 with suppress(OSError):  # the added file contains the entry, and the next run registers it
                     sync_register()
             progress("added", 1.0)
-            undeclared = count > 0 and not declared and _windows_of_table(catalog, table) is not None
+            undeclared = count > 0 and not declared and stretch is not None
             version = _current_version(catalog, table)
             return Ingested(count, len(unread), already, reasons, quarantine, version, declared, undeclared)
 
@@ -282,53 +283,16 @@ def _new_files(known: Collection[str], files: Sequence[Path], progress: Progress
     return {digest: path for digest, path in found.items() if digest not in known}
 
 
-def _file_stat(path: Path) -> tuple[int, int]:
-    """Return the size and modification time of a file."""
-    facts = path.stat()
-    return facts.st_size, facts.st_mtime_ns
+def _declared_windows(table: Table, stretch: WindowRange | None, windows: Sequence[str]) -> tuple[str, ...]:
+    """Parse the privacy windows of a delivery, each a name or FIRST..LAST, in time order. Raises DataError.
 
-
-def _check_accepted_windows(
-    catalog: Catalog, table: Table, rows: NewRows, taken: Path, charged: Collection[str]
-) -> None:
-    """Reject accepted rows in charged privacy windows."""
-    stretch = _windows_of_table(catalog, table)
-    _check_charged(
-        table,
-        _windows_changed_without_time(catalog, table, charged)
-        if stretch is None
-        else rows.accepted_windows(taken, stretch),
-        charged,
-    )
-
-
-def _check_candidate_windows(catalog: Catalog, table: Table, rows: NewRows, charged: Collection[str]) -> None:
-    """Reject early, from times alone, if every acceptable row is in a charged privacy window."""
-    stretch = _windows_of_table(catalog, table)
-    if stretch is None or not charged:
-        return
-    candidates = rows.candidate_windows(stretch)
-    if candidates <= set(charged):
-        _check_charged(table, sorted(candidates), charged)
-
-
-def _windows_of_table(catalog: Catalog, table: Table) -> WindowRange | None:
-    """Return the privacy windows by which a table's rows are distinguished; None for rows without a window."""
-    return None if table.time_column is None else catalog.dataset(table.dataset).window_range
-
-
-def _windows_changed_without_time(catalog: Catalog, table: Table, charged: Collection[str]) -> tuple[str, ...]:
-    """Return the charged windows that a row without a time changes: all of them; () for tables with a time."""
-    return tuple(sorted(charged)) if _windows_of_table(catalog, table) is None else ()
-
-
-def _declared_windows(catalog: Catalog, table: Table, windows: Sequence[str]) -> tuple[str, ...]:
-    """Parse the privacy windows of a delivery, each a name or FIRST..LAST, in time order. Raises DataError."""
+    `stretch` = the windows by which the table's rows are distinguished; None for rows without a window.
+    """
     if not windows:
         return ()
-    if _windows_of_table(catalog, table) is None:
+    if stretch is None:
         raise DataError(table.name, "its rows are not told apart by windows.", "leave out --window")
-    known, found = catalog.dataset(table.dataset).window_names, set[str]()
+    known, found = stretch.window_names(), set[str]()
     for text in windows:
         first, _, last = text.partition("..")
         ends = [first, last or first]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from glob import glob
 from pathlib import Path
@@ -24,7 +24,6 @@ from dialect.catalog import (
     Table,
     ValueRange,
     WindowRange,
-    first_day_of_window,
     next_window_start,
     window_name,
 )
@@ -40,33 +39,18 @@ from engine.data.checks.declared import (
 from engine.data.checks.snapshot import CHECK_CURE
 from engine.data.files.csv_files import UnreadableError, csv_fault
 from engine.data.files.derived_columns import source_columns, source_type
-from engine.data.files.stored_files import OFFLINE_CONFIG, files_relation, is_type_compatible, typed_value
-from engine.data.snapshot import copy_table
+from engine.data.files.stored_files import files_relation, is_type_compatible, typed_value
+from engine.data.snapshot import copy_table, copy_tables, window_starts
 from engine.errors import DataError
+from engine.progress import Progress, ignore_progress
 
-MEMORY_LIMIT = "4GB"
 DIGESTS_KEY = "passersby_files"  # metadata key: digests of the ingested files
 WINDOWS_KEY = "passersby_windows"  # metadata key: declared privacy windows of the delivery
-TEXT_PREFIX, FILE_COLUMN, REASON_COLUMN, KEY_PREFIX = (
-    "original ",
-    "of file",
-    "why refused",
-    "key ",
-)  # no declared column has a space in its name
-ROW_COLUMN, COPY_COLUMN = "row values", "copy number"
+# no declared column has a space in its name
+TEXT_PREFIX, FILE_COLUMN, REASON_COLUMN = "original ", "of file", "why refused"
+KEY_PREFIX, ROW_COLUMN, COPY_COLUMN = "key ", "row values", "copy number"
 DUPLICATE_REASON = "it repeats another new row in every column"
 INCOMPLETE_CURE = "give whole Parquet files, or CSV with a header"
-
-
-@contextmanager
-def open_scratch_database(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a DuckDB that spills into a folder."""
-    config = {**OFFLINE_CONFIG, "memory_limit": MEMORY_LIMIT, "temp_directory": str(folder / "spill")}
-    with duckdb.connect(str(folder / "work"), config=config) as connection:
-        with suppress(duckdb.InvalidInputException):  # fails in notebooks without widgets
-            connection.execute("SET enable_progress_bar = false")
-        connection.execute("SET TimeZone = 'UTC'")
-        yield connection
 
 
 def read_metadata_list(connection: duckdb.DuckDBPyConnection, file: Path, key: str) -> tuple[str, ...]:
@@ -88,28 +72,41 @@ class NewRows:
 
     def create_typed_view(self) -> None:
         """Create the view `typed_rows` over all files. Raises DataError for a file that is not as declared."""
-        try:
+        with self._readable():
             kinds = self._storage_types()
             rows = " UNION ALL ".join(self._file_select(path, kinds) for path in self.paths)
             self.connection.execute(f"CREATE TEMP VIEW typed_rows AS {rows}")
-        except (duckdb.Error, UnreadableError):
-            raise DataError(self.table.name, *self._read_failure()) from None
 
     def candidate_windows(self, stretch: WindowRange) -> frozenset[str]:
         """Return the declared privacy windows of all rows, before validation: only the time column is read."""
-        try:
-            return frozenset(self._windows_of("typed_rows", stretch)) & frozenset(stretch.window_names())
-        except duckdb.Error:
-            raise DataError(self.table.name, *self._read_failure()) from None
+        with self._readable():
+            found = self._windows_of("typed_rows", stretch)
+        return frozenset(found) & frozenset(stretch.window_names())
+
+    def split(
+        self, taken: Path, refused: Path, digests: Sequence[str], progress: Progress
+    ) -> tuple[int, dict[str, int]]:
+        """Write accepted and rejected rows to files; return the number accepted, and counts of the others by reason.
+
+        Raises DataError.
+        """
+        progress("judging rows", 0.2)
+        self.validate()
+        progress("writing rows", 0.3)
+        count = self.write_accepted(taken, digests)
+        progress("writing what is refused", 0.7)
+        reasons = self.write_rejected(refused)
+        progress("checking", 0.8)
+        self.check_derived_columns(taken)
+        return count, reasons
 
     def validate(self) -> None:
         """Create the view `validated_rows`: each row with its reason for rejection, or NULL.
 
         Raises DataError for unreadable files.
         """
-        try:
-            for public in self._public_lists():
-                copy_table(self.connection, self.catalog, public)
+        with self._readable():
+            copy_tables(self.connection, self.catalog, self._public_lists(), ignore_progress)
             self._create_key_conflicts()
             copy = f'CASE WHEN "{COPY_COLUMN}" > 1 THEN {quote_text(DUPLICATE_REASON)} END'
             clauses = " ".join(f"WHEN {when} THEN {quote_text(why)}" for when, why in self._rejection_rules())
@@ -119,8 +116,6 @@ class NewRows:
                 f" ({self._with_copy_numbers()}) AS r LEFT JOIN key_conflicts AS t ON {on}"
             )
             self.connection.execute(f"CREATE TEMP VIEW validated_rows AS {sql}")
-        except (duckdb.Error, UnreadableError):
-            raise DataError(self.table.name, *self._read_failure()) from None
 
     def write_accepted(self, taken: Path, digests: Sequence[str]) -> int:
         """Write the accepted rows to a file, with the delivery in its metadata; return their number."""
@@ -150,23 +145,18 @@ class NewRows:
 
     def _windows_of(self, rows: str, stretch: WindowRange) -> tuple[str, ...]:
         """Return the privacy windows of a relation's rows."""
-        day = f"CAST({stored_time(self.table)} AS DATE)"
-        days = self.connection.execute(f"SELECT DISTINCT {day} AS day FROM {rows} WHERE day IS NOT NULL").fetchall()
-        return tuple(
-            window_name(stretch.window, day)
-            for day in sorted({first_day_of_window(stretch.window, d) for (d,) in days})
-        )
+        begins = window_starts(self.connection, self.table, rows, stretch)
+        return tuple(window_name(stretch.window, begin) for begin in sorted(begins))
 
     def check_derived_columns(self, taken: Path) -> None:
         """Compute lookup and derived columns of the accepted rows, as opening will. Raises DataError."""
         accepted = replace(self.table, source=replace(self.table.source, path=str(taken)))
         if len(source_columns(accepted)) == len(accepted.columns):
             return
-        lookup_tables = {join.table for join in accepted.source.joins} - {
-            public.name for public in self._public_lists()
-        }
-        for public in (table for table in self.catalog.tables if table.name in lookup_tables):
-            copy_table(self.connection, self.catalog, public)
+        copied = {public.name for public in self._public_lists()}
+        missing = {join.table for join in accepted.source.joins} - copied
+        looked_up = [table for table in self.catalog.tables if table.name in missing]
+        copy_tables(self.connection, self.catalog, looked_up, ignore_progress)
         copy_table(self.connection, self.catalog, accepted)
         addresses = {table.name: quote_identifier(table.name) for table in self.catalog.tables}
         for column in (column for column in accepted.columns if column.complete):
@@ -176,10 +166,17 @@ class NewRows:
 
     def _write_parquet(self, select: str, to: Path, options: str) -> int:
         """Write a SELECT to a Parquet file; return the number of rows."""
+        with self._readable():
+            copy = f"COPY ({select}) TO {quote_text(str(to))} (FORMAT parquet, {options})"
+            ((count,),) = self.connection.execute(copy).fetchall()
+        return int(count)
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Raise DataError where DuckDB fails, with fixed texts."""
         try:
-            done = self.connection.execute(f"COPY ({select}) TO {quote_text(str(to))} (FORMAT parquet, {options})")
-            return int(done.fetchall()[0][0])
-        except duckdb.Error:
+            yield
+        except (duckdb.Error, UnreadableError):
             raise DataError(self.table.name, *self._read_failure()) from None
 
     def _read_failure(self) -> tuple[str, str]:
@@ -236,12 +233,10 @@ class NewRows:
                     f" declared is {column.stored_type}."
                 )
                 raise DataError(self.table.name, why, "store the declared type, or text")
-            typed, text = (
-                typed_value(source, quote_identifier(column.name), source_type(column)),
-                f"CAST({quote_identifier(column.name)} AS VARCHAR)",
-            )
-            expressions.append(f"TRY_CAST({typed} AS {kinds[column.name]}) AS {quote_identifier(column.name)}")
-            expressions.append(f'{text} AS "{TEXT_PREFIX}{column.name}"')
+            quoted = quote_identifier(column.name)
+            typed = typed_value(source, quoted, source_type(column))
+            expressions.append(f"TRY_CAST({typed} AS {kinds[column.name]}) AS {quoted}")
+            expressions.append(f'CAST({quoted} AS VARCHAR) AS "{TEXT_PREFIX}{column.name}"')
         return f"SELECT {', '.join(expressions)} FROM {files_relation(source)}"
 
     def _rejection_rules(self) -> Iterator[tuple[str, str]]:

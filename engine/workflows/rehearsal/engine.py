@@ -8,7 +8,6 @@ Public tables are copied unchanged; the files of private ones are not opened, an
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,13 +18,14 @@ from dialect.catalog import NO_ELIGIBILITY_RULES, Catalog
 from dialect.functions import quote_identifier
 from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.catalog.folders import cache_folder
-from engine.data.files.cache import publish
+from engine.data.files.cache import publish, unfinished_copy
 from engine.data.files.stored_files import connect_offline
-from engine.data.snapshot import copy_digest, copy_table
+from engine.data.snapshot import copy_digest, copy_tables
 from engine.errors import DataError
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATIONS, CalibrationProvider
+from engine.progress import ignore_progress
 from engine.workflows.rehearsal.rows import synthetic_statements
 
 DATABASE_FILE = "made-up.duckdb"
@@ -77,12 +77,9 @@ def _synthetic_database(catalog: Catalog, cache: Path) -> Path:
     target = cache / f"rehearsal-{digest[:16]}" / DATABASE_FILE
     if target.exists():
         return target
-    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(prefix=".rehearsing-", dir=cache) as work:  # created owner-only
-        unfinished = Path(work) / DATABASE_FILE
+    with unfinished_copy(cache, ".rehearsing-") as unfinished:
         with connect_offline(str(unfinished)) as connection:
-            for table in public:
-                copy_table(connection, catalog, table)
+            copy_tables(connection, catalog, public, ignore_progress)
             for statement in statements:
                 connection.execute(statement)
         publish(unfinished, target, catalog)

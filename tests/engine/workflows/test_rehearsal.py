@@ -128,11 +128,11 @@ def test_private_files_that_exist_are_not_opened(tmp_path: Path, monkeypatch: py
     shutil.copy(tmp_path / "town.duckdb", tmp_path / "zones.duckdb")
     opened: list[str] = []
 
-    def watched(connection: duckdb.DuckDBPyConnection, catalog: Catalog, table: Any) -> None:
+    def watched(connection: duckdb.DuckDBPyConnection, catalog: Catalog, table: Any, progress: Any) -> None:
         opened.append(table.source.path)
-        copy_table(connection, catalog, table)
+        copy_table(connection, catalog, table, progress)
 
-    monkeypatch.setattr(module, "copy_table", watched)
+    monkeypatch.setattr("engine.data.snapshot.copy_table", watched)
     (tmp_path / "town.duckdb").chmod(0o000)
     rehearsed(catalog, "SELECT COUNT(*) AS n FROM visit")
     assert opened == [str(tmp_path / "zones.duckdb")]
