@@ -7,7 +7,7 @@ that were released.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,12 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Executable,
     Integer,
     LargeBinary,
     MetaData,
     RowMapping,
+    Select,
     Table,
     Text,
     UniqueConstraint,
@@ -111,6 +113,15 @@ class ServerTables:
         """Close the connections."""
         self._store.close()
 
+    def _rows(self, wanted: Select[Any]) -> list[Row]:
+        with self._store.reading() as connection:
+            return list[Row](connection.execute(wanted).mappings())
+
+    def _write(self, *statements: Executable) -> bool:
+        """Run statements in one transaction; return whether the last one changed a row."""
+        with self._store.writing() as connection:
+            return [bool(connection.execute(statement).rowcount) for statement in statements][-1]
+
     def add_key(self, row: Row, maker: str) -> bool:
         """Insert a key, and return True, if the key that creates it, `maker`, is still valid. "" skips the check."""
         with self._store.writing() as connection:  # single writer: the creator can't be revoked in between
@@ -127,9 +138,8 @@ class ServerTables:
         """
         is_valid = keys.c.role == row["role"], keys.c.revoked_at.is_(None), keys.c.expires_at > row["made_at"]
         with self._store.writing() as connection:
-            valid_keys = list[Row](
-                connection.execute(select(keys).where(*is_valid).order_by(keys.c.made_at)).mappings()
-            )
+            wanted = select(keys).where(*is_valid).order_by(keys.c.made_at)
+            valid_keys = list[Row](connection.execute(wanted).mappings())
             if valid_keys and not again:
                 return None
             connection.execute(update(keys).where(*is_valid).values(revoked_at=row["made_at"]))
@@ -138,14 +148,11 @@ class ServerTables:
 
     def key(self, **by: str | bytes) -> Row | None:
         """Find a key by id or by hash."""
-        wanted = select(keys).where(*(keys.c[name] == value for name, value in by.items()))
-        with self._store.reading() as connection:
-            return connection.execute(wanted).mappings().one_or_none()
+        return next(iter(self._rows(_select(keys, by))), None)
 
     def all_keys(self) -> list[Row]:
         """List every key, oldest first."""
-        with self._store.reading() as connection:
-            return list[Row](connection.execute(select(keys).order_by(keys.c.made_at, keys.c.id)).mappings())
+        return self._rows(select(keys).order_by(keys.c.made_at, keys.c.id))
 
     def add_successor_key(self, row: Row, ends_at: str, maker: str) -> bool:
         """Insert a successor key and end its predecessor by `ends_at` at the latest; return whether it was inserted.
@@ -167,31 +174,26 @@ class ServerTables:
         revoked = select(keys.c.id).where(keys.c.id == key_id).cte("gone", recursive=True)
         revoked = revoked.union(select(keys.c.id).where(keys.c.follows == revoked.c.id))
         revoked_at = func.coalesce(keys.c.revoked_at, now)
-        with self._store.writing() as connection:
-            connection.execute(update(keys).where(keys.c.id.in_(select(revoked.c.id))).values(revoked_at=revoked_at))
+        self._write(update(keys).where(keys.c.id.in_(select(revoked.c.id))).values(revoked_at=revoked_at))
 
     def add_session(self, digest: bytes, key_id: str, expires_at: str, now: str) -> None:
         """Insert a session, and delete expired ones."""
-        with self._store.writing() as connection:
-            connection.execute(delete(sessions).where(sessions.c.expires_at <= now))
-            connection.execute(insert(sessions), [{"hash": digest, "key_id": key_id, "expires_at": expires_at}])
+        row = {"hash": digest, "key_id": key_id, "expires_at": expires_at}
+        self._write(_expired(sessions, now), insert(sessions).values(row))
 
     def session_key(self, digest: bytes, now: str) -> str | None:
         """Id of the key that began a session; None if it has expired or is unknown."""
-        wanted = select(sessions.c.key_id).where(sessions.c.hash == digest, sessions.c.expires_at > now)
-        with self._store.reading() as connection:
-            found: str | None = connection.execute(wanted).scalar_one_or_none()
-            return found
+        found = self._rows(_select(sessions, {"hash": digest}).where(sessions.c.expires_at > now))
+        return str(found[0]["key_id"]) if found else None
 
     def delete_session(self, digest: bytes) -> None:
         """End a console session at logout or expiry."""
-        with self._store.writing() as connection:
-            connection.execute(delete(sessions).where(sessions.c.hash == digest))
+        self._write(delete(sessions).where(sessions.c.hash == digest))
 
     def record_form(self, digest: bytes, expires_at: str, now: str) -> bool:
         """Record a submitted form's token, and delete expired ones. Returns True for the first submission."""
         with self._store.writing() as connection:
-            connection.execute(delete(forms).where(forms.c.expires_at <= now))
+            connection.execute(_expired(forms, now))
             return insert_new(connection, forms, {"hash": digest, "expires_at": expires_at})
 
     def add_job(self, row: Row, *, counted_states: Sequence[str] = (), max_count: int | None = None) -> bool:
@@ -201,50 +203,40 @@ class ServerTables:
         inserting are one transaction.
         """
         of_client, of_request = jobs.c.client == row["client"], jobs.c.request_id == row["request_id"]
+        counted = select(func.count()).where(of_client, jobs.c.state.in_(counted_states))
         with self._store.writing() as connection:
-            count = connection.execute(
-                select(func.count()).where(of_client, jobs.c.state.in_(counted_states))
-            ).scalar_one()
-            if max_count is None or count < max_count:
+            if max_count is None or connection.execute(counted).scalar_one() < max_count:
                 insert_new(connection, jobs, dict(row))
             return connection.execute(select(jobs.c.id).where(of_client, of_request)).first() is not None
 
     def job(self, **by: str) -> Row | None:
         """Find a job by id, or by client and request id."""
-        wanted = select(jobs).where(*(jobs.c[name] == value for name, value in by.items()))
-        with self._store.reading() as connection:
-            return connection.execute(wanted).mappings().one_or_none()
+        return next(iter(self._rows(_select(jobs, by))), None)
 
     def delete_old_jobs(self, ended_before: str) -> None:
         """Delete jobs that ended before a moment, with their answers."""
-        with self._store.writing() as connection:
-            connection.execute(delete(jobs).where(jobs.c.ended_at < ended_before))
+        self._write(delete(jobs).where(jobs.c.ended_at < ended_before))
 
-    def jobs_in_states(self, *states: str, client: str | None = None) -> list[Row]:
-        """List jobs in the given states, oldest first, without their answers."""
-        columns = [column for column in jobs.c if column.name != "rows"]
-        wanted = select(*columns).where(jobs.c.state.in_(states)).order_by(jobs.c.made_at)
-        with self._store.reading() as connection:
-            found = connection.execute(wanted if client is None else wanted.where(jobs.c.client == client))
-            return list[Row](found.mappings())
+    def jobs_in_states(self, *states: str, **by: str) -> list[Row]:
+        """List jobs in the given states, of all clients or of one, oldest first, without their answers."""
+        wanted = _select(jobs, by).where(jobs.c.state.in_(states)).order_by(jobs.c.made_at)
+        return self._rows(wanted.with_only_columns(*(column for column in jobs.c if column.name != "rows")))
+
+    def update_job(self, job_id: str, *, only_in: tuple[str, ...], **changes: str | bytes | None) -> bool:
+        """Update a job that is in one of the given states; return whether it was."""
+        return self._write(update(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(only_in)).values(**changes))
 
     def add_share(self, row: Row, now: str) -> None:
         """Insert a share, and delete expired ones."""
-        with self._store.writing() as connection:
-            connection.execute(delete(shares).where(shares.c.expires_at <= now))
-            connection.execute(insert(shares), [dict(row)])
+        self._write(_expired(shares, now), insert(shares).values(dict(row)))
 
     def shares_of(self, now: str, **by: str) -> list[Row]:
         """List unexpired shares by id or client, oldest first."""
-        named = (shares.c[name] == value for name, value in by.items())
-        wanted = select(shares).where(shares.c.expires_at > now, *named).order_by(shares.c.made_at)
-        with self._store.reading() as connection:
-            return list[Row](connection.execute(wanted).mappings())
+        return self._rows(_select(shares, by).where(shares.c.expires_at > now).order_by(shares.c.made_at))
 
     def delete_share(self, share_id: str) -> None:
         """End a share: its recipients can open the answer no more."""
-        with self._store.writing() as connection:
-            connection.execute(delete(shares).where(shares.c.id == share_id))
+        self._write(delete(shares).where(shares.c.id == share_id))
 
     def add_alerts(self, rows: Sequence[Row]) -> None:
         """Insert alerts, except those whose threshold and channel were inserted before: none is sent twice."""
@@ -256,27 +248,16 @@ class ServerTables:
     def due_alerts(self, now: str, max_tries: int) -> list[Row]:
         """List unsent alerts that are due and have had fewer than `max_tries` attempts."""
         open_, due = alerts.c.sent_at.is_(None), alerts.c.due_at <= now
-        with self._store.reading() as connection:
-            return list[Row](
-                connection.execute(select(alerts).where(open_, due, alerts.c.tries < max_tries)).mappings()
-            )
+        return self._rows(select(alerts).where(open_, due, alerts.c.tries < max_tries))
 
     def all_alerts(self) -> list[Row]:
         """List every alert, newest first."""
-        with self._store.reading() as connection:
-            return list[Row](connection.execute(select(alerts).order_by(alerts.c.made_at.desc())).mappings())
+        return self._rows(select(alerts).order_by(alerts.c.made_at.desc()))
 
     def update_alert(self, row: Row, **changes: str | int | None) -> bool:
         """Update an alert, and return True, unless another server has changed it since it was read."""
         named = (alerts.c[name] == row[name] for name in ("about", "channel", "tries"))
-        with self._store.writing() as connection:
-            return bool(connection.execute(update(alerts).where(*named).values(**changes)).rowcount)
-
-    def update_job(self, job_id: str, *, only_in: tuple[str, ...], **changes: str | bytes | None) -> bool:
-        """Update a job that is in one of the given states; return whether it was."""
-        wanted = update(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(only_in)).values(**changes)
-        with self._store.writing() as connection:
-            return bool(connection.execute(wanted).rowcount)
+        return self._write(update(alerts).where(*named).values(**changes))
 
 
 def now_text() -> str:
@@ -287,6 +268,16 @@ def now_text() -> str:
 def later_text(**span: float) -> str:
     """Return the time after a span, given as timedelta's arguments, as stored in rows."""
     return (datetime.now(UTC) + timedelta(**span)).isoformat(timespec="milliseconds")
+
+
+def _select(table: Table, by: Mapping[str, str | bytes]) -> Select[Any]:
+    """Select the rows of a table whose columns have these values."""
+    return select(table).where(*(table.c[name] == value for name, value in by.items()))
+
+
+def _expired(table: Table, now: str) -> Executable:
+    """Delete the rows of a table that have expired."""
+    return delete(table).where(table.c.expires_at <= now)
 
 
 def _was_valid(key_id: str, row: Row) -> tuple[ColumnElement[bool], ...]:
