@@ -13,8 +13,10 @@ from starlette.concurrency import run_in_threadpool
 from engine.server.auth.keys import new_session_secret
 from engine.server.console import admin, analyst, ledger
 from engine.server.console.sessions import (
+    PAGES,
     SESSION_COOKIE,
     SESSION_HOURS,
+    Handler,
     Visit,
     is_cross_site,
     page,
@@ -24,6 +26,18 @@ from engine.server.console.sessions import (
     sessions_of,
 )
 from engine.server.http.problems import Problem, status_of
+from engine.server.http.roles import (
+    ADMINISTRATION,
+    BUDGET_READING,
+    EVERY_ROLE,
+    LEDGER_READING,
+    OBJECTION_READING,
+    OBJECTION_RECORDING,
+    OWN_OF_EVERY_ROLE,
+    QUERYING,
+    SHARED_LINK,
+    Rule,
+)
 from engine.server.routes.access import address_of, count_invalid_key
 from engine.server.service import Service
 
@@ -112,32 +126,38 @@ async def _not_found(visit: Visit) -> Response:
     raise Problem("E_NOT_FOUND", "There is no such page.", "a page of the menu")
 
 
-router.get("/console")(page_route(admin.overview))
-router.post("/console/logout")(page_route(_log_out))
-router.get("/console/ask")(page_route(analyst.ask))
-router.post("/console/ask")(page_route(analyst.submit_query))
-router.get("/console/catalog")(page_route(analyst.catalog))
-router.get("/console/pace")(page_route(analyst.spending))
-router.get("/console/clients")(page_route(admin.clients))
-router.post("/console/clients/{action}")(page_route(admin.change_client, admin.clients))
-router.get("/console/keys")(page_route(admin.keys))
-router.post("/console/keys/{action}")(page_route(admin.change_key, admin.keys))
-router.get("/console/ledger")(page_route(ledger.ledger))
-router.get("/console/ledger/export")(page_route(ledger.export))
-router.get("/console/ledger/verify")(page_route(ledger.verify))
-router.post("/console/ledger/verify")(page_route(ledger.verify_with_anchor, ledger.verify))
-router.get("/console/jobs")(page_route(analyst.jobs))
-router.get("/console/jobs/{job_id}")(page_route(analyst.job))
-router.post("/console/jobs/{job_id}/cancel")(page_route(analyst.cancel, analyst.jobs))
-router.get("/console/requests")(page_route(analyst.requests))
-router.post("/console/requests")(page_route(analyst.ask_for_cap, analyst.requests))
-router.get("/console/shared")(page_route(analyst.shared))
-router.post("/console/shared/make")(page_route(analyst.make_share, analyst.shared))
-router.get("/console/shared/{share_id}")(page_route(analyst.shared_offer))
-router.post("/console/shared/{share_id}/take")(page_route(analyst.take_shared, analyst.shared_offer))
-router.post("/console/shared/{share_id}/end")(page_route(analyst.end_share, analyst.shared))
-router.get("/console/health")(page_route(admin.health))
-router.get("/console/objections")(page_route(admin.objections))
-router.post("/console/objections/{action}")(page_route(admin.change_objection, admin.objections))
-router.get("/console/releases")(page_route(admin.releases))
-router.get("/console/{nowhere:path}")(page_route(_not_found))  # last: it matches every path
+# Method, path, who may see or send it, and what handles it; of a form that is refused, what shows its page again.
+_PAGES: tuple[tuple[str, str, Rule, Handler] | tuple[str, str, Rule, Handler, Handler], ...] = (
+    ("GET", "/console", OWN_OF_EVERY_ROLE, admin.overview),
+    ("POST", "/console/logout", OWN_OF_EVERY_ROLE, _log_out),
+    ("GET", "/console/ask", QUERYING, analyst.ask),
+    ("POST", "/console/ask", QUERYING, analyst.submit_query),
+    ("GET", "/console/catalog", EVERY_ROLE, analyst.catalog),
+    ("GET", "/console/pace", BUDGET_READING, analyst.spending),
+    ("GET", "/console/clients", LEDGER_READING, admin.clients),
+    ("POST", "/console/clients/{action}", ADMINISTRATION, admin.change_client, admin.clients),
+    ("GET", "/console/keys", LEDGER_READING, admin.keys),
+    ("POST", "/console/keys/{action}", ADMINISTRATION, admin.change_key, admin.keys),
+    ("GET", "/console/ledger", LEDGER_READING, ledger.ledger),
+    ("GET", "/console/ledger/export", LEDGER_READING, ledger.export),
+    ("GET", "/console/ledger/verify", LEDGER_READING, ledger.verify),
+    ("POST", "/console/ledger/verify", LEDGER_READING, ledger.verify_with_anchor, ledger.verify),
+    ("GET", "/console/jobs", QUERYING, analyst.jobs),
+    ("GET", "/console/jobs/{job_id}", QUERYING, analyst.job),
+    ("POST", "/console/jobs/{job_id}/cancel", QUERYING, analyst.cancel, analyst.jobs),
+    ("GET", "/console/requests", QUERYING, analyst.requests),
+    ("POST", "/console/requests", QUERYING, analyst.ask_for_cap, analyst.requests),
+    ("GET", "/console/shared", QUERYING, analyst.shared),
+    ("POST", "/console/shared/make", QUERYING, analyst.make_share, analyst.shared),
+    ("GET", "/console/shared/{share_id}", SHARED_LINK, analyst.shared_offer),
+    ("POST", "/console/shared/{share_id}/take", SHARED_LINK, analyst.take_shared, analyst.shared_offer),
+    ("POST", "/console/shared/{share_id}/end", QUERYING, analyst.end_share, analyst.shared),
+    ("GET", "/console/health", LEDGER_READING, admin.health),
+    ("GET", "/console/objections", OBJECTION_READING, admin.objections),
+    ("POST", "/console/objections/{action}", OBJECTION_RECORDING, admin.change_objection, admin.objections),
+    ("GET", "/console/releases", LEDGER_READING, admin.releases),
+    ("GET", "/console/{nowhere:path}", OWN_OF_EVERY_ROLE, _not_found),  # last: it matches every path
+)
+for _method, _path, _rule, *_handlers in _PAGES:
+    PAGES[_method, _path.replace(":path", "")] = _rule
+    router.add_api_route(_path, page_route(_rule, *_handlers), methods=[_method])

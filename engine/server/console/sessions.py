@@ -29,7 +29,7 @@ from engine.problems import Refused
 from engine.server.auth.keys import Keys, Principal, new_id, new_session_secret
 from engine.server.console.drawing import half_width_text, left_text, loss_text
 from engine.server.http.problems import Problem, problem_of, status_of
-from engine.server.http.roles import PAGES, RULES, Scope
+from engine.server.http.roles import RULES, Rule, Scope
 from engine.server.http.sizes import size_class
 from engine.server.http.texts import is_plain, replace_surrogates
 from engine.server.routes import admin, analyst, health, sharing
@@ -100,6 +100,7 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "Cache-Control": "no-store",
 }
+PAGES: dict[tuple[str, str], Rule] = {}  # who may see each page, by method and path
 MENU = {
     "/console": "Overview",
     "/console/ask": "Ask",
@@ -215,10 +216,11 @@ def page(template: str, status: int = 200, least_bytes: int = 0, **shown: Json) 
     return Response(body, status, HEADERS, "text/html")
 
 
-def page_route(handler: Handler, shown: Handler | None = None) -> Callable[[Request], Awaitable[Response]]:
+def page_route(rule: Rule, handler: Handler, shown: Handler | None = None) -> Callable[[Request], Awaitable[Response]]:
     """Make a route of a handler: requires a session, checks each form's token once, renders refusals as pages.
 
-    A refused form is rendered again by `shown`, with the reason and what was typed.
+    `rule` states who may see the page; what it shows or does goes through endpoints, by their rules. A refused form is
+    rendered again by `shown`, with the reason and what was typed.
     """
 
     async def route(request: Request) -> Response:
@@ -231,7 +233,7 @@ def page_route(handler: Handler, shown: Handler | None = None) -> Callable[[Requ
         visit = Visit(request, service, principal, session, {})
         try:
             service.limits.count_request(f"{principal.role}/{principal.name}")
-            _check_scope(visit)
+            _check_scope(visit, rule)
             form = await read_form(request) if request.method == "POST" else {}
             _check_token(visit, form)
         except (LedgerError, Problem) as error:
@@ -309,9 +311,8 @@ def is_cross_site(request: Request) -> bool:
     return request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
 
 
-def _check_scope(visit: Visit) -> None:
-    route = visit.request.scope["route"].path.replace(":path", "")
-    if PAGES[visit.request.method, route].scope_of(visit.principal.role) is Scope.NONE:
+def _check_scope(visit: Visit, rule: Rule) -> None:
+    if rule.scope_of(visit.principal.role) is Scope.NONE:
         why = f"A key of role {visit.principal.role} does not reach this page."
         raise Problem("E_FORBIDDEN", why, "a page of the menu, or log in with another key")
 

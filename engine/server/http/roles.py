@@ -51,6 +51,7 @@ OWN_OF_EVERY_ROLE = Rule(OWN, OWN, OWN, OWN)
 ADMINISTRATION = Rule(admin=ANY)
 LEDGER_READING = Rule(admin=ANY, auditor=ANY)
 BUDGET_READING = Rule(analyst=OWN, admin=ANY, auditor=ANY)
+OBJECTION_READING = Rule(steward=ANY, admin=ANY, auditor=ANY)
 OBJECTION_RECORDING = Rule(steward=ANY, admin=ANY)
 
 RULES: Mapping[tuple[str, str], Rule] = {
@@ -100,47 +101,11 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/v1/admin/health"): LEDGER_READING,
     ("GET", "/v1/admin/alerts"): LEDGER_READING,
     ("GET", "/v1/admin/releases"): LEDGER_READING,
-    ("GET", "/v1/admin/objections"): Rule(steward=ANY, admin=ANY, auditor=ANY),
-    ("GET", "/v1/admin/objections/figures"): Rule(steward=ANY, admin=ANY, auditor=ANY),
+    ("GET", "/v1/admin/objections"): OBJECTION_READING,
+    ("GET", "/v1/admin/objections/figures"): OBJECTION_READING,
     ("POST", "/v1/admin/objections/figures"): OBJECTION_RECORDING,
     ("POST", "/v1/admin/objections"): OBJECTION_RECORDING,
     ("POST", "/v1/admin/objections/bulk"): OBJECTION_RECORDING,
     ("GET", "/metrics"): LEDGER_READING,
 }
 OPEN = frozenset({("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/openapi.json")})
-
-# The console's pages. What a page shows or does goes through the endpoints above, by their rules.
-PAGES: Mapping[tuple[str, str], Rule] = {
-    ("GET", "/console"): OWN_OF_EVERY_ROLE,
-    ("POST", "/console/logout"): OWN_OF_EVERY_ROLE,
-    ("GET", "/console/ask"): QUERYING,
-    ("POST", "/console/ask"): QUERYING,
-    ("GET", "/console/jobs"): QUERYING,
-    ("GET", "/console/jobs/{job_id}"): QUERYING,
-    ("POST", "/console/jobs/{job_id}/cancel"): QUERYING,
-    ("GET", "/console/requests"): QUERYING,
-    ("POST", "/console/requests"): QUERYING,
-    ("GET", "/console/shared"): QUERYING,
-    ("POST", "/console/shared/make"): QUERYING,
-    ("GET", "/console/shared/{share_id}"): SHARED_LINK,
-    ("POST", "/console/shared/{share_id}/take"): SHARED_LINK,
-    ("POST", "/console/shared/{share_id}/end"): QUERYING,
-    ("GET", "/console/catalog"): EVERY_ROLE,
-    ("GET", "/console/pace"): BUDGET_READING,
-    ("GET", "/console/clients"): LEDGER_READING,
-    ("POST", "/console/clients/{action}"): ADMINISTRATION,
-    ("GET", "/console/keys"): LEDGER_READING,
-    ("POST", "/console/keys/{action}"): ADMINISTRATION,
-    ("GET", "/console/ledger"): LEDGER_READING,
-    ("GET", "/console/ledger/export"): LEDGER_READING,
-    ("GET", "/console/ledger/verify"): LEDGER_READING,
-    ("POST", "/console/ledger/verify"): LEDGER_READING,
-    ("GET", "/console/releases"): LEDGER_READING,
-    ("GET", "/console/health"): LEDGER_READING,
-    ("GET", "/console/objections"): Rule(steward=ANY, admin=ANY, auditor=ANY),
-    ("POST", "/console/objections/{action}"): OBJECTION_RECORDING,
-    ("GET", "/console/{nowhere}"): OWN_OF_EVERY_ROLE,  # the 404 page
-}
-OPEN_PAGES = frozenset(
-    {("GET", "/"), ("GET", "/console/login"), ("POST", "/console/login"), ("GET", "/console/console.css")}
-)

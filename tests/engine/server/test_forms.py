@@ -13,8 +13,8 @@ import pytest
 
 from engine import Session
 from engine.server.console import sessions as visits
-from engine.server.console.sessions import REPEATABLE_FORMS
-from engine.server.http.roles import PAGES, Role
+from engine.server.console.sessions import PAGES, REPEATABLE_FORMS
+from engine.server.http.roles import Role
 from tests.support.server.serving import TestServer
 from tests.support.server.visiting import FORM, Browser, visitors
 

@@ -21,12 +21,14 @@ from structlog.testing import capture_logs
 from budgets import Ledger
 from engine import Session
 from engine.server.app import create_app
+from engine.server.console.sessions import PAGES
 from engine.server.http import protocol
 from engine.server.http.protocol import BoundedProtocol
-from engine.server.http.roles import OPEN, OPEN_PAGES, PAGES, RULES, Role, Scope
+from engine.server.http.roles import OPEN, RULES, Role, Scope
 from engine.server.settings import Settings
 from engine.server.telemetry import configure_logging, log
 from tests.support.server.serving import TestServer, bearer, inhabited
+from tests.support.server.visiting import OPEN_PAGES
 from tests.support.timeouts import MAX_SECONDS, until
 
 SECONDS = 0.3

@@ -12,6 +12,9 @@ from engine.server.http.roles import Role
 from tests.support.server.serving import TestServer
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+OPEN_PAGES = frozenset(  # for whoever has no session yet
+    {("GET", "/"), ("GET", "/console/login"), ("POST", "/console/login"), ("GET", "/console/console.css")}
+)
 TOKEN = re.compile(r'name="token" value="(\w+)"')
 
 

@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from engine import Session
-from engine.server.http.roles import PAGES, Role, Scope
+from engine.server.console.sessions import PAGES
+from engine.server.http.roles import Role, Scope
 from engine.server.worker.pacing import PacedEngine, ResponsePacing
 from tests.support.ledger.blank_ledger import blank_ledger
 from tests.support.server.browsing import DESKTOP, PHONE, Visited, browsed, overflow_pixels, serious_violations

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 import pytest
 
 from engine.server.console import analyst as answer_pages
-from engine.server.console.sessions import SESSION_COOKIE, page
-from engine.server.http.roles import PAGES, Role
+from engine.server.console.sessions import PAGES, SESSION_COOKIE, page
+from engine.server.http.roles import Role
 from engine.server.storage import sessions
 from tests.support.server.serving import TestServer
 from tests.support.server.visiting import FORM, Browser, visitors

@@ -15,12 +15,12 @@ from starlette.routing import Route
 
 from engine import Session
 from engine.server.app import create_app
-from engine.server.console.sessions import CONTENT_SECURITY_POLICY
-from engine.server.http.roles import OPEN, OPEN_PAGES, PAGES, RULES, Role, Scope
+from engine.server.console.sessions import CONTENT_SECURITY_POLICY, PAGES
+from engine.server.http.roles import OPEN, RULES, Role, Scope
 from engine.server.worker.pacing import PacedEngine, ResponsePacing
 from tests.support.ledger.blank_ledger import blank_ledger
 from tests.support.server.serving import TestServer, bearer, inhabited
-from tests.support.server.visiting import Browser, visitors
+from tests.support.server.visiting import OPEN_PAGES, Browser, visitors
 from tests.support.timeouts import until
 
 COUNT = {"sql": "SELECT count(*) AS visits FROM visit"}
