@@ -28,6 +28,7 @@ LISTING_COLUMNS: Mapping[Listing, tuple[str, ...]] = {
 }
 _COUNT_SIGNATURES = {"count_star": ("count", "*"), "count_distinct": ("count", "DISTINCT x")}
 EXPLANATION_COLUMNS = ("part", "name", "value", "told")
+Fact = tuple[str, str | None, Any, str | None]  # part, name, value, text
 
 
 _WILDCARDS = str.maketrans({"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"})  # from LIKE to fnmatch
@@ -70,44 +71,33 @@ def describe_table(table: Mapping[str, Any], catalog: Catalog, remaining: Mappin
 
 def column_rows(table: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One row per column of a table, with its declared properties in words."""
-    return [
-        {**column, "declared": "; ".join(filter(None, (rule(column) for rule in _DECLARATION_TEXTS)))}
-        for column in table["columns"]
-    ]
+    return [{**column, "declared": "; ".join(_declaration_texts(column))} for column in table["columns"]]
 
 
-def _values_text(column: Mapping[str, Any]) -> str:
+def _declaration_texts(column: Mapping[str, Any]) -> Iterator[str]:
+    """List the declared properties of a column in words; clip bounds are what one person may add to sums and means."""
     if "values" in column:
-        return f"one of {', '.join(map(str, column['values']))}"
-    return f"one of {column['values_of']}" if "values_of" in column else ""
-
-
-def _bounds_text(column: Mapping[str, Any]) -> str:
-    templates = {"range": "from {} to {}", "bounds": "clamped to {} to {}"}
-    return "; ".join(word.format(*map(_format_bound, column[key])) for key, word in templates.items() if key in column)
+        yield f"one of {', '.join(map(str, column['values']))}"
+    elif "values_of" in column:
+        yield f"one of {column['values_of']}"
+    for key, text in (("range", "from {} to {}"), ("bounds", "clamped to {} to {}")):
+        if key in column:
+            yield text.format(*map(_format_bound, column[key]))
+    if (cell := column.get("h3")) is not None:
+        yield f"H3 cell of {cell['lon']}, {cell['lat']} at resolution {cell['resolution']}"
+    if "time_zone" in column:
+        yield f"time of {column['time_zone']}"
+    texts = {
+        "sum_norm": "a person counts up to {} in sums",
+        "centred_norm": "up to {} in means",
+        "centre": "around {}",
+    }
+    if clipped := [text.format(_format_bound(column[key])) for key, text in texts.items() if key in column]:
+        yield ", ".join(clipped)
 
 
 def _format_bound(value: object) -> str:
     return f"{value:.15g}" if isinstance(value, float) else str(value)
-
-
-def _h3_text(column: Mapping[str, Any]) -> str:
-    cell = column.get("h3")
-    return "" if cell is None else f"H3 cell of {cell['lon']}, {cell['lat']} at resolution {cell['resolution']}"
-
-
-def _time_zone_text(column: Mapping[str, Any]) -> str:
-    return f"time of {column['time_zone']}" if "time_zone" in column else ""
-
-
-def _clip_bounds_text(column: Mapping[str, Any]) -> str:
-    """Clip bounds of a column in words: how much one person may add to sums and means."""
-    templates = [("sum_norm", "a person counts up to {} in sums"), ("centred_norm", "up to {} in means")]
-    parts = [word.format(_format_bound(column[key])) for key, word in templates if key in column]
-    return ", ".join(parts) + (f", around {_format_bound(column['centre'])}" if "centre" in column else "")
-
-
-_DECLARATION_TEXTS = (_values_text, _bounds_text, _h3_text, _time_zone_text, _clip_bounds_text)
 
 
 def function_rows() -> list[dict[str, Any]]:
@@ -157,76 +147,65 @@ def explanation_rows(explained: Mapping[str, Any]) -> list[dict[str, Any]]:
 
     Parts: price, budget left, expected error per column, keys, bounds, thresholds, windows, notes, advice.
     """
-    has_several_releases = len({b["release"] for b in explained["bounds"]}) > 1
-    rows: list[tuple[str, str | None, Any, str | None]] = list(_price_rows(explained))
-    rows += [("left", owner, left["rho"], "rho, before this") for owner, left in explained["remaining"].items()]
-    rows += [("ahead", *each) for each in _outlook_rows(explained["outlook"])]
-    rows += [("column", *_column_row(c, explained)) for c in explained["columns"]]
-    rows += [
-        ("key", k["name"], k["count"], _release_prefix(k, has_several_releases) + _key_text(k))
-        for k in explained["keys"]
-    ]
-    rows += [
-        ("bound", b["vector"], b["norm"], _release_prefix(b, has_several_releases) + _bound_text(b))
-        for b in explained["bounds"]
-    ]
-    rows += [
-        ("threshold", "persons", t["threshold"], _release_prefix(t, has_several_releases) + _threshold_text(t))
-        for t in explained["thresholds"]
-    ]
-    rows += [("window", window, None, "charged in full") for window in explained["windows"]]
-    rows += [("note", code, None, note) for code, note in zip(explained["note_codes"], explained["notes"], strict=True)]
-    rows += [("advice", *each) for each in _advice_rows(explained["advice"])]
-    numbers = ((part, name, None if value is None else float(value), text) for part, name, value, text in rows)
+    numbers = (
+        (part, name, None if value is None else float(value), text)
+        for part, name, value, text in (*_cost_facts(explained), *_release_facts(explained), *_note_facts(explained))
+    )
     return [dict(zip(EXPLANATION_COLUMNS, row, strict=True)) for row in numbers]
 
 
-def _advice_rows(advice: Mapping[str, Any] | None) -> Iterator[tuple[str, float | None, str]]:
-    """Advice rows: why intervals are wide, and alternative queries with their price as the value."""
-    if advice is not None:
-        yield from (("why", None, each) for each in advice["why"])
-        yield from (("instead", each["price"]["rho"], each["sql"]) for each in advice["instead"])
-
-
-def _outlook_rows(outlook: Mapping[str, Any] | None) -> Iterator[tuple[str | None, float | None, str]]:
-    """Outlook rows: how many more queries fit, and cheaper alternatives to one that does not."""
-    if outlook is not None:
-        first, *others = outlook["told"]
-        yield "further", outlook["further"], first
-        yield from ((None, None, each) for each in others)
-
-
-def _price_rows(explained: Mapping[str, Any]) -> Iterator[tuple[str, str | None, Any, str | None]]:
-    """Rows of the price: rho, delta and epsilon, each with a remark; (section, name, value, remark)."""
-    why = "free: derived from answers that you hold" if explained["made_from"] else "free: asked before"
-    price, free = explained["price"], why if explained["replayed"] else None
-    yield "price", "rho", price["rho"], free
+def _cost_facts(explained: Mapping[str, Any]) -> Iterator[Fact]:
+    """Facts on the price, the budget left, how many more queries fit, and each column's expected error."""
+    price, at = explained["price"], explained["price"]["epsilon_at_delta"]
+    free = "free: derived from answers that you hold" if explained["made_from"] else "free: asked before"
+    yield "price", "rho", price["rho"], free if explained["replayed"] else None
     yield "price", "delta", price["delta"], "of thresholds" if explained["thresholds"] else None
-    at = price["epsilon_at_delta"]
     yield "price", "epsilon", at["epsilon"], f"of this question alone, at delta {at['delta']:g}"
+    for owner, left in explained["remaining"].items():
+        yield "left", owner, left["rho"], "rho, before this"
+    if (outlook := explained["outlook"]) is not None:
+        first, *others = outlook["told"]
+        yield "ahead", "further", outlook["further"], first
+        yield from (("ahead", None, None, each) for each in others)
+    for column in explained["columns"]:
+        name, error = column["name"], explained["expected_error"].get(column["name"])
+        if error is not None:
+            text = f"half-width of its intervals at confidence {explained['confidence']:g}"
+        elif name in explained["expected_error"]:
+            text = "the width of its intervals depends on the answer, or is not known"
+        else:
+            text = "without noise of its own"
+        yield "column", name, error, f"{column['type']}, {text}"
 
 
-def _column_row(column: Mapping[str, Any], explained: Mapping[str, Any]) -> tuple[str, float | None, str]:
-    """Row of a result column. Its value is the expected half-width of the column's intervals."""
-    name, errors = column["name"], explained["expected_error"]
-    if name not in errors:
-        return name, None, f"{column['type']}, without noise of its own"
-    if errors[name] is None:
-        return name, None, f"{column['type']}, the width of its intervals depends on the answer, or is not known"
-    return (
-        name,
-        errors[name],
-        f"{column['type']}, half-width of its intervals at confidence {explained['confidence']:g}",
-    )
+def _release_facts(explained: Mapping[str, Any]) -> Iterator[Fact]:
+    """Facts on keys, contribution bounds and thresholds, with the release in front where there are several."""
+    has_several_releases = len({bound["release"] for bound in explained["bounds"]}) > 1
+
+    def of_release(fact: Mapping[str, Any], text: str) -> str:
+        return f"{fact['release']}: {text}" if has_several_releases else text
+
+    for key in explained["keys"]:
+        yield "key", key["name"], key["count"], of_release(key, f"{key['kind']}: {key['why']}")
+    for bound in explained["bounds"]:
+        yield "bound", bound["vector"], bound["norm"], of_release(bound, _bound_text(bound))
+    for threshold in explained["thresholds"]:
+        text = (
+            f"noisy count that a key must reach, for delta {threshold['delta']:g}; one person counts in"
+            f" {threshold['max_groups_per_person']} at most"
+        )
+        yield "threshold", "persons", threshold["threshold"], of_release(threshold, text)
 
 
-def _release_prefix(fact: Mapping[str, Any], has_several_releases: bool) -> str:
-    """Prefix that names the release, where there are several."""
-    return f"{fact['release']}: " if has_several_releases else ""
-
-
-def _key_text(key: Mapping[str, Any]) -> str:
-    return f"{key['kind']}: {key['why']}"
+def _note_facts(explained: Mapping[str, Any]) -> Iterator[Fact]:
+    """Facts on charged windows, notes, why intervals are wide, and other queries with their price as the value."""
+    for window in explained["windows"]:
+        yield "window", window, None, "charged in full"
+    for code, note in zip(explained["note_codes"], explained["notes"], strict=True):
+        yield "note", code, None, note
+    if (advice := explained["advice"]) is not None:
+        yield from (("advice", "why", None, each) for each in advice["why"])
+        yield from (("advice", "instead", each["price"]["rho"], each["sql"]) for each in advice["instead"])
 
 
 def _bound_text(bound: Mapping[str, Any]) -> str:
@@ -237,8 +216,3 @@ def _bound_text(bound: Mapping[str, Any]) -> str:
         bias_text = f"none, to within {bound['bias_within']:.1%}"
     why = "; ".join(text for text in (bound["why"], bound["norm_from"]) if text)
     return f"{why}; noise of scale {bound['sigma']:.4g}; predicted bias {bias_text}"
-
-
-def _threshold_text(threshold: Mapping[str, Any]) -> str:
-    groups = threshold["max_groups_per_person"]
-    return f"noisy count that a key must reach, for delta {threshold['delta']:g}; one person counts in {groups} at most"
