@@ -24,6 +24,12 @@ from engine.server.worker.frames import Json
 
 PREFIX = "PASSERSBY_SERVER_"
 PUBLIC_KEY_ALGORITHMS = {"EdDSA", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"}
+TOGETHER = (
+    ("tls_cert", "tls_key"),
+    ("oidc_issuer", "oidc_audience", "oidc_keys"),
+    ("alert_mail_to", "alert_mail_from", "alert_smtp"),
+    ("alert_smtp_user", "alert_smtp_password_file"),
+)
 
 
 class Settings(BaseSettings):
@@ -99,10 +105,12 @@ class Settings(BaseSettings):
         return rate
 
     @model_validator(mode="after")
-    def _check_tls_pair(self) -> Self:
-        """Require certificate and key together. Whether plain HTTP is allowed is up to `check_listening`."""
-        if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError("tls_cert and tls_key belong together: give both")
+    def _check_together(self) -> Self:
+        """Require settings of one thing together. Whether plain HTTP is allowed is up to `check_listening`."""
+        for *first, last in TOGETHER:
+            if len({getattr(self, name) is None for name in (*first, last)}) > 1:
+                count = "both" if len(first) == 1 else "all three"
+                raise ValueError(f"{', '.join(first)} and {last} belong together: give {count}")
         return self
 
     @model_validator(mode="after")
@@ -111,19 +119,11 @@ class Settings(BaseSettings):
         pinned = self.oidc_algorithms.split(",")
         if not set(pinned) <= PUBLIC_KEY_ALGORITHMS:
             raise ValueError(f"oidc_algorithms are some of {', '.join(sorted(PUBLIC_KEY_ALGORITHMS))}")
-        missing_settings = {each is None for each in (self.oidc_issuer, self.oidc_audience, self.oidc_keys)}
-        if len(missing_settings) > 1:
-            raise ValueError("oidc_issuer, oidc_audience and oidc_keys belong together: give all three")
         return self
 
     @model_validator(mode="after")
     def _check_alert_channels(self) -> Self:
         """Require encryption for alerts and the mail password, except on this machine."""
-        missing_mail_settings = {each is None for each in (self.alert_mail_to, self.alert_mail_from, self.alert_smtp)}
-        if len(missing_mail_settings) > 1:
-            raise ValueError("alert_mail_to, alert_mail_from and alert_smtp belong together: give all three")
-        if (self.alert_smtp_user is None) != (self.alert_smtp_password_file is None):
-            raise ValueError("alert_smtp_user and alert_smtp_password_file belong together: give both")
         hook = urlsplit(self.alert_webhook or "https://none")
         if hook.scheme != "https" and not (hook.scheme == "http" and is_loopback(hook.hostname or "")):
             raise ValueError("alert_webhook begins with https://, or is on this machine")

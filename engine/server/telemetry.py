@@ -48,30 +48,19 @@ class _StandardError:
             sys.stderr.flush()
 
 
-DATA_DEPENDENT_CODES = frozenset(
-    {"E_EXEC", "E_SERVER"}
-)  # may depend on the data: shown to the client and in the ledger only
+DATA_DEPENDENT_CODES = ("E_EXEC", "E_SERVER")  # shown to the client and in the ledger only
 
 
-@dataclass(frozen=True)
 class Metrics:
     """The counters of one server."""
 
-    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
-    requests: Counter = field(init=False)
-    refusals: Counter = field(init=False)
-    questions: Counter = field(init=False)
-
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
         """Create the counters, without creation timestamps."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        counters = {
-            "requests": Counter("passersby_requests", "Requests", ["method", "route"], registry=self.registry),
-            "refusals": Counter("passersby_refusals", "Refusals", ["code"], registry=self.registry),
-            "questions": Counter("passersby_questions", "Questions handed in", ["how"], registry=self.registry),
-        }
-        for name, counter in counters.items():
-            object.__setattr__(self, name, counter)
+        self.registry = registry = CollectorRegistry()
+        self.requests = Counter("passersby_requests", "Requests", ["method", "route"], registry=registry)
+        self.refusals = Counter("passersby_refusals", "Refusals", ["code"], registry=registry)
+        self.questions = Counter("passersby_questions", "Questions handed in", ["how"], registry=registry)
 
     def count_refusal(self, code: str) -> None:
         """Count a refusal, unless it may depend on the data."""
@@ -100,7 +89,6 @@ class Throttle:
         with self._lock:
             if now - self._last_logged.get(what, -self.seconds) < self.seconds:
                 return False
-            self._last_logged = {each: at for each, at in self._last_logged.items() if now - at < self.seconds} | {
-                what: now
-            }
+            recent = {each: at for each, at in self._last_logged.items() if now - at < self.seconds}
+            self._last_logged = {**recent, what: now}
             return True

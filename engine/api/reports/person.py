@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from budgets import (
     EVERYBODY,
@@ -309,13 +309,18 @@ def _objection_text(dataset: Dataset) -> Iterator[str]:
 
 
 WIDTH = 88
-TEMPLATE = Path(__file__).with_name("about_page.html.j2")
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,  # names of stewards, admins and clients
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 
 
 def page_html(pages: tuple[Page, ...]) -> str:
-    """Render the report as HTML. Names of stewards and clients are escaped."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(pages=pages)
+    """Render the report as HTML."""
+    return TEMPLATES.get_template("about_page.html.j2").render(pages=pages)
 
 
 def page_text(pages: tuple[Page, ...]) -> str:

@@ -11,17 +11,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, StrictUndefined
 
 from budgets import ZERO_LOSS, AccountView, Anchor, EntryKind, EpsilonDelta, Ledger
 from dialect.catalog import Catalog, Dataset, PrivacyWindow
 from engine.accounts.audit_log import format_delta
 from engine.accounts.worst_case import WorstCase, ceiling_accounts, worst_over_all_windows, worst_window
 from engine.api.admin import Admin
-from engine.api.reports.person import eligibility_text
+from engine.api.reports.person import TEMPLATES, WIDTH, eligibility_text
 from engine.catalog.version import catalog_version
 from engine.pricing.query_terms import caps
 from engine.pricing.release_key import MECHANISM_VERSION
@@ -117,8 +114,6 @@ RHO_TEXT = (
     "Rho measures the privacy loss; losses add up. Epsilon at a delta is the same in the unit that is usually quoted,"
     " and does not add up. A tenth of delta is used only where group names come from the data."
 )
-TEMPLATE = Path(__file__).with_name("ledger_report_page.html.j2")
-WIDTH = 88
 CHART_WIDTH, CHART_HEIGHT = 640.0, 120.0
 
 
@@ -133,18 +128,17 @@ class Bar:
 
 
 def report_html(report: Report) -> str:
-    """Render the report as HTML. Names of stewards, admins and clients are escaped."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {
-        "row": account_row,
+    """Render the report as HTML."""
+    formats = {
+        "account_row": account_row,
         "bars": bars,
-        "told": epsilon_delta_text,
-        "exact": rho_text,
+        "epsilon_delta": epsilon_delta_text,
+        "rho_text": rho_text,
         "caps": caps_text,
     }
     chart = {"width": CHART_WIDTH, "height": CHART_HEIGHT}
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        report=report, chart=chart, consistent=_consistent_text(report), rho=RHO_TEXT
+    return TEMPLATES.get_template("ledger_report_page.html.j2").render(
+        report=report, chart=chart, consistent=_consistent_text(report), rho=RHO_TEXT, **formats
     )
 
 

@@ -145,23 +145,23 @@ async def ask(visit: Visit) -> Response:
 async def submit_query(visit: Visit) -> Response:
     """Explain or run the submitted query. The form's own id charges it once, however often it is sent."""
     sql, rho = visit.form.get("sql", ""), visit.form.get("rho")
-    typed_fields = {"sql": sql, "rho": rho or ""}
+
+    async def shown() -> dict[str, Any]:
+        return {**await _query_page_context(visit), "sql": sql, "rho": rho or ""}
+
     try:
         question = QueryRequest(sql=sql, rho=rho, target_error=None, confidence=None)
         if visit.form.get("do") != "ask":
             explanation = await visit.call(analyst_routes.explain, asked=question)
-            explained = {**explanation, **split_notes(explanation)}
-            return visit.page("ask", **{**await _query_page_context(visit), **typed_fields, "explained": explained})
+            return visit.page("ask", **{**await shown(), "explained": {**explanation, **split_notes(explanation)}})
         request_id = REQUEST_ID.validate_python(visit.form.get("request_id"))
         caller, deadline = visit.authorize(analyst_routes.query), visit.service.settings.deadline_seconds
         outcome = await analyst_routes.answer_or_job(question, caller, visit.jobs, request_id, deadline)
     except (Refused, ValidationError) as error:
-        return refusal_page(visit, error, "ask", **{**await _query_page_context(visit), **typed_fields})
-    if not isinstance(outcome, bytes):
-        return visit.page(
-            "ask", 202, **{**await _query_page_context(visit), **typed_fields, "job": visit.jobs.wire_shape(outcome)}
-        )
-    return answer_page(visit, "ask", outcome, **{**await _query_page_context(visit), **typed_fields})
+        return refusal_page(visit, error, "ask", **await shown())
+    if isinstance(outcome, bytes):
+        return answer_page(visit, "ask", outcome, **await shown())
+    return visit.page("ask", 202, **{**await shown(), "job": visit.jobs.wire_shape(outcome)})
 
 
 async def _query_page_context(visit: Visit) -> dict[str, Any]:

@@ -180,22 +180,14 @@ class FlightServer(fl.FlightServerBase):  # type: ignore[misc]
         """List the actions of do_action."""
         return [("CreatePreparedStatement", "know a text"), ("ClosePreparedStatement", "forget it")]
 
-    def list_flights(self, context: fl.ServerCallContext, criteria: bytes) -> NoReturn:
-        """Refuse: commands list what can be queried. By default pyarrow would answer with a traceback."""
-        self._refuse(context, criteria)
-
-    def do_put(self, context: fl.ServerCallContext, *sent: object) -> NoReturn:
-        """Refuse writes, and parameters of prepared statements."""
-        self._refuse(context, *sent)
-
-    def do_exchange(self, context: fl.ServerCallContext, *sent: object) -> NoReturn:
-        """Refuse: no Flight SQL client needs it."""
-        self._refuse(context, *sent)
-
-    def _refuse(self, *sent: object) -> NoReturn:
-        del sent
+    def _refuse(self, context: fl.ServerCallContext, *sent: object) -> NoReturn:
+        """Refuse a call that no Flight SQL client needs, or that writes."""
+        del context, sent
         self._service.metrics.count_refusal(NOT_SERVED["code"])
         raise flight_error(NOT_SERVED)
+
+    # Commands list what can be queried, and nothing is written. By default pyarrow would answer with a traceback.
+    list_flights = do_put = do_exchange = _refuse
 
     def _authorize(self, context: fl.ServerCallContext, endpoint: tuple[str, str]) -> AuthorizedRequest:
         return authorize(self._service, context.get_middleware("key").principal, *endpoint)

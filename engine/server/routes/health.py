@@ -81,39 +81,37 @@ class Checks:
         try:
             found += [each async for each in self._worker_checks()]
         except Refused:
-            found.append(_check_row("accounts", State.FAILED, "the worker does not answer"))
+            found.append(_row("accounts", State.FAILED, "the worker does not answer"))
         return found
 
     def _transport(self) -> dict[str, str]:
         settings = self.service.settings
         if settings.tls_cert is not None:
-            return _check_row("transport", State.PASSED, "TLS")
+            return _row("transport", State.PASSED, "TLS")
         if settings.behind_tls_proxy:
-            return _check_row("transport", State.PASSED, "behind a proxy that speaks TLS")
+            return _row("transport", State.PASSED, "behind a proxy that speaks TLS")
         state = State.PASSED if is_loopback(settings.host) else State.FAILED
-        return _check_row("transport", state, f"without TLS, at {settings.host} alone")
+        return _row("transport", state, f"without TLS, at {settings.host} alone")
 
     def _worker(self) -> dict[str, str]:
         again = self.service.worker.restarts
         if not self.service.worker.is_ready:
-            return _check_row("worker", State.FAILED, self.service.worker.state)
-        return _check_row("worker", State.WARNING if again else State.PASSED, f"ready; started again {again} times")
+            return _row("worker", State.FAILED, self.service.worker.state)
+        return _row("worker", State.WARNING if again else State.PASSED, f"ready; started again {again} times")
 
     def _ledger(self) -> dict[str, str]:
         if self.verified is None:
-            return _check_row("ledger", State.WARNING, "not verified yet")
+            return _row("ledger", State.WARNING, "not verified yet")
         found, at = self.verified["found"], self.verified["at"][:16]
         if found:
-            return _check_row("ledger", State.FAILED, f"not as it was written: {found[0]}")
-        return _check_row(
-            "ledger", State.PASSED, f"{self.verified['sequence']} rows are as they were written, at {at} UTC"
-        )
+            return _row("ledger", State.FAILED, f"not as it was written: {found[0]}")
+        return _row("ledger", State.PASSED, f"{self.verified['sequence']} rows are as they were written, at {at} UTC")
 
     def _clock(self) -> dict[str, str]:
         steps = [] if self.verified is None else self.verified["clock"]
         if not steps:
-            return _check_row("clock", State.PASSED, "it ran forwards, as far as the ledger's rows were verified")
-        return _check_row("clock", State.WARNING, f"{steps[-1]} Steps back in all: {len(steps)}")
+            return _row("clock", State.PASSED, "it ran forwards, as far as the ledger's rows were verified")
+        return _row("clock", State.WARNING, f"{steps[-1]} Steps back in all: {len(steps)}")
 
     def _keys(self) -> dict[str, str]:
         soon = later_text(days=EXPIRY_WARNING_DAYS)
@@ -121,41 +119,35 @@ class Checks:
             row["name"] for row in self.service.keys.list_keys() if row["lives"] and row["expires_at"] < soon
         )
         if not ending:
-            return _check_row("keys", State.PASSED, f"none ends within {EXPIRY_WARNING_DAYS:.0f} days")
-        return _check_row("keys", State.WARNING, f"end within {EXPIRY_WARNING_DAYS:.0f} days: {', '.join(ending)}")
+            return _row("keys", State.PASSED, f"none ends within {EXPIRY_WARNING_DAYS:.0f} days")
+        return _row("keys", State.WARNING, f"end within {EXPIRY_WARNING_DAYS:.0f} days: {', '.join(ending)}")
 
     def _jobs(self) -> dict[str, str]:
         before = later_text(hours=-LONG_JOB_HOURS)
         long = [row for row in self.service.tables.jobs_in_states(*UNFINISHED) if row["made_at"] < before]
-        return _check_row(
-            "jobs", State.WARNING if long else State.PASSED, f"unfinished for more than an hour: {len(long)}"
-        )
+        return _row("jobs", State.WARNING if long else State.PASSED, f"unfinished for more than an hour: {len(long)}")
 
     def _alerts(self) -> dict[str, str]:
         if not self.alerts.channels:
-            return _check_row(
-                "alerts", State.WARNING, "nobody is told: there is neither alert_webhook nor alert_mail_to"
-            )
+            return _row("alerts", State.WARNING, "nobody is told: there is neither alert_webhook nor alert_mail_to")
         if self.alerts.last_failure is not None:
-            return _check_row("alerts", State.FAILED, f"they wait: {self.alerts.last_failure}")
+            return _row("alerts", State.FAILED, f"they wait: {self.alerts.last_failure}")
         rows = self.service.tables.all_alerts()
         waiting = [row for row in rows if row["sent_at"] is None]
         lost = [row for row in waiting if not is_open(row)]
         state = State.FAILED if lost else State.WARNING if any(row["problem"] for row in waiting) else State.PASSED
-        return _check_row(
-            "alerts", state, f"{len(rows) - len(waiting)} sent, {len(waiting)} not yet, {len(lost)} given up"
-        )
+        return _row("alerts", state, f"{len(rows) - len(waiting)} sent, {len(waiting)} not yet, {len(lost)} given up")
 
     async def _worker_checks(self) -> AsyncIterator[dict[str, str]]:
         frozen = await self.service.call("frozen")
-        yield _check_row("accounts", State.WARNING if frozen else State.PASSED, f"frozen: {len(frozen)}")
+        yield _row("accounts", State.WARNING if frozen else State.PASSED, f"frozen: {len(frozen)}")
         today = datetime.now(UTC).date().isoformat()
         for each in await self.service.call("calibrations_due"):
             name, due = f"calibration of {each['dataset']}", each["due_on"]
             if due is None:
-                yield _check_row(name, State.WARNING, "none: bounds are those that the catalog declares")
+                yield _row(name, State.WARNING, "none: bounds are those that the catalog declares")
             else:
-                yield _check_row(name, State.WARNING if due <= today else State.PASSED, f"due on {due}")
+                yield _row(name, State.WARNING if due <= today else State.PASSED, f"due on {due}")
         rollups = await self.service.call("rollups")
         if rollups["declared"]:
             yield _rollups(**rollups)
@@ -166,22 +158,22 @@ def _probe_checks(probe: Probe) -> list[dict[str, str]]:
     writes, space = probe.causes.get(Part.LEDGER), probe.causes.get(Part.SPACE)
     if Part.WORKER in probe.causes:
         writes = "the worker does not answer"
-    written = _check_row("ledger writes", State.FAILED if writes else State.PASSED, writes or "a commit went through")
+    written = _row("ledger writes", State.FAILED if writes else State.PASSED, writes or "a commit went through")
     if probe.free_bytes is None:
         return [written]
     free = f"{probe.free_bytes // MEGABYTE:,} MB free beside the ledger"
-    return [written, _check_row("free space", State.FAILED if space else State.PASSED, free)]
+    return [written, _row("free space", State.FAILED if space else State.PASSED, free)]
 
 
 def _rollups(declared: int, read: int) -> dict[str, str]:
     finding = f"{read} of {declared} declared are read"
     if read == declared:
-        return _check_row("rollups", State.PASSED, finding)
+        return _row("rollups", State.PASSED, finding)
     cure = "catalog optimize makes them of the data as they are, for a server that is started after it"
-    return _check_row("rollups", State.WARNING, f"{finding}; {cure}")
+    return _row("rollups", State.WARNING, f"{finding}; {cure}")
 
 
-def _check_row(check: str, state: State, finding: str) -> dict[str, str]:
+def _row(check: str, state: State, finding: str) -> dict[str, str]:
     return {"check": check, "state": str(state), "said": finding}
 
 
