@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rich.console import Console, RenderableType
 
 from passersby.result import exports
-from passersby.result.card_text import intervals_text, price_text
-from passersby.result.summary import OutputHints
+from passersby.result.summary import OutputHints, intervals_text, price_text
 from passersby.result.wire import plain
 from passersby.text.numbers import printable
 

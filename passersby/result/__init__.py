@@ -4,6 +4,6 @@ Arrow and a card -> Result.
 
 Modules, each before those that import it:
 
-    protocols, bars, card_text, summary, notebook, terminal, wire, explanation, exports, terminal_lists, listing,
-    plotting, result, terminal_admin.
+    card, bars, summary, notebook, terminal, display, wire, explanation, exports, terminal_lists, listing, plotting,
+    result, terminal_admin.
 """

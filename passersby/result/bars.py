@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from passersby.result.protocols import Interval
+from passersby.result.card import Interval
 
 CELLS = 24
 BY_CHANCE = 0.1  # the largest share of intervals below 0 that is taken for noise around 0

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from passersby.errors import RefusedError
-from passersby.result.protocols import Answer
+from passersby.result.card import Answer
 from passersby.result.wire import plain
 from passersby.text.csv_cells import write_cells
 from passersby.text.numbers import left_text, percent, privacy_loss_text

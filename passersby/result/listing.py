@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from passersby.result.card import Accounts
+from passersby.result.display import Displayed
+from passersby.text.numbers import declared_text
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 Row = dict[str, Any]
 
 
-class Budget(dict[str, Any]):
+class Budget(Displayed, Accounts):
     """{"accounts": [...], "query_rho": {dataset: rho}}: spent and remaining budget."""
 
-    @property
-    def accounts(self) -> list[Row]:
-        """Accounts of each dataset: all clients together, the client's groups, and the client's own."""
-        accounts: list[Row] = self["accounts"]
-        return accounts
-
-    def query_rho(self, account: Row) -> float | None:
-        """Default price of a query in an account's dataset, in rho; None if unknown."""
-        defaults: Mapping[str, float] = self.get("query_rho") or {}
-        return defaults.get(account["dataset"])
-
-    @property
-    def ahead(self) -> dict[str, list[str]]:
-        """How long budgets last at the present rate, and when new budget comes, as sentences by dataset."""
-        return dict(self.get("ahead") or {})
-
-    @property
-    def details(self) -> str:
-        """The long form as text."""
-        from passersby.result.terminal import as_text
+    def _show(self, details: bool) -> RenderableType:
         from passersby.result.terminal_lists import show_budget
 
-        return as_text(partial(show_budget, details=True), self)
-
-    def __repr__(self) -> str:
-        from passersby.result.terminal import as_text
-        from passersby.result.terminal_lists import show_budget
-
-        return as_text(show_budget, self)
+        return show_budget(self, details=details)
 
     def _repr_html_(self) -> str:
         from passersby.result.notebook import budget_html
@@ -48,27 +28,18 @@ class Budget(dict[str, Any]):
         return budget_html(self)
 
 
-class History(list[Row]):
+class History(Displayed, list[Row]):
     """Releases that a client has paid for."""
 
     NAMES = ("release_id", "dataset", "windows", "sql", "question", "rho", "delta", "settled_at")
 
-    @property
-    def details(self) -> str:
-        """The long form as text."""
-        from passersby.result.terminal import as_text
+    def _show(self, details: bool) -> RenderableType:
         from passersby.result.terminal_lists import show_history
 
-        return as_text(partial(show_history, details=True), self)
-
-    def __repr__(self) -> str:
-        from passersby.result.terminal import as_text
-        from passersby.result.terminal_lists import show_history
-
-        return as_text(show_history, self)
+        return show_history(self, details=details)
 
 
-class LedgerRows(list[Row]):
+class LedgerRows(Displayed, list[Row]):
     """Rows of the ledger, oldest first."""
 
     NAMES = (
@@ -76,28 +47,17 @@ class LedgerRows(list[Row]):
         *("rho", "delta", "body", "row_hash"),
     )
 
-    @property
-    def details(self) -> str:
-        """The long form as text."""
-        from passersby.result.terminal import as_text
+    def _show(self, details: bool) -> RenderableType:
         from passersby.result.terminal_lists import show_ledger
 
-        return as_text(partial(show_ledger, details=True), self)
-
-    def __repr__(self) -> str:
-        from passersby.result.terminal import as_text
-        from passersby.result.terminal_lists import show_ledger
-
-        return as_text(show_ledger, self)
+        return show_ledger(self, details=details)
 
 
-class Tables(list[Row]):
+class Tables(Displayed, list[Row]):
     """Tables that may be queried, with their columns."""
 
     def columns(self) -> list[Row]:
         """One row per column, for formats without nested lists."""
-        from passersby.text.numbers import declared_text
-
         return [
             {
                 "table": table["name"],
@@ -110,25 +70,17 @@ class Tables(list[Row]):
             for column in table["columns"]
         ]
 
-    @property
-    def details(self) -> str:
-        """The long form as text."""
-        from passersby.result.terminal import as_text
+    def _show(self, details: bool) -> RenderableType:
         from passersby.result.terminal_lists import show_tables
 
-        return as_text(partial(show_tables, details=True), self)
-
-    def __repr__(self) -> str:
-        from passersby.result.terminal import as_text
-        from passersby.result.terminal_lists import show_tables
-
-        return as_text(show_tables, self)
+        return show_tables(self, details=details)
 
 
-class Functions(list[Row]):
+class Functions(Displayed, list[Row]):
     """Functions that a query may use: name, arguments, result and meaning."""
 
-    def __repr__(self) -> str:
-        from passersby.result.terminal import as_text, table_of
+    def _show(self, details: bool) -> RenderableType:
+        del details  # there is one form
+        from passersby.result.terminal import table_of
 
-        return as_text(lambda rows: table_of(rows, ("name", "arguments", "gives", "meaning"), "Functions"), self)
+        return table_of(self, ("name", "arguments", "gives", "meaning"), "Functions")

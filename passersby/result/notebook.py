@@ -9,8 +9,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from passersby.result.card_text import intervals_text, price_text
-from passersby.result.protocols import Accounts, Answer, Explained, Interval
+from passersby.result.card import Accounts, Answer, Explained, Interval
 from passersby.result.summary import (
     FOREVER,
     PAGE,
@@ -20,6 +19,10 @@ from passersby.result.summary import (
     explanation_columns,
     explanation_head,
     explanation_lines,
+    intervals_text,
+    level_of,
+    long_price_text,
+    price_text,
 )
 from passersby.text.numbers import (
     RELIABILITY,
@@ -27,9 +30,7 @@ from passersby.text.numbers import (
     epsilon_text,
     half_width_text,
     left_text,
-    level_text,
     outlook_lines,
-    privacy_loss_text,
     proposal_text,
     questions_text,
     readable_bound,
@@ -86,9 +87,6 @@ def result_html(result: Answer) -> str:
 
 def explanation_html(explanation: Explained) -> str:
     """Show what is left, the price and each column's expected error; keys, bounds, advice and SQL are folded."""
-    free = (
-        "free: you have paid for this answer already" if explanation.replayed else privacy_loss_text(explanation.price)
-    )
     errors = explanation.expected_error
     columns = [
         {
@@ -96,15 +94,15 @@ def explanation_html(explanation: Explained) -> str:
             "type": column["type"],
             "expected error": half_width_text(errors[column["name"]]) if column["name"] in errors else "exact",
         }
-        for column in explanation.to_wire()["columns"]
+        for column in explanation.card["columns"]
     ]
-    level = level_text(explanation.confidence or 0.0, explanation.to_wire().get("simultaneous"))
+    level = level_of(explanation)
     short = [
         {"column": name, level: width, "expected bias, not in the interval": bias}
         for name, width, bias in explanation_columns(explanation)
     ]
     details = [
-        _line(f"price: {free}"),
+        _line(f"price: {long_price_text(explanation)}"),
         _line(f"left: {left_text(explanation.remaining)}"),
         *map(_line, outlook_lines(explanation.outlook)),
         _table_of_dicts("Columns", columns),

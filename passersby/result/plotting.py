@@ -17,7 +17,7 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any
 
 from passersby.errors import RefusedError
-from passersby.result.protocols import Answer, Interval
+from passersby.result.card import Answer, Interval
 from passersby.text.numbers import percent, value_text, with_interval
 
 if TYPE_CHECKING:

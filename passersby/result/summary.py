@@ -9,13 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from passersby.result.protocols import Answer, Explained
+from passersby.result.card import Answer, Card, Explained
 from passersby.text.numbers import (
     RELIABILITY,
     epsilon_rounded_up,
     half_width_text,
-    level_text,
+    percent,
     printable,
+    privacy_loss_text,
     rho_text,
     value_text,
 )
@@ -130,7 +131,7 @@ class Bias:
     is_zero: bool = False
 
 
-def bias_of(card: Answer | Explained, name: str) -> Bias:
+def bias_of(card: Card, name: str) -> Bias:
     """Return the expected clipping bias of a column: a share of its numbers, or an amount of an average."""
     within = card.bias_within.get(name) or {}
     if within.get("amount"):
@@ -143,7 +144,7 @@ def bias_of(card: Answer | Explained, name: str) -> Bias:
     return Bias(f"about {_share(bias)}") if -bias >= SMALLEST_SHARE else Bias("none", is_zero=True)
 
 
-def clip_text(card: Answer | Explained, name: str) -> str:
+def clip_text(card: Card, name: str) -> str:
     """Clip bound of a column, in parentheses; empty without clipping."""
     if name not in card.clip_bounds:
         return ""
@@ -228,8 +229,40 @@ def _free_text(made_from: Sequence[object], day: str | None = None) -> str:
 def _level(answer: Answer) -> str:
     """Level of an answer's intervals; empty for public numbers."""
     if answer.confidence and answer.intervals:
-        return level_text(answer.confidence, answer.card.get("simultaneous"))
+        return level_of(answer)
     return "no intervals" if answer.release_id or (answer.rehearsal and answer.price.get("rho")) else ""
+
+
+def level_of(card: Card) -> str:
+    """Level of the intervals: each by itself, or all of an answer simultaneously."""
+    level = f"{percent(card.confidence or 0.0)} intervals"
+    all_of = card.card.get("simultaneous")
+    return f"{percent(all_of['confidence'])} intervals, all {all_of['numbers']:,} together" if all_of else level
+
+
+def intervals_text(answer: Answer) -> str:
+    """Long form of an answer's level; without intervals, whether its numbers have noise."""
+    return _level(answer) or "no noise"
+
+
+def price_text(answer: Answer) -> str:
+    """Long form of an answer's price, or why it was free."""
+    if answer.rehearsal:
+        return "free: a rehearsal on synthetic rows"
+    if answer.replayed:
+        return (
+            "free: derived from answers that you hold"
+            if answer.made_from
+            else "free: asked before, answered from store"
+        )
+    return f"price {privacy_loss_text(answer.price)}" if answer.price.get("rho") else "free"
+
+
+def long_price_text(explanation: Explained) -> str:
+    """Long form of an explanation's price."""
+    return (
+        "free: you have paid for this answer already" if explanation.replayed else privacy_loss_text(explanation.price)
+    )
 
 
 def answer_columns(answer: Answer) -> list[tuple[str, str, str]]:
@@ -281,12 +314,11 @@ def explanation_columns(explanation: Explained) -> list[tuple[str, str, str]]:
 
 def explanation_lines(explanation: Explained, surface: OutputHints) -> list[str]:
     """Lines below an explanation's columns: what fits, hidden groups, windows, notes, narrower questions, details."""
-    wire = explanation.to_wire()
     lines = [
         _sentence(explanation.outlook.get("stopped")),
         "" if explanation.replayed else fitting_text(explanation.outlook, surface),
         hidden_text(explanation.thresholds),
-        charged_text(wire.get("windows"), free=explanation.replayed),
+        charged_text(explanation.card.get("windows"), free=explanation.replayed),
         *note_lines(explanation.notes, explanation.note_codes),
         narrower_text(explanation.advice, surface),
         surface.details,

@@ -19,8 +19,7 @@ from rich.text import Text
 
 from passersby.errors import PassersbyError
 from passersby.result.bars import interval_bar
-from passersby.result.card_text import intervals_text, price_text
-from passersby.result.protocols import Answer, Explained, Interval
+from passersby.result.card import Answer, Explained, Interval
 from passersby.result.summary import (
     PYTHON_ANSWER,
     PYTHON_EXPLANATION,
@@ -31,16 +30,18 @@ from passersby.result.summary import (
     explanation_columns,
     explanation_head,
     explanation_lines,
+    intervals_text,
+    level_of,
+    long_price_text,
+    price_text,
 )
 from passersby.text.numbers import (
     cell_texts,
     half_width_text,
     left_text,
-    level_text,
     noisy_text,
     outlook_lines,
     printable,
-    privacy_loss_text,
     proposal_text,
     readable_bound,
     reliability_text,
@@ -125,23 +126,19 @@ def _short_explanation(explanation: Explained, surface: OutputHints) -> list[Ren
     """Lines of the short form of an explanation."""
     lines: list[RenderableType] = [Text(explanation_head(explanation), "green" if explanation.replayed else "cyan")]
     if columns := explanation_columns(explanation):
-        level = level_text(explanation.confidence or 0.0, explanation.to_wire().get("simultaneous"))
-        lines.append(_aligned(columns, ("column", level, "expected bias, not in the interval")))
+        lines.append(_aligned(columns, ("column", level_of(explanation), "expected bias, not in the interval")))
     return lines + [Text(line, "dim") for line in explanation_lines(explanation, surface)]
 
 
 def _long_explanation(explanation: Explained) -> list[RenderableType]:
     """Everything known of a question: notes, columns, keys, contribution bounds, thresholds, advice."""
-    free = (
-        "free: you have paid for this answer already" if explanation.replayed else privacy_loss_text(explanation.price)
-    )
     parts: list[RenderableType] = [
         *(
             Text.assemble(("Left   " if place == 0 else "       ", "bold"), line)
             for place, line in enumerate([*outlook_lines(explanation.outlook), left_text(explanation.remaining)])
             if line
         ),
-        Text.assemble(("Price  ", "bold"), (free, "cyan")),
+        Text.assemble(("Price  ", "bold"), (long_price_text(explanation), "cyan")),
         *_notes(explanation.notes),
         Text(),
         _columns(explanation),
@@ -305,11 +302,10 @@ def _card(result: Answer) -> list[RenderableType]:
 
 def _columns(explanation: Explained) -> Table:
     """Table of an explanation's columns, types and expected errors."""
-    level = level_text(explanation.confidence or 0.0, explanation.to_wire().get("simultaneous"))
     table = empty_table("Columns")
-    for name in ("name", "type", f"expected error, {level}"):
+    for name in ("name", "type", f"expected error, {level_of(explanation)}"):
         table.add_column(name)
-    for column in explanation.to_wire()["columns"]:
+    for column in explanation.card["columns"]:
         error = explanation.expected_error
         width = half_width_text(error[column["name"]]) if column["name"] in error else "exact: no noise in it"
         table.add_row(Text(printable(column["name"])), Text(column["type"]), width)

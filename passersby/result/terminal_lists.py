@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from passersby.result.bars import budget_bar
-from passersby.result.protocols import Accounts
+from passersby.result.card import Accounts
 from passersby.result.summary import FOREVER
 from passersby.result.terminal import empty_table, table_of
 from passersby.text.numbers import (

@@ -7,7 +7,7 @@ import math
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from passersby.result.protocols import Answer
+from passersby.result.card import Answer
 
 if TYPE_CHECKING:
     import pyarrow

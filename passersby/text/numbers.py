@@ -161,13 +161,6 @@ def proposal_text(proposal: Mapping[str, Any]) -> str:
     return "; ".join([printable(proposal["told"]), *widths, *more, *groups, privacy_loss_text(proposal["price"])])
 
 
-def level_text(confidence: float, simultaneous: Mapping[str, Any] | None) -> str:
-    """Level of the intervals: each by itself, or all of an answer simultaneously."""
-    if not simultaneous:
-        return f"{percent(confidence)} intervals"
-    return f"{percent(simultaneous['confidence'])} intervals, all {simultaneous['numbers']:,} together"
-
-
 def percent(share: float) -> str:
     """Share as a percentage: 0.95 is 95%."""
     return f"{round(share * 100, 4):g}%"
@@ -239,8 +232,3 @@ def epsilon_text(account: Mapping[str, Any]) -> str:
 def timestamp_text(at: object) -> str:
     """Timestamp to the second."""
     return str(at or "").replace("T", " ").partition(".")[0].partition("+")[0]
-
-
-def free_text(made_from: Sequence[Mapping[str, Any]]) -> str:
-    """Why an answer was free: it is stored, or derived from stored releases."""
-    return "free: derived from answers that you hold" if made_from else "free: asked before, answered from store"

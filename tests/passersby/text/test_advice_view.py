@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from passersby.text.numbers import level_text, proposal_text, reliability_text
+from passersby.result.summary import intervals_text
+from passersby.text.numbers import proposal_text, reliability_text
 from tests.passersby.cards import LOSS, result
 
 ADVICE: dict[str, Any] = {
@@ -50,7 +51,7 @@ def test_weak_numbers_look_weak_in_a_notebook() -> None:
 
 def test_simultaneous_intervals_are_described_as_such(shown: Any) -> None:
     assert "95% intervals, all 200 together" in shown(given(simultaneous={"confidence": 0.95, "numbers": 200}))
-    assert level_text(0.9, None) == "90% intervals"
+    assert intervals_text(given(confidence=0.9)) == "90% intervals"
 
 
 def test_advice_gives_a_whole_question_its_width_and_its_price(shown: Any) -> None:

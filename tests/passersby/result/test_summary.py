@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from passersby.result.card_text import intervals_text, price_text
+from passersby.result.summary import intervals_text, price_text
 from tests.passersby.cards import result
 
 NOTHING = {"rho": 0.0, "delta": 0.0, "epsilon_at_delta": None}
