@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Group, RenderableType
 from rich.table import Table
 
 from passersby.cli.options import (
@@ -37,7 +38,7 @@ from passersby.cli.options import (
     refusals,
     text_of,
 )
-from passersby.cli.output import Document, Format, console, surface_of, write_json, write_page, write_result, write_rows
+from passersby.cli.output import Document, Format, surface_of, write_document, write_page, write_result, write_rows
 from passersby.client.connect import engine_module
 from passersby.client.progress import show_waiting
 from passersby.errors import PassersbyError
@@ -73,10 +74,7 @@ def budget(
 
     with open_connection(catalog, client, ledger, form) as connection:
         seen = connection.budget()
-        if form is Format.JSON:
-            write_json(dict(seen))
-        else:
-            write_rows(seen.accounts, partial(show_budget, details=verbose, more=DETAILS.format("budget")), seen, form)
+        write_rows(seen.accounts, partial(show_budget, details=verbose, more=DETAILS.format("budget")), seen, form)
 
 
 def history(
@@ -107,12 +105,8 @@ def tables(
     from passersby.result.terminal_lists import show_tables
 
     with open_connection(catalog, client, ledger, form) as connection:
-        known = connection.tables(name)
-        if form is Format.JSON:
-            write_json(known)
-        else:
-            more = DETAILS.format("tables" if name is None else f"tables {name}")
-            write_rows(known.columns(), partial(show_tables, details=verbose, more=more), known, form)
+        known, more = connection.tables(name), DETAILS.format("tables" if name is None else f"tables {name}")
+        write_rows(known.columns(), partial(show_tables, details=verbose, more=more), known, form)
 
 
 RequestId = Annotated[
@@ -168,11 +162,8 @@ def explain(
     text = question(sql, file)
     with open_connection(catalog, client, ledger, form) as connection:
         explanation = connection.explain(text, rho=rho, target_error=target_error, confidence=confidence)
-        if form is Document.JSON:
-            write_json(explanation.to_wire())
-        else:
-            shown = show_explanation(explanation, details=verbose, sql=generated, surface=surface_of("explain"))
-            console().print(shown)
+        shown = show_explanation(explanation, details=verbose, sql=generated, surface=surface_of("explain"))
+        write_document(explanation.to_wire(), lambda _: shown, form)
 
 
 def rehearse(
@@ -222,18 +213,15 @@ def run(
             with show_waiting("Releasing what is due"):
                 outcomes = connection.run_standing(str(file), early=early)
         except PassersbyError as refused:
-            _show_outcomes(refused.details.get("outcomes", []), form)
+            write_document(refused.details.get("outcomes", []), _outcomes_table, form)
             raise
-        _show_outcomes(outcomes, form)
+        write_document(outcomes, _outcomes_table, form)
 
 
-def _show_outcomes(outcomes: Sequence[Mapping[str, Any]], form: Document) -> None:
-    """Print what became of each scheduled query in each window."""
-    if form is Document.JSON:
-        write_json(outcomes)
-        return
+def _outcomes_table(outcomes: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Table of what became of each scheduled query in each window."""
     rows = [{**each, "question": each["name"], "rho": rho_text(each["rho"])} for each in outcomes]
-    console().print(table_of(rows, ("question", "window", "rho", "state")) if rows else "Nothing was done.")
+    return table_of(rows, ("question", "window", "rho", "state")) if rows else "Nothing was done."
 
 
 def listed(
@@ -245,12 +233,13 @@ def listed(
 ) -> None:
     """List the scheduled queries that you may see, and the windows of each."""
     with open_connection(catalog, client, ledger, form) as connection:
-        found = connection.standings(file=file)
-        if form is Document.JSON:
-            write_json(found)
-            return
-        rows = [{**each, "question": each["name"], "windows": ", ".join(each["windows"])} for each in found]
-        console().print(table_of(rows, ("question", "dataset", "windows")) if rows else "None is meant for you.")
+        write_document(connection.standings(file=file), _standings_table, form)
+
+
+def _standings_table(found: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Table of scheduled queries and their windows."""
+    rows = [{**each, "question": each["name"], "windows": ", ".join(each["windows"])} for each in found]
+    return table_of(rows, ("question", "dataset", "windows")) if rows else "None is meant for you."
 
 
 def show(
@@ -302,14 +291,11 @@ def plan(
             if charged and form is not Document.JSON:  # which has it itself
                 sys.stderr.write(f"note: rho {charged:.4g} of the plan is bought; the same command goes on there\n")
             raise
-        if form is Document.JSON:
-            write_json(planned)
-        else:
-            _show_plan(planned)
+        write_document(planned, _plan_table, form)
 
 
-def _show_plan(planned: dict[str, Any]) -> None:
-    """Print each question of a plan: its price alone, its planned price, and what it is derived from."""
+def _plan_table(planned: dict[str, Any]) -> RenderableType:
+    """Table of a plan's questions: price of each alone, its planned price, and what it is derived from."""
     table = Table("", "question", "alone: rho", "± alone", "planned: rho", "± planned", "made of")
     for i, each in enumerate(planned["questions"], 1):
         sql = " ".join(printable(each["sql"]).split())
@@ -318,11 +304,10 @@ def _show_plan(planned: dict[str, Any]) -> None:
         bought = f"{each['rho']:.4g}" if each["rho"] else "free"
         sources = ", ".join(map(str, each["made_of"]))
         table.add_row(str(i), shown, alone, _errors(each["alone_error"]), bought, _errors(each["error"]), sources)
-    console().print(table)
     state = (
         f"bought for rho {planned['charged_rho']:.4g}" if planned["applied"] else "nothing is bought yet: add --apply"
     )
-    console().print(f"{state}; afterwards each is free with --rho {planned['ask_at_rho']:.6g}")
+    return Group(table, f"{state}; afterwards each is free with --rho {planned['ask_at_rho']:.6g}")
 
 
 def _errors(errors: dict[str, float | None]) -> str:

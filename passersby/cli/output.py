@@ -82,11 +82,9 @@ def write_result(result: Result, form: Format, *, details: bool = False, command
 def write_rows(
     rows: Rows, show: Callable[[Listed], RenderableType], listing: Listed, form: Format, names: Sequence[str] = ()
 ) -> None:
-    """Write dicts with the same keys: `shown` for people, `rows` for programs, with `names` where there are none."""
-    if form is Format.TABLE:
-        console().print(show(listing))
-    elif form is Format.JSON:
-        write_json(rows)
+    """Write a listing: shown to people, as it is in JSON, else as `rows` of dicts, of `names` if there are none."""
+    if form in (Format.TABLE, Format.JSON):
+        write_document(listing, show, Document(form))
     elif form is Format.CSV:
         names = list(rows[0]) if rows else names
         exports.write_rows(sys.stdout, names, ([row[name] for name in names] for row in rows))
@@ -95,6 +93,14 @@ def write_rows(
 
         table = pyarrow.Table.from_pylist([dict(row) for row in rows])
         _write_arrow(table if rows else pyarrow.table({name: pyarrow.array([], pyarrow.string()) for name in names}))
+
+
+def write_document(shape: Listed, show: Callable[[Listed], RenderableType], form: Document) -> None:
+    """Write an object: shown to people, or as JSON."""
+    if form is Document.JSON:
+        write_json(shape)
+    else:
+        console().print(show(shape))
 
 
 def write_json(shape: object) -> None:

@@ -24,11 +24,10 @@ from passersby.cli.options import (
     Named,
     NamedCatalog,
     OwnCatalog,
-    confirm,
     named_catalog,
     refusals,
 )
-from passersby.cli.output import Document, Format, console, write_json, write_rows
+from passersby.cli.output import Document, Format, console, write_document, write_json, write_rows
 from passersby.client.connect import engine_module, user_name
 from passersby.client.progress import show_copying
 
@@ -252,13 +251,10 @@ def optimize(named: Named = None, catalog: NamedCatalog = None, form: DocumentOp
         show_copying(OPTIMIZING, quiet=form is not Document.TABLE) as progress,
     ):
         account = engine.optimize_catalog(where, progress=progress)
-    if form is Document.JSON:
-        write_json(account)
-        return
     before = "a lake" if account["bytes_before"] is None else f"{account['bytes_before'] / 1e6:,.1f} MB of data"
     after, rollups = f"{account['bytes_after'] / 1e6:,.1f} MB", _count_text(account["rollups"], "rollup")
     summary = f"{where}: {after} beside {before}, {rollups}, in {account['seconds']:,.1f} s"
-    console().print(Text(f"{summary}\n{account['file']}"))
+    write_document(account, lambda _: Text(f"{summary}\n{account['file']}"), form)
 
 
 def forget(named: Named = None, catalog: NamedCatalog = None, form: DocumentOption = Document.TABLE) -> None:
@@ -270,15 +266,12 @@ def forget(named: Named = None, catalog: NamedCatalog = None, form: DocumentOpti
     where = named_catalog(named, catalog)
     with refusals(form), engine_module() as engine:
         removed = engine.remove_cached_copies(where)
-    if form is Document.JSON:
-        write_json(removed)
-        return
     size = f"{removed['bytes'] / 1e6:,.1f} MB"
     copies = "1 copy is" if removed["copies"] == 1 else f"{removed['copies']} copies are"
     lines = [f"{where}: {copies} removed, {size}, from {removed['folder']}"]
     if not removed["copies"]:
         lines.append("A service's copies lie where its PASSERSBY_CACHE says: run this with the same, as its user.")
-    console().print(Text("\n".join(lines)))
+    write_document(removed, lambda _: Text("\n".join(lines)), form)
 
 
 def ingest(
@@ -310,10 +303,7 @@ def ingest(
             except engine.Refused:
                 if optimize:
                     raise  # it was asked for; else the rows are in, and that is said
-    if form is Document.JSON:
-        write_json(outcome)
-    else:
-        console().print(Text("\n".join(_ingest_lines(table, outcome))))
+    write_document(outcome, lambda told: Text("\n".join(_ingest_lines(table, told))), form)
     raise typer.Exit(0 if outcome["rows"] else 1)
 
 
@@ -389,10 +379,7 @@ def object_(
                 event = register.object_file(str(file), progress=progress, **options)
             else:
                 event = register.object(person, **options)
-    if form is Document.TABLE:
-        confirm(_event_text(event))
-    else:
-        write_json(event)
+    write_document(event, lambda recorded: Text(_event_text(recorded), "green"), form)
 
 
 def listed(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from html import escape
 from time import monotonic
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 
 StageCallback = Callable[[str, float], None]
+FractionCallback = Callable[[float], None]
 COPYING = "Making a copy of the data to read from, once"
+ANSWERING = "Answering: reading the data, counting each person's part, adding noise"
+DELAY_SECONDS = 0.5  # seconds before the line appears
+_current_report: ContextVar[FractionCallback | None] = ContextVar("told_to", default=None)
 
 
 @contextmanager
@@ -29,43 +33,28 @@ def show_copying(what: str = COPYING, *, quiet: bool = False) -> Iterator[StageC
 
     `quiet` suppresses the text line where standard error is not a terminal, for programs that parse it.
     """
-    display = _CopyProgress(what, quiet)
+    bar: Progress | None = None
+    has_begun = False
+
+    def report(stage: str, fraction: float) -> None:
+        nonlocal bar, has_begun
+        if not has_begun and sys.stderr.isatty():
+            bar = _copying_bar(what)
+            bar.start()
+        elif not has_begun and not quiet:
+            sys.stderr.write(f"{what} ...\n")
+        has_begun = True
+        if bar is not None:
+            bar.update(bar.task_ids[0], stage=stage, completed=fraction)
+
     try:
-        yield display.report
+        yield report
     finally:
-        display.stop()
+        if bar is not None:
+            bar.stop()
 
 
-class _CopyProgress:
-    """A progress bar that appears with the first report."""
-
-    def __init__(self, what: str, quiet: bool) -> None:
-        self._label, self._quiet = what, quiet
-        self._bar: Progress | None = None
-        self._has_begun = False
-
-    def report(self, stage: str, fraction: float) -> None:
-        """Report the stage and the fraction done."""
-        if not self._has_begun:
-            self._start()
-        if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], stage=stage, completed=fraction)
-
-    def stop(self) -> None:
-        """Remove the bar."""
-        if self._bar is not None:
-            self._bar.stop()
-
-    def _start(self) -> None:
-        self._has_begun = True
-        if sys.stderr.isatty():
-            self._bar = _bar(self._label)
-            self._bar.start()
-        elif not self._quiet:
-            sys.stderr.write(f"{self._label} ...\n")
-
-
-def _bar(what: str) -> Progress:
+def _copying_bar(what: str) -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -81,12 +70,6 @@ def _bar(what: str) -> Progress:
     return bar
 
 
-FractionCallback = Callable[[float], None]
-_current_report: ContextVar[FractionCallback | None] = ContextVar("told_to", default=None)
-DELAY_SECONDS = 0.5  # seconds before the line appears
-ANSWERING = "Answering: reading the data, counting each person's part, adding noise"
-
-
 @contextmanager
 def show_waiting(what: str = ANSWERING) -> Iterator[FractionCallback]:
     """Show the activity and elapsed time of a query that takes longer than usual.
@@ -97,17 +80,13 @@ def show_waiting(what: str = ANSWERING) -> Iterator[FractionCallback]:
     if outer is not None:
         yield outer
         return
-    line: _TerminalLine | _NotebookBar | None = (
-        _NotebookBar(what) if in_notebook() else _TerminalLine(what) if sys.stderr.isatty() else None
-    )
-    report = _ignore if line is None else line.report
-    token = _current_report.set(report)
-    try:
-        yield report
-    finally:
-        _current_report.reset(token)
-        if line is not None:
-            line.stop()
+    shown = _notebook_bar(what) if in_notebook() else _terminal_line(what) if sys.stderr.isatty() else None
+    with shown or nullcontext(_ignore) as report:
+        token = _current_report.set(report)
+        try:
+            yield report
+        finally:
+            _current_report.reset(token)
 
 
 def in_notebook() -> bool:
@@ -121,85 +100,74 @@ def _ignore(fraction: float) -> None:
     del fraction
 
 
-class _NotebookBar:
-    """A progress bar below a notebook's cell; appears with the first report."""
+@contextmanager
+def _notebook_bar(what: str) -> Iterator[FractionCallback]:
+    """Show a progress bar below a notebook's cell, from the first report on."""
+    from IPython.display import HTML, display
 
-    def __init__(self, what: str) -> None:
-        self._label, self._shown = what, None
+    shown: DisplayHandle | None = None
 
-    _shown: DisplayHandle | None
-
-    def report(self, fraction: float) -> None:
-        """Report the fraction done."""
-        from IPython.display import HTML, display
-
-        page = HTML(f"<progress max='1' value='{fraction:.2f}'></progress> {escape(self._label)}, {fraction:.0%}")
-        if self._shown is None:
-            self._shown = display(page, display_id=True)
+    def report(fraction: float) -> None:
+        nonlocal shown
+        page = HTML(f"<progress max='1' value='{fraction:.2f}'></progress> {escape(what)}, {fraction:.0%}")
+        if shown is None:
+            shown = display(page, display_id=True)
         else:
-            self._shown.update(page)
+            shown.update(page)
 
-    def stop(self) -> None:
-        """Remove the bar."""
-        from IPython.display import HTML
+    try:
+        yield report
+    finally:
+        if shown is not None:
+            shown.update(HTML(""))
 
-        if self._shown is not None:
-            self._shown.update(HTML(""))
 
+@contextmanager
+def _terminal_line(what: str) -> Iterator[FractionCallback]:
+    """Show a spinner with elapsed time, which appears after a delay and disappears when done."""
+    begun, lock = monotonic(), threading.Lock()
+    bar: Progress | None = None
+    is_over = False
 
-class _TerminalLine:
-    """A spinner with elapsed time that appears after a delay and disappears when done."""
+    def appear() -> None:
+        nonlocal bar
+        with lock:
+            if not is_over:
+                bar = _spinner(what, begun)
+                bar.start()
 
-    def __init__(self, what: str) -> None:
-        self._label, self._start_seconds = what, monotonic()
-        self._lock, self._bar, self._is_stopped = threading.Lock(), None, False
-        self._timer = threading.Timer(DELAY_SECONDS, self._show)
-        self._timer.daemon = True
-        self._timer.start()
+    def report(fraction: float) -> None:
+        with lock:
+            if bar is not None:
+                bar.update(bar.task_ids[0], done=f"{fraction:.0%}")
 
-    def report(self, fraction: float) -> None:
-        """Report the fraction done."""
-        with self._lock:
-            if self._bar is not None:
-                self._bar.update(self._bar.task_ids[0], done=f"{fraction:.0%}")
-
-    def stop(self) -> None:
-        """Remove the line, or prevent it from appearing."""
-        self._timer.cancel()
-        with self._lock:
-            self._is_stopped = True
-            if self._bar is not None:
-                self._bar.stop()
-
-    _bar: Progress | None
-
-    def _show(self) -> None:
-        with self._lock:
-            if not self._is_stopped:
-                self._bar = _spinner(self._label, self._start_seconds)
-                self._bar.start()
+    timer = threading.Timer(DELAY_SECONDS, appear)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield report
+    finally:
+        timer.cancel()
+        with lock:
+            is_over = True
+            if bar is not None:
+                bar.stop()
 
 
 def _spinner(what: str, begun: float) -> Progress:
+    """Spinner whose seconds count from a reading of the monotonic clock."""
     from rich.console import Console
-    from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
-    from rich.text import Text
+    from rich.progress import Progress, SpinnerColumn, TextColumn
 
-    class Elapsed(ProgressColumn):
-        """Seconds since the query was sent."""
-
-        def render(self, task: Task) -> Text:
-            """Format the elapsed seconds."""
-            del task
-            return Text(f"{monotonic() - begun:.0f} s", "dim")
-
-    shown = Progress(
+    spinner = Progress(
         SpinnerColumn(),
         TextColumn("[dim]{task.description}"),
-        Elapsed(),
+        TextColumn("[dim]{task.elapsed:.0f} s"),
         TextColumn("[dim]{task.fields[done]}"),
         console=Console(stderr=True),
         transient=True,
+        get_time=monotonic,
     )
-    shown.add_task(what, total=None, done="")
-    return shown
+    spinner.add_task(what, total=None, done="")
+    spinner.tasks[0].start_time = begun
+    return spinner
