@@ -21,7 +21,7 @@ from budgets.accounting.policy import EACH_WINDOW, PER_QUERY, Grant
 from budgets.accounting.privacy_loss import ATTO, Loss
 from budgets.accounting.records import Charge, TopUp
 from budgets.errors import ParamError
-from budgets.log.events import NOTE_PREFIX, EntryKind, Event, encode_loss, failure_event
+from budgets.log.events import LEDGER_ACTOR, NOTE_PREFIX, EntryKind, Event, encode_loss, failure_event
 from budgets.stores import client_tables, journal
 from budgets.stores.store import Store
 
@@ -36,14 +36,14 @@ class AdminOperations:
         content = _client_content(client, actor, reason)
         with self._store.writing() as connection:
             client_tables.add_client(connection, client, reactivate=True)
-            journal.append(connection, [Event(EntryKind.CLIENT_ADDED, "", client, actor, content=content)])
+            _append(connection, EntryKind.CLIENT_ADDED, "", client, actor, content)
 
     def remove_client(self, client: str, *, actor: str, reason: str) -> None:
         """Block a client, or a group with its members, from queries; accounts stay. Raises ParamError."""
         content = _client_content(client, actor, reason)
         with self._store.writing() as connection:
             client_tables.remove_client(connection, client)
-            journal.append(connection, [Event(EntryKind.CLIENT_REMOVED, "", client, actor, content=content)])
+            _append(connection, EntryKind.CLIENT_REMOVED, "", client, actor, content)
 
     def cap_client(
         self, client: str, dataset: str, cap: Loss, *, actor: str, reason: str, scope: str = EACH_WINDOW
@@ -56,8 +56,7 @@ class AdminOperations:
         content = _client_content(client, actor, reason) | _cap_content(dataset, scope, cap)
         with self._store.writing() as connection:
             client_tables.check_spelling(connection, client)
-            event = Event(EntryKind.CLIENT_CAPPED, dataset, client, actor, content=content)
-            sequence = journal.append(connection, [event])[-1].sequence
+            sequence = _append(connection, EntryKind.CLIENT_CAPPED, dataset, client, actor, content)
             client_tables.set_grant(connection, Grant(dataset, client, scope, cap, sequence))
 
     def freeze(self, *, actor: str, reason: str, client: str = EVERYBODY, dataset: str = "", window: str = "") -> None:
@@ -65,14 +64,13 @@ class AdminOperations:
         content = _scope_content(actor, reason, client, dataset, window)
         with self._store.writing() as connection:
             client_tables.check_spelling(connection, client)
-            _freeze(connection, Event(EntryKind.FROZEN, dataset, client, actor, content=content))
+            _freeze(connection, dataset, client, actor, content)
 
     def thaw(self, *, actor: str, reason: str, client: str = EVERYBODY, dataset: str = "", window: str = "") -> None:
         """Lift a freeze of the same scope, or of all its windows, and reset failure counters. Raises ParamError."""
         content = _scope_content(actor, reason, client, dataset, window)
         with self._store.writing() as connection:
-            event = Event(EntryKind.THAWED, dataset, client, actor, content=content)
-            sequence = journal.append(connection, [event])[-1].sequence
+            sequence = _append(connection, EntryKind.THAWED, dataset, client, actor, content)
             client_tables.thaw(connection, dataset, client, window, sequence)
 
     def request_top_up(self, client: str, dataset: str, cap: Loss, *, reason: str, scope: str = EACH_WINDOW) -> int:
@@ -80,8 +78,7 @@ class AdminOperations:
         content = _client_content(client, client, reason) | _cap_content(dataset, scope, cap)
         with self._store.writing() as connection:
             client_tables.check_spelling(connection, client)
-            event = Event(EntryKind.TOP_UP_REQUESTED, dataset, client, client, content=content)
-            sequence = journal.append(connection, [event])[-1].sequence
+            sequence = _append(connection, EntryKind.TOP_UP_REQUESTED, dataset, client, client, content)
             client_tables.insert_top_up(connection, TopUp(sequence, dataset, client, scope, cap, client_tables.OPEN))
             return sequence
 
@@ -89,29 +86,17 @@ class AdminOperations:
         """Grant the cap that a client has requested; raises ParamError unless the request is open."""
         with self._store.writing() as connection:
             request = client_tables.decide_top_up(connection, top_up, client_tables.APPROVED)
-            content = _client_content(request.client, actor, reason) | _cap_content(
-                request.dataset, request.scope, request.cap
-            )
-            event = Event(
-                EntryKind.TOP_UP_APPROVED,
-                request.dataset,
-                request.client,
-                actor,
-                content={**content, "request": top_up},
-            )
-            sequence = journal.append(connection, [event])[-1].sequence
-            client_tables.set_grant(
-                connection, Grant(request.dataset, request.client, request.scope, request.cap, sequence)
-            )
+            dataset, client, scope, cap = request.dataset, request.client, request.scope, request.cap
+            content = _client_content(client, actor, reason) | _cap_content(dataset, scope, cap) | {"request": top_up}
+            sequence = _append(connection, EntryKind.TOP_UP_APPROVED, dataset, client, actor, content)
+            client_tables.set_grant(connection, Grant(dataset, client, scope, cap, sequence))
 
     def decline_top_up(self, top_up: int, *, actor: str, reason: str) -> None:
         """Decline a client's request; raises ParamError unless the request is open."""
         with self._store.writing() as connection:
             request = client_tables.decide_top_up(connection, top_up, client_tables.DECLINED)
-            content = {**_client_content(request.client, actor, reason), "request": top_up}
-            journal.append(
-                connection, [Event(EntryKind.TOP_UP_DECLINED, request.dataset, request.client, actor, content=content)]
-            )
+            content = _client_content(request.client, actor, reason) | {"request": top_up}
+            _append(connection, EntryKind.TOP_UP_DECLINED, request.dataset, request.client, actor, content)
 
     def top_ups(self, *, open_only: bool = False) -> tuple[TopUp, ...]:
         """Top-up requests of clients with their decisions, oldest first."""
@@ -126,9 +111,7 @@ class AdminOperations:
         check_name(topic, "A topic")
         check_name(actor, "An actor")
         with self._store.writing() as connection:
-            return journal.append(connection, [Event(NOTE_PREFIX + topic, dataset, holder, actor, content=body)])[
-                -1
-            ].sequence
+            return _append(connection, NOTE_PREFIX + topic, dataset, holder, actor, body)
 
     def record_failure(self, charge: Charge) -> None:
         """Record that the execution of a charge failed; the charge stays, and repeated failures freeze accounts.
@@ -161,13 +144,20 @@ class AdminOperations:
 def _freeze_after_failures(connection: Connection, dataset: str, holder: str, window: str, times: int) -> None:
     """Freeze a holder or a window after `times` failed executions; the ledger itself is the actor."""
     content = {"window": window, "reason": f"{times} failed executions"}
-    _freeze(connection, Event(EntryKind.FROZEN, dataset, holder, content=content))
+    _freeze(connection, dataset, holder, LEDGER_ACTOR, content)
 
 
-def _freeze(connection: Connection, event: Event) -> None:
+def _freeze(connection: Connection, dataset: str, holder: str, actor: str, content: Mapping[str, Any]) -> None:
     """Append the event of a freeze, and freeze its scope with the sequence of the new entry."""
-    sequence = journal.append(connection, [event])[-1].sequence
-    client_tables.freeze(connection, event.dataset, event.holder, event.content["window"], sequence)
+    sequence = _append(connection, EntryKind.FROZEN, dataset, holder, actor, content)
+    client_tables.freeze(connection, dataset, holder, content["window"], sequence)
+
+
+def _append(
+    connection: Connection, kind: str, dataset: str, holder: str, actor: str, content: Mapping[str, Any]
+) -> int:
+    """Append one event to the chain; returns the sequence of its entry."""
+    return journal.append(connection, [Event(kind, dataset, holder, actor, content=content)])[-1].sequence
 
 
 def _client_content(client: str, actor: str, reason: str) -> dict[str, Any]:

@@ -215,10 +215,8 @@ def _events_of(bill: Bill, opened: balances.OpenedAccounts) -> list[Event]:
 def _check_charged_terms(request: ChargeRequest, charged_terms: Mapping[str, journal.ChargedTerms]) -> None:
     """Check that each release key has the price and windows of its first charge; raises ProtocolError."""
     for item in request.releases:
-        if charged_terms.get(item.release_key, (item.loss, frozenset(item.windows))) != (
-            item.loss,
-            frozenset(item.windows),
-        ):
+        terms = item.loss, frozenset(item.windows)
+        if charged_terms.get(item.release_key, terms) != terms:
             raise ProtocolError(
                 "A release key stands for one price and one set of windows, and this one was charged with others.",
                 "a release key made of everything that the price depends on.",

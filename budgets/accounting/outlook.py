@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import mul
 
 from budgets.accounting.accounts import LIFETIME, AccountName, AccountView
 from budgets.accounting.bill import multiplied_loss
@@ -171,17 +172,13 @@ def _largest_price(items: Sequence[PricedRelease], constraints: Mapping[Multipli
     def fits(price: int) -> bool:
         """Return whether a price fits every limit; an account that pays for a release k times counts it k times."""
         parts_of_price = parts(price)
-        return all(sum(map(_product, weights, parts_of_price)) <= left for weights, left in limits)
+        return all(sum(map(mul, weights, parts_of_price)) <= left for weights, left in limits)
 
     low, high = 0, MAX_UNITS
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(middle) else (low, middle - 1)
     return sum(parts(low))
-
-
-def _product(multiplicity: int, share: int) -> int:
-    return multiplicity * share
 
 
 def _fitting_windows(accounts: PayingAccounts, items: Sequence[PricedRelease]) -> tuple[str, ...]:

@@ -211,17 +211,16 @@ def _insert(connection: Connection, dataset: str, new: CapsByWindows) -> None:
     """Insert new accounts with nothing spent: one statement for each list of windows and equal cap."""
     for windows, caps in new.items():
         for cap in dict.fromkeys(caps.values()):
-            pico_rho, atto_delta = _units(cap)
             row = {"dataset": dataset, "of_windows": json_list(windows)}
             row["of_holders"] = json_list(holder for holder, own in caps.items() if own == cap)
-            connection.execute(_OPEN, row | {"pico_rho": pico_rho, "atto_delta": atto_delta, "nothing": 0})
+            connection.execute(_OPEN, row | vars(cap) | {"nothing": 0})
 
 
 def set_caps(connection: Connection, names: Sequence[AccountName], cap: Loss) -> None:
     """Set accounts of one holder to another cap; their ceilings rise with it, except the dataset's."""
     parameters = {"of_dataset": names[0].dataset, "of_holders": json_list([names[0].holder])}
     parameters["of_windows"] = json_list(name.window for name in names)
-    for part, units in zip(("pico_rho", "atto_delta"), _units(cap), strict=True):
+    for part, units in vars(cap).items():
         ceiling, cap_column = accounts.c[f"ceiling_{part}"], accounts.c[f"cap_{part}"]
         raised = update(accounts).where(*_IN_DEBIT, ceiling < units).values({ceiling: units})
         connection.execute(raised, parameters)
@@ -258,11 +257,6 @@ def _ceiling(row: Row[Any]) -> Loss:
 def _spent(row: Row[Any]) -> Loss:
     """Return the sum of all debits."""
     return Loss(row.spent_pico_rho, row.spent_atto_delta)
-
-
-def _units(loss: Loss) -> tuple[int, int]:
-    """Return a loss as its two columns."""
-    return loss.pico_rho, loss.atto_delta
 
 
 def _debit_parameters(dataset: str, debit: Debit) -> dict[str, object]:

@@ -282,8 +282,7 @@ def read_grants(connection: Connection, dataset: str, holders: Iterable[str]) ->
 def set_grant(connection: Connection, new: Grant) -> None:
     """Set a cap; it replaces an earlier one of the same scope."""
     key = {"dataset": new.dataset, "holder": new.holder, "scope": new.scope}
-    cap = {"pico_rho": new.cap.pico_rho, "atto_delta": new.cap.atto_delta}
-    _upsert(connection, caps, key, cap | {"sequence": new.sequence})
+    _upsert(connection, caps, key, {**vars(new.cap), "sequence": new.sequence})
 
 
 def freeze(connection: Connection, dataset: str, holder: str, window: str, sequence: int) -> None:
@@ -349,9 +348,8 @@ def read_freezes(connection: Connection) -> tuple[Freeze, ...]:
 
 def insert_top_up(connection: Connection, request: TopUp) -> None:
     """Record a client's top-up request, undecided."""
-    key = {"id": request.id}
     values = {"dataset": request.dataset, "client": request.client, "scope": request.scope, "state": request.state}
-    _upsert(connection, top_ups, key, values | {"pico_rho": request.cap.pico_rho, "atto_delta": request.cap.atto_delta})
+    _upsert(connection, top_ups, {"id": request.id}, values | vars(request.cap))
 
 
 def read_top_ups(connection: Connection, state: str | None = None) -> tuple[TopUp, ...]:

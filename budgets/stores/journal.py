@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, Select, Table, and_, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Integer, Row, Select, Table, and_, bindparam, insert, select, update
 
 from budgets.accounting.bill import Bill
 from budgets.accounting.holders import EVERYBODY, own_holder, paying_holders
@@ -162,6 +162,17 @@ SALT_BYTES = 16
 
 ChargedTerms = tuple[Loss, frozenset[str]]  # price and windows
 
+
+def _of_keys(table: Table) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Build the conditions that rows are of the release keys of the parameter `keys`, in one dataset."""
+    return table.c.dataset == bindparam("dataset"), in_list(table.c.release_key, "keys")
+
+
+def _same_release(one: Table, other: Table) -> ColumnElement[bool]:
+    """Build the condition that rows of two tables are about one release."""
+    return and_(one.c.dataset == other.c.dataset, one.c.release_key == other.c.release_key)
+
+
 # Statements of every charge, built once.
 _CHARGE = select(charges).where(
     charges.c.client == bindparam("client"), charges.c.request_id == bindparam("request_id")
@@ -171,12 +182,8 @@ _OF_DATASET = purchases.c.dataset == bindparam("dataset")
 _PAID_KEYS = select(purchases.c.holder, purchases.c.release_key).select_from(
     lookup_pairs(purchases.c.holder, purchases.c.release_key, "asked", _OF_DATASET)
 )
-_CHARGED_TERMS = select(questions).where(
-    questions.c.dataset == bindparam("dataset"), in_list(questions.c.release_key, "keys")
-)
-_RELEASES = select(releases.c.release_key, releases.c.payload).where(
-    releases.c.dataset == bindparam("dataset"), in_list(releases.c.release_key, "keys")
-)
+_CHARGED_TERMS = select(questions).where(*_of_keys(questions))
+_RELEASES = select(releases.c.release_key, releases.c.payload).where(*_of_keys(releases))
 _KEYS = (
     select(charge_keys.c.release_key)
     .where(charge_keys.c.charge_id == bindparam("charge_id"))
@@ -184,32 +191,20 @@ _KEYS = (
 )
 _REPLAY = (
     select(releases.c.release_key, releases.c.payload, releases.c.settled_at)
-    .join(
-        purchases,
-        and_(purchases.c.dataset == releases.c.dataset, purchases.c.release_key == releases.c.release_key),
-    )
-    .where(
-        purchases.c.holder == bindparam("holder"),
-        releases.c.dataset == bindparam("dataset"),
-        in_list(releases.c.release_key, "keys"),
-    )
+    .join(purchases, _same_release(purchases, releases))
+    .where(purchases.c.holder == bindparam("holder"), *_of_keys(releases))
 )
 _RELEASE_AGES = (
     select(releases.c.release_key, releases.c.settled_at, entries.c.at)
     .join(entries, entries.c.sequence == releases.c.charge_id)
-    .where(releases.c.dataset == bindparam("dataset"), in_list(releases.c.release_key, "keys"))
+    .where(*_of_keys(releases))
 )
 _PURCHASES = (
     select(questions, releases.c.settled_at, entries.c.body, purchases.c.charge_id)
     .select_from(purchases)
-    .join(
-        questions,
-        and_(questions.c.dataset == purchases.c.dataset, questions.c.release_key == purchases.c.release_key),
-    )
+    .join(questions, _same_release(questions, purchases))
     .join(entries, entries.c.sequence == purchases.c.charge_id)
-    .outerjoin(
-        releases, and_(releases.c.dataset == purchases.c.dataset, releases.c.release_key == purchases.c.release_key)
-    )
+    .outerjoin(releases, _same_release(releases, purchases))
     .where(purchases.c.holder == bindparam("holder"))
     .order_by(purchases.c.charge_id, purchases.c.release_key)
 )
@@ -341,7 +336,7 @@ def write_release(connection: Connection, charge: Charge, release_key: str, payl
 
 def _charge_row(charge_id: int, bill: Bill) -> dict[str, object]:
     """Row of a charge; its loss is that of the releases which the client itself pays for."""
-    request, loss = bill.request, bill.client_loss
+    request = bill.request
     return {
         "id": charge_id,
         "client": request.client,
@@ -349,8 +344,7 @@ def _charge_row(charge_id: int, bill: Bill) -> dict[str, object]:
         "body_digest": request.body_digest,
         "dataset": request.dataset,
         "versions": request.versions,
-        "pico_rho": loss.pico_rho,
-        "atto_delta": loss.atto_delta,
+        **vars(bill.client_loss),
     }
 
 
@@ -367,8 +361,7 @@ def _query_rows(bill: Bill) -> Iterator[dict[str, object]]:
             "dataset": bill.request.dataset,
             "release_key": item.release_key,
             "question": item.canonical_query,
-            "pico_rho": item.loss.pico_rho,
-            "atto_delta": item.loss.atto_delta,
+            **vars(item.loss),
             "windows": json.dumps(item.windows),
         }
 

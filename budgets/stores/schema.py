@@ -223,14 +223,24 @@ def _table(name: str, *parts: Column[object] | CheckConstraint | UniqueConstrain
     return Table(name, metadata, *parts, sqlite_strict=True)
 
 
-def _text_column(name: str, **options: bool) -> Column[object]:
-    """Declare a text column, by default without NULL and not in the primary key."""
-    return Column(name, _TEXT, nullable=options.get("nullable", False), primary_key=options.get("primary_key", False))
+def _keys(*names: str) -> Iterator[Column[object]]:
+    """Declare text columns of the primary key."""
+    return (Column(name, _TEXT, nullable=False, primary_key=True) for name in names)
+
+
+def _texts(*names: str) -> Iterator[Column[object]]:
+    """Declare text columns without NULL."""
+    return (Column(name, _TEXT, nullable=False) for name in names)
 
 
 def _unit_column(name: str) -> Column[object]:
     """Declare a column of integers from 0 on: units of a loss, sequences, counts."""
     return Column(name, _INTEGER, CheckConstraint(f"{name} >= 0"), nullable=False)
+
+
+def _loss_columns(prefix: str = "") -> Iterator[Column[object]]:
+    """Declare the two columns of a loss."""
+    return (_unit_column(f"{prefix}{part}") for part in ("pico_rho", "atto_delta"))
 
 
 def _charge_id_column(*, primary_key: bool = False) -> Column[object]:
@@ -242,7 +252,7 @@ ledger_format = _table("ledger_format", Column("version", Integer, primary_key=T
 
 chain_head = _table(
     "chain_head",
-    _text_column("ledger_id", primary_key=True),
+    *_keys("ledger_id"),
     _unit_column("sequence"),
     Column("row_hash", LargeBinary, nullable=False),
 )
@@ -250,13 +260,7 @@ chain_head = _table(
 entries = _table(
     "entries",
     Column("sequence", _INTEGER, primary_key=True, autoincrement=False),
-    _text_column("at"),
-    _text_column("kind"),
-    _text_column("dataset"),
-    _text_column("holder"),
-    _text_column("actor"),
-    _text_column("request_id"),
-    _text_column("body"),
+    *_texts("at", "kind", "dataset", "holder", "actor", "request_id", "body"),
     Column("previous_hash", LargeBinary, nullable=False, unique=True),  # unique: the chain has no forks
     Column("row_hash", LargeBinary, nullable=False, unique=True),
     Index("entries_of_holder", "holder", "sequence"),
@@ -265,15 +269,10 @@ entries = _table(
 
 accounts = _table(
     "accounts",
-    _text_column("dataset", primary_key=True),
-    _text_column("holder", primary_key=True),
-    _text_column("window_name", primary_key=True),
-    _unit_column("ceiling_pico_rho"),  # dataset account: its first cap, permanent; others: their highest cap so far
-    _unit_column("ceiling_atto_delta"),
-    _unit_column("cap_pico_rho"),  # current cap
-    _unit_column("cap_atto_delta"),
-    _unit_column("spent_pico_rho"),
-    _unit_column("spent_atto_delta"),  # delta spent on thresholds
+    *_keys("dataset", "holder", "window_name"),
+    *_loss_columns("ceiling_"),  # dataset account: its first cap, permanent; others: their highest cap so far
+    *_loss_columns("cap_"),  # current cap
+    *_loss_columns("spent_"),  # its delta on thresholds
     CheckConstraint("spent_pico_rho <= ceiling_pico_rho"),
     CheckConstraint(f"spent_atto_delta <= ceiling_atto_delta / {THRESHOLD_DELTA_DIVISOR}"),  # integer division
 )
@@ -281,13 +280,9 @@ accounts = _table(
 charges = _table(
     "charges",
     Column("id", _INTEGER, primary_key=True, autoincrement=False),  # sequence of the ledger entry
-    _text_column("client"),
-    _text_column("request_id"),
-    _text_column("body_digest"),
-    _text_column("dataset"),
-    _unit_column("pico_rho"),
-    _unit_column("atto_delta"),
-    _text_column("versions"),
+    *_texts("client", "request_id", "body_digest", "dataset"),
+    *_loss_columns(),
+    *_texts("versions"),
     UniqueConstraint("client", "request_id"),
 )
 
@@ -295,86 +290,71 @@ charge_keys = _table(
     "charge_keys",
     _charge_id_column(primary_key=True),
     Column("position", Integer, primary_key=True),
-    _text_column("release_key"),
+    *_texts("release_key"),
 )
 
 questions = _table(
     "questions",
-    _text_column("dataset", primary_key=True),
-    _text_column("release_key", primary_key=True),
-    _unit_column("pico_rho"),
-    _unit_column("atto_delta"),
-    _text_column("windows"),  # JSON array, in the order of the first charge
-    _text_column("question"),
+    *_keys("dataset", "release_key"),
+    *_loss_columns(),
+    *_texts("windows"),  # JSON array, in the order of the first charge
+    *_texts("question"),
 )
 
 purchases = _table(
     "purchases",
-    _text_column("dataset", primary_key=True),
-    _text_column("holder", primary_key=True),
-    _text_column("release_key", primary_key=True),
+    *_keys("dataset", "holder", "release_key"),
     _charge_id_column(),
 )
 
 releases = _table(
     "releases",
-    _text_column("dataset", primary_key=True),
-    _text_column("release_key", primary_key=True),
+    *_keys("dataset", "release_key"),
     Column("payload", LargeBinary, nullable=False),
     Column("salt", LargeBinary, nullable=False),  # hashed with the payload, which could be guessed otherwise
-    _text_column("settled_at"),
+    *_texts("settled_at"),
     _charge_id_column(),
 )
 
 clients = _table(
     "clients",
-    _text_column("holder", primary_key=True),
-    _text_column("state"),  # active or removed
+    *_keys("holder"),
+    *_texts("state"),  # active or removed
     Column("is_group", Integer, CheckConstraint("is_group IN (0, 1)"), nullable=False),
 )
 
 client_names = _table(  # one client for each name, in any spelling
     "client_names",
-    _text_column("folded", primary_key=True),
+    *_keys("folded"),
     Column("holder", _TEXT, nullable=False, unique=True),
 )
 
 caps = _table(
     "caps",
-    _text_column("dataset", primary_key=True),
-    _text_column("holder", primary_key=True),
-    _text_column("scope", primary_key=True),
-    _unit_column("pico_rho"),
-    _unit_column("atto_delta"),
+    *_keys("dataset", "holder", "scope"),
+    *_loss_columns(),
     _unit_column("sequence"),  # of the entry of the latest grant
 )
 
 freezes = _table(
     "freezes",
-    _text_column("dataset", primary_key=True),  # empty: every dataset
-    _text_column("holder", primary_key=True),  # empty: all clients
-    _text_column("window_name", primary_key=True),  # empty: every window
+    *_keys("dataset", "holder", "window_name"),  # empty: every dataset, all clients, every window
     Column("frozen", Integer, CheckConstraint("frozen IN (0, 1)"), nullable=False),
     _unit_column("sequence"),
 )
 
 failures = _table(
     "failures",
-    _text_column("dataset", primary_key=True),
-    _text_column("holder", primary_key=True),
-    _text_column("window_name", primary_key=True),
+    *_keys("dataset", "holder", "window_name"),
     _unit_column("times"),  # failures since the last thaw
 )
 
 top_ups = _table(
     "top_ups",
     Column("id", _INTEGER, primary_key=True, autoincrement=False),  # sequence of the request's entry
-    _text_column("dataset"),
-    _text_column("client"),
-    _text_column("scope"),
-    _unit_column("pico_rho"),
-    _unit_column("atto_delta"),
-    _text_column("state"),  # open, approved or declined
+    *_texts("dataset", "client", "scope"),
+    *_loss_columns(),
+    *_texts("state"),  # open, approved or declined
 )
 
 APPEND_ONLY = (entries, charges, charge_keys, questions, purchases, releases, client_names)

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from operator import itemgetter
-from typing import Any, Self
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
 
 from sqlalchemy import (
     Boolean,
@@ -42,81 +43,59 @@ from budgets.errors import LedgerUnavailable
 from budgets.stores.group_commit import GroupCommit, RequestBatcher
 
 
-class text_elements(GenericFunction[str]):  # noqa: N801  SQL function names are lower case
+class _ListFunction(GenericFunction[Any]):
+    """A function over a list parameter, which is JSON; `sql` is its text in each database, with {} for arguments."""
+
+    inherit_cache = True
+    sql: ClassVar[Mapping[str, str]]
+
+
+class text_elements(_ListFunction):  # noqa: N801  SQL function names are lower case
     """SQL: the elements of a JSON array of texts, one row each."""
 
     inherit_cache = True
+    sql = MappingProxyType({"sqlite": "json_each({})", "postgresql": "jsonb_array_elements_text(CAST({} AS jsonb))"})
 
 
-class is_among(GenericFunction[bool]):  # noqa: N801
-    """SQL: whether the column is an element of a JSON array of texts."""
+class is_among(_ListFunction):  # noqa: N801
+    """SQL: whether the column is an element of a JSON array of texts, in the form that an index serves.
+
+    That is IN of a subquery in SQLite, and = ANY of an array in PostgreSQL, where a subquery would be joined.
+    """
 
     inherit_cache = True
     type = Boolean()
+    sql = MappingProxyType(
+        {
+            "sqlite": "{} IN (SELECT value FROM json_each({}))",
+            "postgresql": "{} = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST({} AS jsonb))))",
+        }
+    )
 
     def self_group(self, against: OperatorType | None = None) -> Self:
         """Prevent parentheses: a boolean in them would be compared with 1, which no index can serve."""
         return self
 
 
-class pair_elements(GenericFunction[str]):  # noqa: N801
+class pair_elements(_ListFunction):  # noqa: N801
     """SQL: the elements of a JSON array of pairs of texts, one row each."""
 
     inherit_cache = True
+    sql = MappingProxyType({"sqlite": "json_each({})", "postgresql": "jsonb_array_elements(CAST({} AS jsonb))"})
 
 
-class text_of_pair(GenericFunction[str]):  # noqa: N801
+class text_of_pair(_ListFunction):  # noqa: N801
     """SQL: the first (0) or second (1) text of a pair."""
 
     inherit_cache = True
     type = Text()
+    sql = MappingProxyType({"sqlite": "json_extract({}, '$[{}]')", "postgresql": "({} ->> {})"})
 
 
-@compiles(text_elements, "sqlite")
-@compiles(pair_elements, "sqlite")
-def _compile_elements_sqlite(element: GenericFunction[str], compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    """Compile both list functions: json_each serves texts and pairs."""
-    return f"json_each({compiler.process(element.clauses, **options)})"
-
-
-@compiles(text_elements, "postgresql")
-def _compile_elements_postgres(element: text_elements, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    """Compile to a set of texts."""
-    return f"jsonb_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS jsonb))"
-
-
-@compiles(is_among, "sqlite")
-def _compile_is_among_sqlite(element: is_among, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    """Compile to IN of a subquery, which SQLite serves by an index."""
-    column, array = (compiler.process(each, **options) for each in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({array}))"
-
-
-@compiles(is_among, "postgresql")
-def _compile_is_among_postgres(element: is_among, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    """Compile to = ANY of an array, which an index can serve; a subquery would be joined."""
-    column, array = (compiler.process(each, **options) for each in element.clauses)
-    return f"{column} = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST({array} AS jsonb))))"
-
-
-@compiles(pair_elements, "postgresql")
-def _compile_pairs_postgres(element: pair_elements, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    """Compile to a set of JSON arrays, each a pair."""
-    return f"jsonb_array_elements(CAST({compiler.process(element.clauses, **options)} AS jsonb))"
-
-
-@compiles(text_of_pair, "sqlite")
-def _compile_text_sqlite(element: text_of_pair, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    """Compile to the extraction of one text of a pair."""
-    pair, place = (compiler.process(each, **options) for each in element.clauses)
-    return f"json_extract({pair}, '$[{place}]')"
-
-
-@compiles(text_of_pair, "postgresql")
-def _compile_text_postgres(element: text_of_pair, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    """Compile to the extraction of one text of a pair."""
-    pair, place = (compiler.process(each, **options) for each in element.clauses)
-    return f"({pair} ->> {place})"
+@compiles(_ListFunction)
+def _compile_list_function(element: _ListFunction, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    """Compile a function by its text in the database."""
+    return element.sql[compiler.dialect.name].format(*(compiler.process(each, **options) for each in element.clauses))
 
 
 def in_list(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
