@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,15 +24,28 @@ from passersby.errors import PassersbyError, RefusedError
 WHERE, QUESTION = "Where", "Question"
 LEDGER = "PASSERSBY_LEDGER"
 
+# Options that differ in their help and default only
+_CATALOG = partial(typer.Option, "--catalog", "-c", envvar="PASSERSBY_CATALOG", rich_help_panel=WHERE)
+_LEDGER = partial(typer.Option, "--ledger", metavar="FILE|URL", envvar=LEDGER, rich_help_panel=WHERE)
+_QUESTION = partial(typer.Option, rich_help_panel=QUESTION)
+_FORMAT = typer.Option("--format", "-f", help="For people, or for programs: docs/answers.md has the shapes.")
+
 Catalog = Annotated[
     str,
-    typer.Option(
-        "--catalog",
-        "-c",
+    _CATALOG(
         metavar="NAME|FILE|URL",
-        envvar="PASSERSBY_CATALOG",
         help="operator (bundled, synthetic), mibici, a catalog file, or a server with PASSERSBY_API_KEY.",
-        rich_help_panel=WHERE,
+    ),
+]
+OwnCatalog = Annotated[
+    str,
+    _CATALOG(metavar="NAME|FILE", help="operator (bundled, synthetic), mibici, or a catalog file, on this machine."),
+]
+NamedCatalog = Annotated[
+    str | None,
+    _CATALOG(
+        metavar="NAME|FILE",
+        help="The catalog, which has no default here: a file on this machine, or a bundled one by name.",
     ),
 ]
 Client = Annotated[
@@ -47,65 +61,52 @@ Client = Annotated[
 ]
 Ledger = Annotated[
     str | None,
-    typer.Option(
-        "--ledger",
-        metavar="FILE|URL",
-        envvar=LEDGER,
+    _LEDGER(
         help="The ledger, made where it is absent: a file, or postgresql://HOST/DATABASE.",
         show_default="one per catalog, in your data folder",
-        rich_help_panel=WHERE,
     ),
 ]
-FormatOption = Annotated[
-    Format,
-    typer.Option("--format", "-f", help="For people, or for programs: docs/answers.md has the shapes."),
+ExistingLedger = Annotated[
+    str | None,
+    _LEDGER(
+        help="The ledger, where it is; none is made: a file, or postgresql://HOST/DATABASE.",
+        show_default="the catalog's, in your data folder",
+    ),
 ]
-DocumentOption = Annotated[
-    Document,
-    typer.Option("--format", "-f", help="For people, or for programs: docs/answers.md has the shapes."),
-]
+FormatOption = Annotated[Format, _FORMAT]
+DocumentOption = Annotated[Document, _FORMAT]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show all details; without it a few lines.")]
 Sql = Annotated[
     str | None,
     typer.Argument(metavar="SQL", help="The question; read from standard input where it is absent or -."),
 ]
 SqlFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--file",
-        exists=True,
-        dir_okay=False,
-        help="Read the question from a file.",
-        rich_help_panel=QUESTION,
-    ),
+    Path | None, _QUESTION("--file", exists=True, dir_okay=False, help="Read the question from a file.")
 ]
 Rho = Annotated[
     str | None,
-    typer.Option(
+    _QUESTION(
         "--rho",
         metavar="AMOUNT",
         help="Privacy loss to spend, from 0.0001 to what is left, e.g. 0.01: more is more exact.",
         show_default="the catalog's",
-        rich_help_panel=QUESTION,
     ),
 ]
 TargetError = Annotated[
     str | None,
-    typer.Option(
+    _QUESTION(
         "--target-error",
         metavar="AMOUNT|SHARE",
         help="Instead of --rho: the least that makes half-widths at most so large: 50, or 5% of an answer you hold.",
-        rich_help_panel=QUESTION,
     ),
 ]
 Confidence = Annotated[
     float | None,
-    typer.Option(
+    _QUESTION(
         "--confidence",
         metavar="SHARE",
         help="How often an interval holds the bounded number that was noised: from 0.5 to 0.999999, e.g. 0.99.",
         show_default="the catalog's",
-        rich_help_panel=QUESTION,
     ),
 ]
 
@@ -180,39 +181,6 @@ def question(sql: str | None, file: Path | None) -> str:
     return text
 
 
-OwnCatalog = Annotated[
-    str,
-    typer.Option(
-        "--catalog",
-        "-c",
-        metavar="NAME|FILE",
-        envvar="PASSERSBY_CATALOG",
-        help="operator (bundled, synthetic), mibici, or a catalog file, on this machine.",
-        rich_help_panel=WHERE,
-    ),
-]
-NamedCatalog = Annotated[
-    str | None,
-    typer.Option(
-        "--catalog",
-        "-c",
-        metavar="NAME|FILE",
-        envvar="PASSERSBY_CATALOG",
-        help="The catalog, which has no default here: a file on this machine, or a bundled one by name.",
-        rich_help_panel=WHERE,
-    ),
-]
-ExistingLedger = Annotated[
-    str | None,
-    typer.Option(
-        "--ledger",
-        metavar="FILE|URL",
-        envvar=LEDGER,
-        help="The ledger, where it is; none is made: a file, or postgresql://HOST/DATABASE.",
-        show_default="the catalog's, in your data folder",
-        rich_help_panel=WHERE,
-    ),
-]
 Named = Annotated[str | None, typer.Argument(metavar="NAME|FILE", help="The catalog, as with --catalog.")]
 Dataset = Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="Where the catalog has several.")]
 By = Annotated[

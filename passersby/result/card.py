@@ -210,6 +210,11 @@ class Accounts(dict[str, Any]):
         return defaults.get(account["dataset"])
 
     @property
+    def own_first(self) -> list[dict[str, Any]]:
+        """The accounts, a client's own and its groups' before those of all clients."""
+        return sorted(self.accounts, key=lambda account: account["client"] is None)
+
+    @property
     def ahead(self) -> dict[str, list[str]]:
         """How long budgets last at the present rate, and when new budget comes, as sentences by dataset."""
         return dict(self.get("ahead") or {})

@@ -23,6 +23,8 @@ from passersby.result.summary import (
     level_of,
     long_price_text,
     price_text,
+    spent_share,
+    whose_text,
 )
 from passersby.text.numbers import (
     RELIABILITY,
@@ -136,18 +138,16 @@ def _advice(advice: dict[str, Any]) -> list[str]:
 
 def budget_html(budget: Accounts) -> str:
     """Show each account with a bar of what is spent."""
-    accounts = sorted(budget.accounts, key=lambda account: account["client"] is None)
-    shown = (_account(account, budget.query_rho(account)) for account in accounts)
+    shown = (_account(account, budget.query_rho(account)) for account in budget.own_first)
     ahead = dict.fromkeys(line for lines in budget.ahead.values() for line in lines)
-    epsilons = [_line(f"{_owner_text(each)}: {text}") for each in accounts if (text := epsilon_text(each))]
+    epsilons = [_line(f"{_owner_text(each)}: {text}") for each in budget.own_first if (text := epsilon_text(each))]
     return _page(*shown, *map(_line, ahead), _fold("Details", epsilons))
 
 
 def _owner_text(account: dict[str, Any]) -> str:
     """Return the name of an account: dataset, client, and privacy window if the dataset has several."""
-    whose = "all clients" if account["client"] is None else f"client {account['client']}"
     window = "" if account["window"] == FOREVER else f", {account['window']}"
-    return f"{account['dataset']}, {whose}{window}"
+    return f"{account['dataset']}, {whose_text(account)}{window}"
 
 
 def refusal_html(error: PassersbyError) -> str:
@@ -241,7 +241,7 @@ def _card(result: Answer) -> list[str]:
 
 def _account(account: dict[str, Any], price: float | None) -> str:
     """HTML of one account: questions left, rho left, share spent."""
-    share = min(1.0, account["spent_rho"] / account["cap_rho"]) if account["cap_rho"] else 1.0
+    share = min(1.0, spent_share(account))
     left = f"rho {rho_text(account['remaining_rho'])} of {rho_text(account['cap_rho'])} left"
     parts = [questions_text(account["remaining_rho"], price), left, f"{share:.1%} spent"]
     bar = (

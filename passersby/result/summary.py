@@ -89,6 +89,17 @@ def further_text(outlook: Mapping[str, Any]) -> str:
     return f"{count:,} more at this price{where}{whose}" if count else f"nothing left at this price{where}{whose}"
 
 
+def whose_text(account: Mapping[str, Any]) -> str:
+    """Holder of an account."""
+    return "all clients" if account["client"] is None else f"client {account['client']}"
+
+
+def spent_share(account: Mapping[str, Any]) -> float:
+    """Share of an account's cap that is spent."""
+    share: float = account["spent_rho"] / account["cap_rho"] if account["cap_rho"] else 1.0
+    return share
+
+
 def window_text(window: str) -> str:
     """Name of a privacy window, or of the account over all windows."""
     return {"*lifetime": "all windows together"}.get(window, printable(window))

@@ -13,11 +13,10 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from passersby.result.terminal import table_of
-from passersby.result.terminal_lists import ACCOUNT_NAMES
+from passersby.result.terminal_lists import ACCOUNT_NAMES, windows_text
 from passersby.text.numbers import delta_text, percent, printable, rho_text, timestamp_text
 
 Rows = Sequence[dict[str, Any]]
-NAMED_WINDOWS = 3  # most windows that are listed by name
 NO_LIMIT = "-"
 
 
@@ -74,7 +73,7 @@ def _audit_lines(row: dict[str, Any], *, details: bool) -> list[str]:
     head = f"{row['sequence']}  {timestamp_text(row['at'])}  {row['told']}  {about}  by {by}"
     fields = {
         "price": _price(row),
-        "windows": _windows(row["windows"]),
+        "windows": windows_text(row["windows"]),
         "versions": row["versions"],
         "why": row["reason"],
     }
@@ -96,16 +95,6 @@ def _price(row: dict[str, Any]) -> str | None:
     if row["rho"] is None:
         return None
     return f"rho {rho_text(row['rho'])}" + (f", delta {delta_text(row['delta'])}" if row["delta"] else "")
-
-
-def _windows(windows: Sequence[str]) -> str:
-    """Names of privacy windows; many of them as the first, the last and their number."""
-    windows = [ACCOUNT_NAMES.get(window, window) for window in windows]
-    return (
-        ", ".join(windows)
-        if len(windows) <= NAMED_WINDOWS
-        else f"{windows[0]} to {windows[-1]}, {len(windows)} windows"
-    )
 
 
 def _cap(cap: float | None) -> str:

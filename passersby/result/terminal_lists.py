@@ -16,7 +16,7 @@ from rich.text import Text
 
 from passersby.result.bars import budget_bar
 from passersby.result.card import Accounts
-from passersby.result.summary import FOREVER
+from passersby.result.summary import FOREVER, NAMED_WINDOWS, spent_share, whose_text
 from passersby.result.terminal import empty_table, table_of
 from passersby.text.numbers import (
     declared_text,
@@ -38,7 +38,6 @@ HISTORY_TITLE = "Releases paid for, oldest first: free to ask again of the same 
 LEDGER_TITLE = "Rows of the ledger, oldest first: none ever changes"
 ONE_TABLE_HINT = 'one table: passersby tables NAME, or tables("NAME") in Python'
 ACCOUNT_NAMES = {"*lifetime": "all windows together", "*owner": "the owner"}  # names of accounts that are nobody's
-NAMED_WINDOWS = 3  # more are written as the first and the last
 SHORT_KEY = 12  # characters of a release's name on a screen
 FEW_VALUES = 6  # written out of a list, in the short form
 MINUTES = 16  # characters of a moment without its seconds
@@ -67,7 +66,7 @@ def _sentence(line: str) -> str:
 
 def _short_accounts(budget: Accounts) -> Table:
     """Table with one line per account, a client's own before those of all clients."""
-    accounts = sorted(budget.accounts, key=lambda account: account["client"] is None)
+    accounts = budget.own_first
     datasets = list(dict.fromkeys(account["dataset"] for account in accounts))
     has_windows = any(account["window"] != FOREVER for account in accounts)
     table = empty_table()
@@ -80,9 +79,8 @@ def _short_accounts(budget: Accounts) -> Table:
     ):
         table.add_column(name, justify=justify)
     for account in accounts:
-        whose = f"client {account['client']}" if account["client"] is not None else "all clients"
+        whose, share = whose_text(account), spent_share(account)
         price, left, cap = budget.query_rho(account), account["remaining_rho"], account["cap_rho"]
-        share = account["spent_rho"] / cap if cap else 1.0
         cells = [whose if len(datasets) == 1 else f"{account['dataset']}, {whose}"]
         cells += [ACCOUNT_NAMES.get(account["window"], account["window"])] if has_windows else []
         cells += [f"{math.floor(left / price + 1e-9):,}" if price else "", f"{rho_text(left)} of {rho_text(cap)}"]
@@ -139,8 +137,8 @@ def show_ledger(
             "at": timestamp_text(row["at"]) if details else timestamp_text(row["at"])[:MINUTES],
             "about": ", ".join(filter(None, (row["dataset"], row["client"]))),
             "client": ACCOUNT_NAMES.get(row["client"], row["client"]),
-            "rho": "" if row["rho"] is None else _rho(row["rho"]),
-            "delta": "" if row["delta"] is None else _delta(row["delta"]),
+            "rho": rho_text(row["rho"]) if row["rho"] else "",
+            "delta": delta_text(row["delta"]) if row["delta"] else "",
             "what": _entry_text(json.loads(row["body"]), details=details),
             "by": row["asked_by"],
         }
@@ -168,12 +166,7 @@ def _entry_text(body: dict[str, Any], *, details: bool = False) -> str:
         return f"{sql} ({names})" if details else sql
     if keys:
         return names
-    windows = [ACCOUNT_NAMES.get(window, window) for window in body.get("windows", ())]
-    return (
-        ", ".join(windows)
-        if len(windows) <= NAMED_WINDOWS
-        else f"{windows[0]} to {windows[-1]}, {len(windows)} windows"
-    )
+    return windows_text(body.get("windows", ()))
 
 
 def show_tables(tables: Rows, *, details: bool = False, more: str = "details: print(tables.details)") -> RenderableType:
@@ -202,12 +195,12 @@ def show_tables(tables: Rows, *, details: bool = False, more: str = "details: pr
 
 def show_table(table: dict[str, Any], *, details: bool = False, more: str = "") -> RenderableType:
     """One table: its columns and the clip bounds of a person; or all declarations."""
-    look = "magenta" if table["kind"] == "private" else "green"
-    head = Text.assemble((table["name"], "bold"), "  ", (table["kind"], look))
+    head = _table_head(table)
     columns = [{**column, "values": _values(column, details=details)} for column in table["columns"]]
     shown = table_of(columns, ("name", "type", "values"), "Columns" if details else "")
     if not details:
-        about = [text for text in (_size_text(table), _person_text(table)) if text]
+        person = f"a person is a {table['person']}" if table.get("person") else "no rows of people: exact"
+        about = [*([f"{size} rows"] if (size := _size(table)) else []), person]
         head.append("".join(f" · {text}" for text in about))
         lines = [_time_text(table), declared_windows(table), *table.get("not_counted", ()), _clip_text(table), more]
         return Group(head, shown, *(Text(printable(line), "dim") for line in lines if line))
@@ -215,6 +208,12 @@ def show_table(table: dict[str, Any], *, details: bool = False, more: str = "") 
     if table["norms"]:
         parts += [Text(), table_of(_clip_bounds(table), CLIP_BOUNDS, "Clip bounds per person (L2)"), *_limits(table)]
     return Group(*parts)
+
+
+def _table_head(table: dict[str, Any]) -> Text:
+    """Name and kind of a table."""
+    look = "magenta" if table["kind"] == "private" else "green"
+    return Text.assemble((table["name"], "bold"), "  ", (table["kind"], look))
 
 
 def declared_windows(table: dict[str, Any]) -> str:
@@ -229,16 +228,6 @@ def declared_windows(table: dict[str, Any]) -> str:
 def _size(table: dict[str, Any]) -> str:
     """Return the declared order of magnitude of a table's rows."""
     return f"about {float(table['size_class']):,.0f}" if table.get("size_class") else ""
-
-
-def _size_text(table: dict[str, Any]) -> str:
-    """Return the declared order of magnitude in words."""
-    return f"{size} rows" if (size := _size(table)) else ""
-
-
-def _person_text(table: dict[str, Any]) -> str:
-    """Privacy unit of a table."""
-    return f"a person is a {table['person']}" if table.get("person") else "no rows of people: exact"
 
 
 def _time_text(table: dict[str, Any]) -> str:
@@ -286,17 +275,13 @@ def _about(table: dict[str, Any]) -> list[str]:
 
 def _values(column: dict[str, Any], *, details: bool) -> str:
     """Return the declared values of a column; nullability, time zone and centre in the long form."""
-    parts = [declared_text(column, MOST_VALUES if details else None if _is_short(column) else FEW_VALUES)]
+    is_short = len(column.get("values", ())) <= FEW_VALUES
+    parts = [declared_text(column, MOST_VALUES if details else None if is_short else FEW_VALUES)]
     if details:
         parts.append("" if column["nullable"] else "never NULL")
         parts += [f"hours and dates of {column['time_zone']}"] if "time_zone" in column else []
         parts += [f"about {value_text(column['centre'])}"] if "centre" in column else []
     return "; ".join(filter(None, parts))
-
-
-def _is_short(column: dict[str, Any]) -> bool:
-    """Return whether a column's value list is short enough to be written out."""
-    return len(column.get("values", ())) <= FEW_VALUES
 
 
 def _clip_bounds(table: dict[str, Any]) -> list[dict[str, str]]:
@@ -332,18 +317,8 @@ def _limits(table: dict[str, Any]) -> list[Text]:
 
 def show_objection_events(events: Rows) -> RenderableType:
     """Table of recorded objections: when, by whom and why."""
-    rows = [
-        {
-            "#": str(row["act"]),
-            "at": timestamp_text(row["at"]),
-            "recorded by": str(row["recorded_by"]),
-            "dataset": str(row["dataset"]),
-            "what": str(row["kind"]),
-            "reason": str(row["reason"]),
-        }
-        for row in events
-    ]
-    return table_of(rows, ("#", "at", "recorded by", "dataset", "what", "reason"), "objections")
+    rows = [{**row, "#": row["act"], "at": timestamp_text(row["at"]), "what": row["kind"]} for row in events]
+    return table_of(rows, ("#", "at", "recorded_by", "dataset", "what", "reason"), "objections")
 
 
 def show_findings(findings: Rows) -> RenderableType:
@@ -368,15 +343,12 @@ def show_changes(changes: Rows) -> RenderableType:
 
 def _account(account: dict[str, Any], price: float | None) -> list[RenderableType]:
     """Long form of one account: bar, rho, epsilon and questions left."""
-    cap, spent, left = account["cap_rho"], account["spent_rho"], account["remaining_rho"]
-    share = spent / cap if cap else 1.0
-    whose = f"client {account['client']}" if account["client"] is not None else "all clients"
-    numbers = f"rho {rho_text(spent)} of {rho_text(cap)} spent, {rho_text(left)} left"
-    window = account["window"]
+    share, left, window = spent_share(account), account["remaining_rho"], account["window"]
+    numbers = f"rho {rho_text(account['spent_rho'])} of {rho_text(account['cap_rho'])} spent, {rho_text(left)} left"
     when = ACCOUNT_NAMES.get(window, f"window {window}")
     lines = [numbers, epsilon_text(account), questions_text(left, price)]
     return [
-        Text.assemble((f"{account['dataset']}, {whose}", "bold"), f"  {when}"),
+        Text.assemble((f"{account['dataset']}, {whose_text(account)}", "bold"), f"  {when}"),
         Text.assemble(budget_bar(share), f" {share:.1%} spent"),
         *(Text(line, "dim") for line in lines if line),
     ]
@@ -389,18 +361,10 @@ def _long_table(table: dict[str, Any]) -> list[RenderableType]:
         shown.add_column(name)
     for column in table["columns"]:
         shown.add_row(Text(column["name"]), Text(column["type"]), Text(declared_text(column), "dim"))
-    look = "magenta" if table["kind"] == "private" else "green"
-    person = table.get("person")
-    about = f"  one person is one {person}" if person else ""
-    head = Text.assemble((table["name"], "bold"), "  ", (table["kind"], look), about)
-    return [head, *(Text(line, "dim") for line in [declared_windows(table)] if line), shown, Text()]
-
-
-def _rho(rho: float) -> str:
-    """Amount of rho; empty for 0."""
-    return rho_text(rho) if rho else ""
-
-
-def _delta(delta: float) -> str:
-    """Amount of delta; empty for 0."""
-    return delta_text(delta) if delta else ""
+    about = f"  one person is one {table['person']}" if table.get("person") else ""
+    return [
+        _table_head(table).append(about),
+        *(Text(line, "dim") for line in [declared_windows(table)] if line),
+        shown,
+        Text(),
+    ]
