@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -145,13 +145,12 @@ class Answer(Card):
 
         table = self._table.replace_schema_metadata(None)
         for name, column in self.intervals.items() if intervals else ():
-            whole = pyarrow.types.is_integer(table.schema.field(name).type)
+            is_whole = pyarrow.types.is_integer(table.schema.field(name).type)
             for side, end in enumerate(("low", "high")):
                 ends = [None if pair is None else pair[side] for pair in column]
-                column_ends = pyarrow.array(
-                    ends, pyarrow.int64() if whole and _are_integers(ends) else pyarrow.float64()
-                )
-                table = table.append_column(_unique_name(f"{name}_{end}", table.column_names), column_ends)
+                has_whole_ends = is_whole and all(each is None or isinstance(each, int) for each in ends)
+                values = pyarrow.array(ends, pyarrow.int64() if has_whole_ends else pyarrow.float64())
+                table = table.append_column(_unique_name(f"{name}_{end}", table.column_names), values)
         return table
 
     def __len__(self) -> int:
@@ -218,11 +217,6 @@ class Accounts(dict[str, Any]):
     def ahead(self) -> dict[str, list[str]]:
         """How long budgets last at the present rate, and when new budget comes, as sentences by dataset."""
         return dict(self.get("ahead") or {})
-
-
-def _are_integers(ends: Sequence[float | None]) -> bool:
-    """Return whether all interval ends are whole numbers, or missing."""
-    return all(end is None or isinstance(end, int) for end in ends)
 
 
 def _unique_name(name: str, used: list[str]) -> str:

@@ -10,11 +10,11 @@ import json
 import math
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from statistics import NormalDist
 from types import UnionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from passersby.errors import RefusedError
 from passersby.result.card import Answer, Interval
@@ -32,15 +32,16 @@ WIDTH_INCHES, ROW_INCHES, LEAST_INCHES = 8.0, 0.32, 3.6
 MOST_BARS = 60
 
 
-@dataclass(frozen=True)
-class Series:
-    """One line, or one set of bars."""
+class Point(NamedTuple):
+    """One number of a line or a set of bars."""
 
-    name: str
-    keys: list[Any]
-    values: list[float]
-    below: list[float]  # from the value to the low end; 0 where no interval is known
-    above: list[float]
+    key: Any
+    value: float
+    below: float  # from the value to the low end; 0 where no interval is known
+    above: float
+
+
+Series = Mapping[str, Sequence[Point]]  # points of each line, or of each set of bars
 
 
 def plot(result: Answer, *, value: str | None = None, ax: Axes | None = None) -> Axes:
@@ -54,7 +55,7 @@ def plot(result: Answer, *, value: str | None = None, ax: Axes | None = None) ->
         result, [name for name in result.columns if name not in result.intervals and name != value]
     )
     series = _series(result, value, keys)
-    if not any(each.values for each in series):
+    if not series:
         raise RefusedError("E_PARAM", f"{value} has no number to draw.", "a question with coarser groups")
     ax = ax or new_axes(_height(series))
     if _has_lines(series) and keys:
@@ -91,10 +92,11 @@ def finish_axes(ax: Axes, result: Answer, shown_as: str = "") -> Axes:
     """Remove needless spines, and write the level of the intervals above the plot."""
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
-    known = result.confidence and result.intervals
-    label = f"{shown_as}{percent(result.confidence)} intervals" if known and result.confidence else "no intervals"
+    label = "no intervals"
     if result.rehearsal:
         label = "synthetic rows: these numbers mean nothing"
+    elif result.confidence and result.intervals:
+        label = f"{shown_as}{percent(result.confidence)} intervals"
     ax.annotate(
         label, (1, 1), xycoords="axes fraction", ha="right", va="bottom", fontsize=8, color=FAINT, annotation_clip=False
     )
@@ -111,24 +113,18 @@ def _ordered_key_first(result: Answer, keys: list[str]) -> list[str]:
     return keys
 
 
-def _series(result: Answer, value: str, keys: Sequence[str]) -> list[Series]:
+def _series(result: Answer, value: str, keys: Sequence[str]) -> Series:
     """Points of each line or set of bars, by the values of all keys but the first."""
     at = [result.columns.index(name) for name in (*keys, value)]
     ends = result.intervals.get(value) or [None] * len(result)
-    found: dict[str, list[tuple[Any, float, Interval | None]]] = {}
+    found: dict[str, list[Point]] = {}
     for row, pair in zip(result.rows, ends, strict=True):
         *key, number = [row[place] for place in at]
         if isinstance(number, int | float) and not isinstance(number, bool):
-            name = ", ".join(map(value_text, key[1:])) or value
-            found.setdefault(name, []).append((key[0] if key else value, float(number), pair))
-    return [_one_series(name, points) for name, points in found.items()]
-
-
-def _one_series(name: str, points: Sequence[tuple[Any, float, Interval | None]]) -> Series:
-    """One series, with its error bars below and above."""
-    below = [max(0.0, number - pair[0]) if pair else 0.0 for _, number, pair in points]
-    above = [max(0.0, pair[1] - number) if pair else 0.0 for _, number, pair in points]
-    return Series(name, [key for key, _, _ in points], [number for _, number, _ in points], below, above)
+            low, high = pair or (number, number)
+            point = Point(key[0] if key else value, float(number), max(0.0, number - low), max(0.0, high - number))
+            found.setdefault(", ".join(map(value_text, key[1:])) or value, []).append(point)
+    return found
 
 
 def _is_ordered(keys: Sequence[Any], kind: type | UnionType = datetime.date | int) -> bool:
@@ -136,21 +132,20 @@ def _is_ordered(keys: Sequence[Any], kind: type | UnionType = datetime.date | in
     return bool(keys) and all(isinstance(key, kind) and not isinstance(key, bool) for key in keys)
 
 
-def _has_lines(series: Sequence[Series]) -> bool:
+def _has_lines(series: Series) -> bool:
     """Return whether there is a line to draw, of at least two points."""
-    return all(_is_ordered(each.keys) for each in series) and any(len(each.keys) > 1 for each in series)
+    lines = [[point.key for point in points] for points in series.values()]
+    return all(map(_is_ordered, lines)) and any(len(keys) > 1 for keys in lines)
 
 
-def _lines(ax: Axes, series: Sequence[Series]) -> None:
+def _lines(ax: Axes, series: Series) -> None:
     """Draw each series as a line with error bars."""
-    for each, colour in zip(series, _colours(len(series)), strict=True):
-        order = sorted(range(len(each.keys)), key=lambda place: each.keys[place])
-        x = [each.keys[place] for place in order]
-        y, below, above = ([column[place] for place in order] for column in (each.values, each.below, each.above))
-        ax.errorbar(x, y, (below, above), label=each.name, color=colour, marker="o", ms=3.5, lw=1.4, elinewidth=1)
+    for (name, points), colour in zip(series.items(), cycle(COLOURS), strict=False):
+        x, y, below, above = zip(*sorted(points, key=lambda point: point.key), strict=True)
+        ax.errorbar(x, y, (below, above), label=name, color=colour, marker="o", ms=3.5, lw=1.4, elinewidth=1)
     ax.axhline(0, color=FAINT, lw=0.6)
     ax.yaxis.set_major_formatter("{x:,.6g}")
-    if isinstance(series[0].keys[0], datetime.date):
+    if isinstance(next(iter(series.values()))[0].key, datetime.date):
         ax.figure.autofmt_xdate()
     else:
         from matplotlib.ticker import MaxNLocator
@@ -158,37 +153,32 @@ def _lines(ax: Axes, series: Sequence[Series]) -> None:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _bars(ax: Axes, series: Sequence[Series]) -> None:
+def _bars(ax: Axes, series: Series) -> None:
     """Draw each series as horizontal bars with error bars."""
-    names = list(dict.fromkeys(value_text(key) for each in series for key in each.keys))[:MOST_BARS]
-    thick = 0.8 / len(series)
-    for number, (each, colour) in enumerate(zip(series, _colours(len(series)), strict=True)):
-        shown = [i for i, key in enumerate(each.keys) if value_text(key) in names]
-        y = [names.index(value_text(each.keys[i])) - 0.4 + thick * (number + 0.5) for i in shown]
-        pick: Mapping[str, list[float]] = {
-            part: [getattr(each, part)[i] for i in shown] for part in ("values", "below", "above")
-        }
-        ax.barh(y, pick["values"], thick * 0.9, color=colour, alpha=0.75, label=each.name)
-        ax.errorbar(
-            pick["values"], y, xerr=(pick["below"], pick["above"]), fmt="none", ecolor=INK, elinewidth=1, capsize=2
-        )
+    names, thick = _bar_names(series)[:MOST_BARS], 0.8 / len(series)
+    for number, ((name, points), colour) in enumerate(zip(series.items(), cycle(COLOURS), strict=False)):
+        shown = [point for point in points if value_text(point.key) in names]
+        y = [names.index(value_text(point.key)) - 0.4 + thick * (number + 0.5) for point in shown]
+        values, errors = [point.value for point in shown], [[p.below for p in shown], [p.above for p in shown]]
+        ax.barh(y, values, thick * 0.9, color=colour, alpha=0.75, label=name)
+        ax.errorbar(values, y, xerr=errors, fmt="none", ecolor=INK, elinewidth=1, capsize=2)
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
     ax.axvline(0, color=FAINT, lw=0.6)
     ax.xaxis.set_major_formatter("{x:,.6g}")
 
 
-def _height(series: Sequence[Series]) -> float:
+def _bar_names(series: Series) -> list[str]:
+    """Texts of the keys, each once."""
+    return list(dict.fromkeys(value_text(point.key) for points in series.values() for point in points))
+
+
+def _height(series: Series) -> float:
     """Height of the figure in inches."""
     if _has_lines(series):
         return LEAST_INCHES
-    bars = min(MOST_BARS, len({value_text(key) for each in series for key in each.keys})) * len(series)
+    bars = min(MOST_BARS, len(_bar_names(series))) * len(series)
     return max(LEAST_INCHES * 0.6, 1.2 + ROW_INCHES * bars * (1 if len(series) == 1 else 0.6))
-
-
-def _colours(count: int) -> list[str]:
-    """So many colours, repeated in order."""
-    return [COLOURS[number % len(COLOURS)] for number in range(count)]
 
 
 Number = tuple[float, "Interval | None"]

@@ -85,7 +85,9 @@ def show_result(
     result: Answer, most: int = MOST_ROWS, *, details: bool = False, surface: OutputHints = PYTHON_ANSWER
 ) -> RenderableType:
     """Render rows with intervals, then a few lines on budget, price and bias; or all details."""
-    parts: list[RenderableType] = [_rows(result, most)]
+    # interval bars for the first noisy column where there is room for them
+    rows = _FittingTable(_row_table(result, most, has_bars=True), _row_table(result, most, has_bars=False))
+    parts: list[RenderableType] = [rows]
     if len(result) > most:
         parts.append(Text(f"  {len(result) - most:,} more rows", "dim"))
     if details:
@@ -145,7 +147,7 @@ def _long_explanation(explanation: Explained) -> list[RenderableType]:
     ]
     of = ("release",) if len({bound.get("release") for bound in explanation.bounds}) > 1 else ()
     if explanation.keys:
-        parts += [Text(), table_of([_key_row(key) for key in explanation.keys], (*of, *KEY), "Keys")]
+        parts += [Text(), table_of([{**key, "groups": key["count"]} for key in explanation.keys], (*of, *KEY), "Keys")]
     if explanation.bounds:
         bounds = [readable_bound(bound) for bound in explanation.bounds]
         rows = [{**bound, "clip_bound": bound["norm"], "bias": bound["predicted_bias"]} for bound in bounds]
@@ -155,11 +157,6 @@ def _long_explanation(explanation: Explained) -> list[RenderableType]:
     if explanation.thresholds:
         parts += [Text(), table_of(explanation.thresholds, (*of, *THRESHOLD), "Thresholds of private keys")]
     return parts + show_advice(explanation.advice)
-
-
-def _key_row(key: dict[str, Any]) -> dict[str, Any]:
-    """Row of a group key, with its number of groups."""
-    return {**key, "groups": key["count"]}
 
 
 def show_error(error: PassersbyError) -> RenderableType:
@@ -240,11 +237,6 @@ def _transposed(table: Table) -> Table:
         for j, (name, cell) in enumerate(zip(names, row, strict=True)):
             turned.add_row(name, cell, end_section=j == len(row) - 1 and i < len(rows) - 1)
     return turned
-
-
-def _rows(result: Answer, most: int) -> RenderableType:
-    """Table of an answer's rows, with interval bars for the first noisy column where there is room for them."""
-    return _FittingTable(_row_table(result, most, has_bars=True), _row_table(result, most, has_bars=False))
 
 
 def _row_table(result: Answer, most: int, *, has_bars: bool) -> Table:
