@@ -100,8 +100,7 @@ class AdminOperations:
 
     def top_ups(self, *, open_only: bool = False) -> tuple[TopUp, ...]:
         """Top-up requests of clients with their decisions, oldest first."""
-        with self._store.reading() as connection:
-            return client_tables.read_top_ups(connection, client_tables.OPEN if open_only else None)
+        return self._store.read(client_tables.read_top_ups, client_tables.OPEN if open_only else None)
 
     def note(self, topic: str, body: Mapping[str, Any], *, actor: str, holder: str = "", dataset: str = "") -> int:
         """Append a note for auditors, free of personal data; returns the sequence of its ledger entry.

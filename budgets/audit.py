@@ -29,22 +29,19 @@ class Audit:
 
     def accounts(self, dataset: str | None = None) -> tuple[AccountView, ...]:
         """List all open accounts under the caps of their last charge; in each window, shared accounts come first."""
-        with self._store.reading() as connection:
-            return balances.read_accounts(connection, dataset)
+        return self._store.read(balances.read_accounts, dataset)
 
     def entries(
         self, client: str | None = None, dataset: str | None = None, limit: int | None = None
     ) -> tuple[Entry, ...]:
         """List the newest ledger entries, oldest first; optionally those of one client or dataset."""
-        with self._store.reading() as connection:
-            return journal.read_entries(connection, dataset=dataset, holder=client, limit=limit)
+        return self._store.read(journal.read_entries, dataset=dataset, holder=client, limit=limit)
 
     def find_entries(
         self, *, kind: str | None = None, holder: str | None = None, since: str | None = None
     ) -> tuple[Entry, ...]:
         """List ledger entries by kind, holder and start time (UTC, as in 2026-10-17T00:00); oldest first."""
-        with self._store.reading() as connection:
-            return journal.read_entries(connection, kind=kind, holder=holder, since=since)
+        return self._store.read(journal.read_entries, kind=kind, holder=holder, since=since)
 
     def forecasts(self, client: str, views: Iterable[AccountView], now: datetime) -> dict[AccountName, Forecast]:
         """Estimate when accounts on a client's path run out at the current rate; for display only."""
@@ -64,28 +61,23 @@ class Audit:
     def paid_releases(self, client: str) -> tuple[PaidRelease, ...]:
         """List everything that a client has paid for, oldest first, without payloads. Raises ParamError."""
         check_client_or_owner(client)
-        with self._store.reading() as connection:
-            return journal.read_purchases(connection, client)
+        return self._store.read(journal.read_purchases, client)
 
     def versions(self, dataset: str) -> tuple[str, ...]:
         """List the distinct code and catalog versions under which a dataset was charged."""
-        with self._store.reading() as connection:
-            return journal.read_versions(connection, dataset)
+        return self._store.read(journal.read_versions, dataset)
 
     def canonical_queries(self, dataset: str) -> tuple[str, ...]:
         """List the canonical query of every release of a dataset that anybody has paid for."""
-        with self._store.reading() as connection:
-            return journal.read_canonical_queries(connection, dataset)
+        return self._store.read(journal.read_canonical_queries, dataset)
 
     def clients(self) -> tuple[ClientStatus, ...]:
         """List every known client and group by name, with its state."""
-        with self._store.reading() as connection:
-            return client_tables.read_clients(connection)
+        return self._store.read(client_tables.read_clients)
 
     def freezes(self) -> tuple[Freeze, ...]:
         """List the scopes that are frozen now."""
-        with self._store.reading() as connection:
-            return client_tables.read_freezes(connection)
+        return self._store.read(client_tables.read_freezes)
 
     def grants(self, dataset: str) -> tuple[Grant, ...]:
         """List the caps that admins have set for clients and groups of a dataset."""

@@ -110,8 +110,7 @@ class Ledger(AdminOperations, Audit):
 
     def release_ages(self, dataset: str, release_keys: Iterable[str]) -> dict[str, ReleaseAge]:
         """Return when the stored releases among some keys were computed, and their age by this machine's clock."""
-        with self._store.reading() as connection:
-            return journal.read_release_ages(connection, dataset, tuple(release_keys))
+        return self._store.read(journal.read_release_ages, dataset, tuple(release_keys))
 
     def preview(self, request: ChargeRequest) -> Loss:
         """Return the loss that charging this request would debit from the client; changes nothing."""

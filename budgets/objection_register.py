@@ -43,13 +43,11 @@ class ObjectionRegister:
 
     def objections_after(self, position: int) -> tuple[Objection, ...]:
         """List what any process recorded after a position, in order of commit."""
-        with self._store.reading() as connection:
-            return client_tables.read_objections(connection, position)
+        return self._store.read(client_tables.read_objections, position)
 
     def events(self) -> tuple[ObjectionEvent, ...]:
         """List the recorded events, oldest first: when, by whom and why; no persons."""
-        with self._store.reading() as connection:
-            return client_tables.read_objection_events(connection)
+        return self._store.read(client_tables.read_objection_events)
 
     def backup(self, ledger: str) -> None:
         """Copy the register to that of a ledger's backup, in one snapshot; raises UnsafeStore if one exists."""

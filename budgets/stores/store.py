@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from operator import itemgetter
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar
 
 from sqlalchemy import (
     Boolean,
@@ -124,6 +124,8 @@ def json_list(texts: Iterable[str | tuple[str, str]]) -> str:
     return json.dumps(list(texts))
 
 
+Given = ParamSpec("Given")
+Found = TypeVar("Found")
 _Insert = sqlite.Insert | postgresql.Insert
 _INSERTS: dict[str, Callable[[Table], _Insert]] = {
     "sqlite": sqlite.insert,
@@ -152,6 +154,13 @@ class Store:
             return
         with _translate_errors(), self.reader.connect() as connection:
             yield connection
+
+    def read(
+        self, query: Callable[Concatenate[Connection, Given], Found], *args: Given.args, **more: Given.kwargs
+    ) -> Found:
+        """Return the result of one query in a read snapshot; raises LedgerUnavailable."""
+        with self.reading() as connection:
+            return query(connection, *args, **more)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from passersby.cli.output import Document, Format, TerminalError, console, refuse_terminal, write_error
+from passersby.cli.output import Document, Format, console, refuse_terminal, write_error
 from passersby.client.address import is_address
 from passersby.client.connect import engine_module, open_in_process, open_remote
 from passersby.client.connection import Connection
@@ -135,28 +135,22 @@ def ledger_of(catalog: str, ledger: str | None) -> str | None:
 
 @contextmanager
 def refusals(form: Format | Document) -> Iterator[None]:
-    """Write a refusal, or why a file can't be read or written, to standard error, and end with exit code 1."""
+    """Write a refusal, or why a file can't be read or written, to standard error, and end with exit code 1.
+
+    A closed pipe is no refusal.
+    """
+    refuse_terminal(form)
     try:
-        refuse_terminal(form)
-        with _file_errors():
-            yield
+        yield
     except PassersbyError as error:
         write_error(error, form)
         raise typer.Exit(1) from None
-    except TerminalError as error:
-        raise typer.BadParameter(str(error), param_hint="--format") from None
-
-
-@contextmanager
-def _file_errors() -> Iterator[None]:
-    """Turn an OSError about a file into a RefusedError with the system's message; a closed pipe passes."""
-    try:
-        yield
     except OSError as failed:
         if failed.errno in (None, errno.EPIPE):
             raise
         name = f"{failed.filename}: " if failed.filename is not None else ""
-        raise RefusedError("E_PARAM", f"{name}{failed.strerror}.", "another file, or folder") from None
+        write_error(RefusedError("E_PARAM", f"{name}{failed.strerror}.", "another file, or folder"), form)
+        raise typer.Exit(1) from None
 
 
 def text_of(file: Path) -> str:

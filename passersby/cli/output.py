@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import typer
 from rich.console import Console, RenderableType
 
 from passersby.result import exports
@@ -44,10 +45,6 @@ class Format(StrEnum):
     JSON = "json"
     CSV = "csv"
     ARROW = "arrow"
-
-
-class TerminalError(ValueError):
-    """Refusal to write binary output to a terminal."""
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -128,9 +125,10 @@ def write_error(error: PassersbyError, form: Format | Document) -> None:
 
 
 def refuse_terminal(form: Format | Document) -> None:
-    """Refuse Arrow output to a terminal, before anything is charged; raises TerminalError."""
+    """Refuse Arrow output to a terminal, before anything is charged; raises BadParameter."""
     if form is Format.ARROW and _is_terminal():
-        raise TerminalError("Arrow is bytes: send them to a file or a program, as in `> answer.arrow`.")
+        why = "Arrow is bytes: send them to a file or a program, as in `> answer.arrow`."
+        raise typer.BadParameter(why, param_hint="--format")
 
 
 def _is_terminal() -> bool:

@@ -50,16 +50,8 @@ class Connection:
         RefusedError or BudgetError, which cost nothing, or ExecutionError, after which the charge stays.
         """
         with translate_errors():
-            return Result(
-                self._target().query(
-                    _text(sql),
-                    client=self.client,
-                    rho=_decimal(rho),
-                    confidence=confidence,
-                    request_id=request_id,
-                    target_error=_decimal(target_error),
-                )
-            )
+            terms = _terms(rho, confidence, target_error)
+            return Result(self._target().query(_text(sql), client=self.client, request_id=request_id, **terms))
 
     def explain(
         self,
@@ -74,8 +66,8 @@ class Connection:
         Raise RefusedError.
         """
         with translate_errors():
-            amounts = {"rho": _decimal(rho), "target_error": _decimal(target_error)}
-            return Explanation(self._target().explain(_text(sql), client=self.client, confidence=confidence, **amounts))
+            terms = _terms(rho, confidence, target_error)
+            return Explanation(self._target().explain(_text(sql), client=self.client, **terms))
 
     def rehearse(
         self,
@@ -90,8 +82,8 @@ class Connection:
         Raise RefusedError.
         """
         with translate_errors():
-            amounts = {"rho": _decimal(rho), "target_error": _decimal(target_error)}
-            return Result(self._target().rehearse(_text(sql), client=self.client, confidence=confidence, **amounts))
+            terms = _terms(rho, confidence, target_error)
+            return Result(self._target().rehearse(_text(sql), client=self.client, **terms))
 
     def plan(self, text: str, *, rho: Amount, confidence: float | None = None, apply: bool = False) -> dict[str, Any]:
         """Plan several queries, separated by semicolons, for a total price; with `apply`, run them as planned.
@@ -235,9 +227,10 @@ def translate_errors() -> Iterator[None]:
         raise
 
 
-def _decimal(amount: Amount | None) -> str | None:
-    """Format an amount as decimal text, so that 0.1 is exactly a tenth to the engine."""
-    return None if amount is None else str(amount)
+def _terms(rho: Amount | None, confidence: float | None, target_error: Amount | None) -> dict[str, Any]:
+    """Terms of a query, with amounts as decimal text, so that 0.1 is exactly a tenth to the engine."""
+    amounts = {"rho": rho, "target_error": target_error}
+    return {"confidence": confidence} | {name: None if each is None else str(each) for name, each in amounts.items()}
 
 
 def _text(sql: object) -> str:
