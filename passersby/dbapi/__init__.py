@@ -9,4 +9,5 @@ Modules, each before those that import it:
 
 from __future__ import annotations
 
-from passersby.dbapi.pep249 import *  # noqa: F403  the interface is the module that PEP 249 asks for
+from passersby.dbapi.pep249 import *  # noqa: F403  the interface is that of PEP 249, by its list of names
+from passersby.dbapi.pep249 import __all__ as __all__
