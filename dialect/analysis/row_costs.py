@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref
 from dialect.algebra.relations import AggregateCall, FrameUnit, WindowCall
 from dialect.catalog.model import SqlType, ValueList
+from dialect.functions.aggregates import AGGREGATES
 from dialect.functions.registry import overload, overloads
 from dialect.functions.scalar.patterns import is_linear_search, state_count
 from dialect.functions.signatures import Cost as CallCost
@@ -245,42 +246,6 @@ def _regexp_cost(call: Call, sizes: TextSizes) -> float:
 
 
 @dataclass(frozen=True)
-class _AggregateCost:
-    """Cost of an aggregate per row of a group: time and memory, constant and per character."""
-
-    nanoseconds: float
-    bytes: float = 0.0
-    nanoseconds_per_character: float = 0.0
-    bytes_per_character: float = 0.0  # for one-byte characters
-
-
-_SIMPLE_AGGREGATE = _AggregateCost(100.0)
-_ORDERED_AGGREGATE = _AggregateCost(500.0, 150.0, 2.0)
-_AGGREGATE_COSTS = {
-    "min": _AggregateCost(100.0, 0.0, 2.0, 1.0),
-    "max": _AggregateCost(100.0, 0.0, 2.0, 1.0),
-    "any_value": _AggregateCost(100.0, 0.0, 2.0, 1.0),
-    "arg_min": _AggregateCost(200.0, 50.0, 2.0, 1.0),
-    "arg_max": _AggregateCost(200.0, 50.0, 2.0, 1.0),
-    "first": _AggregateCost(300.0, 150.0, 2.0, 1.0),
-    "last": _AggregateCost(300.0, 150.0, 2.0, 1.0),
-    "avg": _AggregateCost(200.0),
-    "median": _AggregateCost(150.0, 60.0),
-    "quantile_cont": _AggregateCost(150.0, 60.0),
-    "quantile_disc": _AggregateCost(250.0, 80.0, 2.0, 1.5),
-    "count_distinct": _AggregateCost(300.0, 100.0, 2.6, 1.5),
-    "list": _AggregateCost(400.0, 180.0, 8.0, 4.0),
-    "list_distinct": _AggregateCost(500.0, 200.0, 8.0, 4.0),
-    "mode": _AggregateCost(500.0, 150.0, 5.0, 3.0),
-    "string_agg": _AggregateCost(800.0, 250.0, 14.0, 6.0),
-    "product": _ORDERED_AGGREGATE,
-    "sum_distinct": _ORDERED_AGGREGATE,
-    "avg_distinct": _ORDERED_AGGREGATE,
-}
-_MOMENT_PREFIXES = {"var", "std", "cor", "cov", "reg", "ske", "kur"}  # name prefixes of moment aggregates
-
-
-@dataclass(frozen=True)
 class Cost:
     """Cost of one row: nanoseconds, and bytes that stay in memory until its group or partition is complete."""
 
@@ -290,8 +255,7 @@ class Cost:
 
 def aggregate_cost(measure: AggregateCall, sizes: TextSizes) -> Cost:
     """Upper bound on the cost that one row adds to one person's aggregate, with its arguments and FILTER."""
-    default = _ORDERED_AGGREGATE if measure.function[:3] in _MOMENT_PREFIXES else _SIMPLE_AGGREGATE
-    aggregate = _AGGREGATE_COSTS.get(measure.function, default)
+    aggregate = AGGREGATES[measure.function].cost
     read = (*measure.arguments, *((measure.condition,) if measure.condition is not None else ()))
     characters = _characters(measure.arguments, sizes)
     return Cost(

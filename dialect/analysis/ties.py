@@ -24,6 +24,7 @@ from dialect.algebra.relations import (
 from dialect.algebra.traversal import walk
 from dialect.analysis.functional_dependencies import minimal_ordering_fields
 from dialect.analysis.uniqueness import EXACT_TYPES
+from dialect.functions.aggregates import AGGREGATES, Order
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, DeterminedBy
 from dialect.notes import Note, NoteCode
 
@@ -37,20 +38,12 @@ _MODE_NOTE = (
 )
 
 
-_TIE_PRONE = {"arg_min", "arg_max", "first", "last"}
-_TIE_PRONE_WITH_ORDER = {"list", "string_agg"}  # only with an ORDER BY
-
-
 def breaks_ties_by_hash(measure: AggregateCall) -> bool:
     """Return whether an aggregate breaks ties by a hash of the person and the row; MODE, of the value.
 
     LIST and STRING_AGG do only with an ORDER BY, and MODE only without one.
     """
-    if measure.function == "mode":
-        return not measure.sort_directions
-    return measure.function in _TIE_PRONE or (
-        measure.function in _TIE_PRONE_WITH_ORDER and bool(measure.sort_directions)
-    )
+    return AGGREGATES[measure.function].breaks_ties(bool(measure.sort_directions))
 
 
 def depends_on_peer_order(call: WindowCall) -> bool:
@@ -75,9 +68,6 @@ def has_rows_frame(call: WindowCall) -> bool:
     return call.frame is not None and call.frame.unit is FrameUnit.ROWS
 
 
-_ALIASES = {"arg_min": ("argmin", "min_by"), "arg_max": ("argmax", "max_by"), "string_agg": ("listagg", "group_concat")}
-
-
 def tie_notes(relation: Relation, sql: str) -> tuple[Note, ...]:
     """Return notes on functions whose visible result may depend on ties among one person's rows.
 
@@ -89,10 +79,16 @@ def tie_notes(relation: Relation, sql: str) -> tuple[Note, ...]:
         return ()
     read = _fields_read(relation)
     functions = dict.fromkeys(function for each in rows for function in _tie_prone_functions(each, read))
-    named = [each for each in functions if any(word in sql.lower() for word in (each, *_ALIASES.get(each, ())))]
-    ordered = [each.upper() for each in named if each != "mode"]
+    named = [each for each in functions if any(word in sql.lower() for word in (each, *_other_names(each)))]
+    by_frequency = [each for each in named if each in AGGREGATES and AGGREGATES[each].order is Order.BY_FREQUENCY]
+    ordered = [each.upper() for each in named if each not in by_frequency]
     notes = (Note(NoteCode.TIES, _NOTE.format(", ".join(ordered))),) if ordered else ()
-    return (*notes, Note(NoteCode.TIES, _MODE_NOTE)) if "mode" in named else notes
+    return (*notes, Note(NoteCode.TIES, _MODE_NOTE)) if by_frequency else notes
+
+
+def _other_names(function: str) -> tuple[str, ...]:
+    """Return the other names of an aggregate; none of a window function."""
+    return AGGREGATES[function].other_names if function in AGGREGATES else ()
 
 
 def _source(relation: Relation) -> Relation | None:

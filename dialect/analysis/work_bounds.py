@@ -45,6 +45,7 @@ from dialect.analysis.row_costs import (
     window_cost,
 )
 from dialect.catalog.model import SqlType
+from dialect.functions.aggregates import AGGREGATES
 
 IsShort = Callable[[Public, Field], bool]
 
@@ -374,9 +375,9 @@ def _fields(part: object) -> Iterator[Field]:
 def _aggregate_extents(group: Group, sizes: TextSizes, rows: float) -> Iterator[tuple[Field, Extent]]:
     """Sizes of the aggregates of a group; a list has one element per row of the group."""
     for measure in group.aggregates:
-        if measure.function in ("list", "list_distinct"):
+        if AGGREGATES[measure.function].returns_list:
             yield measure.result, list_extent(sizes.extent(measure.arguments[0]), max(1.0, rows))
-        elif measure.function == "string_agg":
+        elif AGGREGATES[measure.function].result is SqlType.VARCHAR:
             yield measure.result, Extent(float(MAX_COMPUTED_TEXT))
         elif measure.arguments:
             yield measure.result, sizes.extent(measure.arguments[0])

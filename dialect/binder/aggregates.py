@@ -35,7 +35,17 @@ from dialect.binder.scalars import NameResolver, bind_condition, bind_scalar
 from dialect.binder.scope import RowResolver, aggregate_name
 from dialect.catalog.model import Bounds, SqlType
 from dialect.errors import Code, Suggestion
-from dialect.functions.aggregates import AGGREGATES, MOMENTS, Aggregate, aggregate_range, products_fit
+from dialect.functions.aggregates import (
+    AGGREGATES,
+    CONDITION,
+    NUMBERS,
+    Aggregate,
+    DistinctRule,
+    Order,
+    ReleasedAs,
+    aggregate_range,
+    products_fit,
+)
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import may_be_null, with_null_alternative
 from dialect.functions.scalar.noise_intervals import ROWS_HAVE_NO_INTERVAL, TRY_RELEASED_NUMBER, contains_interval_end
@@ -56,8 +66,8 @@ from dialect.stability.typed_calls import apply_function as apply
 from dialect.stability.typed_calls import build_case, is_person_key, polygon_refusal
 
 OrderedArguments = tuple[tuple[Expr, ...], tuple[SortDirection, ...]]  # arguments, directions of the last ones
-_NEEDS_ORDER = {"first", "last"}  # undefined without an order
-_ORDER_DEPENDENT = {*_NEEDS_ORDER, "list", "list_distinct", "mode", "string_agg"}  # order-dependent aggregates
+# DuckDB can't bind these over a constant
+_ORDER_DEPENDENT = (Order.BY_VALUE, Order.BY_FREQUENCY, Order.OPTIONAL, Order.REQUIRED)
 
 
 def bind_ordered_arguments(name: str, call: exp.Expr, resolver: NameResolver) -> OrderedArguments:
@@ -74,7 +84,7 @@ def bind_ordered_arguments(name: str, call: exp.Expr, resolver: NameResolver) ->
         raise refusal(
             Code.AGG, why, "LIST(DISTINCT x)", call, Suggestion(unordered, "in the order of the values themselves")
         )
-    if name in _NEEDS_ORDER and not terms:
+    if AGGREGATES[name].order is Order.REQUIRED and not terms:
         text = value.sql("duckdb", comments=False)
         why = f"{name.upper()} needs an order: rows have none of their own."
         replacement = Suggestion(f"{name.upper()}({text} ORDER BY {text})", f"in the order of {text}: name your own")
@@ -107,7 +117,7 @@ def refuse_constant_order(
     name: str, arguments: tuple[Expr, ...], directions: tuple[SortDirection, ...], call: exp.Expr
 ) -> None:
     """Refuse a constant as the value or as one of the sort keys, the last arguments: DuckDB can't bind it."""
-    if name not in _ORDER_DEPENDENT:
+    if AGGREGATES[name].order not in _ORDER_DEPENDENT:
         return
     row_expressions = (arguments[0], *arguments[len(arguments) - len(directions) :])
     if any(not any(fields_of(expand_definitions(each))) for each in row_expressions):
@@ -186,16 +196,8 @@ class BoundAggregate:
     directions: tuple[SortDirection, ...] = ()  # of the sort keys, which are the last arguments
 
 
-_DISTINCT_INVARIANT = {"min", "max", "bool_and", "bool_or", "any_value"}  # DISTINCT has no effect
-_DISTINCT_FORMS = {"sum", "avg", "list"}  # with DISTINCT, aggregates of their own
-_ACCEPTS_ORDER = {"first", "last", "list", "string_agg"}
 _MAX_DOUBLE = sys.float_info.max
 _ONE, _ZERO = Literal(1, SqlType.BIGINT), Literal(0, SqlType.BIGINT)
-# type of an untyped NULL argument; BIGINT for all other aggregates
-_NULL_TYPES = {
-    **dict.fromkeys(("bool_and", "bool_or", "count_if"), SqlType.BOOLEAN),
-    **dict.fromkeys(("list", "list_distinct", "string_agg"), SqlType.VARCHAR),
-}
 
 
 def bind_aggregate_call(
@@ -208,7 +210,7 @@ def bind_aggregate_call(
 
 def _with_typed_nulls(name: str, arguments: tuple[Expr, ...]) -> tuple[Expr, ...]:
     """Cast each untyped NULL to a type that the aggregate accepts; engines would infer none."""
-    null = Literal(None, _NULL_TYPES.get(name, SqlType.BIGINT))
+    null = Literal(None, AGGREGATES[name].accepts.types[0])
     return tuple(null if each.type is SqlType.NULL else each for each in arguments)
 
 
@@ -216,9 +218,9 @@ def _bind_call(
     name: str, call: exp.Expr, filter_condition: Expr | None, resolver: NameResolver, node: exp.Expr
 ) -> BoundAggregate:
     """Bind a call by its form: quantile, ordered, plain; counts of conditions become filtered counts."""
-    if name in {"quantile_cont", "quantile_disc"}:
+    if AGGREGATES[name].has_level:
         return BoundAggregate(name, bind_quantile(name, call, resolver), filter_condition)
-    if name in _ACCEPTS_ORDER and not isinstance(call.this, exp.Distinct):
+    if AGGREGATES[name].order in (Order.OPTIONAL, Order.REQUIRED) and not isinstance(call.this, exp.Distinct):
         arguments, directions = bind_ordered_arguments(name, call, resolver)
         skips_nulls = name == "string_agg" and may_be_null(arguments[0])
         return BoundAggregate(
@@ -227,7 +229,9 @@ def _bind_call(
             _conjunction(filter_condition, is_not_null(arguments[0], node), node) if skips_nulls else filter_condition,
             directions,
         )
-    if name == "mode" and isinstance(call.this, exp.Order):  # ordered by its own value, which breaks ties
+    if AGGREGATES[name].order is Order.BY_FREQUENCY and isinstance(
+        call.this, exp.Order
+    ):  # ordered by its own value, which breaks ties
         value = bind_scalar(call.this.this, resolver)
         return BoundAggregate(
             name, (value, value), filter_condition, (SortDirection(descending=False, nulls_first=False),)
@@ -241,7 +245,8 @@ def _bind_call(
         return BoundAggregate("count_star", (), _conjunction(filter_condition, first, node))
     if name == "sum" and first is not None and first.type is SqlType.BOOLEAN:
         return BoundAggregate(name, (_condition_as_number(first, node),), filter_condition)
-    if name in {"count", "count_distinct"} and len(arguments) == 1 and isinstance(first, Case) and is_person_key(first):
+    is_count = AGGREGATES[name].released_as is ReleasedAs.COUNT
+    if is_count and len(arguments) == 1 and isinstance(first, Case) and is_person_key(first):
         when, value = first.branches[0]  # its only one: CASE WHEN condition THEN person END
         return BoundAggregate(name, (value,), _conjunction(filter_condition, when, node))
     return BoundAggregate(name, arguments, filter_condition)
@@ -254,9 +259,9 @@ def _bind_arguments(name: str, call: exp.Expr, resolver: NameResolver) -> tuple[
         return "count_star", ()
     if isinstance(inner, exp.Distinct):
         check_parts(inner, "expressions", code=Code.AGG)
-        if name in _DISTINCT_INVARIANT and len(inner.expressions) == 1:
+        if AGGREGATES[name].distinct is DistinctRule.IGNORED and len(inner.expressions) == 1:
             return name, (bind_scalar(inner.expressions[0], resolver),)
-        if name in _DISTINCT_FORMS and len(inner.expressions) == 1:
+        if AGGREGATES[name].distinct is DistinctRule.OWN_ROW and len(inner.expressions) == 1:
             return f"{name}_distinct", (bind_scalar(inner.expressions[0], resolver),)
         if name != "count" or len(inner.expressions) != 1:
             texts = ", ".join(part.sql("duckdb", comments=False) for part in inner.expressions if part is not None)
@@ -331,22 +336,8 @@ def is_not_null(value: Expr, node: exp.Expr) -> Expr:
 
 # widest range of fixed-point sums: at most 2^27 grains of at most 2^60, else a value overflows 64 bits
 MAX_MAGNITUDE = 1e25
-_QUANTILE_FUNCTIONS = {"quantile_cont", "quantile_disc"}
-# the result is one of the argument's values
-_RETURNS_ARGUMENT_VALUE = {"min", "max", "arg_min", "arg_max", "mode", "any_value", "first", "last", "quantile_disc"}
-_RETURNS_ONE_ROW = {"first", "last"}
-_COUNTS = {"count_star", "count", "count_distinct"}
-# over many persons; within one person's rows MIN and MAX are exact
-_RELEASED_AS_QUANTILE = {"median", *_QUANTILE_FUNCTIONS, "min", "max"}
-_NEEDS_RANGE = {"sum", "avg", *_RELEASED_AS_QUANTILE}
-_NUMBERS = (SqlType.BIGINT, SqlType.DOUBLE)
-_NUMERIC_AGGREGATES = {"sum", "avg", "median", "quantile_cont", "product", "sum_distinct", "avg_distinct", *MOMENTS}
 _LIST_TYPES = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
 _LIST_OF = {SqlType.VARCHAR: SqlType.VARCHAR_LIST, SqlType.BIGINT: SqlType.BIGINT_LIST}
-# (accepted types, their description, template of a conversion)
-_BOOLEAN_ARGUMENT = ((SqlType.BOOLEAN,), "a condition", "{0} <> 0")
-_LISTABLE_ARGUMENT = (tuple(_LIST_OF), "text or integers", "CAST({0} AS VARCHAR)")
-_INTEGER_ARGUMENT = ((SqlType.BIGINT,), "integers", "CAST({0} AS BIGINT)")
 # type -> conversions to a number
 _NUMBER_CONVERSIONS = {
     SqlType.BOOLEAN: ("CAST({0} AS INT)",),
@@ -354,13 +345,6 @@ _NUMBER_CONVERSIONS = {
     **dict.fromkeys((SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ), ("HOUR({0})", "DAYOFWEEK({0})")),
     **dict.fromkeys(_LIST_TYPES, ("LENGTH({0})",)),
     SqlType.TIME: ("HOUR({0})",),
-}
-# aggregate -> types of its first argument, their description, and a conversion to one of them
-_FIRST_ARGUMENTS: dict[str, tuple[tuple[SqlType, ...], str, str]] = {
-    **dict.fromkeys(("count_if", "bool_and", "bool_or"), _BOOLEAN_ARGUMENT),
-    **dict.fromkeys(("list", "list_distinct"), _LISTABLE_ARGUMENT),
-    **dict.fromkeys(("bit_and", "bit_or", "bit_xor"), _INTEGER_ARGUMENT),
-    "string_agg": ((SqlType.VARCHAR,), "text", "CAST({0} AS VARCHAR), ','"),
 }
 
 
@@ -377,7 +361,7 @@ def bind_measure(
         check_parts(node, "this", "expression", code=Code.AGG)
         call, filter_condition = node.this, bind_condition(node.expression.this, resolver)
     call, name = _supported_call(call, node)
-    if name in _RETURNS_ONE_ROW and is_release_point and isinstance(source, PerPerson):
+    if AGGREGATES[name].order is Order.REQUIRED and is_release_point and isinstance(source, PerPerson):
         raise across_persons_refusal(name, node, source.person.name or "the person")
     bound = bind_aggregate_call(name, call, filter_condition, resolver, node)
     name, arguments, filter_condition = bound.name, bound.arguments, bound.filter_condition
@@ -397,7 +381,7 @@ def bind_measure(
         _check_ranges(aggregate, arguments, predicates, node, bounds)
         filter_condition = (
             all_arguments_finite(arguments, filter_condition, node)
-            if len(arguments) > 1 and name in MOMENTS
+            if len(arguments) > 1 and aggregate.moments is not None
             else filter_condition
         )
         ignorable = (
@@ -406,7 +390,7 @@ def bind_measure(
         check_ignores_null_extended(
             name, ignorable, filter_condition, source, resolver.scope.qualified_name(source.person), node
         )
-        if name in _RELEASED_AS_QUANTILE:
+        if aggregate.released_as is ReleasedAs.QUANTILE:
             return AggregateCall(
                 name, arguments, filter_condition, _released_quantile_field(aggregate, arguments, context)
             )
@@ -426,8 +410,8 @@ def _supported_call(call: exp.Expr, node: exp.Expr) -> tuple[exp.Expr, str]:
     name = aggregate_name(call) or ""
     if isinstance(call, exp.IgnoreNulls) and isinstance(call.this, exp.AnyValue):
         call = call.this  # sqlglot wraps every ANY_VALUE
-    is_unsupported_within_group = isinstance(call, exp.WithinGroup) and name not in _QUANTILE_FUNCTIONS
-    if name not in AGGREGATES or is_unsupported_within_group or isinstance(call, exp.IgnoreNulls | exp.RespectNulls):
+    is_unsupported = name not in AGGREGATES or (isinstance(call, exp.WithinGroup) and not AGGREGATES[name].has_level)
+    if is_unsupported or isinstance(call, exp.IgnoreNulls | exp.RespectNulls):
         raise unknown_aggregate_refusal(name, node)
     return call, name
 
@@ -449,11 +433,11 @@ def check_argument_types(aggregate: Aggregate, arguments: tuple[Expr, ...], node
         raise refusal(
             Code.AGG, f"{_written_name(node)} takes {aggregate.argument_count} argument(s).", "add or remove some", node
         )
-    _check_types(aggregate.name, arguments, node)
+    _check_types(aggregate, arguments, node)
     if any(argument.type is SqlType.POLYGON for argument in arguments):
         raise polygon_refusal(node)
     persons = [a for a in arguments if is_person_key(a)]
-    if persons and aggregate.name not in {"count", "count_distinct"}:
+    if persons and aggregate.released_as is not ReleasedAs.COUNT:
         shown = next((a.field.name for a in persons if isinstance(a, Ref)), None) or "person"
         raise refusal(
             Code.PERSON_KEY,
@@ -463,27 +447,25 @@ def check_argument_types(aggregate: Aggregate, arguments: tuple[Expr, ...], node
         )
 
 
-def _check_types(function: str, arguments: tuple[Expr, ...], node: exp.Expr) -> None:
+def _check_types(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp.Expr) -> None:
     """Refuse arguments of types that an aggregate does not accept."""
-    types = [argument.type for argument in arguments]
-    unsupported_type = next((kind for kind in types if kind not in (*_NUMBERS, SqlType.NULL)), None)
-    if function in _NUMERIC_AGGREGATES and unsupported_type is not None:
-        raise wrong_type_refusal("numbers", _NUMBER_CONVERSIONS.get(unsupported_type, ()), node)
-    if function in _RETURNS_ARGUMENT_VALUE and any(kind in _LIST_TYPES for kind in types):
+    types, accepts = [argument.type for argument in arguments], aggregate.accepts
+    if accepts is NUMBERS:
+        unsupported_type = next((kind for kind in types if kind not in (*NUMBERS.types, SqlType.NULL)), None)
+        if unsupported_type is not None:
+            raise wrong_type_refusal(NUMBERS.description, _NUMBER_CONVERSIONS.get(unsupported_type, ()), node)
+    elif aggregate.returns_argument and any(kind in _LIST_TYPES for kind in types):
         name = _written_name(node)
         raise refusal(Code.AGG, f"{name} takes no lists.", f"{name}(LENGTH(x))", node)
-    accepted_types, description, conversion = _FIRST_ARGUMENTS.get(function, (tuple(SqlType), "", ""))
-    if types and types[0] not in accepted_types:
-        raise wrong_type_refusal(description, (conversion,), node)
+    elif types and types[0] not in accepts.types:
+        raise wrong_type_refusal(accepts.description, (accepts.conversion,), node)
 
 
 def _check_disclosure(aggregate: Aggregate, arguments: tuple[Expr, ...], source: PerPerson, node: exp.Expr) -> None:
     """Refuse an aggregate whose value would be one person's: MIN of numbers is released as a quantile, of text not."""
-    if _FIRST_ARGUMENTS.get(aggregate.name) is _BOOLEAN_ARGUMENT:
-        _check_types(aggregate.name, arguments, node)
-    returns_stored_value = (
-        aggregate.name in {"min", "max", "quantile_disc"} and arguments and arguments[0].type not in _NUMBERS
-    )
+    if aggregate.accepts is CONDITION:
+        _check_types(aggregate, arguments, node)
+    returns_stored_value = aggregate.returns_argument and arguments and arguments[0].type not in NUMBERS.types
     if not aggregate.is_releasable or returns_stored_value:
         raise across_persons_refusal(aggregate.name, node, source.person.name or "the person")
 
@@ -502,16 +484,18 @@ def _check_ranges(
 ) -> None:
     """Refuse values of unknown range, unless named bounds clamp them; `predicates` hold for all rows."""
     ranges = [narrowed_range(argument, predicates) for argument in arguments]
-    has_product_range = aggregate.name not in MOMENTS or products_fit(ranges, named_bounds)
+    has_product_range = aggregate.moments is None or products_fit(ranges, named_bounds)
     if not has_product_range or (
-        aggregate.name in _NEEDS_RANGE and named_bounds is None and not _is_summable_range(ranges[0])
+        aggregate.released_as in (ReleasedAs.SUM, ReleasedAs.QUANTILE)
+        and named_bounds is None
+        and not _is_summable_range(ranges[0])
     ):
         clamped = Suggestion(_clamped_call(_unfiltered_call(node), arguments), CLAMPED_TO_ENDS)
         why = (
             f"{_written_name(node)} needs a range that is known without the data: no bounds are declared."
             " Say your own ends."
         )
-        raise refusal(Code.AGG if aggregate.name in {"min", "max"} else Code.BOUNDS, why, clamped, node, clamped)
+        raise refusal(Code.AGG if aggregate.is_extreme else Code.BOUNDS, why, clamped, node, clamped)
 
 
 def _clamped_call(call: exp.Expr, arguments: tuple[Expr, ...]) -> str:
@@ -553,17 +537,16 @@ def _measure_field(
 ) -> Field:
     """Field of an aggregate's value: type, range, domain and origin; MIN and the like keep those of their argument."""
     first_field = arguments[0].field if arguments and isinstance(arguments[0], Ref) else None
-    argument_field = first_field if aggregate.name in _RETURNS_ARGUMENT_VALUE else None
+    argument_field = first_field if aggregate.returns_argument else None
     kind = aggregate.result or (arguments[0].type if arguments else SqlType.BIGINT)
-    kind = _LIST_OF[kind] if aggregate.name in {"list", "list_distinct"} else kind
-    is_never_null = (
-        aggregate.name in _RETURNS_ARGUMENT_VALUE and isinstance(source, PerPerson) and filter_condition is None
-    )
+    kind = _LIST_OF[kind] if aggregate.returns_list else kind
+    is_never_null = aggregate.returns_argument and isinstance(source, PerPerson) and filter_condition is None
+    is_count = aggregate.released_as is ReleasedAs.COUNT
     text = f"{aggregate.name}({', '.join(plain_text(argument) for argument in arguments)})"
     rows = row_bound_over_windows(source, context.windows_per_unit) if isinstance(source, PerPerson) else None
     result = Field(
         context.new_field_id(), text, kind,
-        nullable=aggregate.name not in _COUNTS and not (is_never_null and not any(may_be_null(a) for a in arguments)),
+        nullable=not is_count and not (is_never_null and not any(may_be_null(a) for a in arguments)),
         bounds=None if rows is None else aggregate_range(aggregate, arguments, rows),
         domain=argument_field.domain if argument_field else None,
         time_zone=argument_field.time_zone if argument_field else None,

@@ -49,6 +49,7 @@ from dialect.binder.scope import (
 )
 from dialect.catalog.model import Bounds, SqlType
 from dialect.errors import Code, Refusal, Suggestion, to_suggestions
+from dialect.functions.aggregates import AGGREGATES
 from dialect.functions.inference import definition_of, is_constant_per_person
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.parser.spans import span_of, with_node_replaced
@@ -163,7 +164,6 @@ def _bind_key(key_node: exp.Expr, items: Sequence[SelectItem], resolver: RowReso
     return bind_scalar(found, resolver)
 
 
-_EXTREMES = {"min", "max"}  # aggregates whose result is one of the values
 _FINER_DIFFERENCE = "a row for each value of the added keys"
 
 
@@ -435,7 +435,11 @@ def _extreme_predicates(predicates: Sequence[Expr], measures: Sequence[Aggregate
     whose result may be NULL.
     """
     for each in measures:
-        value = definition_of(each.arguments[0]) if each.function in _EXTREMES and each.condition is None else None
+        value = (
+            definition_of(each.arguments[0])
+            if AGGREGATES[each.function].is_extreme and each.condition is None
+            else None
+        )
         if value is None or not any(fields_of(value)):
             continue
         for predicate in predicates:

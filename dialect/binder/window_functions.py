@@ -41,11 +41,11 @@ from dialect.binder.scalars import NameResolver, bind_condition, bind_scalar
 from dialect.binder.scope import RowResolver, Scope, aggregate_name, has_window
 from dialect.catalog.model import Bounds, Domain, SqlType, ValueList
 from dialect.errors import Code, Refusal
-from dialect.functions.aggregates import AGGREGATES, MOMENTS, aggregate_range
+from dialect.functions.aggregates import AGGREGATES, FRAME_AGGREGATES, Framed, ReleasedAs, aggregate_range
 from dialect.functions.constant_folding import MONTHS, SECONDS
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import is_function_of_person, may_be_null, range_of, with_null_alternative
-from dialect.functions.window_functions import FRAME_AGGREGATES, WINDOW_FUNCTIONS, WINDOW_NODES, DeterminedBy
+from dialect.functions.window_functions import MAX_OFFSET, WINDOW_FUNCTIONS, WINDOW_NODES, DeterminedBy
 from dialect.parser.aggregate_bounds import check_bounds_apply
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.parser.spans import written_name
@@ -53,7 +53,6 @@ from dialect.stability.row_operators import filter_rows
 from dialect.stability.typed_calls import apply_function, is_person_key
 from dialect.stability.window_functions import RequestedCall, add_window_calls
 
-MAX_OFFSET = 10**9  # largest constant offset, in rows or groups
 _SIDE_ORDER = ("preceding", "current row", "following")
 _MONTH_SECONDS = 30 * 86_400  # seconds
 _RANGE_HINT = "RANGE BETWEEN INTERVAL '2 hours' PRECEDING AND CURRENT ROW"
@@ -249,10 +248,9 @@ def _distance_type_refusal(order_type: SqlType, node: exp.Expr) -> Refusal:
     return refusal(Code.WINDOW, why, hint, node)
 
 
-# the result is one of the argument's values
-_RETURNS_ARGUMENT_VALUE = {"lag", "lead", "first_value", "last_value", "nth_value", "min", "max"}
-_NEVER_NULL = {"row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "count", "count_star"}
-_FRACTIONS = {"percent_rank", "cume_dist"}
+def _returns_argument(function: str) -> bool:
+    """Return whether the result of a window function or aggregate is one of its argument's values."""
+    return (WINDOW_FUNCTIONS.get(function) or AGGREGATES[function]).returns_argument
 
 
 def window_field(call: WindowCall, max_rows: int | None, context: CompileContext) -> Field:
@@ -262,7 +260,7 @@ def window_field(call: WindowCall, max_rows: int | None, context: CompileContext
     private rows also its key set, unless a default may occur instead.
     """
     first = call.arguments[0] if call.arguments else None
-    argument_field = first.field if isinstance(first, Ref) and call.function in _RETURNS_ARGUMENT_VALUE else None
+    argument_field = first.field if isinstance(first, Ref) and _returns_argument(call.function) else None
     window_function = WINDOW_FUNCTIONS.get(call.function)
     fixed_type = window_function.result if window_function is not None else AGGREGATES[call.function].result
     assert fixed_type is not None or first is not None  # noqa: S101  functions without a fixed type have an argument
@@ -290,8 +288,13 @@ def window_field(call: WindowCall, max_rows: int | None, context: CompileContext
 
 def _default_value(call: WindowCall) -> Expr | None:
     """Default value of LAG or LEAD for a missing row; None where it is NULL, given or not."""
-    default = call.arguments[2] if call.function in {"lag", "lead"} and len(call.arguments) > 2 else None
+    default = call.arguments[2] if _has_offset(call) and len(call.arguments) > 2 else None
     return None if isinstance(default, Literal) and default.value is None else default
+
+
+def _has_offset(call: WindowCall) -> bool:
+    """Return whether a call is LAG or LEAD."""
+    return call.function in WINDOW_FUNCTIONS and WINDOW_FUNCTIONS[call.function].offset_sign != 0
 
 
 def _may_be_null(call: WindowCall) -> bool:
@@ -300,16 +303,16 @@ def _may_be_null(call: WindowCall) -> bool:
     A FILTER, or a frame without the current row, may leave no row. With the current row in the frame, the value is NULL
     only if the argument may be. SUM, AVG and NTH_VALUE always count as nullable.
     """
-    if call.function in _NEVER_NULL:
+    function, aggregate = WINDOW_FUNCTIONS.get(call.function), AGGREGATES.get(call.function)
+    is_count = aggregate is not None and aggregate.released_as is ReleasedAs.COUNT
+    if is_count or (function is not None and not function.returns_argument):
         return False
-    if call.function in {"lag", "lead"}:
+    if _has_offset(call):
         default = _default_value(call)
         return default is None or may_be_null(default) or may_be_null(call.arguments[0])
-    if (
-        call.function in {"sum", "avg", "nth_value"}
-        or call.condition is not None
-        or not includes_current_row(call.frame)
-    ):
+    is_sum = aggregate is not None and aggregate.released_as is ReleasedAs.SUM
+    may_miss_row = is_sum or (function is not None and function.constant is not None)
+    if may_miss_row or call.condition is not None or not includes_current_row(call.frame):
         return True
     return may_be_null(call.arguments[0])
 
@@ -322,12 +325,12 @@ def _range(call: WindowCall, max_rows: int | None) -> Bounds | None:
     """
     window_function = WINDOW_FUNCTIONS.get(call.function)
     if window_function is None:
-        bounded = max_rows is not None or call.function in _RETURNS_ARGUMENT_VALUE
+        bounded = max_rows is not None or _returns_argument(call.function)
         return aggregate_range(AGGREGATES[call.function], call.arguments, max_rows or 1) if bounded else None
-    if call.function in _FRACTIONS:
+    if window_function.result is SqlType.DOUBLE:
         return Bounds(0, 1)
     if window_function.result is not None:
-        limit = call.arguments[0] if call.function == "ntile" else None
+        limit = call.arguments[0] if window_function.constant is not None else None  # of NTILE
         upper = limit.value if isinstance(limit, Literal) else max_rows
         return Bounds(1, upper) if isinstance(upper, int) else None
     default = _default_value(call)
@@ -361,9 +364,7 @@ def _is_constant_per_person(call: WindowCall) -> bool:
 
 
 # over released rows only: they sum doubles in an order that the engine chooses
-_OVER_RELEASED = FRAME_AGGREGATES | {*MOMENTS, "median", "quantile_cont"}
-_MIN_CONSTANT = {"lag": -MAX_OFFSET, "lead": -MAX_OFFSET, "ntile": 1, "nth_value": 1}  # smallest constant
-_CONSTANT_POSITION = {"lag": 1, "lead": 1, "ntile": 0, "nth_value": 1}  # position of the constant among the arguments
+_OVER_RELEASED = {a.name for a in AGGREGATES.values() if a.framed is not Framed.NEVER}
 
 
 @dataclass
@@ -390,7 +391,8 @@ class WindowCalls:
         partition = tuple(dict.fromkeys(bind_scalar(part, self.resolver) for part in spec.partition))
         frame, order = bind_frame(spec, bind_window_order(spec, self.resolver))
         # other functions ignore frames
-        frame = frame if function in self.aggregates or function.endswith("_value") else None
+        is_framed = function in self.aggregates or WINDOW_FUNCTIONS[function].determined_by is DeterminedBy.FRAME
+        frame = frame if is_framed else None
         call_ = WindowCall(function, arguments, test, ignores_nulls, partition, order, frame, _PLACEHOLDER_FIELD)
         self.refuse_window_fields(call_expressions(call_), node)
         existing = next((a.call for a in self.calls if replace(a.call, result=_PLACEHOLDER_FIELD) == call_), None)
@@ -510,13 +512,13 @@ def _check_constant_argument(name: str, typed: list[Expr], node: exp.Expr) -> No
 
     The offset of LAG and LEAD, the n of NTH_VALUE, the number of NTILE.
     """
-    position = _CONSTANT_POSITION.get(name)
-    if position is None or len(typed) <= position:
+    function = WINDOW_FUNCTIONS[name]
+    if function.constant is None or len(typed) <= function.constant:
         return
-    constant = typed[position]
+    constant = typed[function.constant]
     value = constant.value if isinstance(constant, Literal) and constant.type is SqlType.BIGINT else None
-    if not isinstance(value, int) or not _MIN_CONSTANT[name] <= value <= MAX_OFFSET:
-        why = f"{name.upper()} counts by a constant whole number of {_MIN_CONSTANT[name]:,} to {MAX_OFFSET:,}."
+    if not isinstance(value, int) or not function.min_constant <= value <= MAX_OFFSET:
+        why = f"{name.upper()} counts by a constant whole number of {function.min_constant:,} to {MAX_OFFSET:,}."
         raise refusal(Code.WINDOW, why, _example_call(name), node)
 
 

@@ -1,75 +1,34 @@
-"""Allow-list of aggregates: where each may be used, and its SQL over one person's, public and released rows.
+"""Allow-list of aggregates: one row each, with its SQL over one person's, public and released rows, and its traits.
 
-`per_person_form` is the deterministic DuckDB form for groups of one person's rows; `released_form` is the form for
-released and public rows. At a release point no SQL aggregate is used: query vectors are
-(`dialect.algebra.release_plan`).
-
-The parser's nodes are mapped to names here. MOMENTS lists the sums of products about public centres from which
-variance, deviation, covariance, correlation and regression are computed. Terms:
-
-    form        SQL template: {0}, {1} are arguments, {order} the ORDER BY terms, {where} FILTER and OVER
-    suffix      FILTER and OVER clause, appended to a call or filled into {where}
-    ties        rows that are equal by the aggregate's own order; broken by a hash, then by the value (`tie_order`)
-    directions  sort directions of the aggregate's ORDER BY, whose keys are the last arguments
-    grain       unit of the fixed-point integers in which doubles are added, so that the row order does not matter
+A form over one person's rows is independent of row order, in DuckDB and in Spark; a lake holds people's rows only. At a
+release point no SQL aggregate is used: `released_as` says what is released, and query vectors are
+(`dialect.algebra.release_plan`). Moments are the sums of products about public centres from which variance, deviation,
+covariance, correlation and regression are computed.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from sqlglot import exp
 
 from dialect.algebra.expressions import Expr
-from dialect.algebra.relations import SortDirection
 from dialect.algebra.value_ranges import UNKNOWN, is_bounded
 from dialect.catalog.model import Bounds, SqlType
+from dialect.functions import aggregate_forms as duckdb
+from dialect.functions import spark_aggregate_forms as spark
+from dialect.functions.aggregate_forms import AggregateForm, AggregateOperands
+from dialect.functions.emitter import UnsupportedByEngine
 from dialect.functions.inference import range_of
-from dialect.functions.tie_order import TieOrder
+from dialect.functions.signatures import SAME, NoForm
 
-AGGREGATE_NODES: dict[type[exp.Expr], str] = {
-    exp.Count: "count",
-    exp.CountIf: "count_if",
-    exp.Sum: "sum",
-    exp.Avg: "avg",
-    exp.Min: "min",
-    exp.Max: "max",
-    exp.ArgMin: "arg_min",
-    exp.ArgMax: "arg_max",
-    exp.LogicalAnd: "bool_and",
-    exp.LogicalOr: "bool_or",
-    exp.Median: "median",
-    exp.PercentileCont: "quantile_cont",
-    exp.PercentileDisc: "quantile_disc",
-    exp.Quantile: "quantile_disc",
-    exp.Mode: "mode",
-    exp.AnyValue: "any_value",
-    exp.First: "first",
-    exp.Last: "last",
-    exp.ArrayAgg: "list",
-    exp.GroupConcat: "string_agg",
-    exp.BitwiseAndAgg: "bit_and",
-    exp.BitwiseOrAgg: "bit_or",
-    exp.BitwiseXorAgg: "bit_xor",
-    exp.Stddev: "stddev_samp",
-    exp.StddevSamp: "stddev_samp",
-    exp.StddevPop: "stddev_pop",
-    exp.Variance: "var_samp",
-    exp.VariancePop: "var_pop",
-    exp.CovarSamp: "covar_samp",
-    exp.CovarPop: "covar_pop",
-    exp.Corr: "corr",
-    exp.RegrSlope: "regr_slope",
-    exp.RegrIntercept: "regr_intercept",
-}
-
-# aggregates that the parser has no node for
-UNTYPED_AGGREGATES = {
-    "product", "entropy", "list", "string_agg", "histogram", "kurtosis", "skewness", "favg", "fsum", "bitstring_agg",
-    "mad", "mean", "geomean", "sum_no_overflow", "sumkahan", "kahan_sum", "arbitrary", "approx_top_k",
-    "reservoir_quantile",
+# aggregates that the dialect does not have, and that the parser has no node for
+_UNSUPPORTED_AGGREGATES = {
+    "entropy", "histogram", "kurtosis", "skewness", "favg", "fsum", "bitstring_agg", "mad", "mean", "geomean",
+    "sum_no_overflow", "sumkahan", "kahan_sum", "arbitrary", "approx_top_k", "reservoir_quantile",
 }  # fmt: skip
 
 
@@ -80,22 +39,371 @@ MAX_FACTOR_MAGNITUDE = 1.5e12  # max |value| of a product's factor: products of 
 class MomentSpec:
     """Sums of products that a second-moment statistic is computed from."""
 
-    argument_count: int
     product_pairs: tuple[tuple[int, int], ...]  # index pairs of the arguments that are multiplied
     min_values: int  # NULL for fewer values
 
 
-MOMENTS: Mapping[str, MomentSpec] = {
-    "var_pop": MomentSpec(1, ((0, 0),), 1),
-    "var_samp": MomentSpec(1, ((0, 0),), 2),
-    "stddev_pop": MomentSpec(1, ((0, 0),), 1),
-    "stddev_samp": MomentSpec(1, ((0, 0),), 2),
-    "covar_pop": MomentSpec(2, ((0, 1),), 1),
-    "covar_samp": MomentSpec(2, ((0, 1),), 2),
-    "corr": MomentSpec(2, ((0, 1), (0, 0), (1, 1)), 1),
-    "regr_slope": MomentSpec(2, ((0, 1), (1, 1)), 1),
-    "regr_intercept": MomentSpec(2, ((0, 1), (1, 1)), 1),
-}
+class ReleasedAs(Enum):
+    """What is released of an aggregate over many persons' rows."""
+
+    NOTHING = "nothing"  # its value would be one person's
+    COUNT = "count"
+    SUM = "sum"  # of values in a range that is known without the data
+    MOMENTS = "moments"
+    QUANTILE = "quantile"  # read from a histogram; over one person's rows MIN and MAX are exact
+
+
+class Order(Enum):
+    """How an aggregate depends on the order of rows. Ties are broken by a hash of the person and the value."""
+
+    NONE = "none"
+    BY_VALUE = "by value"
+    BY_FREQUENCY = "by frequency"  # equally frequent values are ties, unless ordered by the value
+    BY_ARGUMENT = "by argument"  # its second argument
+    OPTIONAL = "optional"  # ORDER BY within the call, or else by the value
+    REQUIRED = "required"  # undefined without ORDER BY; the result is one row's value
+
+
+class DistinctRule(Enum):
+    """What DISTINCT means within the call."""
+
+    REFUSED = "refused"
+    IGNORED = "ignored"  # has no effect
+    OWN_ROW = "own row"  # is an aggregate of its own, <name>_distinct
+
+
+class Framed(Enum):
+    """Over which rows an aggregate may be used with OVER."""
+
+    NEVER = "never"
+    RELEASED = "released rows"  # sums doubles in an order that the engine chooses
+    ALWAYS = "all rows"
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """Types that an aggregate accepts as its first argument; a NULL without type gets the first of them."""
+
+    types: tuple[SqlType, ...]
+    description: str = ""
+    conversion: str = ""  # template of a conversion to one of the types
+
+
+NUMBERS = Accepted((SqlType.BIGINT, SqlType.DOUBLE), "numbers")  # of every argument
+CONDITION = Accepted((SqlType.BOOLEAN,), "a condition", "{0} <> 0")
+_ANYTHING = Accepted((SqlType.BIGINT, *SqlType))
+_LISTABLE = Accepted((SqlType.VARCHAR, SqlType.BIGINT), "text or integers", "CAST({0} AS VARCHAR)")
+_INTEGERS = Accepted((SqlType.BIGINT,), "integers", "CAST({0} AS BIGINT)")
+_TEXT = Accepted((SqlType.VARCHAR,), "text", "CAST({0} AS VARCHAR), ','")
+
+
+@dataclass(frozen=True)
+class AggregateCost:
+    """Cost of an aggregate per row of a group: time and memory, constant and per character."""
+
+    nanoseconds: float
+    bytes: float = 0.0
+    nanoseconds_per_character: float = 0.0
+    bytes_per_character: float = 0.0  # for one-byte characters
+
+
+# ranges of the arguments, and most rows of a person -> range of the aggregate; None: not a number
+AggregateRange = Callable[[Sequence[Bounds], int], Bounds | None]
+
+
+def _count_range(_: Sequence[Bounds], max_rows: int) -> Bounds:
+    """Range of a count."""
+    return Bounds(0, max_rows)
+
+
+def _sum_range(ranges: Sequence[Bounds], max_rows: int) -> Bounds:
+    """Range of a sum of at most `max_rows` values."""
+    if not is_bounded(ranges[0]):
+        return UNKNOWN
+    return Bounds(min(0.0, ranges[0].lower * max_rows), max(0.0, ranges[0].upper * max_rows))
+
+
+def _argument_range(ranges: Sequence[Bounds], _: int) -> Bounds | None:
+    """Range of an aggregate that returns a value between the smallest and the largest one."""
+    return ranges[0] if ranges else None
+
+
+def _unknown_range(*_: object) -> Bounds:
+    """Range of an aggregate whose values are not bounded by those of its argument."""
+    return UNKNOWN
+
+
+def _no_range(*_: object) -> None:
+    """Range of an aggregate that returns no number."""
+
+
+def _moment_range(divisor: int, is_root: bool = False, is_signed: bool = False) -> AggregateRange:
+    """Return the range rule of a variance or covariance.
+
+    A variance is at most width^2 / 4 (Popoviciu), a covariance at most the product of both deviations (Cauchy-Schwarz);
+    the sample forms divide by n - 1, which at most doubles it. One argument: `widths[-1]` is the same as `widths[0]`.
+    """
+
+    def rule(ranges: Sequence[Bounds], _: int) -> Bounds:
+        """Range of the statistic over one person's values."""
+        if not all(map(is_bounded, ranges)):
+            return UNKNOWN
+        widths = [each.upper - each.lower for each in ranges]
+        product = widths[0] * widths[-1] / divisor
+        return Bounds(-product if is_signed else 0.0, math.sqrt(product) if is_root else product)
+
+    return rule
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """One allowed aggregate: its SQL forms, and what the compiler needs to know of it."""
+
+    name: str
+    argument_count: int
+    result: SqlType | None  # None: the type of the first argument
+    per_person: AggregateForm | NoForm  # DuckDB form over one person's rows
+    released: AggregateForm  # DuckDB form over released rows; SAME: that over one person's
+    spark: AggregateForm | NoForm  # Spark form over one person's rows; SAME: DuckDB's
+    nodes: tuple[type[exp.Expr], ...] = ()  # sqlglot's nodes of a call
+    accepts: Accepted = _ANYTHING
+    released_as: ReleasedAs = ReleasedAs.NOTHING
+    range_rule: AggregateRange = _argument_range
+    cost: AggregateCost = AggregateCost(100.0)
+    order: Order = Order.NONE
+    distinct: DistinctRule = DistinctRule.REFUSED
+    framed: Framed = Framed.NEVER
+    public: AggregateForm | None = None  # DuckDB form over public rows; None: that over released rows
+    moments: MomentSpec | None = None
+    has_level: bool = False  # the second argument is the level of a quantile
+    is_extreme: bool = False  # the least or greatest of the values
+    returns_argument: bool = False  # the result is one of the argument's values
+    returns_list: bool = False
+    other_names: tuple[str, ...] = ()  # that analysts may write too
+    is_parsed_by_name: bool = False  # the parser has no node for its name
+
+    @property
+    def is_releasable(self) -> bool:
+        """Whether the aggregate may be used at a release point."""
+        return self.released_as is not ReleasedAs.NOTHING
+
+    @property
+    def is_per_person(self) -> bool:
+        """Whether the aggregate has a form over one person's rows."""
+        return not isinstance(self.per_person, NoForm)
+
+    def breaks_ties(self, has_order: bool) -> bool:
+        """Return whether a hash breaks ties among a person's rows; `has_order`: the call has an ORDER BY."""
+        if self.order is Order.BY_FREQUENCY:
+            return not has_order
+        return self.order is Order.BY_ARGUMENT or (self.order in (Order.OPTIONAL, Order.REQUIRED) and has_order)
+
+
+_COUNTED_ROWS = NoForm("over people, bound as count_star with a FILTER")
+_I, _D, _B, _T = SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN, SqlType.VARCHAR
+_VALUE_COST = AggregateCost(100.0, 0.0, 2.0, 1.0)
+_ROW_COST, _ARGUMENT_COST = AggregateCost(300.0, 150.0, 2.0), AggregateCost(200.0, 50.0, 2.0, 1.0)
+_ORDERED_COST, _QUANTILE_COST = AggregateCost(500.0, 150.0, 2.0), AggregateCost(150.0, 60.0)
+_OTHER_ORDER = NoForm("Spark adds products in another order")
+_ONE, _SQUARES, _PAIR = (0, 0), (1, 1), (0, 1)  # pairs of arguments that are multiplied
+
+
+def _statistic(
+    name: str,
+    nodes: tuple[type[exp.Expr], ...],
+    moments: MomentSpec,
+    range_rule: AggregateRange,
+    spark: AggregateForm | NoForm = _OTHER_ORDER,
+) -> Aggregate:
+    """Declare a second-moment statistic."""
+    count = 1 + max(map(max, moments.product_pairs))
+    return Aggregate(
+        name, count, _D, duckdb.in_value_order(name), SAME, spark, nodes, NUMBERS, ReleasedAs.MOMENTS, range_rule,
+        _ORDERED_COST, framed=Framed.RELEASED, moments=moments,
+    )  # fmt: skip
+
+
+AGGREGATES: dict[str, Aggregate] = {
+    a.name: a
+    for a in (
+        Aggregate(
+            "count_star", 0, _I, "count(*)", SAME, SAME, released_as=ReleasedAs.COUNT, range_rule=_count_range,
+            framed=Framed.ALWAYS,
+        ),
+        Aggregate(
+            "count", 1, _I, "count({0})", SAME, SAME, (exp.Count,), released_as=ReleasedAs.COUNT,
+            range_rule=_count_range, framed=Framed.ALWAYS,
+        ),
+        Aggregate(
+            "count_distinct", 1, _I, "count(DISTINCT {0})", SAME, SAME, released_as=ReleasedAs.COUNT,
+            range_rule=_count_range, cost=AggregateCost(300.0, 100.0, 2.6, 1.5),
+        ),
+        Aggregate(
+            "count_if", 1, _I, _COUNTED_ROWS, "count_if({0})", _COUNTED_ROWS, (exp.CountIf,), CONDITION,
+            range_rule=_count_range,
+        ),
+        Aggregate(
+            "sum", 1, None, duckdb.fixed_point_sum, duckdb.released_sum, spark.fixed_point_sum, (exp.Sum,), NUMBERS,
+            ReleasedAs.SUM, _sum_range, distinct=DistinctRule.OWN_ROW, framed=Framed.ALWAYS,
+            public=duckdb.in_sorted_order("sum", duckdb.released_sum),
+        ),
+        Aggregate(
+            "avg", 1, _D, duckdb.fixed_point_mean, "avg({0})", spark.fixed_point_mean, (exp.Avg,), NUMBERS,
+            ReleasedAs.SUM, cost=AggregateCost(200.0), distinct=DistinctRule.OWN_ROW, framed=Framed.ALWAYS,
+            public=duckdb.in_sorted_order("avg", "avg({0})"),
+        ),
+        *(
+            Aggregate(
+                name, 1, None, f"{name}({{0}})", SAME, SAME, (node,), released_as=ReleasedAs.QUANTILE,
+                cost=_VALUE_COST, distinct=DistinctRule.IGNORED, framed=Framed.ALWAYS, is_extreme=True,
+                returns_argument=True,
+            )
+            for name, node in (("min", exp.Min), ("max", exp.Max))
+        ),
+        *(
+            Aggregate(
+                f"arg_{extreme}", 2, None, duckdb.extreme_of_order(extreme), f"arg_{extreme}({{0}}, {{1}})",
+                spark.extreme_of_order(extreme), (node,), cost=_ARGUMENT_COST, order=Order.BY_ARGUMENT,
+                public=duckdb.extreme_of_order(extreme), returns_argument=True,
+                other_names=(f"arg{extreme}", f"{extreme}_by"),
+            )
+            for extreme, node in (("min", exp.ArgMin), ("max", exp.ArgMax))
+        ),
+        *(
+            Aggregate(
+                name, 1, _B, f"{name}({{0}})", SAME, SAME, (node,), CONDITION, range_rule=_no_range,
+                distinct=DistinctRule.IGNORED, framed=Framed.ALWAYS,
+            )
+            for name, node in (("bool_and", exp.LogicalAnd), ("bool_or", exp.LogicalOr))
+        ),
+        Aggregate(
+            "median", 1, _D, duckdb.MEDIAN, SAME, spark.median, (exp.Median,), NUMBERS, ReleasedAs.QUANTILE,
+            cost=_QUANTILE_COST, framed=Framed.RELEASED,
+        ),
+        Aggregate(
+            "quantile_cont", 2, _D, duckdb.QUANTILE, SAME, spark.quantile, (exp.PercentileCont,), NUMBERS,
+            ReleasedAs.QUANTILE, cost=_QUANTILE_COST, framed=Framed.RELEASED, has_level=True,
+        ),
+        Aggregate(
+            "quantile_disc", 2, None, "quantile_disc({0}, {1})", SAME, spark.discrete_quantile,
+            (exp.PercentileDisc, exp.Quantile), released_as=ReleasedAs.QUANTILE,
+            cost=AggregateCost(250.0, 80.0, 2.0, 1.5), has_level=True, returns_argument=True,
+        ),
+        Aggregate(
+            "mode", 1, None, "mode({0} ORDER BY {order})", SAME, spark.mode, (exp.Mode,),
+            cost=AggregateCost(500.0, 150.0, 5.0, 3.0), order=Order.BY_FREQUENCY, returns_argument=True,
+        ),
+        Aggregate(
+            "any_value", 1, None, "min({0})", SAME, SAME, (exp.AnyValue,), cost=_VALUE_COST,
+            distinct=DistinctRule.IGNORED, returns_argument=True,
+        ),
+        Aggregate(
+            "first", 1, None, "first({0} ORDER BY {order})", SAME, spark.first, (exp.First,), cost=_ROW_COST,
+            order=Order.REQUIRED, returns_argument=True,
+        ),
+        Aggregate(
+            "last", 1, None, "last({0} ORDER BY {order})", SAME, spark.last, (exp.Last,), cost=_ROW_COST,
+            order=Order.REQUIRED, returns_argument=True,
+        ),
+        Aggregate(
+            "list", 1, None, "list({0} ORDER BY {order})", SAME, spark.listed, (exp.ArrayAgg,), _LISTABLE,
+            cost=AggregateCost(400.0, 180.0, 8.0, 4.0), order=Order.OPTIONAL, distinct=DistinctRule.OWN_ROW,
+            returns_list=True, is_parsed_by_name=True,
+        ),
+        Aggregate(
+            "list_distinct", 1, None, "list(DISTINCT {0} ORDER BY {0})", SAME, spark.distinct_listed,
+            accepts=_LISTABLE, cost=AggregateCost(500.0, 200.0, 8.0, 4.0), order=Order.BY_VALUE, returns_list=True,
+        ),
+        Aggregate(
+            "string_agg", 2, _T, duckdb.JOINED, SAME, spark.joined, (exp.GroupConcat,), _TEXT,
+            cost=AggregateCost(800.0, 250.0, 14.0, 6.0), order=Order.OPTIONAL,
+            other_names=("listagg", "group_concat"), is_parsed_by_name=True,
+        ),
+        *(
+            Aggregate(name, 1, _I, f"{name}({{0}})", SAME, SAME, (node,), _INTEGERS, range_rule=_unknown_range)
+            for name, node in (
+                ("bit_and", exp.BitwiseAndAgg), ("bit_or", exp.BitwiseOrAgg), ("bit_xor", exp.BitwiseXorAgg),
+            )
+        ),
+        Aggregate(
+            "product", 1, _D, duckdb.in_value_order("product"), SAME, spark.product, accepts=NUMBERS,
+            range_rule=_unknown_range, cost=_ORDERED_COST, is_parsed_by_name=True,
+        ),
+        Aggregate(
+            "sum_distinct", 1, None, duckdb.in_value_order("sum", "DISTINCT "), SAME, spark.distinct_sum,
+            accepts=NUMBERS, range_rule=_sum_range, cost=_ORDERED_COST,
+        ),
+        Aggregate(
+            "avg_distinct", 1, _D, duckdb.in_value_order("avg", "DISTINCT "), SAME, spark.distinct_mean,
+            accepts=NUMBERS, cost=_ORDERED_COST,
+        ),
+        _statistic(
+            "var_pop", (exp.VariancePop,), MomentSpec((_ONE,), 1), _moment_range(4),
+            spark.deviation("CASE WHEN a.n > 1D THEN a.d / a.n WHEN a.n = 1D THEN 0D END"),
+        ),
+        _statistic(
+            "var_samp", (exp.Variance,), MomentSpec((_ONE,), 2), _moment_range(2),
+            spark.deviation("CASE WHEN a.n > 1D THEN a.d / (a.n - 1D) END"),
+        ),
+        _statistic(
+            "stddev_pop", (exp.StddevPop,), MomentSpec((_ONE,), 1), _moment_range(4, is_root=True),
+            spark.deviation("CASE WHEN a.n > 1D THEN sqrt(a.d / a.n) WHEN a.n = 1D THEN 0D END"),
+        ),
+        _statistic(
+            "stddev_samp", (exp.StddevSamp, exp.Stddev), MomentSpec((_ONE,), 2), _moment_range(2, is_root=True),
+            spark.deviation("CASE WHEN a.n > 1D THEN sqrt(a.d / (a.n - 1D)) END"),
+        ),
+        _statistic("covar_pop", (exp.CovarPop,), MomentSpec((_PAIR,), 1), _moment_range(4, is_signed=True)),
+        _statistic("covar_samp", (exp.CovarSamp,), MomentSpec((_PAIR,), 2), _moment_range(2, is_signed=True)),
+        _statistic("corr", (exp.Corr,), MomentSpec((_PAIR, _ONE, _SQUARES), 1), lambda *_: Bounds(-1.0, 1.0)),
+        _statistic("regr_slope", (exp.RegrSlope,), MomentSpec((_PAIR, _SQUARES), 1), _unknown_range),
+        _statistic("regr_intercept", (exp.RegrIntercept,), MomentSpec((_PAIR, _SQUARES), 1), _unknown_range),
+    )
+}  # fmt: skip
+MOMENTS: Mapping[str, MomentSpec] = {a.name: a.moments for a in AGGREGATES.values() if a.moments is not None}
+FRAME_AGGREGATES = {a.name for a in AGGREGATES.values() if a.framed is Framed.ALWAYS}
+AGGREGATE_NODES = {node: a.name for a in AGGREGATES.values() for node in a.nodes}
+UNTYPED_AGGREGATES = _UNSUPPORTED_AGGREGATES | {a.name for a in AGGREGATES.values() if a.is_parsed_by_name}
+
+
+def per_person_sql(aggregate: Aggregate, call: AggregateOperands) -> str:
+    """Write an aggregate over one person's rows in DuckDB, independent of threads and row order.
+
+    `ties` orders rows that are equal by the aggregate's own order, or values of equal frequency: it applies to MODE
+    without ORDER BY, and to other aggregates with one; without ORDER BY, these order by the value itself.
+    """
+    assert not isinstance(aggregate.per_person, NoForm)  # noqa: S101  the binder refuses the others
+    return _write(aggregate, aggregate.per_person, call)
+
+
+def public_sql(aggregate: Aggregate, call: AggregateOperands) -> str:
+    """Write an aggregate over public rows deterministically: doubles are added in sorted order.
+
+    There is no person to hash: ties are broken by the value.
+    """
+    return released_sql(aggregate, call) if aggregate.public is None else _write(aggregate, aggregate.public, call)
+
+
+def released_sql(aggregate: Aggregate, call: AggregateOperands) -> str:
+    """Write an aggregate over released or public rows; a sum of integers beyond 64 bits is NULL."""
+    return (
+        per_person_sql(aggregate, call) if aggregate.released == SAME else _write(aggregate, aggregate.released, call)
+    )
+
+
+def _write(aggregate: Aggregate, form: AggregateForm, call: AggregateOperands) -> str:
+    """Write a call in one of its aggregate's DuckDB forms."""
+    if callable(form):
+        return form(call)
+    return duckdb.fill_form(form, aggregate.argument_count, call, aggregate.breaks_ties(bool(call.directions)))
+
+
+def per_person_spark_sql(aggregate: Aggregate, call: AggregateOperands) -> str:
+    """Write an aggregate over one person's rows in Spark; raises UnsupportedByEngine if Spark's value would differ."""
+    form = aggregate.per_person if aggregate.spark == SAME else aggregate.spark
+    if isinstance(form, NoForm) or (call.window and aggregate.framed is not Framed.ALWAYS):
+        raise UnsupportedByEngine(f"{aggregate.name.upper()} has no form there")
+    return form(call) if callable(form) else spark.fill_form(form, aggregate.argument_count, call)
 
 
 def products_fit(ranges: Sequence[Bounds], stated: Bounds | None) -> bool:
@@ -121,265 +429,6 @@ def integer_bounds(bounds: Bounds, type_: SqlType) -> Bounds:
     return Bounds(float(int(bounds.lower // 1)), float(-int(-bounds.upper // 1)))
 
 
-def moments_range(name: str, arguments: Sequence[Expr]) -> Bounds:
-    """Range of a second-moment statistic over one person's values.
-
-    A variance is at most width^2 / 4 (Popoviciu), a covariance at most the product of both deviations (Cauchy-Schwarz);
-    the sample forms divide by n - 1, which at most doubles it. One argument: `widths[-1]` is the same as `widths[0]`.
-    """
-    ranges = [range_of(argument) for argument in arguments]
-    if name == "corr":
-        return Bounds(-1.0, 1.0)
-    if name.startswith("regr") or not all(map(is_bounded, ranges)):
-        return UNKNOWN
-    widths = [each.upper - each.lower for each in ranges]
-    product = widths[0] * widths[-1] / (2 if name.endswith("samp") else 4)
-    if name.startswith("covar"):
-        return Bounds(-product, product)
-    return Bounds(0.0, math.sqrt(product) if name.startswith("stddev") else product)
-
-
-_I, _D, _B, _T = SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN, SqlType.VARCHAR
-NO_TEMPLATE = ""  # no template: written by _fixed_point, _arg_extreme or _in_value_order
-_ORDER_SENSITIVE = {
-    *MOMENTS,
-    "product",
-    "sum_distinct",
-    "avg_distinct",
-}  # the order of additions would change the result
-
-
-@dataclass(frozen=True)
-class Aggregate:
-    """One allowed aggregate and its SQL forms."""
-
-    name: str
-    argument_count: int
-    result: SqlType | None  # None: the type of the first argument
-    per_person_form: str | None  # template over one person's rows; None: not allowed there; NO_TEMPLATE: by code
-    released_form: str  # template over released or public rows, or NO_TEMPLATE
-    is_releasable: bool = False  # allowed at a release point
-
-
-def _with_one_form(
-    name: str, argument_count: int, result: SqlType | None, form: str, is_releasable: bool = False
-) -> Aggregate:
-    """Declare an aggregate with the same SQL form over one person's, public and released rows."""
-    return Aggregate(name, argument_count, result, form, form, is_releasable)
-
-
-# interpolating between infinities of both signs gives NaN. DuckDB drops a NaN test on a column known to have none, but
-# not on a sum
-_NAN_TO_NULL = "nullif({f} + CAST(0 AS DOUBLE), CAST('nan' AS DOUBLE))"
-MAX_JOINED_LENGTH = 1_000  # limit on the characters of a joined text, and on its parts
-_JOINED = (
-    f"left(array_to_string(list_slice(list(left({{0}}, {MAX_JOINED_LENGTH}) ORDER BY {{order}}){{where}}, 1,"
-    f" {MAX_JOINED_LENGTH}),"
-    f" {{1}}), {MAX_JOINED_LENGTH})"
-)
-
-AGGREGATES: dict[str, Aggregate] = {
-    a.name: a
-    for a in (
-        Aggregate("count_star", 0, _I, "count(*)", "count(*)", True),
-        Aggregate("count", 1, _I, "count({0})", "count({0})", True),
-        Aggregate("count_distinct", 1, _I, "count(DISTINCT {0})", "count(DISTINCT {0})", True),
-        Aggregate("count_if", 1, _I, None, "count_if({0})"),  # over people, bound as count_star with a FILTER
-        Aggregate("sum", 1, None, NO_TEMPLATE, "sum({0})", True),
-        Aggregate("avg", 1, _D, NO_TEMPLATE, "avg({0})", True),
-        Aggregate("min", 1, None, "min({0})", "min({0})", True),  # at a release point, numbers only
-        Aggregate("max", 1, None, "max({0})", "max({0})", True),
-        Aggregate("arg_min", 2, None, NO_TEMPLATE, "arg_min({0}, {1})"),
-        Aggregate("arg_max", 2, None, NO_TEMPLATE, "arg_max({0}, {1})"),
-        Aggregate("bool_and", 1, _B, "bool_and({0})", "bool_and({0})"),
-        Aggregate("bool_or", 1, _B, "bool_or({0})", "bool_or({0})"),
-        _with_one_form("median", 1, _D, _NAN_TO_NULL.replace("{f}", "median({0}){where}"), True),
-        _with_one_form("quantile_cont", 2, _D, _NAN_TO_NULL.replace("{f}", "quantile_cont({0}, {1}){where}"), True),
-        _with_one_form("quantile_disc", 2, None, "quantile_disc({0}, {1})", True),
-        _with_one_form("mode", 1, None, "mode({0} ORDER BY {order})"),  # ties in frequency: the first in this order
-        _with_one_form("any_value", 1, None, "min({0})"),
-        _with_one_form("first", 1, None, "first({0} ORDER BY {order})"),
-        _with_one_form("last", 1, None, "last({0} ORDER BY {order})"),
-        _with_one_form("list", 1, None, "list({0} ORDER BY {order})"),
-        _with_one_form("list_distinct", 1, None, "list(DISTINCT {0} ORDER BY {0})"),
-        _with_one_form("string_agg", 2, _T, _JOINED),
-        _with_one_form("bit_and", 1, _I, "bit_and({0})"),
-        _with_one_form("bit_or", 1, _I, "bit_or({0})"),
-        _with_one_form("bit_xor", 1, _I, "bit_xor({0})"),
-        _with_one_form("product", 1, _D, NO_TEMPLATE),
-        _with_one_form("sum_distinct", 1, None, NO_TEMPLATE),
-        _with_one_form("avg_distinct", 1, _D, NO_TEMPLATE),
-        *(Aggregate(name, m.argument_count, _D, NO_TEMPLATE, NO_TEMPLATE, True) for name, m in MOMENTS.items()),
-    )
-}
-
-
-def per_person_sql(
-    aggregate: Aggregate,
-    arguments: Sequence[str],
-    types: Sequence[SqlType],
-    condition: str | None,
-    grain: int,
-    window: str = "",
-    directions: Sequence[SortDirection] = (),
-    ties: TieOrder | None = None,
-) -> str:
-    """Write an aggregate over one person's rows in DuckDB, independent of threads and row order.
-
-    `condition` is the FILTER, `grain` the number of grains per unit (`grains_per_unit`), `window` an OVER clause.
-    `ties` orders rows that are equal by the aggregate's own order, or values of equal frequency: it applies to MODE
-    without ORDER BY, and to other aggregates with one; without ORDER BY, these order by the value itself.
-    """
-    suffix = _filter_clause(condition) + window
-    if aggregate.name in {"sum", "avg"}:
-        return _fixed_point(aggregate.name, arguments[0], types[0], suffix, grain)
-    if aggregate.name in {"arg_min", "arg_max"}:
-        return _arg_extreme(
-            aggregate.name, arguments, condition, None if ties is None else ties.hash_of(arguments[0], types[0])
-        )
-    if aggregate.name in _ORDER_SENSITIVE:
-        return _in_value_order(aggregate.name, arguments, types, condition)
-    assert aggregate.per_person_form  # noqa: S101  the binder refuses the others
-    tie_terms = (
-        ties.order_terms(arguments[0], types[0])
-        if ties is not None and bool(directions) != (aggregate.name == "mode")
-        else None
-    )
-    return _fill_form(aggregate.per_person_form, aggregate, arguments, suffix, directions, tie_terms)
-
-
-def public_sql(
-    aggregate: Aggregate,
-    arguments: Sequence[str],
-    types: Sequence[SqlType],
-    condition: str | None,
-    directions: Sequence[SortDirection] = (),
-) -> str:
-    """Write an aggregate over public rows deterministically: doubles are added in sorted order.
-
-    There is no person to hash: ties are broken by the value.
-    """
-    where = _filter_clause(condition)
-    if aggregate.name in {"arg_min", "arg_max"}:
-        return _arg_extreme(aggregate.name, arguments, condition)
-    if aggregate.name in {"sum", "avg"} and types[0] is SqlType.DOUBLE:
-        return f"list_aggregate(list_sort(list({arguments[0]}){where}), '{aggregate.name}')"
-    return released_sql(aggregate, arguments, types, condition, directions=directions)
-
-
-def released_sql(
-    aggregate: Aggregate,
-    arguments: Sequence[str],
-    types: Sequence[SqlType],
-    condition: str | None,
-    window: str = "",
-    directions: Sequence[SortDirection] = (),
-) -> str:
-    """Write an aggregate over released or public rows; `window` is an OVER clause.
-
-    A sum of integers beyond 64 bits is NULL.
-    """
-    if aggregate.name in _ORDER_SENSITIVE:
-        return _in_value_order(aggregate.name, arguments, types, condition, window)
-    written = _fill_form(aggregate.released_form, aggregate, arguments, _filter_clause(condition) + window, directions)
-    return f"TRY_CAST({written} AS BIGINT)" if aggregate.name == "sum" and types[0] is SqlType.BIGINT else written
-
-
-def _fill_form(
-    form: str,
-    aggregate: Aggregate,
-    arguments: Sequence[str],
-    suffix: str,
-    directions: Sequence[SortDirection],
-    tie_terms: Sequence[str] | None = None,
-) -> str:
-    """Fill in an aggregate's SQL form. Ties in its ORDER BY are broken by `tie_terms`, else by the value itself.
-
-    The last arguments are sort keys, one for each of `directions`. More value arguments than the aggregate has are a
-    tuple, as in COUNT(DISTINCT (a, b)).
-    """
-    value_arguments, order_arguments = (
-        arguments[: len(arguments) - len(directions)],
-        arguments[len(arguments) - len(directions) :],
-    )
-    if len(value_arguments) > aggregate.argument_count:
-        value_arguments = [f"({', '.join(value_arguments)})"]  # a tuple argument
-    order_terms = [
-        f"{each} {'DESC' if how.descending else 'ASC'} NULLS {'FIRST' if how.nulls_first else 'LAST'}"
-        for each, how in zip(order_arguments, directions, strict=True)
-    ]
-    order = ", ".join([*order_terms, *(value_arguments[:1] if tie_terms is None else tie_terms)])
-    call = form.format(*value_arguments, order=order, where=suffix)
-    return call if "{where}" in form else call + suffix
-
-
-def _filter_clause(condition: str | None) -> str:
-    """Write FILTER, or nothing without a condition."""
-    return f" FILTER (WHERE {condition})" if condition else ""
-
-
-def _fixed_point(name: str, argument: str, kind: SqlType, suffix: str, grain: int) -> str:
-    """Write SUM or AVG over one person's rows: exact sums of integers, in 128 bits.
-
-    Doubles are rounded to `grain` grains per unit; values that do not fit 64 bits are left out of sum and count. A sum
-    of integers beyond 64 bits is NULL, but a mean of them is not.
-    """
-    if kind is SqlType.DOUBLE:
-        counted_value = (
-            f"TRY_CAST(round({argument} * {grain}) AS BIGINT)"  # the mean's count excludes what its sum excludes
-        )
-        total = f"CAST(sum({counted_value}){suffix} AS DOUBLE) / {grain}"
-    else:
-        total, counted_value = f"sum({argument}){suffix}", argument  # 128 bits: the mean fits where the sum does not
-        total = f"TRY_CAST({total} AS BIGINT)" if name == "sum" else total
-    if name == "sum":
-        return total
-    mean = f"(CAST({total} AS DOUBLE) / nullif(count({counted_value}){suffix}, 0))"
-    return mean if kind is not SqlType.DOUBLE else _exact_if_constant(argument, suffix, mean)
-
-
-def _exact_if_constant(argument: str, suffix: str, mean: str) -> str:
-    """Write a mean that is exact where all values are equal; fixed-point rounding would shift it otherwise."""
-    least, greatest = (f"{end}({argument}){suffix}" for end in ("min", "max"))
-    return f"CASE WHEN {least} = {greatest} AND isfinite({least}) THEN {least} + CAST(0 AS DOUBLE) ELSE {mean} END"
-
-
-def _arg_extreme(name: str, arguments: Sequence[str], condition: str | None, tie_hash: str | None = None) -> str:
-    """Write arg_min or arg_max as MIN or MAX of (order, hash, value), so that ties have one result.
-
-    Structs are compared field by field: `o` the order, `h` the tie-breaking hash, left out where there is none, `v` the
-    value.
-    """
-    value, order = arguments
-    tests = [f"{value} IS NOT NULL", f"{order} IS NOT NULL"] + ([condition] if condition else [])
-    extreme = "min" if name == "arg_min" else "max"
-    hash_field = "" if tie_hash is None else f"h := {tie_hash}, "
-    pair = f"struct_pack(o := {order}, {hash_field}v := {value})"
-    return f"struct_extract({extreme}({pair}) FILTER (WHERE {' AND '.join(tests)}), 'v')"
-
-
-def _in_value_order(
-    name: str, arguments: Sequence[str], types: Sequence[SqlType], condition: str | None, window: str = ""
-) -> str:
-    """Write an aggregate that adds doubles in sorted order, so that equal multisets give equal results.
-
-    Over a window the frame's order decides; such windows occur over released rows only. Values with squares beyond a
-    double are excluded, and a result that is not finite is NULL (dialect/codegen/proofs.md#ordered-statistics). A sum
-    of distinct integers beyond 64 bits is NULL.
-    """
-    finite_tests = [
-        f"{a} BETWEEN -1e150 AND 1e150" for a, kind in zip(arguments, types, strict=True) if kind is SqlType.DOUBLE
-    ]
-    tests = [test for test in (condition, *dict.fromkeys(finite_tests)) if test is not None]
-    where = f" FILTER (WHERE {' AND '.join(f'({test})' for test in tests)})" if tests else ""
-    function, distinct = name.removesuffix("_distinct"), "DISTINCT " if name.endswith("_distinct") else ""
-    order = "" if window else f" ORDER BY {', '.join(arguments)}"
-    call = f"{function}({distinct}{', '.join(arguments)}{order}){where}{window}"
-    if function == "sum" and types[0] is not SqlType.DOUBLE:
-        return f"TRY_CAST({call} AS BIGINT)"
-    return f"CASE WHEN isfinite({call}) THEN {call} END"
-
-
 def grains_per_unit(value: Expr) -> int:
     """Choose the grains per unit for fixed-point sums of a double: fine, and far from overflowing 64 bits.
 
@@ -393,24 +442,5 @@ def grains_per_unit(value: Expr) -> int:
 
 
 def aggregate_range(aggregate: Aggregate, arguments: Sequence[Expr], max_rows: int) -> Bounds | None:
-    """Range of an aggregate over one person's rows, of which there are at most `max_rows`.
-
-    None where the result is not a number. Other aggregates than those listed (MIN, AVG, MODE, quantiles, ...) return a
-    value between the smallest and the largest one.
-    """
-    if aggregate.name.startswith("count"):
-        return Bounds(0, max_rows)
-    if not arguments or aggregate.result is _B:
-        return None
-    if aggregate.name in MOMENTS:
-        return moments_range(aggregate.name, arguments)
-    if aggregate.name in {"product", "bit_and", "bit_or", "bit_xor"}:
-        return UNKNOWN
-    bounds = range_of(arguments[0])
-    if aggregate.name in {"sum", "sum_distinct"}:
-        return (
-            Bounds(min(0.0, bounds.lower * max_rows), max(0.0, bounds.upper * max_rows))
-            if is_bounded(bounds)
-            else UNKNOWN
-        )
-    return bounds
+    """Range of an aggregate over one person's rows, of which there are at most `max_rows`; None: it is no number."""
+    return aggregate.range_rule([range_of(argument) for argument in arguments], max_rows)

@@ -1,8 +1,6 @@
 """Allow-list of window functions: arguments, result type, and which part of the window determines the value.
 
 Proof: `dialect/codegen/proofs.md#windows`.
-
-FRAME_AGGREGATES lists the aggregates of `dialect.functions.aggregates` that may be used over a frame.
 """
 
 from __future__ import annotations
@@ -30,45 +28,44 @@ class DeterminedBy(Enum):
 
 @dataclass(frozen=True)
 class WindowFunction:
-    """One allowed window function; WINDOW_NODES maps the parser's nodes to its name."""
+    """One allowed window function."""
 
     name: str
+    node: type[exp.Expr]  # sqlglot's node of a call
     argument_slots: tuple[str, ...]  # argument names in the parser's node, in order
     min_arguments: int  # minimum number of arguments
     result: SqlType | None  # None: type of the first argument
     determined_by: DeterminedBy
     allows_ignore_nulls: bool = False  # IGNORE NULLS is allowed
+    constant: int | None = None  # index of the argument that is a constant integer; None: none is
+    min_constant: int = 1
+    offset_sign: int = 0  # LAG and LEAD: direction of the offset; they have a default for a missing row
+
+    @property
+    def returns_argument(self) -> bool:
+        """Whether the result is one of the argument's values; other results are never NULL."""
+        return self.result is None
 
 
+MAX_OFFSET = 10**9  # largest constant offset, in rows or groups
+_OFFSET_SLOTS = ("this", "offset", "default")
 WINDOW_FUNCTIONS: dict[str, WindowFunction] = {
     f.name: f
     for f in (
-        WindowFunction("row_number", (), 0, _I, DeterminedBy.PLACE),
-        WindowFunction("ntile", ("this",), 1, _I, DeterminedBy.PLACE),
-        WindowFunction("lag", ("this", "offset", "default"), 1, None, DeterminedBy.PLACE, True),
-        WindowFunction("lead", ("this", "offset", "default"), 1, None, DeterminedBy.PLACE, True),
-        WindowFunction("rank", (), 0, _I, DeterminedBy.PEERS),
-        WindowFunction("dense_rank", (), 0, _I, DeterminedBy.PEERS),
-        WindowFunction("percent_rank", (), 0, _D, DeterminedBy.PEERS),
-        WindowFunction("cume_dist", (), 0, _D, DeterminedBy.PEERS),
-        WindowFunction("first_value", ("this",), 1, None, DeterminedBy.FRAME, True),
-        WindowFunction("last_value", ("this",), 1, None, DeterminedBy.FRAME, True),
-        WindowFunction("nth_value", ("this", "offset"), 2, None, DeterminedBy.FRAME, True),
+        WindowFunction("row_number", exp.RowNumber, (), 0, _I, DeterminedBy.PLACE),
+        WindowFunction("ntile", exp.Ntile, ("this",), 1, _I, DeterminedBy.PLACE, constant=0),
+        WindowFunction("lag", exp.Lag, _OFFSET_SLOTS, 1, None, DeterminedBy.PLACE, True, 1, -MAX_OFFSET, offset_sign=1),
+        WindowFunction(
+            "lead", exp.Lead, _OFFSET_SLOTS, 1, None, DeterminedBy.PLACE, True, 1, -MAX_OFFSET, offset_sign=-1
+        ),
+        WindowFunction("rank", exp.Rank, (), 0, _I, DeterminedBy.PEERS),
+        WindowFunction("dense_rank", exp.DenseRank, (), 0, _I, DeterminedBy.PEERS),
+        WindowFunction("percent_rank", exp.PercentRank, (), 0, _D, DeterminedBy.PEERS),
+        WindowFunction("cume_dist", exp.CumeDist, (), 0, _D, DeterminedBy.PEERS),
+        WindowFunction("first_value", exp.FirstValue, ("this",), 1, None, DeterminedBy.FRAME, True),
+        WindowFunction("last_value", exp.LastValue, ("this",), 1, None, DeterminedBy.FRAME, True),
+        WindowFunction("nth_value", exp.NthValue, ("this", "offset"), 2, None, DeterminedBy.FRAME, True, constant=1),
     )
 }
 
-WINDOW_NODES: dict[type[exp.Expr], str] = {
-    exp.RowNumber: "row_number",
-    exp.Ntile: "ntile",
-    exp.Lag: "lag",
-    exp.Lead: "lead",
-    exp.Rank: "rank",
-    exp.DenseRank: "dense_rank",
-    exp.PercentRank: "percent_rank",
-    exp.CumeDist: "cume_dist",
-    exp.FirstValue: "first_value",
-    exp.LastValue: "last_value",
-    exp.NthValue: "nth_value",
-}
-
-FRAME_AGGREGATES = {"count_star", "count", "sum", "avg", "min", "max", "bool_and", "bool_or"}
+WINDOW_NODES = {f.node: f.name for f in WINDOW_FUNCTIONS.values()}

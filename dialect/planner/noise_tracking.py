@@ -35,7 +35,9 @@ from dialect.algebra.relations import (
 )
 from dialect.analysis.uniqueness import equated_fields, has_at_most_one_row
 from dialect.catalog.model import SqlType
+from dialect.functions.aggregates import AGGREGATES, ReleasedAs
 from dialect.functions.builders import double_call, is_not_null, to_double
+from dialect.functions.window_functions import WINDOW_FUNCTIONS
 from dialect.planner.releases import Planning
 from dialect.postprocess.noise_propagation import (
     ONE,
@@ -52,7 +54,7 @@ from dialect.postprocess.noise_propagation import (
 R = TypeVar("R", bound=Relation)
 AddAggregate = Callable[[str, Expr], Field]
 
-TRACKED_AGGREGATES = {"sum", "avg"}
+TRACKED_AGGREGATES = {a.name for a in AGGREGATES.values() if a.released_as is ReleasedAs.SUM}
 _EQUALITIES = ("=", "is not distinct from")
 
 
@@ -315,13 +317,9 @@ def _derived_terms(planning: Planning) -> list[NoisyTerm]:
     return of_sums + [term for tracked in planning.union_columns for term in tracked.all_terms]
 
 
-_OFFSET_SIGN = {"lag": 1, "lead": -1}  # direction of the offset
-_SINGLE_ROW_FUNCTIONS = {
-    *_OFFSET_SIGN,
-    "first_value",
-    "last_value",
-    "nth_value",
-}  # functions that return the value of a single row
+# functions that return the value of a single row
+_SINGLE_ROW_FUNCTIONS = {f.name for f in WINDOW_FUNCTIONS.values() if f.returns_argument}
+_OFFSET_SIGN = {f.name: f.offset_sign for f in WINDOW_FUNCTIONS.values() if f.offset_sign}
 
 
 @dataclass

@@ -20,6 +20,7 @@ from dialect.algebra.formulas import Histogram, QuantileOf, ReleasedNumber
 from dialect.algebra.relations import AggregateCall, Join, PerPerson, Public, ReleasePoint, Series
 from dialect.analysis.predicates import narrowed_range
 from dialect.catalog.model import Bounds, SqlType, ValueRange
+from dialect.functions.aggregates import AGGREGATES, ReleasedAs
 from dialect.functions.builders import comparison, double_call, integer_call, is_not_null, to_bigint
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import definition_of, is_function_of_person
@@ -204,7 +205,6 @@ MIN_LEVEL, MEDIAN_LEVEL, MAX_LEVEL = (
     0.5,
     0.99,
 )  # levels for MIN and MAX; more extreme ones would depend on a few persons
-_QUANTILE_FUNCTIONS = {"median", "quantile_cont", "quantile_disc", "min", "max"}
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ class HistogramPlan:
 
 def is_histogram_aggregate(measure: AggregateCall) -> bool:
     """Return whether an aggregate over many people is read from a histogram: quantiles, MEDIAN, MIN and MAX."""
-    return measure.function in _QUANTILE_FUNCTIONS
+    return AGGREGATES[measure.function].released_as is ReleasedAs.QUANTILE
 
 
 def plan_histograms(boundary: ReleasePoint, context: CompileContext) -> tuple[HistogramPlan, ...]:

@@ -53,6 +53,7 @@ from dialect.analysis.sql_size import expressions_below
 from dialect.catalog.eligibility import retained_windows
 from dialect.catalog.model import Dataset, SqlType
 from dialect.catalog.privacy_windows import STATIC, WindowRange, days_of_window, window_name
+from dialect.functions.aggregates import AGGREGATES
 from dialect.functions.inference import computed_field, definition_of
 from dialect.notes import Note, NoteCode
 from dialect.parser.compile_context import CompileContext
@@ -182,7 +183,6 @@ def _possible_windows(
     return stretch.first_days()[:1]
 
 
-_PICKS_ONE_VALUE = ("min", "max")
 NO_PREDICATES = PushedPredicates()
 
 
@@ -438,7 +438,7 @@ def _event_time_aggregates(group: Group | Distinct, source: WindowedRows) -> fro
 def _returns_event_time(measure: AggregateCall, source: WindowedRows) -> bool:
     """Return whether an aggregate returns one of the event times of its group: an unfiltered MIN or MAX."""
     argument = measure.arguments[0] if measure.arguments else None
-    is_unfiltered_extreme = measure.function in _PICKS_ONE_VALUE and measure.condition is None
+    is_unfiltered_extreme = AGGREGATES[measure.function].is_extreme and measure.condition is None
     return is_unfiltered_extreme and isinstance(argument, Ref) and argument.field in source.event_times
 
 

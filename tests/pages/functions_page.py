@@ -239,7 +239,7 @@ def _aggregate(each: Aggregate) -> str:
     name = {"count_star": "COUNT(*)", "count_distinct": "COUNT(DISTINCT x)"}.get(each.name)
     shown = name or f"{each.name.upper()}({', '.join('xy'[: each.argument_count])})"
     at_boundary = each.is_releasable or each.name == "count_if"
-    inside = each.per_person_form is not None or each.name == "count_if"
+    inside = each.is_per_person or each.name == "count_if"
     return f"| `{shown}` | {'yes' if at_boundary else ''} | {'yes' if inside else ''} | yes |"
 
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dialect.algebra.expressions import Expr, Literal
 from dialect.algebra.relations import AggregateCall, PerPerson, Public, Relation
 from dialect.catalog.model import EngineName, SqlType
 from dialect.codegen.engine_dialect import ENGINE_DIALECTS
-from dialect.codegen.spark.aggregates import per_person_spark_sql
-from dialect.functions.aggregates import AGGREGATES, grains_per_unit, per_person_sql, public_sql, released_sql
+from dialect.functions.aggregate_forms import AggregateOperands
+from dialect.functions.aggregates import (
+    AGGREGATES,
+    grains_per_unit,
+    per_person_spark_sql,
+    per_person_sql,
+    public_sql,
+    released_sql,
+)
 from dialect.functions.emitter import write_expr
 from dialect.functions.tie_order import TieOrder
 
@@ -23,18 +32,15 @@ def write_aggregate_call(call: AggregateCall, source: Relation, engine: EngineNa
     """Write an aggregate call deterministically, in the form for its source's kind of rows.
 
     A person's rows need forms that are independent of row order, with ties broken by a hash; public and released rows
-    have simpler ones. `grains` is the fixed-point resolution in which doubles are added.
+    have simpler ones.
     """
     aggregate, emitter = AGGREGATES[call.function], ENGINE_DIALECTS[engine].emitter
     arguments = [_argument_sql(argument, engine) for argument in call.arguments]
     types = [argument.type for argument in call.arguments]
     condition = None if call.condition is None else write_expr(call.condition, emitter)
+    operands = AggregateOperands(arguments, types, condition, directions=call.sort_directions)
     if isinstance(source, PerPerson):
-        grains = grains_per_unit(call.arguments[0]) if arguments else 1
+        grain = grains_per_unit(call.arguments[0]) if arguments else 1
         write_per_person = per_person_spark_sql if engine is EngineName.SPARK else per_person_sql
-        ties = TieOrder(source.person, engine)
-        return write_per_person(
-            aggregate, arguments, types, condition, grains, directions=call.sort_directions, ties=ties
-        )
-    write = public_sql if isinstance(source, Public) else released_sql
-    return write(aggregate, arguments, types, condition, directions=call.sort_directions)
+        return write_per_person(aggregate, replace(operands, grain=grain, ties=TieOrder(source.person, engine)))
+    return (public_sql if isinstance(source, Public) else released_sql)(aggregate, operands)

@@ -34,6 +34,7 @@ from dialect.catalog.model import EngineName, SqlType
 from dialect.codegen.engine_dialect import dialect_of
 from dialect.codegen.relations.values import select_list
 from dialect.codegen.spark.window_functions import write_spark_window_call
+from dialect.functions.aggregate_forms import AggregateOperands
 from dialect.functions.aggregates import AGGREGATES, grains_per_unit, per_person_sql, released_sql
 from dialect.functions.emitter import quote_literal, write_expr, write_order_term
 from dialect.functions.scalar.time import EARLIEST, LATEST
@@ -111,10 +112,9 @@ def write_window_call(call: WindowCall, source: Relation, ties: Sequence[str] = 
         return _window_function(call, arguments, terms, ties)
     aggregate, types = AGGREGATES[call.function], [argument.type for argument in call.arguments]
     over_clause = " " + _over_clause(call, [*terms, *ties] if has_rows_frame(call) else terms)
-    if isinstance(source, Released):
-        return released_sql(aggregate, arguments, types, condition, over_clause)
     grain = grains_per_unit(call.arguments[0]) if arguments else 1
-    return per_person_sql(aggregate, arguments, types, condition, grain, over_clause)
+    operands = AggregateOperands(arguments, types, condition, over_clause, grain=grain)
+    return (released_sql if isinstance(source, Released) else per_person_sql)(aggregate, operands)
 
 
 def _window_function(call: WindowCall, arguments: Sequence[str], terms: list[str], ties: Sequence[str]) -> str:

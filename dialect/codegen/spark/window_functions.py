@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dialect.algebra.expressions import Expr, Literal
 from dialect.algebra.relations import Frame, FrameBound, FrameUnit, OrderKey, Relation, WindowCall, is_whole_partition
 from dialect.catalog.model import SqlType
-from dialect.codegen.spark.aggregates import per_person_spark_sql
-from dialect.functions.aggregates import AGGREGATES, grains_per_unit
+from dialect.functions.aggregate_forms import AggregateOperands
+from dialect.functions.aggregates import AGGREGATES, grains_per_unit, per_person_spark_sql
 from dialect.functions.constant_folding import MONTHS
 from dialect.functions.emitter import SPARK, UnsupportedByEngine, quote_for_spark, write_expr, write_order_term
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, DeterminedBy
@@ -48,20 +48,19 @@ def write_spark_window_call(call: WindowCall, source: Relation) -> str:
     )
     types = [argument.type for argument in call.arguments]
     grain = grains_per_unit(call.arguments[0]) if arguments else 1
-    return per_person_spark_sql(AGGREGATES[call.function], arguments, types, condition, grain, over_clause)
+    operands = AggregateOperands(arguments, types, condition, over_clause, grain=grain)
+    return per_person_spark_sql(AGGREGATES[call.function], operands)
 
 
 def _window_function(call: WindowCall, arguments: list[str]) -> str:
     """Write a window function that is not an aggregate; Spark's INT results are cast to BIGINT.
 
-    Offsets and bucket counts must be literals in Spark; `constants` is the index of that argument.
+    Offsets and bucket counts must be literals in Spark.
     """
     determined_by = WINDOW_FUNCTIONS[call.function].determined_by
     order_terms = _sort_terms(call) if determined_by is DeterminedBy.PEERS else [*_sort_terms(call), "row_rank"]
     frame = _single_row_frame(call) if determined_by is DeterminedBy.FRAME else ""
-    # function -> index of the argument that must be a literal
-    constants = {"ntile": 0, "lag": 1, "lead": 1, "nth_value": 1}
-    constant_index = constants.get(call.function)
+    constant_index = WINDOW_FUNCTIONS[call.function].constant
     if constant_index is not None and constant_index < len(arguments):
         arguments[constant_index] = _integer_literal(call.arguments[constant_index])
     nulls = " IGNORE NULLS" if call.ignore_nulls else ""

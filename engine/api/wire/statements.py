@@ -124,11 +124,7 @@ def _result_type_text(form: Function) -> str:
 
 def _aggregate_row(aggregate: Aggregate) -> dict[str, Any]:
     """Row of an aggregate. Its meaning states over what it may be used."""
-    levels = (
-        ["people"] * aggregate.is_releasable
-        + ["one person's rows"] * (aggregate.per_person_form is not None)
-        + ["releases"]
-    )
+    levels = ["people"] * aggregate.is_releasable + ["one person's rows"] * aggregate.is_per_person + ["releases"]
     name, arguments = _COUNT_SIGNATURES.get(
         aggregate.name, (aggregate.name, ", ".join(["x", "y"][: aggregate.argument_count]))
     )

@@ -14,6 +14,7 @@ from dialect.algebra.codegen_types import Target
 from dialect.binder.query import BoundQuery
 from dialect.catalog.model import SqlType
 from dialect.codegen.relations.relation import write_rows
+from dialect.functions.aggregate_forms import AggregateOperands
 from dialect.functions.aggregates import AGGREGATES, per_person_sql, public_sql
 from tests.support.ties import tied_first, tied_last
 
@@ -22,7 +23,7 @@ GRAIN = 1 << 20
 
 
 def _inside(name: str, values: list[float | None], database: duckdb.DuckDBPyConnection) -> float | None:
-    sql = per_person_sql(AGGREGATES[name], ["v"], [SqlType.DOUBLE], None, GRAIN)
+    sql = per_person_sql(AGGREGATES[name], AggregateOperands(["v"], [SqlType.DOUBLE], grain=GRAIN))
     (found,) = database.execute(f"SELECT {sql} FROM (SELECT unnest($1::DOUBLE[]) AS v)", [values]).fetchall()
     return found[0]
 
@@ -50,7 +51,7 @@ def test_sums_and_means_of_one_person_are_counted_in_grains(
 @given(values=DOUBLES)
 def test_public_sums_do_not_depend_on_order(values: list[float | None], database: duckdb.DuckDBPyConnection) -> None:
     for name in ("sum", "avg", "stddev_samp", "var_pop"):
-        sql = public_sql(AGGREGATES[name], ["v"], [SqlType.DOUBLE], None)
+        sql = public_sql(AGGREGATES[name], AggregateOperands(["v"], [SqlType.DOUBLE]))
         rows = "SELECT unnest($1::DOUBLE[]) AS v"
         one, other = (database.execute(f"SELECT {sql} FROM ({rows})", [v]).fetchall() for v in (values, values[::-1]))
         assert repr(one) == repr(other)
@@ -58,7 +59,7 @@ def test_public_sums_do_not_depend_on_order(values: list[float | None], database
 
 @pytest.mark.parametrize("name", ["sum", "avg", "stddev_samp", "var_pop"])
 def test_public_aggregates_of_integers_do_not_depend_on_order(name: str, database: duckdb.DuckDBPyConnection) -> None:
-    sql = public_sql(AGGREGATES[name], ["v"], [SqlType.BIGINT], None)
+    sql = public_sql(AGGREGATES[name], AggregateOperands(["v"], [SqlType.BIGINT]))
     found = set()
     for order in ("v", "-v", "hash(v)", "hash(v, 1)"):
         rows = f"SELECT v FROM (SELECT (range * 7919) % 1000003 AS v FROM range(50000)) ORDER BY {order}"

@@ -11,13 +11,19 @@ from hypothesis import strategies as st
 
 from dialect.algebra.expressions import Field, Ref
 from dialect.catalog.model import Bounds, SqlType
-from dialect.functions.aggregates import MOMENTS, integer_bounds, moments_range, products_fit
+from dialect.functions.aggregates import AGGREGATES, aggregate_range, integer_bounds, products_fit
 
 ENDS = st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)).map(sorted)
 
 
 def _value(lower: float, upper: float) -> Ref:
     return Ref(Field(f"c{lower}_{upper}", "x", SqlType.DOUBLE, bounds=Bounds(lower, upper)))
+
+
+def _range(name: str, *arguments: Ref) -> Bounds:
+    found = aggregate_range(AGGREGATES[name], arguments, 1)
+    assert found is not None
+    return found
 
 
 @given(ends=ENDS, shares=st.lists(st.floats(0, 1), min_size=2, max_size=12))
@@ -30,17 +36,17 @@ def test_no_spread_is_beyond_its_range(ends: list[float], shares: list[float]) -
         "covar_samp": np.cov(values, -values)[0, 1],
     }  # fmt: skip
     for name, number in found.items():
-        other = (_value(-upper, -lower),) if MOMENTS[name].argument_count == 2 else ()
-        bounds = moments_range(name, (_value(lower, upper), *other))
+        other = (_value(-upper, -lower),) if AGGREGATES[name].argument_count == 2 else ()
+        bounds = _range(name, _value(lower, upper), *other)
         slack = 1e-9 * max(1.0, bounds.upper)
         assert bounds.lower - slack <= number <= bounds.upper + slack
 
 
 def test_ranges_that_are_not_known_stay_so() -> None:
     anything = _value(-math.inf, math.inf)
-    assert moments_range("var_pop", (anything,)).upper == math.inf
-    assert moments_range("regr_slope", (_value(0, 1), _value(0, 1))).upper == math.inf
-    assert moments_range("corr", (anything, anything)) == Bounds(-1.0, 1.0)
+    assert _range("var_pop", anything).upper == math.inf
+    assert _range("regr_slope", _value(0, 1), _value(0, 1)).upper == math.inf
+    assert _range("corr", anything, anything) == Bounds(-1.0, 1.0)
 
 
 @pytest.mark.parametrize(

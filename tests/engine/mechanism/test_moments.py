@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dialect.algebra.formulas import MomentsOf
-from dialect.functions.aggregates import MOMENTS
+from dialect.functions.aggregates import AGGREGATES, MOMENTS
 from engine.mechanism.moments import Estimate, compute_moments
 from tests.support.sql.samples import gaussian_samples
 from tests.support.statistics.statistics import binomial_at_least, binomial_at_most
@@ -23,7 +23,9 @@ LEAST = 0.945  # of 0.95: what is not linear in the noise may cost half a percen
 def _sums(function: str, first: np.ndarray, second: np.ndarray) -> tuple[MomentsOf, list[float]]:
     """Exact sums of two samples that a formula needs."""
     needed = MOMENTS[function]
-    away = [values - centre for values, centre in zip((first, second), CENTRES, strict=True)][: needed.argument_count]
+    away = [values - centre for values, centre in zip((first, second), CENTRES, strict=True)][
+        : AGGREGATES[function].argument_count
+    ]
     sums = [float(each.sum()) for each in away]
     products = [float((away[i] * away[j]).sum()) for i, j in needed.product_pairs]
     places = range(1, 1 + len(sums) + len(products))
