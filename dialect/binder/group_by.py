@@ -164,9 +164,6 @@ def _bind_key(key_node: exp.Expr, items: Sequence[SelectItem], resolver: RowReso
     return bind_scalar(found, resolver)
 
 
-_FINER_DIFFERENCE = "a row for each value of the added keys"
-
-
 @dataclass
 class GroupResolver:
     """Name resolution above a GROUP BY: its keys and its aggregates, which are collected while binding.
@@ -435,11 +432,8 @@ def _extreme_predicates(predicates: Sequence[Expr], measures: Sequence[Aggregate
     whose result may be NULL.
     """
     for each in measures:
-        value = (
-            definition_of(each.arguments[0])
-            if AGGREGATES[each.function].is_extreme and each.condition is None
-            else None
-        )
+        is_extreme = AGGREGATES[each.function].is_extreme and each.condition is None
+        value = definition_of(each.arguments[0]) if is_extreme else None
         if value is None or not any(fields_of(value)):
             continue
         for predicate in predicates:
@@ -449,6 +443,7 @@ def _extreme_predicates(predicates: Sequence[Expr], measures: Sequence[Aggregate
 
 
 KeyPositions = tuple[int, ...]  # positions of keys
+_FINER_DIFFERENCE = "a row for each value of the added keys"
 
 
 @dataclass(frozen=True)

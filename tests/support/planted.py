@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Hashable
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache, partial, update_wrapper
 from importlib import import_module
 from pkgutil import resolve_name
@@ -189,6 +190,13 @@ def together(*plants: Plant) -> Plant:
                 each(monkeypatch)
 
     return plant
+
+
+def another_form(form: str | Callable[[Any], str], *names: str) -> Plant:
+    """Give aggregates another form over one person's rows; {name} is the aggregate's name."""
+    rows = import_module("dialect.functions.aggregates").AGGREGATES
+    forms = {name: form.replace("{name}", name) if isinstance(form, str) else form for name in names}
+    return together(*(listed(rows, name, replace(rows[name], per_person=made)) for name, made in forms.items()))
 
 
 def listed(table: Any, name: Any, other: Any) -> Plant:

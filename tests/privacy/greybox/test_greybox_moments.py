@@ -15,9 +15,9 @@ from dialect.catalog.model import Catalog
 from tests.support.greybox.greybox import SensitivityExceeded, UnexpectedChange, check_drawn, check_on
 from tests.support.greybox.greybox_aggregates import QuerySource, draw_query
 from tests.support.greybox.greybox_data import VICTIM, Database, Run, Subscriber
+from tests.support.planted import another_form, together
 
-aggregates, partials, private_plan, render = (
-    import_module("dialect.functions.aggregates"),
+partials, private_plan, render = (
     import_module("dialect.codegen.contribution.clipping"),
     import_module("dialect.algebra.release_plan"),
     import_module("dialect.codegen.bounded_sql"),
@@ -60,10 +60,6 @@ def unclamped(side: object, whole: bool) -> str:
     return f"(CAST({side.value.id} AS {'HUGEINT' if whole else 'DOUBLE'}) - {side.centre})"  # type: ignore[attr-defined]
 
 
-def in_any_order(name: str, arguments: list[str], types: object, condition: str | None) -> str:
-    return f"{name}({', '.join(arguments)})" + (f" FILTER (WHERE {condition})" if condition else "")
-
-
 def of_the_first(ends: object) -> float:
     return 1.0 if isinstance(ends, Factor) else farthest(ends)
 
@@ -73,7 +69,7 @@ PLANTED: tuple[tuple[str, Callable[[pytest.MonkeyPatch], None], str, Database, t
     ("factors that are not clamped", lambda m: m.setattr(partials, "_centred_value", unclamped), "SELECT VAR_POP(age) FROM subscribers", WILD, SensitivityExceeded),
     ("a norm of the first factor alone", lambda m: m.setattr(private_plan, "_max_deviation", of_the_first), "SELECT VAR_POP(age) FROM subscribers", WILD, SensitivityExceeded),
     ("the greater factor of a variance", lambda m: m.setattr(render, "_clipping_factors", greater_factors), "SELECT e.cell_id, VARIANCE(e.dwell_s) FROM events e GROUP BY 1", MIXED, SensitivityExceeded),
-    ("one person's deviation in any order", lambda m: m.setattr(aggregates, "_in_value_order", in_any_order), SPREADS, MIXED, UnexpectedChange),
+    ("one person's deviation in any order", together(another_form("{name}({0})", "stddev_samp"), another_form("{name}({0}, {1})", "covar_pop")), SPREADS, MIXED, UnexpectedChange),
 )  # fmt: skip
 
 factors_as_written, farthest = render._clipping_factors, private_plan._max_deviation

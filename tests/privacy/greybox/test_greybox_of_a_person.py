@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
 import duckdb
 import pytest
 from hypothesis import strategies as st
 
 from dialect.catalog.model import Catalog
+from dialect.functions.aggregate_forms import AggregateOperands
 from tests.support.greybox.greybox import UnexpectedChange, check_drawn, check_on
 from tests.support.greybox.greybox_data import VICTIM, Database, Declared, Run, Subscriber
+from tests.support.planted import Plant, another_form
 from tests.support.statistics.drawn import one_of_these
 
-aggregates = import_module("dialect.functions.aggregates")
+forms = import_module("dialect.functions.aggregate_forms")
 EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 20
 
 # fmt: off
@@ -59,40 +61,33 @@ ENDLESS = Database(
 A_PERSON = "SELECT COUNT(*) FROM (SELECT subscriber_id, {} AS v FROM events GROUP BY 1) AS p WHERE v = 1"
 
 
-def in_no_order(
-    form: str, aggregate: object, arguments: list[str], where: str, directions: object, last: object = None
-) -> str:
-    del form, directions, last
-    return f"{aggregate.name}({arguments[0]}){where}"  # type: ignore[attr-defined]
+def by_the_order_alone(call: AggregateOperands) -> str:
+    value, key = call.arguments
+    return f"first({value} ORDER BY {key}){call.suffix}"
 
 
-def by_the_order_alone(
-    form: str, aggregate: object, arguments: list[str], where: str, directions: object, last: object = None
-) -> str:
-    del last
-    return str(formed(form, aggregate, arguments, where, directions, ()))
-
-
-def without_a_sum(
-    form: str, aggregate: object, arguments: list[str], where: str, directions: object, last: object = None
-) -> str:
-    return str(formed(form, aggregate, arguments, where, directions, last)).replace(" + CAST(0 AS DOUBLE)", "")
+def without_a_sum(*given: Any) -> str:
+    return str(formed(*given)).replace(" + CAST(0 AS DOUBLE)", "")
 
 
 def test_a_belief_about_a_column_is_found(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A NaN that nobody has in the column was taken for none: whether it was one hung on other people's rows."""
-    monkeypatch.setattr(aggregates, "_fill_form", without_a_sum)
+    monkeypatch.setattr(forms, "fill_form", without_a_sum)
     with pytest.raises(UnexpectedChange):
         test_a_value_beyond_all_numbers_is_no_others_business(NUMBERS[0], "v > 5, COUNT(*)", connection, catalog)
 
 
-formed = aggregates._fill_form
-PLANTED: tuple[tuple[str, Callable[..., str], str], ...] = (
-    ("the most frequent value that comes first", in_no_order, A_PERSON.format("MODE(steps)")),
-    ("any value at all", in_no_order, A_PERSON.format("ANY_VALUE(steps)")),
-    ("ties of an order left open", by_the_order_alone, A_PERSON.format("FIRST(steps ORDER BY dwell_s)")),
+formed = forms.fill_form
+PLANTED: tuple[tuple[str, Plant, str], ...] = (
+    ("the most frequent value that comes first", another_form("mode({0})", "mode"), A_PERSON.format("MODE(steps)")),
+    ("any value at all", another_form("any_value({0})", "any_value"), A_PERSON.format("ANY_VALUE(steps)")),
+    (
+        "ties of an order left open",
+        another_form(by_the_order_alone, "first"),
+        A_PERSON.format("FIRST(steps ORDER BY dwell_s)"),
+    ),
 )
 
 
@@ -107,11 +102,11 @@ def test_a_value_beyond_all_numbers_is_no_others_business(
 
 @pytest.mark.parametrize(("title", "planted", "sql"), PLANTED, ids=[each[0] for each in PLANTED])
 def test_a_planted_bug_is_found(
-    title: str, planted: Callable[..., str], sql: str, connection: duckdb.DuckDBPyConnection, catalog: Catalog,
+    title: str, planted: Plant, sql: str, connection: duckdb.DuckDBPyConnection, catalog: Catalog,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     del title
     check_on(connection, catalog, TIED, sql)
-    monkeypatch.setattr(aggregates, "_fill_form", planted)
+    planted(monkeypatch)
     with pytest.raises(UnexpectedChange):
         check_on(connection, catalog, TIED, sql)

@@ -17,10 +17,9 @@ from dialect.errors import Refusal
 from tests.support.greybox.greybox import GreyBox, SensitivityExceeded, UnexpectedChange, check_drawn, check_on
 from tests.support.greybox.greybox_data import VICTIM, Database, Declared, Run, Subscriber, declared_as, make_worlds
 from tests.support.greybox.greybox_windows import windowed_questions
-from tests.support.planted import Plant, instead, written
+from tests.support.planted import Plant, another_form, instead, written
 
-aggregates, dependencies, tie_order, windows, write_window, write_windows = (
-    import_module("dialect.functions.aggregates"),
+dependencies, tie_order, windows, write_window, write_windows = (
     import_module("dialect.analysis.functional_dependencies"),
     import_module("dialect.functions.tie_order"),
     import_module("dialect.stability.window_functions"),
@@ -112,7 +111,7 @@ PLANTED = (
     Planted("a place that is no function of the rows", instead(write_windows, "position_sql", lambda *_: "row_number() OVER ()"), BOTH_ENDS, TIED),
     Planted("a place by what is taken to tell the whole row", UNTIED, BOTH_ENDS, TIED),
     Planted("the last peer that comes", written(Window, lambda sql: re.sub(r"(last_value\(\w+) ORDER BY [^()]* row_rank\)", r"\1)", sql)), LAST, TIED),
-    Planted("a sum of doubles as the engine adds them", instead(aggregates, "_fixed_point", lambda name, value, _, over, *__: f"{name}({value}){over}"), SUMMED, CANCELLING),
+    Planted("a sum of doubles as the engine adds them", another_form("{name}({0})", "sum", "avg"), SUMMED, CANCELLING),
     Planted("a distance that leaves its type", written(Window, lambda sql: re.sub(r"CAST\((\w+) AS HUGEINT\)", r"\1", sql)), FAR, ENDLESS),
 )  # fmt: skip
 
