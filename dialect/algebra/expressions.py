@@ -83,10 +83,7 @@ class Alternative:
 class _Leaf(Node["Expr"]):
     """An expression without subexpressions."""
 
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        """There are none."""
-        return ()
+    children = ()
 
     def with_children(self, parts: Sequence[Expr]) -> Expr:
         """Return the expression itself."""
@@ -125,18 +122,14 @@ class Call(Node["Expr"]):
         default=None, compare=False, repr=False
     )  # source position, for refusals made after binding
     name: str = field(init=False, compare=False, repr=False)  # the function's name, without its row number
+    children: tuple[Expr, ...] = field(init=False, compare=False, repr=False)
     size: int = field(init=False, compare=False, repr=False)  # number of nodes
     depth: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Precompute the function's name and the size and depth of the tree, which limits read often."""
+        """Precompute the function's name, and the size and depth of the tree, which limits read often."""
         object.__setattr__(self, "name", self.function.partition("#")[0])
-        _set_size_and_depth(self)
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        """The arguments."""
-        return self.arguments
+        _set_children(self, self.arguments)
 
     def with_children(self, parts: Sequence[Expr]) -> Call:
         """Copy with other arguments."""
@@ -152,17 +145,13 @@ class Case(Node["Expr"]):
     branches: tuple[tuple[Expr, Expr], ...]
     otherwise: Expr
     type: SqlType
+    children: tuple[Expr, ...] = field(init=False, compare=False, repr=False)
     size: int = field(init=False, compare=False, repr=False)  # number of nodes
     depth: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Precompute the size and depth of the tree, which limits read often."""
-        _set_size_and_depth(self)
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        """Conditions and values of the branches, and the value of ELSE."""
-        return (*(part for branch in self.branches for part in branch), self.otherwise)
+        _set_children(self, (*(part for branch in self.branches for part in branch), self.otherwise))
 
     def with_children(self, parts: Sequence[Expr]) -> Case:
         """Copy with other conditions and values."""
@@ -177,10 +166,11 @@ NULL = Literal(None, SqlType.NULL)
 TRUE = Literal(True, SqlType.BOOLEAN)
 
 
-def _set_size_and_depth(expr: Call | Case) -> None:
-    """Set the number of nodes and the height of a tree; the classes are frozen, hence object.__setattr__."""
-    object.__setattr__(expr, "size", 1 + sum(size(part) for part in expr.children))
-    object.__setattr__(expr, "depth", 1 + max((depth(part) for part in expr.children), default=0))
+def _set_children(expr: Call | Case, children: tuple[Expr, ...]) -> None:
+    """Set the children of a node, its number of nodes and its height; the classes are frozen, hence __setattr__."""
+    object.__setattr__(expr, "children", children)
+    object.__setattr__(expr, "size", 1 + sum(map(size, children)))
+    object.__setattr__(expr, "depth", 1 + max(map(depth, children), default=0))
 
 
 def size(expr: Expr) -> int:

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from typing import Literal as OneOf
 
 from dialect.algebra.expressions import Expr, Field, Literal, fields_of
@@ -47,6 +47,16 @@ class OrderKey:
     nulls_first: bool
 
 
+class RowOrigin(StrEnum):
+    """Where the rows of an operator come from: the one thing that properties of relations know of most operators."""
+
+    GIVEN = "given"  # without inputs: stored, listed or released
+    SUBSET = "subset"  # rows of the first input, each at most once, with all of its fields
+    GROUPS = "groups"  # one row for each combination of the keys, which are fields of the input
+    PAIRS = "pairs"  # pairs of rows of two inputs
+    UNION = "union"  # rows of several inputs, or further ones
+
+
 SetKind = OneOf["union", "intersect", "except"]
 
 
@@ -54,6 +64,7 @@ SetKind = OneOf["union", "intersect", "except"]
 class SetOperation:
     """UNION, INTERSECT or EXCEPT of two relations, matched column by column."""
 
+    row_origin: ClassVar = RowOrigin.UNION
     left: Relation
     right: Relation
     kind: SetKind
@@ -109,6 +120,7 @@ class WindowCall:
 class Window:
     """The source's rows, each extended by the values of window calls."""
 
+    row_origin: ClassVar = RowOrigin.SUBSET
     source: Relation
     calls: tuple[WindowCall, ...]
 
@@ -139,6 +151,7 @@ MAX_ROW_BOUND = 10**12  # cap of row-count bounds per person; larger products of
 class Scan:
     """All declared columns of one stored table, in the order of the fields."""
 
+    row_origin: ClassVar = RowOrigin.GIVEN
     table: Table
     fields: tuple[Field, ...]
     window_count: int = 1  # number of privacy windows read; 1 for a table without a time column
@@ -149,6 +162,7 @@ class Scan:
 class Values:
     """VALUES: rows of constants."""
 
+    row_origin: ClassVar = RowOrigin.GIVEN
     rows: tuple[tuple[Literal, ...], ...]
     fields: tuple[Field, ...]
 
@@ -157,6 +171,7 @@ class Values:
 class Series:
     """generate_series: every integer, date or time step from lower to upper, both included."""
 
+    row_origin: ClassVar = RowOrigin.GIVEN
     lower: Literal
     upper: Literal
     step: str  # "1" for integers, otherwise an interval: "1 day", "15 minute"
@@ -167,6 +182,7 @@ class Series:
 class Filter:
     """WHERE: the rows for which the condition is true."""
 
+    row_origin: ClassVar = RowOrigin.SUBSET
     source: Relation
     condition: Expr
 
@@ -175,6 +191,7 @@ class Filter:
 class Project:
     """The source's fields and additional computed ones."""
 
+    row_origin: ClassVar = RowOrigin.SUBSET
     source: Relation
     computed: tuple[tuple[Field, Expr], ...]
 
@@ -183,6 +200,7 @@ class Project:
 class Join:
     """Pairs of rows that satisfy the condition. Left joins preserve all left rows, full joins those of both inputs."""
 
+    row_origin: ClassVar = RowOrigin.PAIRS
     left: Relation
     right: Relation
     kind: JoinKind
@@ -194,6 +212,7 @@ class Join:
 class SemiJoin:
     """Left rows with at least one matching right row; with `is_anti`, those without any."""
 
+    row_origin: ClassVar = RowOrigin.SUBSET
     left: Relation
     right: Relation
     condition: Expr
@@ -217,6 +236,7 @@ class AggregateCall:
 class Group:
     """GROUP BY: one row per combination of the keys. Over PerPerson rows the keys contain the person."""
 
+    row_origin: ClassVar = RowOrigin.GROUPS
     source: Relation
     keys: tuple[Field, ...]  # fields of the source
     aggregates: tuple[AggregateCall, ...]
@@ -233,6 +253,7 @@ class GroupingSets:
 class ReleasePoint:
     """Release point: GROUP BY over people's rows without the person key. What stands above it is released."""
 
+    row_origin: ClassVar = RowOrigin.GROUPS
     source: PerPerson
     keys: tuple[Field, ...]
     aggregates: tuple[AggregateCall, ...]
@@ -246,14 +267,17 @@ class ReleasePoint:
 class ReleaseScan:
     """Rows of a stored release: its keys, its numbers, and the raw noisy values behind them."""
 
+    row_origin: ClassVar = RowOrigin.GIVEN
     index: int  # index into the query's ReleaseColumns
     fields: tuple[Field, ...]
+    keys: tuple[Field, ...] | None = None  # unique key; None for rows without a known one
 
 
 @dataclass(frozen=True)
 class Distinct:
     """SELECT DISTINCT of some fields."""
 
+    row_origin: ClassVar = RowOrigin.GROUPS
     source: Relation
     keys: tuple[Field, ...]
 
@@ -265,6 +289,7 @@ class RowTruncation:
     The rows are chosen by a hash of their own values, so the choice depends on that person's rows alone.
     """
 
+    row_origin: ClassVar = RowOrigin.SUBSET
     source: Relation
     person: Field
     max_rows: int
@@ -276,6 +301,7 @@ class RowTruncation:
 class NullRowPadded:
     """The source's rows and one row of NULLs, as the nullable side of a LEFT JOIN may contribute."""
 
+    row_origin: ClassVar = RowOrigin.UNION
     source: Relation
 
 
@@ -283,6 +309,7 @@ class NullRowPadded:
 class DictionaryEncoded:
     """The source's rows with a text column dictionary-encoded: its dense rank from 1; NULL for NULL."""
 
+    row_origin: ClassVar = RowOrigin.SUBSET
     source: Public
     text: Field
     code: Field
@@ -292,6 +319,7 @@ class DictionaryEncoded:
 class FixedPointEncoded:
     """The source's rows with a value also in integer grains (fixed point)."""
 
+    row_origin: ClassVar = RowOrigin.SUBSET
     source: Public
     value: Field
     grains: Field
@@ -302,6 +330,7 @@ class FixedPointEncoded:
 class Sort:
     """ORDER BY with optional LIMIT and OFFSET."""
 
+    row_origin: ClassVar = RowOrigin.SUBSET
     source: Relation
     order: tuple[OrderKey, ...]
     limit: int | None = None
@@ -323,11 +352,12 @@ class Relation(Node["Relation"]):
     predicates: tuple[Expr, ...] = field(
         default=(), compare=False
     )  # hold for every row; over fields without definition
+    children: tuple[Relation, ...] = field(init=False, compare=False, repr=False)  # inputs, the left one first
 
-    @property
-    def children(self) -> tuple[Relation, ...]:
-        """Input relations, the left one first: the fields of the operator that are relations."""
-        return tuple(part for part in vars(self.operator).values() if isinstance(part, Relation))
+    def __post_init__(self) -> None:
+        """Collect the inputs: the fields of the operator that are relations."""
+        inputs = tuple(part for part in vars(self.operator).values() if isinstance(part, Relation))
+        object.__setattr__(self, "children", inputs)
 
     def with_children(self, parts: Sequence[Relation]) -> Self:
         """Copy with other input relations."""
@@ -464,10 +494,8 @@ def row_bound_over_windows(rows: PerPerson | RowTruncation, windows: int) -> int
 def row_inputs(relation: Relation) -> tuple[Relation, ...]:
     """Return the inputs that contribute rows, without those that only filter, as of a semi-join or EXCEPT."""
     operator = relation.operator
-    filters_only_left = isinstance(operator, SemiJoin) or (
-        isinstance(operator, SetOperation) and operator.kind != "union"
-    )
-    return relation.children[:1] if filters_only_left else relation.children
+    has_subset = isinstance(operator, SetOperation) and operator.kind != "union"
+    return relation.children[:1] if has_subset or operator.row_origin is RowOrigin.SUBSET else relation.children
 
 
 def tables_of(relation: Relation, include_filtering: bool = True) -> frozenset[str]:

@@ -214,11 +214,6 @@ class PrivatePlan:
     limits: ContributionLimits
     charged_windows: ChargedWindows
     distinct_bounds: tuple[DistinctBound, ...] = ()  # counted in public tables
-    # cache of the most dates in one group, shared by all vectors: source and date -> (source, number of dates);
-    # a function of the plan's other fields (`dialect.sensitivity.grouping`)
-    distinct_bound_cache: dict[object, tuple[object, int | None]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
 
     @property
     def unit_columns(self) -> dict[str, Field]:

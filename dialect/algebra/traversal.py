@@ -34,10 +34,7 @@ T = TypeVar("T")
 class Node(Generic[N]):
     """A node of a tree of N: an expression among expressions, or a relation among relations."""
 
-    @property
-    @abstractmethod
-    def children(self) -> tuple[N, ...]:
-        """Direct children, in the order in which they are written."""
+    children: tuple[N, ...]  # direct children, in the order in which they are written
 
     @abstractmethod
     def with_children(self, parts: Sequence[N]) -> N:

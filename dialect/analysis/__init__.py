@@ -4,14 +4,15 @@ Every property is derived from the plan and the catalog. No row is read.
 
 Modules, each before those that import it:
 
-    canonical_form, uniqueness, cardinality, date_bounds, disjunctive_joins, functional_dependencies,
-    time_granularity, key_rewriting, lints, predicates, row_costs, sql_size, ties, work_bounds.
+    canonical_form, properties, uniqueness, cardinality, date_bounds, disjunctive_joins, time_granularity,
+    key_rewriting, lints, predicates, row_costs, sql_size, ties, work_bounds.
 """
 
 from __future__ import annotations
 
-from dialect.analysis.cardinality import filters_time_only, has_stored_rows_only, is_full_scan, max_rows_per_person
+from dialect.analysis.cardinality import filters_time_only, has_stored_rows_only, is_full_scan, row_bounds
 from dialect.analysis.lints import format_value, public_lookup_constants
+from dialect.analysis.properties import Properties
 from dialect.analysis.row_costs import MAX_DECLARED_TEXT
 from dialect.analysis.uniqueness import (
     has_many_to_many_join,
@@ -23,6 +24,7 @@ from dialect.analysis.work_bounds import NO_WORK, Work, work_bound
 __all__ = [
     "MAX_DECLARED_TEXT",
     "NO_WORK",
+    "Properties",
     "Work",
     "filters_time_only",
     "format_value",
@@ -30,8 +32,8 @@ __all__ = [
     "has_stored_rows_only",
     "has_unkeyed_many_to_many_join",
     "is_full_scan",
-    "max_rows_per_person",
     "may_match_several_public_rows",
     "public_lookup_constants",
+    "row_bounds",
     "work_bound",
 ]

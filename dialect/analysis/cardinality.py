@@ -12,10 +12,10 @@ that agree in some fields. A path is the foreign keys from a table to the table 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, conjuncts
+from dialect.algebra.expressions import Call, Expr, Literal, Ref, conjuncts
 from dialect.algebra.relations import (
     Distinct,
     Filter,
@@ -25,6 +25,7 @@ from dialect.algebra.relations import (
     Project,
     Public,
     Relation,
+    RowOrigin,
     RowTruncation,
     Scan,
     SemiJoin,
@@ -32,6 +33,7 @@ from dialect.algebra.relations import (
     row_inputs,
 )
 from dialect.algebra.traversal import walk
+from dialect.analysis.properties import Properties
 from dialect.analysis.uniqueness import covers_primary_key, exactly_equated_fields
 from dialect.catalog.model import SqlType
 
@@ -84,11 +86,6 @@ def has_stored_rows_only(relation: Relation) -> bool:
     return not any(isinstance(each.operator, Group | Distinct) for each in walk(relation, row_inputs))
 
 
-FanOut = Callable[
-    [Public, tuple[Field, ...]], int
-]  # public relation, fields -> largest number of rows that agree in them
-
-
 @dataclass(frozen=True)
 class RowBounds:
     """Upper bounds on one person's rows: per privacy window, over all windows, and at any operator so far."""
@@ -112,40 +109,31 @@ class RowBounds:
         )
 
 
-def max_rows_per_person(relation: Relation, fan_out: FanOut) -> int:
-    """Upper bound on the rows of one person in any operator below the release point.
-
-    Claim: no operator of the relation gives one person more rows than this, if no table holds more than its declared R
-    rows of a person, in each privacy window for a table with event time. `fan_out` is called for public relations only.
-    Formula: R times the windows that are scanned, products at joins, 1 where one row per person is proved; the maximum
-    over all operators. Raises nothing of its own. Proof: proofs.md#most-rows
-    """
-    return row_bounds(relation, fan_out).peak
-
-
-def row_bounds(relation: Relation, fan_out: FanOut) -> RowBounds:
-    """Row bounds of this relation; the peak also covers every operator below it (proofs.md#most-rows).
+def row_bounds(relation: Relation, known: Properties) -> RowBounds:
+    """Row bounds of one person in a relation; the peak also covers every operator below it.
 
     Public relations count as one row, since their rows are bounded at the join that reads them.
+
+    Claim: no operator of the relation gives one person more rows than the peak, if no table holds more than its
+    declared R rows of a person, in each privacy window for a table with event time. Fan-outs are asked of public
+    relations only. Formula: R times the windows that are scanned, products at joins, 1 where one row per person is
+    proved; the maximum over all operators. Raises nothing of its own. Proof: proofs.md#most-rows
     """
     operator = relation.operator
     if not isinstance(relation, PerPerson):
         return RowBounds(1, 1, 1)
     if isinstance(operator, Join):
-        return _join_bounds(relation, operator, fan_out)
+        return _join_bounds(relation, operator, known)
     if isinstance(operator, SemiJoin):
-        return _semi_join_bounds(relation, operator, fan_out)
-    below = [row_bounds(source, fan_out) for source in relation.children if isinstance(source, PerPerson)]
+        return _semi_join_bounds(relation, operator, known)
+    below = [known.of(row_bounds, source) for source in relation.children if isinstance(source, PerPerson)]
     if not below:
         return _scan_bounds(relation)
     bounds = _set_operation_bounds(*below) if isinstance(operator, SetOperation) else below[0]
     if isinstance(operator, RowTruncation):
         return bounds.truncated(operator.max_rows, operator.window is not None)
-    return (
-        bounds.truncated(1, False)
-        if isinstance(operator, Group | Distinct) and relation.has_one_row_per_person
-        else bounds
-    )
+    has_one_row = operator.row_origin is RowOrigin.GROUPS and relation.has_one_row_per_person
+    return bounds.truncated(1, False) if has_one_row else bounds
 
 
 def _scan_bounds(relation: PerPerson) -> RowBounds:
@@ -177,12 +165,12 @@ def _set_operation_bounds(left: RowBounds, right: RowBounds) -> RowBounds:
     )
 
 
-def _join_bounds(relation: Relation, join: Join | SemiJoin, fan_out: FanOut) -> RowBounds:
+def _join_bounds(relation: Relation, join: Join | SemiJoin, known: Properties) -> RowBounds:
     """Row bounds of a join: products, per privacy window where the join equates the window.
 
     If both sides have windows, each row meets at most the other side's rows of its own window.
     """
-    left, right = (_side_bounds(side, join.condition, fan_out) for side in (join.left, join.right))
+    left, right = (_side_bounds(side, join.condition, known) for side in (join.left, join.right))
     if isinstance(join, Join) and join.kind == "left":  # a left row without a match stays
         right = replace(right, per_window=max(1, right.per_window), total=max(1, right.total))
     per_window, total = left.per_window * right.per_window, left.total * right.total
@@ -197,33 +185,35 @@ def _join_bounds(relation: Relation, join: Join | SemiJoin, fan_out: FanOut) -> 
     return replace(joined, peak=max(left.peak, right.peak, joined.total))
 
 
-def _side_bounds(side: Relation, condition: Expr, fan_out: FanOut) -> RowBounds:
+def _side_bounds(side: Relation, condition: Expr, known: Properties) -> RowBounds:
     """Row bounds of one join side; of a public side, the rows that one row can match."""
     if not isinstance(side, Public):
-        return row_bounds(side, fan_out)
-    rows = max_matching_rows(side, condition, fan_out)
+        return known.of(row_bounds, side)
+    rows = max_matching_rows(side, condition, known)
     return RowBounds(rows, rows, 1)
 
 
-def max_matching_rows(public: Public, condition: Expr, fan_out: FanOut) -> int:
+def max_matching_rows(public: Public, condition: Expr, known: Properties) -> int:
     """Rows of a public relation that one row can match: 1 on its primary key, else the largest group of equal keys."""
     equated = exactly_equated_fields(public, condition)
-    return 1 if covers_primary_key(public, equated) else fan_out(public, tuple(sorted(equated, key=lambda f: f.id)))
+    return (
+        1 if covers_primary_key(public, equated) else known.fan_out(public, tuple(sorted(equated, key=lambda f: f.id)))
+    )
 
 
-def max_compared_pairs(relation: Relation, join: Join | SemiJoin, fan_out: FanOut) -> int:
+def max_compared_pairs(relation: Relation, join: Join | SemiJoin, known: Properties) -> int:
     """Upper bound on the pairs of one person's rows that a join compares, before its condition filters them.
 
     Each left row is read at least once, even if there is nothing to compare it with.
     """
-    joined = _join_bounds(relation, join, fan_out)
-    return max(joined.total, row_bounds(join.left, fan_out).total if isinstance(join.left, PerPerson) else 0)
+    joined = _join_bounds(relation, join, known)
+    return max(joined.total, known.of(row_bounds, join.left).total if isinstance(join.left, PerPerson) else 0)
 
 
-def _semi_join_bounds(relation: Relation, join: SemiJoin, fan_out: FanOut) -> RowBounds:
+def _semi_join_bounds(relation: Relation, join: SemiJoin, known: Properties) -> RowBounds:
     """Row bounds of a semi-join: it compares pairs only if the condition has more than the person equality."""
-    left = row_bounds(join.left, fan_out)
+    left = known.of(row_bounds, join.left)
     # a single conjunct is the equality of persons
     if isinstance(join.right, PerPerson) and len(conjuncts(join.condition)) == 1:
-        return replace(left, peak=max(left.peak, row_bounds(join.right, fan_out).peak))
-    return replace(left, peak=max(left.total, _join_bounds(relation, join, fan_out).peak))
+        return replace(left, peak=max(left.peak, known.of(row_bounds, join.right).peak))
+    return replace(left, peak=max(left.total, _join_bounds(relation, join, known).peak))

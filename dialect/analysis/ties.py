@@ -22,8 +22,8 @@ from dialect.algebra.relations import (
     walk_expressions,
 )
 from dialect.algebra.traversal import walk
-from dialect.analysis.functional_dependencies import minimal_ordering_fields
-from dialect.analysis.uniqueness import EXACT_TYPES
+from dialect.analysis.properties import Properties
+from dialect.analysis.uniqueness import EXACT_TYPES, minimal_ordering_fields
 from dialect.functions.aggregates import AGGREGATES, Order
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, DeterminedBy
 from dialect.notes import Note, NoteCode
@@ -68,7 +68,7 @@ def has_rows_frame(call: WindowCall) -> bool:
     return call.frame is not None and call.frame.unit is FrameUnit.ROWS
 
 
-def tie_notes(relation: Relation, sql: str) -> tuple[Note, ...]:
+def tie_notes(relation: Relation, sql: str, known: Properties) -> tuple[Note, ...]:
     """Return notes on functions whose visible result may depend on ties among one person's rows.
 
     Decided by the SQL text and the catalog alone. Functions that the query does not name, such as those that derive
@@ -78,7 +78,7 @@ def tie_notes(relation: Relation, sql: str) -> tuple[Note, ...]:
     if not any(isinstance(each.operator, Window | Group) for each in rows):
         return ()
     read = _fields_read(relation)
-    functions = dict.fromkeys(function for each in rows for function in _tie_prone_functions(each, read))
+    functions = dict.fromkeys(function for each in rows for function in _tie_prone_functions(each, read, known))
     named = [each for each in functions if any(word in sql.lower() for word in (each, *_other_names(each)))]
     by_frequency = [each for each in named if each in AGGREGATES and AGGREGATES[each].order is Order.BY_FREQUENCY]
     ordered = [each.upper() for each in named if each not in by_frequency]
@@ -108,7 +108,7 @@ def _fields_read(relation: Relation) -> frozenset[Field]:
     return frozenset(read)
 
 
-def _tie_prone_functions(relation: Relation, read: frozenset[Field]) -> Iterator[str]:
+def _tie_prone_functions(relation: Relation, read: frozenset[Field], known: Properties) -> Iterator[str]:
     """Yield the names of the functions of one operator that may encounter ties.
 
     `read` are the fields that any operator reads.
@@ -117,30 +117,32 @@ def _tie_prone_functions(relation: Relation, read: frozenset[Field]) -> Iterator
     if isinstance(operator, Window) and isinstance(operator.source, PerPerson):
         source = operator.source
         yield from (
-            call.function for call in operator.calls if depends_on_peer_order(call) and _may_tie(source, call, read)
+            call.function
+            for call in operator.calls
+            if depends_on_peer_order(call) and _may_tie(source, call, read, known)
         )
     elif isinstance(operator, Group) and isinstance(operator.source, PerPerson):
         for measure in operator.aggregates:
-            if breaks_ties_by_hash(measure) and _may_differ(operator.source, operator.keys, measure):
+            if breaks_ties_by_hash(measure) and _may_differ(operator.source, operator.keys, measure, known):
                 yield measure.function
 
 
-def _may_tie(source: PerPerson, call: WindowCall, read: frozenset[Field]) -> bool:
+def _may_tie(source: PerPerson, call: WindowCall, read: frozenset[Field], known: Properties) -> bool:
     """Return whether peer rows of a window function can differ in a field that is read.
 
     They cannot if the person and the ordering columns determine all of these: no field is left to order by.
     """
     seen = {f for f in source.fields if f in read}
-    return bool(minimal_ordering_fields(source, (source.person, *peer_columns(call)), seen))
+    return bool(minimal_ordering_fields(source, known, (source.person, *peer_columns(call)), seen))
 
 
-def _may_differ(source: PerPerson, keys: tuple[Field, ...], measure: AggregateCall) -> bool:
+def _may_differ(source: PerPerson, keys: tuple[Field, ...], measure: AggregateCall, known: Properties) -> bool:
     """Return whether rows that are tied in an ordered aggregate can differ in the aggregated value."""
     value, order = measure.arguments[0], measure.arguments[1:]
     if value in order:
         return False
     fixed = (source.person, *keys, *_plain_fields(order))
-    return bool(minimal_ordering_fields(source, fixed, {f for f in fields_of(value) if f in source.fields}))
+    return bool(minimal_ordering_fields(source, known, fixed, {f for f in fields_of(value) if f in source.fields}))
 
 
 def _plain_fields(exprs: tuple[Expr, ...]) -> list[Field]:

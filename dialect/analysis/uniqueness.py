@@ -1,4 +1,4 @@
-"""Uniqueness and join multiplicity: whether a row can match several rows of a relation.
+"""Unique keys, functional dependencies, join multiplicity: whether a row can match several rows of a relation.
 
 Decided from declared keys and join predicates. Proof: `dialect/stability/proofs.md#relation-kinds`.
 
@@ -7,6 +7,9 @@ rows. The clip bounds declared for a table do not account for such pairs.
 
 A field is equated if a top-level conjunct `a = b` fixes it to an expression of the other side. Types have exact
 equality if equal values are interchangeable, which DOUBLE is not.
+
+Identifying fields are those that are not computed from other fields of the row: together they distinguish the rows.
+Functional dependencies between fields show which of them an order needs.
 """
 
 from __future__ import annotations
@@ -26,7 +29,8 @@ from dialect.algebra.relations import (
     Public,
     Relation,
     ReleasePoint,
-    RowTruncation,
+    ReleaseScan,
+    RowOrigin,
     Scan,
     SemiJoin,
     Series,
@@ -34,10 +38,15 @@ from dialect.algebra.relations import (
     Sort,
     Values,
     Window,
+    identifying_fields,
 )
 from dialect.algebra.traversal import walk
+from dialect.analysis.properties import Properties
 from dialect.catalog.model import SqlType
+from dialect.functions.inference import is_constant_per_person
 
+Key = frozenset[Field]  # no two rows agree in all of these fields
+SINGLE_ROW: Key = frozenset()  # key of a relation with at most one row
 _FLIPPED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 EXACT_TYPES = (SqlType.BOOLEAN, SqlType.BIGINT, SqlType.VARCHAR, SqlType.DATE, SqlType.TIMESTAMP)
 
@@ -68,6 +77,16 @@ def exactly_equated_fields(
     return {f for f, other in equated_fields(public, condition) if f.type in EXACT_TYPES and accepts(other)}
 
 
+def enforced_primary_key(relation: Relation, scan: Scan) -> Key | None:
+    """Return the primary key of a scanned table as fields; None without one.
+
+    It is enforced for public tables, and for people's where the person is the key: no other key of people's rows is.
+    """
+    is_enforced = isinstance(relation, Public) or (isinstance(relation, PerPerson) and relation.has_one_row_per_person)
+    columns = scan.table.primary_key if is_enforced else ()
+    return frozenset(f for f in scan.fields if f.origin and f.origin.column in columns) if columns else None
+
+
 def covers_primary_key(public: Public, equated: set[Field]) -> bool:
     """Return whether the equated fields contain the whole enforced primary key of the scanned public table."""
     if not isinstance(public.operator, Scan) or not public.operator.table.primary_key:
@@ -88,45 +107,45 @@ def matches_at_most_one_row(relation: Relation, condition: Expr) -> bool:
     return any(Ref(relation.person) in values for values in equal)
 
 
-def selects_one_row_number(rows: Relation, condition: Expr, is_constant_per_person: Callable[[Field], bool]) -> bool:
+def selects_one_row_number(rows: Relation, condition: Expr, known: Properties) -> bool:
     """Return whether a filter on row_number() leaves at most one row of each person.
 
         QUALIFY row_number() OVER (PARTITION BY person ORDER BY ts) = 1
 
-    Claim: at most one row of a person satisfies the condition. Needs rows of persons; `is_constant_per_person` decides
-    whether a field has one value in all rows of a person. Raises: nothing.
+    Claim: at most one row of a person satisfies the condition. Needs rows of persons. Raises: nothing.
     Proof: dialect/stability/proofs.md#relation-kinds
     """
-    row_numbers = set(_row_number_fields(rows, is_constant_per_person))
-    return bool(row_numbers) and any(_allows_one_row_number(conjunct, row_numbers) for conjunct in conjuncts(condition))
+    numbers = known.of(row_numbers, rows)
+    return bool(numbers) and any(_allows_one_row_number(conjunct, numbers) for conjunct in conjuncts(condition))
 
 
-def _row_number_fields(relation: Relation, is_constant_per_person: Callable[[Field], bool]) -> Iterator[Field]:
-    """Yield the fields that number all rows of a person from 1 without repetition.
+def row_numbers(relation: Relation, known: Properties) -> frozenset[Field]:
+    """Find the fields that number all rows of a person from 1 without repetition.
 
     They are row_number() partitioned by nothing but constants of the person. Filters and joins may remove rows, but not
     repeat them: a join does not if it matches at most one row.
     """
     operator = relation.operator
     if not isinstance(relation, PerPerson):
-        return
+        return frozenset()
+    found = frozenset[Field]()
     if isinstance(operator, Window):
         numbered = (each for each in operator.calls if each.function == "row_number")
-        yield from (
-            n.result
-            for n in numbered
-            if all(isinstance(p, Ref) and is_constant_per_person(p.field) for p in n.partition)
-        )
-    if isinstance(operator, Window | Filter | Project | RowTruncation):
-        yield from _row_number_fields(operator.source, is_constant_per_person)
-    elif isinstance(operator, SemiJoin):
-        yield from _row_number_fields(operator.left, is_constant_per_person)
+        found = frozenset(each.result for each in numbered if all(map(_is_person_constant, each.partition)))
+    if operator.row_origin is RowOrigin.SUBSET:
+        found |= known.of(row_numbers, relation.children[0])
     elif isinstance(operator, Join) and operator.kind != "full":
         if matches_at_most_one_row(operator.right, operator.condition):
-            yield from _row_number_fields(operator.left, is_constant_per_person)
+            found |= known.of(row_numbers, operator.left)
         # a left join pads the right side with NULL, where nothing is numbered
         if operator.kind == "inner" and matches_at_most_one_row(operator.left, operator.condition):
-            yield from _row_number_fields(operator.right, is_constant_per_person)
+            found |= known.of(row_numbers, operator.right)
+    return found
+
+
+def _is_person_constant(expr: Expr) -> bool:
+    """Return whether an expression is a field with one value in all rows of a person."""
+    return isinstance(expr, Ref) and is_constant_per_person(expr.field)
 
 
 def _allows_one_row_number(conjunct: Expr, row_numbers: Collection[Field]) -> bool:
@@ -142,28 +161,139 @@ def _allows_one_row_number(conjunct: Expr, row_numbers: Collection[Field]) -> bo
     return sign == "=" or (sign == "<=" and limit < 2) or (sign == "<" and limit <= 2)
 
 
-def has_at_most_one_row(relation: Relation) -> bool:
-    """Return whether a relation has at most one row, for every content of the stored tables."""
+def unique_keys(relation: Relation, known: Properties) -> frozenset[Key]:
+    """Find unique keys of a relation, for every content of the stored tables; the empty key of a single row."""
     operator = relation.operator
-    if isinstance(operator, Group | ReleasePoint | Distinct):
-        return not operator.keys
-    if isinstance(operator, Filter) and isinstance(rows := operator.source, Public):
-        return matches_at_most_one_row(rows, operator.condition) or has_at_most_one_row(rows)
+    if _selects_single_row(operator):
+        return frozenset({SINGLE_ROW})
+    if operator.row_origin is RowOrigin.SUBSET:
+        return known.of(unique_keys, relation.children[0])
+    if isinstance(operator, Join):  # a full join without matches has one row of each side
+        is_single = operator.kind != "full" and all(has_at_most_one_row(side, known) for side in relation.children)
+        return frozenset({SINGLE_ROW}) if is_single else frozenset()
+    key: Collection[Field] | None = None
+    if isinstance(operator, Scan):
+        key = enforced_primary_key(relation, operator)
+    elif isinstance(operator, Group | ReleasePoint | Distinct | ReleaseScan):
+        key = operator.keys
+    return frozenset() if key is None else frozenset({frozenset(key)})
+
+
+def has_at_most_one_row(relation: Relation, known: Properties) -> bool:
+    """Return whether a relation has at most one row: the empty set of fields is a unique key."""
+    return SINGLE_ROW in known.of(unique_keys, relation)
+
+
+def _selects_single_row(operator: Operator) -> bool:
+    """Return whether an operator has at most one row by itself: by a constant, LIMIT 1, or an equality with a key."""
+    if isinstance(operator, Filter):
+        return isinstance(operator.source, Public) and matches_at_most_one_row(operator.source, operator.condition)
     if isinstance(operator, Values):
         return len(operator.rows) <= 1
-    if isinstance(operator, Sort) and operator.limit is not None and operator.limit <= 1:
-        return True
-    if isinstance(operator, Join) and operator.kind == "full":
-        return False  # a full join without matches has one row of each side
-    return isinstance(operator, Sort | Project | Filter | Join | Window) and all(
-        map(has_at_most_one_row, relation.children)
-    )
+    return isinstance(operator, Sort) and operator.limit is not None and operator.limit <= 1
+
+
+Dependency = tuple[frozenset[Field], frozenset[Field]]  # determinant -> determined fields
+
+
+def minimal_ordering_fields(
+    relation: Relation, known: Properties, fixed: Collection[Field] = (), read: Collection[Field] | None = None
+) -> list[Field]:
+    """Minimal tie-breaking order: the fewest leading fields that determine every other field of a row.
+
+    Ordering by them equals ordering by all fields, for rows that agree in `fixed`: an omitted field is functionally
+    determined by the fields before it. With `read`, only those fields must be determined: rows that agree in them are
+    interchangeable. With the primary key (id):
+
+        ORDER BY id, name, city   ->   ORDER BY id
+    """
+    closure, ordering = attribute_closure(relation, known), list[Field]()
+    identifying, determined = identifying_fields(relation.fields), closure(fixed)
+    wanted = None if read is None else _base_fields(read, identifying)
+    for each in identifying:
+        if wanted is not None and wanted <= determined:
+            break
+        if each not in determined:
+            ordering.append(each)
+            determined = closure({*determined, each})
+    return ordering
+
+
+def attribute_closure(relation: Relation, known: Properties) -> Callable[[Collection[Field]], set[Field]]:
+    """Attribute closure of a relation: a function from some fields to all fields that they functionally determine."""
+    proved = known.of(dependencies, relation)
+    return lambda given: _closure(set(given), proved)
+
+
+def _base_fields(read: Collection[Field], identifying: Collection[Field]) -> set[Field]:
+    """Replace each field that is computed from other fields of the row by those fields.
+
+    They determine it, so a row order that determines them determines it as well.
+    """
+    return {f for each in read for f in _definition_fields(each, identifying)}
+
+
+def _definition_fields(field: Field, identifying: Collection[Field]) -> Iterator[Field]:
+    """Yield the fields that a field is computed from, recursively; the field itself if it identifies rows."""
+    if field in identifying or field.definition is None:
+        yield field
+        return
+    for each in fields_of(field.definition):
+        yield from _definition_fields(each, identifying)
+
+
+def _closure(determined: set[Field], proved: Collection[Dependency]) -> set[Field]:
+    """Closure of a set of fields under dependencies."""
+    added = {f for determinant, dependent in proved if determinant <= determined for f in dependent} - determined
+    return _closure(determined | added, proved) if added else determined
+
+
+def dependencies(relation: Relation, known: Properties) -> tuple[Dependency, ...]:
+    """Find the functional dependencies of a relation: of primary keys, equality predicates and its inputs."""
+    return tuple(_dependencies(relation, known))
+
+
+def _dependencies(relation: Relation, known: Properties) -> Iterator[Dependency]:
+    """Yield the functional dependencies of a relation."""
+    operator = relation.operator
+    if isinstance(operator, Scan):
+        key = enforced_primary_key(relation, operator)
+        yield from [] if key is None else [(key, frozenset(operator.fields))]
+    elif isinstance(operator, Join):
+        yield from _join_dependencies(operator, known)
+    elif operator.row_origin in (RowOrigin.SUBSET, RowOrigin.GROUPS):
+        yield from known.of(dependencies, relation.children[0])
+        if isinstance(operator, Filter):
+            yield from _equality_dependencies(operator.source, operator.condition)
+
+
+def _join_dependencies(join: Join, known: Properties) -> Iterator[Dependency]:
+    """Yield the dependencies that hold in joined rows.
+
+    Unmatched rows of a LEFT JOIN have NULL on the right side, so nothing determines that side; of a full join neither
+    side.
+    """
+    if join.kind == "full":
+        return
+    yield from known.of(dependencies, join.left)
+    if join.kind == "left":
+        return
+    yield from known.of(dependencies, join.right)
+    for side in (join.left, join.right):
+        yield from _equality_dependencies(side, join.condition)
+
+
+def _equality_dependencies(side: Relation, condition: Expr) -> Iterator[Dependency]:
+    """Each field that a predicate equates is determined by the fields of the other expression. Exact types only."""
+    for field, other in equated_fields(side, condition):
+        if field.type in EXACT_TYPES:
+            yield frozenset(fields_of(other)), frozenset({field})
 
 
 _RANGE_COMPARISONS = ("<", "<=", ">", ">=")
 
 
-def is_presumed_unique(side: Public, conditions: Collection[Expr]) -> bool:
+def is_presumed_unique(side: Public, conditions: Collection[Expr], known: Properties) -> bool:
     """Return whether conditions presumably match at most one row of a public side; for predictions only.
 
     Polygons, and bands between two columns, are assumed not to overlap: `ST_Within(p, s.area)`,
@@ -175,7 +305,7 @@ def is_presumed_unique(side: Public, conditions: Collection[Expr]) -> bool:
     ranges = [found for each in conditions for found in _compared_fields(side, each, _RANGE_COMPARISONS)]
     if any(value == other and upper != lower for lower, value in ranges for upper, other in ranges):
         return True  # a band between two columns; bands are assumed disjoint
-    return _contains_unique_key(side, equated, {field for field, _ in ranges} if equated else set())
+    return _contains_unique_key(side, equated, {field for field, _ in ranges} if equated else set(), known)
 
 
 def _compared_fields(side: Relation, condition: Expr, signs: Collection[str]) -> Iterator[tuple[Field, Expr]]:
@@ -196,14 +326,14 @@ def _reads_polygon(side: Public, conjunct: Expr) -> bool:
     return any(f.type is SqlType.POLYGON and f in side.fields for f in fields_of(conjunct))
 
 
-def _contains_unique_key(relation: Relation, equated: set[Field], ranged: set[Field]) -> bool:
+def _contains_unique_key(relation: Relation, equated: set[Field], ranged: set[Field], known: Properties) -> bool:
     """Return whether the fields compared by equality and by range contain a unique key of the relation.
 
     `equated` and `ranged` are these fields. A range counts like an equality, as ranges next to a key are assumed not to
     overlap.
     """
     operator = relation.operator
-    if has_at_most_one_row(relation):
+    if has_at_most_one_row(relation, known):
         return True
     if isinstance(operator, Scan):
         columns = {f.origin.column for f in operator.fields if f in equated | ranged and f.origin is not None}
@@ -215,10 +345,11 @@ def _contains_unique_key(relation: Relation, equated: set[Field], ranged: set[Fi
     if isinstance(operator, Values):
         return _has_distinct_rows(operator, equated)
     if isinstance(operator, Join):
-        return _is_join_unique(operator, equated, ranged)
+        return _is_join_unique(operator, equated, ranged, known)
     below = () if isinstance(operator, SetOperation) else relation.children[:1]
     return any(
-        _contains_unique_key(source, equated | _fields_fixed_below(operator, equated), ranged) for source in below
+        _contains_unique_key(source, equated | _fields_fixed_below(operator, equated), ranged, known)
+        for source in below
     )
 
 
@@ -236,11 +367,13 @@ def _dated_fields(value: Expr) -> Iterator[Field]:
     return fields_of(value) if isinstance(value, Call) and value.name == "to_date" else iter(())
 
 
-def _is_join_unique(join: Join, equated: set[Field], ranged: set[Field]) -> bool:
+def _is_join_unique(join: Join, equated: set[Field], ranged: set[Field], known: Properties) -> bool:
     """Return whether one join side is unique by the compared fields, and the other by these and the join key."""
     for first, second in ((join.left, join.right), (join.right, join.left)):
         joined = {field for field, _ in _compared_fields(second, join.condition, ("=",))}
-        if _contains_unique_key(first, equated, ranged) and _contains_unique_key(second, equated | joined, ranged):
+        if _contains_unique_key(first, equated, ranged, known) and _contains_unique_key(
+            second, equated | joined, ranged, known
+        ):
             return True
     return False
 
@@ -278,7 +411,7 @@ def _repeating_inputs(relation: Relation) -> tuple[Relation, ...]:
     return relation.children[:1] if isinstance(relation.operator, SemiJoin) else relation.children
 
 
-def may_match_several_public_rows(relation: Relation, above: tuple[Expr, ...] = ()) -> bool:
+def may_match_several_public_rows(relation: Relation, known: Properties, above: tuple[Expr, ...] = ()) -> bool:
     """Return whether a person's row can match several public rows and count once for each.
 
     `above` are the enclosing predicates. A heuristic for predictions; no bound depends on it. Polygons, bands between
@@ -288,9 +421,9 @@ def may_match_several_public_rows(relation: Relation, above: tuple[Expr, ...] = 
     if isinstance(operator, Filter | Join):
         above = (*above, operator.condition)
     public = [side for side in relation.children if isinstance(side, Public)] if isinstance(operator, Join) else []
-    if len(public) == 1 and not is_presumed_unique(public[0], above):  # the other side is per person
+    if len(public) == 1 and not is_presumed_unique(public[0], above, known):  # the other side is per person
         return True
-    return any(may_match_several_public_rows(source, above) for source in _repeating_inputs(relation))
+    return any(may_match_several_public_rows(source, known, above) for source in _repeating_inputs(relation))
 
 
 def _equates_primary_key(side: Relation, condition: Expr) -> bool:

@@ -31,7 +31,8 @@ from dialect.algebra.relations import (
     walk_expressions,
 )
 from dialect.algebra.release_plan import PrivatePlan, VectorKind
-from dialect.analysis.cardinality import FanOut, RowBounds, max_compared_pairs, max_matching_rows, row_bounds
+from dialect.analysis.cardinality import max_compared_pairs, max_matching_rows, row_bounds
+from dialect.analysis.properties import Properties
 from dialect.analysis.row_costs import (
     MAX_COMPUTED_TEXT,
     MAX_DECLARED_TEXT,
@@ -109,16 +110,16 @@ class _RowCounts:
     work: Work = NO_WORK
 
 
-def work_bound(plan: PrivatePlan, fan_out: FanOut, is_short: IsShort = lambda _, __: False) -> Work:
+def work_bound(plan: PrivatePlan, known: Properties, is_short: IsShort = lambda _, __: False) -> Work:
     """Work bound of one pass over the rows of a plan.
 
     Claim: the steps of one unit are no fewer than the rows that any operator below the release point gives it, each
-    times the cost of the SQL per row. Symbols: R, windows and fan-outs as in max_rows_per_person; size classes; clip
-    bounds; row costs. Formula: the sum over operators of rows times cost. `fan_out`, and `is_short` (has no text of a
+    times the cost of the SQL per row. Symbols: R, windows and fan-outs as in row_bounds; size classes; clip
+    bounds; row costs. Formula: the sum over operators of rows times cost. Fan-outs, and `is_short` (has no text of a
     field more than MAX_DECLARED_TEXT characters?), are called for public relations alone. Source: proofs.md#work.
     Raises nothing of its own.
     """
-    walk = _WorkTraversal(fan_out, is_short)
+    walk = _WorkTraversal(known, is_short)
     shown = {f for vector in plan.vectors for f in vector.fields} | {key.field for key in plan.keys}
     rows = walk.visit(plan.source, frozenset(shown))
     distinct_vectors = sum(vector.kind is VectorKind.DISTINCT for vector in plan.vectors)
@@ -143,11 +144,9 @@ class _WorkTraversal:
     `max_sizes` and `typical_sizes` are upper bounds for one unit and typical sizes for the whole table.
     """
 
-    def __init__(self, fan_out: FanOut, is_short: IsShort) -> None:
-        """Start without fan-outs and computed fields; for the parameters see `work_bound`."""
-        self._is_short = is_short
-        self._fan_outs: dict[tuple[int, tuple[Field, ...]], int] = {}
-        self._fan_out_of = fan_out
+    def __init__(self, known: Properties, is_short: IsShort) -> None:
+        """Start without computed fields; for the parameters see `work_bound`."""
+        self._known, self._is_short = known, is_short
         self.max_sizes, self.typical_sizes = _SizeEstimates(MAX_COMPUTED_TEXT), _SizeEstimates(_TYPICAL_TEXT)
 
     def visit(self, relation: Relation, needed: frozenset[Field]) -> _RowCounts:
@@ -180,24 +179,13 @@ class _WorkTraversal:
         buffered = rows.work.max_unit_bytes + unit * max_cost.bytes
         return replace(rows, work=replace(rows.work + added, max_unit_bytes=buffered))
 
-    def _fan_out(self, public: Public, equal: tuple[Field, ...]) -> int:
-        """Return the fan-out of a public relation, computed once, as counting its rows runs a query."""
-        key = (id(public), equal)
-        if key not in self._fan_outs:
-            self._fan_outs[key] = self._fan_out_of(public, equal)
-        return self._fan_outs[key]
-
-    def _row_bounds(self, relation: Relation) -> RowBounds:
-        """Upper bounds on one person's rows in a relation, by the cached fan-outs."""
-        return row_bounds(relation, self._fan_out)
-
     def _scan(self, relation: PerPerson) -> _RowCounts:
         """Row counts of a stored table, and the work of reading it.
 
         The total is the declared size class. The typical number of rows per person is the declared clip bound of rows,
         as most people are within it.
         """
-        maximum = float(self._row_bounds(relation).total)
+        maximum = float(self._known.of(row_bounds, relation).total)
         scans = [relation.operator] if isinstance(relation.operator, Scan) else []
         table = scans[0].table if scans else None
         size = float(table.size_class) if table is not None and table.size_class is not None else UNDECLARED_TABLE_ROWS
@@ -209,7 +197,7 @@ class _WorkTraversal:
 
     def _unary(self, relation: PerPerson, below: _RowCounts, read: frozenset[Field]) -> _RowCounts:
         """Rows and work of an operator with one source; it may reduce the maximum, but is assumed to keep the total."""
-        maximum = min(below.maximum, float(self._row_bounds(relation).total))
+        maximum = min(below.maximum, float(self._known.of(row_bounds, relation).total))
         estimates = ((self.typical_sizes, below.typical), (self.max_sizes, below.maximum))
         typical_cost, max_cost = (self._cost(relation.operator, sizes, rows, read) for sizes, rows in estimates)
         typical_cost = (
@@ -259,7 +247,7 @@ class _WorkTraversal:
         combined = _RowCounts(
             left.total + right.total,
             left.typical + right.typical,
-            float(self._row_bounds(relation).total),
+            float(self._known.of(row_bounds, relation).total),
             left.work + right.work,
         )
         buffered = replace(combined.work, max_unit_bytes=left.work.max_unit_bytes + right.work.max_unit_bytes)
@@ -294,7 +282,7 @@ class _WorkTraversal:
         max_unit_pairs = (
             left.maximum + right.maximum
             if is_existence_test
-            else float(max_compared_pairs(relation, join, self._fan_out))
+            else float(max_compared_pairs(relation, join, self._known))
         )
         work = replace(left.work + right.work, max_unit_bytes=left.work.max_unit_bytes + right.work.max_unit_bytes)
         if is_existence_test:
@@ -303,7 +291,7 @@ class _WorkTraversal:
             Cost(_COMPARE_COST + row_cost(join.condition, sizes.sizes))
             for sizes in (self.typical_sizes, self.max_sizes)
         )
-        maximum = float(self._row_bounds(relation).total)
+        maximum = float(self._known.of(row_bounds, relation).total)
         total = left.total if isinstance(join, SemiJoin) else total_pairs
         typical = left.typical if isinstance(join, SemiJoin) else left.typical * right.typical
         rows = _RowCounts(total, min(typical, maximum), maximum, work)
@@ -315,7 +303,7 @@ class _WorkTraversal:
             texts = [f for f in side.fields if f in fields_read and f.type is SqlType.VARCHAR and f.domain is None]
             short = [f for f in texts if self._is_short(side, f)]
             self.max_sizes.record((f, Extent(float(MAX_DECLARED_TEXT))) for f in short)
-            matches = float(max_matching_rows(side, condition, self._fan_out))
+            matches = float(max_matching_rows(side, condition, self._known))
             return _RowCounts(matches, matches, matches)
         rows, compared = self.visit(side, fields_read), frozenset(fields_of(condition))
         typical_cost, max_cost = (

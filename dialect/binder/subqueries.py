@@ -35,6 +35,7 @@ from dialect.algebra.expressions import (
     substitute,
 )
 from dialect.algebra.relations import PerPerson, Relation, Released
+from dialect.analysis.properties import Properties
 from dialect.analysis.uniqueness import has_at_most_one_row, matches_at_most_one_row
 from dialect.binder.from_clause import QueryBinder, bind_from
 from dialect.binder.group_by import GroupResolver, build_groups
@@ -352,7 +353,7 @@ class ScalarSubqueries:
         if isinstance(bound.relation, PerPerson):
             why = "The value of this subquery would be one person's."
             raise refusal(Code.SUBQUERY, why, "an aggregate over all persons, or a join on the person key", node)
-        if len(bound.columns) != 1 or not has_at_most_one_row(bound.relation):
+        if len(bound.columns) != 1 or not has_at_most_one_row(bound.relation, Properties()):
             why = "A subquery inside an expression gives one column, and for certain no second row."
             raise refusal(Code.SUBQUERY, why, "(SELECT SUM(x) FROM ...), or a JOIN of what has many rows", node)
         self.pending.append(_PendingSubquery(node, prepare_for_join(bound.relation)))

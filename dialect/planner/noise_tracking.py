@@ -18,22 +18,19 @@ from dialect.algebra.expressions import Expr, Field, LagOrigin, Literal, Ref, co
 from dialect.algebra.formulas import NoisyTerm, NoisyUnionColumn, ReleasedSum
 from dialect.algebra.relations import (
     AggregateCall,
-    Filter,
     Group,
     Join,
-    Project,
     Public,
     Relation,
     Released,
     ReleaseScan,
-    Scan,
-    SemiJoin,
+    RowOrigin,
     SetOperation,
-    Sort,
     Window,
     WindowCall,
 )
-from dialect.analysis.uniqueness import equated_fields, has_at_most_one_row
+from dialect.analysis.properties import Properties
+from dialect.analysis.uniqueness import equated_fields, unique_keys
 from dialect.catalog.model import SqlType
 from dialect.functions.aggregates import AGGREGATES, ReleasedAs
 from dialect.functions.builders import double_call, is_not_null, to_double
@@ -70,7 +67,7 @@ def track_aggregate_noise(relation: R, group: Group, planning: Planning) -> R:
     """
     if not isinstance(group.source, Released):
         return relation
-    unique_fields = frozenset(unique_row_fields(group.source, planning))
+    unique_fields = frozenset(unique_row_fields(group.source, planning.properties))
     # noise of a sum of sums is not tracked
     forms = forms_by_field(replace(planning.partial_query(group.source), released_sums=(), union_columns=()))
     hidden: list[AggregateCall] = []
@@ -95,7 +92,7 @@ def has_independent_rows(form: FractionalLinearForm, unique_fields: frozenset[Fi
     return read <= set(source.fields) and all(raw in unique_fields for raw, _ in form.numerator.terms)
 
 
-def unique_row_fields(relation: Relation, planning: Planning) -> Iterator[Field]:
+def unique_row_fields(relation: Relation, known: Properties) -> Iterator[Field]:
     """Yield the fields of releases of which each row occurs at most once in a relation.
 
     Of a join, a side qualifies if the other side has at most one match for each of its rows. Rows of the right side of
@@ -104,36 +101,19 @@ def unique_row_fields(relation: Relation, planning: Planning) -> Iterator[Field]
     operator = relation.operator
     if isinstance(operator, ReleaseScan):
         yield from operator.fields
-    elif isinstance(operator, Filter | Project | Sort | Window):
-        yield from unique_row_fields(operator.source, planning)
-    elif isinstance(operator, SemiJoin):
-        yield from unique_row_fields(operator.left, planning)
+    elif operator.row_origin is RowOrigin.SUBSET:
+        yield from unique_row_fields(relation.children[0], known)
     elif isinstance(operator, Join) and operator.kind != "full":
-        if _matches_at_most_one_row(operator.right, operator.condition, planning):
-            yield from unique_row_fields(operator.left, planning)
-        if operator.kind != "left" and _matches_at_most_one_row(operator.left, operator.condition, planning):
-            yield from unique_row_fields(operator.right, planning)
+        if _matches_at_most_one_row(operator.right, operator.condition, known):
+            yield from unique_row_fields(operator.left, known)
+        if operator.kind != "left" and _matches_at_most_one_row(operator.left, operator.condition, known):
+            yield from unique_row_fields(operator.right, known)
 
 
-def _matches_at_most_one_row(side: Relation, condition: Expr, planning: Planning) -> bool:
+def _matches_at_most_one_row(side: Relation, condition: Expr, known: Properties) -> bool:
     """Return whether a join condition matches at most one row of this side: it equates a unique key of it."""
-    keys = _unique_key(side, planning)
-    return keys is not None and keys <= {f for f, _ in equated_fields(side, condition, _EQUALITIES)}
-
-
-def _unique_key(side: Relation, planning: Planning) -> frozenset[Field] | None:
-    """Return fields that are a unique key of a relation; empty for a single row, None if no key is known."""
-    operator = side.operator
-    if isinstance(operator, ReleaseScan):
-        return frozenset(planning.releases[operator.index].keys)
-    if isinstance(operator, Group):
-        return frozenset(operator.keys)
-    if isinstance(operator, Filter | Project | Sort | Window):
-        return _unique_key(operator.source, planning)
-    if isinstance(operator, Scan) and operator.table.primary_key:
-        named = {f.origin.column: f for f in operator.fields if f.origin is not None}
-        return frozenset(named[column] for column in operator.table.primary_key)
-    return frozenset() if has_at_most_one_row(side) else None
+    equated = {f for f, _ in equated_fields(side, condition, _EQUALITIES)}
+    return any(key <= equated for key in known.of(unique_keys, side))
 
 
 def express_sum(field: Field, function: str, form: FractionalLinearForm, add_aggregate: AddAggregate) -> ReleasedSum:
@@ -353,7 +333,7 @@ def track_window_noise(relation: Relation, planning: Planning) -> Relation:
     window = relation.operator
     if not isinstance(window, Window) or not isinstance(window.source, Released):
         return relation
-    unique_fields = frozenset(unique_row_fields(window.source, planning))
+    unique_fields = frozenset(unique_row_fields(window.source, planning.properties))
     # noise of a window function over tracked sums is not tracked
     forms = forms_by_field(replace(planning.partial_query(window.source), released_sums=(), union_columns=()))
     window_calls = _WindowCalls(list(window.calls), planning)

@@ -44,6 +44,7 @@ from dialect.algebra.release_plan import (
 )
 from dialect.algebra.traversal import Node, map_parts, walk
 from dialect.analysis.canonical_form import CanonicalForm
+from dialect.analysis.properties import Properties
 from dialect.analysis.sql_size import check_sql_size
 from dialect.catalog.model import SqlType
 from dialect.errors import Code, Refusal
@@ -308,6 +309,7 @@ class Planning:
     notes: list[Note] = field(default_factory=list)
     released_sums: list[ReleasedSum] = field(default_factory=list)
     union_columns: list[NoisyUnionColumn] = field(default_factory=list)
+    properties: Properties = field(default_factory=Properties)
     roll_ups: dict[GroupingSets, Mapping[GroupingSet, GroupingSet]] = field(
         default_factory=dict
     )  # set -> finer set it is summed from
@@ -399,7 +401,7 @@ def _scan_release(keys: tuple[Field, ...], columns: ReleaseColumns, planning: Pl
     planning.releases.append(columns)
     ends = tuple(end for output in columns.outputs for end in output.interval_fields or ())
     fields = columns.keys + tuple(output.field for output in columns.outputs) + columns.raw_fields + ends
-    scan = Released(ReleaseScan(len(planning.releases) - 1, fields), fields)
+    scan = Released(ReleaseScan(len(planning.releases) - 1, fields, columns.keys), fields)
     return _JoinedRelease(scan, dict(zip(keys, columns.keys, strict=True)))
 
 

@@ -67,7 +67,7 @@ def split_query(selected: BoundQuery, context: CompileContext) -> Question:
 def _notes(relation: Relation, planning: Planning) -> tuple[Note, ...]:
     """Return all notes of a query: lints on its text, ties, tables that cannot match, and notes from planning."""
     lint_notes = (*never_true_notes(relation), *midnight_notes(relation, planning.context.sql))
-    lint_notes += tie_notes(relation, planning.context.sql)
+    lint_notes += tie_notes(relation, planning.context.sql, planning.properties)
     return (
         *undeclared_value_notes(relation, planning.context.catalog),
         *lint_notes,

@@ -30,15 +30,10 @@ from dialect.algebra.release_plan import (
     VectorBound,
     VectorKind,
 )
+from dialect.analysis.properties import Properties
 from dialect.analysis.uniqueness import has_many_to_many_join, may_match_several_public_rows
 from dialect.catalog.model import Catalog
-from dialect.sensitivity.clip_bounds import (
-    declared_max_groups,
-    declared_unclipped_share,
-    drops_contributions,
-    is_single,
-    limited_clip_bound,
-)
+from dialect.sensitivity.clip_bounds import DeclaredClipBounds, declared_max_groups, drops_contributions, is_single
 
 LOG_NORMAL_SIGMA = (
     1.2  # standard deviation of ln(contribution): 1.1 to 1.6 in bicycle trips, check-ins and operator records
@@ -82,22 +77,27 @@ MIN_SCALED_BITS = 20  # a scaled clip bound has at least 2^20 released grains: t
 
 
 def bound_contributions(
-    plan: PrivatePlan, catalog: Catalog, key_count: int | None, tuned: Sequence[TunedClipBound | None] = ()
+    plan: PrivatePlan,
+    catalog: Catalog,
+    key_count: int | None,
+    tuned: Sequence[TunedClipBound | None] = (),
+    properties: Properties | None = None,
 ) -> ContributionBounds:
     """Choose the clip rule and clip bound of every vector of a plan, and the L0 bound of the plan.
 
     `key_count` is the number of public keys, None if it is unknown. `tuned` has a tuned clip bound per vector, None
     where the declared one applies; empty means no vector is tuned. First each vector is bounded alone, then scaled with
     its scale group, then bounded under replacement if the plan crosses privacy windows. The bias is unknown if stated
-    limits drop contributions.
+    limits drop contributions. `properties` are those of the compilation, by default new ones.
     """
     max_groups = _max_groups(plan, catalog, key_count)
+    declared = DeclaredClipBounds(plan, catalog, properties or Properties())
     tuned_bounds = tuned or (None,) * len(plan.vectors)
     vectors_and_bounds = zip(plan.vectors, tuned_bounds, strict=True)
     per_window_bounds = _share_scale_rule(
         plan,
         [
-            _bound_vector(plan, vector, catalog, key_count, max_groups, tuned_bound)
+            _bound_vector(plan, vector, declared, key_count, max_groups, tuned_bound)
             for vector, tuned_bound in vectors_and_bounds
         ],
     )
@@ -131,7 +131,7 @@ def _max_groups(plan: PrivatePlan, catalog: Catalog, key_count: int | None) -> i
 def _bound_vector(
     plan: PrivatePlan,
     vector: QueryVector,
-    catalog: Catalog,
+    declared: DeclaredClipBounds,
     key_count: int | None,
     max_groups: int | None,
     tuned: TunedClipBound | None,
@@ -144,9 +144,9 @@ def _bound_vector(
     if plan.key_set is None and max_groups is not None and vector.is_selection_vector:
         return _bound_selection_vector(max_groups)
     if vector.kind is VectorKind.DISTINCT:
-        return _bound_distinct_values(plan, vector, catalog, key_count, max_groups)
+        return _bound_distinct_values(plan, vector, declared, key_count, max_groups)
     # the tuned bound, else the declared one within stated limits
-    clip_bound = limited_clip_bound(plan, vector, catalog) if tuned is None else tuned.clip_bound
+    clip_bound = declared.within_limits(vector) if tuned is None else tuned.clip_bound
     if vector.partial_bounds is not None:
         return _bound_clamped_partials(plan, vector, clip_bound, key_count if max_groups is None else max_groups)
     proved, reason = _proved_norm(plan, vector, key_count if max_groups is None else max_groups)
@@ -159,7 +159,7 @@ def _bound_vector(
         plan,
         vector,
         clip_bound,
-        _declared_bias(plan, vector, catalog) if tuned is None else tuned.predicted_bias,
+        _declared_bias(plan, vector, declared) if tuned is None else tuned.predicted_bias,
         tuned,
     )
 
@@ -188,16 +188,14 @@ def _bound_selection_vector(max_groups: int) -> VectorBound:
     )
 
 
-def _declared_bias(plan: PrivatePlan, vector: QueryVector, catalog: Catalog) -> float | None:
+def _declared_bias(plan: PrivatePlan, vector: QueryVector, declared: DeclaredClipBounds) -> float | None:
     """Predict the clipping bias under a declared clip bound; None if nothing is declared.
 
     None too if the joins of the plan multiply a person's rows, which declared clip bounds do not account for.
     """
-    unclipped_share = (
-        None
-        if has_many_to_many_join(plan.source) or may_match_several_public_rows(plan.source)
-        else declared_unclipped_share(plan, vector, catalog)
-    )
+    if has_many_to_many_join(plan.source) or declared.known.of(may_match_several_public_rows, plan.source):
+        return None
+    unclipped_share = declared.unclipped_share(vector)
     return None if unclipped_share is None else predicted_bias(unclipped_share)
 
 
@@ -365,15 +363,15 @@ def _bound_clamped_partials(
 
 
 def _bound_distinct_values(
-    plan: PrivatePlan, vector: QueryVector, catalog: Catalog, key_count: int | None, max_groups: int | None
+    plan: PrivatePlan, vector: QueryVector, declared: DeclaredClipBounds, key_count: int | None, max_groups: int | None
 ) -> VectorBound:
     """Bound a COUNT(DISTINCT): at most m values in each of at most L0 groups, so a person moves each count by <= m.
 
     `key_count` is the number of public keys, `max_groups` the L0 bound of the plan; None if unknown or not needed. The
     bias is 0 for one row per person, of which nothing is dropped; else unknown.
     """
-    groups = _max_groups_of_distinct(plan, vector, catalog, key_count, max_groups)
-    values = _max_values_per_group(plan, vector, catalog, groups)
+    groups = _max_groups_of_distinct(plan, vector, declared, key_count, max_groups)
+    values = _max_values_per_group(plan, vector, declared, groups)
     squared = groups * values * values
     if plan.limits.max_rows is not None:
         squared = min(squared, plan.limits.max_rows**2)  # a row has one value in one group
@@ -388,7 +386,7 @@ def _bound_distinct_values(
 
 
 def _max_groups_of_distinct(
-    plan: PrivatePlan, vector: QueryVector, catalog: Catalog, key_count: int | None, max_groups: int | None
+    plan: PrivatePlan, vector: QueryVector, declared: DeclaredClipBounds, key_count: int | None, max_groups: int | None
 ) -> int:
     """Choose the L0 bound of a COUNT(DISTINCT): stated, else from the declared clip bound of group memberships.
 
@@ -398,12 +396,12 @@ def _max_groups_of_distinct(
         return 1
     if max_groups is not None:
         return max_groups
-    persons = limited_clip_bound(plan, replace(vector, kind=VectorKind.PERSONS, partial_bounds=None), catalog)
-    declared = max(1, round(persons * persons))
-    return declared if key_count is None else max(1, min(declared, key_count))
+    persons = declared.within_limits(replace(vector, kind=VectorKind.PERSONS, partial_bounds=None))
+    groups = max(1, round(persons * persons))
+    return groups if key_count is None else max(1, min(groups, key_count))
 
 
-def _max_values_per_group(plan: PrivatePlan, vector: QueryVector, catalog: Catalog, groups: int) -> int:
+def _max_values_per_group(plan: PrivatePlan, vector: QueryVector, declared: DeclaredClipBounds, groups: int) -> int:
     """Choose m, the values per group: as stated, else from the declared clip bound of rows over the groups.
 
     With C rows (L2) spread evenly over g groups, a person has C / sqrt(g) rows in each.
@@ -415,7 +413,7 @@ def _max_values_per_group(plan: PrivatePlan, vector: QueryVector, catalog: Catal
     rows = plan.limits.max_rows
     if rows is not None:
         return rows
-    row_bound = limited_clip_bound(plan, replace(vector, kind=VectorKind.ROWS, partial_bounds=None), catalog)
+    row_bound = declared.within_limits(replace(vector, kind=VectorKind.ROWS, partial_bounds=None))
     return max(1, math.ceil(row_bound / math.sqrt(groups)))
 
 

@@ -37,6 +37,7 @@ from dialect.algebra.relations import (
 )
 from dialect.algebra.release_plan import Factor, PrivatePlan, QueryVector, VectorKind
 from dialect.algebra.value_ranges import is_bounded
+from dialect.analysis.properties import Properties
 from dialect.catalog.model import Catalog, ClipBoundsByKeys, Column, SqlType, Table
 from dialect.functions.emitter import plain_text
 from dialect.sensitivity.grouping import (
@@ -46,25 +47,6 @@ from dialect.sensitivity.grouping import (
     key_equivalents,
     per_group_distinct_bounds,
 )
-
-
-def applicable_clip_bounds(plan: PrivatePlan, table: Table) -> list[ClipBoundsByKeys]:
-    """Return the declared clip bounds of rows and sums that apply to a plan: over all rows, and by grouping keys.
-
-    If at most k groups by the declared keys lie in one group of the plan, the bound is multiplied by sqrt(k):
-
-        declared by (hour), GROUP BY part_of_day(ts) with at most 6 hours in each   ->   bound * sqrt(6)
-
-    Claim: each is valid for the plan's own groups if it is for the groups it is declared for, where a person's
-    contributions have one sign. Proof: proofs.md#usual-keys. Raises: nothing.
-    """
-    declared, grouping = table.clip_bounds, grouping_attributes(plan, table.name)
-    assert declared is not None  # noqa: S101
-    overall = ClipBoundsByKeys((), declared.rows, declared.persons, expected_coverage=declared.expected_coverage)
-    others = [(each, frozenset(each.keys) - grouping) for each in declared.by_keys]
-    values = per_group_distinct_bounds(plan, table.name, frozenset().union(*(keys for _, keys in others)))
-    with_groups = ((each, max_groups_within(values, keys)) for each, keys in others)
-    return [overall, *(_scaled(each, math.sqrt(groups)) for each, groups in with_groups if groups is not None)]
 
 
 def max_groups_within(values: Mapping[str, int], further_keys: Collection[str]) -> int | None:
@@ -86,102 +68,9 @@ def _scaled(clip_bounds: ClipBoundsByKeys, factor: float) -> ClipBoundsByKeys:
     return replace(clip_bounds, rows=rows, sums=sums)
 
 
-def row_clip_bound(plan: PrivatePlan, table: Table) -> tuple[float, float]:
-    """Return (the smallest applicable clip bound of rows, the share of people within it).
-
-    Of equal bounds, the one with the largest share.
-    """
-    # negative shares, so that the minimum has the largest share among equal bounds
-    declared = (
-        (each.rows, -each.expected_coverage) for each in applicable_clip_bounds(plan, table) if each.rows is not None
-    )
-    rows, uncovered = min(declared)
-    return rows, -uncovered
-
-
-def person_clip_bound(plan: PrivatePlan, table: Table) -> ClipBoundsByKeys | None:
-    """Choose the declared clip bound of group memberships: the smallest whose keys determine the plan's keys.
-
-    Then the plan has no more groups. Otherwise the one that shares most keys with the plan. Predicates are ignored, as
-    a person is in no more groups under them; except for a single date, where the overall bound is far too large and
-    the one with most shared keys is nearer.
-    """
-    assert table.clip_bounds is not None  # noqa: S101
-    key_texts, declared, determines_keys = (
-        key_equivalents(plan),
-        table.clip_bounds.by_keys,
-        key_determination_test(plan, table.name),
-    )
-    determining = [each for each in declared if each.persons is not None and determines_keys(each.keys)]
-    nearest = max((each for each in declared if key_texts.issuperset(each.keys)), key=_key_count, default=None)
-    if not plan.keys or not determining or (nearest is not None and is_single_date(plan, table.name)):
-        return nearest
-    return min(determining, key=lambda each: each.persons or math.inf)
-
-
 def _key_count(clip_bounds: ClipBoundsByKeys) -> int:
     """Return the number of keys that clip bounds are declared by."""
     return len(clip_bounds.keys)
-
-
-def declared_clip_bound(plan: PrivatePlan, vector: QueryVector, catalog: Catalog) -> float:
-    """Return the declared clip bound (L2) of a vector, in its unit. Privacy holds for any value.
-
-    Windows that are bounded together multiply it by their number; of group memberships, by the square root.
-
-    For a union, the bounds of its branches add up; those of group memberships add in squares, once per table.
-    """
-    tables, windows = _widest_tables(plan, catalog), plan.charged_windows.windows_per_unit
-    if vector.kind is VectorKind.PERSONS:  # memberships of union branches add in squares
-        per_window = math.hypot(
-            *(_declared_for_table(plan, vector, table, catalog) for table in _distinct_tables(tables))
-        )
-        return per_window * math.sqrt(windows)
-    return windows * sum(_declared_for_table(plan, vector, table, catalog) for table in tables)
-
-
-def _declared_for_table(plan: PrivatePlan, vector: QueryVector, table: Table, catalog: Catalog) -> float:
-    """Return the declared clip bound of a vector for the rows of one table, in the vector's unit.
-
-    A sum is at most the bound of its column, and at most the bound of rows times the largest value. The magnitude is at
-    least 2^-20, as a clip bound of 0 would remove everything.
-    """
-    assert table.clip_bounds is not None  # noqa: S101  the catalog reader refuses a private table without clip bounds
-    if vector.kind is VectorKind.PERSONS:
-        clip_bounds = person_clip_bound(plan, table)
-        return clip_bounds.persons if clip_bounds and clip_bounds.persons is not None else table.clip_bounds.persons
-    rows = row_clip_bound(plan, table)[0]
-    if vector.kind is VectorKind.ROWS or vector.kind is VectorKind.VALID:
-        return rows
-    if vector.factor is not None:
-        return _product_clip_bound(plan, vector, vector.factor, table, catalog, rows)
-    largest = max(vector.magnitude, 2.0**-20)
-    declared = _column_clip_bound(plan, vector, table, catalog)
-    return rows * largest if declared is None else min(declared, rows * largest)
-
-
-def _product_clip_bound(
-    plan: PrivatePlan, vector: QueryVector, factor: Factor, table: Table, catalog: Catalog, rows: float
-) -> float:
-    """Derive the clip bound of a sum of products from the clip bounds of its two factors.
-
-    It is at most that of one factor times the largest value of the other, in either role, and the smallest valid bound
-    is used.
-    """
-    one = replace(vector, kind=VectorKind.CENTRED, factor=None)
-    other = replace(
-        one, value=factor.value, lower=factor.lower, upper=factor.upper, centre=factor.centre,
-        is_integer=factor.value.type is SqlType.BIGINT,
-    )  # fmt: skip
-    factor_bounds = [_declared_for_table(plan, each, table, catalog) for each in (one, other)]
-    # all clamped products; either factor over all rows times the largest value of the other; both factors
-    limits = (
-        rows * vector.magnitude,
-        factor_bounds[0] * other.magnitude,
-        factor_bounds[1] * one.magnitude,
-        factor_bounds[0] * factor_bounds[1],
-    )
-    return max(min(limits), 2.0**-40)
 
 
 def is_single(plan: PrivatePlan) -> bool:
@@ -199,28 +88,6 @@ def drops_contributions(plan: PrivatePlan, key_count: int | None) -> bool:
     return fewer_rows or (groups is not None and not is_single(plan) and (key_count is None or groups < key_count))
 
 
-def limited_clip_bound(plan: PrivatePlan, vector: QueryVector, catalog: Catalog) -> float:
-    """Return the clip bound of a vector, adjusted to row and group limits stated in the query.
-
-    A person with r rows is in at most r groups, and no count exceeds r; the memberships of g groups have a norm of
-    sqrt(g). The bound of a sum is the declared one, scaled up if the stated row limit exceeds the declared bound of
-    rows. Stated bounds of a person's number per group are multiplied by the bound of group memberships.
-    """
-    if vector.partial_bounds is not None:
-        persons = limited_clip_bound(plan, replace(vector, kind=VectorKind.PERSONS, partial_bounds=None), catalog)
-        return max(abs(vector.partial_bounds.lower), abs(vector.partial_bounds.upper)) * persons
-    declared, rows, groups = declared_clip_bound(plan, vector, catalog), plan.limits.max_rows, plan.limits.max_groups
-    if vector.kind is VectorKind.PERSONS:
-        max_groups = min((g for g in (rows, groups) if g is not None), default=None)
-        return declared if max_groups is None else math.sqrt(max_groups)
-    if rows is None:
-        return declared
-    if vector.is_sum:
-        declared_rows = declared_clip_bound(plan, replace(vector, kind=VectorKind.ROWS), catalog)
-        return min(rows * max(vector.magnitude, 2.0**-20), declared * max(1.0, rows / declared_rows))
-    return float(rows)
-
-
 def counted_table(plan: PrivatePlan, catalog: Catalog) -> Table | None:
     """Return the one stored table whose rows a plan counts; None for several, or for derived movement.
 
@@ -228,27 +95,6 @@ def counted_table(plan: PrivatePlan, catalog: Catalog) -> Table | None:
     """
     tables = _widest_tables(plan, catalog)
     return tables[0] if len(tables) == 1 and plan.source.derived_from is None else None
-
-
-def declared_unclipped_share(plan: PrivatePlan, vector: QueryVector, catalog: Catalog) -> float | None:
-    """Return the share of people declared to be within a vector's clip bound; None if nothing is declared."""
-    shares = [_unclipped_share(plan, vector, table, catalog) for table in _widest_tables(plan, catalog)]
-    return None if None in shares else min(each for each in shares if each is not None)
-
-
-def _unclipped_share(plan: PrivatePlan, vector: QueryVector, table: Table, catalog: Catalog) -> float | None:
-    """Return the share of a table's people declared to be within a vector's clip bound; None if unknown."""
-    assert table.clip_bounds is not None  # noqa: S101
-    if vector.kind is VectorKind.PERSONS:
-        clip_bounds = person_clip_bound(plan, table)
-        if clip_bounds is None:
-            return table.clip_bounds.expected_coverage
-        # keys that do not determine the plan's are declared for fewer groups than the plan has
-        determines_keys = clip_bounds.persons is None or key_determination_test(plan, table.name)(clip_bounds.keys)
-        return clip_bounds.expected_coverage if determines_keys else None
-    multiple = column_multiple(vector, catalog) if vector.kind is VectorKind.SUM else None
-    summed = None if multiple is None else _declared_sum_bound(plan, vector, multiple[0], table)
-    return (summed or row_clip_bound(plan, table))[1]
 
 
 def declared_max_groups(plan: PrivatePlan, catalog: Catalog) -> int:
@@ -287,17 +133,6 @@ def _with_derived_bounds(table: Table | None, derived: Table | None) -> Table | 
     if table is None or derived is None or table.name != derived.name or table.movement is None:
         return table
     return replace(table, clip_bounds=table.movement.clip_bounds or table.clip_bounds)
-
-
-def _column_clip_bound(plan: PrivatePlan, vector: QueryVector, table: Table, catalog: Catalog) -> float | None:
-    """Scale a column's declared clip bound to an expression over that column, by the ratio of their magnitudes.
-
-    Expressions that are not multiples keep the column's bound if they only reduce values, as LEAST does: it does not
-    change people below the bound.
-    """
-    multiple = column_multiple(vector, catalog)
-    clip_bound = None if multiple is None else _declared_sum_bound(plan, vector, multiple[0], table)
-    return None if multiple is None or clip_bound is None else clip_bound[0] * multiple[1]
 
 
 def column_multiple(vector: QueryVector, catalog: Catalog) -> tuple[Column, float] | None:
@@ -345,39 +180,198 @@ def _is_multiple(expr: Expr) -> bool:
     return divided or expr.name in {"*", "negative", "to_double"}
 
 
-def _declared_sum_bound(
-    plan: PrivatePlan, vector: QueryVector, column: Column, table: Table
-) -> tuple[float, float] | None:
-    """Return (declared clip bound of a column's sums, share of people within it); None if nothing is declared.
+@dataclass(frozen=True)
+class DeclaredClipBounds:
+    """The declared clip bounds of one plan (L2), and the share of people within them."""
 
-    For values of one sign, the smallest. With mixed signs, which may cancel, sums by coarser groups can be smaller than
-    those by finer ones, so bounds are not scaled, and the one declared by most of the plan's keys is chosen.
-    """
-    assert table.clip_bounds is not None  # noqa: S101
-    overall, *by_keys = applicable_clip_bounds(plan, table)
-    if vector.kind is VectorKind.CENTRED:
-        return (
-            None
-            if column.centred_sum_clip_bound is None
-            else (column.centred_sum_clip_bound, overall.expected_coverage)
+    plan: PrivatePlan
+    catalog: Catalog
+    known: Properties
+
+    def of_vector(self, vector: QueryVector) -> float:
+        """Return the declared clip bound (L2) of a vector, in its unit. Privacy holds for any value.
+
+        Windows that are bounded together multiply it by their number; of group memberships, by the square root.
+
+        For a union, the bounds of its branches add up; those of group memberships add in squares, once per table.
+        """
+        tables, windows = _widest_tables(self.plan, self.catalog), self.plan.charged_windows.windows_per_unit
+        if vector.kind is VectorKind.PERSONS:  # memberships of union branches add in squares
+            per_window = math.hypot(*(self._of_table(vector, table) for table in _distinct_tables(tables)))
+            return per_window * math.sqrt(windows)
+        return windows * sum(self._of_table(vector, table) for table in tables)
+
+    def within_limits(self, vector: QueryVector) -> float:
+        """Return the clip bound of a vector, adjusted to row and group limits stated in the query.
+
+        A person with r rows is in at most r groups, and no count exceeds r; the memberships of g groups have a norm of
+        sqrt(g). The bound of a sum is the declared one, scaled up if the stated row limit exceeds the declared bound of
+        rows. Stated bounds of a person's number per group are multiplied by the bound of group memberships.
+        """
+        if vector.partial_bounds is not None:
+            persons = self.within_limits(replace(vector, kind=VectorKind.PERSONS, partial_bounds=None))
+            return max(abs(vector.partial_bounds.lower), abs(vector.partial_bounds.upper)) * persons
+        declared, rows, groups = self.of_vector(vector), self.plan.limits.max_rows, self.plan.limits.max_groups
+        if vector.kind is VectorKind.PERSONS:
+            max_groups = min((g for g in (rows, groups) if g is not None), default=None)
+            return declared if max_groups is None else math.sqrt(max_groups)
+        if rows is None:
+            return declared
+        if vector.is_sum:
+            declared_rows = self.of_vector(replace(vector, kind=VectorKind.ROWS))
+            return min(rows * max(vector.magnitude, 2.0**-20), declared * max(1.0, rows / declared_rows))
+        return float(rows)
+
+    def unclipped_share(self, vector: QueryVector) -> float | None:
+        """Return the share of people declared to be within a vector's clip bound; None if nothing is declared."""
+        shares = [self._unclipped_share_of_table(vector, table) for table in _widest_tables(self.plan, self.catalog)]
+        return None if None in shares else min(each for each in shares if each is not None)
+
+    def applicable(self, table: Table) -> list[ClipBoundsByKeys]:
+        """Return the declared clip bounds of rows and sums that apply to a plan: over all rows, and by grouping keys.
+
+        If at most k groups by the declared keys lie in one group of the plan, the bound is multiplied by sqrt(k):
+
+            declared by (hour), GROUP BY part_of_day(ts) with at most 6 hours in each   ->   bound * sqrt(6)
+
+        Claim: each is valid for the plan's own groups if it is for the groups it is declared for, where a person's
+        contributions have one sign. Proof: proofs.md#usual-keys. Raises: nothing.
+        """
+        declared, grouping = table.clip_bounds, grouping_attributes(self.plan, table.name)
+        assert declared is not None  # noqa: S101
+        overall = ClipBoundsByKeys((), declared.rows, declared.persons, expected_coverage=declared.expected_coverage)
+        others = [(each, frozenset(each.keys) - grouping) for each in declared.by_keys]
+        values = per_group_distinct_bounds(
+            self.plan, table.name, frozenset().union(*(keys for _, keys in others)), self.known
         )
-    # (grouping keys, clip bound, share of people within it)
-    declared = [
-        (each.keys, each.sums[column.name], each.expected_coverage) for each in by_keys if column.name in each.sums
-    ]
-    if column.sum_clip_bound is not None:
-        declared.append(((), column.sum_clip_bound, overall.expected_coverage))
-    # mixed signs: only bounds as declared, by all keys or by keys of their own
-    if column.bounds is not None and column.bounds.lower < 0 < column.bounds.upper:
-        key_texts, unscaled_keys = (
-            {key.canonical_text for key in plan.keys},
-            [each.keys for each in by_keys if each in table.clip_bounds.by_keys],
+        with_groups = ((each, max_groups_within(values, keys)) for each, keys in others)
+        return [overall, *(_scaled(each, math.sqrt(groups)) for each, groups in with_groups if groups is not None)]
+
+    def of_rows(self, table: Table) -> tuple[float, float]:
+        """Return (the smallest applicable clip bound of rows, the share of people within it).
+
+        Of equal bounds, the one with the largest share.
+        """
+        # negative shares, so that the minimum has the largest share among equal bounds
+        declared = ((each.rows, -each.expected_coverage) for each in self.applicable(table) if each.rows is not None)
+        rows, uncovered = min(declared)
+        return rows, -uncovered
+
+    def of_persons(self, table: Table) -> ClipBoundsByKeys | None:
+        """Choose the declared clip bound of group memberships: the smallest whose keys determine the plan's keys.
+
+        Then the plan has no more groups. Otherwise the one that shares most keys with the plan. Predicates are ignored,
+        as a person is in no more groups under them; except for a single date, where the overall bound is far too large
+        and the one with most shared keys is nearer.
+        """
+        assert table.clip_bounds is not None  # noqa: S101
+        key_texts, declared, determines_keys = (
+            key_equivalents(self.plan),
+            table.clip_bounds.by_keys,
+            key_determination_test(self.plan, table.name, self.known),
         )
-        declared = [each for each in declared if not each[0] or each[0] in unscaled_keys]
-        found = max(declared, key=lambda each: (key_texts.issubset(each[0]), len(each[0])), default=None)
-    else:
-        found = min(declared, key=lambda each: (each[1], -each[2]), default=None)
-    return None if found is None else found[1:]
+        determining = [each for each in declared if each.persons is not None and determines_keys(each.keys)]
+        nearest = max((each for each in declared if key_texts.issuperset(each.keys)), key=_key_count, default=None)
+        if not self.plan.keys or not determining or (nearest is not None and is_single_date(self.plan, table.name)):
+            return nearest
+        return min(determining, key=lambda each: each.persons or math.inf)
+
+    def _of_table(self, vector: QueryVector, table: Table) -> float:
+        """Return the declared clip bound of a vector for the rows of one table, in the vector's unit.
+
+        A sum is at most the bound of its column, and at most the bound of rows times the largest value. The magnitude
+        is at least 2^-20, as a clip bound of 0 would remove everything.
+        """
+        assert table.clip_bounds is not None  # noqa: S101  the catalog reader requires them
+        if vector.kind is VectorKind.PERSONS:
+            clip_bounds = self.of_persons(table)
+            return clip_bounds.persons if clip_bounds and clip_bounds.persons is not None else table.clip_bounds.persons
+        rows = self.of_rows(table)[0]
+        if vector.kind is VectorKind.ROWS or vector.kind is VectorKind.VALID:
+            return rows
+        if vector.factor is not None:
+            return self._of_product(vector, vector.factor, table, rows)
+        largest = max(vector.magnitude, 2.0**-20)
+        declared = self._of_column(vector, table)
+        return rows * largest if declared is None else min(declared, rows * largest)
+
+    def _of_product(self, vector: QueryVector, factor: Factor, table: Table, rows: float) -> float:
+        """Derive the clip bound of a sum of products from the clip bounds of its two factors.
+
+        It is at most that of one factor times the largest value of the other, in either role, and the smallest valid
+        bound is used.
+        """
+        one = replace(vector, kind=VectorKind.CENTRED, factor=None)
+        other = replace(
+            one, value=factor.value, lower=factor.lower, upper=factor.upper, centre=factor.centre,
+            is_integer=factor.value.type is SqlType.BIGINT,
+        )  # fmt: skip
+        factor_bounds = [self._of_table(each, table) for each in (one, other)]
+        # all clamped products; either factor over all rows times the largest value of the other; both factors
+        limits = (
+            rows * vector.magnitude,
+            factor_bounds[0] * other.magnitude,
+            factor_bounds[1] * one.magnitude,
+            factor_bounds[0] * factor_bounds[1],
+        )
+        return max(min(limits), 2.0**-40)
+
+    def _of_column(self, vector: QueryVector, table: Table) -> float | None:
+        """Scale a column's declared clip bound to an expression over that column, by the ratio of their magnitudes.
+
+        Expressions that are not multiples keep the column's bound if they only reduce values, as LEAST does: it does
+        not change people below the bound.
+        """
+        multiple = column_multiple(vector, self.catalog)
+        clip_bound = None if multiple is None else self._of_sum(vector, multiple[0], table)
+        return None if multiple is None or clip_bound is None else clip_bound[0] * multiple[1]
+
+    def _of_sum(self, vector: QueryVector, column: Column, table: Table) -> tuple[float, float] | None:
+        """Return (declared clip bound of a column's sums, share of people within it); None if nothing is declared.
+
+        For values of one sign, the smallest. With mixed signs, which may cancel, sums by coarser groups can be smaller
+        than those by finer ones, so bounds are not scaled, and the one declared by most of the plan's keys is chosen.
+        """
+        assert table.clip_bounds is not None  # noqa: S101
+        overall, *by_keys = self.applicable(table)
+        if vector.kind is VectorKind.CENTRED:
+            return (
+                None
+                if column.centred_sum_clip_bound is None
+                else (column.centred_sum_clip_bound, overall.expected_coverage)
+            )
+        # (grouping keys, clip bound, share of people within it)
+        declared = [
+            (each.keys, each.sums[column.name], each.expected_coverage) for each in by_keys if column.name in each.sums
+        ]
+        if column.sum_clip_bound is not None:
+            declared.append(((), column.sum_clip_bound, overall.expected_coverage))
+        # mixed signs: only bounds as declared, by all keys or by keys of their own
+        if column.bounds is not None and column.bounds.lower < 0 < column.bounds.upper:
+            key_texts, unscaled_keys = (
+                {key.canonical_text for key in self.plan.keys},
+                [each.keys for each in by_keys if each in table.clip_bounds.by_keys],
+            )
+            declared = [each for each in declared if not each[0] or each[0] in unscaled_keys]
+            found = max(declared, key=lambda each: (key_texts.issubset(each[0]), len(each[0])), default=None)
+        else:
+            found = min(declared, key=lambda each: (each[1], -each[2]), default=None)
+        return None if found is None else found[1:]
+
+    def _unclipped_share_of_table(self, vector: QueryVector, table: Table) -> float | None:
+        """Return the share of a table's people declared to be within a vector's clip bound; None if unknown."""
+        assert table.clip_bounds is not None  # noqa: S101
+        if vector.kind is VectorKind.PERSONS:
+            clip_bounds = self.of_persons(table)
+            if clip_bounds is None:
+                return table.clip_bounds.expected_coverage
+            # keys that do not determine the plan's are declared for fewer groups than the plan has
+            determines_keys = key_determination_test(self.plan, table.name, self.known)
+            is_known = clip_bounds.persons is None or determines_keys(clip_bounds.keys)
+            return clip_bounds.expected_coverage if is_known else None
+        multiple = column_multiple(vector, self.catalog) if vector.kind is VectorKind.SUM else None
+        summed = None if multiple is None else self._of_sum(vector, multiple[0], table)
+        return (summed or self.of_rows(table))[1]
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from dialect.algebra.expressions import Call, Expr, Literal, Ref, fields_of, rea
 from dialect.algebra.release_plan import PrivatePlan
 from dialect.algebra.traversal import walk
 from dialect.analysis.date_bounds import EventTime, event_time_predicates
-from dialect.analysis.functional_dependencies import attribute_closure
 from dialect.analysis.predicates import between, compared_expressions, declared_dates, predicate_cardinality
+from dialect.analysis.properties import Properties
 from dialect.analysis.time_granularity import date_of, determined_expressions, truncation_unit
-from dialect.analysis.uniqueness import EXACT_TYPES
+from dialect.analysis.uniqueness import EXACT_TYPES, attribute_closure
 from dialect.catalog.model import SqlType, ValueRange
 from dialect.functions.constant_folding import MONTHS, SECONDS, parse_timestamp
 from dialect.functions.emitter import plain_text
@@ -83,13 +83,13 @@ def key_equivalents(plan: PrivatePlan) -> frozenset[str]:
     return frozenset({*(key.canonical_text for key in plan.keys), *map(plain_text, (*keys, *dates))})
 
 
-def key_determination_test(plan: PrivatePlan, table: str) -> Callable[[Collection[str]], bool]:
+def key_determination_test(plan: PrivatePlan, table: str, known: Properties) -> Callable[[Collection[str]], bool]:
     """Return a test whether keys of a table, as text, functionally determine every key of the plan.
 
     If so, no group by those keys lies in two of the plan's groups. The test is called with the keys of each declared
     clip bound; everything that depends on the plan alone is computed once.
     """
-    facts, keys, closure = plan.source.predicates, plan.key_exprs, attribute_closure(plan.source)
+    facts, keys, closure = plan.source.predicates, plan.key_exprs, attribute_closure(plan.source, known)
     read = dict.fromkeys(field for expr in (*facts, *keys) for field in fields_of(expr))
     table_fields = [(field, plain_text(Ref(field))) for field in read if reads_only_table(Ref(field), table)]
     days = [(plain_text(day), frozenset(fields_of(day)), time) for day, time in dates_and_times(plan, table)]
@@ -156,7 +156,9 @@ _MAX_DATES = 1_100  # most dates to count
 _MAX_EVALUATIONS = 200_000  # most evaluated subexpressions over all dates
 
 
-def per_group_distinct_bounds(plan: PrivatePlan, table: str, texts: Collection[str]) -> dict[str, int]:
+def per_group_distinct_bounds(
+    plan: PrivatePlan, table: str, texts: Collection[str], known: Properties
+) -> dict[str, int]:
     """Bound how many values each of some columns or expressions of a table has in one group.
 
     `texts` are these, as SQL text; the result maps them to bounds, and unknown ones are absent. The smallest of several
@@ -166,7 +168,7 @@ def per_group_distinct_bounds(plan: PrivatePlan, table: str, texts: Collection[s
     facts, found = plan.source.predicates, dict[str, int]()
     counted = ((plain_text(part), predicate_cardinality(part, facts)) for part in compared_expressions(facts, table))
     dated = ((plain_text(day), day, time) for day, time in _date_expressions(plan, table))
-    days = ((text, _max_dates_per_group(plan, day, time)) for text, day, time in dated if text in texts)
+    days = ((text, _max_dates_per_group(plan, day, time, known)) for text, day, time in dated if text in texts)
     for text, bound in (*counted, *days, *plan.distinct_bounds):
         if text in texts and bound is not None:
             found[text] = min(bound, found.get(text, bound))
@@ -183,13 +185,9 @@ def _date_expressions(plan: PrivatePlan, table: str) -> Iterator[tuple[Expr, Exp
             yield Ref(field), Ref(field)
 
 
-def _max_dates_per_group(plan: PrivatePlan, day: Expr, time: Expr) -> int | None:
-    """Return the largest number of dates in one group, computed once per plan; counting has no privacy cost."""
-    cache_key = (id(plan.source), plan.keys, day, time)  # -> (source, largest number of dates or None)
-    if cache_key not in plan.distinct_bound_cache:
-        # the source is stored too: while it is alive, no other object has its id
-        plan.distinct_bound_cache[cache_key] = (plan.source, _count_dates_per_group(plan, day, time))
-    return plan.distinct_bound_cache[cache_key][1]
+def _max_dates_per_group(plan: PrivatePlan, day: Expr, time: Expr, known: Properties) -> int | None:
+    """Return the largest number of dates in one group, computed once; counting has no privacy cost."""
+    return known.once((plan.keys, day, time), plan.source, lambda: _count_dates_per_group(plan, day, time))
 
 
 def _count_dates_per_group(plan: PrivatePlan, day: Expr, time: Expr) -> int | None:

@@ -33,6 +33,7 @@ from dialect.algebra.relations import (
     ReleasePoint,
     public_values_of,
 )
+from dialect.analysis.properties import Properties
 from dialect.analysis.uniqueness import selects_one_row_number
 from dialect.catalog.model import SqlType
 from dialect.errors import Code, Suggestion, to_suggestions
@@ -106,11 +107,7 @@ def filter_rows(relation: Relation, condition: Expr, node: exp.Expr | None = Non
         return filtered
     if filtered.preserved_side is not None:
         return replace(filtered, preserved_side=filter_preserved(filtered.preserved_side, condition, node))
-    return (
-        mark_one_row_per_person(filtered)
-        if selects_one_row_number(relation, condition, is_constant_per_person)
-        else filtered
-    )
+    return mark_one_row_per_person(filtered) if selects_one_row_number(relation, condition, Properties()) else filtered
 
 
 def mark_one_row_per_person(relation: PerPerson) -> PerPerson:

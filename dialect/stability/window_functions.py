@@ -19,14 +19,10 @@ from sqlglot import exp
 
 from dialect.algebra.expressions import Ref
 from dialect.algebra.relations import (
-    Distinct,
-    Filter,
-    Group,
     PerPerson,
-    Project,
     Relation,
+    RowOrigin,
     RowTruncation,
-    SemiJoin,
     Window,
     WindowCall,
     truncate_rows,
@@ -125,6 +121,5 @@ def _is_truncated(relation: Relation, max_rows: int) -> bool:
         return True
     if isinstance(operator, RowTruncation):
         return operator.max_rows <= max_rows
-    if isinstance(operator, Filter | Project | Window | Group | Distinct):
-        return _is_truncated(operator.source, max_rows)
-    return isinstance(operator, SemiJoin) and _is_truncated(operator.left, max_rows)
+    keeps_bound = operator.row_origin in (RowOrigin.SUBSET, RowOrigin.GROUPS)
+    return keeps_bound and _is_truncated(relation.children[0], max_rows)

@@ -200,7 +200,8 @@ def has_unmeasured_fan_out(compiled: CompiledRelease) -> bool:
     rows = [
         kind is not VectorKind.PERSONS or bool(compiled.plan.keys) for kind in _vector_kinds(compiled)
     ]  # once per group
-    return may_match_several_public_rows(compiled.plan.source) and _is_unmeasured(compiled, rows)
+    known = compiled.unpriced_release.properties
+    return known.of(may_match_several_public_rows, compiled.plan.source) and _is_unmeasured(compiled, rows)
 
 
 def _vector_kinds(compiled: CompiledRelease) -> list[VectorKind]:

@@ -61,7 +61,7 @@ def _why_declared(unpriced: UnpricedRelease) -> str:
         return "declared: no calibration tells of rows that are made in the question, or gathered from several tables"
     if has_many_to_many_join(plan.source):
         return "declared: a person's rows are joined with each other, and no calibration tells how many that makes"
-    if may_match_several_public_rows(plan.source):
+    if unpriced.properties.of(may_match_several_public_rows, plan.source):
         return "declared: a row may be joined with several public ones, and no calibration tells how many that makes"
     if not any(each.subject.table == table.name for each in unpriced.calibration.histograms):
         return f"declared: no calibration of {table.name} holds today"

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from budgets import PICO
@@ -31,7 +31,7 @@ from dialect import (
     generate_sql,
 )
 from dialect.algebra import ClipRule
-from dialect.analysis import NO_WORK, Work
+from dialect.analysis import NO_WORK, Properties, Work
 from dialect.codegen import plan_over_released_keys, selection_plan, with_released_keys
 from dialect.functions import UnsupportedByEngine
 from engine.backends.protocol import Backend
@@ -95,6 +95,7 @@ class UnpricedRelease:
     price_parts: PriceParts  # proportions of the price: of each vector, then of partition selection if keys are private
     calibration: Calibration = NO_CALIBRATION
     work: Work = NO_WORK  # work of both passes, if keys are private
+    properties: Properties = field(default_factory=Properties, compare=False, repr=False)  # of the plan's relations
 
     def bounds(self, pico_rho: int) -> ContributionBounds:
         """Contribution bounds at a price: tuned clip bounds if a calibration applies, else the declared ones."""
@@ -106,7 +107,7 @@ class UnpricedRelease:
             self._clip_error_models_at(pico_rho),
             [max(1, share) for share in self.shares(pico_rho)],
         )
-        return bound_contributions(self.measured_plan, self.catalog, self.key_count, clip_bounds)
+        return bound_contributions(self.measured_plan, self.catalog, self.key_count, clip_bounds, self.properties)
 
     def _clip_error_models_at(self, pico_rho: int) -> tuple[ClipErrorModel | None, ...]:
         """Clip-error models at a price: with private keys, only groups that pass the threshold at that price count.
@@ -173,22 +174,24 @@ def unpriced_release(
     `price_parts` = proportions of the price for its vectors; empty: equal ones. `shown_alone` = indexes of the query
     vectors that are shown as columns of their own; None: all of them. Raises Refusal.
     """
-    work = check_row_limits(plan, backend)
+    work, properties = check_row_limits(plan, backend)
     key_count = count_keys(plan, backend)
     has_private_keys = plan.key_set is None
     plan = replace(plan, distinct_bounds=tuple(per_group_distinct_bounds(plan, catalog, backend, calibration)))
     keys_plan, measured_plan = (
         (selection_plan(plan), plan_over_released_keys(plan)) if has_private_keys else (None, plan)
     )
-    selection = None if keys_plan is None else (keys_plan, bound_contributions(keys_plan, catalog, None))
+    selection = (
+        None if keys_plan is None else (keys_plan, bound_contributions(keys_plan, catalog, None, (), properties))
+    )
     models, declared = (
-        clip_error_models(measured_plan, catalog, calibration, key_count, shown_alone),
-        bound_contributions(measured_plan, catalog, key_count),
+        clip_error_models(measured_plan, catalog, calibration, key_count, shown_alone, properties),
+        bound_contributions(measured_plan, catalog, key_count, (), properties),
     )
     return UnpricedRelease(
         plan, measured_plan, selection, catalog, key_count, declared, models,
         price_parts or equal_parts(plan.vectors, has_private_keys), calibration,
-        work,
+        work, properties,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from dialect import Catalog, Code, PrivatePlan, Refusal
 from dialect.algebra import DistinctBound, Field, Public
-from dialect.analysis import MAX_DECLARED_TEXT, Work, max_rows_per_person, work_bound
+from dialect.analysis import MAX_DECLARED_TEXT, Properties, Work, row_bounds, work_bound
 from dialect.codegen.relations import write_rows
 from dialect.sensitivity import values_by_group
 from engine.backends.protocol import Backend
@@ -22,11 +22,11 @@ SHORTER_TEXTS_HINT = "cut text to what is needed, as left(x, 20) does,"
 MAX_SEARCHED_ROWS = 10**6  # largest public table searched for a smaller clip bound
 
 
-def check_row_limits(plan: PrivatePlan, backend: Backend) -> Work:
+def check_row_limits(plan: PrivatePlan, backend: Backend) -> tuple[Work, Properties]:
     """Bound the work of a plan, in row steps over all its passes (dialect/analysis/proofs.md#work).
 
     A row step is the work of one plain row in one operator. Raises Refusal where one person's rows may grow beyond ten
-    million, or may hold more than a gigabyte at a time.
+    million, or may hold more than a gigabyte at a time. Also returns the properties of the plan's relations.
     """
 
     def join_fan_out(public: Public, equated: tuple[Field, ...]) -> int:
@@ -44,7 +44,8 @@ def check_row_limits(plan: PrivatePlan, backend: Backend) -> Work:
             f"SELECT 1 AS one FROM ({rows}) AS l WHERE length({text.id}) > {MAX_DECLARED_TEXT} LIMIT 1"
         )
 
-    max_rows, work = max_rows_per_person(plan.source, join_fan_out), work_bound(plan, join_fan_out, has_short_texts)
+    properties = Properties(join_fan_out)
+    max_rows, work = properties.of(row_bounds, plan.source).peak, work_bound(plan, properties, has_short_texts)
     if max_rows > MAX_ROWS_PER_PERSON:
         windows = len(plan.charged_windows.windows)
         over, fewer = (f" over {windows:,} windows of time", ", or a shorter time") if windows > 1 else ("", "")
@@ -59,7 +60,7 @@ def check_row_limits(plan: PrivatePlan, backend: Backend) -> Work:
             f"The rows of one person may fill {gigabytes} of memory here: much is gathered of many rows or long texts."
         )
         raise Refusal(Code.COMPLEX, why, f"{SHORTER_TEXTS_HINT} or {FEWER_ROWS_HINT}")
-    return work.times(1 if plan.key_set is not None else 2)  # private keys need a selection pass first
+    return work.times(1 if plan.key_set is not None else 2), properties  # private keys need a selection pass first
 
 
 def check_steps(works: Sequence[Work], max_unit_steps: float, max_steps: float) -> None:

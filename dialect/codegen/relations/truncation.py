@@ -19,7 +19,8 @@ from dialect.algebra.codegen_types import TableRowLimit, Target
 from dialect.algebra.expressions import Field
 from dialect.algebra.relations import Filter, Join, Project, Relation, RowTruncation, Scan, identifying_fields
 from dialect.algebra.traversal import walk
-from dialect.analysis.functional_dependencies import minimal_ordering_fields
+from dialect.analysis.properties import Properties
+from dialect.analysis.uniqueness import minimal_ordering_fields
 from dialect.catalog.model import EngineName
 from dialect.codegen.engine_dialect import dialect_of
 from dialect.codegen.relations.values import select_list
@@ -101,7 +102,9 @@ def _first_by_hash(
     row = ", ".join(
         f.id for f in identifying_fields(truncation.source.fields)
     )  # computed columns must not change which rows are chosen
-    ties = ", ".join(f"{f.id}{dialect.nulls_last}" for f in minimal_ordering_fields(truncation.source, unit))
+    ties = ", ".join(
+        f"{f.id}{dialect.nulls_last}" for f in minimal_ordering_fields(truncation.source, Properties(), unit)
+    )
     order = ", ".join(filter(None, (dialect.hash.format(row), ties)))
     row_number = f"row_number() OVER (PARTITION BY {', '.join(f.id for f in unit)} ORDER BY {order})"
     select_columns = select_list([f.id for f in columns])

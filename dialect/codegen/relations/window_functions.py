@@ -28,8 +28,9 @@ from dialect.algebra.relations import (
     WindowCall,
     call_expressions,
 )
-from dialect.analysis.functional_dependencies import minimal_ordering_fields
+from dialect.analysis.properties import Properties
 from dialect.analysis.ties import depends_on_peer_order, has_rows_frame, peer_columns
+from dialect.analysis.uniqueness import minimal_ordering_fields
 from dialect.catalog.model import EngineName, SqlType
 from dialect.codegen.engine_dialect import dialect_of
 from dialect.codegen.relations.values import select_list
@@ -230,5 +231,5 @@ def _total_order(
 def _ordering_fields(source: Relation, read: frozenset[Field], tied_fields: Sequence[Field] = ()) -> list[Field]:
     """Choose the fields of a total order of rows: for a person's rows, those that determine the fields read."""
     if not isinstance(source, PerPerson):
-        return minimal_ordering_fields(source) or list(source.fields[:1])
-    return minimal_ordering_fields(source, (source.person, *tied_fields), read) or [source.person]
+        return minimal_ordering_fields(source, Properties()) or list(source.fields[:1])
+    return minimal_ordering_fields(source, Properties(), (source.person, *tied_fields), read) or [source.person]

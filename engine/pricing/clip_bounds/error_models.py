@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
 from dialect import Catalog, PrivatePlan, Question
 from dialect.algebra import CountOf, QueryVector, SumOf, VectorKind
-from dialect.analysis import has_many_to_many_join, is_full_scan, may_match_several_public_rows
+from dialect.analysis import Properties, has_many_to_many_join, is_full_scan, may_match_several_public_rows
 from dialect.sensitivity import (
     column_multiple,
     counted_table,
@@ -62,21 +62,23 @@ def clip_error_models(
     calibration: Calibration,
     key_count: int | None,
     shown_alone: Collection[int] | None = None,
+    properties: Properties | None = None,
 ) -> tuple[ClipErrorModel | None, ...]:
     """Clip-error model of each vector of a plan; None where the declared or requested clip bound is used.
 
     No calibration measured the contributions of a plan with limits of its own, of rows from several tables, or of joins
     that multiply rows. `shown_alone` = indexes of the vectors that are columns of their own; None: all of them.
+    `properties` are those of the compilation, by default new ones.
     """
-    table = counted_table(plan, catalog)
+    table, known = counted_table(plan, catalog), properties or Properties()
     if (
         table is None
         or plan.limits.is_stated
         or has_many_to_many_join(plan.source)
-        or may_match_several_public_rows(plan.source)
+        or known.of(may_match_several_public_rows, plan.source)
     ):
         return (None,) * len(plan.vectors)
-    public_facts = _PublicFacts(plan, catalog, calibration, table.name, key_count)
+    public_facts = _PublicFacts(plan, catalog, calibration, table.name, key_count, known)
     models = [public_facts.clip_error_model(vector) for vector in plan.vectors]
     shown = range(len(plan.vectors)) if shown_alone is None else shown_alone
     for count_index, sum_indexes in _sums_by_count(plan).items():
@@ -156,6 +158,7 @@ class _PublicFacts:
     calibration: Calibration
     table: str
     key_count: int | None
+    known: Properties = field(default_factory=Properties)
 
     @cached_property
     def _grouping_columns(self) -> frozenset[str]:
@@ -181,7 +184,8 @@ class _PublicFacts:
             else max(1.0, distribution.total / ASSUMED_ROWS_PER_PRIVATE_GROUP)
         )
         counts_rows = not (counts_persons or vector.is_sum)
-        is_coarser_measured = counts_persons and not key_determination_test(plan, self.table)(measured.subject.keys)
+        determines_keys = key_determination_test(plan, self.table, self.known)
+        is_coarser_measured = counts_persons and not determines_keys(measured.subject.keys)
         return ClipErrorModel(
             distribution, float(groups), _sensitivity(plan, vector), counts_rows, counts_persons, measured.is_exact,
             subject=measured.subject,
@@ -273,7 +277,8 @@ class _PublicFacts:
         # each with the keys that the plan's do not determine; those must be few in one of the plan's groups
         histograms = self.calibration.find_all(self.table, kind, column)
         others = [(each, frozenset(each.subject.keys) - self._grouping_columns) for each in histograms]
-        values = per_group_distinct_bounds(self.plan, self.table, frozenset[str]().union(*(keys for _, keys in others)))
+        wanted = frozenset[str]().union(*(keys for _, keys in others))
+        values = per_group_distinct_bounds(self.plan, self.table, wanted, self.known)
         bounded_histograms = [
             (each, max_groups) for each, keys in others if (max_groups := max_groups_within(values, keys)) is not None
         ]

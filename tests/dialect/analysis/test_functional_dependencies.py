@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 
 import duckdb
@@ -10,11 +11,12 @@ import pytest
 
 from dialect.algebra.codegen_types import Target
 from dialect.algebra.relations import PerPerson, Relation
-from dialect.analysis.functional_dependencies import minimal_ordering_fields
+from dialect.analysis.properties import Properties
+from dialect.analysis.uniqueness import minimal_ordering_fields
 from dialect.binder.query import BoundQuery
 from dialect.codegen.relations.relation import write_rows
 
-dependencies = import_module("dialect.analysis.functional_dependencies")
+dependencies = import_module("dialect.analysis.uniqueness")
 SOURCES = {
     "SELECT * FROM events": 5,
     "SELECT * FROM subscribers": 0,  # one row a person
@@ -29,7 +31,7 @@ SOURCES = {
 def _violated_dependencies(relation: Relation, target: Target, database: duckdb.DuckDBPyConnection) -> list[str | None]:
     """Fields that are claimed to be functionally determined by others, and are not."""
     rows, found = write_rows(relation, relation.fields, target), []
-    for told_by, tells in dependencies._dependencies(relation):
+    for told_by, tells in Properties().of(dependencies.dependencies, relation):
         by = f"GROUP BY {', '.join(f.id for f in told_by)} " if told_by else ""
         for each in sorted(tells & set(relation.fields), key=lambda f: f.id):
             several = f"count(DISTINCT {each.id}) + max(CASE WHEN {each.id} IS NULL THEN 1 ELSE 0 END) > 1"
@@ -48,7 +50,7 @@ def test_columns_left_out_of_a_key_are_functionally_determined(
 ) -> None:
     relation = rows_of(sql).relation
     assert isinstance(relation, PerPerson)
-    assert len(minimal_ordering_fields(relation, (relation.person,))) == kept
+    assert len(minimal_ordering_fields(relation, Properties(), (relation.person,))) == kept
     assert _violated_dependencies(relation, target, database) == []
 
 
@@ -61,6 +63,6 @@ def test_treating_a_left_join_as_an_inner_one_is_found(
     relation = rows_of("SELECT e.*, h.h FROM events e LEFT JOIN hours h ON h.h = e.cell_id AND e.lat > 20.7").relation
     of_join = dependencies._join_dependencies
     monkeypatch.setattr(
-        dependencies, "_join_dependencies", lambda join: of_join(join.__class__(**{**vars(join), "kind": "inner"}))
+        dependencies, "_join_dependencies", lambda join, known: of_join(replace(join, kind="inner"), known)
     )
     assert "h" in _violated_dependencies(relation, target, database)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from dialect import Catalog, Question, bound_contributions
+from dialect.analysis.properties import Properties
 from dialect.analysis.uniqueness import may_match_several_public_rows
 
 APART = (
@@ -44,7 +45,7 @@ SEVERAL = (
 @pytest.mark.parametrize("joined", APART)
 def test_joins_with_at_most_one_public_match_are_recognized(joined: str, ask: Callable[[str], Question]) -> None:
     (plan,) = ask(f"SELECT COUNT(*) FROM {joined}").plans
-    assert not may_match_several_public_rows(plan.source)
+    assert not may_match_several_public_rows(plan.source, Properties())
 
 
 @pytest.mark.parametrize("joined", SEVERAL)
@@ -52,5 +53,5 @@ def test_no_clipping_share_is_predicted_for_joins_with_several_matches(
     joined: str, ask: Callable[[str], Question], catalog: Catalog
 ) -> None:
     (plan,) = ask(f"SELECT COUNT(*) FROM {joined}").plans
-    assert may_match_several_public_rows(plan.source)
+    assert may_match_several_public_rows(plan.source, Properties())
     assert bound_contributions(plan, catalog, 1).vectors[0].predicted_bias is None

@@ -8,7 +8,8 @@ import pytest
 
 from dialect import Catalog, Refusal
 from dialect.algebra.release_plan import PrivatePlan, VectorKind
-from dialect.sensitivity.clip_bounds import declared_clip_bound
+from dialect.analysis.properties import Properties
+from dialect.sensitivity.clip_bounds import DeclaredClipBounds
 
 # value, rest of the question -> ends of its clamp
 NARROWED: list[tuple[str, str, tuple[float, float]]] = [
@@ -50,4 +51,4 @@ def test_a_condition_is_no_multiple_of_a_column(
     most: int, norm: float, plan_of: Callable[[str], PrivatePlan], catalog: Catalog
 ) -> None:
     plan = plan_of(f"SELECT SUM(dwell_s) FROM events WHERE dwell_s <= {most}")
-    assert declared_clip_bound(plan, plan.vectors[0], catalog) == pytest.approx(norm)
+    assert DeclaredClipBounds(plan, catalog, Properties()).of_vector(plan.vectors[0]) == pytest.approx(norm)

@@ -17,6 +17,7 @@ from dialect.algebra.relations import Filter
 from dialect.algebra.traversal import walk
 from dialect.analysis import row_costs
 from dialect.analysis import work_bounds as module
+from dialect.analysis.properties import Properties
 from dialect.analysis.row_costs import Extent, TextSizes, list_extent, row_cost
 from dialect.analysis.work_bounds import STEP_NANOSECONDS, Work, work_bound
 from dialect.catalog.model import Catalog
@@ -179,7 +180,7 @@ def test_a_form_over_a_list_of_long_texts_takes_no_longer_than_its_cost(
 def per_row(asked: str, catalog: Catalog) -> Work:
     """Cost of one more row of a person's lists, each of ROWS texts."""
     less, more = (
-        work_bound(plan, lambda _, __, rows=rows: rows)
+        work_bound(plan, Properties(lambda _, __, rows=rows: rows))
         for rows in (10, 20)
         for plan in compile_query(
             "SELECT COUNT(*) FROM ("

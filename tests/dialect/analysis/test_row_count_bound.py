@@ -12,7 +12,8 @@ import engine
 from dialect import Question, Target, compile_query
 from dialect.algebra.expressions import Field
 from dialect.algebra.relations import PerPerson, Public
-from dialect.analysis.cardinality import max_rows_per_person
+from dialect.analysis.cardinality import row_bounds
+from dialect.analysis.properties import Properties
 from dialect.binder.query import BoundQuery
 from dialect.catalog.privacy_windows import PrivacyWindow
 from dialect.codegen.relations.relation import write_rows
@@ -50,7 +51,7 @@ def fan(public: Public, equal: tuple[Field, ...]) -> int:
 @pytest.mark.parametrize("sql", BOUNDS)
 def test_rows_grow_by_declared_numbers_and_public_counts(sql: str, tmp_path: Path) -> None:
     (plan,) = compile_query(sql, attack_catalog(tmp_path)).plans
-    assert max_rows_per_person(plan.source, fan) == BOUNDS[sql]
+    assert Properties(fan).of(row_bounds, plan.source).peak == BOUNDS[sql]
 
 
 def test_a_plan_that_could_run_for_ever_is_refused_before_the_ledger(tmp_path: Path) -> None:
@@ -125,7 +126,7 @@ def _rows_there(full: Worlds, sql: str) -> tuple[int, int]:
     rows = write_rows(plan.source, (plan.source.person,), target)
     counted = full._connection.execute(f"SELECT count(*) FROM ({rows}) WHERE {plan.source.person.id} = {VICTIM}")
     ((there,),) = counted.fetchall()
-    return there, max_rows_per_person(plan.source, fan)
+    return there, Properties(fan).of(row_bounds, plan.source).peak
 
 
 @pytest.mark.parametrize("rows", SPREAD)

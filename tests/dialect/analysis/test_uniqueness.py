@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from dialect.algebra.expressions import TRUE, Expr, Field, Literal, Ref, conjunction
 from dialect.algebra.relations import PerPerson, Project, Relation
+from dialect.analysis.properties import Properties
 from dialect.analysis.uniqueness import equated_fields, has_at_most_one_row, matches_at_most_one_row
 from dialect.binder.query import BoundQuery
 from dialect.catalog.model import SqlType
@@ -45,7 +46,7 @@ def equal(one: Expr, other: Expr) -> Expr:
 def test_a_relation_has_provably_at_most_one_row_or_a_second_row(
     sql: str, at_most: bool, rows_of: Callable[[str], BoundQuery]
 ) -> None:
-    assert has_at_most_one_row(rows_of(sql).relation) is at_most
+    assert has_at_most_one_row(rows_of(sql).relation, Properties()) is at_most
 
 
 def test_a_unique_key_equal_to_an_outer_value_gives_one_row(hours: Relation) -> None:

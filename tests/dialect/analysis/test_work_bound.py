@@ -12,7 +12,8 @@ from dialect import compile_query
 from dialect.algebra.expressions import Field
 from dialect.algebra.relations import Public, RowTruncation
 from dialect.algebra.traversal import walk
-from dialect.analysis.cardinality import max_rows_per_person
+from dialect.analysis.cardinality import row_bounds
+from dialect.analysis.properties import Properties
 from dialect.analysis.work_bounds import STEP_NANOSECONDS, Work, work_bound
 from dialect.catalog.model import Catalog
 from dialect.functions.scalar.patterns import is_linear_search, state_count
@@ -37,7 +38,7 @@ def wider(public: Public, equal: tuple[Field, ...]) -> int:
 
 
 def works(sql: str, catalog: Catalog, met: Callable[..., int] = fan) -> list[Work]:
-    return [work_bound(plan, met) for plan in compile_query(sql, catalog).plans]
+    return [work_bound(plan, Properties(met)) for plan in compile_query(sql, catalog).plans]
 
 
 def changed(catalog: Catalog, rows: int = 1, size: int = 1) -> Catalog:
@@ -62,7 +63,7 @@ def test_the_row_count_bound_covers_the_rows_and_grows_with_declarations(
     more = [works(sql, changed(catalog, rows=2)), works(sql, changed(catalog, size=10)), works(sql, catalog, wider)]
     plans = compile_query(sql, catalog).plans
     for i, (plan, work) in enumerate(zip(plans, here, strict=True)):
-        assert work.max_unit_steps * STEP_NANOSECONDS >= max_rows_per_person(plan.source, fan), (
+        assert work.max_unit_steps * STEP_NANOSECONDS >= Properties(fan).of(row_bounds, plan.source).peak, (
             "a row takes a nanosecond at least"
         )
         assert work.steps > 0
@@ -141,7 +142,7 @@ def test_a_left_join_with_an_empty_list_keeps_its_rows(catalog: Catalog) -> None
         del equal
         return 0 if any(f.name == "zone" for f in public.fields) else 24
 
-    assert max_rows_per_person(plan.source, empty) == 200 * 24
+    assert Properties(empty).of(row_bounds, plan.source).peak == 200 * 24
 
 
 def test_rows_removed_by_truncation_count_in_the_bound(catalog: Catalog) -> None:
@@ -150,7 +151,7 @@ def test_rows_removed_by_truncation_count_in_the_bound(catalog: Catalog) -> None
     cut = [(p, o) for p in plans for each in walk(p.source) if isinstance(o := each.operator, RowTruncation)]
     assert cut
     for plan, operator in cut:
-        assert work_bound(plan, fan).max_unit_bytes >= operator.max_rows * len(operator.source.fields) * 4
+        assert work_bound(plan, Properties(fan)).max_unit_bytes >= operator.max_rows * len(operator.source.fields) * 4
 
 
 def test_texts_of_a_public_list_are_short_where_none_is_long(catalog: Catalog) -> None:
@@ -162,7 +163,7 @@ def test_texts_of_a_public_list_are_short_where_none_is_long(catalog: Catalog) -
         asked.append((public, text.name))
         return True
 
-    assert work_bound(plan, fan, short).max_unit_steps <= work_bound(plan, fan).max_unit_steps
+    assert work_bound(plan, Properties(fan), short).max_unit_steps <= work_bound(plan, Properties(fan)).max_unit_steps
     assert all(isinstance(public, Public) for public, _ in asked)
 
 

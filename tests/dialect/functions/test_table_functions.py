@@ -12,6 +12,7 @@ import pytest
 import dialect
 from dialect.algebra.relations import PerPerson
 from dialect.algebra.release_plan import PrivatePlan, VectorKind
+from dialect.analysis.properties import Properties
 from dialect.binder.query import BoundQuery, bind_query
 from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal
@@ -19,7 +20,7 @@ from dialect.functions.table_functions import TABLE_FUNCTIONS, TableFunction
 from dialect.parser.compile_context import CompileContext
 from dialect.parser.parser import parse
 from dialect.planner.keys.key_set import build_key_set
-from dialect.sensitivity.clip_bounds import declared_clip_bound
+from dialect.sensitivity.clip_bounds import DeclaredClipBounds
 from engine.catalog.bundled import find_catalog
 from tests.dialect.functions.test_claims import Rows
 from tests.support.worlds import make_world
@@ -163,24 +164,27 @@ def test_movement_functions_use_the_clip_bounds_of_movement(
     planned: Callable[[str], PrivatePlan], operator: Catalog
 ) -> None:
     plan = planned("SELECT zone_id, count(*), sum(dwell_min), avg(dwell_min) FROM stays(event) GROUP BY 1")
-    norms = {vector.kind: declared_clip_bound(plan, vector, operator) for vector in plan.vectors}
+    norms = {vector.kind: DeclaredClipBounds(plan, operator, Properties()).of_vector(vector) for vector in plan.vectors}
     assert norms[VectorKind.ROWS] == 26 and norms[VectorKind.SUM] == 1800 and norms[VectorKind.CENTRED] == 1800
     assert [v.centre for v in plan.vectors if v.kind is VectorKind.CENTRED] == [60]
     joined = planned("SELECT s.gender, count(*) FROM trips(event) t JOIN subscriber s USING (subscriber_id) GROUP BY 1")
-    assert declared_clip_bound(joined, joined.vectors[0], operator) == 50
+    assert DeclaredClipBounds(joined, operator, Properties()).of_vector(joined.vectors[0]) == 50
 
 
 def test_rows_of_a_table_use_the_clip_bounds_of_the_table(
     planned: Callable[[str], PrivatePlan], operator: Catalog
 ) -> None:
     plan = planned("SELECT count(*) FROM stays(event) s JOIN event e USING (subscriber_id)")
-    assert declared_clip_bound(plan, plan.vectors[0], operator) == 500
+    assert DeclaredClipBounds(plan, operator, Properties()).of_vector(plan.vectors[0]) == 500
 
 
 def test_without_clip_bounds_of_movement_those_of_the_table_are_used(operator: Catalog) -> None:
     bare = replace(operator, tables=tuple(_bare(table) for table in operator.tables))
     (plan,) = dialect.compile_query("SELECT zone_id, count(*), sum(dwell_min) FROM stays(event) GROUP BY 1", bare).plans
-    assert {declared_clip_bound(plan, vector, bare) for vector in plan.vectors} == {500, 500 * 1440}
+    assert {DeclaredClipBounds(plan, bare, Properties()).of_vector(vector) for vector in plan.vectors} == {
+        500,
+        500 * 1440,
+    }
 
 
 def _bare(table: dialect.catalog.Table) -> dialect.catalog.Table:

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from dialect.algebra.release_plan import PrivatePlan
+from dialect.analysis.properties import Properties
 from dialect.catalog.model import Catalog, ClipBoundsByKeys
-from dialect.sensitivity.clip_bounds import declared_clip_bound, declared_max_groups
+from dialect.sensitivity.clip_bounds import DeclaredClipBounds, declared_max_groups
 
 BY_KEYS = (
     ClipBoundsByKeys(("lat",), rows=13.0),
@@ -130,7 +131,7 @@ NORMS = {
 @pytest.mark.parametrize("sql", NORMS)
 def test_the_clip_bound_of_a_query_vector(sql: str, usual: Catalog, plan_of: Callable[[str], PrivatePlan]) -> None:
     plan = plan_of(sql)
-    found = [declared_clip_bound(plan, vector, usual) for vector in plan.vectors]
+    found = [DeclaredClipBounds(plan, usual, Properties()).of_vector(vector) for vector in plan.vectors]
     assert sorted(found) == pytest.approx(sorted(NORMS[sql]))
 
 
@@ -147,7 +148,7 @@ def test_if_signs_cancel_the_clip_bound_of_most_keys_is_used(
         "SELECT hour(ts), SUM(lat) FROM events WHERE cell_id = 1 GROUP BY 1": 7.0,
     }.items():
         plan = plan_of(sql)
-        assert [declared_clip_bound(plan, vector, declared) for vector in plan.vectors] == [norm]
+        assert [DeclaredClipBounds(plan, declared, Properties()).of_vector(vector) for vector in plan.vectors] == [norm]
 
 
 def test_people_are_within_the_clip_bound_of_their_groups(
@@ -236,7 +237,7 @@ def _declared_of(catalog: Catalog, rows: list[Row]) -> Catalog:
 
 def _is_within(plan: PrivatePlan, catalog: Catalog, norms: tuple[float, float]) -> None:
     for vector in plan.vectors:
-        assert declared_clip_bound(plan, vector, catalog) >= norms[vector.is_sum] * (1 - 1e-12)
+        assert DeclaredClipBounds(plan, catalog, Properties()).of_vector(vector) >= norms[vector.is_sum] * (1 - 1e-12)
 
 
 def test_the_number_of_groups(catalog: Catalog, plan_of: Callable[[str], PrivatePlan]) -> None:

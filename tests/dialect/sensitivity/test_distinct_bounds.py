@@ -15,8 +15,9 @@ import pytest
 from dialect import compile_query
 from dialect.algebra.release_plan import VectorKind
 from dialect.analysis.date_bounds import EventTimePredicates
+from dialect.analysis.properties import Properties
 from dialect.catalog.model import ClipBoundsByKeys, Table
-from dialect.sensitivity.clip_bounds import declared_clip_bound
+from dialect.sensitivity.clip_bounds import DeclaredClipBounds
 from engine.catalog.file import load_catalog
 
 DAYS = {  # norms of rows and of people, of trips of one day and by days: none are declared of half a day, or of two
@@ -66,7 +67,7 @@ def test_equivalent_day_conditions_have_the_clip_bounds_of_the_date(said: str) -
     """Proof: dialect/sensitivity/proofs.md#usual-keys."""
     operator = load_catalog(Path("engine/catalog/operator/catalog.toml"))
     (plan,) = compile_query(f"SELECT COUNT(*), COUNT(DISTINCT subscriber_id) FROM trip {said}", operator).plans
-    found = {vector.kind: declared_clip_bound(plan, vector, operator) for vector in plan.vectors}
+    found = {vector.kind: DeclaredClipBounds(plan, operator, Properties()).of_vector(vector) for vector in plan.vectors}
     assert (found[VectorKind.ROWS], found[VectorKind.PERSONS]) == DAYS[said]
 
 
@@ -93,8 +94,9 @@ def test_people_are_within_the_clip_bound_of_few_days(said: str) -> None:
         by_day, by_group = Counter(days), Counter(group(day) for day in days if counts(day))
         usual = ClipBoundsByKeys(("trip_date",), math.hypot(*by_day.values()), len(by_day) ** 0.5)
         tables = tuple(t if t.name != "trip" else _declaring(t, usual, len(days)) for t in operator.tables)
+        declared = DeclaredClipBounds(plan, replace(operator, tables=tables), Properties())
         rows, persons = (
-            declared_clip_bound(plan, next(v for v in plan.vectors if v.kind is kind), replace(operator, tables=tables))
+            declared.of_vector(next(v for v in plan.vectors if v.kind is kind))
             for kind in (VectorKind.ROWS, VectorKind.PERSONS)
         )
         assert rows >= math.hypot(*by_group.values()) * (1 - 1e-12)
@@ -119,5 +121,6 @@ def test_days_are_counted_once_and_under_few_conditions(parts: int, days: int, m
     monkeypatch.setattr(
         EventTimePredicates, "is_possible", lambda known, day: asked.append(day) or possible(known, day)
     )
-    assert all(declared_clip_bound(plan, vector, operator) > 0 for vector in (*plan.vectors, *plan.vectors))
+    declared = DeclaredClipBounds(plan, operator, Properties())
+    assert all(declared.of_vector(vector) > 0 for vector in (*plan.vectors, *plan.vectors))
     assert len(asked) == days

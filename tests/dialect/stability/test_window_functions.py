@@ -13,7 +13,8 @@ from dialect.algebra.expressions import Field
 from dialect.algebra.relations import PerPerson, Relation, RowTruncation, Window
 from dialect.algebra.traversal import walk
 from dialect.analysis import sql_size
-from dialect.analysis.cardinality import max_rows_per_person
+from dialect.analysis.cardinality import row_bounds
+from dialect.analysis.properties import Properties
 from dialect.binder.query import BoundQuery
 from dialect.catalog.model import Bounds, Catalog, ValueList
 from dialect.codegen.relations.relation import write_rows
@@ -138,7 +139,7 @@ def test_row_truncation_happens_once_and_before_the_first_window_function(rows_o
 def test_the_row_count_bound_uses_the_truncated_rows(rows_of: Rows) -> None:
     relation = rows_of(TWICE).relation
     assert isinstance(relation, PerPerson)
-    assert max_rows_per_person(relation, lambda *_: 1) == relation.max_rows
+    assert Properties(lambda *_: 1).of(row_bounds, relation).peak == relation.max_rows
 
 
 def _windows(rows_of: Rows, target: Target, calls: str) -> str:

@@ -12,8 +12,9 @@ from random import Random
 import pytest
 
 from dialect import Catalog, PrivatePlan, compile_query
+from dialect.analysis.properties import Properties
 from dialect.catalog.model import ClipBoundsByKeys
-from dialect.sensitivity.clip_bounds import declared_clip_bound, values_by_group
+from dialect.sensitivity.clip_bounds import DeclaredClipBounds, values_by_group
 from engine.backends.duckdb import DuckDBBackend
 from engine.pricing import work_limits
 from engine.pricing.work_limits import per_group_distinct_bounds
@@ -67,7 +68,7 @@ def _is_within(
     for zone, count in rows.items():
         there[group(zone)] += count
     del there[None]
-    norm = declared_clip_bound(_counted(plan, catalog, backend), plan.vectors[0], catalog)
+    norm = DeclaredClipBounds(_counted(plan, catalog, backend), catalog, Properties()).of_vector(plan.vectors[0])
     assert norm < 1000  # something is known of every one of them
     return norm >= math.hypot(*there.values()) * (1 - 1e-12)
 
@@ -118,5 +119,5 @@ def test_a_name_that_is_a_zones_own_costs_what_the_zone_costs(town: Catalog, tmp
     known = replace(town, tables=tables)
     counted = _counted(plan, known, backend)
     assert counted.distinct_bounds == (("zone", 1),)
-    assert declared_clip_bound(counted, counted.vectors[0], known) == 5.0
+    assert DeclaredClipBounds(counted, known, Properties()).of_vector(counted.vectors[0]) == 5.0
     backend.close()

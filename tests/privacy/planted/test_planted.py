@@ -34,13 +34,12 @@ bound, from_clause, functions, joins, measures, one_release, partials, render, u
     import_module("dialect.codegen.bounded_sql"),
     import_module("dialect.codegen.contribution.per_unit"),
 )
-eager, first_groups, histograms, light_units, one_row, rules = (
+eager, first_groups, histograms, light_units, one_row = (
     import_module("dialect.codegen.contribution.aggregation_pushdown"),
     import_module("dialect.codegen.contribution.group_truncation"),
     import_module("dialect.planner.quantiles"),
     import_module("dialect.codegen.contribution.unclipped_units"),
     import_module("dialect.analysis.uniqueness"),
-    import_module("dialect.stability.row_operators"),
 )
 prepare = import_module("engine.pricing.compile_release")
 
@@ -62,10 +61,10 @@ def always_of_the_person(left: Any, right: Any, *given: Any) -> Any:
     return replace(relation, fields=tuple(replace(field, is_constant_per_person=True) for field in relation.fields))
 
 
-def places_of_pairs(relation: Any, fixed: Any) -> Any:
+def places_of_pairs(relation: Any, known: Any) -> Any:
     """Take the rows of a join for those that were numbered below it."""
     joined = isinstance(relation.operator, Join)
-    yield from places_of_pairs(relation.operator.left, fixed) if joined else places(relation, fixed)
+    return places_of_pairs(relation.operator.left, known) if joined else places(relation, known)
 
 
 def prefer_popular_groups(plan: Any, max_groups: int, *_: Any) -> list[tuple[str, bool, str]]:
@@ -149,7 +148,7 @@ def priced_by_integer_clip_bound(*given: Any) -> VectorBound:
 
 
 scan, join_persons, count_keys = from_clause.scan_table, joins._join_private, prepare.count_keys
-choose_groups, places = first_groups.truncate_groups, one_row._row_number_fields
+choose_groups, places = first_groups.truncate_groups, one_row.row_numbers
 limited, weighed, join_to_public = bound._clip_to, bound._bound_selection_vector, joins._join_public_left
 
 ME = str(VICTIM)
@@ -237,9 +236,9 @@ PLANTED = (
     Planted("a clamp to a fractional norm that is priced by its whole part", instead(bound, "_clip_to", priced_by_integer_clip_bound), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),
     Planted("persons within a fractional norm that is priced by its whole part", instead(bound, "_clip_to", priced_by_integer_clip_bound), BY_CELL.format("COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
     Planted("rounding up instead of towards zero", rewritten(render, "clipped_contribution", lambda sql: sql.replace("trunc(", "ceil(")), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
-    Planted("one place in each cell taken for one of the person", instead(rules, "is_constant_per_person", lambda _: True), FIRST.format(", cell_id"), SPREAD, SensitivityExceeded),
+    Planted("one place in each cell taken for one of the person", instead(one_row, "is_constant_per_person", lambda _: True), FIRST.format(", cell_id"), SPREAD, SensitivityExceeded),
     Planted("a partner taken for the only one of a place", instead(one_row, "matches_at_most_one_row", lambda *_: True), f"SELECT COUNT(*) FROM ({NUMBERED}) p JOIN events e USING (subscriber_id) WHERE n = 1", MANY, SensitivityExceeded),
-    Planted("a place that two pairs have", instead(one_row, "_row_number_fields", places_of_pairs), f"SELECT COUNT(*) FROM ({NUMBERED}) p JOIN events e USING (subscriber_id) WHERE n = 1", MANY, SensitivityExceeded),
+    Planted("a place that two pairs have", instead(one_row, "row_numbers", places_of_pairs), f"SELECT COUNT(*) FROM ({NUMBERED}) p JOIN events e USING (subscriber_id) WHERE n = 1", MANY, SensitivityExceeded),
     Planted("bounded before a join with duplicate rows", instead(joins, "matches_at_most_one_row", lambda *_: True), "SELECT c.zone, COUNT(*) FROM subscribers s JOIN cells c ON c.cell_id = s.home_cell GROUP BY 1", FANNED, SensitivityExceeded),
     Planted("a norm of different numbers only", rewritten(render, "_clipping_ratio", lambda sql: sql.replace("sum(v", "sum(DISTINCT v")), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
     Planted("one row a person where there are many", instead(from_clause, "scan_table", one_row_each), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),
