@@ -94,28 +94,19 @@ class LedgerUnavailable(LedgerError):
     """The ledger cannot be read or written now; without it no query is answered."""
 
 
-@dataclass(eq=False, init=False)
 class BudgetRefused(LedgerError):
     """The price exceeds the remaining budget of an account; nothing was debited and nothing was read."""
-
-    account: str  # the account that is short, in words
-    requested: Amounts  # what the account would have been debited
-    remaining: Amounts  # what is left of the account
-    short_by: Amounts  # requested less remaining, component by component
-    would_fit: Amounts  # the largest price that every account covers; 0 when none does
-    window: str | None  # privacy window of the account; None: the limit of one query
-    alternatives: dict[str, object]  # machine-readable alternatives, added by callers that know them
 
     def __init__(
         self,
         code: Code,
         *,
-        account: str,
-        requested: Amounts,
-        remaining: Amounts,
-        short_by: Amounts,
-        would_fit: Amounts,
-        window: str | None = None,
+        account: str,  # the account that is short, in words
+        requested: Amounts,  # what the account would have been debited
+        remaining: Amounts,  # what is left of the account
+        short_by: Amounts,  # requested less remaining, component by component
+        would_fit: Amounts,  # the largest price that every account covers; 0 when none does
+        window: str | None = None,  # privacy window of the account; None: the limit of one query
     ) -> None:
         """Build the message and the hint from the amounts."""
         delta = requested.delta > 0  # without a requested delta, the remaining delta is irrelevant
@@ -124,7 +115,8 @@ class BudgetRefused(LedgerError):
         self.code = code  # type: ignore[misc]  # set on the instance: one of the two budget codes
         self.account, self.requested, self.remaining = account, requested, remaining
         self.short_by, self.would_fit = short_by, would_fit
-        self.window, self.alternatives = window, {}
+        self.window = window
+        self.alternatives: dict[str, object] = {}  # machine-readable alternatives, added by callers that know them
 
 
 def _hint(code: Code, short_by: Amounts, would_fit: Amounts, show_delta: bool) -> str:

@@ -12,7 +12,8 @@ Terms:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import mul
@@ -174,11 +175,7 @@ def _largest_price(items: Sequence[PricedRelease], constraints: Mapping[Multipli
         parts_of_price = parts(price)
         return all(sum(map(mul, weights, parts_of_price)) <= left for weights, left in limits)
 
-    low, high = 0, MAX_UNITS
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle - 1)
-    return sum(parts(low))
+    return sum(parts(_largest(MAX_UNITS, fits)))
 
 
 def _fitting_windows(accounts: PayingAccounts, items: Sequence[PricedRelease]) -> tuple[str, ...]:
@@ -190,13 +187,14 @@ def _fitting_windows(accounts: PayingAccounts, items: Sequence[PricedRelease]) -
     short = {view.name.window for view, loss in accounts.debits(items) if not loss.fits_in(view.remaining)}
     charged_windows = dict.fromkeys(window for item in items for window in item.windows)
     affordable = tuple(window for window in charged_windows if window not in short)
-    # low, high = numbers of latest affordable windows: low fits, more than high can't
-    low, high = 0, min(len(affordable), len(charged_windows) - 1)
-    while low < high:
-        middle = (low + high + 1) // 2
-        fits = accounts.allows(_restrict_windows(items, affordable[-middle:]))
-        low, high = (middle, high) if fits else (low, middle - 1)
-    return affordable[len(affordable) - low :]
+    most = min(len(affordable), len(charged_windows) - 1)
+    count = _largest(most, lambda latest: accounts.allows(_restrict_windows(items, affordable[-latest:])))
+    return affordable[len(affordable) - count :]
+
+
+def _largest(most: int, fits: Callable[[int], bool]) -> int:
+    """Largest number from 1 to `most` that fits, by bisection; 0 if none does. What is below a fit fits too."""
+    return bisect_left(range(1, most + 1), True, key=lambda number: not fits(number))
 
 
 def _restrict_windows(items: Iterable[PricedRelease], windows: tuple[str, ...]) -> list[PricedRelease]:

@@ -9,11 +9,10 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Annotated, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -40,43 +39,21 @@ if TYPE_CHECKING:
     from passersby.client.remote import RemoteSession
 
 
-@dataclass(frozen=True)
-class LocalLedger:
-    """Ledger of a catalog on this machine, with the methods that a server offers an auditor."""
-
-    engine: ModuleType
-    catalog: str
-    ledger: str | None
-
-    def verify(self, anchor: str | None) -> dict[str, Any]:
-        """Verify the hash chain: its end, and every difference between the rows and what was written."""
-        result: dict[str, Any] = self.engine.verify_ledger(self.catalog, ledger=self.ledger, anchor=anchor)
-        return result
-
-    def audit(self, **chosen: str | None) -> list[dict[str, Any]]:
-        """Audit log: who queried what and when, and what admins did."""
-        rows: list[dict[str, Any]] = self.engine.audit_ledger(self.catalog, ledger=self.ledger, **chosen)
-        return rows
-
-    def report(self, *, html: bool) -> str:
-        """Report for a regulator, as text or HTML."""
-        return str(self.engine.report_ledger(self.catalog, ledger=self.ledger, html=html))
-
-    def anchor(self) -> str:
-        """Present end of the hash chain, as one line of JSON."""
-        return str(self.engine.anchor_ledger(self.catalog, ledger=self.ledger))
-
-
 @contextmanager
-def open_for_audit(catalog: str, ledger: str | None) -> Iterator[LocalLedger | RemoteSession]:
+def open_for_audit(catalog: str, ledger: str | None) -> Iterator[SimpleNamespace | RemoteSession]:
     """Open a ledger for an auditor: the named one, else the server's, else the catalog's; raises PassersbyError.
 
-    For a server no engine is loaded.
+    One on this machine has the functions that a server offers an auditor. For a server no engine is loaded.
     """
     named_ledger = ledger_of(catalog, ledger)
     if named_ledger is not None or not is_address(catalog):
         with engine_module() as engine:
-            yield LocalLedger(engine, catalog, named_ledger)
+            yield SimpleNamespace(
+                verify=partial(engine.verify_ledger, catalog, ledger=named_ledger),
+                audit=partial(engine.audit_ledger, catalog, ledger=named_ledger),
+                report=partial(engine.report_ledger, catalog, ledger=named_ledger),
+                anchor=partial(engine.anchor_ledger, catalog, ledger=named_ledger),
+            )
         return
     from passersby.client.remote import connect_remote
 
@@ -156,7 +133,7 @@ def verify(
     """Recompute every hash and table of the ledger and compare; exit code 1 if anything differs."""
     text = None if anchor is None else text_of(anchor)
     with refusals(form), open_for_audit(catalog, ledger) as opened:
-        result = opened.verify(text)
+        result = opened.verify(anchor=text)
     if form is Document.JSON:
         write_json(result)
     else:
