@@ -83,7 +83,7 @@ def serve(
 
     Without TLS it listens on this machine alone. The first admin's key: [bold]passersby bootstrap[/bold].
     """
-    options = {"tls_cert": tls_cert, "tls_key": tls_key, "behind_tls_proxy": behind_tls_proxy}
+    options: dict[str, object] = {"tls_cert": tls_cert, "tls_key": tls_key, "behind_tls_proxy": behind_tls_proxy}
     options |= {"host": host, "port": port, "flight_port": flight_port, "ledger": ledger, "secret_file": secret_file}
     with refusals(Format.TABLE), _demo_ledger(demo) as ledger_setting, engine_module() as engine:
         settings = {**options, "catalog": OPERATOR if demo else catalog, **ledger_setting}
