@@ -14,8 +14,6 @@ from budgets import (
     MIN_QUERY_RHO,
     PER_QUERY,
     AccountName,
-    AccountView,
-    Caps,
     ClientStatus,
     Ledger,
     Loss,
@@ -160,8 +158,10 @@ class Admin:
         current_caps = caps(dataset)
         windows = (*account_windows(self.catalog, dataset), LIFETIME)
         names = [AccountName(dataset.name, window, member.client) for window in windows]
-        default = {name: _default_cap(current_caps, name, member) for name in names}
-        *each, lifetime = self.ledger.accounts_with_caps(dataset.name, default)
+        holder = "" if member.is_group else member.client  # a group without a grant has the dataset's ceiling
+        default = {name: current_caps.cap_of(name, holder) for name in names}
+        *views, lifetime = self.ledger.accounts_with_caps(dataset.name, default)
+        least = min(views, key=lambda view: view.remaining.pico_rho)
         granted = [g for g in self.ledger.grants(dataset.name) if g.holder == member.client and g.scope == PER_QUERY]
         query_cap = granted[0].cap if granted else current_caps.query
         return {
@@ -169,7 +169,9 @@ class Admin:
             "group": member.is_group,
             "state": member.state,
             "dataset": dataset.name,
-            **_least_remaining_window(each),
+            "window": least.name.window,
+            "spent_rho": float(least.spent.rho),
+            "cap_rho": float(least.cap.rho),
             "lifetime_spent_rho": float(lifetime.spent.rho),
             "lifetime_cap_rho": float(lifetime.cap.rho) if lifetime.is_capped else None,
             "query_cap_rho": None if query_cap is None else float(query_cap.rho),
@@ -218,17 +220,6 @@ def _parse_cap(dataset: Dataset, scope: str, rho: str) -> Loss:
         "static": current_caps.ceiling("static").delta,
     }
     return Loss.rounded_down(amount, deltas.get(scope, current_caps.dataset.delta))
-
-
-def _default_cap(current_caps: Caps, name: AccountName, member: ClientStatus) -> Loss:
-    """Cap without a grant: the catalog's for a client, the dataset's ceiling for a group."""
-    return current_caps.cap_of(name, "" if member.is_group else member.client)
-
-
-def _least_remaining_window(views: list[AccountView]) -> dict[str, Any]:
-    """Return the window with the least budget left."""
-    view = min(views, key=lambda view: view.remaining.pico_rho)
-    return {"window": view.name.window, "spent_rho": float(view.spent.rho), "cap_rho": float(view.cap.rho)}
 
 
 def _is_covered_by(frozen: dict[str, Any], place: dict[str, str]) -> bool:

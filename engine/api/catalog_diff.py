@@ -38,7 +38,7 @@ def catalog_diff(current: Catalog, new: Catalog, ledger: Ledger) -> tuple[Change
             changes.append(Change("limit", f"datasets.{dataset.name}", "a new dataset, with a budget of its own."))
     changes += (
         Change("limit", f"datasets.{name}", "is gone: nothing of it can be asked.")
-        for name in _removed_datasets(before, new)
+        for name in _difference(before, (dataset.name for dataset in new.datasets))
     )
     changes += _table_changes(current, new)
     changes += _lost_replays(current, new, ledger)
@@ -118,7 +118,10 @@ def _table_changes(current: Catalog, new: Catalog) -> Iterator[Change]:
             yield Change(
                 "bounds", f"tables.{table.name}", "norms or limits are others: noise and predicted bias change."
             )
-    yield from (Change("bounds", f"tables.{name}", "is gone.") for name in _removed_tables(before, new))
+    yield from (
+        Change("bounds", f"tables.{name}", "is gone.")
+        for name in _difference(before, (table.name for table in new.tables))
+    )
 
 
 def _table_bounds(table: Table) -> str:
@@ -133,22 +136,14 @@ def _lost_replays(current: Catalog, new: Catalog, ledger: Ledger) -> Iterator[Ch
     A changed dataset loses all of them. A changed table loses those that read it: canonical texts name a table as
     `name#`. At least: other changes may lose more.
     """
+    changed_tables = _changed_tables(current, new)
     for dataset in new.datasets:
-        stored_questions = ledger.canonical_queries(dataset.name)
-        dataset_changed = _dataset_version(current, dataset.name) != _dataset_version(new, dataset.name)
-        changed_tables = _changed_tables(current, new)
-        lost = [
-            text for text in stored_questions if dataset_changed or any(f"{name}#" in text for name in changed_tables)
-        ]
+        stored = ledger.canonical_queries(dataset.name)
+        why, lost = f"of {', '.join(changed_tables)}", [t for t in stored if any(f"{n}#" in t for n in changed_tables)]
+        if _dataset_version(current, dataset.name) != _dataset_version(new, dataset.name):
+            why, lost = "the version of the data, or who is admitted, is another", list(stored)
         if lost:
-            why = (
-                "the version of the data, or who is admitted, is another"
-                if dataset_changed
-                else f"of {', '.join(changed_tables)}"
-            )
-            message = (
-                f"at least {len(lost)} of {len(stored_questions)} stored releases are asked anew and cost again: {why}."
-            )
+            message = f"at least {len(lost)} of {len(stored)} stored releases are asked anew and cost again: {why}."
             yield Change("replays", f"datasets.{dataset.name}", message)
 
 
@@ -163,13 +158,3 @@ def _changed_tables(current: Catalog, new: Catalog) -> list[str]:
     before = {table.name: table_definition(table, current) + _table_bounds(table) for table in current.tables}
     after = {table.name: table_definition(table, new) + _table_bounds(table) for table in new.tables}
     return sorted(name for name, meaning in before.items() if after.get(name) != meaning)
-
-
-def _removed_datasets(before: Iterable[str], new: Catalog) -> list[str]:
-    """List the datasets that the new catalog lacks."""
-    return _difference(before, [dataset.name for dataset in new.datasets])
-
-
-def _removed_tables(before: Iterable[str], new: Catalog) -> list[str]:
-    """List the tables that the new catalog lacks."""
-    return _difference(before, [table.name for table in new.tables])

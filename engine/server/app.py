@@ -64,28 +64,25 @@ CODES = {404: "E_NOT_FOUND", 405: "E_METHOD", 413: "E_SIZE", 415: "E_MEDIA"}
 
 def create_app(service: Service, lifespan_of: Lifespan | None = None) -> FastAPI:
     """Build a server's application. `lifespan_of` makes the context entered at startup and left at shutdown."""
-    alerts = Alerts.of(service)
-
-    def background_work(app: FastAPI) -> tuple[Coroutine[Any, Any, None], ...]:
-        checks: Checks = app.state.checks
-        return alerts.run(), checks.run(), checks.readiness.run()
+    alerts, jobs = Alerts.of(service), Jobs(service)
+    checks = Checks(service, alerts)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
             nullcontext() if lifespan_of is None else lifespan_of(service),
-            _background_tasks(*background_work(app)),
+            _background_tasks(alerts.run(), checks.run(), checks.readiness.run()),
         ):
-            await app.state.jobs.resume()
+            await jobs.resume()
             yield
 
     app = FastAPI(title="passersby", version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.state.house, app.state.jobs, app.state.checks = service, Jobs(service), Checks(service, alerts)
+    app.state.service, app.state.jobs, app.state.checks = service, jobs, checks
     for router in ROUTERS:
         app.include_router(router)
     _add_health_endpoints(app)
     _add_error_handlers(app)
-    app.add_middleware(RequestMiddleware, house=service)
+    app.add_middleware(RequestMiddleware, service=service)
     app.openapi = lambda: _openapi_document(app)  # type: ignore[method-assign]  # as FastAPI's manual has it
     return app
 
@@ -149,8 +146,8 @@ def _add_error_handlers(app: FastAPI) -> None:
         if isinstance(error, LedgerUnavailable) and throttle.is_due(cause := failure_cause(error)):
             log.error("the books can't be used", cause=cause)
         details = problem_of(error)
-        house: Service = request.app.state.house
-        house.count_refusal(request, details["code"])
+        service: Service = request.app.state.service
+        service.count_refusal(request, details["code"])
         return problem_response(details, error.headers if isinstance(error, Problem) else None)
 
     @app.exception_handler(HTTPException)

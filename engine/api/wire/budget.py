@@ -30,7 +30,10 @@ def budget_shape(ledger: Ledger, catalog: Catalog, client: str | None, now: date
             *accounts_by_run(found, owner_loss(ledger, dataset.name)),
             *map(account_json.account_json, lifetime_views),
         ]
-        accounts += [account | {"questions": _further_queries(account, dataset)} for account in shown]
+        accounts += [
+            account | {"questions": int(account["remaining_rho"] / float(dataset.defaults.rho) + 1e-9)}
+            for account in shown
+        ]
         if client is None:
             client_rows += _client_rows(ledger, catalog, dataset)
         every = [view for of_window in found for view in of_window] + lifetime_views
@@ -40,11 +43,6 @@ def budget_shape(ledger: Ledger, catalog: Catalog, client: str | None, now: date
         forecasts += [_forecast_shape(name, forecast) for name, forecast in forecasts_by_account.items()]
     query_rho = {dataset.name: float(dataset.defaults.rho) for dataset in catalog.datasets}
     return {"accounts": accounts + client_rows, "query_rho": query_rho, "ahead": ahead, "forecasts": forecasts}
-
-
-def _further_queries(account: dict[str, Any], dataset: Dataset) -> int:
-    """Count further queries at the default price that fit what is left."""
-    return int(account["remaining_rho"] / float(dataset.defaults.rho) + 1e-9)
 
 
 def _client_rows(ledger: Ledger, catalog: Catalog, dataset: Dataset) -> Iterator[dict[str, Any]]:

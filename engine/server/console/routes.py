@@ -70,13 +70,13 @@ async def style() -> Response:
 @router.get("/console/login")
 async def login(request: Request) -> Response:
     """Page of the login form."""
-    return _login_page(request.app.state.house)
+    return _login_page(request.app.state.service)
 
 
 @router.post("/console/login")
 async def enter(request: Request) -> Response:
     """Check the key of the login form, and begin a session."""
-    service: Service = request.app.state.house
+    service: Service = request.app.state.service
     try:
         form = await read_form(request)
         login_session = request.cookies.get(LOGIN_COOKIE, "")
@@ -116,7 +116,7 @@ def _set_cookie(service: Service, answer: Response, name: str, value: str, *, se
 
 
 async def _log_out(visit: Visit) -> Response:
-    await run_in_threadpool(sessions_of(visit.service).end, visit.session)
+    await run_in_threadpool(visit.sessions.end, visit.session)
     answer = see_other("/console/login")
     answer.delete_cookie(SESSION_COOKIE, path="/console")
     return answer

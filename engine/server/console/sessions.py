@@ -101,21 +101,11 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 PAGES: dict[tuple[str, str], Rule] = {}  # who may see each page, by method and path
-MENU = {
-    "/console": "Overview",
-    "/console/ask": "Ask",
-    "/console/jobs": "Jobs",
-    "/console/shared": "Shared",
-    "/console/catalog": "Catalog",
-    "/console/pace": "Pace",
-    "/console/requests": "Requests",
-    "/console/clients": "Clients",
-    "/console/keys": "Keys",
-    "/console/ledger": "Ledger",
-    "/console/objections": "Objections",
-    "/console/releases": "Releases",
-    "/console/health": "Health",
-}
+MENU_PAGES = (
+    *("ask", "jobs", "shared", "catalog", "pace", "requests"),
+    *("clients", "keys", "ledger", "objections", "releases", "health"),
+)
+MENU = {"/console": "Overview"} | {f"/console/{name}": name.capitalize() for name in MENU_PAGES}  # titles by path
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("pages")),
     autoescape=True,
@@ -156,6 +146,11 @@ class Visit:
     problem: Mapping[str, Any] | None = None  # the refusal of the submitted form, when its page is shown again
 
     @property
+    def sessions(self) -> Sessions:
+        """Console sessions of the server."""
+        return sessions_of(self.service)
+
+    @property
     def jobs(self) -> Jobs:
         """Jobs of the server."""
         found: Jobs = self.request.app.state.jobs
@@ -181,18 +176,19 @@ class Visit:
         """Return a parameter of the URL; None where it is empty or absent. Raises Problem."""
         text = self.request.query_params.get(name, "")
         if not is_plain(text) or len(text) > MAX_PARAMETER_LENGTH:
-            raise Problem(
-                "E_PARAM", f"{name}: no plain text of at most {MAX_PARAMETER_LENGTH:,} characters.", "a shorter one"
-            )
+            why = f"{name}: no plain text of at most {MAX_PARAMETER_LENGTH:,} characters."
+            raise Problem("E_PARAM", why, "a shorter one")
         return text or None
 
     def page(self, template: str, status: int = 200, least_bytes: int = 0, **shown: Json) -> Response:
         """Render a page for the user, padded to a public length."""
-        menu = {
-            path: title for path, title in MENU.items() if PAGES["GET", path].scope_of(self.principal.role) != "none"
+        role = self.principal.role
+        context: dict[str, Any] = {
+            "menu": {path: MENU[path] for path in MENU if PAGES["GET", path].scope_of(role) is not Scope.NONE},
+            "here": self.request.url.path,
+            "me": self.principal,
+            "form_token": partial(self.sessions.form_token, self.session),
         }
-        context: dict[str, Any] = {"menu": menu, "here": self.request.url.path, "me": self.principal}
-        context["form_token"] = partial(sessions_of(self.service).form_token, self.session)
         if self.problem is not None:
             status = status_of(self.problem)
             context |= {"refused": self.problem, "typed": self.form}
@@ -224,7 +220,7 @@ def page_route(rule: Rule, handler: Handler, shown: Handler | None = None) -> Ca
     """
 
     async def route(request: Request) -> Response:
-        service: Service = request.app.state.house
+        service: Service = request.app.state.service
         session = request.cookies.get(SESSION_COOKIE, "")
         principal = await run_in_threadpool(sessions_of(service).principal, session) if session else None
         if principal is None:
@@ -320,7 +316,7 @@ def _check_scope(visit: Visit, rule: Rule) -> None:
 def _check_token(visit: Visit, form: Mapping[str, str]) -> None:
     if visit.request.method != "POST":
         return
-    is_own = sessions_of(visit.service).is_form_token(visit.session, form.get("token", ""))
+    is_own = visit.sessions.is_form_token(visit.session, form.get("token", ""))
     if not is_own or is_cross_site(visit.request):
         raise Problem("E_FORBIDDEN", "This form is not of your session.", "the page again, and its form")
 
@@ -329,6 +325,6 @@ async def _take_form(visit: Visit) -> None:
     """Accept the form of a change once; raises Problem with E_STATE when it is sent again."""
     if visit.request.method != "POST" or visit.request.scope["route"].path in REPEATABLE_FORMS:
         return
-    if not await run_in_threadpool(sessions_of(visit.service).record_form, visit.session, visit.form["token"]):
+    if not await run_in_threadpool(visit.sessions.record_form, visit.session, visit.form["token"]):
         why = "This form was sent already, and what it says was done once, or refused."
         raise Problem("E_STATE", why, "look at the page, and send the form below if it is to be done again")

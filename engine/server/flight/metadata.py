@@ -87,7 +87,13 @@ def metadata_result(command: Command, tables: TableShapes) -> pa.Table:
     if command.name == "CommandGetTableTypes":
         return pa.table([[TABLE_TYPE]], schema=schema)
     if command.name == "CommandGetPrimaryKeys":
-        return pa.Table.from_pylist(_primary_key_rows(command, tables), schema=schema)
+        rows = [
+            {**UNNAMED_SCHEMA, "table_name": t["name"], "column_name": column, "key_sequence": place}
+            for t in tables
+            if t["name"] == command.fields.get("table")
+            for place, column in enumerate(t["primary_key"], 1)
+        ]
+        return pa.Table.from_pylist(rows, schema=schema)
     if command.name != "CommandGetTables":  # the only catalog, or its only schema
         return pa.Table.from_pylist([{name: UNNAMED_SCHEMA[name] for name in schema.names}], schema=schema)
     rows = [
@@ -106,24 +112,9 @@ def metadata_result(command: Command, tables: TableShapes) -> pa.Table:
 def _is_selected(command: Command, name: str) -> bool:
     """Is a table selected by the command's filters? They are catalog, schema, name pattern and types."""
     fields = command.fields
-    types, schema = fields.get("table_types") or [TABLE_TYPE], fields.get("db_schema_filter_pattern", "")
-    return (
-        not fields.get("catalog") and is_like("", schema or "") and TABLE_TYPE in types and _matches_name(fields, name)
-    )
-
-
-def _matches_name(fields: Mapping[str, Any], name: str) -> bool:
-    pattern = fields.get("table_name_filter_pattern")
-    return pattern is None or is_like(name, pattern)
-
-
-def _primary_key_rows(command: Command, tables: TableShapes) -> list[dict[str, Any]]:
-    return [
-        {**UNNAMED_SCHEMA, "table_name": t["name"], "column_name": column, "key_sequence": place}
-        for t in tables
-        if t["name"] == command.fields.get("table")
-        for place, column in enumerate(t["primary_key"], 1)
-    ]
+    types, schema = fields.get("table_types") or [TABLE_TYPE], fields.get("db_schema_filter_pattern") or ""
+    matches_name = is_like(name, fields.get("table_name_filter_pattern", "%"))
+    return not fields.get("catalog") and is_like("", schema) and TABLE_TYPE in types and matches_name
 
 
 def _server_info(info_codes: Iterable[int]) -> pa.Table:

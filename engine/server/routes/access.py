@@ -67,8 +67,9 @@ class AuthorizedRequest:
 
 def authorize_request(request: Request) -> AuthorizedRequest:
     """Authenticate and authorize a request; raises Problem with E_AUTH, E_FORBIDDEN or E_RATE."""
-    service: Service = request.app.state.house
-    principal = _authenticate_request(service, request)
+    service: Service = request.app.state.service
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    principal = authenticate(service, key.strip() if scheme.lower() == "bearer" else "", address_of(request))
     request.state.principal = principal
     service.limits.count_request(f"{principal.role}/{principal.name}")
     route = request.scope["route"].path.replace(":path", "")
@@ -84,11 +85,6 @@ def authorize(service: Service, principal: Principal, method: str, route: str) -
         others = " or ".join(role for role in Role if rule.scope_of(role) is not Scope.NONE)
         raise Problem("E_FORBIDDEN", why, f"a key of role {others}; this one is {principal.name}'s")
     return AuthorizedRequest(service, principal, scope)
-
-
-def _authenticate_request(service: Service, request: Request) -> Principal:
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    return authenticate(service, key.strip() if scheme.lower() == "bearer" else "", address_of(request))
 
 
 def address_of(request: Request) -> str:

@@ -163,7 +163,9 @@ class Jobs:
         """Run a job to its end, and return what to store; None if it was cancelled before it began."""
         for _ in range(MAX_ROUNDS):
             try:
-                rows = await (self._run_query(row, clock) if running is None else self._follow(row, running))
+                if running is not None:
+                    await self._update(row["id"], state="running")
+                rows = await (self._run_query(row, clock) if running is None else running[0])
                 return None if rows is None else {"state": "done", "rows": rows}
             except Refused as refused:
                 if refused.problem["code"] != "E_BUSY":
@@ -183,10 +185,6 @@ class Jobs:
                 return None
             arguments = {**json.loads(row["body"]), "request_id": row["request_id"]}
             return await self.service.run_query(arguments, clock_callback(clock), row["request_id"], is_job=True)
-
-    async def _follow(self, row: Row, running: RunningQuery) -> bytes:
-        await self._update(row["id"], state="running")
-        return await running[0]
 
     async def _update(self, job_id: str, **changes: str | bytes) -> bool:
         """Update an unfinished job, retrying until the tables are writable; return whether it was unfinished."""

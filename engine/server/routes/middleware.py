@@ -34,9 +34,9 @@ class _TooLong(HTTPException):
 class RequestMiddleware:
     """The ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, house: Service) -> None:
+    def __init__(self, app: ASGIApp, service: Service) -> None:
         """Wrap an application."""
-        self._app, self._service = app, house
+        self._app, self._service = app, service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""

@@ -8,7 +8,7 @@ import itertools
 import math
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -150,12 +150,9 @@ class PipeLink:
         pause = RESTART_SECONDS
         while not self._stopping:
             pause = RESTART_SECONDS if await self._run_worker() else min(MAX_RESTART_SECONDS, pause * 2)
-            await self._pause(pause)
-
-    async def _pause(self, seconds: float) -> None:
-        if not self._stopping:
-            self.restarts += 1
-            await asyncio.sleep(seconds)
+            if not self._stopping:
+                self.restarts += 1
+                await asyncio.sleep(pause)
 
     async def _run_worker(self) -> bool:
         """Run one worker process until it ends; return whether it was ever ready."""
@@ -196,8 +193,8 @@ class PipeLink:
             was_ever_seen |= self._beat_seen
             self._missed_beats = 0 if self._beat_seen else self._missed_beats + 1
             self._beat_seen = False
-            if self._is_quiet:
-                self._fail_calls_without_heartbeat()
+            if self._is_quiet:  # queries keep waiting: the next worker runs them again
+                self._fail_calls(each for each in self._pending.values() if not each.is_question)
             max_missed_beats = self.hung_seconds / BEAT_SECONDS if was_ever_seen else STARTUP_BEATS
             overdue = any(pending.deadline < time.monotonic() for pending in self._pending.values())
             if self._missed_beats >= max_missed_beats or overdue:
@@ -206,10 +203,11 @@ class PipeLink:
                     process.kill()
                 return
 
-    def _fail_calls_without_heartbeat(self) -> None:
-        """Fail calls to a worker without a heartbeat. Queries keep waiting: the next worker runs them again."""
-        for pending in self._pending.values():
-            if not (pending.is_question or pending.reply.done()):
+    @staticmethod
+    def _fail_calls(calls: Iterable[_PendingCall]) -> None:
+        """Fail calls that a dead worker, or one without a heartbeat, does not answer."""
+        for pending in calls:
+            if not pending.reply.done():
                 pending.reply.set_exception(WorkerDied())
 
     async def _reap_process(self) -> None:
@@ -218,9 +216,7 @@ class PipeLink:
             if self._process.returncode is None and self._process.stdout and not self._process.stdout.at_eof():
                 self._process.kill()
             await self._process.wait()
-        for pending in list(self._pending.values()):
-            if not pending.reply.done():
-                pending.reply.set_exception(WorkerDied())
+        self._fail_calls(self._pending.values())
 
     def _receive(self, frame: Frame) -> None:
         message = frame.message
