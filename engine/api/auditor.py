@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from contextlib import closing
 from pathlib import Path
@@ -120,19 +121,26 @@ def restore_ledger(catalog_source: str, backup: str, *, ledger: str | None = Non
 @refusals()
 def write_export(rows: pa.Table, path: str) -> None:
     """Write an export as CSV, JSON or Parquet, chosen by the file's suffix; raises Refused for another suffix."""
-    ending = Path(path).suffix.lower()
-    if ending == ".parquet":
-        import pyarrow.parquet as parquet
-
-        parquet.write_table(rows, path)
-    elif ending == ".csv":
-        with Path(path).open("w", encoding="utf-8", newline="") as file:
-            write_cells(file, rows.column_names, ([row[name] for name in COLUMNS] for row in rows.to_pylist()))
-    elif ending == ".json":
-        Path(path).write_text(json.dumps(rows.to_pylist(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    else:
+    ending = Path(path).suffix.lower().removeprefix(".")
+    if ending not in ("csv", "json", "parquet"):
         why = f"{path} is no kind of export."
         raise ParamError(why, "a name that ends in .csv, .json or .parquet")
+    Path(path).write_bytes(export_bytes(rows, ending))
+
+
+def export_bytes(rows: pa.Table, ending: str) -> bytes:
+    """Contents of an exported file by its ending: csv without formulas that a spreadsheet would run, json, parquet."""
+    if ending == "parquet":
+        import pyarrow.parquet as parquet
+
+        written = io.BytesIO()
+        parquet.write_table(rows, written)
+        return written.getvalue()
+    if ending == "json":
+        return f"{json.dumps(rows.to_pylist(), ensure_ascii=False, indent=1)}\n".encode()
+    text = io.StringIO()
+    write_cells(text, rows.column_names, (list(row.values()) for row in rows.to_pylist()))
+    return text.getvalue().encode()
 
 
 def export_row(entry: Entry) -> dict[str, Any]:

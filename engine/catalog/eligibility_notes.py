@@ -35,8 +35,8 @@ def _excluded_states(table: Table, consent: Consent) -> str:
     elif column is not None and isinstance(column.domain, ValueList):
         states = column.domain.values
     if not states:
-        return f"anything but {' or '.join(map(_format_state, consent.eligible_values))}"
-    excluded = [_format_state(state) for state in states if state not in consent.eligible_values]
+        return f"anything but {' or '.join(map(format_state, consent.eligible_values))}"
+    excluded = [format_state(state) for state in states if state not in consent.eligible_values]
     labels = [*excluded, *(["not known"] if column is not None and column.nullable else [])]
     return " or ".join(filter(None, (", ".join(labels[:-1]), labels[-1]))) if labels else "none that is declared"
 
@@ -45,7 +45,7 @@ def _condition_texts(catalog: Catalog, dataset: Dataset) -> Iterator[str]:
     """Yield the eligibility conditions as text: consent, law, age."""
     for table in catalog.tables:
         if table.dataset == dataset.name and table.consent is not None:
-            yield f"whose consent is {_one_of(map(_format_state, table.consent.eligible_values))}"
+            yield f"whose consent is {_one_of(map(format_state, table.consent.eligible_values))}"
     rules = dataset.eligibility
     if rules.jurisdiction is not None:
         yield _law_text(rules.jurisdiction)
@@ -72,7 +72,7 @@ def _age_text(catalog: Catalog, dataset: Dataset, minors: MinimumAge) -> str:
     return f"who was at least {minors.minimum} years old{on}"
 
 
-def _format_state(state: object) -> str:
+def format_state(state: object) -> str:
     """Format a consent state: yes and no for booleans."""
     return ("yes" if state else "no") if isinstance(state, bool) else str(state)
 

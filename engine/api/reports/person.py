@@ -32,6 +32,7 @@ from engine.accounts.audit_log import format_delta
 from engine.accounts.losses import whole_person_loss
 from engine.accounts.worst_case import ceiling_accounts, worst_over_all_windows
 from engine.catalog.eligibility import age_reference_day, first_retained_day
+from engine.catalog.eligibility_notes import format_state
 from engine.pricing.query_terms import caps
 
 PERIOD_TEXTS = {
@@ -244,12 +245,7 @@ def _eligibility_conditions(catalog: Catalog, dataset: Dataset) -> Iterator[str]
 def _consent_text(states: tuple[str | bool, ...]) -> str:
     """Consent condition in words: the admitted states as the data record them; the catalog says not what they mean."""
     words = "as" if len(states) == 1 else "as one of"
-    return f"your consent is recorded {words}: {', '.join(map(_consent_state_text, states))}"
-
-
-def _consent_state_text(state: str | bool) -> str:
-    """Format a consent state as people say it."""
-    return state if isinstance(state, str) else "yes" if state else "no"
+    return f"your consent is recorded {words}: {', '.join(map(format_state, states))}"
 
 
 def _age_text(catalog: Catalog, dataset: Dataset, minors: MinimumAge) -> str:

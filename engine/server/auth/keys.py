@@ -53,14 +53,11 @@ class Keys:
             return None
         digest = self._digest(key)
         row = self.tables.key(hash=digest)
-        if row is None or not hmac.compare_digest(bytes(row["hash"]), digest) or not _is_valid(row):
-            return None
-        return Principal(row["name"], Role(row["role"]), row["id"])
+        return _principal(row) if row is not None and hmac.compare_digest(bytes(row["hash"]), digest) else None
 
     def principal_by_id(self, key_id: str) -> Principal | None:
         """Return the caller of the key with this id; None for an unknown, expired or revoked key."""
-        row = self.tables.key(id=key_id)
-        return None if row is None or not _is_valid(row) else Principal(row["name"], Role(row["role"]), row["id"])
+        return _principal(self.tables.key(id=key_id))
 
     def rotate(self, key_id: str, *, by: str, days: float, overlap_hours: float, maker: str = "") -> dict[str, Any]:
         """Create a successor of a key; the old key stays valid for the overlap. Raises ParamError, as `make` does."""
@@ -169,6 +166,10 @@ def read_pepper(file: Path) -> bytes:
 
 def _shown_columns(row: Row) -> dict[str, Any]:
     return {name: row[name] for name in SHOWN_COLUMNS} | {"lives": _is_valid(row)}
+
+
+def _principal(row: Row | None) -> Principal | None:
+    return None if row is None or not _is_valid(row) else Principal(row["name"], Role(row["role"]), row["id"])
 
 
 def _is_valid(row: Row) -> bool:

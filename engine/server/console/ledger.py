@@ -5,18 +5,14 @@ Exports are CSV without spreadsheet formulas, JSON or Parquet.
 
 from __future__ import annotations
 
-import io
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 from fastapi import Response
-from pyarrow import parquet
+from starlette.concurrency import run_in_threadpool
 
 from engine.accounts.audit_log import KIND_DESCRIPTIONS
-from engine.api.csv_cells import write_cells
+from engine.api.auditor import export_bytes
 from engine.server.console.sessions import HEADERS, Visit, whole_number
 from engine.server.http.problems import Problem
 from engine.server.http.requests import AnchorBody
@@ -24,57 +20,21 @@ from engine.server.routes import admin as admin_routes
 
 NUMBER_TYPES = {"sequence": pa.int64(), "rho": pa.float64(), "delta": pa.float64()}
 LIST_COLUMNS = ("windows", "questions")
-Rows = list[dict[str, Any]]
+FORMATS = {  # media types
+    "CSV": "text/csv; charset=utf-8",
+    "JSON": "application/json",
+    "Parquet": "application/vnd.apache.parquet",
+}
 
 
-@dataclass(frozen=True)
-class Exported:
-    """A file to download."""
-
-    body: bytes
-    ending: str
-    media_type: str
-
-
-def export_rows(rows: Rows, wanted: str) -> Exported:
-    """Export rows in a format; raises Problem with E_PARAM for an unknown one."""
-    name = wanted.lower()
-    written = {known.lower(): how for known, how in FORMATS.items()}.get(name)
-    if written is None:
-        raise Problem("E_PARAM", "There is no such format.", f"as={' or '.join(FORMATS).lower()}")
-    write, media_type = written
-    return Exported(write(rows), name, media_type)
-
-
-def _csv(rows: Rows) -> bytes:
-    out = io.StringIO()
-    names = list(rows[0]) if rows else []
-    write_cells(out, names, ([row[name] for name in names] for row in rows))
-    return out.getvalue().encode()
-
-
-def _json(rows: Rows) -> bytes:
-    return json.dumps(rows, ensure_ascii=False).encode()
-
-
-def _parquet(rows: Rows) -> bytes:
-    """Write rows as Parquet with fixed column types, which do not depend on the rows."""
+def export_table(rows: list[dict[str, Any]]) -> pa.Table:
+    """Rows as Arrow, with column types that do not depend on the rows."""
     names = list(rows[0]) if rows else ["sequence"]
-    table = pa.table({name: pa.array([row[name] for row in rows], _arrow_type(name)) for name in names})
-    out = io.BytesIO()
-    parquet.write_table(table, out)
-    return out.getvalue()
+    return pa.table({name: pa.array([row[name] for row in rows], _arrow_type(name)) for name in names})
 
 
 def _arrow_type(name: str) -> pa.DataType:
     return pa.list_(pa.string()) if name in LIST_COLUMNS else NUMBER_TYPES.get(name, pa.string())
-
-
-FORMATS: Mapping[str, tuple[Callable[[Rows], bytes], str]] = {
-    "CSV": (_csv, "text/csv; charset=utf-8"),
-    "JSON": (_json, "application/json"),
-    "Parquet": (_parquet, "application/vnd.apache.parquet"),
-}
 
 
 PAGE_ROWS = 50  # rows per page
@@ -96,9 +56,13 @@ async def ledger(visit: Visit) -> Response:
 
 async def export(visit: Visit) -> Response:
     """Download the filtered rows."""
-    written = export_rows(await _filtered_rows(visit), visit.query_parameter("as") or "JSON")
-    headers = {**HEADERS, "Content-Disposition": f'attachment; filename="ledger.{written.ending}"'}
-    return Response(written.body, 200, headers, written.media_type)
+    wanted = (visit.query_parameter("as") or "JSON").lower()
+    media_type = {name.lower(): media_type for name, media_type in FORMATS.items()}.get(wanted)
+    if media_type is None:
+        raise Problem("E_PARAM", "There is no such format.", f"as={' or '.join(FORMATS).lower()}")
+    written = await run_in_threadpool(export_bytes, export_table(await _filtered_rows(visit)), wanted)
+    headers = {**HEADERS, "Content-Disposition": f'attachment; filename="ledger.{wanted}"'}
+    return Response(written, 200, headers, media_type)
 
 
 async def verify(visit: Visit) -> Response:

@@ -8,7 +8,8 @@ import json
 import pytest
 from pyarrow import parquet
 
-from engine.server.console.ledger import export_rows
+from engine.api.auditor import export_bytes
+from engine.server.console.ledger import export_table
 from engine.server.http.roles import Role
 from tests.support.server.serving import TestServer
 from tests.support.server.visiting import Browser, visitors
@@ -60,7 +61,7 @@ def test_rows_are_saved_in_three_formats(browsers: dict[Role, Browser]) -> None:
     saved = auditor.get("/console/ledger/export", **{"as": "parquet"})
     assert parquet.read_table(io.BytesIO(saved.content)).to_pylist() == rows(auditor)
     assert auditor.get("/console/ledger/export", **{"as": "exe"}).status_code == 400
-    assert parquet.read_table(io.BytesIO(export_rows([], "Parquet").body)).num_rows == 0
+    assert parquet.read_table(io.BytesIO(export_bytes(export_table([]), "parquet"))).num_rows == 0
 
 
 def test_the_ledger_is_verified_with_and_without_an_anchor(browsers: dict[Role, Browser], served: TestServer) -> None:
