@@ -9,9 +9,8 @@ from dialect.catalog.model import Catalog, Dataset, SqlType, Table
 from dialect.catalog.privacy_windows import WindowRange, first_day_of_window
 
 MAX_PERSON_CHARACTERS = 1_000  # characters of a text person key, in rows and in objections
-OPT_OUT_TABLE = (
-    "opt_outs"  # relation (person VARCHAR) that a backend adds to each execution: a snapshot of the opt-outs
-)
+# relation (person VARCHAR) that a backend adds to each execution: a snapshot of the opt-outs
+OPT_OUT_TABLE = "opt_outs"
 
 
 @dataclass(frozen=True)
@@ -59,13 +58,11 @@ def retained_windows(catalog: Catalog, dataset: Dataset) -> WindowRange | None:
     The earliest start among the private tables with time decides. All windows, if one of these tables has no retention;
     at least the last window always remains.
     """
-    tables_with_time = [
-        t for t in catalog.tables if t.private and t.dataset == dataset.name and t.time_column is not None
-    ]
+    own_tables = (table for table in catalog.tables if table.private and table.dataset == dataset.name)
+    tables_with_time = [table for table in own_tables if table.time_column is not None]
     retention_starts = [table.retained_from for table in tables_with_time if table.retained_from is not None]
-    if dataset.window_range is None or not retention_starts or len(retention_starts) < len(tables_with_time):
-        return dataset.window_range
-    first_day = first_day_of_window(dataset.window_range.window, date.fromisoformat(min(retention_starts)))
-    return replace(
-        dataset.window_range, first=min(max(dataset.window_range.first, first_day), dataset.window_range.last)
-    )
+    windows = dataset.window_range
+    if windows is None or not retention_starts or len(retention_starts) < len(tables_with_time):
+        return windows
+    first_day = first_day_of_window(windows.window, date.fromisoformat(min(retention_starts)))
+    return replace(windows, first=min(max(windows.first, first_day), windows.last))

@@ -277,9 +277,8 @@ class Budget:
     rho: Fraction  # ceiling for all clients together
     delta: Fraction  # 0.9 for the conversion to epsilon, 0.1 for thresholds
     client_rho: Fraction  # cap of one client
-    static_budget: tuple[Fraction, Fraction] | None = (
-        None  # rho and delta of tables without time; None: those of a window
-    )
+    # rho and delta of tables without time; None: those of a window
+    static_budget: tuple[Fraction, Fraction] | None = None
     reserve_rho: Fraction = Fraction(0)  # reserved for the owner in each window, not spendable by clients
     query_rho: Fraction | None = None  # cap of one query, in each window
     lifetime_rho: Fraction | None = None  # cap of one client over all windows; None: no such cap

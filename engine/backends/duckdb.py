@@ -47,9 +47,7 @@ class DuckDBBackend:
     _public_lock: threading.Lock = field(default_factory=threading.Lock)  # held while reading the cache alone
     _eligible_tables: dict[str, str] = field(default_factory=dict)  # SQL of eligible people -> their materialized table
     _eligible_lock: threading.Lock = field(default_factory=threading.Lock)  # held meanwhile: others wait
-    _max_rows_per_person: dict[str, int] = field(
-        default_factory=dict
-    )  # SQL of the largest row count of a person -> its result
+    _max_rows_per_person: dict[str, int] = field(default_factory=dict)  # SQL of the largest row count -> its result
     _max_rows_lock: threading.Lock = field(default_factory=threading.Lock)  # held while it is computed
     _empty: list[EmptyTables] = field(default_factory=list)  # at most one, created on first use
     _empty_lock: threading.Lock = field(default_factory=threading.Lock)  # held while it is computed
@@ -86,9 +84,7 @@ class DuckDBBackend:
             for alias, path in files.items():
                 _attach(connection, alias, path)
             lock_down(connection)
-            small_tables = frozenset(
-                table for table, address in addresses.items() if _has_few_rows(connection, address)
-            )
+            small_tables = frozenset(name for name, address in addresses.items() if _has_few_rows(connection, address))
             resources.pop_all()  # the backend closes them from here on
         return cls(Target(dict(addresses), rollups=rollups, small_tables=small_tables), connection, spill_folder)
 
@@ -117,11 +113,9 @@ class DuckDBBackend:
             self.max_rows_per_person(max_rows_sql) <= limit for max_rows_sql, limit in bounded.untruncated_conditions
         ):
             bounded = replace(bounded, text=bounded.untruncated_text)
-        text = (
-            read_eligible_from(bounded, self.eligible_table(bounded.eligible_sql))
-            if bounded.eligible_sql
-            else bounded.text
-        )
+        text = bounded.text
+        if bounded.eligible_sql:
+            text = read_eligible_from(bounded, self.eligible_table(bounded.eligible_sql))
         return Exact.from_table(self._table(text, objected, released_keys), bounded.key_count, bounded.vector_count)
 
     def eligible_table(self, eligible_sql: str) -> str:
@@ -132,9 +126,8 @@ class DuckDBBackend:
         """
         with self._eligible_lock:
             if eligible_sql not in self._eligible_tables:
-                database = (
-                    f"kept{len(self._eligible_tables)}"  # own database: other transactions can't stop compression
-                )
+                # a database of its own: other transactions can't stop compression
+                database = f"kept{len(self._eligible_tables)}"
                 self.run_over(f"ATTACH IF NOT EXISTS ':memory:' AS {database} (COMPRESS)", {})
                 self.run_over(f"CREATE OR REPLACE TABLE {database}.main.persons AS {eligible_sql}", {})
                 with suppress(ExecutionFailed):

@@ -143,21 +143,20 @@ class _EligibilityCheck:
 
     def check_person_table(self) -> None:
         """Check that exactly one table has one row per person, and that its attributes hold for all privacy windows."""
-        if person_table(self.catalog, self.dataset) is None:
-            tables = [
-                t.name for t in self.catalog.tables if t.dataset == self.dataset.name and _has_one_row_per_person(t)
-            ]
-            key, cure = "table", f"write table = with one of {', '.join(tables)}."
-            if not tables:
-                cure = "declare a private table whose primary_key is its person column alone, with the states."
-            raise self._error(key, "it is not clear in which table a person has one row.", cure)
-        if self.dataset.eligibility.table is not None:
-            self._check_named_table(self.dataset.eligibility.table)
         found = person_table(self.catalog, self.dataset)
-        if found is not None and found.time_column is not None and self.dataset.window_range is not None:
+        if found is None:
+            own_tables = (t for t in self.catalog.tables if t.dataset == self.dataset.name)
+            candidates = [table.name for table in own_tables if _has_one_row_per_person(table)]
+            cure = f"write table = with one of {', '.join(candidates)}."
+            if not candidates:
+                cure = "declare a private table whose primary_key is its person column alone, with the states."
+            raise self._error("table", "it is not clear in which table a person has one row.", cure)
+        if self.dataset.eligibility.table is not None:
+            self._check_named_table(self.dataset.eligibility.table, found)
+        if found.time_column is not None and self.dataset.window_range is not None:
             why = f"states decide of all windows, and rows of {found.name} are each of one."
             raise self._error("table", why, "remove its time_column, or keep the states in a table without.")
-        if found is not None and (found.source_windows or source_windows(found, self._state_columns())):
+        if found.source_windows or source_windows(found, self._state_columns()):
             why = f"states decide of all windows, and those of {found.name} were computed from some."
             raise self._error("table", why, "keep states that people told, in columns without from_windows.")
 
@@ -167,15 +166,13 @@ class _EligibilityCheck:
         yield rules.jurisdiction.column if rules.jurisdiction is not None else None
         yield rules.minors.column if rules.minors is not None else None
 
-    def _check_named_table(self, name: str) -> None:
+    def _check_named_table(self, name: str, found: Table) -> None:
         """Check that the named table has one row per person, and that consent is declared in the same table."""
-        found = person_table(self.catalog, self.dataset)
-        if found is None or found.name != name:
+        if found.name != name:
             why = f"{name} is no private table of this dataset with one row a person."
             raise self._error("table", why, "name the table whose primary_key is its person column alone.")
-        consent_tables = [
-            t.name for t in self.catalog.tables if t.dataset == self.dataset.name and t.consent is not None
-        ]
+        own_tables = (t for t in self.catalog.tables if t.dataset == self.dataset.name)
+        consent_tables = [table.name for table in own_tables if table.consent is not None]
         if any(other != name for other in consent_tables):
             cure = "keep consent and the other states in one table."
             raise self._error("table", f"consent is declared in {consent_tables[0]}.", cure)
@@ -245,10 +242,9 @@ def _conditions(catalog: Catalog, dataset: Dataset, table: Table) -> tuple[Eligi
     law = dataset.eligibility.jurisdiction
     if law is not None and law.column is not None:
         conditions.append(CountryCondition(law.column, law.codes, law.is_excluded))
-    if dataset.eligibility.minors is not None:
-        conditions.append(
-            _age_condition(dataset.eligibility.minors, age_reference_day(catalog, dataset, dataset.eligibility.minors))
-        )
+    minors = dataset.eligibility.minors
+    if minors is not None:
+        conditions.append(_age_condition(minors, age_reference_day(catalog, dataset, minors)))
     return tuple(conditions)
 
 
@@ -344,17 +340,13 @@ def _listed_codes(law: Section, basis: dict[str, str]) -> tuple[tuple[str, ...],
     if "admitted" in law.entries:
         admitted = _code_list(law, "admitted")
         for code in (code for code in admitted if code in DENIED and code not in basis):
-            raise law.error("admitted", f"{code} is denied until its legal basis is stated.", _legal_basis_cure(code))
+            cure = f'write legal_basis = {{ {code} = "..." }} with the words that you would show to the people.'
+            raise law.error("admitted", f"{code} is denied until its legal basis is stated.", cure)
         return admitted, False
     denied = _code_list(law, "denied") if "denied" in law.entries else ()
     for code in (code for code in denied if code in basis):
         raise law.error("denied", f"{code} is denied and has a legal basis.", "keep one of the two.")
     return tuple(code for code in dict.fromkeys((*DENIED, *denied)) if code not in basis), True
-
-
-def _legal_basis_cure(code: str) -> str:
-    """Return the cure for a missing legal basis."""
-    return f'write legal_basis = {{ {code} = "..." }} with the words that you would show to the people.'
 
 
 def _code_list(law: Section, name: str) -> tuple[str, ...]:

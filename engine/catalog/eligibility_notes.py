@@ -57,11 +57,8 @@ def _law_text(law: Jurisdiction) -> str:
     """Describe the law condition."""
     if law.column is None:
         return f"who is under the law of {law.constant}, as everybody here is"
-    return (
-        f"whose law is {'none' if law.is_excluded else 'one'} of {', '.join(law.codes)}"
-        if law.codes
-        else "who has a law"
-    )
+    how = "none" if law.is_excluded else "one"
+    return f"whose law is {how} of {', '.join(law.codes)}" if law.codes else "who has a law"
 
 
 def _age_text(catalog: Catalog, dataset: Dataset, minors: MinimumAge) -> str:

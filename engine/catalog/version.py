@@ -51,13 +51,10 @@ def _cached_by_identity(compute: Callable[[Catalog], T]) -> Callable[[Catalog], 
 @_cached_by_identity
 def catalog_version(catalog: Catalog) -> str:
     """Return a digest of the whole catalog, independent of the folder in which it is stored."""
-    parts = (
-        stable_text(catalog.datasets),
-        *(stable_text(_with_relative_path(table, catalog)) for table in catalog.tables),
-    )
+    tables = [stable_text(_with_relative_path(table, catalog)) for table in catalog.tables]
     complete = tuple(f"{t.name}.{c.name} is complete" for t in catalog.tables for c in t.columns if c.complete)
     lake = () if catalog.remote is None else (f"people's tables lie in {catalog.remote}",)
-    return _digest((*parts, *complete, *lake))[:DIGEST_LENGTH]
+    return _digest((stable_text(catalog.datasets), *tables, *complete, *lake))[:DIGEST_LENGTH]
 
 
 def release_dependency_digest(plan: PrivatePlan, catalog: Catalog) -> str:

@@ -52,17 +52,11 @@ def lake_layout_inputs(catalog: Catalog, lake: Lake) -> CopyInputs:
     Raises DataError where a public file is missing, ExecutionFailed where the lake does not answer.
     """
     stored = lake.storage_fingerprints()
-    private_tables = {table.name: table for table in catalog.tables if table.private}
-    inputs: CopyInputs = {
-        f"lake.{name}": {"declared": declaration_text(table), "stored": stored[lake_placeholder(table)]}
-        for name, table in private_tables.items()
-    }
+    inputs = copy_inputs(public_catalog(catalog).tables)
+    for table in (table for table in catalog.tables if table.private):
+        inputs[f"lake.{table.name}"] = {"declared": declaration_text(table), "stored": stored[lake_placeholder(table)]}
     versions = {dataset.name: full_data_version(dataset) for dataset in catalog.datasets}
-    return (
-        copy_inputs(public_catalog(catalog).tables)
-        | inputs
-        | {"lake": {"remote": catalog.remote, "versions": versions}}
-    )
+    return {**inputs, "lake": {"remote": catalog.remote, "versions": versions}}
 
 
 def lake_layout_file(inputs: CopyInputs, cache: Path) -> Path:
@@ -82,9 +76,8 @@ def eligible_person_queries(catalog: Catalog) -> Mapping[str, str]:
     """
     lake = lake_layout_target(catalog).lake
     assert lake is not None  # noqa: S101  the target of a lake layout has a lake
-    found = [
-        eligible_persons_sql(eligibility_filter(catalog, each.name), lake) for each in catalog.datasets if each.rollups
-    ]
+    filters = [eligibility_filter(catalog, dataset.name) for dataset in catalog.datasets if dataset.rollups]
+    found = [eligible_persons_sql(each, lake) for each in filters]
     return {sql: stored_table_name(ELIGIBLE, sql) for sql in found if sql}
 
 

@@ -116,16 +116,9 @@ def _store_queries(
 def _store_rows(connection: duckdb.DuckDBPyConnection, query: _StoredQuery, rows: pa.Table, is_first: bool) -> None:
     """Store one part of a query's rows; integers wider than 64 bits keep their width."""
     wide = {column.name for column in rows.schema if pa.types.is_decimal(column.type)}
-    select = (
-        f"SELECT * FROM {quote_identifier(PART_TABLE)}"
-        if query.rollup is None
-        else stored_rollup_sql(query.rollup, quote_identifier(PART_TABLE), wide)
-    )
-    begin = (
-        f"CREATE TABLE {quote_identifier(query.table)} AS"
-        if is_first
-        else f"INSERT INTO {quote_identifier(query.table)}"
-    )
+    part, stored = quote_identifier(PART_TABLE), quote_identifier(query.table)
+    select = f"SELECT * FROM {part}" if query.rollup is None else stored_rollup_sql(query.rollup, part, wide)
+    begin = f"CREATE TABLE {stored} AS" if is_first else f"INSERT INTO {stored}"
     connection.register(PART_TABLE, rows)
     connection.execute(f"{begin} {select}")
     connection.unregister(PART_TABLE)

@@ -29,7 +29,7 @@ import duckdb
 
 from dialect import Catalog, Target
 from dialect.algebra import Rollup
-from dialect.catalog import Table, next_window_start
+from dialect.catalog import Table
 from dialect.codegen import stored_time, write_rollup
 from dialect.functions import quote_identifier, quote_text
 from engine.catalog.sources import ingest_folder
@@ -52,6 +52,7 @@ from engine.data.snapshot import (
     copy_table,
     copy_tables,
     open_snapshot,
+    window_condition,
     window_starts,
 )
 from engine.errors import DataError
@@ -85,9 +86,7 @@ def update_layout(
     not change. Formula: none. Source: proofs.md#renewed. Raises DataError for files that can't be read.
     """
     tables = [table for table in catalog.tables if table.name in added]
-    windows_with_new_rows = {
-        table.name: _append_files(connection, catalog, table, added[table.name]) for table in tables
-    }
+    windows_with_new_rows = {t.name: _append_files(connection, catalog, t, added[t.name]) for t in tables}
     layout = _LayoutUpdate(connection, catalog, target, windows_with_new_rows)
     stored = {table for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     for place, each in enumerate(rollups):
@@ -141,22 +140,11 @@ def _update_rollup(layout: _LayoutUpdate, rollup: StoredRollup) -> None:
         build_rollup(layout.connection, rollup)
         return
     begins = layout.windows_with_new_rows[changed_table.name]
-    _execute(
-        layout.connection,
-        (
-            f"CREATE OR REPLACE TEMP VIEW {quote_identifier(WINDOW_ROWS)} AS"
-            f" {_rows_in_windows(layout, changed_table, begins)}"
-        ),
-    )
-    days = ", ".join(f"DATE '{begin}'" for begin in begins)
-    _execute(layout.connection, f"DELETE FROM {quote_identifier(rollup.table)} WHERE win IN ({days or 'NULL'})")
-    _execute(
-        layout.connection,
-        (
-            f"INSERT INTO {quote_identifier(rollup.table)}"
-            f" {_rollup_sql(layout, rollup, changed_table, f'temp.main.{quote_identifier(WINDOW_ROWS)}')}"
-        ),
-    )
+    rows, days = _rows_in_windows(layout, changed_table, begins), ", ".join(f"DATE '{begin}'" for begin in begins)
+    stored, rolled_up = quote_identifier(rollup.table), _rollup_sql(layout, rollup, changed_table)
+    _execute(layout.connection, f"CREATE OR REPLACE TEMP VIEW {quote_identifier(WINDOW_ROWS)} AS {rows}")
+    _execute(layout.connection, f"DELETE FROM {stored} WHERE win IN ({days or 'NULL'})")
+    _execute(layout.connection, f"INSERT INTO {stored} {rolled_up}")
 
 
 def _is_partitioned_by_window(rollup: StoredRollup, table: Table) -> bool:
@@ -178,17 +166,18 @@ def _rows_in_windows(layout: _LayoutUpdate, table: Table, begins: Sequence[date]
     stretch = layout.catalog.dataset(table.dataset).window_range
     assert stretch is not None  # noqa: S101  rows lie in windows
     day = f"CAST({stored_time(table)} AS DATE)"
-    within = (f"{day} >= DATE '{one}' AND {day} < DATE '{next_window_start(stretch.window, one)}'" for one in begins)
+    within = (window_condition(day, stretch.window, begin, begin) for begin in begins)
     return f"SELECT * FROM {layout.target.addresses[table.name]} WHERE {' OR '.join(within) or 'false'}"
 
 
 def _reads_table(layout: _LayoutUpdate, rollup: StoredRollup, table: Table) -> bool:
     """Return whether the SQL of a rollup reads a table: whether another address of the table changes the SQL."""
-    return _rollup_sql(layout, rollup, table, f"temp.main.{quote_identifier(WINDOW_ROWS)}") != rollup.rows.text
+    return _rollup_sql(layout, rollup, table) != rollup.rows.text
 
 
-def _rollup_sql(layout: _LayoutUpdate, rollup: StoredRollup, table: Table, address: str) -> str:
-    """Write a rollup's SQL with one table read from another address."""
+def _rollup_sql(layout: _LayoutUpdate, rollup: StoredRollup, table: Table) -> str:
+    """Write a rollup's SQL with one table read from the view of its rows in windows with new rows."""
+    address = f"temp.main.{quote_identifier(WINDOW_ROWS)}"
     target = replace(layout.target, addresses={**layout.target.addresses, table.name: address})
     return write_rollup(rollup.rollup.plan, rollup.rollup.bounds, target)
 
@@ -247,17 +236,14 @@ def build_layout(catalog: Catalog, cache: Path, progress: Progress, *, rebuild: 
             if previous is None:
                 _build_tables(connection, catalog, rollups, progress)
             else:
-                update_layout(
-                    connection, catalog, Target(layout_addresses(catalog)), previous.added_files, rollups, progress
-                )
+                addresses = Target(layout_addresses(catalog))
+                update_layout(connection, catalog, addresses, previous.added_files, rollups, progress)
         if layout_file(catalog, cache) != target:
             raise DataError("layout", "the files changed while they were read.", "optimize again")
         publish(unfinished, target, catalog, inputs)
     progress("optimized", 1.0)
-    seconds = time.perf_counter() - start
-    return LayoutReport(
-        target, seconds, _source_bytes(catalog), target.stat().st_size, len(rollups), previous is not None
-    )
+    seconds, bytes_after = time.perf_counter() - start, target.stat().st_size
+    return LayoutReport(target, seconds, _source_bytes(catalog), bytes_after, len(rollups), previous is not None)
 
 
 def _previous_layout(catalog: Catalog, cache: Path, inputs: CopyInputs) -> _PreviousLayout | None:

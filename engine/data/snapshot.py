@@ -19,7 +19,7 @@ from typing import Any
 
 import duckdb
 
-from dialect.catalog import Catalog, Source, Table, WindowRange, first_day_of_window
+from dialect.catalog import Catalog, PrivacyWindow, Source, Table, WindowRange, first_day_of_window, next_window_start
 from dialect.codegen import stored_time
 from dialect.functions import quote_identifier, quote_text
 from engine.data.checks.snapshot import CHECK_CURE, check_sources, check_stored
@@ -34,7 +34,7 @@ from engine.data.files.derived_columns import (
     source_type,
     write_derived_rows,
 )
-from engine.data.files.stored_files import connect_offline, files_relation, typed_value
+from engine.data.files.stored_files import connect_offline, files_relation, typed_columns
 from engine.errors import DataError
 from engine.progress import Progress
 
@@ -121,20 +121,12 @@ def copy_table(
 
     The error contains none of DuckDB's own text.
     """
-    stored = source_columns(table)
-    columns = [
-        f"{typed_value(table.source, f't.{quote_identifier(c.name)}', source_type(c))} AS {quote_identifier(c.name)}"
-        for c in stored
-    ]
-    columns += [
-        f"j{i}.{quote_identifier(join.source_column)} AS {quote_identifier(join.column)}"
-        for i, join in enumerate(table.source.joins)
-    ]
-    joins = "".join(
-        f" LEFT JOIN {quote_identifier(join.table)} AS j{i} ON t.{quote_identifier(join.join_column)} ="
-        f" j{i}.{quote_identifier(single_key_name(catalog, join.table))}"
-        for i, join in enumerate(table.source.joins)
-    )
+    columns = [typed_columns(table.source, {c.name: source_type(c) for c in source_columns(table)}, "t.")]
+    joins = ""
+    for i, join in enumerate(table.source.joins):
+        key, own = quote_identifier(single_key_name(catalog, join.table)), quote_identifier(join.join_column)
+        columns.append(f"j{i}.{quote_identifier(join.source_column)} AS {quote_identifier(join.column)}")
+        joins += f" LEFT JOIN {quote_identifier(join.table)} AS j{i} ON t.{own} = j{i}.{key}"
     person = table.person.column if table.person is not None and not table.person.through else None
     order = f" ORDER BY {quote_identifier(person)}" if person else ""
     types = ", ".join(f"{quote_identifier(c.name)} {copy_type(c)}" for c in table.columns)
@@ -153,6 +145,11 @@ def window_starts(connection: duckdb.DuckDBPyConnection, table: Table, rows: str
     day = f"CAST({stored_time(table)} AS DATE)"
     days = connection.execute(f"SELECT DISTINCT {day} AS day FROM {rows} WHERE day IS NOT NULL").fetchall()
     return {first_day_of_window(windows.window, day) for (day,) in days}
+
+
+def window_condition(day: str, window: PrivacyWindow, first: date, last: date) -> str:
+    """Write the condition that a day is in the privacy windows that begin from one day to another, inclusive."""
+    return f"{day} >= DATE '{first}' AND {day} < DATE '{next_window_start(window, last)}'"
 
 
 def _check_cells(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
@@ -196,9 +193,8 @@ def copy_inputs(tables: Iterable[Table]) -> CopyInputs:
 
     Raises DataError where there is no file.
     """
-    return {"": {"duckdb": duckdb.__version__.rsplit(".", 1)[0]}} | {
-        table.name: _table_inputs(table) for table in tables
-    }
+    version = {"duckdb": duckdb.__version__.rsplit(".", 1)[0]}
+    return {"": version, **{table.name: _table_inputs(table) for table in tables}}
 
 
 def declaration_text(table: Table) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from engine.catalog.operator.cache import operator_path
 from engine.catalog.operator.make import DEMO_EVENTS, MAX_EVENTS, Order, make_operator
@@ -32,13 +32,7 @@ def make(
     into: Annotated[Path | None, typer.Option(help="Folder to write to; the user's cache where absent.")] = None,
 ) -> None:
     """Generate a synthetic mobile operator, operator.duckdb and catalog.toml, and print the path of its catalog."""
-    columns = (
-        TextColumn("{task.description:<10}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("operator", total=1.0)
 
         def show(stage: str, fraction: float) -> None:

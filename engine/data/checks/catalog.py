@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,83 +44,160 @@ def check_catalog(catalog: Catalog) -> tuple[Finding, ...]:
     """
     local_tables = [table for table in catalog.tables if not (table.private and catalog.remote)]
     with StoredFiles() as files:
-        found = [finding for table in local_tables for finding in _check_shape(catalog, table, files)]
-        broken = {finding.key.split(".")[1] for finding in found}
-        readable = {table.name: table for table in local_tables if table.name not in broken}
-        for table in readable.values():
-            found += _check_rows(catalog, table, readable, files)
-    return tuple(found)
+        checks = {table.name: _TableCheck(catalog, table, files) for table in local_tables}
+        found = {name: list(check.shape()) for name, check in checks.items()}
+        readable = {name: check for name, check in checks.items() if not found[name]}
+        rows = [finding for check in readable.values() for finding in check.all_rows(readable)]
+    return (*(finding for findings in found.values() for finding in findings), *rows)
 
 
-def _check_shape(catalog: Catalog, table: Table, files: StoredFiles) -> Iterator[Finding]:
-    """Check that the source exists, and has the declared columns and types."""
-    source, key = table.source, f"tables.{table.name}"
-    if not glob.glob(source.path, recursive=True) and not Path(source.path).exists():  # noqa: PTH207  an absolute pattern
-        why = f"there is no file {source.path}."
-        yield Finding(catalog.path, f"{key}.source", why, "give the path relative to the catalog's folder.")
-        return
-    try:
-        found = {name.lower(): kind for name, kind in files.columns(source).items()}
-    except UnreadableError:
-        what = f"table {source.table} of a DuckDB file" if source.table else f"{source.format} files"
-        cure = "check the path, and that no other program writes to it."
-        yield Finding(catalog.path, f"{key}.source", f"{source.path} cannot be read as {what}.", cure)
-        return
-    for column in source_columns(table):
-        place = f"{key}.columns.{column.name}"
-        if column.name not in found:
-            why = f"the source has no column {column.name}."
-            yield Finding(catalog.path, place, why, suggestion(column.name, found, "remove it from the catalog."))
-        elif not _is_stored_as(column, source, found[column.name]):
-            why = f"the source stores {found[column.name].partition('(')[0]}, the catalog says {column.stored_type}."
-            yield Finding(catalog.path, f"{place}.type", why, "declare the stored type, or store the declared one.")
+RowCheck = tuple[str, str, str, str]  # SELECT that returns rows only if something is not as declared; key, why, cure
+
+
+class _TableCheck:
+    """The checks of one table against its source."""
+
+    def __init__(self, catalog: Catalog, table: Table, files: StoredFiles) -> None:
+        self.catalog, self.table, self.files, self.columns = catalog, table, files, source_columns(table)
+
+    def finding(self, key: str, why: str, cure: str) -> Finding:
+        """Return a finding at a key of the table."""
+        return Finding(self.catalog.path, f"tables.{self.table.name}.{key}", why, cure)
+
+    @property
+    def rows(self) -> str:
+        """The relation of the table's rows with the declared types."""
+        return self.files.typed_relation(self.table.source, {c.name: source_type(c) for c in self.columns})
+
+    def shape(self) -> Iterator[Finding]:
+        """Check that the source exists, and has the declared columns and types."""
+        source = self.table.source
+        if not glob.glob(source.path, recursive=True) and not Path(source.path).exists():  # noqa: PTH207  absolute
+            cure = "give the path relative to the catalog's folder."
+            yield self.finding("source", f"there is no file {source.path}.", cure)
+            return
+        try:
+            found = {name.lower(): kind for name, kind in self.files.columns(source).items()}
+        except UnreadableError:
+            what = f"table {source.table} of a DuckDB file" if source.table else f"{source.format} files"
+            cure = "check the path, and that no other program writes to it."
+            yield self.finding("source", f"{source.path} cannot be read as {what}.", cure)
+            return
+        for column in self.columns:
+            key = f"columns.{column.name}"
+            if column.name not in found:
+                why = f"the source has no column {column.name}."
+                yield self.finding(key, why, suggestion(column.name, found, "remove it from the catalog."))
+            elif not _is_stored_as(column, source, found[column.name]):
+                stored = found[column.name].partition("(")[0]
+                why = f"the source stores {stored}, the catalog says {column.stored_type}."
+                yield self.finding(f"{key}.type", why, "declare the stored type, or store the declared one.")
+
+    def all_rows(self, readable: Mapping[str, _TableCheck]) -> Iterator[Finding]:
+        """Run the row checks, each a yes-or-no query; `readable` are the tables that can be referenced."""
+        for select, key, why, cure in (
+            *self.types(),
+            *self.primary_key(),
+            *self.foreign_keys(readable),
+            *self.complete_lists(readable),
+            *self.dates(),
+        ):
+            try:
+                failed = self.files.has_rows(select)
+            except UnreadableError:
+                yield self.finding("source", *_read_failure(self.table))
+                return
+            if failed:
+                yield self.finding(key, why, cure)
+        yield from self.skipped_persons()
+        for column in (c for c in self.columns if c.type is SqlType.POLYGON):
+            texts = f"SELECT {quote_identifier(column.name)} FROM {self.rows}"
+            if not self.files.all_texts_satisfy(texts, is_polygon):
+                why = f"a text in {column.name} is no polygon, or crosses itself."
+                cure = "correct it: POLYGON or MULTIPOLYGON text in degrees, longitude first."
+                yield self.finding(f"columns.{column.name}.type", why, cure)
+
+    def skipped_persons(self) -> Iterator[Finding]:
+        """Report the number of rows that are skipped because no objection could name their person."""
+        person = text_person_column(self.table) if self.table.private else None
+        if person is None:
+            return
+        column = quote_identifier(person)
+        unnameable = f"{column} IS NOT NULL AND NOT ({DUCKDB_DIALECT.is_objectable.format(column)})"
+        unread = self.files.count(f"SELECT 1 FROM {self.rows} WHERE {unnameable}")
+        if unread:
+            rows = "1 row is" if unread == 1 else f"{unread:,} rows are"
+            why = f"{rows} not read: {person} names nobody who could object."
+            cure = f"name persons by 1 to {MAX_PERSON_CHARACTERS:,} characters without NUL."
+            yield self.finding(f"columns.{person}", why, cure)
+
+    def types(self) -> Iterator[RowCheck]:
+        """Yield checks that every value has the declared type, and that non-nullable columns contain no NULL."""
+        stored = self.files.raw_relation(self.table.source)
+        for column in self.columns:
+            name, key = quote_identifier(column.name), f"columns.{column.name}"
+            typed = typed_value(self.table.source, name, source_type(column))
+            wrong = f"SELECT 1 FROM {stored} WHERE {name} IS NOT NULL AND {typed} IS NULL"
+            why = f"a value of {column.name} is no {column.stored_type}."
+            yield wrong, f"{key}.type", why, "correct the files, or declare a wider type."
+            if not column.nullable:
+                cure = "correct the files, or declare nullable = true."
+                null = f"SELECT 1 FROM {self.rows} WHERE {name} IS NULL"
+                yield null, f"{key}.nullable", f"{column.name} holds NULL.", cure
+
+    def dates(self) -> Iterator[RowCheck]:
+        """Yield the check that each row's date column is the date of its time, where queries rely on it."""
+        if relies_on_date(self.table, self.catalog):
+            why = DATE_MISMATCH.format(self.table.time_column)
+            yield date_mismatch_query(self.table, self.rows), "date_column", why, f"{DATE_CURE}."
+
+    def primary_key(self) -> Iterator[RowCheck]:
+        """Yield checks that the primary key is unique and not NULL."""
+        key = self.table.primary_key
+        if not key or not set(key) <= {column.name for column in self.columns}:
+            return
+        cure = "correct the files, or declare another primary key."
+        some_null = " OR ".join(f"{quote_identifier(name)} IS NULL" for name in key)
+        yield f"SELECT 1 FROM {self.rows} WHERE {some_null}", "primary_key", "the primary key holds NULL.", cure
+        several = f"SELECT 1 FROM {self.rows} GROUP BY {', '.join(map(quote_identifier, key))} HAVING count(*) > 1"
+        yield several, "primary_key", "the primary key names more than one row.", cure
+
+    def foreign_keys(self, readable: Mapping[str, _TableCheck]) -> Iterator[RowCheck]:
+        """Yield checks that every foreign key references an existing row."""
+        keys = [(f"joins[{i}]", join.join_column, join.table) for i, join in enumerate(self.table.source.joins)]
+        # later steps of a path are foreign keys of other tables, checked there
+        through = self.table.person.through[:1] if self.table.person else ()
+        for key, own, name in [*keys, *(("person.through[0]", *step) for step in through)]:
+            target = readable.get(name)
+            if target is None or self.table.column(own) is None:
+                continue
+            key_column, own_column = quote_identifier(target.table.primary_key[0]), quote_identifier(own)
+            missing = (
+                f"SELECT 1 FROM {self.rows} AS referencing WHERE referencing.{own_column} IS NOT NULL"
+                f" AND NOT EXISTS (SELECT 1 FROM {target.rows} AS referenced"
+                f" WHERE referenced.{key_column} = referencing.{own_column})"
+            )
+            cure = f"complete {name}; until then such rows are not admitted, or have NULL where they look something up."
+            yield missing, key, f"a value of {own} is not in {name}.", cure
+
+    def complete_lists(self, readable: Mapping[str, _TableCheck]) -> Iterator[RowCheck]:
+        """Yield checks that complete value lists contain every value, as when the data are opened."""
+        for column in (c for c in self.columns if c.complete):
+            listed = column.domain.table if isinstance(column.domain, ColumnValues) else self.table.name
+            if listed not in readable:
+                continue
+            addresses = {listed: readable[listed].rows, self.table.name: self.rows}
+            outside = outside_list_condition(column, addresses, self.table)
+            why = f"{column.name} holds a value that its list does not, and the list is declared complete."
+            cure = "add the value to the list, correct the files, or remove complete: then such rows are left out."
+            yield f"SELECT 1 FROM {self.rows} WHERE {outside}", f"columns.{column.name}.complete", why, cure
 
 
 def _is_stored_as(column: Column, source: Source, stored: str) -> bool:
     """Return whether a stored type matches the declaration; in files that are copied, integers may be wider."""
+    kind = SqlType.VARCHAR if column.type is SqlType.POLYGON else column.type  # polygons are text in their source
     narrow = source.format != "duckdb" or is_integer_range_within(column.stored_type, stored)
-    return source.format == "csv" or (is_type_compatible(stored, _source_sql_type(column)) and narrow)
-
-
-def _check_rows(catalog: Catalog, table: Table, readable: dict[str, Table], files: StoredFiles) -> Iterator[Finding]:
-    """Run the row checks of a table, each a yes-or-no query."""
-    for check in (
-        *_type_checks(table, files),
-        *_key_checks(table, files),
-        *_foreign_key_checks(table, readable, files),
-        *_complete_list_checks(table, readable, files),
-        *_date_checks(table, catalog, files),
-    ):
-        try:
-            failed = files.has_rows(check.select)
-        except UnreadableError:
-            yield Finding(catalog.path, f"tables.{table.name}.source", *_read_failure(table))
-            return
-        if failed:
-            yield Finding(catalog.path, f"tables.{table.name}.{check.key}", check.why, check.cure)
-    yield from _skipped_persons(catalog, table, files)
-    for column in (c for c in source_columns(table) if c.type is SqlType.POLYGON):
-        if not files.all_texts_satisfy(
-            f"SELECT {quote_identifier(column.name)} FROM {_typed_relation(table, files)}", is_polygon
-        ):
-            why = f"a text in {column.name} is no polygon, or crosses itself."
-            cure = "correct it: POLYGON or MULTIPOLYGON text in degrees, longitude first."
-            yield Finding(catalog.path, f"tables.{table.name}.columns.{column.name}.type", why, cure)
-
-
-def _skipped_persons(catalog: Catalog, table: Table, files: StoredFiles) -> Iterator[Finding]:
-    """Report the number of rows that are skipped because no objection could name their person."""
-    person = text_person_column(table) if table.private else None
-    if person is None:
-        return
-    column = quote_identifier(person)
-    unnameable = f"{column} IS NOT NULL AND NOT ({DUCKDB_DIALECT.is_objectable.format(column)})"
-    unread = files.count(f"SELECT 1 FROM {_typed_relation(table, files)} WHERE {unnameable}")
-    if unread:
-        rows = "1 row is" if unread == 1 else f"{unread:,} rows are"
-        why = f"{rows} not read: {person} names nobody who could object."
-        cure = f"name persons by 1 to {MAX_PERSON_CHARACTERS:,} characters without NUL."
-        yield Finding(catalog.path, f"tables.{table.name}.columns.{person}", why, cure)
+    return source.format == "csv" or (is_type_compatible(stored, kind) and narrow)
 
 
 def _read_failure(table: Table) -> tuple[str, str]:
@@ -131,109 +208,3 @@ def _read_failure(table: Table) -> tuple[str, str]:
         return "the rows cannot be read to the end.", "check that the files are whole."
     line, why = fault
     return f"the rows cannot be read to the end: line {line:,}: {why}.", "correct the file."
-
-
-@dataclass(frozen=True)
-class _RowCheck:
-    """A SELECT that returns rows only if something is not as declared."""
-
-    select: str
-    key: str
-    why: str
-    cure: str
-
-
-def _source_sql_type(column: Column) -> SqlType:
-    """Return the type of a column in its source: polygons are text."""
-    return SqlType.VARCHAR if column.type is SqlType.POLYGON else column.type
-
-
-def _typed_relation(table: Table, files: StoredFiles) -> str:
-    """Write the relation of a table's rows with the declared types."""
-    return files.typed_relation(table.source, {column.name: source_type(column) for column in source_columns(table)})
-
-
-def _type_checks(table: Table, files: StoredFiles) -> Iterator[_RowCheck]:
-    """Yield checks that every value has the declared type, and that non-nullable columns contain no NULL."""
-    for column in source_columns(table):
-        name, key = quote_identifier(column.name), f"columns.{column.name}"
-        typed = typed_value(table.source, name, source_type(column))
-        yield _RowCheck(
-            f"SELECT 1 FROM {files.raw_relation(table.source)} WHERE {name} IS NOT NULL AND {typed} IS NULL",
-            f"{key}.type",
-            f"a value of {column.name} is no {column.stored_type}.",
-            "correct the files, or declare a wider type.",
-        )
-        if not column.nullable:
-            yield _RowCheck(
-                f"SELECT 1 FROM {_typed_relation(table, files)} WHERE {name} IS NULL",
-                f"{key}.nullable",
-                f"{column.name} holds NULL.",
-                "correct the files, or declare nullable = true.",
-            )
-
-
-def _date_checks(table: Table, catalog: Catalog, files: StoredFiles) -> Iterator[_RowCheck]:
-    """Yield the check that each row's date column is the date of its time, where queries rely on it."""
-    if relies_on_date(table, catalog) and table.time_column is not None:
-        select = date_mismatch_query(table, _typed_relation(table, files))
-        yield _RowCheck(select, "date_column", DATE_MISMATCH.format(table.time_column), f"{DATE_CURE}.")
-
-
-def _key_checks(table: Table, files: StoredFiles) -> Iterator[_RowCheck]:
-    """Yield checks that the primary key is unique and not NULL."""
-    stored = {column.name for column in source_columns(table)}
-    if not table.primary_key or not set(table.primary_key) <= stored:
-        return
-    keys = ", ".join(map(quote_identifier, table.primary_key))
-    some_null = " OR ".join(f"{quote_identifier(name)} IS NULL" for name in table.primary_key)
-    rows = _typed_relation(table, files)
-    cure = "correct the files, or declare another primary key."
-    yield _RowCheck(f"SELECT 1 FROM {rows} WHERE {some_null}", "primary_key", "the primary key holds NULL.", cure)
-    yield _RowCheck(
-        f"SELECT 1 FROM {rows} GROUP BY {keys} HAVING count(*) > 1",
-        "primary_key",
-        "the primary key names more than one row.",
-        cure,
-    )
-
-
-def _foreign_key_checks(table: Table, readable: dict[str, Table], files: StoredFiles) -> Iterator[_RowCheck]:
-    """Yield checks that every foreign key references an existing row."""
-    for key, own, name in _foreign_keys(table):
-        target = readable.get(name)
-        if target is None or table.column(own) is None:
-            continue
-        key_column, own_column = quote_identifier(target.primary_key[0]), quote_identifier(own)
-        yield _RowCheck(
-            f"SELECT 1 FROM {_typed_relation(table, files)} AS referencing WHERE referencing.{own_column} IS NOT NULL"
-            f" AND NOT EXISTS (SELECT 1 FROM {_typed_relation(target, files)} AS referenced"
-            f" WHERE referenced.{key_column} = referencing.{own_column})",
-            key,
-            f"a value of {own} is not in {name}.",
-            f"complete {name}; until then such rows are not admitted, or have NULL where they look something up.",
-        )
-
-
-def _complete_list_checks(table: Table, readable: dict[str, Table], files: StoredFiles) -> Iterator[_RowCheck]:
-    """Yield checks that complete value lists contain every value, as when the data are opened."""
-    for column in (c for c in source_columns(table) if c.complete):
-        listed = column.domain.table if isinstance(column.domain, ColumnValues) else table.name
-        if listed not in readable:
-            continue
-        addresses = {each: _typed_relation(readable[each], files) for each in {listed, table.name}}
-        yield _RowCheck(
-            f"SELECT 1 FROM {addresses[table.name]} WHERE {outside_list_condition(column, addresses, table)}",
-            f"columns.{column.name}.complete",
-            f"{column.name} holds a value that its list does not, and the list is declared complete.",
-            "add the value to the list, correct the files, or remove complete: then such rows are left out.",
-        )
-
-
-def _foreign_keys(table: Table) -> Iterator[tuple[str, str, str]]:
-    """Yield (catalog key, own column, referenced table) of each foreign key."""
-    for i, join in enumerate(table.source.joins):
-        yield f"joins[{i}]", join.join_column, join.table
-    # later steps of a path are foreign keys of other tables, checked there
-    for own, name in table.person.through[:1] if table.person else ():
-        yield "person.through[0]", own, name

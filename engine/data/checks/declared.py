@@ -71,10 +71,8 @@ def relies_on_date(table: Table, catalog: Catalog) -> bool:
 
 def date_mismatch_condition(table: Table, engine: EngineName = EngineName.DUCKDB) -> str:
     """Write the condition that a row's date column differs from the date of its time, or is NULL."""
-    return (
-        f"({ENGINE_DIALECTS[engine].quote_identifier(table.date_column or '')} = CAST({stored_time(table, engine)} AS"
-        " DATE)) IS NOT TRUE"
-    )
+    date = ENGINE_DIALECTS[engine].quote_identifier(table.date_column or "")
+    return f"({date} = CAST({stored_time(table, engine)} AS DATE)) IS NOT TRUE"
 
 
 def date_mismatch_query(table: Table, address: str, engine: EngineName = EngineName.DUCKDB) -> str:
@@ -104,9 +102,8 @@ def constraints(
     if is_key_enforced(table, catalog):
         why = f"its primary key ({', '.join(table.primary_key)}) is not unique or has NULLs."
         duplicate_key = DataError(table.name, why, "keep one row per key, or drop primary_key")
-        yield from (
-            Constraint(sql, duplicate_key) for sql in _key_violation_queries(table, addresses[table.name], engine)
-        )
+        for sql in _key_violation_queries(table, addresses[table.name], engine):
+            yield Constraint(sql, duplicate_key)
     for column in (column for column in table.columns if column.complete):
         why = f"{column.name} is declared to be complete, and a row holds something that is not in its list."
         outside_list = DataError(table.name, why, "correct the list or the rows, or remove complete = true")

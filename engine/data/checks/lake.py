@@ -78,9 +78,8 @@ def _check_stored(table: Table, backend: LakeBackend) -> None:
     catalog. Formula: none. Source: engine/data/proofs.md#stored-rows. Raises DataError.
     """
     if not backend.lake.is_stored_table(lake_placeholder(table)):
-        raise DataError(
-            table.name, IS_VIEW, "store its rows: CREATE TABLE ... AS SELECT * FROM the view, and name that"
-        )
+        cure = "store its rows: CREATE TABLE ... AS SELECT * FROM the view, and name that"
+        raise DataError(table.name, IS_VIEW, cure)
 
 
 def _check_types(table: Table, stored: Mapping[str, str]) -> None:
@@ -88,9 +87,8 @@ def _check_types(table: Table, stored: Mapping[str, str]) -> None:
     for column in table.columns:
         kind = stored.get(column.name)
         if kind is None:
-            raise DataError(
-                table.name, f"there is no column {column.name}.", "correct the catalog, or the lake's table"
-            )
+            cure = "correct the catalog, or the lake's table"
+            raise DataError(table.name, f"there is no column {column.name}.", cure)
         decimal = column.type is SqlType.DOUBLE and kind.startswith("decimal")
         if kind not in _COMPATIBLE_TYPES.get(column.type, ()) and not decimal:
             raise type_mismatch(table, column, kind)

@@ -19,7 +19,6 @@ from dialect.functions.scalar import POLYGON_TYPE
 from engine.data.files.polygons import NoPolygonError, parse_polygon
 from engine.errors import DataError
 
-COORDINATES = ("lon", "lat")
 BATCH = 100_000  # places per progress update
 DERIVATION_VERSION = "1"  # version of the derivation; changes with its results
 FractionProgress = Callable[[float], None]  # progress callback; takes the completed fraction
@@ -68,13 +67,10 @@ def write_derived_rows(
             value = _create_polygon_table(connection, table, column, rows, derived_table)
             on = f"r.{quote_identifier(column.name)} = {derived_table}.wkt"
         else:
-            value = _create_cell_table(
-                connection, column, column.cell, rows, derived_table, partial(_report_column, progress, i, len(derived))
-            )
-            on = " AND ".join(
-                f"{one} = {derived_table}.{end}"
-                for one, end in zip(_coordinate_casts(column.cell, "r."), COORDINATES, strict=True)
-            )
+            within = partial(_report_column, progress, i, len(derived))
+            value = _create_cell_table(connection, column, column.cell, rows, derived_table, within)
+            lon, lat = _coordinate_casts(column.cell, "r.")
+            on = f"{lon} = {derived_table}.lon AND {lat} = {derived_table}.lat"
         columns.append(f"{value} AS {quote_identifier(column.name)}")
         joins += f" LEFT JOIN temp.{derived_table} ON {on}"
     return f"SELECT {', '.join(columns)} FROM ({rows}) AS r{joins}" if derived else rows
@@ -95,10 +91,8 @@ def _create_polygon_table(
     connection: duckdb.DuckDBPyConnection, table: Table, column: Column, rows: str, derived_table: str
 ) -> str:
     """Fill a temporary table (wkt, shape), and return the expression for the column. Raises DataError if no polygon."""
-    select = (
-        f"SELECT DISTINCT {quote_identifier(column.name)} FROM ({rows}) AS r"
-        f" WHERE {quote_identifier(column.name)} IS NOT NULL"
-    )
+    text = quote_identifier(column.name)
+    select = f"SELECT DISTINCT {text} FROM ({rows}) AS r WHERE {text} IS NOT NULL"
     texts = [text for (text,) in connection.execute(select).fetchall()]
     try:
         shapes = [parse_polygon(text) for text in texts]
@@ -106,11 +100,8 @@ def _create_polygon_table(
         why, cure = f"a text in {column.name} is no polygon: {error}.", "correct the text, or declare VARCHAR"
         raise DataError(table.name, why, cure) from None
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {derived_table} (wkt VARCHAR, shape {POLYGON_TYPE})")
-    _insert(
-        connection,
-        derived_table,
-        pa.table({"wkt": pa.array(texts, pa.string()), "shape": pa.array(shapes, SHAPE_TYPE)}),
-    )
+    found = pa.table({"wkt": pa.array(texts, pa.string()), "shape": pa.array(shapes, SHAPE_TYPE)})
+    _insert(connection, derived_table, found)
     return f"{derived_table}.shape"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -85,11 +85,7 @@ class StoredFiles:
 
     def typed_relation(self, source: Source, types: dict[str, str]) -> str:
         """Write the relation of a source with the declared types; values of another type become NULL."""
-        casts = ", ".join(
-            f"{typed_value(source, quote_identifier(column), kind)} AS {quote_identifier(column)}"
-            for column, kind in types.items()
-        )
-        return f"(SELECT {casts} FROM {self._rows(source)})"
+        return f"(SELECT {typed_columns(source, types)} FROM {self._rows(source)})"
 
     def raw_relation(self, source: Source) -> str:
         """Write the relation of a source with its stored types; CSV values are text."""
@@ -153,6 +149,12 @@ def is_integer_range_within(declared: str, stored: str) -> bool:
     """
     outer, inner = (_INTEGER_RANGES.get(kind.upper()) for kind in (declared, stored))
     return outer is None or inner is None or (outer[0] <= inner[0] and inner[1] <= outer[1])
+
+
+def typed_columns(source: Source, types: Mapping[str, str], row: str = "") -> str:
+    """Write the columns of a source with their declared types; `row` is a prefix such as `t.`."""
+    quoted = {quote_identifier(column): kind for column, kind in types.items()}
+    return ", ".join(f"{typed_value(source, f'{row}{name}', kind)} AS {name}" for name, kind in quoted.items())
 
 
 def typed_value(source: Source, expression: str, kind: str) -> str:

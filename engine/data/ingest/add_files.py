@@ -80,9 +80,8 @@ def update_register(place: IngestFolder, read_metadata: Callable[[Path], Deliver
 def registered_windows(place: IngestFolder) -> frozenset[str]:
     """Return the privacy windows that deliveries were declared for, of the files that exist now."""
     existing = {file.name for file in place.ingested_files().values()}
-    return frozenset(
-        window for name, each in _read_register(place).items() if name in existing for window in each.windows
-    )
+    deliveries = [delivery for name, delivery in _read_register(place).items() if name in existing]
+    return frozenset(window for delivery in deliveries for window in delivery.windows)
 
 
 def _register_path(place: IngestFolder) -> Path:
@@ -190,9 +189,8 @@ def _find_target(catalog: Catalog, table_name: str) -> tuple[Table, IngestFolder
     """Return the private table, and its folder for ingested files. Raises DataError."""
     table = catalog.table(table_name)
     if table is None:
-        cure = suggestion(
-            table_name, [each.name for each in catalog.tables if each.private], "declare one in the catalog"
-        )
+        private_tables = [each.name for each in catalog.tables if each.private]
+        cure = suggestion(table_name, private_tables, "declare one in the catalog")
         raise DataError(table_name, "there is no such table, and ingest adds to private tables.", cure.rstrip("."))
     if not table.private:
         why = "it is public: its rows are about nobody, and ingest adds to private tables."
@@ -306,9 +304,7 @@ def _declared_windows(table: Table, stretch: WindowRange | None, windows: Sequen
 
 def _file_metadata(connection: duckdb.DuckDBPyConnection, file: Path) -> Delivery:
     """Read the delivery from an added file's metadata."""
-    return Delivery(
-        read_metadata_list(connection, file, DIGESTS_KEY), read_metadata_list(connection, file, WINDOWS_KEY)
-    )
+    return Delivery(*(read_metadata_list(connection, file, key) for key in (DIGESTS_KEY, WINDOWS_KEY)))
 
 
 def _check_charged(table: Table, windows: Sequence[str], charged: Collection[str]) -> None:
@@ -316,11 +312,9 @@ def _check_charged(table: Table, windows: Sequence[str], charged: Collection[str
     changed = [window for window in windows if window in charged]
     if changed:
         span = changed[0] if len(changed) == 1 else f"{changed[0]} to {changed[-1]}"
-        why = (
-            f"new rows lie in windows that were charged already ({span}): the answers that were given are without them."
-        )
+        where = f"new rows lie in windows that were charged already ({span})"
         cure = "--late adds them all the same: questions are then asked anew, and charged again"
-        raise DataError(table.name, why, cure)
+        raise DataError(table.name, f"{where}: the answers that were given are without them.", cure)
 
 
 def _quarantine_rejected(refused: Path, staging: Path, unread: Mapping[str, Path]) -> Path:
@@ -343,6 +337,5 @@ def _publish_accepted(taken: Path, table: Table, place: IngestFolder) -> Path:
 
 def _current_version(catalog: Catalog, table: Table) -> str:
     """Return the current version of the dataset's data."""
-    return full_data_version(
-        replace(catalog.dataset(table.dataset), ingest_version=ingest_digest(catalog, table.dataset))
-    )
+    dataset = catalog.dataset(table.dataset)
+    return full_data_version(replace(dataset, ingest_version=ingest_digest(catalog, dataset.name)))

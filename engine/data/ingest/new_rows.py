@@ -24,7 +24,6 @@ from dialect.catalog import (
     Table,
     ValueRange,
     WindowRange,
-    next_window_start,
     window_name,
 )
 from dialect.codegen import DUCKDB_DIALECT, stored_column, stored_time, text_person_column
@@ -39,8 +38,8 @@ from engine.data.checks.declared import (
 from engine.data.checks.snapshot import CHECK_CURE
 from engine.data.files.csv_files import UnreadableError, csv_fault
 from engine.data.files.derived_columns import source_columns, source_type
-from engine.data.files.stored_files import files_relation, is_type_compatible, typed_value
-from engine.data.snapshot import copy_table, copy_tables, window_starts
+from engine.data.files.stored_files import files_relation, is_type_compatible, typed_columns, typed_value
+from engine.data.snapshot import copy_table, copy_tables, window_condition, window_starts
 from engine.errors import DataError
 from engine.progress import Progress, ignore_progress
 
@@ -107,15 +106,12 @@ class NewRows:
         """
         with self._readable():
             copy_tables(self.connection, self.catalog, self._public_lists(), ignore_progress)
-            self._create_key_conflicts()
-            copy = f'CASE WHEN "{COPY_COLUMN}" > 1 THEN {quote_text(DUPLICATE_REASON)} END'
             clauses = " ".join(f"WHEN {when} THEN {quote_text(why)}" for when, why in self._rejection_rules())
-            on = " AND ".join(f"{key} = t.{column}" for key, column in self._key_columns()) or "false"
-            sql = (
-                f'SELECT r.*, CASE {clauses} ELSE coalesce(t."{REASON_COLUMN}", {copy}) END AS "{REASON_COLUMN}" FROM'
-                f" ({self._with_copy_numbers()}) AS r LEFT JOIN key_conflicts AS t ON {on}"
-            )
-            self.connection.execute(f"CREATE TEMP VIEW validated_rows AS {sql}")
+            rows, otherwise = "typed_rows AS r", "NULL"
+            if self.table.primary_key:
+                rows, otherwise = self._rows_with_key_conflicts()
+            reason = f'CASE {clauses} ELSE {otherwise} END AS "{REASON_COLUMN}"'
+            self.connection.execute(f"CREATE TEMP VIEW validated_rows AS SELECT r.*, {reason} FROM {rows}")
 
     def write_accepted(self, taken: Path, digests: Sequence[str]) -> int:
         """Write the accepted rows to a file, with the delivery in its metadata; return their number."""
@@ -123,19 +119,15 @@ class NewRows:
         noted = {DIGESTS_KEY: list(digests), WINDOWS_KEY: list(self.declared_windows)}
         pairs = ", ".join(f"{key}: {quote_text(json.dumps(texts))}" for key, texts in noted.items())
         options = f"COMPRESSION zstd, KV_METADATA {{{pairs}}}"
-        return self._write_parquet(
-            f'SELECT {columns} FROM validated_rows WHERE "{REASON_COLUMN}" IS NULL', taken, options
-        )
+        accepted = f'SELECT {columns} FROM validated_rows WHERE "{REASON_COLUMN}" IS NULL'
+        return self._write_parquet(accepted, taken, options)
 
     def write_rejected(self, refused: Path) -> dict[str, int]:
         """Write the rejected rows as text, with file and reason; return counts by reason."""
-        texts = [
-            f'"{TEXT_PREFIX}{column.name}" AS {quote_identifier(column.name)}' for column in source_columns(self.table)
-        ]
+        texts = [f'"{TEXT_PREFIX}{c.name}" AS {quote_identifier(c.name)}' for c in source_columns(self.table)]
         columns = ", ".join([*texts, f'"{FILE_COLUMN}"', f'"{REASON_COLUMN}"'])
-        self._write_parquet(
-            f'SELECT {columns} FROM validated_rows WHERE "{REASON_COLUMN}" IS NOT NULL', refused, "COMPRESSION zstd"
-        )
+        rejected = f'SELECT {columns} FROM validated_rows WHERE "{REASON_COLUMN}" IS NOT NULL'
+        self._write_parquet(rejected, refused, "COMPRESSION zstd")
         sql = f'SELECT "{REASON_COLUMN}", count(*) FROM read_parquet(?) GROUP BY 1 ORDER BY 1'
         return dict(self.connection.execute(sql, [str(refused)]).fetchall())
 
@@ -228,10 +220,8 @@ class NewRows:
             if stored_type is None:
                 raise DataError(self.table.name, f"{path.name} has no column {column.name}.", "write one in every file")
             if not is_type_compatible(stored_type, column.type) and sql_type(stored_type) is not SqlType.VARCHAR:
-                why = (
-                    f"{path.name} stores {column.name} as {stored_type.partition('(')[0]},"
-                    f" declared is {column.stored_type}."
-                )
+                kind = stored_type.partition("(")[0]
+                why = f"{path.name} stores {column.name} as {kind}, declared is {column.stored_type}."
                 raise DataError(self.table.name, why, "store the declared type, or text")
             quoted = quote_identifier(column.name)
             typed = typed_value(source, quoted, source_type(column))
@@ -249,10 +239,8 @@ class NewRows:
             if not column.nullable or column.name in self.table.primary_key:
                 yield f"{typed} IS NULL", f"{column.name} is NULL"
             if column.name == text_person_column(self.table):
-                yield (
-                    f"NOT ({DUCKDB_DIALECT.is_objectable.format(typed)})",
-                    f"{column.name} names nobody who could object",
-                )
+                nameless = f"NOT ({DUCKDB_DIALECT.is_objectable.format(typed)})"
+                yield nameless, f"{column.name} names nobody who could object"
             if column.complete:
                 yield outside_list_condition(column, addresses), f"{column.name} is not in its list"
         if self.table.time_column is not None:
@@ -263,64 +251,42 @@ class NewRows:
         day, stretch = f"CAST({stored_time(self.table)} AS DATE)", self.catalog.dataset(self.table.dataset).window_range
         domain, ranges = _declared_column(self.table, column).domain, []
         if stretch is not None:
-            ranges.append(
-                f"{day} >= DATE '{stretch.first}' AND {day} < DATE '{next_window_start(stretch.window, stretch.last)}'"
-            )
+            ranges.append(window_condition(day, stretch.window, stretch.first, stretch.last))
         if isinstance(domain, ValueRange):
             ranges.append(f"{day} BETWEEN DATE '{domain.lower}' AND DATE '{domain.upper}'")
         for inside in ranges:
-            yield (
-                f"{quote_identifier(column)} IS NOT NULL AND NOT coalesce({inside}, false)",
-                f"{column} is out of range",
-            )
+            outside = f"{quote_identifier(column)} IS NOT NULL AND NOT coalesce({inside}, false)"
+            yield outside, f"{column} is out of range"
         if stretch is not None and self.declared_windows:
-            begins = [
-                begin for begin in stretch.first_days() if window_name(stretch.window, begin) in self.declared_windows
-            ]
-            inside = " OR ".join(
-                f"{day} >= DATE '{begin}' AND {day} < DATE '{next_window_start(stretch.window, begin)}'"
-                for begin in begins
-            )
+            windows = zip(stretch.first_days(), stretch.window_names(), strict=True)
+            begins = [begin for begin, name in windows if name in self.declared_windows]
+            inside = " OR ".join(window_condition(day, stretch.window, begin, begin) for begin in begins)
             yield f"({inside}) IS NOT TRUE", f"{column} is in none of the delivery's windows"
         if self.table.date_column is not None:
-            strict = relies_on_date(self.table, self.catalog)  # otherwise the table could not be opened
-            differs = (
-                date_mismatch_condition(self.table)
-                if strict
-                else f"{quote_identifier(self.table.date_column)} <> {day}"
-            )
+            differs = f"{quote_identifier(self.table.date_column)} <> {day}"
+            if relies_on_date(self.table, self.catalog):  # otherwise the table could not be opened
+                differs = date_mismatch_condition(self.table)
             yield differs, f"{self.table.date_column} is not the date of {column}"
 
-    def _key_columns(self) -> list[tuple[str, str]]:
-        """Pair each primary key column, as queries read it, with its name in the table of key conflicts."""
-        columns = [stored_column(_declared_column(self.table, column)) for column in self.table.primary_key]
-        return [(column, f'"{KEY_PREFIX}{i}"') for i, column in enumerate(columns)]
+    def _rows_with_key_conflicts(self) -> tuple[str, str]:
+        """Return the relation `r` of new rows, joined to conflicts of their keys, and the reason for rejection then."""
+        stored = [stored_column(_declared_column(self.table, column)) for column in self.table.primary_key]
+        parts = {f'"{KEY_PREFIX}{i}"': column for i, column in enumerate(stored)}
+        keys, keyed = ", ".join(parts), ", ".join(f"{column} AS {key}" for key, column in parts.items())
+        self._create_duplicates(keys, keyed)
+        self._create_key_conflicts(keys, keyed)
+        is_duplicate, in_conflict = (
+            " AND ".join(f"{column} = {other}.{key}" for key, column in parts.items()) for other in ("d", "t")
+        )
+        once = (
+            f'SELECT *, 1 AS "{COPY_COLUMN}" FROM typed_rows'
+            f" ANTI JOIN (SELECT DISTINCT {keys} FROM duplicate_keys) AS d ON {is_duplicate}"
+        )
+        rows = f'{once} UNION ALL BY NAME SELECT * EXCLUDE ("{ROW_COLUMN}", {keys}) FROM duplicate_keys'
+        copy = f'CASE WHEN "{COPY_COLUMN}" > 1 THEN {quote_text(DUPLICATE_REASON)} END'
+        return f"({rows}) AS r LEFT JOIN key_conflicts AS t ON {in_conflict}", f'coalesce(t."{REASON_COLUMN}", {copy})'
 
-    def _create_key_conflicts(self) -> None:
-        """Create the table `key_conflicts`: keys that exist already, and keys of several different new rows."""
-        keys = self._key_columns() or [("NULL", f'"{KEY_PREFIX}0"')]
-        aliased_keys, columns = ", ".join(f"{part} AS {key}" for part, key in keys), ", ".join(key for _, key in keys)
-        duplicates = f"SELECT {aliased_keys} FROM typed_rows GROUP BY ALL HAVING count(*) > 1"
-        if self.table.primary_key:
-            self._create_duplicates(aliased_keys, columns, duplicates)
-            duplicates = f'SELECT {columns} FROM duplicate_keys GROUP BY ALL HAVING count(DISTINCT "{ROW_COLUMN}") > 1'
-        sql = f"SELECT {columns}, 'the primary key names several new rows' AS \"{REASON_COLUMN}\" FROM ({duplicates})"
-        if not self.table.primary_key:
-            sql += " WHERE false"
-        elif glob(self.table.source.path):  # noqa: PTH207  a stored pattern, not a folder to walk
-            existing = f"SELECT {aliased_keys} FROM ({_typed_rows(self.table, self.table.source.path)})"
-            known = (
-                f"SELECT DISTINCT {columns} FROM (SELECT {aliased_keys} FROM typed_rows)"
-                f" SEMI JOIN ({existing}) USING ({columns})"
-            )
-            sql = (
-                f"SELECT *, 'the primary key is there already' AS \"{REASON_COLUMN}\" FROM ({known})"
-                " UNION ALL (SELECT * FROM"
-                f" ({sql}) ANTI JOIN ({known}) USING ({columns}))"
-            )
-        self.connection.execute(f"CREATE TEMP TABLE key_conflicts AS {sql}")
-
-    def _create_duplicates(self, aliased_keys: str, columns: str, duplicates: str) -> None:
+    def _create_duplicates(self, keys: str, keyed: str) -> None:
         """Create the table `duplicate_keys`: new rows with a duplicate key, numbered among exact duplicates.
 
         Unreadable values count as different from NULL, but not from each other.
@@ -329,24 +295,25 @@ class NewRows:
         row_columns += [f'"{TEXT_PREFIX}{column.name}" IS NULL' for column in source_columns(self.table)]
         self.connection.execute(
             "CREATE TEMP TABLE duplicate_keys AS SELECT *,"
-            f' row_number() OVER (PARTITION BY {columns}, "{ROW_COLUMN}" ORDER BY "{FILE_COLUMN}") AS "{COPY_COLUMN}"'
-            f' FROM (SELECT *, {aliased_keys}, row({", ".join(row_columns)}) AS "{ROW_COLUMN}" FROM typed_rows)'
-            f" SEMI JOIN ({duplicates}) USING ({columns})"
+            f' row_number() OVER (PARTITION BY {keys}, "{ROW_COLUMN}" ORDER BY "{FILE_COLUMN}") AS "{COPY_COLUMN}"'
+            f' FROM (SELECT *, {keyed}, row({", ".join(row_columns)}) AS "{ROW_COLUMN}" FROM typed_rows)'
+            f" SEMI JOIN (SELECT {keyed} FROM typed_rows GROUP BY ALL HAVING count(*) > 1) USING ({keys})"
         )
 
-    def _with_copy_numbers(self) -> str:
-        """Write all new rows with a copy number: 1, or the position among exact duplicates."""
-        keys = self._key_columns()
-        if not keys:
-            return f'SELECT *, 1 AS "{COPY_COLUMN}" FROM typed_rows'
-        on = " AND ".join(f"{part} = d.{key}" for part, key in keys)
-        key_names = ", ".join(key for _, key in keys)
-        dropped = ", ".join([f'"{ROW_COLUMN}"', *(key for _, key in keys)])
-        once = (
-            f'SELECT *, 1 AS "{COPY_COLUMN}" FROM typed_rows'
-            f" ANTI JOIN (SELECT DISTINCT {key_names} FROM duplicate_keys) AS d ON {on}"
-        )
-        return f"{once} UNION ALL BY NAME SELECT * EXCLUDE ({dropped}) FROM duplicate_keys"
+    def _create_key_conflicts(self, keys: str, keyed: str) -> None:
+        """Create the table `key_conflicts`: keys that exist already, and keys of several different new rows."""
+        several = f'SELECT {keys} FROM duplicate_keys GROUP BY ALL HAVING count(DISTINCT "{ROW_COLUMN}") > 1'
+        sql = f"SELECT {keys}, 'the primary key names several new rows' AS \"{REASON_COLUMN}\" FROM ({several})"
+        if glob(self.table.source.path):  # noqa: PTH207  a stored pattern, not a folder to walk
+            existing = f"SELECT {keyed} FROM ({_typed_rows(self.table, self.table.source.path)})"
+            known = (
+                f"SELECT DISTINCT {keys} FROM (SELECT {keyed} FROM typed_rows) SEMI JOIN ({existing}) USING ({keys})"
+            )
+            sql = (
+                f"SELECT *, 'the primary key is there already' AS \"{REASON_COLUMN}\" FROM ({known})"
+                f" UNION ALL (SELECT * FROM ({sql}) ANTI JOIN ({known}) USING ({keys}))"
+            )
+        self.connection.execute(f"CREATE TEMP TABLE key_conflicts AS {sql}")
 
 
 def _file_source(path: Path) -> Source:
@@ -363,8 +330,5 @@ def _declared_column(table: Table, column: str) -> Column:
 
 def _typed_rows(table: Table, path: str) -> str:
     """Write the relation of stored files with their declared types."""
-    columns = (
-        f"TRY_CAST({quote_identifier(c.name)} AS {source_type(c)}) AS {quote_identifier(c.name)}"
-        for c in source_columns(table)
-    )
-    return f"SELECT {', '.join(columns)} FROM {files_relation(replace(table.source, path=path))}"
+    columns = typed_columns(table.source, {c.name: source_type(c) for c in source_columns(table)})
+    return f"SELECT {columns} FROM {files_relation(replace(table.source, path=path))}"
