@@ -58,8 +58,7 @@ def retained_windows(catalog: Catalog, dataset: Dataset) -> WindowRange | None:
     The earliest start among the private tables with time decides. All windows, if one of these tables has no retention;
     at least the last window always remains.
     """
-    own_tables = (table for table in catalog.tables if table.private and table.dataset == dataset.name)
-    tables_with_time = [table for table in own_tables if table.time_column is not None]
+    tables_with_time = [table for table in catalog.private_tables(dataset.name) if table.time_column is not None]
     retention_starts = [table.retained_from for table in tables_with_time if table.retained_from is not None]
     windows = dataset.window_range
     if windows is None or not retention_starts or len(retention_starts) < len(tables_with_time):

@@ -340,6 +340,10 @@ class Catalog:
         column = self.column(table.person.through[-1][1], table.person.column)
         return column if column is not None and column.visible else None
 
+    def private_tables(self, dataset: str) -> tuple[Table, ...]:
+        """Return the private tables of a dataset, in order of declaration."""
+        return tuple(table for table in self.tables if table.private and table.dataset == dataset)
+
     def dataset(self, name: str) -> Dataset:
         """Return the dataset of this name; it must be declared."""
         return self._datasets_by_name[name]

@@ -197,7 +197,7 @@ class LedgerBindings:
                     yield binding, dataset.name
 
     def _private_files(self, dataset: str) -> list[SourceFiles]:
-        tables = [table for table in self.catalog.tables if table.private and table.dataset == dataset]
+        tables = self.catalog.private_tables(dataset)
         return [source_files(table.source.path) for table in tables]
 
 

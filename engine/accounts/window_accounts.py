@@ -16,7 +16,7 @@ from engine.pricing.query_terms import caps
 
 def account_windows(catalog: Catalog, dataset: Dataset) -> tuple[str, ...]:
     """List the declared privacy windows, plus the static account if some private table has no time column."""
-    timeless = any(t.private and t.dataset == dataset.name and t.time_column is None for t in catalog.tables)
+    timeless = any(t.time_column is None for t in catalog.private_tables(dataset.name))
     return (*dataset.window_names, STATIC) if dataset.window_range is not None and timeless else dataset.window_names
 
 

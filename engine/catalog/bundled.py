@@ -32,11 +32,8 @@ def find_catalog(where: str, progress: Progress | None = None) -> Catalog:
     if path.exists():
         return load_catalog(path)
     if where.lower().startswith(("http://", "https://")):
-        why, cure = (
-            "this is a server's address, and no file.",
-            f"run it where the catalog lies, or see what its console has: {where.rstrip('/')}/console.",
-        )
-        raise CatalogError(where, "catalog", why, cure)
+        cure = f"run it where the catalog lies, or see what its console has: {where.rstrip('/')}/console."
+        raise CatalogError(where, "catalog", "this is a server's address, and no file.", cure)
     names = ", ".join(sorted(BUNDLED))
     why = f"no catalog has this name, and there is no file {path.absolute()}."
     close = closest_word(where, BUNDLED)
@@ -57,11 +54,9 @@ def find_dataset(catalog: Catalog, name: str | None) -> Dataset:
 
 def mibici_folder() -> Path:
     """Return the folder with the MiBici files. Raises CatalogError where they are absent."""
-    configured = os.environ.get(MIBICI_VARIABLE)
-    parents = (Path.cwd().parent, PROJECT.parent)
-    folders = (
-        [Path(configured).expanduser()] if configured else [folder / "shared" / "data" / "mibici" for folder in parents]
-    )
+    folders = [folder / "shared" / "data" / "mibici" for folder in (Path.cwd().parent, PROJECT.parent)]
+    if configured := os.environ.get(MIBICI_VARIABLE):
+        folders = [Path(configured).expanduser()]
     for folder in folders:
         if all((folder / name).is_file() for name in MIBICI_FILES):
             return folder

@@ -324,9 +324,8 @@ class TableResolver:
 
     def private_table(self, name: str, key: str) -> Table:
         """Return a private table of the same dataset by name. Raises CatalogError."""
-        dataset = self.table.dataset
-        tables = (t for t in self.catalog.tables if t.private and t.dataset == dataset)
-        return self._resolve(name, key, tables, f"private table of dataset {dataset}")
+        tables = self.catalog.private_tables(self.table.dataset)
+        return self._resolve(name, key, tables, f"private table of dataset {self.table.dataset}")
 
     def _resolve(self, name: str, key: str, tables: Iterable[Table], kind: str) -> Table:
         """Return the table with this name among the given tables. Raises CatalogError with a suggestion."""

@@ -109,8 +109,8 @@ def declared_days(catalog: Catalog, dataset: Dataset) -> tuple[str, str] | None:
 
 def _time_column_ranges(catalog: Catalog, dataset: Dataset) -> Iterator[ValueRange]:
     """Yield the declared ranges of the dataset's private time columns."""
-    for table in catalog.tables:
-        if table.private and table.dataset == dataset.name and table.time_column is not None:
+    for table in catalog.private_tables(dataset.name):
+        if table.time_column is not None:
             column = table.column(table.time_column)
             if column is not None and isinstance(column.domain, ValueRange):
                 yield column.domain
@@ -271,9 +271,8 @@ def _years_before(day: dt.date, years: int) -> dt.date:
 
 def _person_type(catalog: Catalog, dataset: str) -> str:
     """Return the stored type of person keys: the common type, or one wide enough for all tables."""
-    columns = (
-        t.column(t.person.column) for t in catalog.tables if t.dataset == dataset and t.person and not t.person.through
-    )
+    own = ((t, t.person) for t in catalog.private_tables(dataset) if t.person)
+    columns = (table.column(person.column) for table, person in own if not person.through)
     kinds = {(c.type, c.stored_type.upper()) for c in columns if c is not None}
     if any(kind is SqlType.VARCHAR for kind, _ in kinds):
         return SqlType.VARCHAR

@@ -63,9 +63,8 @@ def _static_caps(section: Section) -> tuple[Fraction, Fraction] | None:
     """Parse the caps (rho, delta) of the static account of private tables without time; default: a window's caps."""
     if not {"static_rho", "static_delta"} & section.entries.keys():
         return None
-    rho, delta = (
-        name if name in section.entries else name[len("static_") :] for name in ("static_rho", "static_delta")
-    )
+    rho = "static_rho" if "static_rho" in section.entries else "rho"
+    delta = "static_delta" if "static_delta" in section.entries else "delta"
     return section.fraction(rho, "0.2", MIN_RHO, MAX_RHO), section.fraction(delta, "1e-9", MIN_DELTA, MAX_DELTA)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
+from itertools import chain
 
 from dialect.catalog import (
     MAX_WINDOWS,
@@ -65,10 +66,8 @@ def _source_windows_by_column(table: Table) -> Mapping[str, tuple[str, ...]]:
     inputs = _inputs_of_computed_columns(table)
     for _ in inputs:  # longest chain: one round per computed column
         for name, input_columns in inputs.items():
-            found = (
-                window for input_column in (name, *input_columns) for window in windows_by_column.get(input_column, ())
-            )
-            windows_by_column[name] = tuple(dict.fromkeys(found))
+            found = [windows_by_column.get(input_column, ()) for input_column in (name, *input_columns)]
+            windows_by_column[name] = tuple(dict.fromkeys(chain.from_iterable(found)))
     return windows_by_column
 
 

@@ -26,7 +26,7 @@ def check_references(catalog: Catalog, mistakes: ErrorCollector) -> None:
             mistakes.collect(None, check)
     check_windows(catalog, mistakes)
     for dataset in catalog.datasets:
-        tables = tuple(t for t in catalog.tables if t.private and t.dataset == dataset.name)
+        tables = catalog.private_tables(dataset.name)
         mistakes.collect(None, _check_person_types, catalog, tables)
         mistakes.collect(None, _check_consent_tables, catalog, tables)
 
@@ -159,9 +159,8 @@ class _TableCheck(TableResolver):
         words = set(COLUMN_NAME.findall(bare))
         known = {column.name for table in self.catalog.tables for column in table.columns}
         if bare != bare.lower() or re.search(r"\w\.[^\W\d]", bare) or not words:
-            cure = (
-                "write it in lower case and without a table: origin_zone, hour(started_at), cast(started_at as date)."
-            )
+            examples = "origin_zone, hour(started_at), cast(started_at as date)"
+            cure = f"write it in lower case and without a table: {examples}."
             raise self.error(key, f"{text} is not how a key is written.", cure)
         if (IDENTIFIER.fullmatch(text) and text not in known) or not words & known:
             raise self.error(key, f"{text} names no declared column.", suggestion(text, known, "declare it."))

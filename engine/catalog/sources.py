@@ -184,21 +184,15 @@ def full_data_version(dataset: Dataset) -> str:
 
 def with_ingest_digest(catalog: Catalog) -> Catalog:
     """Set the digest of ingested files on every dataset."""
-    return replace(
-        catalog,
-        datasets=tuple(replace(each, ingest_version=ingest_digest(catalog, each.name)) for each in catalog.datasets),
-    )
+    digests = (ingest_digest(catalog, dataset.name) for dataset in catalog.datasets)
+    datasets = (replace(each, ingest_version=digest) for each, digest in zip(catalog.datasets, digests, strict=True))
+    return replace(catalog, datasets=tuple(datasets))
 
 
 def ingest_digest(catalog: Catalog, dataset: str) -> str:
     """Return a digest of a dataset's ingested files, from their numbers alone; '' where there are none."""
-    places = {table.name: ingest_folder(table) for table in catalog.tables if table.dataset == dataset}
-    found = [
-        (name, number)
-        for name, place in sorted(places.items())
-        if place is not None
-        for number in place.ingested_files()
-    ]
+    folders = [(table.name, ingest_folder(table)) for table in catalog.private_tables(dataset)]
+    found = sorted((name, number) for name, folder in folders if folder for number in folder.ingested_files())
     return hashlib.sha256(repr(found).encode()).hexdigest()[:DIGEST_LENGTH] if found else ""
 
 

@@ -80,14 +80,9 @@ class MovementResolver(TableResolver):
             return
         self._check_time()
         place_table = self.table if movement.through is None else self._place_table(*movement.through)
-        roles = (
-            ("zone", movement.zone, ZONE_TYPES),
-            ("lon", movement.lon, COORDINATE_TYPES),
-            ("lat", movement.lat, COORDINATE_TYPES),
-        )
-        for role, name, kinds in roles:
+        for role, name in (("zone", movement.zone), ("lon", movement.lon), ("lat", movement.lat)):
             if name is not None:
-                self._check_place(role, self.declared_column(place_table, name, f"movement.{role}"), kinds)
+                self._check_place(role, self.declared_column(place_table, name, f"movement.{role}"))
         self._check_clip_bounds(movement)
 
     def _check_clip_bounds(self, movement: Movement) -> None:
@@ -96,14 +91,12 @@ class MovementResolver(TableResolver):
             key = f"movement.norms.by_keys[{i}]"
             for text in by_keys.keys:
                 if not any(word in MOVEMENT_COLUMNS for word in WORD.findall(text)):
-                    raise self.error(
-                        f"{key}.keys", f"{text} is no column of stays or trips.", suggestion(text, MOVEMENT_COLUMNS, "")
-                    )
+                    why, cure = f"{text} is no column of stays or trips.", suggestion(text, MOVEMENT_COLUMNS, "")
+                    raise self.error(f"{key}.keys", why, cure)
             for name in by_keys.sums:
                 if name not in MOVEMENT_MEASURES:
-                    raise self.error(
-                        f"{key}.sums.{name}", f"{name} is no number of them.", suggestion(name, MOVEMENT_MEASURES, "")
-                    )
+                    cure = suggestion(name, MOVEMENT_MEASURES, "")
+                    raise self.error(f"{key}.sums.{name}", f"{name} is no number of them.", cure)
 
     def _check_time(self) -> None:
         """Check that the table has a time column with a time of day."""
@@ -124,11 +117,12 @@ class MovementResolver(TableResolver):
         self._check_visible(column, key)
         return target
 
-    def _check_place(self, role: str, column: Column, kinds: tuple[SqlType, ...]) -> None:
+    def _check_place(self, role: str, column: Column) -> None:
         """Check the type of a zone or coordinate column."""
-        key = f"movement.{role}"
+        key, kinds, cure = f"movement.{role}", COORDINATE_TYPES, "name a column of degrees."
+        if role == "zone":
+            kinds, cure = ZONE_TYPES, "name an integer or VARCHAR column."
         if column.type not in kinds:
-            cure = "name a column of degrees." if role != "zone" else "name an integer or VARCHAR column."
             raise self.error(key, f"{column.name} is {column.type}.", cure)
         self._check_visible(column, key)
 
@@ -230,9 +224,8 @@ def _join(section: Section) -> SourceJoin:
 
 def _columns(section: Section, consent: Consent | None) -> tuple[Column, ...]:
     """Parse the columns; the consent column is never visible to analysts."""
-    named = section.named_sections(
-        "columns", f'add [{section.key_path("columns")}] with lines such as id = {{ type = "BIGINT" }}.'
-    )
+    cure = f'add [{section.key_path("columns")}] with lines such as id = {{ type = "BIGINT" }}.'
+    named = section.named_sections("columns", cure)
     collect = section.collector.collect
     read = (collect(None, read_column, name, column) for name, column in named)
     columns = tuple(column for column in read if column is not None)

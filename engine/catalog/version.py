@@ -124,7 +124,7 @@ UNIT_SEPARATOR = "; "  # separates the tables in a ledger entry
 
 def format_units(catalog: Catalog, dataset: str) -> str:
     """Format the privacy unit of every private table of a dataset: person key, time and time zone."""
-    tables = sorted(_private_tables(catalog, dataset), key=lambda table: table.name)
+    tables = sorted(catalog.private_tables(dataset), key=lambda table: table.name)
     return UNIT_SEPARATOR.join(f"{table.name} {unit}" for table in tables for unit in [_format_unit(table)])
 
 
@@ -144,18 +144,13 @@ def changed_privacy_units(ledger: Ledger, catalog: Catalog) -> Iterator[CatalogE
     for dataset in catalog.datasets:
         entries = [entry for recorded in ledger.versions(dataset.name) for entry in recorded.split(UNIT_SEPARATOR)[1:]]
         charged = [tuple(entry.split(" ", 1)) for entry in entries]
-        for table in _private_tables(catalog, dataset.name):
+        for table in catalog.private_tables(dataset.name):
             for unit in dict.fromkeys(
                 unit for name, unit in charged if name == table.name and unit != _format_unit(table)
             ):
                 why = f"its rows are {_format_unit(table)} now, and were charged {unit}: spent budget would come back."
                 cure = "declare person, time_column and time_zone as they were; new data make a new dataset."
                 yield CatalogError(catalog.path, f"tables.{table.name}", why, cure)
-
-
-def _private_tables(catalog: Catalog, dataset: str) -> list[Table]:
-    """Return the private tables of a dataset."""
-    return [table for table in catalog.tables if table.private and table.dataset == dataset]
 
 
 def _format_unit(table: Table) -> str:

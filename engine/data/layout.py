@@ -216,9 +216,9 @@ def layout_file(catalog: Catalog, cache: Path) -> Path:
     return cache / f"layout-{copy_digest(catalog.tables)}" / DATA_FILE
 
 
-def layout_addresses(catalog: Catalog) -> Mapping[str, str]:
-    """Return the address of each table in an attached layout."""
-    return {table.name: layout_address(table.name) for table in catalog.tables}
+def _layout_target(catalog: Catalog) -> Target:
+    """Return the addresses of all tables in an attached layout."""
+    return Target({table.name: layout_address(table.name) for table in catalog.tables})
 
 
 def build_layout(catalog: Catalog, cache: Path, progress: Progress, *, rebuild: bool = True) -> LayoutReport:
@@ -230,14 +230,14 @@ def build_layout(catalog: Catalog, cache: Path, progress: Progress, *, rebuild: 
         check_sources(connection, catalog)
     start, target, inputs = time.perf_counter(), layout_file(catalog, cache), copy_inputs(catalog.tables)
     previous = None if rebuild else _previous_layout(catalog, cache, inputs)
-    rollups = declared_rollups(catalog, Target(layout_addresses(catalog)))
+    rollups = declared_rollups(catalog, _layout_target(catalog))
     with unfinished_copy(cache, ".optimizing-") as unfinished:
         with open_layout_for_writing(unfinished, previous) as connection:
             if previous is None:
                 _build_tables(connection, catalog, rollups, progress)
             else:
-                addresses = Target(layout_addresses(catalog))
-                update_layout(connection, catalog, addresses, previous.added_files, rollups, progress)
+                added = previous.added_files
+                update_layout(connection, catalog, _layout_target(catalog), added, rollups, progress)
         if layout_file(catalog, cache) != target:
             raise DataError("layout", "the files changed while they were read.", "optimize again")
         publish(unfinished, target, catalog, inputs)
@@ -278,7 +278,7 @@ def open_layout_or_snapshot(catalog: Catalog, cache: Path, progress: Progress) -
     if not has_layout(catalog, cache):
         return open_snapshot(catalog, cache, progress), ()
     file = layout_file(catalog, cache)
-    layout = Snapshot({LAYOUT_ALIAS: str(file)}, dict(layout_addresses(catalog)))
+    layout = Snapshot({LAYOUT_ALIAS: str(file)}, dict(_layout_target(catalog).addresses))
     with connect_offline() as connection:
         check_sources(connection, catalog)
         check_stored(connection, catalog, layout.files, layout.addresses)
@@ -287,7 +287,7 @@ def open_layout_or_snapshot(catalog: Catalog, cache: Path, progress: Progress) -
 
 def stored_rollups(catalog: Catalog, file: Path) -> tuple[Rollup, ...]:
     """Return the rollups stored in a layout that the catalog still declares, with identical SQL."""
-    stored, known = layout_tables(file), valid_rollups(catalog, Target(layout_addresses(catalog)))
+    stored, known = layout_tables(file), valid_rollups(catalog, _layout_target(catalog))
     return tuple(each.rollup for each in known if each.table in stored)
 
 

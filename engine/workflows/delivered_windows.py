@@ -21,7 +21,7 @@ def delivered_windows(catalog: Catalog, dataset: Dataset) -> Mapping[str, frozen
     windows up to `delivered_until`, and those that an ingest into the table was declared for. Source:
     proofs.md#delivered-windows. Raises nothing.
     """
-    timed = (t for t in catalog.tables if t.private and t.dataset == dataset.name and t.time_column is not None)
+    timed = (t for t in catalog.private_tables(dataset.name) if t.time_column is not None)
     return {
         table.name: _windows_of_table(catalog, dataset, table) for table in timed if not has_one_row_per_person(table)
     }

@@ -175,7 +175,7 @@ def _sections(catalog: Catalog, ledger: Ledger, dataset: Dataset) -> Iterator[Se
             NOISE_TEXT,
             "Numbers are computed from these tables:",
         ),
-        tuple(map(_table_text, (t for t in catalog.tables if t.private and t.dataset == dataset.name))),
+        tuple(map(_table_text, catalog.private_tables(dataset.name))),
     )
     yield Section(
         "Who is in it", _eligibility_intro(catalog, dataset), tuple(_eligibility_conditions(catalog, dataset))

@@ -4,10 +4,9 @@ Nothing -> a folder with a catalog and its files.
 
 Modules, each before those that import it:
 
-    make, cache.
+    make.
 """
 
-from engine.catalog.operator.cache import operator_path
-from engine.catalog.operator.make import DEMO_EVENTS, make_operator
+from engine.catalog.operator.make import DEMO_EVENTS, make_operator, operator_path
 
 __all__ = ["DEMO_EVENTS", "make_operator", "operator_path"]

@@ -9,8 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from engine.catalog.operator.cache import operator_path
-from engine.catalog.operator.make import DEMO_EVENTS, MAX_EVENTS, Order, make_operator
+from engine.catalog.operator.make import DEMO_EVENTS, MAX_EVENTS, Order, make_operator, operator_path
 
 
 def _count(text: str) -> int:

@@ -63,9 +63,8 @@ def publish(unfinished: Path, target: Path, catalog: Catalog, inputs: Mapping[st
         why = "copies of data were removed while this one was made."
         raise DataError(target.parent.name, why, "open the data again") from None
     for folder in _copies(target.parent.parent):
-        older = folder.match(REHEARSAL_FOLDERS) is target.parent.match(REHEARSAL_FOLDERS) and _belongs_to(
-            folder, catalog
-        )
+        same_kind = folder.match(REHEARSAL_FOLDERS) is target.parent.match(REHEARSAL_FOLDERS)
+        older = same_kind and _belongs_to(folder, catalog)
         if folder != target.parent and (older or _is_orphaned(folder)):
             with suppress(OSError):  # queries go on; `forget` reports the failure
                 shutil.rmtree(folder)
@@ -110,10 +109,10 @@ def _copies_of(catalog: Catalog, cache: Path) -> Iterator[Path]:
     own_files = [source_files(table.source.path) for table in catalog.tables if table.private]
     for folder in _copies(cache):
         sources = _read_note(folder).get("sources")
-        overlapping = sources is None or any(
-            share_files(one, source_files(path)) for one in own_files for path in sources
-        )
-        if overlapping or _belongs_to(folder, catalog) or _is_orphaned(folder):  # also copies of earlier source paths
+        overlaps = (share_files(one, source_files(path)) for path in sources or () for one in own_files)
+        if (
+            sources is None or any(overlaps) or _belongs_to(folder, catalog) or _is_orphaned(folder)
+        ):  # also copies of earlier source paths
             yield folder
     for pattern in UNFINISHED_FOLDERS:
         yield from filter(_is_stale, cache.glob(pattern))
