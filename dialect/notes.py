@@ -42,7 +42,6 @@ class NoteCode(StrEnum):
     REHEARSAL = "rehearsal"  # synthetic rows
     STORED = "stored"  # numbers of an earlier day
     REUSED = "reused"  # derived from stored releases
-    DIFFERENT_TIMES = "different_times"  # stored releases of different moments are subtracted
     TARGET = "target"  # what a target error bought
     TARGET_OPEN = "target_open"  # columns that a target error does not bind
     WINDOWS = "windows"  # the privacy windows that are charged

@@ -31,6 +31,7 @@ __all__ = [
     "NoisyVector",
     "add_noise",
     "gaussian_scale",
+    "privacy_loss",
 ]
 
 NoisyVector = NewType("NoisyVector", Int64Vector)  # one noisy int64 per group; distinct from exact vectors
@@ -92,6 +93,18 @@ def gaussian_scale(sensitivity: int, pico_rho: int) -> float:
     while not _exceeds(_measured_rho(_mechanism(math.nextafter(scale, 0.0)), sensitivity), pico_rho):
         scale = math.nextafter(scale, 0.0)
     return scale
+
+
+@lru_cache(maxsize=4096)
+def privacy_loss(sensitivity: int, scale: float) -> Fraction:
+    """Loss (rho) of the mechanism at a scale and an L2 sensitivity, both in grains, as its own map states it.
+
+    Raises ValueError for a sensitivity outside 1..2^52, a scale that is not positive and finite, or an infinite loss.
+    """
+    measured_rho = _measured_rho(_mechanism(scale), sensitivity)
+    if not math.isfinite(measured_rho):
+        raise ValueError(f"a sensitivity of {sensitivity} at scale {scale!r} has no finite loss")
+    return Fraction(measured_rho)
 
 
 def add_noise(exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charged: int) -> NoisyVector:

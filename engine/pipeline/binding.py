@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from dialect import BoundedSql, Catalog, Code, ContributionBounds, PrivatePlan, Question, Refusal, generate_sql
 from dialect.catalog import OPT_OUT_TABLE
-from dialect.codegen import RELEASED_KEYS, with_released_keys
+from dialect.codegen import RELEASED_KEYS, OuterSql, with_released_keys
 from engine.backends.exact import NO_OBJECTIONS
 from engine.backends.protocol import Backend
 from engine.catalog.eligibility import eligibility_filter
@@ -56,10 +56,10 @@ def bind_outer(
     confidence: float,
     catalog: Catalog,
     backend: Backend,
-) -> None:
-    """Bind the post-processing SQL of a query over empty releases. Raises Refusal with E_FUNC."""
+) -> OuterSql:
+    """Bind the post-processing SQL of a query over empty releases, and return it. Raises Refusal with E_FUNC."""
     with _refusing_unbindable():
-        bind_post_processing(question, compiled, empty, confidence, catalog, backend)
+        return bind_post_processing(question, compiled, empty, confidence, catalog, backend)
 
 
 def _bind_keys(

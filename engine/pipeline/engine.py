@@ -26,6 +26,7 @@ import pyarrow as pa
 from budgets import Charge, ChargeRequest, Ledger, Loss, PricedRelease
 from dialect import Catalog, Code, Question, Refusal
 from dialect.algebra import Note
+from dialect.codegen import OuterSql
 from dialect.postprocess import mark_shared_noise
 from engine.backends.exact import NO_OBJECTIONS, FindObjections, no_objections
 from engine.backends.protocol import Backend
@@ -48,6 +49,7 @@ from engine.pricing.compile_release import (
     CompiledRelease,
     PartitionSelection,
     UnpricedRelease,
+    check_prices,
     price_release,
     unpriced_releases,
 )
@@ -63,10 +65,10 @@ from engine.pricing.query_terms import (
 )
 from engine.pricing.simultaneous import level_of_each_interval
 from engine.pricing.target_error import target_notes
-from engine.reuse.holdings import KnownPlans, ScheduledKeys, no_scheduled_keys
+from engine.reuse.holdings import KnownPlans, ScheduledKeys, matchable_plan, no_scheduled_keys
 from engine.reuse.replay import load_paid_releases, version_text, with_current_keys
 from engine.reuse.sources import ReleaseSource, charged_releases, correlated_vectors
-from engine.reuse.view_matching import ViewMatcher, describe_release, oldest_day, source_notes
+from engine.reuse.view_matching import ViewMatcher, describe_release, oldest_day, plan_index, source_notes
 
 
 def _ignore_charge(charge: Charge) -> None:
@@ -98,9 +100,9 @@ class Engine:
         sources = self.release_sources(query, stored)  # the client's holdings may answer it for free
         to_charge = charged_releases(sources)
         stored = self.replay(to_charge, request) if to_charge != query.releases else stored
-        charge: Charge | None = None
+        charge, bound = None, None
         if stored is None:
-            self.bind(query)  # SQL that can't be bound is refused here, for free
+            bound = self.bind(query)  # SQL that can't be bound is refused here, for free
             with self.queued_execution(to_charge, request):
                 with adding_alternatives(lambda: self.budget_outlook(query)):
                     charge = self.charge(sql, to_charge, request)  # durable; refusals happen here, before any read
@@ -114,7 +116,8 @@ class Engine:
             )
         with refuse_before_charge("The public tables of this question can't be read", when=charge is None):
             noisy = mark_shared_noise(question, correlated_vectors(sources))
-            shown = self.finish(noisy, query.releases, releases, query.terms.confidence)  # post-processing
+            bound = bound if noisy is question and to_charge == query.releases else None  # else with other noise
+            shown = self.finish(noisy, query.releases, releases, query.terms.confidence, bound)  # post-processing
         notes = self.notes(query, sources, is_free=loss == Loss(0, 0), consistency=consistency_notes(releases))
         oldest = oldest_day(sources, stored.keys() - set(charge.to_run if charge is not None else ()), self.ledger)
         return Answered(query, sources, notes, self.excluded_consent_notes(query), shown, releases, loss, oldest)
@@ -149,13 +152,12 @@ class Engine:
     def release_sources(
         self, query: CompiledQuery, stored: Mapping[str, bytes] | None = None
     ) -> tuple[ReleaseSource, ...]:
-        """Choose the source of each release: stored, derived, charged or averaged (not with a target error)."""
+        """Choose the source of each release: stored, derived from a stored one, or charged."""
         if stored is not None:
-            return tuple(ReleaseSource(each, charged=each) for each in query.releases)
-        catalog, may_average = with_measured_centres(self.catalog, self.calibrations), query.terms.target is None
-        return ViewMatcher(
-            catalog, self.backend, self.ledger, self.recovered_plans, self.scheduled_keys, may_average
-        ).choose_sources(query.releases, query.request.client)
+            return tuple(map(ReleaseSource, query.releases))
+        catalog = with_measured_centres(self.catalog, self.calibrations)
+        matcher = ViewMatcher(catalog, self.backend, self.ledger, self.recovered_plans, self.scheduled_keys)
+        return matcher.choose_sources(query.releases, query.request.client)
 
     def compile(
         self, question: Question, request: Request, paid_releases: tuple[CompiledRelease, ...] = ()
@@ -238,15 +240,18 @@ class Engine:
         answers = self._stored_answers(query.question, unpriced, terms, query.request)
         return replace(outlook, fitting_errors=predicted_errors(answers, fitting_pico_rho))
 
-    def bind(self, query: CompiledQuery) -> None:
-        """Bind the SQL of a query against empty tables, once for each client. Raises Refusal with E_FUNC."""
+    def bind(self, query: CompiledQuery) -> OuterSql | None:
+        """Bind the SQL of a query against empty tables, once for each client, and return its outer SQL.
+
+        None for a query over public tables only. Raises Refusal with E_FUNC.
+        """
         compiled, confidence = query.releases, query.terms.confidence
         if not compiled:
-            return
+            return None
         empty = self._bind_releases(compiled, query.request)
         cache_key = (bind_outer, ByIdentity(query.question), tuple(p.release_key for p in compiled), confidence)
         arguments = (query.question, compiled, empty, confidence, self.catalog, self.backend)
-        self.plan_cache.get_or_compute(query.request.client, cache_key, lambda: bind_outer(*arguments))
+        return self.plan_cache.get_or_compute(query.request.client, cache_key, lambda: bind_outer(*arguments))
 
     def _bind_releases(self, compiled: tuple[CompiledRelease, ...], request: Request) -> tuple[Release, ...]:
         """Bind the bounded SQL of releases against empty tables, cached, and return releases without rows.
@@ -265,7 +270,9 @@ class Engine:
         if not compiled:
             return None
         self._bind_releases(compiled, request)
-        charge = self.ledger.charge(self.charge_request(sql, compiled, request))
+        charge_request = self.charge_request(sql, compiled, request)
+        check_prices(compiled, charge_request.releases)  # no mechanism costs more than is charged for it
+        charge = self.ledger.charge(charge_request)
         self.on_charge(charge)
         return charge
 
@@ -297,7 +304,9 @@ class Engine:
         if failure is not None:
             self.ledger.record_failure(charge)  # repeated failures freeze the account until an admin unlocks it
             raise failure
-        return {**charge.stored, **(self.ledger.settle(charge, payloads) if payloads else {})}
+        settled = self.ledger.settle(charge, payloads) if payloads else {}
+        self.recovered_plans.update((p.release_key, matchable_plan(question, plan_index(question, p))) for p in running)
+        return {**charge.stored, **settled}
 
     def on_free_repeat(self, client: str, dataset: str) -> None:
         """React to a free repeat: nothing here; a server counts them."""
@@ -343,6 +352,10 @@ class Engine:
         compiled: tuple[CompiledRelease, ...],
         releases: tuple[Release, ...],
         confidence: float,
+        bound: OuterSql | None = None,
     ) -> Answer:
-        """Post-process the releases of a query: run its outer SQL and compute intervals at a confidence level."""
-        return post_process(question, compiled, releases, confidence, self.catalog, self.backend)
+        """Post-process the releases of a query: run its outer SQL and compute intervals at a confidence level.
+
+        `bound` = its outer SQL, if that was written when it was bound.
+        """
+        return post_process(question, compiled, releases, confidence, self.catalog, self.backend, bound)

@@ -10,11 +10,10 @@ from dialect import Catalog, Question, Target
 from dialect.codegen import OuterSql, public_tables_read, write_outer_query
 from dialect.codegen.relations import release_table_name
 from dialect.functions import quote_identifier
-from dialect.postprocess import IntervalParameters
 from engine.backends.protocol import Backend
 from engine.backends.sandbox import public_table, public_table_sql, run_outer
 from engine.mechanism.answer import Answer, build_answer, interval_constants
-from engine.mechanism.release import Release, outer_sql_table, raw_noise
+from engine.mechanism.release import RawNoise, Release, outer_sql_table, raw_noise
 from engine.pricing.compile_release import CompiledRelease
 
 
@@ -25,16 +24,17 @@ def post_process(
     confidence: float,
     catalog: Catalog,
     backend: Backend,
+    bound: OuterSql | None = None,
 ) -> Answer:
     """Run the outer SQL over releases and public tables, and compute intervals at a confidence level.
 
-    `compiled` and `releases` have one element for each plan of the query.
+    `compiled` and `releases` have one element for each plan of the query. `bound` = its outer SQL, if that was written
+    before for releases of the same noise.
     """
     tables = {table: public_table(table, catalog, backend) for table in public_tables_read(question)}
     tables |= _release_tables(question, compiled, releases, confidence)
     raw = raw_noise(question, releases)
-    constants = interval_constants(raw.variances, raw.sigmas, raw.fractional, confidence)
-    sql = _outer_sql(question, raw.variances, confidence, constants)
+    sql = _outer_sql(question, raw, confidence) if bound is None else bound
     return build_answer(_run_outer(sql, tables), sql, confidence, raw)
 
 
@@ -45,19 +45,17 @@ def bind_post_processing(
     confidence: float,
     catalog: Catalog,
     backend: Backend,
-) -> None:
-    """Bind the outer SQL over empty releases and empty public tables. Raises ExecutionFailed."""
+) -> OuterSql:
+    """Bind the outer SQL over empty releases and empty public tables, and return it. Raises ExecutionFailed."""
     tables = {
         table: backend.empty.columns(public_table_sql(table, catalog, backend.empty.target), {})
         for table in public_tables_read(question)
     }
     tables |= _release_tables(question, compiled, empty, confidence)
-    raw = raw_noise(question, empty)
-    sql = _outer_sql(
-        question, raw.variances, confidence, interval_constants(raw.variances, raw.sigmas, raw.fractional, confidence)
-    )
+    sql = _outer_sql(question, raw_noise(question, empty), confidence)
     if sql.unchanged_release is None:
         run_outer(f"DESCRIBE {sql.text}", tables)
+    return sql
 
 
 def _release_tables(
@@ -80,11 +78,10 @@ def _run_outer(sql: OuterSql, tables: Mapping[str, pa.Table]) -> pa.Table:
     return pa.table({name: released.column(own) for name, own in sql.unchanged_release.columns})
 
 
-def _outer_sql(
-    question: Question, variances: Mapping[str, float], confidence: float, constants: IntervalParameters
-) -> OuterSql:
+def _outer_sql(question: Question, raw: RawNoise, confidence: float) -> OuterSql:
     """Generate the outer SQL with the table names of the sandbox database."""
+    constants = interval_constants(raw.variances, raw.sigmas, raw.fractional, confidence)
     tables = [*public_tables_read(question), *(release_table_name(i) for i in range(len(question.releases)))]
     return write_outer_query(
-        question, variances, Target({table: quote_identifier(table) for table in tables}), confidence, constants
+        question, raw.variances, Target({table: quote_identifier(table) for table in tables}), confidence, constants
     )

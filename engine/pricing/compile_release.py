@@ -12,11 +12,11 @@ Terms:
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from budgets import PICO
+from budgets import PICO, PricedRelease
 from dialect import (
     BoundedSql,
     Catalog,
@@ -30,12 +30,13 @@ from dialect import (
     bound_contributions,
     generate_sql,
 )
-from dialect.algebra import ClipRule
+from dialect.algebra import ClipRule, VectorBound
 from dialect.analysis import NO_WORK, Properties, Work
 from dialect.codegen import plan_over_released_keys, selection_plan, with_released_keys
 from dialect.functions import UnsupportedByEngine
 from engine.backends.protocol import Backend
 from engine.catalog.eligibility import eligibility_filter
+from engine.mechanism.gaussian import NoiseRefused, privacy_loss
 from engine.pricing.clip_bounds.error_models import clip_error_models, restrict_to_released_groups, vectors_shown_alone
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, Calibration
 from engine.pricing.clip_bounds.tuning import ClipBoundOutcome, ClipErrorModel, clip_bound_outcomes, tune_clip_bounds
@@ -72,6 +73,18 @@ class CompiledRelease:
     def statements(self) -> tuple[BoundedSql, ...]:
         """SQL statements that read the data, in execution order."""
         return (self.sql,) if self.selection is None else (self.selection.sql, self.sql)
+
+    @property
+    def measurements(self) -> Iterator[tuple[VectorBound, VectorPrice]]:
+        """Bound and price of every vector that gets noise, those of partition selection first."""
+        if self.selection is not None:
+            yield self.selection.bounds.vectors[0], self.selection.cost
+        yield from zip(self.bounds.vectors, self.cost.vectors, strict=True)
+
+    @property
+    def privacy_loss(self) -> Fraction:
+        """Loss (rho) of all its mechanisms together, as they are built, at their actual sensitivities."""
+        return sum((privacy_loss(bound.sensitivity, price.sigma) for bound, price in self.measurements), Fraction(0))
 
     @property
     def key_count(self) -> int | None:
@@ -130,10 +143,6 @@ class UnpricedRelease:
         """Shares of the query vectors in a price, in pico-rho, rounded down; without that of partition selection."""
         # the last proportion is that of partition selection, if keys are private
         return split_price(self.price_parts, pico_rho)[: len(self.plan.vectors)]
-
-    def with_fixed_bounds(self, bounds: ContributionBounds) -> UnpricedRelease:
-        """Return the same release with fixed contribution bounds at every price."""
-        return replace(self, declared_bounds=bounds, clip_error_models=(None,) * len(self.clip_error_models))
 
     def cost(self, rho: Fraction, delta: Fraction | None = None) -> Cost:
         """Cost of the release at `rho`; `delta` defaults to the catalog's."""
@@ -228,6 +237,18 @@ def _generate_sql(
     except UnsupportedByEngine as missing:
         hint = "another function: docs/spark.md names those that Spark has not"
         raise Refusal(Code.FUNC, f"This catalog's people lie in a Spark lake, and {missing}.", hint) from None
+
+
+def check_prices(compiled: Sequence[CompiledRelease], charged: Sequence[PricedRelease]) -> None:
+    """Check, before the ledger is charged, that no release costs more than is charged for it.
+
+    Claim: the mechanisms of a release, as they are built, together cost at most its price. Symbols: `charged` = items
+    of the charge, one for each release. Formula: sum of the losses by OpenDP's maps at scale and sensitivity <= rho.
+    Raises: NoiseRefused. Proof: proofs.md#certified-before-charge
+    """
+    for release, item in zip(compiled, charged, strict=True):
+        if release.privacy_loss > item.loss.rho:
+            raise NoiseRefused(float(release.privacy_loss), item.loss.pico_rho)
 
 
 def clip_bound_alternatives(compiled: CompiledRelease) -> tuple[tuple[ClipBoundOutcome, ...], ...]:

@@ -1,9 +1,9 @@
-"""Reuse of stored releases: replay of a release key, view matching, and linear combinations of a client's holdings.
+"""Reuse of stored releases: replay of a release key, and view matching: roll-ups and slices of one stored release.
 
-Input: compiled releases and the client's holdings. Output: the ReleaseSource of each release: newly charged, derived
-from stored releases, or both combined.
+Input: compiled releases and the client's holdings. Output: the ReleaseSource of each release: newly charged, or derived
+from a stored release.
 
 Modules, each before those that import it:
 
-    derived_release, replay, holdings, sources, weights, linear_combinations, view_matching.
+    derived_release, replay, holdings, sources, view_matching.
 """

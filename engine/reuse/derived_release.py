@@ -1,4 +1,4 @@
-"""Derive a release from stored ones: sums of a stored release's groups, and weighted sums of several releases.
+"""Derive a release from a stored one, by sums over its groups.
 
 Everything here is a function of released numbers, noise scales and public key sets (proofs.md#derived-releases).
 
@@ -11,27 +11,18 @@ Terms:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
-import numpy as np
 import pyarrow as pa
 
 from dialect.algebra import VectorBound
 from dialect.codegen import write_derived_release, write_pinned_counts
 from dialect.planner.reuse import Derivation
-from engine.backends.exact import Int64Vector
 from engine.backends.sandbox import run_outer
 from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.release import Release
 
-WEIGHT_BITS = 10  # weights are multiples of 2^-10, so that weighted integers are integers in finer grains
-MAX_WEIGHTED_GRAINS = 2**63 // 2**WEIGHT_BITS - 1  # grains: weighted numbers fit 64 bits
-MAX_ROUNDED_GRAINS = 2.0**62  # grains
 MIN_SUMMED_SIGMA = 1.0  # grains: sums of narrower noise are not nearly normal
-
-NoiseDeviations = tuple[float, ...]  # standard deviation of each vector's noise, in its unit
 
 
 @dataclass(frozen=True)
@@ -97,77 +88,3 @@ def has_all_pinned_values(derivation: Derivation, tables: dict[str, pa.Table]) -
     """Check that the stored release covers every value of each pinned key, so that sums over it are complete."""
     (counts,) = run_outer(write_pinned_counts(derivation), tables).to_pylist()
     return all(counts[f"n{i}"] == count for i, (_, count) in enumerate(derivation.required_values))
-
-
-def mean_variances(deviations: Sequence[NoiseDeviations]) -> tuple[float, ...]:
-    """Compute the variance of each vector of the inverse-variance weighted mean of releases, in squared units."""
-    weights = _inverse_variance_weights(deviations)
-    return tuple(
-        sum((weight / 2**WEIGHT_BITS * noise[i]) ** 2 for weight, noise in zip(weights[i], deviations, strict=True))
-        for i in range(len(deviations[0]))
-    )
-
-
-def _inverse_variance_weights(deviations: Sequence[NoiseDeviations]) -> list[list[int]]:
-    """Inverse-variance weights per vector, one for each release: integer multiples of 2^-WEIGHT_BITS that add up to 1.
-
-    What rounding leaves is added to the largest weight, which it changes least.
-    """
-    weights = []
-    for i in range(len(deviations[0])):
-        inverse = [1 / noise[i] ** 2 for noise in deviations]
-        integer_weights = [round(2**WEIGHT_BITS * one / sum(inverse)) for one in inverse]
-        integer_weights[integer_weights.index(max(integer_weights))] += 2**WEIGHT_BITS - sum(integer_weights)
-        weights.append(integer_weights)
-    return weights
-
-
-def weighted_mean(releases: Sequence[Release]) -> Release:
-    """Weighted mean of independent noisy releases of one vector in equal grains.
-
-    Claim: each number is sum of m_i n_i in grains of 2^-10, exactly, if no n_i is beyond 2^53 grains. Symbols: n_i =
-    noisy integers, m_i = integer weights that add up to 2^10, by inverse variance. Source and proof:
-    proofs.md#derived-releases. Raises: nothing.
-    """
-    if len(releases) == 1:
-        return releases[0]
-    deviations = [each.deviations() for each in releases]
-    weights, combined_variances = _inverse_variance_weights(deviations), mean_variances(deviations)
-    noisy = tuple(
-        NoisyVector(np.sum([w * _clamped(r.noisy[i]) for w, r in zip(weights[i], releases, strict=True)], axis=0))
-        for i in range(len(weights))
-    )
-    grains = tuple(grain / 2**WEIGHT_BITS for grain in releases[0].grains)
-    sigmas = tuple(variance**0.5 / grain for variance, grain in zip(combined_variances, grains, strict=True))
-    return Release(releases[0].keys, noisy, grains, sigmas)
-
-
-def linear_combination(releases: Sequence[Release], weights: Sequence[Fraction]) -> Release:
-    """Compute a linear combination of independent releases over the same keys; weights may be negative.
-
-    Claim: each number is sum of c_i n_i, exactly where grains are equal and weights integers, else to half of a grain,
-    which is 2^-10 of the finest or 2^-20 of the noise. Symbols: n_i = noisy integers, of at most 2^53 grains, c_i =
-    weights. Formula: variance = sum c_i^2 v_i. Source and proof: proofs.md#weighted-sums. Raises: nothing.
-    """
-    vectors: list[tuple[NoisyVector, float, float]] = []
-    for i in range(len(releases[0].noisy)):
-        pairs = list(zip(releases, weights, strict=True))
-        deviation = sum((float(weight) * each.deviations()[i]) ** 2 for each, weight in pairs) ** 0.5
-        finest = min(each.grains[i] for each in releases)
-        if all(each.grains[i] == finest for each in releases) and all(weight.denominator == 1 for weight in weights):
-            total, grain = (
-                np.sum([_clamped(each.noisy[i]) * weight.numerator for each, weight in pairs], axis=0),
-                finest,
-            )
-        else:
-            grain = max(finest / 2**WEIGHT_BITS, deviation / 2 ** (2 * WEIGHT_BITS))
-            exact = np.sum([float(weight) * each.grains[i] / grain * each.noisy[i] for each, weight in pairs], axis=0)
-            total = np.rint(exact).clip(-MAX_ROUNDED_GRAINS, MAX_ROUNDED_GRAINS).astype(np.int64)
-        vectors.append((NoisyVector(total), grain, deviation / grain))
-    noisy, grains, sigmas = zip(*vectors, strict=True)
-    return Release(releases[0].keys, tuple(noisy), tuple(grains), tuple(sigmas))
-
-
-def _clamped(noisy: NoisyVector) -> Int64Vector:
-    """Noisy integers within MAX_WEIGHTED_GRAINS, so that weighted ones fit 64 bits; no real number is as large."""
-    return np.clip(noisy, -MAX_WEIGHTED_GRAINS, MAX_WEIGHTED_GRAINS)

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from budgets import OWNER, Ledger, PaidRelease
-from dialect import Catalog, Refusal, compile_query
+from dialect import Catalog, Question, Refusal, compile_query
 from dialect.algebra import PrivatePlan
 from dialect.planner.reuse import CanonicalPlan, canonical_plan
 from engine.mechanism.release import Release, ReleaseDescription, release_from_bytes
@@ -143,12 +143,13 @@ def recover_plan(
         question = compile_query(meaning.sql, catalog)
     except Refusal:
         return None
-    is_quantile = any(each.plan_index == meaning.place for each in question.releases if each.histogram is not None)
-    if is_quantile or meaning.place >= len(question.plans):
+    if meaning.place >= len(question.plans):
         return None
-    plan = question.plans[meaning.place]
-    return (
-        canonical_plan(plan)
-        if replays.is_generation_of(keys.release_key(plan, meaning.bounds, meaning.cost, catalog), release_key)
-        else None
-    )
+    key = keys.release_key(question.plans[meaning.place], meaning.bounds, meaning.cost, catalog)
+    return matchable_plan(question, meaning.place) if replays.is_generation_of(key, release_key) else None
+
+
+def matchable_plan(question: Question, plan_index: int) -> CanonicalPlan | None:
+    """Return a plan of a query in the form that is matched; None for a quantile's histogram, which is no sum."""
+    is_quantile = any(each.plan_index == plan_index for each in question.releases if each.histogram is not None)
+    return None if is_quantile else canonical_plan(question.plans[plan_index])

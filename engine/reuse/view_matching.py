@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from functools import cached_property
 
 import pyarrow as pa
@@ -33,22 +32,15 @@ from dialect.planner.reuse import (
 from engine.backends.protocol import Backend
 from engine.errors import refuse_before_charge
 from engine.mechanism.release import ReleaseDescription
-from engine.pricing.compile_release import CompiledRelease, price_release
+from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.display_names import release_suffix
 from engine.pricing.release_key import bounds_text, cost_text
 from engine.reuse.derived_release import DerivedRelease, derive_release
 from engine.reuse.holdings import Holdings, KnownPlans, ScheduledKeys, StoredRelease, find_holdings, no_scheduled_keys
-from engine.reuse.linear_combinations import MAX_SEARCHED_RELEASES, CombinationSearch
-from engine.reuse.replay import with_current_keys
-from engine.reuse.sources import CompileAtRho, LinearCombination, ReleaseSource, choose_source, sign_conflicts
+from engine.reuse.sources import ReleaseSource, charged_releases, is_precise_enough
 
 DISPLAYED_KEY_CHARACTERS = 12  # displayed characters of a release key
 MAX_MATCHED_RELEASES = 64  # most matching stored releases searched, of the same plan and of others; the oldest first
-
-DIFFERENT_TIMES_NOTE = (
-    "Answers of different times are subtracted: who objected, or withdrew that, in between still counts in the "
-    "difference, and no interval covers it."
-)
 
 
 @dataclass(frozen=True)
@@ -60,10 +52,14 @@ class ViewMatcher:
     ledger: Ledger
     plan_cache: KnownPlans  # cache of recovered plans
     scheduled_keys: ScheduledKeys = no_scheduled_keys  # scheduled releases that a client may read
-    may_average: bool = True  # may a new release be averaged with holdings? not if relative targets depend on them
 
     def choose_sources(self, compiled: tuple[CompiledRelease, ...], client: str) -> tuple[ReleaseSource, ...]:
-        """Choose the source of each release of a query for a client. Raises Refusal if the search is too expensive."""
+        """Choose the source of each release of a query for a client. Raises Refusal if the search is too expensive.
+
+        Claim: what is derived has at most the noise of what is wanted, and the choice is the same when the client holds
+        more, bought later. Formula: the first stored release, in charge order, that is precise enough. Source and
+        proof: proofs.md#release-sources
+        """
         if not compiled:
             return ()
         dataset = compiled[0].plan.dataset
@@ -72,86 +68,48 @@ class ViewMatcher:
         )
         paid_keys = holdings.paid_keys()
         with refuse_before_charge("What you hold can't be looked through for this answer"):
-            sources = [
-                ReleaseSource(p, charged=p) if p.release_key in paid_keys else self._choose_source(p, holdings)
-                for p in compiled
-            ]
-            while conflicts := sign_conflicts(sources):  # its replacement may clash with another in turn
-                sources[conflicts[0]] = self._choose_source(sources[conflicts[0]].wanted, holdings, may_combine=False)
-            return tuple(sources)
+            return tuple(
+                ReleaseSource(p) if p.release_key in paid_keys else self._choose_source(p, holdings) for p in compiled
+            )
 
-    def _choose_source(self, wanted: CompiledRelease, holdings: Holdings, may_combine: bool = True) -> ReleaseSource:
+    def _choose_source(self, wanted: CompiledRelease, holdings: Holdings) -> ReleaseSource:
         """Source of one release that is not stored under its own key.
 
-        Private keys are always charged: a stored release lacks the keys below its threshold. A search that is already
-        full averages nothing new, since a repeat would not find it. `may_combine` = may it be a linear combination?
+        Private keys are always charged: a stored release lacks the keys below its threshold.
         """
-        # private keys
         if wanted.plan.key_set is None:
-            return ReleaseSource(wanted, charged=wanted)
-        search = _HoldingsSearch(self, wanted, holdings, may_combine)
-        compile_at_rho = self._compile_at_rho(wanted) if self.may_average and not search.is_full else None
-        return choose_source(wanted, search.candidates(), compile_at_rho, holdings.release_keys(), search.combine_with)
-
-    def _compile_at_rho(self, wanted: CompiledRelease) -> CompileAtRho:
-        """Return a function that compiles the wanted release at another rho, with the same bounds."""
-        unpriced = wanted.unpriced_release.with_fixed_bounds(
-            wanted.bounds
-        )  # differently clipped numbers are never averaged
-
-        def compile_at_rho(rho: Fraction) -> CompiledRelease:
-            """Compile the wanted release at this rho."""
-            compiled = price_release(unpriced, self.backend, rho, wanted.cost.loss.delta)
-            return with_current_keys([compiled], self.ledger, self.catalog)[0]
-
-        return compile_at_rho
+            return ReleaseSource(wanted)
+        derived = _HoldingsSearch(self, wanted, holdings).derived_releases()
+        return ReleaseSource(wanted, next((each for each in derived if is_precise_enough(each, wanted)), None))
 
 
 class _HoldingsSearch:
     """Search of a client's holdings for one wanted release."""
 
-    def __init__(self, matcher: ViewMatcher, wanted: CompiledRelease, holdings: Holdings, may_combine: bool) -> None:
-        self.matcher, self.wanted, self.may_combine = matcher, wanted, may_combine
-        self.holdings = holdings.same_plan_first(
-            wanted.plan
-        )  # else a repeat would match other releases of the same charge first
-        self.matchable_plan, self.condition_reader, self.compared_count = (
-            canonical_plan(wanted.plan),
-            Decompositions(),
-            0,
-        )
-        self.combinations = CombinationSearch(
-            wanted, self.matchable_plan, self.holdings, matcher.catalog, self._derive, self.condition_reader
-        )
-
-    @property
-    def is_full(self) -> bool:
-        """Whether a repeated query would miss one more release of this plan, because the search is limited."""
-        return sum(stored.has_plan(self.wanted.plan) for stored in self.holdings.releases) >= MAX_SEARCHED_RELEASES
+    def __init__(self, matcher: ViewMatcher, wanted: CompiledRelease, holdings: Holdings) -> None:
+        self.matcher, self.wanted = matcher, wanted
+        # else a repeat would match other releases of the same charge first
+        self.holdings = holdings.same_plan_first(wanted.plan)
+        self.matchable_plan, self.condition_reader = canonical_plan(wanted.plan), Decompositions()
+        self.compared_count = 0
 
     @cached_property
     def key_table(self) -> pa.Table:
         """Public key set of the wanted release, as a table k0, k1, ..."""
         return read_key_set(self.wanted.plan, self.matcher.backend)
 
-    def candidates(self) -> Iterator[DerivedRelease | LinearCombination]:
-        """Iterate over derived releases, and combinations with earlier ones, in charge order."""
+    def derived_releases(self) -> Iterator[DerivedRelease]:
+        """Iterate over releases derived from one stored release each, in charge order."""
         matched = Counter[bool]()  # number of matches of the same plan, and of others
-        for index, stored in enumerate(self.holdings.releases):
+        for stored in self.holdings.releases:
             has_same_plan = stored.has_plan(self.wanted.plan)
             derivation = self._match(stored) if matched[has_same_plan] < MAX_MATCHED_RELEASES else None
-            if derivation is not None:
-                matched[has_same_plan] += 1
-                derived = self._derive(stored, derivation)
-                if derived is not None:
-                    yield derived
-            combination = self.combinations.combine_up_to(index) if self.may_combine else None
-            if combination is not None:
-                yield combination
-
-    def combine_with(self, charged: CompiledRelease | None) -> LinearCombination | None:
-        """Combine all holdings, optionally with a newly charged release."""
-        return self.combinations.combine_up_to(len(self.holdings.releases), charged) if self.may_combine else None
+            if derivation is None:
+                continue
+            matched[has_same_plan] += 1
+            derived = self._derive(stored, derivation)
+            if derived is not None:
+                yield derived
 
     def _match(self, stored: StoredRelease) -> Derivation | None:
         """Derive the wanted release from all rows of a stored one, else from a part of them; None if impossible.
@@ -218,68 +176,52 @@ def _stored_bounds(
 
 def describe_release(question: Question, compiled: CompiledRelease) -> ReleaseDescription:
     """Describe a release by SQL and bounds, stored with it so that its plan can be recovered."""
-    plan_index = next(i for i, plan in enumerate(question.plans) if plan.canonical_text == compiled.plan.canonical_text)
     bounds = compiled.bounds.vectors
     return ReleaseDescription(
-        strip_comments(question.sql), plan_index, bounds_text(compiled.bounds), cost_text(compiled.cost),
-        tuple(bound.clip_bound for bound in bounds),
-        tuple(bound.predicted_bias for bound in bounds), tuple(bound.key_reason for bound in bounds),
-        tuple(bound.residual_bias_bound for bound in bounds),
-    )  # fmt: skip
+        sql=strip_comments(question.sql),
+        place=plan_index(question, compiled),
+        bounds=bounds_text(compiled.bounds),
+        cost=cost_text(compiled.cost),
+        norms=tuple(bound.clip_bound for bound in bounds),
+        biases=tuple(bound.predicted_bias for bound in bounds),
+        whys=tuple(bound.key_reason for bound in bounds),
+        withins=tuple(bound.residual_bias_bound for bound in bounds),
+    )
+
+
+def plan_index(question: Question, compiled: CompiledRelease) -> int:
+    """Return the index of a release's plan in its query."""
+    return next(i for i, plan in enumerate(question.plans) if plan.canonical_text == compiled.plan.canonical_text)
 
 
 def source_notes(sources: tuple[ReleaseSource, ...]) -> tuple[Note, ...]:
     """Describe which numbers are derived from the client's holdings, for free."""
     plans = [each.wanted.plan for each in sources]
-    notes = tuple(
-        _source_note(source, release_suffix(source.wanted.plan, plans).strip()) for source in sources if source.derived
-    )
-    return (
-        (*notes, Note(NoteCode.DIFFERENT_TIMES, DIFFERENT_TIMES_NOTE))
-        if any(map(_subtracts_different_times, sources))
-        else notes
+    return tuple(
+        _source_note(source.derived, release_suffix(source.wanted.plan, plans).strip())
+        for source in sources
+        if source.derived is not None
     )
 
 
-def _subtracts_different_times(source: ReleaseSource) -> bool:
-    """Check whether releases of different times are subtracted; objections may have changed in between."""
-    moments = {each.settled_at for each in source.derived} | ({""} if source.charged is not None else set())
-    return any(coefficient < 0 for coefficient in source.coefficients) and len(moments) > 1
+def _source_note(derived: DerivedRelease, release_name: str) -> Note:
+    """Note that names the stored release a number is derived from, with key, day and derivation.
 
-
-def _source_note(source: ReleaseSource, release_name: str) -> Note:
-    """Note that names the stored releases a number is derived from, with key, day, coefficient and derivation.
-
-    An average with a new charge names its price too. `release_name` = empty if the query has one release.
+    `release_name` = empty if the query has one release.
     """
-    coefficient_texts = [_format_coefficient(each) for each in source.coefficients] or [""] * len(source.derived)
-    derived_texts = (
-        f"{by}{'standing ' if each.is_scheduled else ''}{each.release_key[:DISPLAYED_KEY_CHARACTERS]} of"
-        f" {each.settled_at[:10]} ({each.derivation_text})"
-        for each, by in zip(source.derived, coefficient_texts, strict=False)
-    )
-    charged_text = (
-        "" if source.charged is None else f", averaged with a new one for rho {float(source.charged.cost.loss.rho):.3g}"
-    )
     text = (
         f"{f'{release_name}: ' if release_name else ''}derived from answers that you hold:"
-        f" {', '.join(derived_texts)}{charged_text}."
+        f" {'standing ' if derived.is_scheduled else ''}{derived.release_key[:DISPLAYED_KEY_CHARACTERS]} of"
+        f" {derived.settled_at[:10]} ({derived.derivation_text})."
     )
     return Note(NoteCode.REUSED, text[:1].upper() + text[1:])
 
 
-def _format_coefficient(coefficient: Fraction) -> str:
-    """Format a coefficient: nothing for 1, `less` for -1, else a factor."""
-    if abs(coefficient) == 1:
-        return "" if coefficient > 0 else "less "
-    return f"{float(coefficient):.3g} times "
-
-
 def oldest_day(sources: tuple[ReleaseSource, ...], stored_keys: Collection[str], ledger: Ledger) -> str | None:
     """First day, in UTC, of the stored releases that numbers come from; `stored_keys` = stored before this call."""
-    moments = [each.settled_at for source in sources for each in source.derived]
-    for charged in (source.charged for source in sources):
-        if charged is not None and charged.release_key in stored_keys:
+    moments = [source.derived.settled_at for source in sources if source.derived is not None]
+    for charged in charged_releases(sources):
+        if charged.release_key in stored_keys:
             moments += [
                 each.settled_at for each in ledger.release_ages(charged.plan.dataset, [charged.release_key]).values()
             ]

@@ -156,7 +156,7 @@ def stored_answer(query: ScheduledQuery, window: str, engine: Engine) -> Answere
     releases = tuple(release_from_bytes(stored[key].payload) for key in keys)
     answer = engine.finish(compiled.question, keyed, releases, compiled.terms.confidence)
     notes = compiled.question.notes + window_notes(keyed, is_free=True)
-    sources = tuple(ReleaseSource(p, charged=p) for p in keyed)
+    sources = tuple(map(ReleaseSource, keyed))
     return Answered(replace(compiled, releases=keyed), sources, notes, (), answer, releases, Loss(0, 0))
 
 

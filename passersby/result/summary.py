@@ -48,7 +48,6 @@ PHRASES = {
     "no_number": "only public keys are shown: the price buys nothing",
     "ties": "a hash decides between rows of one person that tie",
     "consistent": "levels were made consistent: details add up to totals",
-    "different_times": "subtracts answers of different times: no interval covers who objected in between",
 }
 CHANGES = {"coarser": "coarser groups", "fewer keys": "fewer keys", "longer": "a longer time", "people": "count people"}
 FREE_PUBLIC = "free: public tables, no noise"

@@ -4,7 +4,7 @@ Drawn by a stated generator: a fixed seed picks a measure, a chart and a filter 
 dashboards have them. A filter is none (half of the time), one of eight zones, a stretch of 1 to 6 days, working days or
 the rush hours; charts of persons are not filtered, those of destinations by zone alone. A quarter of the questions is asked
 again as it was. Fresh is rho 0.005 for each, as with an empty ledger. The day begins with PLANNED, finer releases whose
-price is counted. Accuracy is equal or better by construction: what is free or mixed has at most the variance that was
+price is counted. Accuracy is equal or better by construction: what is free has at most the variance that was
 asked for, and a predicted bias that is at most a hundredth of the total worse. The norms are those of a steward who says
 of each set of keys what 99 of 100 riders stay within, who ride up to 100 times a month.
 """
@@ -109,7 +109,7 @@ def prepared(engine: Engine) -> Engine:
 def how(given: Answered) -> str:
     """Describe the source of an answer."""
     if any(way.derived for way in given.sources):
-        return "mixed: held and bought" if given.charged_loss.pico_rho else "derived: free"
+        return "derived: free"
     return "fresh" if given.charged_loss.pico_rho else "replayed: free"
 
 

@@ -30,7 +30,7 @@ def errors(engine: Engine, truths: list[dict[tuple[object, ...], int]]) -> np.nd
     """Mean absolute error of each level per noise draw: as released, and made consistent."""
     question = compile_query(SQL, engine.catalog)
     prepared = sorted(engine.compile(question, Request("bench", rho=RHO)).releases, key=lambda p: len(p.plan.keys))
-    ways = [ReleaseSource(p, charged=p) for p in prepared]
+    ways = [*map(ReleaseSource, prepared)]
     exact = [engine.backend.run(p.sql) for p in prepared]
     found = []
     for _ in range(NOISINGS):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -107,9 +107,7 @@ def _shared_fields(result: SourcedQuery, loss: Loss, outlook: BudgetOutlook | No
 
 def _first_release(sources: tuple[ReleaseSource, ...]) -> str | None:
     """Key of the release the first numbers come from, or of the first source they are derived from."""
-    if not sources:
-        return None
-    return sources[0].charged.release_key if sources[0].charged is not None else sources[0].derived[0].release_key
+    return sources[0].release_key if sources else None
 
 
 def derived_from(sources: tuple[ReleaseSource, ...]) -> list[dict[str, Any]]:
@@ -121,17 +119,11 @@ def derived_from(sources: tuple[ReleaseSource, ...]) -> list[dict[str, Any]]:
             "settled_at": stored.settled_at,
             "standing": stored.is_scheduled,
             "groups": stored.max_source_groups,
-            "times": None if coefficient is None else float(coefficient),
             "how": stored.derivation_text,
         }
         for source in sources
-        for stored, coefficient in zip(source.derived, _weights(source), strict=True)
+        if (stored := source.derived) is not None
     ]
-
-
-def _weights(source: ReleaseSource) -> Sequence[Fraction | None]:
-    """Weight of each stored release in a source; None each in an inverse-variance mean."""
-    return [None] * len(source.derived) if source.combination is None else source.combination.weights
 
 
 def advice_shape(advice: Advice) -> dict[str, Any] | None:

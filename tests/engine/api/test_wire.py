@@ -48,7 +48,6 @@ MADE_FROM = [
         "settled_at": str,
         "standing": bool,
         "groups": int,
-        "times": float | None,
         "how": str,
     }
 ]

@@ -13,13 +13,14 @@ from budgets import Loss
 from dialect.algebra.expressions import Expr
 from dialect.algebra.release_plan import VectorKind
 from dialect.planner.keys.public_domains import PublicList
+from dialect.planner.reuse import predicate_regions
 from dialect.planner.reuse.view_matching import CanonicalPlan
 from engine.pipeline import engine as pipeline
 from engine.pipeline.engine import Engine
-from engine.reuse import sources
+from engine.reuse import sources, view_matching
 from tests.engine.complete_town import DAILY, anew, ask, held_town, price
 from tests.engine.reuse.test_view_matching import BY_ZONE, FINE, PEOPLE, rows
-from tests.engine.town import ROWS, make_town, opened
+from tests.engine.town import ROWS
 
 derivation = import_module("dialect.planner.reuse.view_matching")
 TOTAL = "SELECT COUNT(*) AS n FROM visit"
@@ -100,34 +101,56 @@ def test_another_version_of_the_data_taken_for_this_one_is_found(town: Engine, m
     assert free_of_old()
 
 
-def test_noise_that_is_mixed_with_itself_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with opened(make_town(tmp_path), tmp_path / "cache") as engine:
-
-        def noises() -> int:
-            own = anew(engine)
-            ask(own, BY_ZONE, "0.005")
-            ask(own, BY_ZONE, "0.01")  # what is left to buy costs as much as what is held
-            return len(own.ledger.paid_releases("ann"))
-
-        assert noises() == 2
-        monkeypatch.setattr(sources._NewReleases, "release", lambda self, rho: self.compile_at_rho(rho))
-        assert noises() == 1
-
-
-def test_other_bounds_that_are_mixed_are_found(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    def mixed() -> bool:
-        visit = next(table for table in town.catalog.tables if table.name == "visit")
-        assert visit.clip_bounds is not None
-        narrow = replace(visit, clip_bounds=replace(visit.clip_bounds, rows=1000.0))
-        others = tuple(narrow if table is visit else table for table in town.catalog.tables)
+def test_a_source_that_is_too_imprecise_is_found(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def is_wide() -> bool:
+        """Is an answer wider than its own price would make it?"""
         own = anew(town)
-        ask(own, FINE, "0.06")
-        (way,) = ask(replace(own, catalog=replace(town.catalog, tables=others)), BY_ZONE, "0.01").sources
-        return bool(way.derived) and way.derived[0].bounds[0].clip_bound != way.wanted.bounds.vectors[0].clip_bound
+        ask(own, FINE, "0.01")
+        given, alone = ask(own, BY_ZONE, "0.1"), ask(anew(town), BY_ZONE, "0.1")
+        return given.releases[0].deviations()[0] > 1.01 * alone.releases[0].deviations()[0]
 
-    assert not mixed()
-    monkeypatch.setattr(sources, "_clipping_key", lambda bounds, grains: None)
-    assert mixed()
+    assert not is_wide()
+    monkeypatch.setattr(view_matching, "is_precise_enough", lambda derived, wanted: True)
+    assert is_wide()
+
+
+def test_another_clipping_bias_taken_for_a_similar_one_is_found(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def is_derived() -> bool:
+        tables = tuple(
+            replace(t, clip_bounds=replace(t.clip_bounds, rows=2.0, expected_coverage=0.9)) if t.clip_bounds else t
+            for t in town.catalog.tables
+        )
+        own = anew(town)
+        ask(replace(own, catalog=replace(town.catalog, tables=tables)), FINE, "9")
+        return ask(own, BY_ZONE, "0.001").sources[0].derived is not None
+
+    assert not is_derived()
+    monkeypatch.setattr(sources, "has_similar_bias", lambda stored, wanted: True)
+    assert is_derived()
+
+
+def test_nulls_that_are_forgotten_are_found(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    held, asked = (
+        "SELECT COUNT(*) AS n FROM visit WHERE (minutes > 30) IS NOT TRUE",
+        ("SELECT COUNT(*) AS n FROM visit WHERE minutes <= 30"),
+    )
+    assert not is_free_after(town, held, asked)
+    monkeypatch.setattr(predicate_regions, "may_be_null", lambda expr, include_far=True: False)
+    assert is_free_after(town, held, asked)
+
+
+def test_conditions_that_are_forgotten_are_found(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    held, asked = (f"SELECT COUNT(*) AS n FROM visit WHERE {each}" for each in ("zone = 'z1'", "coins > 3"))
+    assert not is_free_after(town, held, asked)
+    monkeypatch.setattr(predicate_regions.RowSets, "patterns", lambda self: ((True, True),))
+    assert is_free_after(town, held, asked)
+
+
+def is_free_after(engine: Engine, held: str, asked: str) -> bool:
+    """Is a query free for a client who holds another one?"""
+    own = anew(engine)
+    ask(own, held, "1")
+    return price(ask(own, asked, "0.001")) == 0
 
 
 def test_shared_noise_taken_for_noise_of_its_own_is_found(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

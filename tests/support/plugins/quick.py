@@ -110,7 +110,6 @@ EVERY: dict[str, int] = {
     "tests/engine/backends/test_eligible_persons.py": 3,
     "tests/engine/server/test_requests.py": 2,
     "tests/engine/server/http/test_roles.py": 7,
-    "tests/engine/reuse/test_linear_combinations.py": 3,
     "tests/engine/data/test_csv_files.py": 3,
     "tests/engine/workflows/test_delivered_windows.py": 3,
     "tests/engine/server/test_forms.py": 2,

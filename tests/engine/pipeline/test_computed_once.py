@@ -1,0 +1,101 @@
+"""What is known of a question is computed once: fresh, repeated and explained questions, by counting calls."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from types import FrameType
+
+import pytest
+
+from dialect.planner.split import split_query
+from dialect.postprocess.noise_propagation import column_forms, is_noisy_column
+from engine.pipeline.compiled_query import Answered
+from engine.pipeline.engine import Engine
+from engine.pipeline.explain import explain
+from engine.pricing.compile_release import price_release, unpriced_release
+from engine.pricing.expected_error import data_independent_widths
+from engine.pricing.price import price
+from engine.pricing.query_terms import Request, resolve_terms
+from tests.engine.complete_town import anew
+
+ANN = Request("ann")
+EARLIER = "SELECT zone, COUNT(*) AS n FROM visit WHERE day = DATE '2026-10-02' GROUP BY zone"
+QUESTION = "SELECT zone, COUNT(*) AS n, AVG(coins) AS m, COUNT(*) + 1 AS more FROM visit GROUP BY zone"
+ONCE = {
+    "terms": resolve_terms,
+    "planning": split_query,
+    "analysis": unpriced_release,
+    "price": price,
+    "compiled": price_release,
+    "noise": column_forms,
+    "noisy": is_noisy_column,
+    "widths": data_independent_widths,
+}
+# an explanation also prices what advice proposes, and asks whether a number has less noise than its price buys
+EXPLAINED = dict.fromkeys(("terms", "planning", "analysis", "noise", "noisy", "widths"), 1)
+
+
+@contextmanager
+def counted(names: dict[str, Callable[..., object]]) -> Iterator[Counter[str]]:
+    """Count the calls of some functions, wherever they were imported; of cached ones the computations."""
+    codes = {getattr(each, "__wrapped__", each).__code__: name for name, each in names.items()}
+    calls: Counter[str] = Counter()
+
+    def profile(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code in codes:
+            calls[codes[frame.f_code]] += 1
+
+    sys.setprofile(profile)
+    try:
+        yield calls
+    finally:
+        sys.setprofile(None)
+
+
+@pytest.fixture
+def asking(engine: Engine) -> Engine:
+    own = anew(engine)
+    own.answer(EARLIER, ANN)  # a stored release, whose plan is known without reading its SQL again
+    return own
+
+
+def answered_with_outlook(engine: Engine) -> Answered:
+    """Answer the question as a session does, with the outlook for more like it."""
+    answered = engine.answer(QUESTION, ANN)
+    engine.budget_outlook(answered.query)
+    return answered
+
+
+def test_a_fresh_question_computes_each_fact_once(asking: Engine) -> None:
+    with counted(ONCE) as calls:
+        answered = answered_with_outlook(asking)
+    assert answered.charged_loss.pico_rho
+    # noise is followed through the query itself, and through the one that is written, whose ratios are guarded
+    assert {name: calls[name] for name in ONCE} == dict.fromkeys(ONCE, 1) | {"noise": 2, "noisy": 2}
+
+
+def test_a_repeated_question_computes_its_terms_alone(asking: Engine) -> None:
+    answered_with_outlook(asking)
+    with counted(ONCE) as calls:
+        again = answered_with_outlook(asking)
+    assert not again.charged_loss.pico_rho
+    assert {name: calls[name] for name in ONCE} == dict.fromkeys(ONCE, 0) | {"terms": 1, "noise": 1, "noisy": 1}
+
+
+def test_an_explained_question_computes_each_fact_once(asking: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.pipeline.advice.suggest_rewrites", lambda *_: ())  # rewrites are other questions
+    with counted(ONCE) as calls:
+        explain(asking, QUESTION, ANN)
+    assert {name: calls[name] for name in EXPLAINED} == EXPLAINED | {"noise": 2, "noisy": 2}
+    assert calls["compiled"] == 1
+
+
+def test_a_question_that_is_compiled_twice_is_found(asking: Engine) -> None:
+    with counted(ONCE) as calls:
+        for each in (asking, replace(asking)):
+            each.compile(each.read(QUESTION, "ann"), ANN)
+    assert calls["planning"] == calls["price"] == calls["terms"] == 2
