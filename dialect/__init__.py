@@ -11,8 +11,8 @@ and an L2 clip bound for each query vector: the numbers of one aggregate over al
 
 Modules, each before those that import it:
 
-    catalog, errors, notes, parser, algebra, functions, analysis, stability, binder, postprocess, sensitivity,
-    planner, codegen.
+    catalog, errors, notes, diagnostics, parser, algebra, functions, analysis, stability, binder, postprocess,
+    sensitivity, planner, codegen.
 """
 
 from __future__ import annotations

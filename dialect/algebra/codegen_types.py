@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from dialect.algebra.expressions import Field
 from dialect.algebra.release_plan import ContributionBounds, PrivatePlan
 from dialect.catalog.model import EngineName
 
@@ -49,6 +50,9 @@ class Target:
         frozenset()
     )  # row limits that no person exceeds: truncation is skipped
     small_tables: frozenset[str] = frozenset()  # public tables with at most MAX_SMALLINT_ROWS rows
+    broadcast_columns: Mapping[str, set[Field]] = field(
+        default_factory=dict, compare=False
+    )  # of a lake: broadcast table -> its columns that written SQL reads, added while it is written
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from dialect.binder.arities import ORDERED_SET_AGGREGATES, Arity, arity_of, is_aggregate, is_table_function
+from dialect.diagnostics.near_names import near_names
 from dialect.errors import Code, Refusal, Span, Suggestion
 from dialect.functions.window_functions import WINDOW_FUNCTIONS
 from dialect.parser.aggregate_bounds import ARGUMENT_NAME
@@ -163,7 +163,7 @@ def _check_named_arguments(call: WrittenCall, sql: str) -> None:
         if len(part) < 2 or part[1].token_type not in _NAMED_ARGUMENT_TOKENS:
             continue
         name, span = part[0].text.lower(), Span(part[0].start, part[-1].end + 1)
-        near = get_close_matches(name, [ARGUMENT_NAME, *OPTION_NAMES], n=1)
+        near = near_names(name, [ARGUMENT_NAME, *OPTION_NAMES])
         why = f"{_written_name(call, sql)} has no argument named {name[:40]}."
         if near and near[0] != ARGUMENT_NAME:
             value = sql[part[2].start : part[-1].end + 1] if len(part) > 2 else "..."

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import Protocol
 
 from sqlglot import exp
 
 from dialect.algebra.expressions import Expr, Field, Ref
 from dialect.binder.special_calls import bind_cell_call, is_cell_call
+from dialect.diagnostics.near_names import near_names
 from dialect.errors import Code, Suggestion, to_suggestions
 from dialect.functions.aggregates import AGGREGATE_NODES, UNTYPED_AGGREGATES
 from dialect.functions.scalar.noise_intervals import HIGH, LOW
@@ -102,7 +102,7 @@ class Scope:
     def _nearest_column(self, name: str) -> str:
         """Visible column name closest to an unknown one, or a hint that lists the columns."""
         column_names = [n for n, _ in self.columns()]
-        close = get_close_matches(name, column_names, n=1)
+        close = near_names(name, column_names)
         return close[0] if close else "one of " + ", ".join(column_names[:12]) if column_names else "add a FROM"
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import lru_cache
 
 from sqlglot import exp, parse_one
@@ -20,6 +19,7 @@ from dialect.algebra.expressions import Expr, Field, Literal, Origin, Ref, map_f
 from dialect.algebra.relations import PerPerson, Relation
 from dialect.binder.scope import NamedField
 from dialect.catalog.model import MOVEMENT_SUFFIX, Catalog, Movement, SqlType, Table, ValueList
+from dialect.diagnostics.near_names import near_names
 from dialect.errors import Code, Suggestion, to_suggestions
 from dialect.functions import literals
 from dialect.functions.emitter import quote_identifier
@@ -324,7 +324,7 @@ def _match_parameters(function: TableFunction, arguments: Sequence[exp.Expr]) ->
             continue
         found = next((each for each in parameters if name in (each.name, each.alias)), None)
         if found is None:
-            near = get_close_matches(name, [each.name for each in parameters], n=1)
+            near = near_names(name, [each.name for each in parameters])
             hint = f"{near[0]} => ..." if near else _example_call(function)
             replacements = to_suggestions(f"{each} => {node.expression.sql('duckdb', comments=False)}" for each in near)
             raise refusal(Code.PARAM, f"{function.name} has no parameter {name[:40]}.", hint, node, *replacements)

@@ -195,7 +195,7 @@ def _for_lake(
     broadcast = objectors_to_broadcast(admission, plan.dataset in lake.same_bits_datasets) | (
         {KEY_SET: keys[0][2]} if is_limited_to_key_set else {}
     )
-    broadcast |= {name: broadcast_sql(public, text, target) for name, public in rows.items()}
+    broadcast |= broadcast_sql(rows, lake_target, target)
     ordered = answer_sql(plan, NO_DICTIONARIES, tables=("group_sums",))
     ordering_sql = _with_clause([*keys, ("group_sums", False, f"SELECT * FROM {LAKE_RESULT}")], ordered)
     return BoundedSql(text, len(plan.keys), len(plan.vectors), broadcast, ordering_sql)

@@ -9,8 +9,7 @@ objections match them as they match the lake's rows (`proofs.md#person-rollups`)
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from dialect.algebra.codegen_types import LakeSql, Rollup, Target
@@ -23,6 +22,7 @@ from dialect.catalog.model import EngineName, SqlType
 from dialect.codegen.engine_dialect import ENGINE_DIALECTS, dialect_of
 from dialect.codegen.materialized_rollups import write_rollup
 from dialect.codegen.relations.relation import release_table_name, write_rows
+from dialect.codegen.relations.values import select_list
 from dialect.functions.emitter import UnsupportedByEngine
 from dialect.functions.scalar.time import MICROSECONDS_OF_INTERVAL
 
@@ -50,10 +50,11 @@ def check_lake_support(plan: PrivatePlan, lake: Target) -> None:
     check_sql_size(plan.source, engine=dialect_of(lake).emitter)
 
 
-def extract_broadcasts(source: PerPerson, lake: Target) -> tuple[PerPerson, Target, Mapping[str, Public]]:
-    """Replace each maximal public subtree by a broadcast table; also return the subtrees by placeholder name.
+def extract_broadcasts(source: PerPerson, lake: Target) -> tuple[PerPerson, Target, tuple[Public, ...]]:
+    """Replace each maximal public subtree by a broadcast table; also return the subtrees, in the order of the tables.
 
-    The second value is the lake with the addresses of these tables: the placeholders {rows0}, {rows1}, ....
+    The second value is the lake with the addresses of these tables: the placeholders {rows0}, {rows1}, .... It collects
+    the columns of them that SQL written for it reads.
     """
     broadcasts: list[Public] = []  # in the order in which they are read
 
@@ -68,19 +69,27 @@ def extract_broadcasts(source: PerPerson, lake: Target) -> tuple[PerPerson, Targ
     private: Relation = source
     changed = transform_down(private, send)
     assert isinstance(changed, PerPerson)  # noqa: S101  only its operator has changed
-    addresses = {release_table_name(FIRST_BROADCAST_INDEX - i): placeholder(f"rows{i}") for i in range(len(broadcasts))}
-    rows = {f"rows{i}": public for i, public in enumerate(broadcasts)}
-    return changed, replace(lake, addresses={**lake.addresses, **addresses}), rows
+    tables = [_broadcast_table(i) for i in range(len(broadcasts))]
+    addresses = {table: placeholder(f"rows{i}") for i, table in enumerate(tables)}
+    extended = replace(
+        lake, addresses={**lake.addresses, **addresses}, broadcast_columns={table: set() for table in tables}
+    )
+    return changed, extended, tuple(broadcasts)
 
 
-def broadcast_sql(rows: Public, text: str, target: Target) -> str:
-    """Write DuckDB SQL of broadcast rows: the columns that the lake's SQL `text` reads, in the lake's types.
+def _broadcast_table(position: int) -> str:
+    """Name the table of one broadcast in a target's addresses."""
+    return release_table_name(FIRST_BROADCAST_INDEX - position)
 
-    A column is read if its id occurs in the text as a word.
-    """
-    read_fields = [f for f in rows.fields if re.search(rf"\b{f.id}\b", text)]
-    columns = ", ".join(_broadcast_column(field) for field in read_fields) or "1 AS dummy"
-    return f"SELECT {columns} FROM ({write_rows(rows, read_fields, target)}) AS h"
+
+def broadcast_sql(broadcasts: Sequence[Public], lake: Target, target: Target) -> dict[str, str]:
+    """Write DuckDB SQL of broadcast rows by placeholder: the columns that the lake's SQL reads, in the lake's types."""
+    texts = {}
+    for i, rows in enumerate(broadcasts):
+        read_fields = [f for f in rows.fields if f in lake.broadcast_columns[_broadcast_table(i)]]
+        columns = select_list([_broadcast_column(field) for field in read_fields])
+        texts[f"rows{i}"] = f"SELECT {columns} FROM ({write_rows(rows, read_fields, target)}) AS h"
+    return texts
 
 
 def _broadcast_column(field: Field) -> str:
@@ -93,7 +102,7 @@ def lake_rollup(plan: PrivatePlan, bounds: ContributionBounds, target: Target, l
     check_lake_support(plan, lake)
     source, lake_target, rows = extract_broadcasts(plan.source, lake)
     text = write_rollup(replace(plan, source=source), bounds, lake_target)
-    return LakeSql(text, {name: broadcast_sql(public, text, target) for name, public in rows.items()})
+    return LakeSql(text, broadcast_sql(rows, lake_target, target))
 
 
 def row_count_sql(text: str) -> str:

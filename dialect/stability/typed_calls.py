@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 
 from sqlglot import exp, parse_one
 
 from dialect.algebra.expressions import Call, Case, Expr, Literal, Ref, case_values
 from dialect.catalog.model import SqlType
+from dialect.diagnostics.near_names import near_names
 from dialect.errors import Code, Refusal, Span, Suggestion
 from dialect.functions import builders, literals
 from dialect.functions.constant_folding import fold_constants
@@ -287,7 +287,7 @@ def nearest_name(name: str) -> str | None:
         for each in (*_AGGREGATES, *callable_names())
         if each.isidentifier() and each.count("_") == plain_name.count("_")
     ]
-    close = get_close_matches(plain_name, candidates, n=1, cutoff=_MIN_SIMILARITY)
+    close = near_names(plain_name, candidates, min_similarity=_MIN_SIMILARITY)
     return close[0] if close else None
 
 

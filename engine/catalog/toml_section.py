@@ -7,7 +7,6 @@ one.
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import re
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -17,6 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from dialect.diagnostics import near_names
 from engine.errors import CatalogError
 
 Part = TypeVar("Part")
@@ -51,7 +51,7 @@ class ErrorCollector:
 
 def closest_word(word: str, known: Iterable[str]) -> str | None:
     """Return the closest known word, by edit similarity; None where none is close."""
-    return next(iter(difflib.get_close_matches(word.lower(), sorted(known), n=1)), None)
+    return next(iter(near_names(word.lower(), sorted(known))), None)
 
 
 def suggestion(word: str, known: Collection[str], otherwise: str) -> str:

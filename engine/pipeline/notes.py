@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 
 from dialect import Catalog, Question, Refusal
 from dialect.algebra import ChargedWindows, Note, NoteCode
 from dialect.analysis import format_value, public_lookup_constants
 from dialect.catalog import ColumnValues, PrivacyWindow
 from dialect.codegen.relations import write_rows
+from dialect.diagnostics import near_names
 from dialect.parser import CompileContext
 from dialect.planner.keys import column_values
 from engine.backends.protocol import Backend
@@ -71,7 +71,7 @@ def _suggestion(value: object, values: Sequence[object]) -> str:
         plain = value.strip().casefold()
         equal_ignoring_case = [each for each in texts if each.strip().casefold() == plain]
         if equal_ignoring_case or len(texts) <= MAX_COMPARED_VALUES:
-            similar = equal_ignoring_case or get_close_matches(value, texts, n=1, cutoff=0.7)
+            similar = equal_ignoring_case or near_names(value, texts, min_similarity=0.7)
             if (similar and len(texts) > MAX_LISTED_VALUES) or equal_ignoring_case:
                 return f", which has {format_value(similar[0])}"
     return f", which has {', '.join(map(format_value, texts))}" if 0 < len(texts) <= MAX_LISTED_VALUES else ""

@@ -274,8 +274,10 @@ def _window(operator: Window, needed: Needed, target: Target) -> str:
 
 def _release_scan(operator: ReleaseScan, needed: Needed, target: Target) -> str:
     """Write a read of a stored release, from the table at the target's address of it."""
+    table = release_table_name(operator.index)
+    target.broadcast_columns.get(table, set()).update(needed)
     columns = select_list([f.id for f in _needed_of(operator.fields, needed)])
-    return f"SELECT {columns} FROM {target.addresses[release_table_name(operator.index)]}"
+    return f"SELECT {columns} FROM {target.addresses[table]}"
 
 
 def release_table_name(index: int) -> str:

@@ -6,11 +6,11 @@ Candidates are foreign calls rewritten for DuckDB, similar names, joins to a tab
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from difflib import get_close_matches
 
 from dialect.catalog.model import Catalog, Table
+from dialect.diagnostics.near_names import MAX_LISTED_NAMES, first_names, near_names
 from dialect.errors import Code, Refusal, Span, Suggestion, join_differences, to_suggestions
 from dialect.parser.placeholders import fill_placeholders
 from dialect.parser.spans import first_word_span
@@ -22,7 +22,6 @@ from dialect.parser.suggestions.foreign_dialects import (
     to_rollup_syntax,
 )
 
-MAX_NAMES = 12
 _FIRST_TABLE = re.compile(r"\bfrom\s+(\w+)", re.IGNORECASE)
 # refusals that may be caused by foreign syntax
 _FOREIGN_SYNTAX_CODES = (Code.FUNC, Code.COLUMN, Code.WINDOW, Code.TABLE, Code.PARSE)
@@ -111,7 +110,7 @@ def _suggest_join(refusal: Refusal, column: str, sql: str, catalog: Catalog) -> 
     rewrites = tuple(
         Suggestion(sql[:offset] + join + sql[offset:], _join_difference(column, table, join)) for table, join in joins
     )
-    why = f"{refusal.why[:-1]}: it is in {', '.join(t.name for t in tables_with_column[:MAX_NAMES])}."
+    why = f"{refusal.why[:-1]}: it is in {', '.join(t.name for t in tables_with_column[:MAX_LISTED_NAMES])}."
     return replace(
         refusal, why=why, hint=joins[0][1].strip() if joins else f"FROM {tables_with_column[0].name}", rewrites=rewrites
     )
@@ -145,12 +144,12 @@ def _suggest_similar_table(refusal: Refusal, sql: str, catalog: Catalog) -> Refu
     start, end = refusal.span.start, refusal.span.end
     written = sql[start:end].split(maxsplit=1)[0].lower()
     known = [table.name for table in catalog.tables]
-    near = get_close_matches(written, known, n=3, cutoff=0.5)
+    near = near_names(written, known, count=3, min_similarity=0.5)
     rest = [name for name in known if name not in near]
     rewrites = tuple(
         Suggestion(sql[:start] + name + sql[start + len(written) :], f"of {name}, a near name") for name in near
     )
-    return replace(refusal, hint=f"one of {_first_names(near + rest)}", rewrites=rewrites)
+    return replace(refusal, hint=f"one of {first_names(near + rest)}", rewrites=rewrites)
 
 
 def _suggest_names(refusal: Refusal, word: str, sql: str, catalog: Catalog) -> Refusal:
@@ -162,21 +161,10 @@ def _suggest_names(refusal: Refusal, word: str, sql: str, catalog: Catalog) -> R
     what, names = (
         (f"{table.name} has", [c.name for c in table.columns if c.visible])
         if named
-        else ("there are", _table_names(catalog.tables))
+        else ("there are", [each.name for each in catalog.tables])
     )
-    why = f"{refusal.why[:-1]}; {what} {_first_names(names)}."
+    why = f"{refusal.why[:-1]}; {what} {first_names(names)}."
     return replace(refusal, why=why, hint=str(Suggestion(f"SELECT COUNT(*) FROM {table.name}", "counts the rows")))
-
-
-def _first_names(names: Sequence[str]) -> str:
-    """Join the first names by commas, with the number of the others."""
-    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-    return f"{', '.join(names[:MAX_NAMES])}{more}"
-
-
-def _table_names(tables: Sequence[Table]) -> list[str]:
-    """Names of tables, in order."""
-    return [table.name for table in tables]
 
 
 _MAX_COMPILED = 4  # suggestions compiled for one refusal
