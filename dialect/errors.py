@@ -1,10 +1,13 @@
-"""Refusals: why a query is not answered, as a stable code, a span of the text, a reason and a suggestion."""
+"""Refusals: why a query is not answered, as a kind with typed fields, a span of the text and suggestions.
+
+The texts of all kinds are in `dialect/diagnostics/kinds.py`, and in `engine/errors.py` for what the engine refuses.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum, StrEnum
 
 
 class Code(StrEnum):
@@ -61,15 +64,60 @@ def join_differences(*differences: str) -> str:
     return "; ".join(dict.fromkeys(each for each in differences if each))
 
 
-@dataclass
-class Refusal(Exception):
-    """Refusal of a query, decided from its text and the catalog alone, before anything is charged."""
+class Diagnostic(Enum):
+    """Base of the tables of refusals: each member is one kind, a code and templates of its reason and its hint.
+
+    Templates have {names} in braces, which are the fields of a refusal of this kind.
+    """
 
     code: Code
     why: str  # one sentence
-    hint: str  # one rewrite that works, shown behind "Try:"
-    span: Span | None = None
-    rewrites: tuple[Suggestion, ...] = ()  # complete queries; the first one that compiles becomes the hint
+    hint: str  # what works instead, shown behind "Try:"
+
+    def __init__(self, code: Code, why: str, hint: str) -> None:
+        """Keep the columns of the row."""
+        self.code, self.why, self.hint = code, why, hint
+
+    def at(
+        self,
+        span: Span | None = None,
+        rewrites: tuple[Suggestion, ...] = (),
+        /,
+        *,
+        code: Code | None = None,
+        **fields: object,
+    ) -> Refusal:
+        """Build a refusal of this kind at a span; `code` replaces the row's where one reason has several."""
+        return Refusal(self, fields, span, rewrites, code=code or self.code)
+
+
+@dataclass
+class Refusal(Exception):
+    """Refusal of a query, decided from its text and the catalog alone, before anything is charged.
+
+    It is data: a kind and the values of its fields. Text is made only when it is shown.
+    """
+
+    kind: Diagnostic
+    fields: Mapping[str, object]
+    span: Span | None
+    rewrites: tuple[Suggestion, ...]  # complete queries; the first one that compiles becomes the suggestion
+    code: Code
+    suggestion: Suggestion | None = None  # shown in place of the kind's hint
+
+    @property
+    def why(self) -> str:
+        """The reason, one sentence."""
+        return self.kind.why.format_map(self.fields)
+
+    @property
+    def hint(self) -> str:
+        """One rewrite that works, shown behind "Try:"."""
+        return self.kind.hint.format_map(self.fields) if self.suggestion is None else str(self.suggestion)
+
+    def explained(self, kind: Diagnostic, /, *rewrites: Suggestion, **fields: object) -> Refusal:
+        """Return the refusal as a kind that says more: with further fields, and suggestions in place of its own."""
+        return replace(self, kind=kind, fields={**self.fields, **fields}, rewrites=rewrites)
 
     def __str__(self) -> str:
         """Return code, reason and suggestion in one line."""

@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import unique
 
 from budgets import LedgerError
-from dialect import Code, Refusal
+from dialect import Code
+from dialect.diagnostics import Diagnostic
 
 
 class EngineError(Exception):
@@ -55,9 +57,7 @@ def refuse_before_charge(failure_text: str, *, when: bool = True) -> Iterator[No
     except ExecutionFailed:
         if not when:
             raise
-        why = f"{failure_text} within the limits of this machine; nothing was charged."
-        hint = "join fewer or smaller tables, or name some values of a key in WHERE"
-        raise Refusal(Code.COMPLEX, why, hint) from None
+        raise EngineKind.TOO_LARGE_HERE.at(failure=failure_text) from None
 
 
 class DataError(EngineError):
@@ -82,3 +82,89 @@ class CatalogError(EngineError):
     def __str__(self) -> str:
         """Return file, key, reason and cure in one line."""
         return f"{self.file}: {self.key}: {self.why} Cure: {self.cure}"
+
+
+# fmt: off
+@unique
+class EngineKind(Diagnostic):
+    """Kinds of refusals of what only the engine knows: prices, work, workflows, and what is stored."""
+
+    # E_COMPLEX
+    TOO_LARGE_HERE = (Code.COMPLEX, "{failure} within the limits of this machine; nothing was charged.",
+        "join fewer or smaller tables, or name some values of a key in WHERE")
+    PERSON_ROWS_TOO_MANY = (Code.COMPLEX,
+        "The rows of one person may grow to {rows:,}{over} here, by joins that meet many rows each.",
+        "join public tables by equality with their primary key, or aggregate per person before joining{fewer}")
+    PERSON_ROWS_TOO_LARGE = (Code.COMPLEX,
+        ("The rows of one person may fill {gigabytes:,.1f} GB of memory here: "
+         "much is gathered of many rows or long texts."),
+        ("cut text to what is needed, as left(x, 20) does, or join public tables by equality with their primary key, "
+         "or aggregate per person before joining"))
+    PERSON_WORK = (Code.COMPLEX,
+        "The rows of one person may take as much work here as {steps:,.0f} plain rows; {limit:,.0f} are allowed.",
+        ("join public tables by equality with their primary key, or aggregate per person before joining; "
+         "cut text to what is needed, as left(x, 20) does, before it is searched"))
+    TOTAL_WORK = (Code.COMPLEX,
+        "All rows together may take as much work here as {steps:,.0f} plain rows; {limit:,.0f} are allowed.",
+        ("join public tables by equality with their primary key, or aggregate per person before joining; "
+         "cut text to what is needed, as left(x, 20) does, before it is searched"))
+    # E_STMT
+    FREE_STATEMENT = Code.STMT, "This costs nothing: a query answers it for free.", "ask it, as it is"
+    # E_TABLE
+    NO_POLYGONS = Code.TABLE, "{table} has no polygons.", "a public table with a column of type POLYGON"
+    SEVERAL_DATASETS = Code.TABLE, "A question looks at one dataset.", "ask one question of each"
+    # E_FUNC
+    ENGINE_CANNOT_PLAN = (Code.FUNC, "The engine can't plan the SQL of this question; nothing was charged.",
+        "give a NULL its type, CAST(NULL AS DOUBLE), or leave out what is computed of constants alone")
+    NOT_IN_LAKE = (Code.FUNC, "This catalog's people lie in a Spark lake, and {missing}.",
+        "another function: docs/spark.md names those that Spark has not")
+    # E_KEY
+    TOO_MANY_GROUPS = (Code.KEY,
+        "The answer would have more than {limit:,} keys; the widest list is {key} with {values} values.",
+        "a coarser key instead of {key}, or a WHERE that names some of its values")
+    # E_WINDOW
+    NOT_A_WINDOW_OF = (Code.WINDOW, "{name} is not asked of {window}, or that is no declared window.",
+        "one of {first} to {last}")
+    # E_PARAM
+    REPEATED_NO_MORE = (Code.PARAM,
+        "These numbers are repeated no more: they are too old, or data or rules have changed since.",
+        "the question itself, as a new one")
+    ONLY_PUBLIC_TABLES = Code.PARAM, "This question looks at public tables alone.", "anybody may ask it, for free"
+    SHARED_TARGET = (Code.PARAM, "What a question for an error costs depends on who asks.",
+        "the same question with the rho that it cost")
+    NOT_RELEASED_YET = (Code.PARAM, "{name} is not released {window}yet.",
+        "passersby standing run, by whoever runs this dataset")
+    NOT_HELD = (Code.PARAM, "You do not hold the numbers of this question as they are.",
+        "ask it first; if it was made of other answers of yours, share those")
+    RHO_TOO_SMALL_FOR_NUMBERS = Code.PARAM, "This rho is too little for {count} noisy numbers.", "rho = 0.005"
+    RHO_TOO_SMALL = (Code.PARAM, "A question costs at least rho {min_rho}, which is epsilon {epsilon:.3g}.",
+        "rho = {min_rho}, or more")
+    RHO_TOO_SMALL_FOR_RELEASES = Code.PARAM, "This is too little for {parts} releases.", "rho = 0.005"
+    CONFIDENCE_RANGE = Code.PARAM, "A confidence is a share from 0.5 to 0.999999.", "{example}"
+    RHO_AND_TARGET = Code.PARAM, "rho and target_error both decide what the question costs.", "one of them"
+    TARGET_RANGE = (Code.PARAM, "A target error is an amount above 0, or a share of at most 100%.",
+        "target_error 50, or 5%")
+    NO_NOISY_NUMBER = (Code.PARAM, "No shown number has noise in it.",
+        "rho = 0.005, or the numbers themselves as columns")
+    TARGET_OUT_OF_REACH = (Code.PARAM, "Even rho {max_rho:,} does not reach this error.",
+        "target_error = 50, or another larger one")
+    PREDICTED_TARGET_OUT_OF_REACH = (Code.PARAM, "Even rho {max_rho:,} does not reach this error.",
+        "a larger target_error")
+    HELD_ANSWER_TOO_WEAK = (Code.PARAM,
+        "What you hold of this question is too weak to tell how wide its intervals will be.",
+        "ask with a higher rho first")
+    HELD_ANSWER_NEAR_ZERO = (Code.PARAM,
+        "What you hold of this question is not clear of 0 within its noise, so that no share of it is known.",
+        "target_error = 50, an amount; or rho = 0.005 first")
+    WIDTH_OF_NO_ANSWER = (Code.PARAM,
+        "How wide such intervals are depends on the answer, and you hold none of this question to tell from.",
+        "ask with rho = 0.0005 first; or COUNT(*) and SUM(x) as columns of their own")
+    SHARE_OF_NO_ANSWER = (Code.PARAM,
+        "A share is taken of an answer that you hold already, and you hold none of this question.",
+        "target_error = 50, an amount; or ask with rho = 0.0005 first")
+    SIMULTANEOUS_PRIVATE_KEYS = (Code.PARAM,
+        "Simultaneous intervals need a list of groups that is known without the data; here it is private.",
+        "intervals = 'each'")
+    WORKLOAD_SIZE = Code.PARAM, "A workload is 1 to {limit} questions.", "questions with ; between them"
+    WORKLOAD_OF_PUBLIC_TABLES = (Code.PARAM, "A question of a workload asks about public tables alone.",
+        "leave it out: it is free")

@@ -26,7 +26,7 @@ from dialect.algebra.relations import (
 from dialect.algebra.traversal import walk
 from dialect.analysis.disjunctive_joins import times_written
 from dialect.catalog.model import EngineName
-from dialect.errors import Code, Refusal
+from dialect.diagnostics.kinds import Kind
 from dialect.functions.emitter import DUCKDB, SPARK, Emitter
 from dialect.functions.registry import overload
 from dialect.functions.tie_order import hash_text_length, value_occurrences
@@ -38,7 +38,7 @@ _PER_FIELD = 12  # an id, a comma and the surrounding syntax
 def check_sql_size(*relations: Relation, engine: Emitter = DUCKDB) -> None:
     """Refuse relations whose SQL could exceed MAX_SQL_CHARACTERS characters; raises Refusal with E_COMPLEX."""
     if sum(_relation_sql_size(relation, engine) for relation in relations) > MAX_SQL_CHARACTERS:
-        raise Refusal(Code.COMPLEX, "The question becomes too long when it is made safe.", "ask for less at once")
+        raise Kind.SQL_TOO_LONG.at()
 
 
 def expression_sql_size(expr: Expr, engine: Emitter = DUCKDB) -> int:

@@ -34,6 +34,7 @@ from dialect.analysis.predicates import narrowed_range
 from dialect.binder.scalars import NameResolver, bind_condition, bind_scalar
 from dialect.binder.scope import RowResolver, aggregate_name
 from dialect.catalog.model import Bounds, SqlType
+from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Suggestion
 from dialect.functions.aggregates import (
     AGGREGATES,
@@ -48,7 +49,7 @@ from dialect.functions.aggregates import (
 )
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import may_be_null, with_null_alternative
-from dialect.functions.scalar.noise_intervals import ROWS_HAVE_NO_INTERVAL, TRY_RELEASED_NUMBER, contains_interval_end
+from dialect.functions.scalar.noise_intervals import contains_interval_end
 from dialect.parser.aggregate_bounds import check_bounds_apply
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.parser.spans import written_name
@@ -77,18 +78,14 @@ def bind_ordered_arguments(name: str, call: exp.Expr, resolver: NameResolver) ->
     terms = argument.expressions if isinstance(argument, exp.Order) else []
     value = argument.this if isinstance(argument, exp.Order) else argument
     if value is None or (isinstance(value, exp.Distinct) and not any(value.expressions)):
-        raise refusal(Code.AGG, f"{name.upper()} takes something to put in order.", f"{name.upper()}(x)", call)
+        raise refusal(Kind.NOTHING_TO_ORDER, call, name=name.upper())
     if isinstance(value, exp.Distinct):
-        why = "DISTINCT and an order of other things do not go together here."
         unordered = f"{name.upper()}({value.sql('duckdb', comments=False)})"
-        raise refusal(
-            Code.AGG, why, "LIST(DISTINCT x)", call, Suggestion(unordered, "in the order of the values themselves")
-        )
+        raise refusal(Kind.DISTINCT_WITH_ORDER, call, Suggestion(unordered, "in the order of the values themselves"))
     if AGGREGATES[name].order is Order.REQUIRED and not terms:
         text = value.sql("duckdb", comments=False)
-        why = f"{name.upper()} needs an order: rows have none of their own."
         replacement = Suggestion(f"{name.upper()}({text} ORDER BY {text})", f"in the order of {text}: name your own")
-        raise refusal(Code.AGG, why, replacement, call, replacement)
+        raise refusal(Kind.NO_ORDER_OF_ITS_OWN, call, replacement, name=name.upper(), replacement=replacement)
     arguments = (bind_scalar(value, resolver), *((_separator(call, resolver),) if name == "string_agg" else ()))
     keys = tuple(bind_scalar(_order_expression(term), resolver) for term in terms)
     directions = tuple(SortDirection(bool(t.args.get("desc")), bool(t.args.get("nulls_first"))) for t in terms)
@@ -106,9 +103,8 @@ def normalize_mode(call: exp.Expr) -> exp.Expr:
     plain = exp.Mode(this=value.copy())
     # any other order would be ignored: a hash of the person decides between equally frequent values
     if len(order.expressions) > 1 or first.this != value or first.args.get("desc"):
-        why = "Of values that are equally frequent a hash of the person decides, or MODE(x ORDER BY x) the least."
         replacement = Suggestion(plain.sql("duckdb", comments=False), "another of equally frequent values may be given")
-        raise refusal(Code.AGG, why, replacement, call, replacement)
+        raise refusal(Kind.MODE_TIES, call, replacement, replacement=replacement)
     plain.parent = call.parent
     return plain if is_within_group else call
 
@@ -122,8 +118,7 @@ def refuse_constant_order(
     row_expressions = (arguments[0], *arguments[len(arguments) - len(directions) :])
     if any(not any(fields_of(expand_definitions(each))) for each in row_expressions):
         shown = name.removesuffix("_distinct").upper()
-        why = f"{shown} puts rows in order, and a constant is the same in every row."
-        raise refusal(Code.AGG, why, f"{shown} of a column, in the order of columns", call)
+        raise refusal(Kind.CONSTANT_ORDER, call, name=shown)
 
 
 def _order_expression(term: exp.Expr) -> exp.Expr:
@@ -138,7 +133,7 @@ def _separator(call: exp.Expr, resolver: NameResolver) -> Literal:
     separator_node = call.args.get("separator")
     separator = Literal(",", SqlType.VARCHAR) if separator_node is None else bind_scalar(separator_node, resolver)
     if not isinstance(separator, Literal) or separator.type is not SqlType.VARCHAR or separator.value is None:
-        raise refusal(Code.AGG, "What stands between joined texts is a constant.", "STRING_AGG(x, ', ')", call)
+        raise refusal(Kind.SEPARATOR_NOT_CONSTANT, call)
     return separator
 
 
@@ -152,12 +147,11 @@ def bind_quantile(name: str, call: exp.Expr, resolver: NameResolver) -> tuple[Ex
     check_parts(call.this, "this", code=Code.AGG)
     check_parts(call.expression, "expressions", code=Code.AGG)
     if len(call.expression.expressions) != 1:
-        raise refusal(Code.AGG, "A quantile is of one thing.", "PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY x)", call)
+        raise refusal(Kind.QUANTILE_OF_SEVERAL, call)
     (term,) = call.expression.expressions
     value, descending = _order_expression(term), bool(term.args.get("desc"))
     if descending and name == "quantile_disc":
-        why = "PERCENTILE_DISC is read from below."
-        raise refusal(Code.AGG, why, "PERCENTILE_DISC(0.75) WITHIN GROUP (ORDER BY x)", call)
+        raise refusal(Kind.DISCRETE_QUANTILE_FROM_ABOVE, call)
     return (bind_scalar(value, resolver), _quantile_level(call.this.this, descending, name, call, resolver))
 
 
@@ -170,8 +164,7 @@ def _quantile_level(
     typed = bind_scalar(node, resolver) if node is not None else None
     value = typed.value if isinstance(typed, Literal) else None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        why = "The level of a quantile is one number from 0 to 1."
-        raise refusal(Code.PARAM, why, "QUANTILE_CONT(x, 0.25)", call)
+        raise refusal(Kind.QUANTILE_LEVEL, call)
     return Literal(1.0 - value if descending else float(value), SqlType.DOUBLE)
 
 
@@ -180,9 +173,11 @@ def _level_list_refusal(levels: exp.Array, name: str, call: exp.Expr) -> Excepti
     value = call.expression.expressions[0].this if isinstance(call, exp.WithinGroup) else call.this
     text = value.sql("duckdb", comments=False)
     calls = ", ".join(f"{name.upper()}({text}, {level.sql('duckdb', comments=False)})" for level in levels.expressions)
-    why = "One call gives one quantile; several levels of one value cost what one costs."
     return refusal(
-        Code.AGG, why, calls or f"{name.upper()}({text}, 0.5)", call, Suggestion(calls, "a column for each level")
+        Kind.SEVERAL_LEVELS,
+        call,
+        Suggestion(calls, "a column for each level"),
+        call=calls or f"{name.upper()}({text}, 0.5)",
     )
 
 
@@ -268,8 +263,7 @@ def _bind_arguments(name: str, call: exp.Expr, resolver: NameResolver) -> tuple[
             replacement = Suggestion(f"COUNT(DISTINCT {texts})", "the number of different values")
             if len(inner.expressions) > 1:
                 replacement = Suggestion(f"COUNT(DISTINCT ({texts}))", "tuples with a NULL count too")
-            why = "DISTINCT is only allowed in COUNT, of one thing or of one tuple."
-            raise refusal(Code.AGG, why, replacement, call, replacement)
+            raise refusal(Kind.DISTINCT_OUTSIDE_COUNT, call, replacement, replacement=replacement)
         part = inner.expressions[0].unnest()
         if isinstance(part, exp.Tuple):
             return "count_distinct", tuple(bind_scalar(each, resolver) for each in part.expressions)
@@ -376,7 +370,7 @@ def bind_measure(
         check_bounds_apply("persons" if _counts_persons(name, arguments) else name, named_bounds, is_release_point)
     if is_release_point and isinstance(source, PerPerson):
         if any(map(contains_interval_end, arguments)):
-            raise refusal(Code.AGG, ROWS_HAVE_NO_INTERVAL, TRY_RELEASED_NUMBER, node)
+            raise refusal(Kind.ROWS_WITHOUT_INTERVAL, node)
         predicates = (*source.predicates, *(predicates_of(filter_condition) if filter_condition is not None else ()))
         _check_ranges(aggregate, arguments, predicates, node, bounds)
         filter_condition = (
@@ -430,21 +424,14 @@ def _released_quantile_field(aggregate: Aggregate, arguments: tuple[Expr, ...], 
 def check_argument_types(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp.Expr) -> None:
     """Refuse arguments that an aggregate does not accept; raises Refusal with E_AGG or E_PERSON_KEY."""
     if len(arguments) != aggregate.argument_count and not (aggregate.name == "count_distinct" and arguments):
-        raise refusal(
-            Code.AGG, f"{_written_name(node)} takes {aggregate.argument_count} argument(s).", "add or remove some", node
-        )
+        raise refusal(Kind.AGGREGATE_ARGUMENT_COUNT, node, name=_written_name(node), count=aggregate.argument_count)
     _check_types(aggregate, arguments, node)
     if any(argument.type is SqlType.POLYGON for argument in arguments):
         raise polygon_refusal(node)
     persons = [a for a in arguments if is_person_key(a)]
     if persons and aggregate.released_as is not ReleasedAs.COUNT:
         shown = next((a.field.name for a in persons if isinstance(a, Ref)), None) or "person"
-        raise refusal(
-            Code.PERSON_KEY,
-            "The person key can only be counted.",
-            Suggestion(f"COUNT(DISTINCT {shown})", "counts people"),
-            node,
-        )
+        raise refusal(Kind.PERSON_KEY_ONLY_COUNTED, node, count=Suggestion(f"COUNT(DISTINCT {shown})", "counts people"))
 
 
 def _check_types(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp.Expr) -> None:
@@ -456,7 +443,7 @@ def _check_types(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp.Ex
             raise wrong_type_refusal(NUMBERS.description, _NUMBER_CONVERSIONS.get(unsupported_type, ()), node)
     elif aggregate.returns_argument and any(kind in _LIST_TYPES for kind in types):
         name = _written_name(node)
-        raise refusal(Code.AGG, f"{name} takes no lists.", f"{name}(LENGTH(x))", node)
+        raise refusal(Kind.AGGREGATE_OF_LISTS, node, name=name)
     elif types and types[0] not in accepts.types:
         raise wrong_type_refusal(accepts.description, (accepts.conversion,), node)
 
@@ -491,11 +478,8 @@ def _check_ranges(
         and not _is_summable_range(ranges[0])
     ):
         clamped = Suggestion(_clamped_call(_unfiltered_call(node), arguments), CLAMPED_TO_ENDS)
-        why = (
-            f"{_written_name(node)} needs a range that is known without the data: no bounds are declared."
-            " Say your own ends."
-        )
-        raise refusal(Code.AGG if aggregate.is_extreme else Code.BOUNDS, why, clamped, node, clamped)
+        code = Code.AGG if aggregate.is_extreme else Code.BOUNDS
+        raise refusal(Kind.NO_DECLARED_BOUNDS, node, clamped, code=code, name=_written_name(node), clamped=clamped)
 
 
 def _clamped_call(call: exp.Expr, arguments: tuple[Expr, ...]) -> str:

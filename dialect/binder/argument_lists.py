@@ -12,7 +12,8 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from dialect.binder.arities import ORDERED_SET_AGGREGATES, Arity, arity_of, is_aggregate, is_table_function
-from dialect.diagnostics.near_names import near_names
+from dialect.diagnostics.kinds import Kind
+from dialect.diagnostics.names import near_names
 from dialect.errors import Code, Refusal, Span, Suggestion
 from dialect.functions.window_functions import WINDOW_FUNCTIONS
 from dialect.parser.aggregate_bounds import ARGUMENT_NAME
@@ -65,9 +66,7 @@ def check_argument_lists(sql: str, tokens: list[Token], tree: exp.Expr | None) -
         if is_table_function(call.name) or (call.node is not None and _is_table_function_call(call.node)):
             continue  # checks its own parameters
         if call.name in _SQLGLOT_ONLY:
-            raise Refusal(
-                Code.FUNC, f"The function {_written_name(call, sql)} is not in the dialect.", _SEE_DOCS, call.span
-            )
+            raise Kind.UNKNOWN_CALL.at(call.span, name=_written_name(call, sql))
         arity = arity_of(call.name, call.node)
         if arity is None:
             continue  # not in the dialect: the binder refuses it
@@ -164,16 +163,20 @@ def _check_named_arguments(call: WrittenCall, sql: str) -> None:
             continue
         name, span = part[0].text.lower(), Span(part[0].start, part[-1].end + 1)
         near = near_names(name, [ARGUMENT_NAME, *OPTION_NAMES])
-        why = f"{_written_name(call, sql)} has no argument named {name[:40]}."
         if near and near[0] != ARGUMENT_NAME:
             value = sql[part[2].start : part[-1].end + 1] if len(part) > 2 else "..."
-            hint = f"{near[0]} is an option of the question: OPTIONS({near[0]} = {value[:40]})"
-            raise Refusal(Code.PARAM, why, hint, span)
+            raise Kind.OPTION_AS_ARGUMENT.at(
+                span, name=_written_name(call, sql), argument=name[:40], option=near[0], value=value[:40]
+            )
         if not is_aggregate(call.name, call.node):
             written_argument = sql[part[0].start : part[1].end + 1]
-            raise Refusal(Code.PARAM, why, f"leave {written_argument[:60]} out", span)
+            raise Kind.NAMED_ARGUMENT.at(
+                span, name=_written_name(call, sql), argument=name[:40], written=written_argument[:60]
+            )
         corrected = f"{sql[: part[0].start]}{ARGUMENT_NAME} =>{sql[part[1].end + 1 :]}"
-        raise Refusal(Code.PARAM, why, _BOUNDS_EXAMPLE, span, (Suggestion(corrected),) if near else ())
+        raise Kind.UNKNOWN_ARGUMENT.at(
+            span, (Suggestion(corrected),) if near else (), name=_written_name(call, sql), argument=name[:40]
+        )
 
 
 def _check_time_units(call: WrittenCall, sql: str) -> None:
@@ -189,11 +192,12 @@ def _check_time_units(call: WrittenCall, sql: str) -> None:
         if is_bare_word and part[0].text.upper() in units:
             token = sql[part[0].start : part[0].end + 1]
             span, quoted = Span(part[0].start, part[0].end + 1), f"'{part[0].text.lower()}'"
-            why = f"{token[:40]} is the name of a column here, and {_written_name(call, sql)} takes a constant."
             suggestion = Suggestion(
                 f"{sql[: span.start]}{quoted}{sql[span.end :]}", f"the unit, not a column named {token[:40]}"
             )
-            raise Refusal(Code.FUNC, why, quoted, span, (suggestion,))
+            raise Kind.UNQUOTED_UNIT.at(
+                span, (suggestion,), word=token[:40], name=_written_name(call, sql), unit=part[0].text.lower()
+            )
 
 
 def _arity_refusal(call: WrittenCall, arity: Arity, sql: str) -> Refusal:
@@ -204,8 +208,15 @@ def _arity_refusal(call: WrittenCall, arity: Arity, sql: str) -> Refusal:
     elif is_aggregate(call.name, call.node):
         code = Code.AGG
     shown, count_text = _written_name(call, sql), "none" if not call.count else str(call.count)
-    why = f"{shown} takes {arity}, and {count_text} {'is' if call.count < 2 else 'are'} given."
-    return Refusal(code, why, arity.format(shown), call.span)
+    return Kind.ARGUMENT_COUNT.at(
+        call.span,
+        code=code,
+        name=shown,
+        arity=arity,
+        count_text=count_text,
+        verb="is" if call.count < 2 else "are",
+        form=arity.format(shown),
+    )
 
 
 def _written_name(call: WrittenCall, sql: str) -> str:

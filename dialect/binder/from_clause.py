@@ -20,6 +20,7 @@ from dialect.binder.scalars import bind_condition, bind_scalar
 from dialect.binder.scope import NamedField, RowResolver, Scope, split_conjuncts
 from dialect.binder.table_functions import TableFunctionCall, parse_table_function
 from dialect.catalog.model import SqlType
+from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Refusal
 from dialect.functions.constant_folding import add_units, format_time, parse_timestamp
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
@@ -50,8 +51,7 @@ def bind_join_condition(
     except Refusal as refused:
         if refused.code is not Code.PERSON_KEY:
             raise
-        why = "A person key can only be joined on its equality with another person key."
-        raise Refusal(Code.JOIN, why, "JOIN ... USING (the person key)", refused.span) from None
+        raise Kind.PERSON_JOIN_NOT_EQUALITY.at(refused.span) from None
 
 
 def _using_equality(pair: list[Expr], node: exp.Join) -> Expr:
@@ -59,7 +59,7 @@ def _using_equality(pair: list[Expr], node: exp.Join) -> Expr:
     try:
         return apply_function("=", pair, node)
     except Refusal as refused:
-        raise Refusal(Code.JOIN, refused.why, "ON with values of one type", refused.span) from None
+        raise Kind.USING_OF_OTHER_TYPES.at(refused.span, reason=refused.why) from None
 
 
 def join_equalities_in_where(where: exp.Where | None, joined_scope: Scope, columns: tuple[NamedField, ...]) -> Expr:
@@ -132,7 +132,7 @@ def bind_values(node: exp.Values, context: CompileContext) -> Public:
     check_parts(node, "expressions", "alias", code=Code.TABLE)
     rows = [[bind_constant(cell) for cell in row.expressions] for row in node.expressions if isinstance(row, exp.Tuple)]
     if len(rows) != len(node.expressions) or not rows or any(len(row) != len(rows[0]) for row in rows):
-        raise refusal(Code.TABLE, "Every row of VALUES has the same number of constants.", "VALUES (1, 'a')", node)
+        raise refusal(Kind.UNEQUAL_VALUES_ROWS, node)
     fields = []
     for position in range(len(rows[0])):
         column = [row[position] for row in rows]
@@ -144,7 +144,7 @@ def common_type(column: list[Literal], node: exp.Expr) -> SqlType:
     """Return the common type of the constants in one column; raises Refusal with E_TABLE where they differ."""
     types = {cell.type for cell in column} - {SqlType.NULL}
     if len(types) > 1 and types != {SqlType.BIGINT, SqlType.DOUBLE}:
-        raise refusal(Code.TABLE, "A column of VALUES has one type.", "VALUES (1), (2)", node)
+        raise refusal(Kind.VALUES_OF_SEVERAL_TYPES, node)
     return SqlType.DOUBLE if len(types) > 1 else next(iter(types), SqlType.NULL)
 
 
@@ -157,7 +157,7 @@ def bind_constant(node: exp.Expr) -> Literal:
     """Bind a constant expression; raises Refusal with E_TABLE for any other."""
     typed = bind_scalar(node, RowResolver(Scope()))
     if not isinstance(typed, Literal):
-        raise refusal(Code.TABLE, "VALUES holds constants.", "VALUES (1, 'a')", node)
+        raise refusal(Kind.VALUES_NOT_CONSTANT, node)
     return typed
 
 
@@ -202,7 +202,7 @@ def bind_series(node: exp.Expr, context: CompileContext) -> tuple[Public, str]:
     call = node.this if isinstance(node, exp.Table) else _only_argument(node)
     values = list(islice(_series_values(call), MAX_LIST_VALUES + 1))
     if len(values) > MAX_LIST_VALUES:
-        raise refusal(Code.TABLE, f"A list in FROM has at most {MAX_LIST_VALUES:,} values.", _EXAMPLE, node)
+        raise refusal(Kind.LIST_TOO_LONG, node, limit=MAX_LIST_VALUES)
     name = "unnest" if isinstance(node, exp.Unnest) else _series_name(call)
     alias = node.alias.lower() or name
     field = Field(context.new_field_id(), alias, common_type(values, node), any(each.value is None for each in values))
@@ -224,7 +224,7 @@ def _only_argument(node: exp.Expr) -> exp.Expr:
 
 def _series_refusal(node: exp.Expr) -> Refusal:
     """Build the refusal of a series that is not made of constants."""
-    return refusal(Code.TABLE, "A list in FROM is made of constants of one kind, and a step is not 0.", _EXAMPLE, node)
+    return refusal(Kind.LIST_OF_CONSTANTS, node)
 
 
 def _series_values(call: exp.Expr) -> Iterator[Literal]:
@@ -353,13 +353,12 @@ def _bind_table_or_joins(node: exp.Expr, context: CompileContext, queries: Query
     """
     inside = node.this if isinstance(node, exp.Subquery) else None
     if isinstance(inside, exp.Table) and not inside.args.get("joins"):
-        raise refusal(Code.TABLE, "Brackets in FROM hold a subquery or a JOIN.", f"FROM {inside.name[:40]}", node)
+        raise refusal(Kind.BRACKETS_IN_FROM, node, name=inside.name[:40])
     if not (isinstance(inside, exp.Table | exp.Subquery) and inside.args.get("joins")):
         relation, alias, columns = _bind_table(node, context, queries)
         return relation, Scope(((alias, columns),))
     if node.args.get("alias"):
-        why = "Joins in brackets have no name of their own."
-        raise refusal(Code.JOIN, why, "(SELECT ... FROM ... JOIN ...) AS name", node)
+        raise refusal(Kind.NAMED_JOIN_BRACKETS, node)
     check_parts(node, "this", code=Code.JOIN)
     return _bind_joins(*split_joins(inside), None, context, queries)
 
@@ -370,7 +369,7 @@ def _bind_table(node: exp.Expr, context: CompileContext, queries: QueryBinder) -
     A table without a name gets a generated alias, which the query can't write.
     """
     if node.args.get("sample"):
-        raise refusal(Code.SAMPLE, "Samples are not in the dialect.", "leave TABLESAMPLE out", node)
+        raise refusal(Kind.TABLE_SAMPLE, node)
     if is_series(node):
         relation, name = bind_series(node, context)
         shown = tuple((f.name or "", f) for f in relation.fields)
@@ -392,7 +391,7 @@ def _bind_table(node: exp.Expr, context: CompileContext, queries: QueryBinder) -
         "a subquery that groups by what it is joined on; QUALIFY ROW_NUMBER() OVER (...) = 1 keeps the first of each"
     )
     hint = per_row if isinstance(node, exp.Lateral) else "FROM a declared table"
-    raise refusal(Code.TABLE, "Only tables, subqueries and VALUES can stand in FROM.", hint, node)
+    raise refusal(Kind.UNKNOWN_FROM_ITEM, node, hint=hint)
 
 
 def _bind_named_table(node: exp.Table, context: CompileContext, queries: QueryBinder) -> _FromItem:
@@ -403,7 +402,7 @@ def _bind_named_table(node: exp.Table, context: CompileContext, queries: QueryBi
     if node.args.get("db") or node.args.get("catalog"):
         raise schema_refusal(node, name)
     if node.args.get("joins"):
-        raise refusal(Code.JOIN, "This JOIN stands inside another one.", "write each ON behind its JOIN", node)
+        raise refusal(Kind.NESTED_JOIN, node)
     check_parts(node, "this", "alias", code=Code.TABLE)
     alias = (node.alias or name).lower()
     cte = queries.bind_cte(name, context, node)
@@ -440,7 +439,7 @@ def rename_columns(columns: tuple[NamedField, ...], node: exp.Expr) -> tuple[Nam
     alias_columns = (alias.args.get("columns") or ()) if alias is not None else ()
     names = [part.name.lower() for part in alias_columns]
     if len(names) > len(columns):
-        raise refusal(Code.COLUMN, "There are more names than columns.", "give one name per column", node)
+        raise refusal(Kind.MORE_NAMES_THAN_COLUMNS, node)
     renamed = tuple((new, f) for new, (_, f) in zip(names, columns, strict=False))
     return renamed + columns[len(names) :]
 
@@ -471,7 +470,7 @@ def _bind_semi_join(
     right, alias, columns = _bind_table(node.this, context, queries)
     on, _ = bind_join_condition(node, scope, replace(scope, tables=(*scope.tables, (alias, columns))), columns)
     if on == TRUE:
-        raise refusal(Code.JOIN, f"{node.kind.upper()} JOIN has an ON or USING.", "SEMI JOIN ... USING (...)", node)
+        raise refusal(Kind.SEMI_JOIN_WITHOUT_CONDITION, node, kind=node.kind.upper())
     try:
         return semi_join(left, right, on, node.kind.upper() == "ANTI", node)
     except Refusal as refused:
@@ -521,12 +520,9 @@ def _combine_scopes(scope: Scope, right_scope: Scope, node: exp.Join) -> Scope:
     """
     duplicate = next((alias for alias, _ in right_scope.tables if alias in {name for name, _ in scope.tables}), None)
     if duplicate is not None:
-        raise refusal(
-            Code.TABLE, f"{duplicate[:40]} stands twice in FROM.", f"JOIN ... AS {duplicate[:40]}2", node.this
-        )
+        raise refusal(Kind.TABLE_TWICE, node.this, name=duplicate[:40])
     if set(right_scope.using_names) & {name for name, _ in scope.columns()}:
-        why = "A name that USING merges in brackets stands outside of them too."
-        raise refusal(Code.JOIN, why, "join the tables one by one", node.this)
+        raise refusal(Kind.MERGED_NAME_TWICE, node.this)
     return Scope(
         (*scope.tables, *right_scope.tables),
         scope.using_names + right_scope.using_names,
@@ -540,15 +536,13 @@ def _join_type(node: exp.Join) -> JoinKind:
     A plain JOIN without condition is a cross join; LEFT and FULL JOIN need a condition.
     """
     if node.method:
-        why = f"{node.method.upper()} JOIN is not in the dialect: a join says which columns are equal."
-        raise refusal(Code.JOIN, why, "JOIN ... USING (...)", node)
+        raise refusal(Kind.JOIN_WITHOUT_EQUALITY, node, method=node.method.upper())
     check_parts(node, "this", "on", "using", "side", "kind", code=Code.JOIN)
     side, kind = node.side.upper(), node.kind.upper()
     conditions = bool(node.args.get("on")) + bool(node.args.get("using"))
     join_type = _JOIN_TYPES.get((side, kind))
     if join_type is None:
-        raise refusal(Code.JOIN, f"{side or kind} JOIN is not in the dialect.", "JOIN ... ON ...", node)
+        raise refusal(Kind.UNKNOWN_JOIN, node, kind=side or kind)
     if conditions > 1 or (join_type in ("left", "full") and not conditions) or (join_type == "cross" and conditions):
-        why = "CROSS JOIN has no condition, and every other JOIN has one ON or USING."
-        raise refusal(Code.JOIN, why, "JOIN ... ON ...", node)
+        raise refusal(Kind.JOIN_CONDITIONS, node)
     return join_type if conditions else "cross"

@@ -48,6 +48,7 @@ from dialect.binder.scope import (
     refuse_non_row_nodes,
 )
 from dialect.catalog.model import Bounds, SqlType
+from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Refusal, Suggestion, to_suggestions
 from dialect.functions.aggregates import AGGREGATES
 from dialect.functions.inference import definition_of, is_constant_per_person
@@ -135,8 +136,7 @@ def _bind_key_list(node: exp.Expr, items: Sequence[SelectItem], resolver: RowRes
 
 def _too_many_refusal(node: exp.Expr) -> Refusal:
     """Build the refusal of too many grouping sets."""
-    why = f"This GROUP BY has more than {MAX_SETS} sets of keys."
-    return refusal(Code.COMPLEX, why, "GROUPING SETS with the sets that you want", node)
+    return refusal(Kind.TOO_MANY_GROUPING_SETS, node, limit=MAX_SETS)
 
 
 def _bind_key(key_node: exp.Expr, items: Sequence[SelectItem], resolver: RowResolver) -> Expr:
@@ -146,11 +146,11 @@ def _bind_key(key_node: exp.Expr, items: Sequence[SelectItem], resolver: RowReso
     """
     node = key_node.unnest()
     if isinstance(node, exp.Cube | exp.Rollup | exp.GroupingSets | exp.Tuple):
-        raise refusal(Code.KEY, "A list of keys can't stand inside another one.", "GROUP BY ROLLUP (a, b)", node)
+        raise refusal(Kind.NESTED_KEY_LIST, node)
     found: exp.Expr | Field = node
     if isinstance(node, exp.Literal) and not node.is_string:
         if not node.this.isdigit() or not 1 <= int(node.this) <= len(items):
-            raise refusal(Code.KEY, f"There is no column {node.this[:20]} in the select list.", "GROUP BY 1", node)
+            raise refusal(Kind.NO_SUCH_POSITION, node, number=node.this[:20])
         found = items[int(node.this) - 1][1]
     elif isinstance(node, exp.Column) and not node.table:
         name = node.name.lower()
@@ -160,7 +160,7 @@ def _bind_key(key_node: exp.Expr, items: Sequence[SelectItem], resolver: RowReso
     if isinstance(found, Field):
         return Ref(found)
     if has_aggregate(found):
-        raise refusal(Code.AGG, "An aggregate can't be a group key.", "GROUP BY the other columns", node)
+        raise refusal(Kind.AGGREGATE_AS_KEY, node)
     return bind_scalar(found, resolver)
 
 
@@ -194,12 +194,11 @@ class GroupResolver:
             return self.aliases[node.name.lower()]
         name, table = column_and_table(node)
         self.scope.resolve(name, table, node)
-        why = f"{node.name} is neither a group key nor in an aggregate."
         if node.find_ancestor(exp.Window) is not None:
             raise _row_window_refusal(node)
         keys, rewrites = _with_items_as_keys(node)
         average = Suggestion(f"AVG({node.name})", f"the mean of {node.name} in each group")
-        refused = refusal(Code.KEY, why, f"GROUP BY {keys or node.name}", node, average)
+        refused = refusal(Kind.NOT_GROUPED, node, average, name=node.name, keys=keys or node.name)
         finer = to_suggestions((*rewrites, *_with_column_as_key(node)), _FINER_DIFFERENCE)
         raise replace(refused, rewrites=(*finer, *refused.rewrites))
 
@@ -272,8 +271,7 @@ class GroupResolver:
         )
         # an argument is no key, or there is none to ask about
         if len(found) < len(bound_keys) or not key_fields:
-            why = "GROUPING takes keys of the GROUP BY."
-            raise refusal(Code.KEY, why, "GROUPING(a) with GROUP BY ROLLUP (a)", node)
+            raise refusal(Kind.GROUPING_OF_OTHER_KEYS, node)
         positions = found or tuple(range(len(key_fields)))
         if self.make_grouping_field is None:
             return Literal(0, SqlType.BIGINT)
@@ -297,11 +295,15 @@ class GroupResolver:
 
 def _row_window_refusal(node: exp.Column) -> Refusal:
     """Refuse a window over rows in a grouped SELECT; suggest QUALIFY in a subquery, or the column as a key."""
-    why = f"A window beside GROUP BY or aggregates looks at groups, and {node.name} is a column of rows."
     is_qualify = node.find_ancestor(exp.Qualify) is not None
-    hint = f"FROM (SELECT *{'' if is_qualify else ', ... OVER (...) AS x'} FROM ...{' QUALIFY ...' * is_qualify})"
     return replace(
-        refusal(Code.WINDOW, why, hint, node),
+        refusal(
+            Kind.WINDOW_OVER_GROUPS,
+            node,
+            name=node.name,
+            windows="" if is_qualify else ", ... OVER (...) AS x",
+            qualify=" QUALIFY ..." * is_qualify,
+        ),
         rewrites=(
             *to_suggestions(qualify_in_subquery(node), "rows are chosen before they are grouped"),
             *to_suggestions(_with_column_as_key(node), _FINER_DIFFERENCE),
@@ -472,8 +474,7 @@ def prepare_grouping(
     if isinstance(source, PerPerson) and person is not None:
         if any(person_key_among(source, [keys[i] for i in each]) is None for each in sets):
             name = source.person.name or "person"
-            why = "Some of these sets are groups of one person's rows, and others hold many people's."
-            raise refusal(Code.KEY, why, f"GROUP BY {name}, ROLLUP (...)", node.args.get("group") or node)
+            raise refusal(Kind.MIXED_GROUPING_SETS, node.args.get("group") or node, name=name)
         result_keys = tuple(_grouping_set_key(key, i, sets, source, context) for i, key in enumerate(keys))
     else:
         result_keys = tuple(

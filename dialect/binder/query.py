@@ -40,7 +40,8 @@ from dialect.binder.table_functions import (
     build_sightings,
     expand_table_function,
 )
-from dialect.errors import Code, Refusal, to_suggestions
+from dialect.diagnostics.kinds import Kind
+from dialect.errors import Refusal, to_suggestions
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.parser.spans import span_of, with_tree_changed
 from dialect.stability.joins import rewrite_as_anti_join
@@ -143,8 +144,7 @@ class CteEnvironment:
         (`scope`).
         """
         if self.depth >= MAX_QUERY_DEPTH:
-            why = f"More than {MAX_QUERY_DEPTH} queries stand inside each other."
-            raise refusal(Code.COMPLEX, why, "join the tables in one query", node)
+            raise refusal(Kind.TOO_MANY_NESTED_QUERIES, node, limit=MAX_QUERY_DEPTH)
         return CteEnvironment(scope.ctes, self.depth + 1, scope.bound_queries, scope.used_ctes)
 
 
@@ -171,7 +171,7 @@ def _bind_query_node(tree: exp.Expr, context: CompileContext, environment: CteEn
         return _bind_select(tree, context, environment)
     if isinstance(tree, exp.SetOperation):
         return _bind_set_operation(tree, context, environment)
-    raise refusal(Code.STMT, "Only SELECT questions are answered.", "SELECT ... FROM ...", tree)
+    raise refusal(Kind.NOT_A_SELECT, tree)
 
 
 def _bind_set_operation(tree: exp.SetOperation, context: CompileContext, environment: CteEnvironment) -> BoundQuery:
@@ -206,7 +206,7 @@ def _with_ctes(tree: exp.Expr, environment: CteEnvironment) -> CteEnvironment:
         check_parts(cte, "this", "alias", "materialized")
         name = cte.alias.lower()
         if name in cte_names:
-            raise refusal(Code.STMT, f"{name[:40]} stands twice in WITH.", "give each subquery its own name", cte)
+            raise refusal(Kind.CTE_TWICE, cte, name=name[:40])
         cte_names.add(name)
         queries = {**environment.ctes, name: (cte, environment)}
         environment = CteEnvironment(queries, environment.depth, environment.bound_queries, used_ctes)
@@ -223,17 +223,15 @@ def _recursion_refusal(clause: exp.Expr) -> Refusal:
         for cte in clause.expressions
         if any(table.name.lower() == cte.alias.lower() for table in cte.this.find_all(exp.Table))
     ]
-    why = "Recursion is not in the dialect."
     if refers:
-        why = f"Recursion is not in the dialect, and {refers[0][:40]} names itself."
-        return refusal(Code.STMT, why, f"{_SERIES_HINT}, or a JOIN for each step", clause)
+        return refusal(Kind.RECURSION_BY_NAME, clause, name=refers[0][:40])
 
     def drop_recursive(copied: exp.Expr) -> None:
         """Remove RECURSIVE from the WITH clause."""
         copied.set("recursive", False)
 
     rewritten = with_tree_changed(clause, drop_recursive)
-    refused = refusal(Code.STMT, why, "WITH without RECURSIVE", clause)
+    refused = refusal(Kind.RECURSION, clause)
     return replace(refused, rewrites=to_suggestions(() if rewritten is None else (rewritten,)))
 
 
@@ -250,7 +248,7 @@ def _bind_select(tree: exp.Select, context: CompileContext, environment: CteEnvi
     In the outermost query (depth 0), * leaves polygons out, and DISTINCT over private rows may be a release.
     """
     if tree.args.get("sample"):
-        raise refusal(Code.SAMPLE, "Samples are not in the dialect.", "leave SAMPLE out", tree.args["sample"])
+        raise refusal(Kind.SELECT_SAMPLE, tree.args["sample"])
     check_parts(tree, *_SELECT_CLAUSES)
     source, scope = bind_from(tree, context, environment)
     source = apply_where(tree, OuterRows(source, scope, context, environment, bind_where_aliases(tree, scope)))

@@ -25,6 +25,7 @@ from dialect.binder.special_calls import (
     refuse_polygon,
 )
 from dialect.catalog.model import SqlType
+from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code
 from dialect.functions import literals
 from dialect.functions.registry import CAST_TYPES, NODE_FUNCTIONS, OTHER_NAMES, callable_names
@@ -94,7 +95,7 @@ def bind_condition(node: exp.Expr, resolver: NameResolver) -> Expr:
     """Bind an expression that must be boolean; raises Refusal for other types."""
     typed = bind_scalar(node, resolver)
     if typed.type not in _BOOLEAN_TYPES:
-        raise refusal(Code.FUNC, "A condition must be true or false.", "compare it with something, e.g. x > 0", node)
+        raise refusal(Kind.CONDITION_NOT_BOOLEAN, node)
     return typed
 
 
@@ -161,7 +162,7 @@ def _escape(node: exp.Expr, resolver: NameResolver) -> Expr:
     _check_parts(node, "this", "expression")
     like = node.this
     if not isinstance(like, exp.Like | exp.ILike):
-        raise refusal(Code.FUNC, "Only LIKE and ILIKE have an escape sign.", "x LIKE '5$%' ESCAPE '$'", node)
+        raise refusal(Kind.ESCAPE_WITHOUT_LIKE, node)
     _check_parts(like, "this", "expression", "negate")
     return like_escape(node, *(bind_scalar(part, resolver) for part in (like.this, like.expression, node.expression)))
 
@@ -193,8 +194,7 @@ def _between(node: exp.Expr, resolver: NameResolver) -> Expr:
 def _in(node: exp.Expr, resolver: NameResolver) -> Expr:
     """Bind IN with values, a list column or rows of values; refuse a subquery, which a clause would have bound."""
     if node.args.get("query") is not None:
-        why = "A test by a subquery can't stand here."
-        raise refusal(Code.SUBQUERY, why, "FROM (SELECT *, x IN (SELECT ...) AS is_in FROM ...)", node)
+        raise refusal(Kind.SUBQUERY_TEST_HERE, node)
     list_test = bind_in_list(node, lambda part: bind_scalar(part, resolver))
     if list_test is not None:
         return list_test
@@ -211,7 +211,7 @@ def _is(node: exp.Expr, resolver: NameResolver) -> Expr:
         return apply_function("is null", [value], node)
     if isinstance(right, exp.Boolean):
         return apply_function("is true" if right.this else "is false", [value], node)
-    raise refusal(Code.FUNC, "IS takes NULL, TRUE or FALSE.", "x IS NULL", node)
+    raise refusal(Kind.IS_OPERAND, node)
 
 
 def _case(node: exp.Expr, resolver: NameResolver) -> Expr:
@@ -253,8 +253,7 @@ def _cast(node: exp.Expr, resolver: NameResolver) -> Expr:
     if isinstance(value, Literal) and isinstance(value.value, str) and value.type is SqlType.VARCHAR:
         value = literals.parse_as(value.value, target, node)
     elif value.type is SqlType.VARCHAR and target is not SqlType.VARCHAR:
-        hint = "declare the column with that type"
-        raise refusal(Code.FUNC, "Stored text can't be cast to another type.", hint, node)
+        raise refusal(Kind.STORED_TEXT_CAST, node)
     elif target is SqlType.INTERVAL is not value.type:
         raise literals.interval_refusal(node)
     if cast == "to_decimal":
@@ -262,7 +261,7 @@ def _cast(node: exp.Expr, resolver: NameResolver) -> Expr:
     narrow = NARROW_TYPES.get(cast.removeprefix("to_").upper())
     if narrow is not None and isinstance(value, Literal) and value.type is SqlType.BIGINT:
         if not narrow[0] <= int(value.value or 0) <= narrow[1]:
-            raise refusal(Code.PARSE, f"{value.value} does not fit this type.", "CAST(... AS BIGINT)", node)
+            raise refusal(Kind.CONSTANT_DOES_NOT_FIT, node, value=value.value)
         return value
     return (
         value if value.type is target and narrow is None and cast != "to_float" else apply_function(cast, [value], node)
@@ -276,8 +275,7 @@ def _decimal(value: Expr, node: exp.Expr) -> Expr:
     """
     digits = [literals.parse_number(part.this) for part in node.args["to"].expressions] or _DEFAULT_PRECISION_AND_SCALE
     if len(digits) > 2:
-        why = "A decimal has digits, and of these some behind the point."
-        raise refusal(Code.FUNC, why, "CAST(... AS DECIMAL(18, 3))", node)
+        raise refusal(Kind.DECIMAL_DIGITS, node)
     return apply_function("to_decimal", [value, *(*digits, Literal(0, SqlType.BIGINT))[:2]], node)
 
 
@@ -286,8 +284,7 @@ def _cast_target(node: exp.Expr) -> tuple[SqlType, str]:
     to = node.args["to"]
     name = to.this.name if isinstance(to, exp.DataType) and isinstance(to.this, exp.DataType.Type) else ""
     if name not in _CAST_TYPES or to.args.get("nested") or (to.expressions and name != "DECIMAL"):
-        hint = "one of BIGINT, DOUBLE, VARCHAR, BOOLEAN, DATE, TIMESTAMP"
-        raise refusal(Code.FUNC, "This type is not in the dialect.", hint, node)
+        raise refusal(Kind.UNKNOWN_TYPE, node)
     return _CAST_TYPES[name]
 
 

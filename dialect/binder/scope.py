@@ -19,8 +19,9 @@ from sqlglot import exp
 
 from dialect.algebra.expressions import Expr, Field, Ref
 from dialect.binder.special_calls import bind_cell_call, is_cell_call
-from dialect.diagnostics.near_names import near_names
-from dialect.errors import Code, Suggestion, to_suggestions
+from dialect.diagnostics.kinds import Kind
+from dialect.diagnostics.names import near_names
+from dialect.errors import Suggestion, to_suggestions
 from dialect.functions.aggregates import AGGREGATE_NODES, UNTYPED_AGGREGATES
 from dialect.functions.scalar.noise_intervals import HIGH, LOW
 from dialect.parser.compile_context import refusal
@@ -66,38 +67,34 @@ class Scope:
         A name in several tables is ambiguous, unless USING merges it or all of them mean the same field.
         """
         if table is not None and table not in {alias for alias, _ in self.tables}:
-            raise refusal(
-                Code.TABLE,
-                f"There is no table {_identifier_text(node, table, 'table')} in this FROM.",
-                self._tables_hint(),
-                node,
-            )
+            kind = Kind.TABLE_NOT_IN_FROM if self.tables else Kind.TABLE_WITHOUT_FROM
+            aliases = ", ".join(alias for alias, _ in self.tables)
+            raise refusal(kind, node, name=_identifier_text(node, table, "table"), tables=aliases)
         if table is None and name in (merged := dict(self.merged_fields)):
             return merged[name]
         found = [f for alias, columns in self.tables if table in (None, alias) for n, f in columns if n == name]
         if len(found) > 1 and name not in self.using_names and len(set(found)) > 1:
             candidates = [f"{alias}.{name}" for alias, columns in self.tables if name in {n for n, _ in columns}]
             raise refusal(
-                Code.COLUMN,
-                f"{name} is in more than one table.",
-                " or ".join(candidates[:2]),
+                Kind.AMBIGUOUS_COLUMN,
                 node,
                 *to_suggestions(candidates[:2], f"{name} of the first of them"),
+                name=name,
+                candidates=" or ".join(candidates[:2]),
             )
         if not found:
-            why, near = f"There is no column {_identifier_text(node, name, 'this')} here.", self._nearest_column(name)
+            near = self._nearest_column(name)
             replacement = Suggestion(f"{table}.{near}" if table else near, f"{near} is a near name")
-            raise explain_unknown_column(refusal(Code.COLUMN, why, near, node, replacement), node)
+            raise explain_unknown_column(
+                refusal(Kind.UNKNOWN_COLUMN, node, replacement, name=_identifier_text(node, name, "this"), near=near),
+                node,
+            )
         return found[0]
 
     def qualified_name(self, field: Field) -> str:
         """Qualified name of a field, or its own name where it is not visible."""
         shown = [f"{alias}.{name}" for alias, columns in self.tables for name, f in columns if f == field]
         return shown[0] if shown else field.name or "person"
-
-    def _tables_hint(self) -> str:
-        """Hint that lists the tables in scope."""
-        return "one of " + ", ".join(alias for alias, _ in self.tables) if self.tables else "add it to FROM"
 
     def _nearest_column(self, name: str) -> str:
         """Visible column name closest to an unknown one, or a hint that lists the columns."""
@@ -186,16 +183,16 @@ class RowResolver:
         if is_cell_call(node):
             return bind_cell_call(node, self.resolve_column, (f for _, f in self.scope.columns()))
         if aggregate_name(node) is not None:
-            raise refusal(Code.AGG, "An aggregate can't stand here.", "put it into the select list or HAVING", node)
+            raise refusal(Kind.AGGREGATE_HERE, node)
         return None
 
 
 def column_and_table(node: exp.Column) -> tuple[str, str | None]:
     """Name and table of a column, in lower case: (name, table or None); raises Refusal for longer paths."""
     if node.args.get("db") or node.args.get("catalog"):
-        raise refusal(Code.FUNC, "Columns have no parts of their own.", "write column or table.column", node)
+        raise refusal(Kind.COLUMN_PARTS, node)
     if not isinstance(node.this, exp.Identifier):
-        raise refusal(Code.COLUMN, "A column is written column or table.column.", "leave out the rest", node)
+        raise refusal(Kind.COLUMN_QUALIFIERS, node)
     return node.name.lower(), node.table.lower() or None
 
 
@@ -211,8 +208,7 @@ def refuse_non_row_nodes(node: exp.Expr) -> None:
     Called for every node that a clause has not bound itself. = ANY of a list and coun(*) have refusals of their own.
     """
     if isinstance(node, exp.Window):
-        why = "A window function can't stand here: it looks at the rows that WHERE and GROUP BY leave."
-        refused = refusal(Code.WINDOW, why, "QUALIFY in place of WHERE, or the window in a subquery in FROM", node)
+        refused = refusal(Kind.WINDOW_HERE, node)
         raise replace(
             refused,
             rewrites=to_suggestions(
@@ -223,14 +219,18 @@ def refuse_non_row_nodes(node: exp.Expr) -> None:
         list_node, value = node.this.unnest(), node.parent.this
         replacement = f"list_contains({list_node.sql('duckdb', comments=False)}, {value.sql('duckdb', comments=False)})"
         raise refusal(
-            Code.FUNC, "= ANY of a list is not in the dialect.", replacement, node.parent, Suggestion(replacement)
+            Kind.ANY_OF_LIST,
+            node.parent,
+            Suggestion(replacement),
+            list=list_node.sql("duckdb", comments=False),
+            value=value.sql("duckdb", comments=False),
         )
     if isinstance(node, exp.Subquery | exp.Select | exp.Exists | exp.Any | exp.All):
-        raise refusal(Code.SUBQUERY, "A subquery can't stand here.", "put it into FROM and join it", node)
+        raise refusal(Kind.SUBQUERY_HERE, node)
     if isinstance(node, exp.Star):
         if isinstance(node.parent, exp.Anonymous):  # coun(*)
             raise unknown_function(node.parent.name.lower(), node.parent)
-        raise refusal(Code.ROWS, "* can't stand here.", "name the columns", node)
+        raise refusal(Kind.STAR_HERE, node)
 
 
 def aggregate_name(node: exp.Expr) -> str | None:

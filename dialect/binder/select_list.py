@@ -51,6 +51,7 @@ from dialect.binder.scope import (
 from dialect.binder.subqueries import ScalarSubqueries
 from dialect.binder.window_functions import WindowCalls, apply_windows, bind_qualify, collect_window_calls
 from dialect.catalog.model import SqlType
+from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, to_suggestions
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.parser.suggestions.window_functions import distinct_on_as_qualify
@@ -91,7 +92,7 @@ def _bind_order_term(
     """Bind one ORDER BY term: a position, the name of a select item, which hides other columns, or an expression."""
     if isinstance(node, exp.Literal) and not node.is_string:
         if not node.this.isdigit() or not 1 <= int(node.this) <= len(exprs):
-            raise refusal(Code.COLUMN, f"There is no column {node.this[:20]} in the select list.", "ORDER BY 1", node)
+            raise refusal(Kind.NO_SUCH_ORDER_POSITION, node, number=node.this[:20])
         return exprs[int(node.this) - 1]
     if isinstance(node, exp.Column) and not node.table:
         found = items_by_name.get(node.name.lower())
@@ -112,12 +113,11 @@ def apply_order_and_limit(tree: exp.Query, relation: Relation, order: tuple[Orde
     if isinstance(relation, PerPerson):
         if limit is None and not offset:
             return relation  # order does not matter to the aggregation above
-        why = "Rows of people never leave, and can't be cut by LIMIT."
         unordered = tree.copy()
         for clause in ("order", "limit", "offset"):
             unordered.set(clause, None)
         rewrites = counting_suggestions(unordered.sql("duckdb", comments=False), relation)
-        raise replace(refusal(Code.SAMPLE, why, "LIMIT behind an aggregate", tree), rewrites=rewrites)
+        raise replace(refusal(Kind.LIMIT_OF_PRIVATE_ROWS, tree), rewrites=rewrites)
     return relation.with_operator(Sort(relation, order, limit, offset or 0))
 
 
@@ -137,8 +137,7 @@ def _limit_value(tree: exp.Query, clause: str) -> int | None:
         isinstance(value, exp.Literal) and not value.is_string and value.this.isascii() and value.this.isdigit()
     )
     if not is_integer or len(value.this) > 20 or int(value.this) > _MAX_LIMIT:
-        why = f"{clause.upper()} takes a whole number of at most {_MAX_LIMIT:,}."
-        raise refusal(Code.PARAM, why, f"{clause.upper()} 10", node)
+        raise refusal(Kind.LIMIT_TOO_LARGE, node, clause=clause.upper(), limit=_MAX_LIMIT)
     return int(value.this)
 
 
@@ -147,7 +146,7 @@ def _check_fetch(node: exp.Expr) -> None:
     options = node.args.get("limit_options")
     is_unsupported = options is not None and any(options.args.get(name) for name in ("percent", "with_ties"))
     if is_unsupported or node.args.get("direction") not in {None, "FIRST", "NEXT"}:
-        raise refusal(Code.PARAM, "FETCH takes a number of first rows.", "FETCH FIRST 10 ROWS ONLY", node)
+        raise refusal(Kind.FETCH_WITHOUT_NUMBER, node)
 
 
 def is_star(node: exp.Expr) -> bool:
@@ -162,7 +161,7 @@ def expand_star(node: exp.Expr, scope: Scope, allow_polygons: bool) -> list[Sele
     table = node.table.lower() if isinstance(node, exp.Column) and node.table else None
     columns = scope.columns(table)
     if not columns:
-        raise refusal(Code.TABLE, "* has no table to stand for.", "add a FROM", node)
+        raise refusal(Kind.STAR_WITHOUT_TABLE, node)
     return [item for item in _apply_star_modifiers(star, columns) if allow_polygons or not _is_polygon(item[1])]
 
 
@@ -178,10 +177,10 @@ def _apply_star_modifiers(star: exp.Expr, columns: Sequence[NamedField]) -> list
     names = {part.this.name.lower(): part.alias.lower() for part in star.args.get("rename") or ()}
     unknown = {*left_out, *replacements, *names} - {name for name, _ in columns}
     if unknown:
-        raise refusal(Code.COLUMN, f"* has no column {min(unknown)[:40]}.", "a column of the tables in FROM", star)
+        raise refusal(Kind.NO_SUCH_STAR_COLUMN, star, name=min(unknown)[:40])
     remaining = [(name, f) for name, f in columns if name not in left_out]
     if not remaining:
-        raise refusal(Code.COLUMN, "EXCLUDE leaves no column.", "keep one of them", star)
+        raise refusal(Kind.EXCLUDE_LEAVES_NOTHING, star)
     return [(names.get(name, name), replacements.get(name, f)) for name, f in remaining]
 
 
@@ -195,7 +194,7 @@ def expand_select_items(tree: exp.Select, scope: Scope, is_outermost: bool) -> l
     Polygons can't be output, so * of the outermost query leaves them out.
     """
     if not tree.expressions:
-        raise refusal(Code.PARSE, "This SELECT names nothing that it selects.", "SELECT COUNT(*) FROM ...", tree)
+        raise refusal(Kind.EMPTY_SELECT, tree)
     items: list[SelectItem] = []
     for node in tree.expressions:
         if is_star(node):
@@ -365,7 +364,7 @@ def _bind_group_item(item: exp.Expr | Field, resolver: GroupResolver) -> Expr:
         return bind_scalar(item, resolver)
     key_field = next((f for expr, f in resolver.keys if isinstance(expr, Ref) and expr.field == item), None)
     if key_field is None:
-        raise refusal(Code.KEY, f"{item.name} comes with * but is no group key.", "name the columns you want")
+        raise refusal(Kind.STAR_COLUMN_NOT_GROUPED, name=item.name)
     return Ref(key_field)
 
 
@@ -438,11 +437,7 @@ def _project_items(
     columns = tuple((name, field) for (name, _), field in zip(items, fields, strict=True))
     if tree.args.get("distinct"):
         if tree.args["distinct"].args.get("on"):
-            why, hint = (
-                "DISTINCT ON keeps one whole row of several.",
-                "GROUP BY, with MIN(x) or ARG_MIN(x, y) of the others",
-            )
-            raise replace(refusal(Code.ROWS, why, hint, tree), rewrites=to_suggestions(distinct_on_as_qualify(tree)))
+            raise replace(refusal(Kind.DISTINCT_ON, tree), rewrites=to_suggestions(distinct_on_as_qualify(tree)))
         relation = row_operators.apply_distinct(relation, fields, select_input.is_outermost, tree)
         columns = tuple((name, next(f for f in relation.fields if f == field)) for name, field in columns)
         order = tuple(_order_key_after_distinct(key, exprs, fields, tree) for key in order)
@@ -456,4 +451,4 @@ def _order_key_after_distinct(
     for expr, field in zip(exprs, fields, strict=True):
         if key.expr in (expr, Ref(field)):
             return OrderKey(Ref(field), key.descending, key.nulls_first)
-    raise refusal(Code.COLUMN, "After DISTINCT, ORDER BY takes columns of the select list.", "ORDER BY 1", tree)
+    raise refusal(Kind.ORDER_AFTER_DISTINCT, tree)

@@ -21,6 +21,7 @@ from sqlglot import exp
 
 from dialect.algebra.expressions import Expr, Field, Literal, Ref
 from dialect.catalog.model import SqlType
+from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Suggestion
 from dialect.functions import literals
 from dialect.functions.literals import parse_constant
@@ -29,8 +30,7 @@ from dialect.functions.scalar.time import TIME_UNITS
 from dialect.functions.signatures import CONSTANT_RANGES
 from dialect.parser.compile_context import check_parts, refusal
 from dialect.parser.spans import written_name
-from dialect.parser.suggestions.foreign_dialects import AMPERSANDS
-from dialect.stability.typed_calls import POLYGON_HINT, apply_function, polygon_refusal
+from dialect.stability.typed_calls import apply_function, polygon_refusal
 
 _COARSEST, _FINEST = CONSTANT_RANGES["resolution"]
 
@@ -54,13 +54,11 @@ def bind_cell_call(
         or resolution.type is not SqlType.BIGINT
         or not _COARSEST <= int(resolution.value or 0) <= _FINEST
     ):
-        why = "h3_cell takes a longitude, a latitude and a constant resolution from 0 to 15."
-        raise refusal(Code.FUNC, why, "h3_cell(lon, lat, 9)", node)
+        raise refusal(Kind.CELL_ARGUMENTS, node)
     requested_resolution = int(resolution.value or 0)
     lon, lat = (_coordinate_field(part, resolve_column) for part in node.expressions[:2])
     if lon is None or lat is None:
-        why = "H3 cells are there of stored coordinates alone."
-        raise refusal(Code.FUNC, why, "h3_cell(the column of longitude, the column of latitude, 9)", node)
+        raise refusal(Kind.CELLS_OF_COMPUTED_COORDINATES, node)
     stored = [f for f in visible_fields if f.h3_cell is not None and f.h3_cell[:2] == (lon.id, lat.id)]
     finer = sorted(
         (f for f in stored if f.h3_cell is not None and f.h3_cell[2] >= requested_resolution), key=_resolution
@@ -95,15 +93,13 @@ def _cell_refusal(node: exp.Expr, lon: Field, lat: Field, stored: list[Field]) -
         finest = max(map(_resolution, stored))
         texts = [part.sql("duckdb", comments=False) for part in node.expressions[:2]]
         coarser = f"h3_cell({', '.join(texts)}, {finest})"
-        why = f"The H3 cells of these coordinates have resolution {finest}, and nothing finer is known."
-        return refusal(Code.FUNC, why, coarser, node, Suggestion(coarser, "larger cells"))
+        return refusal(
+            Kind.CELLS_TOO_FINE, node, Suggestion(coarser, "larger cells"), finest=finest, coordinates=", ".join(texts)
+        )
     if lon.origin is None or lat.origin is None or lon.origin.table != lat.origin.table:
-        why = "H3 cells are there of stored coordinates of one row."
-        return refusal(Code.FUNC, why, "select the cell where the table is read", node)
-    why = "No column with H3 cells of these coordinates is in sight here."
+        return refusal(Kind.CELLS_OF_TWO_ROWS, node)
     declared = f'h3 = {{ lon = "{lon.origin.column}", lat = "{lat.origin.column}", resolution = 9 }}'
-    hint = f"select it in the subquery too, or let the steward declare one in {lon.origin.table}: {declared}"
-    return refusal(Code.FUNC, why, hint, node)
+    return refusal(Kind.NO_CELL_COLUMN, node, table=lon.origin.table, declared=declared)
 
 
 BindScalar = Callable[[exp.Expr], Expr]
@@ -130,8 +126,7 @@ def _bind_in_rows(node: exp.Expr, bind: BindScalar) -> Expr:
 def _row_equals(values: list[Expr], row: exp.Expr, bind: BindScalar) -> Expr:
     """Compare a row with one row of the list."""
     if not isinstance(row, exp.Tuple) or len(row.expressions) != len(values):
-        why = "The rows of IN have as many values as the row that is looked for."
-        raise refusal(Code.FUNC, why, "(a, b) IN ((1, 2), (3, 4))", row)
+        raise refusal(Kind.UNEQUAL_IN_ROWS, row)
     pairs = zip(values, row.expressions, strict=True)
     tests = [apply_function("is not distinct from", [value, bind(part)], row) for value, part in pairs]
     return reduce(lambda one, other: apply_function("and", [one, other], row), tests)
@@ -162,7 +157,7 @@ def point_and_polygon(node: exp.Expr) -> tuple[exp.Expr, exp.Expr, exp.Expr]:
         check_parts(point, "this", "expression", code=Code.FUNC)
         parts |= {"lon": point.this, "lat": point.expression}
     if "lon" not in parts:
-        raise refusal(Code.FUNC, "A point is written ST_Point(lon, lat).", POLYGON_HINT, node)
+        raise refusal(Kind.POINT_FORM, node)
     return parts["lon"], parts["lat"], parts["polygon"]
 
 
@@ -191,13 +186,13 @@ def bind_list_test(connective: str, stored: Expr, list_node: exp.Expr, node: exp
     mistaken AND.
     """
     if isinstance(node, exp.ArrayOverlaps) and not isinstance(list_node, exp.Array):
-        raise refusal(Code.FUNC, AMPERSANDS, "AND in place of &&", node)
+        raise refusal(Kind.AMPERSANDS, node)
     constants = (
         [literals.parse_constant(part) for part in list_node.expressions] if isinstance(list_node, exp.Array) else []
     )
     members = [member for member in constants if member is not None and member.value is not None]
     if not members or len(members) < len(constants):
-        raise refusal(Code.FUNC, "The second list is one of constants.", "list_has_any(x, ['a', 'b'])", node)
+        raise refusal(Kind.LIST_TEST_NOT_CONSTANT, node)
     found = [apply_function("list_contains", [stored, member], node) for member in members]
     return found[0] if len(found) == 1 else apply_function(connective, found, node)
 
@@ -233,7 +228,7 @@ def _with_flags(node: exp.Expr, pattern: Expr, options: str) -> Expr:
     Options that are the default have no flag. A pattern that is no constant is unchanged, and refused by the function.
     """
     if not set(options) <= set(_INLINE_FLAGS):
-        raise refusal(Code.FUNC, f"There is no option {options[:10]!r} of a pattern here.", "'i', 's' or 'g'", node)
+        raise refusal(Kind.UNKNOWN_PATTERN_OPTION, node, options=options[:10])
     flags = "".join(dict.fromkeys(_INLINE_FLAGS[option] for option in options))
     if not flags or not isinstance(pattern, Literal):
         return pattern
@@ -245,7 +240,7 @@ def _pattern_options(node: exp.Expr, slot: str) -> str:
     option_node = node.args.get(slot)
     if option_node is None or (isinstance(option_node, exp.Literal) and option_node.is_string):
         return "" if option_node is None else str(option_node.this)
-    raise refusal(Code.FUNC, "The options of a pattern are a constant.", "'i'", node)
+    raise refusal(Kind.PATTERN_OPTIONS_NOT_CONSTANT, node)
 
 
 def _regexp_matches(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
@@ -283,7 +278,7 @@ def _bracket(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     """Bind x[2] and x[1:3] of text or a list, with constant positions; a slice without ends reaches to both ends."""
     positions = node.expressions
     if len(positions) != 1:
-        raise refusal(Code.FUNC, "A part has one position, or a first and a last one.", _SLICE_HINT, node)
+        raise refusal(Kind.PART_POSITIONS, node)
     (position,) = positions
     if not isinstance(position, exp.Slice):
         return apply_function("list_extract", [arguments[0], _position(position, node, 1)], node)
@@ -291,7 +286,7 @@ def _bracket(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     ends = [_position(first, node) if first is not None else _integer(1)]
     ends.append(_position(last, node) if last is not None else _integer(_SLICE_END))
     if position.args.get("step") is not None:
-        raise refusal(Code.FUNC, "A part has no step.", _SLICE_HINT, node)
+        raise refusal(Kind.PART_STEP, node)
     return apply_function("slice", [*arguments, *ends], node)
 
 
@@ -307,7 +302,7 @@ def _position(position_node: exp.Expr, node: exp.Expr, offset: int = 0) -> Liter
     inner = unwrapped.this if isinstance(unwrapped, exp.Neg) else unwrapped
     found = literals.parse_number(inner) if isinstance(inner, exp.Literal) and not inner.is_string else None
     if found is None or not isinstance(found.value, int):
-        raise refusal(Code.FUNC, "Positions are constants.", _SLICE_HINT, node)
+        raise refusal(Kind.POSITION_NOT_CONSTANT, node)
     return _integer(sign * found.value + offset)
 
 
@@ -341,11 +336,11 @@ TEXT_CALLS: dict[type[exp.Expr], tuple[tuple[str, ...], tuple[str, ...], CallBin
 def bind_date_part(part: Expr, time: Expr, node: exp.Expr) -> Expr:
     """Bind the extraction of a constant part from a date or time."""
     if not isinstance(part, Literal):
-        raise refusal(Code.FUNC, "The part of a date must be a constant.", "EXTRACT(hour FROM ts)", node)
+        raise refusal(Kind.DATE_PART_NOT_CONSTANT, node)
     unit_name = str(part.value).lower()
     name = DATE_PARTS.get(unit_name) or DATE_PARTS.get(unit_name.removesuffix("s"))
     if name is None:
-        raise refusal(Code.FUNC, f"There is no date part {unit_name[:20]}.", "EXTRACT(hour FROM ts)", node)
+        raise refusal(Kind.UNKNOWN_DATE_PART, node, part=unit_name[:20])
     return apply_function(name, [time], node)
 
 
@@ -362,7 +357,7 @@ def _unit(node: exp.Expr) -> Literal:
     unit_node = node.args.get("unit")
     unit = unit_node.name.lower().removesuffix("s") if isinstance(unit_node, exp.Var | exp.Literal) else "of this kind"
     if unit not in TIME_UNITS:
-        raise refusal(Code.FUNC, f"There is no unit {unit[:20]}.", f"one of {', '.join(TIME_UNITS)}", node)
+        raise refusal(Kind.UNKNOWN_UNIT, node, unit=unit[:20], units=", ".join(TIME_UNITS))
     return Literal(unit, SqlType.VARCHAR)
 
 
@@ -376,7 +371,7 @@ def _date_sub(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     part = arguments[0] if len(arguments) == 3 else None
     unit = str(part.value).lower().removesuffix("s") if isinstance(part, Literal) else "of this kind"
     if unit not in TIME_UNITS:
-        raise refusal(Code.FUNC, f"There is no unit {unit[:20]}.", f"one of {', '.join(TIME_UNITS)}", node)
+        raise refusal(Kind.UNKNOWN_UNIT, node, unit=unit[:20], units=", ".join(TIME_UNITS))
     return apply_function("date_sub", [Literal(unit, SqlType.VARCHAR), *arguments[1:]], node)
 
 
@@ -422,12 +417,11 @@ def _at_time_zone(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     """
     time, zone = arguments
     if not isinstance(zone, Literal) or not _is_zone(str(zone.value)):
-        raise refusal(Code.FUNC, "A time zone is a constant name.", "ts AT TIME ZONE 'Europe/Berlin'", node)
+        raise refusal(Kind.ZONE_NOT_CONSTANT, node)
     if time.type is SqlType.TIMESTAMPTZ:
         return apply_function("wall", arguments, node)
     if not _is_converted_again(node):
-        why = "Which instant a clock shows is read on a clock again."
-        raise refusal(Code.FUNC, why, "ts AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin'", node)
+        raise refusal(Kind.CLOCK_OF_CLOCK, node)
     return apply_function("instant", arguments, node)
 
 
@@ -460,7 +454,7 @@ def _constant_interval(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     unit = written_name(node).lower().removeprefix("to_").removesuffix("s")
     amount = arguments[0] if len(arguments) == 1 else None
     if not isinstance(amount, Literal) or not isinstance(amount.value, int):
-        raise refusal(Code.FUNC, "An interval is one constant and one unit.", "INTERVAL 15 MINUTE", node)
+        raise refusal(Kind.INTERVAL_FORM, node)
     return literals.interval_literal(amount.value, unit, node)
 
 

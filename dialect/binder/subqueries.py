@@ -50,6 +50,7 @@ from dialect.binder.scope import (
     split_conjuncts,
 )
 from dialect.catalog.model import SqlType
+from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Refusal, to_suggestions
 from dialect.functions.inference import definition_of, may_be_null, null_extended
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
@@ -121,8 +122,7 @@ def decorrelate_scalar(
     ->  SELECT g.m FROM o LEFT JOIN (SELECT k, MAX(x) AS m FROM t GROUP BY k) AS g ON g.k = o.k
     """
     if not (isinstance(tree, exp.Select) and len(tree.expressions) == 1):
-        why = "A subquery that names the row around it selects one value."
-        raise refusal(Code.SUBQUERY, why, "(SELECT MAX(x) FROM ... WHERE ... = ...)", tree)
+        raise refusal(Kind.CORRELATED_VALUES, tree)
     check_parts(tree, "expressions", "from_", "joins", "where", code=Code.SUBQUERY)
     source, scope = bind_from(tree, context, queries)
     typed = bind_conditions(_where_conditions(tree), CorrelatedResolver(scope, outer_scope))
@@ -161,8 +161,7 @@ def decorrelate_predicate(
     if isinstance(node, exp.Exists):
         tree = node.this.this if isinstance(node.this, exp.Subquery) else node.this
         if not (isinstance(tree, exp.Select) and is_correlated(tree, outer_scope)):
-            why = "This EXISTS is the same for every row."
-            raise refusal(Code.SUBQUERY, why, _EXISTS_HINT, node)
+            raise refusal(Kind.UNCORRELATED_EXISTS, node)
         check_parts(tree, "expressions", "from_", "joins", "where", code=Code.SUBQUERY)
         source, scope = bind_from(tree, context, queries)
         source, equalities = _split_correlation(
@@ -179,10 +178,7 @@ def decorrelate_predicate(
         source, scope, correlation = bound.relation, Scope((("", bound.columns),)), []
         inner = [Ref(f) for _, f in bound.columns]
     if len(outer) != len(inner) or (any(map(may_be_null, (*outer, *inner))) and not _null_acts_as_false(node)):
-        why = (
-            "IN whose value is shown or negated compares columns that are never NULL, each with one of the subquery's."
-        )
-        raise refusal(Code.SUBQUERY, why, _EXISTS_HINT, node)
+        raise refusal(Kind.SHOWN_IN_WITH_NULLS, node)
     return _decorrelate_as_count(node, source, scope, [*zip(inner, outer, strict=True), *correlation], context)
 
 
@@ -194,8 +190,7 @@ def _bind_correlated_in(
     Its values must be of its own rows: the groups are formed by them. DISTINCT has no effect on IN, and is ignored.
     """
     if not isinstance(tree, exp.Select):
-        why = "Only a plain SELECT ... FROM ... WHERE can name the row around it."
-        raise refusal(Code.SUBQUERY, why, _EXISTS_HINT, tree)
+        raise refusal(Kind.CORRELATED_QUERY_FORM, tree)
     check_parts(tree, "expressions", "from_", "joins", "where", "distinct", code=Code.SUBQUERY)
     if tree.args.get("distinct"):
         check_parts(tree.args["distinct"], code=Code.ROWS)
@@ -203,8 +198,7 @@ def _bind_correlated_in(
     resolver = CorrelatedResolver(scope, outer_scope)
     inner = [bind_scalar(part.unalias(), resolver) for part in tree.expressions]
     if not all(any(fields_of(each)) and reads_only(each, source.fields) for each in inner):
-        why = "The list of this IN holds values of the row around it, or constants."
-        raise refusal(Code.SUBQUERY, why, _EXISTS_HINT, tree)
+        raise refusal(Kind.CORRELATED_IN_LIST, tree)
     source, equalities = _split_correlation(tree, source, bind_conditions(_where_conditions(tree), resolver))
     return source, scope, inner, equalities
 
@@ -242,8 +236,7 @@ def _decorrelate_lookup(
     """
     predicate = conjunction(tuple(typed))
     if not matches_at_most_one_row(source, predicate):
-        why = "A subquery of one value is an aggregate, or looks a row up by its primary key."
-        raise refusal(Code.SUBQUERY, why, "(SELECT MAX(x) FROM ... WHERE ... = ...)", tree)
+        raise refusal(Kind.CORRELATED_VALUE_FORM, tree)
     relation, (value_field,) = project(
         source, [bind_scalar(tree.expressions[0].unalias(), RowResolver(scope))], context
     )
@@ -290,10 +283,7 @@ def _correlation_sides(test: Expr, inner: Sequence[Field], tree: exp.Select) -> 
     for one, other in (sides, sides[::-1]) if len(sides) == 2 else ():  # the equality in either order
         if reads_only(one, inner) and any(fields_of(one)) and not any(f in inner for f in fields_of(other)):
             return one, other
-    why = "A subquery of one value is tied to the row around it by equalities alone."
-    raise refusal(
-        Code.SUBQUERY, why, "a join on the person key, or a window: LAG(x) OVER (...)", tree.args.get("where") or tree
-    )
+    raise refusal(Kind.CORRELATED_BY_INEQUALITY, tree.args.get("where") or tree)
 
 
 @dataclass(frozen=True)
@@ -336,8 +326,7 @@ class ScalarSubqueries:
     def _bind_predicate(self, node: exp.Expr) -> Expr:
         """Bind IN or EXISTS as a boolean value; refused over groups, which have no outer scope."""
         if self.outer_scope is None or not isinstance(node, exp.In | exp.Exists):
-            why = "A test by a subquery stands in WHERE, in the select list or in a key, and not beside groups."
-            raise refusal(Code.SUBQUERY, why, "FROM (SELECT *, x IN (SELECT ...) AS is_in FROM ...)", node)
+            raise refusal(Kind.SUBQUERY_TEST_BESIDE_GROUPS, node)
         decorrelated = decorrelate_predicate(node, self.outer_scope, self.context, self.queries)
         self.pending.append(_PendingSubquery(node, decorrelated.relation, decorrelated.condition))
         return decorrelated.value
@@ -351,11 +340,9 @@ class ScalarSubqueries:
             return decorrelated.value
         bound = self.queries.bind_subquery(node.this, self.context)
         if isinstance(bound.relation, PerPerson):
-            why = "The value of this subquery would be one person's."
-            raise refusal(Code.SUBQUERY, why, "an aggregate over all persons, or a join on the person key", node)
+            raise refusal(Kind.VALUE_OF_ONE_PERSON, node)
         if len(bound.columns) != 1 or not has_at_most_one_row(bound.relation, Properties()):
-            why = "A subquery inside an expression gives one column, and for certain no second row."
-            raise refusal(Code.SUBQUERY, why, "(SELECT SUM(x) FROM ...), or a JOIN of what has many rows", node)
+            raise refusal(Kind.SUBQUERY_NOT_SCALAR, node)
         self.pending.append(_PendingSubquery(node, prepare_for_join(bound.relation)))
         return Ref(null_extended(bound.columns[0][1]))
 
@@ -366,9 +353,7 @@ class ScalarSubqueries:
         """
         for each in self.pending:
             if isinstance(relation, PerPerson) and isinstance(each.relation, Released):
-                why = "People's rows can't be compared with a number that is released in the same statement."
-                hint = "ask for the number first, and write it into the question"
-                raise refusal(Code.SUBQUERY, why, hint, each.node)
+                raise refusal(Kind.RELEASED_NUMBER_IN_CONDITION, each.node)
             relation = join(relation, each.relation, "left", each.condition, each.node)
         return relation
 
@@ -438,20 +423,18 @@ def _in_equalities(node: exp.Expr, inner: _BoundSubquery, negated: bool, outer: 
     resolver = RowResolver(outer.scope, dict(outer.aliases))
     values = [bind_scalar(part, resolver) for part in left_of_in(node)]
     if len(values) != len(inner.selected):
-        why = f"The subquery behind IN selects {len(inner.selected)} columns, and {len(values)} stand before it."
-        raise refusal(Code.SUBQUERY, why, "x IN (SELECT x FROM ...)", node)
+        raise refusal(Kind.IN_COLUMN_COUNT, node, inside=len(inner.selected), outside=len(values))
     pairs = list(zip(values, inner.selected, strict=True))
     try:
         equal = [apply_function("=", [value, member], node) for value, member in pairs]
     except Refusal as refused:
         if refused.code is not Code.FUNC:
             raise
-        raise refusal(Code.SUBQUERY, refused.why, "compare values of one type", node) from None
+        raise refusal(Kind.IN_OF_OTHER_TYPES, node, reason=refused.why) from None
     if not negated:
         return equal
     if any(_may_be_null(member, inner.relation) for member in inner.selected):
-        why = "NOT IN is never true once its list holds a NULL, and this one may."
-        null_list_refusal = refusal(Code.SUBQUERY, why, "NOT EXISTS (SELECT 1 FROM ... WHERE ... = ...)", node)
+        null_list_refusal = refusal(Kind.NOT_IN_WITH_NULLS, node)
         raise replace(
             null_list_refusal,
             rewrites=to_suggestions(
@@ -493,8 +476,7 @@ def _or_null(value: Expr, equal: Expr, node: exp.Expr) -> Expr:
     if not may_be_null(value):
         return equal
     if isinstance(value, Ref) and value.field.is_person_key:
-        why = "This person key may be NULL, and NULL is neither in a list nor outside of it."
-        raise refusal(Code.SUBQUERY, why, "NOT EXISTS (SELECT 1 FROM ... WHERE ... = ...)", node)
+        raise refusal(Kind.PERSON_KEY_MAY_BE_NULL, node)
     return apply_function("or", [equal, apply_function("is null", [value], node)], node)
 
 
@@ -516,9 +498,7 @@ def _bind_subquery(query: exp.Expr, selects_values: bool, outer: OuterRows) -> _
     if isinstance(tree, exp.Select) and _may_be_correlated(tree, selects_values):
         return _bind_correlated(tree, selects_values, outer)
     if is_correlated(tree, outer.scope):
-        why = "Only a plain SELECT ... FROM ... WHERE can name the row around it."
-        hint = "person IN (SELECT person FROM ... GROUP BY person HAVING ...)"
-        raise refusal(Code.SUBQUERY, why, hint, query)
+        raise refusal(Kind.CORRELATED_PERSON_QUERY, query)
     bound = outer.queries.bind_subquery(tree, outer.context)
     return _BoundSubquery(bound.relation, tuple(Ref(f) for _, f in bound.columns))
 

@@ -19,7 +19,8 @@ from dialect.algebra.expressions import Expr, Field, Literal, Origin, Ref, map_f
 from dialect.algebra.relations import PerPerson, Relation
 from dialect.binder.scope import NamedField
 from dialect.catalog.model import MOVEMENT_SUFFIX, Catalog, Movement, SqlType, Table, ValueList
-from dialect.diagnostics.near_names import near_names
+from dialect.diagnostics.kinds import Kind
+from dialect.diagnostics.names import near_names
 from dialect.errors import Code, Suggestion, to_suggestions
 from dialect.functions import literals
 from dialect.functions.emitter import quote_identifier
@@ -170,12 +171,11 @@ def _movement_table(shown: Sequence[NamedField], catalog: Catalog) -> Table | No
 def _person_column(rows: Relation, shown: Sequence[NamedField], node: exp.Expr) -> str:
     """Name of the visible person key; raises Refusal where there is none."""
     if not isinstance(rows, PerPerson):
-        raise refusal(Code.TABLE, "Movements are found in rows of people, and these are none.", "a private table", node)
+        raise refusal(Kind.MOVEMENT_OF_PUBLIC_ROWS, node)
     for name, field in shown:
         if field == rows.person or (field.is_person_key and not field.nullable):
             return name
-    why = "These rows do not show whose they are."
-    raise refusal(Code.PERSON_KEY, why, f"SELECT {rows.person.name or 'the person key'}, ... in the subquery", node)
+    raise refusal(Kind.ROWS_WITHOUT_PERSON, node, name=rows.person.name or "the person key")
 
 
 def _column_for_role(columns: _InputColumns, role: str, node: exp.Expr) -> str | None:
@@ -184,10 +184,13 @@ def _column_for_role(columns: _InputColumns, role: str, node: exp.Expr) -> str |
     if name is not None and columns.field(name).type not in _ROLE_TYPES[role]:
         kind = " or ".join(_ROLE_TYPES[role])
         raise refusal(
-            Code.TABLE,
-            f"{name} is {columns.field(name).type}, and {_TYPE_ERRORS[role]}.",
-            f"{role} of type {kind}",
+            Kind.MOVEMENT_COLUMN_TYPE,
             node,
+            name=name,
+            type=columns.field(name).type,
+            mistake=_TYPE_ERRORS[role],
+            role=role,
+            kind=kind,
         )
     return name
 
@@ -216,9 +219,9 @@ def _undeclared_refusal(missing: Sequence[str], shown: Sequence[NamedField], nod
     origins = sorted({field.origin.table for _, field in shown if field.origin is not None})
     descriptions = {"ts": "when", "zone_id": "where"}
     table = origins[0] if origins else "this table"
-    why = f"It is not known {' and '.join(descriptions[role] for role in missing)} these rows saw somebody."
-    hint = f"a subquery with columns ts and zone_id, or let the steward declare movement of {table} in the catalog"
-    return refusal(Code.TABLE, why, hint, node)
+    return refusal(
+        Kind.NO_MOVEMENT_COLUMNS, node, missing=" and ".join(descriptions[role] for role in missing), table=table
+    )
 
 
 _MINUTES = {"minute": 1, "hour": 60, "day": 1_440, "week": 10_080}
@@ -243,11 +246,10 @@ def parse_table_function(node: exp.Table) -> TableFunctionCall:
     call = node.this
     function = find_table_function(str(call.this).lower()) if isinstance(call, exp.Anonymous) else None
     if function is None:
-        hint = f"FROM a declared table, or {table_function_names()}"
-        raise refusal(Code.TABLE, "This table function is not in the dialect.", hint, node)
+        raise refusal(Kind.UNKNOWN_TABLE_FUNCTION, node, functions=table_function_names())
     arguments = list(call.expressions)
     if not arguments or _argument_name(arguments[0]) is not None:
-        raise refusal(Code.TABLE, f"{function.name} needs the rows it is asked of.", f"{function.name}(event)", node)
+        raise refusal(Kind.TABLE_FUNCTION_WITHOUT_ROWS, node, name=function.name)
     return TableFunctionCall(
         node, function, _as_from_item(arguments[0], function), _parameter_values(function, arguments[1:])
     )
@@ -256,8 +258,7 @@ def parse_table_function(node: exp.Table) -> TableFunctionCall:
 def expand_table_function(call: TableFunctionCall, sightings: Sightings) -> exp.Query:
     """Query that a call of a table function expands to."""
     if call.parameters.get("radius_m") is not None and not sightings.has_places:
-        why = "radius_m needs places, and of these rows no lon and lat are known."
-        raise refusal(Code.PARAM, why, "leave radius_m out: stays are in one zone then", call.node)
+        raise refusal(Kind.RADIUS_WITHOUT_PLACES, call.node)
     return _parse_generated(call.function.expand(sightings, call.parameters))
 
 
@@ -284,8 +285,7 @@ def _as_from_item(node: exp.Expr, function: TableFunction) -> exp.Expr:
     elif isinstance(node, exp.Query):
         from_item = exp.Subquery(this=node.copy())
     if from_item is None:
-        why = f"{function.name} is asked of one table, CTE or subquery."
-        raise refusal(Code.TABLE, why, f"{function.name}(event) or {function.name}((SELECT ...))", node)
+        raise refusal(Kind.TABLE_FUNCTION_ROWS, node, name=function.name)
     from_item.parent = node.parent  # refusals take their span from the parent
     return from_item
 
@@ -301,7 +301,7 @@ def _parameter_values(function: TableFunction, arguments: Sequence[exp.Expr]) ->
     used_names: set[str] = set()
     for parameter, value in _match_parameters(function, arguments):
         if parameter.name in used_names:
-            raise refusal(Code.PARAM, f"{parameter.name} is given twice.", "give it once", value)
+            raise refusal(Kind.PARAMETER_TWICE, value, name=parameter.name)
         used_names.add(parameter.name)
         values[parameter.name] = _checked_number(parameter, value)
     return values
@@ -316,8 +316,8 @@ def _match_parameters(function: TableFunction, arguments: Sequence[exp.Expr]) ->
     for position, node in enumerate(arguments):
         name = _argument_name(node)
         if name is None and (by_name or position >= len(parameters)):
-            why = "Behind a named parameter all are named." if by_name else f"{function.name} takes fewer values."
-            raise refusal(Code.PARAM, why, _example_call(function), node)
+            kind = Kind.POSITION_BEHIND_NAME if by_name else Kind.TOO_MANY_VALUES
+            raise refusal(kind, node, name=function.name, example=_example_call(function))
         by_name = name is not None
         if name is None:
             yield parameters[position], node
@@ -327,7 +327,9 @@ def _match_parameters(function: TableFunction, arguments: Sequence[exp.Expr]) ->
             near = near_names(name, [each.name for each in parameters])
             hint = f"{near[0]} => ..." if near else _example_call(function)
             replacements = to_suggestions(f"{each} => {node.expression.sql('duckdb', comments=False)}" for each in near)
-            raise refusal(Code.PARAM, f"{function.name} has no parameter {name[:40]}.", hint, node, *replacements)
+            raise refusal(
+                Kind.UNKNOWN_PARAMETER, node, *replacements, function=function.name, name=name[:40], hint=hint
+            )
         yield found, node.expression
 
 
@@ -350,8 +352,15 @@ def _checked_number(parameter: Parameter, node: exp.Expr) -> Number:
         shown, difference = (
             (parameter.lowest, "the least") if parameter.default is None else (parameter.default, "the default")
         )
-        why, hint = f"{parameter.name} is {description} from {ends}.", f"{parameter.name} => {shown}"
-        raise refusal(Code.PARAM, why, hint, node, Suggestion(str(shown), f"with {shown}, {difference}"))
+        raise refusal(
+            Kind.PARAMETER_RANGE,
+            node,
+            Suggestion(str(shown), f"with {shown}, {difference}"),
+            name=parameter.name,
+            description=description,
+            ends=ends,
+            example=shown,
+        )
     return value
 
 

@@ -40,6 +40,7 @@ from dialect.binder.group_by import GroupResolver
 from dialect.binder.scalars import NameResolver, bind_condition, bind_scalar
 from dialect.binder.scope import RowResolver, Scope, aggregate_name, has_window
 from dialect.catalog.model import Bounds, Domain, SqlType, ValueList
+from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Refusal
 from dialect.functions.aggregates import AGGREGATES, FRAME_AGGREGATES, Framed, ReleasedAs, aggregate_range
 from dialect.functions.constant_folding import MONTHS, SECONDS
@@ -73,7 +74,7 @@ def named_windows(tree: exp.Select) -> dict[str, WindowSpec]:
     for node in tree.args.get("windows") or ():
         name = node.this.name.lower()
         if name in specs:
-            raise refusal(Code.WINDOW, f"{name[:40]} stands twice in WINDOW.", "give each window its own name", node)
+            raise refusal(Kind.WINDOW_TWICE, node, name=name[:40])
         specs[name] = window_spec(node, specs)
     return specs
 
@@ -94,13 +95,13 @@ def window_spec(node: exp.Expr, named_specs: Mapping[str, WindowSpec]) -> Window
         return own
     if name not in named_specs:
         hint = f"one of {', '.join(list(named_specs)[:12])}" if named_specs else "WINDOW name AS (PARTITION BY ...)"
-        raise refusal(Code.WINDOW, f"There is no window {name[:40]} here.", hint, node)
+        raise refusal(Kind.UNKNOWN_WINDOW, node, name=name[:40], hint=hint)
     base = named_specs[name]
     is_repeated = (
         (base.partition and own.partition) or (base.order and own.order) or (base.frame and own != WindowSpec())
     )
     if is_repeated:
-        raise refusal(Code.WINDOW, f"The window {name[:40]} says that already.", "write this window out", node)
+        raise refusal(Kind.WINDOW_OVERRIDDEN, node, name=name[:40])
     return WindowSpec(own.partition or base.partition, own.order or base.order, own.frame or base.frame)
 
 
@@ -146,8 +147,7 @@ def _bind_frame_end(end_node: exp.Expr | str | None, side: str | None, node: exp
         return frame_end
     offset = bind_scalar(end_node, RowResolver(Scope()))
     if not isinstance(offset, Literal) or offset.value is None or _is_negative(offset):
-        why = "A frame ends at a constant distance that is not negative."
-        raise refusal(Code.WINDOW, why, "ROWS BETWEEN 2 PRECEDING AND CURRENT ROW", node)
+        raise refusal(Kind.FRAME_DISTANCE, node)
     return replace(frame_end, offset=offset)
 
 
@@ -168,8 +168,7 @@ def _check_ends(frame: Frame, node: exp.Expr) -> None:
     open_start = frame.start == FrameBound("following")
     open_end = frame.end == FrameBound("preceding")
     if open_start or open_end or start > end or (start == end and _is_reversed(frame)):
-        why = "This frame ends before it starts."
-        raise refusal(Code.WINDOW, why, "ROWS BETWEEN 2 PRECEDING AND CURRENT ROW", node)
+        raise refusal(Kind.FRAME_ENDS_BEFORE_START, node)
 
 
 def _is_reversed(frame: Frame) -> bool:
@@ -194,10 +193,9 @@ def _check_row_distances(frame: Frame, order: Sequence[OrderKey], node: exp.Expr
     """Refuse ROWS and GROUPS frames with other than bounded integers as distances."""
     offsets = [end.offset for end in (frame.start, frame.end) if end.offset is not None]
     if any(offset.type is not SqlType.BIGINT or int(offset.value or 0) > MAX_OFFSET for offset in offsets):
-        why = f"{frame.unit} are counted by whole numbers of at most {MAX_OFFSET:,}."
-        raise refusal(Code.WINDOW, why, f"{frame.unit} BETWEEN 2 PRECEDING AND CURRENT ROW", node)
+        raise refusal(Kind.FRAME_COUNT, node, unit=frame.unit, limit=MAX_OFFSET)
     if frame.unit is FrameUnit.GROUPS and not order:
-        raise refusal(Code.WINDOW, "GROUPS are of rows that an ORDER BY leaves equal.", "add an ORDER BY", node)
+        raise refusal(Kind.GROUPS_WITHOUT_ORDER, node)
 
 
 def _convert_distances(frame: Frame, order: tuple[OrderKey, ...], node: exp.Expr) -> tuple[Frame, tuple[OrderKey, ...]]:
@@ -209,7 +207,7 @@ def _convert_distances(frame: Frame, order: tuple[OrderKey, ...], node: exp.Expr
     if not offsets:
         return frame, order
     if len(order) != 1:
-        raise refusal(Code.WINDOW, "A RANGE with distances has one ORDER BY value.", f"ORDER BY ts {_RANGE_HINT}", node)
+        raise refusal(Kind.RANGE_ORDER, node)
     (key,) = order
     if key.expr.type is SqlType.DATE:
         key = replace(key, expr=apply_function("to_timestamp", [key.expr], node))
@@ -244,8 +242,7 @@ def _distance_type_refusal(order_type: SqlType, node: exp.Expr) -> Refusal:
         if order_type is SqlType.TIMESTAMPTZ
         else _RANGE_HINT
     )
-    why = f"A RANGE over {order_type} has no such distances: numbers go with numbers, intervals with dates and times."
-    return refusal(Code.WINDOW, why, hint, node)
+    return refusal(Kind.RANGE_DISTANCE_TYPE, node, type=order_type, hint=hint)
 
 
 def _returns_argument(function: str) -> bool:
@@ -405,8 +402,7 @@ class WindowCalls:
         """Refuse windows in expressions that are computed before windows."""
         window_fields = {window_call.call.result for window_call in self.calls}
         if any(f in window_fields for expr in exprs for f in fields_of(expr)):
-            why = "A window can't be read by another window of the same SELECT, nor by HAVING."
-            raise refusal(Code.WINDOW, why, "compute the inner one in a subquery in FROM", node)
+            raise refusal(Kind.NESTED_WINDOW, node)
 
     def apply_to(self, relation: Relation) -> Relation:
         """Compute the collected window calls over a relation."""
@@ -418,10 +414,7 @@ class WindowCalls:
         name = WINDOW_NODES.get(type(inner)) or aggregate_name(inner) or ""
         if name in WINDOW_FUNCTIONS:
             if test is not None:
-                why = f"{name.upper()} has no FILTER: it belongs to aggregates."
-                raise refusal(
-                    Code.WINDOW, why, f"{name.upper()} over rows that WHERE or a subquery in FROM keeps", node
-                )
+                raise refusal(Kind.WINDOW_FILTER, node, name=name.upper())
             return (
                 name,
                 self._bind_arguments(name, inner, node),
@@ -466,7 +459,7 @@ class WindowCalls:
     def _check_ignore_nulls(self, name: str, node: exp.Expr) -> bool:
         """Check that a function supports IGNORE NULLS."""
         if not WINDOW_FUNCTIONS[name].allows_ignore_nulls:
-            raise refusal(Code.WINDOW, f"{name.upper()} has no IGNORE NULLS.", "leave IGNORE NULLS out", node)
+            raise refusal(Kind.IGNORE_NULLS, node, name=name.upper())
         return True
 
     def _bind_arguments(self, name: str, inner: exp.Expr, node: exp.Expr) -> tuple[Expr, ...]:
@@ -478,13 +471,12 @@ class WindowCalls:
         check_parts(inner, *function.argument_slots, code=Code.WINDOW)
         argument_nodes = [inner.args[slot] for slot in function.argument_slots if inner.args.get(slot) is not None]
         if len(argument_nodes) < function.min_arguments:
-            raise refusal(Code.WINDOW, f"{name.upper()} takes more arguments.", _example_call(name), node)
+            raise refusal(Kind.WINDOW_ARGUMENT_COUNT, node, name=name.upper(), form=_example_call(name))
         if isinstance(argument_nodes[0] if argument_nodes else None, exp.Order | exp.Distinct):
-            raise refusal(Code.WINDOW, f"{name.upper()} takes its order from OVER.", _example_call(name), node)
+            raise refusal(Kind.WINDOW_ORDER_ARGUMENT, node, name=name.upper(), form=_example_call(name))
         typed = [bind_scalar(part, self.resolver) for part in argument_nodes]
         if any(map(is_person_key, typed)):
-            why = "The person key can be counted, joined on and grouped by, and nothing else."
-            raise refusal(Code.PERSON_KEY, why, "row_number() OVER (PARTITION BY the person ...)", node)
+            raise refusal(Kind.PERSON_KEY_IN_WINDOW, node)
         _check_constant_argument(name, typed, node)
         return (*_with_typed_default(typed[0], typed[2], node, typed[1]),) if len(typed) > 2 else tuple(typed)
 
@@ -495,10 +487,8 @@ _PLACEHOLDER_FIELD = Field("", None, SqlType.NULL)  # placeholder while calls ar
 def _not_allowed_refusal(inner: exp.Expr, node: exp.Expr) -> Refusal:
     """Refusal of a function that can't be used as a window function."""
     if inner.find(exp.Distinct) is not None:
-        why = "DISTINCT has no window form: rows of a frame come and go."
-        return refusal(Code.WINDOW, why, "COUNT(DISTINCT x) with GROUP BY in a subquery", node)
-    why = f"{written_name(inner)[:40]} has no window form in the dialect."
-    return refusal(Code.WINDOW, why, "ROW_NUMBER, RANK, LAG, LEAD, FIRST_VALUE, COUNT, SUM, AVG, MIN or MAX", node)
+        return refusal(Kind.DISTINCT_WINDOW, node)
+    return refusal(Kind.NO_WINDOW_FORM, node, name=written_name(inner)[:40])
 
 
 def _example_call(name: str) -> str:
@@ -518,8 +508,14 @@ def _check_constant_argument(name: str, typed: list[Expr], node: exp.Expr) -> No
     constant = typed[function.constant]
     value = constant.value if isinstance(constant, Literal) and constant.type is SqlType.BIGINT else None
     if not isinstance(value, int) or not function.min_constant <= value <= MAX_OFFSET:
-        why = f"{name.upper()} counts by a constant whole number of {function.min_constant:,} to {MAX_OFFSET:,}."
-        raise refusal(Code.WINDOW, why, _example_call(name), node)
+        raise refusal(
+            Kind.WINDOW_CONSTANT,
+            node,
+            name=name.upper(),
+            lowest=function.min_constant,
+            highest=MAX_OFFSET,
+            form=_example_call(name),
+        )
 
 
 def _with_typed_default(value: Expr, default: Expr, node: exp.Expr, offset: Expr) -> tuple[Expr, Expr, Expr]:
@@ -531,8 +527,7 @@ def _with_typed_default(value: Expr, default: Expr, node: exp.Expr, offset: Expr
         return value, offset, Literal(None, value.type)
     coalesced = apply_function("coalesce", [value, default], node)
     if not isinstance(coalesced, Call) or coalesced.name != "coalesce" or coalesced.type is not value.type:
-        why = "The default has another type than the values beside it."
-        raise refusal(Code.WINDOW, why, "CAST one of them", node)
+        raise refusal(Kind.DEFAULT_OF_OTHER_TYPE, node)
     return coalesced.arguments[0], offset, coalesced.arguments[1]
 
 
@@ -562,8 +557,7 @@ def bind_qualify(tree: exp.Select, resolver: RowResolver | GroupResolver) -> Exp
     if clause is None:
         return None
     if not any(has_window(part) for part in (clause.this, *tree.expressions)):
-        why = "QUALIFY chooses rows by window functions, and there is none."
-        raise refusal(Code.WINDOW, why, "WHERE, or HAVING over groups", clause)
+        raise refusal(Kind.QUALIFY_WITHOUT_WINDOW, clause)
     return bind_condition(clause.this, resolver)
 
 

@@ -1,12 +1,14 @@
-"""Diagnostics: what is wrong with a query or remarkable about it, as data, and the names that may have been meant.
+"""Diagnostics: the kinds of refusals with their texts, and the names that may have been meant.
 
 Modules, each before those that import it:
 
-    near_names.
+    names, kinds.
 """
 
 from __future__ import annotations
 
-from dialect.diagnostics.near_names import first_names, near_names
+from dialect.diagnostics.kinds import Kind
+from dialect.diagnostics.names import first_names, near_names
+from dialect.errors import Diagnostic
 
-__all__ = ["first_names", "near_names"]
+__all__ = ["Diagnostic", "Kind", "first_names", "near_names"]

@@ -15,7 +15,8 @@ from sqlglot import exp
 
 from dialect.algebra.expressions import NULL, Literal
 from dialect.catalog.model import SqlType
-from dialect.errors import Code, Refusal, to_suggestions
+from dialect.diagnostics.kinds import Kind
+from dialect.errors import Refusal, to_suggestions
 from dialect.functions.constant_folding import MONTHS, SECONDS
 from dialect.parser.compile_context import refusal
 
@@ -120,9 +121,9 @@ def parse_number(node: exp.Literal) -> Literal:
     try:
         value = float(text)
     except ValueError:
-        raise refusal(Code.PARSE, f"{text[:40]} is not a number.", "write digits", node) from None
+        raise refusal(Kind.NOT_A_NUMBER, node, text=text[:40]) from None
     if not math.isfinite(value):
-        raise refusal(Code.PARSE, "The number is too large.", "write a number below 1e308", node)
+        raise refusal(Kind.NUMBER_TOO_LARGE, node)
     return Literal(value, SqlType.DOUBLE)
 
 
@@ -168,7 +169,7 @@ def _in_one_unit(parts: list[tuple[int, str]]) -> tuple[int, str]:
 
 def interval_refusal(node: exp.Expr) -> Refusal:
     """Build the refusal of an expression that is not a constant interval."""
-    return refusal(Code.FUNC, "An interval is one constant and one unit.", "INTERVAL 15 MINUTE", node)
+    return refusal(Kind.INTERVAL_FORM, node)
 
 
 def interval_literal(amount: int, unit: str, node: exp.Expr) -> Literal:
@@ -180,7 +181,7 @@ def interval_literal(amount: int, unit: str, node: exp.Expr) -> Literal:
     if base_unit not in MAX_AMOUNTS:
         raise interval_refusal(node)
     if is_too_long(f"{amount * factor} {base_unit}"):
-        raise refusal(Code.FUNC, "The interval is longer than 1,000 years.", "INTERVAL 1 DAY", node)
+        raise refusal(Kind.INTERVAL_TOO_LONG, node)
     return Literal(f"{amount * factor} {base_unit}", SqlType.INTERVAL)
 
 
@@ -202,11 +203,17 @@ def parse_as(text: str, target: SqlType, node: exp.Expr) -> Literal:
     except (ValueError, KeyError):
         suggestion = iso_suggestion(text.strip(), target)
         replacements = () if suggestion is None else to_suggestions((suggestion, f"{target} {suggestion}"))
-        why = f"'{text[:40]}' is not a {target}."
         located = next(
             (part for part in node.find_all(exp.Literal) if part.this == text), node
         )  # the literal itself, if `node` is a comparison
-        raise refusal(Code.PARSE, why, (replacements or (accepted_form(target),))[-1], located, *replacements) from None
+        raise refusal(
+            Kind.NOT_OF_TYPE,
+            located,
+            *replacements,
+            text=text[:40],
+            type=target,
+            form=(replacements or (accepted_form(target),))[-1],
+        ) from None
 
 
 def _parse_timestamp(text: str) -> datetime:

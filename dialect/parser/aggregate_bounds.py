@@ -12,7 +12,8 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from dialect.catalog.model import Bounds
-from dialect.errors import Code, Refusal, Span
+from dialect.diagnostics.kinds import Kind
+from dialect.errors import Span
 from dialect.parser.options import parse_decimal
 from dialect.parser.placeholders import MAX_PLACEHOLDER, MIN_PLACEHOLDER
 from dialect.parser.privacy_clause import blank_out, parse_rule
@@ -65,8 +66,7 @@ def extract_named_bounds(sql: str, tokens: list[Token]) -> tuple[str, list[Token
         bounds = NamedBounds(_parse_bounds(sql[start:end_offset], start), Span(tokens[position + 1].start, end_offset))
         call_start = _open_call_start(remaining)
         if call_start is None or call_start in found:
-            why = "Bounds stand twice in this call." if call_start is not None else "These bounds stand in no call."
-            raise Refusal(Code.PARAM, why, _EXAMPLE, bounds.span)
+            raise (Kind.BOUNDS_TWICE if call_start is not None else Kind.BOUNDS_IN_NO_CALL).at(bounds.span)
         found[call_start] = bounds
         sql = blank_out(sql, start, end_offset)
         position = end + 1
@@ -101,8 +101,7 @@ def _parse_bounds(text: str, start: int) -> Bounds:
     lower, upper = (parse_decimal(str(token)) for token in tree.scan_values(lambda _: True))
     if lower is None or upper is None or not -MAX_BOUND <= lower < upper <= MAX_BOUND:
         span = Span(start, start + len(text))
-        why = f"Bounds are two numbers, the lower first, within {MAX_BOUND:.0e}."
-        raise Refusal(Code.PARAM, why, f"{ARGUMENT_NAME} => ({MIN_PLACEHOLDER}, {MAX_PLACEHOLDER})", span)
+        raise Kind.BOUNDS_FORM.at(span, limit=MAX_BOUND)
     return Bounds(float(lower), float(upper))
 
 
@@ -112,8 +111,7 @@ def check_bounded_calls(tree: exp.Expr, named_bounds: BoundsByCall) -> None:
         (call.meta.get("start", -1) for call in tree.find_all(*_BOUNDABLE_NODES)) if named_bounds else ()
     )
     for start in sorted(set(named_bounds) - set(accepting_calls)):
-        why = "Only SUM, AVG, COUNT and VARIANCE or STDDEV take bounds of what one person adds to a group."
-        raise Refusal(Code.PARAM, why, _EXAMPLE, named_bounds[start].span)
+        raise Kind.BOUNDS_NOT_TAKEN.at(named_bounds[start].span)
 
 
 def check_bounds_apply(function: str, bounds: NamedBounds, releasing: bool) -> None:
@@ -123,12 +121,10 @@ def check_bounds_apply(function: str, bounds: NamedBounds, releasing: bool) -> N
     persons, so that its value is released with noise.
     """
     if not releasing:
-        why = "Bounds belong to an aggregate over many people."
-        raise Refusal(Code.PARAM, why, "leave them out here", bounds.span)
+        raise Kind.BOUNDS_WITHIN_PERSON.at(bounds.span)
     if function == "persons":
-        raise Refusal(Code.PARAM, "A person counts once: there is nothing to bound.", "leave them out", bounds.span)
+        raise Kind.BOUNDS_OF_PERSONS.at(bounds.span)
     if function.startswith("count") and not (
         bounds.bounds.lower >= -MAX_COUNT_BOUND and 1 <= bounds.bounds.upper <= MAX_COUNT_BOUND
     ):
-        why = f"Bounds of a count end between 1 and {MAX_COUNT_BOUND:,}."
-        raise Refusal(Code.PARAM, why, f"{ARGUMENT_NAME} => (0, {MAX_PLACEHOLDER})", bounds.span)
+        raise Kind.COUNT_BOUNDS.at(bounds.span, limit=MAX_COUNT_BOUND)

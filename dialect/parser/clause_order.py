@@ -6,19 +6,20 @@ Terms:
 
     run      tokens of one nesting level between two brackets or set operators: one SELECT, or no SELECT at all
     rank     place of a clause in SQL's order: SELECT 0, FROM and JOIN 1, ...; SELECT behind FROM has one of its own
-    fault    first violation in a run: (offending token, reason, hint, the run)
+    fault    first violation in a run: the offending token, and what is wrong with it
     repair   the text with one fault removed; it may still have others
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from dialect.errors import Code, Refusal, to_suggestions
+from dialect.diagnostics.kinds import Kind
+from dialect.errors import Refusal, to_suggestions
 from dialect.parser.tokens import CLOSERS, OPENERS, token_span, tokenize
 
 _SELECT, _FROM, _SELECT_AFTER_FROM, _WHERE, _GROUP, _HAVING, _WINDOW, _QUALIFY, _ORDER, _LIMIT = range(10)
@@ -79,9 +80,8 @@ def check_clause_order(sql: str, tokens: list[Token]) -> None:
     )
     if first_fault is None:
         return
-    token, why, hint, run = first_fault
-    repaired = _repair_remaining(_reordered(sql, run, token), _MAX_REPAIRS)
-    raise Refusal(Code.PARSE, why, hint, token_span(token), to_suggestions([repaired]))
+    repaired = _repair_remaining(_reordered(sql, first_fault.run, first_fault.token), _MAX_REPAIRS)
+    raise replace(first_fault.refusal, rewrites=to_suggestions([repaired]))
 
 
 def _repair_remaining(sql: str, max_repairs: int) -> str:
@@ -96,7 +96,7 @@ def _repair_remaining(sql: str, max_repairs: int) -> str:
     for run in _split_runs(sql, tokens):
         found = _find_fault(run, tokens)
         if found is not None and max_repairs:
-            return _repair_remaining(_reordered(sql, run, found[0]), max_repairs - 1)
+            return _repair_remaining(_reordered(sql, run, found.token), max_repairs - 1)
     return sql
 
 
@@ -165,23 +165,30 @@ def _join_start(tokens: list[Token], position: int) -> Token:
     return tokens[position]
 
 
-_Fault = tuple[Token, str, str, _ClauseRun]  # token, reason, hint, run
+@dataclass(frozen=True)
+class _Fault:
+    """First violation in a run: the offending token, and its refusal."""
+
+    run: _ClauseRun
+    token: Token
+    refusal: Refusal
 
 
 def _find_fault(run: _ClauseRun, tokens: list[Token]) -> _Fault | None:
-    """First violation of clause order in a run: (token, reason, hint, run); None where there is none.
+    """First violation of clause order in a run; None where there is none.
 
     Clauses without their SELECT or FROM are found in all brackets, the other faults in queries only.
     """
     orphan = _clause_without_select(run, tokens) or _join_without_from(run, tokens)
     if orphan is not None:
-        name, owner = _keyword_text(orphan), "FROM" if orphan.token_type is TokenType.JOIN else "SELECT"
-        return orphan, f"{name} belongs to a {owner}, and none stands here.", f"SELECT ... FROM ... {name} ...", run
+        owner = "FROM" if orphan.token_type is TokenType.JOIN else "SELECT"
+        refused = Kind.CLAUSE_WITHOUT_OWNER.at(token_span(orphan), clause=_keyword_text(orphan), owner=owner)
+        return _Fault(run, orphan, refused)
     if not run.holds_query:
         return None
     for before, after in pairwise(run.clauses):
         if _is_misplaced(before, after):
-            return after.keyword, *_explain_misplaced(run, after), run
+            return _explain_misplaced(run, after)
     return _comma_between_conditions(run) or _with_after_set_operator(run, tokens) or _order_before_set_operator(run)
 
 
@@ -223,24 +230,24 @@ def _is_misplaced(before: _Clause, after: _Clause) -> bool:
     return not is_join and before.keyword.token_type is after.keyword.token_type
 
 
-def _explain_misplaced(run: _ClauseRun, after: _Clause) -> tuple[str, str]:
-    """Explain a misplaced clause: (reason, hint).
+def _explain_misplaced(run: _ClauseRun, after: _Clause) -> _Fault:
+    """Explain a misplaced clause.
 
     The clause is repeated where no clause of a higher rank stands before it; else it belongs before the first such
     clause.
     """
-    name = _keyword_text(after.keyword)
+    name, span = _keyword_text(after.keyword), token_span(after.keyword)
     later = next((clause for clause in run.clauses if clause.rank > after.rank), None)
     if later is None or run.clauses.index(later) > run.clauses.index(after):
-        return f"{name} stands twice in one SELECT.", f"one {name}"
-    later_keyword = _keyword_text(later.keyword)
-    return f"{name} stands before {later_keyword} in SQL, not behind it.", f"{name} ... {later_keyword} ..."
+        return _Fault(run, after.keyword, Kind.CLAUSE_REPEATED.at(span, clause=name))
+    misplaced = Kind.CLAUSE_MISPLACED.at(span, clause=name, later=_keyword_text(later.keyword))
+    return _Fault(run, after.keyword, misplaced)
 
 
 def _comma_between_conditions(run: _ClauseRun) -> _Fault | None:
     """Find a comma between the conditions of WHERE, HAVING or QUALIFY."""
     found = next((c.commas[0] for c in run.clauses if c.keyword.token_type in _CONDITIONS and c.commas), None)
-    return None if found is None else (found, "Conditions are joined by AND, not by commas.", "AND", run)
+    return None if found is None else _Fault(run, found, Kind.COMMA_BETWEEN_CONDITIONS.at(token_span(found)))
 
 
 def _with_after_set_operator(run: _ClauseRun, tokens: list[Token]) -> _Fault | None:
@@ -248,7 +255,7 @@ def _with_after_set_operator(run: _ClauseRun, tokens: list[Token]) -> _Fault | N
     first = next((token for token in tokens[run.start :] if token.text.upper() not in _SET_MODIFIERS), None)
     if first is None or not run.after_set_operator or first.token_type is not TokenType.WITH:
         return None
-    return first, "WITH stands at the beginning of a question, or of brackets.", "UNION ALL (WITH ...)", run
+    return _Fault(run, first, Kind.WITH_BEHIND_SET_OPERATOR.at(token_span(first)))
 
 
 def _order_before_set_operator(run: _ClauseRun) -> _Fault | None:
@@ -256,8 +263,8 @@ def _order_before_set_operator(run: _ClauseRun) -> _Fault | None:
     trailing = next((clause.keyword for clause in run.clauses if clause.rank >= _ORDER), None)
     if trailing is None or not run.before_set_operator:
         return None
-    why = f"{_keyword_text(trailing)} before a set operation belongs to neither side."
-    return trailing, why, f"put the SELECT in brackets, or {_keyword_text(trailing)} at the end", run
+    refused = Kind.ORDER_BEFORE_SET_OPERATOR.at(token_span(trailing), clause=_keyword_text(trailing))
+    return _Fault(run, trailing, refused)
 
 
 def _keyword_text(token: Token) -> str:

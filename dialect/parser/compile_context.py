@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
 from sqlglot import exp
 
 from dialect.catalog.model import Catalog
-from dialect.errors import Code, Refusal, Suggestion
+from dialect.diagnostics.kinds import Kind
+from dialect.errors import Code, Diagnostic, Refusal, Suggestion
 from dialect.notes import Note
 from dialect.parser.aggregate_bounds import BoundsByCall
 from dialect.parser.options import NO_OPTIONS, Options
@@ -47,15 +48,14 @@ class CompileContext:
         """Return a new field id, unique in this query; raises Refusal with E_COMPLEX after too many."""
         number = next(self.field_ids)
         if number >= MAX_FIELDS:
-            raise Refusal(Code.COMPLEX, "The question uses its subqueries too often.", "name each subquery once")
+            raise Kind.TOO_MANY_FIELDS.at()
         return f"c{number}"
 
     def charge_pruning_steps(self, steps: int) -> None:
         """Charge steps of date pruning against the query's limit; raises Refusal with E_COMPLEX beyond it."""
         self.pruning_steps.append(steps)
         if sum(self.pruning_steps) > MAX_PRUNING_STEPS:
-            why = "The question says more of its time than can be held against every declared day."
-            raise Refusal(Code.COMPLEX, why, "fewer conditions on time, or one BETWEEN, in fewer places")
+            raise Kind.TOO_MANY_TIME_CONDITIONS.at()
 
     def try_pruning_steps(self, steps: int) -> bool:
         """Charge steps of an optional analysis if the limit allows them; return whether it did."""
@@ -65,19 +65,27 @@ class CompileContext:
 
 
 def refusal(
-    code: Code, why: str, hint: str | Suggestion, node: exp.Expr | None = None, *replacements: Suggestion
+    kind: Diagnostic,
+    node: exp.Expr | None = None,
+    /,
+    *replacements: Suggestion,
+    code: Code | None = None,
+    **fields: object,
 ) -> Refusal:
     """Build a refusal located at a node.
 
-    Each of `replacements` is SQL that may replace the node; it becomes a suggested query, the text with the node
-    replaced. Those whose place in the text is unknown are dropped. Without a node the refusal has neither span nor
-    suggestions.
+    Each of `replacements` is SQL that may replace the node (`suggest_replaced`). Without a node the refusal has neither
+    span nor suggestions.
     """
     if node is None:
-        return Refusal(code, why, str(hint))
+        return kind.at(code=code, **fields)
+    return kind.at(span_of(node), suggest_replaced(node, replacements), code=code, **fields)
+
+
+def suggest_replaced(node: exp.Expr, replacements: Iterable[Suggestion]) -> tuple[Suggestion, ...]:
+    """Suggest the query with a node replaced, by each replacement; none where its place in the text is unknown."""
     located = ((with_node_replaced(node, each.sql), each.difference) for each in replacements)
-    rewrites = tuple(Suggestion(sql, differs) for sql, differs in located if sql is not None)
-    return Refusal(code, why, str(hint), span_of(node), rewrites)
+    return tuple(Suggestion(sql, differs) for sql, differs in located if sql is not None)
 
 
 def _display_name(node: exp.Expr, name: str, value: object) -> str:
@@ -105,4 +113,4 @@ def check_parts(node: exp.Expr, *allowed: str, code: Code = Code.STMT) -> None:
         if value and name not in allowed:
             shown_name = _display_name(node, name, value)
             hint = PIVOT_HINT if name == "pivots" else f"leave {shown_name} out"
-            raise refusal(code, f"{shown_name} is not part of the dialect here.", hint, node)
+            raise refusal(Kind.UNSUPPORTED_PART, node, code=code, part=shown_name, hint=hint)

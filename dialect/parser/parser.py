@@ -14,13 +14,14 @@ from sqlglot import exp
 from sqlglot.errors import ParseError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Refusal, Span, to_suggestions
 from dialect.parser.aggregate_bounds import BoundsByCall, check_bounded_calls, extract_named_bounds
 from dialect.parser.clause_order import check_clause_order
 from dialect.parser.options import NO_OPTIONS, Options
 from dialect.parser.privacy_clause import extract_clause
 from dialect.parser.spans import PIVOT_HINT, span_of
-from dialect.parser.tokens import DUCKDB, SPLIT_HINT, token_span, tokenize
+from dialect.parser.tokens import DUCKDB, token_span, tokenize
 
 MAX_DEPTH = 120
 MAX_NODES = 2_000
@@ -86,7 +87,7 @@ def _check_statement(tokens: list[Token]) -> None:
     first = next((token for token in tokens if token.token_type is not TokenType.L_PAREN), tokens[0])
     if first.token_type not in _QUERY_STARTS:
         hint = PIVOT_HINT if first.text.upper() in {"PIVOT", "UNPIVOT"} else "SELECT ... FROM ..."
-        raise Refusal(Code.STMT, "Only SELECT questions are answered.", hint, token_span(first))
+        raise Kind.NOT_A_SELECT_STATEMENT.at(token_span(first), hint=hint)
 
 
 def _parse_tree(sql: str, tokens: list[Token]) -> exp.Query:
@@ -100,14 +101,14 @@ def _parse_tree(sql: str, tokens: list[Token]) -> exp.Query:
     except ParseError as error:
         raise _parse_refusal(error, sql, tokens) from None
     except RecursionError:
-        raise Refusal(Code.COMPLEX, "The question is nested too deeply.", SPLIT_HINT) from None
+        raise Kind.NESTED_TOO_DEEPLY.at() from None
     except Exception:  # defects of sqlglot become refusals, without their own message
-        raise Refusal(Code.PARSE, "This is not SQL that can be read.", "check the syntax") from None
+        raise Kind.NOT_SQL.at() from None
     finally:
         _is_parsing.reset(reset_token)
     if not isinstance(tree, exp.Query):
         span = None if tree is None else span_of(tree)
-        raise Refusal(Code.STMT, "Only SELECT questions are answered.", "SELECT ... FROM ...", span)
+        raise Kind.NOT_A_SELECT.at(span)
     return tree
 
 
@@ -116,16 +117,15 @@ def _parse_refusal(error: ParseError, sql: str, tokens: list[Token]) -> Refusal:
 
     sqlglot gives the text before the error and the word at it, not an offset. Both together are looked up in the query.
     """
-    why, hint = "The SQL can't be read from here on.", "check the words around the caret"
     found = error.errors[0] if error.errors else {}
     before, word = found.get("start_context"), found.get("highlight") or ""
     if before is None:
-        return Refusal(Code.PARSE, "The SQL can't be read.", "check brackets, commas and the order of the clauses")
+        return Kind.UNREADABLE_SQL.at()
     start = sql.find(before + word)
     # at the end of the text nothing is found
     start = min(start + len(before) if start >= 0 else len(sql), len(sql) - 1)
     span = Span(start, min(len(sql), start + max(1, len(word))))
-    return _reserved_word_refusal(span, tokens, sql) or Refusal(Code.PARSE, why, hint, span)
+    return _reserved_word_refusal(span, tokens, sql) or Kind.UNREADABLE_FROM_HERE.at(span)
 
 
 def _reserved_word_refusal(span: Span, tokens: list[Token], sql: str) -> Refusal | None:
@@ -146,9 +146,13 @@ def _reserved_word_refusal(span: Span, tokens: list[Token], sql: str) -> Refusal
     }:
         return None
     word = tokens[position].text
-    why = f"{word.upper()[:40]} is a word of SQL's own, and stands here as a name."
-    hint = f'{"AS " * (before.token_type is TokenType.ALIAS)}"{word[:40]}"'
-    return Refusal(Code.PARSE, why, hint, span, to_suggestions([f'{sql[: span.start]}"{word}"{sql[span.end :]}']))
+    return Kind.RESERVED_WORD.at(
+        span,
+        to_suggestions([f'{sql[: span.start]}"{word}"{sql[span.end :]}']),
+        word=word.upper()[:40],
+        keyword="AS " * (before.token_type is TokenType.ALIAS),
+        name=word[:40],
+    )
 
 
 def _check_size(tree: exp.Expr) -> None:
@@ -158,16 +162,14 @@ def _check_size(tree: exp.Expr) -> None:
         joins += isinstance(node, exp.Join)
         aggregates += isinstance(node, exp.AggFunc)
         if depth > MAX_DEPTH:
-            raise Refusal(
-                Code.COMPLEX, f"An expression is more than {MAX_DEPTH} steps deep.", SPLIT_HINT, span_of(node)
-            )
+            raise Kind.EXPRESSION_TOO_DEEP.at(span_of(node), limit=MAX_DEPTH)
         for count, limit, unit in (
             (nodes, MAX_NODES, "parts"),
             (joins, MAX_JOINS, "joins"),
             (aggregates, MAX_AGGREGATES, "aggregates"),
         ):
             if count > limit:
-                raise Refusal(Code.COMPLEX, f"The question has more than {limit:,} {unit}.", SPLIT_HINT)
+                raise Kind.TOO_MANY_PARTS.at(limit=limit, unit=unit)
 
 
 def _with_depth(tree: exp.Expr) -> Iterator[tuple[exp.Expr, int]]:

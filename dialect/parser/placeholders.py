@@ -6,7 +6,8 @@ import re
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from dialect.errors import Code, Refusal, Span
+from dialect.diagnostics.kinds import Kind
+from dialect.errors import Span
 
 MIN_PLACEHOLDER, MAX_PLACEHOLDER, START_PLACEHOLDER, END_PLACEHOLDER = "YOUR_MIN", "YOUR_MAX", "YOUR_START", "YOUR_END"
 # sample values, with which a suggestion is compiled before it is shown
@@ -30,5 +31,4 @@ def refuse_placeholders(tokens: list[Token]) -> None:
     for token in tokens:
         if token.token_type is TokenType.VAR and token.text in _SAMPLE_VALUES:
             kind = _KINDS[token.text]
-            why = f"{token.text} stands for a {kind} that you choose."
-            raise Refusal(Code.PARAM, why, f"write your {kind} in its place", Span(token.start, token.end + 1))
+            raise Kind.PLACEHOLDER_LEFT.at(Span(token.start, token.end + 1), text=token.text, kind=kind)

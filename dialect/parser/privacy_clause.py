@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from dialect.errors import Code, Refusal, Span
+from dialect.diagnostics.kinds import Kind
+from dialect.errors import Span
 from dialect.parser.options import (
     NO_OPTIONS,
     IntervalCoverage,
@@ -57,9 +58,7 @@ def parse_rule(text: str, rule: str, start: int, hint: str) -> lark.Tree[lark.To
     except lark.UnexpectedInput as unexpected:
         offset = cast("int | None", unexpected.pos_in_stream)
         error_offset = start + min(max(offset or 0, 0), len(text) - 1)
-        raise Refusal(
-            Code.PARSE, "This can't be read from here on.", hint, Span(error_offset, error_offset + 1)
-        ) from None
+        raise Kind.UNREADABLE_CLAUSE.at(Span(error_offset, error_offset + 1), hint=hint) from None
 
 
 def grammar_token_span(token: lark.Token, start: int) -> Span:
@@ -97,8 +96,7 @@ def extract_clause(sql: str, tokens: list[Token]) -> ExtractedClause:
     if not positions:
         return ExtractedClause(sql, tokens, NO_OPTIONS)
     if len(positions) > 1:
-        why = "The clause stands twice; it holds for the whole question."
-        raise Refusal(Code.PARAM, why, "keep the first of them", token_span(tokens[positions[1] + 2]))
+        raise Kind.CLAUSE_TWICE.at(token_span(tokens[positions[1] + 2]))
     begin = positions[0] + 1
     end = _last_position(tokens, begin)
     start, end_offset = tokens[begin].start, tokens[end].end + 1
@@ -125,7 +123,7 @@ def _last_position(tokens: list[Token], begin: int) -> int:
         return begin + 1
     end = closing_bracket(tokens, bracket)
     if end is None:
-        raise Refusal(Code.PARSE, "Nothing closes this bracket.", _EXAMPLE, token_span(tokens[bracket]))
+        raise Kind.UNCLOSED_BRACKET.at(token_span(tokens[bracket]))
     return end
 
 
@@ -145,8 +143,7 @@ def _check_one_price(spans: Mapping[str, Span]) -> None:
     """Refuse more than one of the options that set the query's price."""
     price_options = [name for name in ("epsilon", "rho", "target_error") if name in spans]
     if len(price_options) > 1:
-        why = f"{price_options[0]} and {price_options[1]} both decide what the question costs."
-        raise Refusal(Code.PARAM, why, f"keep {price_options[0]}", spans[price_options[1]])
+        raise Kind.TWO_PRICES.at(spans[price_options[1]], first=price_options[0], second=price_options[1])
 
 
 def _parse_option(
@@ -159,20 +156,16 @@ def _parse_option(
     option, span = name.lower(), Span(start + (name.start_pos or 0), start + (value.end_pos or 0))
     rule = _OPTION_RULES.get(option)
     if rule is None:
-        why = f"There is no option {str(name)[:40]}."
-        raise Refusal(
-            Code.PARAM,
-            why,
-            _HINTS_FOR_UNKNOWN.get(option, f"one of {', '.join(_OPTION_RULES)}"),
+        raise Kind.UNKNOWN_OPTION.at(
             grammar_token_span(name, start),
+            name=str(name)[:40],
+            hint=_HINTS_FOR_UNKNOWN.get(option, f"one of {', '.join(_OPTION_RULES)}"),
         )
     if option in spans:
-        raise Refusal(
-            Code.PARAM, f"The option {option} stands twice.", "keep one of them", grammar_token_span(name, start)
-        )
+        raise Kind.OPTION_TWICE.at(grammar_token_span(name, start), option=option)
     parsed_value = rule.parse(str(value))
     if parsed_value is None:
-        raise Refusal(Code.PARAM, f"The option {option} takes {rule.accepts}.", _example(option, str(value)), span)
+        raise Kind.OPTION_VALUE.at(span, option=option, accepts=rule.accepts, hint=_example(option, str(value)))
     values[rule.field], spans[option] = parsed_value, span
 
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from dialect.errors import Code, Refusal
+from dialect.diagnostics.kinds import Kind
 from dialect.parser.privacy_clause import blank_out
 from dialect.parser.tokens import token_span, tokenize
 
@@ -84,8 +84,7 @@ def _parse_explain(sql: str, first: Token) -> ExplainPrivacy:
     """Parse EXPLAIN PRIVACY as text: sqlglot does not tokenize what follows EXPLAIN."""
     match = _PRIVACY_KEYWORD.match(sql, first.end + 1)
     if match is None:
-        why = "Only EXPLAIN PRIVACY and a question can be explained."
-        raise Refusal(Code.STMT, why, "EXPLAIN PRIVACY SELECT COUNT(*) FROM ...", token_span(first))
+        raise Kind.NOT_EXPLAINABLE.at(token_span(first))
     return ExplainPrivacy(blank_out(sql, first.start, match.end()))
 
 
@@ -99,8 +98,7 @@ def _parse_show(first: Token, rest: list[Token]) -> Show:
         return _parse_like(rest)
     names = [token.text.upper() for token in rest]
     if len(names) != 1 or names[0] not in Listing.__members__:
-        why = f"SHOW lists {', '.join(Listing)}."
-        raise Refusal(Code.STMT, why, "SHOW TABLES", token_span(rest[0] if rest else first))
+        raise Kind.UNKNOWN_LISTING.at(token_span(rest[0] if rest else first), listings=", ".join(Listing))
     return Show(Listing(names[0]))
 
 
@@ -108,13 +106,12 @@ def _parse_like(rest: list[Token]) -> Show:
     """Parse SHOW with LIKE and a pattern."""
     listing = rest[0].text.upper()
     if listing not in _LISTINGS_WITH_LIKE:
-        why = f"LIKE chooses among {' or '.join(sorted(_LISTINGS_WITH_LIKE))} by name."
-        raise Refusal(Code.STMT, why, "SHOW FUNCTIONS LIKE '%date%'", token_span(rest[1]))
+        raise Kind.LIKE_OF_OTHER_LISTING.at(token_span(rest[1]), listings=" or ".join(sorted(_LISTINGS_WITH_LIKE)))
     return Show(Listing(listing), rest[2].text)
 
 
 def _parse_describe(first: Token, rest: list[Token]) -> Describe:
     """Parse DESCRIBE with a table name."""
     if len(rest) != 1:
-        raise Refusal(Code.STMT, "DESCRIBE takes the name of one table.", "SHOW TABLES", token_span(first))
+        raise Kind.DESCRIBE_FORM.at(token_span(first))
     return Describe(rest[0].text)

@@ -9,7 +9,8 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from dialect.errors import Code, Refusal, Span, to_suggestions
+from dialect.diagnostics.kinds import Kind
+from dialect.errors import Span, to_suggestions
 from dialect.parser.placeholders import refuse_placeholders
 
 DUCKDB = Dialect.get_or_raise("duckdb")
@@ -43,7 +44,7 @@ def tokenize(sql: str) -> list[Token]:
     _check_text(sql)
     tokens = _raw_tokens(sql)
     if not tokens:
-        raise Refusal(Code.PARSE, "There is no question here, only a comment.", "SELECT COUNT(*) FROM ...")
+        raise Kind.ONLY_A_COMMENT.at()
     _check_quotes(sql, tokens)
     _check_single(sql, tokens)
     refuse_placeholders(tokens)
@@ -114,13 +115,11 @@ def split_list(text: str) -> tuple[str, ...]:
 def _check_text(sql: str) -> None:
     """Refuse a text that is empty, too long or contains characters that SQL can't have."""
     if len(sql) > MAX_CHARACTERS:
-        raise Refusal(
-            Code.COMPLEX, f"The text is longer than {MAX_CHARACTERS:,} characters.", SPLIT_HINT, _limit_span(sql)
-        )
+        raise Kind.TEXT_TOO_LONG.at(_limit_span(sql), limit=MAX_CHARACTERS)
     if not sql.strip():
-        raise Refusal(Code.PARSE, "There is no question here.", "SELECT COUNT(*) FROM ...")
+        raise Kind.NO_QUESTION.at()
     if invalid := _INVALID_CHARACTERS.search(sql):
-        raise Refusal(Code.PARSE, "This character can't stand in SQL.", "remove it", Span(*invalid.span()))
+        raise Kind.INVALID_CHARACTER.at(Span(*invalid.span()))
 
 
 def _limit_span(sql: str) -> Span:
@@ -133,9 +132,7 @@ def _raw_tokens(sql: str) -> list[Token]:
     try:
         return DUCKDB.tokenize(sql)
     except SqlglotError:
-        raise Refusal(
-            Code.PARSE, "The text breaks off inside a quotation or comment.", "close every quote", _unclosed_span(sql)
-        ) from None
+        raise Kind.UNCLOSED_QUOTATION.at(_unclosed_span(sql)) from None
 
 
 def _unclosed_span(sql: str) -> Span | None:
@@ -151,14 +148,8 @@ def _check_single(sql: str, tokens: list[Token]) -> None:
     ends = [i for i, token in enumerate(tokens) if token.token_type is TokenType.SEMICOLON]
     if any(i < len(tokens) - 1 for i in ends):
         after = tokens[ends[0] + 1]
-        why, first = "Only one statement at a time is answered.", sql[: tokens[ends[0]].start].strip()
-        raise Refusal(
-            Code.STMT,
-            why,
-            "send them one by one",
-            token_span(after),
-            to_suggestions([first], "the first statement alone"),
-        )
+        first = sql[: tokens[ends[0]].start].strip()
+        raise Kind.SEVERAL_STATEMENTS.at(token_span(after), to_suggestions([first], "the first statement alone"))
 
 
 def _check_quotes(sql: str, tokens: list[Token]) -> None:
@@ -166,8 +157,7 @@ def _check_quotes(sql: str, tokens: list[Token]) -> None:
     offsets = [token.start for token in tokens if token.token_type is TokenType.UNKNOWN and token.text == "`"]
     if offsets:
         quoted = "".join('"' if offset in offsets else character for offset, character in enumerate(sql))
-        why = "Names stand in double quotes, or in none."
-        raise Refusal(Code.PARSE, why, '"a name"', Span(offsets[0], offsets[0] + 1), to_suggestions([quoted]))
+        raise Kind.BACKTICKS.at(Span(offsets[0], offsets[0] + 1), to_suggestions([quoted]))
 
 
 def _check_numbers(tokens: list[Token]) -> None:
@@ -175,7 +165,7 @@ def _check_numbers(tokens: list[Token]) -> None:
     for token, after in pairwise(tokens):
         if token.token_type is TokenType.NUMBER and after.token_type is TokenType.VAR and after.start == token.end + 1:
             span = Span(token.start, after.end + 1)
-            raise Refusal(Code.PARSE, "A number is written in decimal digits.", "put a space before a name", span)
+            raise Kind.NOT_DECIMAL.at(span)
 
 
 def _check_intervals(tokens: list[Token]) -> None:
@@ -183,9 +173,7 @@ def _check_intervals(tokens: list[Token]) -> None:
     for token, after in pairwise(tokens):
         is_text = token.token_type is TokenType.INTERVAL and after.token_type is TokenType.STRING
         if is_text and not _INTERVAL.fullmatch(after.text):
-            raise Refusal(
-                Code.FUNC, "An interval is one constant and one unit.", "INTERVAL 15 MINUTE", token_span(after)
-            )
+            raise Kind.INTERVAL_FORM.at(token_span(after))
 
 
 def _check_nesting(tokens: list[Token]) -> None:
@@ -194,16 +182,14 @@ def _check_nesting(tokens: list[Token]) -> None:
     Each nests the parser's recursion; prefix operators, as in NOT NOT x, nest while they follow each other.
     """
     if len(tokens) > MAX_TOKENS:
-        why = f"The question has more than {MAX_TOKENS:,} words."
-        raise Refusal(Code.COMPLEX, why, SPLIT_HINT, token_span(tokens[MAX_TOKENS]))
+        raise Kind.TOO_MANY_WORDS.at(token_span(tokens[MAX_TOKENS]), limit=MAX_TOKENS)
     brackets = cases = prefixes = 0
     for token in tokens:
         brackets += (token.token_type in OPENERS) - (token.token_type in CLOSERS)
         cases += (token.token_type is TokenType.CASE) - (token.token_type is TokenType.END)
         prefixes = prefixes + 1 if token.token_type in _PREFIXES else 0
         if max(brackets, cases, prefixes) > MAX_NESTING:
-            why = f"More than {MAX_NESTING} levels are nested here."
-            raise Refusal(Code.COMPLEX, why, SPLIT_HINT, token_span(token))
+            raise Kind.TOO_MANY_LEVELS.at(token_span(token), limit=MAX_NESTING)
 
 
 def _check_joins(tokens: list[Token]) -> None:
@@ -224,5 +210,4 @@ def _check_joins(tokens: list[Token]) -> None:
         elif token.token_type in _CONDITIONS:
             lacks_condition[-1] = False
         if unconditioned > MAX_OPEN_JOINS:
-            why = f"More than {MAX_OPEN_JOINS} JOINs have no ON or USING right behind them."
-            raise Refusal(Code.COMPLEX, why, "ON or USING behind each JOIN, or CROSS JOIN", token_span(token))
+            raise Kind.TOO_MANY_OPEN_JOINS.at(token_span(token), limit=MAX_OPEN_JOINS)

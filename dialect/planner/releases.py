@@ -47,7 +47,8 @@ from dialect.analysis.canonical_form import CanonicalForm
 from dialect.analysis.properties import Properties
 from dialect.analysis.sql_size import check_sql_size
 from dialect.catalog.model import SqlType
-from dialect.errors import Code, Refusal
+from dialect.diagnostics.kinds import Kind
+from dialect.errors import Refusal
 from dialect.functions.aggregates import MOMENTS
 from dialect.functions.builders import is_not_distinct
 from dialect.functions.emitter import plain_text
@@ -136,15 +137,13 @@ def _public_key_set(keys: Sequence[Field], source: PerPerson, context: CompileCo
     options = context.options
     if source.preserved_side is not None:
         if options.keys is KeyHandling.PRIVATE:
-            why = "A LEFT JOIN keeps every key of its public rows, so they are public."
-            raise Refusal(Code.PARAM, why, "JOIN instead of LEFT JOIN", options.span("keys"))
+            raise Kind.PUBLIC_KEYS_KEPT.at(options.span("keys"))
         return _preserved_keys(source.preserved_side, keys)
     if keys and options.keys is KeyHandling.PRIVATE:
         return None
     listed = build_key_set(keys, source, context)
     if listed is None and options.keys is KeyHandling.PUBLIC:
-        why = "No public list of these keys is known: only private ones are possible."
-        raise Refusal(Code.KEY, why, "keys = 'private', which asks for a threshold", options.span("keys"))
+        raise Kind.NO_PUBLIC_KEYS.at(options.span("keys"))
     return listed
 
 
@@ -392,8 +391,7 @@ def _private_groups_refusal(binned: HistogramPlan, groups: tuple[Field, ...]) ->
     """
     text = plain_text(binned.measures[0].arguments[0])
     keys = ", ".join(plain_text(expand_definitions(Ref(key))) for key in groups)
-    why = f"Quantiles of {text} need groups that are known without the data; {keys} must reach a threshold."
-    return Refusal(Code.KEY, why, f"WHERE {keys} IN (...), with the groups that you want")
+    return Kind.QUANTILES_OF_PRIVATE_KEYS.at(value=text, keys=keys)
 
 
 def _scan_release(keys: tuple[Field, ...], columns: ReleaseColumns, planning: Planning) -> _JoinedRelease:

@@ -27,7 +27,8 @@ from dialect.analysis.lints import midnight_notes, never_true_notes, undeclared_
 from dialect.analysis.sql_size import check_sql_size
 from dialect.analysis.ties import tie_notes
 from dialect.binder.query import BoundQuery
-from dialect.errors import Code, Refusal
+from dialect.diagnostics.kinds import Kind
+from dialect.errors import Refusal
 from dialect.notes import Note
 from dialect.parser.compile_context import CompileContext
 from dialect.parser.spans import first_word_span
@@ -41,13 +42,7 @@ from dialect.stability.row_operators import counting_suggestions, refuse_polygon
 def split_query(selected: BoundQuery, context: CompileContext) -> Question:
     """Split a typed query at its release points; raises Refusal with E_ROWS if private rows would be output."""
     if isinstance(selected.relation, PerPerson):
-        raise Refusal(
-            Code.ROWS,
-            "Rows of people never leave; only aggregates over many of them do.",
-            "SELECT COUNT(*) FROM ... or an aggregate with GROUP BY",
-            first_word_span(context.sql),
-            counting_suggestions(context.sql, selected.relation),
-        )
+        raise Kind.ROWS_OF_PEOPLE.at(first_word_span(context.sql), counting_suggestions(context.sql, selected.relation))
     refuse_polygons(f for _, f in selected.columns)
     planning = Planning(context, shared_plans(selected.relation, context))
     outer = _split(selected.relation, planning)

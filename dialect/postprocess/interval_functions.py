@@ -18,13 +18,12 @@ from dialect.algebra.release_plan import Question
 from dialect.algebra.traversal import map_children, walk
 from dialect.analysis.sql_size import expressions_below
 from dialect.catalog.model import SqlType
-from dialect.errors import Code, Refusal, Span
+from dialect.diagnostics.kinds import Kind
+from dialect.errors import Span
 from dialect.functions.builders import comparison, double_call, is_null, to_bigint, to_double
 from dialect.functions.scalar.noise_intervals import (
     HIGH,
     LOW,
-    ROWS_HAVE_NO_INTERVAL,
-    TRY_RELEASED_NUMBER,
     is_interval_end,
 )
 from dialect.postprocess.display_rounding import RoundingDistance, output_rounding, rounding_distance
@@ -101,8 +100,7 @@ def check_interval_functions(question: Question) -> None:
         """Refuse an expression with an interval of a number without one; else return it unchanged."""
         for call in _interval_calls(expr):
             if not interval_sources.has_interval(call.arguments[0], relations):
-                why = "No interval is known for this: its noise can't be followed here, or there is none in it."
-                raise Refusal(Code.AGG, why, TRY_RELEASED_NUMBER, _name_span(call))
+                raise Kind.NO_KNOWN_INTERVAL.at(_name_span(call))
         return expr
 
     map_expressions(question.outer, check_expression)
@@ -112,18 +110,18 @@ def check_interval_functions(question: Question) -> None:
 def _refuse_in_public_rows(relation: Relation) -> None:
     """Refuse interval functions over public rows, which have no noise; raises Refusal."""
     for public in (each for each in walk(relation) if isinstance(each, Public)):
-        _refuse(public, "Public rows have no noise, and no interval: it is of released numbers.")
+        _refuse(public, Kind.PUBLIC_ROWS_WITHOUT_INTERVAL)
 
 
 def refuse_interval_functions(rows: Relation) -> None:
     """Refuse interval functions below a release point; raises Refusal with E_AGG."""
-    _refuse(rows, ROWS_HAVE_NO_INTERVAL)
+    _refuse(rows, Kind.ROWS_WITHOUT_INTERVAL)
 
 
-def _refuse(relation: Relation, why: str) -> None:
+def _refuse(relation: Relation, kind: Kind) -> None:
     """Refuse the first interval function in a relation or below it; raises Refusal with E_AGG if there is one."""
     for call in (call for expr in expressions_below(relation) for call in _interval_calls(expr)):
-        raise Refusal(Code.AGG, why, TRY_RELEASED_NUMBER, _name_span(call))
+        raise kind.at(_name_span(call))
 
 
 def _interval_calls(expr: Expr) -> Iterator[Call]:

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from dialect.algebra.expressions import Expr, Field, Literal, Ref
 from dialect.algebra.relations import JoinKind, PerPerson, Relation, SetOperation
-from dialect.errors import Code
+from dialect.diagnostics.kinds import Kind
 from dialect.parser.compile_context import CompileContext, refusal
 from dialect.stability.joins import join, semi_join
 from dialect.stability.row_operators import project
@@ -32,8 +32,7 @@ def full_join(
     the last column and has no name in the query.
     """
     if left.preserved_side is not None or right.preserved_side is not None:
-        why = "FULL JOIN has no rows for what a public table LEFT JOIN a private one keeps where nobody's row matched."
-        raise refusal(Code.JOIN, why, "JOIN in place of LEFT JOIN", node)
+        raise refusal(Kind.FULL_JOIN_OF_PRESERVED, node)
     left_join, unmatched = join(left, right, "left", condition, node), semi_join(right, left, condition, True, node)
     pairs: list[tuple[Expr, Expr]] = [(Ref(f), Literal(None, f.type)) for f in left_join.fields[: len(left.fields)]]
     pairs += [(Ref(f), Ref(g)) for f, g in zip(left_join.fields[len(left.fields) :], unmatched.fields, strict=True)]

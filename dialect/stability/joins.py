@@ -36,7 +36,8 @@ from dialect.algebra.relations import (
     with_null_row,
 )
 from dialect.analysis.uniqueness import covers_primary_key, exactly_equated_fields, matches_at_most_one_row
-from dialect.errors import Code, to_suggestions
+from dialect.diagnostics.kinds import Kind
+from dialect.errors import to_suggestions
 from dialect.functions.inference import is_function_of_person, null_extended
 from dialect.parser.compile_context import refusal
 from dialect.stability.outer_joins import join_preserved, preserve, with_null_extended
@@ -72,9 +73,7 @@ def _full_join(left: Relation, right: Relation, condition: Expr, node: exp.Expr)
     Two private relations never come here: `dialect.stability.full_joins` rewrites their FULL JOIN as a union.
     """
     if isinstance(left, PerPerson) or isinstance(right, PerPerson):
-        why = "FULL JOIN keeps rows of both sides, and some of these would belong to no person."
-        hint = "LEFT JOIN, or FULL JOIN of two subqueries that each GROUP BY the same keys"
-        raise refusal(Code.JOIN, why, hint, node)
+        raise refusal(Kind.FULL_JOIN_WITHOUT_PERSON, node)
     fields = tuple(null_extended(f) for f in left.fields + right.fields)
     return prepare_for_join(_relation_kind(left, right)(Join(left, right, "full", condition), fields))
 
@@ -91,12 +90,7 @@ def _join_public(left: Relation, right: Relation, kind: JoinKind, condition: Exp
     compiled before, can't read them. The preserved side of an earlier LEFT JOIN is joined to the public rows too.
     """
     if isinstance(left, Released) or isinstance(right, Released):
-        raise refusal(
-            Code.JOIN,
-            "Private rows can't be joined with numbers that were released in the same statement.",
-            "ask two questions, and compare their answers",
-            node,
-        )
+        raise refusal(Kind.JOIN_WITH_RELEASED, node)
     if isinstance(left, PerPerson) and isinstance(right, Public):
         preserved = (
             None if left.preserved_side is None else join_preserved(left.preserved_side, right, kind, condition, node)
@@ -117,8 +111,7 @@ def _join_public_left(public: Public, person: PerPerson, kind: JoinKind, conditi
     inner = _inner_join(person, public, join_operator, fields, condition)
     if kind == "left":
         if person.preserved_side is not None:
-            why = "Behind a public table LEFT JOIN a private one, another one can't be on the left."
-            raise refusal(Code.JOIN, why, "JOIN in one of the two places", node)
+            raise refusal(Kind.PRESERVED_ON_THE_LEFT, node)
         return replace(inner, preserved_side=preserve(public, person.fields))
     return replace(
         inner,
@@ -204,17 +197,15 @@ def _join_private(left: PerPerson, right: PerPerson, kind: JoinKind, condition: 
     `preserved_side` survives a LEFT JOIN only: an inner join drops unmatched rows. Raises Refusal with E_JOIN.
     """
     if left.dataset != right.dataset:
-        raise refusal(Code.JOIN, "These private tables belong to two datasets.", "ask one question of each", node)
+        raise refusal(Kind.JOIN_OF_TWO_DATASETS, node)
     person_key = equated_person(left, right, condition)
     if person_key is None:
-        why = "Two private tables can only be joined on the person key."
         person = left.person.name or "person"
         raise refusal(
-            Code.JOIN,
-            why,
-            f"... JOIN ... USING ({person})",
+            Kind.JOIN_WITHOUT_PERSON,
             node,
             *to_suggestions(_using_person(node, person), "each row meets those of the same person alone"),
+            person=person,
         )
     # with further conditions or a nullable left person, matches differ among one person's rows
     on_person_only = len(conjuncts(condition)) == 1 and not person_key.nullable
@@ -263,12 +254,9 @@ def semi_join(left: Relation, right: Relation, condition: Expr, is_anti: bool, n
     if isinstance(left, PerPerson) and isinstance(right, PerPerson):
         return _semi_join_private(left, right, condition, is_anti, node)
     if isinstance(right, PerPerson):
-        why = "Only rows of people can be chosen by rows of people: anything else would tell of them without noise."
-        hint = "a JOIN, and GROUP BY the public columns"
-        raise refusal(Code.SUBQUERY, why, hint, node)
+        raise refusal(Kind.PUBLIC_ROWS_BY_PRIVATE, node)
     if isinstance(left, PerPerson) and isinstance(right, Released):
-        why = "Private rows can't be chosen by numbers that were released in the same statement."
-        raise refusal(Code.SUBQUERY, why, "ask two questions", node)
+        raise refusal(Kind.ROWS_BY_RELEASED_NUMBERS, node)
     operator = SemiJoin(left, right, condition, is_anti)
     if isinstance(left, Public) and isinstance(right, Released):
         return Released(operator, left.fields, left.predicates)
@@ -282,11 +270,9 @@ def _semi_join_private(left: PerPerson, right: PerPerson, condition: Expr, is_an
     """
     person = _person_name(left)
     if left.dataset != right.dataset:
-        raise refusal(Code.SUBQUERY, "These private tables belong to two datasets.", "ask one question of each", node)
+        raise refusal(Kind.SUBQUERY_OF_TWO_DATASETS, node)
     if equated_person(left, right, condition) is None:
-        why = "Rows of people can only be chosen by rows of the same person."
-        hint = f"{person} IN (SELECT {right.person.name or person} FROM ... WHERE ...)"
-        raise refusal(Code.SUBQUERY, why, hint, node)
+        raise refusal(Kind.ROWS_BY_OTHER_PERSONS, node, person=person, inner=right.person.name or person)
     # otherwise one row of a side may decide about many rows of the other, so both are truncated first
     on_person_only = len(conjuncts(condition)) == 1 or left.has_one_row_per_person or right.has_one_row_per_person
     sides = (left, right) if on_person_only else (truncate_rows(left), truncate_rows(right))

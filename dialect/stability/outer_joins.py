@@ -35,7 +35,8 @@ from dialect.algebra.relations import (
     RowTruncation,
 )
 from dialect.algebra.traversal import walk
-from dialect.errors import Code, Refusal, Suggestion
+from dialect.diagnostics.kinds import Kind
+from dialect.errors import Refusal, Suggestion
 from dialect.functions.inference import null_extended
 from dialect.functions.registry import overload
 from dialect.parser.compile_context import refusal
@@ -233,12 +234,7 @@ def check_preserved_keys(source: PerPerson, keys: Sequence[Field], node: exp.Exp
     preserved = source.preserved_side
     if preserved is None or all(f in preserved.rows.fields for f in keys):
         return
-    raise refusal(
-        Code.KEY,
-        "A public table LEFT JOIN a private one is grouped by public columns: other keys have no public list here.",
-        "JOIN in place of LEFT JOIN, or GROUP BY public columns alone",
-        node,
-    )
+    raise refusal(Kind.KEYS_OF_PRESERVED_ROWS, node)
 
 
 def check_ignores_null_extended(
@@ -255,13 +251,11 @@ def check_ignores_null_extended(
     allowed = {NullExtendedValue.NULL, NullExtendedValue.ZERO} if aggregate == "sum" else {NullExtendedValue.NULL}
     if arguments and all(outcomes(preserved, argument) <= allowed for argument in arguments):
         return
-    why = "Rows that a LEFT JOIN adds where nobody's row matched belong to nobody, and would move this."
     read = {f for argument in arguments for f in fields_of(argument)}
     if read and read <= set(preserved.rows.fields):
-        hint = "a subquery that groups the public table alone, joined by the keys: its numbers need no noise"
-        raise refusal(Code.AGG, why, hint, node)
+        raise refusal(Kind.PRESERVED_ROWS_ALONE, node)
     instead = Suggestion(f"COUNT({person})", "counts the rows of people, and 0 where there are none")
-    raise refusal(Code.AGG, why, instead, node, instead)
+    raise refusal(Kind.PRESERVED_ROWS_MOVE_AGGREGATE, node, instead, count=instead)
 
 
 def check_preserved_below(relation: Relation) -> None:
@@ -286,5 +280,4 @@ def preserved_keys(preserved: PreservedSide, keys: Sequence[Field]) -> tuple[Pub
 
 def _private_column_refusal(what: str, hint: str, node: exp.Expr | None) -> Refusal:
     """Build the refusal of `what` (a condition, an operator) that reads columns of null-extended rows."""
-    why = f"{what} looks at private columns that are NULL where nobody's row matched the LEFT JOIN."
-    return refusal(Code.JOIN, why, hint, node)
+    return refusal(Kind.NULL_EXTENDED_COLUMNS, node, part=what, hint=hint)

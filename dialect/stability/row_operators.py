@@ -36,7 +36,8 @@ from dialect.algebra.relations import (
 from dialect.analysis.properties import Properties
 from dialect.analysis.uniqueness import selects_one_row_number
 from dialect.catalog.model import SqlType
-from dialect.errors import Code, Suggestion, to_suggestions
+from dialect.diagnostics.kinds import Kind
+from dialect.errors import Suggestion, to_suggestions
 from dialect.functions.inference import computed_field, definition_of, is_constant_per_person
 from dialect.parser.compile_context import CompileContext, refusal
 from dialect.parser.spans import span_of
@@ -172,17 +173,15 @@ def apply_distinct(relation: Relation, keys: Sequence[Field], is_outermost: bool
         )  # fmt: skip
     refuse_persons(unique, relation, node)
     if not is_outermost:
-        why = "DISTINCT over private rows needs the person key in the select list."
         own = f"SELECT DISTINCT {relation.person.name or 'person'}, ..."
-        raise refusal(Code.ROWS, why, f"{own}; or GROUP BY in its place, for the groups of a release", node)
+        raise refusal(Kind.DISTINCT_WITHOUT_PERSON, node, query=own)
     return Released(ReleasePoint(relation, unique, (), span_of(node)), strip_fields(unique))
 
 
 def refuse_persons(keys: Sequence[Field], source: PerPerson, node: exp.Expr) -> None:
     """Refuse keys that include a nullable person key: it is not the person of every row."""
     if any(key.is_person_key for key in keys):
-        why = "This side of the LEFT JOIN has no person where no row matched."
-        raise refusal(Code.PERSON_KEY, why, f"GROUP BY {source.person.name or 'the person'} of the left table", node)
+        raise refusal(Kind.PRESERVED_WITHOUT_PERSON, node, person=source.person.name or "the person")
 
 
 def refuse_polygons(fields: Iterable[Field], node: exp.Expr | None = None) -> None:

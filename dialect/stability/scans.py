@@ -25,7 +25,8 @@ from dialect.algebra.relations import Filter, Join, PerPerson, Public, Relation,
 from dialect.analysis.date_bounds import EventTime
 from dialect.catalog.model import Catalog, Column, SqlType, Table
 from dialect.catalog.privacy_windows import UNITS_WITHIN_WINDOW, PrivacyWindow, WindowRange, next_window_start
-from dialect.errors import Code, Refusal, Suggestion
+from dialect.diagnostics.kinds import Kind
+from dialect.errors import Refusal, Suggestion
 from dialect.functions.inference import definition_of
 from dialect.parser.compile_context import CompileContext, refusal
 from dialect.stability.typed_calls import apply_function, to_local_time
@@ -175,16 +176,20 @@ def find_table(catalog: Catalog, name: str, node: exp.Expr) -> Table:
     table = catalog.table(name)
     if table is None:
         table_names = ", ".join(t.name for t in catalog.tables[:12])
-        raise refusal(Code.TABLE, f"There is no table {node.name[:40]}.", f"one of {table_names}", node)
+        raise refusal(Kind.UNKNOWN_TABLE, node, name=node.name[:40], tables=table_names)
     return table
 
 
 def schema_refusal(node: exp.Table, name: str) -> Refusal:
     """Build the refusal of a schema-qualified table; suggests SHOW TABLES or DESCRIBE for the information schema."""
     if node.text("db").lower() in _SCHEMAS_OF_TABLES:
-        why = f"{node.text('db')[:40]} is not there: statements tell what is declared, free of charge."
-        return refusal(Code.TABLE, why, "DESCRIBE and a table's name" if name == "columns" else "SHOW TABLES", node)
-    return refusal(Code.TABLE, "Tables have no schema in front.", f"FROM {name[:40]}", node, Suggestion(name))
+        return refusal(
+            Kind.SCHEMA_TABLES,
+            node,
+            schema=node.text("db")[:40],
+            hint="DESCRIBE and a table's name" if name == "columns" else "SHOW TABLES",
+        )
+    return refusal(Kind.SCHEMA_IN_FRONT, node, Suggestion(name), name=name[:40])
 
 
 def scan_table(table: Table, context: CompileContext, node: exp.Expr) -> Relation:

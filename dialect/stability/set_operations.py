@@ -23,6 +23,7 @@ from dialect.algebra import value_ranges as ranges
 from dialect.algebra.expressions import Alternative, Expr, Field, Literal, Ref, fields_of, substitute
 from dialect.algebra.relations import MAX_ROW_BOUND, PerPerson, Public, Relation, Released, SetKind, SetOperation
 from dialect.catalog.model import Domain, SqlType, ValueList, ValueRange
+from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Refusal, to_suggestions
 from dialect.functions.inference import definition_of, is_constant_per_person
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
@@ -98,16 +99,13 @@ def check_private_sides(tree: exp.SetOperation, left: Relation, right: Relation)
     what = tree.key.upper()
     if isinstance(left, PerPerson) != isinstance(right, PerPerson):
         side = tree.this if isinstance(left, PerPerson) else tree.expression
-        why = f"People's rows can't stand in one {what} with rows that are nobody's."
-        raise refusal(Code.ROWS, why, "an aggregate on this side too", side)
+        raise refusal(Kind.SET_OF_PUBLIC_AND_PRIVATE, side, operator=what)
     if not (isinstance(left, PerPerson) and isinstance(right, PerPerson)):
         return None
     if left.dataset != right.dataset:
-        why = "These private tables belong to two datasets."
-        raise refusal(Code.SUBQUERY, why, "ask one question of each", tree)
+        raise refusal(Kind.SUBQUERY_OF_TWO_DATASETS, tree)
     if left.preserved_side is not None or right.preserved_side is not None:
-        why = f"{what} has no rows for what a public table LEFT JOIN a private one keeps where nobody's row matched."
-        raise refusal(Code.SUBQUERY, why, "JOIN in place of LEFT JOIN", tree)
+        raise refusal(Kind.SET_OF_PRESERVED, tree, operator=what)
     return left, right
 
 
@@ -120,17 +118,15 @@ def pair_person_keys(
     """
     for pair in pairs:
         if _is_person(pair[0]) != _is_person(pair[1]) and not any(map(is_null, pair)):
-            why = "The person key can't stand in one column with something else."
             name = persons[0].person.name or "the person key"
-            raise refusal(Code.PERSON_KEY, why, f"{name} in the same place of both queries", tree)
+            raise refusal(Kind.PERSON_KEY_IN_MIXED_COLUMN, tree, name=name)
     if any(_are_person_keys(pair) for pair in pairs):
         return pairs
     # UNION ALL compares no rows, so the person may be added to both sides; the others would compare it
     if kind == "union" and not is_distinct:
         return [*pairs, (Ref(persons[0].person), Ref(persons[1].person))]
     what, name = tree.key.upper(), persons[0].person.name or "person"
-    why = f"{what} compares people's rows, and so needs the person key in the same place of both select lists."
-    unlike = refusal(Code.SUBQUERY, why, f"SELECT {name}, ... {what} SELECT {name}, ...", tree)
+    unlike = refusal(Kind.SET_WITHOUT_PERSON, tree, operator=what, name=name)
     raise replace(
         unlike, rewrites=to_suggestions(_rewrite_with_person_keys(tree, name), "compares the rows of each person alone")
     )
@@ -273,8 +269,7 @@ def _paired_columns(
     if tree.args.get("by_name"):
         return _paired_by_name(tree, left, right)
     if len(left.columns) != len(right.columns):
-        why = f"{len(left.columns)} columns and {len(right.columns)} columns can't stand in one list."
-        raise refusal(Code.SUBQUERY, why, "the same number of columns on both sides", tree.expression)
+        raise refusal(Kind.SET_COLUMN_COUNT, tree.expression, left=len(left.columns), right=len(right.columns))
     return [(name, Ref(a), Ref(b)) for (name, a), (_, b) in zip(left.columns, right.columns, strict=True)]
 
 
@@ -284,8 +279,7 @@ def _paired_by_name(
     """Pair columns by name: (name, left value, right value); a column that one side lacks is NULL there."""
     ours, theirs = dict(left.columns), dict(right.columns)
     if not isinstance(tree, exp.Union) or len(ours) < len(left.columns) or len(theirs) < len(right.columns):
-        why = "BY NAME is for UNION, of queries in which each name stands once."
-        raise refusal(Code.SUBQUERY, why, "give each column its own name by AS", tree)
+        raise refusal(Kind.UNION_BY_NAME, tree)
     missing = Literal(None, SqlType.NULL)
     return [
         (name, Ref(ours[name]) if name in ours else missing, Ref(theirs[name]) if name in theirs else missing)
@@ -304,8 +298,7 @@ def _unified_pair(name: str, left: Expr, right: Expr, tree: exp.SetOperation) ->
             values = [to_local_time(value) for value in values]
         _, (one, other) = unify_types(values, tree)
     except Refusal as refused:
-        why = f"{name[:40]} and what stands for it in the other query are of two types."
-        raise refusal(Code.SUBQUERY, why, "CAST(x AS ...) in one of them", tree.expression) from refused
+        raise refusal(Kind.SET_COLUMN_TYPES, tree.expression, name=name[:40]) from refused
     return one, other
 
 

@@ -13,8 +13,9 @@ from sqlglot import exp, parse_one
 
 from dialect.algebra.expressions import Call, Case, Expr, Literal, Ref, case_values
 from dialect.catalog.model import SqlType
-from dialect.diagnostics.near_names import near_names
-from dialect.errors import Code, Refusal, Span, Suggestion
+from dialect.diagnostics.kinds import Kind
+from dialect.diagnostics.names import near_names
+from dialect.errors import Refusal, Span, Suggestion
 from dialect.functions import builders, literals
 from dialect.functions.constant_folding import fold_constants
 from dialect.functions.literals import iso_suggestion
@@ -142,19 +143,18 @@ def syntax_refusal(node: exp.Expr) -> Refusal:
     if isinstance(node, exp.CurrentDate | exp.CurrentTimestamp | exp.CurrentTime):
         return _current_time_refusal(node)
     if isinstance(node, exp.Order):
-        return refusal(Code.FUNC, "No order of rows can stand here.", "leave ORDER BY out", node)
+        return refusal(Kind.ORDER_HERE, node)
     hint = _SEE_DOCS
     if isinstance(node, exp.Array) and any(isinstance(part, exp.Column) for part in node.expressions):
         hint = "a column without brackets, or in double quotes"
     if isinstance(node, exp.Explode | exp.Unnest):
         hint = "list_contains(x, 'a'), or a list of constants in FROM: a row of a person does not become several here"
-    return refusal(Code.FUNC, f"{written_name(node)} is not in the dialect.", hint, node)
+    return refusal(Kind.UNKNOWN_CONSTRUCT, node, name=written_name(node), hint=hint)
 
 
 def _current_time_refusal(node: exp.Expr) -> Refusal:
     """Build the refusal of now() and the like: a query must have the same answer when it is repeated."""
-    why = f"{written_name(node)} is another value whenever it is asked, and no repeat would be found again."
-    return refusal(Code.FUNC, why, "a day that is written out: DATE '2026-10-31'", node)
+    return refusal(Kind.CURRENT_TIME, node, name=written_name(node))
 
 
 def apply_function(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr:
@@ -171,7 +171,12 @@ def apply_function(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr
         if accepts(form, aligned):
             misuse = constant_mistake(form, aligned)
             if misuse is not None:
-                raise refusal(Code.FUNC, misuse, _argument_types_hint(name, _name_in_query(name, node)), node)
+                raise refusal(
+                    Kind.CONSTANT_ARGUMENT,
+                    node,
+                    mistake=misuse,
+                    hint=_argument_types_hint(name, _name_in_query(name, node)),
+                )
             return _check_size(fold_constants(_build_call(form, with_typed_nulls(form, aligned), node)), node)
     argument_types = ", ".join(argument.type for argument in aligned)
     shown = _name_in_query(name, node)
@@ -182,11 +187,12 @@ def apply_function(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr
     )
     suggestions = () if rewrite is None else (rewrite,)
     raise refusal(
-        Code.FUNC,
-        f"{shown} does not take ({argument_types}).",
-        rewrite or _argument_types_hint(name, shown),
+        Kind.ARGUMENT_TYPES,
         node,
         *suggestions,
+        name=shown,
+        types=argument_types,
+        hint=rewrite or _argument_types_hint(name, shown),
     )
 
 
@@ -194,8 +200,13 @@ def unknown_function(name: str, node: exp.Expr) -> Refusal:
     """Build the refusal of an unknown function, with the nearest known name."""
     if name.removesuffix("()") in _CURRENT_TIME_FUNCTIONS:
         return _current_time_refusal(node)
-    why = f"The function {written_name(node)[:40]} is not in the dialect."
-    return refusal(Code.FUNC, why, _nearest_hint(name), node, *_respelling_suggestions(name, node))
+    return refusal(
+        Kind.UNKNOWN_FUNCTION,
+        node,
+        *_respelling_suggestions(name, node),
+        name=written_name(node)[:40],
+        hint=_nearest_hint(name),
+    )
 
 
 def build_case(branches: Sequence[tuple[Expr, Expr]], otherwise: Expr, node: exp.Expr) -> Expr:
@@ -224,7 +235,7 @@ def is_person_key(expr: Expr) -> bool:
 
 def polygon_refusal(node: exp.Expr | None) -> Refusal:
     """Build the refusal of a polygon used as a value."""
-    return refusal(Code.FUNC, "A polygon is no value: places are held against it.", POLYGON_HINT, node)
+    return refusal(Kind.POLYGON_AS_VALUE, node)
 
 
 def _build_call(form: Function, arguments: Sequence[Expr], node: exp.Expr) -> Call:
@@ -243,7 +254,7 @@ def _build_call(form: Function, arguments: Sequence[Expr], node: exp.Expr) -> Ca
 def _check_size(expr: Expr, node: exp.Expr) -> Expr:
     """Return an expression unchanged; raises Refusal with E_COMPLEX if it has too many nodes or is too deep."""
     if isinstance(expr, Call | Case) and (expr.size > MAX_EXPRESSION_NODES or expr.depth > MAX_EXPRESSION_DEPTH):
-        raise refusal(Code.COMPLEX, "This expression is too large.", "compute parts of it in a subquery", node)
+        raise refusal(Kind.EXPRESSION_TOO_LARGE, node)
     return expr
 
 
@@ -254,7 +265,7 @@ def tilde_refusal(node: exp.Expr) -> Refusal:
     """
     bracketed = f"(~{node.this.sql('duckdb', comments=False)})"
     suggestion = Suggestion(bracketed, "~ of this alone; DuckDB takes all that follows it")
-    refused = refusal(Code.FUNC, "It is not clear where ~ ends.", f"{bracketed}, with brackets", node, suggestion)
+    refused = refusal(Kind.TILDE_END, node, suggestion, bracketed=bracketed)
     sql = str(node.root().meta.get("sql", ""))
     sign = -1 if refused.span is None else sql.rfind("~", 0, refused.span.start)
     if refused.span is None or sign < 0:
@@ -330,12 +341,9 @@ def _refuse_person_key(name: str, arguments: Sequence[Expr], node: exp.Expr) -> 
     if not persons or name in _ALLOWED_ON_PERSON or is_person_join:
         return
     shown = next((p.field.name for p in persons if isinstance(p, Ref)), None) or "person"
-    why = "The person key can be counted, joined on and grouped by, and nothing else."
     if name in _COMPARISONS and node.find_ancestor(exp.Where) is not None:
-        why = "Persons are chosen by what their rows say, not by their keys."
-        hint = f"{shown} IN (SELECT {shown} FROM ... WHERE ...), or a condition on another column"
-        raise refusal(Code.PERSON_KEY, why, hint, node)
-    raise refusal(Code.PERSON_KEY, why, Suggestion(f"COUNT(DISTINCT {shown})", "counts people"), node)
+        raise refusal(Kind.PERSONS_BY_KEY, node, person=shown)
+    raise refusal(Kind.PERSON_KEY_AS_VALUE, node, count=Suggestion(f"COUNT(DISTINCT {shown})", "counts people"))
 
 
 def _flatten(name: str, arguments: Sequence[Expr]) -> list[Expr]:
@@ -400,4 +408,4 @@ def unify_types(arguments: Sequence[Expr], node: exp.Expr) -> tuple[SqlType, lis
     if kinds <= {SqlType.DATE, SqlType.TIMESTAMP}:
         stamps = [apply_function("to_timestamp", [a], node) if a.type is SqlType.DATE else a for a in arguments]
         return SqlType.TIMESTAMP, stamps
-    raise refusal(Code.FUNC, f"These values have different types: {', '.join(sorted(kinds))}.", "CAST(x AS ...)", node)
+    raise refusal(Kind.SEVERAL_TYPES, node, types=", ".join(sorted(kinds)))

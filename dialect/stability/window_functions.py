@@ -27,7 +27,8 @@ from dialect.algebra.relations import (
     WindowCall,
     truncate_rows,
 )
-from dialect.errors import Code, Refusal, to_suggestions
+from dialect.diagnostics.kinds import Kind
+from dialect.errors import Refusal, to_suggestions
 from dialect.parser.compile_context import refusal
 from dialect.parser.spans import with_tree_changed
 from dialect.parser.suggestions.window_functions import group_by_hint, windows_as_groups
@@ -69,8 +70,7 @@ def _check_partition(relation: PerPerson, requested: RequestedCall) -> None:
     generated, so the window would not see them.
     """
     if relation.preserved_side is not None:
-        why = "A window over a public table LEFT JOIN a private one would see rows that belong to nobody."
-        raise refusal(Code.WINDOW, why, "JOIN in place of LEFT JOIN", requested.node)
+        raise refusal(Kind.WINDOW_OVER_PRESERVED, requested.node)
     keys = [part.field for part in requested.call.partition if isinstance(part, Ref)]
     if person_key_among(relation, keys) is None:
         raise _cross_person_refusal(requested)
@@ -81,7 +81,6 @@ def _cross_person_refusal(requested: RequestedCall) -> Refusal:
 
     First the person key added to PARTITION BY of all windows of the SELECT, then GROUP BY in place of the windows.
     """
-    why = "A window over rows of many people would let one of them move everybody's numbers."
     hint = f"OVER (PARTITION BY {requested.person_sql} ...), within each person's own rows"
     if _is_outermost(requested.node):  # per-person rows cannot be output either
         hint = group_by_hint(requested.node)
@@ -102,7 +101,7 @@ def _cross_person_refusal(requested: RequestedCall) -> Refusal:
         ),
         *to_suggestions(windows_as_groups(requested.node), "one row for each group, in place of one for each row"),
     )
-    return replace(refusal(Code.WINDOW, why, hint, requested.node), rewrites=rewrites)
+    return replace(refusal(Kind.WINDOW_ACROSS_PERSONS, requested.node, hint=hint), rewrites=rewrites)
 
 
 def _is_outermost(node: exp.Expr) -> bool:

@@ -6,12 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from dialect import Code, Refusal
 from dialect.catalog import SqlType, Table
 from engine.api.session import Session
 from engine.backends.sandbox import public_table
 from engine.data.files.polygons import IndexedPolygon
-from engine.errors import refuse_before_charge
+from engine.errors import EngineKind, refuse_before_charge
 from engine.problems import refusals
 
 Corner = tuple[float, float]
@@ -31,8 +30,7 @@ def outlines(session: Session, table_name: str) -> dict[str, Any]:
         next((c.name for c in table.columns if c.type is SqlType.POLYGON and c.visible), None) if table else None
     )
     if table is None or table.private or polygon_column is None:
-        why = f"{description['name']} has no polygons."
-        raise Refusal(Code.TABLE, why, "a public table with a column of type POLYGON")
+        raise EngineKind.NO_POLYGONS.at(table=description["name"])
     with refuse_before_charge("The polygons can't be read"):
         rows = public_table(table.name, session.engine.catalog, session.engine.backend).to_pylist()
     return {"type": "FeatureCollection", "features": [_feature(table, row, polygon_column) for row in rows]}

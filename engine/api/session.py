@@ -13,7 +13,8 @@ from typing import Any, Required, Self, TypedDict, Unpack
 import pyarrow as pa
 
 from budgets import ParamError, check_client_name, parse_positive_amount
-from dialect import Code, Describe, ExplainPrivacy, Listing, Refusal, Show, Statement, compile_query, parse_statement
+from dialect import Describe, ExplainPrivacy, Listing, Show, Statement, compile_query, parse_statement
+from dialect.diagnostics import Kind
 from engine.accounts.open_ledger import ledger_address, open_ledger
 from engine.accounts.window_accounts import account_windows, check_window_lengths, least_remaining
 from engine.api.wire import answer as wire_answer
@@ -26,7 +27,7 @@ from engine.catalog.folders import cache_folder
 from engine.catalog.version import check_privacy_units
 from engine.data.objections import CatalogObjections
 from engine.data.open_data import open_data
-from engine.errors import ExecutionFailed, refuse_before_charge
+from engine.errors import EngineKind, ExecutionFailed, refuse_before_charge
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.advice import find_advice
 from engine.pipeline.engine import Engine
@@ -102,7 +103,7 @@ class Session:
         terms = self.request_terms(sql, **given)
         with refusals(sql):
             if parse_statement(sql) is not None:
-                raise Refusal(Code.STMT, "This costs nothing: a query answers it for free.", "ask it, as it is")
+                raise EngineKind.FREE_STATEMENT.at()
             with self.engine.ledger.snapshot():
                 explained = explain(self.engine, sql, terms)
                 return wire_answer.explanation_shape(explained, self._remaining_budget(terms, explained.prepared))
@@ -132,7 +133,7 @@ class Session:
         found = [table for table in tables if name is None or table.name == name.strip().lower()]
         if not found:
             names = ", ".join(table.name for table in tables)
-            raise Refusal(Code.TABLE, f"There is no table {name}.", f"one of {names}")
+            raise Kind.UNKNOWN_TABLE.at(name=name, tables=names)
         return [wire_tables.table_shape(table, self.engine.catalog) for table in found]
 
     def rehearse(self, sql: str, **given: Unpack[RequestTerms]) -> pa.Table:

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from budgets import Charge, Forbidden, Loss, parse_positive_amount
-from dialect import Code, Refusal, compile_query
+from dialect import Refusal, compile_query
 from dialect.catalog import Catalog, Dataset
 from dialect.parser import split_list, split_statements
 from engine.accounts.window_accounts import least_remaining
@@ -27,7 +27,7 @@ from engine.api.session import RequestTerms, Session, open_session
 from engine.api.wire import answer as wire_answer
 from engine.api.wire.answer import price
 from engine.catalog.bundled import find_dataset
-from engine.errors import CatalogError, redact
+from engine.errors import CatalogError, EngineKind, redact
 from engine.pipeline.engine import Engine
 from engine.pricing.clip_bounds.column_means import mean_distribution
 from engine.pricing.clip_bounds.histograms import ContributionHistogram, HistogramSubject, Quantity
@@ -269,8 +269,7 @@ def share(session: Session, sql: str, **given: Unpack[RequestTerms]) -> dict[str
     with refusals(sql):
         prepared = _compile_shareable(engine, sql, query_terms)
         if engine.replay(prepared, query_terms) is None:
-            why = "You do not hold the numbers of this question as they are."
-            raise Refusal(Code.PARAM, why, "ask it first; if it was made of other answers of yours, share those")
+            raise EngineKind.NOT_HELD.at()
         keys = sorted({each.release_key for each in prepared})
         dataset = prepared[0].plan.dataset
         engine.ledger.note(NOTE_TOPIC, {"keys": keys}, actor=client, holder=client, dataset=dataset)
@@ -308,8 +307,7 @@ def _shared_releases(engine: Engine, sql: str, terms: Request, keys: Sequence[st
         release_keys != set(keys)
         or not release_keys <= engine.ledger.release_ages(prepared[0].plan.dataset, release_keys).keys()
     ):
-        why = "These numbers are repeated no more: they are too old, or data or rules have changed since."
-        raise Refusal(Code.PARAM, why, "the question itself, as a new one")
+        raise EngineKind.REPEATED_NO_MORE.at()
     return prepared
 
 
@@ -320,10 +318,9 @@ def _compile_shareable(engine: Engine, sql: str, terms: Request) -> tuple[Compil
     """
     question = engine.read(sql, terms.client)
     if not question.plans:
-        raise Refusal(Code.PARAM, "This question looks at public tables alone.", "anybody may ask it, for free")
+        raise EngineKind.ONLY_PUBLIC_TABLES.at()
     if resolve_terms(question, terms, engine.catalog).target is not None:
-        why = "What a question for an error costs depends on who asks."
-        raise Refusal(Code.PARAM, why, "the same question with the rho that it cost")
+        raise EngineKind.SHARED_TARGET.at()
     return engine.compile(question, terms).releases
 
 
@@ -365,8 +362,7 @@ def show_scheduled(
                     session.engine.ledger, session.engine.catalog, scheduled.dataset, client, {each}
                 )
                 return wire_answer.answer_table(answered, remaining, None)
-        why = f"{name} is not released {f'of {window} ' if window else ''}yet."
-        raise Refusal(Code.PARAM, why, "passersby standing run, by whoever runs this dataset")
+        raise EngineKind.NOT_RELEASED_YET.at(name=name, window=f"of {window} " if window else "")
 
 
 def list_scheduled(session: Session, file: str | None, *, client: str) -> list[dict[str, Any]]:
@@ -415,5 +411,4 @@ def _check_window(window: str, scheduled: ScheduledQuery, session: Session) -> N
     """Check that a window is one of a scheduled query's; raises Refusal."""
     known = list(scheduled_windows(scheduled, session.engine))
     if window not in known:
-        why = f"{scheduled.name} is not asked of {window}, or that is no declared window."
-        raise Refusal(Code.WINDOW, why, f"one of {known[0]} to {known[-1]}")
+        raise EngineKind.NOT_A_WINDOW_OF.at(name=scheduled.name, window=window, first=known[0], last=known[-1])

@@ -12,13 +12,13 @@ from contextlib import contextmanager
 import numpy as np
 import pyarrow as pa
 
-from dialect import BoundedSql, Catalog, Code, ContributionBounds, PrivatePlan, Question, Refusal, generate_sql
+from dialect import BoundedSql, Catalog, ContributionBounds, PrivatePlan, Question, generate_sql
 from dialect.catalog import OPT_OUT_TABLE
 from dialect.codegen import RELEASED_KEYS, OuterSql, with_released_keys
 from engine.backends.exact import NO_OBJECTIONS
 from engine.backends.protocol import Backend
 from engine.catalog.eligibility import eligibility_filter
-from engine.errors import ExecutionFailed
+from engine.errors import EngineKind, ExecutionFailed
 from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.release import Release
 from engine.pipeline.post_process import bind_post_processing
@@ -83,4 +83,4 @@ def _refusing_unbindable() -> Iterator[None]:
     try:
         yield
     except ExecutionFailed:
-        raise Refusal(Code.FUNC, _REASON, _HINT) from None
+        raise EngineKind.ENGINE_CANNOT_PLAN.at() from None

@@ -24,14 +24,14 @@ from functools import partial
 import pyarrow as pa
 
 from budgets import Charge, ChargeRequest, Ledger, Loss, PricedRelease
-from dialect import Catalog, Code, Question, Refusal
+from dialect import Catalog, Question
 from dialect.algebra import Note
 from dialect.codegen import OuterSql
 from dialect.postprocess import mark_shared_noise
 from engine.backends.exact import NO_OBJECTIONS, FindObjections, no_objections
 from engine.backends.protocol import Backend
 from engine.catalog.eligibility_notes import excluded_consent_notes
-from engine.errors import redact, refuse_before_charge
+from engine.errors import EngineKind, redact, refuse_before_charge
 from engine.mechanism.answer import Answer
 from engine.mechanism.gaussian import NoiseSource
 from engine.mechanism.release import Release, ReleaseDescription, release_to_bytes
@@ -167,7 +167,7 @@ class Engine:
         `paid_releases` = its releases, if they are compiled and paid already. Raises Refusal.
         """
         if len({plan.dataset for plan in question.plans}) > 1:
-            raise Refusal(Code.TABLE, "A question looks at one dataset.", "ask one question of each")
+            raise EngineKind.SEVERAL_DATASETS.at()
         terms = resolve_terms(question, request, self.catalog)
         calibration = self.calibration(question)
         cache_key = (ByIdentity(question), calibration)

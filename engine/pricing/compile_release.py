@@ -20,12 +20,10 @@ from budgets import PICO, PricedRelease
 from dialect import (
     BoundedSql,
     Catalog,
-    Code,
     ContributionBounds,
     Eligibility,
     PrivatePlan,
     Question,
-    Refusal,
     Target,
     bound_contributions,
     generate_sql,
@@ -36,6 +34,7 @@ from dialect.codegen import plan_over_released_keys, selection_plan, with_releas
 from dialect.functions import UnsupportedByEngine
 from engine.backends.protocol import Backend
 from engine.catalog.eligibility import eligibility_filter
+from engine.errors import EngineKind
 from engine.mechanism.gaussian import NoiseRefused, privacy_loss
 from engine.pricing.clip_bounds.error_models import clip_error_models, restrict_to_released_groups, vectors_shown_alone
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, Calibration
@@ -235,8 +234,7 @@ def _generate_sql(
     try:
         return generate_sql(plan, bounds, target, eligibility)
     except UnsupportedByEngine as missing:
-        hint = "another function: docs/spark.md names those that Spark has not"
-        raise Refusal(Code.FUNC, f"This catalog's people lie in a Spark lake, and {missing}.", hint) from None
+        raise EngineKind.NOT_IN_LAKE.at(missing=str(missing)) from None
 
 
 def check_prices(compiled: Sequence[CompiledRelease], charged: Sequence[PricedRelease]) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from dialect import PrivatePlan, Refusal
-from dialect.errors import Code
+from dialect import PrivatePlan
 from dialect.planner.keys import MAX_KEYS
+from engine.errors import EngineKind
 from engine.mechanism.gaussian import NoisyVector
 from engine.pricing.price import Cost
 
@@ -27,11 +27,7 @@ def check_key_count(plan: PrivatePlan, key_count: int | None, factor_counts: tup
     largest = max(zip(factor_counts, (source.description for source in sources), strict=False), default=(0, "the keys"))
     # a count above the maximum was stopped there, so that it is not the real number
     values = f"{largest[0]:,}" if largest[0] <= MAX_COUNTED_ROWS else f"more than {MAX_COUNTED_ROWS:,}"
-    raise Refusal(
-        Code.KEY,
-        f"The answer would have more than {MAX_KEYS:,} keys; the widest list is {largest[1]} with {values} values.",
-        f"a coarser key instead of {largest[1]}, or a WHERE that names some of its values",
-    )
+    raise EngineKind.TOO_MANY_GROUPS.at(limit=MAX_KEYS, key=largest[1], values=values)
 
 
 def passes_threshold(noisy_weights: NoisyVector, cost: Cost) -> npt.NDArray[np.bool_]:

@@ -16,9 +16,10 @@ from functools import lru_cache
 from statistics import NormalDist
 
 from budgets import PICO, Loss
-from dialect import Code, ContributionBounds, PrivatePlan, Refusal
+from dialect import ContributionBounds, PrivatePlan
 from dialect.algebra import VectorBound
 from dialect.codegen import max_weight
+from engine.errors import EngineKind
 from engine.mechanism.gaussian import gaussian_scale
 from engine.mechanism.thresholds import person_threshold
 from engine.pricing.split import PriceParts, equal_parts, split_price
@@ -68,7 +69,7 @@ def price(
     loss = Loss.rounded_up(rho, Fraction(0) if selection_bounds is None else delta)
     share_list = split_price(parts or equal_parts(plan.vectors, selection_bounds is not None), loss.pico_rho)
     if min(share_list) < 1:
-        raise Refusal(Code.PARAM, f"This rho is too little for {len(share_list)} noisy numbers.", "rho = 0.005")
+        raise EngineKind.RHO_TOO_SMALL_FOR_NUMBERS.at(count=len(share_list))
     pairs = zip(share_list[: len(plan.vectors)], bounds.vectors, strict=True)
     prices = tuple(VectorPrice(share, gaussian_scale(bound.sensitivity, share)) for share, bound in pairs)
     if selection_bounds is None:

@@ -25,9 +25,10 @@ from budgets import (
     epsilon_from_rho,
     rho_from_epsilon,
 )
-from dialect import Catalog, Code, Options, Question, Refusal
+from dialect import Catalog, Options, Question
 from dialect.catalog import Dataset
 from dialect.parser import TargetError, parse_target_error, strip_comments
+from engine.errors import EngineKind
 
 UNLIMITED_DELTA = 1 - Fraction(1, ATTO)  # for caps that limit rho alone
 
@@ -86,8 +87,7 @@ def _requested_rho(options: Options, request: Request, dataset: Dataset) -> Frac
             f"{float(MIN_QUERY_RHO):g}",
             epsilon_from_rho(MIN_QUERY_RHO, conversion_delta(caps(dataset).dataset)),
         )
-        why = f"A question costs at least rho {min_rho}, which is epsilon {epsilon:.3g}."
-        raise Refusal(Code.PARAM, why, f"rho = {min_rho}, or more", span)
+        raise EngineKind.RHO_TOO_SMALL.at(span, min_rho=min_rho, epsilon=epsilon)
     return rho
 
 
@@ -101,7 +101,7 @@ def _share(amount: Fraction, parts: int, units: int, options: Options) -> Fracti
     """Equal share of an amount for each release, in whole units of the ledger. Raises Refusal if it is 0."""
     share = Fraction(int(amount * units) // max(1, parts), units)
     if share == 0:
-        raise Refusal(Code.PARAM, f"This is too little for {parts} releases.", "rho = 0.005", options.span("rho"))
+        raise EngineKind.RHO_TOO_SMALL_FOR_RELEASES.at(options.span("rho"), parts=parts)
     return share
 
 
@@ -115,7 +115,7 @@ def _confidence(options: Options, request: Request, dataset: Dataset) -> float:
         level = dataset.defaults.confidence if request.confidence is None else request.confidence
     # not isinstance: True and False are integers
     if type(level) not in (int, float) or not 0.5 <= level <= 0.999999:
-        raise Refusal(Code.PARAM, "A confidence is a share from 0.5 to 0.999999.", _suggested_confidence(level))
+        raise EngineKind.CONFIDENCE_RANGE.at(example=_suggested_confidence(level))
     return level
 
 
@@ -172,9 +172,8 @@ def requested_error(text: str | None, rho: str | None) -> TargetError | None:
     if text is None:
         return None
     if rho is not None:
-        raise Refusal(Code.PARAM, "rho and target_error both decide what the question costs.", "one of them")
+        raise EngineKind.RHO_AND_TARGET.at()
     parsed = parse_target_error(str(text))
     if parsed is None:
-        why = "A target error is an amount above 0, or a share of at most 100%."
-        raise Refusal(Code.PARAM, why, "target_error 50, or 5%")
+        raise EngineKind.TARGET_RANGE.at()
     return parsed

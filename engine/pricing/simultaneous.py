@@ -10,9 +10,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dialect import Code, Question, Refusal
+from dialect import Question
 from dialect.algebra import Join, Relation, walk
 from dialect.parser import IntervalCoverage
+from engine.errors import EngineKind
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,7 @@ def max_intervals(question: Question, key_counts: Sequence[int | None]) -> int:
     counts = [release.group_count(key_counts[release.plan_index]) for release in question.releases]
     groups = [count for count in counts if count is not None]
     if len(groups) < len(counts):
-        why = "Simultaneous intervals need a list of groups that is known without the data; here it is private."
-        raise Refusal(Code.PARAM, why, "intervals = 'each'", question.options.span("intervals"))
+        raise EngineKind.SIMULTANEOUS_PRIVATE_KEYS.at(question.options.span("intervals"))
     rows = math.prod(groups) if _has_join(question.outer) else sum(groups)
     keys = {key for release in question.releases for key in release.keys}
     return max(1, rows * sum(column.field not in keys for column in question.columns))

@@ -24,9 +24,10 @@ import numpy as np
 import pyarrow as pa
 
 from budgets import MIN_QUERY_RHO, PICO, PaidRelease
-from dialect import Code, Question, Refusal
+from dialect import Question, Refusal
 from dialect.algebra import Note, NoteCode
 from dialect.parser import TargetError
+from engine.errors import EngineKind
 from engine.mechanism.answer import Answer
 from engine.mechanism.gaussian import gaussian_scale
 from engine.mechanism.release import Release
@@ -49,9 +50,9 @@ class AccuracyTarget:
     data_independent: Mapping[str, DataIndependentWidth]  # columns with a data-independent width
     data_dependent: tuple[str, ...] = ()  # columns whose width depends on the answer: predicted from a stored one
 
-    def refusal(self, why: str, hint: str) -> Refusal:
+    def refusal(self, kind: EngineKind) -> Refusal:
         """Refusal of the target error, with its position in the SQL text."""
-        return Refusal(Code.PARAM, why, hint, self.question.options.span("target_error"))
+        return kind.at(self.question.options.span("target_error"), max_rho=MAX_PICO_RHO // PICO)
 
     def noise_at(self, price: int, scale: ScaleFunction = gaussian_scale) -> Noise | None:
         """Noise at a price per release; None if some vector's share is below one pico-rho."""
@@ -77,7 +78,7 @@ def accuracy_target(
     data_dependent = tuple(name for name, width in widths_by_name.items() if width is None)
     accuracy = AccuracyTarget(question, unpriced, target, confidence, data_independent, data_dependent)
     if not widths_by_name:
-        raise accuracy.refusal("No shown number has noise in it.", "rho = 0.005, or the numbers themselves as columns")
+        raise accuracy.refusal(EngineKind.NO_NOISY_NUMBER)
     return accuracy
 
 
@@ -107,8 +108,7 @@ def least_price(accuracy: AccuracyTarget, limits: WidthLimits) -> int:
     if accuracy.meets_limits(min_price, limits):
         return min_price
     if not accuracy.meets_limits(max_price, limits):
-        why = f"Even rho {MAX_PICO_RHO // PICO:,} does not reach this error."
-        raise accuracy.refusal(why, "target_error = 50, or another larger one")
+        raise accuracy.refusal(EngineKind.TARGET_OUT_OF_REACH)
     # cheap estimate; the two loops move [low, high] until the certified scales fail at low and succeed at high
     start = _bisect(min_price, max_price, lambda price: accuracy.meets_limits(price, limits, _closed_form_scale))
     low, high, step = start - 1, start, 1
@@ -224,7 +224,7 @@ def predicted_price(
     while high < max_price and not is_met(int(high)):
         low, high = high, min(high * 16, max_price)
     if not is_met(int(high)):
-        raise accuracy.refusal(f"Even rho {MAX_PICO_RHO // PICO:,} does not reach this error.", "a larger target_error")
+        raise accuracy.refusal(EngineKind.PREDICTED_TARGET_OUT_OF_REACH)
     if is_met(min_price):
         return min_price
     while high > low * 1.001:
@@ -235,17 +235,9 @@ def predicted_price(
 
 def _no_stored_answer(accuracy: AccuracyTarget, paid_prices: Sequence[int]) -> Refusal:
     """Refusal where no stored answer decides the price; its text depends on the target and on what is stored."""
-    if paid_prices and not accuracy.target.relative:
-        why = "What you hold of this question is too weak to tell how wide its intervals will be."
-        return accuracy.refusal(why, "ask with a higher rho first")
-    if paid_prices:
-        why = "What you hold of this question is not clear of 0 within its noise, so that no share of it is known."
-        return accuracy.refusal(why, "target_error = 50, an amount; or rho = 0.005 first")
-    if not accuracy.target.relative:
-        why = "How wide such intervals are depends on the answer, and you hold none of this question to tell from."
-        return accuracy.refusal(why, "ask with rho = 0.0005 first; or COUNT(*) and SUM(x) as columns of their own")
-    why = "A share is taken of an answer that you hold already, and you hold none of this question."
-    return accuracy.refusal(why, "target_error = 50, an amount; or ask with rho = 0.0005 first")
+    if accuracy.target.relative:
+        return accuracy.refusal(EngineKind.HELD_ANSWER_NEAR_ZERO if paid_prices else EngineKind.SHARE_OF_NO_ANSWER)
+    return accuracy.refusal(EngineKind.HELD_ANSWER_TOO_WEAK if paid_prices else EngineKind.WIDTH_OF_NO_ANSWER)
 
 
 def paid_prices(

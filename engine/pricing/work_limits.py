@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from dialect import Catalog, Code, PrivatePlan, Refusal
+from dialect import Catalog, PrivatePlan
 from dialect.algebra import DistinctBound, Field, Public
 from dialect.analysis import MAX_DECLARED_TEXT, Properties, Work, row_bounds, work_bound
 from dialect.codegen.relations import write_rows
 from dialect.sensitivity import values_by_group
 from engine.backends.protocol import Backend
+from engine.errors import EngineKind
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, Calibration
 from engine.pricing.group_keys import MAX_COUNTED_ROWS, check_key_count
 
@@ -49,17 +50,9 @@ def check_row_limits(plan: PrivatePlan, backend: Backend) -> tuple[Work, Propert
     if max_rows > MAX_ROWS_PER_PERSON:
         windows = len(plan.charged_windows.windows)
         over, fewer = (f" over {windows:,} windows of time", ", or a shorter time") if windows > 1 else ("", "")
-        raise Refusal(
-            Code.COMPLEX,
-            f"The rows of one person may grow to {max_rows:,}{over} here, by joins that meet many rows each.",
-            f"{FEWER_ROWS_HINT}{fewer}",
-        )
+        raise EngineKind.PERSON_ROWS_TOO_MANY.at(rows=max_rows, over=over, fewer=fewer)
     if work.max_unit_bytes > MAX_BYTES_PER_PERSON:
-        gigabytes = f"{work.max_unit_bytes / 1e9:,.1f} GB"
-        why = (
-            f"The rows of one person may fill {gigabytes} of memory here: much is gathered of many rows or long texts."
-        )
-        raise Refusal(Code.COMPLEX, why, f"{SHORTER_TEXTS_HINT} or {FEWER_ROWS_HINT}")
+        raise EngineKind.PERSON_ROWS_TOO_LARGE.at(gigabytes=work.max_unit_bytes / 1e9)
     return work.times(1 if plan.key_set is not None else 2), properties  # private keys need a selection pass first
 
 
@@ -71,13 +64,10 @@ def check_steps(works: Sequence[Work], max_unit_steps: float, max_steps: float) 
     The limit for all rows is at least SCAN_MULTIPLE the steps of a scan, so that large tables can be queried.
     """
     unit_steps, steps = max((work.max_unit_steps for work in works), default=0.0), sum(work.steps for work in works)
-    hint = f"{FEWER_ROWS_HINT}; {SHORTER_TEXTS_HINT} before it is searched"
     if unit_steps > max_unit_steps:
-        why = f"The rows of one person may take as much work here as {unit_steps:,.0f} plain rows"
-        raise Refusal(Code.COMPLEX, f"{why}; {max_unit_steps:,.0f} are allowed.", hint)
+        raise EngineKind.PERSON_WORK.at(steps=unit_steps, limit=max_unit_steps)
     if steps > max(max_steps, SCAN_MULTIPLE * sum(work.scan_steps for work in works)):
-        why = f"All rows together may take as much work here as {steps:,.0f} plain rows"
-        raise Refusal(Code.COMPLEX, f"{why}; {max_steps:,.0f} are allowed.", hint)
+        raise EngineKind.TOTAL_WORK.at(steps=steps, limit=max_steps)
 
 
 def count_keys(plan: PrivatePlan, backend: Backend) -> int | None:

@@ -22,9 +22,8 @@ import numpy as np
 import pyarrow as pa
 
 from budgets import PICO
-from dialect import Code, Refusal
 from dialect.planner.reuse import CanonicalPlan, canonical_plan, find_derivation
-from engine.errors import refuse_before_charge
+from engine.errors import EngineKind, refuse_before_charge
 from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.release import Release
 from engine.pipeline.compiled_query import CompiledQuery
@@ -143,7 +142,7 @@ def plan_queries(engine: Engine, texts: Sequence[str], rho: Fraction, request: R
     """
     count = sum(not text.lstrip().startswith(CANDIDATE_PREFIX) for text in texts)
     if not 0 < count <= len(texts) <= MAX_QUERIES:
-        raise Refusal(Code.PARAM, f"A workload is 1 to {MAX_QUERIES} questions.", "questions with ; between them")
+        raise EngineKind.WORKLOAD_SIZE.at(limit=MAX_QUERIES)
     request_per_query = Request(
         request.client, Fraction(int(rho / count * PRICE_MARGIN * PICO), PICO), request.confidence
     )
@@ -179,9 +178,7 @@ def _compile_query(engine: Engine, text: str, request: Request) -> _CompiledQuer
     query = engine.compile(question, request)
     prepared = query.releases
     if not prepared:
-        raise Refusal(
-            Code.PARAM, "A question of a workload asks about public tables alone.", "leave it out: it is free"
-        )
+        raise EngineKind.WORKLOAD_OF_PUBLIC_TABLES.at()
     definitions = tuple(canonical_plan(p.plan) for p in prepared)
     keys = tuple(None if p.plan.key_set is None else read_key_set(p.plan, engine.backend) for p in prepared)
     return _CompiledQuery(text, not text.lstrip().startswith(CANDIDATE_PREFIX), query, definitions, keys)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from budgets import LedgerError, UnsafeStore
-from dialect import Code, Refusal
+from dialect.diagnostics.kinds import Kind
 from engine.api.session import Session
 from engine.errors import CatalogError, DataError, ExecutionFailed, redact
 from engine.mechanism.gaussian import NoiseRefused
@@ -26,7 +26,7 @@ FAILURES: tuple[Callable[[], Exception], ...] = (
     MemoryError,
     lambda: pa.ArrowInvalid("Z-SECRET"),
     lambda: NoiseRefused(1.0, 1),
-    lambda: Refusal(Code.FUNC, "Z-SECRET", "Z-SECRET"),
+    lambda: Kind.UNKNOWN_FUNCTION.at(name="Z-SECRET", hint="Z-SECRET"),
     lambda: DataError("visit", "Z-SECRET", "Z-SECRET"),
     lambda: CatalogError("Z-SECRET", "", "", ""),
 )

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from sqlglot import exp, parse_one
 
-from dialect.errors import Code, Refusal, Suggestion
-from dialect.parser.compile_context import refusal
+from dialect.diagnostics.kinds import Kind
+from dialect.errors import Refusal, Suggestion
+from dialect.parser.compile_context import refusal, suggest_replaced
 from dialect.parser.placeholders import MAX_PLACEHOLDER, MIN_PLACEHOLDER
 from dialect.parser.spans import with_tree_changed, written_name
 
@@ -116,7 +117,9 @@ def across_persons_refusal(name: str, node: exp.Expr, person_key: str | None) ->
     shown = written_name(_aggregate_call(node))
     if person_key is not None:
         hint = f"{hint}; or {shown} per person, in a subquery that groups by {person_key}"
-    base_refusal = refusal(Code.AGG, f"{shown} across people {why}.", hint, node, *_fill_templates(replacements, node))
+    base_refusal = refusal(
+        Kind.AGGREGATE_ACROSS_PERSONS, node, *_fill_templates(replacements, node), name=shown, reason=why, hint=hint
+    )
     keys = _grouped_by_argument_or_bins(node) if _GROUP_BY_HINT in hint or name == "mode" else ()
     return replace(base_refusal, rewrites=(*keys, *base_refusal.rewrites))
 
@@ -131,11 +134,11 @@ def unknown_aggregate_refusal(name: str, node: exp.Expr) -> Refusal:
     why, hint, replacements = _SUGGESTIONS.get(
         name, ("", "AVG(x)" if name == "mean" else "COUNT, SUM or AVG", _FALLBACK_TEMPLATES)
     )
-    reason = f"The aggregate {shown} is not in the dialect." if not why else f"{shown} {why}."
-    refused = refusal(Code.AGG, reason, hint, node, *_fill_templates(replacements, node))
+    kind = Kind.REFUSED_AGGREGATE if why else Kind.UNKNOWN_AGGREGATE
+    refused = refusal(kind, node, *_fill_templates(replacements, node), name=shown, reason=why, hint=hint)
     keys = _grouped_by_argument_or_bins(node) if name == "histogram" or _GROUP_BY_HINT in hint else ()
     if replacements is _FALLBACK_TEMPLATES:  # for arguments that are not numbers
-        average = refusal(Code.AGG, reason, hint, node, *_fill_templates(_FALLBACK_TEMPLATES[:1], node)).rewrites
+        average = suggest_replaced(node, _fill_templates(_FALLBACK_TEMPLATES[:1], node))
         keys = (*average, *_grouped_by_argument(node))
     return replace(refused, rewrites=(*keys, *refused.rewrites))
 
@@ -158,8 +161,9 @@ def wrong_type_refusal(accepted: str, replacements: tuple[str, ...], node: exp.E
             Suggestion(template.format(difference_sql), _MINUTES),
             Suggestion(bounded, f"{_MINUTES}; {CLAMPED_TO_ENDS}"),
         )
-        why = f"{name} takes {accepted}: minutes between two times are such, within ends of your own."
-        return refusal(Code.AGG, why, suggestions[1], call, *suggestions)
+        return refusal(
+            Kind.AGGREGATE_OF_INTERVAL, call, *suggestions, name=name, accepted=accepted, clamped=suggestions[1]
+        )
     # a count would be no answer in place of a quantile, nor of the length of an interval
     not_countable = isinstance(call, exp.WithinGroup) or replacements == INTERVAL_TO_NUMBER
     counts = () if not_countable else _fill_templates(_COUNT_TEMPLATES, call)
@@ -167,7 +171,9 @@ def wrong_type_refusal(accepted: str, replacements: tuple[str, ...], node: exp.E
         Suggestion(template.format(text.format(value)), _DIFFERENCES[text]) for text in replacements if value
     ]
     hint = f"{name}({replacements[0].format('x')})" if replacements else _GROUP_BY_HINT
-    refused = refusal(Code.AGG, f"{name} takes {accepted}.", hint, call, *conversions, *counts)
+    refused = refusal(
+        Kind.AGGREGATE_ARGUMENT_TYPE, call, *conversions, *counts, name=name, accepted=accepted, hint=hint
+    )
     return refused if replacements else replace(refused, rewrites=(*_grouped_by_argument(node), *refused.rewrites))
 
 

@@ -6,16 +6,16 @@ Candidates are foreign calls rewritten for DuckDB, similar names, joins to a tab
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from dialect.catalog.model import Catalog, Table
-from dialect.diagnostics.near_names import MAX_LISTED_NAMES, first_names, near_names
-from dialect.errors import Code, Refusal, Span, Suggestion, join_differences, to_suggestions
+from dialect.diagnostics.kinds import Kind
+from dialect.diagnostics.names import MAX_LISTED_NAMES, first_names, near_names
+from dialect.errors import Code, Diagnostic, Refusal, Span, Suggestion, join_differences, to_suggestions
 from dialect.parser.placeholders import fill_placeholders
 from dialect.parser.spans import first_word_span
 from dialect.parser.suggestions.foreign_dialects import (
-    AMPERSANDS,
     replace_ampersands,
     rewrite_call_at,
     to_duckdb,
@@ -30,29 +30,18 @@ _ALIAS = re.compile(r'\bas\s+"([^"]*)"', re.IGNORECASE)
 
 
 def add_suggestions(refusal: Refusal, sql: str, catalog: Catalog) -> Refusal:
-    """Add suggestions to a refusal: DuckDB's form of foreign syntax, or similar names of the catalog.
+    """Add suggestions to a refusal: DuckDB's form of foreign syntax, else those of the suggester of its kind.
 
-    Which ones is decided by the refusal's code and the beginning of its text. Unchanged without a span or a rule.
+    Unchanged without a span, and for kinds without a suggester.
     """
     if refusal.span is None:
         return refusal
-    if (
-        refusal.code in _FOREIGN_SYNTAX_CODES
-        and (with_duckdb_syntax := _suggest_duckdb_syntax(refusal, refusal.span, sql)) is not None
-    ):
-        return with_duckdb_syntax
-    if refusal.why == AMPERSANDS:
-        return replace(refusal, rewrites=to_suggestions([replace_ampersands(sql)]))
-    if refusal.why.startswith(("ROLLUP is not part", "CUBE is not part")):
-        return replace(refusal, rewrites=to_suggestions([to_rollup_syntax(sql)]))
-    refused_text = sql[refusal.span.start : refusal.span.end]
-    if refusal.code is Code.COLUMN and refused_text.startswith('"'):
-        return _suggest_single_quotes(refusal, sql, catalog)
-    if refusal.code is Code.COLUMN and refusal.why.startswith("There is no column"):
-        return _suggest_join(refusal, refused_text.rpartition(".")[2].strip().lower(), sql, catalog)
-    if refusal.code is Code.TABLE and refusal.why.startswith("There is no table"):
-        return _suggest_similar_table(refusal, sql, catalog)
-    return _suggest_names(refusal, refused_text, sql, catalog) if refusal.code is Code.STMT else refusal
+    if refusal.code in _FOREIGN_SYNTAX_CODES:
+        with_duckdb_syntax = _suggest_duckdb_syntax(refusal, refusal.span, sql)
+        if with_duckdb_syntax is not None:
+            return with_duckdb_syntax
+    suggester = _SUGGESTERS.get(refusal.kind)
+    return refusal if suggester is None else suggester(refusal, refusal.span, sql, catalog)
 
 
 def _suggest_duckdb_syntax(refusal: Refusal, span: Span, sql: str) -> Refusal | None:
@@ -66,18 +55,37 @@ def _suggest_duckdb_syntax(refusal: Refusal, span: Span, sql: str) -> Refusal | 
     has_parsed = refusal.code is not Code.PARSE and sql[span.start : span.start + 3].lower() != "top"
     if rewritten.sql == sql or (call is None and has_parsed):
         return None
-    return replace(refusal, hint=str(call or refusal.hint), rewrites=(rewritten, *refusal.rewrites))
+    return replace(refusal, suggestion=call, rewrites=(rewritten, *refusal.rewrites))
 
 
-def _suggest_single_quotes(refusal: Refusal, sql: str, catalog: Catalog) -> Refusal:
+def _suggest_and(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
+    """Suggest AND for &&."""
+    del span, catalog
+    return replace(refusal, rewrites=to_suggestions([replace_ampersands(sql)]))
+
+
+def _suggest_rollup_syntax(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
+    """Suggest GROUP BY ROLLUP (...) for WITH ROLLUP, and the same for CUBE; unchanged for other parts of a query."""
+    del span, catalog
+    is_foreign = refusal.fields["part"] in ("ROLLUP", "CUBE")
+    return replace(refusal, rewrites=to_suggestions([to_rollup_syntax(sql)])) if is_foreign else refusal
+
+
+def _suggest_for_column(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
+    """Suggest single quotes for an unknown name in double quotes, else a join with a table that has the column."""
+    if sql.startswith('"', span.start):
+        return _suggest_single_quotes(refusal, span, sql, catalog)
+    column = sql[span.start : span.end].rpartition(".")[2].strip().lower()
+    return _suggest_join(refusal, column, sql, catalog)
+
+
+def _suggest_single_quotes(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
     """Suggest single quotes for text in double quotes, which MySQL and BigQuery allow.
 
     First for the refused column alone, then for every text in double quotes that is no name of the catalog and no
     alias.
     """
-    assert refusal.span is not None  # noqa: S101  checked by the caller
-    start, end = refusal.span.start, refusal.span.end
-    texts = ["'" + sql[start:end].strip('"').replace("'", "''") + "'"]
+    quoted = "'" + sql[span.start : span.end].strip('"').replace("'", "''") + "'"
     names = {name.lower() for table in catalog.tables for name in (table.name, *(c.name for c in table.columns))}
     names |= {found[1].lower() for found in _ALIAS.finditer(sql)}
 
@@ -86,10 +94,8 @@ def _suggest_single_quotes(refusal: Refusal, sql: str, catalog: Catalog) -> Refu
         return found[0] if found[1].lower() in names else "'" + found[1].replace("'", "''") + "'"
 
     all_quoted = _QUOTED.sub(as_text, sql)
-    why = f"{refusal.why} Double quotes are for names, single quotes for text."
-    return replace(
-        refusal, why=why, hint=texts[0], rewrites=to_suggestions([sql[:start] + texts[0] + sql[end:], all_quoted])
-    )
+    this_quoted = sql[: span.start] + quoted + sql[span.end :]
+    return refusal.explained(Kind.DOUBLE_QUOTED_TEXT, *to_suggestions([this_quoted, all_quoted]), quoted=quoted)
 
 
 def _suggest_join(refusal: Refusal, column: str, sql: str, catalog: Catalog) -> Refusal:
@@ -110,10 +116,9 @@ def _suggest_join(refusal: Refusal, column: str, sql: str, catalog: Catalog) -> 
     rewrites = tuple(
         Suggestion(sql[:offset] + join + sql[offset:], _join_difference(column, table, join)) for table, join in joins
     )
-    why = f"{refusal.why[:-1]}: it is in {', '.join(t.name for t in tables_with_column[:MAX_LISTED_NAMES])}."
-    return replace(
-        refusal, why=why, hint=joins[0][1].strip() if joins else f"FROM {tables_with_column[0].name}", rewrites=rewrites
-    )
+    names = ", ".join(table.name for table in tables_with_column[:MAX_LISTED_NAMES])
+    first_join = joins[0][1].strip() if joins else f"FROM {tables_with_column[0].name}"
+    return refusal.explained(Kind.COLUMN_ELSEWHERE, *rewrites, tables=names, join=first_join)
 
 
 def _join_difference(column: str, table: Table, join: str) -> str:
@@ -138,35 +143,47 @@ def _join_columns(one: Table, other: Table) -> list[str]:
     return [other.columns[0].name] if other.columns[0].name in names else []
 
 
-def _suggest_similar_table(refusal: Refusal, sql: str, catalog: Catalog) -> Refusal:
+def _suggest_similar_table(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
     """Suggest the query with the unknown table replaced by tables of similar names; the hint lists all tables."""
-    assert refusal.span is not None  # noqa: S101  checked by the caller
-    start, end = refusal.span.start, refusal.span.end
-    written = sql[start:end].split(maxsplit=1)[0].lower()
+    start = span.start
+    written = sql[start : span.end].split(maxsplit=1)[0].lower()
     known = [table.name for table in catalog.tables]
     near = near_names(written, known, count=3, min_similarity=0.5)
     rest = [name for name in known if name not in near]
     rewrites = tuple(
         Suggestion(sql[:start] + name + sql[start + len(written) :], f"of {name}, a near name") for name in near
     )
-    return replace(refusal, hint=f"one of {first_names(near + rest)}", rewrites=rewrites)
+    return replace(refusal, fields={**refusal.fields, "tables": first_names(near + rest)}, rewrites=rewrites)
 
 
-def _suggest_names(refusal: Refusal, word: str, sql: str, catalog: Catalog) -> Refusal:
+def _suggest_names(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
     """Answer SHOW, DESCRIBE and SUMMARIZE in other engines' forms with the names of tables, or of a table's columns."""
-    if word.upper() not in {"SHOW", "DESCRIBE", "DESC", "SUMMARIZE"} or not catalog.tables:
+    word = sql[span.start : span.end].upper()
+    if word not in {"SHOW", "DESCRIBE", "DESC", "SUMMARIZE"} or not catalog.tables:
         return refusal
     named = [table for name in re.findall(r"\w+", sql)[1:] if (table := catalog.table(name.lower())) is not None]
     table = named[0] if named else catalog.tables[0]
-    what, names = (
+    owner, names = (
         (f"{table.name} has", [c.name for c in table.columns if c.visible])
         if named
         else ("there are", [each.name for each in catalog.tables])
     )
-    why = f"{refusal.why[:-1]}; {what} {first_names(names)}."
-    return replace(refusal, why=why, hint=str(Suggestion(f"SELECT COUNT(*) FROM {table.name}", "counts the rows")))
+    counted = Suggestion(f"SELECT COUNT(*) FROM {table.name}", "counts the rows")
+    return refusal.explained(
+        Kind.NAMES_ASKED_FOR, *refusal.rewrites, names=f"{owner} {first_names(names)}", count=counted
+    )
 
 
+_Suggester = Callable[[Refusal, Span, str, Catalog], Refusal]  # refusal, its span, SQL text, catalog
+_SUGGESTERS: Mapping[Diagnostic, _Suggester] = {
+    Kind.AMPERSANDS: _suggest_and,
+    Kind.UNSUPPORTED_PART: _suggest_rollup_syntax,
+    Kind.UNKNOWN_COLUMN: _suggest_for_column,
+    Kind.UNQUOTED_TEXT: _suggest_for_column,
+    Kind.UNKNOWN_TABLE: _suggest_similar_table,
+    Kind.TABLE_NOT_IN_FROM: _suggest_similar_table,
+    Kind.NOT_A_SELECT_STATEMENT: _suggest_names,
+}
 _MAX_COMPILED = 4  # suggestions compiled for one refusal
 _MAX_SUGGESTION_CHARACTERS = 240  # characters
 _MAX_REWRITE_STEPS = 2  # a rewrite for DuckDB may be refused too, and its own suggestion compile
@@ -181,7 +198,7 @@ def with_compiling_suggestion(
     """
     candidates = _with_candidates(refusal, sql, catalog)
     compiling = _first_compiling(candidates, sql, catalog, compile_text, _MAX_REWRITE_STEPS)
-    return replace(candidates, hint=candidates.hint if compiling is None else str(compiling), rewrites=())
+    return replace(candidates, suggestion=compiling or candidates.suggestion, rewrites=())
 
 
 def _with_candidates(refusal: Refusal, sql: str, catalog: Catalog) -> Refusal:

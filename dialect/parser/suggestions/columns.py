@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from dialect.errors import Code, Refusal, Suggestion, to_suggestions
-from dialect.parser.compile_context import refusal
+from dialect.diagnostics.kinds import Kind
+from dialect.errors import Refusal, Suggestion, to_suggestions
+from dialect.parser.compile_context import refusal, suggest_replaced
 from dialect.parser.spans import with_tree_changed
 
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.In, exp.Like, exp.ILike)
@@ -40,10 +41,9 @@ def _computed_alias_refusal(node: exp.Column) -> Refusal | None:
         return None
     clause = "QUALIFY" if windowed else "HAVING"
     description = "a window function" if windowed else "an aggregate"
-    why = f"{node.name[:40]} is {description}, and WHERE looks at rows, before there is one: {clause} looks at it."
     rewrites = _move_conditions(select, clause.lower())
     return replace(
-        refusal(Code.COLUMN, why, f"{clause} in place of WHERE, behind GROUP BY", node),
+        refusal(Kind.COMPUTED_IN_WHERE, node, name=node.name[:40], description=description, clause=clause),
         rewrites=to_suggestions(rewrites),
     )
 
@@ -85,5 +85,5 @@ def _unquoted_text_refusal(refused: Refusal, node: exp.Column) -> Refusal | None
     ):
         return None
     quoted = "'" + node.name.replace("'", "''") + "'"
-    extended = refusal(refused.code, f"{refused.why} Text stands in single quotes.", quoted, node, Suggestion(quoted))
-    return replace(extended, rewrites=(*refused.rewrites, *extended.rewrites))
+    rewrites = (*refused.rewrites, *suggest_replaced(node, [Suggestion(quoted)]))
+    return refused.explained(Kind.UNQUOTED_TEXT, *rewrites, quoted=quoted)

@@ -368,7 +368,6 @@ CALL_REWRITES: dict[str, CallRewrite] = {
 }
 
 
-AMPERSANDS = "&& compares two lists; conditions are joined by AND."
 _MAX_CALLS = 20  # calls rewritten in one query
 # [a name] of SQL Server, not an index into a list
 _BRACKETED = re.compile(r"(?<![\w\])'\".])\[([a-z_]\w*)\]|(?<=\.)\[([a-z_]\w*)\]", re.IGNORECASE)

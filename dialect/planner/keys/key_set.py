@@ -33,7 +33,7 @@ from dialect.algebra.release_plan import KeySet
 from dialect.analysis import predicates
 from dialect.analysis.date_bounds import DATE_PARTS
 from dialect.catalog.model import SqlType
-from dialect.errors import Code, Refusal
+from dialect.diagnostics.kinds import Kind
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import computed_field, may_be_null
 from dialect.functions.registry import overload
@@ -117,9 +117,7 @@ def _check_sizes(lists: tuple[PublicList, ...]) -> None:
     widest = max(lists, key=lambda each: each.size or 0)
     text, what = plain_text(widest.replacements[0][0]), widest.source.description
     listed = f"{what} with {widest.size or 0:,} values" + ("" if text in what else f" of {text}")
-    why = f"The answer would have more than {MAX_KEYS:,} keys; the widest list is {listed}."
-    hint = f"a coarser key instead of {text}, or a WHERE that leaves fewer of its values"
-    raise Refusal(Code.KEY, why, hint)
+    raise Kind.TOO_MANY_KEYS.at(limit=MAX_KEYS, widest=listed, key=text)
 
 
 def _cross_product(

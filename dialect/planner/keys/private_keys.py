@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, expand_definitions
 from dialect.catalog.model import SqlType, ValueRange
-from dialect.errors import Code, Refusal, Suggestion, join_differences
+from dialect.diagnostics.kinds import Kind
+from dialect.errors import Refusal, Suggestion, join_differences
 from dialect.functions.emitter import plain_text
 from dialect.parser.compile_context import CompileContext
 from dialect.parser.placeholders import END_PLACEHOLDER, MAX_PLACEHOLDER, MIN_PLACEHOLDER, START_PLACEHOLDER
@@ -31,28 +32,21 @@ def check_private_keys(keys: Sequence[Field], context: CompileContext) -> None:
     for key in keys:
         expr = expand_definitions(Ref(key))
         text = plain_text(expr)
-        why = f"{text} has a value of its own in almost every row."
         if key.type in _FINE_TIMES:
             raise _fine_time_refusal(expr, text, context)
         integer = _integer_part(expr) if key.type is SqlType.DOUBLE else None
         if integer is not None:
             part = plain_text(integer)
-            why = f"{part} may be any number: neither bounds nor the question say where it ends."
             ends = f"{part} BETWEEN {MIN_PLACEHOLDER} AND {MAX_PLACEHOLDER}"
-            raise Refusal(
-                Code.KEY,
-                why,
-                f"WHERE {ends}, with your own ends",
-                None,
-                _coarser_key_suggestions(sql, part, part, ends),
+            raise Kind.UNBOUNDED_INTEGER_KEY.at(
+                None, _coarser_key_suggestions(sql, part, part, ends), key=part, ends=ends
             )
         if key.type is SqlType.DOUBLE:
             coarse, ends = f"floor({text} / 10)", f"{text} BETWEEN {MIN_PLACEHOLDER} AND {MAX_PLACEHOLDER}"
-            raise Refusal(
-                Code.KEY, why, f"{coarse} with WHERE {ends}", None, _coarser_key_suggestions(sql, text, coarse, ends)
-            )
+            suggestions = _coarser_key_suggestions(sql, text, coarse, ends)
+            raise Kind.NEARLY_UNIQUE_KEY.at(None, suggestions, key=text, coarse=coarse, ends=ends)
         if key.type in _LISTS:
-            raise Refusal(Code.KEY, f"{text} is a list, and no key.", f"GROUP BY LENGTH({text})")
+            raise Kind.LIST_AS_KEY.at(key=text)
 
 
 def _integer_part(expr: Expr) -> Expr | None:
@@ -72,15 +66,15 @@ def _fine_time_refusal(expr: Expr, text: str, context: CompileContext) -> Refusa
     """
     time = _truncated_operand(expr)
     moment, date = plain_text(time), _declared_date(time, context)
-    why, coarse = f"{text} has a value of its own in almost every row.", f"date_trunc('hour', {text})"
-    if time is not expr:
-        why, coarse = f"{moment} has no declared range, so nothing says where {text} begins and ends.", text
+    coarse = f"date_trunc('hour', {text})" if time is expr else text
     ends = f"{moment} >= {START_PLACEHOLDER} AND {moment} < {END_PLACEHOLDER}"
     if date is not None:
         ends = f"{date[0]} BETWEEN DATE '{date[1].lower}' AND DATE '{date[1].upper}'"
-    return Refusal(
-        Code.KEY, why, f"{coarse} with WHERE {ends}", None, _coarser_key_suggestions(context.sql, text, coarse, ends)
+    kind, suggestions = (
+        Kind.NEARLY_UNIQUE_KEY if time is expr else Kind.UNBOUNDED_TIME_KEY,
+        _coarser_key_suggestions(context.sql, text, coarse, ends),
     )
+    return kind.at(None, suggestions, key=text, time=moment, coarse=coarse, ends=ends)
 
 
 def _declared_date(time: Expr, context: CompileContext) -> tuple[str, ValueRange] | None:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from dialect.catalog.model import Catalog
-from dialect.errors import Code, Refusal, Span, Suggestion, to_suggestions
+from dialect.diagnostics.kinds import Kind
+from dialect.errors import Refusal, Span, Suggestion, to_suggestions
 from dialect.parser.suggestions.candidates import with_compiling_suggestion
 
 ASKED = "SELECT isnull(lat, 0) FROM events"
@@ -15,7 +16,7 @@ IN_DUCKDBS_WORDS = "SELECT coalesce(lat, 0) FROM events"
 
 
 def refused(*rewrites: str) -> Refusal:
-    return Refusal(Code.AGG, "It is no aggregate.", "another", rewrites=to_suggestions(rewrites))
+    return Kind.UNKNOWN_AGGREGATE.at(None, to_suggestions(rewrites), name="first_of", hint="another")
 
 
 def reading(**outcomes: BaseException) -> Callable[[str], object]:
@@ -58,12 +59,12 @@ def test_a_suggestion_in_duckdb_syntax_is_rewritten_again(catalog: Catalog) -> N
 
 
 def test_a_difference_in_meaning_follows_the_suggested_query(catalog: Catalog) -> None:
-    counted = Refusal(Code.ROWS, "Rows never leave.", "another", rewrites=(Suggestion("good", "counts rows"),))
+    counted = Kind.ROWS_OF_PEOPLE.at(None, (Suggestion("good", "counts rows"),))
     assert with_compiling_suggestion(counted, ASKED, catalog, reading()).hint == "good -- counts rows"
 
 
 def test_placeholders_are_filled_for_the_trial_alone(catalog: Catalog) -> None:
     tried: list[str] = []
-    unbounded = Refusal(Code.BOUNDS, "No bounds.", "another", rewrites=to_suggestions(["LEAST(x, YOUR_MAX)"]))
+    unbounded = Kind.NO_DECLARED_BOUNDS.at(None, to_suggestions(["LEAST(x, YOUR_MAX)"]), name="SUM", clamped="another")
     assert with_compiling_suggestion(unbounded, ASKED, catalog, tried.append).hint == "LEAST(x, YOUR_MAX)"
     assert tried == ["LEAST(x, 10000)"]

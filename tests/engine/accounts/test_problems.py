@@ -8,7 +8,8 @@ from fractions import Fraction
 import pytest
 
 from budgets import AccountName, BudgetRefused, IdempotencyError, LedgerUnavailable, ParamError
-from dialect import Code, Refusal, Span
+from dialect import Span
+from dialect.diagnostics.kinds import Kind
 from engine.errors import CatalogError, DataError, ExecutionFailed
 from engine.pipeline.engine import Engine
 from engine.pricing.query_terms import Request
@@ -22,7 +23,7 @@ ALWAYS = {"code", "message", "hint", "span", "sql"}
 @pytest.mark.parametrize(
     ("error", "code", "message", "hint"),
     [
-        (Refusal(Code.FUNC, "No such function.", "round(x)"), "E_FUNC", "No such function.", "round(x)"),
+        (Kind.NOT_OF_TYPE.at(text="1.2.3", type="DATE", form="DATE"), "E_PARSE", "'1.2.3' is not a DATE.", "DATE"),
         (DataError("visit", "no file.", "make one"), "E_DATA", "visit: no file.", "make one"),
         (ExecutionFailed(), "E_EXEC", ExecutionFailed.why, ExecutionFailed.hint),
         (ParamError("Too small.", "rho = 1."), "E_PARAM", "Too small.", "rho = 1."),
@@ -41,7 +42,7 @@ def test_every_problem_has_one_json_shape(error: AnyProblem, code: str, message:
 
 
 def test_a_refusal_points_into_the_sql() -> None:
-    shown = problem(Refusal(Code.COLUMN, "No such column.", "another", Span(7, 11)), "SELECT oops")
+    shown = problem(Kind.UNKNOWN_COLUMN.at(Span(7, 11), name="oops", near="loops"), "SELECT oops")
     assert shown["span"] == [7, 11]
     assert set(shown) == ALWAYS
 
