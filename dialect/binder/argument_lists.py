@@ -28,8 +28,6 @@ _PARSER = DUCKDB.parser()
 _NODES_WITHOUT_OFFSET = {*_PARSER.FUNCTION_PARSERS, *_PARSER.NO_PAREN_FUNCTION_PARSERS}  # their nodes carry no offsets
 # functions of no engine, which sqlglot turns into casts and drops their other arguments
 _SQLGLOT_ONLY = {"date_to_date_str", "time_to_time_str", "ts_or_ds_to_date_str"}
-_SEE_DOCS = "see docs/functions.md"
-_BOUNDS_EXAMPLE = f"COUNT(*, {ARGUMENT_NAME} => (0, 5))"
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,6 @@ def bind_constant(node: exp.Expr) -> Literal:
 
 MAX_LIST_VALUES = 5_000  # written as literals into the generated SQL
 _TIMES = {SqlType.DATE, SqlType.TIMESTAMP}
-_EXAMPLE = "range(24), generate_series(DATE '2026-10-01', DATE '2026-10-07', INTERVAL 1 DAY) or unnest(['a', 'b'])"
 
 
 def is_series(node: exp.Expr) -> bool:

@@ -296,19 +296,9 @@ class GroupResolver:
 def _row_window_refusal(node: exp.Column) -> Refusal:
     """Refuse a window over rows in a grouped SELECT; suggest QUALIFY in a subquery, or the column as a key."""
     is_qualify = node.find_ancestor(exp.Qualify) is not None
-    return replace(
-        refusal(
-            Kind.WINDOW_OVER_GROUPS,
-            node,
-            name=node.name,
-            windows="" if is_qualify else ", ... OVER (...) AS x",
-            qualify=" QUALIFY ..." * is_qualify,
-        ),
-        rewrites=(
-            *to_suggestions(qualify_in_subquery(node), "rows are chosen before they are grouped"),
-            *to_suggestions(_with_column_as_key(node), _FINER_DIFFERENCE),
-        ),
-    )
+    refused = refusal(Kind.QUALIFY_OVER_GROUPS if is_qualify else Kind.WINDOW_OVER_GROUPS, node, name=node.name)
+    qualified = to_suggestions(qualify_in_subquery(node), "rows are chosen before they are grouped")
+    return replace(refused, rewrites=(*qualified, *to_suggestions(_with_column_as_key(node), _FINER_DIFFERENCE)))
 
 
 def _with_items_as_keys(node: exp.Column) -> tuple[str, tuple[str, ...]]:

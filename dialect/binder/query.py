@@ -235,7 +235,6 @@ def _recursion_refusal(clause: exp.Expr) -> Refusal:
     return replace(refused, rewrites=to_suggestions(() if rewritten is None else (rewritten,)))
 
 
-_SERIES_HINT = "range(24) or generate_series(DATE '2026-10-01', DATE '2026-10-07', INTERVAL 1 DAY) in FROM"
 _SELECT_CLAUSES = (
     "with_", "expressions", "distinct", "from_", "joins", "where", "group", "having", "windows", "qualify", "order",
     "limit", "offset",

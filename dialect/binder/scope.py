@@ -67,9 +67,9 @@ class Scope:
         A name in several tables is ambiguous, unless USING merges it or all of them mean the same field.
         """
         if table is not None and table not in {alias for alias, _ in self.tables}:
-            kind = Kind.TABLE_NOT_IN_FROM if self.tables else Kind.TABLE_WITHOUT_FROM
             aliases = ", ".join(alias for alias, _ in self.tables)
-            raise refusal(kind, node, name=_identifier_text(node, table, "table"), tables=aliases)
+            name_text = _identifier_text(node, table, "table")
+            raise refusal(Kind.TABLE_NOT_IN_FROM, node, name=name_text, tables=aliases)
         if table is None and name in (merged := dict(self.merged_fields)):
             return merged[name]
         found = [f for alias, columns in self.tables if table in (None, alias) for n, f in columns if n == name]

@@ -172,7 +172,6 @@ def refuse_polygon(value: Expr, node: exp.Expr) -> Expr:
 LIST_TESTS = {"list_has_any": "or", "array_has_any": "or", "list_has_all": "and", "array_has_all": "and"}
 CallBinder = Callable[[exp.Expr, Sequence[Expr]], Expr]
 _SLICE_END = 2**31 - 1  # end of a slice without one
-_SLICE_HINT = "x[1:3], with constants"
 _REPLACE_ALL = Literal("g", SqlType.VARCHAR)
 # options of DuckDB -> inline flags; "c", "m", "n" and "p" are the default
 _INLINE_FLAGS = {"i": "i", "s": "s", "c": "", "m": "", "n": "", "p": ""}

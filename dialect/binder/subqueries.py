@@ -101,7 +101,6 @@ def reads_only(expr: Expr, fields: Sequence[Field]) -> bool:
 
 
 _ZERO = Literal(0, SqlType.BIGINT)
-_EXISTS_HINT = "EXISTS (SELECT 1 FROM ... WHERE inner.x = outer.x)"
 
 
 @dataclass(frozen=True)

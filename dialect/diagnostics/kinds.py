@@ -100,7 +100,6 @@ class Kind(Diagnostic):
     BRACKETS_IN_FROM = Code.TABLE, "Brackets in FROM hold a subquery or a JOIN.", "FROM {name}"
     TABLE_TWICE = Code.TABLE, "{name} stands twice in FROM.", "JOIN ... AS {name}2"
     TABLE_NOT_IN_FROM = Code.TABLE, "There is no table {name} in this FROM.", "one of {tables}"
-    TABLE_WITHOUT_FROM = Code.TABLE, "There is no table {name} in this FROM.", "add it to FROM"
     STAR_WITHOUT_TABLE = Code.TABLE, "* has no table to stand for.", "add a FROM"
     NO_MOVEMENT_COLUMNS = (Code.TABLE, "It is not known {missing} these rows saw somebody.",
         "a subquery with columns ts and zone_id, or let the steward declare movement of {table} in the catalog")
@@ -311,7 +310,10 @@ class Kind(Diagnostic):
     # E_WINDOW
     WINDOW_OVER_GROUPS = (Code.WINDOW,
         "A window beside GROUP BY or aggregates looks at groups, and {name} is a column of rows.",
-        "FROM (SELECT *{windows} FROM ...{qualify})")
+        "FROM (SELECT *, ... OVER (...) AS x FROM ...)")
+    QUALIFY_OVER_GROUPS = (Code.WINDOW,
+        "A window beside GROUP BY or aggregates looks at groups, and {name} is a column of rows.",
+        "FROM (SELECT * FROM ... QUALIFY ...)")
     WINDOW_HERE = (Code.WINDOW,
         "A window function can't stand here: it looks at the rows that WHERE and GROUP BY leave.",
         "QUALIFY in place of WHERE, or the window in a subquery in FROM")

@@ -18,7 +18,6 @@ MAX_CHARACTERS = 10_000
 MAX_TOKENS = 3_000
 MAX_NESTING = 40
 MAX_OPEN_JOINS = 3  # JOINs without ON or USING: after each, sqlglot parses the rest twice
-SPLIT_HINT = "split the question into several statements"
 
 OPENERS = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
 CLOSERS = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}

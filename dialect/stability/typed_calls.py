@@ -135,7 +135,6 @@ _CURRENT_TIME_FUNCTIONS = {"now", "today", "getdate", "sysdate", "get_current_ti
 _MIN_SIMILARITY = 0.8  # similarity from which a name counts as misspelt
 _SEE_DOCS = "see docs/functions.md"
 _AGGREGATES = ("avg", "count", "count_if", "max", "median", "min", "quantile_cont", "stddev", "sum", "variance")
-POLYGON_HINT = "within_polygon(lon, lat, the polygon)"
 
 
 def syntax_refusal(node: exp.Expr) -> Refusal:

@@ -24,9 +24,6 @@ from engine.mechanism.release import Release
 from engine.pipeline.post_process import bind_post_processing
 from engine.pricing.compile_release import CompiledRelease
 
-_REASON = "The engine can't plan the SQL of this question; nothing was charged."
-_HINT = "give a NULL its type, CAST(NULL AS DOUBLE), or leave out what is computed of constants alone"
-
 
 def bind_release(compiled: CompiledRelease, catalog: Catalog, backend: Backend) -> Release:
     """Bind the SQL of a release and return an empty release with typed columns.

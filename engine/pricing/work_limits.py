@@ -18,8 +18,6 @@ from engine.pricing.group_keys import MAX_COUNTED_ROWS, check_key_count
 MAX_ROWS_PER_PERSON = 10**7
 SCAN_MULTIPLE = 30  # a query may take this many times the steps of a scan of its tables, at least
 MAX_BYTES_PER_PERSON = 10**9  # memory at a time: a quarter of that of all queries together
-FEWER_ROWS_HINT = "join public tables by equality with their primary key, or aggregate per person before joining"
-SHORTER_TEXTS_HINT = "cut text to what is needed, as left(x, 20) does,"
 MAX_SEARCHED_ROWS = 10**6  # largest public table searched for a smaller clip bound
 
 

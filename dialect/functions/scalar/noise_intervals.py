@@ -12,8 +12,6 @@ from dialect.catalog.model import SqlType
 from dialect.functions.signatures import SAME, Function, Partial
 
 LOW, HIGH = "dp_interval_low", "dp_interval_high"
-ROWS_HAVE_NO_INTERVAL = "The rows of people have no noise, and no interval: it is of released numbers."
-TRY_RELEASED_NUMBER = "DP_INTERVAL_LOW(n), with COUNT(*) AS n or SUM(x) AS n in the select list"
 
 
 def _interval_end(name: str, adjective: str) -> tuple[Function, ...]:
