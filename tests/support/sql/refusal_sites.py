@@ -13,7 +13,7 @@ from pathlib import Path
 from dialect.errors import Refusal
 from tests.support.tree import ROOT
 
-_MAKERS = ("refusal", "Refusal")
+_THROUGH = ("at", "refusal", "explained", "replace", "_replace")  # functions between a call and the refusal
 _FOLDER = ROOT / "dialect"
 _MAKER = "parser/compile_context.py"  # contains `refusal`, which all others call
 
@@ -39,17 +39,22 @@ def below_dialect(path: str | Path) -> str:
 
 @cache
 def sites() -> tuple[Site, ...]:
-    """Find every call of refusal() and Refusal() in the dialect, except the one that all go through."""
+    """Find every call in the dialect that builds a refusal, except those that all go through."""
     found = []
     for path in sorted(_FOLDER.rglob("*.py")):
         text = path.read_text(encoding="utf-8")
         for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _MAKERS:
+            if isinstance(node, ast.Call) and _makes_refusal(node.func):
                 last = node.end_lineno or node.lineno
                 found.append(Site(below_dialect(path), node.lineno, last, " ".join(ast.unparse(node).split())))
-    return tuple(
-        site for site in found if site.file != _MAKER or "MAX_FIELDS" in site.text or "dialect here" in site.text
-    )
+    return tuple(site for site in found if site.file != "errors.py" and (site.file != _MAKER or "Kind." in site.text))
+
+
+def _makes_refusal(called: ast.expr) -> bool:
+    """Return whether a called expression builds a refusal: refusal, Kind.X.at, kind.at or refused.explained."""
+    if isinstance(called, ast.Attribute):
+        return called.attr == "explained" or (called.attr == "at" and "kind" in ast.unparse(called.value).lower())
+    return isinstance(called, ast.Name) and called.id == "refusal"
 
 
 @contextmanager
@@ -60,8 +65,7 @@ def reached() -> Iterator[set[tuple[str, int]]]:
 
     def noting(self: Refusal, *given: object, **named: object) -> None:
         frame = sys._getframe(1)
-        if frame.f_code.co_name == "refusal" and frame.f_back is not None:
-            assert below_dialect(frame.f_code.co_filename) == _MAKER
+        while frame.f_code.co_name in _THROUGH and frame.f_back is not None:
             frame = frame.f_back
         noted.add((below_dialect(frame.f_code.co_filename), frame.f_lineno))
         made(self, *given, **named)  # type: ignore[arg-type]
