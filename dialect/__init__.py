@@ -28,7 +28,7 @@ from dialect.binder.query import bind_query as _bind_query
 from dialect.catalog.eligibility import Eligibility
 from dialect.catalog.model import Catalog
 from dialect.codegen.bounded_sql import write_bounded_sql as _write_bounded_sql
-from dialect.diagnostics.kinds import Kind
+from dialect.diagnostics.kinds import Kind as _Kind
 from dialect.errors import Code, Refusal, Span
 from dialect.functions.registry import callable_names as function_names
 from dialect.parser.compile_context import CompileContext as _CompileContext
@@ -80,7 +80,7 @@ def compile_query(sql: str, catalog: Catalog) -> Question:
     except Refusal:
         raise
     except Exception as defect:
-        raise Kind.UNREADABLE_QUESTION.at(_first_word_span(sql)) from defect
+        raise _Kind.UNREADABLE_QUESTION.at(_first_word_span(sql)) from defect
 
 
 def _compile_query(sql: str, catalog: Catalog) -> Question:
@@ -88,7 +88,7 @@ def _compile_query(sql: str, catalog: Catalog) -> Question:
     try:
         return _bind_and_plan(sql, catalog)
     except RecursionError:  # parser limits prevent this, unless the caller's own stack is deep already
-        raise Kind.NESTED_TOO_DEEPLY_HERE.at(_first_word_span(sql)) from None
+        raise _Kind.NESTED_TOO_DEEPLY_HERE.at(_first_word_span(sql)) from None
     except Refusal as refusal:
         raise _with_compiling_suggestion(refusal, sql, catalog, _partial(_bind_and_plan, catalog=catalog)) from None
 

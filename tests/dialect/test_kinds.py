@@ -11,7 +11,7 @@ from dialect.errors import Diagnostic
 from engine.errors import EngineKind
 from tests.support.tree import ROOT
 
-KINDS: Mapping[str, type[Diagnostic]] = {"Kind": Kind, "EngineKind": EngineKind}
+KINDS: Mapping[str, type[Diagnostic]] = {"Kind": Kind, "_Kind": Kind, "EngineKind": EngineKind}
 
 
 def fields_of(kind: Diagnostic) -> set[str]:
