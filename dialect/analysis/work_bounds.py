@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from dialect.algebra.expressions import Expr, Field, Ref, conjuncts, fields_of
+from dialect.algebra.expressions import Expr, Field, conjuncts, fields_of
 from dialect.algebra.relations import (
     Distinct,
     Filter,
@@ -346,9 +346,7 @@ def _fields_read(operator: object) -> frozenset[Field]:
     if isinstance(operator, RowTruncation):
         return frozenset(operator.source.fields)
     parts = tuple(part for part in vars(operator).values() if not isinstance(part, Relation))
-    return frozenset(each.field for each in walk_expressions(parts) if isinstance(each, Ref)) | frozenset(
-        _fields(parts)
-    )
+    return frozenset(f for expr in walk_expressions(parts) for f in fields_of(expr)).union(_fields(parts))
 
 
 def _fields(part: object) -> Iterator[Field]:

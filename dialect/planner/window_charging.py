@@ -132,6 +132,7 @@ class WindowedRows:
 
 def restrict_scan(
     relation: Relation,
+    scan: Scan,
     stretch: WindowRange,
     context: CompileContext,
     pushed: PushedPredicates,
@@ -141,14 +142,11 @@ def restrict_scan(
 
     A table without event time is returned as it is: its rows are static, in no window.
     """
-    assert isinstance(relation.operator, Scan)  # noqa: S101  the caller checks
-    clock = event_time_of(relation.operator.table, relation.operator.fields)
+    clock = event_time_of(scan.table, scan.fields)
     if clock is None:
         return WindowedRows(relation)
-    begins = tuple(sorted(given_windows)) or _possible_windows(
-        relation.operator.table.name, clock, stretch, pushed, context
-    )
-    read = relation.with_operator(replace(relation.operator, window_count=len(begins), reads_whole_windows=True))
+    begins = tuple(sorted(given_windows)) or _possible_windows(scan.table.name, clock, stretch, pushed, context)
+    read = relation.with_operator(replace(scan, window_count=len(begins), reads_whole_windows=True))
     filtered = read.with_filter(is_in_windows(clock, stretch, begins))
     event_times = frozenset(f for f in (clock.time, clock.day) if f is not None)
     return add_window_field(
@@ -203,7 +201,7 @@ class WindowRewrite:
         if pushed == NO_PREDICATES and id(relation) in self.cache:
             return self.cache[id(relation)]
         rule = next(rule for kind, rule in _RULES if isinstance(relation.operator, kind))
-        rewritten = self._with_single_window(rule(self, relation, pushed))
+        rewritten = self._with_single_window(rule(self, relation, relation.operator, pushed))
         if pushed == NO_PREDICATES:
             self.cache[id(relation)] = rewritten
         return rewritten
@@ -218,14 +216,12 @@ class WindowRewrite:
         begin = Literal(f"{next(iter(rows.window_starts))} 00:00:00", SqlType.TIMESTAMP)
         return add_window_field(rows, begin, self.context)
 
-    def scan(self, relation: Relation, pushed: PushedPredicates) -> WindowedRows:
+    def scan(self, relation: Relation, scan: Scan, pushed: PushedPredicates) -> WindowedRows:
         """Restrict a scan to the windows that its rows can lie in."""
-        return restrict_scan(relation, self.stretch, self.context, pushed)
+        return restrict_scan(relation, scan, self.stretch, self.context, pushed)
 
-    def rewrite_filter(self, relation: Relation, pushed: PushedPredicates) -> WindowedRows:
+    def rewrite_filter(self, relation: Relation, operator: Filter, pushed: PushedPredicates) -> WindowedRows:
         """Filter: window attribution is unchanged; conjuncts that the scanned windows imply are removed."""
-        operator = relation.operator
-        assert isinstance(operator, Filter)  # noqa: S101
         source = self.rewrite(operator.source, pushed.with_predicates(predicates_of(operator.condition)))
         window_args = source.event_times, source.window_starts, self.stretch, self.context
         remaining = tuple(
@@ -235,35 +231,29 @@ class WindowRewrite:
             return _replace_operator(relation, source.relation.operator, source)
         return _replace_operator(relation, Filter(source.relation, conjunction(remaining)), source)
 
-    def rewrite_projection(self, relation: Relation, pushed: PushedPredicates) -> WindowedRows:
+    def rewrite_projection(self, relation: Relation, operator: Project, pushed: PushedPredicates) -> WindowedRows:
         """Projection: a computed value belongs to the window of its row."""
-        operator = relation.operator
-        assert isinstance(operator, Project)  # noqa: S101
         source = self.rewrite(operator.source, pushed)
         return _replace_operator(relation, replace(operator, source=source.relation), source)
 
-    def rewrite_truncation(self, relation: Relation, pushed: PushedPredicates) -> WindowedRows:
+    def rewrite_truncation(self, relation: Relation, operator: RowTruncation, pushed: PushedPredicates) -> WindowedRows:
         """Row truncation: R rows per person, in each window if windows are kept apart, else R times their number.
 
         If rows combine windows, a person has R rows for each window that is read.
         """
-        operator = relation.operator
-        assert isinstance(operator, RowTruncation)  # noqa: S101
         source = self.rewrite(operator.source, pushed)
         is_per_window = source.window_field is not None
         rows = operator.max_rows if is_per_window else row_bound_over_windows(operator, len(source.window_starts))
         truncation = replace(operator, source=source.relation, window=source.window_field, max_rows=rows)
         return _replace_operator(relation, truncation, source)
 
-    def rewrite_join(self, relation: Relation, pushed: PushedPredicates) -> WindowedRows:
+    def rewrite_join(self, relation: Relation, join: Join, pushed: PushedPredicates) -> WindowedRows:
         """Join: pairs belong to one window if only one side has windows, or if the condition equates both windows.
 
         The left rows of a LEFT JOIN need no match, so its condition restricts the right side only, and rows of the
         right side are not needed. A plain Relation, neither public nor per person, is the join of a table to its
         persons along a foreign key.
         """
-        join = relation.operator
-        assert isinstance(join, Join)  # noqa: S101
         both = pushed.with_predicates(predicates_of(join.condition))
         left = self.rewrite(join.left, pushed if join.kind == "left" else both.with_predicates(join.right.predicates))
         # neither public nor per person: a join along a foreign key
@@ -283,7 +273,8 @@ class WindowRewrite:
         self, relation: Relation, join: Join, left: WindowedRows, pushed: PushedPredicates
     ) -> WindowedRows:
         """Foreign-key join: the referenced row lies in the same window, if it has one."""
-        right = restrict_scan(join.right, self.stretch, self.context, pushed, left.window_starts)
+        assert isinstance(join.right.operator, Scan)  # noqa: S101  of the referenced table
+        right = restrict_scan(join.right, join.right.operator, self.stretch, self.context, pushed, left.window_starts)
         operator = replace(join, left=left.relation, right=right.relation)
         if left.window_field is not None and right.window_field is not None:
             same = is_same_window(left.window_field, right.window_field)
@@ -308,10 +299,8 @@ class WindowRewrite:
             return None, frozenset()
         return left.window_field, left.event_times | (right.event_times if inner else frozenset())
 
-    def rewrite_semi_join(self, relation: Relation, pushed: PushedPredicates) -> WindowedRows:
+    def rewrite_semi_join(self, relation: Relation, join: SemiJoin, pushed: PushedPredicates) -> WindowedRows:
         """Semi-join: left rows keep their window if selected by static rows or by rows of the same window."""
-        join = relation.operator
-        assert isinstance(join, SemiJoin)  # noqa: S101
         both = pushed.with_predicates(predicates_of(join.condition))
         left = self.rewrite(join.left, pushed if join.is_anti else both.with_predicates(join.right.predicates))
         right = self.rewrite(join.right, both.with_predicates(join.left.predicates))
@@ -324,14 +313,12 @@ class WindowRewrite:
             WindowedRows(relation, left.window_starts | right.window_starts, needed, window_field, event_times),
         )
 
-    def rewrite_grouping(self, relation: Relation, pushed: PushedPredicates) -> WindowedRows:
+    def rewrite_grouping(self, relation: Relation, group: Group | Distinct, pushed: PushedPredicates) -> WindowedRows:
         """GROUP BY, DISTINCT: if a key determines the window, the window is a further key.
 
         Then groups stay in one window, and the MIN or MAX of an event time is again an event time of it. Facts on such
         an aggregate are pushed down in a second pass over the source.
         """
-        group = relation.operator
-        assert isinstance(group, Group | Distinct)  # noqa: S101
         source = self.rewrite(group.source, pushed)
         determines_window = self._determines_window(source, map(Ref, group.keys))
         event_time_aggregates = _event_time_aggregates(group, source) if determines_window else frozenset()
@@ -357,14 +344,12 @@ class WindowRewrite:
             determines_window(e, (*source.event_times, source.window_field), self.stretch.window) for e in exprs
         )
 
-    def rewrite_window_function(self, relation: Relation, pushed: PushedPredicates) -> WindowedRows:
+    def rewrite_window_function(self, relation: Relation, operator: Windowed, pushed: PushedPredicates) -> WindowedRows:
         """Window function: if every partition lies in one privacy window, each value belongs to the window of its row.
 
         Otherwise rows belong to no window. Facts are pushed down only if partitions lie in one window, as they would
         exclude windows whose rows other rows of the partition read.
         """
-        operator = relation.operator
-        assert isinstance(operator, Windowed)  # noqa: S101
         source = self.rewrite(operator.source)
         is_per_window = all(self._determines_window(source, call.partition) for call in operator.calls)
         if not is_per_window:
@@ -378,10 +363,10 @@ class WindowRewrite:
         )
         return _replace_operator(relation, replace(operator, source=source.relation, calls=calls), source)
 
-    def rewrite_set_operation(self, relation: Relation, pushed: PushedPredicates) -> WindowedRows:
+    def rewrite_set_operation(
+        self, relation: Relation, operation: SetOperation, pushed: PushedPredicates
+    ) -> WindowedRows:
         """Set operation: rows keep their window under UNION ALL, or if the compared columns determine it."""
-        operation = relation.operator
-        assert isinstance(operation, SetOperation)  # noqa: S101
         left, right = (
             self.rewrite(side, _pushed_to_side(operation, place, pushed))
             for place, side in enumerate((operation.left, operation.right))
@@ -462,7 +447,7 @@ def _replace_operator(relation: Relation, operator: Operator, rows: WindowedRows
     return replace(rows, relation=relation.with_operator(operator, window_field))
 
 
-_Rule = Callable[[WindowRewrite, Relation, PushedPredicates], WindowedRows]
+_Rule = Callable[..., WindowedRows]  # (rewrite, relation, its operator, pushed predicates) -> rewritten relation
 _RULES: tuple[tuple[type | tuple[type, ...], _Rule], ...] = (
     (Scan, WindowRewrite.scan),
     (Filter, WindowRewrite.rewrite_filter),

@@ -173,3 +173,13 @@ def test_texts_of_a_public_list_are_short_where_none_is_long(catalog: Catalog) -
 )
 def test_a_pattern_is_as_large_as_its_repetitions_written_out(pattern: str, parts: int, once: bool) -> None:
     assert (state_count(pattern), is_linear_search(pattern)) == (parts, once)
+
+
+def test_a_text_that_an_expression_above_a_window_reads_is_carried_by_its_sort(catalog: Catalog) -> None:
+    texts = "SELECT subscriber_id, ts, rpad(CAST(cell_id AS VARCHAR), 900, 'a') AS t FROM events"
+    numbered = f"SELECT t, row_number() OVER (PARTITION BY subscriber_id ORDER BY ts) AS k FROM ({texts}) e"
+    sql = f"SELECT COUNT(*) FROM ({numbered}) n WHERE k > 1"
+    (plain,), (carried,) = works(sql, catalog), works(f"{sql} AND t > 'b'", catalog)
+    (plan,) = compile_query(sql, catalog).plans
+    rows = Properties(fan).of(row_bounds, plan.source).peak
+    assert carried.max_unit_bytes - plain.max_unit_bytes >= rows * 900

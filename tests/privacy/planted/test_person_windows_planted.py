@@ -62,8 +62,8 @@ def unpaid_root(plan: Any, vector: Any, bound: Any) -> Any:
     return replace(bound, key_reason=alone(plan, vector, bound).key_reason)
 
 
-def of_all_windows(walk: Any, relation: Any, said: Any) -> Any:
-    made = person_windows.WindowRewrite.rewrite_truncation(walk, relation, said)
+def of_all_windows(*given: Any) -> Any:
+    made = person_windows.WindowRewrite.rewrite_truncation(*given)
     return replace(made, relation=replace(made.relation, operator=replace(made.relation.operator, window=None)))
 
 
