@@ -9,19 +9,20 @@ from dialect import Question
 from dialect.algebra import Note
 from engine.mechanism.answer import Answer
 from engine.mechanism.release import Release
-from engine.pricing.compile_release import CompiledRelease
+from engine.pricing.compile_release import CompiledRelease, UnpricedRelease
 from engine.pricing.query_terms import QueryTerms, Request
 from engine.reuse.sources import ReleaseSource
 
 
 @dataclass(frozen=True)
 class CompiledQuery:
-    """A client's query with its terms and its compiled releases."""
+    """A client's query with its terms and its compiled releases, which the passes of the compiler add in turn."""
 
     question: Question  # SQL text, plans of its releases, outer query
     request: Request
-    terms: QueryTerms  # the confidence is that of each interval
-    releases: tuple[CompiledRelease, ...]  # one for each plan
+    terms: QueryTerms  # the confidence is that of each interval, rho the price of each release
+    unpriced: tuple[UnpricedRelease, ...] = ()  # what every price has in common, one for each plan
+    releases: tuple[CompiledRelease, ...] = ()  # one for each plan
 
     @property
     def dataset(self) -> str | None:

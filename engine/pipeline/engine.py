@@ -48,14 +48,12 @@ from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, NO_CALIBRATION
 from engine.pricing.compile_release import (
     CompiledRelease,
     PartitionSelection,
-    UnpricedRelease,
     check_prices,
     price_release,
     unpriced_releases,
 )
 from engine.pricing.group_keys import passes_threshold
 from engine.pricing.query_terms import (
-    QueryTerms,
     Request,
     caps,
     ledger_text,
@@ -162,40 +160,62 @@ class Engine:
     def compile(
         self, question: Question, request: Request, paid_releases: tuple[CompiledRelease, ...] = ()
     ) -> CompiledQuery:
-        """Compile a query: its terms, and every release at its share of rho or the price of its target error.
+        """Compile a query by the passes of COMPILE_PASSES, each from frozen data to frozen data.
 
         `paid_releases` = its releases, if they are compiled and paid already. Raises Refusal.
         """
         if len({plan.dataset for plan in question.plans}) > 1:
             raise EngineKind.SEVERAL_DATASETS.at()
-        terms = resolve_terms(question, request, self.catalog)
-        calibration = self.calibration(question)
-        cache_key = (ByIdentity(question), calibration)
-        unpriced = tuple(each.unpriced_release for each in paid_releases) or self.plan_cache.get_or_compute(
-            request.client, cache_key, lambda: unpriced_releases(question, self.catalog, self.backend, calibration)
+        query = CompiledQuery(question, request, resolve_terms(question, request, self.catalog), releases=paid_releases)
+        for compile_pass in COMPILE_PASSES:
+            query = compile_pass(self, query)
+        return query
+
+    def _analyze_releases(self, query: CompiledQuery) -> CompiledQuery:
+        """Limit the work of each release, count its public keys, and bound contributions, for every price."""
+        if query.releases:
+            return replace(query, unpriced=tuple(each.unpriced_release for each in query.releases))
+        question, calibration = query.question, self.calibration(query.question)
+        unpriced = self.plan_cache.get_or_compute(
+            query.request.client,
+            (ByIdentity(question), calibration),
+            lambda: unpriced_releases(question, self.catalog, self.backend, calibration),
         )
-        confidence = level_of_each_interval(question, [each.key_count for each in unpriced], terms.confidence)
-        terms = replace(terms, confidence=confidence)
-        if paid_releases:
-            return CompiledQuery(question, request, terms, paid_releases)
-        has_target = terms.target is not None and unpriced
-        rho = rho_for_target(self._stored_answers(question, unpriced, terms, request)) if has_target else terms.rho
+        return replace(query, unpriced=unpriced)
+
+    def _set_interval_level(self, query: CompiledQuery) -> CompiledQuery:
+        """Set the confidence of each interval, so that all hold together where the query wants simultaneous ones."""
+        key_counts = [each.key_count for each in query.unpriced]
+        level = level_of_each_interval(query.question, key_counts, query.terms.confidence)
+        return replace(query, terms=replace(query.terms, confidence=level))
+
+    def _price_target_error(self, query: CompiledQuery) -> CompiledQuery:
+        """Set rho to the price of the target error, if the query has one."""
+        if query.terms.target is None or not query.unpriced or query.releases:
+            return query
+        return replace(query, terms=replace(query.terms, rho=rho_for_target(self._stored_answers(query))))
+
+    def _price_releases(self, query: CompiledQuery) -> CompiledQuery:
+        """Price each release and generate its SQL; its key is that of the generation that applies now."""
+        if query.releases:
+            return query
+        rho, delta = query.terms.rho, query.terms.delta
         compiled = self.plan_cache.get_or_compute(
-            request.client,
-            (*cache_key, rho, terms.delta),
-            lambda: tuple(price_release(each, self.backend, rho, terms.delta) for each in unpriced),
+            query.request.client,
+            (ByIdentity(query.question), self.calibration(query.question), rho, delta),
+            lambda: tuple(price_release(each, self.backend, rho, delta) for each in query.unpriced),
         )
-        return CompiledQuery(question, request, terms, with_current_keys(compiled, self.ledger, self.catalog))
+        return replace(query, releases=with_current_keys(compiled, self.ledger, self.catalog))
 
     def calibration(self, question: Question) -> Calibration:
         """Return the valid calibration of the query's dataset today."""
         return self.calibrations.today(question.plans[0].dataset) if question.plans else NO_CALIBRATION
 
-    def _stored_answers(
-        self, question: Question, unpriced: tuple[UnpricedRelease, ...], terms: QueryTerms, request: Request
-    ) -> StoredAnswers:
+    def _stored_answers(self, query: CompiledQuery) -> StoredAnswers:
         """Collect what the price of a target error depends on: the query and this client's holdings of it."""
-        return StoredAnswers(self.catalog, self.backend, self.ledger, question, unpriced, terms, request.client)
+        return StoredAnswers(
+            self.catalog, self.backend, self.ledger, query.question, query.unpriced, query.terms, query.request.client
+        )
 
     def replay(self, compiled: tuple[CompiledRelease, ...], request: Request) -> Mapping[str, bytes] | None:
         """Load every release of a query from this client's paid ones; None if any is missing.
@@ -236,9 +256,7 @@ class Engine:
         fitting_pico_rho = outlook.outlook.would_fit.pico_rho // len(compiled)
         if outlook.outlook.queries_left or outlook.fitting_errors or not fitting_pico_rho or terms.target is None:
             return outlook
-        unpriced = tuple(each.unpriced_release for each in compiled)
-        answers = self._stored_answers(query.question, unpriced, terms, query.request)
-        return replace(outlook, fitting_errors=predicted_errors(answers, fitting_pico_rho))
+        return replace(outlook, fitting_errors=predicted_errors(self._stored_answers(query), fitting_pico_rho))
 
     def bind(self, query: CompiledQuery) -> OuterSql | None:
         """Bind the SQL of a query against empty tables, once for each client, and return its outer SQL.
@@ -359,3 +377,12 @@ class Engine:
         `bound` = its outer SQL, if that was written when it was bound.
         """
         return post_process(question, compiled, releases, confidence, self.catalog, self.backend, bound)
+
+
+# what is known of a query before its releases are charged, in order
+COMPILE_PASSES: tuple[Callable[[Engine, CompiledQuery], CompiledQuery], ...] = (
+    Engine._analyze_releases,  # noqa: SLF001
+    Engine._set_interval_level,  # noqa: SLF001
+    Engine._price_target_error,  # noqa: SLF001
+    Engine._price_releases,  # noqa: SLF001
+)

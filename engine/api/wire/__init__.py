@@ -4,5 +4,5 @@ Engine types -> plain dicts.
 
 Modules, each before those that import it:
 
-    explanation, notes, answer, budget, ledger, statements, tables.
+    explanation, answer, budget, ledger, statements, tables.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -12,10 +12,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from budgets import Loss, epsilon_from_rho
+from dialect.algebra import Note
 from engine.api.wire.explanation import bound_shapes, column_shapes, key_shapes, threshold_shapes
-from engine.api.wire.notes import answer_notes, notes_shape, question_notes
 from engine.mechanism.intervals import Floats
 from engine.pipeline.advice import MAX_ADVICE_CHARACTERS, NO_ADVICE, Advice
+from engine.pipeline.answer_notes import answer_notes, question_notes
 from engine.pipeline.bias import column_bias_bounds, column_biases, column_clip_bounds, unmeasured_pair_columns
 from engine.pipeline.compiled_query import Answered, SourcedQuery
 from engine.pipeline.explain import Explained
@@ -103,6 +104,11 @@ def _shared_fields(result: SourcedQuery, loss: Loss, outlook: BudgetOutlook | No
         "thresholds": threshold_shapes(result.prepared),
         "clip_bounds": column_clip_bounds(result.question, result.reported),
     }
+
+
+def notes_shape(notes: Sequence[Note]) -> dict[str, list[str]]:
+    """Return the wire's two parallel lists: sentences, and their codes."""
+    return {"notes": [note.text for note in notes], "note_codes": [str(note.code) for note in notes]}
 
 
 def _first_release(sources: tuple[ReleaseSource, ...]) -> str | None:

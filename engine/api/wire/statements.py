@@ -12,8 +12,7 @@ from dialect import Listing, function_names
 from dialect.algebra import Note, NoteCode
 from dialect.catalog import Catalog, SqlType
 from dialect.functions import AGGREGATES, TABLE_FUNCTIONS, Aggregate, Function, TableFunction, kind_name, overloads
-from engine.api.wire.answer import EMPTY_CARD, with_card
-from engine.api.wire.notes import notes_shape
+from engine.api.wire.answer import EMPTY_CARD, notes_shape, with_card
 from engine.catalog.eligibility_notes import eligibility_notes
 
 DESCRIBE_COLUMNS = ("name", "type", "nullable", "declared")

@@ -169,7 +169,7 @@ class PacedEngine(Engine):
         Raises Refusal, before anything is charged.
         """
         query = super().compile(question, asked, paid_releases)
-        works = [] if paid_releases else [each.unpriced_release.work for each in query.releases]
+        works = [] if paid_releases else [each.work for each in query.unpriced]
         check_steps(works, self.pace.unit_rows, self.pace.max_rows)
         return query
 

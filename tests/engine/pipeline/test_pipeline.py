@@ -186,12 +186,10 @@ def test_another_release_is_paid_for(engine: Engine, other: str) -> None:
     assert engine.answer(other, Request("ann")).charged_loss == PRICE
 
 
-def test_a_higher_rho_buys_a_new_release_averaged_with_the_stored_one(engine: Engine) -> None:
+def test_a_higher_rho_buys_a_new_release(engine: Engine) -> None:
     first = engine.answer(BY_ZONE, Request("ann"))
     other = engine.answer(BY_ZONE, Request("ann", rho=Fraction(1, 100)))
-    assert (
-        PRICE.pico_rho <= other.charged_loss.pico_rho < 1.01 * PRICE.pico_rho
-    )  # two of half the price are one of all of it
+    assert other.charged_loss.pico_rho == 2 * PRICE.pico_rho
     assert numbers(other) != numbers(first)
 
 

@@ -13,8 +13,8 @@ import pytest
 from dialect import compile_query
 from dialect.algebra import NoteCode
 from engine.api.session import Session
-from engine.api.wire.notes import question_notes
 from engine.mechanism.answer import Answer
+from engine.pipeline.answer_notes import question_notes
 from engine.pipeline.bias import column_biases, unmeasured_pair_columns
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain

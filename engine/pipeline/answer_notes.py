@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from dialect.algebra import ClipRule, Note, NoteCode, PrivatePlan, QueryVector, Question, VectorBound, VectorKind
 from engine.pipeline.bias import has_unmeasured_fan_out, has_unmeasured_pairs
@@ -73,11 +73,6 @@ def question_notes(result: SourcedQuery) -> list[Note]:
     for prepared in result.reported:
         notes += _release_notes(prepared, release_suffix(prepared.plan, plans))
     return [*notes, *(Note(NoteCode.NOT_COUNTED, text) for text in result.excluded_consent)]
-
-
-def notes_shape(notes: Sequence[Note]) -> dict[str, list[str]]:
-    """Return the wire's two parallel lists: sentences, and their codes."""
-    return {"notes": [note.text for note in notes], "note_codes": [str(note.code) for note in notes]}
 
 
 def _null_count_text(count: int) -> str:
