@@ -25,9 +25,8 @@ from dialect.algebra.relations import (
 )
 from dialect.algebra.traversal import walk
 from dialect.analysis.disjunctive_joins import times_written
-from dialect.catalog.model import EngineName
 from dialect.diagnostics.kinds import Kind
-from dialect.functions.emitter import DUCKDB, SPARK, Emitter
+from dialect.functions.emitter import DUCKDB, Emitter
 from dialect.functions.registry import overload
 from dialect.functions.tie_order import hash_text_length, value_occurrences
 
@@ -85,17 +84,17 @@ def _tie_breaking_sql_size(relation: Relation, engine: Emitter) -> int:
 
     A window function hashes every field of its source; an aggregate, here any with an argument, hashes its value.
     """
-    operator, name = relation.operator, EngineName.SPARK if engine is SPARK else EngineName.DUCKDB
+    operator, tie_hash = relation.operator, engine.tie_hash
     if isinstance(operator, Window):
         # the hash, and its name again in the ORDER BY of each call
         return sum(
-            hash_text_length(f.type, name) + value_occurrences(f.type, name) * _PER_FIELD + 120
+            hash_text_length(f.type, tie_hash) + value_occurrences(f.type, tie_hash) * _PER_FIELD + 120
             for f in operator.source.fields
         )
     measures = [each for each in operator.aggregates if each.arguments] if isinstance(operator, Group) else []
     values = [each.arguments[0] for each in measures]
     return sum(
-        hash_text_length(v.type, name) + value_occurrences(v.type, name) * (expression_sql_size(v, engine) + 5)
+        hash_text_length(v.type, tie_hash) + value_occurrences(v.type, tie_hash) * (expression_sql_size(v, engine) + 5)
         for v in values
     )
 

@@ -4,7 +4,7 @@ PrivatePlan and ContributionBounds -> BoundedSql, whose result is exact integers
 
 Modules, each before those that import it:
 
-    engine_dialect, stored_columns, eligibility, spark, relations, contribution, materialized_rollups, lake,
+    engines, engine_dialect, stored_columns, eligibility, relations, contribution, materialized_rollups, lake,
     bounded_sql, partition_selection, outer_query, stored_release_sql.
 """
 

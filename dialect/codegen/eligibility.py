@@ -22,7 +22,7 @@ from dialect.catalog.eligibility import (
     InRange,
     IsIn,
 )
-from dialect.catalog.model import EngineName, SqlType, Table
+from dialect.catalog.model import SqlType, Table
 from dialect.codegen.engine_dialect import DUCKDB_DIALECT, EngineDialect, dialect_of
 from dialect.codegen.stored_columns import stored_column
 
@@ -134,8 +134,8 @@ def _lake_person_type(stored_type: str) -> str:
 
 
 def _objectors_of(admission: Eligibility, target: Target) -> str:
-    """Select the objectors: in Spark from the broadcast rows, in DuckDB from the stored table."""
-    if target.engine is EngineName.SPARK:
+    """Select the objectors: from broadcast rows, or from the stored table."""
+    if dialect_of(target).reads_broadcast_objectors:
         return f"SELECT person FROM {{{OPT_OUT_TABLE}}}"
     return _objectors_as(admission.person_type)
 

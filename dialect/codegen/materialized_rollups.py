@@ -30,7 +30,7 @@ from dialect.algebra.release_plan import (
 from dialect.analysis.key_rewriting import UnderivableError, rewrite_over_keys
 from dialect.analysis.predicates import is_implied
 from dialect.catalog.eligibility import Eligibility
-from dialect.catalog.model import EngineName, SqlType
+from dialect.catalog.model import SqlType
 from dialect.codegen.contribution.clipping import MAX_UNSQUARED_GRAINS, is_always_one, partial_aggregate
 from dialect.codegen.contribution.public_pushdown import encode_text_keys
 from dialect.codegen.eligibility import is_eligibility_stored
@@ -85,9 +85,7 @@ def write_rollup(plan: PrivatePlan, bounds: ContributionBounds, target: Target) 
     ]
     source = write_rows(plan.source, needed_fields, target)
     rows = f"SELECT {', '.join(columns)} FROM ({source}) AS s GROUP BY {key_positions}"
-    return (
-        f"{rows} ORDER BY {key_positions}" if target.engine is EngineName.DUCKDB else rows
-    )  # a lake's rows are sorted in DuckDB
+    return f"{rows} ORDER BY {key_positions}" if dialect.sorts_rollups else rows
 
 
 def partials_from_rollup(

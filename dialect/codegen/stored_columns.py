@@ -13,16 +13,9 @@ from __future__ import annotations
 from dialect.algebra.expressions import Literal
 from dialect.catalog.model import Catalog, Column, EngineName, SqlType, Table
 from dialect.codegen.engine_dialect import ENGINE_DIALECTS
-from dialect.functions.emitter import quote_for_spark, quote_identifier, quote_literal
-from dialect.functions.scalar.time import EARLIEST, LATEST, SPARK_LOCAL_TIMESTAMP
-from dialect.functions.signatures import quote_spark_identifier
+from dialect.codegen.engines.base import UNSIGNED_TYPE
 
-# Identity on doubles, in a form that no file statistics apply to: Parquet's leave NaN out and distinguish two zeros,
-# while Spark sorts NaN above all and has one zero (proofs.md#lakes); https://spark.apache.org/docs/latest/api/sql/#nanvl
-SPARK_DOUBLE = "nanvl(CAST({0} AS DOUBLE), CAST('NaN' AS DOUBLE))"
-UNSIGNED_TYPE = "UBIGINT"
 SPARK_UNSIGNED_TYPE = "decimal(20,0)"  # https://spark.apache.org/docs/latest/sql-data-sources-parquet.html
-_FIRST_DAY, _LAST_DAY = "0001-01-01", "9999-12-31"
 # stored type of an unsigned key -> form of the signed BIGINT with the same bits; NULL where it is no unsigned number
 SAME_BITS_FORMS = {
     **dict.fromkeys(("tinyint", "smallint", "int", "bigint"), "CASE WHEN {0} >= 0 THEN CAST({0} AS BIGINT) END"),
@@ -69,40 +62,6 @@ def _is_unsigned(table: Table) -> bool:
     return column is not None and column.stored_type.upper() == UNSIGNED_TYPE
 
 
-def stored_spark_column(column: Column, is_key: bool, is_same_bits: bool = False) -> str:
-    """Write a stored column in Spark: 64-bit integers, doubles, text, times in the calendar (`proofs.md#lakes`).
-
-    `is_key`: an unsigned key is a decimal, which holds all its values; other columns become BIGINT, NULL beyond it.
-    `is_same_bits`: the backend already reads the key as the signed BIGINT of the same bits.
-    """
-    written = quote_spark_identifier(column.name)
-    if column.type is SqlType.BIGINT:
-        is_unsigned = column.stored_type.upper() == UNSIGNED_TYPE and not is_same_bits
-        return f"CAST({written} AS DECIMAL(20, 0))" if is_unsigned and is_key else f"TRY_CAST({written} AS BIGINT)"
-    if column.type is SqlType.DOUBLE:
-        return SPARK_DOUBLE.replace("{0}", written)
-    if column.type is SqlType.DATE:
-        return f"CASE WHEN {written} BETWEEN DATE '{_FIRST_DAY}' AND DATE '{_LAST_DAY}' THEN {written} END"
-    if column.type is SqlType.TIMESTAMPTZ:
-        return _within_calendar(written, "TIMESTAMP")
-    return _local_timestamp(written, column) if column.type is SqlType.TIMESTAMP else written
-
-
-def _local_timestamp(written: str, column: Column) -> str:
-    """Write a TIMESTAMP column in Spark as local time; stored UTC is converted to the column's time zone."""
-    if not column.stored_utc or column.time_zone is None:
-        return _within_calendar(written, "TIMESTAMP_NTZ")
-    zone = quote_for_spark(Literal(column.time_zone, SqlType.VARCHAR))
-    instant = _within_calendar(f"CAST({written} AS TIMESTAMP)", "TIMESTAMP")
-    return SPARK_LOCAL_TIMESTAMP.replace("{0}", instant).replace("{1}", zone)
-
-
-def _within_calendar(written: str, type_name: str) -> str:
-    """Write a time that is NULL outside the years 1 to 9999, with a margin for every time zone."""
-    bounds = f"{type_name} '{_FIRST_DAY} 14:00:00' AND {type_name} '{_LAST_DAY} 10:00:00'"
-    return f"CASE WHEN {written} BETWEEN {bounds} THEN {written} END"
-
-
 def stored_column(
     column: Column,
     table: Table | None = None,
@@ -115,24 +74,9 @@ def stored_column(
     Spark reads unsigned integers as decimals. A table's keys stay decimals, except person keys of `same_bits_datasets`,
     which are read as the signed BIGINT of the same bits.
     """
-    if engine is EngineName.SPARK:
-        is_same_bits = (
-            table is not None and table.dataset in same_bits_datasets and column.name == own_person_column(table)
-        )
-        return stored_spark_column(
-            column, table is not None and column.name in _person_key_columns(table), is_same_bits
-        )
-    written = quote_identifier(column.name)
-    if column.type is SqlType.DOUBLE:
-        return f"CAST({written} AS DOUBLE)"
-    if column.type is not SqlType.TIMESTAMP:
-        return written
-    written = f"TRY_CAST({written} AS TIMESTAMP)"  # DATE and TIMESTAMP_S have wider ranges than TIMESTAMP
-    if not column.stored_utc or column.time_zone is None:
-        return written
-    is_within_calendar = f"{written} BETWEEN TIMESTAMP '{EARLIEST} 00:00:00' AND TIMESTAMP '{LATEST} 00:00:00'"
-    zone = quote_literal(Literal(column.time_zone, SqlType.VARCHAR))
-    return f"CASE WHEN {is_within_calendar} THEN timezone({zone}, timezone('UTC', {written})) END"
+    is_key = table is not None and column.name in _person_key_columns(table)
+    is_same_bits = table is not None and table.dataset in same_bits_datasets and column.name == own_person_column(table)
+    return ENGINE_DIALECTS[engine].stored_column(column, is_key, is_same_bits)
 
 
 def _person_key_columns(table: Table) -> set[str]:

@@ -20,6 +20,7 @@ from dialect.functions.scalar.geography import POLYGON_TYPE as POLYGON
 from dialect.functions.scalar.geography import SPARK_POLYGON_TYPE as POLYGON_OF_SPARK
 from dialect.functions.scalar.time import microseconds, microseconds_of_day
 from dialect.functions.signatures import SAME, Function, NoForm, constant_values, quote_spark_text
+from dialect.functions.tie_order import DUCKDB_TIE_HASH, SPARK_TIE_HASH, TieHash
 
 
 def plain_text(expr: Expr) -> str:
@@ -113,11 +114,12 @@ def quote_identifier(identifier: str) -> str:
 
 @dataclass(frozen=True)
 class Emitter:
-    """How one engine's expressions are written: its name, its literals, and its form of each function."""
+    """How one engine's expressions are written: its name, its literals, its form of each function, and its hash."""
 
     name: str
     quote: Callable[[Literal], str]
     form_of: Callable[[Function, Sequence[Expr]], str | None]
+    tie_hash: TieHash
 
 
 class UnsupportedByEngine(Exception):
@@ -138,8 +140,8 @@ def _spark_form(row: Function, arguments: Sequence[Expr]) -> str | None:
     return row.duckdb if row.spark == SAME else row.spark
 
 
-DUCKDB = Emitter("DuckDB", quote_literal, _duckdb_form)
-SPARK = Emitter("Spark", quote_for_spark, _spark_form)
+DUCKDB = Emitter("DuckDB", quote_literal, _duckdb_form, DUCKDB_TIE_HASH)
+SPARK = Emitter("Spark", quote_for_spark, _spark_form, SPARK_TIE_HASH)
 
 
 def write_expr(expr: Expr, engine: Emitter = DUCKDB) -> str:

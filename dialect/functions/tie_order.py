@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dialect.algebra.expressions import Field
-from dialect.catalog.model import EngineName, SqlType
+from dialect.catalog.model import SqlType
 
 MASK = 2**31 - 1
 _SEED = 1_367_130_551
@@ -24,7 +24,6 @@ _FACTORS = (1_013_904_223, 1_597_334_677, 1_103_515_245, 1_566_083_941)
 _SHIFT = 16  # the middle bits of a product of two words depend on all their bits
 _FRACTION_SCALE = 2**52
 
-# type -> 31-bit words of a value {0}, or NULL; types that are not listed have no hash
 _DUCKDB_WORDS: Mapping[SqlType, Sequence[str]] = {
     SqlType.BOOLEAN: ("CAST({0} AS BIGINT)",),
     SqlType.BIGINT: (  # HUGEINT holds signed and unsigned stored integers of 64 bits
@@ -68,12 +67,21 @@ _SPARK_WORDS: Mapping[SqlType, Sequence[str]] = {
         (f"({_MICROS} & {MASK}L)", f"(shiftright({_MICROS}, 31) & {MASK}L)"),
     ),
 }
-_WORDS_BY_ENGINE = {EngineName.DUCKDB: _DUCKDB_WORDS, EngineName.SPARK: _SPARK_WORDS}
-_HASH_ROUND = {  # one hash round over the state {0}, a word {1} and a factor {2}
-    EngineName.DUCKDB: f"(((xor({{0}}, {{1}}) * {{2}}) >> {_SHIFT}) & {MASK})",
-    EngineName.SPARK: f"(shiftright(({{0}} ^ {{1}}) * {{2}}L, {_SHIFT}) & {MASK}L)",
-}
-_SEED_LITERAL = {EngineName.DUCKDB: f"CAST({_SEED} AS BIGINT)", EngineName.SPARK: f"{_SEED}L"}
+
+
+@dataclass(frozen=True)
+class TieHash:
+    """How an engine writes the tie-breaking hash."""
+
+    words: Mapping[SqlType, Sequence[str]]  # 31-bit words of a value {0}, or NULL; other types have no hash
+    round: str  # one hash round over the state {0}, a word {1} and a factor {2}
+    seed: str
+
+
+DUCKDB_TIE_HASH = TieHash(
+    _DUCKDB_WORDS, f"(((xor({{0}}, {{1}}) * {{2}}) >> {_SHIFT}) & {MASK})", f"CAST({_SEED} AS BIGINT)"
+)
+SPARK_TIE_HASH = TieHash(_SPARK_WORDS, f"(shiftright(({{0}} ^ {{1}}) * {{2}}L, {_SHIFT}) & {MASK}L)", f"{_SEED}L")
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,7 @@ class TieOrder:
     """Tie-breaking order among the rows of one person, for one engine."""
 
     person: Field
-    engine: EngineName = EngineName.DUCKDB
+    hash: TieHash = DUCKDB_TIE_HASH
     person_state: str | None = None  # column that holds the hash state after the person key
 
     def order_terms(self, value: str, kind: SqlType) -> tuple[str, ...]:
@@ -95,7 +103,7 @@ class TieOrder:
         Claim: it never raises, is equal for values that compare equal, and the same in every engine. Source and
         proof: proofs.md#ties.
         """
-        words = _WORDS_BY_ENGINE[self.engine].get(kind)
+        words = self.hash.words.get(kind)
         if words is None:
             return None
         state = self.hash_of_person() if self.person_state is None else self.person_state
@@ -103,10 +111,8 @@ class TieOrder:
 
     def hash_of_person(self) -> str:
         """Write the hash state after the person key, with which the hashes of that person's values begin."""
-        words = _WORDS_BY_ENGINE[self.engine].get(self.person.type, ())
-        return self._apply_rounds(
-            _SEED_LITERAL[self.engine], [word.format(self.person.id) for word in words], _PERSON_FACTORS
-        )
+        words = self.hash.words.get(self.person.type, ())
+        return self._apply_rounds(self.hash.seed, [word.format(self.person.id) for word in words], _PERSON_FACTORS)
 
     def _apply_rounds(self, state: str, words: Sequence[str], factors: Sequence[int]) -> str:
         """Combine a hash state with words, one round each.
@@ -114,21 +120,19 @@ class TieOrder:
         There may be more factors than words, of which the rest is unused: types have one or two words.
         """
         for word, factor in zip(words, factors, strict=False):
-            state = _HASH_ROUND[self.engine].format(state, f"coalesce({word}, {_NULL_WORD})", factor)
+            state = self.hash.round.format(state, f"coalesce({word}, {_NULL_WORD})", factor)
         return state
 
 
-def hash_text_length(kind: SqlType, engine: EngineName) -> int:
+def hash_text_length(kind: SqlType, hash_: TieHash) -> int:
     """Length of the SQL text of a value's hash, without the texts of the value and the person.
 
     An upper bound: the person key is assumed to be of the type with the longest text.
     """
-    person_hash = max(
-        (TieOrder(Field("", None, each), engine).hash_of_person() for each in _WORDS_BY_ENGINE[engine]), key=len
-    )
-    return len(person_hash) + len(TieOrder(Field("", None, kind), engine, "").hash_of("", kind) or "")
+    person_hash = max((TieOrder(Field("", None, each), hash_).hash_of_person() for each in hash_.words), key=len)
+    return len(person_hash) + len(TieOrder(Field("", None, kind), hash_, "").hash_of("", kind) or "")
 
 
-def value_occurrences(kind: SqlType, engine: EngineName) -> int:
+def value_occurrences(kind: SqlType, hash_: TieHash) -> int:
     """Count how often the SQL text of a value's hash repeats the value."""
-    return sum(word.count("{0}") for word in _WORDS_BY_ENGINE[engine].get(kind, ()))
+    return sum(word.count("{0}") for word in hash_.words.get(kind, ()))

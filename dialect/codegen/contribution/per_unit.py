@@ -107,8 +107,8 @@ def unit_partials(
     partial.
     """
     has_single_rows = is_one_row_per_person(plan)
-    # not in Spark, which would sort all rows to aggregate a text by any_value; single rows are not aggregated at all
-    is_key_determined = not has_single_rows and plan.has_one_group_per_person and dialect is DUCKDB_DIALECT
+    # single rows are not aggregated at all
+    is_key_determined = not has_single_rows and plan.has_one_group_per_person and dialect.groups_by_unit_alone
     key_template = "any_value({})" if is_key_determined else "{}"
     keys = "".join(f", {key_template.format(key.field.id)} AS k{position}" for position, key in enumerate(plan.keys))
     columns = {name: field.id for name, field in plan.unit_columns.items()} if unit_columns is None else unit_columns

@@ -2,7 +2,7 @@
 
 Modules, each before those that import it:
 
-    aggregates, values, joins, truncation, window_functions, relation.
+    values, joins, truncation, window_functions, relation.
 """
 
 from __future__ import annotations

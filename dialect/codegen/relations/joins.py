@@ -16,7 +16,7 @@ from dialect.algebra.expressions import TRUE, Call, Expr, Field, conjuncts, fiel
 from dialect.algebra.relations import Join, Relation
 from dialect.algebra.traversal import walk
 from dialect.analysis.disjunctive_joins import disjuncts, split_equalities
-from dialect.catalog.model import EngineName, SqlType
+from dialect.catalog.model import SqlType
 from dialect.codegen.engine_dialect import dialect_of
 from dialect.codegen.relations.values import select_list
 from dialect.functions.emitter import write_expr
@@ -48,7 +48,7 @@ def _disjoint_conditions(join: Join, target: Target) -> list[str]:
     of the join. Symbols: none. Source and proof: dialect/codegen/proofs.md#either-equality. Raises: nothing.
     """
     emitter, alternatives = dialect_of(target).emitter, split_equalities(join)
-    if not alternatives or target.engine is not EngineName.DUCKDB:
+    if not alternatives or not dialect_of(target).splits_disjunctions:
         return [write_expr(join.condition, emitter)]
     required = [part for part in conjuncts(join.condition) if disjuncts(part) != alternatives]
     required_sql = [write_expr(part, emitter) for part in required]
@@ -70,7 +70,7 @@ def write_semi_join_condition(condition: Expr, target: Target) -> str:
     """
     emitter = dialect_of(target).emitter
     parts = conjuncts(condition)
-    if target.engine is not EngineName.DUCKDB or not any(map(_compares_intervals, parts)):
+    if dialect_of(target).compares_intervals_in_joins or not any(map(_compares_intervals, parts)):
         return write_expr(condition, emitter)
     return " AND ".join(_hide_interval_comparison(part, write_expr(part, emitter)) for part in parts)
 

@@ -38,7 +38,6 @@ from dialect.algebra.relations import (
 from dialect.analysis.ties import breaks_ties_by_hash
 from dialect.catalog.model import Table
 from dialect.codegen.engine_dialect import dialect_of
-from dialect.codegen.relations.aggregates import write_aggregate_call
 from dialect.codegen.relations.joins import write_join, write_semi_join_condition
 from dialect.codegen.relations.truncation import write_row_truncation
 from dialect.codegen.relations.values import select_list, write_series, write_values
@@ -188,7 +187,7 @@ def _group(operator: Group, needed: Needed, target: Target) -> str:
         needed_below |= {operator.source.person}
     source = write_rows(operator.source, needed_below, target)
     columns = [f.id for f in _needed_of(operator.keys, needed)]
-    columns += [f"{write_aggregate_call(m, operator.source, target.engine)} AS {m.result.id}" for m in aggregates]
+    columns += [f"{dialect_of(target).aggregate_call(m, operator.source)} AS {m.result.id}" for m in aggregates]
     by = f" GROUP BY {', '.join(f.id for f in operator.keys)}" if operator.keys else ""
     dummy = "1 AS dummy" if operator.keys else "count(*) AS dummy"
     return f"SELECT {', '.join(columns) or dummy} FROM ({source}) AS g{by}"

@@ -21,7 +21,6 @@ from dialect.algebra.relations import Filter, Join, Project, Relation, RowTrunca
 from dialect.algebra.traversal import walk
 from dialect.analysis.properties import Properties
 from dialect.analysis.uniqueness import minimal_ordering_fields
-from dialect.catalog.model import EngineName
 from dialect.codegen.engine_dialect import dialect_of
 from dialect.codegen.relations.values import select_list
 
@@ -39,7 +38,7 @@ def write_row_truncation(truncation: RowTruncation, needed: frozenset[Field], ta
         return write(truncation.source, needed, target)
     unit = [f for f in (truncation.person, truncation.window) if f is not None]
     columns = [f for f in truncation.source.fields if f in needed]
-    if target.engine is not EngineName.DUCKDB:  # other engines would read the rows three times
+    if not dialect_of(target).rereads_rows:
         return _first_by_hash(
             write(truncation.source, truncation.source.fields, target), truncation, unit, columns, target
         )

@@ -7,7 +7,6 @@ total. Of a person's rows, columns that nothing reads or that earlier columns de
     peers       rows that a call's ORDER BY leaves equal
     ties        ORDER BY terms that distinguish peers: tie-breaking hashes and columns, or the position
     position    column `row_rank`: a row number by the ties, unique among a person's rows
-    grain       fixed-point resolution in which doubles are added, so that sums do not depend on row order
 """
 
 from __future__ import annotations
@@ -18,12 +17,8 @@ from dataclasses import dataclass
 from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import Field, fields_of
 from dialect.algebra.relations import (
-    Frame,
-    FrameBound,
-    OrderKey,
     PerPerson,
     Relation,
-    Released,
     Window,
     WindowCall,
     call_expressions,
@@ -31,26 +26,14 @@ from dialect.algebra.relations import (
 from dialect.analysis.properties import Properties
 from dialect.analysis.ties import depends_on_peer_order, has_rows_frame, peer_columns
 from dialect.analysis.uniqueness import minimal_ordering_fields
-from dialect.catalog.model import EngineName, SqlType
-from dialect.codegen.engine_dialect import dialect_of
+from dialect.codegen.engine_dialect import EngineDialect, dialect_of
 from dialect.codegen.relations.values import select_list
-from dialect.codegen.spark.window_functions import write_spark_window_call
-from dialect.functions.aggregate_forms import AggregateOperands
-from dialect.functions.aggregates import AGGREGATES, grains_per_unit, per_person_sql, released_sql
-from dialect.functions.emitter import quote_literal, write_expr, write_order_term
-from dialect.functions.scalar.time import EARLIEST, LATEST
 from dialect.functions.tie_order import TieOrder
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, DeterminedBy
 
 POSITION = "row_rank"  # column with a row's unique position, the last term of a total order
 PERSON_HASH = "person_hash"  # column with the hash state after the person key
 _HASH_COLUMN = "{}_hash"  # column with the hash of another column
-
-# sort keys of frames with value offsets, in a type in which no offset overflows
-_OFFSET_SORT_KEYS = {
-    SqlType.BIGINT: "CAST({} AS HUGEINT)",
-    SqlType.TIMESTAMP: "CASE WHEN {0} BETWEEN " + f"TIMESTAMP '{EARLIEST}' AND TIMESTAMP '{LATEST}' THEN {{0}} END",
-}
 
 
 def breaks_ties_last(call: WindowCall) -> bool:
@@ -66,7 +49,7 @@ def breaks_ties_last(call: WindowCall) -> bool:
 
 
 def with_tie_hashes(
-    source: Relation, order_fields: Sequence[Field], rows: str, engine: EngineName
+    source: Relation, order_fields: Sequence[Field], rows: str, dialect: EngineDialect
 ) -> tuple[str, list[str]]:
     """Add tie-breaking hashes to a person's rows; also return the terms of the resulting total order.
 
@@ -75,7 +58,7 @@ def with_tie_hashes(
     """
     if not isinstance(source, PerPerson):
         return rows, [f.id for f in order_fields]
-    ties = TieOrder(source.person, engine, person_state=PERSON_HASH)
+    ties = TieOrder(source.person, dialect.emitter.tie_hash, person_state=PERSON_HASH)
     hashes = {f: ties.hash_of(f.id, f.type) for f in order_fields if f != source.person}
     hash_columns = [f"{text} AS {_HASH_COLUMN.format(f.id)}" for f, text in hashes.items() if text is not None]
     order_terms = [
@@ -100,76 +83,6 @@ def position_sql(source: Relation, ties: Sequence[str], nulls_last: str = "") ->
     return f"row_number() OVER ({partition}ORDER BY {', '.join(term + nulls_last for term in ties)})"
 
 
-def write_window_call(call: WindowCall, source: Relation, ties: Sequence[str] = (POSITION,)) -> str:
-    """Write a window call; `ties` are the terms that make its order total, by default the row's position.
-
-    An aggregate needs them only with a frame of ROWS; with other frames, peers enter and leave together. Released rows
-    and a person's rows have different forms of aggregates.
-    """
-    arguments = [write_expr(argument) for argument in call.arguments]
-    condition = None if call.condition is None else write_expr(call.condition)
-    terms = [_sort_term(key, call.frame) for key in call.order]
-    if call.function in WINDOW_FUNCTIONS:
-        return _window_function(call, arguments, terms, ties)
-    aggregate, types = AGGREGATES[call.function], [argument.type for argument in call.arguments]
-    over_clause = " " + _over_clause(call, [*terms, *ties] if has_rows_frame(call) else terms)
-    grain = grains_per_unit(call.arguments[0]) if arguments else 1
-    operands = AggregateOperands(arguments, types, condition, over_clause, grain=grain)
-    return (released_sql if isinstance(source, Released) else per_person_sql)(aggregate, operands)
-
-
-def _window_function(call: WindowCall, arguments: Sequence[str], terms: list[str], ties: Sequence[str]) -> str:
-    """Write a window function that is not an aggregate, by what determines its value.
-
-    A row of the frame (FRAME): ties are broken within the call's own ORDER BY, which leaves the window's peers
-    together; in a frame of ROWS, by the window's ORDER BY. Sets of peers (PEERS): without ties, as these would separate
-    peers. The position of the row (PLACE): ties are broken by the window's ORDER BY.
-    """
-    determined_by = WINDOW_FUNCTIONS[call.function].determined_by
-    nulls = " IGNORE NULLS" if call.ignore_nulls else ""
-    if determined_by is DeterminedBy.FRAME and not has_rows_frame(call):
-        frame_arguments = f"{', '.join(arguments)} ORDER BY {', '.join([*terms, *ties])}{nulls}"
-        return f"{call.function}({frame_arguments}) {_over_clause(call, terms)}"
-    order_terms = terms if determined_by is DeterminedBy.PEERS else [*terms, *ties]
-    return f"{call.function}({', '.join(arguments)}{nulls}) {_over_clause(call, order_terms)}"
-
-
-def _over_clause(call: WindowCall, terms: Sequence[str]) -> str:
-    """Write OVER with partition, ORDER BY terms and frame."""
-    clauses = [f"PARTITION BY {', '.join(write_expr(part) for part in call.partition)}"] if call.partition else []
-    clauses += [f"ORDER BY {', '.join(terms)}"] if terms else []
-    clauses += [_frame_clause(call.frame, call.order)] if call.frame is not None else []
-    return f"OVER ({' '.join(clauses)})"
-
-
-def _sort_term(key: OrderKey, frame: Frame | None) -> str:
-    """Write an ORDER BY term; under a frame with value offsets, in a type in which adding an offset cannot overflow.
-
-    The suffix of the term (DESC, NULLS LAST) is what follows the expression in the plain form.
-    """
-    if frame is None or not frame.has_value_offset:
-        return write_order_term(key.expr, key.descending, key.nulls_first)
-    written = write_expr(key.expr)
-    term = write_order_term(key.expr, key.descending, key.nulls_first)
-    return _OFFSET_SORT_KEYS.get(key.expr.type, "{0}").format(written) + term[len(written) :]
-
-
-def _frame_clause(frame: Frame, order: Sequence[OrderKey]) -> str:
-    """Write a frame; offsets from integers are widened as their sort key is."""
-    is_wide = frame.has_value_offset and order[0].expr.type is SqlType.BIGINT
-    return f"{frame.unit} BETWEEN {_frame_bound(frame.start, is_wide)} AND {_frame_bound(frame.end, is_wide)}"
-
-
-def _frame_bound(bound: FrameBound, is_wide: bool) -> str:
-    """Write one bound of a frame; `is_wide`: the offset is added to a HUGEINT sort key."""
-    if bound.side == "current row":
-        return "CURRENT ROW"
-    offset = "UNBOUNDED" if bound.offset is None else quote_literal(bound.offset)
-    if bound.offset is not None and is_wide:
-        offset = f"CAST({offset} AS HUGEINT)"
-    return f"{offset} {bound.side.upper()}"
-
-
 _Write = Callable[[Relation, Iterable[Field], Target], str]
 _MAX_REPEATED_COLUMNS = 3  # columns of a tie-breaking order up to which each call repeats them
 
@@ -187,6 +100,7 @@ def write_windows(window: Window, needed: frozenset[Field], target: Target, writ
 
     Columns that break ties, and the person, are read from the source even if nothing else needs them.
     """
+    dialect = dialect_of(target)
     calls, source_fields = [call for call in window.calls if call.result in needed], set(window.source.fields)
     read_fields = (
         needed | {f for call in calls for expr in call_expressions(call) for f in fields_of(expr)}
@@ -194,20 +108,13 @@ def write_windows(window: Window, needed: frozenset[Field], target: Target, writ
     order = _total_order(window.source, [call for call in calls if depends_on_peer_order(call)], read_fields, target)
     person = {window.source.person} if order.fields and isinstance(window.source, PerPerson) else set()
     source = write(window.source, read_fields | set(order.fields) | person, target)
-    source, ties = with_tie_hashes(window.source, order.fields, source, target.engine)
+    source, ties = with_tie_hashes(window.source, order.fields, source, dialect)
     if order.uses_position:
-        position = position_sql(window.source, ties, dialect_of(target).nulls_last)
+        position = position_sql(window.source, ties, dialect.nulls_last)
         source, ties = f"SELECT *, {position} AS {POSITION} FROM ({source}) AS w", [POSITION]
     columns = [f.id for f in window.source.fields if f in needed]
-    columns += [f"{_call_sql(call, window.source, target, ties)} AS {call.result.id}" for call in calls]
+    columns += [f"{dialect.window_call(call, window.source, ties)} AS {call.result.id}" for call in calls]
     return f"SELECT {select_list(columns)} FROM ({source}) AS w"
-
-
-def _call_sql(call: WindowCall, source: Relation, target: Target, ties: Sequence[str]) -> str:
-    """Write a window call in the target's engine; Spark always breaks ties by position."""
-    if target.engine is EngineName.SPARK:
-        return write_spark_window_call(call, source)
-    return write_window_call(call, source, ties)
 
 
 def _total_order(
@@ -221,7 +128,11 @@ def _total_order(
     if not order_sensitive:
         return _TotalOrder((), uses_position=False)
     orders = {(call.partition, call.order) for call in order_sensitive}
-    if target.engine is EngineName.DUCKDB and len(orders) == 1 and all(map(breaks_ties_last, order_sensitive)):
+    if (
+        dialect_of(target).orders_windows_by_columns
+        and len(orders) == 1
+        and all(map(breaks_ties_last, order_sensitive))
+    ):
         fields = _ordering_fields(source, read, peer_columns(order_sensitive[0]))
         if len(fields) <= _MAX_REPEATED_COLUMNS:
             return _TotalOrder(fields, uses_position=False)
