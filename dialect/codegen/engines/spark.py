@@ -26,7 +26,7 @@ from dialect.functions.signatures import quote_spark_identifier
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, DeterminedBy
 
 # Identity on doubles, in a form that no file statistics apply to: Parquet's leave NaN out and distinguish two zeros,
-# while Spark sorts NaN above all and has one zero (proofs.md#lakes); https://spark.apache.org/docs/latest/api/sql/#nanvl
+# while Spark sorts NaN above all and has one zero (dialect/codegen/proofs.md#lakes); https://spark.apache.org/docs/latest/api/sql/#nanvl
 SPARK_DOUBLE = "nanvl(CAST({0} AS DOUBLE), CAST('NaN' AS DOUBLE))"
 _FIRST_DAY, _LAST_DAY = "0001-01-01", "9999-12-31"
 _WHOLE_PARTITION = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
@@ -45,7 +45,7 @@ class SparkDialect(EngineDialect):
     """The SQL of a Spark lake, which holds people's rows."""
 
     def stored_column(self, column: Column, is_key: bool, is_same_bits: bool) -> str:
-        """Write a stored column: 64-bit integers, doubles, text, times in the calendar (`proofs.md#lakes`).
+        """Write a stored column: 64-bit integers, doubles, text, times in the calendar (`dialect/codegen/proofs.md#lakes`).
 
         An unsigned key is a decimal, which holds all its values; other columns become BIGINT, NULL beyond it.
         """

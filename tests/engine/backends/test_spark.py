@@ -17,7 +17,8 @@ from pyspark.sql.connect.session import SparkSession
 from budgets import Ledger
 from dialect import Catalog, Refusal, compile_query
 from dialect.catalog.model import EngineName, Source
-from dialect.codegen import engine_dialect, stored_columns
+from dialect.codegen import engine_dialect
+from dialect.codegen.engines import spark as spark_dialect
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.lake import LakeBackend
 from engine.backends.spark import backend as spark
@@ -38,7 +39,7 @@ from tests.support.spark.spark_cluster import Cluster
 
 render = import_module("dialect.codegen.bounded_sql")  # the face of the package has a function of this name
 RHO = Fraction(1, 200)
-DOUBLE, PLAIN = stored_columns.SPARK_DOUBLE, "CAST({0} AS DOUBLE)"
+DOUBLE, PLAIN = spark_dialect.SPARK_DOUBLE, "CAST({0} AS DOUBLE)"
 QUIET = lambda stage, part: None  # noqa: E731
 QUESTIONS = (
     "SELECT zone, day, COUNT(*) AS n, AVG(minutes) AS mean, SUM(coins) AS coins FROM visit GROUP BY zone, day",
@@ -170,7 +171,7 @@ def test_settings_and_form_each_suffice_and_without_both_it_is_seen(
     monkeypatch.setattr(
         spark_session, "SETTINGS", {**spark_session.SETTINGS, "spark.sql.parquet.filterPushdown": pushed}
     )
-    monkeypatch.setattr(stored_columns, "SPARK_DOUBLE", form)
+    monkeypatch.setattr(spark_dialect, "SPARK_DOUBLE", form)
     for condition in ("lon = 0", "lon > 5"):
         if (pushed, form) == ("true", PLAIN):
             with pytest.raises(SensitivityExceeded):

@@ -16,12 +16,14 @@ from dialect.algebra.expressions import Literal
 from dialect.algebra.relations import Frame, FrameBound, FrameUnit
 from dialect.catalog.model import SqlType
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, DeterminedBy
-from tests.support.planted import listed, together
+from tests.support.planted import instead, listed, together
 from tests.support.sql.oracle import Oracle
 from tests.support.sql.sql_cases import sql_cases
 from tests.support.sql.sql_windows import windowed_questions
 from tests.support.worlds import make_world
 
+base: Any = import_module("dialect.codegen.engines.base")
+dialects: Any = import_module("dialect.codegen.engines.duckdb")
 write_window: Any = import_module("dialect.codegen.relations.window_functions")
 EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 40
 GRAINS = 2.0**-13  # thousands of rows, each beside its number by half a grain at most
@@ -61,7 +63,9 @@ def break_peers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def frames_by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write_window, "has_rows_frame", lambda _: True)
+    together(*(instead(module, "has_rows_frame", lambda _: True) for module in (base, dialects, write_window)))(
+        monkeypatch
+    )
 
 
 def filter_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,8 +104,10 @@ def nulls_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _changed(monkeypatch: pytest.MonkeyPatch, change: Callable[[Any], Any]) -> None:
-    original, writers = write_window.write_window_call, import_module("dialect.codegen.relations.window_functions")
-    monkeypatch.setattr(writers, "write_window_call", lambda call, *given: original(change(call), *given))
+    original = dialects.DuckDBDialect.window_call
+    monkeypatch.setattr(
+        dialects.DuckDBDialect, "window_call", lambda self, call, *given: original(self, change(call), *given)
+    )
 
 
 PLANTED = (
