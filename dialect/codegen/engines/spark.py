@@ -45,9 +45,9 @@ class SparkDialect(EngineDialect):
     """The SQL of a Spark lake, which holds people's rows."""
 
     def stored_column(self, column: Column, is_key: bool, is_same_bits: bool) -> str:
-        """Write a stored column: 64-bit integers, doubles, text, times in the calendar (`dialect/codegen/proofs.md#lakes`).
+        """Write a stored column: 64-bit integers, doubles, text, times in the calendar.
 
-        An unsigned key is a decimal, which holds all its values; other columns become BIGINT, NULL beyond it.
+        Proof: `dialect/codegen/proofs.md#lakes`. An unsigned key is a decimal, which holds all its values; other columns become BIGINT, NULL beyond it.
         """
         written = quote_spark_identifier(column.name)
         if column.type is SqlType.BIGINT:
