@@ -47,7 +47,8 @@ class SparkDialect(EngineDialect):
     def stored_column(self, column: Column, is_key: bool, is_same_bits: bool) -> str:
         """Write a stored column: 64-bit integers, doubles, text, times in the calendar.
 
-        Proof: `dialect/codegen/proofs.md#lakes`. An unsigned key is a decimal, which holds all its values; other columns become BIGINT, NULL beyond it.
+        An unsigned key is a decimal, which holds all its values; other columns become BIGINT, NULL beyond it. Proof:
+        `dialect/codegen/proofs.md#lakes`.
         """
         written = quote_spark_identifier(column.name)
         if column.type is SqlType.BIGINT:
