@@ -17,16 +17,7 @@ from starlette.concurrency import run_in_threadpool
 
 from engine.server.console.drawing import alert_threshold, spent_share
 from engine.server.console.sessions import Visit, form_fields, see_other, unknown_form, whole_number
-from engine.server.http.requests import (
-    CapRequest,
-    ClientRequest,
-    DecisionRequest,
-    FreezeRequest,
-    KeyRequest,
-    ObjectionCountRequest,
-    ObjectionRequest,
-    RotationRequest,
-)
+from engine.server.http.requests import ClientRequest, FreezeRequest
 from engine.server.http.roles import Role
 from engine.server.routes import admin as admin_routes
 from engine.server.routes import analyst as analyst_routes
@@ -49,23 +40,21 @@ async def change_client(visit: Visit) -> Response:
     form = form_fields(visit)
     match visit.path_parameter("action"):
         case "add":
-            await visit.call(admin_routes.add_client, asked=ClientRequest.model_validate(form))
+            await visit.submit(admin_routes.add_client, form)
         case "remove":
             who = f"Remove {form.get('client', '')}, with all in it where it is a group?"
             if (confirmation := visit.confirmation(f"{who} Nobody of it asks any more.", "Remove")) is not None:
                 return confirmation
             await visit.call(admin_routes.remove_client, **ClientRequest.model_validate(form).model_dump())
         case "cap":
-            await visit.call(admin_routes.cap, asked=CapRequest.model_validate(form))
+            await visit.submit(admin_routes.cap, form)
         case "freeze":
-            await visit.call(admin_routes.freeze, asked=FreezeRequest.model_validate(form))
+            await visit.submit(admin_routes.freeze, form)
         case "thaw":
             await visit.call(admin_routes.thaw, **FreezeRequest.model_validate(form).model_dump())
         case "approve" | "decline" as decision:
-            request = whole_number(form.pop("request", ""))
-            asked = DecisionRequest.model_validate(form)
             endpoint = admin_routes.approve if decision == "approve" else admin_routes.decline
-            await visit.call(endpoint, request=request, asked=asked)
+            await visit.submit(endpoint, form, request=whole_number(form.pop("request", "")))
         case _:
             raise unknown_form()
     return see_other("/console/clients")
@@ -97,11 +86,10 @@ async def change_key(visit: Visit) -> Response:
     key_id = form.get("id", "")
     match visit.path_parameter("action"):
         case "make":
-            asked = KeyRequest.model_validate({"name": form.get("name", ""), "role": form.get("role", "")})
-            return await keys(visit, await visit.call(admin_routes.make_key, asked=asked))
+            fields = {"name": form.get("name", ""), "role": form.get("role", "")}
+            return await keys(visit, await visit.submit(admin_routes.make_key, fields))
         case "rotate":
-            asked_rotation = RotationRequest.model_validate({})
-            return await keys(visit, await visit.call(admin_routes.rotate, key_id=key_id, asked=asked_rotation))
+            return await keys(visit, await visit.submit(admin_routes.rotate, {}, key_id=key_id))
         case "revoke":
             visit.authorize(admin_routes.revoke)
             key = await run_in_threadpool(visit.service.keys.find, key_id)
@@ -128,10 +116,9 @@ async def change_objection(visit: Visit) -> Response:
     form = form_fields(visit)
     match visit.path_parameter("action"):
         case "figure":
-            await visit.call(admin_routes.release_figure, asked=ObjectionCountRequest.model_validate(form))
+            await visit.submit(admin_routes.release_figure, form)
         case "record" | "withdraw" as action:
-            asked = ObjectionRequest.model_validate({**form, "withdraw": action == "withdraw"})
-            await visit.call(admin_routes.object_, asked=asked)
+            await visit.submit(admin_routes.object_, {**form, "withdraw": action == "withdraw"})
         case _:
             raise unknown_form()
     return see_other("/console/objections")

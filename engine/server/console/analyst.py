@@ -33,7 +33,7 @@ from engine.server.console.drawing import (
     noisy_text,
 )
 from engine.server.console.sessions import Visit, form_fields, refusal_page, see_other
-from engine.server.http.requests import QueryRequest, ShareRequest, TopUpRequest
+from engine.server.http.requests import QueryRequest
 from engine.server.http.responses import answer_shape
 from engine.server.http.sizes import MAX_NOTE_LENGTH, static_notes
 from engine.server.http.texts import Name
@@ -279,7 +279,7 @@ async def requests(visit: Visit) -> Response:
 
 async def ask_for_cap(visit: Visit) -> Response:
     """Submit a top-up request."""
-    await visit.call(admin_routes.request_top_up, asked=TopUpRequest.model_validate(form_fields(visit)))
+    await visit.submit(admin_routes.request_top_up, form_fields(visit))
     return see_other("/console/requests")
 
 
@@ -294,8 +294,8 @@ async def shared(visit: Visit) -> Response:
 
 async def make_share(visit: Visit) -> Response:
     """Share the answer of a query."""
-    asked = ShareRequest.model_validate({"sql": visit.form.get("sql", ""), "rho": visit.form.get("rho") or None})
-    made = await visit.call(sharing_routes.share, asked=asked)
+    fields = {"sql": visit.form.get("sql", ""), "rho": visit.form.get("rho") or None}
+    made = await visit.submit(sharing_routes.share, fields)
     return see_other(f"{SHARED_PAGE}/{made['id']}")
 
 

@@ -15,7 +15,6 @@ from engine.accounts.audit_log import KIND_DESCRIPTIONS
 from engine.api.auditor import export_bytes
 from engine.server.console.sessions import HEADERS, Visit, whole_number
 from engine.server.http.problems import Problem
-from engine.server.http.requests import AnchorBody
 from engine.server.routes import admin as admin_routes
 
 NUMBER_TYPES = {"sequence": pa.int64(), "rho": pa.float64(), "delta": pa.float64()}
@@ -73,7 +72,7 @@ async def verify(visit: Visit) -> Response:
 async def verify_with_anchor(visit: Visit) -> Response:
     """Page with the result of verifying the ledger against a stored anchor."""
     stored_anchor = visit.form.get("anchor", "").strip()
-    verification = await visit.call(admin_routes.verify_with_anchor, asked=AnchorBody(anchor=stored_anchor))
+    verification = await visit.submit(admin_routes.verify_with_anchor, {"anchor": stored_anchor})
     return await _verification_page(visit, verification, stored_anchor)
 
 

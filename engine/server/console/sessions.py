@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 from urllib.parse import parse_qsl
 
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from budgets import LedgerError
@@ -167,6 +167,11 @@ class Visit:
     async def call(self, endpoint: Endpoint, **arguments: Any) -> Json:  # noqa: ANN401  what the endpoint takes
         """Call the function of an API endpoint, as the user; raises Problem with E_FORBIDDEN."""
         return await endpoint(asker=self.authorize(endpoint), **arguments)
+
+    async def submit(self, endpoint: Endpoint, fields: Mapping[str, Any], **arguments: Any) -> Json:  # noqa: ANN401
+        """Call an endpoint with fields of a form as its body; raises pydantic's ValidationError where they are none."""
+        body: type[BaseModel] = get_type_hints(endpoint)["asked"]
+        return await self.call(endpoint, asked=body.model_validate(fields), **arguments)
 
     def path_parameter(self, name: str) -> str:
         """Return a part of the page's path."""

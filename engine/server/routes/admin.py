@@ -9,20 +9,8 @@ from fastapi.responses import PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 
 from engine.accounts.audit_log import KeyEvent
+from engine.server.http import requests
 from engine.server.http.problems import Problem
-from engine.server.http.requests import (
-    AnchorBody,
-    CapRequest,
-    ClientRequest,
-    DecisionRequest,
-    FreezeRequest,
-    KeyRequest,
-    ObjectionCountRequest,
-    ObjectionListRequest,
-    ObjectionRequest,
-    RotationRequest,
-    TopUpRequest,
-)
 from engine.server.http.responses import Key, LedgerVerification, NewKey, ObjectionCount, ResponseBody
 from engine.server.http.roles import Scope
 from engine.server.http.texts import Name, Reason
@@ -43,7 +31,7 @@ async def clients(asker: Caller) -> Json:
 
 
 @router.post("/clients", status_code=201, response_model=ResponseBody, operation_id="add_client")
-async def add_client(asked: ClientRequest, asker: Caller) -> Json:
+async def add_client(asked: requests.ClientRequest, asker: Caller) -> Json:
     """Add a client. A removed client gets its accounts back unchanged."""
     await asker.call("add_client", by=asker.name, **asked.model_dump())
     return {"client": asked.client}
@@ -58,7 +46,7 @@ async def remove_client(client: Name, asker: Caller, reason: ReasonQuery) -> Jso
 
 
 @router.post("/caps", response_model=ResponseBody, operation_id="cap_client")
-async def cap(asked: CapRequest, asker: Caller) -> Json:
+async def cap(asked: requests.CapRequest, asker: Caller) -> Json:
     """Cap a client or a group."""
     return await asker.call("cap_client", by=asker.name, **asked.model_dump())
 
@@ -70,7 +58,7 @@ async def frozen(asker: Caller) -> Json:
 
 
 @router.post("/freezes", status_code=201, response_model=ResponseBody, operation_id="freeze")
-async def freeze(asked: FreezeRequest, asker: Caller) -> Json:
+async def freeze(asked: requests.FreezeRequest, asker: Caller) -> Json:
     """Block all charges to a client or group, a dataset, a window, or a combination of these."""
     await asker.call("freeze", by=asker.name, **asked.model_dump())
     return asked.model_dump()
@@ -97,7 +85,7 @@ async def keys(asker: Caller) -> Json:
 
 
 @router.post("/keys", status_code=201, response_model=NewKey, operation_id="make_key")
-async def make_key(asked: KeyRequest, asker: Caller) -> Json:
+async def make_key(asked: requests.KeyRequest, asker: Caller) -> Json:
     """Create a key. It is shown here and never again."""
     days = asker.service.settings.key_days if asked.days is None else asked.days
     by = {"by": asker.name, "maker": asker.principal.key_id}
@@ -107,7 +95,7 @@ async def make_key(asked: KeyRequest, asker: Caller) -> Json:
 
 
 @router.post("/keys/{key_id}/rotate", status_code=201, response_model=NewKey, operation_id="rotate_key")
-async def rotate(key_id: Name, asked: RotationRequest, asker: Caller) -> Json:
+async def rotate(key_id: Name, asked: requests.RotationRequest, asker: Caller) -> Json:
     """Create a successor of a key; the old key stays valid for the overlap."""
     await _check_own(asker, key_id)
     service, days = asker.service, asker.service.settings.key_days if asked.days is None else asked.days
@@ -137,19 +125,19 @@ async def top_ups(asker: Caller, open_only: bool = False) -> Json:
 
 
 @router.post("/topups", status_code=201, response_model=ResponseBody, operation_id="request_top_up")
-async def request_top_up(asked: TopUpRequest, asker: Caller) -> Json:
+async def request_top_up(asked: requests.TopUpRequest, asker: Caller) -> Json:
     """Request a higher cap."""
     return await asker.call("request_top_up", client=asker.name, **asked.model_dump())
 
 
 @router.post("/topups/{request}/approve", response_model=ResponseBody, operation_id="approve_top_up")
-async def approve(request: int, asked: DecisionRequest, asker: Caller) -> Json:
+async def approve(request: int, asked: requests.DecisionRequest, asker: Caller) -> Json:
     """Grant a request."""
     return await _decide(asker, "approve_top_up", request, asked.reason, "approved")
 
 
 @router.post("/topups/{request}/decline", response_model=ResponseBody, operation_id="decline_top_up")
-async def decline(request: int, asked: DecisionRequest, asker: Caller) -> Json:
+async def decline(request: int, asked: requests.DecisionRequest, asker: Caller) -> Json:
     """Decline a request."""
     return await _decide(asker, "decline_top_up", request, asked.reason, "declined")
 
@@ -180,7 +168,7 @@ async def audit(
     return await asker.call("audit", kind=kind, client=client, since=since, until=until)
 
 
-@router.get("/ledger/anchor", response_model=AnchorBody, operation_id="anchor")
+@router.get("/ledger/anchor", response_model=requests.AnchorBody, operation_id="anchor")
 async def anchor(asker: Caller) -> Json:
     """Return the end of the chain, to be stored where nobody who can write the ledger can write."""
     return {"anchor": await asker.call("anchor")}
@@ -193,7 +181,7 @@ async def verify(asker: Caller) -> Json:
 
 
 @router.post("/ledger/verify", response_model=LedgerVerification, operation_id="verify_with_anchor")
-async def verify_with_anchor(asked: AnchorBody, asker: Caller) -> Json:
+async def verify_with_anchor(asked: requests.AnchorBody, asker: Caller) -> Json:
     """Verify the ledger's hash chain, and that it extends an anchor."""
     return await asker.call("verify", anchor=asked.anchor)
 
@@ -219,19 +207,19 @@ async def figures(asker: Caller, dataset: OptionalName = None) -> Json:
 
 
 @router.post("/objections/figures", status_code=201, response_model=ObjectionCount, operation_id="release_figure")
-async def release_figure(asked: ObjectionCountRequest, asker: Caller) -> Json:
+async def release_figure(asked: requests.ObjectionCountRequest, asker: Caller) -> Json:
     """Release the noisy number of people who object now. Charged to everybody in each window, once a day."""
     return await asker.call("release_figure", by=asker.name, **asked.model_dump())
 
 
 @router.post("/objections", status_code=201, response_model=ResponseBody, operation_id="object")
-async def object_(asked: ObjectionRequest, asker: Caller) -> Json:
+async def object_(asked: requests.ObjectionRequest, asker: Caller) -> Json:
     """Record or withdraw a person's objection. The response is the same for a person who is not in the data."""
     return await asker.call("object", by=asker.name, **asked.model_dump())
 
 
 @router.post("/objections/bulk", status_code=201, response_model=ResponseBody, operation_id="object_many")
-async def object_many(asked: ObjectionListRequest, asker: Caller) -> Json:
+async def object_many(asked: requests.ObjectionListRequest, asker: Caller) -> Json:
     """Record the objections of a list, one person per line; none if a line is invalid."""
     return await asker.call("object_many", by=asker.name, **asked.model_dump())
 
