@@ -40,7 +40,6 @@ from engine.problems import Refused, problem, refusals
 from engine.progress import Progress, ignore_progress
 from engine.workflows.calibrate import CalibrationPlan, calibrate, plan_calibration
 from engine.workflows.scheduled_queries import (
-    Outcome,
     ScheduledQuery,
     read_scheduled_queries,
     run_scheduled_queries,
@@ -333,9 +332,10 @@ def run_scheduled(session: Session, file: str, *, early: bool = False) -> list[d
     today = None if early else datetime.now(UTC).date()
     try:
         found = read_scheduled_queries(file, session.engine)
-        outcomes.extend(
-            map(_outcome_shape, run_scheduled_queries(found, session.engine, today))
-        )  # kept if a later one fails
+        outcomes.extend(  # kept if a later one fails
+            {"name": each.name, "window": each.window, "rho": float(each.rho), "state": each.state}
+            for each in run_scheduled_queries(found, session.engine, today)
+        )
     except Exception as error:
         redacted = error if isinstance(error, Refusal | CatalogError) else redact(error)
         if redacted is not error and not outcomes:
@@ -352,7 +352,12 @@ def show_scheduled(
     Raises Refused: for a client who is not entitled, for an undeclared window, and for what is not released yet.
     """
     with refusals():
-        scheduled = _find_entitled(name, read_scheduled_queries(file, session.engine) if file else (), client)
+        entitled = _entitled_queries(session, file, client)
+        scheduled = next((each for each in entitled if each.name == name), None)
+        if scheduled is None:  # also for a name that others are entitled to
+            names = ", ".join(each.name for each in entitled)
+            hint = f"one of {names}" if names else "whoever runs this dataset, who can entitle you"
+            raise Forbidden(f"You are entitled to no standing question {name}.", f"{hint}.")
         windows = [window] if window is not None else list(scheduled_windows(scheduled, session.engine))[::-1]
         for each in windows:
             _check_window(each, scheduled, session)
@@ -368,15 +373,16 @@ def show_scheduled(
 def list_scheduled(session: Session, file: str | None, *, client: str) -> list[dict[str, Any]]:
     """List the scheduled queries that a client is entitled to, with the windows of each; raises Refused."""
     with refusals():
-        entitled = (
-            [each for each in read_scheduled_queries(file, session.engine) if each.is_visible_to(client)]
-            if file
-            else []
-        )
         return [
             {"name": s.name, "dataset": s.dataset, "windows": list(scheduled_windows(s, session.engine))}
-            for s in entitled
+            for s in _entitled_queries(session, file, client)
         ]
+
+
+def _entitled_queries(session: Session, file: str | None, client: str) -> list[ScheduledQuery]:
+    """Scheduled queries of a file that a client is entitled to."""
+    found = read_scheduled_queries(file, session.engine) if file else ()
+    return [each for each in found if each.is_visible_to(client)]
 
 
 def with_scheduled_holdings(session: Session, file: str) -> Session:
@@ -389,22 +395,6 @@ def with_scheduled_holdings(session: Session, file: str) -> Session:
         scheduled_keys=lambda client, dataset: visible_release_keys(client, dataset, file, session.engine),
     )
     return replace(session, engine=engine)
-
-
-def _outcome_shape(outcome: Outcome) -> dict[str, Any]:
-    """Outcome of a scheduled query in one window, in JSON form."""
-    return {"name": outcome.name, "window": outcome.window, "rho": float(outcome.rho), "state": outcome.state}
-
-
-def _find_entitled(name: str, scheduled: tuple[ScheduledQuery, ...], client: str) -> ScheduledQuery:
-    """Scheduled query of that name, if the client is entitled. Others get the refusal of an unknown name."""
-    entitled = [each for each in scheduled if each.is_visible_to(client)]
-    found = next((each for each in entitled if each.name == name), None)
-    if found is None:
-        names = ", ".join(each.name for each in entitled)
-        hint = f"one of {names}" if names else "whoever runs this dataset, who can entitle you"
-        raise Forbidden(f"You are entitled to no standing question {name}.", f"{hint}.")
-    return found
 
 
 def _check_window(window: str, scheduled: ScheduledQuery, session: Session) -> None:

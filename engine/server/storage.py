@@ -15,7 +15,6 @@ from typing import Any
 from sqlalchemy import (
     Column,
     ColumnElement,
-    Connection,
     Executable,
     Integer,
     LargeBinary,
@@ -122,11 +121,19 @@ class ServerTables:
         with self._store.writing() as connection:
             return [bool(connection.execute(statement).rowcount) for statement in statements][-1]
 
-    def add_key(self, row: Row, maker: str) -> bool:
-        """Insert a key, and return True, if the key that creates it, `maker`, is still valid. "" skips the check."""
-        with self._store.writing() as connection:  # single writer: the creator can't be revoked in between
-            if not _creator_is_valid(connection, maker, row):
+    def add_key(self, row: Row, maker: str, ends_at: str | None = None) -> bool:
+        """Insert a key, and return True, if the key that creates it, `maker`, is still valid. "" skips the check.
+
+        A successor ends its predecessor by `ends_at` at the latest, which must still be valid, too.
+        """
+        with self._store.writing() as connection:  # single writer: neither key can be revoked in between
+            if maker and connection.execute(select(keys.c.id).where(*_was_valid(maker, row))).first() is None:
                 return False
+            if ends_at is not None:
+                end = case((keys.c.expires_at < ends_at, keys.c.expires_at), else_=ends_at)
+                ended = update(keys).where(*_was_valid(row["follows"], row)).values(expires_at=end)
+                if not connection.execute(ended).rowcount:
+                    return False
             connection.execute(insert(keys), [dict(row)])
             return True
 
@@ -153,21 +160,6 @@ class ServerTables:
     def all_keys(self) -> list[Row]:
         """List every key, oldest first."""
         return self._rows(select(keys).order_by(keys.c.made_at, keys.c.id))
-
-    def add_successor_key(self, row: Row, ends_at: str, maker: str) -> bool:
-        """Insert a successor key and end its predecessor by `ends_at` at the latest; return whether it was inserted.
-
-        It is not where the predecessor, or the key that creates it (`maker`), is no longer valid. "" skips the latter.
-        """
-        earlier_end = case((keys.c.expires_at < ends_at, keys.c.expires_at), else_=ends_at)
-        is_valid = _was_valid(row["follows"], row)
-        with self._store.writing() as connection:  # single writer: neither key can be revoked in between
-            if not _creator_is_valid(connection, maker, row):
-                return False
-            if not connection.execute(update(keys).where(*is_valid).values(expires_at=earlier_end)).rowcount:
-                return False
-            connection.execute(insert(keys), [dict(row)])
-            return True
 
     def revoke_key(self, key_id: str, now: str) -> None:
         """Revoke a key and all its successors at once."""
@@ -283,11 +275,6 @@ def _expired(table: Table, now: str) -> Executable:
 def _was_valid(key_id: str, row: Row) -> tuple[ColumnElement[bool], ...]:
     """Build the SQL condition that the key of this id was valid when the row's key was made."""
     return keys.c.id == key_id, keys.c.revoked_at.is_(None), keys.c.expires_at > row["made_at"]
-
-
-def _creator_is_valid(connection: Connection, maker: str, row: Row) -> bool:
-    """Is the key that creates another still valid? True without one: that caller was authenticated otherwise."""
-    return not maker or connection.execute(select(keys.c.id).where(*_was_valid(maker, row))).first() is not None
 
 
 def _create_tables(store: Store) -> Store:

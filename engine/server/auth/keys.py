@@ -65,7 +65,7 @@ class Keys:
         if not 0 <= overlap_hours <= 24 * 31:
             raise ParamError("Two keys overlap for 0 to 744 hours.", "overlap_hours = 24.")
         key, row = self._new_key(old["name"], Role(old["role"]), by, days, follows=key_id)
-        if not self.tables.add_successor_key(row, later_text(hours=overlap_hours), maker):
+        if not self.tables.add_key(row, maker, later_text(hours=overlap_hours)):
             raise ParamError(f"The key {key_id}, or the one with which it was to be changed, has ended.", "a new key.")
         return {"key": key, **_shown_columns(row)}
 
