@@ -133,16 +133,11 @@ class Settings(BaseSettings):
         return self
 
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+    def settings_customise_sources(  # type: ignore[override]  # pydantic names every source
+        cls, settings_cls: type[BaseSettings], **sources: PydanticBaseSettingsSource
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources by precedence."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return sources["init_settings"], sources["env_settings"], TomlConfigSettingsSource(settings_cls)
 
 
 def read_settings(file: Path | None, **given: Json) -> Settings:

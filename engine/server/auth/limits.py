@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
@@ -18,23 +17,15 @@ from engine.server.http.problems import Problem
 MAX_FAILURES_PER_MINUTE = 16  # failed authentications of one address per minute
 
 
-@dataclass
 class Limits:
     """The limits of one server. Servers that share a ledger count separately."""
 
-    rate: str
-    queue: int  # concurrent long calls that read no data: rehearsals and plans
-    per_client: int
-    _long_calls: Counter[str] = field(default_factory=Counter)
-    _limiter: SlidingWindowCounterRateLimiter = field(
-        default_factory=lambda: SlidingWindowCounterRateLimiter(MemoryStorage())
-    )
-    _request_rate: RateLimitItem = field(init=False)
-    _failure_rate: RateLimitItem = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Parse the two rates: requests of a caller, and failed logins of an address."""
-        self._request_rate, self._failure_rate = parse(self.rate), parse(f"{MAX_FAILURES_PER_MINUTE}/minute")
+    def __init__(self, rate: str, queue: int, per_client: int) -> None:
+        """`queue` and `per_client` bound concurrent long calls that read no data: rehearsals and plans."""
+        self._request_rate, self._failure_rate = parse(rate), parse(f"{MAX_FAILURES_PER_MINUTE}/minute")
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._queue, self._per_client = queue, per_client
+        self._long_calls = Counter[str]()
 
     def count_request(self, name: str) -> None:
         """Count a request of a caller; raises Problem with E_RATE above the rate."""
@@ -53,7 +44,7 @@ class Limits:
         A client without a place always gets one, even when all are taken.
         """
         own, total = self._long_calls[name], self._long_calls.total()
-        if own and (own >= self.per_client or total >= self.queue):
+        if own and (own >= self._per_client or total >= self._queue):
             why = f"{own} rehearsals or plans of yours are waiting or running already."
             raise Problem("E_RATE", why, "the same again in a few seconds; nothing was charged")
         self._long_calls[name] += 1

@@ -39,14 +39,16 @@ def read_frame(source: BinaryIO) -> Frame | None:
         return None
     head, rows = _read_lengths(lengths)
     message_bytes, row_bytes = source.read(head), source.read(rows)
-    return _parse_frame(message_bytes, row_bytes) if len(message_bytes) == head and len(row_bytes) == rows else None
+    if len(message_bytes) < head or len(row_bytes) < rows:
+        return None
+    return Frame(json.loads(message_bytes), row_bytes)
 
 
 async def next_frame(source: asyncio.StreamReader) -> Frame | None:
     """Wait for the next frame; None if the other side has closed the pipe."""
     try:
         head, rows = _read_lengths(await source.readexactly(LENGTHS.size))
-        return _parse_frame(await source.readexactly(head), await source.readexactly(rows))
+        return Frame(json.loads(await source.readexactly(head)), await source.readexactly(rows))
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
 
@@ -56,7 +58,3 @@ def _read_lengths(lengths: bytes) -> tuple[int, int]:
     if max(head, rows) > MAX_FRAME_BYTES:
         raise ValueError("A frame is longer than any answer.")
     return head, rows
-
-
-def _parse_frame(head: bytes, rows: bytes) -> Frame:
-    return Frame(json.loads(head), rows)
