@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from engine.server.http.problems import Problem
+from engine.server.worker.scheduler import QueuePlaces
 
 MAX_FAILURES_PER_MINUTE = 16  # failed authentications of one address per minute
 
@@ -24,8 +23,7 @@ class Limits:
         """`queue` and `per_client` bound concurrent long calls that read no data: rehearsals and plans."""
         self._request_rate, self._failure_rate = parse(rate), parse(f"{MAX_FAILURES_PER_MINUTE}/minute")
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._queue, self._per_client = queue, per_client
-        self._long_calls = Counter[str]()
+        self._long_calls = QueuePlaces(queue, per_client)
 
     def count_request(self, name: str) -> None:
         """Count a request of a caller; raises Problem with E_RATE above the rate."""
@@ -37,22 +35,9 @@ class Limits:
         if not self._limiter.hit(self._failure_rate, "address", address):
             raise self._rate_problem(self._failure_rate, "address", address)
 
-    @contextmanager
-    def long_call(self, name: str) -> Iterator[None]:
-        """Occupy a place among long calls that read no data; raises Problem with E_RATE if there is none.
-
-        A client without a place always gets one, even when all are taken.
-        """
-        own, total = self._long_calls[name], self._long_calls.total()
-        if own and (own >= self._per_client or total >= self._queue):
-            why = f"{own} rehearsals or plans of yours are waiting or running already."
-            raise Problem("E_RATE", why, "the same again in a few seconds; nothing was charged")
-        self._long_calls[name] += 1
-        try:
-            yield
-        finally:
-            self._long_calls[name] -= 1
-            self._long_calls += Counter()  # drops zero counts
+    def long_call(self, name: str) -> AbstractContextManager[None]:
+        """Hold a place among long calls that read no data; raises QueueFull if there is none."""
+        return self._long_calls.hold(name, "rehearsals or plans")
 
     def _rate_problem(self, item: RateLimitItem, *whose: str) -> Problem:
         window_stats = self._limiter.get_window_stats(item, *whose)

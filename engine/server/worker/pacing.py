@@ -93,7 +93,7 @@ class ResponsePacing:
         """Hold a place in the queue; raises QueueFull. A job needs none: it has waited for admission."""
         queued_query = current_query.get()
         is_job = queued_query is not None and queued_query.is_job
-        with nullcontext() if is_job else self.scheduler.hold_queue_place(client):
+        with nullcontext() if is_job else self.scheduler.places.hold(client):
             on_queued = queued_callback.get()
             if on_queued is not None:
                 on_queued()

@@ -59,6 +59,37 @@ class QueuedQuery:
 
 
 @dataclass
+class QueuePlaces:
+    """Places in a queue."""
+
+    queue: int  # places of all clients
+    queue_per_client: int
+    _taken: Counter[str] = field(default_factory=Counter, init=False)  # places per client
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    @contextmanager
+    def hold(self, client: str, what: str = "questions") -> Iterator[None]:
+        """Hold a place in the queue, for a query from before its charge to its end; raises QueueFull.
+
+        Claim: no client is excluded by others: one that has no place gets one, however many are taken.
+        Symbols: own and all places taken; `queue_per_client`, `queue`. Formula: refused if own > 0 and (own >=
+        queue_per_client or all >= queue). Source: engine/server/proofs.md#turns.
+        """
+        with self._lock:
+            own, total = self._taken[client], self._taken.total()
+            if own and (own >= self.queue_per_client or total >= self.queue):
+                count = f"{own} of your" if own >= self.queue_per_client else f"{total}"
+                raise QueueFull(f"{count} {what} are waiting or running already.")
+            self._taken[client] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._taken[client] -= 1
+                self._taken += Counter()  # drops zero counts
+
+
+@dataclass
 class Scheduler:
     """Scheduler: a fixed number of slots, and the queue in front of them."""
 
@@ -67,7 +98,7 @@ class Scheduler:
     queue: int = 64  # queries that wait or run
     queue_per_client: int = 32
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
-    _queued: Counter[str] = field(default_factory=Counter, init=False)  # waiting or running queries per client
+    places: QueuePlaces = field(init=False)
     _tracked: list[QueuedQuery] = field(default_factory=list, init=False)  # since before they were parsed
     _waiting: list[QueuedQuery] = field(default_factory=list, init=False)  # in order of arrival
     _running: list[QueuedQuery] = field(default_factory=list, init=False)
@@ -75,6 +106,10 @@ class Scheduler:
         default_factory=dict, init=False
     )  # sequence number of each client's latest slot
     _slot_numbers: itertools.count[int] = field(default_factory=itertools.count, init=False)
+
+    def __post_init__(self) -> None:
+        """Create the places in the queue."""
+        self.places = QueuePlaces(self.queue, self.queue_per_client)
 
     @contextmanager
     def tracked(self, query: QueuedQuery) -> Iterator[QueuedQuery]:
@@ -86,28 +121,6 @@ class Scheduler:
         finally:
             with self._lock:
                 self._tracked.remove(query)
-
-    @contextmanager
-    def hold_queue_place(self, client: str) -> Iterator[None]:
-        """Hold a place in the queue from before the charge to the end; raises QueueFull.
-
-        Claim: no client is excluded by others: one that has no place gets one, however many are taken.
-        Symbols: own and all places taken; `queue_per_client`, `queue`. Formula: refused if own > 0 and (own >=
-        queue_per_client or all >= queue). Source: engine/server/proofs.md#turns.
-        """
-        with self._lock:
-            own, total = self._queued[client], self._queued.total()
-            if own and own >= self.queue_per_client:
-                raise QueueFull(f"{own} of your questions are waiting or running already.")
-            if own and total >= self.queue:
-                raise QueueFull(f"{total} questions are waiting or running already.")
-            self._queued[client] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._queued[client] -= 1
-                self._queued += Counter()  # drops zero counts
 
     @contextmanager
     def hold_slot(self, query: QueuedQuery, seconds: float) -> Iterator[None]:

@@ -37,7 +37,7 @@ def test_clients_have_a_queue_share_and_new_ones_are_admitted() -> None:
 
         def comes(client: str) -> bool:
             try:
-                places.enter_context(turns.hold_queue_place(client))
+                places.enter_context(turns.places.hold(client))
             except QueueFull as full:
                 assert full.problem["code"] == "E_RATE" and "nothing was charged" in str(full.problem["hint"])
                 return False
@@ -46,8 +46,8 @@ def test_clients_have_a_queue_share_and_new_ones_are_admitted() -> None:
         assert [comes("ana") for _ in range(6)] == [True] * 4 + [False] * 2
         assert [comes("ben") for _ in range(3)] == [True, True, False], "the queue is full"
         assert [comes("cora") for _ in range(2)] == [True, False], "but who has none there is let in"
-    assert not turns._queued
-    assert turns._queued.total() == 0
+    assert not turns.places._taken
+    assert turns.places._taken.total() == 0
 
 
 @contextmanager
@@ -90,11 +90,11 @@ def test_a_crowded_queue_of_one_client_blocks_no_free_or_first_query(town_desk: 
                     assert other.get(path).status_code == 200
                 assert other.post("/v1/explain", json={"sql": fresh(99)}).status_code == 200
                 first = ask_in_a_thread(other, fresh(98))
-                until(lambda: turns._queued["ben"] == 1)
+                until(lambda: turns.places._taken["ben"] == 1)
                 held.close()
                 assert first.result(MAX_SECONDS).status_code == 200
                 assert [each.result().status_code for each in asked].count(200) == SHARE
-        until(lambda: not turns._queued)
+        until(lambda: not turns.places._taken)
 
 
 def ask_in_a_thread(client: httpx2.Client, sql: str) -> Future[httpx2.Response]:
@@ -112,7 +112,7 @@ def test_jobs_are_queued_separately_and_not_refused(town_desk: Session, desk: Se
         held.enter_context(turns.hold_slot(QueuedQuery("dan", "holds it"), 1.0))
         started = [served.ask(fresh(n), headers={"Prefer": "respond-async"}).json()["id"] for n in range(SHARE + 2)]
         until(lambda: len(turns._waiting) == SHARE + 2)
-        assert not turns._queued
+        assert not turns.places._taken
         held.close()
         until(lambda: all(served.send("GET", f"/v1/jobs/{each}").json()["state"] == "done" for each in started))
 
@@ -165,7 +165,7 @@ def test_rehearsals_have_shares_too(desk: Session) -> None:
     with inhabited(desk, queue=2, queue_per_client=2) as served:
         limits = served.house.limits
         with limits.long_call("ben"), limits.long_call("ben"):
-            with pytest.raises(Problem), limits.long_call("ben"):
+            with pytest.raises(QueueFull), limits.long_call("ben"):
                 pass
             assert served.send("POST", "/v1/rehearse", **asked).status_code == 200, "who has none there is let in"
-        assert not limits._long_calls
+        assert not limits._long_calls._taken
