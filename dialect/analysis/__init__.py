@@ -5,7 +5,7 @@ Every property is derived from the plan and the catalog. No row is read.
 Modules, each before those that import it:
 
     canonical_form, properties, uniqueness, cardinality, date_bounds, disjunctive_joins, time_granularity,
-    key_rewriting, lints, predicates, row_costs, sql_size, ties, work_bounds.
+    key_rewriting, predicates, row_costs, sql_size, ties, lints, work_bounds.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """Lints: notes on predicates that no row satisfies, or that probably do not mean what was intended.
 
+A lint is a function of a query, read from text and catalog alone; `LINTS` lists them, `lint` runs them.
+
 A constant outside its declared domain: `gender = 'female'` where the domain has F and M; `day >= DATE '2027-01-01'`
 where the range ends before.
 
@@ -9,20 +11,26 @@ last day begins; `ts = '2026-10-10'` is true only at midnight.
 A contradiction, by function ranges, declared bounds and the text itself: `hour(t) = 25`; `day >= DATE '2026-10-05'
 AND day < DATE '2026-10-05'`.
 
+A hash that decides between tied rows (`ties`); conditions on time outside of every declared privacy window.
+
 A comparison is the pair (operator, constant), with the column or expression on its left.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import product
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
 from dialect.algebra.relations import Relation, walk_expressions
 from dialect.algebra.value_ranges import is_bounded
+from dialect.analysis.properties import Properties
+from dialect.analysis.ties import tie_notes
 from dialect.catalog.model import Catalog, ColumnValues, SqlType, ValueList, ValueRange
+from dialect.diagnostics.names import first_names
 from dialect.functions.constant_folding import parse_timestamp
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import range_of
@@ -34,34 +42,51 @@ _DATE_LITERAL = re.compile(r"'\s*(\d{4})-(\d\d?)-(\d\d?)\s*'", re.ASCII)
 _FLIPPED_AT_MIDNIGHT = {">=": "<=", "=": "=", "in": "in"}  # for a constant on the left
 
 
-def midnight_notes(relation: Relation, sql: str) -> tuple[Note, ...]:
-    """Return notes on dates that are compared with timestamps and so mean midnight, by the text alone."""
-    date_texts = {f"{int(year):04}-{int(month):02}-{int(day):02}" for year, month, day in _DATE_LITERAL.findall(sql)}
-    found = (
-        (note for expr in walk_expressions(relation) for note in _midnight_comparisons(expr, date_texts))
-        if date_texts
-        else ()
-    )
-    return tuple(dict.fromkeys(found))[:MAX_NOTES]
+@dataclass(frozen=True)
+class LintedQuery:
+    """What lints read of a query."""
+
+    relation: Relation
+    sql: str
+    catalog: Catalog
+    properties: Properties
+    unreachable_tables: Mapping[str, tuple[str, str]]  # table outside its windows -> first and last declared window
 
 
-def _midnight_comparisons(expr: Expr, date_texts: set[str]) -> Iterator[Note]:
-    """Yield notes on `<=`, `=` and IN between one timestamp column and a date, which compare with its midnight.
+def calls_of(part: object) -> Iterator[Call]:
+    """Iterate over the calls of all expressions of a relation, or of a tuple of them, the innermost first."""
+    for expr in walk_expressions(part):
+        yield from _calls(expr)
+
+
+def _calls(expr: Expr) -> Iterator[Call]:
+    """Iterate over the calls of an expression, the innermost first."""
+    for part in expr.children:
+        yield from _calls(part)
+    if isinstance(expr, Call):
+        yield expr
+
+
+def midnights(query: LintedQuery) -> tuple[Note, ...]:
+    """Note `<=`, `=` and IN between one timestamp column and a date, which compare with its midnight.
 
     Other operators are correct at midnight: `ts >= DATE` and `ts < DATE` split exactly at the beginning of the day.
-    `date_texts` are the dates that the SQL writes without a time; a written midnight is intended, and gets no note.
+    Only dates that the SQL writes without a time are noted; a written midnight is intended.
     """
-    for part in expr.children:
-        yield from _midnight_comparisons(part, date_texts)
-    if not isinstance(expr, Call) or len(expr.arguments) < 2:
-        return
-    sign = expr.name if isinstance(expr.arguments[0], Ref) else _FLIPPED_AT_MIDNIGHT.get(expr.name)
-    columns = [part.field for part in expr.arguments if isinstance(part, Ref)]
-    if sign not in ("<=", "=", "in") or len(columns) != 1 or columns[0].type not in _MOMENTS or not columns[0].origin:
-        return
-    for part in expr.arguments:
-        if isinstance(part, Literal) and (day := _midnight(part)) is not None and day.isoformat() in date_texts:
-            yield _midnight_note(columns[0].name or "a column", sign, day)
+    written = _DATE_LITERAL.findall(query.sql)
+    date_texts = {f"{int(year):04}-{int(month):02}-{int(day):02}" for year, month, day in written}
+    found: dict[Note, None] = {}
+    for call in calls_of(query.relation) if date_texts else ():
+        if len(call.arguments) < 2:
+            continue
+        sign = call.name if isinstance(call.arguments[0], Ref) else _FLIPPED_AT_MIDNIGHT.get(call.name)
+        columns = [part.field for part in call.arguments if isinstance(part, Ref)]
+        if sign not in ("<=", "=", "in") or len(columns) != 1 or columns[0].type not in _MOMENTS:
+            continue
+        days = [_midnight(part) for part in call.arguments if isinstance(part, Literal) and columns[0].origin]
+        noted = [day for day in days if day is not None and day.isoformat() in date_texts]
+        found |= dict.fromkeys(_midnight_note(columns[0].name or "a column", sign, day) for day in noted)
+    return tuple(found)[:MAX_NOTES]
 
 
 def _midnight(constant: Literal) -> date | None:
@@ -92,16 +117,14 @@ _EXCLUSIVE = ("<", ">")
 _Comparison = tuple[str, Literal]  # comparison operator and constant
 
 
-def never_true_notes(relation: Relation) -> tuple[Note, ...]:
-    """Return notes on predicates that are never true, by text and catalog alone."""
-    return tuple(dict.fromkeys(note for expr in walk_expressions(relation) for note in _contradictions(expr)))
+def contradictions(query: LintedQuery) -> Iterator[Note]:
+    """Note values that a comparison, or two comparisons of one AND, can never satisfy."""
+    for call in calls_of(query.relation):
+        yield from _contradictions(list(_comparisons(call)))
 
 
-def _contradictions(expr: Expr) -> Iterator[Note]:
-    """Yield notes on values that a comparison, or two comparisons of one AND, can never satisfy; one per value."""
-    for part in expr.children:
-        yield from _contradictions(part)
-    comparisons = list(_comparisons(expr)) if isinstance(expr, Call) else []
+def _contradictions(comparisons: list[tuple[Expr, _Comparison]]) -> Iterator[Note]:
+    """Yield notes on the values that some of these comparisons exclude; one per value."""
     for value in dict.fromkeys(value for value, _ in comparisons):
         of_value = [each for of, each in comparisons if of == value]
         beyond = next((each for each in of_value if _is_outside_range(value, each)), None)
@@ -191,36 +214,25 @@ _EMPTY_IF = {  # no value from lower to upper satisfies the comparison; phrase f
 _MAX_LISTED_VALUES = 8  # values shown of a list
 
 
-def undeclared_value_notes(relation: Relation, catalog: Catalog) -> tuple[Note, ...]:
-    """Return notes on constants outside the declared domain of the compared column, by text and catalog alone."""
-    return tuple(
-        dict.fromkeys(note for expr in walk_expressions(relation) for note in _undeclared_constants(expr, catalog))
-    )
-
-
-def _undeclared_constants(expr: Expr, catalog: Catalog) -> Iterator[Note]:
-    """Yield notes on constants that one column is compared with, and that are outside its declared domain.
+def undeclared_values(query: LintedQuery) -> Iterator[Note]:
+    """Note constants that one column is compared with, and that are outside its declared domain.
 
     Nothing is noted unless all other operands are constants. A range is checked for every comparison, a list only for
     equality and IN, as the order of listed values means nothing.
     """
-    for part in expr.children:
-        yield from _undeclared_constants(part, catalog)
-    if not isinstance(expr, Call) or expr.name not in _COMPARE | _FLIPPED_OR_IN.keys():
-        return
-    columns = [part.field for part in expr.arguments if isinstance(part, Ref)]
-    constants = [part for part in expr.arguments if isinstance(part, Literal)]
-    if len(columns) != 1 or len(columns) + len(constants) < len(expr.arguments):
-        return
-    listed = columns[0].domain or _declared_time(columns[0], catalog)
-    if isinstance(listed, ValueRange):
-        sign = expr.name if isinstance(expr.arguments[0], Ref) else _FLIPPED_OR_IN.get(expr.name, "")
-        yield from (
-            note for part in constants if (note := _outside_domain_note(columns[0], listed, sign, part)) is not None
-        )
-    elif isinstance(listed, ValueList) and expr.name in _COMPARE:
-        undeclared = [part for part in constants if part.value is not None and part.value not in listed.values]
-        yield from (_undeclared_value_note(columns[0].name or "a column", part, listed) for part in undeclared)
+    for call in calls_of(query.relation):
+        columns = [part.field for part in call.arguments if isinstance(part, Ref)]
+        constants = [part for part in call.arguments if isinstance(part, Literal)]
+        if len(columns) != 1 or len(columns) + len(constants) < len(call.arguments):
+            continue
+        listed = columns[0].domain or _declared_time(columns[0], query.catalog)
+        if isinstance(listed, ValueRange):
+            sign = call.name if isinstance(call.arguments[0], Ref) else _FLIPPED_OR_IN.get(call.name, "")
+            found = (_outside_domain_note(columns[0], listed, sign, part) for part in constants)
+            yield from (note for note in found if note is not None)
+        elif isinstance(listed, ValueList) and call.name in _COMPARE:
+            undeclared = [part for part in constants if part.value is not None and part.value not in listed.values]
+            yield from (_undeclared_value_note(columns[0].name or "a column", part, listed) for part in undeclared)
 
 
 def _declared_time(column: Field, catalog: Catalog) -> ValueRange | None:
@@ -234,27 +246,18 @@ def _declared_time(column: Field, catalog: Catalog) -> ValueRange | None:
 
 def public_lookup_constants(part: object) -> Iterator[tuple[Field, Literal]]:
     """Constants that are compared with columns whose domain is a column of a public table."""
-    for expr in walk_expressions(part):
-        yield from _public_lookup_constants(expr)
-
-
-def _public_lookup_constants(expr: Expr) -> Iterator[tuple[Field, Literal]]:
-    """Yield the constants that one expression, or a part of it, compares with a column of a public domain."""
-    for part in expr.children:
-        yield from _public_lookup_constants(part)
-    columns = [part.field for part in expr.children if isinstance(part, Ref)]
-    compared = isinstance(expr, Call) and expr.name in _COMPARE and len(columns) == 1
-    if compared and isinstance(columns[0].domain, ColumnValues):
-        constants = (part for part in expr.children if isinstance(part, Literal))
-        yield from ((columns[0], part) for part in constants if part.value is not None)
+    for call in calls_of(part):
+        columns = [argument.field for argument in call.arguments if isinstance(argument, Ref)]
+        if call.name in _COMPARE and len(columns) == 1 and isinstance(columns[0].domain, ColumnValues):
+            constants = (argument for argument in call.arguments if isinstance(argument, Literal))
+            yield from ((columns[0], constant) for constant in constants if constant.value is not None)
 
 
 def _undeclared_value_note(name: str, constant: Literal, listed: ValueList) -> Note:
     """Build the note on a constant that is not in a declared list; shows the first values of the list."""
-    shown = [format_value(value) for value in listed.values[:_MAX_LISTED_VALUES]]
-    more = f" and {len(listed.values) - _MAX_LISTED_VALUES} more" if len(listed.values) > _MAX_LISTED_VALUES else ""
+    shown = first_names([format_value(value) for value in listed.values], _MAX_LISTED_VALUES)
     why = f"{format_value(constant.value)} is none of its declared values"
-    return Note(NoteCode.UNLISTED_VALUE, f"{name}: {why}, {', '.join(shown)}{more}: no row should match.")
+    return Note(NoteCode.UNLISTED_VALUE, f"{name}: {why}, {shown}: no row should match.")
 
 
 def _outside_domain_note(column: Field, listed: ValueRange, sign: str, constant: Literal) -> Note | None:
@@ -287,3 +290,25 @@ def _domain_position(value: object, kind: SqlType) -> float | datetime:
 def format_value(value: object) -> str:
     """Return a declared value as text for a note: quoted, at most 40 characters."""
     return f"'{value[:40]}'" if isinstance(value, str) else str(value)
+
+
+def outside_windows(query: LintedQuery) -> Iterator[Note]:
+    """Note tables of which no row of a declared privacy window can match; the first window is charged all the same."""
+    for table, (first, last) in query.unreachable_tables.items():
+        declared = first if first == last else f"{first} to {last}"
+        text = f"{table}: no row of the declared windows, {declared}, can match: {first} is charged for nothing."
+        yield Note(NoteCode.OUTSIDE_WINDOWS, text)
+
+
+def ties(query: LintedQuery) -> tuple[Note, ...]:
+    """Note functions whose result may depend on ties among one person's rows."""
+    return tie_notes(query.relation, query.sql, query.properties)
+
+
+Lint = Callable[[LintedQuery], Iterable[Note]]
+LINTS: tuple[Lint, ...] = (undeclared_values, contradictions, midnights, ties, outside_windows)
+
+
+def lint(query: LintedQuery) -> tuple[Note, ...]:
+    """Run all lints over a query; each note once, in the order of the lints."""
+    return tuple(dict.fromkeys(note for each in LINTS for note in each(query)))

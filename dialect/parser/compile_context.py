@@ -12,7 +12,6 @@ from sqlglot import exp
 from dialect.catalog.model import Catalog
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Diagnostic, Refusal, Suggestion
-from dialect.notes import Note
 from dialect.parser.aggregate_bounds import BoundsByCall
 from dialect.parser.options import NO_OPTIONS, Options
 from dialect.parser.spans import PIVOT_HINT, span_of, with_node_replaced, written_name
@@ -40,9 +39,9 @@ class CompileContext:
     bounds: BoundsByCall = field(default_factory=dict)  # named contribution bounds of aggregate calls
     windows_per_unit: int = 1  # privacy windows that form one privacy unit: more than 1 for plans that mix windows
     pruning_steps: list[int] = field(default_factory=list)  # of date pruning, one entry per scan
-    unreachable_table_notes: list[Note] = field(
-        default_factory=list
-    )  # notes on tables whose predicates exclude every declared window
+    unreachable_tables: dict[str, tuple[str, str]] = field(
+        default_factory=dict
+    )  # table whose predicates exclude every declared window -> the first and the last of these
 
     def new_field_id(self) -> str:
         """Return a new field id, unique in this query; raises Refusal with E_COMPLEX after too many."""

@@ -23,9 +23,8 @@ from dialect.algebra.relations import (
 )
 from dialect.algebra.release_plan import Question, ResultColumn
 from dialect.algebra.traversal import map_children
-from dialect.analysis.lints import midnight_notes, never_true_notes, undeclared_value_notes
+from dialect.analysis.lints import LintedQuery, lint
 from dialect.analysis.sql_size import check_sql_size
-from dialect.analysis.ties import tie_notes
 from dialect.binder.query import BoundQuery
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal
@@ -60,15 +59,10 @@ def split_query(selected: BoundQuery, context: CompileContext) -> Question:
 
 
 def _notes(relation: Relation, planning: Planning) -> tuple[Note, ...]:
-    """Return all notes of a query: lints on its text, ties, tables that cannot match, and notes from planning."""
-    lint_notes = (*never_true_notes(relation), *midnight_notes(relation, planning.context.sql))
-    lint_notes += tie_notes(relation, planning.context.sql, planning.properties)
-    return (
-        *undeclared_value_notes(relation, planning.context.catalog),
-        *lint_notes,
-        *planning.context.unreachable_table_notes,
-        *planning.notes,
-    )
+    """Return all notes of a query: those of lints, and those from planning."""
+    context = planning.context
+    query = LintedQuery(relation, context.sql, context.catalog, planning.properties, context.unreachable_tables)
+    return (*lint(query), *planning.notes)
 
 
 def _unique_names(columns: Sequence[tuple[str, Field]]) -> list[tuple[str, Field]]:

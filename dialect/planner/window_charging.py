@@ -55,7 +55,6 @@ from dialect.catalog.model import Dataset, SqlType
 from dialect.catalog.privacy_windows import STATIC, WindowRange, days_of_window, window_name
 from dialect.functions.aggregates import AGGREGATES
 from dialect.functions.inference import computed_field, definition_of
-from dialect.notes import Note, NoteCode
 from dialect.parser.compile_context import CompileContext
 from dialect.stability.row_operators import predicates_of
 from dialect.stability.scans import (
@@ -174,10 +173,7 @@ def _possible_windows(
     if found:
         return limit_ranges(stretch, found)
     first, last = (window_name(stretch.window, stretch.first_days()[place]) for place in (0, -1))
-    declared = first if first == last else f"{first} to {last}"
-    text = f"{table}: no row of the declared windows, {declared}, can match: {first} is charged for nothing."
-    note = Note(NoteCode.OUTSIDE_WINDOWS, text)
-    context.unreachable_table_notes.extend([] if note in context.unreachable_table_notes else [note])
+    context.unreachable_tables[table] = (first, last)
     return stretch.first_days()[:1]
 
 
