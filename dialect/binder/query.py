@@ -230,9 +230,8 @@ def _recursion_refusal(clause: exp.Expr) -> Refusal:
         """Remove RECURSIVE from the WITH clause."""
         copied.set("recursive", False)
 
-    rewritten = with_tree_changed(clause, drop_recursive)
-    refused = refusal(Kind.RECURSION, clause)
-    return replace(refused, rewrites=to_suggestions(() if rewritten is None else (rewritten,)))
+    rewrites = to_suggestions(with_tree_changed(clause, drop_recursive))
+    return replace(refusal(Kind.RECURSION, clause), rewrites=rewrites)
 
 
 _SELECT_CLAUSES = (

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
 from functools import cache
 from importlib.resources import files
@@ -194,19 +195,14 @@ def _parse_count(text: str) -> int | None:
     return int(exact) if exact is not None and exact.denominator == 1 and 1 <= exact <= MAX_CONTRIBUTED else None
 
 
-def _parse_keys(text: str) -> KeyHandling | None:
-    """Parse 'public' or 'private' in quotes; None for anything else."""
-    return next((kind for kind in KeyHandling if text.lower() == f"'{kind}'"), None)
+def _parse_choice(choices: type[StrEnum]) -> Callable[[str], StrEnum | None]:
+    """Return a parser of one of some words in quotes; it returns None for anything else."""
+    return lambda text: next((word for word in choices if text.lower() == f"'{word}'"), None)
 
 
 def _parse_flag(text: str) -> bool | None:
     """Parse true or false; None for anything else."""
     return {"true": True, "false": False}.get(text.lower())
-
-
-def _parse_intervals(text: str) -> IntervalCoverage | None:
-    """Parse 'each' or 'simultaneous' in quotes; None for anything else."""
-    return next((kind for kind in IntervalCoverage if text.lower() == f"'{kind}'"), None)
 
 
 def _parse_target(text: str) -> TargetError | None:
@@ -238,11 +234,13 @@ _OPTION_RULES: Mapping[str, _OptionRule] = {
     "rho": _OptionRule("rho", _amount_parser(_MIN_VALUE, 100), "a number above 0 and at most 100", "0.005"),
     "max_groups_contributed": _OptionRule("max_groups", _parse_count, _COUNT_RANGE, "10"),
     "max_rows_contributed": _OptionRule("max_rows", _parse_count, _COUNT_RANGE, "100"),
-    "keys": _OptionRule("keys", _parse_keys, "'public' or 'private'", "'private'"),
+    "keys": _OptionRule("keys", _parse_choice(KeyHandling), "'public' or 'private'", "'private'"),
     "target_error": _OptionRule("target_error", _parse_target, "an amount above 0, or a share of at most '100%'", "50"),
     "consistent": _OptionRule("consistent", _parse_flag, "true or false", "true"),
     "confidence": _OptionRule("confidence", _parse_confidence, "a share from 0.5 to 0.999999", "0.95"),
-    "intervals": _OptionRule("intervals", _parse_intervals, "'each' or 'simultaneous'", "'simultaneous'"),
+    "intervals": _OptionRule(
+        "intervals", _parse_choice(IntervalCoverage), "'each' or 'simultaneous'", "'simultaneous'"
+    ),
 }
 OPTION_NAMES = tuple(_OPTION_RULES)
 _HINTS_FOR_UNKNOWN = {

@@ -97,21 +97,18 @@ def with_node_replaced(node: exp.Expr, text: str) -> str | None:
     return sql[:start] + text + sql[end:]
 
 
-def with_tree_changed(node: exp.Expr, change: Callable[[exp.Expr], None]) -> str | None:
+def with_tree_changed(node: exp.Expr, change: Callable[[exp.Expr], None]) -> tuple[str, ...]:
     """Return the query with a node of its tree changed, as regenerated SQL.
 
-    `change` gets the copy of the node in a copied tree: both trees are walked in the same order to find it. None for a
-    query with a privacy clause or named bounds, which the tree does not contain.
+    `change` gets the copy of the node in a copied tree: both trees are walked in the same order to find it. One text;
+    none for a query with a privacy clause or named bounds, which the tree does not contain.
     """
     root = node.root()
     if root.meta.get("bounds") or root.meta.get("options") != NO_OPTIONS:
-        return None
+        return ()
     copied = root.copy()
-    for part, copied_node in zip(root.walk(), copied.walk(), strict=True):
-        if part is node:
-            change(copied_node)
-            return copied.sql("duckdb", comments=False, unsupported_level=ErrorLevel.IGNORE)
-    return None
+    change(next(other for part, other in zip(root.walk(), copied.walk(), strict=True) if part is node))
+    return (copied.sql("duckdb", comments=False, unsupported_level=ErrorLevel.IGNORE),)
 
 
 def first_word_span(sql: str) -> Span | None:

@@ -94,11 +94,9 @@ def _cross_person_refusal(requested: RequestedCall) -> Refusal:
                 window.set("partition_by", keys)
 
     select = requested.node.find_ancestor(exp.Select)
-    written = None if select is None else with_tree_changed(select, add_person_key)
+    own_rows = () if select is None else with_tree_changed(select, add_person_key)
     rewrites = (
-        *to_suggestions(
-            () if written is None else (written,), "within each person's own rows, not over the rows of all"
-        ),
+        *to_suggestions(own_rows, "within each person's own rows, not over the rows of all"),
         *to_suggestions(windows_as_groups(requested.node), "one row for each group, in place of one for each row"),
     )
     return replace(refusal(Kind.WINDOW_ACROSS_PERSONS, requested.node, hint=hint), rewrites=rewrites)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from sqlglot import exp, parse_one
 
 from dialect.diagnostics.kinds import Kind
-from dialect.errors import Refusal, Suggestion
+from dialect.errors import Refusal, Suggestion, to_suggestions
 from dialect.parser.compile_context import refusal, suggest_replaced
 from dialect.parser.placeholders import MAX_PLACEHOLDER, MIN_PLACEHOLDER
 from dialect.parser.spans import with_tree_changed, written_name
@@ -31,14 +31,11 @@ _UNSUPPORTED = "is not in the dialect"
 _DISCLOSES_VALUE = "would return the value of one person"
 # aggregate -> why it is refused over many persons, the hint, and templates of replacements
 _SUGGESTIONS: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "any_value": (_DISCLOSES_VALUE, _GROUP_BY_HINT, _COUNT_TEMPLATES),
-    "arbitrary": (_DISCLOSES_VALUE, _GROUP_BY_HINT, _COUNT_TEMPLATES),
-    "first": (_DISCLOSES_VALUE, _GROUP_BY_HINT, _COUNT_TEMPLATES),
-    "last": (_DISCLOSES_VALUE, _GROUP_BY_HINT, _COUNT_TEMPLATES),
-    "min": (_DISCLOSES_VALUE, _GROUP_BY_HINT, _COUNT_TEMPLATES),
-    "max": (_DISCLOSES_VALUE, _GROUP_BY_HINT, _COUNT_TEMPLATES),
+    **dict.fromkeys(
+        ("any_value", "arbitrary", "first", "last", "min", "max", "quantile_disc"),
+        (_DISCLOSES_VALUE, _GROUP_BY_HINT, _COUNT_TEMPLATES),
+    ),
     "mode": (_DISCLOSES_VALUE, "GROUP BY the column ORDER BY COUNT(*) DESC LIMIT 1", _COUNT_TEMPLATES),
-    "quantile_disc": (_DISCLOSES_VALUE, _GROUP_BY_HINT, _COUNT_TEMPLATES),
     "arg_min": (
         _DISCLOSES_VALUE, "per person in a subquery that groups by the person, then COUNT(*)",
         ("MIN({1})", *_COUNT_TEMPLATES),
@@ -47,19 +44,20 @@ _SUGGESTIONS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         _DISCLOSES_VALUE, "per person in a subquery that groups by the person, then COUNT(*)",
         ("MAX({1})", *_COUNT_TEMPLATES),
     ),
-    "list": ("would return everybody's values", _GROUP_BY_HINT, _COUNT_TEMPLATES),
-    "list_distinct": ("would return everybody's values", _GROUP_BY_HINT, _COUNT_TEMPLATES),
-    "string_agg": ("would return everybody's values", _GROUP_BY_HINT, _COUNT_TEMPLATES),
+    **dict.fromkeys(
+        ("list", "list_distinct", "string_agg"), ("would return everybody's values", _GROUP_BY_HINT, _COUNT_TEMPLATES)
+    ),
     "histogram": (
         "would return everybody's values", f"GROUP BY {_BIN_TEMPLATE.format('x')}, and COUNT(*) of each bin", (),
     ),
-    "approxtopk": ("would return the values of persons", _GROUP_BY_HINT, _COUNT_TEMPLATES),
-    "approx_top_k": ("would return the values of persons", _GROUP_BY_HINT, _COUNT_TEMPLATES),
+    **dict.fromkeys(
+        ("approxtopk", "approx_top_k"), ("would return the values of persons", _GROUP_BY_HINT, _COUNT_TEMPLATES)
+    ),
     "bool_or": ("would tell whether any one person is so", "COUNT_IF(x)", ("COUNT_IF({0})",)),
     "bool_and": ("would tell whether any one person is not so", "COUNT_IF(NOT x)", ("COUNT_IF(NOT ({0}))",)),
-    "bit_and": ("can be turned by one person alone", "COUNT_IF(x > 0)", _COUNT_TEMPLATES),
-    "bit_or": ("can be turned by one person alone", "COUNT_IF(x > 0)", _COUNT_TEMPLATES),
-    "bit_xor": ("can be turned by one person alone", "COUNT_IF(x > 0)", _COUNT_TEMPLATES),
+    **dict.fromkeys(
+        ("bit_and", "bit_or", "bit_xor"), ("can be turned by one person alone", "COUNT_IF(x > 0)", _COUNT_TEMPLATES)
+    ),
     "product": ("can be turned by one person alone", "SUM(LN(x))", ("SUM(LN({0}))", "AVG({0})", *_COUNT_TEMPLATES)),
     "sum_distinct": ("moves by values that one person alone may have", "SUM(x)", ("COUNT(DISTINCT {0})", "SUM({0})")),
     "avg_distinct": ("moves by values that one person alone may have", "AVG(x)", ("AVG({0})", "COUNT(DISTINCT {0})")),
@@ -223,8 +221,7 @@ def _grouped_by_argument(node: exp.Expr, template: str = "{0}") -> tuple[Suggest
         if select.find(exp.AggFunc) is None:
             select.append("expressions", exp.Count(this=exp.Star(), big_int=True))
 
-    rewritten = with_tree_changed(node, add_group_key)
-    return () if rewritten is None else (Suggestion(rewritten, f"a row for each value of {_sql_text(key)}"),)
+    return to_suggestions(with_tree_changed(node, add_group_key), f"a row for each value of {_sql_text(key)}")
 
 
 def _grouped_by_argument_or_bins(node: exp.Expr) -> tuple[Suggestion, ...]:

@@ -67,8 +67,7 @@ def _move_conditions(select: exp.Select, clause: str) -> tuple[str, ...]:
         above.set("where", exp.Where(this=exp.and_(*early)) if early else None)
         above.set(clause, kind(this=exp.and_(*late)))
 
-    rewritten = with_tree_changed(select, change)
-    return () if rewritten is None else (rewritten,)
+    return with_tree_changed(select, change)
 
 
 def _unquoted_text_refusal(refused: Refusal, node: exp.Column) -> Refusal | None:

@@ -37,8 +37,8 @@ def coarser_keys(key: exp.Expr, private: tuple[Table, ...], catalog: Catalog) ->
     if isinstance(key, exp.Column):
         yield from _coarser_columns(key, private, catalog)
     elif isinstance(key, exp.Anonymous):
-        coarser = _COARSER_CALLS.get(key.name.lower(), _no_coarser_key)(key)
-        if coarser is not None:
+        rule = _COARSER_CALLS.get(key.name.lower())
+        if rule is not None and (coarser := rule(key)) is not None:
             yield coarser
     else:
         yield from _coarser_times(key)
@@ -106,12 +106,6 @@ def with_lookup_join(tree: exp.Select, coarser: CoarserKey) -> exp.Select:
     if coarser.table is None or coarser.join_column is None or coarser.table in tables:
         return tree
     return tree.join(coarser.table, using=[coarser.join_column], copy=False)
-
-
-def _no_coarser_key(call: exp.Anonymous) -> CoarserKey | None:
-    """Rule of calls without a coarser form: returns None; the argument is there because all rules take the call."""
-    del call
-    return None
 
 
 def _scale_last_argument(

@@ -41,9 +41,8 @@ def windows_as_groups(node: exp.Expr) -> tuple[str, ...]:
     (keys,) = partitions  # the one PARTITION BY of all windows
     has_other_items = any(not _is_key_or_window(column, keys) for column in select.selects)
     is_additive = has_other_items and all(isinstance(_aggregate_of(window), _ADDITIVE) for window in windows)
-    rewritten = [with_tree_changed(select, _rewrite_as_sums)] if is_additive else []
-    rewritten.append(with_tree_changed(select, _rewrite_as_groups))
-    return tuple(each for each in rewritten if each is not None)
+    sums = with_tree_changed(select, _rewrite_as_sums) if is_additive else ()
+    return sums + with_tree_changed(select, _rewrite_as_groups)
 
 
 def group_by_hint(node: exp.Expr) -> str:
@@ -115,8 +114,7 @@ def where_as_qualify(node: exp.Expr) -> tuple[str, ...]:
         outer_select.set("where", None)
         _move_into_subquery(outer_select, chosen)
 
-    rewritten = with_tree_changed(select, change)
-    return () if rewritten is None else (rewritten,)
+    return with_tree_changed(select, change)
 
 
 def qualify_in_subquery(node: exp.Expr) -> tuple[str, ...]:
@@ -134,8 +132,7 @@ def qualify_in_subquery(node: exp.Expr) -> tuple[str, ...]:
         outer_select.set("qualify", None)
         _move_into_subquery(outer_select, chosen)
 
-    rewritten = with_tree_changed(select, change)
-    return () if rewritten is None else (rewritten,)
+    return with_tree_changed(select, change)
 
 
 def distinct_on_as_qualify(select: exp.Select) -> tuple[str, ...]:
@@ -158,8 +155,7 @@ def distinct_on_as_qualify(select: exp.Select) -> tuple[str, ...]:
         outer_select.set("order", None)
         outer_select.set("qualify", exp.Qualify(this=exp.EQ(this=row_number, expression=exp.Literal.number(1))))
 
-    rewritten = with_tree_changed(select, change)
-    return () if rewritten is None else (rewritten,)
+    return with_tree_changed(select, change)
 
 
 def _move_into_subquery(outer_select: exp.Expr, qualify: exp.Qualify) -> None:
