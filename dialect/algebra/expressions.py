@@ -6,7 +6,7 @@ An expression is a Literal, a Ref to a field, a Call or a Case. Call names a row
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
@@ -231,6 +231,27 @@ def operands(expr: Expr, name: str) -> tuple[Expr, ...]:
     if isinstance(expr, Call) and expr.name == name:
         return tuple(part for argument in expr.arguments for part in operands(argument, name))
     return (expr,)
+
+
+def equal_pairs(facts: Iterable[Expr]) -> Iterator[tuple[Expr, Expr]]:
+    """Yield the two sides of every equality among some facts, in both orders."""
+    for fact in facts:
+        if isinstance(fact, Call) and fact.name == "=":
+            one, other = fact.arguments
+            yield from ((one, other), (other, one))
+
+
+FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}  # comparison -> the same one with its sides exchanged
+
+
+def compared_constants(expr: Expr) -> Iterator[tuple[Expr, str, Literal]]:
+    """Yield the operands that a comparison relates to a constant: (operand, operator with it on the left, constant)."""
+    if isinstance(expr, Call) and expr.name in FLIPPED:
+        one, other = expr.arguments
+        if isinstance(other, Literal):
+            yield one, expr.name, other
+        if isinstance(one, Literal):
+            yield other, FLIPPED[expr.name], one
 
 
 def conjunction(parts: tuple[Expr, ...]) -> Expr:

@@ -12,7 +12,6 @@ that agree in some fields. A path is the foreign keys from a table to the table 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from dialect.algebra.expressions import Call, Expr, Literal, Ref, conjuncts
@@ -141,14 +140,10 @@ def _scan_bounds(relation: PerPerson) -> RowBounds:
 
     The declared limit R is per privacy window if the table has event time, else in total.
     """
-    windows = max(_scanned_windows(relation)) if relation.per_window_factors else 0
+    scans = (each.operator for each in walk(relation) if isinstance(each.operator, Scan))
+    windows = max(scan.window_count for scan in scans) if relation.per_window_factors else 0
     total = relation.max_rows * max(1, windows)
     return RowBounds(relation.max_rows, total, total, windows)
-
-
-def _scanned_windows(relation: Relation) -> Iterator[int]:
-    """Yield the number of privacy windows that each scan below reads."""
-    return (each.operator.window_count for each in walk(relation) if isinstance(each.operator, Scan))
 
 
 def _set_operation_bounds(left: RowBounds, right: RowBounds) -> RowBounds:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, conjuncts, fields_of
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, conjuncts, equal_pairs, fields_of
 from dialect.catalog.model import SqlType
 from dialect.functions.constant_folding import parse_timestamp
 
@@ -138,11 +138,9 @@ def event_time_predicates(event_time: EventTime, facts: Sequence[Expr]) -> Event
     conjuncts on it count too. TIMESTAMPTZ is left out, as its date depends on a time zone.
     """
     parts = tuple(part for fact in facts for part in conjuncts(fact))
-    equalities = [part.arguments for part in parts if isinstance(part, Call) and part.name == "="]
     equated = {
         one: other
-        for pair in equalities
-        for one, other in (pair, pair[::-1])
+        for one, other in equal_pairs(parts)
         if isinstance(one, Ref) and one.field not in event_time and _reads_event_time_only(event_time, other)
         and one.type is other.type and one.type is not SqlType.TIMESTAMPTZ
     }  # fmt: skip

@@ -10,9 +10,8 @@ underivable.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 
-from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref, substitute
+from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref, compared_constants, substitute
 from dialect.algebra.traversal import map_children
 from dialect.analysis.time_granularity import truncate_time, truncation_unit
 from dialect.catalog.model import SqlType
@@ -28,7 +27,6 @@ _COARSER_UNITS |= {unit: _COARSER_UNITS[unit] | {"week"} for unit in ("second", 
 _CONSTANT_ON_DAYS = ("dayofyear", "dayofweek", "isodow", "is_weekend", "to_date")
 _UNITS = {unit: unit for unit in (*FINER, "week")} | dict.fromkeys(_CONSTANT_ON_DAYS, "day")
 _UNITS |= dict.fromkeys(("hour_of_week", "part_of_day"), "hour") | {"dayname": "day", "monthname": "month"}
-_FLIPPED = {">=": "<=", "<": ">", "<=": ">=", ">": "<"}
 _IN = overloads("in")[0].row_name
 _NULL_AS_THEIR_TIME = ("date_trunc", "time_bucket")  # NULL exactly where the truncated time is
 _TIMES = (SqlType.DATE, SqlType.TIMESTAMP)
@@ -96,14 +94,14 @@ def _rewrite_by_hour(expr: Expr, cells: Cells) -> Expr | None:
     texts = [Literal(part, SqlType.VARCHAR) for part in DAY_PARTS]
     lengths = range(0, 24, 24 // len(texts))
     within = [
-        Call(_IN, (Ref(cells[found]), *_hour_literals(first, 24 // len(texts))), SqlType.BOOLEAN) for first in lengths
+        Call(
+            _IN,
+            (Ref(cells[found]), *(Literal(first + i, SqlType.BIGINT) for i in range(24 // len(texts)))),
+            SqlType.BOOLEAN,
+        )
+        for first in lengths
     ]
     return Case(tuple(zip(within, texts, strict=True)), Literal(None, SqlType.VARCHAR), SqlType.VARCHAR)
-
-
-def _hour_literals(first: int, count: int) -> tuple[Literal, ...]:
-    """Return `count` consecutive hours as constants."""
-    return tuple(Literal(first + i, SqlType.BIGINT) for i in range(count))
 
 
 def _is_constant_within(expr: Call, time: Expr, step: str) -> bool:
@@ -128,14 +126,11 @@ def _splits_at_step(expr: Call, time: Expr, step: str) -> bool:
     Then all moments of a step give the same result as its beginning. Only `>=` and `<`, with the time on the left,
     split there: `>` and `<=` separate the first moment from the others.
     """
-    if expr.name not in _FLIPPED or len(expr.arguments) != 2:
-        return False
-    one, other = expr.arguments
-    sign, end = (expr.name, other) if one == time else (_FLIPPED[expr.name], one)
-    if sign not in (">=", "<") or not isinstance(end, Literal) or end.value is None or end.type not in _TIMES:
-        return False
-    at: datetime = parse_timestamp(str(end.value))
-    return truncate_time(step, at) == at
+    return any(
+        operand == time and sign in (">=", "<") and end.value is not None and end.type in _TIMES
+        and truncate_time(step, at := parse_timestamp(str(end.value))) == at
+        for operand, sign, end in compared_constants(expr)
+    )  # fmt: skip
 
 
 def _truncated_time(field: Field, time: Expr) -> Expr:

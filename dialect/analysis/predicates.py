@@ -11,7 +11,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, reads_only_table
+from dialect.algebra.expressions import (
+    FLIPPED,
+    Call,
+    Expr,
+    Field,
+    Literal,
+    Ref,
+    compared_constants,
+    equal_pairs,
+    reads_only_table,
+)
 from dialect.algebra.traversal import map_children
 from dialect.analysis.time_granularity import truncate_time, truncation_unit
 from dialect.catalog.model import Bounds, SqlType
@@ -19,7 +29,6 @@ from dialect.functions.constant_folding import add_units, format_time, parse_tim
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import definition_of, range_of
 
-_FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
 LARGEST_EXACT = 2**53  # integers are exact in DOUBLE up to here
 _COMPARABLE = {
     SqlType.BIGINT: (SqlType.BIGINT,),
@@ -109,26 +118,24 @@ def is_time_bound(fact: Expr, time: Expr, facts: Sequence[Expr]) -> bool:
 
 def _truncations_of(time: Expr, facts: Sequence[Expr]) -> dict[Expr, str]:
     """Map the truncations of a time in the facts, and expressions equated with one, to their units."""
-    comparisons = [fact for fact in facts if isinstance(fact, Call) and fact.name in {*_FLIPPED, "in"}]
+    comparisons = [fact for fact in facts if isinstance(fact, Call) and fact.name in {*FLIPPED, "in"}]
     found = {
         part: unit
         for fact in comparisons
         for part in fact.arguments
         if (unit := truncation_unit(part, time)) is not None
     }
-    for fact in comparisons:
-        for one, other in (fact.arguments, fact.arguments[::-1]) if fact.name == "=" else ():
-            if one in found and not isinstance(other, Literal):
-                found.setdefault(other, found[one])
+    for one, other in equal_pairs(comparisons):
+        if one in found and not isinstance(other, Literal):
+            found.setdefault(other, found[one])
     return found
 
 
 def declared_dates(facts: Sequence[Expr]) -> Iterator[tuple[Field, Expr]]:
     """Columns that a fact equates with the date of a time: (column, time in its own time zone)."""
-    for fact in facts:
-        for day, of in (fact.arguments, fact.arguments[::-1]) if isinstance(fact, Call) and fact.name == "=" else ():
-            if isinstance(day, Ref) and isinstance(of, Call) and of.name == "to_date":
-                yield day.field, of.arguments[-1]
+    for day, of in equal_pairs(facts):
+        if isinstance(day, Ref) and isinstance(of, Call) and of.name == "to_date":
+            yield day.field, of.arguments[-1]
 
 
 def _comparisons_and_lists(fact: Expr, expr: Expr) -> Iterator[tuple[str, Literal]]:
@@ -234,13 +241,7 @@ def _comparisons(fact: Expr, expr: Expr) -> Iterator[tuple[str, Literal]]:
 
     The operator is written with the expression on the left.
     """
-    if not isinstance(fact, Call) or len(fact.arguments) != 2 or fact.name not in _FLIPPED:
-        return
-    one, other = fact.arguments
-    if one == expr and isinstance(other, Literal):
-        yield fact.name, other
-    if other == expr and isinstance(one, Literal):
-        yield _FLIPPED[fact.name], one
+    return ((sign, end) for operand, sign, end in compared_constants(fact) if operand == expr)
 
 
 def _sort_key(end: Literal) -> tuple[int, str]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterator
 
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, conjuncts, fields_of
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, compared_constants, conjuncts, fields_of
 from dialect.algebra.relations import (
     Distinct,
     Filter,
@@ -47,7 +47,6 @@ from dialect.functions.inference import is_constant_per_person
 
 Key = frozenset[Field]  # no two rows agree in all of these fields
 SINGLE_ROW: Key = frozenset()  # key of a relation with at most one row
-_FLIPPED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 EXACT_TYPES = (SqlType.BOOLEAN, SqlType.BIGINT, SqlType.VARCHAR, SqlType.DATE, SqlType.TIMESTAMP)
 
 
@@ -56,13 +55,16 @@ def equated_fields(side: Relation, condition: Expr, signs: Collection[str] = ("=
 
     Yields (field, expression of the other side), which are of one type. `signs` are the accepted comparison operators.
     """
+    return ((f, other) for f, other in _compared_fields(side, condition, signs) if f.type is other.type)
+
+
+def _compared_fields(side: Relation, condition: Expr, signs: Collection[str]) -> Iterator[tuple[Field, Expr]]:
+    """Yield the fields of one side that a top-level comparison relates to the other side, of any type."""
     for part in conjuncts(condition):
         if not (isinstance(part, Call) and part.name in signs):
             continue
         for one, other in (part.arguments, part.arguments[::-1]):
-            if not (isinstance(one, Ref) and one.field in side.fields and one.type is other.type):
-                continue
-            if all(f not in side.fields for f in fields_of(other)):
+            if isinstance(one, Ref) and one.field in side.fields and not set(fields_of(other)) & set(side.fields):
                 yield one.field, other
 
 
@@ -77,21 +79,23 @@ def exactly_equated_fields(
     return {f for f, other in equated_fields(public, condition) if f.type in EXACT_TYPES and accepts(other)}
 
 
-def enforced_primary_key(relation: Relation, scan: Scan) -> Key | None:
-    """Return the primary key of a scanned table as fields; None without one.
+def enforced_primary_key(relation: Relation) -> Key | None:
+    """Return the enforced primary key of a scanned table as fields; None without one.
 
     It is enforced for public tables, and for people's where the person is the key: no other key of people's rows is.
     """
+    scan = relation.operator
     is_enforced = isinstance(relation, Public) or (isinstance(relation, PerPerson) and relation.has_one_row_per_person)
-    columns = scan.table.primary_key if is_enforced else ()
-    return frozenset(f for f in scan.fields if f.origin and f.origin.column in columns) if columns else None
+    if not isinstance(scan, Scan) or not is_enforced or not scan.table.primary_key:
+        return None
+    key = frozenset(f for f in scan.fields if f.origin and f.origin.column in scan.table.primary_key)
+    return key if len(key) == len(scan.table.primary_key) else None
 
 
 def covers_primary_key(public: Public, equated: set[Field]) -> bool:
     """Return whether the equated fields contain the whole enforced primary key of the scanned public table."""
-    if not isinstance(public.operator, Scan) or not public.operator.table.primary_key:
-        return False
-    return set(public.operator.table.primary_key) <= {f.origin.column for f in equated if f.origin}
+    key = enforced_primary_key(public)
+    return key is not None and key <= equated
 
 
 def matches_at_most_one_row(relation: Relation, condition: Expr) -> bool:
@@ -150,15 +154,11 @@ def _is_person_constant(expr: Expr) -> bool:
 
 def _allows_one_row_number(conjunct: Expr, row_numbers: Collection[Field]) -> bool:
     """Return whether a comparison with a constant allows a single row number: `n = 3`, `n <= 1`, `n < 2`."""
-    if not (isinstance(conjunct, Call) and conjunct.name in _FLIPPED):
-        return False
-    (one, other), sign = conjunct.arguments, conjunct.name
-    if isinstance(one, Literal):
-        one, other, sign = other, one, _FLIPPED[sign]
-    if not (isinstance(one, Ref) and one.field in row_numbers and isinstance(other, Literal)):
-        return False
-    limit = other.value if isinstance(other.value, int | float) else math.inf
-    return sign == "=" or (sign == "<=" and limit < 2) or (sign == "<" and limit <= 2)
+    for number, sign, constant in compared_constants(conjunct):
+        if isinstance(number, Ref) and number.field in row_numbers:
+            limit = constant.value if isinstance(constant.value, int | float) else math.inf
+            return sign == "=" or (sign == "<=" and limit < 2) or (sign == "<" and limit <= 2)
+    return False
 
 
 def unique_keys(relation: Relation, known: Properties) -> frozenset[Key]:
@@ -171,12 +171,11 @@ def unique_keys(relation: Relation, known: Properties) -> frozenset[Key]:
     if isinstance(operator, Join):  # a full join without matches has one row of each side
         is_single = operator.kind != "full" and all(has_at_most_one_row(side, known) for side in relation.children)
         return frozenset({SINGLE_ROW}) if is_single else frozenset()
-    key: Collection[Field] | None = None
-    if isinstance(operator, Scan):
-        key = enforced_primary_key(relation, operator)
-    elif isinstance(operator, Group | ReleasePoint | Distinct | ReleaseScan):
-        key = operator.keys
-    return frozenset() if key is None else frozenset({frozenset(key)})
+    if isinstance(operator, Group | ReleasePoint | Distinct | ReleaseScan):
+        key = None if operator.keys is None else frozenset(operator.keys)
+    else:
+        key = enforced_primary_key(relation)
+    return frozenset() if key is None else frozenset({key})
 
 
 def has_at_most_one_row(relation: Relation, known: Properties) -> bool:
@@ -257,7 +256,7 @@ def _dependencies(relation: Relation, known: Properties) -> Iterator[Dependency]
     """Yield the functional dependencies of a relation."""
     operator = relation.operator
     if isinstance(operator, Scan):
-        key = enforced_primary_key(relation, operator)
+        key = enforced_primary_key(relation)
         yield from [] if key is None else [(key, frozenset(operator.fields))]
     elif isinstance(operator, Join):
         yield from _join_dependencies(operator, known)
@@ -306,19 +305,6 @@ def is_presumed_unique(side: Public, conditions: Collection[Expr], known: Proper
     if any(value == other and upper != lower for lower, value in ranges for upper, other in ranges):
         return True  # a band between two columns; bands are assumed disjoint
     return _contains_unique_key(side, equated, {field for field, _ in ranges} if equated else set(), known)
-
-
-def _compared_fields(side: Relation, condition: Expr, signs: Collection[str]) -> Iterator[tuple[Field, Expr]]:
-    """Yield the fields of one side that a top-level comparison relates to the other side, of any type.
-
-    Yields (field, expression of the other side); `signs` are the accepted comparison operators.
-    """
-    for part in conjuncts(condition):
-        if not (isinstance(part, Call) and part.name in signs):
-            continue
-        for one, other in (part.arguments, part.arguments[::-1]):
-            if isinstance(one, Ref) and one.field in side.fields and not set(fields_of(other)) & set(side.fields):
-                yield one.field, other
 
 
 def _reads_polygon(side: Public, conjunct: Expr) -> bool:

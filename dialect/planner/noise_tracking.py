@@ -132,9 +132,7 @@ def express_sum(field: Field, function: str, form: FractionalLinearForm, add_agg
         total = replace(add_aggregate(function, times(weight, Ref(raw))), origin=raw.origin)
         squares: Expr = Ref(add_aggregate("sum", times(weight, weight)))
         terms.append((total, squares if rows is None else double_call("/", squares, times(rows, rows)), raw))
-    weights = [weight for _, weight in form.numerator.terms]
-    positive = all(isinstance(w, Literal) and isinstance(w.value, int | float) and w.value >= 0 for w in weights)
-    return ReleasedSum(field, constant, tuple(terms), positive)
+    return ReleasedSum(field, constant, tuple(terms), _has_non_negative_weights(form))
 
 
 def _track_aggregate(

@@ -22,6 +22,7 @@ from dialect.algebra.expressions import (
     Literal,
     Ref,
     conjunction,
+    equal_pairs,
     expand_definitions,
     fields_of,
     reads_only_table,
@@ -398,22 +399,12 @@ def values_by_group(plan: PrivatePlan, catalog: Catalog, extra_keys: Collection[
         *extra_keys,
         *(text for clip_bounds in table.clip_bounds.by_keys for text in clip_bounds.keys),
     } - grouping_attributes(plan, table.name)
-    for fact in plan.source.predicates:
-        for own, public_field in _equated_fields(fact) if wanted_keys else ():
-            if (
-                reads_only_table(own, table.name)
-                and plain_text(own) in wanted_keys
-                and (public := public_values_of(public_field))
-            ):
-                yield from _group_values(plan, plain_text(own), public_field, public)
-
-
-def _equated_fields(fact: Expr) -> Iterator[tuple[Expr, Field]]:
-    """Yield (expression, field of the other side) for an equality of the same type, in both directions."""
-    if isinstance(fact, Call) and fact.name == "=":
-        for own, other in (fact.arguments, fact.arguments[::-1]):
-            if isinstance(other, Ref) and own.type is other.type:
-                yield own, other.field
+    for own, other in equal_pairs(plan.source.predicates) if wanted_keys else ():
+        if not isinstance(other, Ref) or own.type is not other.type or not reads_only_table(own, table.name):
+            continue
+        public = public_values_of(other.field)
+        if public is not None and plain_text(own) in wanted_keys:
+            yield from _group_values(plan, plain_text(own), other.field, public)
 
 
 def _group_values(plan: PrivatePlan, text: str, public_field: Field, public: Public) -> Iterator[ValuesByGroup]:

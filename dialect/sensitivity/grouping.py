@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, timedelta
 
-from dialect.algebra.expressions import Call, Expr, Literal, Ref, fields_of, reads_only_table, size
+from dialect.algebra.expressions import Call, Expr, Literal, Ref, equal_pairs, fields_of, reads_only_table, size
 from dialect.algebra.release_plan import PrivatePlan
 from dialect.algebra.traversal import walk
 from dialect.analysis.date_bounds import EventTime, event_time_predicates
@@ -118,22 +118,17 @@ def key_determination_test(plan: PrivatePlan, table: str, known: Properties) -> 
 
 
 def _keys_and_equals(plan: PrivatePlan) -> list[Expr]:
-    """Return the keys, and expressions equal to one in every row: both sides of an equi-join; also transitively."""
+    """Return the keys, and expressions equal to one in every row: both sides of an equi-join; also transitively.
+
+    Constants are left out, and equality must be exact.
+    """
     found = list(plan.key_exprs)
     for known in found:  # also iterates over appended expressions
-        found += [
-            other for fact in plan.source.predicates for other in _equated_with(fact, known) if other not in found
-        ]
+        for one, other in equal_pairs(plan.source.predicates):
+            is_exact = one.type is other.type and one.type in EXACT_TYPES and not isinstance(other, Literal)
+            if one == known and is_exact and other not in found:
+                found.append(other)
     return found
-
-
-def _equated_with(fact: Expr, expr: Expr) -> Iterator[Expr]:
-    """Yield the expressions that a fact equates with another one: no constants, and exact equality only."""
-    if not isinstance(fact, Call) or fact.name != "=":
-        return
-    for one, other in (fact.arguments, fact.arguments[::-1]):
-        if one == expr and one.type is other.type and one.type in EXACT_TYPES and not isinstance(other, Literal):
-            yield other
 
 
 def is_single_date(plan: PrivatePlan, table: str) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from dialect.algebra.expressions import Call, Expr, Field, Ref, fields_of, substitute
+from dialect.algebra.expressions import Call, Expr, Field, Ref, equal_pairs, fields_of, substitute
 from dialect.analysis.key_rewriting import FINER, UnderivableError, rewrite_over_keys
 from dialect.analysis.time_granularity import truncation_unit
 from dialect.planner.keys.public_domains import PublicList
@@ -30,9 +30,8 @@ def determining_keys(exprs: Sequence[Expr], facts: Sequence[Expr]) -> dict[int, 
     dates = _date_definitions(facts)
     exprs_as_dates = [dates.get(expr, expr) for expr in exprs]
     finest: list[int] = []
-    for position in sorted(
-        _truncation_positions(exprs_as_dates), key=lambda i: FINER.index(_unit_of(exprs_as_dates[i]))
-    ):
+    units = {place: _unit_of(expr) for place, expr in enumerate(exprs_as_dates)}  # weeks are not nested
+    for position in sorted((i for i in units if units[i] in FINER), key=lambda i: FINER.index(units[i])):
         # from the finest unit on: a key that a finer one determines is no determinant itself
         if all(_derive_from(exprs_as_dates[position], exprs_as_dates[other]) is None for other in finest):
             finest.append(position)
@@ -94,14 +93,11 @@ def _is_trivial(fact: Expr) -> bool:
 
 def _date_definitions(facts: Sequence[Expr]) -> Mapping[Expr, Expr]:
     """Map columns to the date expressions that a fact equates them with: `day = to_date(ts)`, on either side."""
-    equal = [fact.arguments for fact in facts if isinstance(fact, Call) and fact.name == "="]
-    pairs = [pair for one, other in equal for pair in ((one, other), (other, one))]
-    return {one: day for one, day in pairs if isinstance(one, Ref) and isinstance(day, Call) and day.name == "to_date"}
-
-
-def _truncation_positions(exprs: Sequence[Expr]) -> Iterator[int]:
-    """Yield the positions of the keys that truncate a time to one of the nested units; weeks are not nested."""
-    return (place for place, expr in enumerate(exprs) if _unit_of(expr) in FINER)
+    return {
+        one: day
+        for one, day in equal_pairs(facts)
+        if isinstance(one, Ref) and isinstance(day, Call) and day.name == "to_date"
+    }
 
 
 def _unit_of(expr: Expr) -> str:
