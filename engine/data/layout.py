@@ -282,13 +282,9 @@ def open_layout_or_snapshot(catalog: Catalog, cache: Path, progress: Progress) -
     with connect_offline() as connection:
         check_sources(connection, catalog)
         check_stored(connection, catalog, layout.files, layout.addresses)
-    return layout, stored_rollups(catalog, file)
-
-
-def stored_rollups(catalog: Catalog, file: Path) -> tuple[Rollup, ...]:
-    """Return the rollups stored in a layout that the catalog still declares, with identical SQL."""
-    stored, known = layout_tables(file), valid_rollups(catalog, _layout_target(catalog))
-    return tuple(each.rollup for each in known if each.table in stored)
+    # the rollups that the catalog still declares, with identical SQL
+    stored, declared = layout_tables(file), valid_rollups(catalog, _layout_target(catalog))
+    return layout, tuple(each.rollup for each in declared if each.table in stored)
 
 
 def layout_tables(file: Path) -> set[str]:

@@ -148,12 +148,10 @@ def _csv_lines(path: Path, column: str) -> Iterator[Line]:
     """Yield the lines of a CSV file, with a header or of one column; a line with too many fields has no person."""
     size = max(1, path.stat().st_size)
     with path.open(encoding="utf-8-sig", newline="") as file:
-        rows, read = csv.reader(file, strict=True), 0
-        place: int | None = None
-        width = 0
+        rows, read, place, width = csv.reader(file, strict=True), 0, -1, 0
         for row in rows:
             read += sum(map(len, row)) + 1
-            if place is None:
+            if place < 0:
                 place, is_header = _person_position(row, column)
                 width = len(row)
                 if is_header:
@@ -224,7 +222,7 @@ class CatalogObjections:
         if any(re.search(rf"(?<!\w){re.escape(text)}(?!\w)", reason) for text in {*persons, person.strip()}):
             why = "The reason names the person, and it is kept where auditors read."
             raise ParamError(why, "say who asked and why in other words: letter of 3 October")
-        return self._record(name, persons, _act_kind(withdraw), reason, by)
+        return self._record(name, persons, withdraw, reason, by)
 
     def object_file(
         self,
@@ -244,7 +242,7 @@ class CatalogObjections:
         persons = read_persons(Path(path), *person_column(self.catalog, name), progress)
         progress("recording", 1.0)
         different = list(dict.fromkeys(persons))
-        act = self._record(name, different, _act_kind(withdraw), reason, by)
+        act = self._record(name, different, withdraw, reason, by)
         return act | {"persons": len(different), "repeated": len(persons) - len(different)}
 
     def events(self, dataset: str | None = None) -> list[dict[str, Any]]:
@@ -260,14 +258,13 @@ class CatalogObjections:
         """Close the register."""
         self.objections.close()
 
-    def _record(
-        self, dataset: str, persons: list[str], kind: ObjectionEventKind, reason: str, by: str
-    ) -> dict[str, Any]:
+    def _record(self, dataset: str, persons: list[str], withdraw: bool, reason: str, by: str) -> dict[str, Any]:
         """Record an event in the register, then note it in the ledger."""
         if not reason.strip() or len(reason) > MAX_REASON_LENGTH or not reason.isprintable():
             why = f"A reason is one line of 1 to {MAX_REASON_LENGTH} signs."
             raise ParamError(why, "say who asked and why: letter of 3 October")
         check_name(by, "Who records it")
+        kind = ObjectionEventKind.WITHDRAW if withdraw else ObjectionEventKind.OBJECT
         act = self.objections.register.record(kind, dataset, persons, by=by, reason=reason.strip())
         self._note(act)  # after recording: an unnoted objection is in force, and is noted when the register opens again
         return asdict(act)
@@ -284,21 +281,9 @@ class CatalogObjections:
         """
         acts = self.objections.register.events()
         noted = {entry.content["act"]: entry for entry in self.ledger.find_entries(kind=f"note_{TOPIC}")}
-        recorded = {act.act: act for act in acts}
-        if any(
-            n not in recorded or _noted_properties(recorded[n]) != (e.content["what"], e.content["at"], e.dataset)
-            for n, e in noted.items()
-        ):
+        recorded = {act.act: (act.kind.value, act.at, act.dataset) for act in acts}
+        if any(recorded.get(n) != (e.content["what"], e.content["at"], e.dataset) for n, e in noted.items()):
             why = "The ledger knows of objections that its register does not hold, so nothing is answered."
             raise UnsafeStore(why, "the register's own file, NAME.ledger.objections, of the same moment as the ledger")
         for act in (act for act in acts if act.act not in noted):
             self._note(act)
-
-
-def _noted_properties(act: ObjectionEvent) -> tuple[str, str, str]:
-    """Return the properties of an event that the ledger's note contains."""
-    return act.kind.value, act.at, act.dataset
-
-
-def _act_kind(withdraw: bool) -> ObjectionEventKind:
-    return ObjectionEventKind.WITHDRAW if withdraw else ObjectionEventKind.OBJECT

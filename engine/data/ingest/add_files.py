@@ -19,16 +19,16 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
 from glob import glob
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 
 from dialect.catalog import Catalog, Table, WindowRange
 from engine.catalog.sources import (
@@ -44,7 +44,7 @@ from engine.catalog.toml_section import suggestion
 from engine.data.files.durable import move_durably, write_durably
 from engine.data.files.stored_files import connect_spilling
 from engine.data.ingest.fetch import Fetched, fetch, remove_copies
-from engine.data.ingest.new_rows import DIGESTS_KEY, WINDOWS_KEY, NewRows, read_metadata_list
+from engine.data.ingest.new_rows import DIGESTS_KEY, WINDOWS_KEY, NewRows
 from engine.data.snapshot import file_stat
 from engine.errors import DataError
 from engine.progress import Progress
@@ -61,15 +61,14 @@ class Delivery:
     windows: tuple[str, ...] = ()  # named by `--window`; () if none
 
 
-def update_register(place: IngestFolder, read_metadata: Callable[[Path], Delivery]) -> frozenset[str]:
-    """Update the register from the added files; return the digests of all files ingested before.
+def update_register(place: IngestFolder) -> frozenset[str]:
+    """Update the register from the added files' metadata; return the digests of all files ingested before.
 
-    `read_metadata` returns the delivery in an added file's metadata; files that no longer exist are dropped. Raises
-    OSError where the register can't be written.
+    Files that no longer exist are dropped. Raises OSError where the register can't be written.
     """
     registered, found = _read_register(place), dict[str, Delivery]()
     for file in place.ingested_files().values():
-        recorded, earlier = read_metadata(file), registered.get(file.name, Delivery())
+        recorded, earlier = _file_metadata(file), registered.get(file.name, Delivery())
         digests, windows = {*recorded.digests, *earlier.digests}, {*recorded.windows, *earlier.windows}
         found[file.name] = Delivery(tuple(sorted(digests)), tuple(sorted(windows)))
     if found != registered:
@@ -151,8 +150,7 @@ def ingest(
         _work_folder(staging) as work,
         connect_spilling(work, str(work / "work")) as connection,
     ):
-        sync_register = partial(update_register, place, partial(_file_metadata, connection))
-        known = sync_register()
+        known = update_register(place)
         with _fetched_copies(table, addresses, staging, known, progress) as fetched:
             progress, files = _remaining_progress(progress, bool(addresses)), [*local_files, *fetched.files]
             stats_before = [file_stat(path) for path in files]
@@ -178,7 +176,7 @@ def ingest(
             if count:
                 _publish_accepted(taken, table, place)
                 with suppress(OSError):  # the added file contains the entry, and the next run registers it
-                    sync_register()
+                    update_register(place)
             progress("added", 1.0)
             undeclared = count > 0 and not declared and stretch is not None
             version = _current_version(catalog, table)
@@ -302,9 +300,10 @@ def _declared_windows(table: Table, stretch: WindowRange | None, windows: Sequen
     return tuple(window for window in known if window in found)
 
 
-def _file_metadata(connection: duckdb.DuckDBPyConnection, file: Path) -> Delivery:
+def _file_metadata(file: Path) -> Delivery:
     """Read the delivery from an added file's metadata."""
-    return Delivery(*(read_metadata_list(connection, file, key) for key in (DIGESTS_KEY, WINDOWS_KEY)))
+    found = pq.read_metadata(file).metadata or {}
+    return Delivery(*(tuple(json.loads(found.get(key.encode(), "[]"))) for key in (DIGESTS_KEY, WINDOWS_KEY)))
 
 
 def _check_charged(table: Table, windows: Sequence[str], charged: Collection[str]) -> None:

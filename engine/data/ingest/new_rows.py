@@ -52,13 +52,6 @@ DUPLICATE_REASON = "it repeats another new row in every column"
 INCOMPLETE_CURE = "give whole Parquet files, or CSV with a header"
 
 
-def read_metadata_list(connection: duckdb.DuckDBPyConnection, file: Path, key: str) -> tuple[str, ...]:
-    """Read a list of texts from an added file's metadata, by key: DIGESTS_KEY or WINDOWS_KEY."""
-    sql = "SELECT decode(value) FROM parquet_kv_metadata(?) WHERE decode(key) = ?"
-    found = connection.execute(sql, [str(file), key]).fetchall()
-    return tuple(json.loads(found[0][0])) if found else ()
-
-
 @dataclass(frozen=True)
 class NewRows:
     """New rows of a table, validated one by one."""
