@@ -90,18 +90,22 @@ def check_sharing(catalog: Catalog, mistakes: ErrorCollector) -> None:
     """
     found = [(table, source_files(table.source.path)) for table in catalog.tables]
     for (one, files), (other, other_files) in combinations(found, 2):
-        if not _may_share_files(one, other) and share_files(files, other_files):
-            mistakes.add(_sharing_error(catalog, one, other))
+        if one.private and other.private:
+            allowed, what = one.dataset == other.dataset, f", which is in dataset {one.dataset}."
+            cure = f"put both tables into dataset {one.dataset}."
+        else:
+            allowed = one.private == other.private or _are_tables_of_one_database(one, other)
+            what = "; one of the two is private and the other public."
+            cure = "declare both private, or give the public table a file of its own."
+        if not allowed and share_files(files, other_files):
+            why = f"its file is read by {one.name} too{what}"
+            mistakes.add(CatalogError(catalog.path, f"tables.{other.name}.source", why, cure))
 
 
-def _sharing_error(catalog: Catalog, one: Table, other: Table) -> CatalogError:
-    """Build the error for two tables that must not share a file."""
-    why, key = f"its file is read by {one.name} too", f"tables.{other.name}.source"
-    if one.private and other.private:
-        cure = f"put both tables into dataset {one.dataset}."
-        return CatalogError(catalog.path, key, f"{why}, which is in dataset {one.dataset}.", cure)
-    cure = "declare both private, or give the public table a file of its own."
-    return CatalogError(catalog.path, key, f"{why}; one of the two is private and the other public.", cure)
+def _are_tables_of_one_database(one: Table, other: Table) -> bool:
+    """Return whether both tables are in DuckDB files, under different names; any other file is one table."""
+    databases = one.source.format == other.source.format == "duckdb"
+    return databases and (one.source.table or "").lower() != (other.source.table or "").lower()
 
 
 @dataclass(frozen=True)
@@ -117,19 +121,6 @@ def source_files(pattern: str) -> SourceFiles:
     names = glob.glob(pattern, recursive=True) or [pattern]  # noqa: PTH207  a Path globs no absolute pattern
     stats = [path.stat() for path in map(Path, names) if path.exists()]
     return SourceFiles(pattern, frozenset((stat.st_dev, stat.st_ino) for stat in stats))
-
-
-def _may_share_files(one: Table, other: Table) -> bool:
-    """Return whether two tables may share a file: private ones of one dataset, public ones, or tables of one DuckDB."""
-    if one.private and other.private:
-        return one.dataset == other.dataset
-    if one.private == other.private:
-        return True
-    # a DuckDB file contains several named tables; any other file is one table
-    return (
-        one.source.format == other.source.format == "duckdb"
-        and (one.source.table or "").lower() != (other.source.table or "").lower()
-    )
 
 
 def share_files(one: SourceFiles, other: SourceFiles) -> bool:
