@@ -236,10 +236,8 @@ def _folder_lock(table: Table, place: IngestFolder) -> Iterator[Path]:
         lock = duckdb.connect(str(staging / "lock"))
     except duckdb.Error:
         raise DataError(table.name, "another ingest is adding to it.", "wait until it has finished") from None
-    try:
+    with lock:
         yield staging
-    finally:
-        lock.close()
 
 
 @contextmanager
