@@ -153,11 +153,6 @@ class Section:
             raise self.error(name, "this is neither true nor false.", f"write {name} = true or {name} = false.")
         return found
 
-    def decimal(self, name: str) -> Decimal | None:
-        """Read a finite number as an exact decimal; None where absent."""
-        found = self.entries.get(name)
-        return None if found is None else self.to_decimal(name, found)
-
     def to_decimal(self, name: str, found: object) -> Decimal:
         """Convert a TOML value to a finite exact decimal."""
         if isinstance(found, bool) or not isinstance(found, int | Decimal):
@@ -169,8 +164,7 @@ class Section:
 
     def finite_float(self, name: str) -> float | None:
         """Read a finite number as a float; None where absent."""
-        number = self.decimal(name)
-        return None if number is None else float(number)
+        return float(self.to_decimal(name, self.entries[name])) if name in self.entries else None
 
     def positive_float(self, name: str) -> float | None:
         """Read a positive number as a float; None where absent."""
@@ -189,8 +183,7 @@ class Section:
 
     def fraction(self, name: str, default: str, lower: str, upper: str) -> Fraction:
         """Read a number from lower to upper, inclusive, as an exact fraction."""
-        number = self.decimal(name)
-        number = Decimal(default) if number is None else number
+        number = self.to_decimal(name, self.entries[name]) if name in self.entries else Decimal(default)
         # compare as decimals first: Fraction("1e-999999999") would exhaust memory
         if not Decimal(lower) <= number <= Decimal(upper):
             raise self.error(name, f"this is not between {lower} and {upper}.", f"write e.g. {name} = {default}.")
