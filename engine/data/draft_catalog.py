@@ -6,6 +6,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from itertools import chain, count
 from pathlib import Path
 from string import Template
 
@@ -49,11 +50,11 @@ def draft_catalog(folder: Path) -> str:
     if not folder.is_dir():
         raise CatalogError(str(folder), "folder", "there is no such folder.", "give a folder with your files.")
     folder = folder.resolve()
-    dataset, names = _to_identifier(folder.name), _UniqueNames()
+    dataset, used = _to_identifier(folder.name), set[str]()
     sections = [Template(HEAD_TEMPLATE.read_text("utf-8")).substitute(name=dataset, folder=_printable(folder.name))]
     with StoredFiles() as files:
         for found, source in _sources(folder, files):
-            name = names.fresh(found)
+            name = _unused(_to_identifier(found), used)
             sections += [_table_declaration(name, dataset, source, folder), *_column_declarations(source, files)]
     if len(sections) == 1:
         why = "there are no Parquet, CSV or DuckDB files in it."
@@ -61,20 +62,11 @@ def draft_catalog(folder: Path) -> str:
     return "\n".join(sections) + "\n"
 
 
-class _UniqueNames:
-    """Unique table names."""
-
-    def __init__(self) -> None:
-        self._used: set[str] = set()
-
-    def fresh(self, text: str) -> str:
-        """Return an identifier made from a text, numbered if another table has it."""
-        name = _to_identifier(text)
-        number = 2
-        while name in self._used:
-            name, number = f"{_to_identifier(text)}_{number}", number + 1
-        self._used.add(name)
-        return name
+def _unused(name: str, used: set[str]) -> str:
+    """Return a name, numbered if it is in use already, and add it to those in use."""
+    found = next(each for each in chain([name], (f"{name}_{i}" for i in count(2))) if each not in used)
+    used.add(found)
+    return found
 
 
 def _to_identifier(text: str) -> str:
