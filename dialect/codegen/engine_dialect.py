@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from dialect.algebra.codegen_types import Target
 from dialect.catalog.model import EngineName
-from dialect.codegen.engines.base import EngineDialect
 from dialect.codegen.engines.duckdb import DUCKDB_DIALECT
+from dialect.codegen.engines.engine import EngineDialect
 from dialect.codegen.engines.spark import SPARK_DIALECT
 
 __all__ = [

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dialect.algebra.expressions import Literal
 from dialect.catalog.model import Catalog, Column, EngineName, SqlType, Table
 from dialect.codegen.engine_dialect import ENGINE_DIALECTS
-from dialect.codegen.engines.base import UNSIGNED_TYPE
+from dialect.codegen.engines.engine import UNSIGNED_TYPE
 
 SPARK_UNSIGNED_TYPE = "decimal(20,0)"  # https://spark.apache.org/docs/latest/sql-data-sources-parquet.html
 # stored type of an unsigned key -> form of the signed BIGINT with the same bits; NULL where it is no unsigned number

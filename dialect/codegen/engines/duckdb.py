@@ -10,7 +10,7 @@ from dialect.algebra.relations import WindowCall
 from dialect.analysis.ties import has_rows_frame
 from dialect.catalog.eligibility import MAX_PERSON_CHARACTERS
 from dialect.catalog.model import Column, SqlType
-from dialect.codegen.engines.base import SALT, EngineDialect
+from dialect.codegen.engines.engine import SALT, EngineDialect
 from dialect.functions.aggregate_forms import AggregateOperands
 from dialect.functions.aggregates import Aggregate, per_person_sql
 from dialect.functions.emitter import DUCKDB, quote_identifier, quote_literal, write_expr

@@ -22,7 +22,7 @@ from tests.support.sql.sql_cases import sql_cases
 from tests.support.sql.sql_windows import windowed_questions
 from tests.support.worlds import make_world
 
-base: Any = import_module("dialect.codegen.engines.base")
+base: Any = import_module("dialect.codegen.engines.engine")
 dialects: Any = import_module("dialect.codegen.engines.duckdb")
 write_window: Any = import_module("dialect.codegen.relations.window_functions")
 EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 40
