@@ -136,7 +136,9 @@ PRIVATE_ONLY = (
     "person", "norms", "max_rows_per_person", "max_groups_per_person", "consent", "joins", "movement", "date_column",
     "from_windows",
 )  # fmt: skip
-PUBLIC_KEYS = ("dataset", "kind", "source", "primary_key", "time_column", "sorted_by", "size_class", "columns")
+TABLE_KEYS = (
+    "dataset", "kind", "source", "primary_key", "time_column", "sorted_by", "size_class", "columns", *PRIVATE_ONLY,
+)  # fmt: skip
 SOURCE_FORMATS = ("parquet", "csv", "duckdb", "spark")
 DATASET_EXAMPLE = 'write dataset = "..." with the name of one under [datasets].'
 SIZE_CLASS_EXAMPLE = 'size_class = "1e6", the order of magnitude of the number of rows.'
@@ -145,7 +147,7 @@ UNREADABLE_SOURCE = Source("parquet", "")  # placeholder after a parse error
 
 def read_table(name: str, section: Section, folder: Path) -> Table:
     """Table declaration from its TOML section; source paths are relative to the catalog's folder."""
-    section.check_keys((*PUBLIC_KEYS, *PRIVATE_ONLY))
+    section.check_keys(TABLE_KEYS)
     collect = section.collector.collect
     private = collect(any(name in section.entries for name in PRIVATE_ONLY), _is_private, section)
     consent = collect(None, _consent, section) if private else None
