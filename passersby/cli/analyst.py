@@ -45,7 +45,6 @@ from passersby.errors import PassersbyError
 from passersby.result.terminal import table_of
 from passersby.text.numbers import printable, rho_text
 
-DETAILS = "details: passersby {} --verbose"
 Html = Annotated[
     Path | None,
     typer.Option("--html", metavar="FILE", dir_okay=False, help="Write the page there, for a web site."),
@@ -74,7 +73,7 @@ def budget(
 
     with open_connection(catalog, client, ledger, form) as connection:
         seen = connection.budget()
-        write_rows(seen.accounts, partial(show_budget, details=verbose, more=DETAILS.format("budget")), seen, form)
+        write_rows(seen.accounts, partial(show_budget, details=verbose, more=surface_of("budget").details), seen, form)
 
 
 def history(
@@ -89,7 +88,7 @@ def history(
 
     with open_connection(catalog, client, ledger, form) as connection:
         releases = connection.history()
-        show = partial(show_history, details=verbose, more=DETAILS.format("history"))
+        show = partial(show_history, details=verbose, more=surface_of("history").details)
         write_rows(releases, show, releases, form, releases.NAMES)
 
 
@@ -105,7 +104,7 @@ def tables(
     from passersby.result.terminal_lists import show_tables
 
     with open_connection(catalog, client, ledger, form) as connection:
-        known, more = connection.tables(name), DETAILS.format("tables" if name is None else f"tables {name}")
+        known, more = connection.tables(name), surface_of("tables" if name is None else f"tables {name}").details
         write_rows(known.columns(), partial(show_tables, details=verbose, more=more), known, form)
 
 

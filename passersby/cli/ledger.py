@@ -31,7 +31,7 @@ from passersby.cli.options import (
     refusals,
     text_of,
 )
-from passersby.cli.output import Document, Format, console, write_json, write_page, write_rows
+from passersby.cli.output import Document, Format, console, surface_of, write_json, write_page, write_rows
 from passersby.client.address import is_address
 from passersby.client.connect import engine_module
 
@@ -120,7 +120,7 @@ def rows(
 
     with open_connection(catalog, client, ledger, form) as connection:
         found = connection.ledger(client=client, limit=limit)
-        show = partial(show_ledger, client=client, details=verbose, more="details: passersby ledger --verbose")
+        show = partial(show_ledger, client=client, details=verbose, more=surface_of("ledger").details)
         write_rows(found, show, found, form, found.NAMES)
 
 

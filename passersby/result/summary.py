@@ -62,8 +62,12 @@ class OutputHints:
     details: str  # how the long form is read; empty where a page unfolds it
 
 
-PYTHON_ANSWER = OutputHints("rho={}", "details: print(answer.details)")
-PYTHON_EXPLANATION = OutputHints("rho={}", "details: print(explanation.details)")
+def python_hints(name: str) -> OutputHints:
+    """Hints for Python; `name` stands for the object that is shown."""
+    return OutputHints("rho={}", f"details: print({name}.details)")
+
+
+PYTHON_ANSWER, PYTHON_EXPLANATION = python_hints("answer"), python_hints("explanation")
 PAGE = OutputHints("rho {}", "")
 
 

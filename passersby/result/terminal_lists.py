@@ -16,7 +16,7 @@ from rich.text import Text
 
 from passersby.result.bars import budget_bar
 from passersby.result.card import Accounts
-from passersby.result.summary import FOREVER, NAMED_WINDOWS, spent_share, whose_text
+from passersby.result.summary import FOREVER, NAMED_WINDOWS, python_hints, spent_share, whose_text
 from passersby.result.terminal import empty_table, table_of
 from passersby.text.numbers import (
     declared_text,
@@ -45,7 +45,7 @@ SHORT_BAR = 12  # characters of a budget's bar, in the short form
 
 
 def show_budget(
-    budget: Accounts, *, details: bool = False, more: str = "details: print(budget.details)"
+    budget: Accounts, *, details: bool = False, more: str = python_hints("budget").details
 ) -> RenderableType:
     """Remaining budget, one line per account; or everything known of each."""
     if not details:
@@ -92,7 +92,7 @@ def _short_accounts(budget: Accounts) -> Table:
 
 
 def show_history(
-    releases: Rows, *, details: bool = False, more: str = "details: print(history.details)"
+    releases: Rows, *, details: bool = False, more: str = python_hints("history").details
 ) -> RenderableType:
     """Releases that a client has paid for, each with the SQL that the client wrote.
 
@@ -125,7 +125,7 @@ def show_ledger(
     *,
     client: str | None = None,
     details: bool = False,
-    more: str = "details: print(ledger.details)",
+    more: str = python_hints("ledger").details,
 ) -> RenderableType:
     """Ledger rows, one line each; `client` is set if only rows about one client were requested."""
     if not entries:
@@ -169,7 +169,7 @@ def _entry_text(body: dict[str, Any], *, details: bool = False) -> str:
     return windows_text(body.get("windows", ()))
 
 
-def show_tables(tables: Rows, *, details: bool = False, more: str = "details: print(tables.details)") -> RenderableType:
+def show_tables(tables: Rows, *, details: bool = False, more: str = python_hints("tables").details) -> RenderableType:
     """Tables that may be queried, one line each; a single one with its columns; or all declarations."""
     if len(tables) == 1:
         return show_table(tables[0], details=details, more=more)
