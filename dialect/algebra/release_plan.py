@@ -279,6 +279,11 @@ class ClipRule(StrEnum):
     SCALE = "scale"  # the vector over all groups is scaled to the clip bound (L2)
     TRUNCATE = "choose"  # at most L0 groups, chosen by hash, with weight 1 or at most m distinct values in each
 
+    @property
+    def clips(self) -> bool:
+        """Whether it clips numbers to a clip bound."""
+        return self in (ClipRule.CLAMP, ClipRule.SCALE)
+
 
 @dataclass(frozen=True)
 class VectorBound:

@@ -187,6 +187,12 @@ class FractionalLinearForm:
         return LinearCombination(plus(self.offset, self.numerator.constant), self.numerator.terms)
 
     @property
+    def raw_ids(self) -> frozenset[str]:
+        """Ids of all raw noisy numbers in numerator and denominator."""
+        parts = (self.numerator,) if self.denominator is None else (self.numerator, self.denominator)
+        return frozenset(raw.id for part in parts for raw, _ in part.terms)
+
+    @property
     def single_raw_id(self) -> str | None:
         """Id of the only raw noisy number in the form; None if there are several, or a denominator."""
         return self.numerator.terms[0][0].id if len(self.numerator.terms) == 1 and self.denominator is None else None

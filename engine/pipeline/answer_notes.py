@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dialect.algebra import ClipRule, Note, NoteCode, PrivatePlan, QueryVector, Question, VectorBound, VectorKind
+from dialect.algebra import Note, NoteCode, PrivatePlan, QueryVector, Question, VectorBound, VectorKind
 from engine.pipeline.bias import has_unmeasured_fan_out, has_unmeasured_pairs
 from engine.pipeline.compiled_query import Answered, SourcedQuery
 from engine.pricing.compile_release import CompiledRelease
@@ -110,7 +110,7 @@ def _plans_without_numbers(question: Question) -> Iterator[PrivatePlan]:
 
 def _bounding_text(bound: VectorBound) -> str:
     """Describe the contribution bounding of a query vector: its clip bound, or what is truncated."""
-    if bound.rule is ClipRule.SCALE or bound.rule is ClipRule.CLAMP:
+    if bound.rule.clips:
         return f"clipped at {bound.clip_bound:.6g} per person (L2)."
     return f"{bound.reason}."
 

@@ -13,14 +13,17 @@ Terms:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import TypeVar
 
 from dialect import Question
-from dialect.algebra import ClipRule, Literal, VectorKind
+from dialect.algebra import Literal, QueryVector, VectorBound, VectorKind
 from dialect.analysis import has_unkeyed_many_to_many_join, may_match_several_public_rows
 from dialect.postprocess import ZERO, FractionalLinearForm, LinearCombination, column_forms, is_noisy_column
 from engine.pricing.compile_release import CompiledRelease
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -48,18 +51,32 @@ def column_bias_bounds(question: Question, compiled: Sequence[CompiledRelease]) 
 
 def raw_bias_bounds(question: Question, compiled: Sequence[CompiledRelease]) -> dict[str, BiasBound]:
     """Compute the clipping-bias bound of every raw number, and of sums over released rows, by field id."""
-    bounds: dict[str, BiasBound] = {}
+
+    def of_vector(vector: QueryVector, bound: VectorBound) -> BiasBound:
+        """Bound of a raw number: of an average's centred sum an amount in its unit, of other numbers a share."""
+        residual = bound.residual_bias_bound or 0.0
+        return BiasBound(0.0, residual) if vector.kind is VectorKind.CENTRED else BiasBound(residual, 0.0)
+
+    return _by_raw_number(question, compiled, of_vector, NO_BIAS_BOUND)
+
+
+def _by_raw_number(
+    question: Question, compiled: Sequence[CompiledRelease], of_vector: Callable[[QueryVector, VectorBound], T], none: T
+) -> dict[str, T]:
+    """Map every raw number, by field id, to a property of its vector and bound.
+
+    Sums over released rows, and weighted values of a UNION ALL, have that of their raw number; `none` if it has none.
+    """
+    found: dict[str, T] = {}
     for columns in question.releases:
         release = compiled[columns.plan_index]
-        for field, vector, bound in zip(columns.raw_fields, release.plan.vectors, release.bounds.vectors, strict=False):
-            residual, centred = bound.residual_bias_bound or 0.0, vector.kind is VectorKind.CENTRED
-            # the residual of an average's centred sum is an amount in its unit, of other numbers a share
-            bounds[field.id] = BiasBound(0.0, residual) if centred else BiasBound(residual, 0.0)
+        rows = zip(columns.raw_fields, release.plan.vectors, release.bounds.vectors, strict=False)
+        found |= {field.id: of_vector(vector, bound) for field, vector, bound in rows}
     for released_sum in question.released_sums:
-        bounds |= {total.id: bounds.get(raw.id, NO_BIAS_BOUND) for total, _, raw in released_sum.noise_terms}
+        found |= {total.id: found.get(raw.id, none) for total, _, raw in released_sum.noise_terms}
     for gathered in question.union_columns:
-        bounds |= {term.weighted_value.id: bounds.get(term.raw.id, NO_BIAS_BOUND) for term in gathered.all_terms}
-    return bounds
+        found |= {term.weighted_value.id: found.get(term.raw.id, none) for term in gathered.all_terms}
+    return found
 
 
 def _bias_bound_of_form(form: FractionalLinearForm, raw: Mapping[str, BiasBound]) -> BiasBound | None:
@@ -113,40 +130,19 @@ def column_clip_bounds(question: Question, prepared: Sequence[CompiledRelease]) 
     None where a column is made from numbers with different bounds, as an average is. Columns that no clip bound
     limits are absent: each person's contribution is provably within it.
     """
-    raw = _raw_clip_bounds(question, prepared)
+
+    def of_vector(_: QueryVector, bound: VectorBound) -> frozenset[float]:
+        """Clip bound of a raw number; empty if nothing is clipped."""
+        is_clipped = bound.rule.clips and (bound.predicted_bias != 0 or bound.residual_bias_bound)
+        return frozenset({bound.clip_bound} if is_clipped else ())
+
+    nothing: frozenset[float] = frozenset()
+    raw = _by_raw_number(question, prepared, of_vector, nothing)
     found: dict[str, float | None] = {}
     for shown, form in zip(question.columns, column_forms(question), strict=True):
-        parts = (
-            ()
-            if form is None
-            else (form.numerator,)
-            if form.denominator is None
-            else (form.numerator, form.denominator)
-        )
-        bounds = set().union(*(raw.get(field.id, frozenset()) for part in parts for field, _ in part.terms))
+        bounds = set[float]().union(*(raw.get(each, nothing) for each in (() if form is None else form.raw_ids)))
         if bounds:
             found[shown.name] = bounds.pop() if len(bounds) == 1 else None
-    return found
-
-
-def _raw_clip_bounds(question: Question, prepared: Sequence[CompiledRelease]) -> dict[str, frozenset[float]]:
-    """Map every raw number, and every sum over released rows, by id to the clip bounds of its vectors."""
-    found: dict[str, frozenset[float]] = {}
-    for columns in question.releases:
-        bounds = prepared[columns.plan_index].bounds.vectors
-        for field, bound in zip(columns.raw_fields, bounds, strict=False):
-            clipped = bound.rule in (ClipRule.SCALE, ClipRule.CLAMP) and (
-                bound.predicted_bias != 0 or bound.residual_bias_bound
-            )
-            found[field.id] = frozenset({bound.clip_bound}) if clipped else frozenset()
-    for made in question.released_sums:
-        for total, _, raw in made.noise_terms:
-            found[total.id] = found.get(total.id, frozenset()) | found.get(raw.id, frozenset())
-    for gathered in question.union_columns:
-        for term in gathered.all_terms:
-            found[term.weighted_value.id] = found.get(term.weighted_value.id, frozenset()) | found.get(
-                term.raw.id, frozenset()
-            )
     return found
 
 
@@ -160,30 +156,22 @@ def unmeasured_pair_columns(question: Question, compiled: Sequence[CompiledRelea
     if not any(is_paired):
         return frozenset()
     biases = _raw_biases(question, compiled)
-    raw = {
-        f.id
+    paired = {
+        field.id
         for columns in question.releases
         if is_paired[columns.plan_index]
-        for f in columns.raw_fields
-        if biases[f.id] is None
+        for field in columns.raw_fields
+        if biases[field.id] is None
     }
-    raw |= {
-        total.id
-        for released_sum in question.released_sums
-        for total, _, one in released_sum.noise_terms
-        if one.id in raw
-    }
-    raw |= {
-        term.weighted_value.id
-        for released_sum in question.union_columns
-        for term in released_sum.all_terms
-        if term.raw.id in raw
-    }
+    released = (term for each in question.released_sums for term in each.noise_terms)
+    gathered = (term for each in question.union_columns for term in each.all_terms)
+    raw = paired | {total.id for total, _, one in released if one.id in paired}
+    raw |= {term.weighted_value.id for term in gathered if term.raw.id in raw}
     facts = zip(question.columns, column_forms(question), is_noisy_column(question), strict=True)
     return frozenset(
         column.name
-        for column, form, released_sum in facts
-        if (released_sum if form is None else _depends_on(form, raw))
+        for column, form, is_noisy in facts
+        if (is_noisy if form is None else not raw.isdisjoint(form.raw_ids))
     )
 
 
@@ -217,23 +205,9 @@ def _is_unmeasured(compiled: CompiledRelease, grows_with_rows: Sequence[bool]) -
     )
 
 
-def _depends_on(form: FractionalLinearForm, raw: Collection[str]) -> bool:
-    """Check whether a column is computed from one of some raw numbers."""
-    parts = (form.numerator,) if form.denominator is None else (form.numerator, form.denominator)
-    return any(field.id in raw for part in parts for field, _ in part.terms)
-
-
 def _raw_biases(question: Question, compiled: Sequence[CompiledRelease]) -> dict[str, RelativeBias]:
     """Predicted bias of every raw number, and of sums over released rows, by field id."""
-    biases: dict[str, RelativeBias] = {}
-    for columns in question.releases:
-        bounds = compiled[columns.plan_index].bounds.vectors
-        biases |= {field.id: bound.predicted_bias for field, bound in zip(columns.raw_fields, bounds, strict=False)}
-    for released_sum in question.released_sums:
-        biases |= {total.id: biases.get(raw.id) for total, _, raw in released_sum.noise_terms}
-    for gathered in question.union_columns:
-        biases |= {term.weighted_value.id: biases.get(term.raw.id) for term in gathered.all_terms}
-    return biases
+    return _by_raw_number(question, compiled, lambda _, bound: bound.predicted_bias, None)
 
 
 def _bias_of_form(

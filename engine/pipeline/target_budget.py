@@ -26,7 +26,7 @@ from engine.pricing.target_error import (
     price_for_target,
     with_noise_at_price,
 )
-from engine.reuse.replay import ReplayGenerations, load_paid_releases, with_latest_keys
+from engine.reuse.replay import ReplayGenerations, load_paid_releases, with_current_keys
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class StoredAnswers:
             price_release(unpriced, self.backend, Fraction(price, PICO), self.query_terms.delta)
             for unpriced in self.unpriced
         )
-        compiled = with_latest_keys(tuple(repriced), self.ledger, self.catalog)
+        compiled = with_current_keys(tuple(repriced), self.ledger, self.catalog, any_age=True)
         stored = load_paid_releases(compiled, self.ledger, self.client) or {}
         return compiled, tuple(release_from_bytes(stored[p.release_key]) for p in compiled)
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dialect.algebra import ClipRule, QueryVector, VectorBound, VectorKind
+from dialect.algebra import QueryVector, VectorBound, VectorKind
 from dialect.analysis import has_many_to_many_join, is_full_scan, may_match_several_public_rows
 from dialect.sensitivity import counted_table, grouping_attributes
 from engine.pricing.clip_bounds.tuning import ClipErrorModel
 from engine.pricing.compile_release import CompiledRelease, UnpricedRelease
-
-_CLIPPING_RULES = (ClipRule.SCALE, ClipRule.CLAMP)  # rules with a clip bound; the others need no explanation
 
 
 def clip_bound_origins(compiled: CompiledRelease) -> tuple[str, ...]:
@@ -24,7 +22,7 @@ def _origin(unpriced: UnpricedRelease, vector: QueryVector, model: ClipErrorMode
     """Origin of one vector's clip bound; empty if it has none to explain: its rule does not clip, or clips per part."""
     if unpriced.measured_plan.limits.is_stated:
         return "the question names its own limits"
-    if bound.rule not in _CLIPPING_RULES or vector.partial_bounds is not None:
+    if not bound.rule.clips or vector.partial_bounds is not None:
         return ""
     if model is None or model.subject is None:
         return _why_declared(unpriced)

@@ -28,7 +28,7 @@ from dialect import (
     bound_contributions,
     generate_sql,
 )
-from dialect.algebra import ClipRule, VectorBound
+from dialect.algebra import VectorBound
 from dialect.analysis import NO_WORK, Properties, Work
 from dialect.codegen import plan_over_released_keys, selection_plan, with_released_keys
 from dialect.functions import UnsupportedByEngine
@@ -252,10 +252,8 @@ def check_prices(compiled: Sequence[CompiledRelease], charged: Sequence[PricedRe
 def clip_bound_alternatives(compiled: CompiledRelease) -> tuple[tuple[ClipBoundOutcome, ...], ...]:
     """Return the expected error of each query vector at alternative clip bounds; empty if its bound was not tuned."""
     rows = zip(compiled.unpriced_release.clip_error_models, compiled.bounds.vectors, compiled.cost.vectors, strict=True)
-    clipping_rules = (ClipRule.SCALE, ClipRule.CLAMP)
     return tuple(
-        clip_bound_outcomes(each if b.rule in clipping_rules else None, b.clip_bound, cost.pico_rho)
-        for each, b, cost in rows
+        clip_bound_outcomes(each if b.rule.clips else None, b.clip_bound, cost.pico_rho) for each, b, cost in rows
     )
 
 

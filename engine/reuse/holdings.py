@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, MutableMapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
-from budgets import OWNER, Ledger, PaidRelease
+from budgets import OWNER, Ledger
 from dialect import Catalog, Question, Refusal, compile_query
 from dialect.algebra import PrivatePlan
 from dialect.planner.reuse import CanonicalPlan, canonical_plan
@@ -52,10 +52,6 @@ class Holdings:
         """Reorder the releases of each charge: those of exactly this plan come first."""
         order = sorted(self.releases, key=lambda each: (each.charge_id, not each.has_plan(plan)))
         return replace(self, releases=tuple(order))
-
-    def release_keys(self) -> frozenset[str]:
-        """List the release keys of all holdings."""
-        return frozenset(each.release_key for each in self.releases)
 
     def paid_keys(self) -> frozenset[str]:
         """List the release keys that the client has paid for itself."""
@@ -118,15 +114,12 @@ def _stored_releases(
     if unknown:
         for key, stored in ledger.replay(payer, dataset, unknown).items():
             plan_cache[key] = recover_plan(key, release_from_bytes(stored.payload).description, catalog, replays)
-    return list(_with_plans(paid, plan_cache, only_keys is not None))
-
-
-def _with_plans(paid: Iterable[PaidRelease], plan_cache: KnownPlans, is_scheduled: bool) -> Iterator[StoredRelease]:
-    """Select the stored releases whose plan was recovered; the others, and unsettled ones, can't be derived from."""
-    for each in paid:
-        plan = plan_cache.get(each.release_key)
-        if plan is not None and each.settled_at is not None:
-            yield StoredRelease(each.release_key, plan, each.settled_at, each.charge_id, is_scheduled)
+    # without those whose plan can't be recovered
+    return [
+        StoredRelease(each.release_key, plan, each.settled_at, each.charge_id, only_keys is not None)
+        for each in paid
+        if (plan := plan_cache.get(each.release_key)) is not None and each.settled_at is not None
+    ]
 
 
 def recover_plan(

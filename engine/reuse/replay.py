@@ -98,28 +98,14 @@ def _generation_key(release_key: str, generation: int) -> str:
 
 
 def with_current_keys(
-    compiled: Sequence[CompiledRelease], ledger: Ledger, catalog: Catalog
+    compiled: Sequence[CompiledRelease], ledger: Ledger, catalog: Catalog, *, any_age: bool = False
 ) -> tuple[CompiledRelease, ...]:
-    """Set every release key of a query to the generation that applies now."""
-    return tuple(
-        replace(
-            each,
-            release_key=ReplayGenerations(ledger, catalog.dataset(each.plan.dataset)).current_key(each.release_key),
-        )
-        for each in compiled
-    )
-
-
-def with_latest_keys(
-    compiled: Sequence[CompiledRelease], ledger: Ledger, catalog: Catalog
-) -> tuple[CompiledRelease, ...]:
-    """Set every release key of a query to the newest stored generation."""
-    return tuple(
-        replace(
-            each, release_key=ReplayGenerations(ledger, catalog.dataset(each.plan.dataset)).latest_key(each.release_key)
-        )
-        for each in compiled
-    )
+    """Set every release key of a query to the generation that applies now; `any_age`: to the newest stored one."""
+    if not compiled:
+        return ()
+    generations = ReplayGenerations(ledger, catalog.dataset(compiled[0].plan.dataset))
+    key = generations.latest_key if any_age else generations.current_key
+    return tuple(replace(each, release_key=key(each.release_key)) for each in compiled)
 
 
 def load_paid_releases(compiled: Sequence[CompiledRelease], ledger: Ledger, client: str) -> Mapping[str, bytes] | None:
