@@ -7,6 +7,7 @@ that identifies a key. Each kind of ledger row has a plain description.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -72,6 +73,11 @@ def describe_row(row: Entry, decision: str | None) -> str:
     if row.kind == "note_key" and decision is not None:
         return f"key {decision}"
     return KIND_DESCRIPTIONS.get(row.kind, row.kind.removeprefix("note_").replace("_", " "))
+
+
+def format_epsilon(epsilon: float, decimals: int = 2) -> str:
+    """Format an epsilon, rounded up: never below the loss but for the last digits of a float."""
+    return f"{math.ceil(round(epsilon * 10**decimals, 6)) / 10**decimals:.{decimals}f}"
 
 
 def format_delta(delta: float, digits: int = 3) -> str:

@@ -134,6 +134,7 @@ def _require_grains(sensitivity: int) -> None:
         raise ValueError(f"sensitivity must be from 1 to 2^52 grains, not {sensitivity}")
 
 
+@lru_cache(maxsize=1024)
 def _mechanism(scale: float) -> Measurement:
     """Build the discrete Gaussian on int64 vectors under L2 distance; a scale of 0 would be the identity."""
     if not 0 < scale < math.inf:

@@ -28,7 +28,7 @@ from budgets import (
     epsilon_from_rho,
 )
 from dialect.catalog import STATIC, AgeUnit, Catalog, Dataset, MinimumAge, PrivacyWindow, Table
-from engine.accounts.audit_log import format_delta
+from engine.accounts.audit_log import format_delta, format_epsilon
 from engine.accounts.losses import whole_person_loss
 from engine.accounts.worst_case import ceiling_accounts, worst_over_all_windows
 from engine.catalog.eligibility import age_reference_day, first_retained_day
@@ -111,11 +111,6 @@ def certainty_text(epsilon: float) -> str:
 def _loss_text(limit: EpsilonDelta) -> str:
     """Format a loss as epsilon at a delta."""
     return f"epsilon {format_epsilon(limit.epsilon)} at delta {format_delta(limit.delta)}"
-
-
-def format_epsilon(epsilon: float) -> str:
-    """Format an epsilon to two places, rounded up."""
-    return f"{math.ceil(epsilon * 100) / 100:.2f}"
 
 
 def _exception_text(chance: Fraction) -> str:

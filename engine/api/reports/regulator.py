@@ -15,7 +15,7 @@ from typing import Any
 
 from budgets import ZERO_LOSS, AccountView, Anchor, EntryKind, EpsilonDelta, Ledger
 from dialect.catalog import Catalog, Dataset, PrivacyWindow
-from engine.accounts.audit_log import format_delta
+from engine.accounts.audit_log import format_delta, format_epsilon
 from engine.accounts.worst_case import WorstCase, ceiling_accounts, worst_over_all_windows, worst_window
 from engine.api.admin import Admin
 from engine.api.reports.person import TEMPLATES, WIDTH, eligibility_text
@@ -178,7 +178,7 @@ def epsilon_delta_text(amount: EpsilonDelta | None) -> str:
     """Format (epsilon, delta), rounded up."""
     if amount is None:
         return "beyond any number that says something"
-    return f"epsilon {_format_epsilon(amount.epsilon)} at delta {format_delta(float(amount.delta))}"
+    return f"epsilon {format_epsilon(amount.epsilon, 3)} at delta {format_delta(float(amount.delta))}"
 
 
 def rho_text(rho: Fraction | float) -> str:
@@ -191,12 +191,6 @@ def caps_text(row: Mapping[str, Any]) -> str:
     """Every cap of a client in words: per window, over all windows, and per query."""
     labels = {"cap_rho": "a window", "lifetime_cap_rho": "over all windows", "query_cap_rho": "a question"}
     return "rho " + ", ".join(f"{rho_text(row[cap])} {of}" for cap, of in labels.items() if row[cap] is not None)
-
-
-def _format_epsilon(epsilon: float) -> str:
-    """Format an epsilon to three places, never below its value."""
-    shown = f"{epsilon:.3f}"
-    return shown if float(shown) >= epsilon else f"{epsilon + 0.001:.3f}"
 
 
 def _consistent_text(report: Report) -> str:

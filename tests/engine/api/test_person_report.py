@@ -15,12 +15,12 @@ from budgets import AccountName, ChargeRequest, EpsilonDelta, Ledger, Loss, Pric
 from dialect import Catalog
 from dialect.catalog.model import AgeUnit, Dataset, EligibilityRules, Jurisdiction, MinimumAge, Retention
 from dialect.catalog.privacy_windows import PrivacyWindow
+from engine.accounts.audit_log import format_epsilon
 from engine.accounts.losses import WholePerson, whole_person_loss
 from engine.api.reports.person import (
     Page,
     certainty_text,
     chance_text,
-    format_epsilon,
     page_html,
     page_text,
     person_report,
