@@ -25,7 +25,7 @@ from typing import Any, ClassVar, Self
 from typing import Literal as OneOf
 
 from dialect.algebra.expressions import Expr, Field, Literal, fields_of
-from dialect.algebra.traversal import Node, is_entered, map_parts, walk
+from dialect.algebra.traversal import Node, is_entered, map_parts, parts_of, walk
 from dialect.catalog.model import Bounds, Table
 from dialect.errors import Span
 
@@ -533,6 +533,11 @@ def identifying_fields(fields: Sequence[Field]) -> list[Field]:
     """
     present = set(fields)
     return [f for f in fields if f.definition is None or not present.issuperset(fields_of(f.definition))]
+
+
+def expressions_of(operator: Operator) -> Iterator[Expr]:
+    """Iterate over the expressions of one operator, each as often as it occurs."""
+    return (part for part in parts_of(operator) if isinstance(part, Expr))
 
 
 def walk_expressions(part: object) -> Iterator[Expr]:

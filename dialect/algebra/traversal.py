@@ -10,7 +10,8 @@ input relations. They are found in the fields of the dataclasses, so that a new 
     transform_down(node, f)          copy with f applied to every node, parents first
     fold(node, f)                    value of a node from the values of its children
     walk(node)                       the node and all nodes below it, parents first; `below` chooses the children
-    map_parts(part, f)               copy of an operator with f applied to its relations and expressions
+    parts_of(operator)               the relations and expressions in the fields of an operator
+    map_parts(part, f)               copy of an operator with f applied to each of these
 
 Unchanged subtrees stay the same objects, so that what is known of an object stays valid.
 
@@ -83,11 +84,23 @@ def is_entered(part: object) -> bool:
     return is_dataclass(part) and not isinstance(part, Opaque | Table)
 
 
+def parts_of(part: object) -> Iterator[Node[Any]]:
+    """Iterate over the relations and expressions of an operator, or of a parameter of one, without entering them.
+
+    Sort keys, frames and aggregate calls are parameters: dataclasses and tuples between an operator and its
+    expressions.
+    """
+    if isinstance(part, Node):
+        yield part
+    elif isinstance(part, tuple) or is_entered(part):
+        for each in part if isinstance(part, tuple) else vars(part).values():
+            yield from parts_of(each)
+
+
 def map_parts(part: P, transform: Callable[[Node[Any]], Node[Any]]) -> P:
     """Copy an operator, or a parameter of one, with `transform` applied to each relation and expression in it.
 
-    Nodes are not entered; `transform` decides what happens below them. Sort keys, frames and aggregate calls are
-    parameters: dataclasses and tuples between an operator and its expressions.
+    Nodes are not entered; `transform` decides what happens below them.
     """
     if isinstance(part, Node):
         return transform(part)  # type: ignore[return-value]

@@ -11,17 +11,16 @@ from collections.abc import Iterator
 from dialect.algebra.expressions import Call, Case, Expr, Literal, Ref
 from dialect.algebra.relations import (
     AggregateCall,
-    Filter,
     Group,
     Join,
-    Project,
     Relation,
-    SemiJoin,
+    ReleasePoint,
+    Series,
     SetOperation,
-    Sort,
     Values,
     Window,
     call_expressions,
+    expressions_of,
 )
 from dialect.algebra.traversal import walk
 from dialect.analysis.disjunctive_joins import times_written
@@ -114,20 +113,16 @@ def expressions_below(relation: Relation) -> Iterator[Expr]:
 def _written_expressions(relation: Relation) -> Iterator[Expr]:
     """Yield the expressions that an operator writes, repeated as often as it writes them."""
     operator = relation.operator
-    if isinstance(operator, Filter | Join | SemiJoin):
-        yield operator.condition
-    elif isinstance(operator, Project):
-        yield from (expr for _, expr in operator.computed)
-    elif isinstance(operator, SetOperation):
+    if isinstance(operator, SetOperation):
         yield from (Ref(f) for columns in operator.columns for f in columns)
-    elif isinstance(operator, Sort):
-        yield from (key.expr for key in operator.order)
     elif isinstance(operator, Window):
         yield from (expr for call in operator.calls for expr in call_expressions(call) * 3)  # as ordered aggregates
         yield from (Ref(call.result) for call in operator.calls for _ in range(13))  # OVER, frame, tie-breaking order
         yield from map(Ref, operator.source.fields)  # tie-breaking fields
     elif isinstance(operator, Group):
         yield from (expr for measure in operator.aggregates for expr in _aggregate_expressions(measure))
+    elif not isinstance(operator, Values | Series | ReleasePoint):  # split off, or counted apart: `_values_sql_size`
+        yield from expressions_of(operator)
 
 
 def _aggregate_expressions(measure: AggregateCall) -> tuple[Expr, ...]:

@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from dialect.algebra.expressions import Expr, Field, conjuncts, fields_of
 from dialect.algebra.relations import (
     Distinct,
-    Filter,
     Group,
     Join,
+    Operator,
     PerPerson,
     Project,
     Public,
@@ -28,7 +28,7 @@ from dialect.algebra.relations import (
     SemiJoin,
     SetOperation,
     Window,
-    walk_expressions,
+    expressions_of,
 )
 from dialect.algebra.release_plan import PrivatePlan, VectorKind
 from dialect.analysis.cardinality import max_compared_pairs, max_matching_rows, row_bounds
@@ -206,14 +206,8 @@ class _WorkTraversal:
         counted = self.add_cost(below, typical_cost, max_cost)
         return replace(counted, maximum=maximum, typical=min(counted.typical, maximum))
 
-    def _cost(self, operator: object, sizes: _SizeEstimates, rows: float, read: frozenset[Field]) -> Cost:
+    def _cost(self, operator: Operator, sizes: _SizeEstimates, rows: float, read: frozenset[Field]) -> Cost:
         """Cost of an operator per source row; records the sizes of the texts that it computes."""
-        if isinstance(operator, Filter):
-            return Cost(row_cost(operator.condition, sizes.sizes))
-        if isinstance(operator, Project):
-            cost = sum(row_cost(expr, sizes.sizes) for _, expr in operator.computed)
-            sizes.record((f, sizes.sizes.extent(expr)) for f, expr in operator.computed)
-            return Cost(cost)
         if isinstance(operator, Window):
             costs = [window_cost(call, rows, sizes.sizes) for call in operator.calls]
             sizes.record(
@@ -238,7 +232,10 @@ class _WorkTraversal:
         if isinstance(operator, RowTruncation):
             width = sizes.row_characters(operator.source, read)
             return Cost(_SORT_COST + _PER_COMPARED_CHARACTER * width, _ROW_BYTES + buffered_bytes(width))
-        return Cost(_PROJECT_COST)
+        computed = [row_cost(expr, sizes.sizes) for expr in expressions_of(operator)]
+        if isinstance(operator, Project):
+            sizes.record((f, sizes.sizes.extent(expr)) for f, expr in operator.computed)
+        return Cost(sum(computed) if computed else _PROJECT_COST)
 
     def _set_operation(
         self, relation: Relation, operator: SetOperation, left: _RowCounts, right: _RowCounts
@@ -341,12 +338,12 @@ class _SizeEstimates:
         return sum(self.field_characters(f) for f in relation.fields if f in read)
 
 
-def _fields_read(operator: object) -> frozenset[Field]:
+def _fields_read(operator: Operator) -> frozenset[Field]:
     """Fields that an operator reads from its source; row truncation reads whole rows."""
     if isinstance(operator, RowTruncation):
         return frozenset(operator.source.fields)
-    parts = tuple(part for part in vars(operator).values() if not isinstance(part, Relation))
-    return frozenset(f for expr in walk_expressions(parts) for f in fields_of(expr)).union(_fields(parts))
+    read = frozenset(f for expr in expressions_of(operator) for f in fields_of(expr))
+    return read.union(_fields(tuple(vars(operator).values())))
 
 
 def _fields(part: object) -> Iterator[Field]:

@@ -16,7 +16,17 @@ import pytest
 
 from dialect.algebra import expressions, relations
 from dialect.algebra.expressions import Expr, Field
-from dialect.algebra.relations import Operator, PerPerson, Public, Relation, RowOrigin, Scan, Values, walk_expressions
+from dialect.algebra.relations import (
+    Operator,
+    PerPerson,
+    Public,
+    Relation,
+    RowOrigin,
+    Scan,
+    Values,
+    expressions_of,
+    walk_expressions,
+)
 from dialect.algebra.traversal import map_parts
 from dialect.analysis.cardinality import row_bounds
 from dialect.analysis.properties import Properties
@@ -85,6 +95,8 @@ def _traversal_gaps(operator: Any) -> Iterator[str]:
         return
     if not set(map(id, own)) <= set(map(id, walk_expressions(operator))):
         yield "an expression that is not visited"
+    if list(map(id, expressions_of(operator))) != list(map(id, own)):
+        yield "an expression that is not listed"
     mapped: list[object] = []
     map_parts(operator, lambda part: mapped.append(part) or part)
     if {id(each) for each in mapped} != {id(each) for each in (*inputs, *own)}:
