@@ -6,9 +6,9 @@ writes that argument several times, so nested calls may grow exponentially.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from dialect.algebra.expressions import Call, Case, Expr, Literal, Ref
+from dialect.algebra.expressions import Case, Expr, Literal, Ref
 from dialect.algebra.relations import (
     AggregateCall,
     Group,
@@ -22,7 +22,7 @@ from dialect.algebra.relations import (
     call_expressions,
     expressions_of,
 )
-from dialect.algebra.traversal import walk
+from dialect.algebra.traversal import fold, walk
 from dialect.analysis.disjunctive_joins import times_written
 from dialect.diagnostics.kinds import Kind
 from dialect.functions.emitter import DUCKDB, Emitter
@@ -41,22 +41,19 @@ def check_sql_size(*relations: Relation, engine: Emitter = DUCKDB) -> None:
 
 def expression_sql_size(expr: Expr, engine: Emitter = DUCKDB) -> int:
     """Upper bound on the length of an expression's SQL in characters; a total form may repeat its arguments."""
-    if isinstance(expr, Literal):
-        return 2 * len(str(expr.value)) + 30
-    if isinstance(expr, Ref):
-        return _PER_FIELD
-    if isinstance(expr, Case):
-        return 16 + sum(expression_sql_size(part, engine) + 12 for part in expr.children)
-    return _call_sql_size(expr, engine)
 
+    def length(part: Expr, below: Sequence[int]) -> int:
+        """Return the length of an expression from those of its parts; each counts as often as a form repeats it."""
+        if isinstance(part, Literal):
+            return 2 * len(str(part.value)) + 30
+        if isinstance(part, Ref):
+            return _PER_FIELD
+        if isinstance(part, Case):
+            return 16 + sum(each + 12 for each in below)
+        form = engine.form_of(overload(part.function), part.arguments) or ""
+        return len(form) + sum((each + 5) * max(1, form.count(f"{{{place}}}")) for place, each in enumerate(below))
 
-def _call_sql_size(expr: Call, engine: Emitter) -> int:
-    """Return the SQL length of a call: its form, and each argument as often as the form repeats it."""
-    form = engine.form_of(overload(expr.function), expr.arguments) or ""
-    repeats = (max(1, form.count(f"{{{place}}}")) for place in range(len(expr.arguments)))
-    return len(form) + sum(
-        (expression_sql_size(part, engine) + 5) * times for part, times in zip(expr.arguments, repeats, strict=True)
-    )
+    return fold(expr, length)
 
 
 def _relation_sql_size(relation: Relation, engine: Emitter) -> int:

@@ -33,6 +33,7 @@ from dialect.algebra.relations import (
     with_null_row,
 )
 from dialect.algebra.release_plan import KeySet, KeySource
+from dialect.algebra.traversal import walk
 from dialect.algebra.value_ranges import UNKNOWN, is_bounded
 from dialect.analysis.canonical_form import CanonicalForm
 from dialect.analysis.predicates import between, declared_dates, narrow_expression
@@ -415,11 +416,8 @@ def _column_lists(expr: Expr, context: CompileContext) -> tuple[PublicList, ...]
 
 def _is_computed_exactly(expr: Expr) -> bool:
     """Return whether all integer ranges in an expression are exact in DOUBLE."""
-    if expr.type is SqlType.BIGINT:
-        ends = range_of(expr)
-        if any(MAX_EXACT_INTEGER < abs(end) < math.inf for end in (ends.lower, ends.upper)):
-            return False
-    return all(map(_is_computed_exactly, expr.children))
+    ranges = (range_of(part) for part in walk(expr) if part.type is SqlType.BIGINT)
+    return not any(MAX_EXACT_INTEGER < abs(end) < math.inf for each in ranges for end in (each.lower, each.upper))
 
 
 def _may_be_null(expr: Expr) -> bool:
