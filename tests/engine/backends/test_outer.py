@@ -14,6 +14,7 @@ import pytest
 
 from dialect.codegen.outer_query import OuterSql
 from engine.backends import sandbox as module
+from engine.backends.lockdown import connect_to_memory
 from engine.backends.sandbox import run_outer
 from engine.errors import ExecutionFailed
 from engine.pipeline import post_process as post_process_module
@@ -90,7 +91,7 @@ def test_a_database_is_opened_once_for_many_questions(
     closed: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[object] = []
-    monkeypatch.setattr(module, "connect_to_memory", partial(_counted, opened, module.connect_to_memory))
+    monkeypatch.setattr(module, "connect_to_memory", partial(_counted, opened, connect_to_memory))
     for _ in range(3):
         run_outer("SELECT 1", {})
     assert len(opened) == module._idle.qsize() == 1
@@ -106,7 +107,7 @@ def test_one_question_at_a_time_has_a_database(closed: Callable[[], None]) -> No
 
 def test_a_database_is_discarded_after_a_failure(closed: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[object] = []
-    monkeypatch.setattr(module, "connect_to_memory", partial(_counted, opened, module.connect_to_memory))
+    monkeypatch.setattr(module, "connect_to_memory", partial(_counted, opened, connect_to_memory))
     for _ in range(2):
         with pytest.raises(ExecutionFailed):
             run_outer("SELECT error('x')", {})
