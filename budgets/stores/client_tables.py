@@ -55,7 +55,7 @@ from budgets.stores.schema import (
     freezes,
     top_ups,
 )
-from budgets.stores.store import Store, in_list, insert_new, json_list
+from budgets.stores.store import in_list, insert_new, json_list
 
 metadata = MetaData()
 
@@ -85,16 +85,10 @@ for _table in (objection_events, objection_persons):
     forbid_change(_table, "DELETE", NEVER_DELETE)
 
 
-def prepare_register(store: Store) -> Store:
-    """Create the tables if missing, or close the store; raises UnsafeStore, LedgerUnavailable."""
-    try:
-        with store.writing() as connection:
-            metadata.create_all(connection)
-            check_guards(connection, metadata)
-    except BaseException:
-        store.close()
-        raise
-    return store
+def prepare_register(connection: Connection) -> None:
+    """Create the tables of the register if they are missing; raises UnsafeStore for others."""
+    metadata.create_all(connection)
+    check_guards(connection, metadata)
 
 
 def write_objection_event(connection: Connection, event: ObjectionEvent, person_keys: Sequence[str]) -> ObjectionEvent:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, Table, insert, inspect, select
 
 from budgets.errors import UnsafeStore
 from budgets.stores import client_tables
-from budgets.stores.ledger_format import prepare_ledger
+from budgets.stores.ledger_format import ensure_schema
 from budgets.stores.open import open_store, shown_address
 from budgets.stores.schema import metadata
 from budgets.stores.store import Store
@@ -22,12 +22,15 @@ def write_copy(source: Store, address: str | Path) -> None:
     with source.reading() as rows:
 
         def fill(connection: Connection) -> None:
+            if inspect(connection).get_table_names():
+                raise UnsafeStore("There is something already where the ledger is to be written.", "an empty place.")
             metadata.create_all(connection)
             for table in metadata.sorted_tables:
                 _copy(rows, connection, table)
+            ensure_schema(connection)
 
         _check_no_file(address)
-        open_store(address, lambda store: prepare_ledger(store, fill)).close()
+        open_store(address, fill).close()
 
 
 def write_register_copy(source: Store, address: str | Path) -> None:

@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from sqlalchemy import Connection, insert, inspect, select
 
 from budgets.errors import UnsafeStore
 from budgets.stores import client_tables, journal
 from budgets.stores.schema import FORMAT_VERSION, check_guards, client_names, ledger_format, metadata
-from budgets.stores.store import Store
-
-FillTables = Callable[[Connection], None]
-
-
-def prepare_ledger(store: Store, fill: FillTables | None = None) -> Store:
-    """Make a store ready for use, or close it; raises UnsafeStore, LedgerUnavailable."""
-    try:
-        with store.writing() as connection:
-            if fill is not None:
-                _fill_empty(connection, fill)
-            ensure_schema(connection)
-    except BaseException:
-        store.close()
-        raise
-    return store
 
 
 def ensure_schema(connection: Connection) -> None:
@@ -42,12 +24,6 @@ def ensure_schema(connection: Connection) -> None:
     check_guards(connection, metadata)
     client_tables.complete_names(connection)
     client_tables.complete_failures(connection)
-
-
-def _fill_empty(connection: Connection, fill: FillTables) -> None:
-    if inspect(connection).get_table_names():
-        raise UnsafeStore("There is something already where the ledger is to be written.", "an empty place.")
-    fill(connection)
 
 
 def _format(connection: Connection) -> int:

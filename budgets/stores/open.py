@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from budgets.stores.ledger_format import prepare_ledger
+from budgets.stores.ledger_format import ensure_schema
 from budgets.stores.postgres import is_postgres, open_postgres
 from budgets.stores.sqlite import open_sqlite
-from budgets.stores.store import PrepareStore, Store
+from budgets.stores.store import PrepareTables, Store
 
 
 def shown_address(address: str | Path) -> str:
@@ -18,6 +18,6 @@ def shown_address(address: str | Path) -> str:
     return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
 
 
-def open_store(address: str | Path, prepare: PrepareStore = prepare_ledger) -> Store:
+def open_store(address: str | Path, prepare: PrepareTables = ensure_schema) -> Store:
     """Open or create a ledger: a file, ":memory:", or postgresql://; raises UnsafeStore, LedgerUnavailable."""
     return open_postgres(str(address), prepare) if is_postgres(str(address)) else open_sqlite(address, prepare)

@@ -13,8 +13,8 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from budgets.errors import LedgerUnavailable, UnsafeStore
-from budgets.stores.ledger_format import prepare_ledger
-from budgets.stores.store import PrepareStore, Store
+from budgets.stores.ledger_format import ensure_schema
+from budgets.stores.store import PrepareTables, Store
 
 if TYPE_CHECKING:
     import psycopg
@@ -75,7 +75,7 @@ def is_postgres(address: str) -> bool:
     return address.lower().startswith(SCHEMES)
 
 
-def open_postgres(address: str, prepare: PrepareStore = prepare_ledger) -> Store:
+def open_postgres(address: str, prepare: PrepareTables = ensure_schema) -> Store:
     """Open or create a ledger in a database; raises UnsafeStore, LedgerUnavailable."""
     url = _parse_address(address)
     # One pooled write connection per process: its threads wait for the pool, not for the server's lock.
@@ -95,7 +95,7 @@ def open_postgres(address: str, prepare: PrepareStore = prepare_ledger) -> Store
     except BaseException:
         store.close()
         raise
-    return prepare(store)
+    return store.prepared(prepare)
 
 
 def assert_durable(connection: Connection) -> None:

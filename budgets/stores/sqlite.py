@@ -12,8 +12,8 @@ from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from budgets.errors import LedgerUnavailable, UnsafeStore
-from budgets.stores.ledger_format import prepare_ledger
-from budgets.stores.store import PrepareStore, Store
+from budgets.stores.ledger_format import ensure_schema
+from budgets.stores.store import PrepareTables, Store
 
 IN_MEMORY = ":memory:"
 BUSY_SECONDS = 20.0
@@ -31,14 +31,14 @@ READ_ONLY = "PRAGMA query_only = ON"
 _FULL_OR_EXTRA = (2, 3)
 
 
-def open_sqlite(path: str | Path, prepare: PrepareStore = prepare_ledger) -> Store:
+def open_sqlite(path: str | Path, prepare: PrepareTables = ensure_schema) -> Store:
     """Open or create a ledger file; raises UnsafeStore, LedgerUnavailable."""
     in_memory = str(path) == IN_MEMORY
     if not in_memory:
         _ensure_owner_only(Path(path))
     writer = _engine(path, "BEGIN IMMEDIATE", PRAGMAS, connections=1)
     reader = writer if in_memory else _engine(path, "BEGIN", (*PRAGMAS, READ_ONLY), connections=MAX_READERS)
-    return prepare(Store(reader, writer, _accept_in_memory if in_memory else assert_durable))
+    return Store(reader, writer, _accept_in_memory if in_memory else assert_durable).prepared(prepare)
 
 
 def assert_durable(connection: Connection) -> None:

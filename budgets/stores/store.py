@@ -124,6 +124,7 @@ def json_list(texts: Iterable[str | tuple[str, str]]) -> str:
     return json.dumps(list(texts))
 
 
+PrepareTables = Callable[[Connection], None]  # creates missing tables; raises for others
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
 _Insert = sqlite.Insert | postgresql.Insert
@@ -197,13 +198,20 @@ class Store:
             raise
         return connection
 
+    def prepared(self, prepare: PrepareTables) -> Self:
+        """Create missing tables in one transaction, or close the store; raises UnsafeStore, LedgerUnavailable."""
+        try:
+            with self.writing() as connection:
+                prepare(connection)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
     def close(self) -> None:
         """Close all connections."""
         self.reader.dispose()
         self.writer.dispose()
-
-
-PrepareStore = Callable[[Store], Store]  # creates missing tables, or closes the store and raises
 
 
 def insert_new(connection: Connection, table: Table, row: dict[str, object]) -> bool:

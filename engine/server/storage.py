@@ -106,7 +106,7 @@ class ServerTables:
         """Open the tables that belong to a ledger, created if missing. Raises LedgerUnavailable, UnsafeStore."""
         has_own_file = ledger != MEMORY and "://" not in ledger
         folder = Path(ledger).absolute().parent if has_own_file else None
-        return cls(open_store(f"{ledger}.server" if has_own_file else ledger, _create_tables), folder)
+        return cls(open_store(f"{ledger}.server" if has_own_file else ledger, metadata.create_all), folder)
 
     def close(self) -> None:
         """Close the connections."""
@@ -275,14 +275,3 @@ def _expired(table: Table, now: str) -> Executable:
 def _was_valid(key_id: str, row: Row) -> tuple[ColumnElement[bool], ...]:
     """Build the SQL condition that the key of this id was valid when the row's key was made."""
     return keys.c.id == key_id, keys.c.revoked_at.is_(None), keys.c.expires_at > row["made_at"]
-
-
-def _create_tables(store: Store) -> Store:
-    """Create the tables where missing. Closes the store on failure."""
-    try:
-        with store.writing() as connection:
-            metadata.create_all(connection)
-    except BaseException:
-        store.close()
-        raise
-    return store
