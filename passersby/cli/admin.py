@@ -111,7 +111,7 @@ def freeze(
     ledger: Ledger = None,
 ) -> None:
     """Stop all charges until a thaw: for a client, a group, a dataset, a window, or a client in a window."""
-    place = _freeze_scope(_client_named(client, same_client), dataset, window)
+    place = _freeze_scope(client, same_client, dataset, window)
     change_ledger(catalog, ledger, lambda admin: admin.freeze(by=by or user_name(), reason=reason, **place))
     confirm(f"Frozen: {_scope_text(place)}.")
 
@@ -127,7 +127,7 @@ def thaw(
     ledger: Ledger = None,
 ) -> None:
     """Undo a freeze, named as it was frozen; failed executions are counted from 0 again."""
-    place = _freeze_scope(_client_named(client, same_client), dataset, window)
+    place = _freeze_scope(client, same_client, dataset, window)
     change_ledger(catalog, ledger, lambda admin: admin.thaw(by=by or user_name(), reason=reason, **place))
     confirm(f"Thawed: {_scope_text(place)}.")
 
@@ -141,18 +141,16 @@ def frozen(catalog: OwnCatalog = "operator", ledger: ExistingLedger = None, form
         write_rows(rows, show_frozen, rows, form, FROZEN)
 
 
-def _client_named(client: str | None, same_client: str | None) -> str | None:
-    """Client named by the argument or by --client; raises BadParameter if they differ."""
+def _freeze_scope(
+    client: str | None, same_client: str | None, dataset: str | None, window: str | None
+) -> dict[str, str | None]:
+    """Scope of a freeze: client, dataset and window; raises BadParameter if none is named, or two clients are."""
     if client is not None and same_client not in (None, client):
         raise typer.BadParameter("Name one client.", param_hint="--client")
-    return client or same_client
-
-
-def _freeze_scope(client: str | None, dataset: str | None, window: str | None) -> dict[str, str | None]:
-    """Scope of a freeze: client, dataset and window; raises BadParameter if none is named."""
-    if client is None and dataset is None and window is None:
+    place = {"client": client or same_client, "dataset": dataset, "window": window}
+    if all(name is None for name in place.values()):
         raise typer.BadParameter("Name a client, a --dataset or a --window.", param_hint="CLIENT")
-    return {"client": client, "dataset": dataset, "window": window}
+    return place
 
 
 def _scope_text(place: dict[str, str | None]) -> str:

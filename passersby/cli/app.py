@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib import metadata
 from typing import Annotated
 
@@ -32,27 +33,24 @@ app = typer.Typer(
 ledger = typer.Typer()
 catalog = typer.Typer(no_args_is_help=True, help="Write and check the catalog of your own files.")
 
-app.command(rich_help_panel="Ask")(analyst.query)
-app.command(rich_help_panel="Ask")(analyst.explain)
-app.command(rich_help_panel="Ask")(analyst.rehearse)
-app.command(rich_help_panel="Ask")(analyst.plan)
-app.command(rich_help_panel="Ask")(analyst.tables)
-app.command(rich_help_panel="Account for it")(analyst.budget)
-app.command(rich_help_panel="Account for it")(analyst.history)
+
+def _add(group: typer.Typer, *commands: Callable[..., None], panel: str | None = None) -> None:
+    """Add commands that have the names of their functions."""
+    for command in commands:
+        group.command(rich_help_panel=panel)(command)
+
+
+_add(app, analyst.query, analyst.explain, analyst.rehearse, analyst.plan, analyst.tables, panel="Ask")
+_add(app, analyst.budget, analyst.history, panel="Account for it")
 app.add_typer(ledger, name="ledger", rich_help_panel="Account for it")
 ledger.callback(invoke_without_command=True)(cli_ledger.rows)
-ledger.command("verify")(cli_ledger.verify)
-ledger.command("anchor")(cli_ledger.anchor)
-ledger.command("audit")(cli_ledger.audit)
-ledger.command("report")(cli_ledger.report)
-ledger.command("export")(cli_ledger.export)
-ledger.command("backup")(cli_ledger.backup)
-ledger.command("restore")(cli_ledger.restore)
+_add(ledger, cli_ledger.verify, cli_ledger.anchor, cli_ledger.audit, cli_ledger.report)
+_add(ledger, cli_ledger.export, cli_ledger.backup, cli_ledger.restore)
 standing = typer.Typer(no_args_is_help=True, help="Questions that are asked of each new window, once for all.")
 app.add_typer(standing, name="standing", rich_help_panel="Ask")
-standing.command("run")(analyst.run)
+_add(standing, analyst.run)
 standing.command("list")(analyst.listed)
-standing.command("show")(analyst.show)
+_add(standing, analyst.show)
 app.command("about-me", rich_help_panel="People")(analyst.about_me)
 objections = typer.Typer(no_args_is_help=True, help="See when objections were recorded.")
 app.command("object", rich_help_panel="People")(steward.object_)
@@ -60,30 +58,18 @@ app.add_typer(objections, name="objections", rich_help_panel="People")
 objections.command("list")(steward.listed)
 client = typer.Typer(no_args_is_help=True, help="Say who may ask, and how much.")
 app.add_typer(client, name="client", rich_help_panel="Admit and cap")
-client.command("add")(admin.add)
-client.command("remove")(admin.remove)
-client.command("cap")(admin.cap)
+_add(client, admin.add, admin.remove, admin.cap)
 client.command("list")(admin.clients)
-app.command("freeze", rich_help_panel="Admit and cap")(admin.freeze)
-app.command("thaw", rich_help_panel="Admit and cap")(admin.thaw)
-app.command("frozen", rich_help_panel="Admit and cap")(admin.frozen)
+_add(app, admin.freeze, admin.thaw, admin.frozen, panel="Admit and cap")
 topup = typer.Typer(no_args_is_help=True, help="Ask for another cap, and decide such requests.")
 app.add_typer(topup, name="topup", rich_help_panel="Admit and cap")
-topup.command("request")(admin.request)
-topup.command("approve")(admin.approve)
-topup.command("decline")(admin.decline)
+_add(topup, admin.request, admin.approve, admin.decline)
 topup.command("list")(admin.listed)
 app.add_typer(catalog, name="catalog", rich_help_panel="Set up")
-app.command(rich_help_panel="Set up")(steward.ingest)
-app.command(rich_help_panel="Serve")(cli_serve.serve)
-app.command(rich_help_panel="Serve")(cli_serve.bootstrap)
-catalog.command("check")(steward.check)
-catalog.command("diff")(steward.diff)
-catalog.command("new")(steward.new)
-catalog.command("optimize")(steward.optimize)
-catalog.command("forget")(steward.forget)
-catalog.command("calibrate")(steward.calibrate)
-catalog.command("calibration")(steward.calibration)
+_add(app, steward.ingest, panel="Set up")
+_add(app, cli_serve.serve, cli_serve.bootstrap, panel="Serve")
+_add(catalog, steward.check, steward.diff, steward.new, steward.optimize, steward.forget)
+_add(catalog, steward.calibrate, steward.calibration)
 
 
 @app.command(rich_help_panel="Set up")
