@@ -29,7 +29,10 @@ class Kind(Diagnostic):
     NOT_SQL = Code.PARSE, "This is not SQL that can be read.", "check the syntax"
     UNCLOSED_BRACKET = (Code.PARSE, "Nothing closes this bracket.",
         "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(epsilon = 0.5) COUNT(*) FROM ...")
-    UNREADABLE_CLAUSE = Code.PARSE, "This can't be read from here on.", "{hint}"
+    UNREADABLE_CLAUSE = (Code.PARSE, "This can't be read from here on.",
+        "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(epsilon = 0.5) COUNT(*) FROM ...")
+    UNREADABLE_BOUNDS = (Code.PARSE, "This can't be read from here on.",
+        "SUM(x, contribution_bounds_per_group => (YOUR_MIN, YOUR_MAX))")
     ONLY_A_COMMENT = Code.PARSE, "There is no question here, only a comment.", "SELECT COUNT(*) FROM ..."
     NO_QUESTION = Code.PARSE, "There is no question here.", "SELECT COUNT(*) FROM ..."
     CLAUSE_WITHOUT_OWNER = (Code.PARSE, "{clause} belongs to a {owner}, and none stands here.",

@@ -15,14 +15,12 @@ from dialect.catalog.model import Bounds
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Span
 from dialect.parser.options import parse_decimal
-from dialect.parser.placeholders import MAX_PLACEHOLDER, MIN_PLACEHOLDER
 from dialect.parser.privacy_clause import blank_out, parse_rule
 from dialect.parser.tokens import closing_bracket
 
 ARGUMENT_NAME = "contribution_bounds_per_group"
 MAX_BOUND = 10**15
 MAX_COUNT_BOUND = 1_000_000
-_EXAMPLE = f"SUM(x, {ARGUMENT_NAME} => ({MIN_PLACEHOLDER}, {MAX_PLACEHOLDER}))"
 _BOUNDABLE_NODES = (
     exp.Sum,
     exp.Avg,
@@ -97,7 +95,7 @@ def _open_call_start(before: list[Token]) -> int | None:
 
 def _parse_bounds(text: str, start: int) -> Bounds:
     """Parse `, contribution_bounds_per_group => (lower, upper)`, whose first character is at `start`."""
-    tree = parse_rule(text, "bounds", start, _EXAMPLE)
+    tree = parse_rule(text, "bounds", start, Kind.UNREADABLE_BOUNDS)
     lower, upper = (parse_decimal(str(token)) for token in tree.scan_values(lambda _: True))
     if lower is None or upper is None or not -MAX_BOUND <= lower < upper <= MAX_BOUND:
         span = Span(start, start + len(text))

@@ -47,10 +47,10 @@ def _grammar() -> lark.Lark:
     return lark.Lark(text, parser="lalr", start=list(GRAMMAR_RULES), propagate_positions=True)
 
 
-def parse_rule(text: str, rule: str, start: int, hint: str) -> lark.Tree[lark.Token]:
+def parse_rule(text: str, rule: str, start: int, unreadable: Kind) -> lark.Tree[lark.Token]:
     """Parse a part of a query that begins at offset `start` by a rule of the grammar, "clause" or "bounds".
 
-    Raises Refusal with E_PARSE and `hint`, at the offset in the query.
+    Raises Refusal of the kind `unreadable`, at the offset in the query.
     """
     import lark
 
@@ -59,7 +59,7 @@ def parse_rule(text: str, rule: str, start: int, hint: str) -> lark.Tree[lark.To
     except lark.UnexpectedInput as unexpected:
         offset = cast("int | None", unexpected.pos_in_stream)
         error_offset = start + min(max(offset or 0, 0), len(text) - 1)
-        raise Kind.UNREADABLE_CLAUSE.at(Span(error_offset, error_offset + 1), hint=hint) from None
+        raise unreadable.at(Span(error_offset, error_offset + 1)) from None
 
 
 def grammar_token_span(token: lark.Token, start: int) -> Span:
@@ -76,7 +76,6 @@ def blank_out(sql: str, start: int, end: int) -> str:
 MIN_CONFIDENCE, MAX_CONFIDENCE = Fraction(1, 2), Fraction(999_999, 10**6)
 MAX_CONTRIBUTED = 1_000_000
 _MIN_VALUE = Fraction(1, 10**18)  # one atto-delta, the ledger's unit
-_EXAMPLE = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(epsilon = 0.5) COUNT(*) FROM ..."
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ def _last_position(tokens: list[Token], begin: int) -> int:
 
 def _parse_options(text: str, start: int) -> Options:
     """Parse the clause, whose first character is at offset `start`."""
-    tree = parse_rule(text, "clause", start, _EXAMPLE)
+    tree = parse_rule(text, "clause", start, Kind.UNREADABLE_CLAUSE)
     values: dict[str, Any] = {}
     spans: dict[str, Span] = {}
     for option in tree.find_data("option"):

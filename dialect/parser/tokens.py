@@ -114,16 +114,11 @@ def split_list(text: str) -> tuple[str, ...]:
 def _check_text(sql: str) -> None:
     """Refuse a text that is empty, too long or contains characters that SQL can't have."""
     if len(sql) > MAX_CHARACTERS:
-        raise Kind.TEXT_TOO_LONG.at(_limit_span(sql), limit=MAX_CHARACTERS)
+        raise Kind.TEXT_TOO_LONG.at(Span(MAX_CHARACTERS, MAX_CHARACTERS + 1), limit=MAX_CHARACTERS)
     if not sql.strip():
         raise Kind.NO_QUESTION.at()
     if invalid := _INVALID_CHARACTERS.search(sql):
         raise Kind.INVALID_CHARACTER.at(Span(*invalid.span()))
-
-
-def _limit_span(sql: str) -> Span:
-    """Span of the first character beyond the length limit."""
-    return Span(MAX_CHARACTERS, min(len(sql), MAX_CHARACTERS + 1))
 
 
 def _raw_tokens(sql: str) -> list[Token]:
