@@ -9,7 +9,7 @@ macro of the foreign function.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from sqlglot.tokenizer_core import Token, TokenType
 
@@ -27,9 +27,6 @@ _DATE_PART_ALIASES = {
 }  # fmt: skip
 _NAME_FUNCTIONS = {"weekday": "dayname", "dw": "dayname", "month": "monthname"}  # SQL Server's parts that have names
 _DATE_FORMAT = re.compile(r"'(?:yyyy|yy|MM+|dd+|HH|mm|ss|[-/:. ])+'")  # a date format
-_INTEGER_TYPES = ("int", "bigint")
-_TEXT_TYPES = ("varchar",)
-_CAST_TYPES = ("date", "datetime", "timestamp", "float", *_INTEGER_TYPES, *_TEXT_TYPES)
 _DIFF_FROM_ZERO = re.compile(r"date_diff\('(\w+)', 0, (.*)\)", re.DOTALL)
 _ISO_LITERAL = re.compile(r"'\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d(\.\d{1,6})?)?)?'")
 _ISO_FORMAT = re.compile(r"'(?:yyyy-mm-dd(?: hh(?:24)?:mi(?::ss(?:\.(?:us|ff\d?))?)?| hh:mm(?::ss)?)?|%y-%m-%d)'", re.I)
@@ -39,6 +36,11 @@ _CONSTANT = re.compile(r"-?\d+(\.\d+)?|'(?:[^']|'')*'")
 _WEEK_DIFFERENCE = "weeks begin on Monday"
 _BIN_ORIGIN_DIFFERENCE = "bins are counted from Monday, 2000-01-03"
 _TEXT_DIFFERENCE = "written as DuckDB writes it"
+_CAST_DIFFERENCES = {
+    **dict.fromkeys(("date", "datetime", "timestamp", "float"), ""),
+    **dict.fromkeys(("int", "bigint"), "a fraction is rounded, not cut off"),
+    "varchar": _TEXT_DIFFERENCE,
+}
 _NAME_DIFFERENCE = "names of days and months as in Monday, without padding"
 _DAY_SECONDS = 86_400
 _SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": _DAY_SECONDS}
@@ -227,17 +229,8 @@ def _from_utc_timestamp(arguments: list[str]) -> Suggestion | None:
 
 def _convert(arguments: list[str]) -> Suggestion | None:
     """Rewrite SQL Server's CONVERT(type, value) as a CAST; none for its third argument, a style of text."""
-    type_name = arguments[0].lower()
-    if len(arguments) != 2 or type_name not in _CAST_TYPES:
-        return None
-    difference = (
-        "a fraction is rounded, not cut off"
-        if type_name in _INTEGER_TYPES
-        else _TEXT_DIFFERENCE
-        if type_name in _TEXT_TYPES
-        else ""
-    )
-    return Suggestion(f"CAST({arguments[1]} AS {arguments[0]})", difference)
+    difference = _CAST_DIFFERENCES.get(arguments[0].lower()) if len(arguments) == 2 else None
+    return None if difference is None else Suggestion(f"CAST({arguments[1]} AS {arguments[0]})", difference)
 
 
 def _formatter(codes: Mapping[str, str], difference: str = "", format_first: bool = False) -> CallRewrite:
@@ -391,7 +384,7 @@ def to_duckdb(sql: str) -> Suggestion:
     sql = _strip_brackets(sql)
     try:
         for _ in range(_MAX_CALLS):
-            found = _rewrite_last_call(sql, tokenize(sql))
+            found = next(_rewritten_calls(sql), None)
             if found is None:
                 break
             span, suggestion = found
@@ -424,20 +417,17 @@ def to_rollup_syntax(sql: str) -> str:
 def rewrite_call_at(sql: str, span: Span) -> Suggestion | None:
     """Rewrite the foreign call that overlaps a span, of several the last; None where there is none."""
     try:
-        tokens = tokenize(sql)
-    except Refusal:
+        calls = _rewritten_calls(sql)
+        return next((call for at, call in calls if at.start < span.end and span.start < at.end), None)
+    except Refusal:  # not tokenizable
         return None
-    for position in reversed(range(len(tokens))):
-        found = _rewrite_call(sql, tokens, position)
-        if found is not None and found[0].start < span.end and span.start < found[0].end:
-            return found[1]
-    return None
 
 
-def _rewrite_last_call(sql: str, tokens: list[Token]) -> tuple[Span, Suggestion] | None:
-    """Rewrite the last foreign call of a text, which contains no other one: (its span, the rewritten call)."""
+def _rewritten_calls(sql: str) -> Iterator[tuple[Span, Suggestion]]:
+    """Rewrite each foreign call of a text, the last first, as it contains no other one: (its span, the new call)."""
+    tokens = tokenize(sql)
     calls = (_rewrite_call(sql, tokens, position) for position in reversed(range(len(tokens))))
-    return next((call for call in calls if call is not None), None)
+    yield from (call for call in calls if call is not None)
 
 
 def _rewrite_call(sql: str, tokens: list[Token], position: int) -> tuple[Span, Suggestion] | None:
