@@ -17,6 +17,7 @@ from functools import lru_cache
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, conjuncts, equal_pairs, fields_of
 from dialect.catalog.model import SqlType
 from dialect.functions.constant_folding import parse_timestamp
+from dialect.functions.registry import overload
 
 Value = datetime | int | float
 ValueRangeOnDate = tuple[Value, Value]  # smallest and largest value of an expression on a date
@@ -24,19 +25,6 @@ PossibleTruths = tuple[bool, bool]  # can be true, can be false
 
 _UNKNOWN: PossibleTruths = (True, True)
 _SECONDS_OF = {"hour": 3_600, "minute": 60, "second": 1}  # truncation units in seconds
-_DATE_PARTS: Mapping[str, Callable[[datetime], int]] = {
-    "year": lambda at: at.year,
-    "quarter": lambda at: (at.month + 2) // 3,
-    "month": lambda at: at.month,
-    "day": lambda at: at.day,
-    "dayofyear": lambda at: at.timetuple().tm_yday,
-    "dayofweek": lambda at: at.isoweekday() % 7,
-    "isodow": lambda at: at.isoweekday(),
-    "week": lambda at: at.isocalendar().week,
-    "isoyear": lambda at: at.isocalendar().year,
-}
-_NUMBER_OF_NAME = {"dayname": "isodow", "monthname": "month"}  # a name determines the same as its number
-DATE_PARTS = frozenset((*_DATE_PARTS, *_NUMBER_OF_NAME))  # functions constant within a date
 
 
 @dataclass(frozen=True)
@@ -83,9 +71,9 @@ class EventTimePredicates:
 
         For a weekday or month name it is the number of the name, which distinguishes groups as well.
         """
-        if isinstance(expr, Call) and expr.name in _NUMBER_OF_NAME:
+        if isinstance(expr, Call) and expr.type is SqlType.VARCHAR and overload(expr.function).part_of is not None:
             range_ = self._range(expr.arguments[-1], day)
-            span = None if range_ is None else _date_part_range(_NUMBER_OF_NAME[expr.name], range_)
+            span = None if range_ is None else _date_part_range(expr, range_)
         else:
             span = self._range(expr, day)
         return span[0] if span is not None and span[0] == span[1] else None
@@ -198,12 +186,12 @@ def _function_range(expr: Call, range_: ValueRangeOnDate) -> ValueRangeOnDate | 
         unit = "day" if expr.name == "to_date" else str(getattr(expr.arguments[0], "value", ""))
         ends = _truncate(low, unit), _truncate(high, unit)
         return None if ends[0] is None or ends[1] is None else (ends[0], ends[1])
-    return _date_part_range(expr.name, range_)
+    return None if expr.type is SqlType.VARCHAR else _date_part_range(expr, range_)
 
 
-def _date_part_range(name: str, range_: ValueRangeOnDate) -> ValueRangeOnDate | None:
+def _date_part_range(expr: Call, range_: ValueRangeOnDate) -> ValueRangeOnDate | None:
     """Range of a date part (month, isodow, ...), known only if both ends lie on one date."""
-    (low, high), part = range_, _DATE_PARTS.get(name)
+    (low, high), part = range_, overload(expr.function).part_of
     if part is None or not isinstance(low, datetime) or not isinstance(high, datetime) or low.date() != high.date():
         return None
     return part(low), part(high)

@@ -24,11 +24,7 @@ Cells = Mapping[Expr, Field]  # key expression over the row -> field with its va
 FINER = ("second", "minute", "hour", "day", "month", "quarter", "year")
 _COARSER_UNITS = {unit: frozenset(FINER[i:]) for i, unit in enumerate(FINER)} | {"week": frozenset({"week"})}
 _COARSER_UNITS |= {unit: _COARSER_UNITS[unit] | {"week"} for unit in ("second", "minute", "hour", "day")}
-_CONSTANT_ON_DAYS = ("dayofyear", "dayofweek", "isodow", "is_weekend", "to_date")
-_UNITS = {unit: unit for unit in (*FINER, "week")} | dict.fromkeys(_CONSTANT_ON_DAYS, "day")
-_UNITS |= dict.fromkeys(("hour_of_week", "part_of_day"), "hour") | {"dayname": "day", "monthname": "month"}
 _IN = overloads("in")[0].row_name
-_NULL_AS_THEIR_TIME = ("date_trunc", "time_bucket")  # NULL exactly where the truncated time is
 _TIMES = (SqlType.DATE, SqlType.TIMESTAMP)
 _CAST = {SqlType.TIMESTAMP: overloads("to_timestamp")[0].row_name, SqlType.DATE: overloads("to_date")[0].row_name}
 
@@ -72,7 +68,9 @@ def _rewrite_by_truncation(expr: Expr, cells: Cells, truncations: Cells) -> Expr
         for key_expr, field in cells.items():
             # a truncation may be NULL where its time is not, beyond the calendar; then only a truncation agrees with it
             step = (
-                truncation_unit(key_expr, time) if key_expr in truncations or expr.name in _NULL_AS_THEIR_TIME else None
+                truncation_unit(key_expr, time)
+                if key_expr in truncations or overload(expr.function).has_step  # NULL exactly where the truncation is
+                else None
             )
             if step is not None and (_is_constant_within(expr, time, step) or _splits_at_step(expr, time, step)):
                 return substitute(expr, {time: _truncated_time(field, time)})
@@ -112,11 +110,9 @@ def _is_constant_within(expr: Call, time: Expr, step: str) -> bool:
     if any(part != time and not isinstance(part, Literal) for part in expr.arguments):
         return False
     row = overload(expr.function)
-    if row.name == "date_trunc":
-        unit = str(expr.arguments[0].value) if isinstance(expr.arguments[0], Literal) else ""
-    else:
-        on = row.constant_within
-        unit = _UNITS.get(row.name) or (on if isinstance(on, str) else on(*constant_values(row, expr.arguments)) or "")
+    on = row.constant_within
+    within = on if isinstance(on, str) else on(*constant_values(row, expr.arguments))
+    unit = truncation_unit(expr, time) or within or ""
     return unit in _COARSER_UNITS.get(step, ())
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from dialect.algebra.expressions import Call, Expr, Literal
 from dialect.catalog.model import SqlType
 from dialect.functions.constant_folding import MONTHS, SECONDS, add_units
-from dialect.functions.registry import overloads
+from dialect.functions.registry import overload, overloads
 
 _MONTH_ORIGIN = datetime(2000, 1, 1)
 _DAY_ORIGIN = datetime(2000, 1, 3)  # a Monday
@@ -116,7 +116,7 @@ def _determined_of_time(key: Call) -> Iterator[Expr]:
     """
     if not key.arguments:  # pi()
         return
-    time = key.arguments[-1] if key.name in ("date_trunc", "time_bucket") else key.arguments[0]
+    time = key.arguments[-1] if overload(key.function).has_step else key.arguments[0]
     seconds, format_ = _step_seconds(key), _strftime_format(key)
     if (seconds and SECONDS["hour"] % seconds == 0) or "%H" in format_:
         yield Call(_HOUR, (time,), SqlType.BIGINT)
@@ -126,7 +126,7 @@ def _determined_of_time(key: Call) -> Iterator[Expr]:
 
 def _step_seconds(key: Call) -> int:
     """Width in seconds of the steps to which a key truncates a time, aligned to midnight; 0 for other keys."""
-    step = str(getattr(key.arguments[0], "value", "")) if key.name in ("date_trunc", "time_bucket") else ""
+    step = str(getattr(key.arguments[0], "value", "")) if overload(key.function).has_step else ""
     amount, _, unit = step.rpartition(" ")
     return int(amount or 1) * SECONDS.get(unit, 0)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
 from sqlglot import exp
@@ -108,6 +109,15 @@ class Partial(Enum):
     FOR_SOME_VALUES = "value"  # NULL for some ordinary values: 1 % 0, a sum beyond 64 bits
 
 
+class KeySetRule(Enum):
+    """From what the public key set of a group key is listed that a function computes."""
+
+    VALUES = "values"  # all that it can return
+    DAYS = "days"  # its values on the days in range, if these are few, or else all
+    UNITS = "units"  # its values on the units in range within which it is constant
+    STEPS = "steps"  # the steps between the ends of the range
+
+
 # SQL template, or a function of the call's constant arguments that returns one
 SparkForm = str | Callable[..., str]
 SAME = "{same}"  # Spark's form is DuckDB's
@@ -146,6 +156,9 @@ class Function:
     is_callable: bool = True  # callable by name; operators and casts are not
     check_constants: Callable[..., str | None] | None = None  # constants -> why they are invalid; None: valid
     constant_within: str | Callable[..., str | None] = ""  # constant within this time unit, or a function of constants
+    key_set: KeySetRule = KeySetRule.VALUES
+    has_step: bool = False  # the first argument is the step to which it truncates its last, a time
+    part_of: Callable[[datetime], int] | None = None  # the part of a time, in Python; of a name, its number
     row_name: str = ""  # unique id "name#n", used in Call.function
     meaning: str = ""  # definition for analysts, where the name is not standard
     cost: Cost = Cost()

@@ -15,7 +15,7 @@ from dialect.functions.scalar.noise_intervals import INTERVALS
 from dialect.functions.scalar.numbers import NUMBERS
 from dialect.functions.scalar.text import LISTS, TEXT
 from dialect.functions.scalar.time import TIMES
-from dialect.functions.signatures import Function, NoForm, Partial, kind_name
+from dialect.functions.signatures import Function, KeySetRule, NoForm, Partial, kind_name
 from dialect.functions.table_functions import TABLE_FUNCTIONS
 from tests.support.tree import ROOT
 
@@ -212,7 +212,7 @@ def _end(value: float) -> str:
 
 
 def _keys(row: Function) -> str:
-    if row.constant_within:
+    if row.key_set is KeySetRule.UNITS:
         return (
             f"of each {row.constant_within}" if isinstance(row.constant_within, str) else "of each unit that it shows"
         )

@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from dialect.algebra import value_ranges as ranges
 from dialect.catalog.model import SqlType
-from dialect.functions.signatures import SAME, Cost, Function, NoForm, Partial, SparkForm
+from dialect.functions.signatures import SAME, Cost, Function, KeySetRule, NoForm, Partial, SparkForm
 
 _INT, _DOUBLE, _TEXT, _BOOLEAN = SqlType.BIGINT, SqlType.DOUBLE, SqlType.VARCHAR, SqlType.BOOLEAN
 _STAMP, _DATE = SqlType.TIMESTAMP, SqlType.DATE
@@ -120,7 +120,10 @@ CASTS: tuple[Function, ...] = (
             ),
         )
     ),
-    replace(_cast("date", "time", _DATE, "CAST({0} AS DATE)", SAME), nodes=(exp.Date,)),
+    replace(
+        _cast("date", "time", _DATE, "CAST({0} AS DATE)", SAME),
+        nodes=(exp.Date,), constant_within="day", key_set=KeySetRule.STEPS,
+    ),
     _cast(
         "time", "stamp", SqlType.TIME, "CASE WHEN isfinite({0}) THEN CAST({0} AS TIME) END",
         f"pmod(unix_micros(CAST({{0}} AS TIMESTAMP)), {MICROSECONDS_A_DAY}L)", partial=Partial.BEYOND_CALENDAR,

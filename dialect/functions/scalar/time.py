@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import time
+from datetime import datetime, time
 
 from sqlglot import exp
 
@@ -26,7 +26,7 @@ from dialect.algebra import value_ranges as ranges
 from dialect.catalog.model import SqlType
 from dialect.functions.constant_folding import MONTHS, SECONDS
 from dialect.functions.literals import is_too_long
-from dialect.functions.signatures import SAME, Cost, Function, Partial, SparkForm, quote_spark_text
+from dialect.functions.signatures import SAME, Cost, Function, KeySetRule, Partial, SparkForm, quote_spark_text
 
 # directives by the coarsest time unit within which each is constant
 _DIRECTIVES_BY_UNIT = {"day": "aAbBdjmuUVwWyYGx", "hour": "HIp", "minute": "M", "second": "ScX"}
@@ -112,7 +112,18 @@ def _timestamp_of_units(name: str, microseconds: int) -> str:
     return f"{name}(CASE WHEN {{0}} BETWEEN -{limit} AND {limit} THEN CAST({{0}} AS BIGINT) END)"
 
 
-def _date_part(name: str, lower: int, upper: int, spark: SparkForm, *part_names: str) -> Function:
+PartOf = Callable[[datetime], int]
+
+
+def _date_part(
+    name: str,
+    lower: int,
+    upper: int,
+    spark: SparkForm,
+    *part_names: str,
+    unit: str = "",
+    part_of: PartOf | None = None,
+) -> Function:
     """Declare a date part of a date or timestamp, an integer from `lower` to `upper`.
 
     Parts with fewer than 400 values list them, so that group keys computed by them have a public key set.
@@ -120,13 +131,15 @@ def _date_part(name: str, lower: int, upper: int, spark: SparkForm, *part_names:
     listed_values = tuple(range(lower, upper + 1)) if upper < 400 else ()
     return Function(
         name, ("time",), _INT, f"{name}({{0}})", spark, ranges.constant(lower, upper), listed_values, _BEYOND_CALENDAR,
-        date_parts=(name, *part_names),
+        date_parts=(name, *part_names), constant_within=unit, part_of=part_of,
+        key_set=KeySetRule.VALUES if part_of is None else KeySetRule.DAYS,
     )  # fmt: skip
 
 
 def _date_part_of_day(name: str, lower: int, upper: int, spark: SparkForm, *part_names: str) -> Function:
     """Declare a date part that is constant within a day; its key set follows from the days in range."""
-    return replace(_date_part(name, lower, upper, spark, *part_names), listed_values=(), constant_within="day")
+    part = _date_part(name, lower, upper, spark, *part_names, unit="day")
+    return replace(part, listed_values=(), key_set=KeySetRule.UNITS)
 
 
 def _clock_part(name: str, lower: int, upper: int, spark: SparkForm) -> Function:
@@ -393,31 +406,45 @@ _SPARK_MAKE_DATE = (
 
 
 TIMES: tuple[Function, ...] = (
-    _date_part("year", 1, 9999, _YEAR),
-    _date_part_of_day("isoyear", 1, 9999, "CAST(extract(YEAROFWEEK FROM {0}) AS BIGINT)"),
+    replace(_date_part("year", 1, 9999, _YEAR, unit="year", part_of=lambda at: at.year), key_set=KeySetRule.STEPS),
+    replace(
+        _date_part_of_day("isoyear", 1, 9999, "CAST(extract(YEAROFWEEK FROM {0}) AS BIGINT)"),
+        part_of=lambda at: at.isocalendar().year,
+    ),
     _date_part_of_day("decade", 0, 999, f"({_YEAR} div 10L)"),
     _date_part_of_day("century", 1, 100, f"(({_YEAR} - 1L) div 100L + 1L)", "centuries", "cent"),
     _date_part_of_day("millennium", 1, 10, f"(({_YEAR} - 1L) div 1000L + 1L)", "millennia"),
     _date_part_of_day(
         "yearweek", 101, 999953, "CAST(extract(YEAROFWEEK FROM {0}) * 100 + weekofyear({0}) AS BIGINT)"
     ),
-    _date_part("quarter", 1, 4, "CAST(quarter({0}) AS BIGINT)"),
-    _date_part("month", 1, 12, "CAST(month({0}) AS BIGINT)"),
+    _date_part("quarter", 1, 4, "CAST(quarter({0}) AS BIGINT)", unit="quarter", part_of=lambda at: (at.month + 2) // 3),
+    _date_part("month", 1, 12, "CAST(month({0}) AS BIGINT)", unit="month", part_of=lambda at: at.month),
     replace(
-        _date_part("week", 1, 53, "CAST(weekofyear({0}) AS BIGINT)", "weekofyear"), nodes=(exp.Week, exp.WeekOfYear)
+        _date_part(
+            "week", 1, 53, "CAST(weekofyear({0}) AS BIGINT)", "weekofyear", unit="week",
+            part_of=lambda at: at.isocalendar().week,
+        ),
+        nodes=(exp.Week, exp.WeekOfYear)
     ),
     replace(
-        _date_part("day", 1, 31, "CAST(day({0}) AS BIGINT)"),
+        _date_part("day", 1, 31, "CAST(day({0}) AS BIGINT)", unit="day", part_of=lambda at: at.day),
         nodes=(exp.Day, exp.DayOfMonth), other_names=("dayofmonth",),
     ),
-    _date_part("dayofyear", 1, 366, "CAST(dayofyear({0}) AS BIGINT)", "doy"),
-    replace(
-        _date_part("dayofweek", 0, 6, "CAST(dayofweek({0}) - 1 AS BIGINT)", "dow", "weekday"), other_names=("weekday",)
+    _date_part(
+        "dayofyear", 1, 366, "CAST(dayofyear({0}) AS BIGINT)", "doy", unit="day",
+        part_of=lambda at: at.timetuple().tm_yday,
     ),
-    _date_part("isodow", 1, 7, "CAST(weekday({0}) + 1 AS BIGINT)"),
-    _date_part("hour", 0, 23, _spark_part("hour")),
-    _date_part("minute", 0, 59, _spark_part("minute")),
-    _date_part("second", 0, 59, _spark_part("second")),
+    replace(
+        _date_part(
+            "dayofweek", 0, 6, "CAST(dayofweek({0}) - 1 AS BIGINT)", "dow", "weekday", unit="day",
+            part_of=lambda at: at.isoweekday() % 7,
+        ),
+        other_names=("weekday",)
+    ),
+    _date_part("isodow", 1, 7, "CAST(weekday({0}) + 1 AS BIGINT)", unit="day", part_of=datetime.isoweekday),
+    _date_part("hour", 0, 23, _spark_part("hour"), unit="hour"),
+    _date_part("minute", 0, 59, _spark_part("minute"), unit="minute"),
+    _date_part("second", 0, 59, _spark_part("second"), unit="second"),
     replace(
         _date_part("millisecond", 0, 59_999, f"(pmod({_spark_microseconds(0)}, 60000000L) div 1000L)", "ms", "msec"),
         other_names=("milliseconds",),
@@ -434,6 +461,7 @@ TIMES: tuple[Function, ...] = (
     Function(
         "last_day", ("time",), _DATE, _AS_STAMP.join(_IF_WITHIN_CALENDAR.split("{0}")) + f"last_day({_AS_STAMP}) END",
         "last_day(CAST({0} AS DATE))", partial=_BEYOND_CALENDAR, constant_within="day",
+        key_set=KeySetRule.UNITS,
     ),
     Function(
         "julian", ("time",), _DOUBLE, "julian({0})", f"({_spark_microseconds(0)} / {_DAY}D + 2440588D)",
@@ -441,7 +469,8 @@ TIMES: tuple[Function, ...] = (
     ),
     Function(
         "strftime", ("time", "format!"), _TEXT, "strftime({0}, {1})", _spark_strftime, check_constants=format_mistake,
-        constant_within=granularity_of_format, nodes=(exp.TimeToStr,), cost=Cost(per_call=200.0),
+        constant_within=granularity_of_format, key_set=KeySetRule.UNITS, nodes=(exp.TimeToStr,),
+        cost=Cost(per_call=200.0),
     ),
     Function(
         "make_date", ("int", "int", "int"), _DATE, _MAKE_DATE, _SPARK_MAKE_DATE, partial=Partial.FOR_SOME_VALUES,
@@ -463,32 +492,37 @@ TIMES: tuple[Function, ...] = (
     ),
     Function(
         "dayname", ("time",), _TEXT, "dayname({0})", "date_format({0}, 'EEEE')", listed_values=DAY_NAMES,
-        partial=_BEYOND_CALENDAR, cost=Cost(per_call=200.0),
+        partial=_BEYOND_CALENDAR, constant_within="day", key_set=KeySetRule.DAYS, part_of=datetime.isoweekday,
+        cost=Cost(per_call=200.0),
     ),
     Function(
         "monthname", ("time",), _TEXT, "monthname({0})", "date_format({0}, 'MMMM')", listed_values=MONTH_NAMES,
-        partial=_BEYOND_CALENDAR, cost=Cost(per_call=200.0),
+        partial=_BEYOND_CALENDAR, constant_within="month", key_set=KeySetRule.DAYS, part_of=lambda at: at.month,
+        cost=Cost(per_call=200.0),
     ),
     Function(
         "date_trunc", ("text!", "stamp"), _STAMP, _IF_AFTER_EARLIEST + "date_trunc({0}, {1}) END",
         "CAST(date_trunc({0}, CAST({1} AS TIMESTAMP)) AS TIMESTAMP_NTZ)", partial=_BEYOND_CALENDAR,
-        nodes=(exp.TimestampTrunc, exp.DateTrunc),
+        nodes=(exp.TimestampTrunc, exp.DateTrunc), key_set=KeySetRule.STEPS, has_step=True,
     ),
     Function(
         "date_trunc", ("text!", "date"), _STAMP,
         _IF_AFTER_EARLIEST.replace("{1}", "TRY_CAST({1} AS TIMESTAMP)")
         + "date_trunc({0}, TRY_CAST({1} AS TIMESTAMP)) END",
         "CAST(date_trunc({0}, CAST({1} AS TIMESTAMP)) AS TIMESTAMP_NTZ)", partial=_BEYOND_CALENDAR,
+        key_set=KeySetRule.STEPS, has_step=True,
     ),
     Function(
         "time_bucket", ("period!", "stamp"), _STAMP, _IF_AFTER_EARLIEST + "time_bucket({0}, {1}) END",
         _spark_time_bucket_of_second_argument, partial=_BEYOND_CALENDAR, nodes=(exp.DateBin,),
+        key_set=KeySetRule.STEPS, has_step=True,
     ),
     Function(
         "time_bucket", ("period!", "date"), _DATE,
         _IF_AFTER_EARLIEST.replace("{1}", "TRY_CAST({1} AS TIMESTAMP)")
         + "CAST(time_bucket({0}, TRY_CAST({1} AS TIMESTAMP)) AS DATE) END",
         lambda span: f"CAST({_spark_time_bucket_of_second_argument(span)} AS DATE)", partial=_BEYOND_CALENDAR,
+        key_set=KeySetRule.STEPS, has_step=True,
     ),
     Function(
         "epoch", ("instant",), _DOUBLE, "epoch({0})", "(unix_micros({0}) / 1e6D)", partial=_BEYOND_CALENDAR,

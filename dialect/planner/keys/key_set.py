@@ -31,13 +31,12 @@ from dialect.algebra.expressions import (
 from dialect.algebra.relations import Distinct, Filter, Join, PerPerson, Project, Public, Values
 from dialect.algebra.release_plan import KeySet
 from dialect.analysis import predicates
-from dialect.analysis.date_bounds import DATE_PARTS
 from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import computed_field, may_be_null
 from dialect.functions.registry import overload
-from dialect.functions.signatures import constant_values
+from dialect.functions.signatures import KeySetRule, constant_values
 from dialect.parser.compile_context import CompileContext
 from dialect.planner.keys import public_domains
 from dialect.planner.keys.dependent_keys import compute_dependent_keys, rewrite_facts_over_lists
@@ -47,7 +46,6 @@ MAX_KEYS = 1_000_000  # values of one list
 MAX_COMBINATIONS = 2 * MAX_KEYS  # combinations of lists, before predicates filter them
 
 _DAYS_PER_YEAR, _DAYS_PER_CENTURY = 366, 36_525  # in days; over a whole year, date parts take all their values
-_TRUNCATIONS = {"date_trunc", "time_bucket", "to_date", "year"}
 
 
 def build_key_set(keys: Sequence[Field], source: PerPerson, context: CompileContext) -> KeySet | None:
@@ -255,17 +253,14 @@ def _function_range_list(
     """List the values that a function can return: on the known times, or for any argument; None if unknown."""
     row = overload(expr.function)
     nulls = (None,) if may_be_null(expr, include_far=False) else ()
-    if row.name in _TRUNCATIONS:
+    if row.key_set is KeySetRule.STEPS:
         return public_domains.list_of_truncations(expr, facts, context)
-    unit = (
-        row.constant_within
-        if isinstance(row.constant_within, str)
-        else row.constant_within(*constant_values(row, expr.arguments))
-    )
-    if unit:
+    on = row.constant_within
+    unit = on if isinstance(on, str) else on(*constant_values(row, expr.arguments))
+    if unit and row.key_set is KeySetRule.UNITS:
         return public_domains.list_of_function_values(expr, unit, facts, context)
     if row.listed_values:
-        days = _date_part_list(expr, facts, context) if row.name in DATE_PARTS else None
+        days = _date_part_list(expr, facts, context) if row.key_set is KeySetRule.DAYS else None
         if days is not None:
             return days
         values = public_domains.distinct_literals((*row.listed_values, *nulls), expr.type)
