@@ -11,7 +11,10 @@ import pyarrow as pa
 import pyarrow.flight as fl
 import pytest
 
+from dialect.algebra import Note, NoteCode
 from engine import Session
+from engine.api.wire.notes import answer_notes
+from engine.pipeline.answered import Answered
 from engine.server.console import analyst
 from engine.server.flight import padding
 from engine.server.http import responses, sizes
@@ -148,6 +151,32 @@ def a_header_with_a_number_of_the_answer(monkeypatch: pytest.MonkeyPatch) -> Ite
     yield "http"
 
 
+def _a_noisy_note_that_the_product_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: a note with a number of the answer, whose code the server's list of noisy notes has too."""
+
+    def leaking(result: Answered, *, rehearsal: bool) -> list[Note]:
+        numbers = result.answer.table.columns[-1].to_pylist()
+        return [
+            *answer_notes(result, rehearsal=rehearsal),
+            Note(NoteCode.CLIPPED, f"{sum(numbers)} people are counted."),
+        ]
+
+    monkeypatch.setattr("engine.api.wire.answer.answer_notes", leaking)
+    monkeypatch.setattr(sizes, "NOISY_NOTES", (*sizes.NOISY_NOTES, NoteCode.CLIPPED))
+
+
+@contextmanager
+def a_note_with_a_number_over_http(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    _a_noisy_note_that_the_product_lists(monkeypatch)
+    yield "http"
+
+
+@contextmanager
+def a_note_with_a_number_over_flight(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    _a_noisy_note_that_the_product_lists(monkeypatch)
+    yield "flight"
+
+
 PLANTED = [
     not_padded,
     padded_to_its_own_class,
@@ -158,6 +187,8 @@ PLANTED = [
     a_page_that_is_filled_up_to_itself,
     a_column_that_may_be_null_where_one_is,
     a_log_with_a_number_of_the_answer,
+    a_note_with_a_number_over_http,
+    a_note_with_a_number_over_flight,
 ]
 
 

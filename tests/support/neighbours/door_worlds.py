@@ -26,12 +26,11 @@ from engine.api.wire.answer import CARD
 from engine.server.flight.commands import pack
 from engine.server.flight.server import FlightServer
 from engine.server.http.roles import Role
-from engine.server.http.sizes import static_notes
 from engine.server.worker.pacing import PacedEngine, ResponsePacing
 from passersby.client import remote
 from passersby.dbapi import pep249 as dbapi
 from tests.support.neighbours.http_worlds import logging, seen_over_http, without_run_ids
-from tests.support.neighbours.two_worlds import Attack, with_empty_ledger
+from tests.support.neighbours.two_worlds import Attack, notes_without_noise, with_empty_ledger
 from tests.support.server.serving import TestServer, inhabited, listening
 from tests.support.server.visiting import Browser
 
@@ -95,7 +94,7 @@ def _card(answer: pa.Table) -> Seen:
     keys = {name: answer.column(name).to_pylist() for name in answer.column_names if name not in noise}
     for name in ("reliability", "advice", "release_id", "made_from"):
         card.pop(name, None)
-    notes = static_notes({"notes": card.pop("notes"), "note_codes": card.pop("note_codes")})
+    notes = notes_without_noise(card.pop("notes"), card.pop("note_codes"), rows=None)
     return {"noise": sorted(noise), "keys": keys, "card": card, "notes": notes, "rows": answer.num_rows}
 
 

@@ -12,9 +12,8 @@ import pyarrow as pa
 import structlog
 
 from engine.server.http.responses import ARROW
-from engine.server.http.sizes import static_notes
 from engine.server.telemetry import configure_logging
-from tests.support.neighbours.two_worlds import Attack
+from tests.support.neighbours.two_worlds import Attack, notes_without_noise
 from tests.support.server.serving import TestServer
 from tests.support.timeouts import until
 
@@ -73,7 +72,7 @@ def _split(answer: httpx2.Response, attack: Attack) -> Any:
     values = {name: values for name, values in body.pop("values").items() if not noise & {name}}
     body |= {"intervals": sorted(noise), "reliability": sorted(body["reliability"]), "advice": None}
     body["made_from"] = [{**made, "settled_at": None} for made in body["made_from"]]
-    body |= static_notes(body)
+    body["notes"] = notes_without_noise(body["notes"], body.pop("note_codes"), attack.rows)
     headers = dict(answer.headers)
     if attack.rows is not None:
         values = {}
