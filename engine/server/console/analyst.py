@@ -84,7 +84,7 @@ def with_longest_numbers(answer: dict[str, Any]) -> dict[str, Any]:
         [_longest_cell(each, of_noise) for each, of_noise in zip(row, noisy, strict=True)] for row in answer["cells"]
     ]
     notes, codes = static_notes(answer).values()
-    longest = ["-" * MAX_NOTE_LENGTH for _ in answer["intervals"]]
+    longest = [f"{name}{'-' * MAX_NOTE_LENGTH}" for name in answer["intervals"]]
     widest = {
         **answer,
         "cells": cells,

@@ -17,7 +17,7 @@ from engine.pipeline.advice import MAX_ADVICE_CHARACTERS
 
 MIN_CLASS_BYTES = 4096  # bytes; shorter bodies are all padded to it
 MAX_NUMBER_LENGTH = 26  # characters: -1.7976931348623157e+308 and a separator
-MAX_NOTE_LENGTH = 200  # characters of the note on NULL values with its code; its presence depends on noise
+MAX_NOTE_LENGTH = 200  # bytes of the note on NULL values and its code, without the column's name; noise decides on it
 MAX_RELIABILITY_LENGTH = 10  # characters of the longest reliability label
 NOISY_NOTES = (NoteCode.NULL_RATIO, NoteCode.NULL_QUANTILE)  # notes that depend on noisy numbers
 NOISE_DEPENDENT_FIELDS = ("intervals", "reliability", "advice")  # members of the card that depend on noisy numbers
@@ -37,13 +37,21 @@ def public_length(table: pa.Table, card: dict[str, Any]) -> int:
     rows = int(table.num_rows)
     static = {name: value for name, value in card.items() if name not in NOISE_DEPENDENT_FIELDS} | static_notes(card)
     length = len(json.dumps(static)) + 200 * len(table.schema) + rows * 4 * (len(table.schema) + 1)
+    length += sum(map(_escaped_length, table.schema.names))
     for column in table.columns:
         number = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
         length += MAX_NUMBER_LENGTH * rows if number else _text_length(column)
     intervals = card.get("intervals", {})
-    names = sum(map(len, intervals)) * 2
+    names = 3 * sum(
+        map(_escaped_length, intervals)
+    )  # of intervals, of reliability labels, and in the note on NULL values
     words = len(intervals) * (rows * (2 * MAX_NUMBER_LENGTH + 4 + MAX_RELIABILITY_LENGTH) + MAX_NOTE_LENGTH)
     return length + names + words + (MAX_ADVICE_CHARACTERS if intervals else 0)  # with room for advice
+
+
+def _escaped_length(name: str) -> int:
+    """Most bytes of a name in a body: as JSON in ASCII, where a character takes up to 12."""
+    return len(json.dumps(name))
 
 
 def static_notes(card: dict[str, Any]) -> dict[str, list[str]]:

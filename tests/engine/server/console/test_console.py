@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from engine.api.wire.notes import FEW_ROWS_REASON
 from engine.server.console import analyst as answer_pages
 from engine.server.console.sessions import PAGES, SESSION_COOKIE, page
 from engine.server.http.roles import Role
@@ -70,12 +71,17 @@ def test_null_is_aligned_like_numbers() -> None:
     assert [[cell.number for cell in row] for row in answer_pages.with_cells(key)["cells"]] == [[True, True]] * 2
 
 
+AROUND: dict[str, Any] = {
+    "request_id": "r", "history": [], "explained": None, "job": None, "problem": None, "sql": "", "rho": "",
+    "form_token": lambda: "",
+}  # fmt: skip
+
+
 def sizes() -> set[int]:
     """Lengths of the pages of answers that differ in numbers alone."""
-    around = {"request_id": "r", "history": [], "explained": None, "job": None, "problem": None, "sql": "", "rho": ""}
 
     def written(answer: dict[str, Any], least: int = 0) -> bytes:
-        return page("ask", 200, least, **around, form_token=lambda: "", answer=answer).body
+        return page("ask", 200, least, **AROUND, answer=answer).body
 
     return {
         len(written(each, len(written(answer_pages.with_longest_numbers(each)))))
@@ -90,6 +96,18 @@ def test_pages_of_answers_that_differ_in_numbers_have_one_size(monkeypatch: pyte
     )  # planted: as long as its own numbers
     monkeypatch.setattr("engine.server.console.sessions.size_class", lambda length: length)
     assert len(sizes()) == len(ANSWERS)
+
+
+def test_a_page_has_room_for_the_note_on_null_of_a_column_with_a_long_name() -> None:
+    name = "<東>" * 2_000
+    note = f"{name}: 1,000,000 values are NULL: {FEW_ROWS_REASON}"
+    card = answered([None, 7], [None, [1, 9]], ["a note", note]) | {"intervals": {name: [None, [1, 9]]}}
+    card |= {"columns": [card["columns"][0], {"name": name, "type": "DOUBLE"}], "reliability": {name: ["noise"] * 2}}
+    written, longest = (
+        page("ask", **AROUND, answer=answer).body
+        for answer in (answer_pages.with_cells(card), answer_pages.with_longest_numbers(answer_pages.with_cells(card)))
+    )
+    assert len(written) <= len(longest)
 
 
 def test_the_root_redirects_browsers_to_the_console_and_lists_endpoints_as_json(served: TestServer) -> None:

@@ -1,4 +1,4 @@
-"""Bodies of answers that differ in noisy numbers have one length, with or without advice."""
+"""Bodies of answers that differ in noisy numbers have one length, with or without advice, whatever columns are called."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ import pyarrow as pa
 import pytest
 
 from budgets import Loss
+from dialect.algebra import NoteCode
 from dialect.parser.suggestions.rewrite_suggestions import ChangeKind
 from engine.api.wire import answer as wire_answer
 from engine.api.wire.answer import CARD, advice_shape, shorten_advice
+from engine.api.wire.notes import FEW_ROWS_REASON
 from engine.pipeline.advice import Advice, Proposal
+from engine.server.http import sizes
 from engine.server.http.responses import ARROW, JSON, answer_body
 
 LONG = "SELECT count(*) AS n FROM visit WHERE zone IN (" + "'a zone', " * 400 + "'z')"
@@ -26,16 +29,17 @@ MUCH = Advice(
 )
 
 
-def rows(number: float, advice: dict[str, Any] | None) -> bytes:
-    """Write an answer of one number as the worker sends it."""
+def rows(number: float | None, advice: dict[str, Any] | None, name: str = "n") -> bytes:
+    """Write an answer of one number as the worker sends it; NULL comes with its note."""
     card = {
-        "intervals": {"n": [[number - 1, number + 1]]},
-        "reliability": {"n": ["good"]},
+        "intervals": {name: [None if number is None else [number - 1, number + 1]]},
+        "reliability": {name: ["good"]},
         "advice": advice,
-        "notes": [],
-        "note_codes": [],
+        "notes": [] if number is not None else [f"{name}: 1,000,000 values are NULL: {FEW_ROWS_REASON}"],
+        "note_codes": [] if number is not None else [str(NoteCode.NULL_QUANTILE)],
     }
-    table = pa.table({"n": [number]}).replace_schema_metadata({CARD: json.dumps(card).encode()})
+    column = pa.array([number], pa.float64())
+    table = pa.table({name: column}).replace_schema_metadata({CARD: json.dumps(card).encode()})
     sink = io.BytesIO()
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table)
@@ -56,6 +60,24 @@ def test_advice_on_weak_numbers_changes_no_body_length(media_type: str, monkeypa
     assert len(lengths(media_type)) == 1
     monkeypatch.setattr(wire_answer, "MAX_ADVICE_CHARACTERS", 10**6)  # planted: advice of any length
     assert len(lengths(media_type)) == 2
+
+
+@pytest.mark.parametrize("media_type", [JSON, ARROW])
+@pytest.mark.parametrize(
+    "character", ["n", "é", "東", "🙂", '"', "\x01"], ids=["ascii", "latin", "cjk", "emoji", "quote", "control"]
+)
+def test_a_column_of_any_name_has_bodies_of_one_length_with_null_or_a_number(
+    media_type: str, character: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, much = character * 5_000, shorten_advice(advice_shape(MUCH))
+    bodies = [answer_body(rows(number, much, name), media_type) for number in (None, 0.25)]
+    assert len(bodies[0]) == len(bodies[1])
+    monkeypatch.setattr(sizes, "size_class", lambda length: length)
+    exact = [len(answer_body(rows(number, much, name), media_type)) for number in (None, 0.25)]
+    assert exact[0] == exact[1], "the bound is no less than either body"
+    monkeypatch.setattr(sizes, "_escaped_length", lambda name: 0)  # planted: names have no length
+    planted = [len(answer_body(rows(number, much, name), media_type)) for number in (None, 0.25)]
+    assert planted[0] > planted[1]
 
 
 def test_advice_is_shortened_from_its_end_and_no_more_than_needed() -> None:
