@@ -34,7 +34,8 @@ def _drop_intervals_of_long(card: dict[str, Any], rows: int) -> dict[str, Any]:
     if rows <= MAX_ROWS_WITH_INTERVALS:
         return card
     why = "Too many rows for intervals: select DP_INTERVAL_LOW(column) and DP_INTERVAL_HIGH(column)."
-    notes = {"notes": [*card["notes"], why], "note_codes": [*card["note_codes"], NoteCode.INTERVALS_OMITTED]}
+    codes = card.get("note_codes", [""] * len(card["notes"]))  # a card of an older version has none
+    notes = {"notes": [*card["notes"], why], "note_codes": [*codes, NoteCode.INTERVALS_OMITTED]}
     return card | {"intervals": {}, "reliability": {}} | notes
 
 

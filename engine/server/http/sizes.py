@@ -20,6 +20,7 @@ MAX_NUMBER_LENGTH = 26  # characters: -1.7976931348623157e+308 and a separator
 MAX_NOTE_LENGTH = 200  # bytes of the note on NULL values and its code, without the column's name; noise decides on it
 MAX_RELIABILITY_LENGTH = 10  # characters of the longest reliability label
 NOISY_NOTES = (NoteCode.NULL_RATIO, NoteCode.NULL_QUANTILE)  # notes that depend on noisy numbers
+UNCODED_NULL_NOTE = " value(s) are NULL "  # part of such a note in stored cards of versions before note codes
 NOISE_DEPENDENT_FIELDS = ("intervals", "reliability", "advice")  # members of the card that depend on noisy numbers
 
 
@@ -55,9 +56,14 @@ def _escaped_length(name: str) -> int:
 
 
 def static_notes(card: dict[str, Any]) -> dict[str, list[str]]:
-    """Select the notes and codes that do not depend on noisy numbers. Cards of old jobs have no codes."""
+    """Select the notes and codes that do not depend on noisy numbers.
+
+    Stored cards of older versions have no codes: each of their notes gets an empty one.
+    """
     pairs = zip_longest(card.get("notes", []), card.get("note_codes", []), fillvalue="")
-    independent = [(note, code) for note, code in pairs if code not in NOISY_NOTES]
+    independent = [
+        (note, code) for note, code in pairs if code not in NOISY_NOTES and (code or UNCODED_NULL_NOTE not in note)
+    ]
     return {"notes": [note for note, _ in independent], "note_codes": [code for _, code in independent]}
 
 

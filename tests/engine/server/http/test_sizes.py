@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from typing import Any
 
@@ -16,8 +15,10 @@ from engine.api.wire import answer as wire_answer
 from engine.api.wire.answer import CARD, advice_shape, shorten_advice
 from engine.api.wire.notes import FEW_ROWS_REASON
 from engine.pipeline.advice import Advice, Proposal
+from engine.server.flight import padding
 from engine.server.http import sizes
 from engine.server.http.responses import ARROW, JSON, answer_body
+from engine.server.worker.verbs import arrow_stream
 
 LONG = "SELECT count(*) AS n FROM visit WHERE zone IN (" + "'a zone', " * 400 + "'z')"
 MUCH = Advice(
@@ -40,10 +41,7 @@ def rows(number: float | None, advice: dict[str, Any] | None, name: str = "n") -
     }
     column = pa.array([number], pa.float64())
     table = pa.table({name: column}).replace_schema_metadata({CARD: json.dumps(card).encode()})
-    sink = io.BytesIO()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
-        stream.write_table(table)
-    return sink.getvalue()
+    return arrow_stream(table)
 
 
 def lengths(media_type: str) -> set[int]:
@@ -78,6 +76,33 @@ def test_a_column_of_any_name_has_bodies_of_one_length_with_null_or_a_number(
     monkeypatch.setattr(sizes, "_escaped_length", lambda name: 0)  # planted: names have no length
     planted = [len(answer_body(rows(number, much, name), media_type)) for number in (None, 0.25)]
     assert planted[0] > planted[1]
+
+
+def old_card(table: pa.Table, notes: list[str]) -> bytes:
+    """An answer as a worker of a version before note codes stored it."""
+    ends = [None if value is None else [value - 1, value + 1] for value in table.column("n").to_pylist()]
+    card = {"intervals": {"n": ends}, "reliability": {"n": ["good"] * len(ends)}, "advice": None, "notes": notes}
+    return arrow_stream(table.replace_schema_metadata({CARD: json.dumps(card).encode()}))
+
+
+@pytest.mark.parametrize("media_type", [JSON, ARROW])
+def test_a_stored_answer_without_note_codes_has_one_length(media_type: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sizes, "size_class", lambda length: length)
+    clipped, null = "n: clipped at 33 per person.", "n: 1 value(s) are NULL because their denominator may be 0."
+    bodies = [
+        answer_body(old_card(pa.table({"n": pa.array([number], pa.float64())}), notes), media_type)
+        for number, notes in ((7.0, [clipped]), (None, [clipped, null]))
+    ]
+    assert len(bodies[0]) == len(bodies[1])
+
+
+def test_a_long_stored_answer_without_note_codes_is_sent_over_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(padding, "MAX_ROWS_WITH_INTERVALS", 1)
+    schema, batches = padding.padded(old_card(pa.table({"n": [1.0, 2.0]}), ["n: clipped at 33 per person."]))
+    card = json.loads(schema.metadata[CARD])
+    assert sum(batch.num_rows for batch, _ in batches) == 2
+    codes = dict(zip(card["notes"], card["note_codes"], strict=True))
+    assert codes.pop("n: clipped at 33 per person.") == "" and list(codes.values()) == ["intervals_omitted"]
 
 
 def test_advice_is_shortened_from_its_end_and_no_more_than_needed() -> None:
