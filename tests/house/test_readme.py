@@ -97,14 +97,19 @@ def test_the_session_shows_what_the_commands_print(reader: dict[str, str], tmp_p
             assert set(re.findall(r"± (916)\b", shown)) <= set(re.findall(r"± ([\d,]+)", ran.stdout))
 
 
-@pytest.mark.parametrize("line", [line for line in LINES if line.startswith("passersby ")])
+def command(line: str) -> str:
+    """Name a test case by the command without arguments and comment, which may be reworded."""
+    return next(re.finditer(r"passersby( [a-z][a-z-]*)*", line)).group()
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if line.startswith("passersby ")], ids=command)
 def test_the_readme_s_commands_run(line: str, reader: dict[str, str]) -> None:
     ran = run(line, reader)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.strip()
 
 
-@pytest.mark.parametrize("line", ["passersby tables", "passersby tables trip", SESSION[1][0]])
+@pytest.mark.parametrize("line", ["passersby tables", "passersby tables trip", SESSION[1][0]], ids=command)
 def test_tables_and_answers_say_who_is_not_counted(line: str, reader: dict[str, str]) -> None:
     (not_counted,) = set(re.findall(r"^Not counted: .*$", README, re.MULTILINE))
     ran = run(line, reader)
