@@ -19,7 +19,7 @@ from typing import Any
 
 import duckdb
 
-from dialect.catalog import Catalog, PrivacyWindow, Source, Table, WindowRange, first_day_of_window, next_window_start
+from dialect.catalog import Catalog, PrivacyWindow, Source, Table, WindowRange, first_day_of_window, next_window_start, stable_text
 from dialect.codegen import stored_time
 from dialect.functions import quote_identifier, quote_text
 from engine.data.checks.snapshot import CHECK_CURE, check_sources, check_stored
@@ -198,10 +198,10 @@ def copy_inputs(tables: Iterable[Table]) -> CopyInputs:
 
 
 def declaration_text(table: Table) -> str:
-    """Return a text of the declarations that a copy of a table depends on."""
+    """Return a text of the declarations that a copy of a table depends on. Names in the code are no part of it."""
     person = None if table.person is None else table.person.column
     columns = [(c.name, c.stored_type) for c in table.columns]
-    return repr((table.source, person, table.primary_key, columns)) + derivation_identity(table)
+    return stable_text((table.source, person, table.primary_key, columns)) + derivation_identity(table)
 
 
 def _table_inputs(table: Table) -> dict[str, Any]:

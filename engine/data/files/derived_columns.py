@@ -13,7 +13,7 @@ from importlib.metadata import version
 import duckdb
 import pyarrow as pa
 
-from dialect.catalog import Column, H3Cell, SqlType, Table
+from dialect.catalog import Column, H3Cell, SqlType, Table, stable_text
 from dialect.functions import quote_identifier
 from dialect.functions.scalar import POLYGON_TYPE
 from engine.data.files.polygons import NoPolygonError, parse_polygon
@@ -48,7 +48,9 @@ def copy_type(column: Column) -> str:
 def derivation_identity(table: Table) -> str:
     """Return a text that identifies the derivation: declarations, stored form and library versions."""
     derived = tuple((c.name, c.type, c.cell) for c in table.columns if is_derived(c))
-    return repr((DERIVATION_VERSION, POLYGON_TYPE, version("h3"), version("shapely"), derived)) if derived else ""
+    if not derived:
+        return ""
+    return stable_text((DERIVATION_VERSION, POLYGON_TYPE, version("h3"), version("shapely"), derived))
 
 
 def write_derived_rows(

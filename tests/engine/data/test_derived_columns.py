@@ -10,9 +10,9 @@ import duckdb
 import h3
 import pytest
 
-from dialect.catalog.model import Catalog, Column, H3Cell, SqlType, Table
+from dialect.catalog.model import Catalog, Column, H3Cell, Source, SourceJoin, SqlType, Table
 from engine.data.files.derived_columns import BATCH, derivation_identity
-from engine.data.snapshot import copy_digest, open_snapshot
+from engine.data.snapshot import copy_digest, declaration_text, open_snapshot
 from engine.errors import DataError
 from tests.support.worlds import make_world
 
@@ -81,6 +81,23 @@ def test_what_is_derived_decides_the_copy(catalog: Catalog) -> None:
     names = [copy_digest([t]) for t in (sight, coarser, exchanged, mast, area, plain)]
     assert len(set(names)) == len(names)
     assert derivation_identity(plain) == "" != derivation_identity(area)
+
+
+def test_a_copy_outlives_new_names_in_the_code(catalog: Catalog) -> None:
+    """The texts that find a copy, pinned: they contain values and the names of layouts only."""
+    (sight, _, _) = catalog.tables
+    joined = (SourceJoin("region", "kind", "kinds", "region"),)
+    moved = replace(sight, source=Source("parquet", "sight/*.parquet", None, joined))
+    declared, _, derived = declaration_text(moved).partition(")(")
+    assert declared == (
+        "(Source(format='parquet', path='sight/*.parquet', table=None, joins=(SourceJoin(column='region', on='kind',"
+        " table='kinds', take='region'),)), 'person', (), [('person', 'BIGINT'), ('kind', 'BIGINT'), ('lon', 'DOUBLE'),"
+        " ('lat', 'DOUBLE'), ('day', 'DATE'), ('h3_5', 'VARCHAR'), ('h3_8', 'UBIGINT')]"
+    )
+    assert derived.endswith(
+        "(('h3_5', <SqlType.VARCHAR: 'VARCHAR'>, CellOf(lon='lon', lat='lat', resolution=5)),"
+        " ('h3_8', <SqlType.BIGINT: 'BIGINT'>, CellOf(lon='lon', lat='lat', resolution=8))))"
+    )
 
 
 def test_the_order_of_rows_changes_no_cell(catalog: Catalog, tmp_path: Path) -> None:
