@@ -139,7 +139,8 @@ def verify(
     else:
         anchored = "" if text is None else f", and the anchor matches row {json.loads(text)['sequence']}"
         good = (
-            f"{result['sequence']} rows, each as it was written{anchored}; the last has the hash {result['row_hash']}."
+            f"{result['sequence']} rows: hashes and tables were recomputed from them and agree{anchored};"
+            f" the last hash is {result['row_hash']}."
         )
         console().print(Text("\n".join(result["found"]), "red") if result["found"] else Text(good, "green"))
         if result.get("clock"):
