@@ -37,58 +37,72 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
-    catalog: str = Field("operator", description="a bundled catalog's name, or a catalog file")
-    ledger: str | None = Field(None, description="the ledger's file or address; without it, the catalog's own")
-    standing: Path | None = Field(None, description="the file of standing questions, which the entitled may see")
-    host: str = Field("127.0.0.1", description="the address to listen at")
-    port: int = Field(8021, ge=0, le=65535, description="the port to listen at; 0 takes a free one")
+    catalog: str = Field("operator", description="name of a bundled catalog, or a catalog file")
+    ledger: str | None = Field(None, description="file or address of the ledger; without it, the catalog's own")
+    standing: Path | None = Field(None, description="file of scheduled queries, shown to the clients entitled to them")
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8021, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     flight_port: int | None = Field(
-        None, ge=0, le=65535, description="the port for Flight SQL, which BI tools speak; without it there is none"
+        None, ge=0, le=65535, description="port for Flight SQL, which BI tools use; without it, Flight SQL is off"
     )
     tls_cert: Path | None = Field(None, description="certificate chain, PEM")
-    tls_key: Path | None = Field(None, description="its key, PEM")
+    tls_key: Path | None = Field(None, description="private key of the certificate, PEM")
     behind_tls_proxy: bool = Field(
-        False, description="a proxy before it speaks TLS: another address without TLS is let"
+        False,
+        description="true where a proxy in front of the server terminates TLS: other addresses then need no tls_cert",
     )
     proxy_addresses: str = Field(
-        "127.0.0.1,::1", description="the addresses or networks of that proxy, whose X-Forwarded-For is believed"
+        "127.0.0.1,::1", description="addresses or networks of that proxy; its X-Forwarded-For header is trusted"
     )
-    secret_file: Path | None = Field(None, description="what keys are hashed with; without it, beside the ledger")
-    key_days: float = Field(90.0, gt=0, le=3650, description="how long a new key lives, in days")
-    oidc_issuer: str | None = Field(None, description="an identity provider whose tokens are taken instead of keys")
-    oidc_audience: str | None = Field(None, description="whom its tokens are for")
-    oidc_keys: Path | None = Field(None, description="its public keys, a JWKS file; read again when it is changed")
-    oidc_algorithms: str = Field("ES256,RS256,EdDSA", description="the only signatures that are taken")
-    oidc_name_claim: str = Field("sub", description="the claim that names who asks: of a client, for analysts")
-    oidc_role_claim: str = Field("passersby_role", description="the claim that holds the role")
-    max_body_bytes: int = Field(1_000_000, ge=1_000, description="the longest body of a request")
-    max_sql_chars: int = Field(MAX_CHARACTERS, ge=100, le=MAX_CHARACTERS, description="the longest question")
-    rate: str = Field("1200/minute", description="how often one client may ask anything")
-    queue: int = Field(64, ge=1, le=72, description="questions that wait or run at once; free answers are none")
-    queue_per_client: int = Field(32, ge=1, le=72, description="of these, one client's at most")
+    secret_file: Path | None = Field(
+        None, description="file with the secret that keys are hashed with; without it, a file next to the ledger"
+    )
+    key_days: float = Field(90.0, gt=0, le=3650, description="lifetime of a new key, in days")
+    oidc_issuer: str | None = Field(
+        None, description="OpenID Connect provider whose tokens are accepted instead of keys"
+    )
+    oidc_audience: str | None = Field(None, description="audience that its tokens must name")
+    oidc_keys: Path | None = Field(None, description="its public keys, a JWKS file; read again when it changes")
+    oidc_algorithms: str = Field("ES256,RS256,EdDSA", description="accepted signature algorithms")
+    oidc_name_claim: str = Field("sub", description="claim with the caller's name; for an analyst, the client's")
+    oidc_role_claim: str = Field("passersby_role", description="claim with the caller's role")
+    max_body_bytes: int = Field(1_000_000, ge=1_000, description="largest body of a request, in bytes")
+    max_sql_chars: int = Field(MAX_CHARACTERS, ge=100, le=MAX_CHARACTERS, description="longest SQL text, in characters")
+    rate: str = Field("1200/minute", description="requests that one client may send")
+    queue: int = Field(64, ge=1, le=72, description="queries that may wait or run at once; free answers do not count")
+    queue_per_client: int = Field(32, ge=1, le=72, description="of these, queries of one client")
     jobs_per_client: int = Field(8, ge=1, description="unfinished jobs of one client")
-    job_days: float = Field(30.0, gt=0, description="after which finished jobs and their answers are deleted")
-    deadline_seconds: float = Field(60.0, gt=0, description="after which a question goes on as a job")
-    stop_seconds: float = Field(30.0, gt=0, description="how long running questions may end in when it is stopped")
-    slots: int = Field(2, ge=1, description="questions that read data at once")
-    least_seconds: float = Field(0.5, gt=0, description="the shortest time in which a fresh release leaves")
+    job_days: float = Field(30.0, gt=0, description="days after which finished jobs and their answers are deleted")
+    deadline_seconds: float = Field(60.0, gt=0, description="seconds after which a query continues as a job")
+    stop_seconds: float = Field(
+        30.0, gt=0, description="seconds that running queries have to finish when the server stops"
+    )
+    slots: int = Field(2, ge=1, description="queries that read data at once")
+    least_seconds: float = Field(0.5, gt=0, description="shortest time in which a new release is answered, in seconds")
     unit_rows: float = Field(
-        2e6, ge=1e4, le=1e7, description="the most work of one person's rows in a question, as so many plain rows"
+        2e6,
+        ge=1e4,
+        le=1e7,
+        description="most work that the rows of one person may cause in a query, counted in plain rows",
     )
-    hung_seconds: float = Field(30.0, ge=2, description="after which a worker without a heartbeat is replaced")
-    least_free_mb: float = Field(64.0, ge=0, description="free space beside the ledger that readiness asks for, in MB")
-    alert_webhook: str | None = Field(None, description="where alerts are posted: https, or http of this machine")
-    alert_mail_to: str | None = Field(None, description="who gets alerts as mail, with commas between")
-    alert_mail_from: str | None = Field(None, description="who sends them")
-    alert_smtp: str | None = Field(None, description="the mail server, host:port")
+    hung_seconds: float = Field(30.0, ge=2, description="seconds without a heartbeat after which a worker is replaced")
+    least_free_mb: float = Field(
+        64.0, ge=0, description="free disk space next to the ledger, in MB, below which the server is not ready"
+    )
+    alert_webhook: str | None = Field(None, description="URL that alerts are posted to: https, or http on this machine")
+    alert_mail_to: str | None = Field(None, description="recipients of alerts by mail, separated by commas")
+    alert_mail_from: str | None = Field(None, description="sender of these mails")
+    alert_smtp: str | None = Field(None, description="mail server, host:port")
     alert_smtp_security: Literal["starttls", "tls", "none"] = Field(
-        "starttls", description="how it is spoken to: starttls, tls, or none on this machine alone"
+        "starttls", description="encryption to the mail server: starttls, tls, or none (on this machine only)"
     )
-    alert_smtp_user: str | None = Field(None, description="its user, where it asks for one")
-    alert_smtp_password_file: Path | None = Field(None, description="the user's password, in a file")
-    alert_seconds: float = Field(60.0, gt=0, description="how often budgets are looked at for alerts")
-    verify_hours: float = Field(24.0, gt=0, description="how often the server verifies its ledger")
-    rows_per_second: float = Field(2e6, gt=0, description="rows that one question works through in a second, at least")
+    alert_smtp_user: str | None = Field(None, description="user name at the mail server, where it requires one")
+    alert_smtp_password_file: Path | None = Field(None, description="file with that user's password")
+    alert_seconds: float = Field(60.0, gt=0, description="seconds between two checks of budgets for alerts")
+    verify_hours: float = Field(24.0, gt=0, description="hours between two verifications of the ledger")
+    rows_per_second: float = Field(
+        2e6, gt=0, description="rows per second that one query processes at least on this machine"
+    )
 
     @field_validator("rate")
     @classmethod
@@ -101,7 +115,7 @@ class Settings(BaseSettings):
         except ValueError:
             raise ValueError("rate is a number of requests in a time: 1200/minute") from None
         if parsed.amount < 1:
-            raise ValueError("rate lets nobody ask anything: 1200/minute")
+            raise ValueError("rate allows no request: 1200/minute")
         return rate
 
     @model_validator(mode="after")

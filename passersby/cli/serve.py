@@ -22,7 +22,7 @@ CatalogNamed = Annotated[
 ]
 KeyCatalog = Annotated[
     str | None,
-    typer.Argument(metavar="CATALOG", help="What the server answers from, where its settings do not say."),
+    typer.Argument(metavar="CATALOG", help="Catalog of the server, unless its settings name one."),
 ]
 Config = Annotated[
     str | None,
@@ -36,13 +36,15 @@ LedgerOption = Annotated[
         "--ledger",
         metavar="FILE|URL",
         envvar=LEDGER,
-        help="The ledger; keys and jobs lie beside it.",
+        help="The ledger; keys and jobs are stored next to it.",
         rich_help_panel=STORAGE,
     ),
 ]
 Secret = Annotated[
     str | None,
-    typer.Option("--secret-file", metavar="FILE", help="What keys are hashed with.", rich_help_panel=STORAGE),
+    typer.Option(
+        "--secret-file", metavar="FILE", help="File with the secret that keys are hashed with.", rich_help_panel=STORAGE
+    ),
 ]
 
 
@@ -51,7 +53,7 @@ def serve(
     *,
     config: Config = None,
     demo: Annotated[
-        bool, typer.Option("--demo", help="The made-up operator, a ledger for this run, and keys ready to copy.")
+        bool, typer.Option("--demo", help="The synthetic operator, a temporary ledger, and keys ready to copy.")
     ] = False,
     host: Annotated[
         str | None,
@@ -72,7 +74,7 @@ def serve(
         bool | None,
         typer.Option(
             "--behind-tls-proxy",
-            help="A proxy before it speaks TLS: let an address that others reach be without.",
+            help="A proxy in front of the server terminates TLS: no certificate is needed.",
             rich_help_panel=LISTEN,
         ),
     ] = None,
@@ -95,9 +97,9 @@ def serve(
 def bootstrap(
     catalog: KeyCatalog = None,
     *,
-    name: Annotated[str, typer.Option("--name", help="The admin's name, as the ledger will have it.")],
+    name: Annotated[str, typer.Option("--name", help="The admin's name, as recorded in the ledger.")],
     again: Annotated[
-        bool, typer.Option("--again", help="Where there is an admin: take every admin's key back, at once.")
+        bool, typer.Option("--again", help="Where there is an admin: revoke every admin's key, at once.")
     ] = False,
     config: Config = None,
     ledger: LedgerOption = None,
