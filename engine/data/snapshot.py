@@ -19,7 +19,16 @@ from typing import Any
 
 import duckdb
 
-from dialect.catalog import Catalog, PrivacyWindow, Source, Table, WindowRange, first_day_of_window, next_window_start, stable_text
+from dialect.catalog import (
+    Catalog,
+    PrivacyWindow,
+    Source,
+    Table,
+    WindowRange,
+    first_day_of_window,
+    next_window_start,
+    stable_text,
+)
 from dialect.codegen import stored_time
 from dialect.functions import quote_identifier, quote_text
 from engine.data.checks.snapshot import CHECK_CURE, check_sources, check_stored

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from passersby.cli.options import (
     Catalog,
@@ -38,8 +39,19 @@ from passersby.cli.options import (
     refusals,
     text_of,
 )
-from passersby.cli.output import Document, Format, surface_of, write_document, write_page, write_result, write_rows
+from passersby.cli.output import (
+    Document,
+    Format,
+    console,
+    surface_of,
+    write_document,
+    write_page,
+    write_result,
+    write_rows,
+)
+from passersby.client.address import is_address
 from passersby.client.connect import engine_module
+from passersby.client.connection import Connection
 from passersby.client.progress import show_waiting
 from passersby.errors import PassersbyError
 from passersby.result.terminal import table_of
@@ -88,8 +100,18 @@ def history(
 
     with open_connection(catalog, client, ledger, form) as connection:
         releases = connection.history()
+        if not releases and form is Format.TABLE and not is_address(catalog):
+            console().print(Text(_no_history(connection)))
+            return
         show = partial(show_history, details=verbose, more=surface_of("history").details)
         write_rows(releases, show, releases, form, releases.NAMES)
+
+
+def _no_history(connection: Connection) -> str:
+    """Name the client without releases, and the others of a ledger that the caller can read anyway."""
+    others = sorted({row["asked_by"] for row in connection.ledger() if row["kind"] == "charged"} - {connection.client})
+    hint = f" Other clients of this ledger: {', '.join(others)}. Try: --client {others[0]}" if others else ""
+    return printable(f"Client {connection.client} has asked nothing yet.{hint}")
 
 
 def tables(

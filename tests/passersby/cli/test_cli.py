@@ -253,7 +253,13 @@ def test_empty_lists_in_every_format(run: Run) -> None:
     assert run("history", "-f", "csv").stdout.split(",")[:2] == ["release_id", "dataset"]
     assert run("ledger", "-f", "csv").stdout.split(",")[:2] == ["sequence", "at"]
     assert pyarrow.ipc.open_stream(run("history", "-f", "arrow").stdout_bytes).read_all().num_rows == 0
-    assert run("history").stdout == "Nothing was asked yet.\n"
+
+
+def test_an_empty_history_names_its_client_and_the_others(run: Run) -> None:
+    assert run("history").stdout == "Client ana has asked nothing yet.\n"
+    assert run("query", COUNT, "--client", "ben").exit_code == 0
+    shown = " ".join(run("history").stdout.split())
+    assert shown == "Client ana has asked nothing yet. Other clients of this ledger: ben. Try: --client ben"
 
 
 def test_the_ledger_command_lists_everybody_unless_a_client_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
