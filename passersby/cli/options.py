@@ -105,7 +105,7 @@ Confidence = Annotated[
     _QUESTION(
         "--confidence",
         metavar="SHARE",
-        help="How often an interval holds the bounded number that was noised: from 0.5 to 0.999999, e.g. 0.99.",
+        help="Share of intervals that contain the clipped number before noise: from 0.5 to 0.999999, e.g. 0.99.",
         show_default="the catalog's",
     ),
 ]
