@@ -286,7 +286,7 @@ def answer_columns(answer: Answer) -> list[tuple[str, str, str]]:
         words = answer.reliability.get(name) or []
         counts = ", ".join(f"{words.count(word):,} {text}" for word, text in RELIABILITY.items() if word in words)
         bias = bias_of(answer, name)
-        about = "" if bias.is_zero else f"bias {bias.size}{', not in the interval' if bias.is_known else ''}"
+        about = "" if bias.is_zero else f"bias {bias.size}{', not in ±' if bias.is_known else ''}"
         if counts or about:
             rows.append((printable(name), counts, about))
     return rows
