@@ -11,7 +11,7 @@ from contextlib import suppress
 from dialect import Catalog, Question, Refusal
 from dialect.algebra import ChargedWindows, Note, NoteCode
 from dialect.analysis import format_value, public_lookup_constants
-from dialect.catalog import ColumnValues, PrivacyWindow
+from dialect.catalog import STATIC, ColumnValues, PrivacyWindow
 from dialect.codegen.relations import write_rows
 from dialect.diagnostics import near_names
 from dialect.parser import CompileContext
@@ -138,6 +138,7 @@ def _whole_person_note(charged_windows: ChargedWindows, rho: float) -> str:
 
 def _window_list(names: Sequence[str]) -> str:
     """List windows in one text; a long list as first, last and number."""
-    if len(names) <= _MAX_LISTED_WINDOWS:
-        return ", ".join(names)
-    return f"{names[0]} to {names[-1]}, {len(names)} windows"
+    shown = [f"{name} (tables without time)" if name == STATIC else name for name in names]
+    if len(shown) <= _MAX_LISTED_WINDOWS:
+        return ", ".join(shown)
+    return f"{shown[0]} to {shown[-1]}, {len(shown)} windows"

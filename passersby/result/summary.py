@@ -22,6 +22,7 @@ from passersby.text.numbers import (
 )
 
 FOREVER = "forever"  # the one privacy window of a dataset without a time limit
+WINDOW_NAMES = {"*lifetime": "all windows together", "static": "static (tables without time)"}  # accounts, not windows
 NAMED_WINDOWS = 3  # more are written as the first and the last
 SMALLEST_SHARE = 0.001  # of a number: a smaller bias is written as below it
 # Codes of notes that typed fields show already, or that only the long form has
@@ -104,8 +105,8 @@ def spent_share(account: Mapping[str, Any]) -> float:
 
 
 def window_text(window: str) -> str:
-    """Name of a privacy window, or of the account over all windows."""
-    return {"*lifetime": "all windows together"}.get(window, printable(window))
+    """Name of a privacy window, or of an account that is none."""
+    return WINDOW_NAMES.get(window, printable(window))
 
 
 def fitting_text(outlook: Mapping[str, Any], surface: OutputHints) -> str:

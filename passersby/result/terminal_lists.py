@@ -16,7 +16,7 @@ from rich.text import Text
 
 from passersby.result.bars import budget_bar
 from passersby.result.card import Accounts
-from passersby.result.summary import FOREVER, NAMED_WINDOWS, python_hints, spent_share, whose_text
+from passersby.result.summary import FOREVER, NAMED_WINDOWS, WINDOW_NAMES, python_hints, spent_share, whose_text
 from passersby.result.terminal import empty_table, table_of
 from passersby.text.numbers import (
     declared_text,
@@ -37,7 +37,7 @@ CLIP_BOUNDS = ("grouped by", "rows", "people", "sums")
 HISTORY_TITLE = "Releases paid for, oldest first: free to ask again of the same data"
 LEDGER_TITLE = "Rows of the ledger, oldest first: none ever changes"
 ONE_TABLE_HINT = 'one table: passersby tables NAME, or tables("NAME") in Python'
-ACCOUNT_NAMES = {"*lifetime": "all windows together", "*owner": "the owner"}  # names of accounts that are nobody's
+ACCOUNT_NAMES = WINDOW_NAMES | {"*owner": "the owner"}  # names of accounts that are nobody's
 SHORT_KEY = 12  # characters of a release's name on a screen
 FEW_VALUES = 6  # written out of a list, in the short form
 MINUTES = 16  # characters of a moment without its seconds

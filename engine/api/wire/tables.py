@@ -30,7 +30,8 @@ COLUMN_ATTRIBUTES = {  # key on the wire -> field of Column
 WHOLE_HISTORY_TEXT = "A person's whole history is one window."
 CHARGED_TEXT = "A question is charged to each window that it touches; without a condition on the time, to all."
 TIMELESS_TEXT = (
-    "Its rows have no time: they are charged to the windows of those that they are joined with, or to static."
+    "Its rows have no time: joined to rows with a time, they are charged with their windows; read alone, to the account"
+    " of tables without time, static."
 )
 
 

@@ -33,6 +33,12 @@ def test_many_windows_are_listed_as_first_and_last(tmp_path: Path) -> None:
     assert window_notes([replace(made, plan=replace(plan, charged_windows=ChargedWindows(("forever",))))]) == ()
 
 
+def test_the_account_of_tables_without_time_is_explained(tmp_path: Path) -> None:
+    with opened(make_town(tmp_path, declared=WINDOWED), tmp_path) as engine:
+        told = explain(engine, "SELECT COUNT(*) AS n FROM person", Request("ann"))
+    assert "Charged in full: static (tables without time)." in texts(told)
+
+
 def test_a_free_answer_lists_no_charged_window(tmp_path: Path) -> None:
     asked = ("SELECT COUNT(*) AS n FROM visit", Request("ann"))
     with opened(make_town(tmp_path, declared=WINDOWED), tmp_path) as engine:

@@ -92,6 +92,15 @@ def test_many_windows_are_the_first_and_the_last() -> None:
     months = [f"2026-{month:02d}" for month in range(1, 7)]
     assert windows_text(months) == "2026-01 to 2026-06 (6 windows)"
     assert windows_text(["*lifetime"]) == "all windows together"
+    assert windows_text(["2026-01", "static"]) == "2026-01, static (tables without time)"
+
+
+def test_reliability_and_bias_of_a_column_fit_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    words = ["good"] * 6 + ["fair"] * 7 + ["poor"] * 3 + ["noise"] * 5
+    card = {"reliability": {"people": words}, "predicted_bias": {"people": -0.08}}
+    lines = repr(result({"people": [7.0] * 21}, {"people": [[6, 8]] * 21}, **card)).splitlines()
+    assert "people   6 good, 7 fair, 3 poor, 5 may be nothing   bias about -8%, not in ±" in lines
 
 
 def test_notes_are_chosen_by_code_never_by_their_words() -> None:
