@@ -49,6 +49,7 @@ from dialect.algebra.relations import Window as Windowed
 from dialect.algebra.release_plan import ChargedWindows
 from dialect.algebra.traversal import walk
 from dialect.analysis.date_bounds import EventTime, event_time_predicates
+from dialect.analysis.properties import Properties
 from dialect.analysis.sql_size import expressions_below
 from dialect.catalog.eligibility import retained_windows
 from dialect.catalog.model import Dataset, SqlType
@@ -186,21 +187,20 @@ class WindowRewrite:
 
     stretch: WindowRange
     context: CompileContext
-    cache: dict[int, WindowedRows] = field(
-        default_factory=dict, compare=False
-    )  # results without predicates, by relation id
+    known: Properties = field(default_factory=Properties, compare=False)  # results without predicates
 
     def rewrite(self, relation: Relation, pushed: PushedPredicates = NO_PREDICATES) -> WindowedRows:
         """Rewrite a relation, given the facts that are pushed down to it."""
         if isinstance(relation, Public):
             return WindowedRows(relation)
-        if pushed == NO_PREDICATES and id(relation) in self.cache:
-            return self.cache[id(relation)]
-        rule = next(rule for kind, rule in _RULES if isinstance(relation.operator, kind))
-        rewritten = self._with_single_window(rule(self, relation, relation.operator, pushed))
         if pushed == NO_PREDICATES:
-            self.cache[id(relation)] = rewritten
-        return rewritten
+            return self.known.once("windowed rows", relation, lambda: self._apply_rule(relation, pushed))
+        return self._apply_rule(relation, pushed)
+
+    def _apply_rule(self, relation: Relation, pushed: PushedPredicates) -> WindowedRows:
+        """Rewrite a relation by the rule of its operator."""
+        rule = next(rule for kind, rule in _RULES if isinstance(relation.operator, kind))
+        return self._with_single_window(rule(self, relation, relation.operator, pushed))
 
     def _with_single_window(self, rows: WindowedRows) -> WindowedRows:
         """Attribute rows to the single scanned window, if they cannot exist without rows of it.
