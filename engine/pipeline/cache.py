@@ -1,4 +1,4 @@
-"""Plan cache: bound queries, prices and advice of recent requests, separate for each client.
+"""Plan cache: bound queries, prices, outer SQL and advice of recent requests, separate for each client.
 
 Cached values depend on text, catalog, calibrations and public key sets only: no account, no release, no row. A client
 sees only its own entries, so response times reveal nothing about other clients (proofs.md#plan-cache).

@@ -15,7 +15,7 @@ Terms:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -34,14 +34,14 @@ from engine.catalog.eligibility_notes import excluded_consent_notes
 from engine.errors import EngineKind, redact, refuse_before_charge
 from engine.mechanism.answer import Answer
 from engine.mechanism.gaussian import NoiseSource
-from engine.mechanism.release import Release, ReleaseDescription, release_to_bytes
+from engine.mechanism.release import Release, ReleaseDescription, raw_noise, release_to_bytes
 from engine.pipeline.binding import bind_outer, bind_release
 from engine.pipeline.cache import ByIdentity, PlanCache
 from engine.pipeline.compiled_query import Answered, CompiledQuery
 from engine.pipeline.consistency import consistency_notes, make_query_consistent
 from engine.pipeline.notes import unlisted_value_notes, window_notes
 from engine.pipeline.outlook import BudgetOutlook, adding_alternatives, budget_outlook
-from engine.pipeline.post_process import post_process
+from engine.pipeline.post_process import post_process, write_outer_sql
 from engine.pipeline.target_budget import StoredAnswers, predicted_errors, rho_for_target
 from engine.pricing.clip_bounds.column_means import with_measured_centres
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, NO_CALIBRATIONS, Calibration, CalibrationProvider
@@ -98,9 +98,9 @@ class Engine:
         sources = self.release_sources(query, stored)  # the client's holdings may answer it for free
         to_charge = charged_releases(sources)
         stored = self.replay(to_charge, request) if to_charge != query.releases else stored
-        charge, bound = None, None
+        charge: Charge | None = None
         if stored is None:
-            bound = self.bind(query)  # SQL that can't be bound is refused here, for free
+            self.bind(query)  # SQL that can't be bound is refused here, for free
             with self.queued_execution(to_charge, request):
                 with adding_alternatives(lambda: self.budget_outlook(query)):
                     charge = self.charge(sql, to_charge, request)  # durable; refusals happen here, before any read
@@ -114,8 +114,9 @@ class Engine:
             )
         with refuse_before_charge("The public tables of this question can't be read", when=charge is None):
             noisy = mark_shared_noise(question, correlated_vectors(sources))
-            bound = bound if noisy is question and to_charge == query.releases else None  # else with other noise
-            shown = self.finish(noisy, query.releases, releases, query.terms.confidence, bound)  # post-processing
+            has_own_noise = noisy is question and to_charge == query.releases
+            outer_sql = self.outer_sql(query, releases) if has_own_noise else None
+            shown = self.finish(noisy, query.releases, releases, query.terms.confidence, outer_sql)  # post-processing
         notes = self.notes(query, sources, is_free=loss == Loss(0, 0), consistency=consistency_notes(releases))
         oldest = oldest_day(sources, stored.keys() - set(charge.to_run if charge is not None else ()), self.ledger)
         return Answered(query, sources, notes, self.excluded_consent_notes(query), shown, releases, loss, oldest)
@@ -258,18 +259,22 @@ class Engine:
             return outlook
         return replace(outlook, fitting_errors=predicted_errors(self._stored_answers(query), fitting_pico_rho))
 
-    def bind(self, query: CompiledQuery) -> OuterSql | None:
-        """Bind the SQL of a query against empty tables, once for each client, and return its outer SQL.
-
-        None for a query over public tables only. Raises Refusal with E_FUNC.
-        """
+    def bind(self, query: CompiledQuery) -> None:
+        """Bind the SQL of a query against empty tables, once for each client. Raises Refusal with E_FUNC."""
         compiled, confidence = query.releases, query.terms.confidence
         if not compiled:
-            return None
+            return
         empty = self._bind_releases(compiled, query.request)
-        cache_key = (bind_outer, ByIdentity(query.question), tuple(p.release_key for p in compiled), confidence)
         arguments = (query.question, compiled, empty, confidence, self.catalog, self.backend)
-        return self.plan_cache.get_or_compute(query.request.client, cache_key, lambda: bind_outer(*arguments))
+        self.plan_cache.get_or_compute(query.request.client, _outer_key(query), lambda: bind_outer(*arguments))
+
+    def outer_sql(self, query: CompiledQuery, releases: tuple[Release, ...]) -> OuterSql:
+        """Write the outer SQL of a query over its own releases, unless it was written when it was bound."""
+        return self.plan_cache.get_or_compute(
+            query.request.client,
+            _outer_key(query),
+            lambda: write_outer_sql(query.question, raw_noise(query.question, releases), query.terms.confidence),
+        )
 
     def _bind_releases(self, compiled: tuple[CompiledRelease, ...], request: Request) -> tuple[Release, ...]:
         """Bind the bounded SQL of releases against empty tables, cached, and return releases without rows.
@@ -370,13 +375,19 @@ class Engine:
         compiled: tuple[CompiledRelease, ...],
         releases: tuple[Release, ...],
         confidence: float,
-        bound: OuterSql | None = None,
+        outer_sql: OuterSql | None = None,
     ) -> Answer:
         """Post-process the releases of a query: run its outer SQL and compute intervals at a confidence level.
 
-        `bound` = its outer SQL, if that was written when it was bound.
+        `outer_sql` = that SQL, if it is written already.
         """
-        return post_process(question, compiled, releases, confidence, self.catalog, self.backend, bound)
+        return post_process(question, compiled, releases, confidence, self.catalog, self.backend, outer_sql)
+
+
+def _outer_key(query: CompiledQuery) -> Hashable:
+    """Cache key of a query's outer SQL over its own releases."""
+    keys = tuple(each.release_key for each in query.releases)
+    return bind_outer, ByIdentity(query.question), keys, query.terms.confidence
 
 
 # what is known of a query before its releases are charged, in order

@@ -24,17 +24,17 @@ def post_process(
     confidence: float,
     catalog: Catalog,
     backend: Backend,
-    bound: OuterSql | None = None,
+    outer_sql: OuterSql | None = None,
 ) -> Answer:
     """Run the outer SQL over releases and public tables, and compute intervals at a confidence level.
 
-    `compiled` and `releases` have one element for each plan of the query. `bound` = its outer SQL, if that was written
-    before for releases of the same noise.
+    `compiled` and `releases` have one element for each plan of the query. `outer_sql` = its outer SQL, if that is
+    written already, for releases of the same noise.
     """
     tables = {table: public_table(table, catalog, backend) for table in public_tables_read(question)}
     tables |= _release_tables(question, compiled, releases, confidence)
     raw = raw_noise(question, releases)
-    sql = _outer_sql(question, raw, confidence) if bound is None else bound
+    sql = write_outer_sql(question, raw, confidence) if outer_sql is None else outer_sql
     return build_answer(_run_outer(sql, tables), sql, confidence, raw)
 
 
@@ -52,7 +52,7 @@ def bind_post_processing(
         for table in public_tables_read(question)
     }
     tables |= _release_tables(question, compiled, empty, confidence)
-    sql = _outer_sql(question, raw_noise(question, empty), confidence)
+    sql = write_outer_sql(question, raw_noise(question, empty), confidence)
     if sql.unchanged_release is None:
         run_outer(f"DESCRIBE {sql.text}", tables)
     return sql
@@ -78,7 +78,7 @@ def _run_outer(sql: OuterSql, tables: Mapping[str, pa.Table]) -> pa.Table:
     return pa.table({name: released.column(own) for name, own in sql.unchanged_release.columns})
 
 
-def _outer_sql(question: Question, raw: RawNoise, confidence: float) -> OuterSql:
+def write_outer_sql(question: Question, raw: RawNoise, confidence: float) -> OuterSql:
     """Generate the outer SQL with the table names of the sandbox database."""
     constants = interval_constants(raw.variances, raw.sigmas, raw.fractional, confidence)
     tables = [*public_tables_read(question), *(release_table_name(i) for i in range(len(question.releases)))]
