@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import duckdb
@@ -89,6 +90,15 @@ def test_a_table_that_is_not_filled_in_does_not_load(folder: Path) -> None:
     path.write_text(_declared(draft_catalog(folder)), encoding="utf-8")
     with pytest.raises(CatalogError, match="kind: this text is empty"):
         load_catalog(path)
+
+
+def test_every_line_without_its_first_sign_is_toml(folder: Path) -> None:
+    """A reader uncomments all tables at once, as the head says: sed 's/^# //'."""
+    text = draft_catalog(folder)
+    assert "sed -i 's/^# //' FILE" in text
+    tables = tomllib.loads(re.sub(r"^# ", "", text, flags=re.MULTILINE))["tables"]
+    assert tables.keys() == {"broken", "citta_trips", "headless", "legs", "parts", "texts", "trips", "zones", "zones_2"}
+    assert tables["zones_2"]["columns"].keys() == {"zone_id", "zone"}
 
 
 def test_filled_in_it_loads_and_fits_its_files(folder: Path) -> None:
