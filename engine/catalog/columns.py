@@ -145,6 +145,8 @@ def _type(section: Section) -> tuple[SqlType, str]:
         close = closest_word(stored_type.lower(), (name.lower() for name in TYPES))
         known = "store it as one of BOOLEAN, BIGINT, DOUBLE, VARCHAR, DATE, TIMESTAMP."
         cure = f"write {close.upper()}." if close else known
+        if stored_type == "UUID":
+            cure = 'write type = "VARCHAR": Parquet is read as text; a DuckDB table stores CAST(... AS VARCHAR).'
         raise section.error("type", f"the type {stored_type} is not supported.", cure)
     return kind, stored_type
 

@@ -14,7 +14,7 @@ from dialect.catalog import Source, SqlType
 from engine.catalog.columns import sql_type
 from engine.catalog.toml_section import IDENTIFIER
 from engine.data.files.csv_files import UnreadableError
-from engine.data.files.stored_files import StoredFiles
+from engine.data.files.stored_files import StoredFiles, is_uuid, uuid_cure
 from engine.errors import CatalogError
 
 HEAD_TEMPLATE = Path(__file__).parents[1] / "catalog" / "catalogs_bundled" / "new_head.toml"
@@ -136,7 +136,7 @@ def _column_declarations(source: Source, files: StoredFiles) -> Iterable[str]:
             "## Not listed, because the first line of the file may be values and no names. Where it is names,",
             '## list the columns yourself: name = { type = "VARCHAR" }',
         ]
-    return _column_lines(columns)
+    return _column_lines(columns, source)
 
 
 def _has_header_row(source: Source, columns: dict[str, str], files: StoredFiles) -> bool:
@@ -144,13 +144,18 @@ def _has_header_row(source: Source, columns: dict[str, str], files: StoredFiles)
     return files.has_header(source.path) and set(columns.values()) != {"VARCHAR"}
 
 
-def _column_lines(columns: dict[str, str]) -> Iterator[str]:
+def _column_lines(columns: dict[str, str], source: Source) -> Iterator[str]:
     """Write each supported column as a declaration, and for the others a comment with the reason."""
     seen: set[str] = set()
     for stored_name, stored_type in columns.items():
         name, kind = stored_name.lower(), sql_type(stored_type)
         if not IDENTIFIER.fullmatch(name) or name in seen:
             yield f"## {_printable(stored_name)} is left out: rename it in the file to a to z, 0 to 9 and _."
+        elif is_uuid(stored_type) and source.format != "duckdb":
+            yield f'# {name} = {{ type = "VARCHAR" }}  # stored as UUID, read as its text in lower case'
+        elif is_uuid(stored_type):
+            yield f"## {name} is left out: the type UUID is not supported in a DuckDB table."
+            yield f"## To use it, {uuid_cure(name, source.table)}"
         elif kind is None:
             # the full type of an ENUM or STRUCT contains values or field names
             yield f"## {name} is left out: the type {stored_type.partition('(')[0]} is not supported."

@@ -21,7 +21,15 @@ from engine.data.checks.declared import (
 from engine.data.files.csv_files import UnreadableError, csv_fault
 from engine.data.files.derived_columns import source_columns, source_type
 from engine.data.files.polygons import is_polygon
-from engine.data.files.stored_files import StoredFiles, is_integer_range_within, is_type_compatible, typed_value
+from engine.data.files.stored_files import (
+    StoredFiles,
+    is_copied_as,
+    is_integer_range_within,
+    is_type_compatible,
+    is_uuid,
+    typed_value,
+    uuid_cure,
+)
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,10 @@ class _TableCheck:
             elif not _is_stored_as(column, source, found[column.name]):
                 stored = found[column.name].partition("(")[0]
                 why = f"the source stores {stored}, the catalog says {column.stored_type}."
-                yield self.finding(f"{key}.type", why, "declare the stored type, or store the declared one.")
+                cure = "declare the stored type, or store the declared one."
+                if is_uuid(found[column.name]):
+                    cure = f"declare VARCHAR, and {uuid_cure(column.name, source.table)}."
+                yield self.finding(f"{key}.type", why, cure)
 
     def all_rows(self, readable: Mapping[str, _TableCheck]) -> Iterator[Finding]:
         """Run the row checks, each a yes-or-no query; `readable` are the tables that can be referenced."""
@@ -197,7 +208,8 @@ def _is_stored_as(column: Column, source: Source, stored: str) -> bool:
     """Return whether a stored type matches the declaration; in files that are copied, integers may be wider."""
     kind = SqlType.VARCHAR if column.type is SqlType.POLYGON else column.type  # polygons are text in their source
     narrow = source.format != "duckdb" or is_integer_range_within(column.stored_type, stored)
-    return source.format == "csv" or (is_type_compatible(stored, kind) and narrow)
+    fits = is_type_compatible if source.format == "duckdb" else is_copied_as
+    return source.format == "csv" or (fits(stored, kind) and narrow)
 
 
 def _read_failure(table: Table) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from dialect.algebra import Literal
 from dialect.catalog import Catalog, Column, ColumnValues, EngineName, Table, Value, ValueList, ValueRange
 from dialect.codegen import ENGINE_DIALECTS, EngineDialect, stored_column, stored_time
+from engine.data.files.stored_files import is_uuid, uuid_cure
 from engine.errors import DataError
 
 
@@ -124,6 +125,8 @@ def is_key_enforced(table: Table, catalog: Catalog) -> bool:
 def type_mismatch(table: Table, column: Column, kind: str) -> DataError:
     """Build the error for a column that is stored as another type."""
     why = f"{column.name} is stored as {kind} and declared as {column.stored_type}."
+    if is_uuid(kind):
+        return DataError(table.name, why, f"declare VARCHAR, and {uuid_cure(column.name, table.source.table)}")
     return DataError(table.name, why, "declare the stored type, or store the declared one")
 
 

@@ -139,6 +139,23 @@ def is_type_compatible(stored: str, declared: SqlType) -> bool:
     return kind is not None and (kind == declared or declared in WIDER_TYPES.get(kind, ()))
 
 
+def is_copied_as(stored: str, declared: SqlType) -> bool:
+    """Return whether a copy has a value of the declared type for every stored one: also the text of a UUID."""
+    return is_type_compatible(stored, declared) or (is_uuid(stored) and declared is SqlType.VARCHAR)
+
+
+def is_uuid(stored: str) -> bool:
+    """Return whether a stored type is UUID, which only copies read, as text."""
+    return stored.upper() == "UUID"
+
+
+def uuid_cure(column: str, table: str | None) -> str:
+    """Say how to store a UUID column of a DuckDB table as text."""
+    text = f"CAST({quote_identifier(column)} AS VARCHAR) AS {quote_identifier(column)}"
+    stored = quote_identifier(table) if table else "old_table"
+    return f"store it as text: CREATE TABLE new_table AS SELECT * REPLACE ({text}) FROM {stored}"
+
+
 def is_integer_range_within(declared: str, stored: str) -> bool:
     """Return whether a declared integer type includes all values of a stored one; True for other types.
 

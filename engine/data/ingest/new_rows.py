@@ -38,7 +38,14 @@ from engine.data.checks.declared import (
 from engine.data.checks.snapshot import CHECK_CURE
 from engine.data.files.csv_files import UnreadableError, csv_fault
 from engine.data.files.derived_columns import source_columns, source_type
-from engine.data.files.stored_files import files_relation, is_type_compatible, typed_columns, typed_value
+from engine.data.files.stored_files import (
+    files_relation,
+    is_copied_as,
+    is_type_compatible,
+    is_uuid,
+    typed_columns,
+    typed_value,
+)
 from engine.data.snapshot import copy_table, copy_tables, window_condition, window_starts
 from engine.errors import DataError
 from engine.progress import Progress, ignore_progress
@@ -196,7 +203,9 @@ class NewRows:
         found = self._source_types(self.table.source)
         for column in source_columns(self.table):
             if not is_type_compatible(found.get(column.name, ""), column.type):
-                raise DataError(self.table.name, f"{column.name} is not stored as declared.", CHECK_CURE)
+                stored_as_uuid = is_uuid(found.get(column.name, ""))
+                cure = f"write the files anew with CAST({column.name} AS VARCHAR)" if stored_as_uuid else CHECK_CURE
+                raise DataError(self.table.name, f"{column.name} is not stored as declared.", cure)
         return {column: found[column] for column in declared}
 
     def _source_types(self, source: Source) -> dict[str, str]:
@@ -212,7 +221,7 @@ class NewRows:
             stored_type = found.get(column.name)
             if stored_type is None:
                 raise DataError(self.table.name, f"{path.name} has no column {column.name}.", "write one in every file")
-            if not is_type_compatible(stored_type, column.type) and sql_type(stored_type) is not SqlType.VARCHAR:
+            if not is_copied_as(stored_type, column.type) and sql_type(stored_type) is not SqlType.VARCHAR:
                 kind = stored_type.partition("(")[0]
                 why = f"{path.name} stores {column.name} as {kind}, declared is {column.stored_type}."
                 raise DataError(self.table.name, why, "store the declared type, or text")

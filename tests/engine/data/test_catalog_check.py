@@ -9,6 +9,7 @@ import pytest
 
 from engine.catalog.file import load_catalog
 from engine.data.checks.catalog import Finding, check_catalog
+from engine.data.snapshot import open_snapshot
 
 CATALOG = """
 format = 1
@@ -53,14 +54,16 @@ TRIPS = "SELECT 4217 AS person_id, 77 AS stop, DATE '2026-06-01' AS day, 3 AS km
 STOPS = "SELECT 77::SMALLINT AS stop, 'canary' AS zone"
 
 
-def _check(folder: Path, *, people: str = PEOPLE, trips: str = TRIPS, stops: str = STOPS) -> tuple[Finding, ...]:
+def _check(
+    folder: Path, *, people: str = PEOPLE, trips: str = TRIPS, stops: str = STOPS, text: str = CATALOG
+) -> tuple[Finding, ...]:
     """Make the files and check them."""
-    (folder / "trips").mkdir()
+    (folder / "trips").mkdir(parents=True)
     with duckdb.connect(str(folder / "city.duckdb")) as connection:
         connection.execute(f"CREATE TABLE stops AS {stops}")
         connection.execute(f"COPY ({people}) TO '{folder}/people.csv'")
         connection.execute(f"COPY ({trips}) TO '{folder}/trips/one.parquet'")
-    return _read(folder)
+    return _read(folder, text)
 
 
 def _read(folder: Path, text: str = CATALOG) -> tuple[Finding, ...]:
@@ -73,12 +76,28 @@ def test_files_as_declared_give_no_finding(tmp_path: Path) -> None:
     assert _check(tmp_path) == ()
 
 
+def test_a_uuid_in_parquet_is_read_as_its_text(tmp_path: Path) -> None:
+    person = "SELECT '{}' AS person_id, 30 AS age"
+    known, other = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "b0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
+    text = CATALOG.replace('person_id = { type = "BIGINT"', 'person_id = { type = "VARCHAR"')
+    assert text != CATALOG
+    trips = TRIPS.replace("4217 AS person_id", f"'{known.upper()}'::UUID AS person_id")
+    assert _check(tmp_path / "one", people=person.format(known), trips=trips, text=text) == ()
+    catalog = load_catalog(tmp_path / "one" / "catalog.toml")
+    snapshot = open_snapshot(catalog, tmp_path / "cache", lambda *_: None)
+    with duckdb.connect(snapshot.files["copied"], read_only=True) as connection:
+        assert connection.execute("SELECT person_id FROM trips").fetchall() == [(known,)]
+    (finding,) = _check(tmp_path / "other", people=person.format(other), trips=trips, text=text)
+    assert finding.key == "tables.trips.person.through[0]"
+
+
 # (file, what it holds instead, key, why, cure)
 WRONG = {
     "column": ("trips", "SELECT 1 AS person_id, 77 AS stop, DATE '2026-06-01' AS days, 3 AS km", "tables.trips.columns.day", "has no column day", "write days."),
     "column of csv": ("people", "SELECT 1 AS person_id, 3 AS x", "tables.people.columns.age", "has no column age", "use one of person_id, x."),
     "type": ("trips", "SELECT 4217 AS person_id, 77 AS stop, '2026' AS day, 3 AS km", "tables.trips.columns.day.type", "the source stores VARCHAR, the catalog says DATE", "declare the stored type"),
     "unknown type": ("stops", "SELECT 77::SMALLINT AS stop, 'canary'::ENUM('canary') AS zone", "tables.stops.columns.zone.type", "the source stores ENUM, the catalog says VARCHAR", "store the declared one"),
+    "uuid": ("stops", "SELECT 77::SMALLINT AS stop, uuid() AS zone", "tables.stops.columns.zone.type", "the source stores UUID, the catalog says VARCHAR", "SELECT * REPLACE (CAST("),
     "narrow": ("trips", "SELECT 4217 AS person_id, 77777 AS stop, NULL::DATE AS day, 3 AS km", "tables.trips.columns.stop.type", "a value of stop is no SMALLINT", "wider type"),
     "value of csv": ("people", f"{PEOPLE} UNION ALL SELECT 4218, 99999", "tables.people.columns.age.type", "a value of age is no SMALLINT", "correct the files"),
     "no null": ("people", f"{PEOPLE} UNION ALL SELECT NULL, 20", "tables.people.columns.person_id.nullable", "person_id holds NULL", "nullable = true"),

@@ -101,6 +101,19 @@ def test_every_line_without_its_first_sign_is_toml(folder: Path) -> None:
     assert tables["zones_2"]["columns"].keys() == {"zone_id", "zone"}
 
 
+def test_a_uuid_is_declared_as_text_or_has_a_cure(folder: Path) -> None:
+    with duckdb.connect() as connection:
+        connection.execute("COPY (SELECT uuid() AS person_id) TO 'rides.parquet'")
+        connection.execute("ATTACH 'town.duckdb' AS town; CREATE TABLE town.rides AS SELECT uuid() AS person_id")
+    text = draft_catalog(folder)
+    assert '# person_id = { type = "VARCHAR" }  # stored as UUID, read as its text in lower case' in text
+    assert "## person_id is left out: the type UUID is not supported in a DuckDB table." in text
+    (cure,) = re.findall(r"^## To use it, store it as text: (.*)$", text, flags=re.MULTILINE)
+    with duckdb.connect("town.duckdb") as connection:
+        connection.execute(cure)
+        assert connection.execute("SELECT typeof(person_id) FROM new_table").fetchall() == [("VARCHAR",)]
+
+
 def test_filled_in_it_loads_and_fits_its_files(folder: Path) -> None:
     for name in ("broken.parquet", "headless.csv", "texts.csv"):
         (folder / name).unlink()

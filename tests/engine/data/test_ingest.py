@@ -180,6 +180,24 @@ def test_a_parquet_column_of_another_type_is_refused(town: Town) -> None:
     assert "stores visit_id as DOUBLE, declared is BIGINT" in json.dumps(refused.value.problem)
 
 
+def test_a_uuid_is_added_as_its_text_and_where_files_store_it_a_cure_is_shown(town: Town) -> None:
+    shop = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
+    with duckdb.connect() as connection:
+        row = f"SELECT 5009 AS visit_id, 2 AS person_id, 'z1' AS zone, '2026-10-04' AS day, '{shop}'::UUID AS shop, 1 AS coins, 1.5::DOUBLE AS minutes"
+        connection.execute(f"COPY ({row}) TO '{town.folder}/new.parquet' (FORMAT parquet)")
+        before = town.visits()
+        assert town.ingest(str(town.folder / "new.parquet"))["rows"] == 1
+        (added,) = set(town.visits()) - set(before)
+        stored = f"'{town.folder}/visits/{added}'"
+        assert connection.execute(f"SELECT shop, typeof(shop) FROM {stored}").fetchall() == [(shop, "VARCHAR")]
+        for path in (town.folder / "visits").glob("*.parquet"):
+            connection.execute(f"CREATE OR REPLACE TABLE rows AS SELECT * REPLACE (uuid() AS shop) FROM '{path}'")
+            connection.execute(f"COPY rows TO '{path}' (FORMAT parquet)")
+    with pytest.raises(Refused) as refused:
+        town.ingest(new_file(town.folder / "new" / "a.csv", *GOOD))
+    assert "CAST(shop AS VARCHAR)" in json.dumps(refused.value.problem)
+
+
 @pytest.mark.parametrize(
     ("table", "why"),
     [
