@@ -150,7 +150,7 @@ def is_uuid(stored: str) -> bool:
 
 
 def uuid_cure(column: str, table: str | None) -> str:
-    """Say how to store a UUID column of a DuckDB table as text."""
+    """Return the cure for a UUID column of a DuckDB table: the SQL that stores it as text."""
     text = f"CAST({quote_identifier(column)} AS VARCHAR) AS {quote_identifier(column)}"
     stored = quote_identifier(table) if table else "old_table"
     return f"store it as text: CREATE TABLE new_table AS SELECT * REPLACE ({text}) FROM {stored}"

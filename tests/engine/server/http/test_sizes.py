@@ -1,4 +1,4 @@
-"""Bodies of answers that differ in noisy numbers have one length, with or without advice, whatever columns are called."""
+"""Bodies of answers that differ in noisy numbers have one length, with or without advice, for any column names."""
 
 from __future__ import annotations
 
