@@ -52,7 +52,7 @@ from dialect.functions.inference import may_be_null, with_null_alternative
 from dialect.functions.scalar.noise_intervals import contains_interval_end
 from dialect.parser.aggregate_bounds import check_bounds_apply
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
-from dialect.parser.spans import written_name
+from dialect.parser.spans import sql_text, written_name
 from dialect.parser.suggestions.aggregates import (
     CLAMPED_TO_ENDS,
     INTERVAL_TO_NUMBER,
@@ -83,7 +83,7 @@ def bind_ordered_arguments(name: str, call: exp.Expr, resolver: NameResolver) ->
         unordered = f"{name.upper()}({value.sql('duckdb', comments=False)})"
         raise refusal(Kind.DISTINCT_WITH_ORDER, call, Suggestion(unordered, "in the order of the values themselves"))
     if AGGREGATES[name].order is Order.REQUIRED and not terms:
-        text = value.sql("duckdb", comments=False)
+        text = sql_text(value)
         replacement = Suggestion(f"{name.upper()}({text} ORDER BY {text})", f"in the order of {text}: name your own")
         raise refusal(Kind.NO_ORDER_OF_ITS_OWN, call, replacement, name=name.upper(), replacement=replacement)
     arguments = (bind_scalar(value, resolver), *((_separator(call, resolver),) if name == "string_agg" else ()))
@@ -103,7 +103,7 @@ def normalize_mode(call: exp.Expr) -> exp.Expr:
     plain = exp.Mode(this=value.copy())
     # any other order would be ignored: a hash of the person decides between equally frequent values
     if len(order.expressions) > 1 or first.this != value or first.args.get("desc"):
-        replacement = Suggestion(plain.sql("duckdb", comments=False), "another of equally frequent values may be given")
+        replacement = Suggestion(sql_text(plain), "another of equally frequent values may be given")
         raise refusal(Kind.MODE_TIES, call, replacement, replacement=replacement)
     plain.parent = call.parent
     return plain if is_within_group else call
@@ -171,7 +171,7 @@ def _quantile_level(
 def _level_list_refusal(levels: exp.Array, name: str, call: exp.Expr) -> Exception:
     """Refuse a list of quantile levels; suggest one call per level, which costs the same."""
     value = call.expression.expressions[0].this if isinstance(call, exp.WithinGroup) else call.this
-    text = value.sql("duckdb", comments=False)
+    text = sql_text(value)
     calls = ", ".join(f"{name.upper()}({text}, {level.sql('duckdb', comments=False)})" for level in levels.expressions)
     return refusal(
         Kind.SEVERAL_LEVELS,
@@ -259,7 +259,7 @@ def _bind_arguments(name: str, call: exp.Expr, resolver: NameResolver) -> tuple[
         if AGGREGATES[name].distinct is DistinctRule.OWN_ROW and len(inner.expressions) == 1:
             return f"{name}_distinct", (bind_scalar(inner.expressions[0], resolver),)
         if name != "count" or len(inner.expressions) != 1:
-            texts = ", ".join(part.sql("duckdb", comments=False) for part in inner.expressions if part is not None)
+            texts = ", ".join(sql_text(part) for part in inner.expressions if part is not None)
             replacement = Suggestion(f"COUNT(DISTINCT {texts})", "the number of different values")
             if len(inner.expressions) > 1:
                 replacement = Suggestion(f"COUNT(DISTINCT ({texts}))", "tuples with a NULL count too")
@@ -487,13 +487,13 @@ def _clamped_call(call: exp.Expr, arguments: tuple[Expr, ...]) -> str:
     if isinstance(call, exp.WithinGroup):
         value, level = call.expression.expressions[0].this, arguments[1]
         assert isinstance(level, Literal)  # noqa: S101  bound as a constant
-        return f"QUANTILE_CONT({_sql_text(clamp_to_ends(value))}, {level.value})"
+        return f"QUANTILE_CONT({sql_text(clamp_to_ends(value))}, {level.value})"
     clamped = call.copy()
     inner = clamped.this.expressions[0] if isinstance(clamped.this, exp.Distinct) else clamped.this
     clamped.set("this", clamp_to_ends(inner))
     if len(arguments) > 1 and clamped.args.get("expression") is not None:
         clamped.set("expression", clamp_to_ends(clamped.expression))
-    return _sql_text(clamped)
+    return sql_text(clamped)
 
 
 def _unfiltered_call(node: exp.Expr) -> exp.Expr:
@@ -505,11 +505,6 @@ def _written_name(node: exp.Expr) -> str:
     """Name of the aggregate as the analyst wrote it."""
     call = _unfiltered_call(node)
     return written_name(call.this if isinstance(call, exp.WithinGroup) else call)
-
-
-def _sql_text(node: exp.Expr) -> str:
-    """Generate DuckDB SQL from a node, without comments."""
-    return node.sql("duckdb", comments=False)
 
 
 def _measure_field(

@@ -53,7 +53,7 @@ from dialect.errors import Code, Refusal, Suggestion, to_suggestions
 from dialect.functions.aggregates import AGGREGATES
 from dialect.functions.inference import definition_of, is_constant_per_person
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
-from dialect.parser.spans import span_of, with_node_replaced
+from dialect.parser.spans import span_of, sql_text, with_node_replaced
 from dialect.parser.suggestions.window_functions import qualify_in_subquery
 from dialect.stability.outer_joins import check_preserved_keys
 from dialect.stability.row_operators import person_key_among, project, refuse_persons, refuse_polygons, strip_fields
@@ -312,19 +312,19 @@ def _with_items_as_keys(node: exp.Column) -> tuple[str, tuple[str, ...]]:
     keys = clause.expressions if clause is not None else ()
     if select is None or not keys:
         return "", ()
-    existing_keys = set(map(_sql_text, keys)) | {
-        _sql_text(select.selects[int(k.name) - 1]) for k in keys if _is_position(k, select)
+    existing_keys = set(map(sql_text, keys)) | {
+        sql_text(select.selects[int(k.name) - 1]) for k in keys if _is_position(k, select)
     }
     items = [item for item in select.expressions if not (has_aggregate(item) or has_window(item))]
     items = [item for item in items if item.find(exp.Column) is not None]
     missing = [
-        item for item in items if existing_keys.isdisjoint({_sql_text(item), _sql_text(item.unalias()), item.alias})
+        item for item in items if existing_keys.isdisjoint({sql_text(item), sql_text(item.unalias()), item.alias})
     ]
     if all(isinstance(item.unalias(), exp.Column) for item in missing):
         return "", ()
-    added_keys = [item.alias or _sql_text(item) for item in missing], [_sql_text(item.unalias()) for item in missing]
-    rewritten = (with_node_replaced(keys[-1], ", ".join((_sql_text(keys[-1]), *more))) for more in added_keys)
-    return ", ".join((*map(_sql_text, keys), *added_keys[0])), tuple(text for text in rewritten if text is not None)
+    added_keys = [item.alias or sql_text(item) for item in missing], [sql_text(item.unalias()) for item in missing]
+    rewritten = (with_node_replaced(keys[-1], ", ".join((sql_text(keys[-1]), *more))) for more in added_keys)
+    return ", ".join((*map(sql_text, keys), *added_keys[0])), tuple(text for text in rewritten if text is not None)
 
 
 def _is_position(key: exp.Expr, select: exp.Select) -> bool:
@@ -345,10 +345,10 @@ def _with_column_as_key(node: exp.Column) -> tuple[str, ...]:
     ungrouped = (
         part for item in select.expressions for part in item.find_all(exp.Column) if _is_ungrouped(part, select)
     )
-    all_columns = dict.fromkeys((_sql_text(node), *map(_sql_text, ungrouped)))
-    missing = [text for text in all_columns if text not in set(map(_sql_text, keys))]
+    all_columns = dict.fromkeys((sql_text(node), *map(sql_text, ungrouped)))
+    missing = [text for text in all_columns if text not in set(map(sql_text, keys))]
     rewritten = (
-        with_node_replaced(keys[-1], ", ".join((_sql_text(keys[-1]), *some))) for some in (missing, [_sql_text(node)])
+        with_node_replaced(keys[-1], ", ".join((sql_text(keys[-1]), *some))) for some in (missing, [sql_text(node)])
     )
     return tuple(filter(None, rewritten))
 
@@ -357,11 +357,6 @@ def _is_ungrouped(column: exp.Column, select: exp.Select) -> bool:
     """Return whether a column is in the select list outside of aggregates and windows."""
     ancestor = column.find_ancestor(exp.AggFunc, exp.Window, exp.Select)
     return ancestor is select
-
-
-def _sql_text(node: exp.Expr) -> str:
-    """Generate DuckDB SQL from a node, without comments."""
-    return node.sql("duckdb", comments=False)
 
 
 def is_release_point(source: Relation, keys: Sequence[Field]) -> bool:

@@ -25,6 +25,7 @@ from dialect.errors import Suggestion, to_suggestions
 from dialect.functions.aggregates import AGGREGATE_NODES, UNTYPED_AGGREGATES
 from dialect.functions.scalar.noise_intervals import HIGH, LOW
 from dialect.parser.compile_context import refusal
+from dialect.parser.spans import sql_text
 from dialect.parser.suggestions.columns import explain_unknown_column
 from dialect.parser.suggestions.window_functions import where_as_qualify
 from dialect.stability.typed_calls import unknown_function
@@ -222,8 +223,8 @@ def refuse_non_row_nodes(node: exp.Expr) -> None:
             Kind.ANY_OF_LIST,
             node.parent,
             Suggestion(replacement),
-            list=list_node.sql("duckdb", comments=False),
-            value=value.sql("duckdb", comments=False),
+            list=sql_text(list_node),
+            value=sql_text(value),
         )
     if isinstance(node, exp.Subquery | exp.Select | exp.Exists | exp.Any | exp.All):
         raise refusal(Kind.SUBQUERY_HERE, node)

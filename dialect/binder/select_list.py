@@ -54,6 +54,7 @@ from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, to_suggestions
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
+from dialect.parser.spans import sql_text
 from dialect.parser.suggestions.window_functions import distinct_on_as_qualify
 from dialect.stability import row_operators
 from dialect.stability.row_operators import counting_suggestions
@@ -116,7 +117,7 @@ def apply_order_and_limit(tree: exp.Query, relation: Relation, order: tuple[Orde
         unordered = tree.copy()
         for clause in ("order", "limit", "offset"):
             unordered.set(clause, None)
-        rewrites = counting_suggestions(unordered.sql("duckdb", comments=False), relation)
+        rewrites = counting_suggestions(sql_text(unordered), relation)
         raise replace(refusal(Kind.LIMIT_OF_PRIVATE_ROWS, tree), rewrites=rewrites)
     return relation.with_operator(Sort(relation, order, limit, offset or 0))
 

@@ -29,7 +29,7 @@ from dialect.functions.registry import DATE_PARTS
 from dialect.functions.scalar.time import TIME_UNITS
 from dialect.functions.signatures import CONSTANT_RANGES
 from dialect.parser.compile_context import check_parts, refusal
-from dialect.parser.spans import written_name
+from dialect.parser.spans import sql_text, written_name
 from dialect.stability.typed_calls import apply_function, polygon_refusal
 
 _COARSEST, _FINEST = CONSTANT_RANGES["resolution"]
@@ -91,7 +91,7 @@ def _cell_refusal(node: exp.Expr, lon: Field, lat: Field, stored: list[Field]) -
     """
     if stored:
         finest = max(map(_resolution, stored))
-        texts = [part.sql("duckdb", comments=False) for part in node.expressions[:2]]
+        texts = [sql_text(part) for part in node.expressions[:2]]
         coarser = f"h3_cell({', '.join(texts)}, {finest})"
         return refusal(
             Kind.CELLS_TOO_FINE, node, Suggestion(coarser, "larger cells"), finest=finest, coordinates=", ".join(texts)

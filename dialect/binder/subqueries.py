@@ -54,7 +54,7 @@ from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Refusal, to_suggestions
 from dialect.functions.inference import definition_of, may_be_null, null_extended
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
-from dialect.parser.spans import with_node_replaced
+from dialect.parser.spans import sql_text, with_node_replaced
 from dialect.stability.joins import join, semi_join
 from dialect.stability.row_operators import filter_rows, prepare_for_join, project
 from dialect.stability.typed_calls import apply_function
@@ -453,18 +453,13 @@ def _without_nulls(node: exp.Expr) -> tuple[str, ...]:
         return ()
     if query.args.get("from_") is None:
         return ()
-    test = f"{_sql_text(query.expressions[0].unalias())} IS NOT NULL"
+    test = f"{sql_text(query.expressions[0].unalias())} IS NOT NULL"
     where = query.args.get("where")
     last_node = query.args["from_"].this if where is None else where.this
     rewritten = with_node_replaced(
-        last_node, f"{_sql_text(last_node)} WHERE {test}" if where is None else f"({_sql_text(last_node)}) AND {test}"
+        last_node, f"{sql_text(last_node)} WHERE {test}" if where is None else f"({sql_text(last_node)}) AND {test}"
     )
     return () if rewritten is None else (rewritten,)
-
-
-def _sql_text(node: exp.Expr) -> str:
-    """Generate DuckDB SQL from a node, without comments."""
-    return node.sql("duckdb", comments=False)
 
 
 def _or_null(value: Expr, equal: Expr, node: exp.Expr) -> Expr:

@@ -14,7 +14,7 @@ from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Diagnostic, Refusal, Suggestion
 from dialect.parser.aggregate_bounds import BoundsByCall
 from dialect.parser.options import NO_OPTIONS, Options
-from dialect.parser.spans import PIVOT_HINT, span_of, with_node_replaced, written_name
+from dialect.parser.spans import PIVOT_HINT, span_of, sql_text, with_node_replaced, written_name
 
 # sqlglot's name of a node part -> its SQL keyword
 _SQL_KEYWORDS = {"pivots": "PIVOT or UNPIVOT", "when": "AT", "locks": "FOR UPDATE"}
@@ -99,7 +99,7 @@ def _display_name(node: exp.Expr, name: str, value: object) -> str:
         return keyword
     part = value[0] if isinstance(value, list) and value else value
     if isinstance(part, exp.Expr):
-        return part.sql("duckdb", comments=False)[:40]
+        return sql_text(part)[:40]
     return f"this form of {written_name(node)[:40]}"
 
 

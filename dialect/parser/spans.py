@@ -38,6 +38,11 @@ PIVOT_HINT = "a column for each value: COUNT(*) FILTER (WHERE x = 'a') AS a, wit
 _CALL_NAME = re.compile(r"(\w+)\s*\(\s*(?:distinct\s+)?$", re.IGNORECASE)
 
 
+def sql_text(node: exp.Expr) -> str:
+    """Generate DuckDB SQL from a node, without comments."""
+    return node.sql("duckdb", comments=False)
+
+
 def span_of(node: exp.Expr) -> Span | None:
     """Span of the text that a node and its parts come from, else that of the nearest ancestor with a known place.
 

@@ -23,7 +23,7 @@ from dialect.functions.registry import callable_names, overloads
 from dialect.functions.scalar.noise_intervals import is_interval_end
 from dialect.functions.signatures import Function, accepts, constant_mistake, kind_name, with_typed_nulls
 from dialect.parser.compile_context import refusal
-from dialect.parser.spans import span_of, written_name
+from dialect.parser.spans import span_of, sql_text, written_name
 from dialect.parser.suggestions.foreign_dialects import CALL_REWRITES
 from dialect.parser.suggestions.foreign_names import FOREIGN_FUNCTIONS
 
@@ -62,12 +62,12 @@ def suggest_rewrite(arguments: Sequence[Expr], node: exp.Expr) -> Suggestion | N
         quoted = one.type in _NUMBERS and other.type is SqlType.VARCHAR and text
         if unquoted or quoted:
             rewritten.set("expression" if index else "this", new)
-            return Suggestion(_sql_of(rewritten), "compared as text" if quoted else "")
+            return Suggestion(sql_text(rewritten), "compared as text" if quoted else "")
         guess = _guess_time_part(sides[1 - index], other, one, sides[index])
         if guess is not None:
             rewritten.set("this" if index else "expression", guess[0])
             rewritten.set("expression" if index else "this", guess[1])
-            return Suggestion(_sql_of(rewritten), guess[2])
+            return Suggestion(sql_text(rewritten), guess[2])
     return None
 
 
@@ -75,8 +75,8 @@ def _like_rewrite(time: exp.Expr, pattern: str) -> str | None:
     """Rewrite `t LIKE '2026-10-17%'` as an equality of dates, `t LIKE '2026-10%'` as LIKE of its text; else None."""
     day = _DAY.fullmatch(pattern)
     if day is not None:
-        return f"CAST({_sql_of(time)} AS DATE) = DATE '{day[1]}'"
-    return f"STRFTIME({_sql_of(time)}, '%Y-%m-%d') LIKE '{pattern}'" if _MONTH.fullmatch(pattern) else None
+        return f"CAST({sql_text(time)} AS DATE) = DATE '{day[1]}'"
+    return f"STRFTIME({sql_text(time)}, '%Y-%m-%d') LIKE '{pattern}'" if _MONTH.fullmatch(pattern) else None
 
 
 def _guess_time_part(
@@ -94,26 +94,21 @@ def _guess_time_part(
         if day is not None:
             return time_node.copy(), _parse(f"DATE {day}"), f"{value} is read as a day"
         part = next((part for part, lowest, highest in _NUMBER_RANGES if lowest <= value <= highest), None)
-        compared = f"compares the {str(part).lower()} of {_sql_of(time_node)}"
-        return None if part is None else (_parse(f"{part}({_sql_of(time_node)})"), constant_node.copy(), compared)
+        compared = f"compares the {str(part).lower()} of {sql_text(time_node)}"
+        return None if part is None else (_parse(f"{part}({sql_text(time_node)})"), constant_node.copy(), compared)
     if isinstance(time_node, exp.TimeToUnix) and constant.type in (SqlType.VARCHAR, *_DATES_AND_TIMESTAMPS):
         return time_node.this.copy(), constant_node.copy(), ""
     if isinstance(time_node, exp.Hour) and _CLOCK.fullmatch(str(value)):
         clock = _parse(f"TIME '{str(value)[:5]}:00'")
-        return _parse(f"CAST({_sql_of(time_node.this)} AS TIME)"), clock, "compares the time of day"
+        return _parse(f"CAST({sql_text(time_node.this)} AS TIME)"), clock, "compares the time of day"
     return None
 
 
 def _rewrite_as_day_number(node: exp.Add | exp.Sub) -> str:
     """Rewrite a date plus a column as a number of days since 1970-01-01, as dates cannot move by a column."""
     rewritten = node.copy()
-    rewritten.set("this", _parse(f"DATE_DIFF('day', DATE '1970-01-01', {_sql_of(node.this)})"))
-    return _sql_of(rewritten)
-
-
-def _sql_of(node: exp.Expr) -> str:
-    """Generate DuckDB SQL from a node, without comments."""
-    return node.sql("duckdb", comments=False)
+    rewritten.set("this", _parse(f"DATE_DIFF('day', DATE '1970-01-01', {sql_text(node.this)})"))
+    return sql_text(rewritten)
 
 
 def _parse(text: str) -> exp.Expr:
@@ -306,7 +301,7 @@ def _respelling_suggestions(name: str, node: exp.Expr) -> list[Suggestion]:
     near = nearest_name(name)
     if near is None or not isinstance(node, exp.Anonymous):
         return []
-    parts = ", ".join(part.sql("duckdb", comments=False) for part in node.expressions)
+    parts = ", ".join(sql_text(part) for part in node.expressions)
     return [Suggestion(f"{near}({parts})", f"{near} is a near name")]
 
 

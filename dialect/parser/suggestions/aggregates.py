@@ -14,7 +14,7 @@ from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal, Suggestion, to_suggestions
 from dialect.parser.compile_context import refusal, suggest_replaced
 from dialect.parser.placeholders import MAX_PLACEHOLDER, MIN_PLACEHOLDER
-from dialect.parser.spans import with_tree_changed, written_name
+from dialect.parser.spans import sql_text, with_tree_changed, written_name
 
 _GROUP_BY_HINT = "GROUP BY the column, and COUNT(*) of each value"
 _COUNT_TEMPLATES = ("COUNT(DISTINCT {0})", "COUNT({0})")
@@ -152,9 +152,9 @@ def wrong_type_refusal(accepted: str, replacements: tuple[str, ...], node: exp.E
     name, value, template = _call_template(call)
     if isinstance(call.this, exp.Sub) and replacements == INTERVAL_TO_NUMBER:  # a difference of two times
         difference_sql = (
-            f"DATE_DIFF('MINUTE', {', '.join(_sql_text(each) for each in (call.this.expression, call.this.this))})"
+            f"DATE_DIFF('MINUTE', {', '.join(sql_text(each) for each in (call.this.expression, call.this.this))})"
         )
-        bounded = template.format(_sql_text(clamp_to_ends(_parse_sql(difference_sql))))
+        bounded = template.format(sql_text(clamp_to_ends(_parse_sql(difference_sql))))
         suggestions = (
             Suggestion(template.format(difference_sql), _MINUTES),
             Suggestion(bounded, f"{_MINUTES}; {CLAMPED_TO_ENDS}"),
@@ -182,10 +182,10 @@ def clamp_to_ends(value: exp.Expr) -> exp.Expr:
     """
     has_end = any(map(_is_number, (value.this, *value.expressions)))
     if isinstance(value, exp.Least) and has_end:
-        return _parse_sql(f"GREATEST({_sql_text(value)}, {MIN_PLACEHOLDER})")
+        return _parse_sql(f"GREATEST({sql_text(value)}, {MIN_PLACEHOLDER})")
     if isinstance(value, exp.Greatest) and has_end:
-        return _parse_sql(f"LEAST({_sql_text(value)}, {MAX_PLACEHOLDER})")
-    return _parse_sql(f"LEAST(GREATEST({_sql_text(value)}, {MIN_PLACEHOLDER}), {MAX_PLACEHOLDER})")
+        return _parse_sql(f"LEAST({sql_text(value)}, {MAX_PLACEHOLDER})")
+    return _parse_sql(f"LEAST(GREATEST({sql_text(value)}, {MIN_PLACEHOLDER}), {MAX_PLACEHOLDER})")
 
 
 def _is_number(node: exp.Expr | None) -> bool:
@@ -205,7 +205,7 @@ def _grouped_by_argument(node: exp.Expr, template: str = "{0}") -> tuple[Suggest
     column = _first_argument(node)
     if isinstance(node, exp.Filter) or not isinstance(column, exp.Column | exp.Func | exp.Binary):
         return ()
-    key = _parse_sql(template.format(_sql_text(column)))
+    key = _parse_sql(template.format(sql_text(column)))
 
     def add_group_key(copied: exp.Expr) -> None:
         """Put the key in the call's place, and into GROUP BY; add COUNT(*) if no aggregate is left."""
@@ -221,7 +221,7 @@ def _grouped_by_argument(node: exp.Expr, template: str = "{0}") -> tuple[Suggest
         if select.find(exp.AggFunc) is None:
             select.append("expressions", exp.Count(this=exp.Star(), big_int=True))
 
-    return to_suggestions(with_tree_changed(node, add_group_key), f"a row for each value of {_sql_text(key)}")
+    return to_suggestions(with_tree_changed(node, add_group_key), f"a row for each value of {sql_text(key)}")
 
 
 def _grouped_by_argument_or_bins(node: exp.Expr) -> tuple[Suggestion, ...]:
@@ -252,7 +252,7 @@ def _call_template(call: exp.Expr) -> tuple[str, str, str]:
         (term,) = call.expression.expressions
         direction = " DESC" if term.args.get("desc") else ""
         template = f"{name}({parts[0]}) WITHIN GROUP (ORDER BY {{}}{direction})"
-        return name, term.this.sql("duckdb", comments=False), template
+        return name, sql_text(term.this), template
     rest = "".join(f", {part.replace('{', '{{').replace('}', '}}')}" for part in parts[1:])
     return name, parts[0] if parts else "", f"{name}({{}}{rest})"
 
@@ -263,11 +263,6 @@ def _aggregate_call(node: exp.Expr) -> exp.Expr:
     while isinstance(call, exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
         call = call.this
     return call
-
-
-def _sql_text(node: exp.Expr) -> str:
-    """Generate DuckDB SQL from a node, without comments."""
-    return node.sql("duckdb", comments=False)
 
 
 def _parse_sql(text: str) -> exp.Expr:
@@ -290,4 +285,4 @@ def _argument_texts(call: exp.Expr) -> list[str]:
     nodes = [part.this if isinstance(part, exp.Order) else part for part in nodes]
     nodes = [inner for part in nodes for inner in (part.expressions if isinstance(part, exp.Distinct) else [part])]
     # None: rank(ORDER BY x) has no arguments
-    return [part.sql("duckdb", comments=False) for part in nodes if part is not None]
+    return [sql_text(part) for part in nodes if part is not None]

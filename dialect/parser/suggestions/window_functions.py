@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from dialect.parser.spans import with_tree_changed
+from dialect.parser.spans import sql_text, with_tree_changed
 
 _ADDITIVE = (exp.Count, exp.CountIf, exp.Sum)  # aggregates of a union of groups are sums over the groups
 _GROUP_AGGREGATES = (*_ADDITIVE, exp.Avg, exp.Min, exp.Max)
@@ -47,7 +47,7 @@ def windows_as_groups(node: exp.Expr) -> tuple[str, ...]:
 
 def group_by_hint(node: exp.Expr) -> str:
     """Hint: the GROUP BY that a window over rows may be replaced by."""
-    keys = ", ".join(part.sql("duckdb", comments=False) for part in node.args.get("partition_by") or ())
+    keys = ", ".join(sql_text(part) for part in node.args.get("partition_by") or ())
     return f"GROUP BY {keys or 'what is shown'}, and windows over its groups: SUM(COUNT(*)) OVER ()"
 
 
