@@ -202,7 +202,7 @@ class Aggregate:
 _COUNTED_ROWS = NoForm("over people, bound as count_star with a FILTER")
 _I, _D, _B, _T = SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN, SqlType.VARCHAR
 _VALUE_COST = AggregateCost(100.0, 0.0, 2.0, 1.0)
-_ROW_COST, _ARGUMENT_COST = AggregateCost(300.0, 150.0, 2.0), AggregateCost(200.0, 50.0, 2.0, 1.0)
+_ROW_COST, _ARGUMENT_COST = AggregateCost(300.0, 150.0, 2.0, 1.0), AggregateCost(200.0, 50.0, 2.0, 1.0)
 _ORDERED_COST, _QUANTILE_COST = AggregateCost(500.0, 150.0, 2.0), AggregateCost(150.0, 60.0)
 _OTHER_ORDER = NoForm("Spark adds products in another order")
 _ONE, _SQUARES, _PAIR = (0, 0), (1, 1), (0, 1)  # pairs of arguments that are multiplied

@@ -114,7 +114,8 @@ class Engine:
             )
         with refuse_before_charge("The public tables of this question can't be read", when=charge is None):
             noisy = mark_shared_noise(question, correlated_vectors(sources))
-            has_own_noise = noisy is question and to_charge == query.releases
+            is_consistent = any(release.consistent_sigmas for release in releases)  # these have other noise scales
+            has_own_noise = noisy is question and to_charge == query.releases and not is_consistent
             outer_sql = self.outer_sql(query, releases) if has_own_noise else None
             shown = self.finish(noisy, query.releases, releases, query.terms.confidence, outer_sql)  # post-processing
         notes = self.notes(query, sources, is_free=loss == Loss(0, 0), consistency=consistency_notes(releases))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import duckdb
@@ -21,6 +21,7 @@ from dialect.analysis.properties import Properties
 from dialect.analysis.row_costs import Extent, TextSizes, list_extent, row_cost
 from dialect.analysis.work_bounds import STEP_NANOSECONDS, Work, work_bound
 from dialect.catalog.model import Catalog
+from dialect.functions.aggregates import AGGREGATES
 from dialect.functions.emitter import write_expr
 from tests.support.neighbours.attack_catalog import attack_catalog
 
@@ -233,3 +234,43 @@ def test_a_planted_pattern_that_costs_as_much_as_its_text_is_found(
 ) -> None:
     monkeypatch.setattr(row_costs, "_compared_bytes", lambda call, width: 1.0)
     assert not of_form("home_zone LIKE '%{d}_{many}b%'", "a", catalog, engine).holds
+
+
+HOLDING = (  # of one person's texts
+    "MIN({text})", "MAX({text})", "ANY_VALUE({text})", "ARG_MIN({text}, ts)", "ARG_MAX({text}, ts)",
+    "FIRST({text} ORDER BY ts)", "LAST({text} ORDER BY ts)", "MODE({text})", "COUNT(DISTINCT {text})",
+    "STRING_AGG({text}, ',')", "ARRAY_TO_STRING(LIST({text}), ',')", "QUANTILE_DISC({text}, 0.5)",
+)  # fmt: skip
+
+
+def held_by(aggregate: str, catalog: Catalog) -> float:
+    """Bytes that one more character of each of a person's texts is taken to fill."""
+    short, long = (
+        max(
+            work_bound(plan, Properties()).max_unit_bytes
+            for plan in compile_query(
+                "SELECT COUNT(*) FROM (SELECT subscriber_id, "
+                + aggregate.format(text=f"rpad(CAST(cell_id AS VARCHAR), {width}, 'a')")
+                + " AS w FROM events GROUP BY 1) WHERE w IS NOT NULL",
+                catalog,
+            ).plans
+        )
+        for width in (400, LONG)
+    )
+    return (long - short) / (LONG - 400)
+
+
+@pytest.mark.parametrize("aggregate", HOLDING)
+def test_an_aggregate_that_holds_a_person_s_texts_is_bounded_by_their_characters(
+    aggregate: str, catalog: Catalog
+) -> None:
+    assert held_by(aggregate, catalog) >= ROWS
+
+
+@pytest.mark.parametrize("name", ["first", "last"])
+def test_a_planted_aggregate_that_holds_no_characters_is_found(
+    name: str, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = AGGREGATES[name]
+    monkeypatch.setitem(AGGREGATES, name, replace(row, cost=replace(row.cost, bytes_per_character=0.0)))
+    assert held_by(f"{name}({{text}} ORDER BY ts)", catalog) < ROWS

@@ -116,3 +116,14 @@ def test_levels_that_share_noise_are_left_alone(town: Engine) -> None:
 
 def _biased(bounds: ContributionBounds, bias: float) -> ContributionBounds:
     return replace(bounds, vectors=tuple(replace(each, predicted_bias=bias) for each in bounds.vectors))
+
+
+def test_interval_columns_of_a_repeat_are_those_of_the_first_answer(town: Engine) -> None:
+    own = anew(town)
+    sql = f"{OPTIONS} {CUBE}".replace(
+        "SUM(minutes) AS s", "DP_INTERVAL_LOW(n) AS low, SUM(minutes) AS s, DP_INTERVAL_LOW(s) AS low_s"
+    )
+    first, repeated, restarted = ask(own, sql), ask(own, sql), ask(replace(own), sql)
+    assert any(release.consistent_sigmas for release in first.releases)
+    assert first.answer.table.equals(repeated.answer.table) and first.answer.table.equals(restarted.answer.table)
+    assert first.answer.table.column("low").to_pylist() == list(first.answer.intervals["n"][0])
