@@ -128,6 +128,8 @@ def keyed_by_objections(monkeypatch: pytest.MonkeyPatch) -> None:
     count = iter(range(100))
     monkeypatch.setattr(release_key, "_eligibility_text", lambda *given: f"{eligibility(*given)} {next(count)}")
     monkeypatch.setattr(PlanCache, "get_or_compute", lambda remembered, client, key, make: make())  # each time anew
+    # else the stored release answers the repeat under its old key, as a derived one
+    monkeypatch.setattr(import_module("engine.pipeline.engine"), "matchable_plan", lambda *_: None)
 
 
 def asked_for_each_release(monkeypatch: pytest.MonkeyPatch) -> None:
