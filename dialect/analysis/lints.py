@@ -293,7 +293,7 @@ def format_value(value: object) -> str:
 
 
 def outside_windows(query: LintedQuery) -> Iterator[Note]:
-    """Note tables of which no row of a declared privacy window can match; the first window is charged all the same."""
+    """Note tables without a possible row in any declared privacy window; the first window is charged anyway."""
     for table, (first, last) in query.unreachable_tables.items():
         declared = first if first == last else f"{first} to {last}"
         text = f"{table}: no row of the declared windows, {declared}, can match: {first} is charged for nothing."

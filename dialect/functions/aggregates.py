@@ -442,5 +442,5 @@ def grains_per_unit(value: Expr) -> int:
 
 
 def aggregate_range(aggregate: Aggregate, arguments: Sequence[Expr], max_rows: int) -> Bounds | None:
-    """Range of an aggregate over one person's rows, of which there are at most `max_rows`; None: it is no number."""
+    """Range of an aggregate over at most `max_rows` rows of one person; None if its value is not a number."""
     return aggregate.range_rule([range_of(argument) for argument in arguments], max_rows)

@@ -43,7 +43,7 @@ MAX_LEDGER_ROWS = 2**31 - 1  # rows
 
 
 class RequestTerms(TypedDict, total=False):
-    """What a request states beside its SQL: its client, and its terms as texts, which keep 0.1 exact."""
+    """Parameters of a request besides its SQL: client, and terms as text, so that decimals such as 0.1 stay exact."""
 
     client: Required[str]
     rho: str | None  # price

@@ -36,7 +36,7 @@ class Limits:
             raise self._rate_problem(self._failure_rate, "address", address)
 
     def long_call(self, name: str) -> AbstractContextManager[None]:
-        """Hold a place among long calls that read no data; raises QueueFull if there is none."""
+        """Reserve a slot for a long call that reads no data, until the block ends; raises QueueFull if none is free."""
         return self._long_calls.hold(name, "rehearsals or plans")
 
     def _rate_problem(self, item: RateLimitItem, *whose: str) -> Problem:

@@ -90,7 +90,7 @@ class ResponsePacing:
 
     @contextmanager
     def queue_place(self, client: str) -> Iterator[None]:
-        """Hold a place in the queue; raises QueueFull. A job needs none: it has waited for admission."""
+        """Reserve a slot in the queue; raises QueueFull. A job needs none: it has waited for admission."""
         queued_query = current_query.get()
         is_job = queued_query is not None and queued_query.is_job
         with nullcontext() if is_job else self.scheduler.places.hold(client):
@@ -151,7 +151,7 @@ class PacedEngine(Engine):
         self.ledger.count_repeat(client, dataset)
 
     def queued_execution(self, bought: tuple[CompiledRelease, ...], asked: Request) -> AbstractContextManager[None]:
-        """Hold a place in the queue of queries that may read data. Replays of paid releases need none.
+        """Reserve a slot in the queue of queries that may read data. Replays of paid releases need none.
 
         Raises QueueFull, before anything is charged.
         """

@@ -69,7 +69,7 @@ class QueuePlaces:
 
     @contextmanager
     def hold(self, client: str, what: str = "questions") -> Iterator[None]:
-        """Hold a place in the queue, for a query from before its charge to its end; raises QueueFull.
+        """Reserve a slot in the queue for a query, from before its charge to its end; raises QueueFull.
 
         Claim: no client is excluded by others: one that has no place gets one, however many are taken.
         Symbols: own and all places taken; `queue_per_client`, `queue`. Formula: refused if own > 0 and (own >=

@@ -65,31 +65,31 @@ def _sample(hint: Any) -> Any:
         return next(iter(hint))
     if hint in (Field, Table, Bounds):
         return {Field: PERSON, Table: TABLE, Bounds: Bounds(0.0, 1.0)}[hint]
-    return _made(hint) if is_dataclass(hint) else hint(1)
+    return _sample_of(hint) if is_dataclass(hint) else hint(1)
 
 
-def _made(kind: Any) -> Any:
+def _sample_of(kind: Any) -> Any:
     """Make an operator, or a parameter of one, from samples of its fields."""
     hints = get_type_hints(kind, {**globals(), **vars(relations)})
     return kind(**{each.name: _sample(hints[each.name]) for each in fields(kind)})
 
 
-def _held(part: object, kind: Any) -> Iterator[Any]:
-    """Yield the values of a kind that an operator holds, however they are nested."""
+def _nested(part: object, kind: Any) -> Iterator[Any]:
+    """Yield the values of a kind among the fields of an operator, however nested."""
     if isinstance(part, kind):
         yield part
     elif isinstance(part, tuple):
         for each in part:
-            yield from _held(each, kind)
+            yield from _nested(each, kind)
     elif is_dataclass(part) and not isinstance(part, Field | Table | Relation | Bounds):
         for each in fields(part):
-            yield from _held(getattr(part, each.name), kind)
+            yield from _nested(getattr(part, each.name), kind)
 
 
 def _traversal_gaps(operator: Any) -> Iterator[str]:
     """Yield what a traversal misses of an operator: inputs or expressions."""
     relation = PerPerson(operator, (PERSON,), person=PERSON, dataset="d")
-    inputs, own = list(_held(operator, Relation)), list(_held(operator, Expr))
+    inputs, own = list(_nested(operator, Relation)), list(_nested(operator, Expr))
     if list(map(id, relation.children)) != list(map(id, inputs)):
         yield "an input that is no child"
         return
@@ -117,9 +117,9 @@ def _property_gaps(operator: Any) -> Iterator[str]:
 
 def _gaps(kind: type) -> list[str]:
     """List everything that an operator lacks."""
-    operator, name = _made(kind), kind.__name__
+    operator, name = _sample_of(kind), kind.__name__
     gaps = [*_traversal_gaps(operator), *_property_gaps(operator)]
-    holds_people = kind is Scan or any(isinstance(each, PerPerson) for each in _held(operator, Relation))
+    holds_people = kind is Scan or any(isinstance(each, PerPerson) for each in _nested(operator, Relation))
     rules = [
         path.read_text() for folder in ("stability", "binder") for path in (ROOT / "dialect" / folder).glob("*.py")
     ]
@@ -140,7 +140,7 @@ def test_an_operator_is_known_everywhere(kind: type) -> None:
 
 @dataclass(frozen=True)
 class Sampled:
-    """An operator of which nothing but the class is written."""
+    """An operator with a class alone: without stability rule, writer or properties."""
 
     source: Relation
     share: Expr

@@ -243,7 +243,7 @@ HOLDING = (  # of one person's texts
 )  # fmt: skip
 
 
-def held_by(aggregate: str, catalog: Catalog) -> float:
+def bytes_per_character(aggregate: str, catalog: Catalog) -> float:
     """Bytes that one more character of each of a person's texts is taken to fill."""
     short, long = (
         max(
@@ -264,7 +264,7 @@ def held_by(aggregate: str, catalog: Catalog) -> float:
 def test_an_aggregate_that_holds_a_person_s_texts_is_bounded_by_their_characters(
     aggregate: str, catalog: Catalog
 ) -> None:
-    assert held_by(aggregate, catalog) >= ROWS
+    assert bytes_per_character(aggregate, catalog) >= ROWS
 
 
 @pytest.mark.parametrize("name", ["first", "last"])
@@ -273,4 +273,4 @@ def test_a_planted_aggregate_that_holds_no_characters_is_found(
 ) -> None:
     row = AGGREGATES[name]
     monkeypatch.setitem(AGGREGATES, name, replace(row, cost=replace(row.cost, bytes_per_character=0.0)))
-    assert held_by(f"{name}({{text}} ORDER BY ts)", catalog) < ROWS
+    assert bytes_per_character(f"{name}({{text}} ORDER BY ts)", catalog) < ROWS
