@@ -4,14 +4,14 @@ PrivatePlan and ContributionBounds -> BoundedSql, whose result is exact integers
 
 Modules, each before those that import it:
 
-    engines, engine_dialect, stored_columns, eligibility, relations, contribution, materialized_rollups, lake,
+    engines, stored_columns, eligibility, relations, contribution, materialized_rollups, lake,
     bounded_sql, partition_selection, outer_query, stored_release_sql.
 """
 
 from __future__ import annotations
 
 from dialect.codegen.eligibility import eligible_persons_sql, read_eligible_from
-from dialect.codegen.engine_dialect import DUCKDB_DIALECT, ENGINE_DIALECTS, EngineDialect
+from dialect.codegen.engines.dialects import DUCKDB_DIALECT, ENGINE_DIALECTS, EngineDialect
 from dialect.codegen.lake import (
     KEY_SET,
     LAKE_RESULT,

@@ -34,9 +34,10 @@ from dialect.catalog.eligibility import Eligibility
 from dialect.codegen.contribution.aggregation_pushdown import aggregated_plan, find_pushdown, join_keys
 from dialect.codegen.contribution.clipping import (
     clipped_contribution,
+    clipping_factors,
     combine_windows,
-    is_always_one,
-    scale_groups,
+    has_single_row_units,
+    partials_cte,
     sum_template,
 )
 from dialect.codegen.contribution.distinct import distinct_counts, distinct_values, truncated_values
@@ -58,7 +59,7 @@ from dialect.codegen.contribution.unclipped_units import (
 )
 from dialect.codegen.contribution.zero_fill import answer_sql, dictionary_sql, key_set_semi_join, key_set_sql
 from dialect.codegen.eligibility import eligibility_ctes, eligible_persons_sql, join_admitted, objectors_to_broadcast
-from dialect.codegen.engine_dialect import DUCKDB_DIALECT, EngineDialect, dialect_of
+from dialect.codegen.engines.dialects import DUCKDB_DIALECT, EngineDialect, dialect_of
 from dialect.codegen.lake import (
     KEY_SET,
     LAKE_RESULT,
@@ -70,11 +71,7 @@ from dialect.codegen.lake import (
 from dialect.codegen.materialized_rollups import partials_from_rollup
 from dialect.codegen.relations.relation import write_rows
 from dialect.codegen.relations.truncation import stored_table_truncations
-from dialect.sensitivity.clip_bounds import is_single
 
-ROUNDING_MARGIN = (
-    "(1 - 1 / 281474976710656)"  # 1 - 2^-48: a margin, so that no rounding can lift a vector above its clip bound
-)
 NO_DICTIONARIES: Mapping[int, Dictionary] = {}
 
 
@@ -240,8 +237,8 @@ def _aggregation_ctes(
     if (
         is_scaled
     ):  # admission is cheapest here, at one row per person; materialized, so that DuckDB does not push it into the rows
-        materialize_factors = admission is not None and not _has_single_row_units(plan, bounds)
-        ctes.append(("clip_factors", materialize_factors, _clipping_factors(plan, bounds, admission_after, dialect)))
+        materialize_factors = admission is not None and not has_single_row_units(plan, bounds)
+        ctes.append(("clip_factors", materialize_factors, clipping_factors(plan, bounds, admission_after, dialect)))
     ctes.append(
         ("group_sums", False, _sums_per_group(plan, bounds, None if is_scaled else admission, is_scaled, dialect))
     )
@@ -272,7 +269,7 @@ def _merged_aggregation_ctes(
     return [
         ("merged_partials", True, partials.text),
         ("unit_partials", False, capped_partials(plan, bounds, dictionaries, CLIPPED_UNITS)),
-        ("clip_factors", False, _clipping_factors(plan, bounds, None)),
+        ("clip_factors", False, clipping_factors(plan, bounds, None)),
         ("clipped_sums", False, _sums_per_group(plan, bounds, None, is_scaled=True)),
         ("unclipped_sums", False, unclipped_sums(plan, bounds)),
         ("group_sums", False, all_sums(plan)),
@@ -312,68 +309,6 @@ def _source_rows(plan: PrivatePlan, target: Target) -> str:
     return write_rows(plan.source, needed_fields, target)
 
 
-def _partials_cte(bounds: ContributionBounds) -> str:
-    """Return the CTE with the partial aggregates to sum: after group truncation where there is one."""
-    return "unit_partials" if bounds.max_groups is None else "truncated_partials"
-
-
-def _has_single_row_units(plan: PrivatePlan, bounds: ContributionBounds) -> bool:
-    """Return whether each unit has at most one row of partial aggregates, so that its norm is that row's value.
-
-    With group truncation, units are read from `truncated_partials`, and this shortcut is not taken.
-    """
-    return is_single(plan) and bounds.max_groups is None
-
-
-def _clipping_factors(
-    plan: PrivatePlan,
-    bounds: ContributionBounds,
-    admission: Eligibility | None,
-    dialect: EngineDialect = DUCKDB_DIALECT,
-) -> str:
-    """Write clipping factors: per unit, min(1, C / L2 norm), the smallest within a scale group, in released grains.
-
-    Column f<i> multiplies a partial in value grains to give released grains. Where a unit has one row of partial
-    aggregates, that row gets the factors as columns. A vector that is always 1 is its factor, truncated to an integer.
-    """
-    is_single_row, columns = _has_single_row_units(plan, bounds), []
-    for indices in scale_groups(plan, bounds):
-        ratios = [_clipping_ratio(i, plan.vectors[i], bounds.vectors[i], dialect, is_single_row) for i in indices]
-        smallest = ratios[0] if len(ratios) == 1 else f"least({', '.join(ratios)})"
-        for i in indices:
-            factor = f"{smallest} * {2 ** bounds.vectors[i].fraction_bits}"
-            columns.append(f"{dialect.truncated.format(factor) if is_always_one(plan.vectors[i]) else factor} AS f{i}")
-    unit = ", ".join(plan.unit_columns)
-    of_unit = f"SELECT {unit}, {', '.join(columns)} FROM {_partials_cte(bounds)} GROUP BY {unit}"
-    factors = f"SELECT *, {', '.join(columns)} FROM unit_partials" if is_single_row else of_unit
-    return factors if admission is None else f"SELECT * FROM {join_admitted(f'({factors}) AS f', admission, dialect)}"
-
-
-def _clipping_ratio(
-    i: int,
-    vector: QueryVector,
-    bound: VectorBound,
-    dialect: EngineDialect = DUCKDB_DIALECT,
-    is_single_row: bool = False,
-) -> str:
-    """Write min(1, C / norm) from the exact sum of squares, with a margin that absorbs every rounding error.
-
-    The norm is over the groups of one unit, in value grains; with one row per unit, it is that row's value. A vector
-    that is always 1 has its number of groups as sum of squares. The comparison with C^2 is in integers, so that no unit
-    within the bound is scaled.
-    """
-    squares = "count(*)" if is_always_one(vector) else dialect.sum_of_squares.format(f"v{i}")
-    if is_single_row:
-        squares = "1" if is_always_one(vector) else f"v{i} * v{i}"  # below 2^62
-    clip_bound = (
-        f"CAST({bound.clip_bound_grains} AS DOUBLE) / {1 << bound.fraction_bits}"  # exact: a division by a power of two
-    )
-    if bound.clip_bound_value_grains << bound.fraction_bits == bound.clip_bound_grains:
-        clip_bound = f"CAST({bound.clip_bound_value_grains} AS DOUBLE)"
-    clipped_ratio = f"{clip_bound} / sqrt(CAST({squares} AS DOUBLE)) * {ROUNDING_MARGIN}"
-    return f"CASE WHEN {squares} > {bound.squared_clip_bound} THEN {clipped_ratio} ELSE CAST(1 AS DOUBLE) END"
-
-
 def _sums_per_group(
     plan: PrivatePlan,
     bounds: ContributionBounds,
@@ -388,8 +323,8 @@ def _sums_per_group(
     """
     keys = [f"k{i}" for i in range(len(plan.keys))]
     summed_indices = [i for i, vector in enumerate(plan.vectors) if vector.kind is not VectorKind.DISTINCT]
-    source = join_admitted(_partials_cte(bounds), admission, dialect)
-    if is_scaled and _has_single_row_units(plan, bounds):
+    source = join_admitted(partials_cte(bounds), admission, dialect)
+    if is_scaled and has_single_row_units(plan, bounds):
         source = "clip_factors"  # has the partial aggregates as columns, too
     elif is_scaled:
         source += f" JOIN clip_factors USING ({', '.join(plan.unit_columns)})"

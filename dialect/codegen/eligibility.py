@@ -23,7 +23,7 @@ from dialect.catalog.eligibility import (
     IsIn,
 )
 from dialect.catalog.model import SqlType, Table
-from dialect.codegen.engine_dialect import DUCKDB_DIALECT, EngineDialect, dialect_of
+from dialect.codegen.engines.dialects import DUCKDB_DIALECT, EngineDialect, dialect_of
 from dialect.codegen.stored_columns import stored_column
 
 ELIGIBLE_CTE = "eligible_persons"  # the first CTE of bounded SQL, where there are eligibility conditions

@@ -19,7 +19,7 @@ from dialect.algebra.release_plan import ContributionBounds, PrivatePlan
 from dialect.algebra.traversal import transform_down
 from dialect.analysis.sql_size import check_sql_size
 from dialect.catalog.model import EngineName, SqlType
-from dialect.codegen.engine_dialect import ENGINE_DIALECTS, dialect_of
+from dialect.codegen.engines.dialects import ENGINE_DIALECTS, dialect_of
 from dialect.codegen.materialized_rollups import write_rollup
 from dialect.codegen.relations.relation import release_table_name, write_rows
 from dialect.codegen.relations.values import select_list

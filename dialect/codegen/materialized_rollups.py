@@ -34,7 +34,7 @@ from dialect.catalog.model import SqlType
 from dialect.codegen.contribution.clipping import MAX_UNSQUARED_GRAINS, is_always_one, partial_aggregate
 from dialect.codegen.contribution.public_pushdown import encode_text_keys
 from dialect.codegen.eligibility import is_eligibility_stored
-from dialect.codegen.engine_dialect import dialect_of
+from dialect.codegen.engines.dialects import dialect_of
 from dialect.codegen.relations.relation import write_rows
 from dialect.functions.emitter import write_expr
 from dialect.planner.reuse.view_matching import CanonicalPlan, canonical_plan, non_null_keys

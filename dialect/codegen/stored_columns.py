@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dialect.algebra.expressions import Literal
 from dialect.catalog.model import Catalog, Column, EngineName, SqlType, Table
-from dialect.codegen.engine_dialect import ENGINE_DIALECTS
+from dialect.codegen.engines.dialects import ENGINE_DIALECTS
 from dialect.codegen.engines.engine import UNSIGNED_TYPE
 
 SPARK_UNSIGNED_TYPE = "decimal(20,0)"  # https://spark.apache.org/docs/latest/sql-data-sources-parquet.html

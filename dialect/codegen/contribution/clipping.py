@@ -27,10 +27,16 @@ from dialect.algebra.release_plan import (
     VectorBound,
     VectorKind,
 )
+from dialect.catalog.eligibility import Eligibility
 from dialect.catalog.model import SqlType
-from dialect.codegen.engine_dialect import DUCKDB_DIALECT, MAX_SMALL_SUMMAND, SMALL_SUM, EngineDialect
+from dialect.codegen.eligibility import join_admitted
+from dialect.codegen.engines.dialects import DUCKDB_DIALECT, MAX_SMALL_SUMMAND, SMALL_SUM, EngineDialect
 from dialect.functions.emitter import quote_literal
+from dialect.sensitivity.clip_bounds import is_single
 
+ROUNDING_MARGIN = (
+    "(1 - 1 / 281474976710656)"  # 1 - 2^-48: a margin, so that no rounding can lift a vector above its clip bound
+)
 MAX_UNSQUARED_GRAINS = 2**63 - 1  # cap where no squares are computed
 
 
@@ -221,6 +227,68 @@ def scale_groups(plan: PrivatePlan, bounds: ContributionBounds) -> list[list[int
         if bound.rule is ClipRule.SCALE:
             groups.setdefault(vector.scale_group, []).append(i)
     return [members for _, members in sorted(groups.items())]
+
+
+def partials_cte(bounds: ContributionBounds) -> str:
+    """Return the CTE with the partial aggregates to sum: after group truncation where there is one."""
+    return "unit_partials" if bounds.max_groups is None else "truncated_partials"
+
+
+def has_single_row_units(plan: PrivatePlan, bounds: ContributionBounds) -> bool:
+    """Return whether each unit has at most one row of partial aggregates, so that its norm is that row's value.
+
+    With group truncation, units are read from `truncated_partials`, and this shortcut is not taken.
+    """
+    return is_single(plan) and bounds.max_groups is None
+
+
+def clipping_factors(
+    plan: PrivatePlan,
+    bounds: ContributionBounds,
+    admission: Eligibility | None,
+    dialect: EngineDialect = DUCKDB_DIALECT,
+) -> str:
+    """Write clipping factors: per unit, min(1, C / L2 norm), the smallest within a scale group, in released grains.
+
+    Column f<i> multiplies a partial in value grains to give released grains. Where a unit has one row of partial
+    aggregates, that row gets the factors as columns. A vector that is always 1 is its factor, truncated to an integer.
+    """
+    is_single_row, columns = has_single_row_units(plan, bounds), []
+    for indices in scale_groups(plan, bounds):
+        ratios = [_clipping_ratio(i, plan.vectors[i], bounds.vectors[i], dialect, is_single_row) for i in indices]
+        smallest = ratios[0] if len(ratios) == 1 else f"least({', '.join(ratios)})"
+        for i in indices:
+            factor = f"{smallest} * {2 ** bounds.vectors[i].fraction_bits}"
+            columns.append(f"{dialect.truncated.format(factor) if is_always_one(plan.vectors[i]) else factor} AS f{i}")
+    unit = ", ".join(plan.unit_columns)
+    of_unit = f"SELECT {unit}, {', '.join(columns)} FROM {partials_cte(bounds)} GROUP BY {unit}"
+    factors = f"SELECT *, {', '.join(columns)} FROM unit_partials" if is_single_row else of_unit
+    return factors if admission is None else f"SELECT * FROM {join_admitted(f'({factors}) AS f', admission, dialect)}"
+
+
+def _clipping_ratio(
+    i: int,
+    vector: QueryVector,
+    bound: VectorBound,
+    dialect: EngineDialect = DUCKDB_DIALECT,
+    is_single_row: bool = False,
+) -> str:
+    """Write min(1, C / norm) from the exact sum of squares, with a margin that absorbs every rounding error.
+
+    The norm is over the groups of one unit, in value grains; with one row per unit, it is that row's value. A vector
+    that is always 1 has its number of groups as sum of squares. The comparison with C^2 is in integers, so that no unit
+    within the bound is scaled.
+    """
+    squares = "count(*)" if is_always_one(vector) else dialect.sum_of_squares.format(f"v{i}")
+    if is_single_row:
+        squares = "1" if is_always_one(vector) else f"v{i} * v{i}"  # below 2^62
+    clip_bound = (
+        f"CAST({bound.clip_bound_grains} AS DOUBLE) / {1 << bound.fraction_bits}"  # exact: a division by a power of two
+    )
+    if bound.clip_bound_value_grains << bound.fraction_bits == bound.clip_bound_grains:
+        clip_bound = f"CAST({bound.clip_bound_value_grains} AS DOUBLE)"
+    clipped_ratio = f"{clip_bound} / sqrt(CAST({squares} AS DOUBLE)) * {ROUNDING_MARGIN}"
+    return f"CASE WHEN {squares} > {bound.squared_clip_bound} THEN {clipped_ratio} ELSE CAST(1 AS DOUBLE) END"
 
 
 def combine_windows(

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dialect.algebra.expressions import Field
 from dialect.algebra.release_plan import PrivatePlan, QueryVector, VectorBound
 from dialect.catalog.model import SqlType
-from dialect.codegen.engine_dialect import DUCKDB_DIALECT, EngineDialect, hash_order
+from dialect.codegen.engines.dialects import DUCKDB_DIALECT, EngineDialect, hash_order
 
 
 def distinct_values(plan: PrivatePlan, vector: QueryVector, limiting_join: str) -> str:

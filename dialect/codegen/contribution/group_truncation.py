@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dialect.algebra.codegen_types import Subquery
 from dialect.algebra.release_plan import PrivatePlan
-from dialect.codegen.engine_dialect import EngineDialect, hash_order
+from dialect.codegen.engines.dialects import EngineDialect, hash_order
 
 
 def truncate_groups(plan: PrivatePlan, max_groups: int, dialect: EngineDialect) -> list[Subquery]:

@@ -23,7 +23,7 @@ from dialect.codegen.contribution.clipping import capped_partial, is_always_one,
 from dialect.codegen.contribution.public_pushdown import Dictionary
 from dialect.codegen.contribution.unclipped_units import can_merge_unclipped, join_norm_test
 from dialect.codegen.contribution.zero_fill import key_set_semi_join
-from dialect.codegen.engine_dialect import DUCKDB_DIALECT, EngineDialect
+from dialect.codegen.engines.dialects import DUCKDB_DIALECT, EngineDialect
 
 
 def is_one_row_per_person(plan: PrivatePlan) -> bool:

@@ -6,5 +6,5 @@ reads.
 
 Modules, each before those that import it:
 
-    engine, duckdb, spark.
+    engine, duckdb, spark, dialects.
 """

@@ -17,7 +17,7 @@ from dialect.algebra.relations import Join, Relation
 from dialect.algebra.traversal import walk
 from dialect.analysis.disjunctive_joins import disjuncts, split_equalities
 from dialect.catalog.model import SqlType
-from dialect.codegen.engine_dialect import dialect_of
+from dialect.codegen.engines.dialects import dialect_of
 from dialect.codegen.relations.values import select_list
 from dialect.functions.emitter import write_expr
 

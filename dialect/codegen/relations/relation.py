@@ -37,7 +37,7 @@ from dialect.algebra.relations import (
 )
 from dialect.analysis.ties import breaks_ties_by_hash
 from dialect.catalog.model import Table
-from dialect.codegen.engine_dialect import dialect_of
+from dialect.codegen.engines.dialects import dialect_of
 from dialect.codegen.relations.joins import write_join, write_semi_join_condition
 from dialect.codegen.relations.truncation import write_row_truncation
 from dialect.codegen.relations.values import select_list, write_series, write_values

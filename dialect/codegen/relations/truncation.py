@@ -21,7 +21,7 @@ from dialect.algebra.relations import Filter, Join, Project, Relation, RowTrunca
 from dialect.algebra.traversal import walk
 from dialect.analysis.properties import Properties
 from dialect.analysis.uniqueness import minimal_ordering_fields
-from dialect.codegen.engine_dialect import dialect_of
+from dialect.codegen.engines.dialects import dialect_of
 from dialect.codegen.relations.values import select_list
 
 _Write = Callable[[Relation, Iterable[Field], Target], str]

@@ -15,7 +15,7 @@ from dialect.algebra.expressions import Field
 from dialect.algebra.release_plan import ClipRule, Factor, QueryVector, VectorBound, VectorKind
 from dialect.catalog.model import EngineName, SqlType
 from dialect.codegen.contribution.clipping import capped_partial, partial_aggregate, sum_template
-from dialect.codegen.engine_dialect import ENGINE_DIALECTS, MAX_SMALL_SUMMAND, SMALL_SUM
+from dialect.codegen.engines.dialects import ENGINE_DIALECTS, MAX_SMALL_SUMMAND, SMALL_SUM
 from dialect.sensitivity.bounding import choose_value_bits
 
 REAL = Field("v", None, SqlType.DOUBLE)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dialect.catalog.model import EngineName, SqlType
-from dialect.codegen.engine_dialect import ENGINE_DIALECTS
+from dialect.codegen.engines.dialects import ENGINE_DIALECTS
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.lake import LakeBackend
 from engine.catalog.file import load_catalog

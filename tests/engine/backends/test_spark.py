@@ -17,7 +17,7 @@ from pyspark.sql.connect.session import SparkSession
 from budgets import Ledger
 from dialect import Catalog, Refusal, compile_query
 from dialect.catalog.model import EngineName, Source
-from dialect.codegen import engine_dialect
+from dialect.codegen.engines import dialects
 from dialect.codegen.engines import spark as spark_dialect
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.lake import LakeBackend
@@ -288,4 +288,4 @@ def test_files_changed_after_opening_fail_every_query(
 
 
 def test_an_engine_is_named_once() -> None:
-    assert set(engine_dialect.ENGINE_DIALECTS) == set(EngineName)
+    assert set(dialects.ENGINE_DIALECTS) == set(EngineName)

@@ -19,7 +19,7 @@ from dialect import Catalog
 from dialect.algebra.release_plan import MAX_PARTIAL_GRAINS
 from dialect.catalog.model import EngineName, Source
 from dialect.codegen import stored_columns
-from dialect.codegen.engine_dialect import ENGINE_DIALECTS
+from dialect.codegen.engines.dialects import ENGINE_DIALECTS
 from dialect.codegen.stored_columns import same_bits_datasets
 from engine.backends.spark import frames as spark_frames
 from engine.backends.spark.backend import SparkLake

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from dialect.catalog.eligibility import MAX_PERSON_CHARACTERS
 from dialect.catalog.model import SqlType
-from dialect.codegen.engine_dialect import DUCKDB_DIALECT
+from dialect.codegen.engines.dialects import DUCKDB_DIALECT
 from engine import Refused, Session, open_session
 from engine.catalog.file import load_catalog
 from engine.data.checks.catalog import check_catalog

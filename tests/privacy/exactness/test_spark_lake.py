@@ -25,7 +25,7 @@ from budgets import Ledger
 from dialect import Catalog, Refusal, compile_query, generate_sql
 from dialect.catalog.model import EngineName
 from dialect.catalog.privacy_windows import PrivacyWindow
-from dialect.codegen.engine_dialect import ENGINE_DIALECTS
+from dialect.codegen.engines.dialects import ENGINE_DIALECTS
 from engine.backends.lake import LakeBackend
 from engine.catalog.bundled import find_catalog
 from engine.catalog.eligibility import eligibility_filter

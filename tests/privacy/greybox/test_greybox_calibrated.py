@@ -28,11 +28,11 @@ from tests.support.greybox.greybox_questions import EVENTS, OTHERS, databases, q
 from tests.support.planted import Plant, instead
 from tests.support.statistics.calibrated import histogram, made_up_calibration
 
-bound, render, preparing, asking = map(
+bound, clipping, preparing, asking = map(
     import_module,
     (
         "dialect.sensitivity.bounding",
-        "dialect.codegen.bounded_sql",
+        "dialect.codegen.contribution.clipping",
         "engine.pricing.compile_release",
         "engine.workflows.calibration_questions",
     ),
@@ -194,9 +194,9 @@ def test_a_sum_clipped_more_than_its_count_stays_within_its_clip_bound(
     ((made,),) = [[ran.prepared for ran in box.run(compile_query(sql, box._catalog), "everybody", 1)]]
     norms = {v.kind.value: bound.clip_bound for v, bound in zip(made.plan.vectors, made.bounds.vectors, strict=True)}
     assert norms["centred"] < 6600 * norms["valid"] / 2
-    ratio = render._clipping_ratio
+    ratio = clipping._clipping_ratio
     monkeypatch.setattr(
-        render, "_clipping_ratio", lambda i, v, *given: "CAST(1 AS DOUBLE)" if v.is_sum else ratio(i, v, *given)
+        clipping, "_clipping_ratio", lambda i, v, *given: "CAST(1 AS DOUBLE)" if v.is_sum else ratio(i, v, *given)
     )
     with pytest.raises(SensitivityExceeded):
         check(connection, catalog, far, known, sql)

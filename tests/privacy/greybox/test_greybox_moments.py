@@ -68,11 +68,11 @@ SPREADS = "SELECT COUNT(*) FROM (SELECT subscriber_id, STDDEV(dwell_s) AS s, COV
 PLANTED: tuple[tuple[str, Callable[[pytest.MonkeyPatch], None], str, Database, type[AssertionError]], ...] = (
     ("factors that are not clamped", lambda m: m.setattr(partials, "_centred_value", unclamped), "SELECT VAR_POP(age) FROM subscribers", WILD, SensitivityExceeded),
     ("a norm of the first factor alone", lambda m: m.setattr(private_plan, "_max_deviation", of_the_first), "SELECT VAR_POP(age) FROM subscribers", WILD, SensitivityExceeded),
-    ("the greater factor of a variance", lambda m: m.setattr(render, "_clipping_factors", greater_factors), "SELECT e.cell_id, VARIANCE(e.dwell_s) FROM events e GROUP BY 1", MIXED, SensitivityExceeded),
+    ("the greater factor of a variance", lambda m: m.setattr(render, "clipping_factors", greater_factors), "SELECT e.cell_id, VARIANCE(e.dwell_s) FROM events e GROUP BY 1", MIXED, SensitivityExceeded),
     ("one person's deviation in any order", together(another_form("{name}({0})", "stddev_samp"), another_form("{name}({0}, {1})", "covar_pop")), SPREADS, MIXED, UnexpectedChange),
 )  # fmt: skip
 
-factors_as_written, farthest = render._clipping_factors, private_plan._max_deviation
+factors_as_written, farthest = render.clipping_factors, private_plan._max_deviation
 
 
 def greater_factors(*given: object) -> str:

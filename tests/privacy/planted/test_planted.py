@@ -240,14 +240,14 @@ PLANTED = (
     Planted("a partner taken for the only one of a place", instead(one_row, "matches_at_most_one_row", lambda *_: True), f"SELECT COUNT(*) FROM ({NUMBERED}) p JOIN events e USING (subscriber_id) WHERE n = 1", MANY, SensitivityExceeded),
     Planted("a place that two pairs have", instead(one_row, "row_numbers", places_of_pairs), f"SELECT COUNT(*) FROM ({NUMBERED}) p JOIN events e USING (subscriber_id) WHERE n = 1", MANY, SensitivityExceeded),
     Planted("bounded before a join with duplicate rows", instead(joins, "matches_at_most_one_row", lambda *_: True), "SELECT c.zone, COUNT(*) FROM subscribers s JOIN cells c ON c.cell_id = s.home_cell GROUP BY 1", FANNED, SensitivityExceeded),
-    Planted("a norm of different numbers only", rewritten(render, "_clipping_ratio", lambda sql: sql.replace("sum(v", "sum(DISTINCT v")), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
+    Planted("a norm of different numbers only", rewritten(partials, "_clipping_ratio", lambda sql: sql.replace("sum(v", "sum(DISTINCT v")), BY_CELL.format("COUNT(*)"), MANY, SensitivityExceeded),
     Planted("one row a person where there are many", instead(from_clause, "scan_table", one_row_each), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),
     Planted("a partner taken for the person's own", instead(joins, "_join_private", always_of_the_person), UNMATCHED, MANY, UnexpectedChange),
-    Planted("the greater factor of a mean", rewritten(render, "_clipping_factors", lambda sql: sql.replace("least(", "greatest(")), BY_CELL.format("AVG(e.dwell_s)"), MANY, SensitivityExceeded),
+    Planted("the greater factor of a mean", rewritten(render, "clipping_factors", lambda sql: sql.replace("least(", "greatest(")), BY_CELL.format("AVG(e.dwell_s)"), MANY, SensitivityExceeded),
     Planted("a clamp inside the expression", rewritten(partials, "_integer_grains", lambda sql: re.sub(r"CASE WHEN (\w+) .*", r"CAST(\1 AS BIGINT)", sql)), "SELECT SUM(age * age) FROM subscribers", MANY, SensitivityExceeded),
     Planted("groups chosen by what others do", instead(render, "truncate_groups", prefer_popular_groups), BY_STEPS, TIED, SensitivityExceeded),
     Planted("more weight than the price covers", instead(bound, "_bound_selection_vector", half_weighed), BY_STEPS, SPREAD, SensitivityExceeded),
-    Planted("a person who weighs 1 in each group", rewritten(render, "_clipping_ratio", lambda sql: "CAST(1 AS DOUBLE)"), BY_STEPS, SPREAD, SensitivityExceeded),
+    Planted("a person who weighs 1 in each group", rewritten(partials, "_clipping_ratio", lambda sql: "CAST(1 AS DOUBLE)"), BY_STEPS, SPREAD, SensitivityExceeded),
     Planted("admission forgotten", instead(prepare, "eligibility_filter", lambda *_: None), BY_CELL.format("COUNT(*)"), MANY, UnexpectedChange),
     Planted("rows of nobody kept", written(Scan, lambda sql: sql.partition(" WHERE ")[0]), "SELECT COUNT(*) FROM events", NOBODY, UnexpectedChange),
     Planted("rows of nobody kept behind a foreign key", instead(from_clause, "scan_table", keep_rows_without_person), "SELECT COUNT(DISTINCT subscriber_id) FROM marks", MARKED, UnexpectedChange),
@@ -292,7 +292,7 @@ def test_a_dropped_margin_is_found(
 ) -> None:
     vectors = pressing_vectors(2**27, 200)
     assert max(scaled(connection, catalog, 2**27, vectors)) <= 0
-    monkeypatch.setattr(render, "ROUNDING_MARGIN", "1")
+    monkeypatch.setattr(partials, "ROUNDING_MARGIN", "1")
     assert sum(square > 0 for square in scaled(connection, catalog, 2**27, vectors)) > 40
 
 

@@ -15,7 +15,7 @@ from pyspark.sql.connect.session import SparkSession
 
 from dialect import Target, compile_query
 from dialect.catalog.model import Catalog
-from dialect.codegen.engine_dialect import ENGINE_DIALECTS
+from dialect.codegen.engines.dialects import ENGINE_DIALECTS
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.empty_tables import declared_columns
 from engine.backends.exact import NO_OBJECTIONS, Exact
