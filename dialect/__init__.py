@@ -22,7 +22,7 @@ from functools import partial as _partial
 from itertools import count as _count
 
 from dialect.algebra.codegen_types import BoundedSql, Target
-from dialect.algebra.release_plan import ContributionBounds, PrivatePlan, Question
+from dialect.algebra.release_plan import ContributionBounds, PrivatePlan
 from dialect.binder.argument_lists import check_argument_lists as _check_argument_lists
 from dialect.binder.query import bind_query as _bind_query
 from dialect.catalog.eligibility import Eligibility
@@ -42,6 +42,7 @@ from dialect.parser.statements import Describe, ExplainPrivacy, Listing, Show, S
 from dialect.parser.statements import parse_statement as _parse_statement
 from dialect.parser.suggestions.candidates import with_compiling_suggestion as _with_compiling_suggestion
 from dialect.planner.split import split_query as _split_query
+from dialect.postprocess.question import Question
 from dialect.sensitivity.bounding import bound_contributions
 
 __all__ = [

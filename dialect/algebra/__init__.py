@@ -4,7 +4,7 @@ They hold no engine state, no budget and no data of people.
 
 Modules, each before those that import it:
 
-    once, traversal, expressions, formulas, value_ranges, relations, release_plan, codegen_types.
+    traversal, expressions, formulas, value_ranges, relations, release_plan, codegen_types.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 from dialect.algebra.codegen_types import MAX_SMALLINT_ROWS, LakeSql, Rollup, Target
 from dialect.algebra.expressions import Expr, Field, Literal
 from dialect.algebra.formulas import CountOf, Formula, Histogram, MeanOf, MomentsOf, QuantileOf, ReleasedNumber, SumOf
-from dialect.algebra.once import computed_once
 from dialect.algebra.relations import Join, Public, Relation, tables_of
 from dialect.algebra.release_plan import (
     GROUP_ADDITIVE_KINDS,
@@ -23,7 +22,6 @@ from dialect.algebra.release_plan import (
     GroupKey,
     PrivatePlan,
     QueryVector,
-    Question,
     ReleaseColumns,
     VectorBound,
     VectorKind,
@@ -55,7 +53,6 @@ __all__ = [
     "Public",
     "QuantileOf",
     "QueryVector",
-    "Question",
     "Relation",
     "ReleaseColumns",
     "ReleasedNumber",
@@ -64,7 +61,6 @@ __all__ = [
     "Target",
     "VectorBound",
     "VectorKind",
-    "computed_once",
     "tables_of",
     "walk",
 ]

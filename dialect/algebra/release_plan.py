@@ -1,7 +1,6 @@
 """Release plans: group keys, query vectors and charged privacy windows of one release, and the query over all releases.
 
-The planner makes them; contribution bounding, code generation and the engine read them. A Question carries, for each
-number of its outer query, the noisy vectors that it is computed from. Terms:
+The planner makes them; contribution bounding, code generation and the engine read them. Terms:
 
     query vector     one number per group and person; its sum over people is released with noise
     privacy window   period of time that has a budget of its own (an SQL window is a window function or frame)
@@ -26,8 +25,6 @@ from dialect.algebra.formulas import Histogram, NoisyUnionColumn, ReleasedNumber
 from dialect.algebra.relations import ContributionLimits, PerPerson, Public, Released
 from dialect.catalog.model import Bounds
 from dialect.catalog.privacy_windows import STATIC, PrivacyWindow
-from dialect.notes import Note
-from dialect.parser.options import NO_OPTIONS, Options
 
 
 @dataclass(frozen=True)
@@ -246,29 +243,6 @@ class ReleaseColumns:
     def group_count(self, key_count: int | None) -> int | None:
         """Return the number of groups for `key_count` keys, histogram bins not counted; None for private keys."""
         return key_count if key_count is None or self.histogram is None else key_count // self.histogram.bin_count
-
-
-@dataclass(frozen=True)
-class ResultColumn:
-    """One column of the result."""
-
-    name: str
-    field: Field
-
-
-@dataclass(frozen=True)
-class Question:
-    """A planned query: the releases to make, and the outer query over them."""
-
-    sql: str
-    plans: tuple[PrivatePlan, ...]
-    releases: tuple[ReleaseColumns, ...]
-    outer: Released | Public
-    columns: tuple[ResultColumn, ...]
-    options: Options = NO_OPTIONS
-    notes: tuple[Note, ...] = ()  # shown with the result: how its numbers are made
-    released_sums: tuple[ReleasedSum, ...] = ()  # over released rows, with noise terms
-    union_columns: tuple[NoisyUnionColumn, ...] = ()
 
 
 class ClipRule(StrEnum):

@@ -14,20 +14,18 @@ from statistics import NormalDist
 from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import Expr, Field, Literal, Ref
 from dialect.algebra.relations import Public, Relation, Released, ReleaseScan, Sort, tables_of
-from dialect.algebra.release_plan import Question
 from dialect.catalog.model import SqlType
 from dialect.codegen.relations.relation import release_table_name, write_rows
-from dialect.postprocess.display_rounding import RoundingDistance, rounding_by_column
+from dialect.postprocess.display_rounding import RoundingDistance
 from dialect.postprocess.interval_functions import IntervalParameters, expand_interval_functions
 from dialect.postprocess.noise_propagation import (
     ZERO,
     FractionalLinearForm,
     Variances,
     all_variances,
-    column_forms,
-    is_noisy_column,
     non_negative_fields,
 )
+from dialect.postprocess.question import Question
 from dialect.postprocess.unstable_ratios import guard_ratios
 
 INTERVAL_COMPONENTS = ("offset", "numerator", "numerator_variance", "denominator", "denominator_variance", "covariance")
@@ -80,15 +78,12 @@ def write_outer_query(
     """
     question = question if interval_reaches is None else expand_interval_functions(question, interval_reaches)
     question = guard_ratios(question, variances, NormalDist().inv_cdf((1 + confidence) / 2))
-    forms, fields_above_zero = column_forms(question), non_negative_fields(question)
-    all_raw_variances = all_variances(question, variances)
+    fields_above_zero, all_raw_variances = non_negative_fields(question), all_variances(question, variances)
     select_list: list[tuple[str, Expr]] = [(f"s{i}", Ref(shown.field)) for i, shown in enumerate(question.columns)]
-    for i, form in enumerate(forms):
-        if form is not None:
-            select_list += [
-                (f"s{i}_{part}", expr)
-                for part, expr in zip(INTERVAL_COMPONENTS, _interval_components(form, all_raw_variances), strict=True)
-            ]
+    forms = {i: shown.form for i, shown in enumerate(question.columns) if shown.form is not None}
+    for i, form in forms.items():
+        components = _interval_components(form, all_raw_variances)
+        select_list += [(f"s{i}_{part}", expr) for part, expr in zip(INTERVAL_COMPONENTS, components, strict=True)]
     literals = ((name, expr.value) for name, expr in select_list if isinstance(expr, Literal))
     constants = {name: float(value) for name, value in literals if value is not None}
     select_list = [(name, expr) for name, expr in select_list if name not in constants]
@@ -98,28 +93,22 @@ def write_outer_query(
     relation, fields = _below_sort(question.outer, select_list)
     text = write_rows(relation, fields, target)
     columns = ", ".join(f"{f.id} AS {name}" for f, (name, _) in zip(fields, select_list, strict=True))
+    single = ((i, form.single_raw_id) for i, form in forms.items())
+    rounding = ((i, question.columns[i].rounding) for i in forms)
     return OuterSql(  # in the order of its fields
         f"SELECT {columns} FROM ({text}) AS answer",
         tuple(shown.name for shown in question.columns),
-        tuple(i for i, form in enumerate(forms) if form is not None),
-        tuple(i for i, form in enumerate(forms) if form is not None and form.denominator is not None),
-        {
-            i: raw
-            for i, form in enumerate(forms)
-            if form and (raw := form.single_raw_id) is not None and raw in variances
-        },
-        frozenset(i for i, form in enumerate(forms) if form and _is_signed_ratio(form, fields_above_zero)),
+        tuple(forms),
+        tuple(i for i, form in forms.items() if form.denominator is not None),
+        {i: raw for i, raw in single if raw is not None and raw in variances},
+        frozenset(i for i, form in forms.items() if _is_signed_ratio(form, fields_above_zero)),
         tuple(
             i
-            for i, made in enumerate(is_noisy_column(question))
-            if made and forms[i] is None and i not in stored_intervals
+            for i, shown in enumerate(question.columns)
+            if shown.is_noisy and i not in forms and i not in stored_intervals
         ),
         tuple(stored_intervals),
-        {
-            i: moved
-            for i, moved in enumerate(rounding_by_column(question))
-            if forms[i] is not None and moved is not None
-        },
+        {i: distance for i, distance in rounding if distance is not None},
         constants,
         _unchanged_release(question.outer, select_list),
     )

@@ -21,7 +21,6 @@ from dialect.algebra.relations import (
     SetOperation,
     row_inputs,
 )
-from dialect.algebra.release_plan import Question, ResultColumn
 from dialect.algebra.traversal import map_children
 from dialect.analysis.lints import LintedQuery, lint
 from dialect.analysis.sql_size import check_sql_size
@@ -35,6 +34,7 @@ from dialect.planner.grouping_set_reuse import finer_set, sum_finer_groups
 from dialect.planner.noise_tracking import track_aggregate_noise, track_union_noise, track_window_noise
 from dialect.planner.releases import Planning, plan_release_point, shared_plans
 from dialect.postprocess.interval_functions import check_interval_functions
+from dialect.postprocess.question import Question, result_columns
 from dialect.stability.row_operators import counting_suggestions, refuse_polygons
 
 
@@ -47,12 +47,11 @@ def split_query(selected: BoundQuery, context: CompileContext) -> Question:
     outer = _split(selected.relation, planning)
     check_sql_size(outer)
     assert isinstance(outer, Released | Public)  # noqa: S101  splitting keeps the kind
-    columns = tuple(
-        ResultColumn(context.alias_spellings.get(name, name), f) for name, f in _unique_names(selected.columns)
-    )
+    query = planning.partial_query(outer)
+    names = [(context.alias_spellings.get(name, name), field) for name, field in _unique_names(selected.columns)]
     question = Question(
-        context.sql, tuple(planning.plans), tuple(planning.releases), outer, columns, context.options,
-        _notes(selected.relation, planning), tuple(planning.released_sums), tuple(planning.union_columns),
+        context.sql, query.plans, query.releases, outer, result_columns(query, names), context.options,
+        _notes(selected.relation, planning), query.released_sums, query.union_columns,
     )  # fmt: skip
     check_interval_functions(question)
     return question

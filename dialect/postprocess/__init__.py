@@ -1,10 +1,10 @@
 """Post-processing of releases: noise propagation, unstable ratios, display rounding and interval functions.
 
-A query over releases -> the linear form of each column in noisy query vectors.
+A query over releases -> a Question, with the linear form of each column in noisy query vectors.
 
 Modules, each before those that import it:
 
-    display_rounding, fieller, noise_propagation, interval_functions, unstable_ratios, shared_noise.
+    display_rounding, fieller, noise_propagation, question, interval_functions, unstable_ratios, shared_noise.
 
 Terms in all modules: a raw number is one noisy number of a query vector. The form of a column is offset + numerator /
 denominator, both linear in raw numbers with coefficients free of noise. A grain is the step of a raw number; it is
@@ -13,17 +13,16 @@ fractional if counts are not released as whole numbers.
 
 from __future__ import annotations
 
-from dialect.postprocess.display_rounding import RoundingDistance, rounding_by_column
+from dialect.postprocess.display_rounding import RoundingDistance
 from dialect.postprocess.fieller import ratio_ends
 from dialect.postprocess.interval_functions import IntervalParameters
 from dialect.postprocess.noise_propagation import (
     ZERO,
     FractionalLinearForm,
     LinearCombination,
-    column_forms,
-    is_noisy_column,
     non_negative_fields,
 )
+from dialect.postprocess.question import ResultColumn
 from dialect.postprocess.shared_noise import mark_shared_noise
 
 __all__ = [
@@ -31,11 +30,9 @@ __all__ = [
     "FractionalLinearForm",
     "IntervalParameters",
     "LinearCombination",
+    "ResultColumn",
     "RoundingDistance",
-    "column_forms",
-    "is_noisy_column",
     "mark_shared_noise",
     "non_negative_fields",
     "ratio_ends",
-    "rounding_by_column",
 ]

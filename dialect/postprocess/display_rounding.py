@@ -8,13 +8,12 @@ a count is then rounded when it is shown. A distance of None means unknown.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, expand_definitions
 from dialect.algebra.formulas import CountOf, MeanOf, MomentsOf, QuantileOf
-from dialect.algebra.once import computed_once
-from dialect.algebra.release_plan import Question
+from dialect.algebra.release_plan import QueryOverReleases
 from dialect.catalog.model import SqlType
 from dialect.functions.registry import overload
 
@@ -49,15 +48,13 @@ class RoundingDistance:
 NO_ROUNDING = RoundingDistance()
 
 
-@computed_once
-def rounding_by_column(question: Question) -> tuple[RoundingDistance | None, ...]:
-    """Bound the rounding distance of every output column, in order; None if it depends on keys or public columns."""
+def rounding_by_column(question: QueryOverReleases, columns: Sequence[Field]) -> tuple[RoundingDistance | None, ...]:
+    """Bound the rounding distance of each output column; None if it depends on keys or public columns."""
     by_field = output_rounding(question)
-    return tuple(rounding_distance(expand_definitions(Ref(shown.field)), by_field) for shown in question.columns)
+    return tuple(rounding_distance(expand_definitions(Ref(column)), by_field) for column in columns)
 
 
-@computed_once
-def output_rounding(question: Question) -> dict[Field, RoundingDistance | None]:
+def output_rounding(question: QueryOverReleases) -> dict[Field, RoundingDistance | None]:
     """Map released numbers to their rounding before use; None for sums over them, and for union columns."""
     unknown = [tracked.field for tracked in question.released_sums] + [
         tracked.field for tracked in question.union_columns
@@ -65,7 +62,7 @@ def output_rounding(question: Question) -> dict[Field, RoundingDistance | None]:
     return {**dict(_output_rounding(question)), **dict.fromkeys(unknown)}
 
 
-def _output_rounding(question: Question) -> Iterator[tuple[Field, RoundingDistance]]:
+def _output_rounding(question: QueryOverReleases) -> Iterator[tuple[Field, RoundingDistance]]:
     """Yield each released count and integer sum, which is shown rounded, with its distance of at most a half.
 
     Means, moments and quantiles are not rounded to whole numbers.

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 
 from dialect.algebra.expressions import NULL, Call, Case, Expr, Field, Literal, Ref, expand_definitions
 from dialect.algebra.relations import Public, Relation, Released, map_expressions
-from dialect.algebra.release_plan import Question
 from dialect.algebra.traversal import map_children, walk
 from dialect.analysis.sql_size import expressions_below
 from dialect.catalog.model import SqlType
@@ -38,6 +37,7 @@ from dialect.postprocess.noise_propagation import (
     non_negative_fields,
     usable_form,
 )
+from dialect.postprocess.question import Question
 
 
 @dataclass(frozen=True)

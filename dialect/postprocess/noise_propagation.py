@@ -14,14 +14,13 @@ fields are those that the outer query has in its rows.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, expand_definitions, fields_of
 from dialect.algebra.formulas import CountOf, MeanOf, MomentsOf, NoisyUnionColumn, QuantileOf, ReleasedSum, SumOf
-from dialect.algebra.once import computed_once
 from dialect.algebra.relations import Group, Public, SetOperation
-from dialect.algebra.release_plan import QueryOverReleases, Question, VectorKind
+from dialect.algebra.release_plan import QueryOverReleases, VectorKind
 from dialect.algebra.traversal import walk
 from dialect.catalog.model import SqlType
 from dialect.functions.builders import double_call
@@ -198,21 +197,18 @@ class FractionalLinearForm:
         return self.numerator.terms[0][0].id if len(self.numerator.terms) == 1 and self.denominator is None else None
 
 
-@computed_once
-def column_forms(question: Question) -> tuple[FractionalLinearForm | None, ...]:
-    """Return the form of every output column, in order; None for a column without a usable form.
+def column_forms(question: QueryOverReleases, columns: Sequence[Field]) -> tuple[FractionalLinearForm | None, ...]:
+    """Return the form of each output column; None for a column without a usable form.
 
     It has none without noise, if its form is unknown, or if its parts are not carried to the output.
     """
     forms, non_negative = forms_by_field(question), non_negative_fields(question)
     carried = set(question.outer.fields)
     return tuple(
-        usable_form(form_of(expand_definitions(Ref(shown.field)), forms), carried, non_negative)
-        for shown in question.columns
+        usable_form(form_of(expand_definitions(Ref(column)), forms), carried, non_negative) for column in columns
     )
 
 
-@computed_once
 def forms_by_field(question: QueryOverReleases) -> dict[Field, FractionalLinearForm]:
     """Return the form of each field that the outer query starts from: outputs, keys and public columns."""
     output_forms = {
@@ -285,7 +281,6 @@ def _noise_free_fields(question: QueryOverReleases) -> Iterator[Field]:
     yield from (f for each in outermost if isinstance(each, Public) for f in each.fields)
 
 
-@computed_once
 def non_negative_fields(question: QueryOverReleases) -> frozenset[Field]:
     """Return the raw noisy numbers whose exact value is never negative: counts, and sums of non-negative values.
 
@@ -430,9 +425,8 @@ def _quotient(one: FractionalLinearForm, other: FractionalLinearForm) -> Fractio
 _BINARY_RULES = {"+": _sum, "-": _difference, "*": _product, "/": _quotient}
 
 
-@computed_once
-def is_noisy_column(question: Question) -> tuple[bool, ...]:
-    """Return, per output column, whether it depends on released numbers, not only on keys and public columns.
+def are_noisy(question: QueryOverReleases, columns: Sequence[Field]) -> tuple[bool, ...]:
+    """Return, for each output column, whether it depends on released numbers, not only on keys and public columns.
 
     Definitions are followed through GROUP BY keys, and through both sides of set operations.
     """
@@ -462,7 +456,7 @@ def is_noisy_column(question: Question) -> tuple[bool, ...]:
             return any(map(is_noisy, sides[read]))
         return read == field or read not in grouped or is_noisy(read)
 
-    return tuple(bool(question.releases) and is_noisy(shown.field) for shown in question.columns)
+    return tuple(bool(question.releases) and is_noisy(column) for column in columns)
 
 
 def _fields_read(expr: Expr) -> Iterator[Field]:

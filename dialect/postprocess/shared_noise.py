@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from dialect.algebra.expressions import Field, Origin
 from dialect.algebra.formulas import NoisyTerm, NoisyUnionColumn, ReleasedSum
-from dialect.algebra.release_plan import Question
+from dialect.postprocess.question import Question, result_columns
 
 STORED_ORIGIN = "held"
 SharedNoiseIds = Mapping[tuple[int, int], int]  # (plan, vector) -> id of the noise it may share
@@ -33,7 +33,8 @@ def mark_shared_noise(question: Question, shared_noise_ids: SharedNoiseIds) -> Q
     releases = tuple(replace(each, raw_fields=tuple(raw[f.id] for f in each.raw_fields)) for each in question.releases)
     sums = tuple(_mark_released_sum(each, raw) for each in question.released_sums)
     gathered = tuple(_mark_union_column(each, raw) for each in question.union_columns)
-    return replace(question, releases=releases, released_sums=sums, union_columns=gathered)
+    marked = replace(question, releases=releases, released_sums=sums, union_columns=gathered)
+    return replace(marked, columns=result_columns(marked, [(shown.name, shown.field) for shown in question.columns]))
 
 
 def _mark_released_sum(released_sum: ReleasedSum, raw: Mapping[str, Field]) -> ReleasedSum:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 from dialect.algebra.expressions import NULL, Call, Case, Expr, Field, Literal, expand_definitions, fields_of
 from dialect.algebra.relations import Public, Relation, Released, map_expressions
-from dialect.algebra.release_plan import Question
 from dialect.algebra.traversal import map_children
 from dialect.catalog.model import SqlType
 from dialect.functions.builders import comparison, double_call
@@ -23,6 +22,7 @@ from dialect.postprocess.noise_propagation import (
     non_negative_fields,
     times,
 )
+from dialect.postprocess.question import Question
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from engine.pipeline.compiled_query import CompiledQuery
 from engine.pipeline.engine import Engine
 from engine.pricing.compile_release import CompiledRelease, noise_scales
 from engine.pricing.display_names import vector_display_name
-from engine.pricing.expected_error import expected_error, noise_of
+from engine.pricing.expected_error import expected_error
 from engine.pricing.query_terms import Request, caps
 
 MAX_PROPOSALS = 3  # proposals shown
@@ -124,7 +124,7 @@ class _ExpectedAccuracy:
         counts = [release.group_count(compiled[release.plan_index].key_count) for release in question.releases]
         scales = noise_scales(compiled)
         return _ExpectedAccuracy(
-            expected_error(question, noise_of(question, scales), query.terms.confidence),
+            expected_error(question, scales, query.terms.confidence),
             tuple(grain * sigma for vectors in scales for grain, sigma in vectors),
             None if None in counts else sum(count or 0 for count in counts),
             max(len(each.plan.charged_windows.windows) for each in compiled),

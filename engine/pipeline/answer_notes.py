@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dialect.algebra import Note, NoteCode, PrivatePlan, QueryVector, Question, VectorBound, VectorKind
+from dialect import Question
+from dialect.algebra import Note, NoteCode, PrivatePlan, QueryVector, VectorBound, VectorKind
 from engine.pipeline.bias import has_unmeasured_fan_out, has_unmeasured_pairs
 from engine.pipeline.compiled_query import Answered, SourcedQuery
 from engine.pricing.compile_release import CompiledRelease

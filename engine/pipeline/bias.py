@@ -20,7 +20,7 @@ from typing import TypeVar
 from dialect import Question
 from dialect.algebra import Literal, QueryVector, VectorBound, VectorKind
 from dialect.analysis import has_unkeyed_many_to_many_join, may_match_several_public_rows
-from dialect.postprocess import ZERO, FractionalLinearForm, LinearCombination, column_forms, is_noisy_column
+from dialect.postprocess import ZERO, FractionalLinearForm, LinearCombination
 from engine.pricing.compile_release import CompiledRelease
 
 T = TypeVar("T")
@@ -44,8 +44,8 @@ def column_bias_bounds(question: Question, compiled: Sequence[CompiledRelease]) 
     error may be any share of it (`proofs.md#clipping-bias-bounds`).
     """
     raw = raw_bias_bounds(question, compiled)
-    forms = zip(question.columns, column_forms(question), strict=True)
-    bounds = {column.name: _bias_bound_of_form(form, raw) for column, form in forms if form is not None}
+    forms = {column.name: column.form for column in question.columns}
+    bounds = {name: _bias_bound_of_form(form, raw) for name, form in forms.items() if form is not None}
     return {name: asdict(bound) for name, bound in bounds.items() if bound not in (None, NO_BIAS_BOUND)}
 
 
@@ -116,11 +116,10 @@ def column_biases(question: Question, compiled: Sequence[CompiledRelease]) -> di
     is_unclipped = all(bias == 0 for bias in raw.values()) and not any(
         bound.predicted_bias != 0 or bound.residual_bias_bound for each in compiled for bound in each.bounds.vectors
     )
-    facts = zip(question.columns, column_forms(question), is_noisy_column(question), strict=True)
     return {
-        column.name: 0.0 if is_unclipped else _bias_of_form(form, raw, corrected)
-        for column, form, is_noisy in facts
-        if is_noisy or form is not None
+        column.name: 0.0 if is_unclipped else _bias_of_form(column.form, raw, corrected)
+        for column in question.columns
+        if column.is_noisy
     }
 
 
@@ -139,8 +138,9 @@ def column_clip_bounds(question: Question, prepared: Sequence[CompiledRelease]) 
     nothing: frozenset[float] = frozenset()
     raw = _by_raw_number(question, prepared, of_vector, nothing)
     found: dict[str, float | None] = {}
-    for shown, form in zip(question.columns, column_forms(question), strict=True):
-        bounds = set[float]().union(*(raw.get(each, nothing) for each in (() if form is None else form.raw_ids)))
+    for shown in question.columns:
+        raw_ids = () if shown.form is None else shown.form.raw_ids
+        bounds = set[float]().union(*(raw.get(each, nothing) for each in raw_ids))
         if bounds:
             found[shown.name] = bounds.pop() if len(bounds) == 1 else None
     return found
@@ -167,11 +167,10 @@ def unmeasured_pair_columns(question: Question, compiled: Sequence[CompiledRelea
     gathered = (term for each in question.union_columns for term in each.all_terms)
     raw = paired | {total.id for total, _, one in released if one.id in paired}
     raw |= {term.weighted_value.id for term in gathered if term.raw.id in raw}
-    facts = zip(question.columns, column_forms(question), is_noisy_column(question), strict=True)
     return frozenset(
         column.name
-        for column, form, is_noisy in facts
-        if (is_noisy if form is None else not raw.isdisjoint(form.raw_ids))
+        for column in question.columns
+        if (column.is_noisy if column.form is None else not raw.isdisjoint(column.form.raw_ids))
     )
 
 

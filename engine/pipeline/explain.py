@@ -13,7 +13,7 @@ from engine.pipeline.compiled_query import SourcedQuery
 from engine.pipeline.engine import Engine
 from engine.pipeline.outlook import BudgetOutlook
 from engine.pricing.compile_release import noise_scales
-from engine.pricing.expected_error import expected_error, noise_of
+from engine.pricing.expected_error import expected_error
 from engine.pricing.query_terms import Request
 from engine.reuse.sources import charged_releases, correlated_vectors
 
@@ -42,7 +42,6 @@ def explain(engine: Engine, sql: str, request: Request) -> Explained:
     engine.bind(query)
     charged, reported = charged_releases(sources), tuple(source.reported for source in sources)
     loss = engine.ledger.preview(engine.charge_request(sql, charged, request)) if charged else Loss(0, 0)
-    noise = noise_of(question, noise_scales(reported))
     marked = mark_shared_noise(question, correlated_vectors(sources))
     return Explained(
         query,
@@ -50,7 +49,7 @@ def explain(engine: Engine, sql: str, request: Request) -> Explained:
         engine.notes(query, sources, is_free=loss == Loss(0, 0)),
         engine.excluded_consent_notes(query),
         loss,
-        expected_error(marked, noise, query.terms.confidence),
+        expected_error(marked, noise_scales(reported), query.terms.confidence),
         ";\n\n".join(sql.text for p in charged for sql in p.statements),
         find_advice(engine, query, reported),
         engine.budget_outlook(query, datetime.now(UTC)),

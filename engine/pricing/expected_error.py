@@ -9,21 +9,13 @@ Terms:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import filterfalse
 
 from dialect import Question
-from dialect.algebra import Expr, Field, Literal, computed_once
+from dialect.algebra import Expr, Literal
 from dialect.catalog import SqlType
-from dialect.postprocess import (
-    ZERO,
-    FractionalLinearForm,
-    LinearCombination,
-    RoundingDistance,
-    column_forms,
-    is_noisy_column,
-    rounding_by_column,
-)
+from dialect.postprocess import ResultColumn
 from engine.mechanism.answer import half_widths, integer_half_widths
 
 NoiseScales = tuple[tuple[tuple[float, float], ...], ...]  # for each plan and vector: (grain in units, sigma in grains)
@@ -54,22 +46,42 @@ def noise_of(question: Question, scales: NoiseScales) -> Noise:
     )
 
 
-@dataclass(frozen=True)
-class DataIndependentWidth:
-    """Data-independent half-width of one column: a linear combination of raw noisy numbers."""
+def noisy_columns(question: Question) -> tuple[list[ResultColumn], list[ResultColumn]]:
+    """Noisy columns of a query: those whose half-width is data-independent, and all others."""
+    noisy = [column for column in question.columns if column.is_noisy]
+    return list(filter(_is_data_independent, noisy)), list(filterfalse(_is_data_independent, noisy))
 
-    terms: tuple[tuple[Field, float], ...]  # raw noisy numbers with their coefficients
-    single_number: str | None  # the only raw number that it depends on, if there is one
-    rounded: RoundingDistance | None  # of integer columns: largest distance from the noisy number
 
-    def half_width(self, noise: Noise, confidence: float) -> float:
-        """Half-width at the given noise and confidence level."""
-        terms = tuple((raw, Literal(coefficient, SqlType.DOUBLE)) for raw, coefficient in self.terms)
-        total = _sum_literals(LinearCombination(ZERO, terms).variance(noise.variances))
-        width = float(half_widths(math.sqrt(total), confidence, noise.sigmas, self.single_number))
-        return (
-            width if self.rounded is None else float(integer_half_widths(width, self.rounded.bound(noise.fractional)))
-        )
+def _is_data_independent(column: ResultColumn) -> bool:
+    """Return whether noise alone decides the half-width of a column: a linear combination of raw noisy numbers.
+
+    A ratio's width depends on its denominator, and an integer's on how far it is from the noisy number. A NULL, or a
+    coefficient that differs between rows, makes widths differ. Where all coefficients are 0 the column is a constant.
+    """
+    form = column.form
+    if form is None or form.denominator is not None or (_is_integer(column) and column.rounding is None):
+        return False
+    weights = [
+        coefficient.value
+        for raw, coefficient in form.numerator.terms
+        if not raw.nullable and isinstance(coefficient, Literal) and isinstance(coefficient.value, int | float)
+    ]
+    return len(weights) == len(form.numerator.terms) and any(weights)
+
+
+def _is_integer(column: ResultColumn) -> bool:
+    """Return whether a column is shown as whole numbers."""
+    return column.field.type is SqlType.BIGINT
+
+
+def data_independent_half_width(column: ResultColumn, noise: Noise, confidence: float) -> float:
+    """Half-width of a column whose width is data-independent, at the given noise and confidence level."""
+    assert column.form is not None  # noqa: S101  it is data-independent
+    variance = _sum_literals(column.form.numerator.variance(noise.variances))
+    width = float(half_widths(math.sqrt(variance), confidence, noise.sigmas, column.form.single_raw_id))
+    if not _is_integer(column) or column.rounding is None:
+        return width
+    return float(integer_half_widths(width, column.rounding.bound(noise.fractional)))
 
 
 def _sum_literals(expr: Expr) -> float:
@@ -77,43 +89,15 @@ def _sum_literals(expr: Expr) -> float:
     return float(expr.value or 0) if isinstance(expr, Literal) else sum(map(_sum_literals, expr.children))
 
 
-@computed_once
-def data_independent_widths(question: Question) -> dict[str, DataIndependentWidth | None]:
-    """Data-independent half-width of each noisy column; None if it depends on data or noise is not propagated to it."""
-    rows = zip(
-        question.columns, column_forms(question), is_noisy_column(question), rounding_by_column(question), strict=True
-    )
+def data_independent_half_widths(question: Question, scales: NoiseScales, confidence: float) -> dict[str, float]:
+    """Half-width of each column for which it is data-independent, at the given noise scales."""
+    noise = noise_of(question, scales)
     return {
-        column.name: None if form is None else _width_of_form(form, column.field.type is SqlType.BIGINT, rounded)
-        for column, form, is_noisy, rounded in rows
-        if form is not None or is_noisy
+        column.name: data_independent_half_width(column, noise, confidence) for column in noisy_columns(question)[0]
     }
 
 
-def _width_of_form(
-    form: FractionalLinearForm, is_integer: bool, rounded: RoundingDistance | None
-) -> DataIndependentWidth | None:
-    """Half-width of a linear form; None if it is a ratio, has a non-constant coefficient or a nullable input.
-
-    None also for an integer column of unknown rounding, and where all coefficients are 0: the column is then a
-    constant.
-    """
-    # a ratio's width depends on its denominator; an integer's also on how far it is from the noisy number
-    if form.denominator is not None or (is_integer and rounded is None):
-        return None
-    terms: list[tuple[Field, float]] = []
-    for raw, coefficient in form.numerator.terms:
-        # a NULL, or a coefficient that differs between rows, makes the width differ between rows
-        if raw.nullable or not isinstance(coefficient, Literal) or not isinstance(coefficient.value, int | float):
-            return None
-        terms.append((raw, float(coefficient.value)))
-    width = DataIndependentWidth(tuple(terms), form.single_raw_id, rounded if is_integer else None)
-    return width if any(coefficient for _, coefficient in terms) else None
-
-
-def expected_error(question: Question, noise: Noise, confidence: float) -> Mapping[str, float | None]:
+def expected_error(question: Question, scales: NoiseScales, confidence: float) -> dict[str, float | None]:
     """Half-width that noise alone causes in each noisy column; None if it depends on the answer."""
-    return {
-        name: None if each is None else each.half_width(noise, confidence)
-        for name, each in data_independent_widths(question).items()
-    }
+    widths = data_independent_half_widths(question, scales, confidence)
+    return {column.name: widths.get(column.name) for column in question.columns if column.is_noisy}

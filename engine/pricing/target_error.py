@@ -27,12 +27,19 @@ from budgets import MIN_QUERY_RHO, PICO, PaidRelease
 from dialect import Question, Refusal
 from dialect.algebra import Note, NoteCode
 from dialect.parser import TargetError
+from dialect.postprocess import ResultColumn
 from engine.errors import EngineKind
 from engine.mechanism.answer import Answer
 from engine.mechanism.gaussian import gaussian_scale
 from engine.mechanism.release import Release
 from engine.pricing.compile_release import CompiledRelease, UnpricedRelease, noise_scales
-from engine.pricing.expected_error import DataIndependentWidth, Noise, NoiseScales, data_independent_widths, noise_of
+from engine.pricing.expected_error import (
+    Noise,
+    data_independent_half_width,
+    data_independent_half_widths,
+    noise_of,
+    noisy_columns,
+)
 
 MAX_PICO_RHO = 10**17  # of the whole query: no account has as much
 WidthLimits = Mapping[str, Fraction]  # the largest half-width of each column
@@ -47,7 +54,7 @@ class AccuracyTarget:
     unpriced: tuple[UnpricedRelease, ...]
     target: TargetError
     confidence: float
-    data_independent: Mapping[str, DataIndependentWidth]  # columns with a data-independent width
+    data_independent: Mapping[str, ResultColumn]  # columns with a data-independent width
     data_dependent: tuple[str, ...] = ()  # columns whose width depends on the answer: predicted from a stored one
 
     def refusal(self, kind: EngineKind) -> Refusal:
@@ -64,7 +71,7 @@ class AccuracyTarget:
         """Return whether every limited column is at most as wide as its limit at this price."""
         noise_at_price = self.noise_at(price, scale)
         return noise_at_price is not None and all(
-            Fraction(self.data_independent[name].half_width(noise_at_price, self.confidence)) <= limit
+            Fraction(data_independent_half_width(self.data_independent[name], noise_at_price, self.confidence)) <= limit
             for name, limit in limits.items()
         )
 
@@ -73,11 +80,11 @@ def accuracy_target(
     question: Question, unpriced: tuple[UnpricedRelease, ...], target: TargetError, confidence: float
 ) -> AccuracyTarget:
     """Determine which columns a target error applies to. Raises Refusal with E_PARAM if no column is noisy."""
-    widths_by_name = data_independent_widths(question)
-    data_independent = {name: width for name, width in widths_by_name.items() if width is not None}
-    data_dependent = tuple(name for name, width in widths_by_name.items() if width is None)
-    accuracy = AccuracyTarget(question, unpriced, target, confidence, data_independent, data_dependent)
-    if not widths_by_name:
+    data_independent, data_dependent = noisy_columns(question)
+    by_name = {column.name: column for column in data_independent}
+    dependent_names = tuple(column.name for column in data_dependent)
+    accuracy = AccuracyTarget(question, unpriced, target, confidence, by_name, dependent_names)
+    if not by_name and not dependent_names:
         raise accuracy.refusal(EngineKind.NO_NOISY_NUMBER)
     return accuracy
 
@@ -191,7 +198,7 @@ def _width_limits(
         sizes = [abs(value) for value in table.column(name).to_pylist() if value is not None]
         typical = median(sizes) if sizes else 0.0
         width = (
-            accuracy.data_independent[name].half_width(noise, accuracy.confidence)
+            data_independent_half_width(accuracy.data_independent[name], noise, accuracy.confidence)
             if noise and name in accuracy.data_independent
             else predicted.get(name, math.inf)
         )
@@ -276,10 +283,8 @@ def target_notes(
     if target is None or not compiled:
         return ()
     price = float(sum((p.cost.loss.rho for p in compiled), Fraction(0)))
-    errors, others = (  # half-widths of the columns that noise alone decides; names of the other columns
-        data_independent_half_widths(question, noise_scales(compiled), confidence),
-        _data_dependent_names(question),
-    )
+    errors = data_independent_half_widths(question, noise_scales(compiled), confidence)
+    others = ", ".join(column.name for column in noisy_columns(question)[1])  # their width depends on the answer
     is_for_all = target.relative or not errors  # the price was chosen for the data-dependent columns too
     bought = f"target_error {target}: {f'{format_half_widths(errors)}, ' if errors else ''}for rho {price:.3g}."
     notes = [Note(NoteCode.TARGET, bought)]
@@ -290,11 +295,6 @@ def target_notes(
         about = f"{others}: not bound by target_error, as the width of its intervals depends on the answer."
         notes.append(Note(NoteCode.TARGET_OPEN, about))
     return tuple(notes)
-
-
-def _data_dependent_names(question: Question) -> str:
-    """Names of the noisy columns whose width depends on the answer, in one text."""
-    return ", ".join(name for name, width in data_independent_widths(question).items() if width is None)
 
 
 def with_noise_at_price(release: Release, unpriced: UnpricedRelease, price: int) -> Release:
@@ -322,13 +322,6 @@ def half_widths_at_price(
     return data_independent_half_widths(
         question, tuple(noise_scales_at(each, price, gaussian_scale) for each in unpriced), confidence
     )
-
-
-def data_independent_half_widths(question: Question, scales: NoiseScales, confidence: float) -> dict[str, float]:
-    """Data-independent half-width of each column at the given noise scales."""
-    noise = noise_of(question, scales)
-    data_independent = {name: width for name, width in data_independent_widths(question).items() if width is not None}
-    return {name: width.half_width(noise, confidence) for name, width in data_independent.items()}
 
 
 def format_half_widths(errors: Mapping[str, float]) -> str:

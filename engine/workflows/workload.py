@@ -29,7 +29,7 @@ from engine.mechanism.release import Release
 from engine.pipeline.compiled_query import CompiledQuery
 from engine.pipeline.engine import Engine
 from engine.pricing.compile_release import CompiledRelease, noise_scales
-from engine.pricing.expected_error import expected_error, noise_of
+from engine.pricing.expected_error import expected_error
 from engine.pricing.query_terms import Request
 from engine.reuse.derived_release import derive_release
 from engine.reuse.sources import has_similar_bias
@@ -242,8 +242,7 @@ def _plan_query(
 ) -> PlannedQuery:
     """Build the plan of one query: prices and errors, bought alone and in the workload."""
     question = line.query.question
-    noise = noise_of(question, noise_scales(line.query.releases))
-    separate = dict(expected_error(question, noise, line.query.terms.confidence))
+    separate = expected_error(question, noise_scales(line.query.releases), line.query.terms.confidence)
     worst = max((ratio for _, ratio in ratios), default=0.0)
     error = {name: None if width is None else width * worst for name, width in separate.items()}
     servers = tuple(sorted({server for server, _ in ratios} - {place}))

@@ -10,12 +10,13 @@ import pytest
 
 import dialect
 from dialect.algebra.codegen_types import Target
-from dialect.algebra.release_plan import PrivatePlan, Question
+from dialect.algebra.release_plan import PrivatePlan
 from dialect.binder.query import BoundQuery, bind_query
 from dialect.catalog.model import Catalog
 from dialect.errors import Refusal
 from dialect.parser.compile_context import CompileContext
 from dialect.parser.parser import parse
+from dialect.postprocess.question import Question
 from tests.support.neighbours.attack_catalog import attack_catalog
 
 Ask = Callable[[str], Question]

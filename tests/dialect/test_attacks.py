@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.release_plan import Question
 from dialect.errors import Refusal
+from dialect.postprocess.question import Question
 
 CASES: list[tuple[str, str, str]] = [
     ("1", "E_PERSON_KEY", "SELECT COUNT(1 // (subscriber_id - 4217)) FROM events"),

@@ -11,8 +11,8 @@ import pytest
 
 import dialect
 from dialect.algebra.codegen_types import Target
-from dialect.algebra.release_plan import Question
 from dialect.catalog.model import Catalog
+from dialect.postprocess.question import Question
 
 QUESTIONS = {
     "a count by zone and hour": "SELECT c.zone, hour(e.ts) AS h, COUNT(*), COUNT(DISTINCT e.subscriber_id), SUM(e.dwell_s)"

@@ -8,7 +8,7 @@ import pytest
 
 from dialect.algebra.expressions import Expr, fields_of
 from dialect.algebra.relations import Relation, map_expressions
-from dialect.algebra.release_plan import Question
+from dialect.postprocess.question import Question
 
 R = "(SELECT cell_id, COUNT(*) AS n FROM events GROUP BY 1) r"
 OUTER = [

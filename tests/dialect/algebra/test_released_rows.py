@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dialect.algebra.release_plan import PartialQuery, Question
+from dialect.algebra.release_plan import PartialQuery
 from dialect.postprocess.noise_propagation import forms_by_field, non_negative_fields
+from dialect.postprocess.question import Question
 
 
 def test_released_rows_are_bound_like_a_query(ask: Callable[[str], Question]) -> None:

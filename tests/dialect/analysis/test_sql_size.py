@@ -10,12 +10,12 @@ import pytest
 import dialect
 from dialect.algebra.codegen_types import Target
 from dialect.algebra.relations import Public
-from dialect.algebra.release_plan import Question
 from dialect.analysis.sql_size import MAX_SQL_CHARACTERS, expression_sql_size
 from dialect.catalog.model import Catalog
 from dialect.codegen.outer_query import write_outer_query
 from dialect.errors import Code, Refusal
 from dialect.functions.emitter import write_expr
+from dialect.postprocess.question import Question
 
 
 def _nested(inner: str, levels: int) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.relations import PerPerson, Public, Released
-from dialect.algebra.release_plan import Question
 from dialect.binder.group_by import MAX_SETS
 from dialect.binder.query import BoundQuery
 from dialect.errors import Code, Refusal
+from dialect.postprocess.question import Question
 
 SETS = {
     "ROLLUP (cell_id, hour(ts))": [("cell_id", "hour(ts)"), ("cell_id",), ()],

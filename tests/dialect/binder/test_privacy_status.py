@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.relations import PerPerson, Public, Released
-from dialect.algebra.release_plan import PrivatePlan, Question
+from dialect.algebra.release_plan import PrivatePlan
 from dialect.binder.query import MAX_QUERY_DEPTH, BoundQuery
 from dialect.errors import Code, Refusal
+from dialect.postprocess.question import Question
 
 RELEASE = "(SELECT cell_id, COUNT(*) AS n FROM events GROUP BY cell_id)"
 PERSONS = "(SELECT subscriber_id, COUNT(*) AS n FROM events GROUP BY subscriber_id)"

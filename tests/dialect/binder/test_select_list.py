@@ -8,9 +8,9 @@ import duckdb
 import pytest
 
 from dialect.algebra.codegen_types import Target
-from dialect.algebra.release_plan import Question
 from dialect.codegen.outer_query import write_outer_query
 from dialect.errors import Code, Refusal
+from dialect.postprocess.question import Question
 from tests.support.sql.sql_cases import SqlCase, sql_cases
 
 Rows = list[tuple[object, ...]]

@@ -8,10 +8,10 @@ import duckdb
 import pytest
 
 from dialect.algebra.codegen_types import Target
-from dialect.algebra.release_plan import Question
 from dialect.binder.query import BoundQuery
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal
+from dialect.postprocess.question import Question
 
 READ = (
     "5", "007", "1_000", "9223372036854775807", "-9223372036854775808", "- 9223372036854775808", "1e5", ".5", "1.", "-0.5",

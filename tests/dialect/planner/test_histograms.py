@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.formulas import QuantileOf
-from dialect.algebra.release_plan import Question
 from dialect.catalog.model import ValueRange
 from dialect.notes import NoteCode
 from dialect.planner.quantiles import MAX_LEVEL, MIN_LEVEL
+from dialect.postprocess.question import Question
 
 Ask = Callable[[str], Question]
 

@@ -8,8 +8,9 @@ import pytest
 
 from dialect.algebra.formulas import CountOf, MeanOf, SumOf
 from dialect.algebra.relations import Public, Released, ReleaseScan
-from dialect.algebra.release_plan import PrivatePlan, Question
+from dialect.algebra.release_plan import PrivatePlan
 from dialect.errors import Refusal
+from dialect.postprocess.question import Question
 from tests.support.sql.refused import sql_of
 
 ZONES = "SELECT c.zone, COUNT(*) AS n FROM events e JOIN cells c USING (cell_id) GROUP BY c.zone"

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.relations import Join
-from dialect.algebra.release_plan import Question
 from dialect.errors import Code, Refusal
+from dialect.postprocess.question import Question
 
 Ask = Callable[[str], Question]
 

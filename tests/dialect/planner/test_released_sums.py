@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.release_plan import Question
+from dialect.postprocess.question import Question
 
 R = "(SELECT cell_id, hour(ts) AS h, COUNT(*) AS n FROM events GROUP BY 1, 2) r"
 FOLLOWED = [

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.relations import Project, Relation, SetOperation
-from dialect.algebra.release_plan import Question
 from dialect.planner import noise_tracking
 from dialect.postprocess.noise_propagation import ZERO
+from dialect.postprocess.question import Question
 
 Ask = Callable[[str], Question]
 MEANS = "SELECT AVG(dwell_s) AS x FROM events"

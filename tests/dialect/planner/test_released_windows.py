@@ -8,17 +8,17 @@ import pytest
 
 from dialect.algebra.expressions import Literal
 from dialect.algebra.relations import Window
-from dialect.algebra.release_plan import Question
-from dialect.postprocess.noise_propagation import LinearCombination, all_variances, column_forms
+from dialect.postprocess.noise_propagation import LinearCombination, all_variances
+from dialect.postprocess.question import Question
 
 R = "(SELECT cell_id AS k, COUNT(*) AS n FROM events GROUP BY 1) r"
 Ask = Callable[[str], Question]
 
 
 def numerator(question: Question) -> LinearCombination:
-    (form,) = column_forms(question)
-    assert form is not None
-    return form.numerator
+    (shown,) = question.columns
+    assert shown.form is not None
+    return shown.form.numerator
 
 
 def variance(question: Question) -> object:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from dialect.algebra.relations import ReleasePoint
-from dialect.algebra.release_plan import PrivatePlan, Question
+from dialect.algebra.release_plan import PrivatePlan
 from dialect.parser.compile_context import CompileContext
 from dialect.planner import releases, split
-from dialect.postprocess.noise_propagation import column_forms
+from dialect.postprocess.question import Question
 
 Ask = Callable[[str], Question]
 
@@ -82,7 +82,7 @@ def test_a_merge_that_changes_rows_groups_or_vectors_is_dropped(
 
 def test_a_count_in_two_places_is_one_number(ask: Ask) -> None:
     question = ask(BESIDE.format(COUNTED, SUMMED))
-    _, one, again, total = column_forms(question)
+    _, one, again, total = (shown.form for shown in question.columns)
     assert one is not None and again is not None and total is not None
     origins = [form.numerator.terms[0][0].origin for form in (one, again, total)]
     assert origins[0] == origins[1] != origins[2]

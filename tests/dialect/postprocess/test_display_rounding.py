@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.release_plan import Question
-from dialect.postprocess.display_rounding import rounding_by_column
+from dialect.postprocess.question import Question
 
 R = "(SELECT cell_id, COUNT(*) AS n, SUM(dwell_s) AS s, SUM(lat) AS d, AVG(lat) AS m FROM events GROUP BY cell_id)"
 
@@ -41,6 +40,6 @@ MOVED: dict[str, tuple[float, float] | None] = {
 def test_rounding_errors_are_summed(column: str, ask: Callable[[str], Question]) -> None:
     question = ask(f"SELECT {column} AS x FROM {R}")
     parts = {raw.id for release in question.releases for raw in release.raw_fields}
-    (found,) = rounding_by_column(question)
+    (found,) = (shown.rounding for shown in question.columns)
     told = None if found is None else (found.bound(parts), found.bound(set()))
     assert told == (None if MOVED[column] is None else pytest.approx(MOVED[column]))

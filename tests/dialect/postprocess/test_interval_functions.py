@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.release_plan import Question
 from dialect.errors import Code, Refusal
+from dialect.postprocess.question import Question
 
 R = "(SELECT cell_id, COUNT(*) AS n, SUM(dwell_s) AS s FROM events GROUP BY cell_id)"
 ACCEPTED = [

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.release_plan import Question
-from dialect.postprocess.noise_propagation import column_forms, is_noisy_column
+from dialect.postprocess.question import Question
 
 R = "(SELECT cell_id, COUNT(*) AS n, SUM(dwell_s) AS s, AVG(lat) AS m FROM events GROUP BY cell_id)"
 
@@ -80,7 +79,7 @@ NOT_FOLLOWED = {
 
 
 def _raw(sql: str, ask: Callable[[str], Question]) -> list[int]:
-    forms = column_forms(ask(sql))
+    forms = [shown.form for shown in ask(sql).columns]
     return [
         0 if form is None else len({f for part in (form.numerator, form.denominator) if part for f, _ in part.terms})
         for form in forms
@@ -113,4 +112,4 @@ NOISY = {  # which shown columns rest on released numbers
 
 @pytest.mark.parametrize("sql", NOISY)
 def test_group_keys_over_releases_are_exact_only_if_their_inputs_are(sql: str, ask: Callable[[str], Question]) -> None:
-    assert list(is_noisy_column(ask(sql))) == NOISY[sql]
+    assert [shown.is_noisy for shown in ask(sql).columns] == NOISY[sql]

@@ -10,9 +10,9 @@ import duckdb
 import pytest
 
 from dialect.algebra.codegen_types import Target
-from dialect.algebra.release_plan import Question
 from dialect.codegen.outer_query import write_outer_query
 from dialect.codegen.relations.relation import release_table_name
+from dialect.postprocess.question import Question
 
 R = "(SELECT cell_id AS c, COUNT(*) AS n, SUM(dwell_s) AS s FROM events GROUP BY cell_id)"
 ROWS = {1: (100, 50.0), 2: (1, 70.0), 3: (40, 60.0), 4: (-90, 80.0), 5: (19, 10.0)}  # n has a deviation of 10

@@ -12,12 +12,11 @@ from types import FrameType
 import pytest
 
 from dialect.planner.split import split_query
-from dialect.postprocess.noise_propagation import column_forms, is_noisy_column
+from dialect.postprocess.noise_propagation import are_noisy, column_forms
 from engine.pipeline.compiled_query import Answered
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pricing.compile_release import price_release, unpriced_release
-from engine.pricing.expected_error import data_independent_widths
 from engine.pricing.price import price
 from engine.pricing.query_terms import Request, resolve_terms
 from tests.engine.complete_town import anew
@@ -32,11 +31,10 @@ ONCE = {
     "price": price,
     "compiled": price_release,
     "noise": column_forms,
-    "noisy": is_noisy_column,
-    "widths": data_independent_widths,
+    "noisy": are_noisy,
 }
 # an explanation also prices what advice proposes, and asks whether a number has less noise than its price buys
-EXPLAINED = dict.fromkeys(("terms", "planning", "analysis", "noise", "noisy", "widths"), 1)
+EXPLAINED = dict.fromkeys(("terms", "planning", "analysis", "noise", "noisy"), 1)
 
 
 @contextmanager
@@ -74,8 +72,7 @@ def test_a_fresh_question_computes_each_fact_once(asking: Engine) -> None:
     with counted(ONCE) as calls:
         answered = answered_with_outlook(asking)
     assert answered.charged_loss.pico_rho
-    # noise is followed through the query itself, and through the one that is written, whose ratios are guarded
-    assert {name: calls[name] for name in ONCE} == dict.fromkeys(ONCE, 1) | {"noise": 2, "noisy": 2}
+    assert {name: calls[name] for name in ONCE} == dict.fromkeys(ONCE, 1)
 
 
 def test_a_repeated_question_computes_its_terms_alone(asking: Engine) -> None:
@@ -90,7 +87,7 @@ def test_an_explained_question_computes_each_fact_once(asking: Engine, monkeypat
     monkeypatch.setattr("engine.pipeline.advice.suggest_rewrites", lambda *_: ())  # rewrites are other questions
     with counted(ONCE) as calls:
         explain(asking, QUESTION, ANN)
-    assert {name: calls[name] for name in EXPLAINED} == EXPLAINED | {"noise": 2, "noisy": 2}
+    assert {name: calls[name] for name in EXPLAINED} == EXPLAINED
     assert calls["compiled"] == 1
 
 
