@@ -45,6 +45,7 @@ from dialect.analysis.row_costs import (
     row_cost,
     window_cost,
 )
+from dialect.catalog.fallback_clip_bounds import fallback_clip_bounds
 from dialect.catalog.model import SqlType
 from dialect.functions.aggregates import AGGREGATES
 
@@ -182,14 +183,14 @@ class _WorkTraversal:
     def _scan(self, relation: PerPerson) -> _RowCounts:
         """Row counts of a stored table, and the work of reading it.
 
-        The total is the declared size class. The typical number of rows per person is the declared clip bound of rows,
-        as most people are within it.
+        The total is the declared size class. The typical number of rows per person is the clip bound of rows, declared
+        or a fallback, as most people are within it.
         """
         maximum = float(self._known.of(row_bounds, relation).total)
         scans = [relation.operator] if isinstance(relation.operator, Scan) else []
         table = scans[0].table if scans else None
         size = float(table.size_class) if table is not None and table.size_class is not None else UNDECLARED_TABLE_ROWS
-        clip_bound = maximum if table is None or table.clip_bounds is None else table.clip_bounds.rows
+        clip_bound = maximum if table is None else (table.clip_bounds or fallback_clip_bounds(table)).rows
         typical = 1.0 if relation.has_one_row_per_person else max(1.0, min(maximum, clip_bound))
         return self.add_cost(
             _RowCounts(size, typical, maximum, Work(scan_steps=size)), Cost(_READ_COST), Cost(_READ_COST)

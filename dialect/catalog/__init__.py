@@ -4,7 +4,7 @@ The catalog file is read by `engine.catalog`. Its result, a Catalog, is immutabl
 
 Modules, each before those that import it:
 
-    privacy_windows, model, eligibility, layouts.
+    privacy_windows, model, fallback_clip_bounds, eligibility, layouts.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dialect.catalog.eligibility import (
     InRange,
     IsIn,
 )
+from dialect.catalog.fallback_clip_bounds import FALLBACK_ROWS, fallback_clip_bounds
 from dialect.catalog.layouts import Layouts, stable_text
 from dialect.catalog.model import (
     DEFAULT_CALIBRATION,
@@ -65,6 +66,7 @@ from dialect.catalog.privacy_windows import (
 
 __all__ = [
     "DEFAULT_CALIBRATION",
+    "FALLBACK_ROWS",
     "MAX_PERSON_CHARACTERS",
     "MAX_WINDOWS",
     "NO_ELIGIBILITY_RULES",
@@ -106,6 +108,7 @@ __all__ = [
     "ValueRange",
     "WindowRange",
     "example_window_name",
+    "fallback_clip_bounds",
     "first_day_of_name",
     "first_day_of_window",
     "next_window_start",

@@ -187,7 +187,7 @@ class ClipBoundsByKeys:
     rows: float | None = None
     persons: float | None = None
     sums: Mapping[str, float] = field(default_factory=dict)  # column -> clip bound
-    expected_coverage: float = 0.98  # expected share of persons who are not clipped
+    expected_coverage: float | None = 0.98  # expected share of persons who are not clipped; None: unknown
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ class ClipBounds:
     rows: float
     persons: float
     by_keys: tuple[ClipBoundsByKeys, ...] = ()
-    expected_coverage: float = 0.98  # expected share of persons who are not clipped: the steward's guess, not measured
+    expected_coverage: float | None = 0.98  # expected share of persons who are not clipped: a guess; None: unknown
 
 
 @dataclass(frozen=True)
@@ -243,13 +243,18 @@ class Table:
     date_column: str | None = None  # equals the date of time_column: enforced when data are loaded or read
     source_windows: tuple[str, ...] = ()  # other privacy windows that its rows were computed from
     sorted_by: tuple[str, ...] = ()
-    clip_bounds: ClipBounds | None = None  # not None for private tables
+    clip_bounds: ClipBounds | None = None  # declared by the steward; None: none, or a public table
     max_rows_per_person: int | None = None  # row truncation per (person, window) before person-level joins
     max_groups_per_person: int | None = None  # L0: group truncation per (person, window), where a bound is needed
     size_class: str | None = None  # public order of magnitude of the row count, e.g. "1e7"
     consent: Consent | None = None
     movement: Movement | None = None
     retained_from: str | None = None  # retention: ISO date of the first day that is read
+
+    @property
+    def has_one_row_per_person(self) -> bool:
+        """Return whether the primary key allows one row per person, so that nothing is ever clipped."""
+        return self.person is not None and not self.person.through and self.primary_key == (self.person.column,)
 
     def column(self, name: str) -> Column | None:
         """Return the declared column of this lower-case name, or None."""

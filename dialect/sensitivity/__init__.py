@@ -14,7 +14,14 @@ Modules, each before those that import it:
 from __future__ import annotations
 
 from dialect.sensitivity.bounding import LOG_NORMAL_SIGMA, TunedClipBound
-from dialect.sensitivity.clip_bounds import column_multiple, counted_table, max_groups_within, values_by_group
+from dialect.sensitivity.clip_bounds import (
+    clip_bounds_of,
+    column_multiple,
+    counted_table,
+    declares_clip_bounds,
+    max_groups_within,
+    values_by_group,
+)
 from dialect.sensitivity.grouping import (
     grouping_attributes,
     key_determination_test,
@@ -25,8 +32,10 @@ from dialect.sensitivity.grouping import (
 __all__ = [
     "LOG_NORMAL_SIGMA",
     "TunedClipBound",
+    "clip_bounds_of",
     "column_multiple",
     "counted_table",
+    "declares_clip_bounds",
     "grouping_attributes",
     "key_determination_test",
     "key_equivalents",

@@ -5,6 +5,7 @@ A clip bound declared for a grouping also holds for a plan that groups more coar
 
 Terms: a clip bound is the largest L2 norm of one person's numbers over all groups. It is declared per table, for all
 rows and for groups by certain keys (`ClipBoundsByKeys`), each with the share of people within it (expected coverage).
+A table that declares none has fallback bounds, of which that share is unknown.
 Group memberships are the vector of 1 per group that a person is in. The magnitude of a vector is its largest absolute
 value per row. A fact is a predicate that is true of every row.
 """
@@ -39,7 +40,8 @@ from dialect.algebra.relations import (
 from dialect.algebra.release_plan import Factor, PrivatePlan, QueryVector, VectorKind
 from dialect.algebra.value_ranges import is_bounded
 from dialect.analysis.properties import Properties
-from dialect.catalog.model import Catalog, ClipBoundsByKeys, Column, SqlType, Table
+from dialect.catalog.fallback_clip_bounds import fallback_clip_bounds
+from dialect.catalog.model import Catalog, ClipBounds, ClipBoundsByKeys, Column, SqlType, Table
 from dialect.functions.emitter import plain_text
 from dialect.sensitivity.grouping import (
     grouping_attributes,
@@ -48,6 +50,16 @@ from dialect.sensitivity.grouping import (
     key_equivalents,
     per_group_distinct_bounds,
 )
+
+
+def clip_bounds_of(table: Table) -> ClipBounds:
+    """Return the clip bounds of a private table: the declared ones, else fallback bounds of unknown coverage."""
+    return table.clip_bounds or fallback_clip_bounds(table)
+
+
+def declares_clip_bounds(plan: PrivatePlan, catalog: Catalog) -> bool:
+    """Return whether all tables whose rows a plan counts declare clip bounds, so that none is a fallback."""
+    return all(table.clip_bounds is not None for table in _widest_tables(plan, catalog))
 
 
 def max_groups_within(values: Mapping[str, int], further_keys: Collection[str]) -> int | None:
@@ -67,6 +79,11 @@ def _scaled(clip_bounds: ClipBoundsByKeys, factor: float) -> ClipBoundsByKeys:
         {name: bound * factor for name, bound in clip_bounds.sums.items()},
     )
     return replace(clip_bounds, rows=rows, sums=sums)
+
+
+def _bound_then_share(bound_and_share: tuple[float, float | None]) -> tuple[float, float]:
+    """Order of (clip bound, share of people within it): smaller bounds first, of equal ones the larger share."""
+    return bound_and_share[0], -(bound_and_share[1] or 0.0)
 
 
 def _key_count(clip_bounds: ClipBoundsByKeys) -> int:
@@ -120,10 +137,20 @@ def _distinct_tables(tables: list[Table]) -> list[Table]:
 
 
 def _widest_table(names: frozenset[str], derived: Table | None, catalog: Catalog) -> Table:
-    """Return the private table with the most rows per person, of those that one union branch reads."""
+    """Return the private table with the most rows per person, of those that one union branch reads.
+
+    By the declared clip bounds of rows; where one of the tables declares none, the one with the most rows in all.
+    """
     counted = (_with_derived_bounds(catalog.table(name), derived) for name in names)
-    tables = [table for table in counted if table is not None and table.clip_bounds is not None]
-    return max(tables, key=lambda table: (table.clip_bounds.rows if table.clip_bounds else 0, table.name))
+    tables = [table for table in counted if table is not None and table.private]
+    is_declared = all(table.clip_bounds is not None for table in tables)
+
+    def width(table: Table) -> tuple[float, float, str]:
+        """Order of tables by rows per person."""
+        size = 0.0 if is_declared or table.has_one_row_per_person else float(table.size_class or 1)
+        return size, clip_bounds_of(table).rows, table.name
+
+    return max(tables, key=width)
 
 
 def _with_derived_bounds(table: Table | None, derived: Table | None) -> Table | None:
@@ -238,8 +265,7 @@ class DeclaredClipBounds:
         Claim: each is valid for the plan's own groups if it is for the groups it is declared for, where a person's
         contributions have one sign. Proof: proofs.md#usual-keys. Raises: nothing.
         """
-        declared, grouping = table.clip_bounds, grouping_attributes(self.plan, table.name)
-        assert declared is not None  # noqa: S101
+        declared, grouping = clip_bounds_of(table), grouping_attributes(self.plan, table.name)
         overall = ClipBoundsByKeys((), declared.rows, declared.persons, expected_coverage=declared.expected_coverage)
         others = [(each, frozenset(each.keys) - grouping) for each in declared.by_keys]
         values = per_group_distinct_bounds(
@@ -248,15 +274,13 @@ class DeclaredClipBounds:
         with_groups = ((each, max_groups_within(values, keys)) for each, keys in others)
         return [overall, *(_scaled(each, math.sqrt(groups)) for each, groups in with_groups if groups is not None)]
 
-    def of_rows(self, table: Table) -> tuple[float, float]:
+    def of_rows(self, table: Table) -> tuple[float, float | None]:
         """Return (the smallest applicable clip bound of rows, the share of people within it).
 
         Of equal bounds, the one with the largest share.
         """
-        # negative shares, so that the minimum has the largest share among equal bounds
-        declared = ((each.rows, -each.expected_coverage) for each in self.applicable(table) if each.rows is not None)
-        rows, uncovered = min(declared)
-        return rows, -uncovered
+        declared = ((each.rows, each.expected_coverage) for each in self.applicable(table) if each.rows is not None)
+        return min(declared, key=_bound_then_share)
 
     def of_persons(self, table: Table) -> ClipBoundsByKeys | None:
         """Choose the declared clip bound of group memberships: the smallest whose keys determine the plan's keys.
@@ -265,10 +289,9 @@ class DeclaredClipBounds:
         as a person is in no more groups under them; except for a single date, where the overall bound is far too large
         and the one with most shared keys is nearer.
         """
-        assert table.clip_bounds is not None  # noqa: S101
         key_texts, declared, determines_keys = (
             key_equivalents(self.plan),
-            table.clip_bounds.by_keys,
+            clip_bounds_of(table).by_keys,
             key_determination_test(self.plan, table.name, self.known),
         )
         determining = [each for each in declared if each.persons is not None and determines_keys(each.keys)]
@@ -283,10 +306,9 @@ class DeclaredClipBounds:
         A sum is at most the bound of its column, and at most the bound of rows times the largest value. The magnitude
         is at least 2^-20, as a clip bound of 0 would remove everything.
         """
-        assert table.clip_bounds is not None  # noqa: S101  the catalog reader requires them
         if vector.kind is VectorKind.PERSONS:
-            clip_bounds = self.of_persons(table)
-            return clip_bounds.persons if clip_bounds and clip_bounds.persons is not None else table.clip_bounds.persons
+            by_keys = self.of_persons(table)
+            return by_keys.persons if by_keys and by_keys.persons is not None else clip_bounds_of(table).persons
         rows = self.of_rows(table)[0]
         if vector.kind is VectorKind.ROWS or vector.kind is VectorKind.VALID:
             return rows
@@ -327,13 +349,12 @@ class DeclaredClipBounds:
         clip_bound = None if multiple is None else self._of_sum(vector, multiple[0], table)
         return None if multiple is None or clip_bound is None else clip_bound[0] * multiple[1]
 
-    def _of_sum(self, vector: QueryVector, column: Column, table: Table) -> tuple[float, float] | None:
+    def _of_sum(self, vector: QueryVector, column: Column, table: Table) -> tuple[float, float | None] | None:
         """Return (declared clip bound of a column's sums, share of people within it); None if nothing is declared.
 
         For values of one sign, the smallest. With mixed signs, which may cancel, sums by coarser groups can be smaller
         than those by finer ones, so bounds are not scaled, and the one declared by most of the plan's keys is chosen.
         """
-        assert table.clip_bounds is not None  # noqa: S101
         overall, *by_keys = self.applicable(table)
         if vector.kind is VectorKind.CENTRED:
             return (
@@ -351,21 +372,20 @@ class DeclaredClipBounds:
         if column.bounds is not None and column.bounds.lower < 0 < column.bounds.upper:
             key_texts, unscaled_keys = (
                 {key.canonical_text for key in self.plan.keys},
-                [each.keys for each in by_keys if each in table.clip_bounds.by_keys],
+                [each.keys for each in by_keys if each in clip_bounds_of(table).by_keys],
             )
             declared = [each for each in declared if not each[0] or each[0] in unscaled_keys]
             found = max(declared, key=lambda each: (key_texts.issubset(each[0]), len(each[0])), default=None)
         else:
-            found = min(declared, key=lambda each: (each[1], -each[2]), default=None)
+            found = min(declared, key=lambda each: _bound_then_share(each[1:]), default=None)
         return None if found is None else found[1:]
 
     def _unclipped_share_of_table(self, vector: QueryVector, table: Table) -> float | None:
         """Return the share of a table's people declared to be within a vector's clip bound; None if unknown."""
-        assert table.clip_bounds is not None  # noqa: S101
         if vector.kind is VectorKind.PERSONS:
             clip_bounds = self.of_persons(table)
             if clip_bounds is None:
-                return table.clip_bounds.expected_coverage
+                return clip_bounds_of(table).expected_coverage
             # keys that do not determine the plan's are declared for fewer groups than the plan has
             determines_keys = key_determination_test(self.plan, table.name, self.known)
             is_known = clip_bounds.persons is None or determines_keys(clip_bounds.keys)

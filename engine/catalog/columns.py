@@ -359,9 +359,13 @@ PERSONS_EXAMPLE = "write e.g. persons = 5, the square root of the number of grou
 NO_CLIP_BOUND = "how much one person may count is not declared."
 
 
-def read_clip_bounds(section: Section) -> ClipBounds:
-    """Parse the clip bounds of one person's rows and presence: the general ones, and those for usual group keys."""
-    section.require("norms", f"add [{section.key_path('norms')}] with rows = ... and persons = ....")
+def read_clip_bounds(section: Section) -> ClipBounds | None:
+    """Parse the clip bounds of one person's rows and presence: the general ones, and those for usual group keys.
+
+    None if the steward declares none.
+    """
+    if "norms" not in section.entries:
+        return None
     clip_bounds = section.section("norms")
     clip_bounds.check_keys(("rows", "persons", "covers", "by_keys"))
     collect = clip_bounds.collector.collect

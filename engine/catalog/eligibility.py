@@ -53,16 +53,10 @@ AGE_TYPES = {
 
 def person_table(catalog: Catalog, dataset: Dataset) -> Table | None:
     """Return the table with one row per person: the named one, the one with consent, or the only candidate."""
-    found = [table for table in catalog.tables if table.dataset == dataset.name and _has_one_row_per_person(table)]
+    found = [table for table in catalog.tables if table.dataset == dataset.name and table.has_one_row_per_person]
     named = [table for table in found if table.name == dataset.eligibility.table]
     candidates = named or [table for table in found if table.consent is not None] or found
     return candidates[0] if len(candidates) == 1 else None
-
-
-def _has_one_row_per_person(table: Table) -> bool:
-    """Return whether each row is one person: the primary key is the person column alone."""
-    person = table.person
-    return person is not None and not person.through and table.primary_key == (person.column,)
 
 
 def check_eligibility(catalog: Catalog, mistakes: ErrorCollector) -> None:
@@ -146,7 +140,7 @@ class _EligibilityCheck:
         found = person_table(self.catalog, self.dataset)
         if found is None:
             own_tables = (t for t in self.catalog.tables if t.dataset == self.dataset.name)
-            candidates = [table.name for table in own_tables if _has_one_row_per_person(table)]
+            candidates = [table.name for table in own_tables if table.has_one_row_per_person]
             cure = f"write table = with one of {', '.join(candidates)}."
             if not candidates:
                 cure = "declare a private table whose primary_key is its person column alone, with the states."

@@ -35,7 +35,7 @@ def read_movement(section: Section) -> Movement | None:
     if (lon is None) != (lat is None):
         raise movement.error("lat" if lat is None else "lon", "a place has both lon and lat.", "name both, or neither.")
     collect = movement.collector.collect
-    clip_bounds = collect(None, read_clip_bounds, movement) if "norms" in movement.entries else None
+    clip_bounds = collect(None, read_clip_bounds, movement)
     measures = collect((), _measures, movement)
     return Movement(movement.reference("zone") or "", lon, lat, _place_step(movement), clip_bounds, measures)
 

@@ -8,6 +8,7 @@ from dialect import Question
 from dialect.algebra import Note, NoteCode, PrivatePlan, QueryVector, VectorBound, VectorKind
 from engine.pipeline.bias import has_unmeasured_fan_out, has_unmeasured_pairs
 from engine.pipeline.compiled_query import Answered, SourcedQuery
+from engine.pricing.clip_bound_origin import has_fallback_clip_bounds
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.display_names import release_suffix, vector_display_name
 
@@ -31,6 +32,7 @@ JOIN_MULTIPLICITY_NOTE = (
     "A row may match several rows of the joined public table, and counts once for each: most of that may be clipped."
     " Join on that table's whole primary key, as its steward declares it, or use IN or EXISTS, which count a row once."
 )
+FALLBACK_TEXT = " No clip bound is declared, and none was measured."
 FEW_ROWS_REASON = "too few rows for a quantile's histogram. Coarser groups, a longer time or more rho may show them."
 REHEARSAL_NOTE = (
     "Synthetic rows: the numbers mean nothing, and nothing is charged. The other notes are about the question."
@@ -83,11 +85,11 @@ def _null_count_text(count: int) -> str:
 def _release_notes(prepared: CompiledRelease, release_suffix: str) -> Iterator[Note]:
     """Write the notes of one release. Query vectors with the same clip bound and bias share a note."""
     clipped: dict[str, list[str]] = {}
-    for vector, bound in zip(prepared.plan.vectors, prepared.bounds.vectors, strict=True):
+    fallbacks = has_fallback_clip_bounds(prepared)
+    for vector, bound, is_fallback in zip(prepared.plan.vectors, prepared.bounds.vectors, fallbacks, strict=True):
         if bound.predicted_bias != 0 or bound.residual_bias_bound:
-            clipped.setdefault(f"{_bounding_text(bound)} {_bias_text(vector, bound)}", []).append(
-                vector_display_name(vector)
-            )
+            bounding = _bounding_text(bound) + (FALLBACK_TEXT if is_fallback else "")
+            clipped.setdefault(f"{bounding} {_bias_text(vector, bound)}", []).append(vector_display_name(vector))
     for text, names in clipped.items():
         yield Note(NoteCode.CLIPPED, f"{', '.join(dict.fromkeys(names))}{release_suffix}: {text}")
     if has_unmeasured_pairs(prepared):

@@ -1,4 +1,4 @@
-"""Origin of each clip bound, as text: the calibration that it was tuned on, or why it is the declared one."""
+"""Origin of each clip bound, as text: the calibration that it was tuned on, or why it is declared or a fallback."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dialect.algebra import QueryVector, VectorBound, VectorKind
 from dialect.analysis import has_many_to_many_join, is_full_scan, may_match_several_public_rows
-from dialect.sensitivity import counted_table, grouping_attributes
+from dialect.sensitivity import counted_table, declares_clip_bounds, grouping_attributes
 from engine.pricing.clip_bounds.tuning import ClipErrorModel
 from engine.pricing.compile_release import CompiledRelease, UnpricedRelease
 
@@ -18,6 +18,18 @@ def clip_bound_origins(compiled: CompiledRelease) -> tuple[str, ...]:
     return tuple(_origin(unpriced, vector, model, bound) for vector, model, bound in rows)
 
 
+def has_fallback_clip_bounds(compiled: CompiledRelease) -> tuple[bool, ...]:
+    """Return for each query vector whether its clip bound is a fallback: not declared, tuned or stated."""
+    unpriced = compiled.unpriced_release
+    plan = unpriced.measured_plan
+    is_fallback = not plan.limits.is_stated and not declares_clip_bounds(plan, unpriced.catalog)
+    rows = zip(plan.vectors, unpriced.clip_error_models, compiled.bounds.vectors, strict=True)
+    return tuple(
+        is_fallback and model is None and bound.rule.clips and vector.partial_bounds is None
+        for vector, model, bound in rows
+    )
+
+
 def _origin(unpriced: UnpricedRelease, vector: QueryVector, model: ClipErrorModel | None, bound: VectorBound) -> str:
     """Origin of one vector's clip bound; empty if it has none to explain: its rule does not clip, or clips per part."""
     if unpriced.measured_plan.limits.is_stated:
@@ -25,7 +37,8 @@ def _origin(unpriced: UnpricedRelease, vector: QueryVector, model: ClipErrorMode
     if not bound.rule.clips or vector.partial_bounds is not None:
         return ""
     if model is None or model.subject is None:
-        return _why_declared(unpriced)
+        origin = "declared" if declares_clip_bounds(unpriced.measured_plan, unpriced.catalog) else "not declared"
+        return f"{origin}: {_why_not_tuned(unpriced)}"
     return "; ".join([f"{model.distribution.source}, {model.subject}", *_differences(unpriced, vector, model)])
 
 
@@ -51,16 +64,16 @@ def _differences(unpriced: UnpricedRelease, vector: QueryVector, model: ClipErro
         yield "each row is reckoned to have the largest value"
 
 
-def _why_declared(unpriced: UnpricedRelease) -> str:
-    """Why no calibration applies to a query vector, so that its declared clip bound is used."""
+def _why_not_tuned(unpriced: UnpricedRelease) -> str:
+    """Why no calibration applies to a query vector, so that its declared clip bound, or a fallback, is used."""
     plan = unpriced.measured_plan
     table = counted_table(plan, unpriced.catalog)
     if table is None:
-        return "declared: no calibration tells of rows that are made in the question, or gathered from several tables"
+        return "no calibration tells of rows that are made in the question, or gathered from several tables"
     if has_many_to_many_join(plan.source):
-        return "declared: a person's rows are joined with each other, and no calibration tells how many that makes"
+        return "a person's rows are joined with each other, and no calibration tells how many that makes"
     if unpriced.properties.of(may_match_several_public_rows, plan.source):
-        return "declared: a row may be joined with several public ones, and no calibration tells how many that makes"
+        return "a row may be joined with several public ones, and no calibration tells how many that makes"
     if not any(each.subject.table == table.name for each in unpriced.calibration.histograms):
-        return f"declared: no calibration of {table.name} holds today"
-    return f"declared: in the calibration of {table.name} nothing of this is clear of the noise"
+        return f"no calibration of {table.name} holds today"
+    return f"in the calibration of {table.name} nothing of this is clear of the noise"

@@ -326,7 +326,6 @@ WRONG = {
     "rows zero": ("max_rows_per_person = 500", "max_rows_per_person = 0", "tables.trips.max_rows_per_person", "no integer", "= 10000"),
     "groups": ("max_groups_per_person = 40", "max_groups_per_person = 4.5", "tables.trips.max_groups_per_person", "no integer", "= 20"),
     # norms
-    "no norms": ("norms = { rows = 1, persons = 1 }", "", "tables.people.norms", "missing", "[tables.people.norms]"),
     "no rows": ("rows = 60\npersons = 8", "persons = 8", "tables.trips.norms.rows", "not declared", "rows = 100"),
     "no persons": ("rows = 60\npersons = 8", "rows = 8", "tables.trips.norms.persons", "not declared", "persons = 5"),
     "norm zero": ("rows = 60\npersons = 8", "rows = 0\npersons = 8", "tables.trips.norms.rows", "not above 0", "above 0"),
