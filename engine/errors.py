@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import unique
+from enum import StrEnum, unique
 
 from budgets import LedgerError
 from dialect import Code
@@ -50,14 +50,14 @@ def redact(error: Exception) -> LedgerError | ExecutionFailed:
 
 
 @contextmanager
-def refuse_before_charge(failure_text: str, *, when: bool = True) -> Iterator[None]:
+def refuse_before_charge(failure: TooLarge, *, when: bool = True) -> Iterator[None]:
     """Turn a failure that happens before any charge into a refusal. The body reads only public or released data."""
     try:
         yield
     except ExecutionFailed:
         if not when:
             raise
-        raise EngineKind.TOO_LARGE_HERE.at(failure=failure_text) from None
+        raise EngineKind.TOO_LARGE_HERE.at(failure=failure) from None
 
 
 class DataError(EngineError):
@@ -84,6 +84,18 @@ class CatalogError(EngineError):
         return f"{self.file}: {self.key}: {self.why} Cure: {self.cure}"
 
 
+class TooLarge(StrEnum):
+    """What the machine has no room for before a charge: the value of field `failure`."""
+
+    HOLDINGS = "What you hold can't be looked through for this answer"
+    CONSISTENCY = "Releases that you hold can't be made to agree"
+    PUBLIC_TABLES = "The public tables of this question can't be read"
+    POLYGONS = "The polygons can't be read"
+    REHEARSAL = "The rehearsal can't be run"
+    WORKLOAD = "The questions of this workload can't be compared"
+    PUBLIC_LISTS = "The public lists of this question can't be counted"
+
+
 # fmt: off
 @unique
 class EngineKind(Diagnostic):
@@ -93,8 +105,13 @@ class EngineKind(Diagnostic):
     TOO_LARGE_HERE = (Code.COMPLEX, "{failure} within the limits of this machine; nothing was charged.",
         "join fewer or smaller tables, or name some values of a key in WHERE")
     PERSON_ROWS_TOO_MANY = (Code.COMPLEX,
-        "The rows of one person may grow to {rows:,}{over} here, by joins that meet many rows each.",
-        "join public tables by equality with their primary key, or aggregate per person before joining{fewer}")
+        "The rows of one person may grow to {rows:,} here, by joins that meet many rows each.",
+        "join public tables by equality with their primary key, or aggregate per person before joining")
+    PERSON_ROWS_TOO_MANY_IN_WINDOWS = (Code.COMPLEX,
+        ("The rows of one person may grow to {rows:,} over {windows:,} windows of time here, "
+         "by joins that meet many rows each."),
+        ("join public tables by equality with their primary key, or aggregate per person before joining, "
+         "or a shorter time"))
     PERSON_ROWS_TOO_LARGE = (Code.COMPLEX,
         ("The rows of one person may fill {gigabytes:,.1f} GB of memory here: "
          "much is gathered of many rows or long texts."),
@@ -120,7 +137,11 @@ class EngineKind(Diagnostic):
         "another function: docs/spark.md names those that Spark has not")
     # E_KEY
     TOO_MANY_GROUPS = (Code.KEY,
-        "The answer would have more than {limit:,} keys; the widest list is {key} with {values} values.",
+        "The answer would have more than {limit:,} keys; the widest list is {key} with {values:,} values.",
+        "a coarser key instead of {key}, or a WHERE that names some of its values")
+    TOO_MANY_GROUPS_TO_COUNT = (Code.KEY,
+        ("The answer would have more than {limit:,} keys; "
+         "the widest list is {key} with more than {counted:,} values."),
         "a coarser key instead of {key}, or a WHERE that names some of its values")
     # E_WINDOW
     NOT_A_WINDOW_OF = (Code.WINDOW, "{name} is not asked of {window}, or that is no declared window.",
@@ -132,7 +153,9 @@ class EngineKind(Diagnostic):
     ONLY_PUBLIC_TABLES = Code.PARAM, "This question looks at public tables alone.", "anybody may ask it, for free"
     SHARED_TARGET = (Code.PARAM, "What a question for an error costs depends on who asks.",
         "the same question with the rho that it cost")
-    NOT_RELEASED_YET = (Code.PARAM, "{name} is not released {window}yet.",
+    NOT_RELEASED_YET = (Code.PARAM, "{name} is not released yet.",
+        "passersby standing run, by whoever runs this dataset")
+    WINDOW_NOT_RELEASED_YET = (Code.PARAM, "{name} is not released of {window} yet.",
         "passersby standing run, by whoever runs this dataset")
     NOT_HELD = (Code.PARAM, "You do not hold the numbers of this question as they are.",
         "ask it first; if it was made of other answers of yours, share those")

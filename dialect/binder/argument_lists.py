@@ -64,7 +64,7 @@ def check_argument_lists(sql: str, tokens: list[Token], tree: exp.Expr | None) -
         if is_table_function(call.name) or (call.node is not None and _is_table_function_call(call.node)):
             continue  # checks its own parameters
         if call.name in _SQLGLOT_ONLY:
-            raise Kind.UNKNOWN_CALL.at(call.span, name=_written_name(call, sql))
+            raise Kind.UNKNOWN_FUNCTION.at(call.span, name=_written_name(call, sql))
         arity = arity_of(call.name, call.node)
         if arity is None:
             continue  # not in the dialect: the binder refuses it
@@ -205,16 +205,9 @@ def _arity_refusal(call: WrittenCall, arity: Arity, sql: str) -> Refusal:
         code = Code.WINDOW
     elif is_aggregate(call.name, call.node):
         code = Code.AGG
-    shown, count_text = _written_name(call, sql), "none" if not call.count else str(call.count)
-    return Kind.ARGUMENT_COUNT.at(
-        call.span,
-        code=code,
-        name=shown,
-        arity=arity,
-        count_text=count_text,
-        verb="is" if call.count < 2 else "are",
-        form=arity.format(shown),
-    )
+    shown = _written_name(call, sql)
+    kind = {0: Kind.ARGUMENTS_MISSING, 1: Kind.ONE_ARGUMENT_GIVEN}.get(call.count, Kind.ARGUMENT_COUNT)
+    return kind.at(call.span, code=code, name=shown, arity=arity, count=call.count, form=arity.format(shown))
 
 
 def _written_name(call: WrittenCall, sql: str) -> str:

@@ -59,7 +59,7 @@ def _using_equality(pair: list[Expr], node: exp.Join) -> Expr:
     try:
         return apply_function("=", pair, node)
     except Refusal as refused:
-        raise Kind.USING_OF_OTHER_TYPES.at(refused.span, reason=refused.why) from None
+        raise Kind.USING_OF_OTHER_TYPES.at(refused.span, comparison=refused) from None
 
 
 def join_equalities_in_where(where: exp.Where | None, joined_scope: Scope, columns: tuple[NamedField, ...]) -> Expr:
@@ -386,11 +386,7 @@ def _bind_table(node: exp.Expr, context: CompileContext, queries: QueryBinder) -
         bound = queries.bind_subquery(node.this, context)
         alias = node.alias.lower() or f"subquery_{context.new_field_id()}"
         return _from_item(bound.relation, alias, rename_columns(bound.columns, node))
-    per_row = (
-        "a subquery that groups by what it is joined on; QUALIFY ROW_NUMBER() OVER (...) = 1 keeps the first of each"
-    )
-    hint = per_row if isinstance(node, exp.Lateral) else "FROM a declared table"
-    raise refusal(Kind.UNKNOWN_FROM_ITEM, node, hint=hint)
+    raise refusal(Kind.LATERAL_IN_FROM if isinstance(node, exp.Lateral) else Kind.UNKNOWN_FROM_ITEM, node)
 
 
 def _bind_named_table(node: exp.Table, context: CompileContext, queries: QueryBinder) -> _FromItem:

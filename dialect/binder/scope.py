@@ -21,7 +21,7 @@ from dialect.algebra.expressions import Expr, Field, Ref
 from dialect.binder.special_calls import bind_cell_call, is_cell_call
 from dialect.diagnostics.kinds import Kind
 from dialect.diagnostics.names import near_names
-from dialect.errors import Suggestion, to_suggestions
+from dialect.errors import Refusal, Suggestion, to_suggestions
 from dialect.functions.aggregates import AGGREGATE_NODES, UNTYPED_AGGREGATES
 from dialect.functions.scalar.noise_intervals import HIGH, LOW
 from dialect.parser.compile_context import refusal
@@ -84,12 +84,7 @@ class Scope:
                 candidates=" or ".join(candidates[:2]),
             )
         if not found:
-            near = self._nearest_column(name)
-            replacement = Suggestion(f"{table}.{near}" if table else near, f"{near} is a near name")
-            raise explain_unknown_column(
-                refusal(Kind.UNKNOWN_COLUMN, node, replacement, name=_identifier_text(node, name, "this"), near=near),
-                node,
-            )
+            raise explain_unknown_column(self._unknown_column_refusal(name, table, node), node)
         return found[0]
 
     def qualified_name(self, field: Field) -> str:
@@ -97,11 +92,16 @@ class Scope:
         shown = [f"{alias}.{name}" for alias, columns in self.tables for name, f in columns if f == field]
         return shown[0] if shown else field.name or "person"
 
-    def _nearest_column(self, name: str) -> str:
-        """Visible column name closest to an unknown one, or a hint that lists the columns."""
-        column_names = [n for n, _ in self.columns()]
+    def _unknown_column_refusal(self, name: str, table: str | None, node: exp.Expr) -> Refusal:
+        """Refusal of an unknown column, with the visible name closest to it, else a list of the columns."""
+        column_names, written = [n for n, _ in self.columns()], _identifier_text(node, name, "this")
+        if not column_names:
+            return refusal(Kind.COLUMN_WITHOUT_TABLE, node, name=written)
         close = near_names(name, column_names)
-        return close[0] if close else "one of " + ", ".join(column_names[:12]) if column_names else "add a FROM"
+        if not close:
+            return refusal(Kind.UNKNOWN_COLUMN, node, name=written, columns=", ".join(column_names[:12]))
+        replacement = Suggestion(f"{table}.{close[0]}" if table else close[0], f"{close[0]} is a near name")
+        return refusal(Kind.MISSPELT_COLUMN, node, replacement, name=written, near=close[0])
 
 
 class WindowBinder(Protocol):

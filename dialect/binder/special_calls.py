@@ -21,6 +21,7 @@ from sqlglot import exp
 
 from dialect.algebra.expressions import Expr, Field, Literal, Ref
 from dialect.catalog.model import SqlType
+from dialect.diagnostics.field_values import Unnamed
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Suggestion
 from dialect.functions import literals
@@ -346,15 +347,13 @@ def bind_date_part(part: Expr, time: Expr, node: exp.Expr) -> Expr:
 def _extract(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     """Bind EXTRACT(part FROM x)."""
     is_constant = isinstance(node.this, exp.Var | exp.Literal)
-    return bind_date_part(
-        Literal(node.this.name if is_constant else "of this kind", SqlType.VARCHAR), arguments[0], node
-    )
+    return bind_date_part(Literal(node.this.name if is_constant else Unnamed.UNIT, SqlType.VARCHAR), arguments[0], node)
 
 
 def _unit(node: exp.Expr) -> Literal:
     """Time unit of a node as a constant, in the singular; raises Refusal for an unknown one."""
     unit_node = node.args.get("unit")
-    unit = unit_node.name.lower().removesuffix("s") if isinstance(unit_node, exp.Var | exp.Literal) else "of this kind"
+    unit = unit_node.name.lower().removesuffix("s") if isinstance(unit_node, exp.Var | exp.Literal) else Unnamed.UNIT
     if unit not in TIME_UNITS:
         raise refusal(Kind.UNKNOWN_UNIT, node, unit=unit[:20], units=", ".join(TIME_UNITS))
     return Literal(unit, SqlType.VARCHAR)
@@ -368,7 +367,7 @@ def _date_trunc(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
 def _date_sub(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     """Bind date_sub(unit, start, end), which counts complete units."""
     part = arguments[0] if len(arguments) == 3 else None
-    unit = str(part.value).lower().removesuffix("s") if isinstance(part, Literal) else "of this kind"
+    unit = str(part.value).lower().removesuffix("s") if isinstance(part, Literal) else Unnamed.UNIT
     if unit not in TIME_UNITS:
         raise refusal(Kind.UNKNOWN_UNIT, node, unit=unit[:20], units=", ".join(TIME_UNITS))
     return apply_function("date_sub", [Literal(unit, SqlType.VARCHAR), *arguments[1:]], node)

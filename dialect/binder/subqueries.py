@@ -429,7 +429,7 @@ def _in_equalities(node: exp.Expr, inner: _BoundSubquery, negated: bool, outer: 
     except Refusal as refused:
         if refused.code is not Code.FUNC:
             raise
-        raise refusal(Kind.IN_OF_OTHER_TYPES, node, reason=refused.why) from None
+        raise refusal(Kind.IN_OF_OTHER_TYPES, node, comparison=refused) from None
     if not negated:
         return equal
     if any(_may_be_null(member, inner.relation) for member in inner.selected):

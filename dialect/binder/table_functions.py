@@ -19,6 +19,7 @@ from dialect.algebra.expressions import Expr, Field, Literal, Origin, Ref, map_f
 from dialect.algebra.relations import PerPerson, Relation
 from dialect.binder.scope import NamedField
 from dialect.catalog.model import MOVEMENT_SUFFIX, Catalog, Movement, SqlType, Table, ValueList
+from dialect.diagnostics.field_values import Unnamed
 from dialect.diagnostics.kinds import Kind
 from dialect.diagnostics.names import near_names
 from dialect.errors import Code, Suggestion, to_suggestions
@@ -71,18 +72,12 @@ def attach_movement_columns(
 
 
 SOURCE_NAME = "input rows"  # name of the input rows in generated SQL
-_ROLE_TYPES = {
-    "ts": (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ),
-    "zone_id": (SqlType.BIGINT, SqlType.VARCHAR),
-    "lon": (SqlType.BIGINT, SqlType.DOUBLE),
-    "lat": (SqlType.BIGINT, SqlType.DOUBLE),
-}
-
-_TYPE_ERRORS = {
-    "ts": "does not say at what time",
-    "zone_id": "does not name zones",
-    "lon": "has no degrees",
-    "lat": "has no degrees",
+# role of a column -> its types, and the refusal of others
+_ROLE_TYPES: dict[str, tuple[tuple[SqlType, ...], Kind]] = {
+    "ts": ((SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ), Kind.MOVEMENT_TIME_TYPE),
+    "zone_id": ((SqlType.BIGINT, SqlType.VARCHAR), Kind.MOVEMENT_ZONE_TYPE),
+    "lon": ((SqlType.BIGINT, SqlType.DOUBLE), Kind.MOVEMENT_PLACE_TYPE),
+    "lat": ((SqlType.BIGINT, SqlType.DOUBLE), Kind.MOVEMENT_PLACE_TYPE),
 }
 
 
@@ -175,23 +170,14 @@ def _person_column(rows: Relation, shown: Sequence[NamedField], node: exp.Expr) 
     for name, field in shown:
         if field == rows.person or (field.is_person_key and not field.nullable):
             return name
-    raise refusal(Kind.ROWS_WITHOUT_PERSON, node, name=rows.person.name or "the person key")
+    raise refusal(Kind.ROWS_WITHOUT_PERSON, node, name=rows.person.name or Unnamed.PERSON_KEY)
 
 
 def _column_for_role(columns: _InputColumns, role: str, node: exp.Expr) -> str | None:
     """Name of the column for a role, None if there is none; raises Refusal where its type is wrong."""
-    name = columns.name_for_role(role)
-    if name is not None and columns.field(name).type not in _ROLE_TYPES[role]:
-        kind = " or ".join(_ROLE_TYPES[role])
-        raise refusal(
-            Kind.MOVEMENT_COLUMN_TYPE,
-            node,
-            name=name,
-            type=columns.field(name).type,
-            mistake=_TYPE_ERRORS[role],
-            role=role,
-            kind=kind,
-        )
+    name, (types, kind) = columns.name_for_role(role), _ROLE_TYPES[role]
+    if name is not None and columns.field(name).type not in types:
+        raise refusal(kind, node, name=name, type=columns.field(name).type, role=role, accepted=" or ".join(types))
     return name
 
 
@@ -217,11 +203,10 @@ def _join_places(
 def _undeclared_refusal(missing: Sequence[str], shown: Sequence[NamedField], node: exp.Expr) -> Exception:
     """Build the refusal of rows without known time or place; `missing`: those of ts and zone_id without a column."""
     origins = sorted({field.origin.table for _, field in shown if field.origin is not None})
-    descriptions = {"ts": "when", "zone_id": "where"}
-    table = origins[0] if origins else "this table"
-    return refusal(
-        Kind.NO_MOVEMENT_COLUMNS, node, missing=" and ".join(descriptions[role] for role in missing), table=table
-    )
+    kind = Kind.NO_MOVEMENT_COLUMNS
+    if len(missing) == 1:
+        kind = Kind.NO_MOVEMENT_TIME if missing[0] == "ts" else Kind.NO_MOVEMENT_ZONE
+    return refusal(kind, node, table=origins[0] if origins else Unnamed.TABLE)
 
 
 _MINUTES = {"minute": 1, "hour": 60, "day": 1_440, "week": 10_080}
@@ -325,10 +310,10 @@ def _match_parameters(function: TableFunction, arguments: Sequence[exp.Expr]) ->
         found = next((each for each in parameters if name in (each.name, each.alias)), None)
         if found is None:
             near = near_names(name, [each.name for each in parameters])
-            hint = f"{near[0]} => ..." if near else _example_call(function)
+            example = f"{near[0]} => ..." if near else _example_call(function)
             replacements = to_suggestions(f"{each} => {node.expression.sql('duckdb', comments=False)}" for each in near)
             raise refusal(
-                Kind.UNKNOWN_PARAMETER, node, *replacements, function=function.name, name=name[:40], hint=hint
+                Kind.UNKNOWN_PARAMETER, node, *replacements, function=function.name, name=name[:40], example=example
             )
         yield found, node.expression
 
@@ -347,18 +332,15 @@ def _checked_number(parameter: Parameter, node: exp.Expr) -> Number:
     literal = literals.parse_constant(node.this if negative else node)
     value = None if literal is None else _parameter_value(parameter, literal)
     if value is None or negative or not parameter.lowest <= value <= parameter.highest:
-        description = "a whole number" if parameter.is_integer else "a number"
-        ends = f"{parameter.lowest:,} to {parameter.highest:,}"
-        shown, difference = (
-            (parameter.lowest, "the least") if parameter.default is None else (parameter.default, "the default")
-        )
+        shown = parameter.lowest if parameter.default is None else parameter.default
+        difference = "the least" if parameter.default is None else "the default"
         raise refusal(
-            Kind.PARAMETER_RANGE,
+            Kind.INTEGER_PARAMETER_RANGE if parameter.is_integer else Kind.PARAMETER_RANGE,
             node,
             Suggestion(str(shown), f"with {shown}, {difference}"),
             name=parameter.name,
-            description=description,
-            ends=ends,
+            lowest=parameter.lowest,
+            highest=parameter.highest,
             example=shown,
         )
     return value

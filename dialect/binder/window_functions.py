@@ -94,8 +94,9 @@ def window_spec(node: exp.Expr, named_specs: Mapping[str, WindowSpec]) -> Window
     if not name:
         return own
     if name not in named_specs:
-        hint = f"one of {', '.join(list(named_specs)[:12])}" if named_specs else "WINDOW name AS (PARTITION BY ...)"
-        raise refusal(Kind.UNKNOWN_WINDOW, node, name=name[:40], hint=hint)
+        if not named_specs:
+            raise refusal(Kind.NO_NAMED_WINDOW, node, name=name[:40])
+        raise refusal(Kind.UNKNOWN_WINDOW, node, name=name[:40], windows=", ".join(list(named_specs)[:12]))
     base = named_specs[name]
     is_repeated = (
         (base.partition and own.partition) or (base.order and own.order) or (base.frame and own != WindowSpec())

@@ -2,13 +2,14 @@
 
 Modules, each before those that import it:
 
-    names, kinds.
+    names, field_values, kinds.
 """
 
 from __future__ import annotations
 
+from dialect.diagnostics.field_values import Unnamed
 from dialect.diagnostics.kinds import Kind
 from dialect.diagnostics.names import first_names, near_names
 from dialect.errors import Diagnostic
 
-__all__ = ["Diagnostic", "Kind", "first_names", "near_names"]
+__all__ = ["Diagnostic", "Kind", "Unnamed", "first_names", "near_names"]

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from enum import unique
 
+from dialect.diagnostics.field_values import Advice
 from dialect.errors import Code, Diagnostic
+
+_PIVOT_HINT = "a column for each value: COUNT(*) FILTER (WHERE x = 'a') AS a, with GROUP BY"
 
 
 # fmt: off
@@ -23,6 +26,7 @@ class Kind(Diagnostic):
     NUMBER_TOO_LARGE = Code.PARSE, "The number is too large.", "write a number below 1e308"
     NOT_A_NUMBER = Code.PARSE, "{text} is not a number.", "write digits"
     NOT_OF_TYPE = Code.PARSE, "'{text}' is not a {type}.", "{form}"
+    NOT_IN_DIGITS = Code.PARSE, "'{text}' is not a {type}.", "a number in digits"
     RESERVED_WORD = Code.PARSE, "{word} is a word of SQL's own, and stands here as a name.", '{keyword}"{name}"'
     UNREADABLE_SQL = Code.PARSE, "The SQL can't be read.", "check brackets, commas and the order of the clauses"
     UNREADABLE_FROM_HERE = Code.PARSE, "The SQL can't be read from here on.", "check the words around the caret"
@@ -63,7 +67,11 @@ class Kind(Diagnostic):
     NESTED_TOO_DEEPLY = Code.COMPLEX, "The question is nested too deeply.", "split the question into several statements"
     EXPRESSION_TOO_DEEP = (Code.COMPLEX, "An expression is more than {limit} steps deep.",
         "split the question into several statements")
-    TOO_MANY_PARTS = (Code.COMPLEX, "The question has more than {limit:,} {unit}.",
+    TOO_MANY_PARTS = (Code.COMPLEX, "The question has more than {limit:,} parts.",
+        "split the question into several statements")
+    TOO_MANY_JOINS = (Code.COMPLEX, "The question has more than {limit:,} joins.",
+        "split the question into several statements")
+    TOO_MANY_AGGREGATES = (Code.COMPLEX, "The question has more than {limit:,} aggregates.",
         "split the question into several statements")
     TEXT_TOO_LONG = (Code.COMPLEX, "The text is longer than {limit:,} characters.",
         "split the question into several statements")
@@ -82,9 +90,13 @@ class Kind(Diagnostic):
         ("range(24) or generate_series(DATE '2026-10-01', DATE '2026-10-07', INTERVAL 1 DAY) in FROM, "
          "or a JOIN for each step"))
     CTE_TWICE = Code.STMT, "{name} stands twice in WITH.", "give each subquery its own name"
-    UNSUPPORTED_PART = Code.STMT, "{part} is not part of the dialect here.", "{hint}"
-    NAMES_ASKED_FOR = Code.STMT, "Only SELECT questions are answered; {names}.", "{count}"
-    NOT_A_SELECT_STATEMENT = Code.STMT, "Only SELECT questions are answered.", "{hint}"
+    UNSUPPORTED_PART = Code.STMT, "{part} is not part of the dialect here.", "leave {part} out"
+    UNSUPPORTED_FORM = (Code.STMT, "This form of {function} is not part of the dialect here.",
+        "leave this form of {function} out")
+    PIVOT_CLAUSE = Code.STMT, "{part} is not part of the dialect here.", _PIVOT_HINT
+    COLUMNS_ASKED_FOR = Code.STMT, "Only SELECT questions are answered; {table} has {names}.", "{count}"
+    TABLES_ASKED_FOR = Code.STMT, "Only SELECT questions are answered; there are {names}.", "{count}"
+    PIVOT_STATEMENT = Code.STMT, "Only SELECT questions are answered.", _PIVOT_HINT
     NOT_EXPLAINABLE = (Code.STMT, "Only EXPLAIN PRIVACY and a question can be explained.",
         "EXPLAIN PRIVACY SELECT COUNT(*) FROM ...")
     UNKNOWN_LISTING = Code.STMT, "SHOW lists {listings}.", "SHOW TABLES"
@@ -94,7 +106,10 @@ class Kind(Diagnostic):
     # E_TABLE
     LIST_OF_CONSTANTS = (Code.TABLE, "A list in FROM is made of constants of one kind, and a step is not 0.",
         "range(24), generate_series(DATE '2026-10-01', DATE '2026-10-07', INTERVAL 1 DAY) or unnest(['a', 'b'])")
-    UNKNOWN_FROM_ITEM = Code.TABLE, "Only tables, subqueries and VALUES can stand in FROM.", "{hint}"
+    UNKNOWN_FROM_ITEM = (Code.TABLE, "Only tables, subqueries and VALUES can stand in FROM.",
+        "FROM a declared table")
+    LATERAL_IN_FROM = (Code.TABLE, "Only tables, subqueries and VALUES can stand in FROM.",
+        "a subquery that groups by what it is joined on; QUALIFY ROW_NUMBER() OVER (...) = 1 keeps the first of each")
     UNEQUAL_VALUES_ROWS = Code.TABLE, "Every row of VALUES has the same number of constants.", "VALUES (1, 'a')"
     VALUES_OF_SEVERAL_TYPES = Code.TABLE, "A column of VALUES has one type.", "VALUES (1), (2)"
     VALUES_NOT_CONSTANT = Code.TABLE, "VALUES holds constants.", "VALUES (1, 'a')"
@@ -104,18 +119,27 @@ class Kind(Diagnostic):
     TABLE_TWICE = Code.TABLE, "{name} stands twice in FROM.", "JOIN ... AS {name}2"
     TABLE_NOT_IN_FROM = Code.TABLE, "There is no table {name} in this FROM.", "one of {tables}"
     STAR_WITHOUT_TABLE = Code.TABLE, "* has no table to stand for.", "add a FROM"
-    NO_MOVEMENT_COLUMNS = (Code.TABLE, "It is not known {missing} these rows saw somebody.",
+    NO_MOVEMENT_TIME = (Code.TABLE, "It is not known when these rows saw somebody.",
+        "a subquery with columns ts and zone_id, or let the steward declare movement of {table} in the catalog")
+    NO_MOVEMENT_ZONE = (Code.TABLE, "It is not known where these rows saw somebody.",
+        "a subquery with columns ts and zone_id, or let the steward declare movement of {table} in the catalog")
+    NO_MOVEMENT_COLUMNS = (Code.TABLE, "It is not known when and where these rows saw somebody.",
         "a subquery with columns ts and zone_id, or let the steward declare movement of {table} in the catalog")
     MOVEMENT_OF_PUBLIC_ROWS = (Code.TABLE, "Movements are found in rows of people, and these are none.",
         "a private table")
-    MOVEMENT_COLUMN_TYPE = Code.TABLE, "{name} is {type}, and {mistake}.", "{role} of type {kind}"
+    MOVEMENT_TIME_TYPE = Code.TABLE, "{name} is {type}, and does not say at what time.", "{role} of type {accepted}"
+    MOVEMENT_ZONE_TYPE = Code.TABLE, "{name} is {type}, and does not name zones.", "{role} of type {accepted}"
+    MOVEMENT_PLACE_TYPE = Code.TABLE, "{name} is {type}, and has no degrees.", "{role} of type {accepted}"
     UNKNOWN_TABLE_FUNCTION = (Code.TABLE, "This table function is not in the dialect.",
         "FROM a declared table, or {functions}")
     TABLE_FUNCTION_WITHOUT_ROWS = Code.TABLE, "{name} needs the rows it is asked of.", "{name}(event)"
     TABLE_FUNCTION_ROWS = (Code.TABLE, "{name} is asked of one table, CTE or subquery.",
         "{name}(event) or {name}((SELECT ...))")
     SCHEMA_IN_FRONT = Code.TABLE, "Tables have no schema in front.", "FROM {name}"
-    SCHEMA_TABLES = Code.TABLE, "{schema} is not there: statements tell what is declared, free of charge.", "{hint}"
+    SCHEMA_TABLES = (Code.TABLE, "{schema} is not there: statements tell what is declared, free of charge.",
+        "SHOW TABLES")
+    SCHEMA_COLUMNS = (Code.TABLE, "{schema} is not there: statements tell what is declared, free of charge.",
+        "DESCRIBE and a table's name")
     UNKNOWN_TABLE = Code.TABLE, "There is no table {name}.", "one of {tables}"
     # E_COLUMN
     MORE_NAMES_THAN_COLUMNS = Code.COLUMN, "There are more names than columns.", "give one name per column"
@@ -125,14 +149,19 @@ class Kind(Diagnostic):
         "There is no column {name} here. Double quotes are for names, single quotes for text.", "{quoted}")
     COLUMN_ELSEWHERE = Code.COLUMN, "There is no column {name} here: it is in {tables}.", "{join}"
     AMBIGUOUS_COLUMN = Code.COLUMN, "{name} is in more than one table.", "{candidates}"
-    UNKNOWN_COLUMN = Code.COLUMN, "There is no column {name} here.", "{near}"
+    UNKNOWN_COLUMN = Code.COLUMN, "There is no column {name} here.", "one of {columns}"
+    MISSPELT_COLUMN = Code.COLUMN, "There is no column {name} here.", "{near}"
+    COLUMN_WITHOUT_TABLE = Code.COLUMN, "There is no column {name} here.", "add a FROM"
     ORDER_AFTER_DISTINCT = Code.COLUMN, "After DISTINCT, ORDER BY takes columns of the select list.", "ORDER BY 1"
     NO_SUCH_STAR_COLUMN = Code.COLUMN, "* has no column {name}.", "a column of the tables in FROM"
     EXCLUDE_LEAVES_NOTHING = Code.COLUMN, "EXCLUDE leaves no column.", "keep one of them"
     NO_SUCH_ORDER_POSITION = Code.COLUMN, "There is no column {number} in the select list.", "ORDER BY 1"
-    COMPUTED_IN_WHERE = (Code.COLUMN,
-        "{name} is {description}, and WHERE looks at rows, before there is one: {clause} looks at it.",
-        "{clause} in place of WHERE, behind GROUP BY")
+    AGGREGATE_IN_WHERE = (Code.COLUMN,
+        "{name} is an aggregate, and WHERE looks at rows, before there is one: HAVING looks at it.",
+        "HAVING in place of WHERE, behind GROUP BY")
+    WINDOW_IN_WHERE = (Code.COLUMN,
+        "{name} is a window function, and WHERE looks at rows, before there is one: QUALIFY looks at it.",
+        "QUALIFY in place of WHERE, behind GROUP BY")
     # E_PERSON_KEY
     PERSON_KEY_ONLY_COUNTED = Code.PERSON_KEY, "The person key can only be counted.", "{count}"
     ROWS_WITHOUT_PERSON = (Code.PERSON_KEY, "These rows do not show whose they are.",
@@ -149,8 +178,9 @@ class Kind(Diagnostic):
     PERSONS_BY_KEY = (Code.PERSON_KEY, "Persons are chosen by what their rows say, not by their keys.",
         "{person} IN (SELECT {person} FROM ... WHERE ...), or a condition on another column")
     # E_FUNC
-    ARGUMENT_COUNT = Code.FUNC, "{name} takes {arity}, and {count_text} {verb} given.", "{form}"
-    UNKNOWN_CALL = Code.FUNC, "The function {name} is not in the dialect.", "see docs/functions.md"
+    ARGUMENTS_MISSING = Code.FUNC, "{name} takes {arity}, and none is given.", "{form}"
+    ONE_ARGUMENT_GIVEN = Code.FUNC, "{name} takes {arity}, and 1 is given.", "{form}"
+    ARGUMENT_COUNT = Code.FUNC, "{name} takes {arity}, and {count} are given.", "{form}"
     UNQUOTED_UNIT = Code.FUNC, "{word} is the name of a column here, and {name} takes a constant.", "'{unit}'"
     IS_OPERAND = Code.FUNC, "IS takes NULL, TRUE or FALSE.", "x IS NULL"
     CONDITION_NOT_BOOLEAN = Code.FUNC, "A condition must be true or false.", "compare it with something, e.g. x > 0"
@@ -191,17 +221,42 @@ class Kind(Diagnostic):
         "ts AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin'")
     INTERVAL_FORM = Code.FUNC, "An interval is one constant and one unit.", "INTERVAL 15 MINUTE"
     INTERVAL_TOO_LONG = Code.FUNC, "The interval is longer than 1,000 years.", "INTERVAL 1 DAY"
-    UNKNOWN_CONSTRUCT = Code.FUNC, "{name} is not in the dialect.", "{hint}"
+    UNKNOWN_CONSTRUCT = Code.FUNC, "{name} is not in the dialect.", "see docs/functions.md"
+    LIST_OF_COLUMNS = Code.FUNC, "{name} is not in the dialect.", "a column without brackets, or in double quotes"
+    ROWS_OF_A_LIST = (Code.FUNC, "{name} is not in the dialect.",
+        "list_contains(x, 'a'), or a list of constants in FROM: a row of a person does not become several here")
     CURRENT_TIME = (Code.FUNC, "{name} is another value whenever it is asked, and no repeat would be found again.",
         "a day that is written out: DATE '2026-10-31'")
-    ARGUMENT_TYPES = Code.FUNC, "{name} does not take ({types}).", "{hint}"
-    UNKNOWN_FUNCTION = Code.FUNC, "The function {name} is not in the dialect.", "{hint}"
+    ARGUMENT_TYPES = Code.FUNC, "{name} does not take ({types}).", "{name} takes {forms}"
+    COMPARISON_TYPES = Code.FUNC, "{name} does not take ({types}).", "compare values of one type"
+    ARGUMENT_REWRITTEN = Code.FUNC, "{name} does not take ({types}).", "{rewrite}"
+    UNKNOWN_FUNCTION = Code.FUNC, "The function {name} is not in the dialect.", "see docs/functions.md"
+    MISSPELT_FUNCTION = Code.FUNC, "The function {name} is not in the dialect.", "{near}(...)"
     POLYGON_AS_VALUE = (Code.FUNC, "A polygon is no value: places are held against it.",
         "within_polygon(lon, lat, the polygon)")
     TILDE_END = Code.FUNC, "It is not clear where ~ ends.", "{bracketed}, with brackets"
     SEVERAL_TYPES = Code.FUNC, "These values have different types: {types}.", "CAST(x AS ...)"
     ORDER_HERE = Code.FUNC, "No order of rows can stand here.", "leave ORDER BY out"
-    CONSTANT_ARGUMENT = Code.FUNC, "{mistake}", "{hint}"
+    # of constant arguments: name and forms are given where the call is refused
+    FORMAT_EMPTY = Code.FUNC, "The format is empty.", "{name} takes {forms}"
+    FORMAT_DIRECTIVE = Code.FUNC, "There is no directive {directive} of a format here.", "{name} takes {forms}"
+    INTERVAL_MULTIPLE = Code.FUNC, "The interval is longer than 1,000 years.", "{name} takes {forms}"
+    LOWER_END_FIRST = Code.FUNC, "The lower end comes first.", "{name} takes {forms}"
+    NOTHING_TO_COMPARE = Code.FUNC, "There is nothing to compare with.", "{name} takes {forms}"
+    NOTHING_TO_FILL = Code.FUNC, "There is nothing to fill up with.", "{name} takes {forms}"
+    TOO_MANY_DECIMALS = Code.FUNC, "More digits stand behind the point than there are.", "{name} takes {forms}"
+    ESCAPE_SIGN = Code.FUNC, "The escape is one sign of ASCII.", "{name} takes {forms}"
+    PATTERN_ENDS_IN_ESCAPE = Code.FUNC, "The pattern ends in its escape sign.", "{name} takes {forms}"
+    PATTERN_UNREADABLE = Code.FUNC, "The pattern can't be read from {rest} on.", "{name} takes {forms}"
+    PATTERN_NESTED = Code.FUNC, "The pattern is nested too deeply.", "{name} takes {forms}"
+    PATTERN_TOO_LARGE = Code.FUNC, "The pattern has more than {limit:,} parts.", "{name} takes {forms}"
+    PATTERN_PARENTHESIS = Code.FUNC, "A parenthesis of the pattern is not closed.", "{name} takes {forms}"
+    PATTERN_BRACKET = (Code.FUNC,
+        "A bracket of the pattern can't be read: write \\ before a sign that means itself.", "{name} takes {forms}")
+    PATTERN_RANGE = Code.FUNC, "The range {range} of the pattern is empty.", "{name} takes {forms}"
+    PATTERN_REPETITION = Code.FUNC, "The repetition {repetition} of the pattern has no meaning.", "{name} takes {forms}"
+    PATTERN_GROUP = (Code.FUNC, "The replacement names a group that is not there: {reference}.",
+        "{name} takes {forms}")
     # E_AGG
     SEVERAL_LEVELS = Code.AGG, "One call gives one quantile; several levels of one value cost what one costs.", "{call}"
     NOTHING_TO_ORDER = Code.AGG, "{name} takes something to put in order.", "{name}(x)"
@@ -229,7 +284,10 @@ class Kind(Diagnostic):
     UNKNOWN_AGGREGATE = Code.AGG, "The aggregate {name} is not in the dialect.", "{hint}"
     REFUSED_AGGREGATE = Code.AGG, "{name} {reason}.", "{hint}"
     AGGREGATE_ACROSS_PERSONS = Code.AGG, "{name} across people {reason}.", "{hint}"
-    AGGREGATE_ARGUMENT_TYPE = Code.AGG, "{name} takes {accepted}.", "{hint}"
+    AGGREGATE_PER_PERSON = (Code.AGG, "{name} across people {reason}.",
+        "{hint}; or {name} per person, in a subquery that groups by {person}")
+    AGGREGATE_ARGUMENT_TYPE = Code.AGG, "{name} takes {accepted}.", "{converted}"
+    AGGREGATE_OF_OTHER_TYPE = Code.AGG, "{name} takes {accepted}.", Advice.GROUP_BY_COLUMN
     AGGREGATE_OF_INTERVAL = (Code.AGG,
         "{name} takes {accepted}: minutes between two times are such, within ends of your own.",
         "{clamped}")
@@ -266,7 +324,7 @@ class Kind(Diagnostic):
         "JOIN ... ON ...")
     PERSON_JOIN_NOT_EQUALITY = (Code.JOIN, "A person key can only be joined on its equality with another person key.",
         "JOIN ... USING (the person key)")
-    USING_OF_OTHER_TYPES = Code.JOIN, "{reason}", "ON with values of one type"
+    USING_OF_OTHER_TYPES = Code.JOIN, "{comparison.why}", "ON with values of one type"
     FULL_JOIN_OF_PRESERVED = (Code.JOIN,
         "FULL JOIN has no rows for what a public table LEFT JOIN a private one keeps where nobody's row matched.",
         "JOIN in place of LEFT JOIN")
@@ -282,9 +340,16 @@ class Kind(Diagnostic):
     PRESERVED_ON_THE_LEFT = (Code.JOIN,
         "Behind a public table LEFT JOIN a private one, another one can't be on the left.",
         "JOIN in one of the two places")
-    NULL_EXTENDED_COLUMNS = (Code.JOIN,
-        "{part} looks at private columns that are NULL where nobody's row matched the LEFT JOIN.",
-        "{hint}")
+    CONDITION_ON_NULL_EXTENDED = (Code.JOIN,
+        "This condition looks at private columns that are NULL where nobody's row matched the LEFT JOIN.",
+        "conditions on public columns alone, or JOIN in place of LEFT JOIN")
+    ON_NULL_EXTENDED = (Code.JOIN,
+        "This ON looks at private columns that are NULL where nobody's row matched the LEFT JOIN.",
+        "ON with public columns alone, or JOIN in place of the LEFT JOIN before")
+    OPERATOR_OVER_NULL_EXTENDED = (Code.JOIN,
+        ("A GROUP BY, DISTINCT, IN or EXISTS over it looks at private columns that are NULL where nobody's row "
+         "matched the LEFT JOIN."),
+        "an aggregate over the LEFT JOIN itself")
     # E_KEY
     NESTED_KEY_LIST = Code.KEY, "A list of keys can't stand inside another one.", "GROUP BY ROLLUP (a, b)"
     NOT_GROUPED = Code.KEY, "{name} is neither a group key nor in an aggregate.", "GROUP BY {keys}"
@@ -294,7 +359,11 @@ class Kind(Diagnostic):
         "Some of these sets are groups of one person's rows, and others hold many people's.",
         "GROUP BY {name}, ROLLUP (...)")
     STAR_COLUMN_NOT_GROUPED = Code.KEY, "{name} comes with * but is no group key.", "name the columns you want"
-    TOO_MANY_KEYS = (Code.KEY, "The answer would have more than {limit:,} keys; the widest list is {widest}.",
+    TOO_MANY_KEYS = (Code.KEY,
+        "The answer would have more than {limit:,} keys; the widest list is {source} with {values:,} values.",
+        "a coarser key instead of {key}, or a WHERE that leaves fewer of its values")
+    TOO_MANY_COMPUTED_KEYS = (Code.KEY,
+        "The answer would have more than {limit:,} keys; the widest list is {source} with {values:,} values of {key}.",
         "a coarser key instead of {key}, or a WHERE that leaves fewer of its values")
     NEARLY_UNIQUE_KEY = Code.KEY, "{key} has a value of its own in almost every row.", "{coarse} with WHERE {ends}"
     UNBOUNDED_TIME_KEY = (Code.KEY,
@@ -325,7 +394,8 @@ class Kind(Diagnostic):
         "{hint}")
     NO_WINDOW_FORM = (Code.WINDOW, "{name} has no window form in the dialect.",
         "ROW_NUMBER, RANK, LAG, LEAD, FIRST_VALUE, COUNT, SUM, AVG, MIN or MAX")
-    UNKNOWN_WINDOW = Code.WINDOW, "There is no window {name} here.", "{hint}"
+    UNKNOWN_WINDOW = Code.WINDOW, "There is no window {name} here.", "one of {windows}"
+    NO_NAMED_WINDOW = Code.WINDOW, "There is no window {name} here.", "WINDOW name AS (PARTITION BY ...)"
     WINDOW_OVERRIDDEN = Code.WINDOW, "The window {name} says that already.", "write this window out"
     FRAME_DISTANCE = (Code.WINDOW, "A frame ends at a constant distance that is not negative.",
         "ROWS BETWEEN 2 PRECEDING AND CURRENT ROW")
@@ -355,7 +425,10 @@ class Kind(Diagnostic):
         "JOIN in place of LEFT JOIN")
     WINDOW_ACROSS_PERSONS = (Code.WINDOW,
         "A window over rows of many people would let one of them move everybody's numbers.",
-        "{hint}")
+        "OVER (PARTITION BY {person} ...), within each person's own rows")
+    OUTER_WINDOW_ACROSS_PERSONS = (Code.WINDOW,
+        "A window over rows of many people would let one of them move everybody's numbers.",
+        "GROUP BY {keys}, and windows over its groups: SUM(COUNT(*)) OVER ()")
     # E_SUBQUERY
     SUBQUERY_TEST_HERE = (Code.SUBQUERY, "A test by a subquery can't stand here.",
         "FROM (SELECT *, x IN (SELECT ...) AS is_in FROM ...)")
@@ -394,7 +467,7 @@ class Kind(Diagnostic):
     SUBQUERY_NOT_SCALAR = (Code.SUBQUERY,
         "A subquery inside an expression gives one column, and for certain no second row.",
         "(SELECT SUM(x) FROM ...), or a JOIN of what has many rows")
-    IN_OF_OTHER_TYPES = Code.SUBQUERY, "{reason}", "compare values of one type"
+    IN_OF_OTHER_TYPES = Code.SUBQUERY, "{comparison.why}", "compare values of one type"
     RELEASED_NUMBER_IN_CONDITION = (Code.SUBQUERY,
         "People's rows can't be compared with a number that is released in the same statement.",
         "ask for the number first, and write it into the question")
@@ -439,11 +512,13 @@ class Kind(Diagnostic):
     FETCH_WITHOUT_NUMBER = Code.PARAM, "FETCH takes a number of first rows.", "FETCH FIRST 10 ROWS ONLY"
     RADIUS_WITHOUT_PLACES = (Code.PARAM, "radius_m needs places, and of these rows no lon and lat are known.",
         "leave radius_m out: stays are in one zone then")
-    PARAMETER_RANGE = Code.PARAM, "{name} is {description} from {ends}.", "{name} => {example}"
+    PARAMETER_RANGE = Code.PARAM, "{name} is a number from {lowest:,} to {highest:,}.", "{name} => {example}"
+    INTEGER_PARAMETER_RANGE = (Code.PARAM, "{name} is a whole number from {lowest:,} to {highest:,}.",
+        "{name} => {example}")
     POSITION_BEHIND_NAME = Code.PARAM, "Behind a named parameter all are named.", "{example}"
     TOO_MANY_VALUES = Code.PARAM, "{name} takes fewer values.", "{example}"
     PARAMETER_TWICE = Code.PARAM, "{name} is given twice.", "give it once"
-    UNKNOWN_PARAMETER = Code.PARAM, "{function} has no parameter {name}.", "{hint}"
+    UNKNOWN_PARAMETER = Code.PARAM, "{function} has no parameter {name}.", "{example}"
     BOUNDS_FORM = (Code.PARAM, "Bounds are two numbers, the lower first, within {limit:.0e}.",
         "contribution_bounds_per_group => (YOUR_MIN, YOUR_MAX)")
     BOUNDS_TWICE = (Code.PARAM, "Bounds stand twice in this call.",
@@ -457,11 +532,15 @@ class Kind(Diagnostic):
     BOUNDS_OF_PERSONS = Code.PARAM, "A person counts once: there is nothing to bound.", "leave them out"
     COUNT_BOUNDS = (Code.PARAM, "Bounds of a count end between 1 and {limit:,}.",
         "contribution_bounds_per_group => (0, YOUR_MAX)")
-    PLACEHOLDER_LEFT = Code.PARAM, "{text} stands for a {kind} that you choose.", "write your {kind} in its place"
+    NUMBER_PLACEHOLDER = Code.PARAM, "{text} stands for a number that you choose.", "write your number in its place"
+    TIME_PLACEHOLDER = Code.PARAM, "{text} stands for a time that you choose.", "write your time in its place"
     CLAUSE_TWICE = Code.PARAM, "The clause stands twice; it holds for the whole question.", "keep the first of them"
     TWO_PRICES = Code.PARAM, "{first} and {second} both decide what the question costs.", "keep {first}"
-    UNKNOWN_OPTION = Code.PARAM, "There is no option {name}.", "{hint}"
+    UNKNOWN_OPTION = Code.PARAM, "There is no option {name}.", "one of {options}"
+    RENAMED_OPTION = Code.PARAM, "There is no option {name}.", "{example}"
+    PRIVACY_UNIT_OPTION = (Code.PARAM, "There is no option {name}.",
+        "leave it out: the catalog says who a person is")
     OPTION_TWICE = Code.PARAM, "The option {option} stands twice.", "keep one of them"
-    OPTION_VALUE = Code.PARAM, "The option {option} takes {accepts}.", "{hint}"
+    OPTION_VALUE = Code.PARAM, "The option {option} takes {accepted}.", "{example}"
     PUBLIC_KEYS_KEPT = (Code.PARAM, "A LEFT JOIN keeps every key of its public rows, so they are public.",
         "JOIN instead of LEFT JOIN")

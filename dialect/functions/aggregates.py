@@ -18,6 +18,7 @@ from sqlglot import exp
 from dialect.algebra.expressions import Expr
 from dialect.algebra.value_ranges import UNKNOWN, is_bounded
 from dialect.catalog.model import Bounds, SqlType
+from dialect.diagnostics.field_values import ArgumentTypes
 from dialect.functions import aggregate_forms as duckdb
 from dialect.functions import spark_aggregate_forms as spark
 from dialect.functions.aggregate_forms import AggregateForm, AggregateOperands
@@ -85,16 +86,16 @@ class Accepted:
     """Types that an aggregate accepts as its first argument; a NULL without type gets the first of them."""
 
     types: tuple[SqlType, ...]
-    description: str = ""
+    description: ArgumentTypes = ArgumentTypes.ANYTHING
     conversion: str = ""  # template of a conversion to one of the types
 
 
-NUMBERS = Accepted((SqlType.BIGINT, SqlType.DOUBLE), "numbers")  # of every argument
-CONDITION = Accepted((SqlType.BOOLEAN,), "a condition", "{0} <> 0")
+NUMBERS = Accepted((SqlType.BIGINT, SqlType.DOUBLE), ArgumentTypes.NUMBERS)  # of every argument
+CONDITION = Accepted((SqlType.BOOLEAN,), ArgumentTypes.CONDITION, "{0} <> 0")
 _ANYTHING = Accepted((SqlType.BIGINT, *SqlType))
-_LISTABLE = Accepted((SqlType.VARCHAR, SqlType.BIGINT), "text or integers", "CAST({0} AS VARCHAR)")
-_INTEGERS = Accepted((SqlType.BIGINT,), "integers", "CAST({0} AS BIGINT)")
-_TEXT = Accepted((SqlType.VARCHAR,), "text", "CAST({0} AS VARCHAR), ','")
+_LISTABLE = Accepted((SqlType.VARCHAR, SqlType.BIGINT), ArgumentTypes.TEXT_OR_INTEGERS, "CAST({0} AS VARCHAR)")
+_INTEGERS = Accepted((SqlType.BIGINT,), ArgumentTypes.INTEGERS, "CAST({0} AS BIGINT)")
+_TEXT = Accepted((SqlType.VARCHAR,), ArgumentTypes.TEXT, "CAST({0} AS VARCHAR), ','")
 
 
 @dataclass(frozen=True)

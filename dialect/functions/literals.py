@@ -28,11 +28,6 @@ _DAY = re.compile(
 )
 
 
-def accepted_form(type_name: str) -> str:
-    """Show the accepted form of a date or time constant; for other types, "a number in digits"."""
-    return f"{type_name} {_FORMS[type_name]}" if type_name in _FORMS else "a number in digits"
-
-
 def iso_suggestion(text: str, type_name: str) -> str | None:
     """Rewrite a date in a foreign format as a quoted ISO date; None if it is none, or ambiguous.
 
@@ -206,13 +201,15 @@ def parse_as(text: str, target: SqlType, node: exp.Expr) -> Literal:
         located = next(
             (part for part in node.find_all(exp.Literal) if part.this == text), node
         )  # the literal itself, if `node` is a comparison
+        if not replacements and target not in _FORMS:
+            raise refusal(Kind.NOT_IN_DIGITS, located, text=text[:40], type=target) from None
         raise refusal(
             Kind.NOT_OF_TYPE,
             located,
             *replacements,
             text=text[:40],
             type=target,
-            form=(replacements or (accepted_form(target),))[-1],
+            form=replacements[-1] if replacements else f"{target} {_FORMS[target]}",
         ) from None
 
 

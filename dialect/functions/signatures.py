@@ -18,6 +18,7 @@ from sqlglot import exp
 
 from dialect.algebra.expressions import Expr, Literal
 from dialect.catalog.model import Bounds, SqlType
+from dialect.errors import Refusal
 
 KINDS: dict[str, tuple[SqlType, ...]] = {
     "bool": (SqlType.BOOLEAN,),
@@ -154,7 +155,7 @@ class Function:
     partial: Partial = Partial.NEVER
     is_strict: bool = True  # NULL if any argument is NULL
     is_callable: bool = True  # callable by name; operators and casts are not
-    check_constants: Callable[..., str | None] | None = None  # constants -> why they are invalid; None: valid
+    check_constants: Callable[..., Refusal | None] | None = None  # of invalid constants, without the call; None: valid
     constant_within: str | Callable[..., str | None] = ""  # constant within this time unit, or a function of constants
     key_set: KeySetRule = KeySetRule.VALUES
     has_step: bool = False  # the first argument is the step to which it truncates its last, a time
@@ -208,8 +209,10 @@ def _kinds_for(form: Function, count: int) -> tuple[str, ...]:
     return kinds
 
 
-def constant_mistake(form: Function, arguments: Sequence[Expr]) -> str | None:
+def constant_mistake(form: Function, arguments: Sequence[Expr]) -> Refusal | None:
     """Return why the engine would raise for a call's constant arguments; None if they are valid.
+
+    The refusal lacks what only the call knows: its name, the accepted forms (`forms`) and the span.
 
     Only what `check_constants` of the row finds; ranges of single constants are part of their kinds (`accepts`).
     """

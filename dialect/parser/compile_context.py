@@ -14,7 +14,7 @@ from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Diagnostic, Refusal, Suggestion
 from dialect.parser.aggregate_bounds import BoundsByCall
 from dialect.parser.options import NO_OPTIONS, Options
-from dialect.parser.spans import PIVOT_HINT, span_of, sql_text, with_node_replaced, written_name
+from dialect.parser.spans import span_of, sql_text, with_node_replaced, written_name
 
 # sqlglot's name of a node part -> its SQL keyword
 _SQL_KEYWORDS = {"pivots": "PIVOT or UNPIVOT", "when": "AT", "locks": "FOR UPDATE"}
@@ -87,8 +87,8 @@ def suggest_replaced(node: exp.Expr, replacements: Iterable[Suggestion]) -> tupl
     return tuple(Suggestion(sql, differs) for sql, differs in located if sql is not None)
 
 
-def _display_name(node: exp.Expr, name: str, value: object) -> str:
-    """Display name of a node's part: its SQL keyword, else its own text, else the function it belongs to.
+def _display_name(node: exp.Expr, name: str, value: object) -> str | None:
+    """Display name of a node's part: its SQL keyword, else its own text; None where it has neither.
 
     `name` is sqlglot's name of the part, which need not be a SQL word: unit, this, expression.
     """
@@ -98,9 +98,7 @@ def _display_name(node: exp.Expr, name: str, value: object) -> str:
     if re.search(rf"\b{re.escape(keyword)}\b", sql, re.IGNORECASE) and name not in _ARGUMENT_SLOTS:
         return keyword
     part = value[0] if isinstance(value, list) and value else value
-    if isinstance(part, exp.Expr):
-        return sql_text(part)[:40]
-    return f"this form of {written_name(node)[:40]}"
+    return sql_text(part)[:40] if isinstance(part, exp.Expr) else None
 
 
 def check_parts(node: exp.Expr, *allowed: str, code: Code = Code.STMT) -> None:
@@ -111,5 +109,7 @@ def check_parts(node: exp.Expr, *allowed: str, code: Code = Code.STMT) -> None:
     for name, value in node.args.items():
         if value and name not in allowed:
             shown_name = _display_name(node, name, value)
-            hint = PIVOT_HINT if name == "pivots" else f"leave {shown_name} out"
-            raise refusal(Kind.UNSUPPORTED_PART, node, code=code, part=shown_name, hint=hint)
+            if shown_name is None:
+                raise refusal(Kind.UNSUPPORTED_FORM, node, code=code, function=written_name(node)[:40])
+            kind = Kind.PIVOT_CLAUSE if name == "pivots" else Kind.UNSUPPORTED_PART
+            raise refusal(kind, node, code=code, part=shown_name)

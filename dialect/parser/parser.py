@@ -20,7 +20,7 @@ from dialect.parser.aggregate_bounds import BoundsByCall, check_bounded_calls, e
 from dialect.parser.clause_order import check_clause_order
 from dialect.parser.options import NO_OPTIONS, Options
 from dialect.parser.privacy_clause import extract_clause
-from dialect.parser.spans import PIVOT_HINT, span_of
+from dialect.parser.spans import span_of
 from dialect.parser.tokens import DUCKDB, token_span, tokenize
 
 MAX_DEPTH = 120
@@ -86,8 +86,8 @@ def _check_statement(tokens: list[Token]) -> None:
     """Refuse a text that does not begin a query."""
     first = next((token for token in tokens if token.token_type is not TokenType.L_PAREN), tokens[0])
     if first.token_type not in _QUERY_STARTS:
-        hint = PIVOT_HINT if first.text.upper() in {"PIVOT", "UNPIVOT"} else "SELECT ... FROM ..."
-        raise Kind.NOT_A_SELECT_STATEMENT.at(token_span(first), hint=hint)
+        is_pivot = first.text.upper() in {"PIVOT", "UNPIVOT"}
+        raise (Kind.PIVOT_STATEMENT if is_pivot else Kind.NOT_A_SELECT).at(token_span(first))
 
 
 def _parse_tree(sql: str, tokens: list[Token]) -> exp.Query:
@@ -163,13 +163,13 @@ def _check_size(tree: exp.Expr) -> None:
         aggregates += isinstance(node, exp.AggFunc)
         if depth > MAX_DEPTH:
             raise Kind.EXPRESSION_TOO_DEEP.at(span_of(node), limit=MAX_DEPTH)
-        for count, limit, unit in (
-            (nodes, MAX_NODES, "parts"),
-            (joins, MAX_JOINS, "joins"),
-            (aggregates, MAX_AGGREGATES, "aggregates"),
+        for count, limit, kind in (
+            (nodes, MAX_NODES, Kind.TOO_MANY_PARTS),
+            (joins, MAX_JOINS, Kind.TOO_MANY_JOINS),
+            (aggregates, MAX_AGGREGATES, Kind.TOO_MANY_AGGREGATES),
         ):
             if count > limit:
-                raise Kind.TOO_MANY_PARTS.at(limit=limit, unit=unit)
+                raise kind.at(limit=limit)
 
 
 def _with_depth(tree: exp.Expr) -> Iterator[tuple[exp.Expr, int]]:

@@ -17,7 +17,6 @@ _SAMPLE_VALUES = {
     START_PLACEHOLDER: "TIMESTAMP '2026-10-14 00:00:00'",
     END_PLACEHOLDER: "TIMESTAMP '2026-10-15 00:00:00'",
 }
-_KINDS = {MIN_PLACEHOLDER: "number", MAX_PLACEHOLDER: "number", START_PLACEHOLDER: "time", END_PLACEHOLDER: "time"}
 _PLACEHOLDER = re.compile(rf"\b(?:{'|'.join(_SAMPLE_VALUES)})\b")
 
 
@@ -30,5 +29,6 @@ def refuse_placeholders(tokens: list[Token]) -> None:
     """Refuse a suggestion that was sent as a query without replacing its placeholders; raises Refusal with E_PARAM."""
     for token in tokens:
         if token.token_type is TokenType.VAR and token.text in _SAMPLE_VALUES:
-            kind = _KINDS[token.text]
-            raise Kind.PLACEHOLDER_LEFT.at(Span(token.start, token.end + 1), text=token.text, kind=kind)
+            is_number = token.text in {MIN_PLACEHOLDER, MAX_PLACEHOLDER}
+            kind = Kind.NUMBER_PLACEHOLDER if is_number else Kind.TIME_PLACEHOLDER
+            raise kind.at(Span(token.start, token.end + 1), text=token.text)

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sqlglot.tokenizer_core import Token, TokenType
 
+from dialect.diagnostics.field_values import OptionValues
 from dialect.diagnostics.kinds import Kind
-from dialect.errors import Span
+from dialect.errors import Refusal, Span
 from dialect.parser.options import (
     NO_OPTIONS,
     IntervalCoverage,
@@ -156,17 +157,22 @@ def _parse_option(
     option, span = name.lower(), Span(start + (name.start_pos or 0), start + (value.end_pos or 0))
     rule = _OPTION_RULES.get(option)
     if rule is None:
-        raise Kind.UNKNOWN_OPTION.at(
-            grammar_token_span(name, start),
-            name=str(name)[:40],
-            hint=_HINTS_FOR_UNKNOWN.get(option, f"one of {', '.join(_OPTION_RULES)}"),
-        )
+        raise _unknown_option_refusal(option, str(name), grammar_token_span(name, start))
     if option in spans:
         raise Kind.OPTION_TWICE.at(grammar_token_span(name, start), option=option)
     parsed_value = rule.parse(str(value))
     if parsed_value is None:
-        raise Kind.OPTION_VALUE.at(span, option=option, accepts=rule.accepts, hint=_example(option, str(value)))
+        raise Kind.OPTION_VALUE.at(span, option=option, accepted=rule.accepted, example=_example(option, str(value)))
     values[rule.field], spans[option] = parsed_value, span
+
+
+def _unknown_option_refusal(option: str, written: str, span: Span) -> Refusal:
+    """Build the refusal of an option that the clause does not have, with the name that it has here."""
+    if option == "privacy_unit_column":
+        return Kind.PRIVACY_UNIT_OPTION.at(span, name=written[:40])
+    if option in _RENAMED_OPTIONS:
+        return Kind.RENAMED_OPTION.at(span, name=written[:40], example=_RENAMED_OPTIONS[option])
+    return Kind.UNKNOWN_OPTION.at(span, name=written[:40], options=", ".join(_OPTION_RULES))
 
 
 def _example(option: str, value: str) -> str:
@@ -222,28 +228,24 @@ class _OptionRule:
 
     field: str  # field of Options
     parse: Callable[[str], object]  # None for an invalid value
-    accepts: str  # the valid values in words, for refusals
+    accepted: OptionValues
     example: str  # a valid value
 
 
-_COUNT_RANGE = f"a whole number from 1 to {MAX_CONTRIBUTED:,}"
 _OPTION_RULES: Mapping[str, _OptionRule] = {
-    "epsilon": _OptionRule("epsilon", _amount_parser(_MIN_VALUE, 100), "a number above 0 and at most 100", "0.5"),
-    "delta": _OptionRule("delta", _amount_parser(_MIN_VALUE, Fraction(1, 10)), "a number from 1e-18 to 0.1", "1e-12"),
-    "rho": _OptionRule("rho", _amount_parser(_MIN_VALUE, 100), "a number above 0 and at most 100", "0.005"),
-    "max_groups_contributed": _OptionRule("max_groups", _parse_count, _COUNT_RANGE, "10"),
-    "max_rows_contributed": _OptionRule("max_rows", _parse_count, _COUNT_RANGE, "100"),
-    "keys": _OptionRule("keys", _parse_choice(KeyHandling), "'public' or 'private'", "'private'"),
-    "target_error": _OptionRule("target_error", _parse_target, "an amount above 0, or a share of at most '100%'", "50"),
-    "consistent": _OptionRule("consistent", _parse_flag, "true or false", "true"),
-    "confidence": _OptionRule("confidence", _parse_confidence, "a share from 0.5 to 0.999999", "0.95"),
-    "intervals": _OptionRule(
-        "intervals", _parse_choice(IntervalCoverage), "'each' or 'simultaneous'", "'simultaneous'"
-    ),
+    "epsilon": _OptionRule("epsilon", _amount_parser(_MIN_VALUE, 100), OptionValues.AMOUNT, "0.5"),
+    "delta": _OptionRule("delta", _amount_parser(_MIN_VALUE, Fraction(1, 10)), OptionValues.DELTA, "1e-12"),
+    "rho": _OptionRule("rho", _amount_parser(_MIN_VALUE, 100), OptionValues.AMOUNT, "0.005"),
+    "max_groups_contributed": _OptionRule("max_groups", _parse_count, OptionValues.COUNT, "10"),
+    "max_rows_contributed": _OptionRule("max_rows", _parse_count, OptionValues.COUNT, "100"),
+    "keys": _OptionRule("keys", _parse_choice(KeyHandling), OptionValues.KEY_HANDLING, "'private'"),
+    "target_error": _OptionRule("target_error", _parse_target, OptionValues.TARGET_ERROR, "50"),
+    "consistent": _OptionRule("consistent", _parse_flag, OptionValues.FLAG, "true"),
+    "confidence": _OptionRule("confidence", _parse_confidence, OptionValues.CONFIDENCE, "0.95"),
+    "intervals": _OptionRule("intervals", _parse_choice(IntervalCoverage), OptionValues.COVERAGE, "'simultaneous'"),
 }
 OPTION_NAMES = tuple(_OPTION_RULES)
-_HINTS_FOR_UNKNOWN = {
-    "privacy_unit_column": "leave it out: the catalog says who a person is",
+_RENAMED_OPTIONS = {
     "group_selection_strategy": "keys = 'public'",
     "max_groups": "max_groups_contributed = 10",
     "max_rows": "max_rows_contributed = 100",

@@ -34,7 +34,6 @@ _OPERATOR_TEXT = {  # sqlglot's node key -> the operator as written in SQL
     "jsonextract": "->",
     "jsonextractscalar": "->>",
 }
-PIVOT_HINT = "a column for each value: COUNT(*) FILTER (WHERE x = 'a') AS a, with GROUP BY"
 _CALL_NAME = re.compile(r"(\w+)\s*\(\s*(?:distinct\s+)?$", re.IGNORECASE)
 
 

@@ -36,7 +36,7 @@ from dialect.algebra.relations import (
 )
 from dialect.algebra.traversal import walk
 from dialect.diagnostics.kinds import Kind
-from dialect.errors import Refusal, Suggestion
+from dialect.errors import Suggestion
 from dialect.functions.inference import null_extended
 from dialect.functions.registry import overload
 from dialect.parser.compile_context import refusal
@@ -192,9 +192,7 @@ def filter_preserved(preserved: PreservedSide, condition: Expr, node: exp.Expr |
     if rejects_null_extended(preserved, condition):
         return None
     if not reads_preserved_only(preserved, condition):
-        raise _private_column_refusal(
-            "This condition", "conditions on public columns alone, or JOIN in place of LEFT JOIN", node
-        )
+        raise refusal(Kind.CONDITION_ON_NULL_EXTENDED, node)
     return replace(preserved, rows=preserved.rows.with_filter(condition))
 
 
@@ -224,9 +222,7 @@ def join_preserved(
         return replace(wider, rows=replace(wider.rows, fields=preserved.rows.fields + extended))
     if rejects_null_extended(wider, condition):
         return with_null_extended(preserved, public.fields) if kind == "left" else None
-    raise _private_column_refusal(
-        "This ON", "ON with public columns alone, or JOIN in place of the LEFT JOIN before", node
-    )
+    raise refusal(Kind.ON_NULL_EXTENDED, node)
 
 
 def check_preserved_keys(source: PerPerson, keys: Sequence[Field], node: exp.Expr) -> None:
@@ -266,9 +262,7 @@ def check_preserved_below(relation: Relation) -> None:
     for each in walk(relation):
         sources = [part for part in each.children if isinstance(part, PerPerson) and part.preserved_side is not None]
         if sources and not isinstance(each.operator, Filter | Project | Join | RowTruncation):
-            raise _private_column_refusal(
-                "A GROUP BY, DISTINCT, IN or EXISTS over it", "an aggregate over the LEFT JOIN itself", None
-            )
+            raise Kind.OPERATOR_OVER_NULL_EXTENDED.at()
 
 
 def preserved_keys(preserved: PreservedSide, keys: Sequence[Field]) -> tuple[Public, tuple[Field, ...]]:
@@ -276,8 +270,3 @@ def preserved_keys(preserved: PreservedSide, keys: Sequence[Field]) -> tuple[Pub
     key_fields = {f: f for f in preserved.rows.fields}
     unique = tuple(replace(key_fields[key], definition=None) for key in keys)
     return Public(Distinct(preserved.rows, unique), unique), unique
-
-
-def _private_column_refusal(what: str, hint: str, node: exp.Expr | None) -> Refusal:
-    """Build the refusal of `what` (a condition, an operator) that reads columns of null-extended rows."""
-    return refusal(Kind.NULL_EXTENDED_COLUMNS, node, part=what, hint=hint)

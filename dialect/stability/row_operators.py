@@ -36,6 +36,7 @@ from dialect.algebra.relations import (
 from dialect.analysis.properties import Properties
 from dialect.analysis.uniqueness import selects_one_row_number
 from dialect.catalog.model import SqlType
+from dialect.diagnostics.field_values import Unnamed
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Suggestion, to_suggestions
 from dialect.functions.inference import computed_field, definition_of, is_constant_per_person
@@ -181,7 +182,7 @@ def apply_distinct(relation: Relation, keys: Sequence[Field], is_outermost: bool
 def refuse_persons(keys: Sequence[Field], source: PerPerson, node: exp.Expr) -> None:
     """Refuse keys that include a nullable person key: it is not the person of every row."""
     if any(key.is_person_key for key in keys):
-        raise refusal(Kind.PRESERVED_WITHOUT_PERSON, node, person=source.person.name or "the person")
+        raise refusal(Kind.PRESERVED_WITHOUT_PERSON, node, person=source.person.name or Unnamed.PERSON)
 
 
 def refuse_polygons(fields: Iterable[Field], node: exp.Expr | None = None) -> None:

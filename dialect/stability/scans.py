@@ -183,12 +183,8 @@ def find_table(catalog: Catalog, name: str, node: exp.Expr) -> Table:
 def schema_refusal(node: exp.Table, name: str) -> Refusal:
     """Build the refusal of a schema-qualified table; suggests SHOW TABLES or DESCRIBE for the information schema."""
     if node.text("db").lower() in _SCHEMAS_OF_TABLES:
-        return refusal(
-            Kind.SCHEMA_TABLES,
-            node,
-            schema=node.text("db")[:40],
-            hint="DESCRIBE and a table's name" if name == "columns" else "SHOW TABLES",
-        )
+        kind = Kind.SCHEMA_COLUMNS if name == "columns" else Kind.SCHEMA_TABLES
+        return refusal(kind, node, schema=node.text("db")[:40])
     return refusal(Kind.SCHEMA_IN_FRONT, node, Suggestion(name), name=name[:40])
 
 

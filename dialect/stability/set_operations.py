@@ -23,6 +23,7 @@ from dialect.algebra import value_ranges as ranges
 from dialect.algebra.expressions import Alternative, Expr, Field, Literal, Ref, fields_of, substitute
 from dialect.algebra.relations import MAX_ROW_BOUND, PerPerson, Public, Relation, Released, SetKind, SetOperation
 from dialect.catalog.model import Domain, SqlType, ValueList, ValueRange
+from dialect.diagnostics.field_values import Unnamed
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Refusal, to_suggestions
 from dialect.functions.inference import definition_of, is_constant_per_person
@@ -118,7 +119,7 @@ def pair_person_keys(
     """
     for pair in pairs:
         if _is_person(pair[0]) != _is_person(pair[1]) and not any(map(is_null, pair)):
-            name = persons[0].person.name or "the person key"
+            name = persons[0].person.name or Unnamed.PERSON_KEY
             raise refusal(Kind.PERSON_KEY_IN_MIXED_COLUMN, tree, name=name)
     if any(_are_person_keys(pair) for pair in pairs):
         return pairs

@@ -128,7 +128,6 @@ _CASTABLE_TO_TEXT = {SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN, *_TIMES}
 _TAKES_INSTANTS = {"epoch", "epoch_ms", "epoch_us", "is null", "wall"}
 _CURRENT_TIME_FUNCTIONS = {"now", "today", "getdate", "sysdate", "get_current_timestamp", "transaction_timestamp"}
 _MIN_SIMILARITY = 0.8  # similarity from which a name counts as misspelt
-_SEE_DOCS = "see docs/functions.md"
 _AGGREGATES = ("avg", "count", "count_if", "max", "median", "min", "quantile_cont", "stddev", "sum", "variance")
 
 
@@ -138,12 +137,12 @@ def syntax_refusal(node: exp.Expr) -> Refusal:
         return _current_time_refusal(node)
     if isinstance(node, exp.Order):
         return refusal(Kind.ORDER_HERE, node)
-    hint = _SEE_DOCS
+    kind = Kind.UNKNOWN_CONSTRUCT
     if isinstance(node, exp.Array) and any(isinstance(part, exp.Column) for part in node.expressions):
-        hint = "a column without brackets, or in double quotes"
+        kind = Kind.LIST_OF_COLUMNS
     if isinstance(node, exp.Explode | exp.Unnest):
-        hint = "list_contains(x, 'a'), or a list of constants in FROM: a row of a person does not become several here"
-    return refusal(Kind.UNKNOWN_CONSTRUCT, node, name=written_name(node), hint=hint)
+        kind = Kind.ROWS_OF_A_LIST
+    return refusal(kind, node, name=written_name(node))
 
 
 def _current_time_refusal(node: exp.Expr) -> Refusal:
@@ -165,12 +164,8 @@ def apply_function(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr
         if accepts(form, aligned):
             misuse = constant_mistake(form, aligned)
             if misuse is not None:
-                raise refusal(
-                    Kind.CONSTANT_ARGUMENT,
-                    node,
-                    mistake=misuse,
-                    hint=_argument_types_hint(name, _name_in_query(name, node)),
-                )
+                known = {"name": _name_in_query(name, node), "forms": _argument_lists(name)}
+                raise replace(misuse, fields={**misuse.fields, **known}, span=span_of(node))
             return _check_size(fold_constants(_build_call(form, with_typed_nulls(form, aligned), node)), node)
     argument_types = ", ".join(argument.type for argument in aligned)
     shown = _name_in_query(name, node)
@@ -179,28 +174,20 @@ def apply_function(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr
         if name in _COMPARISONS or isinstance(node, exp.Like | exp.Add | exp.Sub)
         else None
     )
-    suggestions = () if rewrite is None else (rewrite,)
-    raise refusal(
-        Kind.ARGUMENT_TYPES,
-        node,
-        *suggestions,
-        name=shown,
-        types=argument_types,
-        hint=rewrite or _argument_types_hint(name, shown),
-    )
+    if rewrite is not None:
+        raise refusal(Kind.ARGUMENT_REWRITTEN, node, rewrite, name=shown, types=argument_types, rewrite=rewrite)
+    kind = Kind.COMPARISON_TYPES if name in _COMPARISONS else Kind.ARGUMENT_TYPES
+    raise refusal(kind, node, name=shown, types=argument_types, forms=_argument_lists(name))
 
 
 def unknown_function(name: str, node: exp.Expr) -> Refusal:
     """Build the refusal of an unknown function, with the nearest known name."""
     if name.removesuffix("()") in _CURRENT_TIME_FUNCTIONS:
         return _current_time_refusal(node)
-    return refusal(
-        Kind.UNKNOWN_FUNCTION,
-        node,
-        *_respelling_suggestions(name, node),
-        name=written_name(node)[:40],
-        hint=_nearest_hint(name),
-    )
+    near, written = nearest_name(name), written_name(node)[:40]
+    if near is None:
+        return refusal(Kind.UNKNOWN_FUNCTION, node, name=written)
+    return refusal(Kind.MISSPELT_FUNCTION, node, *_respelling_suggestions(near, node), name=written, near=near)
 
 
 def build_case(branches: Sequence[tuple[Expr, Expr]], otherwise: Expr, node: exp.Expr) -> Expr:
@@ -268,12 +255,6 @@ def tilde_refusal(node: exp.Expr) -> Refusal:
     return replace(refused, span=Span(sign, refused.span.end), rewrites=rewrites)
 
 
-def _nearest_hint(name: str) -> str:
-    """Hint for an unknown function: a call of the nearest known name, else the documentation."""
-    near = nearest_name(name)
-    return _SEE_DOCS if near is None else f"{near}(...)"
-
-
 def nearest_name(name: str) -> str | None:
     """Return the known function that a name misspells; None for names of functions in other engines.
 
@@ -296,10 +277,9 @@ def nearest_name(name: str) -> str | None:
     return close[0] if close else None
 
 
-def _respelling_suggestions(name: str, node: exp.Expr) -> list[Suggestion]:
+def _respelling_suggestions(near: str, node: exp.Expr) -> list[Suggestion]:
     """Rewrite the call with the nearest known name."""
-    near = nearest_name(name)
-    if near is None or not isinstance(node, exp.Anonymous):
+    if not isinstance(node, exp.Anonymous):
         return []
     parts = ", ".join(sql_text(part) for part in node.expressions)
     return [Suggestion(f"{near}({parts})", f"{near} is a near name")]
@@ -316,12 +296,9 @@ def _name_in_query(name: str, node: exp.Expr) -> str:
     return written_name(node) if "start" in node.meta else name.upper()
 
 
-def _argument_types_hint(name: str, shown: str) -> str:
-    """Hint for wrong argument types: the argument types of every overload; `shown` is the name as written."""
-    if name in _COMPARISONS:
-        return "compare values of one type"
-    forms = sorted({f"({', '.join(map(kind_name, form.argument_kinds))})" for form in overloads(name)})
-    return f"{shown} takes " + " or ".join(forms)
+def _argument_lists(name: str) -> str:
+    """List the argument types of every overload of a function."""
+    return " or ".join(sorted({f"({', '.join(map(kind_name, form.argument_kinds))})" for form in overloads(name)}))
 
 
 def _refuse_person_key(name: str, arguments: Sequence[Expr], node: exp.Expr) -> None:

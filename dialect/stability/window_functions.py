@@ -27,11 +27,12 @@ from dialect.algebra.relations import (
     WindowCall,
     truncate_rows,
 )
+from dialect.diagnostics.field_values import Unnamed
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal, to_suggestions
 from dialect.parser.compile_context import refusal
-from dialect.parser.spans import with_tree_changed
-from dialect.parser.suggestions.window_functions import group_by_hint, windows_as_groups
+from dialect.parser.spans import sql_text, with_tree_changed
+from dialect.parser.suggestions.window_functions import windows_as_groups
 from dialect.stability.row_operators import person_key_among
 
 
@@ -81,9 +82,10 @@ def _cross_person_refusal(requested: RequestedCall) -> Refusal:
 
     First the person key added to PARTITION BY of all windows of the SELECT, then GROUP BY in place of the windows.
     """
-    hint = f"OVER (PARTITION BY {requested.person_sql} ...), within each person's own rows"
+    kind = Kind.WINDOW_ACROSS_PERSONS
     if _is_outermost(requested.node):  # per-person rows cannot be output either
-        hint = group_by_hint(requested.node)
+        kind = Kind.OUTER_WINDOW_ACROSS_PERSONS
+    keys = ", ".join(sql_text(part) for part in requested.node.args.get("partition_by") or ()) or Unnamed.SELECTED
 
     def add_person_key(select: exp.Expr) -> None:
         """Put the person key first in PARTITION BY of each window of the SELECT."""
@@ -99,7 +101,7 @@ def _cross_person_refusal(requested: RequestedCall) -> Refusal:
         *to_suggestions(own_rows, "within each person's own rows, not over the rows of all"),
         *to_suggestions(windows_as_groups(requested.node), "one row for each group, in place of one for each row"),
     )
-    return replace(refusal(Kind.WINDOW_ACROSS_PERSONS, requested.node, hint=hint), rewrites=rewrites)
+    return replace(refusal(kind, requested.node, person=requested.person_sql, keys=keys), rewrites=rewrites)
 
 
 def _is_outermost(node: exp.Expr) -> bool:

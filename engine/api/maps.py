@@ -10,7 +10,7 @@ from dialect.catalog import SqlType, Table
 from engine.api.session import Session
 from engine.backends.sandbox import public_table
 from engine.data.files.polygons import IndexedPolygon
-from engine.errors import EngineKind, refuse_before_charge
+from engine.errors import EngineKind, TooLarge, refuse_before_charge
 from engine.problems import refusals
 
 Corner = tuple[float, float]
@@ -31,7 +31,7 @@ def outlines(session: Session, table_name: str) -> dict[str, Any]:
     )
     if table is None or table.private or polygon_column is None:
         raise EngineKind.NO_POLYGONS.at(table=description["name"])
-    with refuse_before_charge("The polygons can't be read"):
+    with refuse_before_charge(TooLarge.POLYGONS):
         rows = public_table(table.name, session.engine.catalog, session.engine.backend).to_pylist()
     return {"type": "FeatureCollection", "features": [_feature(table, row, polygon_column) for row in rows]}
 

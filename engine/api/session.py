@@ -27,7 +27,7 @@ from engine.catalog.folders import cache_folder
 from engine.catalog.version import check_privacy_units
 from engine.data.objections import CatalogObjections
 from engine.data.open_data import open_data
-from engine.errors import EngineKind, ExecutionFailed, refuse_before_charge
+from engine.errors import EngineKind, ExecutionFailed, TooLarge, refuse_before_charge
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.advice import find_advice
 from engine.pipeline.engine import Engine
@@ -144,7 +144,7 @@ class Session:
         with refusals(sql):
             compile_query(sql, self.engine.catalog)  # refuse before rows are generated
             with (
-                refuse_before_charge("The rehearsal can't be run"),
+                refuse_before_charge(TooLarge.REHEARSAL),
                 rehearsal(self.engine.catalog, self.engine.calibrations) as rehearsal_engine,
             ):
                 answered = rehearsal_engine.answer(sql, terms)

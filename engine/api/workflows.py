@@ -367,7 +367,9 @@ def show_scheduled(
                     session.engine.ledger, session.engine.catalog, scheduled.dataset, client, {each}
                 )
                 return wire_answer.answer_table(answered, remaining, None)
-        raise EngineKind.NOT_RELEASED_YET.at(name=name, window=f"of {window} " if window else "")
+        if window:
+            raise EngineKind.WINDOW_NOT_RELEASED_YET.at(name=name, window=window)
+        raise EngineKind.NOT_RELEASED_YET.at(name=name)
 
 
 def list_scheduled(session: Session, file: str | None, *, client: str) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from engine.backends.empty_tables import DeclaredColumn, EmptyTables
 from engine.backends.exact import NO_OBJECTIONS, Exact
 from engine.backends.lockdown import connect_to_memory, lock_down, run_statement
 from engine.backends.scratch import Scratch
-from engine.errors import DataError, ExecutionFailed, refuse_before_charge
+from engine.errors import DataError, ExecutionFailed, TooLarge, refuse_before_charge
 
 MAX_CACHED_COUNTS = 1_000  # cached counts: a server runs for months, and each query may bring a new text
 MAX_CACHED_COLUMNS, MAX_CACHED_VALUES = 100, 10_000  # cached public columns, and values of each
@@ -176,7 +176,7 @@ class DuckDBBackend:
         with self._public_lock:
             row_count = self._row_counts.get(sql)
         if row_count is None:
-            with refuse_before_charge("The public lists of this question can't be counted"):
+            with refuse_before_charge(TooLarge.PUBLIC_LISTS):
                 row_count = int(self._table(f"SELECT count(*) AS n FROM ({sql}) AS t").column("n")[0].as_py())
             with self._public_lock:
                 self._row_counts[sql] = row_count

@@ -31,7 +31,7 @@ from dialect.postprocess import mark_shared_noise
 from engine.backends.exact import NO_OBJECTIONS, FindObjections, no_objections
 from engine.backends.protocol import Backend
 from engine.catalog.eligibility_notes import excluded_consent_notes
-from engine.errors import EngineKind, redact, refuse_before_charge
+from engine.errors import EngineKind, TooLarge, redact, refuse_before_charge
 from engine.mechanism.answer import Answer
 from engine.mechanism.gaussian import NoiseSource
 from engine.mechanism.release import Release, ReleaseDescription, raw_noise, release_to_bytes
@@ -108,11 +108,11 @@ class Engine:
         elif query.dataset is not None:
             self.on_free_repeat(request.client, query.dataset)
         loss = Loss(0, 0) if charge is None or charge.is_repeat else charge.loss
-        with refuse_before_charge("Releases that you hold can't be made to agree", when=charge is None):
+        with refuse_before_charge(TooLarge.CONSISTENCY, when=charge is None):
             releases = make_query_consistent(
                 question, sources, tuple(source.build(stored) for source in sources), self.catalog
             )
-        with refuse_before_charge("The public tables of this question can't be read", when=charge is None):
+        with refuse_before_charge(TooLarge.PUBLIC_TABLES, when=charge is None):
             noisy = mark_shared_noise(question, correlated_vectors(sources))
             is_consistent = any(release.consistent_sigmas for release in releases)  # these have other noise scales
             has_own_noise = noisy is question and to_charge == query.releases and not is_consistent

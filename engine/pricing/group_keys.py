@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dialect import PrivatePlan
+from dialect.diagnostics import Unnamed
 from dialect.planner.keys import MAX_KEYS
 from engine.errors import EngineKind
 from engine.mechanism.gaussian import NoisyVector
@@ -24,10 +25,12 @@ def check_key_count(plan: PrivatePlan, key_count: int | None, factor_counts: tup
         return
     sources = plan.key_set.sources if plan.key_set is not None else ()
     # (number of values, description) of the longest list
-    largest = max(zip(factor_counts, (source.description for source in sources), strict=False), default=(0, "the keys"))
-    # a count above the maximum was stopped there, so that it is not the real number
-    values = f"{largest[0]:,}" if largest[0] <= MAX_COUNTED_ROWS else f"more than {MAX_COUNTED_ROWS:,}"
-    raise EngineKind.TOO_MANY_GROUPS.at(limit=MAX_KEYS, key=largest[1], values=values)
+    values, key = max(
+        zip(factor_counts, (source.description for source in sources), strict=False), default=(0, Unnamed.KEYS)
+    )
+    if values > MAX_COUNTED_ROWS:  # counting stopped there, so that it is not the real number
+        raise EngineKind.TOO_MANY_GROUPS_TO_COUNT.at(limit=MAX_KEYS, key=key, counted=MAX_COUNTED_ROWS)
+    raise EngineKind.TOO_MANY_GROUPS.at(limit=MAX_KEYS, key=key, values=values)
 
 
 def passes_threshold(noisy_weights: NoisyVector, cost: Cost) -> npt.NDArray[np.bool_]:

@@ -47,8 +47,9 @@ def check_row_limits(plan: PrivatePlan, backend: Backend) -> tuple[Work, Propert
     max_rows, work = properties.of(row_bounds, plan.source).peak, work_bound(plan, properties, has_short_texts)
     if max_rows > MAX_ROWS_PER_PERSON:
         windows = len(plan.charged_windows.windows)
-        over, fewer = (f" over {windows:,} windows of time", ", or a shorter time") if windows > 1 else ("", "")
-        raise EngineKind.PERSON_ROWS_TOO_MANY.at(rows=max_rows, over=over, fewer=fewer)
+        if windows > 1:
+            raise EngineKind.PERSON_ROWS_TOO_MANY_IN_WINDOWS.at(rows=max_rows, windows=windows)
+        raise EngineKind.PERSON_ROWS_TOO_MANY.at(rows=max_rows)
     if work.max_unit_bytes > MAX_BYTES_PER_PERSON:
         raise EngineKind.PERSON_ROWS_TOO_LARGE.at(gigabytes=work.max_unit_bytes / 1e9)
     return work.times(1 if plan.key_set is not None else 2), properties  # private keys need a selection pass first

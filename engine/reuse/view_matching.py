@@ -30,7 +30,7 @@ from dialect.planner.reuse import (
     stored_parts,
 )
 from engine.backends.protocol import Backend
-from engine.errors import refuse_before_charge
+from engine.errors import TooLarge, refuse_before_charge
 from engine.mechanism.release import ReleaseDescription
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.display_names import release_suffix
@@ -67,7 +67,7 @@ class ViewMatcher:
             self.ledger, client, dataset, self.catalog, self.plan_cache, self.scheduled_keys(client, dataset)
         )
         paid_keys = holdings.paid_keys()
-        with refuse_before_charge("What you hold can't be looked through for this answer"):
+        with refuse_before_charge(TooLarge.HOLDINGS):
             return tuple(
                 ReleaseSource(p) if p.release_key in paid_keys else self._choose_source(p, holdings) for p in compiled
             )

@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from budgets import PICO
 from dialect.planner.reuse import CanonicalPlan, canonical_plan, find_derivation
-from engine.errors import EngineKind, refuse_before_charge
+from engine.errors import EngineKind, TooLarge, refuse_before_charge
 from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.release import Release
 from engine.pipeline.compiled_query import CompiledQuery
@@ -146,7 +146,7 @@ def plan_queries(engine: Engine, texts: Sequence[str], rho: Fraction, request: R
     request_per_query = Request(
         request.client, Fraction(int(rho / count * PRICE_MARGIN * PICO), PICO), request.confidence
     )
-    with refuse_before_charge("The questions of this workload can't be compared"):
+    with refuse_before_charge(TooLarge.WORKLOAD):
         lines = [_compile_query(engine, text, request_per_query) for text in texts]
         wanted_releases = [
             _WantedRelease(i, *each_of)

@@ -1792,3 +1792,179 @@ SELECT COUNT(*) FROM stays(events, min_minute => 3);
 #                                                  ^
 # stays has no parameter min_minute.
 # Try: min_minutes => ...
+
+# title: a column without FROM
+SELECT COUNT(*), zone;
+# E_COLUMN
+# SELECT COUNT(*), zone
+#                  ^^^^
+# There is no column zone here.
+# Try: add a FROM
+
+# title: a window of no name that WINDOW gives
+SELECT subscriber_id, x FROM (SELECT subscriber_id, ROW_NUMBER() OVER w AS x FROM events);
+# E_WINDOW
+# SELECT subscriber_id, x FROM (SELECT subscriber_id, ROW_NUMBER() OVER w AS x FROM events)
+#                                                     ^^^^^^^^^^^^^^^^^^^
+# There is no window w here.
+# Try: WINDOW name AS (PARTITION BY ...)
+
+# title: more decimals than digits
+SELECT CAST(CAST(age AS DECIMAL(3, 5)) AS DOUBLE), COUNT(*) FROM subscribers GROUP BY 1;
+# E_FUNC
+# SELECT CAST(CAST(age AS DECIMAL(3, 5)) AS DOUBLE), COUNT(*) FROM subscribers GROUP BY 1
+#                  ^^^^^^^^^^^^^^^^^^^
+# More digits stand behind the point than there are.
+# Try: CAST AS DECIMAL(3, 5) takes (number, constant integer of 1 to 38, constant integer of 0 to 38)
+
+# title: an escape sign beyond ASCII
+SELECT COUNT(*) FROM subscribers WHERE home_zone LIKE 'a%' ESCAPE 'ü';
+# E_FUNC
+# SELECT COUNT(*) FROM subscribers WHERE home_zone LIKE 'a%' ESCAPE 'ü'
+#                                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# The escape is one sign of ASCII.
+# Try: LIKE ESCAPE takes (text, constant text, constant text)
+
+# title: a pattern that ends in its escape sign
+SELECT COUNT(*) FROM subscribers WHERE home_zone LIKE 'a$' ESCAPE '$';
+# E_FUNC
+# SELECT COUNT(*) FROM subscribers WHERE home_zone LIKE 'a$' ESCAPE '$'
+#                                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# The pattern ends in its escape sign.
+# Try: LIKE ESCAPE takes (text, constant text, constant text)
+
+# title: padding with nothing
+SELECT COUNT(*) FROM subscribers WHERE lpad(home_zone, 5, '') = 'Z1';
+# E_FUNC
+# SELECT COUNT(*) FROM subscribers WHERE lpad(home_zone, 5, '') = 'Z1'
+#                                        ^^^^^^^^^^^^^^^^^^^^^
+# There is nothing to fill up with.
+# Try: lpad takes (text, constant integer of 0 to 1,000, constant short text)
+
+# title: a pattern with a loose parenthesis
+SELECT COUNT(*) FROM subscribers WHERE regexp_matches(home_zone, 'Z)');
+# E_FUNC
+# SELECT COUNT(*) FROM subscribers WHERE regexp_matches(home_zone, 'Z)')
+#                                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# The pattern can't be read from ) on.
+# Try: regexp_matches takes (text, constant pattern)
+
+# title: a pattern nested too deeply
+SELECT COUNT(*) FROM subscribers WHERE regexp_matches(home_zone, '(((((((((((((((((((((((((((((Z)))))))))))))))))))))))))))))');
+# E_FUNC
+# SELECT COUNT(*) FROM subscribers WHERE regexp_matches(home_zone, '(((((((((((((((((((((((((((((Z)))))))))))))))))))))))))))))')
+#                                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# The pattern is nested too deeply.
+# Try: regexp_matches takes (text, constant pattern)
+
+# title: a pattern with an open parenthesis
+SELECT COUNT(*) FROM subscribers WHERE regexp_matches(home_zone, '(Z');
+# E_FUNC
+# SELECT COUNT(*) FROM subscribers WHERE regexp_matches(home_zone, '(Z')
+#                                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A parenthesis of the pattern is not closed.
+# Try: regexp_matches takes (text, constant pattern)
+
+# title: a pattern with an open bracket
+SELECT COUNT(*) FROM subscribers WHERE regexp_matches(home_zone, '[Z');
+# E_FUNC
+# SELECT COUNT(*) FROM subscribers WHERE regexp_matches(home_zone, '[Z')
+#                                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A bracket of the pattern can't be read: write \ before a sign that means itself.
+# Try: regexp_matches takes (text, constant pattern)
+
+# title: a pattern with a repetition that ends before it begins
+SELECT COUNT(*) FROM subscribers WHERE regexp_matches(home_zone, 'Z{3,2}');
+# E_FUNC
+# SELECT COUNT(*) FROM subscribers WHERE regexp_matches(home_zone, 'Z{3,2}')
+#                                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# The repetition {3,2} of the pattern has no meaning.
+# Try: regexp_matches takes (text, constant pattern)
+
+# title: a replacement with a group that is not there
+SELECT COUNT(*) FROM subscribers WHERE regexp_replace(home_zone, 'Z', '\2') = 'a';
+# E_FUNC
+# SELECT COUNT(*) FROM subscribers WHERE regexp_replace(home_zone, 'Z', '\2') = 'a'
+#                                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# The replacement names a group that is not there: \2.
+# Try: regexp_replace takes (text, constant pattern, constant short text) or (text, constant pattern, constant short text, constant 'g')
+
+# title: a pattern of too many parts
+SELECT COUNT(*) FROM subscribers WHERE regexp_matches(home_zone, '(Z{40}){40}');
+# E_FUNC
+# SELECT COUNT(*) FROM subscribers WHERE regexp_matches(home_zone, '(Z{40}){40}')
+#                                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# The pattern has more than 1,000 parts.
+# Try: regexp_matches takes (text, constant pattern)
+
+# title: a pattern with an empty range
+SELECT COUNT(*) FROM subscribers WHERE regexp_matches(home_zone, '[Z-A]');
+# E_FUNC
+# SELECT COUNT(*) FROM subscribers WHERE regexp_matches(home_zone, '[Z-A]')
+#                                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# The range Z-A of the pattern is empty.
+# Try: regexp_matches takes (text, constant pattern)
+
+# title: similarity to nothing
+SELECT COUNT(*) FROM subscribers WHERE jaccard(home_zone, '') > 0.5;
+# E_FUNC
+# SELECT COUNT(*) FROM subscribers WHERE jaccard(home_zone, '') > 0.5
+#                                        ^^^^^^^^^^^^^^^^^^^^^
+# There is nothing to compare with.
+# Try: jaccard takes (text, constant short text)
+
+# title: a multiple of an interval that is too long
+SELECT COUNT(*) FROM events WHERE ts < TIMESTAMP '2026-10-02' + 1000000 * INTERVAL 1 DAY;
+# E_FUNC
+# SELECT COUNT(*) FROM events WHERE ts < TIMESTAMP '2026-10-02' + 1000000 * INTERVAL 1 DAY
+#                                                                 ^^^^^^^
+# The interval is longer than 1,000 years.
+# Try: * takes (constant integer, constant interval) or (constant interval, constant integer) or (integer, integer) or (number, number)
+
+# title: a directive that no format has
+SELECT COUNT(*) FROM events WHERE strftime(ts, '%Q') = 'a';
+# E_FUNC
+# SELECT COUNT(*) FROM events WHERE strftime(ts, '%Q') = 'a'
+#                                   ^^^^^^^^^^^
+# There is no directive %Q of a format here.
+# Try: strftime takes (date or timestamp, constant format)
+
+# title: a form of SELECT
+SELECT AS STRUCT COUNT(*) FROM events;
+# E_STMT
+# SELECT AS STRUCT COUNT(*) FROM events
+#                  ^^^^^^^^^^^^^^^^^^^^
+# This form of SELECT is not part of the dialect here.
+# Try: leave this form of SELECT out
+
+# title: an option for the person
+SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(privacy_unit_column = subscriber_id) COUNT(*) FROM events;
+# E_PARAM
+# SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(privacy_unit_column = subscriber_id) COUNT(*) FROM events
+#                                          ^^^^^^^^^^^^^^^^^^^
+# There is no option privacy_unit_column.
+# Try: leave it out: the catalog says who a person is
+
+# title: an option by a name of another engine
+SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_error = 50) COUNT(*) FROM events;
+# E_PARAM
+# SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_error = 50) COUNT(*) FROM events
+#                                          ^^^^^^^^^
+# There is no option max_error.
+# Try: target_error = 50
+
+# title: a second LEFT JOIN on a private column
+SELECT cells.zone, COUNT(events.subscriber_id) FROM cells LEFT JOIN events ON cells.cell_id = events.cell_id LEFT JOIN hours ON coalesce(events.dwell_s, 0) = hours.h GROUP BY 1;
+# E_JOIN
+# SELECT cells.zone, COUNT(events.subscriber_id) FROM cells LEFT JOIN events ON cells.cell_id = events.cell_id LEFT JOIN hours ON coalesce(events.dwell_s, 0) = hours.h GROUP BY 1
+#                                                                                                                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# This ON looks at private columns that are NULL where nobody's row matched the LEFT JOIN.
+# Try: ON with public columns alone, or JOIN in place of the LEFT JOIN before
+
+# title: IN over a LEFT JOIN of private rows
+SELECT COUNT(*) FROM subscribers WHERE subscriber_id IN (SELECT events.subscriber_id FROM cells LEFT JOIN events ON cells.cell_id = events.cell_id);
+# E_JOIN
+# SELECT COUNT(*) FROM subscribers WHERE subscriber_id IN (SELECT events.subscriber_id FROM cells LEFT JOIN events ON cells.cell_id = events.cell_id)
+#        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A GROUP BY, DISTINCT, IN or EXISTS over it looks at private columns that are NULL where nobody's row matched the LEFT JOIN.
+# Try: an aggregate over the LEFT JOIN itself

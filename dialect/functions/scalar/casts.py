@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from dialect.algebra import value_ranges as ranges
 from dialect.catalog.model import SqlType
+from dialect.diagnostics.kinds import Kind
 from dialect.functions.signatures import SAME, Cost, Function, KeySetRule, NoForm, Partial, SparkForm
 
 _INT, _DOUBLE, _TEXT, _BOOLEAN = SqlType.BIGINT, SqlType.DOUBLE, SqlType.VARCHAR, SqlType.BOOLEAN
@@ -131,9 +132,7 @@ CASTS: tuple[Function, ...] = (
     Function(
         "to_decimal", ("num", "digits!", "behind!"), _DOUBLE, "CAST(TRY_CAST({0} AS DECIMAL({1}, {2})) AS DOUBLE)",
         _decimal, ranges.decimal, partial=Partial.FOR_SOME_VALUES,
-        check_constants=lambda digits, behind: (
-            None if behind <= digits else "More digits stand behind the point than there are."
-        ),
+        check_constants=lambda digits, behind: None if behind <= digits else Kind.TOO_MANY_DECIMALS.at(),
         is_callable=False, cast_types=("DECIMAL",),
     ),
     _cast(

@@ -18,6 +18,7 @@ import math
 
 from dialect.algebra import value_ranges as ranges
 from dialect.catalog.model import SqlType
+from dialect.diagnostics.kinds import Kind
 from dialect.functions.signatures import SAME, Cost, Function, Partial
 
 ALPHABET = "0123456789bcdefghjkmnpqrstuvwxyz"
@@ -284,7 +285,7 @@ PLACES: tuple[Function, ...] = (
         "CAST(CASE WHEN {0} < {1} THEN 0 WHEN {0} >= {2} THEN {3} + 1 WHEN {0} >= {1} THEN"
         " least({3}, floor((CAST({0} AS DOUBLE) - {1}) / (CAST({2} AS DOUBLE) - {1}) * {3}) + 1) END AS BIGINT)",
         SAME, ranges.width_bucket,
-        check_constants=lambda lower, upper, _: None if lower < upper else "The lower end comes first.",
+        check_constants=lambda lower, upper, _: None if lower < upper else Kind.LOWER_END_FIRST.at(),
         meaning="number of the bucket among equally wide ones between two ends, 0 below them and one"
         " more than there are above (PostgreSQL)",
     ),

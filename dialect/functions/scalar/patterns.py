@@ -16,6 +16,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dialect.diagnostics.kinds import Kind
+from dialect.errors import Refusal
 from dialect.functions.signatures import quote_spark_text
 
 MAX_STATES = 1_000  # states of a pattern, with repetitions expanded
@@ -27,10 +29,6 @@ _ESCAPED = re.compile(r"\\[dDwWsSntrf!-/:-@\[-`{-~]")  # classes, white space an
 _ANCHOR = re.compile(r"[\^$]|\\[bBAz]")  # anchors, which cannot be repeated
 _CLASS_ITEM = re.compile(r"\\[dDwWsS]|(\\[ntr!-/:-@\[-`{-~]|[^\\\[\]^-])(?:-(\\[!-/:-@\[-`{-~]|[^\\\[\]^-]))?")
 _REFERENCE = re.compile(r"\\(.?)", re.DOTALL)
-
-
-class _InvalidPattern(Exception):
-    """A pattern is not accepted; the text is the reason."""
 
 
 @dataclass
@@ -55,12 +53,12 @@ class _PatternParser:
         return found
 
 
-def pattern_mistake(pattern: str) -> str | None:
-    """Rejection reason of a regular expression: unsupported syntax or too large; None: accepted."""
+def pattern_mistake(pattern: str) -> Refusal | None:
+    """Refusal of a regular expression: unsupported syntax or too large; None: accepted."""
     try:
         _group_count(pattern)
-    except _InvalidPattern as broken:
-        return str(broken)
+    except Refusal as refused:
+        return refused
     return None
 
 
@@ -82,7 +80,7 @@ def is_linear_search(pattern: str) -> bool:
     return repeated.search(simplified) is None or re.fullmatch(r"[^()|](?:[*+?]|\{[\d,]+\})", simplified) is not None
 
 
-def replacement_mistake(pattern: str, replacement: str, *_: object) -> str | None:
+def replacement_mistake(pattern: str, replacement: str, *_: object) -> Refusal | None:
     """Return why a replacement text is not accepted; None if it refers to existing groups only.
 
     A reference is a backslash with the number of a group, or a doubled backslash. Further constants are ignored.
@@ -94,22 +92,22 @@ def replacement_mistake(pattern: str, replacement: str, *_: object) -> str | Non
     for found in _REFERENCE.finditer(replacement):
         reference = found[1]
         if reference != "\\" and not (reference.isascii() and reference.isdigit() and int(reference) <= groups):
-            return f"The replacement names a group that is not there: {found[0]}."
+            return Kind.PATTERN_GROUP.at(reference=found[0])
     return None
 
 
-def escape_mistake(pattern: str, escape: str) -> str | None:
+def escape_mistake(pattern: str, escape: str) -> Refusal | None:
     """Return why a LIKE pattern is invalid with its ESCAPE character; None if it is valid."""
     if len(escape) != 1 or not escape.isascii():
-        return "The escape is one sign of ASCII."
+        return Kind.ESCAPE_SIGN.at()
     characters = iter(pattern)
     broken = any(sign == escape and next(characters, None) is None for sign in characters)
-    return "The pattern ends in its escape sign." if broken else None
+    return Kind.PATTERN_ENDS_IN_ESCAPE.at() if broken else None
 
 
-def fill_mistake(_: int, fill: str) -> str | None:
+def fill_mistake(_: int, fill: str) -> Refusal | None:
     """Return why text cannot be padded with `fill`; None if it can. The width, a constant too, is ignored."""
-    return None if fill else "There is nothing to fill up with."
+    return None if fill else Kind.NOTHING_TO_FILL.at()
 
 
 def _group_count(pattern: str) -> int:
@@ -118,14 +116,14 @@ def _group_count(pattern: str) -> int:
     text.match(_FLAGS)
     _parse_alternatives(text, 0)
     if text.position < len(pattern):
-        raise _InvalidPattern(f"The pattern can't be read from {pattern[text.position :][:20]} on.")
+        raise Kind.PATTERN_UNREADABLE.at(rest=pattern[text.position :][:20])
     return text.group_count
 
 
 def _parse_alternatives(text: _PatternParser, depth: int) -> int:
     """Parse sequences separated by |, up to a closing parenthesis or the end; returns their size."""
     if depth > _MAX_NESTING:
-        raise _InvalidPattern("The pattern is nested too deeply.")
+        raise Kind.PATTERN_NESTED.at()
     size = _parse_sequence(text, depth)
     while text.accept("|"):
         size += 1 + _parse_sequence(text, depth)
@@ -144,7 +142,7 @@ def _parse_sequence(text: _PatternParser, depth: int) -> int:
             return size
         size += item_size * _parse_quantifier(text)
         if size > MAX_STATES:
-            raise _InvalidPattern(f"The pattern has more than {MAX_STATES:,} parts.")
+            raise Kind.PATTERN_TOO_LARGE.at(limit=MAX_STATES)
 
 
 def _parse_item(text: _PatternParser, depth: int) -> int | None:
@@ -162,7 +160,7 @@ def _parse_item(text: _PatternParser, depth: int) -> int | None:
         text.group_count += 1
     size = _parse_alternatives(text, depth + 1)
     if not text.accept(")"):
-        raise _InvalidPattern("A parenthesis of the pattern is not closed.")
+        raise Kind.PATTERN_PARENTHESIS.at()
     return size + 1
 
 
@@ -177,10 +175,10 @@ def _parse_class(text: _PatternParser) -> int:
     while found := text.match(_CLASS_ITEM):
         first, last = (sign[-1:] if sign else None for sign in (found[1], found[2]))
         if last is not None and (first is None or len(found[1]) > 1 or first > last):
-            raise _InvalidPattern(f"The range {found[0]} of the pattern is empty.")
+            raise Kind.PATTERN_RANGE.at(range=found[0])
         size += 1
     if size == 1 or not text.accept("]"):
-        raise _InvalidPattern("A bracket of the pattern can't be read: write \\ before a sign that means itself.")
+        raise Kind.PATTERN_BRACKET.at()
     return size
 
 
@@ -194,7 +192,7 @@ def _parse_quantifier(text: _PatternParser) -> int:
         return 1
     least, greatest = int(found[1] or 1), int(found[3] or found[1] or 1)
     if greatest < least or max(least, greatest) > MAX_STATES:
-        raise _InvalidPattern(f"The repetition {found[0]} of the pattern has no meaning.")
+        raise Kind.PATTERN_REPETITION.at(repetition=found[0])
     return max(1, least, greatest)
 
 

@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from dialect.algebra import value_ranges as ranges
 from dialect.catalog.model import SqlType
+from dialect.diagnostics.kinds import Kind
 from dialect.functions.scalar.patterns import (
     escape_character,
     escape_mistake,
@@ -378,7 +379,7 @@ TEXT: tuple[Function, ...] = (
     Function(
         "jaccard", ("text", "short!"), _DOUBLE, f"jaccard(nullif({_TRUNCATED}, ''), {{1}})", _JACCARD,
         ranges.constant(0, 1), partial=Partial.FOR_SOME_VALUES,
-        check_constants=lambda other: None if other else "There is nothing to compare with.",
+        check_constants=lambda other: None if other else Kind.NOTHING_TO_COMPARE.at(),
         cost=Cost(per_character=20.0),
     ),
     Function(

@@ -24,6 +24,8 @@ from sqlglot import exp
 
 from dialect.algebra import value_ranges as ranges
 from dialect.catalog.model import SqlType
+from dialect.diagnostics.kinds import Kind
+from dialect.errors import Refusal
 from dialect.functions.constant_folding import MONTHS, SECONDS
 from dialect.functions.literals import is_too_long
 from dialect.functions.signatures import SAME, Cost, Function, KeySetRule, Partial, SparkForm, quote_spark_text
@@ -36,16 +38,16 @@ _DIRECTIVE = re.compile(r"%(-?)(.?)", re.DOTALL)
 _NUMERIC_DIRECTIVES = "dmyjHIMS"  # directives that accept "-": no leading zeros
 
 
-def format_mistake(text: str) -> str | None:
+def format_mistake(text: str) -> Refusal | None:
     """Return why a strftime format is not accepted; None if it is.
 
     A match of _DIRECTIVE is an optional "-" (no leading zeros, for numbers only) and the letter of the directive.
     """
     if not text:
-        return "The format is empty."
+        return Kind.FORMAT_EMPTY.at()
     for found in _DIRECTIVE.finditer(text):
         if not found[2] or found[2] not in (_NUMERIC_DIRECTIVES if found[1] else _KNOWN_DIRECTIVES):
-            return f"There is no directive {found[0]} of a format here."
+            return Kind.FORMAT_DIRECTIVE.at(directive=found[0])
     return None
 
 
@@ -147,11 +149,11 @@ def _clock_part(name: str, lower: int, upper: int, spark: SparkForm) -> Function
     return replace(_date_part(name, lower, upper, spark), argument_kinds=("clock",), partial=Partial.NEVER)
 
 
-def _multiple_mistake(one: int | str, other: int | str) -> str | None:
+def _multiple_mistake(one: int | str, other: int | str) -> Refusal | None:
     """Return why a multiple of an interval is too long to move a time by; None if it is not."""
     span, factor = (one, other) if isinstance(one, str) else (other, one)
     amount, unit = str(span).split(" ")
-    return "The interval is longer than 1,000 years." if is_too_long(f"{int(amount) * int(factor)} {unit}") else None
+    return Kind.INTERVAL_MULTIPLE.at() if is_too_long(f"{int(amount) * int(factor)} {unit}") else None
 
 
 _TRY = {"+": "try_add", "-": "try_subtract"}  # Spark's total operators

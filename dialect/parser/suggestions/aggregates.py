@@ -10,67 +10,66 @@ from dataclasses import replace
 
 from sqlglot import exp, parse_one
 
+from dialect.diagnostics.field_values import Advice, ArgumentTypes, Disclosure
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal, Suggestion, to_suggestions
 from dialect.parser.compile_context import refusal, suggest_replaced
 from dialect.parser.placeholders import MAX_PLACEHOLDER, MIN_PLACEHOLDER
 from dialect.parser.spans import sql_text, with_tree_changed, written_name
 
-_GROUP_BY_HINT = "GROUP BY the column, and COUNT(*) of each value"
 _COUNT_TEMPLATES = ("COUNT(DISTINCT {0})", "COUNT({0})")
 _BIN_TEMPLATE = "FLOOR({0} / 10) * 10"
 INTERVAL_TO_NUMBER = ("EPOCH({0}) / 60",)  # conversion of an interval to a number
-# (why, hint, templates), as in _SUGGESTIONS
+# (reason, hint, templates), as in _SUGGESTIONS
 _QUANTILE_SUGGESTION = (
-    "is a sketch, whose noise is not known",
+    Disclosure.UNKNOWN_NOISE,
     "QUANTILE_CONT(x, 0.5)",
     ("QUANTILE_CONT({0}, {1})", "MEDIAN({0})"),
 )
 _PAIRS_FILTER = "FILTER (WHERE {0} IS NOT NULL AND {1} IS NOT NULL)"
-_UNSUPPORTED = "is not in the dialect"
-_DISCLOSES_VALUE = "would return the value of one person"
 # aggregate -> why it is refused over many persons, the hint, and templates of replacements
-_SUGGESTIONS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+_SUGGESTIONS: dict[str, tuple[Disclosure, Advice | str, tuple[str, ...]]] = {
     **dict.fromkeys(
         ("any_value", "arbitrary", "first", "last", "min", "max", "quantile_disc"),
-        (_DISCLOSES_VALUE, _GROUP_BY_HINT, _COUNT_TEMPLATES),
+        (Disclosure.ONE_PERSONS_VALUE, Advice.GROUP_BY_COLUMN, _COUNT_TEMPLATES),
     ),
-    "mode": (_DISCLOSES_VALUE, "GROUP BY the column ORDER BY COUNT(*) DESC LIMIT 1", _COUNT_TEMPLATES),
+    "mode": (Disclosure.ONE_PERSONS_VALUE, Advice.MOST_FREQUENT, _COUNT_TEMPLATES),
     "arg_min": (
-        _DISCLOSES_VALUE, "per person in a subquery that groups by the person, then COUNT(*)",
+        Disclosure.ONE_PERSONS_VALUE, Advice.PER_PERSON_FIRST,
         ("MIN({1})", *_COUNT_TEMPLATES),
     ),
     "arg_max": (
-        _DISCLOSES_VALUE, "per person in a subquery that groups by the person, then COUNT(*)",
+        Disclosure.ONE_PERSONS_VALUE, Advice.PER_PERSON_FIRST,
         ("MAX({1})", *_COUNT_TEMPLATES),
     ),
     **dict.fromkeys(
-        ("list", "list_distinct", "string_agg"), ("would return everybody's values", _GROUP_BY_HINT, _COUNT_TEMPLATES)
+        ("list", "list_distinct", "string_agg"),
+        (Disclosure.EVERYBODYS_VALUES, Advice.GROUP_BY_COLUMN, _COUNT_TEMPLATES),
     ),
     "histogram": (
-        "would return everybody's values", f"GROUP BY {_BIN_TEMPLATE.format('x')}, and COUNT(*) of each bin", (),
+        Disclosure.EVERYBODYS_VALUES, Advice.BINS, (),
     ),
     **dict.fromkeys(
-        ("approxtopk", "approx_top_k"), ("would return the values of persons", _GROUP_BY_HINT, _COUNT_TEMPLATES)
+        ("approxtopk", "approx_top_k"), (Disclosure.VALUES_OF_PERSONS, Advice.GROUP_BY_COLUMN, _COUNT_TEMPLATES)
     ),
-    "bool_or": ("would tell whether any one person is so", "COUNT_IF(x)", ("COUNT_IF({0})",)),
-    "bool_and": ("would tell whether any one person is not so", "COUNT_IF(NOT x)", ("COUNT_IF(NOT ({0}))",)),
+    "bool_or": (Disclosure.ONE_PERSON_IS_SO, "COUNT_IF(x)", ("COUNT_IF({0})",)),
+    "bool_and": (Disclosure.ONE_PERSON_IS_NOT_SO, "COUNT_IF(NOT x)", ("COUNT_IF(NOT ({0}))",)),
     **dict.fromkeys(
-        ("bit_and", "bit_or", "bit_xor"), ("can be turned by one person alone", "COUNT_IF(x > 0)", _COUNT_TEMPLATES)
+        ("bit_and", "bit_or", "bit_xor"), (Disclosure.TURNED_BY_ONE_PERSON, "COUNT_IF(x > 0)", _COUNT_TEMPLATES)
     ),
-    "product": ("can be turned by one person alone", "SUM(LN(x))", ("SUM(LN({0}))", "AVG({0})", *_COUNT_TEMPLATES)),
-    "sum_distinct": ("moves by values that one person alone may have", "SUM(x)", ("COUNT(DISTINCT {0})", "SUM({0})")),
-    "avg_distinct": ("moves by values that one person alone may have", "AVG(x)", ("AVG({0})", "COUNT(DISTINCT {0})")),
-    "approxdistinct": ("is a sketch, whose noise is not known", "COUNT(DISTINCT x)", _COUNT_TEMPLATES),
+    "product": (Disclosure.TURNED_BY_ONE_PERSON, "SUM(LN(x))", ("SUM(LN({0}))", "AVG({0})", *_COUNT_TEMPLATES)),
+    "sum_distinct": (Disclosure.MOVED_BY_ONE_PERSON, "SUM(x)", ("COUNT(DISTINCT {0})", "SUM({0})")),
+    "avg_distinct": (Disclosure.MOVED_BY_ONE_PERSON, "AVG(x)", ("AVG({0})", "COUNT(DISTINCT {0})")),
+    "approxdistinct": (Disclosure.UNKNOWN_NOISE, "COUNT(DISTINCT x)", _COUNT_TEMPLATES),
     "approxquantile": _QUANTILE_SUGGESTION,
     "reservoir_quantile": _QUANTILE_SUGGESTION,
     "approxquantiles": (
-        _QUANTILE_SUGGESTION[0], f"{_QUANTILE_SUGGESTION[1]}, one call for each level", ("QUANTILE_CONT({0}, 0.5)",),
+        Disclosure.UNKNOWN_NOISE, Advice.CALL_PER_LEVEL, ("QUANTILE_CONT({0}, 0.5)",),
     ),
-    "regrr2": (_UNSUPPORTED, "CORR(y, x) * CORR(y, x)", ("CORR({0}, {1}) * CORR({0}, {1})",)),
-    "regrcount": (_UNSUPPORTED, f"COUNT(*) {_PAIRS_FILTER.format('y', 'x')}", (f"COUNT(*) {_PAIRS_FILTER}",)),
-    "regravgx": (_UNSUPPORTED, f"AVG(x) {_PAIRS_FILTER.format('y', 'x')}", (f"AVG({{1}}) {_PAIRS_FILTER}",)),
-    "regravgy": (_UNSUPPORTED, f"AVG(y) {_PAIRS_FILTER.format('y', 'x')}", (f"AVG({{0}}) {_PAIRS_FILTER}",)),
+    "regrr2": (Disclosure.UNSUPPORTED, "CORR(y, x) * CORR(y, x)", ("CORR({0}, {1}) * CORR({0}, {1})",)),
+    "regrcount": (Disclosure.UNSUPPORTED, f"COUNT(*) {_PAIRS_FILTER.format('y', 'x')}", (f"COUNT(*) {_PAIRS_FILTER}",)),
+    "regravgx": (Disclosure.UNSUPPORTED, f"AVG(x) {_PAIRS_FILTER.format('y', 'x')}", (f"AVG({{1}}) {_PAIRS_FILTER}",)),
+    "regravgy": (Disclosure.UNSUPPORTED, f"AVG(y) {_PAIRS_FILTER.format('y', 'x')}", (f"AVG({{0}}) {_PAIRS_FILTER}",)),
 }  # fmt: skip
 _FALLBACK_TEMPLATES = ("AVG({0})", *_COUNT_TEMPLATES)
 _NO_DIFFERENCE = ""
@@ -111,14 +110,17 @@ def across_persons_refusal(name: str, node: exp.Expr, person_key: str | None) ->
     `person_key` is the name of the person key where the aggregate is allowed within one person's rows, else None. Where
     the hint is to group by the column, that query is suggested first, then the templates of `_SUGGESTIONS`.
     """
-    why, hint, replacements = _SUGGESTIONS[name]
-    shown = written_name(_aggregate_call(node))
-    if person_key is not None:
-        hint = f"{hint}; or {shown} per person, in a subquery that groups by {person_key}"
+    reason, hint, replacements = _SUGGESTIONS[name]
     base_refusal = refusal(
-        Kind.AGGREGATE_ACROSS_PERSONS, node, *_fill_templates(replacements, node), name=shown, reason=why, hint=hint
+        Kind.AGGREGATE_ACROSS_PERSONS if person_key is None else Kind.AGGREGATE_PER_PERSON,
+        node,
+        *_fill_templates(replacements, node),
+        name=written_name(_aggregate_call(node)),
+        reason=reason,
+        hint=hint,
+        person=person_key,
     )
-    keys = _grouped_by_argument_or_bins(node) if _GROUP_BY_HINT in hint or name == "mode" else ()
+    keys = _grouped_by_argument_or_bins(node) if hint in (Advice.GROUP_BY_COLUMN, Advice.MOST_FREQUENT) else ()
     return replace(base_refusal, rewrites=(*keys, *base_refusal.rewrites))
 
 
@@ -129,20 +131,24 @@ def unknown_aggregate_refusal(name: str, node: exp.Expr) -> Refusal:
     and counts: which of them compile is tried later.
     """
     shown = written_name(_aggregate_call(node))
-    why, hint, replacements = _SUGGESTIONS.get(
-        name, ("", "AVG(x)" if name == "mean" else "COUNT, SUM or AVG", _FALLBACK_TEMPLATES)
-    )
-    kind = Kind.REFUSED_AGGREGATE if why else Kind.UNKNOWN_AGGREGATE
-    refused = refusal(kind, node, *_fill_templates(replacements, node), name=shown, reason=why, hint=hint)
-    keys = _grouped_by_argument_or_bins(node) if name == "histogram" or _GROUP_BY_HINT in hint else ()
-    if replacements is _FALLBACK_TEMPLATES:  # for arguments that are not numbers
+    if name not in _SUGGESTIONS:
+        hint = "AVG(x)" if name == "mean" else Advice.OTHER_AGGREGATES
+        unknown = refusal(
+            Kind.UNKNOWN_AGGREGATE, node, *_fill_templates(_FALLBACK_TEMPLATES, node), name=shown, hint=hint
+        )
+        # groups are for arguments that are not numbers
         average = suggest_replaced(node, _fill_templates(_FALLBACK_TEMPLATES[:1], node))
-        keys = (*average, *_grouped_by_argument(node))
+        return replace(unknown, rewrites=(*average, *_grouped_by_argument(node), *unknown.rewrites))
+    reason, hint, replacements = _SUGGESTIONS[name]
+    refused = refusal(
+        Kind.REFUSED_AGGREGATE, node, *_fill_templates(replacements, node), name=shown, reason=reason, hint=hint
+    )
+    keys = _grouped_by_argument_or_bins(node) if hint in (Advice.GROUP_BY_COLUMN, Advice.BINS) else ()
     return replace(refused, rewrites=(*keys, *refused.rewrites))
 
 
-def wrong_type_refusal(accepted: str, replacements: tuple[str, ...], node: exp.Expr) -> Refusal:
-    """Build the refusal of an aggregate's argument of the wrong type; `accepted` describes the accepted types.
+def wrong_type_refusal(accepted: ArgumentTypes, replacements: tuple[str, ...], node: exp.Expr) -> Refusal:
+    """Build the refusal of an aggregate's argument of the wrong type.
 
     `replacements` are templates that convert the argument to an accepted type; the first is the hint where none
     compiles. Without any, as for text, the suggestion is to group by the argument and count. A difference of two times
@@ -168,11 +174,19 @@ def wrong_type_refusal(accepted: str, replacements: tuple[str, ...], node: exp.E
     conversions = [
         Suggestion(template.format(text.format(value)), _DIFFERENCES[text]) for text in replacements if value
     ]
-    hint = f"{name}({replacements[0].format('x')})" if replacements else _GROUP_BY_HINT
-    refused = refusal(
-        Kind.AGGREGATE_ARGUMENT_TYPE, call, *conversions, *counts, name=name, accepted=accepted, hint=hint
-    )
-    return refused if replacements else replace(refused, rewrites=(*_grouped_by_argument(node), *refused.rewrites))
+    if replacements:
+        converted = f"{name}({replacements[0].format('x')})"
+        return refusal(
+            Kind.AGGREGATE_ARGUMENT_TYPE,
+            call,
+            *conversions,
+            *counts,
+            name=name,
+            accepted=accepted,
+            converted=converted,
+        )
+    refused = refusal(Kind.AGGREGATE_OF_OTHER_TYPE, call, *counts, name=name, accepted=accepted)
+    return replace(refused, rewrites=(*_grouped_by_argument(node), *refused.rewrites))
 
 
 def clamp_to_ends(value: exp.Expr) -> exp.Expr:

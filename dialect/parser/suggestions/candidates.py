@@ -163,15 +163,14 @@ def _suggest_names(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> 
         return refusal
     named = [table for name in re.findall(r"\w+", sql)[1:] if (table := catalog.table(name.lower())) is not None]
     table = named[0] if named else catalog.tables[0]
-    owner, names = (
-        (f"{table.name} has", [c.name for c in table.columns if c.visible])
-        if named
-        else ("there are", [each.name for each in catalog.tables])
-    )
     counted = Suggestion(f"SELECT COUNT(*) FROM {table.name}", "counts the rows")
-    return refusal.explained(
-        Kind.NAMES_ASKED_FOR, *refusal.rewrites, names=f"{owner} {first_names(names)}", count=counted
-    )
+    if named:
+        columns = first_names([c.name for c in table.columns if c.visible])
+        return refusal.explained(
+            Kind.COLUMNS_ASKED_FOR, *refusal.rewrites, table=table.name, names=columns, count=counted
+        )
+    tables = first_names([each.name for each in catalog.tables])
+    return refusal.explained(Kind.TABLES_ASKED_FOR, *refusal.rewrites, names=tables, count=counted)
 
 
 _Suggester = Callable[[Refusal, Span, str, Catalog], Refusal]  # refusal, its span, SQL text, catalog
@@ -179,10 +178,12 @@ _SUGGESTERS: Mapping[Diagnostic, _Suggester] = {
     Kind.AMPERSANDS: _suggest_and,
     Kind.UNSUPPORTED_PART: _suggest_rollup_syntax,
     Kind.UNKNOWN_COLUMN: _suggest_for_column,
+    Kind.MISSPELT_COLUMN: _suggest_for_column,
+    Kind.COLUMN_WITHOUT_TABLE: _suggest_for_column,
     Kind.UNQUOTED_TEXT: _suggest_for_column,
     Kind.UNKNOWN_TABLE: _suggest_similar_table,
     Kind.TABLE_NOT_IN_FROM: _suggest_similar_table,
-    Kind.NOT_A_SELECT_STATEMENT: _suggest_names,
+    Kind.NOT_A_SELECT: _suggest_names,
 }
 _MAX_COMPILED = 4  # suggestions compiled for one refusal
 _MAX_SUGGESTION_CHARACTERS = 240  # characters

@@ -39,13 +39,9 @@ def _computed_alias_refusal(node: exp.Column) -> Refusal | None:
     windowed = shown.find(exp.Window) is not None
     if not windowed and shown.find(exp.AggFunc) is None:
         return None
-    clause = "QUALIFY" if windowed else "HAVING"
-    description = "a window function" if windowed else "an aggregate"
-    rewrites = _move_conditions(select, clause.lower())
-    return replace(
-        refusal(Kind.COMPUTED_IN_WHERE, node, name=node.name[:40], description=description, clause=clause),
-        rewrites=to_suggestions(rewrites),
-    )
+    kind, clause = (Kind.WINDOW_IN_WHERE, "qualify") if windowed else (Kind.AGGREGATE_IN_WHERE, "having")
+    rewrites = to_suggestions(_move_conditions(select, clause))
+    return replace(refusal(kind, node, name=node.name[:40]), rewrites=rewrites)
 
 
 def _move_conditions(select: exp.Select, clause: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from dialect.parser.spans import sql_text, with_tree_changed
+from dialect.parser.spans import with_tree_changed
 
 _ADDITIVE = (exp.Count, exp.CountIf, exp.Sum)  # aggregates of a union of groups are sums over the groups
 _GROUP_AGGREGATES = (*_ADDITIVE, exp.Avg, exp.Min, exp.Max)
@@ -43,12 +43,6 @@ def windows_as_groups(node: exp.Expr) -> tuple[str, ...]:
     is_additive = has_other_items and all(isinstance(_aggregate_of(window), _ADDITIVE) for window in windows)
     sums = with_tree_changed(select, _rewrite_as_sums) if is_additive else ()
     return sums + with_tree_changed(select, _rewrite_as_groups)
-
-
-def group_by_hint(node: exp.Expr) -> str:
-    """Hint: the GROUP BY that a window over rows may be replaced by."""
-    keys = ", ".join(sql_text(part) for part in node.args.get("partition_by") or ())
-    return f"GROUP BY {keys or 'what is shown'}, and windows over its groups: SUM(COUNT(*)) OVER ()"
 
 
 def _windows_of(select: exp.Expr) -> Iterator[exp.Expr]:

@@ -113,9 +113,9 @@ def _check_sizes(lists: tuple[PublicList, ...]) -> None:
     if not _exceeds_limits(lists):
         return
     widest = max(lists, key=lambda each: each.size or 0)
-    text, what = plain_text(widest.replacements[0][0]), widest.source.description
-    listed = f"{what} with {widest.size or 0:,} values" + ("" if text in what else f" of {text}")
-    raise Kind.TOO_MANY_KEYS.at(limit=MAX_KEYS, widest=listed, key=text)
+    key, source = plain_text(widest.replacements[0][0]), widest.source.description
+    kind = Kind.TOO_MANY_KEYS if key in source else Kind.TOO_MANY_COMPUTED_KEYS
+    raise kind.at(limit=MAX_KEYS, source=source, values=widest.size or 0, key=key)
 
 
 def _cross_product(

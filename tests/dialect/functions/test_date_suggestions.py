@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from sqlglot import exp
 
 from dialect import Question
+from dialect.catalog.model import SqlType
 from dialect.errors import Code, Refusal
-from dialect.functions.literals import accepted_form, iso_suggestion
+from dialect.functions.literals import iso_suggestion, parse_as
 
 MEANT = {
     ("10.11.2026", "DATE"): "'2026-11-10'",
@@ -54,4 +56,6 @@ def test_a_refused_date_suggests_its_unambiguous_reading(
 
 
 def test_other_types_show_a_number() -> None:
-    assert accepted_form("BIGINT") == "a number in digits"
+    with pytest.raises(Refusal) as refused:
+        parse_as("many", SqlType.BIGINT, exp.Null())
+    assert refused.value.hint == "a number in digits"

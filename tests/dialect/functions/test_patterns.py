@@ -91,7 +91,8 @@ REFUSED = (
 
 @pytest.mark.parametrize("pattern", REFUSED)
 def test_others_are_refused_with_a_reason(pattern: str) -> None:
-    assert (pattern_mistake(pattern) or "").endswith(".")
+    refused = pattern_mistake(pattern)
+    assert refused is not None and refused.why.endswith(".")
 
 
 def test_an_engine_would_raise_without_the_check(database: duckdb.DuckDBPyConnection) -> None:

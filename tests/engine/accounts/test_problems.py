@@ -42,7 +42,7 @@ def test_every_problem_has_one_json_shape(error: AnyProblem, code: str, message:
 
 
 def test_a_refusal_points_into_the_sql() -> None:
-    shown = problem(Kind.UNKNOWN_COLUMN.at(Span(7, 11), name="oops", near="loops"), "SELECT oops")
+    shown = problem(Kind.MISSPELT_COLUMN.at(Span(7, 11), name="oops", near="loops"), "SELECT oops")
     assert shown["span"] == [7, 11]
     assert set(shown) == ALWAYS
 
