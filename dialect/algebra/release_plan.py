@@ -220,6 +220,11 @@ class PrivatePlan:
         )
 
     @property
+    def key_columns(self) -> list[str]:
+        """Names of the columns of the keys in bounded SQL."""
+        return [f"k{i}" for i in range(len(self.keys))]
+
+    @property
     def key_exprs(self) -> tuple[Expr, ...]:
         """The group keys as expressions over fields without a definition."""
         return tuple(expand_definitions(Ref(key.field)) for key in self.keys)

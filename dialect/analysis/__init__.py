@@ -4,7 +4,7 @@ Every property is derived from the plan and the catalog. No row is read.
 
 Modules, each before those that import it:
 
-    canonical_form, properties, uniqueness, cardinality, date_bounds, disjunctive_joins, time_granularity,
+    canonical_form, properties, uniqueness, cardinality, time_granularity, date_bounds, disjunctive_joins,
     key_rewriting, predicates, row_costs, sql_size, ties, lints, work_bounds.
 """
 

@@ -11,20 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from functools import lru_cache
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, conjuncts, equal_pairs, fields_of
+from dialect.analysis.time_granularity import truncate_time, truncation_unit
 from dialect.catalog.model import SqlType
 from dialect.functions.constant_folding import parse_timestamp
-from dialect.functions.registry import overload
+from dialect.functions.registry import is_local_time, overload
 
 Value = datetime | int | float
 ValueRangeOnDate = tuple[Value, Value]  # smallest and largest value of an expression on a date
 PossibleTruths = tuple[bool, bool]  # can be true, can be false
 
 _UNKNOWN: PossibleTruths = (True, True)
-_SECONDS_OF = {"hour": 3_600, "minute": 60, "second": 1}  # truncation units in seconds
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class EventTimePredicates:
 
         The wall-clock time of another time zone than the column's own may lie on a neighbouring date, so it is unknown.
         """
-        if expr.name == "wall" and expr.arguments[0] == Ref(self.event_time.time):
+        if is_local_time(expr) and expr.arguments[0] == Ref(self.event_time.time):
             return _whole_day(day) if _is_own_time_zone(expr.arguments[1], self.event_time.time) else None
         range_ = self._range(expr.arguments[-1], day)
         return None if range_ is None else _function_range(expr, range_)
@@ -180,12 +180,11 @@ def _function_range(expr: Call, range_: ValueRangeOnDate) -> ValueRangeOnDate | 
     low, high = range_
     if not isinstance(low, datetime) or not isinstance(high, datetime):
         return None
-    if expr.name == "to_timestamp":
+    row = overload(expr.function)
+    if row.keeps_moment:
         return range_
-    if expr.name in ("to_date", "date_trunc"):
-        unit = "day" if expr.name == "to_date" else str(getattr(expr.arguments[0], "value", ""))
-        ends = _truncate(low, unit), _truncate(high, unit)
-        return None if ends[0] is None or ends[1] is None else (ends[0], ends[1])
+    if (unit := truncation_unit(expr, expr.arguments[-1])) is not None:
+        return truncate_time(unit, low), truncate_time(unit, high)
     return None if expr.type is SqlType.VARCHAR else _date_part_range(expr, range_)
 
 
@@ -195,22 +194,6 @@ def _date_part_range(expr: Call, range_: ValueRangeOnDate) -> ValueRangeOnDate |
     if part is None or not isinstance(low, datetime) or not isinstance(high, datetime) or low.date() != high.date():
         return None
     return part(low), part(high)
-
-
-def _truncate(at: datetime, unit: str) -> datetime | None:
-    """Beginning of the unit that contains a moment, weeks from Monday; None for an unknown unit."""
-    if unit in _SECONDS_OF:
-        since = at.hour * 3_600 + at.minute * 60 + at.second
-        return datetime.combine(at.date(), time.min) + timedelta(seconds=since - since % _SECONDS_OF[unit])
-    day = at.date()
-    begins = {
-        "day": day,
-        "week": date.fromordinal(max(1, day.toordinal() - day.weekday())),
-        "month": day.replace(day=1),
-        "quarter": day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1),
-        "year": day.replace(month=1, day=1),
-    }
-    return datetime.combine(begins[unit], time.min) if unit in begins else None
 
 
 def _combine_truths(name: str, parts: Sequence[PossibleTruths]) -> PossibleTruths:

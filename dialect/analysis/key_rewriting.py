@@ -13,11 +13,10 @@ from collections.abc import Mapping
 
 from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref, compared_constants, substitute
 from dialect.algebra.traversal import map_children
-from dialect.analysis.time_granularity import truncate_time, truncation_unit
+from dialect.analysis.time_granularity import hour_of, truncate_time, truncation_unit
 from dialect.catalog.model import SqlType
 from dialect.functions.constant_folding import parse_timestamp
 from dialect.functions.registry import overload, overloads
-from dialect.functions.scalar.geography import DAY_PARTS
 from dialect.functions.signatures import constant_values
 
 Cells = Mapping[Expr, Field]  # key expression over the row -> field with its value
@@ -79,27 +78,19 @@ def _rewrite_by_truncation(expr: Expr, cells: Cells, truncations: Cells) -> Expr
 
 def _rewrite_by_hour(expr: Expr, cells: Cells) -> Expr | None:
     """Compute part_of_day(ts) from a key hour(ts), as a CASE over equal blocks of hours; None without such a key."""
-    if not isinstance(expr, Call) or expr.name != "part_of_day":
+    if not isinstance(expr, Call) or not overload(expr.function).is_by_hour:
         return None
-    hours = (
-        key_expr
-        for key_expr in cells
-        if isinstance(key_expr, Call) and key_expr.name == "hour" and key_expr.arguments == expr.arguments
-    )
-    found = next(hours, None)
-    if found is None:
+    hour = cells.get(hour_of(expr.arguments[0]))
+    if hour is None:
         return None
-    texts = [Literal(part, SqlType.VARCHAR) for part in DAY_PARTS]
-    lengths = range(0, 24, 24 // len(texts))
+    parts = overload(expr.function).listed_values
+    length = 24 // len(parts)
     within = [
-        Call(
-            _IN,
-            (Ref(cells[found]), *(Literal(first + i, SqlType.BIGINT) for i in range(24 // len(texts)))),
-            SqlType.BOOLEAN,
-        )
-        for first in lengths
+        Call(_IN, (Ref(hour), *(Literal(at, SqlType.BIGINT) for at in range(first, first + length))), SqlType.BOOLEAN)
+        for first in range(0, 24, length)
     ]
-    return Case(tuple(zip(within, texts, strict=True)), Literal(None, SqlType.VARCHAR), SqlType.VARCHAR)
+    texts = [Literal(part, expr.type) for part in parts]
+    return Case(tuple(zip(within, texts, strict=True)), Literal(None, expr.type), expr.type)
 
 
 def _is_constant_within(expr: Call, time: Expr, step: str) -> bool:

@@ -28,6 +28,7 @@ from dialect.catalog.model import Bounds, SqlType
 from dialect.functions.constant_folding import add_units, format_time, parse_timestamp
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import definition_of, range_of
+from dialect.functions.registry import is_date
 
 LARGEST_EXACT = 2**53  # integers are exact in DOUBLE up to here
 _COMPARABLE = {
@@ -134,7 +135,7 @@ def _truncations_of(time: Expr, facts: Sequence[Expr]) -> dict[Expr, str]:
 def declared_dates(facts: Sequence[Expr]) -> Iterator[tuple[Field, Expr]]:
     """Columns that a fact equates with the date of a time: (column, time in its own time zone)."""
     for day, of in equal_pairs(facts):
-        if isinstance(day, Ref) and isinstance(of, Call) and of.name == "to_date":
+        if isinstance(day, Ref) and is_date(of):
             yield day.field, of.arguments[-1]
 
 

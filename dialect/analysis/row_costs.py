@@ -16,18 +16,16 @@ from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref
 from dialect.algebra.relations import AggregateCall, FrameUnit, WindowCall
 from dialect.catalog.model import SqlType, ValueList
 from dialect.functions.aggregates import AGGREGATES
-from dialect.functions.registry import overload, overloads
+from dialect.functions.registry import overload
 from dialect.functions.scalar.patterns import is_linear_search, state_count
 from dialect.functions.signatures import Cost as CallCost
+from dialect.functions.signatures import Function, TextLength
 
 MAX_COMPUTED_TEXT = 1_000  # characters; longer computed text is truncated
-_CONTAINS_PER_PAIR = overloads("contains")[0].cost.per_pair
 _BYTES = 4.0  # largest UTF-8 character
 _LISTS = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
 
 _PER_CALL = CallCost.per_call  # and of a branch of CASE
-_PER_NEW_CHARACTER = 0.6  # per character of the replacement
-_PER_TRIMMED = 10.0  # per trimmed character
 _PER_STATE = 25.0  # per automaton state and character
 _PER_RESTART = 2.5  # the same, where every match starts a search of the rest of the text
 _PER_MATCH = 280.0
@@ -36,17 +34,10 @@ _MAX_DETERMINISTIC_STATES, _PER_CHARACTER_DETERMINISTIC = (
     12,
     18.0,
 )  # so few states give a deterministic automaton; cost per character
-_PER_ELEMENT, _PER_DIFFERENT_ELEMENT = 30.0, 150.0  # per list element
 _PER_COPIED_CHARACTER, _PER_COPIED_OF_LIST = 0.5, 2.0
 _STORED_ELEMENTS = 100  # most elements of a stored list
 _LIST_SLOT = 4.0  # size of one list slot, in characters
 MAX_DECLARED_TEXT = 100  # most characters of a stored text with a declared domain, or of a short text
-_CONCATENATIONS = {"||", "concat", "concat_ws"}
-_READ_ALL_TEXTS = _CONCATENATIONS | {"least", "greatest"}
-_LENGTH_OF_FIRST = {
-    *("lower", "upper", "trim", "ltrim", "rtrim", "reverse", "translate", "strip_accents", "split_part"),
-    *("regexp_extract", "nullif", "to_varchar", "slice"),
-}
 _FORMATTED_LENGTH = 64  # characters of a formatted number, time or name
 
 
@@ -109,32 +100,30 @@ class TextSizes:
         return Extent(float(self.stored_text if read.domain is None else min(self.stored_text, MAX_DECLARED_TEXT)))
 
     def _list_extent(self, call: Call) -> Extent:
-        """Extent of a call with a list among its arguments or as its result: that of its longest list."""
-        if call.name == "string_split":  # all parts together are as long as the text
+        """Extent of a call with a list as its result: that of its longest list, else of the text that it splits."""
+        lists = [self.extent(each) for each in call.arguments if each.type in _LISTS]
+        if not lists:  # all parts together are as long as the text
             return list_extent(Extent(), 1.0 + self.extent(call.arguments[0]).length)
-        return Extent.largest(self.extent(each) for each in call.arguments if each.type in _LISTS)
+        return Extent.largest(lists)
 
     def _text_length(self, call: Call) -> float:
-        """Upper bound on the characters of a computed text, from those of the arguments.
-
-        A function without a rule returns no more characters than its longest argument; without arguments, a formatted
-        value.
-        """
-        parts = [self.extent(each).characters for each in call.arguments]
-        if call.name in _CONCATENATIONS:
-            return min(float(MAX_COMPUTED_TEXT), sum(parts))
-        if call.name in ("substr", "left", "right") and isinstance(call.arguments[-1], Literal):
-            length = call.arguments[-1].value if len(call.arguments) > 1 + (call.name == "substr") else None
-            return min(parts[0], float(abs(length))) if isinstance(length, int) and length >= 0 else parts[0]
-        if call.name in ("lpad", "rpad") and isinstance(call.arguments[1], Literal):
-            return float(call.arguments[1].value or 1)
-        if call.name in ("replace", "regexp_replace", "array_to_string"):
-            return float(MAX_COMPUTED_TEXT)
-        if call.name in ("list_extract", "list_min", "list_max"):  # an element of any length
-            return min(float(MAX_COMPUTED_TEXT), parts[0])
-        if call.name in _LENGTH_OF_FIRST:
-            return max(parts[0], float(_FORMATTED_LENGTH) if call.name == "to_varchar" else 1.0)
-        return max([float(_FORMATTED_LENGTH) if not parts else 1.0, *parts])
+        """Upper bound on the characters of a computed text, from those of the arguments."""
+        parts, last = [self.extent(each).characters for each in call.arguments], call.arguments[-1]
+        match overload(call.function).text_length:
+            case TextLength.TOTAL:
+                return min(float(MAX_COMPUTED_TEXT), sum(parts))
+            case TextLength.COUNT if isinstance(last, Literal) and isinstance(last.value, int) and last.value >= 0:
+                return min(parts[0], float(last.value))
+            case TextLength.WIDTH:
+                (width,) = (each.value for each in call.arguments[1:2] if isinstance(each, Literal))
+                return float(width or 1)
+            case TextLength.COMPUTED:
+                return float(MAX_COMPUTED_TEXT)
+            case TextLength.ELEMENT:
+                return min(float(MAX_COMPUTED_TEXT), parts[0])
+            case TextLength.FORMATTED:
+                return float(_FORMATTED_LENGTH)
+        return max([1.0, *parts])
 
 
 def row_cost(expr: Expr, sizes: TextSizes) -> float:
@@ -165,63 +154,55 @@ def _own_cost(call: Call, sizes: TextSizes) -> float:
 
     Calls on lists, regular expressions and texts have rules of their own, added to a cost per call.
     """
-    per_call = overload(call.function).cost.per_call + (5.0 * len(call.arguments) if call.name == "in" else 0.0)
+    row = overload(call.function)
+    per_call = row.cost.per_call + row.cost.per_argument * len(call.arguments)
     if not call.arguments:
         return per_call
-    if call.name.startswith("regexp_"):
+    if row.takes("pattern!"):
         return per_call + _regexp_cost(call, sizes)
     if any(each.type in _LISTS for each in (*call.arguments, call)):
-        return per_call + _list_cost(call, sizes)
-    return per_call + _text_cost(call, sizes)
+        return per_call + _list_cost(call, row.cost, sizes)
+    return per_call + _text_cost(call, row, sizes)
 
 
-def _list_cost(call: Call, sizes: TextSizes) -> float:
-    """Cost of a list function: every element, and every character of every element."""
-    if call.name == "is null":
-        return 0.0
+def _list_cost(call: Call, cost: CallCost, sizes: TextSizes) -> float:
+    """Cost of a list function: every element, and every character of every element; or of splitting a text."""
     size = Extent.largest(sizes.extent(each) for each in (*call.arguments, call) if each.type in _LISTS)
-    different = call.name in ("list_unique", "array_to_string")
-    per_character = overload(call.function).cost.per_list_character
-    split = _text_cost(call, sizes) if call.name == "string_split" else 0.0
-    each = _PER_DIFFERENT_ELEMENT if different else _PER_ELEMENT
-    return each * size.length + per_character * size.characters + split
+    is_split = not any(each.type in _LISTS for each in call.arguments)
+    split = _text_cost(call, overload(call.function), sizes) if is_split else 0.0
+    return cost.per_element * size.length + cost.per_list_character * size.characters + split
 
 
-def _text_cost(call: Call, sizes: TextSizes) -> float:
+def _text_cost(call: Call, row: Function, sizes: TextSizes) -> float:
     """Cost of a text function: reading its text arguments, and comparing them with a pattern."""
-    first = call.arguments[0]
-    width = sizes.extent(first).length
-    if call.name in _READ_ALL_TEXTS:
-        width = sum(sizes.extent(each).length for each in call.arguments if each.type is SqlType.VARCHAR)
-    if call.name in ("lpad", "rpad"):
+    lengths = [sizes.extent(each).length for each in call.arguments]
+    is_text, width, cost = call.arguments[0].type is SqlType.VARCHAR, lengths[0], row.cost
+    if cost.reads_all_texts:
+        texts = (each for each in call.arguments if each.type is SqlType.VARCHAR)
+        width = sum(sizes.extent(each).length for each in texts)
+    if row.text_length is TextLength.WIDTH:
         width = max(width, sizes.extent(call).length)
-    cost = overload(call.function).cost
-    per_character = (
-        (1.0 if first.type is SqlType.VARCHAR else 0.0) if cost.per_character is None else cost.per_character
-    )
-    if call.name == "replace":
-        per_character += _PER_NEW_CHARACTER * sizes.extent(call.arguments[2]).length
-    trimmed = _PER_TRIMMED * sum(sizes.extent(each).length for each in call.arguments[1:]) * call.name.endswith("trim")
-    compared = cost.per_pair * _compared_bytes(call, width) if cost.per_pair else 0.0
-    return width * (per_character + compared) + trimmed
+    per_character = float(is_text) if cost.per_character is None else cost.per_character
+    if cost.per_new_character:
+        per_character += cost.per_new_character * lengths[2]
+    compared = _compared_cost(call, cost, width) if cost.per_pair else 0.0
+    return width * (per_character + compared) + cost.per_other_character * sum(lengths[1:])
 
 
-def _compared_bytes(call: Call, length: float) -> float:
-    """Upper bound on the pattern bytes compared at one character of a text: those of the longest segment.
+def _compared_cost(call: Call, cost: CallCost, length: float) -> float:
+    """Cost of comparing the pattern at one character of a text: of the bytes of its longest segment.
 
     Segments are separated by `%`, or `*` for GLOB. LIKE without `_` and without ESCAPE searches for a whole segment at
     once. A pattern in which `%` or `*` may be escaped or in brackets counts as one segment.
     """
     pattern = str(getattr(call.arguments[1], "value", ""))
-    if call.name == "levenshtein":
-        return float(len(pattern))
-    if call.name == "like" and "_" not in pattern:
-        return _CONTAINS_PER_PAIR / overload(call.function).cost.per_pair * len(pattern.encode())
-    any_text = {"like": "%", "ilike": "%", "glob": "*"}.get(call.name)
-    is_one_segment = any_text is None or (call.name == "glob" and any(sign in pattern for sign in "[\\"))
-    segments = [pattern] if is_one_segment else pattern.split(any_text)
+    if cost.per_plain_pair is not None and "_" not in pattern:
+        return cost.per_plain_pair * len(pattern.encode())
+    is_one_segment = cost.any_text is None or (cost.any_text == "*" and any(sign in pattern for sign in "[\\"))
+    segments = [pattern] if is_one_segment else pattern.split(cost.any_text)
     longest = float(max(len(segment.encode()) for segment in segments))
-    return longest if is_one_segment else min(_BYTES * length, longest)  # no comparison is longer than the text
+    # no comparison is longer than the text
+    return cost.per_pair * (longest if is_one_segment else min(_BYTES * length, longest))
 
 
 def _regexp_cost(call: Call, sizes: TextSizes) -> float:
@@ -231,10 +212,10 @@ def _regexp_cost(call: Call, sizes: TextSizes) -> float:
     once = width * max(
         _PER_CHARACTER_DETERMINISTIC, 0.0 if states <= _MAX_DETERMINISTIC_STATES else _PER_STATE * min(states, width)
     )
-    if call.name in ("regexp_matches", "regexp_full_match"):
+    if call.type is SqlType.BOOLEAN:
         return once
     captured = width * _PER_STATE * min(states, width)
-    if call.name != "regexp_replace":
+    if overload(call.function).text_length is not TextLength.COMPUTED:  # nothing is replaced
         return captured
     written = _PER_WRITTEN_CHARACTER * sizes.extent(call.arguments[2]).length
     if len(call.arguments) == 3:

@@ -25,6 +25,7 @@ from dialect.algebra.relations import (
 from dialect.algebra.traversal import fold, walk
 from dialect.analysis.disjunctive_joins import times_written
 from dialect.diagnostics.kinds import Kind
+from dialect.functions.aggregates import AGGREGATES, ReleasedAs
 from dialect.functions.emitter import DUCKDB, Emitter
 from dialect.functions.registry import overload
 from dialect.functions.tie_order import hash_text_length, value_occurrences
@@ -124,6 +125,6 @@ def _written_expressions(relation: Relation) -> Iterator[Expr]:
 
 def _aggregate_expressions(measure: AggregateCall) -> tuple[Expr, ...]:
     """Expressions that an aggregate writes: ordered ones write their arguments three times, a mean six times."""
-    times = 6 if measure.function == "avg" else 3
+    times = 6 if AGGREGATES[measure.function].released_as is ReleasedAs.MEAN else 3
     condition = (measure.condition,) if measure.condition is not None else ()
     return measure.arguments * times + condition * times

@@ -13,6 +13,7 @@ from dialect.algebra.expressions import Call, Expr, Literal
 from dialect.catalog.model import SqlType
 from dialect.functions.constant_folding import MONTHS, SECONDS, add_units
 from dialect.functions.registry import overload, overloads
+from dialect.functions.signatures import Truncation
 
 _MONTH_ORIGIN = datetime(2000, 1, 1)
 _DAY_ORIGIN = datetime(2000, 1, 3)  # a Monday
@@ -22,10 +23,12 @@ def truncation_unit(expr: Expr, time: Expr) -> str | None:
     """Return the unit to which an expression truncates a time (`to_date`: 'day'); None for other expressions."""
     if not isinstance(expr, Call) or expr.arguments[-1:] != (time,):
         return None
-    if expr.name == "to_date":
-        return "day"
-    unit = expr.arguments[0].value if expr.name == "date_trunc" and isinstance(expr.arguments[0], Literal) else None
-    return str(unit) if unit in {*SECONDS, *MONTHS} else None
+    match overload(expr.function).truncation, expr.arguments[0]:
+        case Truncation.DAY, _:
+            return "day"
+        case Truncation.UNIT, Literal(unit) if unit in {*SECONDS, *MONTHS}:
+            return str(unit)
+    return None
 
 
 def truncate_time(unit: str, moment: datetime) -> datetime:
@@ -73,9 +76,7 @@ def _amount(step: str) -> tuple[int, str]:
 
 
 _INTEGER_OR_DATE = (SqlType.BIGINT, SqlType.DATE)
-_INJECTIVE_CASTS = frozenset({"to_integer", "to_bigint", "to_double", "to_varchar", "to_timestamp"})  # injective
 _HOUR, _DATE = overloads("hour")[0].row_name, overloads("to_date")[0].row_name
-_DETERMINED_BY_HOUR_OF_WEEK = tuple(overloads(name)[0].row_name for name in ("hour", "isodow", "dayofweek"))
 
 
 def determined_expressions(key: Expr) -> Iterator[Expr]:
@@ -89,10 +90,15 @@ def determined_expressions(key: Expr) -> Iterator[Expr]:
     inner = _injective_operand(key)
     if inner is not None:
         yield from determined_expressions(inner)
-    elif key.name == "hour_of_week":
-        yield from (Call(row, key.arguments, SqlType.BIGINT) for row in _DETERMINED_BY_HOUR_OF_WEEK)
     else:
+        determined = (overloads(name)[0] for name in overload(key.function).determines)
+        yield from (Call(row.row_name, key.arguments, row.result) for row in determined)
         yield from _determined_of_time(key)
+
+
+def hour_of(time: Expr) -> Expr:
+    """Return the hour of a time, in the time zone of that time."""
+    return Call(_HOUR, (time,), SqlType.BIGINT)
 
 
 def date_of(time: Expr) -> Expr:
@@ -101,12 +107,11 @@ def date_of(time: Expr) -> Expr:
 
 
 def _injective_operand(key: Call) -> Expr | None:
-    """Return the operand of an injective function of an integer or date: a cast, or an added constant; else None."""
+    """Return the integer or date, and only operand that is no constant, of an injective function; else None."""
     inner = [part for part in key.arguments if not isinstance(part, Literal)]
     if len(inner) != 1 or inner[0].type not in _INTEGER_OR_DATE:
         return None
-    added = key.name in ("+", "-") and key.type in _INTEGER_OR_DATE
-    return inner[0] if key.name in _INJECTIVE_CASTS or added or key.name == "negative" else None
+    return inner[0] if overload(key.function).is_injective else None
 
 
 def _determined_of_time(key: Call) -> Iterator[Expr]:
@@ -119,7 +124,7 @@ def _determined_of_time(key: Call) -> Iterator[Expr]:
     time = key.arguments[-1] if overload(key.function).has_step else key.arguments[0]
     seconds, format_ = _step_seconds(key), _strftime_format(key)
     if (seconds and SECONDS["hour"] % seconds == 0) or "%H" in format_:
-        yield Call(_HOUR, (time,), SqlType.BIGINT)
+        yield hour_of(time)
     if (seconds and SECONDS["day"] % seconds == 0) or "%Y-%m-%d" in format_:
         yield date_of(time)
 
@@ -133,4 +138,4 @@ def _step_seconds(key: Call) -> int:
 
 def _strftime_format(key: Call) -> str:
     """Return the format of strftime; empty for other functions."""
-    return str(getattr(key.arguments[-1], "value", "")) if key.name == "strftime" else ""
+    return str(getattr(key.arguments[-1], "value", "")) if overload(key.function).takes("format!") else ""

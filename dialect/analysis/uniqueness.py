@@ -44,6 +44,8 @@ from dialect.algebra.traversal import walk
 from dialect.analysis.properties import Properties
 from dialect.catalog.model import SqlType
 from dialect.functions.inference import is_constant_per_person
+from dialect.functions.registry import is_date
+from dialect.functions.window_functions import numbers_rows
 
 Key = frozenset[Field]  # no two rows agree in all of these fields
 SINGLE_ROW: Key = frozenset()  # key of a relation with at most one row
@@ -134,7 +136,7 @@ def row_numbers(relation: Relation, known: Properties) -> frozenset[Field]:
         return frozenset()
     found = frozenset[Field]()
     if isinstance(operator, Window):
-        numbered = (each for each in operator.calls if each.function == "row_number")
+        numbered = (each for each in operator.calls if numbers_rows(each.function))
         found = frozenset(each.result for each in numbered if all(map(_is_person_constant, each.partition)))
     if operator.row_origin is RowOrigin.SUBSET:
         found |= known.of(row_numbers, relation.children[0])
@@ -350,7 +352,7 @@ def _fields_fixed_below(operator: Operator, equated: set[Field]) -> set[Field]:
 
 def _dated_fields(value: Expr) -> Iterator[Field]:
     """Yield the fields whose date an expression is. A series is assumed to have one moment per date."""
-    return fields_of(value) if isinstance(value, Call) and value.name == "to_date" else iter(())
+    return fields_of(value) if is_date(value) else iter(())
 
 
 def _is_join_unique(join: Join, equated: set[Field], ranged: set[Field], known: Properties) -> bool:

@@ -86,7 +86,8 @@ def bind_ordered_arguments(name: str, call: exp.Expr, resolver: NameResolver) ->
         text = sql_text(value)
         replacement = Suggestion(f"{name.upper()}({text} ORDER BY {text})", f"in the order of {text}: name your own")
         raise refusal(Kind.NO_ORDER_OF_ITS_OWN, call, replacement, name=name.upper(), replacement=replacement)
-    arguments = (bind_scalar(value, resolver), *((_separator(call, resolver),) if name == "string_agg" else ()))
+    separators = (_separator(call, resolver),) if AGGREGATES[name].has_separator else ()
+    arguments = (bind_scalar(value, resolver), *separators)
     keys = tuple(bind_scalar(_order_expression(term), resolver) for term in terms)
     directions = tuple(SortDirection(bool(t.args.get("desc")), bool(t.args.get("nulls_first"))) for t in terms)
     return (*arguments, *keys), directions
@@ -150,7 +151,8 @@ def bind_quantile(name: str, call: exp.Expr, resolver: NameResolver) -> tuple[Ex
         raise refusal(Kind.QUANTILE_OF_SEVERAL, call)
     (term,) = call.expression.expressions
     value, descending = _order_expression(term), bool(term.args.get("desc"))
-    if descending and name == "quantile_disc":
+    quantile = AGGREGATES[name].quantile
+    if descending and quantile is not None and quantile.is_value:
         raise refusal(Kind.DISCRETE_QUANTILE_FROM_ABOVE, call)
     return (bind_scalar(value, resolver), _quantile_level(call.this.this, descending, name, call, resolver))
 
@@ -213,35 +215,36 @@ def _bind_call(
     name: str, call: exp.Expr, filter_condition: Expr | None, resolver: NameResolver, node: exp.Expr
 ) -> BoundAggregate:
     """Bind a call by its form: quantile, ordered, plain; counts of conditions become filtered counts."""
-    if AGGREGATES[name].has_level:
+    aggregate = AGGREGATES[name]
+    if aggregate.has_level:
         return BoundAggregate(name, bind_quantile(name, call, resolver), filter_condition)
-    if AGGREGATES[name].order in (Order.OPTIONAL, Order.REQUIRED) and not isinstance(call.this, exp.Distinct):
+    if aggregate.order in (Order.OPTIONAL, Order.REQUIRED) and not isinstance(call.this, exp.Distinct):
         arguments, directions = bind_ordered_arguments(name, call, resolver)
-        skips_nulls = name == "string_agg" and may_be_null(arguments[0])
+        skips_nulls = aggregate.has_separator and may_be_null(arguments[0])
         return BoundAggregate(
             name,
             arguments,
             _conjunction(filter_condition, is_not_null(arguments[0], node), node) if skips_nulls else filter_condition,
             directions,
         )
-    if AGGREGATES[name].order is Order.BY_FREQUENCY and isinstance(
+    if aggregate.order is Order.BY_FREQUENCY and isinstance(
         call.this, exp.Order
     ):  # ordered by its own value, which breaks ties
         value = bind_scalar(call.this.this, resolver)
         return BoundAggregate(
             name, (value, value), filter_condition, (SortDirection(descending=False, nulls_first=False),)
         )
-    last_slot = "separator" if name == "string_agg" else "this"  # of DISTINCT, which is refused below
+    last_slot = "separator" if aggregate.has_separator else "this"  # of DISTINCT, which is refused below
     check_parts(call, "this", "expression", "big_int", "expressions", last_slot, code=Code.AGG)
     name, arguments = _bind_arguments(name, call, resolver)
     arguments = _with_typed_nulls(name, arguments)
-    first = arguments[0] if arguments else None
-    if name == "count_if" and first is not None and first.type is SqlType.BOOLEAN:  # COUNT(*) FILTER (WHERE first)
-        return BoundAggregate("count_star", (), _conjunction(filter_condition, first, node))
-    if name == "sum" and first is not None and first.type is SqlType.BOOLEAN:
-        return BoundAggregate(name, (_condition_as_number(first, node),), filter_condition)
-    is_count = AGGREGATES[name].released_as is ReleasedAs.COUNT
-    if is_count and len(arguments) == 1 and isinstance(first, Case) and is_person_key(first):
+    first, aggregate = arguments[0] if arguments else None, AGGREGATES[name]
+    if first is not None and first.type is SqlType.BOOLEAN:
+        if aggregate.as_filter_of:
+            return BoundAggregate(aggregate.as_filter_of, (), _conjunction(filter_condition, first, node))
+        if aggregate.released_as is ReleasedAs.SUM:
+            return BoundAggregate(name, (_condition_as_number(first, node),), filter_condition)
+    if aggregate.is_count and len(arguments) == 1 and isinstance(first, Case) and is_person_key(first):
         when, value = first.branches[0]  # its only one: CASE WHEN condition THEN person END
         return BoundAggregate(name, (value,), _conjunction(filter_condition, when, node))
     return BoundAggregate(name, arguments, filter_condition)
@@ -249,31 +252,33 @@ def _bind_call(
 
 def _bind_arguments(name: str, call: exp.Expr, resolver: NameResolver) -> tuple[str, tuple[Expr, ...]]:
     """Bind the arguments of a plain call: (name, arguments); DISTINCT changes the name, or is dropped as in MAX."""
-    inner = call.this
-    if name == "count" and _counts_rows(call):
+    inner, is_count = call.this, AGGREGATES[name].released_as is ReleasedAs.VALUES
+    if is_count and _counts_rows(call):
         return "count_star", ()
     if isinstance(inner, exp.Distinct):
         check_parts(inner, "expressions", code=Code.AGG)
         if AGGREGATES[name].distinct is DistinctRule.IGNORED and len(inner.expressions) == 1:
             return name, (bind_scalar(inner.expressions[0], resolver),)
-        if AGGREGATES[name].distinct is DistinctRule.OWN_ROW and len(inner.expressions) == 1:
-            return f"{name}_distinct", (bind_scalar(inner.expressions[0], resolver),)
-        if name != "count" or len(inner.expressions) != 1:
+        if AGGREGATES[name].distinct is not DistinctRule.OWN_ROW or len(inner.expressions) != 1:
             texts = ", ".join(sql_text(part) for part in inner.expressions if part is not None)
             replacement = Suggestion(f"COUNT(DISTINCT {texts})", "the number of different values")
             if len(inner.expressions) > 1:
                 replacement = Suggestion(f"COUNT(DISTINCT ({texts}))", "tuples with a NULL count too")
             raise refusal(Kind.DISTINCT_OUTSIDE_COUNT, call, replacement, replacement=replacement)
-        part = inner.expressions[0].unnest()
-        if isinstance(part, exp.Tuple):
-            return "count_distinct", tuple(bind_scalar(each, resolver) for each in part.expressions)
-        return "count_distinct", (_bind_counted_argument(part, resolver),)
+        part = inner.expressions[0].unnest() if is_count else inner.expressions[0]
+        is_tuple = is_count and isinstance(part, exp.Tuple)
+        values = part.expressions if is_tuple else [part]
+        return f"{name}_distinct", _bind_values(values, is_count and not is_tuple, resolver)
     parts = [part for part in (call.args.get("this"), call.args.get("expression")) if part is not None]
     if isinstance(call, exp.Anonymous | exp.AnonymousAggFunc):
         parts = list(call.expressions)
-    return name, tuple(
-        _bind_counted_argument(part, resolver) if name == "count" else bind_scalar(part, resolver) for part in parts
-    )
+    return name, _bind_values(parts, is_count, resolver)
+
+
+def _bind_values(nodes: Sequence[exp.Expr], may_count_persons: bool, resolver: NameResolver) -> tuple[Expr, ...]:
+    """Bind arguments; those of COUNT may be the persons who satisfy a condition."""
+    bind = _bind_counted_argument if may_count_persons else bind_scalar
+    return tuple(bind(node, resolver) for node in nodes)
 
 
 def _counts_rows(call: exp.Expr) -> bool:
@@ -367,7 +372,7 @@ def bind_measure(
     named_bounds = context.bounds.get(call.meta.get("start", -1))  # by the offset of the call's name
     bounds = None if named_bounds is None else named_bounds.bounds
     if named_bounds is not None:
-        check_bounds_apply("persons" if _counts_persons(name, arguments) else name, named_bounds, is_release_point)
+        check_bounds_apply(named_bounds, aggregate.is_count, _counts_persons(aggregate, arguments), is_release_point)
     if is_release_point and isinstance(source, PerPerson):
         if any(map(contains_interval_end, arguments)):
             raise refusal(Kind.ROWS_WITHOUT_INTERVAL, node)
@@ -379,10 +384,10 @@ def bind_measure(
             else filter_condition
         )
         ignorable = (
-            arguments[:1] if name != "count_distinct" or len(arguments) == 1 else ()
+            arguments[:1] if aggregate.released_as is not ReleasedAs.DISTINCT or len(arguments) == 1 else ()
         )  # a tuple of NULLs is counted
         check_ignores_null_extended(
-            name, ignorable, filter_condition, source, resolver.scope.qualified_name(source.person), node
+            aggregate, ignorable, filter_condition, source, resolver.scope.qualified_name(source.person), node
         )
         if aggregate.released_as is ReleasedAs.QUANTILE:
             return AggregateCall(
@@ -392,7 +397,7 @@ def bind_measure(
     # groups of one person exist only where there is a row; a FILTER may leave none
     field = (
         _with_minimum_one(field)
-        if name == "count_star" and filter_condition is None and not is_release_point
+        if aggregate.released_as is ReleasedAs.ROWS and filter_condition is None and not is_release_point
         else field
     )
     return AggregateCall(name, arguments, filter_condition, field, bounds, bound.directions)
@@ -410,9 +415,9 @@ def _supported_call(call: exp.Expr, node: exp.Expr) -> tuple[exp.Expr, str]:
     return call, name
 
 
-def _counts_persons(name: str, arguments: tuple[Expr, ...]) -> bool:
+def _counts_persons(aggregate: Aggregate, arguments: tuple[Expr, ...]) -> bool:
     """Return whether a call counts distinct persons and nothing else."""
-    return name == "count_distinct" and len(arguments) == 1 and is_person_key(arguments[0])
+    return aggregate.released_as is ReleasedAs.DISTINCT and len(arguments) == 1 and is_person_key(arguments[0])
 
 
 def _released_quantile_field(aggregate: Aggregate, arguments: tuple[Expr, ...], context: CompileContext) -> Field:
@@ -423,13 +428,14 @@ def _released_quantile_field(aggregate: Aggregate, arguments: tuple[Expr, ...], 
 
 def check_argument_types(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp.Expr) -> None:
     """Refuse arguments that an aggregate does not accept; raises Refusal with E_AGG or E_PERSON_KEY."""
-    if len(arguments) != aggregate.argument_count and not (aggregate.name == "count_distinct" and arguments):
+    is_tuple = aggregate.released_as is ReleasedAs.DISTINCT and len(arguments) > 1
+    if len(arguments) != aggregate.argument_count and not is_tuple:
         raise refusal(Kind.AGGREGATE_ARGUMENT_COUNT, node, name=_written_name(node), count=aggregate.argument_count)
     _check_types(aggregate, arguments, node)
     if any(argument.type is SqlType.POLYGON for argument in arguments):
         raise polygon_refusal(node)
     persons = [a for a in arguments if is_person_key(a)]
-    if persons and aggregate.released_as is not ReleasedAs.COUNT:
+    if persons and not aggregate.is_count:
         shown = next((a.field.name for a in persons if isinstance(a, Ref)), None) or "person"
         raise refusal(Kind.PERSON_KEY_ONLY_COUNTED, node, count=Suggestion(f"COUNT(DISTINCT {shown})", "counts people"))
 
@@ -473,7 +479,7 @@ def _check_ranges(
     ranges = [narrowed_range(argument, predicates) for argument in arguments]
     has_product_range = aggregate.moments is None or products_fit(ranges, named_bounds)
     if not has_product_range or (
-        aggregate.released_as in (ReleasedAs.SUM, ReleasedAs.QUANTILE)
+        aggregate.released_as in (ReleasedAs.SUM, ReleasedAs.MEAN, ReleasedAs.QUANTILE)
         and named_bounds is None
         and not _is_summable_range(ranges[0])
     ):
@@ -520,16 +526,16 @@ def _measure_field(
     kind = aggregate.result or (arguments[0].type if arguments else SqlType.BIGINT)
     kind = _LIST_OF[kind] if aggregate.returns_list else kind
     is_never_null = aggregate.returns_argument and isinstance(source, PerPerson) and filter_condition is None
-    is_count = aggregate.released_as is ReleasedAs.COUNT
+    keeps_origin = argument_field is not None or aggregate.released_as is ReleasedAs.MEAN
     text = f"{aggregate.name}({', '.join(plain_text(argument) for argument in arguments)})"
     rows = row_bound_over_windows(source, context.windows_per_unit) if isinstance(source, PerPerson) else None
     result = Field(
         context.new_field_id(), text, kind,
-        nullable=not is_count and not (is_never_null and not any(may_be_null(a) for a in arguments)),
+        nullable=not aggregate.is_count and not (is_never_null and not any(may_be_null(a) for a in arguments)),
         bounds=None if rows is None else aggregate_range(aggregate, arguments, rows),
         domain=argument_field.domain if argument_field else None,
         time_zone=argument_field.time_zone if argument_field else None,
-        origin=first_field.origin if first_field and (argument_field or aggregate.name == "avg") else None,
+        origin=first_field.origin if first_field and keeps_origin else None,
     )  # fmt: skip
     if argument_field is not None and argument_field.alternatives:
         result = replace(

@@ -15,6 +15,7 @@ from dialect.binder.arities import ORDERED_SET_AGGREGATES, Arity, arity_of, is_a
 from dialect.diagnostics.kinds import Kind
 from dialect.diagnostics.names import near_names
 from dialect.errors import Code, Refusal, Span, Suggestion
+from dialect.functions.aggregates import AGGREGATES
 from dialect.functions.window_functions import WINDOW_FUNCTIONS
 from dialect.parser.aggregate_bounds import ARGUMENT_NAME
 from dialect.parser.privacy_clause import OPTION_NAMES
@@ -69,9 +70,9 @@ def check_argument_lists(sql: str, tokens: list[Token], tree: exp.Expr | None) -
         if arity is None:
             continue  # not in the dialect: the binder refuses it
         _check_named_arguments(call, sql)
-        is_distinct_count = call.name == "count" and any(
-            _is_distinct(part) for part in call.arguments
-        )  # the binder refuses it
+        aggregate = AGGREGATES.get(call.name)
+        is_count = aggregate is not None and aggregate.is_count
+        is_distinct_count = is_count and any(map(_is_distinct, call.arguments))  # the binder refuses it
         if not is_distinct_count and not arity.accepts(call.count):
             raise _arity_refusal(call, arity, sql)
         _check_time_units(call, sql)

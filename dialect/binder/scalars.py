@@ -28,8 +28,7 @@ from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code
 from dialect.functions import literals
-from dialect.functions.registry import CAST_TYPES, NODE_FUNCTIONS, OTHER_NAMES, callable_names
-from dialect.functions.scalar.casts import NARROW_TYPES
+from dialect.functions.registry import CAST_TYPES, NODE_FUNCTIONS, OTHER_NAMES, callable_names, overloads
 from dialect.parser.compile_context import check_parts, refusal
 from dialect.stability.typed_calls import apply_function, build_case, syntax_refusal, tilde_refusal
 
@@ -256,16 +255,16 @@ def _cast(node: exp.Expr, resolver: NameResolver) -> Expr:
         raise refusal(Kind.STORED_TEXT_CAST, node)
     elif target is SqlType.INTERVAL is not value.type:
         raise literals.interval_refusal(node)
-    if cast == "to_decimal":
+    if target is SqlType.INTERVAL:
+        return value
+    row = overloads(cast)[-1]  # of numbers
+    if row.takes("digits!"):
         return _decimal(value, node)
-    narrow = NARROW_TYPES.get(cast.removeprefix("to_").upper())
-    if narrow is not None and isinstance(value, Literal) and value.type is SqlType.BIGINT:
-        if not narrow[0] <= int(value.value or 0) <= narrow[1]:
+    if row.limits is not None and isinstance(value, Literal) and value.type is target is SqlType.BIGINT:
+        if not row.limits[0] <= int(value.value or 0) <= row.limits[1]:
             raise refusal(Kind.CONSTANT_DOES_NOT_FIT, node, value=value.value)
         return value
-    return (
-        value if value.type is target and narrow is None and cast != "to_float" else apply_function(cast, [value], node)
-    )
+    return value if value.type is target and row.limits is None else apply_function(cast, [value], node)
 
 
 def _decimal(value: Expr, node: exp.Expr) -> Expr:

@@ -144,7 +144,8 @@ _POLYGON_ARGUMENTS = {
 def is_polygon_call(node: exp.Expr) -> bool:
     """Return whether a node is a point-in-polygon test."""
     name = str(node.this).lower() if isinstance(node, exp.Anonymous) else ""
-    return name in _POLYGON_ARGUMENTS and len(node.expressions) == len(_POLYGON_ARGUMENTS[name])
+    slots = _POLYGON_ARGUMENTS.get(name)
+    return slots is not None and len(node.expressions) == len(slots)
 
 
 def point_and_polygon(node: exp.Expr) -> tuple[exp.Expr, exp.Expr, exp.Expr]:

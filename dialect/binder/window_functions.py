@@ -302,13 +302,13 @@ def _may_be_null(call: WindowCall) -> bool:
     only if the argument may be. SUM, AVG and NTH_VALUE always count as nullable.
     """
     function, aggregate = WINDOW_FUNCTIONS.get(call.function), AGGREGATES.get(call.function)
-    is_count = aggregate is not None and aggregate.released_as is ReleasedAs.COUNT
+    is_count = aggregate is not None and aggregate.is_count
     if is_count or (function is not None and not function.returns_argument):
         return False
     if _has_offset(call):
         default = _default_value(call)
         return default is None or may_be_null(default) or may_be_null(call.arguments[0])
-    is_sum = aggregate is not None and aggregate.released_as is ReleasedAs.SUM
+    is_sum = aggregate is not None and aggregate.released_as in (ReleasedAs.SUM, ReleasedAs.MEAN)
     may_miss_row = is_sum or (function is not None and function.constant is not None)
     if may_miss_row or call.condition is not None or not includes_current_row(call.frame):
         return True
@@ -422,7 +422,8 @@ class WindowCalls:
                 None,
                 ignores_nulls and self._check_ignore_nulls(name, node),
             )
-        if name not in self.aggregates | {"count_if"} or ignores_nulls:  # count_if is bound as a sum
+        is_count_if = name in AGGREGATES and AGGREGATES[name].as_filter_of != ""  # is bound as a sum
+        if (name not in self.aggregates and not is_count_if) or ignores_nulls:
             raise _not_allowed_refusal(inner, node)
         return (*self._bind_aggregate(name, inner, test, node), False)
 
@@ -444,7 +445,7 @@ class WindowCalls:
         The name may change, as of COUNT_IF and of COUNT(*). Named contribution bounds are refused: nothing is clipped
         here.
         """
-        if name == "count_if":  # as the sum of the condition: NULL where it is NULL in all rows of the frame
+        if AGGREGATES[name].as_filter_of:  # as the sum of the condition: NULL where it is NULL in all rows of the frame
             bind_condition(inner.this, self.resolver)
             name = "sum"
         bound = bind_aggregate_call(name, inner, test, self.resolver, node)
@@ -454,7 +455,7 @@ class WindowCalls:
         check_argument_types(AGGREGATES[name], arguments, inner)
         bounds = self.context.bounds.get(inner.meta.get("start", -1))
         if bounds is not None:
-            check_bounds_apply(name, bounds, False)
+            check_bounds_apply(bounds, AGGREGATES[name].is_count, False, False)
         return name, arguments, test
 
     def _check_ignore_nulls(self, name: str, node: exp.Expr) -> bool:
@@ -527,7 +528,7 @@ def _with_typed_default(value: Expr, default: Expr, node: exp.Expr, offset: Expr
     if default.type is SqlType.NULL:
         return value, offset, Literal(None, value.type)
     coalesced = apply_function("coalesce", [value, default], node)
-    if not isinstance(coalesced, Call) or coalesced.name != "coalesce" or coalesced.type is not value.type:
+    if not isinstance(coalesced, Call) or coalesced.type is not value.type:
         raise refusal(Kind.DEFAULT_OF_OTHER_TYPE, node)
     return coalesced.arguments[0], offset, coalesced.arguments[1]
 

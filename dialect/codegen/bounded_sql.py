@@ -296,7 +296,7 @@ def _admitted_groups_join(
     admission_join = join_admitted("", admission, dialect)
     if bounds.max_groups is not None:
         conditions = [f"truncated_partials.{name} = v.{name}" for name in plan.unit_columns]
-        conditions += [f"truncated_partials.k{i} IS NOT DISTINCT FROM v.k{i}" for i in range(len(plan.keys))]
+        conditions += [f"truncated_partials.{key} IS NOT DISTINCT FROM v.{key}" for key in plan.key_columns]
         return f"{admission_join} SEMI JOIN truncated_partials ON {' AND '.join(conditions)}"
     return admission_join + key_set_semi_join("v", plan, dictionaries)
 
@@ -321,7 +321,7 @@ def _sums_per_group(
     Where a unit is a person and window, the windows of a person are combined first, because a person counts once per
     group. `admission` is None where an earlier CTE has dropped the persons who are not admitted.
     """
-    keys = [f"k{i}" for i in range(len(plan.keys))]
+    keys = plan.key_columns
     summed_indices = [i for i, vector in enumerate(plan.vectors) if vector.kind is not VectorKind.DISTINCT]
     source = join_admitted(partials_cte(bounds), admission, dialect)
     if is_scaled and has_single_row_units(plan, bounds):

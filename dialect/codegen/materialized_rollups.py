@@ -147,7 +147,7 @@ def _read_rollup(wanted_view: CanonicalPlan, bounds: ContributionBounds, rollup:
         condition = conjunction(tuple(rewrite_over_keys(each, stored_columns, steps) for each in remaining))
     except UnderivableError:
         return None
-    names = [*(name for name in plan.unit_columns if name != "person"), *(f"k{i}" for i in range(len(plan.keys)))]
+    names = [*(name for name in plan.unit_columns if name != "person"), *plan.key_columns]
     select_columns = ["person", *(f"{write_expr(expr)} AS {name}" for name, expr in zip(names, columns, strict=True))]
     keeps_stored_groups = {expr.field for expr in columns if isinstance(expr, Ref)} == set(stored_columns.values())
     numbers = [

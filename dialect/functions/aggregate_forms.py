@@ -75,32 +75,41 @@ def fill_form(form: str, argument_count: int, call: AggregateOperands, breaks_ti
     return written if "{where}" in form else written + call.suffix
 
 
-def fixed_point_sum(call: AggregateOperands) -> str:
-    """Write SUM over one person's rows: an exact sum in 128 bits; NULL for integers beyond 64 bits."""
-    total, _ = _fixed_point_total(call)
-    return total if call.is_double else f"TRY_CAST({total} AS BIGINT)"
+@dataclass(frozen=True)
+class FixedPoint:
+    """SUM and AVG over one person's rows in one engine: exact sums, to which doubles are rounded in grains."""
+
+    exact_sum: str  # SUM of integers in a type that cannot overflow
+    is_finite: str
+    zero: str  # a DOUBLE
+
+    def sum(self, call: AggregateOperands) -> str:
+        """Write SUM; NULL for integers beyond 64 bits."""
+        total, _ = self._total(call)
+        return total if call.is_double else f"TRY_CAST({total} AS BIGINT)"
+
+    def mean(self, call: AggregateOperands) -> str:
+        """Write AVG; exact where all values are equal, which fixed-point rounding could shift.
+
+        A sum of integers may be beyond 64 bits where their mean is not.
+        """
+        total, counted_value = self._total(call)
+        mean = f"(CAST({total} AS DOUBLE) / nullif(count({counted_value}){call.suffix}, 0))"
+        if not call.is_double:
+            return mean
+        least, greatest = (f"{end}({call.arguments[0]}){call.suffix}" for end in ("min", "max"))
+        is_equal = f"{least} = {greatest} AND {self.is_finite.format(least)}"
+        return f"CASE WHEN {is_equal} THEN {least} + {self.zero} ELSE {mean} END"
+
+    def _total(self, call: AggregateOperands) -> tuple[str, str]:
+        """Write an exact sum, and the value that it counts: doubles are rounded to grains, NULL beyond 64 bits."""
+        (argument,) = call.arguments
+        counted_value = f"TRY_CAST(round({argument} * {call.grain}) AS BIGINT)" if call.is_double else argument
+        total = self.exact_sum.format(counted_value) + call.suffix
+        return f"CAST({total} AS DOUBLE) / {call.grain}" if call.is_double else total, counted_value
 
 
-def fixed_point_mean(call: AggregateOperands) -> str:
-    """Write AVG over one person's rows; exact where all values are equal, which fixed-point rounding could shift.
-
-    A sum of integers may be beyond 64 bits where their mean is not.
-    """
-    total, counted_value = _fixed_point_total(call)
-    mean = f"(CAST({total} AS DOUBLE) / nullif(count({counted_value}){call.suffix}, 0))"
-    if not call.is_double:
-        return mean
-    least, greatest = (f"{end}({call.arguments[0]}){call.suffix}" for end in ("min", "max"))
-    return f"CASE WHEN {least} = {greatest} AND isfinite({least}) THEN {least} + CAST(0 AS DOUBLE) ELSE {mean} END"
-
-
-def _fixed_point_total(call: AggregateOperands) -> tuple[str, str]:
-    """Write an exact sum, and the value that it counts: doubles are rounded to grains, and left out beyond 64 bits."""
-    (argument,) = call.arguments
-    if not call.is_double:
-        return f"sum({argument}){call.suffix}", argument
-    counted_value = f"TRY_CAST(round({argument} * {call.grain}) AS BIGINT)"
-    return f"CAST(sum({counted_value}){call.suffix} AS DOUBLE) / {call.grain}", counted_value
+FIXED_POINT = FixedPoint("sum({0})", "isfinite({0})", "CAST(0 AS DOUBLE)")
 
 
 def released_sum(call: AggregateOperands) -> str:

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal as OneOf
 
 from sqlglot import exp
 
@@ -48,10 +49,26 @@ class ReleasedAs(Enum):
     """What is released of an aggregate over many persons' rows."""
 
     NOTHING = "nothing"  # its value would be one person's
-    COUNT = "count"
+    ROWS = "rows"  # a count of rows
+    VALUES = "values"  # a count of values
+    DISTINCT = "distinct"  # a count of different values, or tuples of values
     SUM = "sum"  # of values in a range that is known without the data
+    MEAN = "mean"  # of the same
     MOMENTS = "moments"
     QUANTILE = "quantile"  # read from a histogram; over one person's rows MIN and MAX are exact
+
+
+# more extreme levels for MIN and MAX would depend on a few persons
+MIN_LEVEL, MEDIAN_LEVEL, MAX_LEVEL = 0.01, 0.5, 0.99
+
+
+@dataclass(frozen=True)
+class QuantileSpec:
+    """The quantile of the values that an aggregate is."""
+
+    level: float | None = None  # None: its second argument
+    rounding: OneOf["down", "near", "up"] | None = None  # to an integer, where values are integers
+    is_value: bool = False  # always the value of a row, never interpolated
 
 
 class Order(Enum):
@@ -176,7 +193,9 @@ class Aggregate:
     framed: Framed = Framed.NEVER
     public: AggregateForm | None = None  # DuckDB form over public rows; None: that over released rows
     moments: MomentSpec | None = None
-    has_level: bool = False  # the second argument is the level of a quantile
+    quantile: QuantileSpec | None = None  # what is released as QUANTILE
+    has_separator: bool = False  # the second argument is a constant separator; rows without a value are left out
+    as_filter_of: str = ""  # the aggregate that it is with its argument, a condition, as FILTER
     is_extreme: bool = False  # the least or greatest of the values
     returns_argument: bool = False  # the result is one of the argument's values
     returns_list: bool = False
@@ -187,6 +206,16 @@ class Aggregate:
     def is_releasable(self) -> bool:
         """Whether the aggregate may be used at a release point."""
         return self.released_as is not ReleasedAs.NOTHING
+
+    @property
+    def is_count(self) -> bool:
+        """Whether the aggregate counts rows, values or different values."""
+        return self.released_as in (ReleasedAs.ROWS, ReleasedAs.VALUES, ReleasedAs.DISTINCT)
+
+    @property
+    def has_level(self) -> bool:
+        """Whether the second argument is the level of a quantile."""
+        return self.quantile is not None and self.quantile.level is None
 
     @property
     def is_per_person(self) -> bool:
@@ -228,38 +257,40 @@ AGGREGATES: dict[str, Aggregate] = {
     a.name: a
     for a in (
         Aggregate(
-            "count_star", 0, _I, "count(*)", SAME, SAME, released_as=ReleasedAs.COUNT, range_rule=_count_range,
+            "count_star", 0, _I, "count(*)", SAME, SAME, released_as=ReleasedAs.ROWS, range_rule=_count_range,
             framed=Framed.ALWAYS,
         ),
         Aggregate(
-            "count", 1, _I, "count({0})", SAME, SAME, (exp.Count,), released_as=ReleasedAs.COUNT,
-            range_rule=_count_range, framed=Framed.ALWAYS,
+            "count", 1, _I, "count({0})", SAME, SAME, (exp.Count,), released_as=ReleasedAs.VALUES,
+            range_rule=_count_range, distinct=DistinctRule.OWN_ROW, framed=Framed.ALWAYS,
         ),
         Aggregate(
-            "count_distinct", 1, _I, "count(DISTINCT {0})", SAME, SAME, released_as=ReleasedAs.COUNT,
+            "count_distinct", 1, _I, "count(DISTINCT {0})", SAME, SAME, released_as=ReleasedAs.DISTINCT,
             range_rule=_count_range, cost=AggregateCost(300.0, 100.0, 2.6, 1.5),
         ),
         Aggregate(
             "count_if", 1, _I, _COUNTED_ROWS, "count_if({0})", _COUNTED_ROWS, (exp.CountIf,), CONDITION,
-            range_rule=_count_range,
+            range_rule=_count_range, as_filter_of="count_star",
         ),
         Aggregate(
-            "sum", 1, None, duckdb.fixed_point_sum, duckdb.released_sum, spark.fixed_point_sum, (exp.Sum,), NUMBERS,
+            "sum", 1, None, duckdb.FIXED_POINT.sum, duckdb.released_sum, spark.fixed_point_sum, (exp.Sum,), NUMBERS,
             ReleasedAs.SUM, _sum_range, distinct=DistinctRule.OWN_ROW, framed=Framed.ALWAYS,
             public=duckdb.in_sorted_order("sum", duckdb.released_sum),
         ),
         Aggregate(
-            "avg", 1, _D, duckdb.fixed_point_mean, "avg({0})", spark.fixed_point_mean, (exp.Avg,), NUMBERS,
-            ReleasedAs.SUM, cost=AggregateCost(200.0), distinct=DistinctRule.OWN_ROW, framed=Framed.ALWAYS,
+            "avg", 1, _D, duckdb.FIXED_POINT.mean, "avg({0})", spark.fixed_point_mean, (exp.Avg,), NUMBERS,
+            ReleasedAs.MEAN, cost=AggregateCost(200.0), distinct=DistinctRule.OWN_ROW, framed=Framed.ALWAYS,
             public=duckdb.in_sorted_order("avg", "avg({0})"),
         ),
         *(
             Aggregate(
                 name, 1, None, f"{name}({{0}})", SAME, SAME, (node,), released_as=ReleasedAs.QUANTILE,
                 cost=_VALUE_COST, distinct=DistinctRule.IGNORED, framed=Framed.ALWAYS, is_extreme=True,
-                returns_argument=True,
+                returns_argument=True, quantile=quantile,
             )
-            for name, node in (("min", exp.Min), ("max", exp.Max))
+            for name, node, quantile in (
+                ("min", exp.Min, QuantileSpec(MIN_LEVEL, "down")), ("max", exp.Max, QuantileSpec(MAX_LEVEL, "up")),
+            )
         ),
         *(
             Aggregate(
@@ -279,16 +310,17 @@ AGGREGATES: dict[str, Aggregate] = {
         ),
         Aggregate(
             "median", 1, _D, duckdb.MEDIAN, SAME, spark.median, (exp.Median,), NUMBERS, ReleasedAs.QUANTILE,
-            cost=_QUANTILE_COST, framed=Framed.RELEASED,
+            cost=_QUANTILE_COST, framed=Framed.RELEASED, quantile=QuantileSpec(MEDIAN_LEVEL),
         ),
         Aggregate(
             "quantile_cont", 2, _D, duckdb.QUANTILE, SAME, spark.quantile, (exp.PercentileCont,), NUMBERS,
-            ReleasedAs.QUANTILE, cost=_QUANTILE_COST, framed=Framed.RELEASED, has_level=True,
+            ReleasedAs.QUANTILE, cost=_QUANTILE_COST, framed=Framed.RELEASED, quantile=QuantileSpec(),
         ),
         Aggregate(
             "quantile_disc", 2, None, "quantile_disc({0}, {1})", SAME, spark.discrete_quantile,
             (exp.PercentileDisc, exp.Quantile), released_as=ReleasedAs.QUANTILE,
-            cost=AggregateCost(250.0, 80.0, 2.0, 1.5), has_level=True, returns_argument=True,
+            cost=AggregateCost(250.0, 80.0, 2.0, 1.5), quantile=QuantileSpec(rounding="near", is_value=True),
+            returns_argument=True,
         ),
         Aggregate(
             "mode", 1, None, "mode({0} ORDER BY {order})", SAME, spark.mode, (exp.Mode,),
@@ -318,7 +350,7 @@ AGGREGATES: dict[str, Aggregate] = {
         Aggregate(
             "string_agg", 2, _T, duckdb.JOINED, SAME, spark.joined, (exp.GroupConcat,), _TEXT,
             cost=AggregateCost(800.0, 250.0, 14.0, 6.0), order=Order.OPTIONAL,
-            other_names=("listagg", "group_concat"), is_parsed_by_name=True,
+            other_names=("listagg", "group_concat"), is_parsed_by_name=True, has_separator=True,
         ),
         *(
             Aggregate(name, 1, _I, f"{name}({{0}})", SAME, SAME, (node,), _INTEGERS, range_rule=_unknown_range)

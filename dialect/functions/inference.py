@@ -100,7 +100,7 @@ def may_be_null(expr: Expr, include_far: bool = True) -> bool:
         return False
     if row.name in NULL_IF_ALL_NULL:
         return all(may_be_null(argument, include_far) for argument in expr.arguments)
-    partial = row.partial is Partial.FOR_SOME_VALUES or (include_far and row.partial is Partial.BEYOND_CALENDAR)
+    partial = row.partial.is_ordinary or (include_far and row.partial is Partial.BEYOND_CALENDAR)
     return partial or any(may_be_null(argument, include_far) for argument in expr.arguments)
 
 

@@ -15,9 +15,11 @@ A row is one overload: a function name with the kinds of its arguments (`dialect
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeGuard
 
 from sqlglot import exp
 
+from dialect.algebra.expressions import Call, Expr
 from dialect.functions.scalar.casts import CASTS
 from dialect.functions.scalar.geography import CELLS, PLACES, POLYGONS
 from dialect.functions.scalar.logic import LOGIC
@@ -25,7 +27,7 @@ from dialect.functions.scalar.noise_intervals import INTERVALS
 from dialect.functions.scalar.numbers import NUMBERS
 from dialect.functions.scalar.text import LISTS, TEXT
 from dialect.functions.scalar.time import TIMES
-from dialect.functions.signatures import VARIADIC, Function
+from dialect.functions.signatures import VARIADIC, Function, Truncation
 
 
 def _by_name(rows: tuple[Function, ...]) -> dict[str, tuple[Function, ...]]:
@@ -73,6 +75,16 @@ def overloads(name: str) -> tuple[Function, ...]:
 def overload(row: str) -> Function:
     """Return an overload by its unique row name."""
     return _ROWS[row]
+
+
+def is_date(expr: Expr) -> TypeGuard[Call]:
+    """Return whether an expression is the date of a time."""
+    return isinstance(expr, Call) and overload(expr.function).truncation is Truncation.DAY
+
+
+def is_local_time(expr: Expr) -> TypeGuard[Call]:
+    """Return whether an expression is the local time of an instant in a time zone, its second argument."""
+    return isinstance(expr, Call) and overload(expr.function).is_local_time
 
 
 def all_overloads() -> tuple[Function, ...]:

@@ -107,7 +107,14 @@ class Partial(Enum):
 
     NEVER = "never"
     BEYOND_CALENDAR = "far"  # NULL for non-finite numbers, and for dates and times over 280,000 years away
-    FOR_SOME_VALUES = "value"  # NULL for some ordinary values: 1 % 0, a sum beyond 64 bits
+    BEYOND_RANGE = "range"  # NULL where the result leaves its type, such as a sum beyond 64 bits
+    BY_ZERO = "zero"  # NULL where the second argument is 0
+    FOR_SOME_VALUES = "value"  # NULL for some other ordinary values
+
+    @property
+    def is_ordinary(self) -> bool:
+        """Whether a form may be NULL for ordinary values, not only beyond the calendar."""
+        return self not in (Partial.NEVER, Partial.BEYOND_CALENDAR)
 
 
 class KeySetRule(Enum):
@@ -117,6 +124,35 @@ class KeySetRule(Enum):
     DAYS = "days"  # its values on the days in range, if these are few, or else all
     UNITS = "units"  # its values on the units in range within which it is constant
     STEPS = "steps"  # the steps between the ends of the range
+
+
+class Truncation(Enum):
+    """To what a function truncates its last argument, a time."""
+
+    DAY = "day"
+    UNIT = "unit"  # that its first argument names
+    WIDTH = "width"  # steps as wide as its first argument
+
+
+class Effect(Enum):
+    """What a function does to the number that is its first argument; further arguments are constants."""
+
+    KEEPS = "keeps"
+    KEEPS_OR_NULL = "keeps or null"
+    ROUNDS = "rounds"  # to the digits that its second argument states, or to an integer
+    NEGATES = "negates"
+
+
+class TextLength(Enum):
+    """Upper bound on the characters of a text that a function returns."""
+
+    LONGEST = "longest"  # those of its longest argument
+    COUNT = "count"  # those of its first argument, and as many as its last, a constant
+    WIDTH = "width"  # its second argument, a constant, to which it is padded
+    TOTAL = "total"  # those of all its arguments, up to the most of a computed text
+    FORMATTED = "formatted"  # those of a formatted number or time
+    COMPUTED = "computed"  # the most of a computed text
+    ELEMENT = "element"  # those of all elements of its first argument, up to the most of a computed text
 
 
 # SQL template, or a function of the call's constant arguments that returns one
@@ -137,8 +173,15 @@ class Cost:
 
     per_call: float = 10.0
     per_character: float | None = None  # of the first text; None: 1 for a text, 0 for other types
-    per_pair: float = 0.0  # per character of the first text and byte of the second
+    per_pair: float = 0.0  # per character of the first text and byte of the longest segment of the second
+    per_plain_pair: float | None = None  # the same of a whole pattern without `_`; None: no such patterns
+    any_text: str | None = None  # sign that separates the segments of a pattern; None: the second text is one segment
+    per_new_character: float = 0.0  # per character of the first text and of the third
+    per_other_character: float = 0.0  # per character of the arguments behind the first
+    per_argument: float = 0.0
+    per_element: float = 30.0  # per element of a list
     per_list_character: float = 2.0  # per character of all elements of a list together
+    reads_all_texts: bool = False  # per_character counts for every argument that is a text
 
 
 @dataclass(frozen=True)
@@ -158,8 +201,18 @@ class Function:
     check_constants: Callable[..., Refusal | None] | None = None  # of invalid constants, without the call; None: valid
     constant_within: str | Callable[..., str | None] = ""  # constant within this time unit, or a function of constants
     key_set: KeySetRule = KeySetRule.VALUES
-    has_step: bool = False  # the first argument is the step to which it truncates its last, a time
+    truncation: Truncation | None = None  # None: it truncates no time
     part_of: Callable[[datetime], int] | None = None  # the part of a time, in Python; of a name, its number
+    keeps_moment: bool = False  # a conversion of a date or timestamp to the same moment
+    is_local_time: bool = False  # the local time of an instant in a time zone
+    reads_instants: bool = False  # takes an instant as such; others take its local time
+    effect: Effect | None = None  # None: another function of its arguments
+    limits: tuple[float, float] | None = None  # ends of the results, where they are narrower than the type's
+    is_integral: bool = False  # the result is an integer in a DOUBLE
+    is_injective: bool = False  # in the one argument that is not a constant, an integer or date
+    is_by_hour: bool = False  # its listed values are the parts of a day, of equally many hours
+    determines: tuple[str, ...] = ()  # names of functions of the same argument that its result determines
+    text_length: TextLength = TextLength.LONGEST
     row_name: str = ""  # unique id "name#n", used in Call.function
     meaning: str = ""  # definition for analysts, where the name is not standard
     cost: Cost = Cost()
@@ -167,6 +220,15 @@ class Function:
     other_names: tuple[str, ...] = ()  # that analysts may write too
     date_parts: tuple[str, ...] = ()  # names of the part in EXTRACT
     cast_types: tuple[str, ...] = ()  # names of the type in CAST
+
+    @property
+    def has_step(self) -> bool:
+        """Whether the first argument is the step to which the function truncates its last, a time."""
+        return self.truncation in (Truncation.UNIT, Truncation.WIDTH)
+
+    def takes(self, kind: str) -> bool:
+        """Return whether an argument is of a kind, as named in the table."""
+        return kind in self.argument_kinds
 
 
 def kind_name(kind: str) -> str:

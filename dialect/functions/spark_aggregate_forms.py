@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dialect.algebra.relations import SortDirection
-from dialect.functions.aggregate_forms import MAX_JOINED_LENGTH, AggregateOperands, AggregateWriter
+from dialect.functions.aggregate_forms import MAX_JOINED_LENGTH, AggregateOperands, AggregateWriter, FixedPoint
 from dialect.functions.scalar.text import SPARK_JOINED
 
 _MAX_SQUARABLE = "1e150D"  # beyond it, squares overflow a double
@@ -38,43 +38,31 @@ def fill_form(form: str, argument_count: int, call: AggregateOperands) -> str:
     Spark does not support FILTER with OVER: arguments are NULL where the condition is not true.
     """
     if call.condition and call.window:
-        arguments = [f"CASE WHEN {call.condition} THEN {argument} END" for argument in call.arguments or ("1",)]
-        call = replace(call, arguments=arguments, condition=None)
-        form = form if argument_count else "count({0})"
+        call, form = _without_filter_over(call), form if argument_count else "count({0})"
     is_tuple = len(call.arguments) > max(1, argument_count)
     value = f"struct({', '.join(call.arguments)})" if is_tuple else "".join(call.arguments)
     return form.format(value) + call.suffix
 
 
+_FIXED_POINT = FixedPoint("sum(CAST({0} AS DECIMAL(38, 0)))", _IS_FINITE, "0D")
+
+
 def fixed_point_sum(call: AggregateOperands) -> str:
     """Write SUM: doubles are added as fixed-point grains in DECIMAL(38, 0), independent of row order."""
-    total, _ = _fixed_point_total(call := _without_filter_over(call))
-    return total if call.is_double else f"TRY_CAST({total} AS BIGINT)"
+    return _FIXED_POINT.sum(_without_filter_over(call))
 
 
 def fixed_point_mean(call: AggregateOperands) -> str:
     """Write AVG; a mean of equal doubles is that double itself, which rounding to grains could miss."""
-    total, counted_value = _fixed_point_total(call := _without_filter_over(call))
-    mean = f"(CAST({total} AS DOUBLE) / nullif(count({counted_value}){call.suffix}, 0))"
-    if not call.is_double:
-        return mean
-    least, most = (f"{end}({call.arguments[0]}){call.suffix}" for end in ("min", "max"))
-    return f"CASE WHEN {least} = {most} AND {_IS_FINITE.format(least)} THEN {least} + 0D ELSE {mean} END"
-
-
-def _fixed_point_total(call: AggregateOperands) -> tuple[str, str]:
-    """Write an exact sum, and the value that it counts: doubles are rounded to grains, and left out beyond 64 bits."""
-    (argument,) = call.arguments
-    counted_value = f"TRY_CAST(round({argument} * {call.grain}) AS BIGINT)" if call.is_double else argument
-    total = f"sum(CAST({counted_value} AS DECIMAL(38, 0))){call.suffix}"
-    return f"CAST({total} AS DOUBLE) / {call.grain}" if call.is_double else total, counted_value
+    return _FIXED_POINT.mean(_without_filter_over(call))
 
 
 def _without_filter_over(call: AggregateOperands) -> AggregateOperands:
-    """Move a FILTER with OVER, which Spark does not support, into the argument."""
+    """Move a FILTER with OVER, which Spark does not support, into the argument; COUNT(*) gets one."""
     if not (call.condition and call.window):
         return call
-    return replace(call, arguments=[f"CASE WHEN {call.condition} THEN {a} END" for a in call.arguments], condition=None)
+    arguments = [f"CASE WHEN {call.condition} THEN {argument} END" for argument in call.arguments or ("1",)]
+    return replace(call, arguments=arguments, condition=None)
 
 
 def _filter_clause(*tests: str | None) -> str:

@@ -39,6 +39,8 @@ class WindowFunction:
     allows_ignore_nulls: bool = False  # IGNORE NULLS is allowed
     constant: int | None = None  # index of the argument that is a constant integer; None: none is
     min_constant: int = 1
+    numbers_rows: bool = False  # numbers the rows of a partition from 1
+    reads_first: bool = False  # the first row of the frame decides
     offset_sign: int = 0  # LAG and LEAD: direction of the offset; they have a default for a missing row
 
     @property
@@ -52,7 +54,7 @@ _OFFSET_SLOTS = ("this", "offset", "default")
 WINDOW_FUNCTIONS: dict[str, WindowFunction] = {
     f.name: f
     for f in (
-        WindowFunction("row_number", exp.RowNumber, (), 0, _I, DeterminedBy.PLACE),
+        WindowFunction("row_number", exp.RowNumber, (), 0, _I, DeterminedBy.PLACE, numbers_rows=True),
         WindowFunction("ntile", exp.Ntile, ("this",), 1, _I, DeterminedBy.PLACE, constant=0),
         WindowFunction("lag", exp.Lag, _OFFSET_SLOTS, 1, None, DeterminedBy.PLACE, True, 1, -MAX_OFFSET, offset_sign=1),
         WindowFunction(
@@ -62,10 +64,16 @@ WINDOW_FUNCTIONS: dict[str, WindowFunction] = {
         WindowFunction("dense_rank", exp.DenseRank, (), 0, _I, DeterminedBy.PEERS),
         WindowFunction("percent_rank", exp.PercentRank, (), 0, _D, DeterminedBy.PEERS),
         WindowFunction("cume_dist", exp.CumeDist, (), 0, _D, DeterminedBy.PEERS),
-        WindowFunction("first_value", exp.FirstValue, ("this",), 1, None, DeterminedBy.FRAME, True),
+        WindowFunction("first_value", exp.FirstValue, ("this",), 1, None, DeterminedBy.FRAME, True, reads_first=True),
         WindowFunction("last_value", exp.LastValue, ("this",), 1, None, DeterminedBy.FRAME, True),
         WindowFunction("nth_value", exp.NthValue, ("this", "offset"), 2, None, DeterminedBy.FRAME, True, constant=1),
     )
 }
+
+
+def numbers_rows(name: str) -> bool:
+    """Return whether a window function, or aggregate, numbers the rows of a partition from 1."""
+    return name in WINDOW_FUNCTIONS and WINDOW_FUNCTIONS[name].numbers_rows
+
 
 WINDOW_NODES = {f.node: f.name for f in WINDOW_FUNCTIONS.values()}

@@ -112,17 +112,15 @@ def check_bounded_calls(tree: exp.Expr, named_bounds: BoundsByCall) -> None:
         raise Kind.BOUNDS_NOT_TAKEN.at(named_bounds[start].span)
 
 
-def check_bounds_apply(function: str, bounds: NamedBounds, releasing: bool) -> None:
+def check_bounds_apply(bounds: NamedBounds, is_count: bool, counts_persons: bool, releasing: bool) -> None:
     """Refuse bounds where no person's contribution is clipped by them; raises Refusal with E_PARAM.
 
-    `function` is the aggregate's name, or "persons" for COUNT(DISTINCT person). `releasing`: the aggregate is over many
-    persons, so that its value is released with noise.
+    `counts_persons`: the aggregate is COUNT(DISTINCT person). `releasing`: it is over many persons, so that its value
+    is released with noise.
     """
     if not releasing:
         raise Kind.BOUNDS_WITHIN_PERSON.at(bounds.span)
-    if function == "persons":
+    if counts_persons:
         raise Kind.BOUNDS_OF_PERSONS.at(bounds.span)
-    if function.startswith("count") and not (
-        bounds.bounds.lower >= -MAX_COUNT_BOUND and 1 <= bounds.bounds.upper <= MAX_COUNT_BOUND
-    ):
+    if is_count and not (bounds.bounds.lower >= -MAX_COUNT_BOUND and 1 <= bounds.bounds.upper <= MAX_COUNT_BOUND):
         raise Kind.COUNT_BOUNDS.at(bounds.span, limit=MAX_COUNT_BOUND)

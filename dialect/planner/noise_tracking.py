@@ -51,7 +51,7 @@ from dialect.postprocess.noise_propagation import (
 R = TypeVar("R", bound=Relation)
 AddAggregate = Callable[[str, Expr], Field]
 
-TRACKED_AGGREGATES = {a.name for a in AGGREGATES.values() if a.released_as is ReleasedAs.SUM}
+TRACKED_AGGREGATES = {a.name for a in AGGREGATES.values() if a.released_as in (ReleasedAs.SUM, ReleasedAs.MEAN)}
 _EQUALITIES = ("=", "is not distinct from")
 
 
@@ -126,7 +126,7 @@ def express_sum(field: Field, function: str, form: FractionalLinearForm, add_agg
     """
     exact_part = plus(form.offset, form.numerator.constant)
     constant = None if exact_part == ZERO else add_aggregate(function, exact_part)
-    rows = Ref(add_aggregate("sum", ONE)) if function == "avg" else None
+    rows = Ref(add_aggregate("sum", ONE)) if AGGREGATES[function].released_as is ReleasedAs.MEAN else None
     terms = []
     for raw, weight in form.numerator.terms:
         total = replace(add_aggregate(function, times(weight, Ref(raw))), origin=raw.origin)

@@ -200,13 +200,6 @@ def _is_between(value: Expr, lower_operator: str, lower: float, upper_operator: 
     return Call(AND, (above, below), SqlType.BOOLEAN)
 
 
-MIN_LEVEL, MEDIAN_LEVEL, MAX_LEVEL = (
-    0.01,
-    0.5,
-    0.99,
-)  # levels for MIN and MAX; more extreme ones would depend on a few persons
-
-
 @dataclass(frozen=True)
 class HistogramPlan:
     """A release point further grouped by the bins of one value, and the quantiles that are read from it."""
@@ -282,20 +275,15 @@ def quantile_output(measure: AggregateCall, context: CompileContext) -> Released
 
 def _formula(measure: AggregateCall) -> QuantileOf:
     """Return the level of a quantile aggregate, and how an integer result is rounded: MIN down, MAX up."""
-    if measure.function == "quantile_cont":
-        level = measure.arguments[1]
-        assert isinstance(level, Literal) and isinstance(level.value, int | float)  # noqa: S101  read as a constant
-        return QuantileOf(float(level.value))
-    if measure.function == "quantile_disc":
-        level = measure.arguments[1]
-        assert isinstance(level, Literal) and isinstance(level.value, int | float)  # noqa: S101  read as a constant
-        return QuantileOf(float(level.value), "near" if measure.result.type is SqlType.BIGINT else None, True)
-    if measure.function == "median":
-        return QuantileOf(MEDIAN_LEVEL)
+    quantile = AGGREGATES[measure.function].quantile
+    assert quantile is not None  # noqa: S101  it is read from a histogram
+    level = quantile.level
+    if level is None:
+        constant = measure.arguments[1]
+        assert isinstance(constant, Literal) and isinstance(constant.value, int | float)  # noqa: S101  bound so
+        level = float(constant.value)
     is_integer = measure.result.type is SqlType.BIGINT
-    if measure.function == "min":
-        return QuantileOf(MIN_LEVEL, "down" if is_integer else None)
-    return QuantileOf(MAX_LEVEL, "up" if is_integer else None)
+    return QuantileOf(level, quantile.rounding if is_integer else None, quantile.is_value)
 
 
 def quantile_notes(binned: HistogramPlan) -> tuple[Note, ...]:
@@ -303,7 +291,9 @@ def quantile_notes(binned: HistogramPlan) -> tuple[Note, ...]:
     text = plain_text(binned.measures[0].arguments[0])
     functions = {measure.function for measure in binned.measures}
     replaced = (
-        (f"{name}({text})", level) for name, level in (("min", MIN_LEVEL), ("max", MAX_LEVEL)) if name in functions
+        (f"{each.name}({text})", each.quantile.level)
+        for each in AGGREGATES.values()
+        if each.name in functions and each.is_extreme and each.quantile is not None
     )
     why = "the true extreme is one person's value, so this is the quantile at"
     return (binned.note, *(Note(NoteCode.EXTREME, f"{name}: {why} {level:.0%}.") for name, level in replaced))

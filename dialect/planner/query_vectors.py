@@ -19,7 +19,7 @@ from dialect.algebra.release_plan import Factor, QueryVector, VectorKind
 from dialect.analysis.canonical_form import CanonicalForm
 from dialect.analysis.predicates import narrowed_range
 from dialect.catalog.model import Bounds, Catalog, SqlType
-from dialect.functions.aggregates import MOMENTS, integer_bounds
+from dialect.functions.aggregates import AGGREGATES, MOMENTS, ReleasedAs, integer_bounds
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import definition_of, may_be_null
 from dialect.stability.typed_calls import is_person_key
@@ -49,24 +49,26 @@ class QueryVectors:
         for an aggregate that has no vectors, such as a quantile.
         """
         condition = None if measure.condition is None else self.source_fields[measure.condition]
-        if measure.function == "count_star":
-            return CountOf(self.add(VectorKind.ROWS, None, condition, measure.stated_bounds))
-        if measure.function in MOMENTS:
-            return self._plan_moments(measure, condition)
+        bounds, released_as = measure.stated_bounds, AGGREGATES[measure.function].released_as
+        if released_as is ReleasedAs.ROWS:
+            return CountOf(self.add(VectorKind.ROWS, None, condition, bounds))
         argument = measure.arguments[0]
-        if measure.function == "sum":
-            return SumOf(self.add(VectorKind.SUM, argument, condition, measure.stated_bounds))
-        if measure.function == "avg":
-            return self._plan_mean(argument, condition, measure.stated_bounds)
-        if measure.function == "count_distinct" and (len(measure.arguments) > 1 or not is_person_key(argument)):
-            return CountOf(self._index_of(self._distinct_vector(measure, condition)))
         maybe = argument if may_be_null(argument) or argument.type is SqlType.DOUBLE else None  # NaN does not count
-        if measure.function == "count_distinct":
-            return CountOf(self.add(VectorKind.PERSONS, maybe, condition))
-        if measure.function != "count":
-            raise ValueError(f"no vector is planned for the aggregate {measure.function}")
-        kind = VectorKind.ROWS if maybe is None else VectorKind.VALID
-        return CountOf(self.add(kind, maybe, condition, measure.stated_bounds))
+        match released_as:
+            case ReleasedAs.MOMENTS:
+                return self._plan_moments(measure, condition)
+            case ReleasedAs.SUM:
+                return SumOf(self.add(VectorKind.SUM, argument, condition, bounds))
+            case ReleasedAs.MEAN:
+                return self._plan_mean(argument, condition, bounds)
+            case ReleasedAs.DISTINCT if len(measure.arguments) == 1 and is_person_key(argument):
+                return CountOf(self.add(VectorKind.PERSONS, maybe, condition))
+            case ReleasedAs.DISTINCT:
+                return CountOf(self._index_of(self._distinct_vector(measure, condition)))
+            case ReleasedAs.VALUES:
+                kind = VectorKind.ROWS if maybe is None else VectorKind.VALID
+                return CountOf(self.add(kind, maybe, condition, bounds))
+        raise ValueError(f"no vector is planned for the aggregate {measure.function}")
 
     def add(
         self, kind: VectorKind, argument: Expr | None, condition: Field | None, bounds: Bounds | None = None

@@ -16,6 +16,7 @@ from dialect.algebra.formulas import CountOf, MeanOf, MomentsOf, QuantileOf
 from dialect.algebra.release_plan import QueryOverReleases
 from dialect.catalog.model import SqlType
 from dialect.functions.registry import overload
+from dialect.functions.signatures import Effect
 
 HALF = 0.5
 _MAX_DIGITS = 300  # powers of ten up to here are finite floats
@@ -91,14 +92,14 @@ def rounding_distance(expr: Expr, by_field: Mapping[Field, RoundingDistance | No
     known_parts = [part for part in parts if part is not None]
     if len(known_parts) < len(parts):
         return None
-    name = overload(expr.function).name
-    if name in ("to_bigint", "round", "to_decimal"):
+    name, effect = expr.name, overload(expr.function).effect
+    if effect is Effect.ROUNDS:
         return known_parts[0].plus(RoundingDistance(_half_step(expr)))
     if name in ("+", "-"):
         return known_parts[0].plus(known_parts[1])
     if name in ("*", "/"):
         return _scaled_distance(expr, name, known_parts)
-    if name in ("to_double", "nullif", "negative"):
+    if effect is not None:
         return known_parts[0]
     return NO_ROUNDING if all(part == NO_ROUNDING for part in known_parts) else None
 

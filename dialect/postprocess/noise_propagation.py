@@ -26,6 +26,7 @@ from dialect.catalog.model import SqlType
 from dialect.functions.builders import double_call
 from dialect.functions.registry import overload
 from dialect.functions.scalar.noise_intervals import is_interval_end
+from dialect.functions.signatures import Effect
 
 ZERO = Literal(0.0, SqlType.DOUBLE)
 ONE = Literal(1.0, SqlType.DOUBLE)
@@ -170,7 +171,7 @@ def _number_of(expr: Expr) -> float | None:
 
 
 # functions that preserve the noise of their first argument, up to rounding
-_NOISE_PRESERVING = {"to_double", "to_bigint", "round", "to_decimal", "nullif"}
+_NOISE_PRESERVING = (Effect.KEEPS, Effect.KEEPS_OR_NULL, Effect.ROUNDS)
 
 
 @dataclass(frozen=True)
@@ -361,16 +362,16 @@ def form_of(expr: Expr, known_forms: Mapping[Field, FractionalLinearForm]) -> Fr
         )
     if not isinstance(expr, Call):
         return None
-    name = overload(expr.function).name
-    if name in _NOISE_PRESERVING and all(isinstance(part, Literal) for part in expr.arguments[1:]):
+    effect = overload(expr.function).effect
+    if effect in _NOISE_PRESERVING and all(isinstance(part, Literal) for part in expr.arguments[1:]):
         return form_of(expr.arguments[0], known_forms)
     parts = [form_of(argument, known_forms) for argument in expr.arguments]
     if any(part is None for part in parts):
         return None
     forms = [part for part in parts if part is not None]
-    if name == "negative":
+    if effect is Effect.NEGATES:
         return _scale(forms[0], Literal(-1.0, SqlType.DOUBLE))
-    return _BINARY_RULES[name](*forms) if name in _BINARY_RULES else None
+    return _BINARY_RULES[expr.name](*forms) if expr.name in _BINARY_RULES else None
 
 
 def _is_constant(form: FractionalLinearForm) -> bool:

@@ -43,6 +43,8 @@ from dialect.analysis.properties import Properties
 from dialect.catalog.fallback_clip_bounds import fallback_clip_bounds
 from dialect.catalog.model import Catalog, ClipBounds, ClipBoundsByKeys, Column, SqlType, Table
 from dialect.functions.emitter import plain_text
+from dialect.functions.registry import overload
+from dialect.functions.signatures import Effect
 from dialect.sensitivity.grouping import (
     grouping_attributes,
     is_single_date,
@@ -205,7 +207,7 @@ def _is_multiple(expr: Expr) -> bool:
     if len(parts) != 1 or not _is_multiple(parts[0]):
         return False
     divided = expr.name == "/" and parts[0] == expr.arguments[0]
-    return divided or expr.name in {"*", "negative", "to_double"}
+    return divided or expr.name == "*" or overload(expr.function).effect in (Effect.KEEPS, Effect.NEGATES)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, timedelta
 
-from dialect.algebra.expressions import Call, Expr, Literal, Ref, equal_pairs, fields_of, reads_only_table, size
+from dialect.algebra.expressions import Expr, Literal, Ref, equal_pairs, fields_of, reads_only_table, size
 from dialect.algebra.release_plan import PrivatePlan
 from dialect.algebra.traversal import walk
 from dialect.analysis.date_bounds import EventTime, event_time_predicates
@@ -24,6 +24,7 @@ from dialect.analysis.uniqueness import EXACT_TYPES, attribute_closure
 from dialect.catalog.model import SqlType, ValueRange
 from dialect.functions.constant_folding import MONTHS, SECONDS, parse_timestamp
 from dialect.functions.emitter import plain_text
+from dialect.functions.registry import is_local_time
 
 _DAY_OR_COARSER = frozenset(unit for unit, seconds in SECONDS.items() if seconds >= SECONDS["day"]) | frozenset(MONTHS)
 _DAY_OR_FINER = frozenset(unit for unit, seconds in SECONDS.items() if seconds <= SECONDS["day"])
@@ -61,15 +62,8 @@ def dates_and_times(plan: PrivatePlan, table: str) -> Iterator[tuple[Expr, Expr]
 
 def _times_in(expr: Expr) -> Iterator[Expr]:
     """Yield the wall-clock times that an expression reads: TIMESTAMP columns, and columns in their time zone."""
-    parts = walk(expr, lambda part: () if _is_wall_clock(part) else part.children)
-    return (
-        part for part in parts if part.type is SqlType.TIMESTAMP and (_is_wall_clock(part) or isinstance(part, Ref))
-    )
-
-
-def _is_wall_clock(expr: Expr) -> bool:
-    """Return whether an expression is a column in its time zone."""
-    return isinstance(expr, Call) and expr.name == "wall"
+    parts = walk(expr, lambda part: () if is_local_time(part) else part.children)
+    return (part for part in parts if part.type is SqlType.TIMESTAMP and (is_local_time(part) or isinstance(part, Ref)))
 
 
 def key_equivalents(plan: PrivatePlan) -> frozenset[str]:

@@ -37,14 +37,16 @@ from dialect.algebra.relations import (
 from dialect.algebra.traversal import walk
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Suggestion
+from dialect.functions.aggregates import Aggregate, ReleasedAs
 from dialect.functions.inference import null_extended
 from dialect.functions.registry import overload
+from dialect.functions.signatures import Effect
 from dialect.parser.compile_context import refusal
 
 _ANY: NullExtendedValues = frozenset(NullExtendedValue)
 _NULL: NullExtendedValues = frozenset({NullExtendedValue.NULL})
 _TRUTH = frozenset({NullExtendedValue.TRUE, NullExtendedValue.FALSE})
-_ZERO_PRESERVING = {"negative", "to_double", "to_bigint"}
+_ZERO_PRESERVING = (Effect.KEEPS, Effect.ROUNDS, Effect.NEGATES)
 
 
 def reads_preserved_only(preserved: PreservedSide, expr: Expr) -> bool:
@@ -82,18 +84,16 @@ def _call_outcomes(preserved: PreservedSide, call: Call) -> NullExtendedValues:
     """Outcomes of a function call from those of its arguments.
 
     By the function's own rule; NULL for a strict function with an argument that is always NULL; zero or NULL stay so
-    under negation and casts of numbers; else any outcome.
+    under negation, casts and rounding of numbers; else any outcome.
     """
     parts = [outcomes(preserved, argument) for argument in call.arguments]
-    if call.name in _OUTCOME_RULES:
-        return _OUTCOME_RULES[call.name](parts)
+    rule = _OUTCOME_RULES.get(call.name)
+    if rule is not None:
+        return rule(parts)
     if overload(call.function).is_strict and any(part == _NULL for part in parts):
         return _NULL
-    return (
-        parts[0]
-        if call.name in _ZERO_PRESERVING and parts[0] <= {NullExtendedValue.NULL, NullExtendedValue.ZERO}
-        else _ANY
-    )
+    keeps_zero = overload(call.function).effect in _ZERO_PRESERVING
+    return parts[0] if keeps_zero and parts[0] <= {NullExtendedValue.NULL, NullExtendedValue.ZERO} else _ANY
 
 
 def _constant_outcome(constant: Literal) -> NullExtendedValue:
@@ -234,7 +234,7 @@ def check_preserved_keys(source: PerPerson, keys: Sequence[Field], node: exp.Exp
 
 
 def check_ignores_null_extended(
-    aggregate: str, arguments: Sequence[Expr], test: Expr | None, source: PerPerson, person: str, node: exp.Expr
+    aggregate: Aggregate, arguments: Sequence[Expr], test: Expr | None, source: PerPerson, person: str, node: exp.Expr
 ) -> None:
     """Refuse an aggregate that null-extended rows would change, because these rows are never generated.
 
@@ -244,7 +244,8 @@ def check_ignores_null_extended(
     preserved = source.preserved_side
     if preserved is None or (test is not None and rejects_null_extended(preserved, test)):
         return
-    allowed = {NullExtendedValue.NULL, NullExtendedValue.ZERO} if aggregate == "sum" else {NullExtendedValue.NULL}
+    keeps_zero = aggregate.released_as is ReleasedAs.SUM
+    allowed = {NullExtendedValue.NULL, NullExtendedValue.ZERO} if keeps_zero else {NullExtendedValue.NULL}
     if arguments and all(outcomes(preserved, argument) <= allowed for argument in arguments):
         return
     read = {f for argument in arguments for f in fields_of(argument)}

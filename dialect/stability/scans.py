@@ -23,11 +23,13 @@ from sqlglot import exp
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Origin, Ref, conjunction, conjuncts
 from dialect.algebra.relations import Filter, Join, PerPerson, Public, Relation, Scan
 from dialect.analysis.date_bounds import EventTime
+from dialect.analysis.time_granularity import truncation_unit
 from dialect.catalog.model import Catalog, Column, SqlType, Table
 from dialect.catalog.privacy_windows import UNITS_WITHIN_WINDOW, PrivacyWindow, WindowRange, next_window_start
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal, Suggestion
 from dialect.functions.inference import definition_of
+from dialect.functions.registry import is_date, is_local_time, overload
 from dialect.parser.compile_context import CompileContext, refusal
 from dialect.stability.typed_calls import apply_function, to_local_time
 
@@ -132,13 +134,12 @@ def _determines_window(expr: Expr, event_times: frozenset[Field], window: Privac
     if not isinstance(expr, Call):
         return False
     first = expr.arguments[0]
-    if expr.name == "wall":
+    if is_local_time(expr):
         own = isinstance(first, Ref) and expr.arguments[1] == default_time_zone(first.field)
         return own and _determines_window(first, event_times, window)
-    if expr.name in ("to_date", "to_timestamp"):
-        return _determines_window(first, event_times, window)
-    inside = expr.name == "date_trunc" and isinstance(first, Literal) and first.value in UNITS_WITHIN_WINDOW[window]
-    return inside and _determines_window(expr.arguments[1], event_times, window)
+    row, last = overload(expr.function), expr.arguments[-1]
+    is_inside = row.keeps_moment or is_date(expr) or truncation_unit(expr, last) in UNITS_WITHIN_WINDOW[window]
+    return is_inside and _determines_window(last, event_times, window)
 
 
 def default_time_zone(field: Field) -> Literal:

@@ -21,7 +21,15 @@ from dialect.functions.constant_folding import fold_constants
 from dialect.functions.literals import iso_suggestion
 from dialect.functions.registry import callable_names, overloads
 from dialect.functions.scalar.noise_intervals import is_interval_end
-from dialect.functions.signatures import Function, accepts, constant_mistake, kind_name, with_typed_nulls
+from dialect.functions.signatures import (
+    Effect,
+    Function,
+    TextLength,
+    accepts,
+    constant_mistake,
+    kind_name,
+    with_typed_nulls,
+)
 from dialect.parser.compile_context import refusal
 from dialect.parser.spans import span_of, sql_text, written_name
 from dialect.parser.suggestions.foreign_dialects import CALL_REWRITES
@@ -121,11 +129,8 @@ MAX_EXPRESSION_DEPTH = 150
 
 _ALLOWED_ON_PERSON = {"is null"}
 _COMPARISONS = {"=", "<>", "<", "<=", ">", ">=", "in", "is distinct from", "is not distinct from"}
-_MERGING = {"coalesce", "least", "greatest", "nullif"}
 _TIMES = (SqlType.TIME, SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
-_CONCATENATIONS = {"||", "concat", "concat_ws"}  # functions that cast numbers and times to text
 _CASTABLE_TO_TEXT = {SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN, *_TIMES}
-_TAKES_INSTANTS = {"epoch", "epoch_ms", "epoch_us", "is null", "wall"}
 _CURRENT_TIME_FUNCTIONS = {"now", "today", "getdate", "sysdate", "get_current_timestamp", "transaction_timestamp"}
 _MIN_SIMILARITY = 0.8  # similarity from which a name counts as misspelt
 _AGGREGATES = ("avg", "count", "count_if", "max", "median", "min", "quantile_cont", "stddev", "sum", "variance")
@@ -229,7 +234,7 @@ def _build_call(form: Function, arguments: Sequence[Expr], node: exp.Expr) -> Ca
         built = Call(form.row_name, tuple(arguments), form.result)
         return replace(built, span=span_of(node)) if is_interval_end(built) else built
     kind, values = unify_types(arguments, node)
-    return Call(form.row_name, tuple(values), arguments[0].type if form.name == "nullif" else kind)
+    return Call(form.row_name, tuple(values), arguments[0].type if form.effect is Effect.KEEPS_OR_NULL else kind)
 
 
 def _check_size(expr: Expr, node: exp.Expr) -> Expr:
@@ -291,7 +296,7 @@ def _name_in_query(name: str, node: exp.Expr) -> str:
         return f"CAST AS {node.args['to'].sql('duckdb')[:40]}"
     if isinstance(node, exp.Between):
         return "BETWEEN"
-    if name == "negative":
+    if isinstance(node, exp.Neg):
         return "-"
     return written_name(node) if "start" in node.meta else name.upper()
 
@@ -330,18 +335,19 @@ def _flatten(name: str, arguments: Sequence[Expr]) -> list[Expr]:
 def _coerce(name: str, arguments: list[Expr], node: exp.Expr) -> list[Expr]:
     """Coerce arguments: text constants to the compared time type, instants to local time, a time first in a sum.
 
-    Concatenation casts numbers and times to text. Instants stay in functions that read them as such, and in the
-    difference of two instants.
+    Concatenation casts numbers and times to text. Instants stay in functions that read them as such.
     """
-    kinds = {argument.type for argument in arguments}
-    if name in _COMPARISONS | _MERGING and kinds & set(_TIMES):
+    rows, kinds = overloads(name), {argument.type for argument in arguments}
+    has_common_type = name in _COMPARISONS or rows[0].result is SqlType.NULL
+    if has_common_type and kinds & set(_TIMES):
         target = next(kind for kind in reversed(_TIMES) if kind in kinds)  # the type with the most information
         arguments = [_cast_text_constant(argument, target, node) for argument in arguments]
     if name == "+" and len(arguments) == 2 and arguments[1].type in _TIMES[1:]:  # INTERVAL 1 DAY + time
         arguments.reverse()
-    if name in _CONCATENATIONS and (name != "||" or SqlType.VARCHAR in kinds):  # || also joins lists
+    is_concatenation = rows[0].text_length is TextLength.TOTAL
+    if is_concatenation and (name != "||" or SqlType.VARCHAR in kinds):  # || also joins lists
         arguments = [_cast_to_text(argument, node) for argument in arguments]
-    keeps_instants = name in _TAKES_INSTANTS or (name == "-" and kinds == {SqlType.TIMESTAMPTZ})
+    keeps_instants = any(row.reads_instants and accepts(row, arguments) for row in rows)
     return arguments if keeps_instants else [to_local_time(argument) for argument in arguments]
 
 

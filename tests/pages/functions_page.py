@@ -165,7 +165,7 @@ def _lines(rows: tuple[Function, ...], meanings: bool) -> Iterator[str]:
 
 def _nulls(row: Function) -> str:
     """Where a form is NULL though no argument is: what is made total."""
-    if row.partial is not Partial.FOR_SOME_VALUES:
+    if not row.partial.is_ordinary:
         far = "the number is not finite" if "num" in row.argument_kinds else "a date beyond all calendars"
         return "" if row.partial is Partial.NEVER else far
     if row.name in WHEN_NULL:

@@ -299,7 +299,7 @@ def combine_windows(
     Person counts take the maximum, because a person in several windows counts once; other vectors are added. `weights`
     maps a vector's index to the SQL of its clipped contribution.
     """
-    by = ", ".join(["person", *(f"k{i}" for i in range(len(plan.keys)))])
+    by = ", ".join(["person", *plan.key_columns])
     person_counts = {i for i in weights if plan.vectors[i].kind is VectorKind.PERSONS}
     combined = {
         i: f"max({weight})" if i in person_counts else dialect.wide_sum.format(weight) for i, weight in weights.items()

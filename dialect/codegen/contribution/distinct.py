@@ -40,7 +40,7 @@ def truncated_values(
 
     `row_rank` ranks the values of a group, `group_rank` the groups of a unit. Without limits, all rows.
     """
-    group = [*plan.unit_columns, *(f"k{i}" for i in range(len(plan.keys)))]
+    group = [*plan.unit_columns, *plan.key_columns]
     value = [f"x{i}" for i in range(1 + len(vector.other_values))]
     ranks, tests = list[str](), list[str]()
     if bound.max_values is not None:
@@ -62,7 +62,7 @@ def truncated_values(
 
 def distinct_counts(source: str, plan: PrivatePlan, vector: QueryVector, bound: VectorBound, column: str) -> str:
     """Write one row per group: the number of remaining distinct values, in released grains, as `column`."""
-    keys = [f"k{i}" for i in range(len(plan.keys))]
+    keys = plan.key_columns
     value = [f"x{i}" for i in range(1 + len(vector.other_values))]
     distinct_rows = f"SELECT DISTINCT {', '.join(keys + value)} FROM {source}"
     total = f"count(*) * {2**bound.fraction_bits}" if bound.fraction_bits else "count(*)"

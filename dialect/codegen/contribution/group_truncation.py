@@ -39,6 +39,6 @@ def truncate_groups(plan: PrivatePlan, max_groups: int, dialect: EngineDialect) 
 
 def _first_by_hash(plan: PrivatePlan, max_groups: int, rows: str, dialect: EngineDialect) -> str:
     """Write the first L0 rows of each unit, ordered by a hash of the unit and the group alone."""
-    order = hash_order([*plan.unit_columns, *(f"k{i}" for i in range(len(plan.keys)))], dialect)
+    order = hash_order([*plan.unit_columns, *plan.key_columns], dialect)
     row_number = f"row_number() OVER (PARTITION BY {', '.join(plan.unit_columns)} ORDER BY {order})"
     return f"(SELECT *, {row_number} AS row_rank FROM {rows}) AS c WHERE row_rank BETWEEN 1 AND {max_groups}"

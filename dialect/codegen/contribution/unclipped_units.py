@@ -175,7 +175,7 @@ def join_norm_test(plan: PrivatePlan, rows: str) -> tuple[str, Mapping[str, str]
 
 def unclipped_sums(plan: PrivatePlan, bounds: ContributionBounds) -> str:
     """Write the CTE `unclipped_sums`, one row per group: the sum of all unclipped units, in released grains."""
-    keys = [f"k{i}" for i in range(len(plan.keys))]
+    keys = plan.key_columns
     steps = enumerate(2**bound.fraction_bits for bound in bounds.vectors)
     totals = [f"CAST(v{i} AS HUGEINT) * {step} AS w{i}" for i, step in steps]
     return f"SELECT {', '.join([*keys, *totals])} FROM merged_partials WHERE person IS NULL"
@@ -183,7 +183,7 @@ def unclipped_sums(plan: PrivatePlan, bounds: ContributionBounds) -> str:
 
 def all_sums(plan: PrivatePlan) -> str:
     """Write the CTE `group_sums`, one row per group: `unclipped_sums` plus `clipped_sums`."""
-    keys = ", ".join(f"k{i}" for i in range(len(plan.keys)))
+    keys = ", ".join(plan.key_columns)
     totals = ", ".join(f"sum(w{i}) AS w{i}" for i in range(len(plan.vectors)))
     both = "SELECT * FROM unclipped_sums UNION ALL SELECT * FROM clipped_sums"
     return f"SELECT {keys}, {totals} FROM ({both}) AS b GROUP BY {keys}"

@@ -59,10 +59,10 @@ def answer_sql(
     its groups contain those of all counts, it comes first. Encoded keys are joined by their number, column k0 of
     `group_sums`.
     """
-    columns = [f"{'group_sums' if plan.key_set is None else 'key_set'}.k{i}" for i in range(len(plan.keys))]
+    columns = [f"{'group_sums' if plan.key_set is None else 'key_set'}.{key}" for key in plan.key_columns]
     columns = [f"{column} AS k{i}" for i, column in enumerate(columns)]
     columns += [f"{clamped_to_bigint(f'w{i}')} AS w{i}" for i in range(len(plan.vectors))]
-    order = " ORDER BY " + ", ".join(f"k{i} NULLS LAST" for i in range(len(plan.keys))) if is_ordered else ""
+    order = " ORDER BY " + ", ".join(f"{key} NULLS LAST" for key in plan.key_columns) if is_ordered else ""
     if tables is None:
         tables = [
             "group_sums",
@@ -84,7 +84,7 @@ def answer_sql(
 
 def _same_group_as_sums(table: str, plan: PrivatePlan) -> str:
     """Write the join condition of a table with `group_sums`; NULL keys form a group of their own."""
-    return " AND ".join(f"group_sums.k{i} IS NOT DISTINCT FROM {table}.k{i}" for i in range(len(plan.keys)))
+    return " AND ".join(f"group_sums.{key} IS NOT DISTINCT FROM {table}.{key}" for key in plan.key_columns)
 
 
 def key_set_semi_join(rows: str, plan: PrivatePlan, dictionaries: Mapping[int, Dictionary]) -> str:

@@ -92,7 +92,8 @@ class SparkDialect(EngineDialect):
             return self.frame_clause(call.frame, call.order)
         starts_at_first = call.frame is None or call.frame.start == FrameBound("preceding")
         includes_current = call.frame is None or call.frame.end.side != "preceding"
-        if call.function == "first_value" and not call.ignore_nulls and starts_at_first and includes_current:
+        reads_first = WINDOW_FUNCTIONS[call.function].reads_first and not call.ignore_nulls
+        if reads_first and starts_at_first and includes_current:
             return _UP_TO_CURRENT_ROW
         raise UnsupportedByEngine(f"{call.function} over a frame of values has no form there")
 

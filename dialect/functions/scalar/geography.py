@@ -259,6 +259,7 @@ PLACES: tuple[Function, ...] = (
         "hour_of_week", ("time",), _INT, "((isodow({0}) - 1) * 24 + hour({0}))",
         f"CAST(weekday({{0}}) * 24 + {_HOUR} AS BIGINT)", ranges.constant(0, 167), tuple(range(168)),
         Partial.BEYOND_CALENDAR, meaning="hours since Monday 00:00", constant_within="hour",
+        determines=("hour", "isodow", "dayofweek"),
     ),
     Function(
         "is_weekend", ("time",), _BOOLEAN, "(isodow({0}) >= 6)", "(weekday({0}) >= 5)", partial=Partial.BEYOND_CALENDAR,
@@ -268,7 +269,7 @@ PLACES: tuple[Function, ...] = (
         "part_of_day", ("time",), _TEXT, f"[{', '.join(map(repr, DAY_PARTS))}][hour({{0}}) // 6 + 1]",
         f"get({_text_array(DAY_PARTS)}, CAST({_HOUR} div 6 AS INT))", listed_values=DAY_PARTS,
         partial=Partial.BEYOND_CALENDAR,
-        constant_within="hour",
+        constant_within="hour", is_by_hour=True,
         meaning="six hours each: night from 0, morning from 6, afternoon from 12, evening from 18",
     ),
     Function(

@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from dialect.algebra import value_ranges as ranges
 from dialect.catalog.model import SqlType
-from dialect.functions.signatures import SAME, Cost, Function, Partial, SparkForm
+from dialect.functions.signatures import SAME, Cost, Effect, Function, Partial, SparkForm
 
 _BOOLEAN, _COMMON_TYPE = SqlType.BOOLEAN, SqlType.NULL
 _COMPARABLE_KINDS = ("num", "text", "date", "stamp", "instant", "clock", "span", "bool")
@@ -46,7 +46,7 @@ def _membership(kind: str) -> Function:
     """Declare IN; Spark searches long lists as hash sets, in which -0.0 differs from 0.0."""
     form = "({0} IN ({1*, }))"
     row = _operator("in", (kind, f"{kind}*"), form, spark=form.replace("{0}", "{0} + 0") if kind == "num" else SAME)
-    return replace(row, cost=_COMPARED)
+    return replace(row, cost=replace(_COMPARED, per_argument=5.0))
 
 
 LOGIC: tuple[Function, ...] = (
@@ -81,18 +81,25 @@ LOGIC: tuple[Function, ...] = (
         partial=Partial.FOR_SOME_VALUES,
         is_strict=False,
         cost=Cost(per_character=0.5),
+        effect=Effect.KEEPS_OR_NULL,
     ),
-    Function("least", ("any*",), _COMMON_TYPE, "least({*, })", SAME, is_strict=False, cost=Cost(per_character=2.5)),
-    Function(
-        "greatest",
-        ("any*",),
-        _COMMON_TYPE,
-        "greatest({*, })",
-        SAME,
-        is_strict=False,
-        cost=Cost(per_character=2.5),
+    *(
+        Function(
+            name,
+            ("any*",),
+            _COMMON_TYPE,
+            f"{name}({{*, }})",
+            SAME,
+            is_strict=False,
+            cost=Cost(per_character=2.5, reads_all_texts=True),
+        )
+        for name in ("least", "greatest")
     ),
-    replace(_operator("is null", ("any",), "({0} IS NULL)"), cost=_COMPARED),
+    replace(
+        _operator("is null", ("any",), "({0} IS NULL)"),
+        cost=Cost(per_character=0.5, per_element=0.0, per_list_character=0.0),
+        reads_instants=True,
+    ),
     _operator("is true", ("bool",), "({0} IS TRUE)"),
     _operator("is false", ("bool",), "({0} IS FALSE)"),
 )

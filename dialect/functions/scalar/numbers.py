@@ -13,12 +13,12 @@ from sqlglot import exp
 
 from dialect.algebra import value_ranges as ranges
 from dialect.catalog.model import SqlType
-from dialect.functions.signatures import SAME, Cost, Function, Partial, SparkForm
+from dialect.functions.signatures import SAME, Cost, Effect, Function, Partial, SparkForm
 
 _INT, _DOUBLE, _BOOLEAN = SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN
 _X, _Y = "CAST({0} AS DOUBLE)", "CAST({1} AS DOUBLE)"
 _ONE_NUMBER, _TWO_NUMBERS, _TWO_INTEGERS = ("num",), ("num", "num"), ("int", "int")
-_FOR_SOME_VALUES = Partial.FOR_SOME_VALUES
+_BEYOND_RANGE = Partial.BEYOND_RANGE
 
 
 def _in_128_bits(sign: str, second: str = "CAST({1} AS HUGEINT)") -> str:
@@ -50,6 +50,11 @@ def _double_function(
 ) -> Function:
     """Declare a function of one number that is computed in doubles under its own name."""
     return Function(name, _ONE_NUMBER, _DOUBLE, f"{name}({_X})", spark, rule, cost=Cost(per_call))
+
+
+def _integral_function(name: str, rule: ranges.RangeRule, spark: str, *other_names: str) -> Function:
+    """Declare a function of one number whose result is an integral double."""
+    return replace(_double_function(name, rule, spark), is_integral=True, other_names=other_names)
 
 
 _INF = "CAST('inf' AS DOUBLE)"
@@ -194,17 +199,17 @@ _ASINH = (
 
 NUMBERS: tuple[Function, ...] = (
     Function(
-        "+", _TWO_INTEGERS, _INT, _in_128_bits("+"), "try_add({0}, {1})", ranges.add, partial=_FOR_SOME_VALUES,
-        nodes=(exp.Add,),
+        "+", _TWO_INTEGERS, _INT, _in_128_bits("+"), "try_add({0}, {1})", ranges.add, partial=_BEYOND_RANGE,
+        nodes=(exp.Add,), is_injective=True,
     ),
     Function("+", _TWO_NUMBERS, _DOUBLE, "({0} + {1})", SAME, ranges.add),
     Function(
         "-", _TWO_INTEGERS, _INT, _in_128_bits("-"), "try_subtract({0}, {1})", ranges.subtract,
-        partial=_FOR_SOME_VALUES, nodes=(exp.Sub,),
+        partial=_BEYOND_RANGE, nodes=(exp.Sub,), is_injective=True,
     ),
     Function("-", _TWO_NUMBERS, _DOUBLE, "({0} - {1})", SAME, ranges.subtract),
     Function(
-        "*", _TWO_INTEGERS, _INT, _PRODUCT, "try_multiply({0}, {1})", ranges.multiply, partial=_FOR_SOME_VALUES,
+        "*", _TWO_INTEGERS, _INT, _PRODUCT, "try_multiply({0}, {1})", ranges.multiply, partial=_BEYOND_RANGE,
         nodes=(exp.Mul,),
     ),
     Function("*", _TWO_NUMBERS, _DOUBLE, "({0} * {1})", SAME, ranges.multiply),
@@ -215,15 +220,15 @@ NUMBERS: tuple[Function, ...] = (
     Function(
         "//", _TWO_INTEGERS, _INT, _in_128_bits("//", "nullif({1}, 0)"),
         f"({{0}} div CASE WHEN {{1}} <> 0 AND ({{0}} > {_BIGINT_MIN} OR {{1}} <> -1) THEN {{1}} END)",
-        ranges.divide_integers, partial=_FOR_SOME_VALUES, nodes=(exp.IntDiv,), other_names=("divide",),
+        ranges.divide_integers, partial=Partial.BY_ZERO, nodes=(exp.IntDiv,), other_names=("divide",),
     ),
     Function(
         "//", _TWO_NUMBERS, _DOUBLE, f"({{0}} // {_NOT_ZERO})", f"({_X} / nullif({_Y}, 0))", ranges.divide,
-        partial=_FOR_SOME_VALUES,
+        partial=Partial.BY_ZERO,
     ),
     Function(
         "%", _TWO_INTEGERS, _INT, _in_128_bits("%", "nullif({1}, 0)"), "({0} % nullif({1}, 0))", ranges.remainder,
-        partial=_FOR_SOME_VALUES, nodes=(exp.Mod,),
+        partial=Partial.BY_ZERO, nodes=(exp.Mod,),
     ),
     Function(
         "%", _TWO_NUMBERS, _DOUBLE, "({0} % CAST({1} AS DOUBLE))",
@@ -233,7 +238,7 @@ NUMBERS: tuple[Function, ...] = (
     ),
     Function(
         "negative", ("int",), _INT, "TRY_CAST(-CAST({0} AS HUGEINT) AS BIGINT)", "try_subtract(0L, {0})", ranges.negate,
-        partial=_FOR_SOME_VALUES, is_callable=False, nodes=(exp.Neg,),
+        partial=_BEYOND_RANGE, is_callable=False, nodes=(exp.Neg,), effect=Effect.NEGATES, is_injective=True,
     ),
     Function(
         "fmod", _TWO_NUMBERS, _DOUBLE, "fmod(CAST({0} AS DOUBLE), CAST({1} AS DOUBLE))",
@@ -243,62 +248,69 @@ NUMBERS: tuple[Function, ...] = (
     ),
     Function(
         "gcd", _TWO_INTEGERS, _INT, _BIT_FUNCTION.format(name="gcd"), _GCD, ranges.greatest_common_divisor,
-        partial=_FOR_SOME_VALUES,
+        partial=_BEYOND_RANGE,
     ),
     Function(
         "lcm", _TWO_INTEGERS, _INT,
         "TRY_CAST(lcm(CAST(TRY_CAST({0} AS BIGINT) AS HUGEINT), CAST(TRY_CAST({1} AS BIGINT) AS HUGEINT)) AS BIGINT)",
-        _LCM, ranges.least_common_multiple, partial=_FOR_SOME_VALUES,
+        _LCM, ranges.least_common_multiple, partial=_BEYOND_RANGE,
     ),
     Function(
-        "&", _TWO_INTEGERS, _INT, _in_128_bits("&"), "({0} & {1})", ranges.bitwise_and, partial=_FOR_SOME_VALUES,
+        "&", _TWO_INTEGERS, _INT, _in_128_bits("&"), "({0} & {1})", ranges.bitwise_and, partial=_BEYOND_RANGE,
         nodes=(exp.BitwiseAnd,),
     ),
     Function(
-        "|", _TWO_INTEGERS, _INT, _in_128_bits("|"), "({0} | {1})", ranges.bitwise_or, partial=_FOR_SOME_VALUES,
+        "|", _TWO_INTEGERS, _INT, _in_128_bits("|"), "({0} | {1})", ranges.bitwise_or, partial=_BEYOND_RANGE,
         nodes=(exp.BitwiseOr,),
     ),
     Function(
         "xor", _TWO_INTEGERS, _INT, _BIT_FUNCTION.format(name="xor"), "({0} ^ {1})", ranges.bitwise_or,
-        partial=_FOR_SOME_VALUES, nodes=(exp.BitwiseXor,),
+        partial=_BEYOND_RANGE, nodes=(exp.BitwiseXor,),
     ),
     Function(
         "~", ("int",), _INT, "TRY_CAST(~CAST({0} AS HUGEINT) AS BIGINT)", "(~{0})", ranges.bitwise_not,
-        partial=_FOR_SOME_VALUES,
+        partial=_BEYOND_RANGE,
     ),
     Function(
         "<<", ("int", "bits!"), _INT, f"TRY_CAST({_SHIFT_OPERAND} << {{1}} AS BIGINT)",
         "CASE WHEN {0} >= 0 AND shiftright(shiftleft({0}, CAST({1} AS INT)), CAST({1} AS INT)) = {0}"
         " AND shiftleft({0}, CAST({1} AS INT)) >= 0 THEN shiftleft({0}, CAST({1} AS INT)) END",
-        ranges.shift_left, partial=_FOR_SOME_VALUES, nodes=(exp.BitwiseLeftShift,),
+        ranges.shift_left, partial=_BEYOND_RANGE, nodes=(exp.BitwiseLeftShift,),
     ),
     Function(
         ">>", ("int", "bits!"), _INT, "TRY_CAST(CAST({0} AS HUGEINT) >> {1} AS BIGINT)",
-        "shiftright({0}, CAST({1} AS INT))", ranges.shift_right, partial=_FOR_SOME_VALUES,
+        "shiftright({0}, CAST({1} AS INT))", ranges.shift_right, partial=_BEYOND_RANGE,
         nodes=(exp.BitwiseRightShift,),
     ),
     Function(
         "bit_count", ("int",), _INT, "CAST(bit_count(TRY_CAST({0} AS BIGINT)) AS BIGINT)",
-        "CAST(bit_count({0}) AS BIGINT)", ranges.constant(0, 64), tuple(range(65)), _FOR_SOME_VALUES,
+        "CAST(bit_count({0}) AS BIGINT)", ranges.constant(0, 64), tuple(range(65)), _BEYOND_RANGE,
     ),
-    Function("negative", _ONE_NUMBER, _DOUBLE, "(-{0})", SAME, ranges.negate, is_callable=False),
+    Function(
+        "negative", _ONE_NUMBER, _DOUBLE, "(-{0})", SAME, ranges.negate, is_callable=False, effect=Effect.NEGATES,
+        is_injective=True,
+    ),
     Function(
         "abs", ("int",), _INT, "TRY_CAST(abs(CAST({0} AS HUGEINT)) AS BIGINT)",
-        "CASE WHEN {0} < 0 THEN try_subtract(0L, {0}) ELSE {0} END", ranges.absolute, partial=_FOR_SOME_VALUES,
+        "CASE WHEN {0} < 0 THEN try_subtract(0L, {0}) ELSE {0} END", ranges.absolute, partial=_BEYOND_RANGE,
     ),
     Function("abs", _ONE_NUMBER, _DOUBLE, "abs({0})", SAME, ranges.absolute),
     Function(
         "sign", _ONE_NUMBER, _INT, "CAST(sign({0}) AS BIGINT)",
         f"CAST(CASE WHEN isnan({_X}) THEN 0 ELSE sign({{0}}) END AS BIGINT)", ranges.constant(-1, 1), (-1, 0, 1),
     ),
-    Function("round", ("int",), _INT, "{0}", SAME, ranges.first_argument),
-    Function("round", _ONE_NUMBER, _DOUBLE, "round({0})", SAME, ranges.round_to_integer),
+    Function("round", ("int",), _INT, "{0}", SAME, ranges.first_argument, effect=Effect.ROUNDS),
+    Function(
+        "round", _ONE_NUMBER, _DOUBLE, "round({0})", SAME, ranges.round_to_integer, is_integral=True,
+        effect=Effect.ROUNDS,
+    ),
     Function(
         "round", ("int", "int!"), _INT, "TRY_CAST(round(CAST({0} AS HUGEINT), {1}) AS BIGINT)", _round_int,
-        ranges.round_to_digits, partial=_FOR_SOME_VALUES,
+        ranges.round_to_digits, partial=_BEYOND_RANGE, effect=Effect.ROUNDS,
     ),
     Function(
         "round", ("num", "int!"), _DOUBLE, "round(CAST({0} AS DOUBLE), {1})", _round_double, ranges.round_to_digits,
+        effect=Effect.ROUNDS,
     ),
     Function(
         "round_even", ("num", "int!"), _DOUBLE, "round_even(CAST({0} AS DOUBLE), {1})", _round_even,
@@ -307,14 +319,14 @@ NUMBERS: tuple[Function, ...] = (
     Function("trunc", ("int",), _INT, "{0}", SAME, ranges.first_argument),
     Function(
         "trunc", ("int", "int!"), _INT, "TRY_CAST(trunc(CAST({0} AS HUGEINT), {1}) AS BIGINT)", _trunc_int,
-        ranges.round_to_digits, partial=_FOR_SOME_VALUES,
+        ranges.round_to_digits, partial=_BEYOND_RANGE,
     ),
     Function(
         "trunc", ("num", "int!"), _DOUBLE, "trunc(CAST({0} AS DOUBLE), {1})", _trunc_double, ranges.round_to_digits,
     ),
-    _double_function("trunc", ranges.monotone(math.trunc), _TRUNC),
-    _double_function("floor", ranges.monotone(math.floor), _integral_double("floor({0})")),
-    replace(_double_function("ceil", ranges.monotone(math.ceil), _CEIL), other_names=("ceiling",)),
+    _integral_function("trunc", ranges.monotone(math.trunc), _TRUNC),
+    _integral_function("floor", ranges.monotone(math.floor), _integral_double("floor({0})")),
+    _integral_function("ceil", ranges.monotone(math.ceil), _CEIL, "ceiling"),
     _double_function("even", ranges.monotone(_round_to_even), _EVEN),
     _double_function("sqrt", ranges.monotone(math.sqrt, 0.0)),
     _double_function("cbrt", ranges.with_rounding_slack(ranges.monotone(math.cbrt)), per_call=50.0),

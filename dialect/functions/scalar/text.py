@@ -22,7 +22,16 @@ from dialect.functions.scalar.patterns import (
     spark_glob,
     spark_like,
 )
-from dialect.functions.signatures import SAME, Cost, Function, NoForm, Partial, SparkForm, quote_spark_text
+from dialect.functions.signatures import (
+    SAME,
+    Cost,
+    Function,
+    NoForm,
+    Partial,
+    SparkForm,
+    TextLength,
+    quote_spark_text,
+)
 
 _TEXT, _BOOLEAN, _INT, _DOUBLE = SqlType.VARCHAR, SqlType.BOOLEAN, SqlType.BIGINT, SqlType.DOUBLE
 MAX_TEXT_LENGTH = 1_000  # max characters of computed text, so that repeated doubling cannot exhaust memory
@@ -37,21 +46,34 @@ def _truncated(written: str) -> str:
     return f"left({written}, {MAX_TEXT_LENGTH})"
 
 
+def _trim_functions(name: str) -> tuple[Function, Function]:
+    """Declare TRIM, LTRIM or RTRIM, of spaces and of the characters of a constant."""
+    side, cost = _TRIMMED_SIDES[name], Cost(per_character=12.0, per_other_character=10.0)
+    spaces = f"trim({side} {quote_spark_text(_SPACES)} FROM {{0}})"
+    return (
+        Function(name, ("text",), _TEXT, f"{name}({{0}})", spaces, cost=cost),
+        Function(name, ("text", "text!"), _TEXT, f"{name}({{0}}, {{1}})", f"trim({side} {{1}} FROM {{0}})", cost=cost),
+    )
+
+
 def _padding_function(name: str) -> Function:
     """Declare lpad or rpad: width and fill are constants, so that the result's length is limited."""
-    form, spark = f"{name}({{0}}, {{1}}, {{2}})", f"{name}({{0}}, CAST({{1}} AS INT), {{2}})"
-    kinds, cost = ("text", "width!", "short!"), Cost(per_character=12.0)
-    return Function(name, kinds, _TEXT, form, spark, check_constants=fill_mistake, nodes=(), cost=cost)
+    return Function(
+        name, ("text", "width!", "short!"), _TEXT, f"{name}({{0}}, {{1}}, {{2}})",
+        f"{name}({{0}}, CAST({{1}} AS INT), {{2}})", check_constants=fill_mistake, nodes=(),
+        text_length=TextLength.WIDTH, cost=Cost(per_character=12.0),
+    )  # fmt: skip
 
 
-def _like(name: str, spark: SparkForm, per_character: float) -> tuple[Function, Function]:
-    """Declare LIKE or ILIKE, without and with an ESCAPE character."""
-    form, cost = f"({{0}} {name.upper()} {{1}})", Cost(per_character=per_character, per_pair=2.5)
-    plain = Function(name, ("text", "text!"), _BOOLEAN, form, spark, is_callable=False, cost=cost)
-    form, kinds = f"({{0}} {name.upper()} {{1}} ESCAPE {{2}})", (*plain.argument_kinds, "text!")
-    return plain, replace(
-        plain, name=f"{name} escape", argument_kinds=kinds, duckdb=form, check_constants=escape_mistake
+def _like(name: str, spark: SparkForm, cost: Cost) -> tuple[Function, Function]:
+    """Declare LIKE or ILIKE, without and with an ESCAPE character; an escaped pattern counts as one segment."""
+    form, cost = f"({{0}} {name.upper()} {{1}})", replace(cost, per_pair=2.5)
+    plain = Function(
+        name, ("text", "text!"), _BOOLEAN, form, spark, is_callable=False, cost=replace(cost, any_text="%")
     )
+    form, kinds = f"({{0}} {name.upper()} {{1}} ESCAPE {{2}})", (*plain.argument_kinds, "text!")
+    escaped = replace(plain, name=f"{name} escape", argument_kinds=kinds, duckdb=form, check_constants=escape_mistake)
+    return plain, replace(escaped, cost=replace(cost, per_plain_pair=None))
 
 
 _LIST_TYPES = (("texts", SqlType.VARCHAR_LIST, "text", _TEXT), ("ints", SqlType.BIGINT_LIST, "int", _INT))
@@ -60,24 +82,20 @@ _FOR_SOME_VALUES = Partial.FOR_SOME_VALUES
 
 def _list_functions(kind: str, list_type: SqlType, member_kind: str, member_type: SqlType) -> tuple[Function, ...]:
     """Declare the functions of one list type."""
+    contains = Function(
+        # not strict: [] has no NULL
+        "list_contains", (kind, member_kind), _BOOLEAN, "list_contains({0}, {1})",
+        "CASE WHEN {0} IS NOT NULL AND ({1} IS NOT NULL OR size({0}) = 0)"
+        " THEN coalesce(array_contains({0}, {1}), FALSE) END",
+        is_strict=False, cost=Cost(per_list_character=0.7),
+    )  # fmt: skip
     return (
         Function(
             "length", (kind,), _INT, "len({0})", "CAST(size({0}) AS BIGINT)", ranges.constant(0, 2**31),
             cost=Cost(per_list_character=0.1),
         ),
-        Function(
-            "list_contains", (kind, f"{member_kind}!"), _BOOLEAN, "list_contains({0}, {1})",
-            "CASE WHEN {0} IS NOT NULL AND ({1} IS NOT NULL OR size({0}) = 0)"
-            " THEN coalesce(array_contains({0}, {1}), FALSE) END",
-            nodes=(exp.ArrayContains,), cost=Cost(per_list_character=0.7),
-        ),
-        # not strict: [] has no NULL
-        Function(
-            "list_contains", (kind, member_kind), _BOOLEAN, "list_contains({0}, {1})",
-            "CASE WHEN {0} IS NOT NULL AND ({1} IS NOT NULL OR size({0}) = 0)"
-            " THEN coalesce(array_contains({0}, {1}), FALSE) END",
-            is_strict=False, cost=Cost(per_list_character=0.7),
-        ),
+        replace(contains, argument_kinds=(kind, f"{member_kind}!"), is_strict=True, nodes=(exp.ArrayContains,)),
+        contains,
         Function(
             "list_position", (kind, f"{member_kind}!"), _INT, "CAST(list_position({0}, {1}) AS BIGINT)",
             "nullif(array_position({0}, {1}), 0L)", ranges.constant(1, 2**31), partial=_FOR_SOME_VALUES,
@@ -87,6 +105,7 @@ def _list_functions(kind: str, list_type: SqlType, member_kind: str, member_type
         Function(
             "list_extract", (kind, "int!"), member_type, "list_extract({0}, {1})", _list_element,
             partial=_FOR_SOME_VALUES, other_names=("list_element", "array_extract"), cost=Cost(per_list_character=0.1),
+            text_length=TextLength.ELEMENT,
         ),
         Function(
             "slice", (kind, "int!", "int!"), list_type, "{0}[{1}:{2}]", _slice_of_list, is_callable=False,
@@ -95,15 +114,15 @@ def _list_functions(kind: str, list_type: SqlType, member_kind: str, member_type
         Function(
             "list_unique", (kind,), _INT, "CAST(list_unique({0}) AS BIGINT)",
             "CAST(size(array_distinct(array_compact({0}))) AS BIGINT)", ranges.constant(0, 2**31),
-            cost=Cost(per_list_character=3.5),
+            cost=Cost(per_list_character=3.5, per_element=150.0),
         ),
-        Function(
-            "list_min", (kind,), member_type, "list_min({0})", "array_min({0})", partial=_FOR_SOME_VALUES,
-            nodes=(exp.ArrayMin,), cost=Cost(per_list_character=0.7),
-        ),
-        Function(
-            "list_max", (kind,), member_type, "list_max({0})", "array_max({0})", partial=_FOR_SOME_VALUES,
-            nodes=(exp.ArrayMax,), cost=Cost(per_list_character=0.7),
+        *(
+            Function(
+                f"list_{end}", (kind,), member_type, f"list_{end}({{0}})", f"array_{end}({{0}})",
+                partial=_FOR_SOME_VALUES, nodes=(node,), cost=Cost(per_list_character=0.7),
+                text_length=TextLength.ELEMENT,
+            )
+            for end, node in (("min", exp.ArrayMin), ("max", exp.ArrayMax))
         ),
     )  # fmt: skip
 
@@ -167,6 +186,7 @@ SPARK_JOINED = f"CASE WHEN size({{0}}) = 0 OR {_NON_NULL_COUNT} > 0 THEN left(ar
 
 _SPACES = "".join(map(chr, (0x20, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)))  # category Zs
 SPARK_TRIMMED = f"trim(BOTH {quote_spark_text(_SPACES)} FROM {{0}})"
+_TRIMMED_SIDES = {"trim": "BOTH", "ltrim": "LEADING", "rtrim": "TRAILING"}
 # letters that are newer than DuckDB's Unicode tables
 _NEWER_CAPITALS = "\u1c89\ua7cb\ua7cc\ua7da\ua7dc" + "".join(map(chr, range(0x10D50, 0x10D66)))
 _NEWER_SMALL = "\u1c8a\u019b\u0264\ua7cd\ua7db" + "".join(map(chr, range(0x10D70, 0x10D86)))
@@ -247,34 +267,39 @@ _JACCARD = (
 )
 
 
-_LIKE, _ILIKE = _like("like", spark_like, 12.0), _like("ilike", _ilike, 25.0)
+_PER_PAIR_FOUND = 0.01  # of a search for a whole text
+_LIKE = _like("like", spark_like, Cost(per_character=12.0, per_plain_pair=_PER_PAIR_FOUND))
+_ILIKE = _like("ilike", _ilike, Cost(per_character=25.0))
 
 TEXT: tuple[Function, ...] = (
     Function(
         "||", ("text", "text"), _TEXT, f"left({{0}} || {{1}}, {MAX_TEXT_LENGTH})", SAME, nodes=(exp.DPipe,),
-        cost=Cost(per_character=2.5),
+        cost=Cost(per_character=2.5, reads_all_texts=True), text_length=TextLength.TOTAL,
     ),
     Function(
         "concat", ("text*",), _TEXT, f"left(concat({{*, }}), {MAX_TEXT_LENGTH})", "left(concat_ws('', {*, }), 1000)",
-        is_strict=False, cost=Cost(per_character=2.5),
+        is_strict=False, cost=Cost(per_character=2.5, reads_all_texts=True), text_length=TextLength.TOTAL,
     ),
     Function("lower", ("text",), _TEXT, "lower({0})", _LOWER, cost=Cost(per_character=20.0)),
     Function("upper", ("text",), _TEXT, "upper({0})", _UPPER, cost=Cost(per_character=20.0)),
-    Function(
-        "trim", ("text",), _TEXT, "trim({0})", SPARK_TRIMMED,
-        cost=Cost(per_character=12.0),
-    ),
-    Function(
-        "trim", ("text", "text!"), _TEXT, "trim({0}, {1})", "trim(BOTH {1} FROM {0})", cost=Cost(per_character=12.0),
-    ),
+    *_trim_functions("trim"),
     Function(
         "length", ("text",), _INT, "length({0})", "CAST(length({0}) AS BIGINT)", _LENGTH,
         nodes=(exp.ArraySize, exp.Length), cost=Cost(per_character=0.5),
     ),
     Function("substr", ("text", "int!"), _TEXT, "substr({0}, {1})", _substr_from, cost=Cost(per_character=5.0)),
-    Function("substr", ("text", "int!", "int!"), _TEXT, "substr({0}, {1}, {2})", _substr, cost=Cost(per_character=5.0)),
-    Function("left", ("text", "int!"), _TEXT, "left({0}, {1})", _from_one_end("left"), cost=Cost(per_character=8.0)),
-    Function("right", ("text", "int!"), _TEXT, "right({0}, {1})", _from_one_end("right"), cost=Cost(per_character=8.0)),
+    Function(
+        "substr", ("text", "int!", "int!"), _TEXT, "substr({0}, {1}, {2})", _substr, cost=Cost(per_character=5.0),
+        text_length=TextLength.COUNT,
+    ),
+    Function(
+        "left", ("text", "int!"), _TEXT, "left({0}, {1})", _from_one_end("left"), cost=Cost(per_character=8.0),
+        text_length=TextLength.COUNT,
+    ),
+    Function(
+        "right", ("text", "int!"), _TEXT, "right({0}, {1})", _from_one_end("right"), cost=Cost(per_character=8.0),
+        text_length=TextLength.COUNT,
+    ),
     _LIKE[0],
     _ILIKE[0],
     Function(
@@ -283,7 +308,7 @@ TEXT: tuple[Function, ...] = (
     ),
     Function(
         "contains", ("text", "text!"), _BOOLEAN, "contains({0}, {1})", SAME,
-        cost=Cost(per_character=12.0, per_pair=0.01),
+        cost=Cost(per_character=12.0, per_pair=_PER_PAIR_FOUND),
     ),
     Function(
         "ends_with", ("text", "text!"), _BOOLEAN, "ends_with({0}, {1})", "endswith({0}, {1})", other_names=("suffix",),
@@ -293,7 +318,7 @@ TEXT: tuple[Function, ...] = (
     _ILIKE[1],
     Function(
         "glob", ("text", "text!"), _BOOLEAN, "({0} GLOB {1})", spark_glob, is_callable=False, nodes=(exp.Glob,),
-        cost=Cost(per_character=12.0, per_pair=3.5),
+        cost=Cost(per_character=12.0, per_pair=3.5, any_text="*"),
     ),
     Function(
         "regexp_matches", ("text", "pattern!"), _BOOLEAN, "regexp_matches({0}, {1})", _BACKTRACKS,
@@ -309,15 +334,16 @@ TEXT: tuple[Function, ...] = (
     ),
     Function(
         "regexp_replace", ("text", "pattern!", "short!"), _TEXT, _truncated("regexp_replace({0}, {1}, {2})"),
-        _BACKTRACKS, check_constants=replacement_mistake,
+        _BACKTRACKS, check_constants=replacement_mistake, text_length=TextLength.COMPUTED,
     ),
     Function(
         "regexp_replace", ("text", "pattern!", "short!", "every!"), _TEXT,
         _truncated("regexp_replace({0}, {1}, {2}, 'g')"), _BACKTRACKS, check_constants=replacement_mistake,
+        text_length=TextLength.COMPUTED,
     ),
     Function(
         "replace", ("text", "short!", "short!"), _TEXT, _truncated("replace({0}, {1}, {2})"), SAME,
-        cost=Cost(per_character=27.0),
+        cost=Cost(per_character=27.0, per_new_character=0.6), text_length=TextLength.COMPUTED,
     ),
     Function(
         "translate", ("text", "short!", "short!"), _TEXT, "translate({0}, {1}, {2})", SAME,
@@ -331,31 +357,17 @@ TEXT: tuple[Function, ...] = (
         "strip_accents", ("text",), _TEXT, "strip_accents({0})", NoForm("Spark can't take letters apart"),
         cost=Cost(per_character=80.0),
     ),
-    Function(
-        "ltrim", ("text",), _TEXT, "ltrim({0})", f"trim(LEADING {quote_spark_text(_SPACES)} FROM {{0}})",
-        cost=Cost(per_character=12.0),
-    ),
-    Function(
-        "ltrim", ("text", "text!"), _TEXT, "ltrim({0}, {1})", "trim(LEADING {1} FROM {0})",
-        cost=Cost(per_character=12.0),
-    ),
-    Function(
-        "rtrim", ("text",), _TEXT, "rtrim({0})", f"trim(TRAILING {quote_spark_text(_SPACES)} FROM {{0}})",
-        cost=Cost(per_character=12.0),
-    ),
-    Function(
-        "rtrim", ("text", "text!"), _TEXT, "rtrim({0}, {1})", "trim(TRAILING {1} FROM {0})",
-        cost=Cost(per_character=12.0),
-    ),
+    *_trim_functions("ltrim"),
+    *_trim_functions("rtrim"),
     replace(_padding_function("lpad"), nodes=(exp.Pad,)),
     _padding_function("rpad"),
     Function(
         "split_part", ("text", "short!", "int!"), _TEXT, "split_part({0}, {1}, {2})", _split_part,
-        cost=Cost(per_character=25.0, per_pair=0.01),
+        cost=Cost(per_character=25.0, per_pair=_PER_PAIR_FOUND),
     ),
     Function(
         "strpos", ("text", "text!"), _INT, "strpos({0}, {1})", "CAST(instr({0}, {1}) AS BIGINT)", _LENGTH,
-        nodes=(exp.StrPosition,), cost=Cost(per_character=12.0, per_pair=0.01),
+        nodes=(exp.StrPosition,), cost=Cost(per_character=12.0, per_pair=_PER_PAIR_FOUND),
     ),
     Function("ascii", ("text",), _INT, "CAST(ascii({0}) AS BIGINT)", SAME, _CODE_POINT, cost=Cost(per_character=8.0)),
     Function(
@@ -369,7 +381,7 @@ TEXT: tuple[Function, ...] = (
     ),
     Function(
         "concat_ws", ("short!", "text*"), _TEXT, _truncated("concat_ws({*, })"), SAME, is_strict=False,
-        cost=Cost(per_character=2.5),
+        cost=Cost(per_character=2.5, reads_all_texts=True), text_length=TextLength.TOTAL,
     ),
     Function(
         "levenshtein", ("text", "short!"), _INT, f"levenshtein({_TRUNCATED}, {{1}})",
@@ -433,7 +445,8 @@ LISTS: tuple[Function, ...] = (
         _TEXT,
         f"left(array_to_string({{0}}, {{1}}), {MAX_TEXT_LENGTH})",
         SPARK_JOINED,
-        cost=Cost(per_list_character=3.5),
+        cost=Cost(per_list_character=3.5, per_element=150.0),
+        text_length=TextLength.COMPUTED,
     ),
     Function(
         "string_split",
@@ -443,6 +456,6 @@ LISTS: tuple[Function, ...] = (
         _split,
         nodes=(exp.Split,),
         other_names=("str_split",),
-        cost=Cost(per_character=30.0, per_pair=0.01, per_list_character=0.1),
+        cost=Cost(per_character=30.0, per_pair=_PER_PAIR_FOUND, per_list_character=0.1),
     ),
 )

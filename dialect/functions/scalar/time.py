@@ -28,7 +28,17 @@ from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal
 from dialect.functions.constant_folding import MONTHS, SECONDS
 from dialect.functions.literals import is_too_long
-from dialect.functions.signatures import SAME, Cost, Function, KeySetRule, Partial, SparkForm, quote_spark_text
+from dialect.functions.signatures import (
+    SAME,
+    Cost,
+    Effect,
+    Function,
+    KeySetRule,
+    Partial,
+    SparkForm,
+    Truncation,
+    quote_spark_text,
+)
 
 # directives by the coarsest time unit within which each is constant
 _DIRECTIVES_BY_UNIT = {"day": "aAbBdjmuUVwWyYGx", "hour": "HIp", "minute": "M", "second": "ScX"}
@@ -175,7 +185,7 @@ def _time_plus_constant(sign: str) -> tuple[Function, ...]:
     days, moved = f"date_{'add' if sign == '+' else 'sub'}({{0}}, CAST({{1}} AS INT))", f"{{0}} {sign} {{1}} END"
     span = _spark_time_plus_constant(sign)
     rows = (
-        Function(sign, ("date", "days!"), _DATE, _IF_DATE_WITHIN_CALENDAR + moved, days),
+        Function(sign, ("date", "days!"), _DATE, _IF_DATE_WITHIN_CALENDAR + moved, days, is_injective=True),
         Function(sign, ("stamp", "span!"), _STAMP, _IF_WITHIN_CALENDAR + moved, span),
         Function(sign, ("date", "span!"), _STAMP, far_date, span),
     )
@@ -407,6 +417,18 @@ _SPARK_MAKE_DATE = (
 )
 
 
+_DATE_AS_STAMP = "TRY_CAST({1} AS TIMESTAMP)"
+_DATE_TRUNC = Function(
+    "date_trunc", ("text!", "stamp"), _STAMP, _IF_AFTER_EARLIEST + "date_trunc({0}, {1}) END",
+    "CAST(date_trunc({0}, CAST({1} AS TIMESTAMP)) AS TIMESTAMP_NTZ)", partial=_BEYOND_CALENDAR,
+    nodes=(exp.TimestampTrunc, exp.DateTrunc), key_set=KeySetRule.STEPS, truncation=Truncation.UNIT,
+)  # fmt: skip
+_TIME_BUCKET = Function(
+    "time_bucket", ("period!", "stamp"), _STAMP, _IF_AFTER_EARLIEST + "time_bucket({0}, {1}) END",
+    _spark_time_bucket_of_second_argument, partial=_BEYOND_CALENDAR, nodes=(exp.DateBin,),
+    key_set=KeySetRule.STEPS, truncation=Truncation.WIDTH,
+)  # fmt: skip
+
 TIMES: tuple[Function, ...] = (
     replace(_date_part("year", 1, 9999, _YEAR, unit="year", part_of=lambda at: at.year), key_set=KeySetRule.STEPS),
     replace(
@@ -502,40 +524,24 @@ TIMES: tuple[Function, ...] = (
         partial=_BEYOND_CALENDAR, constant_within="month", key_set=KeySetRule.DAYS, part_of=lambda at: at.month,
         cost=Cost(per_call=200.0),
     ),
-    Function(
-        "date_trunc", ("text!", "stamp"), _STAMP, _IF_AFTER_EARLIEST + "date_trunc({0}, {1}) END",
-        "CAST(date_trunc({0}, CAST({1} AS TIMESTAMP)) AS TIMESTAMP_NTZ)", partial=_BEYOND_CALENDAR,
-        nodes=(exp.TimestampTrunc, exp.DateTrunc), key_set=KeySetRule.STEPS, has_step=True,
-    ),
-    Function(
-        "date_trunc", ("text!", "date"), _STAMP,
-        _IF_AFTER_EARLIEST.replace("{1}", "TRY_CAST({1} AS TIMESTAMP)")
-        + "date_trunc({0}, TRY_CAST({1} AS TIMESTAMP)) END",
-        "CAST(date_trunc({0}, CAST({1} AS TIMESTAMP)) AS TIMESTAMP_NTZ)", partial=_BEYOND_CALENDAR,
-        key_set=KeySetRule.STEPS, has_step=True,
-    ),
-    Function(
-        "time_bucket", ("period!", "stamp"), _STAMP, _IF_AFTER_EARLIEST + "time_bucket({0}, {1}) END",
-        _spark_time_bucket_of_second_argument, partial=_BEYOND_CALENDAR, nodes=(exp.DateBin,),
-        key_set=KeySetRule.STEPS, has_step=True,
-    ),
-    Function(
-        "time_bucket", ("period!", "date"), _DATE,
-        _IF_AFTER_EARLIEST.replace("{1}", "TRY_CAST({1} AS TIMESTAMP)")
-        + "CAST(time_bucket({0}, TRY_CAST({1} AS TIMESTAMP)) AS DATE) END",
-        lambda span: f"CAST({_spark_time_bucket_of_second_argument(span)} AS DATE)", partial=_BEYOND_CALENDAR,
-        key_set=KeySetRule.STEPS, has_step=True,
+    _DATE_TRUNC,
+    replace(_DATE_TRUNC, argument_kinds=("text!", "date"), duckdb=_DATE_TRUNC.duckdb.replace("{1}", _DATE_AS_STAMP)),
+    _TIME_BUCKET,
+    replace(
+        _TIME_BUCKET, argument_kinds=("period!", "date"), result=_DATE,
+        duckdb=f"{_IF_AFTER_EARLIEST}CAST(time_bucket({{0}}, {{1}}) AS DATE) END".replace("{1}", _DATE_AS_STAMP),
+        spark=lambda span: f"CAST({_spark_time_bucket_of_second_argument(span)} AS DATE)",
     ),
     Function(
         "epoch", ("instant",), _DOUBLE, "epoch({0})", "(unix_micros({0}) / 1e6D)", partial=_BEYOND_CALENDAR,
-        nodes=(exp.TimeToUnix,), date_parts=("epoch",),
+        nodes=(exp.TimeToUnix,), date_parts=("epoch",), reads_instants=True,
     ),
     Function("epoch", ("time",), _DOUBLE, "epoch({0})", f"({_spark_microseconds(0)} / 1e6D)", partial=_BEYOND_CALENDAR),
     Function("epoch", ("span",), _DOUBLE, EPOCH_OF_INTERVAL, "({0} / 1e6D)"),
     Function("epoch", ("clock",), _DOUBLE, "epoch({0})", "({0} / 1e6D)", ranges.constant(0, 86_400)),
     Function(
         "epoch_ms", ("instant",), _INT, _IF_INSTANT_WITHIN_CALENDAR + _EPOCH_MS + " END",
-        _milliseconds("unix_micros({0})"), partial=_BEYOND_CALENDAR, date_parts=("epoch_ms",),
+        _milliseconds("unix_micros({0})"), partial=_BEYOND_CALENDAR, date_parts=("epoch_ms",), reads_instants=True,
     ),
     Function(
         "epoch_ms", ("stamp",), _INT, _IF_WITHIN_CALENDAR + _EPOCH_MS + " END", _milliseconds(_spark_microseconds(0)),
@@ -547,7 +553,7 @@ TIMES: tuple[Function, ...] = (
     ),
     Function(
         "epoch_us", ("instant",), _INT, "epoch_us({0})", "unix_micros({0})", partial=_BEYOND_CALENDAR,
-        date_parts=("epoch_us",),
+        date_parts=("epoch_us",), reads_instants=True,
     ),
     Function("epoch_us", ("time",), _INT, f"epoch_us({_AS_STAMP})", _spark_microseconds(0), partial=_BEYOND_CALENDAR),
     Function(
@@ -566,11 +572,11 @@ TIMES: tuple[Function, ...] = (
     ),
     Function(
         "-", ("date", "date"), _INT, _IF_BOTH_FINITE + "CAST({0} - {1} AS BIGINT) END",
-        "CAST(datediff({0}, {1}) AS BIGINT)", partial=_BEYOND_CALENDAR,
+        "CAST(datediff({0}, {1}) AS BIGINT)", partial=_BEYOND_CALENDAR, is_injective=True,
     ),
     Function(
         "-", ("instant", "instant"), _SPAN, _IF_BOTH_FINITE + "{0} - {1} END",
-        "try_subtract(unix_micros({0}), unix_micros({1}))", partial=_BEYOND_CALENDAR,
+        "try_subtract(unix_micros({0}), unix_micros({1}))", partial=_BEYOND_CALENDAR, reads_instants=True,
     ),
     Function(
         "-", ("time", "time"), _SPAN, _IF_BOTH_FINITE + "TRY_CAST({0} AS TIMESTAMP) - TRY_CAST({1} AS TIMESTAMP) END",
@@ -582,13 +588,15 @@ TIMES: tuple[Function, ...] = (
     _interval_sum("-"),
     Function("*", ("span!", "int!"), _SPAN, "({0} * {1})", "try_multiply({0}, {1})", check_constants=_multiple_mistake),
     Function("*", ("int!", "span!"), _SPAN, "({0} * {1})", "try_multiply({0}, {1})", check_constants=_multiple_mistake),
-    Function("negative", ("span!",), _SPAN, "(-{0})", SAME, is_callable=False),
+    Function(
+        "negative", ("span!",), _SPAN, "(-{0})", SAME, is_callable=False, effect=Effect.NEGATES, is_injective=True,
+    ),
     Function(
         "instant", ("stamp", "zone!"), SqlType.TIMESTAMPTZ, _INSTANT, _SPARK_INSTANT, partial=_BEYOND_CALENDAR,
         is_callable=False,
     ),
     Function(
         "wall", ("instant", "zone!"), _STAMP, LOCAL_TIMESTAMP, SPARK_LOCAL_TIMESTAMP,
-        partial=_BEYOND_CALENDAR, is_callable=False, cost=Cost(per_call=200.0),
+        partial=_BEYOND_CALENDAR, is_callable=False, cost=Cost(per_call=200.0), reads_instants=True, is_local_time=True,
     ),
 )  # fmt: skip

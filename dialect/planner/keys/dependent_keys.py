@@ -18,6 +18,7 @@ from dataclasses import replace
 from dialect.algebra.expressions import Call, Expr, Field, Ref, equal_pairs, fields_of, substitute
 from dialect.analysis.key_rewriting import FINER, UnderivableError, rewrite_over_keys
 from dialect.analysis.time_granularity import truncation_unit
+from dialect.functions.registry import is_date
 from dialect.planner.keys.public_domains import PublicList
 
 
@@ -93,11 +94,7 @@ def _is_trivial(fact: Expr) -> bool:
 
 def _date_definitions(facts: Sequence[Expr]) -> Mapping[Expr, Expr]:
     """Map columns to the date expressions that a fact equates them with: `day = to_date(ts)`, on either side."""
-    return {
-        one: day
-        for one, day in equal_pairs(facts)
-        if isinstance(one, Ref) and isinstance(day, Call) and day.name == "to_date"
-    }
+    return {one: day for one, day in equal_pairs(facts) if isinstance(one, Ref) and is_date(day)}
 
 
 def _unit_of(expr: Expr) -> str:

@@ -37,14 +37,13 @@ from dialect.algebra.traversal import walk
 from dialect.algebra.value_ranges import UNKNOWN, is_bounded
 from dialect.analysis.canonical_form import CanonicalForm
 from dialect.analysis.predicates import between, declared_dates, narrow_expression
-from dialect.analysis.time_granularity import bucket_start, count_steps, truncate_time
+from dialect.analysis.time_granularity import bucket_start, count_steps, truncate_time, truncation_unit
 from dialect.catalog.model import Bounds, ColumnValues, SqlType, ValueList, ValueRange
 from dialect.functions.constant_folding import format_time, parse_timestamp
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import NULL_IF_ALL_NULL, range_of
 from dialect.functions.literals import literal_of
-from dialect.functions.registry import overload
-from dialect.functions.scalar.casts import NARROW_TYPES
+from dialect.functions.registry import is_local_time, overload
 from dialect.functions.signatures import Partial
 from dialect.parser.compile_context import CompileContext
 
@@ -267,22 +266,13 @@ def _list_between(
 ) -> PublicList:
     """Build the list of the steps of a truncated time that begin between the steps of the first and the last moment."""
     what = "a range of time"
-    if expr.name == "year":
+    if expr.type is SqlType.BIGINT:
         lower, upper = (Literal(end.year, SqlType.BIGINT) for end in (first, last))
         return list_of_range(expr, lower, upper, what, context, is_exhaustive)
-    if expr.name == "to_date":
-        return list_of_times(
-            expr, truncate_time("day", first), truncate_time("day", last), ONE_DAY, what, context, is_exhaustive
-        )
-    assert isinstance(expr.arguments[0], Literal)  # noqa: S101  units and widths are constants
-    step = str(expr.arguments[0].value)
-    if expr.name == "time_bucket":
-        return list_of_times(
-            expr, bucket_start(step, first), bucket_start(step, last), step, what, context, is_exhaustive
-        )
-    return list_of_times(
-        expr, truncate_time(step, first), truncate_time(step, last), f"1 {step}", what, context, is_exhaustive
-    )
+    unit = truncation_unit(expr, expr.arguments[-1])
+    step = f"1 {unit}" if unit is not None else str(getattr(expr.arguments[0], "value", ""))
+    begin, end = (truncate_time(unit, at) if unit is not None else bucket_start(step, at) for at in (first, last))
+    return list_of_times(expr, begin, end, step, what, context, is_exhaustive)
 
 
 def _declared_date_range(time_expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None:
@@ -300,7 +290,7 @@ def _declared_date_range(time_expr: Expr, facts: Sequence[Expr]) -> tuple[Litera
 
 def _column_of_time(time_expr: Expr) -> Field | None:
     """Return the column that a time expression reads, directly or in its time zone."""
-    own = time_expr.arguments[0] if isinstance(time_expr, Call) and time_expr.name == "wall" else time_expr
+    own = time_expr.arguments[0] if is_local_time(time_expr) else time_expr
     return own.field if isinstance(own, Ref) else None
 
 
@@ -348,16 +338,11 @@ MAX_SPARSE_INTEGERS = 10_000  # longer integer ranges are probably sparse: priva
 MAX_COLUMN_COMBINATIONS = 1_000_000  # combinations of integer column values, before deduplication
 MAX_EXACT_INTEGER = 2.0**53 - 1  # integers are exact in DOUBLE up to here
 _NUMBERS = (SqlType.BIGINT, SqlType.DOUBLE)
-_NULL_ON_OVERFLOW = {"+", "-", "*", "negative", "abs", "round", "trunc", "gcd", "lcm"}
-_NULL_ON_OVERFLOW |= {"&", "|", "xor", "~", "<<", ">>", "bit_count"}
-_ROUNDING_FUNCTIONS = {"floor", "ceil", "trunc", "round"}
 
 
 def returns_integer(expr: Expr) -> bool:
     """Return whether a call always returns whole numbers, in BIGINT or in DOUBLE."""
-    if not isinstance(expr, Call):
-        return False
-    return expr.type is SqlType.BIGINT or (expr.name in _ROUNDING_FUNCTIONS and len(expr.arguments) == 1)
+    return isinstance(expr, Call) and (expr.type is SqlType.BIGINT or overload(expr.function).is_integral)
 
 
 def integer_lists(expr: Expr, facts: Sequence[Expr], context: CompileContext) -> tuple[PublicList, ...] | None:
@@ -430,7 +415,7 @@ def _may_be_null(expr: Expr) -> bool:
         return any(map(_may_be_null, case_values(expr)))
     if expr.name in NULL_IF_ALL_NULL:
         return all(map(_may_be_null, expr.arguments))
-    partial = overload(expr.function).partial is Partial.FOR_SOME_VALUES and not _never_overflows(expr)
+    partial = overload(expr.function).partial.is_ordinary and not _never_overflows(expr)
     return partial or any(map(_may_be_null, expr.arguments))
 
 
@@ -439,12 +424,11 @@ def _never_overflows(expr: Call) -> bool:
 
     False for functions that are NULL for other reasons, and for a left shift of negative numbers, which has no range.
     """
-    if expr.name in {"//", "%"}:
+    row, ends = overload(expr.function), range_of(expr)
+    if row.partial is Partial.BY_ZERO:
         divisor = range_of(expr.arguments[1])
         return not divisor.lower <= 0 <= divisor.upper
     if expr.name == "<<" and range_of(expr.arguments[0]).lower < 0:
         return False
-    lowest, largest = NARROW_TYPES.get(expr.name.removeprefix("to_").upper(), (-MAX_EXACT_INTEGER, MAX_EXACT_INTEGER))
-    ends = range_of(expr)
-    only_then = expr.name in _NULL_ON_OVERFLOW or expr.name.startswith("to_")
-    return only_then and lowest <= ends.lower and ends.upper <= largest
+    lowest, largest = row.limits or (-MAX_EXACT_INTEGER, MAX_EXACT_INTEGER)
+    return row.partial is Partial.BEYOND_RANGE and lowest <= ends.lower and ends.upper <= largest

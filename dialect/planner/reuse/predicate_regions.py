@@ -28,7 +28,7 @@ from dialect.analysis.predicates import LARGEST_EXACT, between
 from dialect.catalog.model import SqlType, ValueList, ValueRange
 from dialect.functions.constant_folding import parse_timestamp
 from dialect.functions.inference import may_be_null
-from dialect.functions.registry import overload
+from dialect.functions.registry import is_local_time, overload
 
 Constant = int | float | str | datetime
 SimpleCondition = tuple[
@@ -364,7 +364,7 @@ class _Regions:
 def _bounded_times(conditions: Sequence[Expr]) -> frozenset[Field]:
     """Return the times that the conditions bound on both sides, so that no value is out of the calendar's range."""
     times = (part for each in conditions for part in each.children if not isinstance(part, Literal))
-    columns = (part for part in times if isinstance(part, Ref) or (isinstance(part, Call) and part.name == "wall"))
+    columns = (part for part in times if isinstance(part, Ref) or is_local_time(part))
     return frozenset(field for part in columns if between(part, conditions) for field in fields_of(part))
 
 

@@ -35,7 +35,7 @@ from dialect.analysis.key_rewriting import UnderivableError, rewrite_over_keys
 from dialect.analysis.predicates import between, is_implied, listed_values
 from dialect.catalog.model import Catalog, SqlType
 from dialect.functions.inference import is_null_beyond_calendar, may_be_null
-from dialect.functions.registry import overloads
+from dialect.functions.registry import is_local_time, overloads
 from dialect.parser.compile_context import CompileContext
 from dialect.planner.keys.key_set import public_lists
 from dialect.planner.keys.public_domains import PublicList
@@ -255,7 +255,7 @@ def _may_exceed_calendar(key: Expr, conditions: tuple[Expr, ...]) -> bool:
 def _compared_times(conditions: tuple[Expr, ...]) -> Iterator[Expr]:
     """Yield the times that conditions compare: a column, or a column in its time zone."""
     for part in (part for fact in conditions for part in fact.children if not isinstance(part, Literal)):
-        if isinstance(part, Ref) or (isinstance(part, Call) and part.name == "wall"):
+        if isinstance(part, Ref) or is_local_time(part):
             yield part
 
 

@@ -232,7 +232,7 @@ def test_a_planted_list_whose_elements_have_no_width_is_found(
 def test_a_planted_pattern_that_costs_as_much_as_its_text_is_found(
     catalog: Catalog, engine: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(row_costs, "_compared_bytes", lambda call, width: 1.0)
+    monkeypatch.setattr(row_costs, "_compared_cost", lambda call, cost, width: cost.per_pair)
     assert not of_form("home_zone LIKE '%{d}_{many}b%'", "a", catalog, engine).holds
 
 

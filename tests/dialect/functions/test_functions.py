@@ -97,7 +97,7 @@ def _check(
         assert ours is None, given
     if not any(holes) and ours is None and form.name not in NEVER_NULL:
         far = any(_far(value) for value in given)
-        assert form.partial is Partial.FOR_SOME_VALUES or (form.partial is Partial.BEYOND_CALENDAR and far), (
+        assert form.partial.is_ordinary or (form.partial is Partial.BEYOND_CALENDAR and far), (
             sample,
             given,
         )

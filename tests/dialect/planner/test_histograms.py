@@ -8,8 +8,8 @@ import pytest
 
 from dialect.algebra.formulas import QuantileOf
 from dialect.catalog.model import ValueRange
+from dialect.functions.aggregates import MAX_LEVEL, MIN_LEVEL
 from dialect.notes import NoteCode
-from dialect.planner.quantiles import MAX_LEVEL, MIN_LEVEL
 from dialect.postprocess.question import Question
 
 Ask = Callable[[str], Question]
