@@ -6,8 +6,9 @@
     plan        sensitivity/bounding.py: bound_contributions  ContributionBounds  a rule and a clip bound per vector
     both        codegen/bounded_sql.py: write_bounded_sql     BoundedSql          exact integers per group
 
-`compile_query` runs the first three stages, `generate_sql` the last. Between them `bound_contributions` chooses a rule
-and an L2 clip bound for each query vector: the numbers of one aggregate over all groups.
+`compile_query` runs the first three stages (planner/compilation.py: COMPILE_PASSES), `generate_sql` the last. Between
+them `bound_contributions` chooses a rule and an L2 clip bound for each query vector: the numbers of one aggregate over
+all groups.
 
 Modules, each before those that import it:
 
@@ -19,29 +20,21 @@ from __future__ import annotations
 
 from dataclasses import replace as _replace
 from functools import partial as _partial
-from itertools import count as _count
 
 from dialect.algebra.codegen_types import BoundedSql, Target
 from dialect.algebra.release_plan import ContributionBounds, PrivatePlan
-from dialect.binder.argument_lists import check_argument_lists as _check_argument_lists
-from dialect.binder.query import bind_query as _bind_query
 from dialect.catalog.eligibility import Eligibility
 from dialect.catalog.model import Catalog
 from dialect.codegen.bounded_sql import write_bounded_sql as _write_bounded_sql
 from dialect.diagnostics.kinds import Kind as _Kind
 from dialect.errors import Code, Refusal, Span
 from dialect.functions.registry import callable_names as function_names
-from dialect.parser.compile_context import CompileContext as _CompileContext
 from dialect.parser.options import Options
-from dialect.parser.parser import alias_spellings as _alias_spellings
-from dialect.parser.parser import bounds_of as _bounds_of
-from dialect.parser.parser import options_of as _options_of
-from dialect.parser.parser import parse as _parse
 from dialect.parser.spans import first_word_span as _first_word_span
 from dialect.parser.statements import Describe, ExplainPrivacy, Listing, Show, Statement
 from dialect.parser.statements import parse_statement as _parse_statement
 from dialect.parser.suggestions.candidates import with_compiling_suggestion as _with_compiling_suggestion
-from dialect.planner.split import split_query as _split_query
+from dialect.planner.compilation import compile_text as _compile_text
 from dialect.postprocess.question import Question
 from dialect.sensitivity.bounding import bound_contributions
 
@@ -87,11 +80,11 @@ def compile_query(sql: str, catalog: Catalog) -> Question:
 def _compile_query(sql: str, catalog: Catalog) -> Question:
     """Compile a query; a refusal gets its suggestions checked, and deep recursion becomes E_COMPLEX."""
     try:
-        return _bind_and_plan(sql, catalog)
+        return _compile_text(sql, catalog)
     except RecursionError:  # parser limits prevent this, unless the caller's own stack is deep already
         raise _Kind.NESTED_TOO_DEEPLY_HERE.at(_first_word_span(sql)) from None
     except Refusal as refusal:
-        raise _with_compiling_suggestion(refusal, sql, catalog, _partial(_bind_and_plan, catalog=catalog)) from None
+        raise _with_compiling_suggestion(refusal, sql, catalog, _partial(_compile_text, catalog=catalog)) from None
 
 
 def parse_statement(sql: str) -> Statement | None:
@@ -100,25 +93,6 @@ def parse_statement(sql: str) -> Statement | None:
         return _parse_statement(sql)
     except Refusal as refused:
         raise _replace(refused, span=refused.span or _first_word_span(sql)) from None
-
-
-def _bind_and_plan(sql: str, catalog: Catalog) -> Question:
-    """Parse, bind and plan a query.
-
-    Where a privacy unit of a release covers several privacy windows, each person's row bound is multiplied by their
-    number. That number is known only after planning, so such a query is bound and planned a second time with it.
-    Argument lists are checked once, in the first pass.
-    """
-    tree = _parse(sql, _check_argument_lists)
-    context = _CompileContext(catalog, sql, _alias_spellings(tree), options=_options_of(tree), bounds=_bounds_of(tree))
-    question = _split_query(_bind_query(tree, context), context)
-    windows_per_unit = max((plan.charged_windows.windows_per_unit for plan in question.plans), default=1)
-    if windows_per_unit == 1:
-        return question
-    final_context = _replace(
-        context, field_ids=_count(), windows_per_unit=windows_per_unit
-    )  # bind again: row bounds now cover all windows
-    return _split_query(_bind_query(_parse(sql), final_context), final_context)
 
 
 def generate_sql(

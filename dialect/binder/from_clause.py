@@ -170,26 +170,6 @@ def is_series(node: exp.Expr) -> bool:
     return isinstance(node, exp.Unnest) or (isinstance(node, exp.Table) and isinstance(node.this, exp.GenerateSeries))
 
 
-def move_unnest_to_from(tree: exp.Select) -> exp.From | None:
-    """Move the unnest of a SELECT without FROM into its FROM, in place; None where there is none.
-
-        SELECT unnest(range(24)) AS h  ->  SELECT unnest AS h FROM unnest(range(24))
-
-    Only a single unnest, as several would be read side by side, and not before clauses that would see its rows.
-    """
-    found = [node for item in tree.expressions for node in item.find_all(exp.Explode)]
-    if len(found) != 1 or any(tree.args.get(clause) for clause in ("where", "group", "having")):
-        return None
-    (call,) = found
-    name = exp.to_identifier("unnest")
-    from_node = exp.From(
-        this=exp.Unnest(expressions=[call.this], alias=exp.TableAlias(this=name, columns=[name.copy()]))
-    )
-    call.replace(exp.column(name.copy()))
-    tree.set("from_", from_node)
-    return from_node
-
-
 def bind_series(node: exp.Expr, context: CompileContext) -> tuple[Public, str]:
     """Bind range, generate_series or unnest to (public relation of one column, its alias); raises Refusal with E_TABLE.
 
@@ -315,7 +295,7 @@ def bind_from(tree: exp.Select, context: CompileContext, queries: QueryBinder) -
 
     Without FROM the relation has one row and no columns.
     """
-    clause = tree.args.get("from_") or move_unnest_to_from(tree)
+    clause = tree.args.get("from_")
     if clause is None:
         single_row = Public(Values(((),), ()), ())
         return single_row, Scope()

@@ -55,9 +55,13 @@ def parse(sql: str, check_calls: CallCheck = _accept_calls) -> exp.Query:
         if refusal.code is Code.PARSE:
             check_calls(sql, remaining_tokens, None)
         raise
-    _check_size(tree)
+    nodes = _nodes_within_limits(tree)
     check_calls(sql, remaining_tokens, tree)
     check_bounded_calls(tree, named_bounds)
+    if any(isinstance(node, exp.Explode) for node in nodes):
+        for select in nodes:
+            if isinstance(select, exp.Select):
+                _move_unnest_to_from(select)
     tree.meta["sql"], tree.meta["options"], tree.meta["bounds"] = sql, extracted.options, named_bounds
     return tree
 
@@ -155,21 +159,45 @@ def _reserved_word_refusal(span: Span, tokens: list[Token], sql: str) -> Refusal
     )
 
 
-def _check_size(tree: exp.Expr) -> None:
-    """Refuse a tree that is too deep or has too many nodes, joins or aggregates; raises Refusal with E_COMPLEX."""
-    joins = aggregates = 0
-    for nodes, (node, depth) in enumerate(_with_depth(tree), 1):
+def _move_unnest_to_from(tree: exp.Select) -> None:
+    """Move the unnest of a SELECT without FROM into its FROM, in place.
+
+        SELECT unnest(range(24)) AS h  ->  SELECT unnest AS h FROM unnest(range(24))
+
+    Only a single unnest, as several would be read side by side, and not before clauses that would see its rows.
+    """
+    if any(tree.args.get(clause) for clause in ("from_", "where", "group", "having")):
+        return
+    found = [node for item in tree.expressions for node in item.find_all(exp.Explode)]
+    if len(found) != 1:
+        return
+    (call,) = found
+    name = exp.to_identifier("unnest")
+    unnest = exp.Unnest(expressions=[call.this], alias=exp.TableAlias(this=name, columns=[name.copy()]))
+    call.replace(exp.column(name.copy()))
+    tree.set("from_", exp.From(this=unnest))
+
+
+def _nodes_within_limits(tree: exp.Expr) -> list[exp.Expr]:
+    """List the nodes of a tree, each before its parts.
+
+    Raises Refusal with E_COMPLEX for a tree that is too deep or has too many nodes, joins or aggregates.
+    """
+    nodes, joins, aggregates = list[exp.Expr](), 0, 0
+    for node, depth in _with_depth(tree):
+        nodes.append(node)
         joins += isinstance(node, exp.Join)
         aggregates += isinstance(node, exp.AggFunc)
         if depth > MAX_DEPTH:
             raise Kind.EXPRESSION_TOO_DEEP.at(span_of(node), limit=MAX_DEPTH)
         for count, limit, kind in (
-            (nodes, MAX_NODES, Kind.TOO_MANY_PARTS),
+            (len(nodes), MAX_NODES, Kind.TOO_MANY_PARTS),
             (joins, MAX_JOINS, Kind.TOO_MANY_JOINS),
             (aggregates, MAX_AGGREGATES, Kind.TOO_MANY_AGGREGATES),
         ):
             if count > limit:
                 raise kind.at(limit=limit)
+    return nodes
 
 
 def _with_depth(tree: exp.Expr) -> Iterator[tuple[exp.Expr, int]]:

@@ -18,6 +18,7 @@ from dialect.functions.window_functions import WINDOW_FUNCTIONS, WINDOW_NODES
 from dialect.parser.privacy_clause import OPTION_NAMES
 from dialect.parser.suggestions.foreign_dialects import CALL_REWRITES
 from dialect.parser.tokens import DUCKDB
+from dialect.planner import compilation
 from tests.support.sql.statement_outcome import outcome
 
 _UNWRITTEN = {"count_star", "count_distinct", "list_distinct", "sum_distinct", "avg_distinct"}  # made of other calls
@@ -215,7 +216,7 @@ def test_an_internal_error_of_the_binder_becomes_a_refusal(catalog: Catalog, mon
     def broken(*_: object) -> None:
         raise IndexError("secret")
 
-    monkeypatch.setattr(dialect, "_bind_query", broken)
+    monkeypatch.setattr(compilation, "bind_query", broken)
     with pytest.raises(Refusal) as found:
         dialect.compile_query("SELECT COUNT(*) FROM events", catalog)
     assert found.value.code is Code.PARSE
