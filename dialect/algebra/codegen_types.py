@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from dialect.algebra.expressions import Field
 from dialect.algebra.release_plan import ContributionBounds, PrivatePlan
@@ -26,6 +27,19 @@ class Rollup:
     plan: PrivatePlan  # of the query that declares the rollup
     bounds: ContributionBounds  # define the value grains of its numbers
     address: str  # quoted
+
+
+class Shortcut(Enum):
+    """Physical shortcut: generated SQL of another form that is faster and gives the same integers."""
+
+    ROLLUPS = "read a materialized rollup instead of rows"  # dialect/codegen/materialized_rollups.py
+    DISJUNCTIVE_JOINS = "join on OR as a union of hash joins"  # dialect/codegen/relations/joins.py
+    # passes of dialect/codegen/contribution/physical_plan.py
+    DICTIONARY_CODES = "group by integer codes of public texts"  # group truncation hashes them: it keeps other groups
+    PUBLIC_GRAINS = "convert public values to value grains before they are joined"
+    ENCODED_KEYS = "group by one integer for a whole public key"
+    AGGREGATION_PUSHDOWN = "aggregate rows before the row with the group keys is joined"
+    UNCLIPPED_UNITS = "sum unclipped units without rows of their own"
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,7 @@ class Target:
     unexceeded_limits: frozenset[TableRowLimit] = (
         frozenset()
     )  # row limits that no person exceeds: truncation is skipped
+    shortcuts: frozenset[Shortcut] = frozenset(Shortcut)  # that may be taken: all, except in tests of their equivalence
     small_tables: frozenset[str] = frozenset()  # public tables with at most MAX_SMALLINT_ROWS rows
     broadcast_columns: Mapping[str, set[Field]] = field(
         default_factory=dict, compare=False

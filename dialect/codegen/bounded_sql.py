@@ -31,7 +31,7 @@ from dataclasses import replace
 from dialect.algebra.codegen_types import BoundedSql, Subquery, Target, UnitPartials
 from dialect.algebra.release_plan import ClipRule, ContributionBounds, PrivatePlan, QueryVector, VectorBound, VectorKind
 from dialect.catalog.eligibility import Eligibility
-from dialect.codegen.contribution.aggregation_pushdown import aggregated_plan, find_pushdown, join_keys
+from dialect.codegen.contribution.aggregation_pushdown import join_keys
 from dialect.codegen.contribution.clipping import (
     clipped_contribution,
     clipping_factors,
@@ -42,14 +42,10 @@ from dialect.codegen.contribution.clipping import (
 )
 from dialect.codegen.contribution.distinct import distinct_counts, distinct_values, truncated_values
 from dialect.codegen.contribution.group_truncation import truncate_groups
-from dialect.codegen.contribution.key_encoding import (
-    encoded_rows,
-    is_key_encoded,
-    plan_by_encoded_key,
-    without_implied_predicates,
-)
+from dialect.codegen.contribution.key_encoding import encoded_rows, without_implied_predicates
 from dialect.codegen.contribution.per_unit import capped_partials, merged_partials, unit_partials
-from dialect.codegen.contribution.public_pushdown import Dictionary, encode_text_keys, pre_grain_values
+from dialect.codegen.contribution.physical_plan import PhysicalPlan, physical_plan
+from dialect.codegen.contribution.public_pushdown import Dictionary
 from dialect.codegen.contribution.unclipped_units import (
     CLIPPED_UNITS,
     all_sums,
@@ -108,59 +104,40 @@ def _in_duckdb(
 ) -> BoundedSql:
     """Write the bounded SQL of a plan for DuckDB, from a rollup's partial aggregates or from stored rows.
 
-    Over stored rows, expressions are first pushed down to the public input, and keys encoded where that is less work. A
-    rollup already holds keys and value grains.
+    Stored rows are read and grouped as the physical plan says. A rollup already holds keys and value grains.
     """
-    dictionaries, is_encoded, ctes = NO_DICTIONARIES, False, eligibility_ctes(admission, target, plan.dataset)
-    if rollup_partials is None:
-        original_plan = plan
-        plan, dictionaries = encode_text_keys(plan)
-        plan, pre_grained = pre_grain_values(plan, bounds)
-        is_encoded = is_key_encoded(plan, bounds, dictionaries)
-        bounded_plan = (plan, bounds, target, pre_grained)
-        source, rollup_partials = (
-            _grouped_by_encoded_key(*bounded_plan, dictionaries) if is_encoded else _grouped_by_keys(*bounded_plan)
-        )
-        ctes.append(
-            ("source", rollup_partials.merges_unclipped_units and is_source_materialized(original_plan), source)
-        )
-        ctes += (
-            [("norm_tests", True, norm_test_sql(original_plan, *bounded_plan, admission))]
-            if rollup_partials.merges_unclipped_units
-            else []
-        )
-    if plan.key_set is not None and plan.keys:
+    physical, ctes = PhysicalPlan(plan, plan, bounds), eligibility_ctes(admission, target, plan.dataset)
+    partials = rollup_partials
+    if partials is None:
+        physical = physical_plan(plan, bounds, target)
+        source, partials = _grouped_rows(physical, target)
+        merges = physical.merges_unclipped_units
+        ctes.append(("source", merges and is_source_materialized(plan), source))
+        if merges:
+            test = norm_test_sql(plan, physical.plan, bounds, target, physical.pre_grained, admission)
+            ctes.append(("norm_tests", True, test))
+    bounded_plan, dictionaries, is_encoded = physical.plan, physical.dictionaries, physical.is_key_encoded
+    if bounded_plan.key_set is not None and bounded_plan.keys:
         ctes += [
             (f"dictionary{i}", False, dictionary_sql(dictionary, target)) for i, dictionary in dictionaries.items()
         ]
-        ctes.append(("key_set", True, key_set_sql(plan.key_set, dictionaries, target, is_encoded)))
-    ctes += _aggregation_ctes(
-        plan_by_encoded_key(plan) if is_encoded else plan, bounds, target, admission, dictionaries, rollup_partials
-    )
-    text = _with_clause(ctes, answer_sql(plan, dictionaries, is_encoded))
+        ctes.append(("key_set", True, key_set_sql(bounded_plan.key_set, dictionaries, target, is_encoded)))
+    summed_plan = physical.grouped_plan if is_encoded else bounded_plan
+    ctes += _aggregation_ctes(summed_plan, bounds, target, admission, dictionaries, partials)
+    text = _with_clause(ctes, answer_sql(bounded_plan, dictionaries, is_encoded))
     return BoundedSql(text, len(plan.keys), len(plan.vectors), eligible_sql=eligible_persons_sql(admission, target))
 
 
-def _grouped_by_encoded_key(
-    plan: PrivatePlan,
-    bounds: ContributionBounds,
-    target: Target,
-    pre_grained: frozenset[int],
-    dictionaries: Mapping[int, Dictionary],
-) -> tuple[str, UnitPartials]:
-    """Write the CTE `source`, and its partial aggregates grouped by unit and encoded key."""
-    source = _source_rows(without_implied_predicates(plan), target)
-    return source, merged_partials(plan_by_encoded_key(plan), bounds, pre_grained, encoded_rows(plan, dictionaries))
-
-
-def _grouped_by_keys(
-    plan: PrivatePlan, bounds: ContributionBounds, target: Target, pre_grained: frozenset[int]
-) -> tuple[str, UnitPartials]:
-    """Write the CTE `source`, and its partials grouped by unit and keys, with aggregation pushdown if possible."""
-    pushdown = find_pushdown(plan)
-    row_plan = plan if pushdown is None else aggregated_plan(plan, pushdown)
-    partials = merged_partials(row_plan, bounds, pre_grained, "source")
-    return _source_rows(row_plan, target), partials if pushdown is None else join_keys(plan, pushdown, partials, target)
+def _grouped_rows(physical: PhysicalPlan, target: Target) -> tuple[str, UnitPartials]:
+    """Write the CTE `source`, and its partial aggregates grouped by unit and keys."""
+    plan, source_plan, rows = physical.plan, physical.grouped_plan, "source"
+    if physical.is_key_encoded:
+        source_plan, rows = without_implied_predicates(plan), encoded_rows(plan, physical.dictionaries)
+    write = merged_partials if physical.merges_unclipped_units else unit_partials
+    partials = write(physical.grouped_plan, physical.bounds, physical.pre_grained, rows=rows)
+    if physical.pushdown is not None:
+        partials = join_keys(plan, physical.pushdown, partials, target)
+    return _source_rows(source_plan, target), partials
 
 
 def _for_lake(

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dialect.algebra.codegen_types import Rollup, Target, UnitPartials
+from dialect.algebra.codegen_types import Rollup, Shortcut, Target, UnitPartials
 from dialect.algebra.expressions import Expr, Field, Ref, conjunction
 from dialect.algebra.release_plan import (
     GROUP_ADDITIVE_KINDS,
@@ -102,6 +102,7 @@ def partials_from_rollup(
     candidates = [each for each in target.rollups if set(each.plan.tables) == set(plan.tables)]
     if (
         not candidates
+        or Shortcut.ROLLUPS not in target.shortcuts
         or plan.key_set is None
         or not is_rollup_compatible(plan)
         or not is_eligibility_stored(admission, target)
@@ -118,7 +119,8 @@ def _truncates_by_encoded_key(plan: PrivatePlan, bounds: ContributionBounds, tar
 
     The hash chooses the groups of a person, so that both reads must hash the same values. A lake does not encode keys.
     """
-    return target.lake is None and bounds.max_groups is not None and bool(encode_text_keys(plan)[1])
+    encodes_texts = target.lake is None and Shortcut.DICTIONARY_CODES in target.shortcuts
+    return encodes_texts and bounds.max_groups is not None and bool(encode_text_keys(plan)[1])
 
 
 def _read_rollup(wanted_view: CanonicalPlan, bounds: ContributionBounds, rollup: Rollup) -> UnitPartials | None:

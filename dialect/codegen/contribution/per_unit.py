@@ -21,7 +21,7 @@ from dialect.algebra.release_plan import ContributionBounds, PrivatePlan, QueryV
 from dialect.catalog.model import SqlType
 from dialect.codegen.contribution.clipping import capped_partial, is_always_one, partial_aggregate, value_grains
 from dialect.codegen.contribution.public_pushdown import Dictionary
-from dialect.codegen.contribution.unclipped_units import can_merge_unclipped, join_norm_test
+from dialect.codegen.contribution.unclipped_units import join_norm_test
 from dialect.codegen.contribution.zero_fill import key_set_semi_join
 from dialect.codegen.engines.dialects import DUCKDB_DIALECT, EngineDialect
 
@@ -79,13 +79,10 @@ def _key_columns(plan: PrivatePlan) -> str:
 def merged_partials(
     plan: PrivatePlan, bounds: ContributionBounds, pre_grained: frozenset[int], rows: str
 ) -> UnitPartials:
-    """Write one row per (unit, group) of `rows`; unclipped units share one row per group where they can be merged.
+    """Write one row per (clipped unit, group) of `rows`, and one per group for all unclipped units.
 
-    Where they are merged, `rows` are joined to the CTE `norm_tests` (`join_norm_test`).
-    The caller writes that CTE first.
+    `rows` are joined to the CTE `norm_tests` (`join_norm_test`). The caller writes that CTE first.
     """
-    if not can_merge_unclipped(plan, bounds):
-        return unit_partials(plan, bounds, pre_grained, rows=rows)
     joined_rows, columns = join_norm_test(plan, rows)
     return replace(
         unit_partials(plan, bounds, pre_grained, rows=joined_rows, unit_columns=columns), merges_unclipped_units=True

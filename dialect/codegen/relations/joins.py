@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from dialect.algebra.codegen_types import Target
+from dialect.algebra.codegen_types import Shortcut, Target
 from dialect.algebra.expressions import TRUE, Call, Expr, Field, conjuncts, fields_of
 from dialect.algebra.relations import Join, Relation
 from dialect.algebra.traversal import walk
@@ -48,7 +48,8 @@ def _disjoint_conditions(join: Join, target: Target) -> list[str]:
     of the join. Symbols: none. Source and proof: dialect/codegen/proofs.md#either-equality. Raises: nothing.
     """
     emitter, alternatives = dialect_of(target).emitter, split_equalities(join)
-    if not alternatives or not dialect_of(target).splits_disjunctions:
+    is_split = dialect_of(target).splits_disjunctions and Shortcut.DISJUNCTIVE_JOINS in target.shortcuts
+    if not alternatives or not is_split:
         return [write_expr(join.condition, emitter)]
     required = [part for part in conjuncts(join.condition) if disjuncts(part) != alternatives]
     required_sql = [write_expr(part, emitter) for part in required]

@@ -13,14 +13,13 @@ import pyarrow as pa
 import pytest
 
 from dialect import bound_contributions, generate_sql
-from dialect.algebra.codegen_types import Target
+from dialect.algebra.codegen_types import Shortcut, Target
 from dialect.algebra.release_plan import PrivatePlan
 from dialect.catalog.eligibility import Eligibility, IsIn
 from dialect.catalog.model import Catalog
 
-light_units, unit_groups, render = (
+light_units, render = (
     import_module("dialect.codegen.contribution.unclipped_units"),
-    import_module("dialect.codegen.contribution.per_unit"),
     import_module("dialect.codegen.bounded_sql"),
 )
 Plans = Callable[[str], PrivatePlan]
@@ -142,11 +141,9 @@ def _both(
 ) -> tuple[Rows, Rows]:
     """Run a plan with unclipped units separated, and with one row per unit and group."""
     bounds, found = bound_contributions(plan, catalog, 400), []
-    for told in (light_units.can_merge_unclipped, lambda *_: False):
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(unit_groups, "can_merge_unclipped", told)
-            text = generate_sql(plan, bounds, target, who).text
-        assert ("norm_tests" in text) == (told is light_units.can_merge_unclipped)
+    for without in (set(), {Shortcut.UNCLIPPED_UNITS}):
+        text = generate_sql(plan, bounds, replace(target, shortcuts=target.shortcuts - without), who).text
+        assert ("norm_tests" in text) == (not without)
         found.append(connection.execute(text).fetchall())
     return found[0], found[1]
 
