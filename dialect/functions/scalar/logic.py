@@ -63,43 +63,23 @@ LOGIC: tuple[Function, ...] = (
     *_comparison("is not distinct from", exp.NullSafeEQ, strict=False),
     *map(_membership, _COMPARABLE_KINDS),
     Function(
-        "coalesce",
-        ("any*",),
-        _COMMON_TYPE,
-        "coalesce({*, })",
-        SAME,
-        is_strict=False,
-        cost=Cost(per_character=0.5),
+        "coalesce", ("any*",), _COMMON_TYPE, "coalesce({*, })", SAME, is_strict=False, cost=Cost(per_character=0.5),
     ),
     Function(
-        "nullif",
-        ("any", "any"),
-        _COMMON_TYPE,
-        "nullif({0}, {1})",
-        SAME,
-        ranges.first_argument,
-        partial=Partial.FOR_SOME_VALUES,
-        is_strict=False,
-        cost=Cost(per_character=0.5),
-        effect=Effect.KEEPS_OR_NULL,
+        "nullif", ("any", "any"), _COMMON_TYPE, "nullif({0}, {1})", SAME, ranges.first_argument,
+        partial=Partial.FOR_SOME_VALUES, is_strict=False, cost=Cost(per_character=0.5), effect=Effect.KEEPS_OR_NULL,
     ),
     *(
         Function(
-            name,
-            ("any*",),
-            _COMMON_TYPE,
-            f"{name}({{*, }})",
-            SAME,
-            is_strict=False,
+            name, ("any*",), _COMMON_TYPE, f"{name}({{*, }})", SAME, is_strict=False,
             cost=Cost(per_character=2.5, reads_all_texts=True),
         )
         for name in ("least", "greatest")
     ),
     replace(
         _operator("is null", ("any",), "({0} IS NULL)"),
-        cost=Cost(per_character=0.5, per_element=0.0, per_list_character=0.0),
-        reads_instants=True,
+        cost=Cost(per_character=0.5, per_element=0.0, per_list_character=0.0), reads_instants=True,
     ),
     _operator("is true", ("bool",), "({0} IS TRUE)"),
     _operator("is false", ("bool",), "({0} IS FALSE)"),
-)
+)  # fmt: skip

@@ -253,8 +253,7 @@ def _spark_time_plus_constant(sign: str) -> Callable[[str], str]:
     return form
 
 
-_MONTH = "(year({0}) * 12L + month({0}) - 1)"
-_SINCE_2000 = f"({_MONTH} - 24000L)"
+_SINCE_2000 = "((year({1}) * 12L + month({1}) - 1) - 24000L)"
 
 
 def _spark_time_bucket(span: str) -> str:
@@ -266,15 +265,10 @@ def _spark_time_bucket(span: str) -> str:
     if unit in MONTHS:
         months = f"({_SINCE_2000} - pmod({_SINCE_2000}, {int(amount) * MONTHS[unit]}L))"
         return f"CAST(add_months(DATE '2000-01-01', CAST({months} AS INT)) AS TIMESTAMP_NTZ)"
-    since = f"try_subtract({_spark_microseconds(0)}, 946857600000000L)"
+    since = f"try_subtract({_spark_microseconds(1)}, 946857600000000L)"
     return _spark_timestamp_of_microseconds(
-        f"try_subtract({_spark_microseconds(0)}, pmod({since}, {microseconds(span)}L))"
+        f"try_subtract({_spark_microseconds(1)}, pmod({since}, {microseconds(span)}L))"
     )
-
-
-def _spark_time_bucket_of_second_argument(span: str) -> str:
-    """Write time_bucket where the time is the second argument and the width the first."""
-    return _spark_time_bucket(span).replace("{0}", "{1}")
 
 
 def _spark_date_diff(unit: str) -> str:
@@ -425,7 +419,7 @@ _DATE_TRUNC = Function(
 )  # fmt: skip
 _TIME_BUCKET = Function(
     "time_bucket", ("period!", "stamp"), _STAMP, _IF_AFTER_EARLIEST + "time_bucket({0}, {1}) END",
-    _spark_time_bucket_of_second_argument, partial=_BEYOND_CALENDAR, nodes=(exp.DateBin,),
+    _spark_time_bucket, partial=_BEYOND_CALENDAR, nodes=(exp.DateBin,),
     key_set=KeySetRule.STEPS, truncation=Truncation.WIDTH,
 )  # fmt: skip
 
@@ -500,13 +494,12 @@ TIMES: tuple[Function, ...] = (
         "make_date", ("int", "int", "int"), _DATE, _MAKE_DATE, _SPARK_MAKE_DATE, partial=Partial.FOR_SOME_VALUES,
         nodes=(exp.DateFromParts,),
     ),
-    Function(
-        "make_timestamp", ("int",), _STAMP, _timestamp_of_units("make_timestamp", 1), _spark_timestamp_of_units(1),
-        partial=Partial.FOR_SOME_VALUES,
-    ),
-    Function(
-        "epoch_ms", ("int",), _STAMP, _timestamp_of_units("epoch_ms", 1_000), _spark_timestamp_of_units(1_000),
-        partial=Partial.FOR_SOME_VALUES,
+    *(
+        Function(
+            name, ("int",), _STAMP, _timestamp_of_units(name, micros), _spark_timestamp_of_units(micros),
+            partial=Partial.FOR_SOME_VALUES,
+        )
+        for name, micros in (("make_timestamp", 1), ("epoch_ms", 1_000))
     ),
     Function(
         "from_epoch", ("num",), SqlType.TIMESTAMPTZ, _INSTANT_OF_EPOCH,
@@ -530,7 +523,7 @@ TIMES: tuple[Function, ...] = (
     replace(
         _TIME_BUCKET, argument_kinds=("period!", "date"), result=_DATE,
         duckdb=f"{_IF_AFTER_EARLIEST}CAST(time_bucket({{0}}, {{1}}) AS DATE) END".replace("{1}", _DATE_AS_STAMP),
-        spark=lambda span: f"CAST({_spark_time_bucket_of_second_argument(span)} AS DATE)",
+        spark=lambda span: f"CAST({_spark_time_bucket(span)} AS DATE)",
     ),
     Function(
         "epoch", ("instant",), _DOUBLE, "epoch({0})", "(unix_micros({0}) / 1e6D)", partial=_BEYOND_CALENDAR,
