@@ -71,6 +71,11 @@ class Field(Opaque):
         compare=False, default=(), repr=False
     )  # of a set operation's column: one per input
 
+    @property
+    def expression(self) -> Expr:
+        """What it holds, over fields without definition: its definition, or a reference to it."""
+        return self.definition or Ref(self)
+
 
 @dataclass(frozen=True)
 class Alternative:

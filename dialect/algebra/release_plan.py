@@ -20,7 +20,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Protocol
 
-from dialect.algebra.expressions import Expr, Field, Ref, expand_definitions
+from dialect.algebra.expressions import Expr, Field
 from dialect.algebra.formulas import Histogram, NoisyUnionColumn, ReleasedNumber, ReleasedSum
 from dialect.algebra.relations import ContributionLimits, PerPerson, Public, Released
 from dialect.catalog.model import Bounds
@@ -227,7 +227,7 @@ class PrivatePlan:
     @property
     def key_exprs(self) -> tuple[Expr, ...]:
         """The group keys as expressions over fields without a definition."""
-        return tuple(expand_definitions(Ref(key.field)) for key in self.keys)
+        return tuple(key.field.expression for key in self.keys)
 
     @property
     def canonical_text(self) -> str:

@@ -10,7 +10,7 @@ unknown.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from functools import lru_cache
 
@@ -54,6 +54,10 @@ class EventTimePredicates:
         Callers multiply it by the number of dates, and refuse or skip what would take too long.
         """
         return sum(_count_evaluations(fact, self.equated) for fact in self.predicates)
+
+    def depends_on_date(self, expr: Expr) -> bool:
+        """Return whether an expression reads event time, or a column equated with it."""
+        return any(field in self.event_time or Ref(field) in self.equated for field in fields_of(expr))
 
     def is_possible(self, day: date) -> bool:
         """Return whether a row of this date can satisfy all predicates."""
@@ -132,10 +136,8 @@ def event_time_predicates(event_time: EventTime, facts: Sequence[Expr]) -> Event
         if isinstance(one, Ref) and one.field not in event_time and _reads_event_time_only(event_time, other)
         and one.type is other.type and one.type is not SqlType.TIMESTAMPTZ
     }  # fmt: skip
-    relevant = {*(each.field for each in equated), event_time.time, event_time.day}
-    return EventTimePredicates(
-        event_time, tuple(part for part in parts if relevant.intersection(fields_of(part))), equated
-    )
+    unfiltered = EventTimePredicates(event_time, parts, equated)
+    return replace(unfiltered, predicates=tuple(filter(unfiltered.depends_on_date, parts)))
 
 
 def _reads_event_time_only(event_time: EventTime, expr: Expr) -> bool:

@@ -1,17 +1,19 @@
-"""Properties of relations, each computed once per relation in a compilation.
+"""Properties of relations and plans, each computed once in a compilation.
 
     properties.of(unique_keys, relation)      -> keys: sets of fields in all of which no two rows agree; empty: one row
     properties.of(dependencies, relation)     -> functional dependencies: (determinant, determined fields)
     properties.of(row_numbers, relation)      -> fields that number the rows of each person without repetition
     properties.of(row_bounds, relation)       -> RowBounds: most rows of one person, with the fan-outs of public rows
     properties.of(may_match_several_public_rows, relation) -> whether a row of a person may count several times
-    properties.once(name, relation, compute)  -> a fact of a plan over a relation, such as the most dates in one group
+    properties.of(grouping_attributes, plan, table)        -> what is constant within each group of a plan
+    properties.once(name, subject, compute)   -> a fact without a rule of its own
     relation.predicates, field.origin         -> predicates and column origins, proved where a relation is typed
 
-The rules are functions of `dialect.analysis.uniqueness` and `dialect.analysis.cardinality`. A rule asks for the
-properties of its inputs in the same way, and knows most operators by the origin of their rows alone (`RowOrigin`).
+The rules of relations are functions of `dialect.analysis.uniqueness` and `dialect.analysis.cardinality`, and know most
+operators by the origin of their rows alone (`RowOrigin`). The rules of plans are functions of
+`dialect.sensitivity.grouping`. A rule asks for the properties that it rests on in the same way.
 
-A Properties belongs to one compilation. Relations are never changed, so that no entry can become wrong.
+A Properties belongs to one compilation. Relations and plans are never changed, so that no entry can become wrong.
 
 Source: Calcite's RelMetadataQuery.
 """
@@ -19,14 +21,16 @@ Source: Calcite's RelMetadataQuery.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import TypeVar, cast
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from dialect.algebra.expressions import Field
-from dialect.algebra.relations import Public, Relation
+from dialect.algebra.relations import Public
 
 FanOut = Callable[
     [Public, tuple[Field, ...]], int
 ]  # public relation, fields -> largest number of rows that agree in them
+P = ParamSpec("P")
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -41,20 +45,26 @@ class Properties:
     def __init__(self, fan_out: FanOut = _unknown_fan_out) -> None:
         """Start without known properties."""
         self._fan_out = fan_out
-        self._known: dict[Hashable, tuple[Relation, object]] = {}
+        self._known: dict[Hashable, tuple[object, object]] = {}
 
-    def of(self, rule: Callable[[Relation, Properties], T], relation: Relation) -> T:
-        """Return a property of a relation, by its rule unless it is known."""
-        return self.once(rule, relation, lambda: rule(relation, self))
+    def of(
+        self,
+        rule: Callable[Concatenate[S, Properties, P], T],
+        subject: S,
+        *arguments: P.args,
+        **named: P.kwargs,
+    ) -> T:
+        """Return a property of a relation or plan, by its rule unless it is known; `arguments` are part of its name."""
+        return self.once((rule, arguments, *named.items()), subject, lambda: rule(subject, self, *arguments, **named))
 
-    def once(self, name: Hashable, relation: Relation, compute: Callable[[], T]) -> T:
-        """Compute a named fact of a relation, unless it is known.
+    def once(self, name: Hashable, subject: object, compute: Callable[[], T]) -> T:
+        """Compute a named fact of a relation or plan, unless it is known.
 
-        The relation is kept with it: while it is alive, no other object has its id.
+        The subject is kept with it: while it is alive, no other object has its id.
         """
-        key = (name, id(relation))
+        key = (name, id(subject))
         if key not in self._known:
-            self._known[key] = (relation, compute())
+            self._known[key] = (subject, compute())
         return cast("T", self._known[key][1])
 
     def fan_out(self, public: Public, equated: tuple[Field, ...]) -> int:

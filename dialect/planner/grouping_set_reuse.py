@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from math import prod
 
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, expand_definitions, fields_of
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, fields_of
 from dialect.algebra.formulas import CountOf, ReleasedNumber, SumOf
 from dialect.algebra.relations import AggregateCall, Group, PerPerson, Released, ReleasePoint
 from dialect.algebra.release_plan import SHOWN_ADDITIVE_KINDS, PrivatePlan
@@ -50,8 +50,8 @@ def count_finer_groups(
     key sets. Needs: the plan preserves no public rows. Source and proof: proofs.md#roll-ups. Raises: nothing.
     """
     coarse_exprs, added_exprs = (
-        [expand_definitions(Ref(key)) for key in coarse_keys],
-        [expand_definitions(Ref(key)) for key in added_keys],
+        [key.expression for key in coarse_keys],
+        [key.expression for key in added_keys],
     )
     coarse, added = public_lists(coarse_exprs, source, context), public_lists(added_exprs, source, context)
     if coarse is None or added is None or set(coarse) & set(added):
@@ -176,7 +176,7 @@ def _roll_up_note(keys: tuple[Field, ...], finer: tuple[Field, ...]) -> Note:
 
 def _key_list(keys: tuple[Field, ...]) -> str:
     """Return keys as SQL text, separated by commas."""
-    return ", ".join(plain_text(expand_definitions(Ref(key))) for key in keys)
+    return ", ".join(plain_text(key.expression) for key in keys)
 
 
 def _choose_roll_ups(boundary: ReleasePoint, context: CompileContext) -> Mapping[GroupingSet, GroupingSet]:

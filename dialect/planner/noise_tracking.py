@@ -223,7 +223,7 @@ def _side_form(shown: Field, side: Relation, planning: Planning) -> FractionalLi
     are left out, as their covariance cannot be carried.
     """
     assert isinstance(side, Released | Public)  # noqa: S101  the rows of a released union
-    form = form_of(expand_definitions(Ref(shown)), forms_by_field(planning.partial_query(side)))
+    form = form_of(shown.expression, forms_by_field(planning.partial_query(side)))
     if form is None:
         return None
     parts = [form.offset, form.numerator.value_expression()] + (

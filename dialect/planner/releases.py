@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
 
-from dialect.algebra.expressions import Expr, Field, Origin, Ref, conjunction, expand_definitions, map_fields
+from dialect.algebra.expressions import Expr, Field, Origin, Ref, conjunction, map_fields
 from dialect.algebra.formulas import NoisyUnionColumn, ReleasedNumber, ReleasedSum
 from dialect.algebra.relations import (
     AggregateCall,
@@ -173,7 +173,7 @@ def _is_private(name: str, context: CompileContext) -> bool:
 
 def _key(key: Field, public_keys: KeySet | None, context: CompileContext) -> GroupKey:
     """Describe a key, with the reason why it is public or private."""
-    text = plain_text(expand_definitions(Ref(key)))
+    text = plain_text(key.expression)
     if context.options.keys is KeyHandling.PRIVATE:
         return GroupKey(key, text, "asked for as private, so keys must reach a threshold")
     if public_keys is None:
@@ -390,7 +390,7 @@ def _private_groups_refusal(binned: HistogramPlan, groups: tuple[Field, ...]) ->
     A bin of a hidden group would have to be hidden too, so that its histogram would have gaps.
     """
     text = plain_text(binned.measures[0].arguments[0])
-    keys = ", ".join(plain_text(expand_definitions(Ref(key))) for key in groups)
+    keys = ", ".join(plain_text(key.expression) for key in groups)
     return Kind.QUANTILES_OF_PRIVATE_KEYS.at(value=text, keys=keys)
 
 

@@ -24,7 +24,6 @@ from dialect.algebra.expressions import (
     Ref,
     conjunction,
     conjuncts,
-    expand_definitions,
     fields_of,
     substitute,
 )
@@ -431,9 +430,7 @@ def _add_partition_key(partition: tuple[Expr, ...], window_field: Field | None) 
 def _pushed_to_side(operation: SetOperation, place: int, pushed: PushedPredicates) -> PushedPredicates:
     """Rewrite predicates on the output columns of a set operation over the columns of one side."""
     # columns are (left field, right field, output field); `place` is 0 for the left side, 1 for the right one
-    images: dict[Expr, Expr] = {
-        Ref(columns[2]): expand_definitions(Ref(columns[place])) for columns in operation.columns
-    }
+    images: dict[Expr, Expr] = {Ref(columns[2]): columns[place].expression for columns in operation.columns}
     return replace(pushed, facts=tuple(substitute(fact, images) for fact in pushed.facts))
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, expand_definitions
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
 from dialect.algebra.formulas import CountOf, MeanOf, MomentsOf, QuantileOf
 from dialect.algebra.release_plan import QueryOverReleases
 from dialect.catalog.model import SqlType
@@ -52,7 +52,7 @@ NO_ROUNDING = RoundingDistance()
 def rounding_by_column(question: QueryOverReleases, columns: Sequence[Field]) -> tuple[RoundingDistance | None, ...]:
     """Bound the rounding distance of each output column; None if it depends on keys or public columns."""
     by_field = output_rounding(question)
-    return tuple(rounding_distance(expand_definitions(Ref(column)), by_field) for column in columns)
+    return tuple(rounding_distance(column.expression, by_field) for column in columns)
 
 
 def output_rounding(question: QueryOverReleases) -> dict[Field, RoundingDistance | None]:

@@ -17,7 +17,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, expand_definitions, fields_of
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, fields_of
 from dialect.algebra.formulas import CountOf, MeanOf, MomentsOf, NoisyUnionColumn, QuantileOf, ReleasedSum, SumOf
 from dialect.algebra.relations import Group, Public, SetOperation
 from dialect.algebra.release_plan import QueryOverReleases, VectorKind
@@ -205,9 +205,7 @@ def column_forms(question: QueryOverReleases, columns: Sequence[Field]) -> tuple
     """
     forms, non_negative = forms_by_field(question), non_negative_fields(question)
     carried = set(question.outer.fields)
-    return tuple(
-        usable_form(form_of(expand_definitions(Ref(column)), forms), carried, non_negative) for column in columns
-    )
+    return tuple(usable_form(form_of(column.expression, forms), carried, non_negative) for column in columns)
 
 
 def forms_by_field(question: QueryOverReleases) -> dict[Field, FractionalLinearForm]:
@@ -441,9 +439,7 @@ def are_noisy(question: QueryOverReleases, columns: Sequence[Field]) -> tuple[bo
     def is_noisy(field: Field) -> bool:
         """Return whether a field depends on noise: it reads a field that is neither a release key nor public."""
         read = (
-            f
-            for f in _fields_read(expand_definitions(Ref(grouped.get(field, field))))
-            if f not in keys and f.public_values is None
+            f for f in _fields_read(grouped.get(field, field).expression) if f not in keys and f.public_values is None
         )
         return any(depends_on_noise(f, field) for f in read)
 

@@ -24,7 +24,6 @@ from dialect.algebra.expressions import (
     Ref,
     conjunction,
     equal_pairs,
-    expand_definitions,
     fields_of,
     reads_only_table,
 )
@@ -173,7 +172,7 @@ def column_multiple(vector: QueryVector, catalog: Catalog) -> tuple[Column, floa
     """
     if vector.value is None:
         return None
-    expr = expand_definitions(Ref(vector.value))
+    expr = vector.value.expression
     origins = {f.origin for f in fields_of(expr) if f.origin is not None and f.bounds is not None}
     if len(origins) != 1:
         return None
@@ -267,12 +266,11 @@ class DeclaredClipBounds:
         Claim: each is valid for the plan's own groups if it is for the groups it is declared for, where a person's
         contributions have one sign. Proof: proofs.md#usual-keys. Raises: nothing.
         """
-        declared, grouping = clip_bounds_of(table), grouping_attributes(self.plan, table.name)
+        declared, grouping = clip_bounds_of(table), self.known.of(grouping_attributes, self.plan, table.name)
         overall = ClipBoundsByKeys((), declared.rows, declared.persons, expected_coverage=declared.expected_coverage)
         others = [(each, frozenset(each.keys) - grouping) for each in declared.by_keys]
-        values = per_group_distinct_bounds(
-            self.plan, table.name, frozenset().union(*(keys for _, keys in others)), self.known
-        )
+        further_keys = frozenset[str]().union(*(keys for _, keys in others))
+        values = self.known.of(per_group_distinct_bounds, self.plan, table.name, further_keys)
         with_groups = ((each, max_groups_within(values, keys)) for each, keys in others)
         return [overall, *(_scaled(each, math.sqrt(groups)) for each, groups in with_groups if groups is not None)]
 
@@ -292,13 +290,17 @@ class DeclaredClipBounds:
         and the one with most shared keys is nearer.
         """
         key_texts, declared, determines_keys = (
-            key_equivalents(self.plan),
+            self.known.of(key_equivalents, self.plan),
             clip_bounds_of(table).by_keys,
-            key_determination_test(self.plan, table.name, self.known),
+            self.known.of(key_determination_test, self.plan, table.name),
         )
         determining = [each for each in declared if each.persons is not None and determines_keys(each.keys)]
         nearest = max((each for each in declared if key_texts.issuperset(each.keys)), key=_key_count, default=None)
-        if not self.plan.keys or not determining or (nearest is not None and is_single_date(self.plan, table.name)):
+        if (
+            not self.plan.keys
+            or not determining
+            or (nearest is not None and is_single_date(self.plan, self.known, table.name))
+        ):
             return nearest
         return min(determining, key=lambda each: each.persons or math.inf)
 
@@ -389,7 +391,7 @@ class DeclaredClipBounds:
             if clip_bounds is None:
                 return clip_bounds_of(table).expected_coverage
             # keys that do not determine the plan's are declared for fewer groups than the plan has
-            determines_keys = key_determination_test(self.plan, table.name, self.known)
+            determines_keys = self.known.of(key_determination_test, self.plan, table.name)
             is_known = clip_bounds.persons is None or determines_keys(clip_bounds.keys)
             return clip_bounds.expected_coverage if is_known else None
         multiple = column_multiple(vector, self.catalog) if vector.kind is VectorKind.SUM else None
@@ -406,7 +408,9 @@ class ValuesByGroup:
     groups: tuple[Field, ...]  # empty: a single group
 
 
-def values_by_group(plan: PrivatePlan, catalog: Catalog, extra_keys: Collection[str] = ()) -> Iterator[ValuesByGroup]:
+def values_by_group(
+    plan: PrivatePlan, catalog: Catalog, known: Properties, extra_keys: Collection[str] = ()
+) -> Iterator[ValuesByGroup]:
     """List, per group, the values of declared grouping keys that are joined from public tables.
 
     `extra_keys` adds grouping keys to those of the declared clip bounds, as text.
@@ -420,7 +424,7 @@ def values_by_group(plan: PrivatePlan, catalog: Catalog, extra_keys: Collection[
     wanted_keys = {
         *extra_keys,
         *(text for clip_bounds in table.clip_bounds.by_keys for text in clip_bounds.keys),
-    } - grouping_attributes(plan, table.name)
+    } - known.of(grouping_attributes, plan, table.name)
     for own, other in equal_pairs(plan.source.predicates) if wanted_keys else ():
         if not isinstance(other, Ref) or own.type is not other.type or not reads_only_table(own, table.name):
             continue

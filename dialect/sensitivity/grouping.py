@@ -10,7 +10,7 @@ declares them. A dated expression is a pair (date, time that it is the date of).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 
 from dialect.algebra.expressions import Expr, Literal, Ref, equal_pairs, fields_of, reads_only_table, size
@@ -30,7 +30,7 @@ _DAY_OR_COARSER = frozenset(unit for unit, seconds in SECONDS.items() if seconds
 _DAY_OR_FINER = frozenset(unit for unit, seconds in SECONDS.items() if seconds <= SECONDS["day"])
 
 
-def grouping_attributes(plan: PrivatePlan, table: str) -> frozenset[str]:
+def grouping_attributes(plan: PrivatePlan, known: Properties, table: str) -> frozenset[str]:
     """Return the grouping attributes of a plan, as text: its keys, and what is constant within each of its groups.
 
     Of a table's attributes, these are the ones that keys, predicates or public tables fix per group. Rows with one
@@ -38,12 +38,12 @@ def grouping_attributes(plan: PrivatePlan, table: str) -> frozenset[str]:
     groups. The date of a time is fixed if the time is restricted to one date, or if a key truncates the time to at most
     a day.
     """
-    facts, keys = plan.source.predicates, _keys_and_equals(plan)
+    facts, keys = plan.source.predicates, known.of(_keys_and_equals, plan)
     fixed = (part for part in compared_expressions(facts, table) if predicate_cardinality(part, facts) == 1)
     parts = (part for key in keys for part in determined_expressions(key))
     dated = (
         day
-        for day, time in dates_and_times(plan, table)
+        for day, time in known.of(_dates_and_times, plan, table)
         if _is_on_single_date(time, facts) or _truncates_within_day(keys, time)
     )
     single_valued = (text for text, value_bound in plan.distinct_bounds if value_bound == 1)
@@ -52,12 +52,12 @@ def grouping_attributes(plan: PrivatePlan, table: str) -> frozenset[str]:
     )
 
 
-def dates_and_times(plan: PrivatePlan, table: str) -> Iterator[tuple[Expr, Expr]]:
-    """Yield date expressions over a table, each with its time: declared date columns, and casts of times to dates."""
+def _dates_and_times(plan: PrivatePlan, _: Properties, table: str) -> tuple[tuple[Expr, Expr], ...]:
+    """Return date expressions over a table, each with its time: declared date columns, and casts of times to dates."""
     facts, keys = plan.source.predicates, plan.key_exprs
-    yield from ((Ref(day), time) for day, time in declared_dates(facts) if reads_only_table(Ref(day), table))
+    declared = ((Ref(day), time) for day, time in declared_dates(facts) if reads_only_table(Ref(day), table))
     times = dict.fromkeys(time for expr in (*facts, *keys) for time in _times_in(expr) if reads_only_table(time, table))
-    yield from ((date_of(time), time) for time in times)
+    return (*declared, *((date_of(time), time) for time in times))
 
 
 def _times_in(expr: Expr) -> Iterator[Expr]:
@@ -66,9 +66,9 @@ def _times_in(expr: Expr) -> Iterator[Expr]:
     return (part for part in parts if part.type is SqlType.TIMESTAMP and (is_local_time(part) or isinstance(part, Ref)))
 
 
-def key_equivalents(plan: PrivatePlan) -> frozenset[str]:
+def key_equivalents(plan: PrivatePlan, known: Properties) -> frozenset[str]:
     """Return the plan's keys as text, with everything equal to one in every row, and date columns of grouped days."""
-    keys = _keys_and_equals(plan)
+    keys = known.of(_keys_and_equals, plan)
     dates = (
         Ref(day)
         for day, time in declared_dates(plan.source.predicates)
@@ -77,7 +77,7 @@ def key_equivalents(plan: PrivatePlan) -> frozenset[str]:
     return frozenset({*(key.canonical_text for key in plan.keys), *map(plain_text, (*keys, *dates))})
 
 
-def key_determination_test(plan: PrivatePlan, table: str, known: Properties) -> Callable[[Collection[str]], bool]:
+def key_determination_test(plan: PrivatePlan, known: Properties, table: str) -> Callable[[Collection[str]], bool]:
     """Return a test whether keys of a table, as text, functionally determine every key of the plan.
 
     If so, no group by those keys lies in two of the plan's groups. The test is called with the keys of each declared
@@ -86,7 +86,7 @@ def key_determination_test(plan: PrivatePlan, table: str, known: Properties) -> 
     facts, keys, closure = plan.source.predicates, plan.key_exprs, attribute_closure(plan.source, known)
     read = dict.fromkeys(field for expr in (*facts, *keys) for field in fields_of(expr))
     table_fields = [(field, plain_text(Ref(field))) for field in read if reads_only_table(Ref(field), table)]
-    days = [(plain_text(day), frozenset(fields_of(day)), time) for day, time in dates_and_times(plan, table)]
+    days = [(plain_text(day), frozenset(fields_of(day)), time) for day, time in known.of(_dates_and_times, plan, table)]
 
     def determines_keys(texts: Collection[str]) -> bool:
         """Return whether some keys of the table, as text, determine every key of the plan."""
@@ -111,7 +111,7 @@ def key_determination_test(plan: PrivatePlan, table: str, known: Properties) -> 
     return determines_keys
 
 
-def _keys_and_equals(plan: PrivatePlan) -> list[Expr]:
+def _keys_and_equals(plan: PrivatePlan, _: Properties) -> tuple[Expr, ...]:
     """Return the keys, and expressions equal to one in every row: both sides of an equi-join; also transitively.
 
     Constants are left out, and equality must be exact.
@@ -122,12 +122,12 @@ def _keys_and_equals(plan: PrivatePlan) -> list[Expr]:
             is_exact = one.type is other.type and one.type in EXACT_TYPES and not isinstance(other, Literal)
             if one == known and is_exact and other not in found:
                 found.append(other)
-    return found
+    return tuple(found)
 
 
-def is_single_date(plan: PrivatePlan, table: str) -> bool:
+def is_single_date(plan: PrivatePlan, known: Properties, table: str) -> bool:
     """Return whether predicates restrict the rows to a single date, where a person is in fewer groups than overall."""
-    return any(_is_on_single_date(time, plan.source.predicates) for _, time in dates_and_times(plan, table))
+    return any(_is_on_single_date(time, plan.source.predicates) for _, time in known.of(_dates_and_times, plan, table))
 
 
 def _is_on_single_date(time: Expr, facts: Sequence[Expr]) -> bool:
@@ -146,8 +146,8 @@ _MAX_EVALUATIONS = 200_000  # most evaluated subexpressions over all dates
 
 
 def per_group_distinct_bounds(
-    plan: PrivatePlan, table: str, texts: Collection[str], known: Properties
-) -> dict[str, int]:
+    plan: PrivatePlan, known: Properties, table: str, texts: frozenset[str]
+) -> Mapping[str, int]:
     """Bound how many values each of some columns or expressions of a table has in one group.
 
     `texts` are these, as SQL text; the result maps them to bounds, and unknown ones are absent. The smallest of several
@@ -156,43 +156,38 @@ def per_group_distinct_bounds(
     """
     facts, found = plan.source.predicates, dict[str, int]()
     counted = ((plain_text(part), predicate_cardinality(part, facts)) for part in compared_expressions(facts, table))
-    dated = ((plain_text(day), day, time) for day, time in _date_expressions(plan, table))
-    days = ((text, _max_dates_per_group(plan, day, time, known)) for text, day, time in dated if text in texts)
+    dated = ((plain_text(day), day, time) for day, time in known.of(_date_expressions, plan, table))
+    days = ((text, known.of(_max_dates_per_group, plan, day, time)) for text, day, time in dated if text in texts)
     for text, bound in (*counted, *days, *plan.distinct_bounds):
         if text in texts and bound is not None:
             found[text] = min(bound, found.get(text, bound))
     return found
 
 
-def _date_expressions(plan: PrivatePlan, table: str) -> Iterator[tuple[Expr, Expr]]:
-    """Yield date expressions over a table, each with the time it is the date of; a stored date is its own time."""
-    yield from dates_and_times(plan, table)
-    for field in dict.fromkeys(
-        field for expr in (*plan.source.predicates, *plan.key_exprs) for field in fields_of(expr)
-    ):
-        if field.type is SqlType.DATE and reads_only_table(Ref(field), table):
-            yield Ref(field), Ref(field)
+def _date_expressions(plan: PrivatePlan, known: Properties, table: str) -> tuple[tuple[Expr, Expr], ...]:
+    """Return date expressions over a table, each with the time it is the date of; a stored date is its own time."""
+    read = dict.fromkeys(field for expr in (*plan.source.predicates, *plan.key_exprs) for field in fields_of(expr))
+    stored = (Ref(field) for field in read if field.type is SqlType.DATE and reads_only_table(Ref(field), table))
+    return (*known.of(_dates_and_times, plan, table), *((day, day) for day in stored))
 
 
-def _max_dates_per_group(plan: PrivatePlan, day: Expr, time: Expr, known: Properties) -> int | None:
-    """Return the largest number of dates in one group, computed once; counting has no privacy cost."""
-    return known.once((plan.keys, day, time), plan.source, lambda: _count_dates_per_group(plan, day, time))
-
-
-def _count_dates_per_group(plan: PrivatePlan, day: Expr, time: Expr) -> int | None:
+def _max_dates_per_group(plan: PrivatePlan, _: Properties, day: Expr, time: Expr) -> int | None:
     """Count the dates of each group by the keys that are constant on a date, and return the largest count.
 
     None if the dates are unknown or too many to evaluate. A key that varies within a date is ignored, which makes
-    groups larger.
+    groups larger. Counting has no privacy cost.
     """
     date_range = _date_range(day, time, plan.source.predicates)
     if date_range is None:
         return None
     event_time = EventTime(next(fields_of(time)), day.field if isinstance(day, Ref) else None)
-    predicates, keys = event_time_predicates(event_time, plan.source.predicates), plan.key_exprs
+    predicates = event_time_predicates(event_time, plan.source.predicates)
     days = [date_range[0] + timedelta(days=i) for i in range((date_range[1] - date_range[0]).days + 1)]
-    if len(days) * (predicates.evaluations_per_date + sum(map(size, keys))) > _MAX_EVALUATIONS:
+    if len(days) * (predicates.evaluations_per_date + sum(map(size, plan.key_exprs))) > _MAX_EVALUATIONS:
         return None
+    keys = [key for key in plan.key_exprs if predicates.depends_on_date(key)]
+    if not keys and not predicates.predicates:
+        return len(days)
     groups = Counter(
         tuple(predicates.value_on(key, each) for key in keys) for each in days if predicates.is_possible(each)
     )

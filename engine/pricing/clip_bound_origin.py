@@ -52,7 +52,7 @@ def _differences(unpriced: UnpricedRelease, vector: QueryVector, model: ClipErro
     assert measured is not None  # noqa: S101  checked by the caller
     if vector.condition is not None or not is_full_scan(plan.source):
         yield "it was measured of all rows: of those that are left here people have as much or less"
-    attributes = grouping_attributes(plan, measured.table)
+    attributes = unpriced.properties.of(grouping_attributes, plan, measured.table)
     # persons fall through to the next branch: they count once in a group, whatever its finer groups hold
     if not attributes.issuperset(measured.keys) and vector.kind is not VectorKind.PERSONS:
         yield "several of its groups lie in one of these, which holds at most the root of their number times as much"

@@ -135,7 +135,12 @@ class UnpricedRelease:
             self.selection[1], share, self.catalog.dataset(self.plan.dataset).defaults.delta
         )
         return restrict_to_released_groups(
-            self.clip_error_models, self.measured_plan, self.catalog, self.calibration, threshold_weight
+            self.clip_error_models,
+            self.measured_plan,
+            self.catalog,
+            self.calibration,
+            threshold_weight,
+            self.properties,
         )
 
     def shares(self, pico_rho: int) -> tuple[int, ...]:
@@ -185,7 +190,8 @@ def unpriced_release(
     work, properties = check_row_limits(plan, backend)
     key_count = count_keys(plan, backend)
     has_private_keys = plan.key_set is None
-    plan = replace(plan, distinct_bounds=tuple(per_group_distinct_bounds(plan, catalog, backend, calibration)))
+    distinct_bounds = tuple(per_group_distinct_bounds(plan, catalog, backend, properties, calibration))
+    plan = replace(plan, distinct_bounds=distinct_bounds) if distinct_bounds else plan
     keys_plan, measured_plan = (
         (selection_plan(plan), plan_over_released_keys(plan)) if has_private_keys else (None, plan)
     )

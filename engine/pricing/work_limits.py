@@ -89,7 +89,11 @@ def count_keys(plan: PrivatePlan, backend: Backend) -> int | None:
 
 
 def per_group_distinct_bounds(
-    plan: PrivatePlan, catalog: Catalog, backend: Backend, calibration: Calibration = NO_CALIBRATION
+    plan: PrivatePlan,
+    catalog: Catalog,
+    backend: Backend,
+    properties: Properties,
+    calibration: Calibration = NO_CALIBRATION,
 ) -> Iterator[DistinctBound]:
     """Per-group distinct bounds: how many values a person's column may have in one group, from public tables.
 
@@ -97,7 +101,7 @@ def per_group_distinct_bounds(
     search yield nothing, and so no bound. Proof: `dialect/sensitivity/proofs.md#usual-keys`.
     """
     measured_keys = {key for each in calibration.histograms for key in each.subject.keys}
-    for each in values_by_group(plan, catalog, measured_keys):
+    for each in values_by_group(plan, catalog, properties, measured_keys):
         if 0 < count_rows(each.relation, backend) <= MAX_SEARCHED_ROWS:
             yield each.key_text, _largest_group(each.relation, each.groups, backend)
 

@@ -53,7 +53,7 @@ def build_key_set(keys: Sequence[Field], source: PerPerson, context: CompileCont
 
     A list that is too long makes the keys private instead, if a list allows that (see `PublicList.allows_private`).
     """
-    exprs = [expand_definitions(Ref(key)) for key in keys]
+    exprs = [key.expression for key in keys]
     lists = public_lists(exprs, source, context)
     if lists is None:
         return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, expand_definitions
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
 from dialect.catalog.model import SqlType, ValueRange
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal, Suggestion, join_differences
@@ -30,7 +30,7 @@ def check_private_keys(keys: Sequence[Field], context: CompileContext) -> None:
     """
     sql = context.sql
     for key in keys:
-        expr = expand_definitions(Ref(key))
+        expr = key.expression
         text = plain_text(expr)
         if key.type in _FINE_TIMES:
             raise _fine_time_refusal(expr, text, context)

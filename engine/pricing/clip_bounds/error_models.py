@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from dialect import Catalog, PrivatePlan, Question
@@ -102,6 +101,7 @@ def restrict_to_released_groups(
     catalog: Catalog,
     calibration: Calibration,
     threshold_weight: float,
+    known: Properties,
 ) -> tuple[ClipErrorModel | None, ...]:
     """Restrict the models to groups of private keys that pass a threshold, in persons of weight 1.
 
@@ -109,7 +109,9 @@ def restrict_to_released_groups(
     from the calibration; where it did not measure them the models stay as they are.
     """
     table = counted_table(plan, catalog)
-    groups = None if table is None else _PublicFacts(plan, catalog, calibration, table.name, None).groups_per_person()
+    groups = (
+        None if table is None else _PublicFacts(plan, catalog, calibration, table.name, None, known).groups_per_person()
+    )
     if groups is None:
         return tuple(models)
     people = float(groups.people.sum())
@@ -158,12 +160,12 @@ class _PublicFacts:
     calibration: Calibration
     table: str
     key_count: int | None
-    known: Properties = field(default_factory=Properties)
+    known: Properties
 
-    @cached_property
+    @property
     def _grouping_columns(self) -> frozenset[str]:
         """Columns of the counted table that the plan's keys determine, as canonical texts."""
-        return grouping_attributes(self.plan, self.table)
+        return self.known.of(grouping_attributes, self.plan, self.table)
 
     def clip_error_model(self, vector: QueryVector) -> ClipErrorModel | None:
         """Clip-error model of one query vector; None if no calibration applies."""
@@ -184,7 +186,7 @@ class _PublicFacts:
             else max(1.0, distribution.total / ASSUMED_ROWS_PER_PRIVATE_GROUP)
         )
         counts_rows = not (counts_persons or vector.is_sum)
-        determines_keys = key_determination_test(plan, self.table, self.known)
+        determines_keys = self.known.of(key_determination_test, plan, self.table)
         is_coarser_measured = counts_persons and not determines_keys(measured.subject.keys)
         return ClipErrorModel(
             distribution, float(groups), _sensitivity(plan, vector), counts_rows, counts_persons, measured.is_exact,
@@ -270,7 +272,7 @@ class _PublicFacts:
         """
         counts_persons, key_texts = kind is Quantity.PERSONS, {key.canonical_text for key in self.plan.keys}
         # for persons a condition is no key: nobody is in more hours at one place than overall
-        attributes = key_equivalents(self.plan) if counts_persons else self._grouping_columns
+        attributes = self.known.of(key_equivalents, self.plan) if counts_persons else self._grouping_columns
         by_keys = self.calibration.find(self.table, attributes, kind, column)
         if counts_persons or (by_keys is not None and key_texts and key_texts <= set(by_keys.subject.keys)):
             return None if by_keys is None else self._from_histogram(by_keys, 1, vector)
@@ -278,7 +280,7 @@ class _PublicFacts:
         histograms = self.calibration.find_all(self.table, kind, column)
         others = [(each, frozenset(each.subject.keys) - self._grouping_columns) for each in histograms]
         wanted = frozenset[str]().union(*(keys for _, keys in others))
-        values = per_group_distinct_bounds(self.plan, self.table, wanted, self.known)
+        values = self.known.of(per_group_distinct_bounds, self.plan, self.table, wanted)
         bounded_histograms = [
             (each, max_groups) for each, keys in others if (max_groups := max_groups_within(values, keys)) is not None
         ]

@@ -74,7 +74,7 @@ def _is_within(
 
 
 def _counted(plan: PrivatePlan, catalog: Catalog, backend: DuckDBBackend) -> PrivatePlan:
-    return replace(plan, distinct_bounds=tuple(per_group_distinct_bounds(plan, catalog, backend)))
+    return replace(plan, distinct_bounds=tuple(per_group_distinct_bounds(plan, catalog, backend, Properties())))
 
 
 def test_people_are_within_the_clip_bound_of_named_groups(tmp_path: Path, town: Catalog) -> None:
@@ -105,7 +105,7 @@ def test_other_columns_have_no_public_bound(town: Catalog, sql: str) -> None:
         replace(t, clip_bounds=replace(t.clip_bounds, by_keys=(usual,))) if t.clip_bounds else t for t in town.tables
     )
     (plan,) = compile_query(sql, town).plans
-    assert not list(values_by_group(plan, replace(town, tables=tables)))
+    assert not list(values_by_group(plan, replace(town, tables=tables), Properties()))
 
 
 def test_a_name_that_is_a_zones_own_costs_what_the_zone_costs(town: Catalog, tmp_path: Path) -> None:
