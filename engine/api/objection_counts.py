@@ -19,10 +19,11 @@ from engine.accounts.window_accounts import account_windows
 from engine.backends.exact import Int64Vector
 from engine.catalog.bundled import find_dataset
 from engine.errors import redact
-from engine.mechanism.gaussian import gaussian_scale
+from engine.mechanism.gaussian import gaussian_scale, privacy_loss
 from engine.mechanism.intervals import half_width
 from engine.mechanism.release import Release, release_from_bytes, release_to_bytes
 from engine.pipeline.engine import Engine
+from engine.pricing.compile_release import check_prices
 from engine.pricing.query_terms import caps, new_request_id
 from engine.reuse.replay import version_text
 
@@ -36,7 +37,8 @@ def release_objection_count(engine: Engine, *, rho: str, by: str, dataset: str |
 
     Claim: for one person's objection this is rho-zCDP, and it is a function of no row. Symbols: `rho`, charged in
     every window before the register is read. Formula: n + Z, Z a discrete Gaussian of scale 1 / sqrt(2 rho).
-    Source: proofs.md#objection-figure. Raises LedgerError; ExecutionFailed, after which the charge stays.
+    Source: proofs.md#objection-figure. Raises LedgerError; NoiseRefused, before the charge; ExecutionFailed, after
+    which the charge stays.
     """
     declared = find_dataset(engine.catalog, dataset)
     loss, day = Loss.rounded_up(parse_positive_amount(rho, "rho"), Fraction(0)), datetime.now(UTC).date().isoformat()
@@ -45,19 +47,19 @@ def release_objection_count(engine: Engine, *, rho: str, by: str, dataset: str |
     request = _charge_request(
         engine, declared, PricedRelease(key, loss, question, account_windows(engine.catalog, declared))
     )
+    sigma = gaussian_scale(SENSITIVITY, loss.pico_rho)
+    check_prices([privacy_loss(SENSITIVITY, sigma)], request.releases)  # it costs no more than is charged for it
     if not any(entry.content["key"] == key for entry in engine.ledger.find_entries(kind=f"note_{NOTE_TOPIC}")):
         engine.ledger.note(NOTE_TOPIC, {"key": key, "made_on": day}, actor=by, dataset=declared.name)
     charge = engine.ledger.charge(request)  # durable, before any objection is read
     if charge.to_run:
-        engine.ledger.settle(
-            charge, {key: release_to_bytes(_noisy_count(engine, declared.name, charge, loss.pico_rho))}
-        )
+        noisy = _noisy_count(engine, declared.name, charge, sigma, loss.pico_rho)
+        engine.ledger.settle(charge, {key: release_to_bytes(noisy)})
     return next(each for each in released_counts(engine, declared.name) if each["release_id"] == key)
 
 
-def _noisy_count(engine: Engine, dataset: str, charge: Charge, pico_rho: int) -> Release:
+def _noisy_count(engine: Engine, dataset: str, charge: Charge, sigma: float, pico_rho: int) -> Release:
     """Count the objectors and add noise. An error is recorded as a failed charge and re-raised without details."""
-    sigma = gaussian_scale(SENSITIVITY, pico_rho)
     try:
         noisy = engine.add_noise(exact_count(engine, dataset), SENSITIVITY, sigma, pico_rho)
         return Release(pa.table({}), (noisy,), (1.0,), (sigma,))

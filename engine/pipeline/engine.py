@@ -295,7 +295,8 @@ class Engine:
             return None
         self._bind_releases(compiled, request)
         charge_request = self.charge_request(sql, compiled, request)
-        check_prices(compiled, charge_request.releases)  # no mechanism costs more than is charged for it
+        losses = [each.privacy_loss for each in compiled]
+        check_prices(losses, charge_request.releases)  # no mechanism costs more than is charged for it
         charge = self.ledger.charge(charge_request)
         self.on_charge(charge)
         return charge

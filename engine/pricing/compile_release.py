@@ -243,16 +243,17 @@ def _generate_sql(
         raise EngineKind.NOT_IN_LAKE.at(missing=str(missing)) from None
 
 
-def check_prices(compiled: Sequence[CompiledRelease], charged: Sequence[PricedRelease]) -> None:
+def check_prices(losses: Sequence[Fraction], charged: Sequence[PricedRelease]) -> None:
     """Check, before the ledger is charged, that no release costs more than is charged for it.
 
-    Claim: the mechanisms of a release, as they are built, together cost at most its price. Symbols: `charged` = items
-    of the charge, one for each release. Formula: sum of the losses by OpenDP's maps at scale and sensitivity <= rho.
+    Claim: the mechanisms of a release, as they are built, together cost at most its price. Symbols: `losses` = rho of
+    the built mechanisms of each release; `charged` = its item of the charge. Formula: sum of the losses by OpenDP's
+    maps at scale and sensitivity <= rho.
     Raises: NoiseRefused. Proof: proofs.md#certified-before-charge
     """
-    for release, item in zip(compiled, charged, strict=True):
-        if release.privacy_loss > item.loss.rho:
-            raise NoiseRefused(float(release.privacy_loss), item.loss.pico_rho)
+    for loss, item in zip(losses, charged, strict=True):
+        if loss > item.loss.rho:
+            raise NoiseRefused(float(loss), item.loss.pico_rho)
 
 
 def clip_bound_alternatives(compiled: CompiledRelease) -> tuple[tuple[ClipBoundOutcome, ...], ...]:

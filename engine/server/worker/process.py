@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 from budgets import LedgerUnavailable, failure_cause
 from engine.api.session import open_session
 from engine.errors import ExecutionFailed
+from engine.mechanism.gaussian import NoiseRefused
 from engine.problems import Refused, problem_shape
 from engine.server.telemetry import Throttle
 from engine.server.worker.frames import Frame, Json, pack, read_frame
@@ -84,6 +85,9 @@ class Worker:
             elif isinstance(cause, LedgerUnavailable) and _unavailable_throttle.is_due(why := failure_cause(cause)):
                 _log(message["verb"], "LedgerUnavailable", cause=why)
             self._send({"id": call_id, "problem": refused.problem})
+        except NoiseRefused as failure:  # before any charge: later it would be an ExecutionFailed
+            _log(message["verb"], "NoiseRefused", cause=str(failure))  # both losses depend on public facts alone
+            self._send({"id": call_id, "problem": DEFECT_PROBLEM})
         except Exception as failure:
             _log(message["verb"], type(failure).__name__)
             self._send({"id": call_id, "problem": DEFECT_PROBLEM})

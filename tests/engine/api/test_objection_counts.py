@@ -131,6 +131,19 @@ def test_a_failure_during_the_release_is_reported_like_that_of_a_query(desk: Ses
     )
 
 
+def test_noise_for_half_the_sensitivity_is_refused_before_the_charge(
+    desk: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A planted bug: the mechanism that is built costs four times as much as is charged."""
+    before = desk.engine.ledger.entries()
+    monkeypatch.setattr(
+        "engine.api.objection_counts.gaussian_scale", lambda sensitivity, rho: gaussian_scale(sensitivity, rho) / 2
+    )
+    with pytest.raises(NoiseRefused):
+        release_objection_count(desk.engine, **ASKED)
+    assert desk.engine.ledger.entries() == before and not released_counts(desk.engine)
+
+
 def test_noise_is_that_of_its_price_and_the_interval_that_of_the_noise(desk: Session) -> None:
     record(desk, "1", "2")
     asked: list[tuple[int, int, float, int]] = []

@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 
 from engine.errors import ExecutionFailed
+from engine.mechanism.gaussian import NoiseRefused
 from engine.problems import Refused, problem
 from engine.server.worker.frames import Frame, Result, pack, read_frame
 from engine.server.worker.process import Worker
@@ -24,6 +25,8 @@ class Failing:
     def run(self, verb: str, arguments: object) -> None:
         if verb == "explain":
             raise ValueError("Z-SECRET")
+        if verb == "release_figure":
+            raise NoiseRefused(0.02, 10**9)
         failure = ExecutionFailed("BinderException")
         raise Refused(problem(failure, None)) from failure
 
@@ -39,6 +42,18 @@ def test_the_log_has_the_kind_of_a_failure(capsys: pytest.CaptureFixture[str], v
     frame = read_frame(sink)
     assert frame is not None and frame.message["problem"]["code"] == code
     assert kind not in json.dumps(frame.message) and "Z-SECRET" not in json.dumps(frame.message)
+
+
+def test_the_log_has_the_reason_of_a_price_that_was_too_small(capsys: pytest.CaptureFixture[str]) -> None:
+    """The check before a charge reads public facts alone, and whoever runs the server must know which price was wrong."""
+    sink = io.BytesIO()
+    Worker(io.BytesIO(), sink)._answer(Failing(), {"id": 1, "verb": "release_figure", "arguments": {}})
+    noted = json.loads(capsys.readouterr().err)
+    assert (noted["kind"], noted["cause"]) == ("NoiseRefused", str(NoiseRefused(0.02, 10**9)))
+    sink.seek(0)
+    frame = read_frame(sink)
+    assert frame is not None and frame.message["problem"]["code"] == "E_SERVER"
+    assert "0.02" not in json.dumps(frame.message)
 
 
 class Slow:
