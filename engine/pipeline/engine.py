@@ -63,7 +63,7 @@ from engine.pricing.query_terms import (
 )
 from engine.pricing.simultaneous import level_of_each_interval
 from engine.pricing.target_error import target_notes
-from engine.reuse.holdings import KnownPlans, ScheduledKeys, matchable_plan, no_scheduled_keys
+from engine.reuse.holdings import RecoveredPlans, ScheduledKeys, matchable_plan, no_scheduled_keys
 from engine.reuse.replay import load_paid_releases, version_text, with_current_keys
 from engine.reuse.sources import ReleaseSource, charged_releases, correlated_vectors
 from engine.reuse.view_matching import ViewMatcher, describe_release, oldest_day, plan_index, source_notes
@@ -85,9 +85,7 @@ class Engine:
     calibrations: CalibrationProvider = NO_CALIBRATIONS
     scheduled_keys: ScheduledKeys = no_scheduled_keys
     on_charge: Callable[[Charge], None] = _ignore_charge  # called with each durable charge, before it is executed
-    recovered_plans: KnownPlans = field(
-        default_factory=dict, init=False, compare=False, repr=False
-    )  # plans of stored releases
+    recovered_plans: RecoveredPlans = field(default_factory=RecoveredPlans, init=False, compare=False, repr=False)
     plan_cache: PlanCache = field(default_factory=PlanCache, init=False, compare=False, repr=False)
 
     def answer(self, sql: str, request: Request, paid_releases: tuple[CompiledRelease, ...] = ()) -> Answered:
@@ -330,7 +328,8 @@ class Engine:
             self.ledger.record_failure(charge)  # repeated failures freeze the account until an admin unlocks it
             raise failure
         settled = self.ledger.settle(charge, payloads) if payloads else {}
-        self.recovered_plans.update((p.release_key, matchable_plan(question, plan_index(question, p))) for p in running)
+        plans = {p.release_key: matchable_plan(question, plan_index(question, p)) for p in running}
+        self.recovered_plans.add(plans)
         return {**charge.stored, **settled}
 
     def on_free_repeat(self, client: str, dataset: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from budgets import OWNER, Ledger
 from dialect import Catalog, Question, Refusal, compile_query
@@ -15,13 +17,36 @@ from engine.pricing import release_key as keys
 from engine.reuse.replay import ReplayGenerations
 
 ScheduledKeys = Callable[[str, str], AbstractSet[str]]  # client, dataset -> keys of scheduled releases that it may read
-KnownPlans = MutableMapping[str, CanonicalPlan | None]  # release key -> recovered plan; None: not recoverable
+MAX_RECOVERED_PLANS = 20_000  # about 20 kB each; more than any client is expected to hold
 
 
 def no_scheduled_keys(client: str, dataset: str) -> AbstractSet[str]:
     """Return no scheduled releases."""
     del client, dataset
     return frozenset()
+
+
+@dataclass
+class RecoveredPlans:
+    """Plans of stored releases by release key, the most recently used ones; None where one is not recoverable."""
+
+    plans: OrderedDict[str, CanonicalPlan | None] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock, compare=False)
+
+    def find(self, release_keys: Sequence[str]) -> dict[str, CanonicalPlan | None]:
+        """Return the known plans of some releases."""
+        with self._lock:
+            known = [key for key in release_keys if key in self.plans]
+            for key in known:
+                self.plans.move_to_end(key)
+            return {key: self.plans[key] for key in known}
+
+    def add(self, plans: Mapping[str, CanonicalPlan | None]) -> None:
+        """Keep plans, and leave out the least recently used ones beyond MAX_RECOVERED_PLANS."""
+        with self._lock:
+            self.plans.update(plans)
+            while len(self.plans) > MAX_RECOVERED_PLANS:
+                self.plans.popitem(last=False)
 
 
 @dataclass(frozen=True)
@@ -70,24 +95,24 @@ def find_holdings(
     client: str,
     dataset: str,
     catalog: Catalog,
-    plan_cache: KnownPlans,
+    recovered_plans: RecoveredPlans,
     scheduled_keys: AbstractSet[str] = frozenset(),
 ) -> Holdings:
     """Find the holdings of a client in a dataset that are still valid: same data, same catalog meaning.
 
-    Claim: each plan returned is the plan of the release that bears the key. Symbols: `plan_cache` caches recovered
-    plans; `scheduled_keys` = keys of scheduled releases that the client may read now. Source and proof:
+    Claim: each plan returned is the plan of the release that bears the key. Symbols: `recovered_plans` caches them;
+    `scheduled_keys` = keys of scheduled releases that the client may read now. Source and proof:
     engine/pipeline/proofs.md#stored-plans. Raises: Forbidden.
     """
     replays = ReplayGenerations(ledger, catalog.dataset(dataset))
-    own = _stored_releases(ledger, client, catalog, plan_cache, replays)
+    own = _stored_releases(ledger, client, catalog, recovered_plans, replays)
     if not scheduled_keys:
         return Holdings(ledger, client, dataset, tuple(own))
     ledger.replay(client, dataset, ())  # raises Forbidden for a frozen client, who may read nothing either
     paid_keys = {each.release_key for each in own}
     others = [
         each
-        for each in _stored_releases(ledger, OWNER, catalog, plan_cache, replays, scheduled_keys)
+        for each in _stored_releases(ledger, OWNER, catalog, recovered_plans, replays, scheduled_keys)
         if each.release_key not in paid_keys
     ]
     return Holdings(ledger, client, dataset, tuple(sorted([*own, *others], key=lambda each: each.charge_id)))
@@ -97,7 +122,7 @@ def _stored_releases(
     ledger: Ledger,
     payer: str,
     catalog: Catalog,
-    plan_cache: KnownPlans,
+    recovered_plans: RecoveredPlans,
     replays: ReplayGenerations,
     only_keys: AbstractSet[str] | None = None,
 ) -> list[StoredRelease]:
@@ -110,15 +135,20 @@ def _stored_releases(
     paid = [each for each in paid if only_keys is None or each.release_key in only_keys]
     fresh_keys = replays.fresh_keys([each.release_key for each in paid])
     paid = [each for each in paid if each.release_key in fresh_keys]  # too old for replay, too old to derive from
-    unknown = [each.release_key for each in paid if each.release_key not in plan_cache]
+    plans = recovered_plans.find([each.release_key for each in paid])
+    unknown = [each.release_key for each in paid if each.release_key not in plans]
     if unknown:
-        for key, stored in ledger.replay(payer, dataset, unknown).items():
-            plan_cache[key] = recover_plan(key, release_from_bytes(stored.payload).description, catalog, replays)
+        found = {
+            key: recover_plan(key, release_from_bytes(stored.payload).description, catalog, replays)
+            for key, stored in ledger.replay(payer, dataset, unknown).items()
+        }
+        recovered_plans.add(found)
+        plans |= found
     # without those whose plan can't be recovered
     return [
         StoredRelease(each.release_key, plan, each.settled_at, each.charge_id, only_keys is not None)
         for each in paid
-        if (plan := plan_cache.get(each.release_key)) is not None and each.settled_at is not None
+        if (plan := plans.get(each.release_key)) is not None and each.settled_at is not None
     ]
 
 

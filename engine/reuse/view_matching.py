@@ -36,7 +36,14 @@ from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.display_names import release_suffix
 from engine.pricing.release_key import bounds_text, cost_text
 from engine.reuse.derived_release import DerivedRelease, derive_release
-from engine.reuse.holdings import Holdings, KnownPlans, ScheduledKeys, StoredRelease, find_holdings, no_scheduled_keys
+from engine.reuse.holdings import (
+    Holdings,
+    RecoveredPlans,
+    ScheduledKeys,
+    StoredRelease,
+    find_holdings,
+    no_scheduled_keys,
+)
 from engine.reuse.sources import ReleaseSource, charged_releases, is_precise_enough
 
 DISPLAYED_KEY_CHARACTERS = 12  # displayed characters of a release key
@@ -50,7 +57,7 @@ class ViewMatcher:
     catalog: Catalog
     backend: Backend
     ledger: Ledger
-    plan_cache: KnownPlans  # cache of recovered plans
+    recovered_plans: RecoveredPlans
     scheduled_keys: ScheduledKeys = no_scheduled_keys  # scheduled releases that a client may read
 
     def choose_sources(self, compiled: tuple[CompiledRelease, ...], client: str) -> tuple[ReleaseSource, ...]:
@@ -64,7 +71,7 @@ class ViewMatcher:
             return ()
         dataset = compiled[0].plan.dataset
         holdings = find_holdings(
-            self.ledger, client, dataset, self.catalog, self.plan_cache, self.scheduled_keys(client, dataset)
+            self.ledger, client, dataset, self.catalog, self.recovered_plans, self.scheduled_keys(client, dataset)
         )
         paid_keys = holdings.paid_keys()
         with refuse_before_charge(TooLarge.HOLDINGS):

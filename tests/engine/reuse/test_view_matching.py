@@ -118,13 +118,22 @@ def test_earlier_matches_change_no_answer(town: Engine) -> None:
     own = anew(town)
     ask(own, FINE, "1")
     ask(own, BY_ZONE, "0.001")
-    assert own.recovered_plans
+    assert own.recovered_plans.plans
     fresh = replace(own)
-    assert not fresh.recovered_plans and not fresh.plan_cache._entries
+    assert not fresh.recovered_plans.plans and not fresh.plan_cache._entries
     again, first = ask(own, BY_ZONE, "0.001"), ask(fresh, BY_ZONE, "0.001")
     assert again.answer.table.equals(first.answer.table)
     assert (again.charged_loss, again.notes, again.query.terms) == (first.charged_loss, first.notes, first.query.terms)
     assert own.recovered_plans == fresh.recovered_plans
+
+
+def test_few_recovered_plans_are_kept_and_change_no_answer(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.reuse.holdings.MAX_RECOVERED_PLANS", 1)
+    own = anew(town)
+    for sql, rho in ((FINE, "1"), (BY_ZONE, "0.001"), (BY_ZONE, "0.0001")):
+        answered = ask(own, sql, rho)
+        assert len(own.recovered_plans.plans) <= 1
+    assert not answered.charged_loss.pico_rho, "derived from the first, whose plan was recovered again"
 
 
 def test_the_answer_and_its_explanation_name_the_source_release(town: Engine) -> None:
