@@ -17,7 +17,7 @@ from dialect.catalog.eligibility import (
     InRange,
     IsIn,
 )
-from dialect.catalog.fallback_clip_bounds import FALLBACK_ROWS, fallback_clip_bounds
+from dialect.catalog.fallback_clip_bounds import fallback_clip_bounds
 from dialect.catalog.layouts import Layouts, stable_text
 from dialect.catalog.model import (
     DEFAULT_CALIBRATION,
@@ -66,7 +66,6 @@ from dialect.catalog.privacy_windows import (
 
 __all__ = [
     "DEFAULT_CALIBRATION",
-    "FALLBACK_ROWS",
     "MAX_PERSON_CHARACTERS",
     "MAX_WINDOWS",
     "NO_ELIGIBILITY_RULES",

@@ -250,6 +250,9 @@ class Table:
     consent: Consent | None = None
     movement: Movement | None = None
     retained_from: str | None = None  # retention: ISO date of the first day that is read
+    mean_rows_per_person: float | None = field(
+        default=None, repr=False
+    )  # in one window, by size classes; None: unknown
 
     @property
     def has_one_row_per_person(self) -> bool:

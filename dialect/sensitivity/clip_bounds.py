@@ -39,7 +39,7 @@ from dialect.algebra.relations import (
 from dialect.algebra.release_plan import Factor, PrivatePlan, QueryVector, VectorKind
 from dialect.algebra.value_ranges import is_bounded
 from dialect.analysis.properties import Properties
-from dialect.catalog.fallback_clip_bounds import fallback_clip_bounds
+from dialect.catalog.fallback_clip_bounds import FALLBACK_VALUE_SHARE, fallback_clip_bounds
 from dialect.catalog.model import Catalog, ClipBounds, ClipBoundsByKeys, Column, SqlType, Table
 from dialect.functions.emitter import plain_text
 from dialect.functions.registry import overload
@@ -157,11 +157,11 @@ def _widest_table(names: frozenset[str], derived: Table | None, catalog: Catalog
 def _with_derived_bounds(table: Table | None, derived: Table | None) -> Table | None:
     """Use the clip bounds of stays and trips where a table function derived movement from the rows.
 
-    Other tables are returned as they are.
+    Other tables are returned as they are. No size class tells how many stays and trips a person makes.
     """
     if table is None or derived is None or table.name != derived.name or table.movement is None:
         return table
-    return replace(table, clip_bounds=table.movement.clip_bounds or table.clip_bounds)
+    return replace(table, clip_bounds=table.movement.clip_bounds or table.clip_bounds, mean_rows_per_person=None)
 
 
 def column_multiple(vector: QueryVector, catalog: Catalog) -> tuple[Column, float] | None:
@@ -307,8 +307,9 @@ class DeclaredClipBounds:
     def _of_table(self, vector: QueryVector, table: Table) -> float:
         """Return the declared clip bound of a vector for the rows of one table, in the vector's unit.
 
-        A sum is at most the bound of its column, and at most the bound of rows times the largest value. The magnitude
-        is at least 2^-20, as a clip bound of 0 would remove everything.
+        A sum is at most the bound of its column, and at most the bound of rows times the largest value, or times a
+        usual value where the table declares no clip bounds. The magnitude is at least 2^-20, as a clip bound of 0 would
+        remove everything.
         """
         if vector.kind is VectorKind.PERSONS:
             by_keys = self.of_persons(table)
@@ -320,6 +321,8 @@ class DeclaredClipBounds:
             return self._of_product(vector, vector.factor, table, rows)
         largest = max(vector.magnitude, 2.0**-20)
         declared = self._of_column(vector, table)
+        if declared is None and table.clip_bounds is None and vector.kind is VectorKind.SUM:
+            return max(1.0, rows * FALLBACK_VALUE_SHARE) * largest
         return rows * largest if declared is None else min(declared, rows * largest)
 
     def _of_product(self, vector: QueryVector, factor: Factor, table: Table, rows: float) -> float:

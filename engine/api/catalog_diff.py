@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from budgets import CeilingRaised, Ledger
 from dialect.catalog import Catalog, Dataset, Table
+from dialect.sensitivity import clip_bounds_of
 from engine.accounts.window_accounts import account_windows, check_window_lengths
 from engine.catalog.sources import full_data_version
 from engine.catalog.version import changed_privacy_units, table_definition
@@ -127,7 +128,7 @@ def _table_changes(current: Catalog, new: Catalog) -> Iterator[Change]:
 def _table_bounds(table: Table) -> str:
     """Text of everything about a table that bounds contributions, to compare two catalogs."""
     columns = sorted((c.name, c.sum_clip_bound, c.centred_sum_clip_bound, c.centre, c.bounds) for c in table.columns)
-    return repr((table.clip_bounds, table.max_groups_per_person, table.max_rows_per_person, columns))
+    return repr((clip_bounds_of(table), table.max_groups_per_person, table.max_rows_per_person, columns))
 
 
 def _lost_replays(current: Catalog, new: Catalog, ledger: Ledger) -> Iterator[Change]:

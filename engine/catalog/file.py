@@ -19,8 +19,15 @@ from dialect.catalog import (
     Dataset,
     Defaults,
     PrivacyWindow,
+    Table,
 )
-from engine.catalog.eligibility import check_eligibility, read_eligibility, read_replay_max_age, with_retention
+from engine.catalog.eligibility import (
+    check_eligibility,
+    person_table,
+    read_eligibility,
+    read_replay_max_age,
+    with_retention,
+)
 from engine.catalog.privacy_windows import propagate_source_windows, read_delivered_until, read_window
 from engine.catalog.references import check_references
 from engine.catalog.sources import check_backend, check_sharing, read_remote, with_ingest_digest
@@ -130,7 +137,27 @@ def load_catalog(path: str | Path, *, data_folder: Path | None = None) -> Catalo
     for check in (check_references, check_eligibility, check_backend, check_sharing):
         check(catalog, root.collector)
         root.collector.raise_first()
-    return with_ingest_digest(propagate_source_windows(with_retention(catalog)))
+    return with_ingest_digest(propagate_source_windows(with_retention(_with_mean_rows(catalog))))
+
+
+def _with_mean_rows(catalog: Catalog) -> Catalog:
+    """Add the mean rows of a person in one privacy window to private tables, by the declared orders of magnitude.
+
+    Rows of the table divided by those of the person table, and by the number of windows if the table has a time.
+    """
+    return replace(
+        catalog, tables=tuple(replace(t, mean_rows_per_person=_mean_rows(t, catalog)) for t in catalog.tables)
+    )
+
+
+def _mean_rows(table: Table, catalog: Catalog) -> float | None:
+    """Mean rows of a person in one privacy window; None for a public table, or where no table lists the people."""
+    dataset = catalog.dataset(table.dataset)
+    people = person_table(catalog, dataset) if table.private else None
+    if people is None or people.size_class is None or table.size_class is None:
+        return None
+    windows = len(dataset.window_names) if table.time_column is not None else 1
+    return float(table.size_class) / float(people.size_class) / windows
 
 
 def _check_format(root: Section) -> None:

@@ -31,9 +31,6 @@ $grows# primary_key = []             # columns that together name one row; [] wh
 # size_class = ""              # order of magnitude of the number of rows: "1e6"
 # max_rows_per_person = 10000  # in one window, kept before two private tables are joined
 # max_groups_per_person = 20   # kept where keys are private
-# [tables.$name.norms]         # how much one person may count
-# rows = 0                     # rows of one person that count fully
-# persons = 0                  # square root of the number of groups that one person may be in
 ## in every case: the columns that analysts may use, each with what can be said of it
 # [tables.$name.columns]"""
 CSV_INGEST_NOTE = (

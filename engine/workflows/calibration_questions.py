@@ -18,6 +18,7 @@ from datetime import timedelta
 from dialect import Catalog, Question, Refusal, compile_query
 from dialect.algebra import PrivatePlan
 from dialect.catalog import Column, Dataset, SqlType, Table, first_day_of_name, next_window_start
+from engine.catalog.columns import DATED_TYPES, ZONED_TYPES
 from engine.pricing.clip_bounds.histograms import (
     HIGHEST_DISTANCE_BIN,
     LOWEST_DISTANCE_BIN,
@@ -28,6 +29,8 @@ from engine.pricing.clip_bounds.histograms import (
 
 _SQUARES = {Quantity.PERSONS: "COUNT(*)"}  # aggregate over one person's groups -> squared norm
 SQUARED_NORM = "SUM(v * v)"
+MAX_USUAL_KEYS = 12  # keys of a table without clip bounds that are measured unnamed: all share one price
+MANY_KEYS = f"a table without norms is measured by {MAX_USUAL_KEYS} keys at most: name it with --keys."
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,15 @@ def calibration_questions(
 ) -> tuple[tuple[CalibrationQuestion, ...], tuple[Uncalibrated, ...]]:
     """List the histograms of one window: rows, groups and column sums, for every table and its usual group keys.
 
-    The second result lists the keys for which no query is accepted.
+    The second result lists the keys for which no query is accepted, and those that are left out because there are many.
     """
     questions: list[CalibrationQuestion] = []
     uncalibrated: list[Uncalibrated] = []
     for table in catalog.tables:
-        if table.dataset != dataset.name or not table.private or has_one_row_per_person(table):
+        if table.dataset != dataset.name or not table.private or table.has_one_row_per_person:
             continue
+        left_out = (keys for keys in _usual_keys(table)[MAX_USUAL_KEYS:] if keys not in more_keys)
+        uncalibrated += [Uncalibrated(table.name, keys, MANY_KEYS) for keys in left_out]
         for keys in _key_sets(table, more_keys):
             try:
                 count_plan = _count_plan(table, keys, catalog)
@@ -78,16 +83,25 @@ def calibration_questions(
     return tuple(questions), tuple(uncalibrated)
 
 
-def has_one_row_per_person(table: Table) -> bool:
-    """Return whether an enforced key allows one row per person, so that nothing is ever clipped."""
-    return table.person is not None and not table.person.through and table.primary_key == (table.person.column,)
-
-
 def _key_sets(table: Table, more_keys: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
     """Yield the sets of group keys to calibrate: none, the usual ones and the requested ones."""
-    assert table.clip_bounds is not None  # noqa: S101  private tables have them
-    listed = [(), *(usual.keys for usual in table.clip_bounds.by_keys), *more_keys]
-    yield from dict.fromkeys(listed)
+    declared = () if table.clip_bounds is None else table.clip_bounds.by_keys
+    yield from dict.fromkeys([(), *(each.keys for each in declared), *_usual_keys(table)[:MAX_USUAL_KEYS], *more_keys])
+
+
+def _usual_keys(table: Table) -> list[tuple[str, ...]]:
+    """List the usual group keys of a table that declares no clip bounds: hour and date, and each column's key set."""
+    if table.clip_bounds is not None:
+        return []
+    times = [c for c in table.columns if c.visible and c.type in DATED_TYPES]
+    keys: list[tuple[str, ...]] = []
+    # the time column, else the first column that holds a time
+    for time in sorted(times, key=lambda column: column.name != table.time_column)[:1]:
+        date = time.name if time.type is SqlType.DATE else f"CAST({time.name} AS DATE)"
+        keys += [(f"hour({time.name})",)] if time.type is not SqlType.DATE else []
+        keys.append((table.date_column or date,))
+    listed = (c.name for c in table.columns if c.domain is not None and c.visible and c.type not in ZONED_TYPES)
+    return list(dict.fromkeys([*keys, *((name,) for name in listed)]))
 
 
 def _count_plan(table: Table, keys: tuple[str, ...], catalog: Catalog) -> PrivatePlan:
@@ -105,16 +119,21 @@ def _measurements(table: Table, keys: tuple[str, ...]) -> Iterator[HistogramSubj
     for column in table.columns:
         if column.bounds is None or not column.visible or column.type not in (SqlType.BIGINT, SqlType.DOUBLE):
             continue
-        if column.sum_clip_bound is not None:
+        if column.sum_clip_bound is not None or (table.clip_bounds is None and _may_add_up(column)):
             largest = max(abs(column.bounds.lower), abs(column.bounds.upper))
             yield HistogramSubject(table.name, keys, Quantity.SUMS, column.name, largest or 1.0)
-        if column.centred_sum_clip_bound is not None and not keys:
+        if (column.centred_sum_clip_bound is not None or table.clip_bounds is None) and not keys:
             farthest = max(abs(column.bounds.lower - centre(column)), abs(column.bounds.upper - centre(column)))
             yield HistogramSubject(table.name, keys, Quantity.MEANS_BY_ROWS, column.name, farthest or 1.0)
             if column.bounds.upper > column.bounds.lower:
                 yield HistogramSubject(
                     table.name, keys, Quantity.MEANS, column.name, column.bounds.upper - column.bounds.lower
                 )
+
+
+def _may_add_up(column: Column) -> bool:
+    """Return whether a column may be a quantity that is summed: one that can be 0, as no year, code or latitude is."""
+    return column.bounds is not None and column.bounds.lower <= 0 <= column.bounds.upper
 
 
 def centre(column: Column) -> float:

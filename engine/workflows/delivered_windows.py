@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dialect.catalog import Catalog, Dataset, Table
 from engine.catalog.sources import ingest_folder
 from engine.data.ingest.add_files import registered_windows
-from engine.workflows.calibration_questions import has_one_row_per_person
 
 
 def delivered_windows(catalog: Catalog, dataset: Dataset) -> Mapping[str, frozenset[str]]:
@@ -23,7 +22,7 @@ def delivered_windows(catalog: Catalog, dataset: Dataset) -> Mapping[str, frozen
     """
     timed = (t for t in catalog.private_tables(dataset.name) if t.time_column is not None)
     return {
-        table.name: _windows_of_table(catalog, dataset, table) for table in timed if not has_one_row_per_person(table)
+        table.name: _windows_of_table(catalog, dataset, table) for table in timed if not table.has_one_row_per_person
     }
 
 

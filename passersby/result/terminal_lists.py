@@ -32,6 +32,7 @@ from passersby.text.numbers import (
 
 MOST_VALUES = 40  # written out of a list, in the long form
 OTHER_KEYS = "anything else"
+NO_CLIP_BOUNDS = "no clip bounds are declared: wide ones apply, unless a calibration measured better ones"
 Rows = Sequence[dict[str, Any]]
 CLIP_BOUNDS = ("grouped by", "rows", "people", "sums")
 HISTORY_TITLE = "Releases paid for, oldest first: free to ask again of the same data"
@@ -206,7 +207,9 @@ def show_table(table: dict[str, Any], *, details: bool = False, more: str = "") 
         return Group(head, shown, *(Text(printable(line), "dim") for line in lines if line))
     parts: list[RenderableType] = [head, *(Text(line) for line in _about(table)), Text(), shown]
     if table["norms"]:
-        parts += [Text(), table_of(_clip_bounds(table), CLIP_BOUNDS, "Clip bounds per person (L2)"), *_limits(table)]
+        parts += [Text(), table_of(_clip_bounds(table), CLIP_BOUNDS, "Clip bounds per person (L2)")]
+    if table["kind"] == "private":
+        parts += _limits(table)
     return Group(*parts)
 
 
@@ -240,9 +243,9 @@ def _time_text(table: dict[str, Any]) -> str:
 
 def _clip_text(table: dict[str, Any]) -> str:
     """Return the declared clip bounds of one person over all groups; those of particular keys are in the long form."""
-    if not table["norms"]:
-        return ""
     norms = table["norms"]
+    if not norms:
+        return NO_CLIP_BOUNDS if table["kind"] == "private" else ""
     sums = [f"{c['name']} {value_text(c['sum_norm'])}" for c in table["columns"] if "sum_norm" in c]
     bounds = ", ".join([f"{value_text(norms['rows'])} rows", f"{value_text(norms['persons'])} people", *sums])
     return f"clipped per person (L2): {bounds}{'; less for usual keys' if norms['by_keys'] else ''}"
@@ -305,10 +308,17 @@ def _bound_row(keys: str, bounds: dict[str, Any], general: dict[str, Any], sums:
 
 def _limits(table: dict[str, Any]) -> list[Text]:
     """Meaning of the clip bounds, and the limits of group and row truncation."""
-    covers = percent(table["norms"]["covers"])
+    norms = table["norms"]
+    of_bounds = (
+        (
+            "The root of the sum of squares of a person's numbers over all groups is clipped at the bound.",
+            f"Noise grows with it. The steward expects {percent(norms['covers'])} of people to stay within it.",
+        )
+        if norms
+        else (f"{NO_CLIP_BOUNDS[0].upper()}{NO_CLIP_BOUNDS[1:]}.",)
+    )
     lines = (
-        "The root of the sum of squares of a person's numbers over all groups is clipped at the bound.",
-        f"Noise grows with it. The steward expects {covers} of people to stay within it.",
+        *of_bounds,
         f"With private keys at most {table['max_groups_per_person']:,} groups of a person are kept.",
         f"Before two private tables are joined at most {table['max_rows_per_person']:,} rows of a person are kept.",
     )

@@ -106,7 +106,8 @@ def _usual_values(catalog: Catalog, calibrations: CalibrationProvider) -> Iterat
     today = {dataset.name: calibrations.today(dataset.name) for dataset in catalog.datasets}
     for table in catalog.tables:
         for column in table.columns:
-            if table.private and column.centre is None and column.centred_sum_clip_bound is not None:
+            is_averaged = column.centred_sum_clip_bound is not None or table.clip_bounds is None
+            if table.private and column.centre is None and is_averaged and column.bounds is not None:
                 means = mean_distribution(
                     today[table.dataset].find(table.name, (), Quantity.MEANS, column.name), column
                 )

@@ -115,6 +115,7 @@ def test_a_table_that_was_left_out_for_a_while_is_still_known(asked: Path) -> No
             "bounds",
             "norms or limits",
         ),
+        (lambda t: t.replace("norms = { rows = 20, persons = 3 }", ""), "bounds", "norms or limits"),
         (
             lambda t: t.replace('values = ["f", "m"]', 'values = ["f", "m", "x"]'),
             "replays",

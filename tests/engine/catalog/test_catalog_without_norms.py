@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,11 +91,18 @@ def test_nothing_is_predicted_of_a_fallback_clip_bound(undeclared: Engine, title
         assert any("No clip bound is declared" in note.text for note in question_notes(found))
 
 
-def test_fallback_clip_bounds_follow_public_limits(catalog: Catalog) -> None:
+def test_fallback_clip_bounds_follow_size_classes_and_limits(catalog: Catalog) -> None:
     tables = {table.name: clip_bounds_of(table) for table in catalog.tables if table.private}
     found = {name: (bounds.rows, bounds.persons, bounds.expected_coverage) for name, bounds in tables.items()}
-    many = (64.0, 20**0.5, None)
-    assert found == {"person": (1.0, 1.0, None), "visit": (64.0, 2.0, None), "purchase": many, "seen": many}
+    many = (4 * 1e3 / 1e2, 20**0.5, None)  # four times the mean of a person
+    assert found == {"person": (1.0, 1.0, None), "visit": (40.0, 2.0, None), "purchase": many, "seen": many}
+    (visit,) = (table for table in catalog.tables if table.name == "visit")
+    changed = {
+        64.0: replace(visit, mean_rows_per_person=None),  # no table lists the people
+        8.0: replace(visit, mean_rows_per_person=0.01),
+        5.0: replace(visit, max_rows_per_person=5),
+    }
+    assert all(clip_bounds_of(table).rows == rows for rows, table in changed.items())
 
 
 def test_a_plan_declares_its_clip_bounds_if_its_widest_tables_do(catalog: Catalog, town: Catalog) -> None:

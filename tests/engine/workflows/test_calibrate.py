@@ -17,14 +17,20 @@ from dialect.catalog.privacy_windows import PrivacyWindow, WindowRange
 from engine.accounts.losses import owner_keys, owner_loss
 from engine.api.wire import budget as wire_budget
 from engine.errors import ExecutionFailed
+from engine.pipeline.answer_notes import question_notes
 from engine.pipeline.engine import Engine
+from engine.pipeline.explain import explain
+from engine.pricing.clip_bound_origin import clip_bound_origins
 from engine.pricing.clip_bounds.histograms import Calibration, Calibrations, Quantity
 from engine.pricing.clip_bounds.stored_calibrations import calibration_due_on, load_calibrations
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.query_terms import Request
 from engine.workflows.calibrate import calibrate, default_window, plan_calibration
-from tests.engine.town import CATALOG, make_town, opened
+from engine.workflows.calibration_questions import MANY_KEYS, MAX_USUAL_KEYS, calibration_questions
+from tests.engine.catalog.test_catalog_without_norms import SEEN, SEEN_ROWS
+from tests.engine.town import CATALOG, ROWS, make_town, opened
 from tests.support.statistics.calibrated import made_up_calibration
+from tests.support.without_norms import without_norms
 
 USUAL = CATALOG.replace(
     "norms = { rows = 20, persons = 3 }\n[tables.visit.columns]",
@@ -59,6 +65,36 @@ def test_every_usual_key_set_is_measured_for_one_price(town: Engine) -> None:
     assert 0.0199 < planned.loss.rho <= Fraction(2, 100)
     assert planned.loss.atto_delta == 0
     assert not town.ledger.entries()[1:]  # but that the ledger was opened: nothing was charged
+
+
+def test_without_norms_hours_dates_and_key_sets_are_measured(tmp_path: Path) -> None:
+    """Sums are measured of columns that may be 0, means of all bounded ones."""
+    timed = without_norms(CATALOG).replace("[0, 20]", "[1, 20]")
+    with opened(make_town(tmp_path, ROWS + SEEN_ROWS, timed + SEEN), tmp_path) as engine:
+        planned = plan_calibration(engine, engine.catalog.datasets[0], rho=Fraction(2, 100))
+        told = {str(each.measured) for each in planned.questions}
+        assert {"visit: rows by zone", "visit: persons by day", "visit: sums(minutes) by day"} <= told
+        assert {"seen: rows by hour(at)", "seen: persons by cast(at as date)", "visit: leans(coins) in all"} <= told
+        assert "purchase: means(price) in all" in told and "purchase: sums(price) in all" not in told
+        assert not any(each.measured.table == "person" for each in planned.questions)
+        assert planned.uncalibrated == ()
+        calibrate(engine, planned, quiet, "steward")
+        calibrations = load_calibrations(engine.ledger, ["town"])
+        found = explain(replace(engine, calibrations=calibrations), BY_ZONE, Request("ann"))
+        assert clip_bound_origins(found.prepared[0])[0].startswith("the calibration of")
+        assert not any("No clip bound is declared" in note.text for note in question_notes(found))
+
+
+def test_a_table_without_norms_is_measured_by_a_limited_number_of_keys(tmp_path: Path) -> None:
+    """Every histogram has a part of one price; further keys are listed, and can be named."""
+    more = "".join(f'kind{i} = {{ type = "BIGINT", range = [0, 9] }}, ' for i in range(MAX_USUAL_KEYS))
+    declared = without_norms(CATALOG).replace('"visit_id" =', f'{more}"visit_id" =', 1)
+    columns = "".join(f", i % 10 AS kind{i}" for i in range(MAX_USUAL_KEYS))
+    made = make_town(tmp_path, ROWS.replace("AS visit_id,", f"AS visit_id{columns},", 1), declared)
+    asked, left_out = calibration_questions(made, made.datasets[0], "forever", [("zone",)])
+    keys = {each.measured.keys for each in asked if each.measured.table == "visit"}
+    assert len(keys) == MAX_USUAL_KEYS + 2 and ("zone",) in keys
+    assert [(each.keys, each.why) for each in left_out if each.table == "visit"] == [(("kind11",), MANY_KEYS)]
 
 
 def test_histograms_of_persons_have_half_the_price_of_others(town: Engine) -> None:

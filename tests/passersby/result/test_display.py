@@ -190,6 +190,11 @@ def test_a_table_is_shown_in_full() -> None:
     assert "visit private · about 100,000 rows · a person is a person_id" in short
     assert "clipped per person (L2): 50 rows, 6.5 people, minutes 3000; less for usual keys" in short
     assert "anything else" not in short
+    undeclared = {**table, "norms": None}
+    for details in (False, True):
+        shown = " ".join(as_text(partial(show_tables, details=details), [undeclared]).split())
+        assert "o clip bounds are declared: wide ones apply" in shown and "expects" not in shown
+    assert "With private keys at most 40 groups of a person are kept." in shown
 
 
 MONTHS = {"window": "month", "first_window": "2026-01", "last_window": "2026-03"}

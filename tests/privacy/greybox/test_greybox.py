@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from dataclasses import replace
 
 import duckdb
 import pytest
@@ -28,6 +29,28 @@ def test_one_person_moves_no_vector_further_than_declared(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, sources: tuple[Source, ...], examples: int
 ) -> None:
     check_drawn(connection, catalog, questions(sources), examples)
+
+
+@pytest.mark.parametrize("sources", [EVENTS, OTHERS], ids=["questions of events", "other questions"])
+def test_without_norms_one_person_moves_no_vector_further_than_the_fallback_bound(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, sources: tuple[Source, ...]
+) -> None:
+    check_drawn(connection, undeclared(catalog), questions(sources), EXAMPLES // 3)
+
+
+def undeclared(catalog: Catalog) -> Catalog:
+    """Catalog of the grey box without clip bounds and centres; few rows a person, so that fallback bounds bind."""
+    columns = {
+        table.name: tuple(
+            replace(c, sum_clip_bound=None, centred_sum_clip_bound=None, centre=None) for c in table.columns
+        )
+        for table in catalog.tables
+    }
+    tables = (
+        replace(t, clip_bounds=None, columns=columns[t.name], mean_rows_per_person=0.5) if t.private else t
+        for t in catalog.tables
+    )
+    return replace(catalog, tables=tuple(tables))
 
 
 @pytest.mark.parametrize("norm", NORMS)

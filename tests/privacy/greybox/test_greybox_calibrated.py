@@ -22,6 +22,7 @@ from engine.pricing.clip_bounds.error_models import clip_error_models
 from engine.pricing.clip_bounds.histograms import MEAN_BINS, MEAN_STEPS, Calibration, HistogramSubject, Quantity
 from engine.pricing.compile_release import UnpricedRelease, compile_release
 from engine.workflows.calibration_questions import calibration_questions
+from tests.privacy.greybox.test_greybox import undeclared
 from tests.support.greybox.greybox import RHO, DependsOnData, GreyBox, SensitivityExceeded
 from tests.support.greybox.greybox_data import VICTIM, Database, Declared, Run, Subscriber, declared_as, make_worlds
 from tests.support.greybox.greybox_questions import EVENTS, OTHERS, databases, questions
@@ -95,10 +96,13 @@ def is_tunable(sql: str, catalog: Catalog) -> bool | None:
     return any(any(clip_error_models(plan, catalog, known, None)) for plan in plans)
 
 
-def test_one_person_moves_one_bin_by_one(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+@pytest.mark.parametrize("norms", [True, False], ids=["norms", "no norms"])
+def test_one_person_moves_one_bin_by_one(connection: duckdb.DuckDBPyConnection, catalog: Catalog, norms: bool) -> None:
+    catalog = catalog if norms else undeclared(catalog)
     asked, left_out = calibration_questions(catalog, catalog.datasets[0], "forever", CELLS)
     assert len(asked) > 8
     assert all(each.keys for each in left_out)  # of tables without cells
+    assert norms or {"hour(ts)", "cast(ts as date)", "cell_id"} <= {key for each in asked for key in each.measured.keys}
 
     @settings(max_examples=2, suppress_health_check=SLOW)
     @given(databases())

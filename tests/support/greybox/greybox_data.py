@@ -72,15 +72,17 @@ def declare() -> Catalog:
 
 
 def declared_as(catalog: Catalog, declared: Declared) -> Catalog:
-    """Replace the declared contribution bounds of private tables."""
+    """Replace the declared contribution bounds of private tables; one that declares no norms stays without."""
     return replace(catalog, tables=tuple(_changed(table, declared) for table in catalog.tables))
 
 
 def _changed(table: Table, declared: Declared) -> Table:
     if not table.private:
         return table
-    norms = ClipBounds(declared.rows, declared.persons) if table.name == "events" else table.clip_bounds
-    columns = tuple(replace(c, sum_clip_bound=declared.sum_norm) if c.name == "dwell_s" else c for c in table.columns)
+    norms, columns = table.clip_bounds, table.columns
+    if table.name == "events" and norms is not None:
+        norms = ClipBounds(declared.rows, declared.persons)
+        columns = tuple(replace(c, sum_clip_bound=declared.sum_norm) if c.name == "dwell_s" else c for c in columns)
     return replace(
         table,
         clip_bounds=norms,

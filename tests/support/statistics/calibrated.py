@@ -7,7 +7,6 @@ from datetime import date
 
 from dialect.catalog.model import Catalog
 from engine.pricing.clip_bounds.histograms import Calibration, ContributionHistogram, HistogramSubject, Quantity
-from engine.workflows.calibration_questions import has_one_row_per_person
 
 LONG_AGO, FAR_AWAY = date(2000, 1, 1), date(2999, 1, 1)
 
@@ -25,7 +24,7 @@ def made_up_calibration(catalog: Catalog, rows: Iterable[int], groups: Iterable[
     rows, groups = tuple(rows), tuple(groups)
     known: list[ContributionHistogram] = []
     for table in catalog.tables:
-        if table.private and not has_one_row_per_person(table):
+        if table.private and not table.has_one_row_per_person:
             known.append(histogram(HistogramSubject(table.name, (), Quantity.ROWS), rows))
             known.append(histogram(HistogramSubject(table.name, (), Quantity.PERSONS), groups))
     return Calibration(tuple(known))
