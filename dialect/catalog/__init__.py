@@ -4,11 +4,12 @@ The catalog file is read by `engine.catalog`. Its result, a Catalog, is immutabl
 
 Modules, each before those that import it:
 
-    privacy_windows, model, fallback_clip_bounds, eligibility, layouts.
+    privacy_windows, model, fallback_clip_bounds, eligibility, digest_text.
 """
 
 from __future__ import annotations
 
+from dialect.catalog.digest_text import Layouts, stable_text
 from dialect.catalog.eligibility import (
     MAX_PERSON_CHARACTERS,
     OPT_OUT_TABLE,
@@ -18,7 +19,6 @@ from dialect.catalog.eligibility import (
     IsIn,
 )
 from dialect.catalog.fallback_clip_bounds import fallback_clip_bounds
-from dialect.catalog.layouts import Layouts, stable_text
 from dialect.catalog.model import (
     DEFAULT_CALIBRATION,
     NO_ELIGIBILITY_RULES,

@@ -4,7 +4,7 @@ Relation -> Question: a PrivatePlan per release (key set, query vectors, charged
 
 Modules, each before those that import it:
 
-    keys, quantiles, query_vectors, window_charging, releases, noise_tracking, grouping_set_reuse, reuse, split,
+    keys, quantiles, query_vectors, window_charging, releases, noise_fields, grouping_set_reuse, reuse, split,
     compilation.
 
 Terms in all modules: the boundary is the release point, the operator at which private rows become released numbers. A

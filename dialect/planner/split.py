@@ -31,7 +31,7 @@ from dialect.notes import Note
 from dialect.parser.compile_context import CompileContext
 from dialect.parser.spans import first_word_span
 from dialect.planner.grouping_set_reuse import finer_set, sum_finer_groups
-from dialect.planner.noise_tracking import track_aggregate_noise, track_union_noise, track_window_noise
+from dialect.planner.noise_fields import track_aggregate_noise, track_union_noise, track_window_noise
 from dialect.planner.releases import Planning, plan_release_point, shared_plans
 from dialect.postprocess.interval_functions import check_interval_functions
 from dialect.postprocess.question import Question, result_columns

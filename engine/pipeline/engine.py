@@ -35,13 +35,13 @@ from engine.errors import EngineKind, TooLarge, redact, refuse_before_charge
 from engine.mechanism.answer import Answer
 from engine.mechanism.gaussian import NoiseSource
 from engine.mechanism.release import Release, ReleaseDescription, raw_noise, release_to_bytes
-from engine.pipeline.binding import bind_outer, bind_release
 from engine.pipeline.cache import ByIdentity, PlanCache
 from engine.pipeline.compiled_query import Answered, CompiledQuery
 from engine.pipeline.consistency import consistency_notes, make_query_consistent
 from engine.pipeline.notes import unlisted_value_notes, window_notes
 from engine.pipeline.outlook import BudgetOutlook, adding_alternatives, budget_outlook
 from engine.pipeline.post_process import post_process, write_outer_sql
+from engine.pipeline.sql_validation import bind_outer, bind_release
 from engine.pipeline.target_budget import StoredAnswers, predicted_errors, rho_for_target
 from engine.pricing.clip_bounds.column_means import with_measured_centres
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, NO_CALIBRATIONS, Calibration, CalibrationProvider
@@ -65,8 +65,8 @@ from engine.pricing.simultaneous import level_of_each_interval
 from engine.pricing.target_error import target_notes
 from engine.reuse.holdings import RecoveredPlans, ScheduledKeys, matchable_plan, no_scheduled_keys
 from engine.reuse.replay import load_paid_releases, version_text, with_current_keys
+from engine.reuse.source_selection import ViewMatcher, describe_release, oldest_day, plan_index, source_notes
 from engine.reuse.sources import ReleaseSource, charged_releases, correlated_vectors
-from engine.reuse.view_matching import ViewMatcher, describe_release, oldest_day, plan_index, source_notes
 
 
 def _ignore_charge(charge: Charge) -> None:

@@ -22,7 +22,7 @@ from dialect.codegen import max_weight
 from engine.errors import EngineKind
 from engine.mechanism.gaussian import gaussian_scale
 from engine.mechanism.thresholds import person_threshold
-from engine.pricing.split import PriceParts, equal_parts, split_price
+from engine.pricing.budget_allocation import PriceParts, equal_parts, split_price
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ from engine.pricing.compile_release import CompiledRelease, noise_scales
 from engine.pricing.expected_error import expected_error
 from engine.pricing.query_terms import Request
 from engine.reuse.derived_release import derive_release
+from engine.reuse.source_selection import read_key_set
 from engine.reuse.sources import has_similar_bias
-from engine.reuse.view_matching import read_key_set
 
 ServingPrices = Sequence[Mapping[int, float]]  # per wanted release: facility -> price at which it serves the release
 MIN_RELATIVE_SAVING = 1e-9  # relative saving below which a move is no improvement

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dialect.catalog.layouts import CATALOG_LAYOUTS
+from dialect.catalog.digest_text import CATALOG_LAYOUTS
 from dialect.catalog.model import CalibrationPolicy
 from tests.passersby.conftest import Run
 from tests.passersby.shapes import misfits

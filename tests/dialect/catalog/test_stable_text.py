@@ -10,8 +10,8 @@ from enum import Enum, StrEnum
 import pytest
 
 from dialect.catalog import Catalog, PrivacyWindow, WindowRange, stable_text
+from dialect.catalog.digest_text import CATALOG_LAYOUTS
 from dialect.catalog.eligibility import EligibilityCondition
-from dialect.catalog.layouts import CATALOG_LAYOUTS
 
 
 @dataclass(frozen=True)

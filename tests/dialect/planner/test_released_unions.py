@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.relations import Project, Relation, SetOperation
-from dialect.planner import noise_tracking
+from dialect.planner import noise_fields
 from dialect.postprocess.noise_propagation import ZERO
 from dialect.postprocess.question import Question
 
@@ -53,5 +53,5 @@ def test_rows_compared_by_a_set_operation_contribute_no_noise_terms(how: str, as
 
 def test_too_many_noise_terms_end_noise_propagation(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ask(f"{COUNTS} UNION ALL {COUNTS}").union_columns
-    monkeypatch.setattr(noise_tracking, "MAX_NOISY_TERMS", 1)
+    monkeypatch.setattr(noise_fields, "MAX_NOISY_TERMS", 1)
     assert ask(f"{COUNTS} UNION ALL {COUNTS}").union_columns == ()

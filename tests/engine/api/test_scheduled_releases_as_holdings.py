@@ -23,7 +23,7 @@ from engine.problems import Refused
 from engine.workflows import scheduled_queries
 from engine.workflows.scheduled_queries import ScheduledQuery
 from tests.engine.complete_town import DAILY, anew, ask, held_town, price
-from tests.engine.reuse.test_view_matching import nearly, rows
+from tests.engine.reuse.test_source_selection import nearly, rows
 from tests.engine.windowed_town import DAYS
 from tests.engine.workflows.test_scheduled_queries import spent
 

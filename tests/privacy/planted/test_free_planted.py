@@ -17,9 +17,9 @@ from dialect.planner.reuse import predicate_regions
 from dialect.planner.reuse.view_matching import CanonicalPlan
 from engine.pipeline import engine as pipeline
 from engine.pipeline.engine import Engine
-from engine.reuse import sources, view_matching
+from engine.reuse import source_selection, sources
 from tests.engine.complete_town import DAILY, anew, ask, held_town, price
-from tests.engine.reuse.test_view_matching import BY_ZONE, FINE, PEOPLE, rows
+from tests.engine.reuse.test_source_selection import BY_ZONE, FINE, PEOPLE, rows
 from tests.engine.town import ROWS
 
 derivation = import_module("dialect.planner.reuse.view_matching")
@@ -110,7 +110,7 @@ def test_a_source_that_is_too_imprecise_is_found(town: Engine, monkeypatch: pyte
         return given.releases[0].deviations()[0] > 1.01 * alone.releases[0].deviations()[0]
 
     assert not is_wide()
-    monkeypatch.setattr(view_matching, "is_precise_enough", lambda derived, wanted: True)
+    monkeypatch.setattr(source_selection, "is_precise_enough", lambda derived, wanted: True)
     assert is_wide()
 
 

@@ -15,7 +15,7 @@ from importlib import import_module
 import pytest
 
 from dialect import compile_query
-from dialect.planner import noise_tracking
+from dialect.planner import noise_fields
 from dialect.postprocess import noise_propagation
 from engine.pipeline.engine import Engine
 from tests.privacy.statistics.test_coverage import TIMES, WITHIN, Flags, cover, covered, generous, no_wider
@@ -139,7 +139,7 @@ def test_each_number_of_a_window_is_covered(rich: Callable[[str], dict[str, Flag
 
 
 def test_a_frame_with_the_noise_of_one_number_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = noise_tracking.express_sum
+    honest = noise_fields.express_sum
 
     def of_one(*asked):
         made = honest(*asked)
@@ -147,7 +147,7 @@ def test_a_frame_with_the_noise_of_one_number_is_found(engine: Engine, monkeypat
             made, noise_terms=tuple((total, noise_propagation.ONE, raw) for total, _, raw in made.noise_terms)
         )
 
-    monkeypatch.setattr(noise_tracking, "express_sum", of_one)
+    monkeypatch.setattr(noise_fields, "express_sum", of_one)
     assert found(engine, f"SELECT k, SUM(n) OVER (ORDER BY k) AS running FROM {THERE}")
 
 

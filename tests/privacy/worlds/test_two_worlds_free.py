@@ -9,7 +9,7 @@ from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pricing.query_terms import Request
 from tests.engine.complete_town import anew, ask, held_town
-from tests.engine.reuse.test_view_matching import BY_ZONE, FINE, MEMBERS, PEOPLE, SAID, UNSAID
+from tests.engine.reuse.test_source_selection import BY_ZONE, FINE, MEMBERS, PEOPLE, SAID, UNSAID
 from tests.engine.town import CATALOG, ROWS
 
 VICTIM = "DELETE FROM visit WHERE person_id = 17; DELETE FROM person WHERE person_id = 17;"

@@ -113,7 +113,7 @@ EVERY: dict[str, int] = {
     "tests/engine/data/test_csv_files.py": 3,
     "tests/engine/workflows/test_delivered_windows.py": 3,
     "tests/engine/server/test_forms.py": 2,
-    "tests/engine/reuse/test_view_matching.py": 2,
+    "tests/engine/reuse/test_source_selection.py": 2,
     "tests/engine/data/test_ingest.py": 2,
     "tests/engine/data/test_layout.py": 3,
     "tests/engine/workflows/test_synthetic_rows.py": 2,

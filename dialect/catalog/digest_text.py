@@ -1,4 +1,4 @@
-"""Texts of values for digests that outlive a version of the code: release keys and catalog versions.
+"""Digest text: texts of values for digests that outlive a version of the code: release keys and catalog versions.
 
 A stored release is found again by a digest, which must not change when a class or a field is renamed. So each class
 that enters a digest declares the names and the order that its texts use (proofs.md#stable-text).

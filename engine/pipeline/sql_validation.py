@@ -1,4 +1,4 @@
-"""Binding before the charge: a query's generated SQL is bound against empty tables.
+"""SQL validation: before the charge, a query's generated SQL is bound against empty tables.
 
 SQL that the engine can't bind would fail on every dataset: it is refused, and costs nothing. Proof:
 `engine/backends/proofs.md#bound-before-charged`.

@@ -1,4 +1,4 @@
-"""Split of a release's price among its query vectors, by the columns computed from them.
+"""Budget allocation: the split of a release's price among its query vectors, by the columns computed from them.
 
 A column that is one vector (count, sum) weighs as much as another. A mean uses two: its sum gets more than its count,
 whose noise moves the mean only by the distance between mean and public centre (`proofs.md#split`).

@@ -1,4 +1,6 @@
-"""View matching: which releases of a query can be answered from the client's holdings (proofs.md#release-sources).
+"""Source selection: which releases of a query are computed from the client's holdings, by view matching.
+
+Proof: proofs.md#release-sources.
 
 Terms:
     wanted      release of the query, as compiled at its price

@@ -21,11 +21,11 @@ from engine.backends.empty_tables import EmptyTables, declared_columns
 from engine.backends.lake import LakeBackend
 from engine.data.checks.lake import lake_target
 from engine.errors import ExecutionFailed
-from engine.pipeline import binding
 from engine.pipeline import engine as pipeline
-from engine.pipeline.binding import bind_release
+from engine.pipeline import sql_validation
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
+from engine.pipeline.sql_validation import bind_release
 from engine.pricing.query_terms import Request
 
 ANN = Request("ann")
@@ -239,7 +239,7 @@ def test_declared_tables_stand_in_for_a_lakes(town: Catalog) -> None:
 
 
 def test_a_bind_refusal_never_contains_the_engine_s_text() -> None:
-    with pytest.raises(Refusal) as refused, binding._refusing_unbindable():
+    with pytest.raises(Refusal) as refused, sql_validation._refusing_unbindable():
         raise ExecutionFailed("secret")
     assert "secret" not in str(refused.value)
     assert refused.value.__cause__ is None

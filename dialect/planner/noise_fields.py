@@ -1,4 +1,4 @@
-"""Noise propagation inside the outer query: hidden fields from which the noise of every row can be computed.
+"""Noise fields of the outer query: hidden fields from which the noise of every row can be computed.
 
 Rows of a UNION ALL carry the origin of their noise (`dialect/algebra/proofs.md#noise-followed`). SUM and AVG over
 released rows add up its coefficients; window functions do so over their frame, or take those of a single row.
