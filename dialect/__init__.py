@@ -12,7 +12,7 @@ all groups.
 
 Modules, each before those that import it:
 
-    catalog, errors, notes, diagnostics, parser, algebra, functions, analysis, stability, binder, postprocess,
+    catalog, errors, notes, diagnostics, algebra, parser, functions, analysis, stability, binder, postprocess,
     sensitivity, planner, codegen.
 """
 

@@ -4,7 +4,7 @@ They hold no engine state, no budget and no data of people.
 
 Modules, each before those that import it:
 
-    traversal, expressions, formulas, value_ranges, relations, release_plan, codegen_types.
+    traversal, expressions, formulas, value_ranges, relations, properties, release_plan, codegen_types.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from dialect.algebra.codegen_types import MAX_SMALLINT_ROWS, LakeSql, Rollup, Target
 from dialect.algebra.expressions import Expr, Field, Literal
 from dialect.algebra.formulas import CountOf, Formula, Histogram, MeanOf, MomentsOf, QuantileOf, ReleasedNumber, SumOf
+from dialect.algebra.properties import Properties
 from dialect.algebra.relations import Join, Public, Relation, tables_of
 from dialect.algebra.release_plan import (
     GROUP_ADDITIVE_KINDS,
@@ -50,6 +51,7 @@ __all__ = [
     "Note",
     "NoteCode",
     "PrivatePlan",
+    "Properties",
     "Public",
     "QuantileOf",
     "QueryVector",

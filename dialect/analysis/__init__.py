@@ -4,7 +4,7 @@ Every property is derived from the plan and the catalog. No row is read.
 
 Modules, each before those that import it:
 
-    canonical_form, properties, uniqueness, cardinality, time_granularity, date_bounds, disjunctive_joins,
+    canonical_form, uniqueness, cardinality, time_granularity, date_bounds, disjunctive_joins,
     key_rewriting, predicates, row_costs, sql_size, ties, lints, work_bounds.
 """
 
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dialect.analysis.cardinality import filters_time_only, has_stored_rows_only, is_full_scan, row_bounds
 from dialect.analysis.lints import format_value, public_lookup_constants
-from dialect.analysis.properties import Properties
 from dialect.analysis.row_costs import MAX_DECLARED_TEXT
 from dialect.analysis.uniqueness import (
     has_many_to_many_join,
@@ -24,7 +23,6 @@ from dialect.analysis.work_bounds import NO_WORK, Work, work_bound
 __all__ = [
     "MAX_DECLARED_TEXT",
     "NO_WORK",
-    "Properties",
     "Work",
     "filters_time_only",
     "format_value",

@@ -33,7 +33,6 @@ from dialect.algebra.relations import (
     identifying_fields,
 )
 from dialect.functions.inference import is_null_if_inputs_null
-from dialect.functions.registry import overload
 
 _MAX_PART_LENGTH = 160  # characters; longer parts are replaced by a digest
 _FLIPPED = {">": "<", ">=": "<="}
@@ -82,7 +81,7 @@ class CanonicalForm:
 
     def _call_text(self, expr: Call) -> str:
         """Text of a call: commutative operands and the values of IN are sorted, and `a > b` is written as `b < a`."""
-        name = overload(expr.function).name
+        name = expr.name
         parts = [self.expression_text(argument) for argument in expr.arguments]
         if name in _FLIPPED:
             name, parts = _FLIPPED[name], parts[::-1]

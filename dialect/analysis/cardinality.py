@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from dialect.algebra.expressions import Call, Expr, Literal, Ref, conjuncts
+from dialect.algebra.properties import Properties
 from dialect.algebra.relations import (
     Distinct,
     Filter,
@@ -32,7 +33,6 @@ from dialect.algebra.relations import (
     row_inputs,
 )
 from dialect.algebra.traversal import walk
-from dialect.analysis.properties import Properties
 from dialect.analysis.uniqueness import covers_primary_key, exactly_equated_fields
 from dialect.catalog.model import SqlType
 

@@ -25,9 +25,9 @@ from datetime import date, datetime, timedelta
 from itertools import product
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
+from dialect.algebra.properties import Properties
 from dialect.algebra.relations import Relation, walk_expressions
 from dialect.algebra.value_ranges import is_bounded
-from dialect.analysis.properties import Properties
 from dialect.analysis.ties import tie_notes
 from dialect.catalog.model import Catalog, ColumnValues, SqlType, ValueList, ValueRange
 from dialect.diagnostics.names import first_names

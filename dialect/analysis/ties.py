@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dialect.algebra.expressions import Expr, Field, Ref, fields_of
+from dialect.algebra.properties import Properties
 from dialect.algebra.relations import (
     AggregateCall,
     Distinct,
@@ -22,7 +23,6 @@ from dialect.algebra.relations import (
     walk_expressions,
 )
 from dialect.algebra.traversal import walk
-from dialect.analysis.properties import Properties
 from dialect.analysis.uniqueness import EXACT_TYPES, minimal_ordering_fields
 from dialect.functions.aggregates import AGGREGATES, Order
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, DeterminedBy

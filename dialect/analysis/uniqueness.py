@@ -18,6 +18,7 @@ import math
 from collections.abc import Callable, Collection, Iterator
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, compared_constants, conjuncts, fields_of
+from dialect.algebra.properties import Properties
 from dialect.algebra.relations import (
     Distinct,
     Filter,
@@ -41,7 +42,6 @@ from dialect.algebra.relations import (
     identifying_fields,
 )
 from dialect.algebra.traversal import walk
-from dialect.analysis.properties import Properties
 from dialect.catalog.model import SqlType
 from dialect.functions.inference import is_constant_per_person
 from dialect.functions.registry import is_date

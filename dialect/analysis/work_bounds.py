@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from dialect.algebra.expressions import Expr, Field, conjuncts, fields_of
+from dialect.algebra.properties import Properties
 from dialect.algebra.relations import (
     Distinct,
     Group,
@@ -32,7 +33,6 @@ from dialect.algebra.relations import (
 )
 from dialect.algebra.release_plan import PrivatePlan, VectorKind
 from dialect.analysis.cardinality import max_compared_pairs, max_matching_rows, row_bounds
-from dialect.analysis.properties import Properties
 from dialect.analysis.row_costs import (
     MAX_COMPUTED_TEXT,
     MAX_DECLARED_TEXT,

@@ -79,7 +79,8 @@ def _filtered(relation: Relation, parts: Sequence[exp.Expr], outer: OuterRows, c
     values = ScalarSubqueries(outer.context, outer.queries, outer.scope)
     typed = [bind_condition(part, RowResolver(outer.scope, dict(outer.aliases), values)) for part in parts]
     test = typed[0] if len(typed) == 1 else apply_function("and", typed, clause)
-    return filter_rows(values.join_to(rewrite_as_anti_join(relation, test, clause)), test, clause)
+    joined = values.join_to(rewrite_as_anti_join(relation, test, clause))
+    return filter_rows(joined, test, outer.context.properties, clause)
 
 
 MAX_QUERY_DEPTH = 24  # nested queries; a CTE counts where it is used

@@ -306,7 +306,7 @@ def bind_grouped(tree: exp.Select, items: Sequence[SelectItem], select_input: Se
         )
     )
     if having is not None:
-        relation = row_operators.filter_rows(relation, having)
+        relation = row_operators.filter_rows(relation, having, select_input.context.properties)
     return _project_items(
         tree, items, exprs, replace(select_input, source=apply_windows(relation, windows, test)), order
     )

@@ -34,8 +34,8 @@ from dialect.algebra.expressions import (
     fields_of,
     substitute,
 )
+from dialect.algebra.properties import Properties
 from dialect.algebra.relations import PerPerson, Relation, Released
-from dialect.analysis.properties import Properties
 from dialect.analysis.uniqueness import has_at_most_one_row, matches_at_most_one_row
 from dialect.binder.from_clause import QueryBinder, bind_from
 from dialect.binder.group_by import GroupResolver, build_groups
@@ -82,16 +82,13 @@ def bind_conditions(parts: Iterable[exp.Expr], resolver: CorrelatedResolver) -> 
 
 
 def apply_own_conditions(
-    relation: Relation, typed: Sequence[Expr], node: exp.Expr
+    relation: Relation, typed: Sequence[Expr], known: Properties, node: exp.Expr
 ) -> tuple[Relation, tuple[Expr, ...]]:
     """Filter by the conditions that read the subquery's own rows only: (filtered relation, the other conditions)."""
     own_conditions = [each for each in typed if reads_only(each, relation.fields)]
     if own_conditions:
-        relation = filter_rows(
-            relation,
-            own_conditions[0] if len(own_conditions) == 1 else apply_function("and", own_conditions, node),
-            node,
-        )
+        test = own_conditions[0] if len(own_conditions) == 1 else apply_function("and", own_conditions, node)
+        relation = filter_rows(relation, test, known, node)
     return relation, tuple(each for each in typed if each not in own_conditions)
 
 
@@ -127,7 +124,7 @@ def decorrelate_scalar(
     typed = bind_conditions(_where_conditions(tree), CorrelatedResolver(scope, outer_scope))
     if not has_aggregate(tree.expressions[0]):
         return _decorrelate_lookup(tree, source, scope, typed, context)
-    source, equalities = _split_correlation(tree, source, typed)
+    source, equalities = _split_correlation(tree, source, typed, context.properties)
     return _decorrelate_aggregate(tree, source, scope, equalities, context)
 
 
@@ -138,13 +135,13 @@ def _where_conditions(tree: exp.Select) -> list[exp.Expr]:
 
 
 def _split_correlation(
-    tree: exp.Select, source: Relation, typed: Sequence[Expr]
+    tree: exp.Select, source: Relation, typed: Sequence[Expr], known: Properties
 ) -> tuple[Relation, list[tuple[Expr, Expr]]]:
     """Filter a subquery by its own conditions: (filtered rows, equalities that correlate it with the outer row).
 
     Each equality is (inner expression, outer expression).
     """
-    source, pairs = apply_own_conditions(source, typed, tree)
+    source, pairs = apply_own_conditions(source, typed, known, tree)
     return source, [_correlation_sides(each, source.fields, tree) for each in pairs]
 
 
@@ -163,9 +160,8 @@ def decorrelate_predicate(
             raise refusal(Kind.UNCORRELATED_EXISTS, node)
         check_parts(tree, "expressions", "from_", "joins", "where", code=Code.SUBQUERY)
         source, scope = bind_from(tree, context, queries)
-        source, equalities = _split_correlation(
-            tree, source, bind_conditions(_where_conditions(tree), CorrelatedResolver(scope, outer_scope))
-        )
+        typed = bind_conditions(_where_conditions(tree), CorrelatedResolver(scope, outer_scope))
+        source, equalities = _split_correlation(tree, source, typed, context.properties)
         return _decorrelate_as_count(node, source, scope, equalities, context)
     check_parts(node, "this", "query", code=Code.SUBQUERY)
     outer = [bind_scalar(part, RowResolver(outer_scope)) for part in left_of_in(node)]
@@ -198,7 +194,8 @@ def _bind_correlated_in(
     inner = [bind_scalar(part.unalias(), resolver) for part in tree.expressions]
     if not all(any(fields_of(each)) and reads_only(each, source.fields) for each in inner):
         raise refusal(Kind.CORRELATED_IN_LIST, tree)
-    source, equalities = _split_correlation(tree, source, bind_conditions(_where_conditions(tree), resolver))
+    typed = bind_conditions(_where_conditions(tree), resolver)
+    source, equalities = _split_correlation(tree, source, typed, context.properties)
     return source, scope, inner, equalities
 
 
@@ -340,7 +337,7 @@ class ScalarSubqueries:
         bound = self.queries.bind_subquery(node.this, self.context)
         if isinstance(bound.relation, PerPerson):
             raise refusal(Kind.VALUE_OF_ONE_PERSON, node)
-        if len(bound.columns) != 1 or not has_at_most_one_row(bound.relation, Properties()):
+        if len(bound.columns) != 1 or not has_at_most_one_row(bound.relation, self.context.properties):
             raise refusal(Kind.SUBQUERY_NOT_SCALAR, node)
         self.pending.append(_PendingSubquery(node, prepare_for_join(bound.relation)))
         return Ref(null_extended(bound.columns[0][1]))
@@ -535,7 +532,8 @@ def _split_conditions(
         return relation, ()
     parts = list(split_conjuncts(clause.this))
     row_conditions = (part for part in parts if as_subquery_predicate(part) is None)
-    relation, join_conditions = apply_own_conditions(relation, bind_conditions(row_conditions, resolver), clause)
+    conditions = bind_conditions(row_conditions, resolver)
+    relation, join_conditions = apply_own_conditions(relation, conditions, outer.context.properties, clause)
     for test in filter(None, map(as_subquery_predicate, parts)):
         relation = apply_semi_join(relation, *test, OuterRows(relation, resolver.inner, outer.context, outer.queries))
     return relation, join_conditions

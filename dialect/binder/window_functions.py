@@ -566,4 +566,4 @@ def bind_qualify(tree: exp.Select, resolver: RowResolver | GroupResolver) -> Exp
 def apply_windows(relation: Relation, windows: WindowCalls, test: Expr | None) -> Relation:
     """Compute the window calls of a SELECT, then apply its QUALIFY."""
     with_windows = windows.apply_to(relation)
-    return with_windows if test is None else filter_rows(with_windows, test)
+    return with_windows if test is None else filter_rows(with_windows, test, windows.context.properties)

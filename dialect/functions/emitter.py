@@ -38,7 +38,7 @@ def plain_text(expr: Expr) -> str:
         return repr(expr.value) if isinstance(expr.value, str) else str(expr.value).lower()
     if isinstance(expr, Case):
         return "case ... end"
-    name = overload(expr.function).name
+    name = expr.name
     arguments = [plain_text(argument) for argument in expr.arguments]
     if name in {"to_date", "to_timestamp"}:
         return f"cast({arguments[0]} as {name[3:]})"

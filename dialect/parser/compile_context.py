@@ -9,6 +9,7 @@ from itertools import count
 
 from sqlglot import exp
 
+from dialect.algebra.properties import Properties
 from dialect.catalog.model import Catalog
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Diagnostic, Refusal, Suggestion
@@ -37,6 +38,7 @@ class CompileContext:
     field_ids: Iterator[int] = field(default_factory=count)
     options: Options = NO_OPTIONS
     bounds: BoundsByCall = field(default_factory=dict)  # named contribution bounds of aggregate calls
+    properties: Properties = field(default_factory=Properties, compare=False)  # of the relations of the query
     windows_per_unit: int = 1  # privacy windows that form one privacy unit: more than 1 for plans that mix windows
     pruning_steps: list[int] = field(default_factory=list)  # of date pruning, one entry per scan
     unreachable_tables: dict[str, tuple[str, str]] = field(

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from dialect.algebra.expressions import Expr, Field, LagOrigin, Literal, Ref, conjunction, expand_definitions, fields_of
 from dialect.algebra.formulas import NoisyTerm, NoisyUnionColumn, ReleasedSum
+from dialect.algebra.properties import Properties
 from dialect.algebra.relations import (
     AggregateCall,
     Group,
@@ -29,7 +30,6 @@ from dialect.algebra.relations import (
     Window,
     WindowCall,
 )
-from dialect.analysis.properties import Properties
 from dialect.analysis.uniqueness import equated_fields, unique_keys
 from dialect.catalog.model import SqlType
 from dialect.functions.aggregates import AGGREGATES, ReleasedAs
@@ -67,7 +67,7 @@ def track_aggregate_noise(relation: R, group: Group, planning: Planning) -> R:
     """
     if not isinstance(group.source, Released):
         return relation
-    unique_fields = frozenset(unique_row_fields(group.source, planning.properties))
+    unique_fields = frozenset(unique_row_fields(group.source, planning.context.properties))
     # noise of a sum of sums is not tracked
     forms = forms_by_field(replace(planning.partial_query(group.source), released_sums=(), union_columns=()))
     hidden: list[AggregateCall] = []
@@ -331,7 +331,7 @@ def track_window_noise(relation: Relation, planning: Planning) -> Relation:
     window = relation.operator
     if not isinstance(window, Window) or not isinstance(window.source, Released):
         return relation
-    unique_fields = frozenset(unique_row_fields(window.source, planning.properties))
+    unique_fields = frozenset(unique_row_fields(window.source, planning.context.properties))
     # noise of a window function over tracked sums is not tracked
     forms = forms_by_field(replace(planning.partial_query(window.source), released_sums=(), union_columns=()))
     window_calls = _WindowCalls(list(window.calls), planning)

@@ -44,7 +44,6 @@ from dialect.algebra.release_plan import (
 )
 from dialect.algebra.traversal import Node, map_parts, walk
 from dialect.analysis.canonical_form import CanonicalForm
-from dialect.analysis.properties import Properties
 from dialect.analysis.sql_size import check_sql_size
 from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
@@ -308,7 +307,6 @@ class Planning:
     notes: list[Note] = field(default_factory=list)
     released_sums: list[ReleasedSum] = field(default_factory=list)
     union_columns: list[NoisyUnionColumn] = field(default_factory=list)
-    properties: Properties = field(default_factory=Properties)
     roll_ups: dict[GroupingSets, Mapping[GroupingSet, GroupingSet]] = field(
         default_factory=dict
     )  # set -> finer set it is summed from

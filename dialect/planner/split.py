@@ -60,7 +60,7 @@ def split_query(selected: BoundQuery, context: CompileContext) -> Question:
 def _notes(relation: Relation, planning: Planning) -> tuple[Note, ...]:
     """Return all notes of a query: those of lints, and those from planning."""
     context = planning.context
-    query = LintedQuery(relation, context.sql, context.catalog, planning.properties, context.unreachable_tables)
+    query = LintedQuery(relation, context.sql, context.catalog, context.properties, context.unreachable_tables)
     return (*lint(query), *planning.notes)
 
 

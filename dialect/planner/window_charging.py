@@ -27,6 +27,7 @@ from dialect.algebra.expressions import (
     fields_of,
     substitute,
 )
+from dialect.algebra.properties import Properties
 from dialect.algebra.relations import (
     AggregateCall,
     Distinct,
@@ -48,7 +49,6 @@ from dialect.algebra.relations import Window as Windowed
 from dialect.algebra.release_plan import ChargedWindows
 from dialect.algebra.traversal import walk
 from dialect.analysis.date_bounds import EventTime, event_time_predicates
-from dialect.analysis.properties import Properties
 from dialect.analysis.sql_size import expressions_below
 from dialect.catalog.eligibility import retained_windows
 from dialect.catalog.model import Dataset, SqlType

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 
+from dialect.algebra.properties import Properties
 from dialect.algebra.release_plan import (
     MAX_PARTIAL_GRAINS,
     ClipRule,
@@ -30,7 +31,6 @@ from dialect.algebra.release_plan import (
     VectorBound,
     VectorKind,
 )
-from dialect.analysis.properties import Properties
 from dialect.analysis.uniqueness import has_many_to_many_join, may_match_several_public_rows
 from dialect.catalog.model import Catalog
 from dialect.sensitivity.clip_bounds import DeclaredClipBounds, declared_max_groups, drops_contributions, is_single

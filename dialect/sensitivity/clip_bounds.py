@@ -27,6 +27,7 @@ from dialect.algebra.expressions import (
     fields_of,
     reads_only_table,
 )
+from dialect.algebra.properties import Properties
 from dialect.algebra.relations import (
     Distinct,
     Filter,
@@ -38,7 +39,6 @@ from dialect.algebra.relations import (
 )
 from dialect.algebra.release_plan import Factor, PrivatePlan, QueryVector, VectorKind
 from dialect.algebra.value_ranges import is_bounded
-from dialect.analysis.properties import Properties
 from dialect.catalog.fallback_clip_bounds import FALLBACK_VALUE_SHARE, fallback_clip_bounds
 from dialect.catalog.model import Catalog, ClipBounds, ClipBoundsByKeys, Column, SqlType, Table
 from dialect.functions.emitter import plain_text

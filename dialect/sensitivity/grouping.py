@@ -14,11 +14,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 
 from dialect.algebra.expressions import Expr, Literal, Ref, equal_pairs, fields_of, reads_only_table, size
+from dialect.algebra.properties import Properties
 from dialect.algebra.release_plan import PrivatePlan
 from dialect.algebra.traversal import walk
 from dialect.analysis.date_bounds import EventTime, event_time_predicates
 from dialect.analysis.predicates import between, compared_expressions, declared_dates, predicate_cardinality
-from dialect.analysis.properties import Properties
 from dialect.analysis.time_granularity import date_of, determined_expressions, truncation_unit
 from dialect.analysis.uniqueness import EXACT_TYPES, attribute_closure
 from dialect.catalog.model import SqlType, ValueRange

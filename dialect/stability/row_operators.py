@@ -24,6 +24,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from dialect.algebra.expressions import Expr, Field, Ref, conjuncts
+from dialect.algebra.properties import Properties
 from dialect.algebra.relations import (
     Distinct,
     PerPerson,
@@ -33,7 +34,6 @@ from dialect.algebra.relations import (
     ReleasePoint,
     public_values_of,
 )
-from dialect.analysis.properties import Properties
 from dialect.analysis.uniqueness import selects_one_row_number
 from dialect.catalog.model import SqlType
 from dialect.diagnostics.field_values import Unnamed
@@ -98,7 +98,7 @@ def _references_own_rows(field: Field, relation: Public) -> bool:
     return public is not None and public.operator is relation.operator and field.definition is None
 
 
-def filter_rows(relation: Relation, condition: Expr, node: exp.Expr | None = None) -> Relation:
+def filter_rows(relation: Relation, condition: Expr, known: Properties, node: exp.Expr | None = None) -> Relation:
     """Filter rows by a condition; the kind is preserved, and the condition's conjuncts become predicates.
 
     The preserved side is filtered too. A filter such as ROW_NUMBER() OVER (PARTITION BY person ...) = 1 leaves one row
@@ -109,7 +109,7 @@ def filter_rows(relation: Relation, condition: Expr, node: exp.Expr | None = Non
         return filtered
     if filtered.preserved_side is not None:
         return replace(filtered, preserved_side=filter_preserved(filtered.preserved_side, condition, node))
-    return mark_one_row_per_person(filtered) if selects_one_row_number(relation, condition, Properties()) else filtered
+    return mark_one_row_per_person(filtered) if selects_one_row_number(relation, condition, known) else filtered
 
 
 def mark_one_row_per_person(relation: PerPerson) -> PerPerson:

@@ -28,8 +28,8 @@ from dialect import (
     bound_contributions,
     generate_sql,
 )
-from dialect.algebra import VectorBound
-from dialect.analysis import NO_WORK, Properties, Work
+from dialect.algebra import Properties, VectorBound
+from dialect.analysis import NO_WORK, Work
 from dialect.codegen import plan_over_released_keys, selection_plan, with_released_keys
 from dialect.functions import UnsupportedByEngine
 from engine.backends.protocol import Backend

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 
 from dialect import Catalog, PrivatePlan
-from dialect.algebra import DistinctBound, Field, Public
-from dialect.analysis import MAX_DECLARED_TEXT, Properties, Work, row_bounds, work_bound
+from dialect.algebra import DistinctBound, Field, Properties, Public
+from dialect.analysis import MAX_DECLARED_TEXT, Work, row_bounds, work_bound
 from dialect.codegen.relations import write_rows
 from dialect.sensitivity import values_by_group
 from engine.backends.protocol import Backend

@@ -17,9 +17,9 @@ from dataclasses import replace
 
 from dialect.algebra.codegen_types import TableRowLimit, Target
 from dialect.algebra.expressions import Field
+from dialect.algebra.properties import Properties
 from dialect.algebra.relations import Filter, Join, Project, Relation, RowTruncation, Scan, identifying_fields
 from dialect.algebra.traversal import walk
-from dialect.analysis.properties import Properties
 from dialect.analysis.uniqueness import minimal_ordering_fields
 from dialect.codegen.engines.dialects import dialect_of
 from dialect.codegen.relations.values import select_list

@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from dialect import Catalog, PrivatePlan, Question
-from dialect.algebra import CountOf, QueryVector, SumOf, VectorKind
-from dialect.analysis import Properties, has_many_to_many_join, is_full_scan, may_match_several_public_rows
+from dialect.algebra import CountOf, Properties, QueryVector, SumOf, VectorKind
+from dialect.analysis import has_many_to_many_join, is_full_scan, may_match_several_public_rows
 from dialect.sensitivity import (
     column_multiple,
     counted_table,

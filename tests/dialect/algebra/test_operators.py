@@ -16,6 +16,7 @@ import pytest
 
 from dialect.algebra import expressions, relations
 from dialect.algebra.expressions import Expr, Field
+from dialect.algebra.properties import Properties
 from dialect.algebra.relations import (
     Operator,
     PerPerson,
@@ -29,7 +30,6 @@ from dialect.algebra.relations import (
 )
 from dialect.algebra.traversal import map_parts
 from dialect.analysis.cardinality import row_bounds
-from dialect.analysis.properties import Properties
 from dialect.analysis.uniqueness import dependencies, may_match_several_public_rows, row_numbers, unique_keys
 from dialect.catalog.model import Bounds, Source, SqlType, Table
 

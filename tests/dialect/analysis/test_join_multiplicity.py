@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from dialect import Catalog, Question, bound_contributions
-from dialect.analysis.properties import Properties
+from dialect.algebra.properties import Properties
 from dialect.analysis.uniqueness import may_match_several_public_rows
 
 APART = (

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from dialect import Catalog, Refusal
+from dialect.algebra.properties import Properties
 from dialect.algebra.release_plan import PrivatePlan, VectorKind
-from dialect.analysis.properties import Properties
 from dialect.sensitivity.clip_bounds import DeclaredClipBounds
 
 # value, rest of the question -> ends of its clamp

@@ -13,11 +13,11 @@ import pytest
 
 from dialect import compile_query
 from dialect.algebra.expressions import Expr, Field, fields_of
+from dialect.algebra.properties import Properties
 from dialect.algebra.relations import Filter
 from dialect.algebra.traversal import walk
 from dialect.analysis import row_costs
 from dialect.analysis import work_bounds as module
-from dialect.analysis.properties import Properties
 from dialect.analysis.row_costs import Extent, TextSizes, list_extent, row_cost
 from dialect.analysis.work_bounds import STEP_NANOSECONDS, Work, work_bound
 from dialect.catalog.model import Catalog

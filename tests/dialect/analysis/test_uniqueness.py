@@ -8,8 +8,8 @@ import pytest
 from sqlglot import exp
 
 from dialect.algebra.expressions import TRUE, Expr, Field, Literal, Ref, conjunction
+from dialect.algebra.properties import Properties
 from dialect.algebra.relations import PerPerson, Project, Relation
-from dialect.analysis.properties import Properties
 from dialect.analysis.uniqueness import equated_fields, has_at_most_one_row, matches_at_most_one_row
 from dialect.binder.query import BoundQuery
 from dialect.catalog.model import SqlType

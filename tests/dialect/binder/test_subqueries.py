@@ -8,6 +8,7 @@ import pytest
 from sqlglot import exp, parse_one
 
 from dialect.algebra.expressions import Ref, conjuncts
+from dialect.algebra.properties import Properties
 from dialect.algebra.relations import Filter
 from dialect.binder.query import BoundQuery
 from dialect.binder.scalars import bind_condition
@@ -42,9 +43,9 @@ def test_conditions_are_split_into_inner_and_correlated_ones(rows_of: Callable[[
     names = RowResolver(Scope((("i", inner.columns), ("o", outer.columns))))
     # ids of two readings may be equal, so that the outer column is looked for by name
     own = conjuncts(bind_condition(parse_one("i.h > 3", dialect="duckdb"), names))
-    made, pairs = apply_own_conditions(inner.relation, own, exp.true())
+    made, pairs = apply_own_conditions(inner.relation, own, Properties(), exp.true())
     assert isinstance(made.operator, Filter) and pairs == ()
     (column,) = (field for _, field in inner.columns)
     assert reads_only(Ref(column), inner.relation.fields) and not reads_only(Ref(column), ())
-    kept, left = apply_own_conditions(inner.relation, [], exp.true())
+    kept, left = apply_own_conditions(inner.relation, [], Properties(), exp.true())
     assert kept is inner.relation and left == ()

@@ -10,9 +10,9 @@ import duckdb
 import pytest
 
 import dialect
+from dialect.algebra.properties import Properties
 from dialect.algebra.relations import PerPerson
 from dialect.algebra.release_plan import PrivatePlan, VectorKind
-from dialect.analysis.properties import Properties
 from dialect.binder.query import BoundQuery, bind_query
 from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal

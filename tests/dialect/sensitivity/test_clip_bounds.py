@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from dialect.algebra.properties import Properties
 from dialect.algebra.release_plan import PrivatePlan
-from dialect.analysis.properties import Properties
 from dialect.catalog.model import Catalog, ClipBoundsByKeys
 from dialect.sensitivity.clip_bounds import DeclaredClipBounds, declared_max_groups
 

@@ -13,9 +13,9 @@ from random import Random
 import pytest
 
 from dialect import compile_query
+from dialect.algebra.properties import Properties
 from dialect.algebra.release_plan import VectorKind
 from dialect.analysis.date_bounds import EventTimePredicates
-from dialect.analysis.properties import Properties
 from dialect.catalog.model import ClipBoundsByKeys, Table
 from dialect.sensitivity.clip_bounds import DeclaredClipBounds
 from engine.catalog.file import load_catalog

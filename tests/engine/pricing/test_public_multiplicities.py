@@ -12,7 +12,7 @@ from random import Random
 import pytest
 
 from dialect import Catalog, PrivatePlan, compile_query
-from dialect.analysis.properties import Properties
+from dialect.algebra.properties import Properties
 from dialect.catalog.model import ClipBoundsByKeys
 from dialect.sensitivity.clip_bounds import DeclaredClipBounds, values_by_group
 from engine.backends.duckdb import DuckDBBackend
