@@ -17,16 +17,22 @@ YELLOW_FROM, RED_FROM = 0.5, 0.8  # shares spent from which on a budget looks ye
 def interval_bar(values: Sequence[Any], ends: Sequence[Interval | None]) -> list[Text]:
     """Bars up to each low end, shaded from there to the high end; none if values are negative.
 
-    An interval that only chance puts below 0 (one in forty of zero counts) has no bar, and the others keep theirs.
+    A number that may be noise alone has no bar: its interval holds 0, lies below 0 by chance (one in forty of zero
+    counts), or is wider to each side than the number itself.
     """
     known = [pair for pair in ends if pair is not None]
-    largest = max((high for _, high in known), default=0.0)
-    numbers = [value for value in values if isinstance(value, int | float)]
-    if largest <= 0 or not numbers or max(numbers) <= 0:
-        return []
     if sum(high < 0 for _, high in known) > len(known) * BY_CHANCE:
         return []
-    return [_bar(pair, largest) for pair in ends]
+    pairs = zip(values, ends, strict=True)
+    drawn = [pair if pair is not None and is_clear(value, pair) else None for value, pair in pairs]
+    largest = max((pair[1] for pair in drawn if pair is not None), default=0.0)
+    return [_bar(pair, largest) for pair in drawn] if largest > 0 else []
+
+
+def is_clear(value: object, ends: Interval) -> bool:
+    """Return whether a number is more than noise: an interval without 0, no half of it wider than the number."""
+    low, high = ends
+    return isinstance(value, int | float) and (low > 0 or high < 0) and (high - low) / 2 <= abs(value)
 
 
 def budget_bar(share: float, cells: int = 40) -> Text:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from passersby.result.bars import is_clear
 from passersby.result.card import Accounts, Answer, Explained, Interval
 from passersby.result.summary import (
     FOREVER,
@@ -28,6 +29,7 @@ from passersby.result.summary import (
 )
 from passersby.text.numbers import (
     RELIABILITY,
+    UNRELIABLE,
     cell_texts,
     epsilon_text,
     half_width_text,
@@ -201,7 +203,7 @@ def _column(
 
 def _reliability_class(word: str | None) -> str:
     """CSS class and title of an unreliable number; empty for others."""
-    return f" {word}' title='{escape(RELIABILITY[word])}" if word in {"poor", "noise"} else ""
+    return f" {word}' title='{escape(RELIABILITY[word])}" if word in UNRELIABLE else ""
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
@@ -217,14 +219,15 @@ def _scale(ends: Iterable[Interval | None]) -> tuple[float, float]:
 
 
 def _interval_svg(value: object, pair: Interval | None, scale: tuple[float, float]) -> str:
-    """SVG of one number: a bar from 0 to the value, and a whisker over its interval."""
+    """SVG of one number: a bar from 0 to the value, unless it may be noise alone, and a whisker over its interval."""
     if pair is None or not _is_number(value):
         return ""
     zero, x, low, high = ((end - scale[0]) / scale[1] * BAR for end in (0.0, float(value), *pair))
     label = escape(f"between {value_text(pair[0])} and {value_text(pair[1])}", quote=True)
+    bar = f'<rect class="bar" x="{min(zero, x):.1f}" y="3" width="{abs(x - zero):.1f}" height="8"/>'
     return (
         f'<svg width="{BAR}" height="14" viewBox="0 0 {BAR} 14" role="img" aria-label="{label}"><title>{label}</title>'
-        f'<rect class="bar" x="{min(zero, x):.1f}" y="3" width="{abs(x - zero):.1f}" height="8"/>'
+        f"{bar if is_clear(value, pair) else ''}"
         f'<path class="whisker" d="M{low:.1f} 7H{high:.1f}M{low:.1f} 3.5v7M{high:.1f} 3.5v7"/></svg>'
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from rich import box
@@ -36,6 +36,8 @@ from passersby.result.summary import (
     price_text,
 )
 from passersby.text.numbers import (
+    RELIABILITY,
+    UNRELIABLE,
     cell_texts,
     half_width_text,
     left_text,
@@ -85,8 +87,12 @@ def show_result(
     result: Answer, most: int = MOST_ROWS, *, details: bool = False, surface: OutputHints = PYTHON_ANSWER
 ) -> RenderableType:
     """Render rows with intervals, then a few lines on budget, price and bias; or all details."""
-    # interval bars for the first noisy column where there is room for them
-    rows = _FittingTable(_row_table(result, most, has_bars=True), _row_table(result, most, has_bars=False))
+    # where there is room: interval bars for the first noisy column, and words for what is poor or may be nothing
+    rows = _FittingTable(
+        _row_table(result, most, has_bars=True, has_words=True),
+        _row_table(result, most, has_bars=False, has_words=True),
+        _row_table(result, most, has_bars=False, has_words=False),
+    )
     parts: list[RenderableType] = [rows]
     if len(result) > most:
         parts.append(Text(f"  {len(result) - most:,} more rows", "dim"))
@@ -239,8 +245,8 @@ def _transposed(table: Table) -> Table:
     return turned
 
 
-def _row_table(result: Answer, most: int, *, has_bars: bool) -> Table:
-    """Table of the first rows of an answer, with or without interval bars."""
+def _row_table(result: Answer, most: int, *, has_bars: bool, has_words: bool) -> Table:
+    """Table of the first rows of an answer, with or without interval bars and words for unreliable numbers."""
     table, intervals = empty_table(), result.intervals
     rows = result.rows[:most]
     bar_column = (
@@ -256,12 +262,29 @@ def _row_table(result: Answer, most: int, *, has_bars: bool) -> Table:
         table.add_column(Text(printable(name)), justify="right" if number else "left", no_wrap=number)
         ends = intervals.get(name, [])[:most]
         cells.append(_noisy_cells(values, ends) if noisy else [Text(text) for text in cell_texts(values, intervals)])
-        if name == bar_column and (bars := interval_bar(values, ends)):
+        bars = interval_bar(values, ends) if name == bar_column else []
+        words = _reliability_words(result.reliability.get(name, []), len(rows)) if has_words else []
+        if bars or any(words):
             table.add_column("", no_wrap=True)
-            cells.append(bars)
+            cells.append(_bar_cells(bars, words, len(rows)))
     for row_cells in zip(*cells, strict=True):
         table.add_row(*row_cells)
     return table
+
+
+def _reliability_words(ratings: Sequence[str | None], count: int) -> list[str]:
+    """Words for the numbers of the first rows that are poor or may be nothing; empty for the others."""
+    words = [RELIABILITY[rating] if rating in UNRELIABLE else "" for rating in ratings[:count]]
+    return words + [""] * (count - len(words))
+
+
+def _bar_cells(bars: list[Text], words: list[str], count: int) -> list[Text]:
+    """Cells behind a noisy column: each with its bar, if it has one, and its word."""
+    drawn, written = bars or [Text()] * count, words or [""] * count
+    return [
+        Text.assemble(bar, " " if bar.plain and word else "", (word, "dim"))
+        for bar, word in zip(drawn, written, strict=True)
+    ]
 
 
 def _noisy_cells(values: list[Any], ends: list[Interval | None]) -> list[Text]:

@@ -128,6 +128,7 @@ def delta_text(delta: float) -> str:
 
 
 RELIABILITY = {"good": "good", "fair": "fair", "poor": "poor", "noise": "may be nothing"}
+UNRELIABLE = ("poor", "noise")  # ratings of numbers that are marked where they are shown
 
 
 def reliability_text(card: Mapping[str, Any]) -> list[str]:

@@ -105,11 +105,16 @@ def test_whiskers_are_drawn_to_scale() -> None:
 
 
 def test_negative_numbers_go_left_of_zero() -> None:
-    html = result({"n": [-10, 10]}, {"n": [[-20, 0], [0, 20]]})._repr_html_()
+    html = result({"n": [-10, 10]}, {"n": [[-20, -1], [1, 20]]})._repr_html_()
     assert re.findall(r'<rect class="bar" x="([\d.]+)" y="3" width="([\d.]+)"', html) == [
         ("30.0", "30.0"),
         ("60.0", "30.0"),
     ]
+
+
+def test_a_number_that_may_be_noise_has_a_whisker_and_no_bar() -> None:
+    html = result({"n": [50, 3]}, {"n": [[40, 60], [-7, 13]]}, reliability={"n": ["fair", "noise"]})._repr_html_()
+    assert (html.count('class="bar"'), html.count('class="whisker"'), html.count("number noise")) == (1, 2, 1)
 
 
 def test_a_value_without_interval_has_no_drawing() -> None:
