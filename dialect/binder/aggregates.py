@@ -227,13 +227,9 @@ def _bind_call(
             _conjunction(filter_condition, is_not_null(arguments[0], node), node) if skips_nulls else filter_condition,
             directions,
         )
-    if aggregate.order is Order.BY_FREQUENCY and isinstance(
-        call.this, exp.Order
-    ):  # ordered by its own value, which breaks ties
-        value = bind_scalar(call.this.this, resolver)
-        return BoundAggregate(
-            name, (value, value), filter_condition, (SortDirection(descending=False, nulls_first=False),)
-        )
+    if aggregate.order is Order.BY_FREQUENCY and isinstance(call.this, exp.Order):  # by its value, which breaks ties
+        value, ascending = bind_scalar(call.this.this, resolver), SortDirection(descending=False, nulls_first=False)
+        return BoundAggregate(name, (value, value), filter_condition, (ascending,))
     last_slot = "separator" if aggregate.has_separator else "this"  # of DISTINCT, which is refused below
     check_parts(call, "this", "expression", "big_int", "expressions", last_slot, code=Code.AGG)
     name, arguments = _bind_arguments(name, call, resolver)
@@ -378,28 +374,18 @@ def bind_measure(
             raise refusal(Kind.ROWS_WITHOUT_INTERVAL, node)
         predicates = (*source.predicates, *(predicates_of(filter_condition) if filter_condition is not None else ()))
         _check_ranges(aggregate, arguments, predicates, node, bounds)
-        filter_condition = (
-            all_arguments_finite(arguments, filter_condition, node)
-            if len(arguments) > 1 and aggregate.moments is not None
-            else filter_condition
-        )
-        ignorable = (
-            arguments[:1] if aggregate.released_as is not ReleasedAs.DISTINCT or len(arguments) == 1 else ()
-        )  # a tuple of NULLs is counted
-        check_ignores_null_extended(
-            aggregate, ignorable, filter_condition, source, resolver.scope.qualified_name(source.person), node
-        )
+        if len(arguments) > 1 and aggregate.moments is not None:
+            filter_condition = all_arguments_finite(arguments, filter_condition, node)
+        is_tuple = aggregate.released_as is ReleasedAs.DISTINCT and len(arguments) > 1  # counted even if all are NULL
+        ignorable, person = () if is_tuple else arguments[:1], resolver.scope.qualified_name(source.person)
+        check_ignores_null_extended(aggregate, ignorable, filter_condition, source, person, node)
         if aggregate.released_as is ReleasedAs.QUANTILE:
-            return AggregateCall(
-                name, arguments, filter_condition, _released_quantile_field(aggregate, arguments, context)
-            )
+            field = _released_quantile_field(aggregate, arguments, context)
+            return AggregateCall(name, arguments, filter_condition, field)
     field = _measure_field(aggregate, arguments, filter_condition, source, context)
     # groups of one person exist only where there is a row; a FILTER may leave none
-    field = (
-        _with_minimum_one(field)
-        if aggregate.released_as is ReleasedAs.ROWS and filter_condition is None and not is_release_point
-        else field
-    )
+    if aggregate.released_as is ReleasedAs.ROWS and filter_condition is None and not is_release_point:
+        field = _with_minimum_one(field)
     return AggregateCall(name, arguments, filter_condition, field, bounds, bound.directions)
 
 

@@ -47,12 +47,8 @@ class WrittenCall:
 
         substring(x FROM 2 FOR 3) has three, PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY x) two.
         """
-        tokens = (
-            [token for part in self.arguments for token in _top_level_tokens(part)]
-            if self.name in _FUNCTIONS_WITH_KEYWORDS
-            else []
-        )
-        keyword_count = sum(token.token_type in _KEYWORDS for token in tokens)
+        parts = self.arguments if self.name in _FUNCTIONS_WITH_KEYWORDS else ()
+        keyword_count = sum(token.token_type in _KEYWORDS for part in parts for token in _top_level_tokens(part))
         return len(self.arguments) + keyword_count + (self.is_within_group and self.name in ORDERED_SET_AGGREGATES)
 
 

@@ -300,9 +300,7 @@ def bind_from(tree: exp.Select, context: CompileContext, queries: QueryBinder) -
         single_row = Public(Values(((),), ()), ())
         return single_row, Scope()
     check_parts(clause, "this")
-    first, attached_joins = split_joins(
-        clause.this
-    )  # sqlglot attaches the joins of FROM a JOIN b SELECT ... to the table
+    first, attached_joins = split_joins(clause.this)  # sqlglot attaches those of FROM a JOIN b SELECT ... to the table
     return _bind_joins(
         first, [*attached_joins, *(tree.args.get("joins") or ())], tree.args.get("where"), context, queries
     )

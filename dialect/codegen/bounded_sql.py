@@ -29,7 +29,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from dialect.algebra.codegen_types import BoundedSql, Subquery, Target, UnitPartials
-from dialect.algebra.release_plan import ClipRule, ContributionBounds, PrivatePlan, QueryVector, VectorBound, VectorKind
+from dialect.algebra.release_plan import ClipRule, ContributionBounds, PrivatePlan, VectorKind
 from dialect.catalog.eligibility import Eligibility
 from dialect.codegen.contribution.aggregation_pushdown import join_keys
 from dialect.codegen.contribution.clipping import (
@@ -155,20 +155,16 @@ def _for_lake(
         ("source", False, _source_rows(replace(plan, source=source), lake_target)),
     ]
     is_limited_to_key_set = key_set_semi_join("p", plan, NO_DICTIONARIES) != ""
-    keys = (
-        []
-        if plan.key_set is None or not plan.keys
-        else [("key_set", True, key_set_sql(plan.key_set, NO_DICTIONARIES, target))]
-    )
+    keys = list[Subquery]()
+    if plan.key_set is not None and plan.keys:
+        keys = [("key_set", True, key_set_sql(plan.key_set, NO_DICTIONARIES, target))]
     ctes += [("key_set", False, f"SELECT * FROM {placeholder(KEY_SET)}")] if is_limited_to_key_set else []
     partials = unit_partials(plan, bounds, frozenset(), dialect_of(lake_target))
     ctes += _aggregation_ctes(plan, bounds, lake_target, admission, NO_DICTIONARIES, partials)
-    text = _with_clause(
-        ctes, answer_sql(replace(plan, key_set=None), NO_DICTIONARIES, is_ordered=False), dialect_of(lake)
-    )
-    broadcast = objectors_to_broadcast(admission, plan.dataset in lake.same_bits_datasets) | (
-        {KEY_SET: keys[0][2]} if is_limited_to_key_set else {}
-    )
+    unordered = answer_sql(replace(plan, key_set=None), NO_DICTIONARIES, is_ordered=False)
+    text = _with_clause(ctes, unordered, dialect_of(lake))
+    broadcast = objectors_to_broadcast(admission, plan.dataset in lake.same_bits_datasets)
+    broadcast = broadcast | ({KEY_SET: keys[0][2]} if is_limited_to_key_set else {})
     broadcast |= broadcast_sql(rows, lake_target, target)
     ordered = answer_sql(plan, NO_DICTIONARIES, tables=("group_sums",))
     ordering_sql = _with_clause([*keys, ("group_sums", False, f"SELECT * FROM {LAKE_RESULT}")], ordered)
@@ -204,35 +200,25 @@ def _aggregation_ctes(
         None if partials.keeps_stored_groups else is_scaled or admission is not None or bounds.max_groups is not None
     )
     text, admission_after = capped_partials(plan, bounds, dictionaries, partials.text), admission
-    if (
-        is_scaled and not dialect.materialized
-    ):  # Spark computes a CTE once only if no filter is pushed into one of its reads
+    if is_scaled and not dialect.materialized:  # else a filter pushed into one read would make Spark compute it twice
         text, admission_after = f"SELECT * FROM {join_admitted(f'({text}) AS c', admission, dialect)}", None
     ctes = [("unit_partials", materialized, text)]
     if bounds.max_groups is not None:
         ctes += truncate_groups(plan, bounds.max_groups, dialect)
-    if (
-        is_scaled
-    ):  # admission is cheapest here, at one row per person; materialized, so that DuckDB does not push it into the rows
+    # admission is cheapest here, at one row per person; materialized, so that DuckDB does not push it into the rows
+    if is_scaled:
         materialize_factors = admission is not None and not has_single_row_units(plan, bounds)
         ctes.append(("clip_factors", materialize_factors, clipping_factors(plan, bounds, admission_after, dialect)))
-    ctes.append(
-        ("group_sums", False, _sums_per_group(plan, bounds, None if is_scaled else admission, is_scaled, dialect))
-    )
-    for i, vector, bound in _distinct_vectors(plan, bounds):
-        ctes.append(
-            (
-                f"distinct_values{i}",
-                False,
-                distinct_values(plan, vector, _admitted_groups_join(plan, bounds, dictionaries, admission, dialect)),
-            )
-        )
-        ctes.append(
-            (f"truncated_values{i}", False, truncated_values(f"distinct_values{i}", plan, vector, bound, dialect))
-        )
-        ctes.append(
-            (f"distinct_counts{i}", False, distinct_counts(f"truncated_values{i}", plan, vector, bound, f"w{i}"))
-        )
+    sums = _sums_per_group(plan, bounds, None if is_scaled else admission, is_scaled, dialect)
+    ctes.append(("group_sums", False, sums))
+    for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)):
+        if vector.kind is VectorKind.DISTINCT:  # counted across people and not summed
+            limits = _admitted_groups_join(plan, bounds, dictionaries, admission, dialect)
+            ctes += [
+                (f"distinct_values{i}", False, distinct_values(plan, vector, limits)),
+                (f"truncated_values{i}", False, truncated_values(f"distinct_values{i}", plan, vector, bound, dialect)),
+                (f"distinct_counts{i}", False, distinct_counts(f"truncated_values{i}", plan, vector, bound, f"w{i}")),
+            ]
     return ctes
 
 
@@ -251,12 +237,6 @@ def _merged_aggregation_ctes(
         ("unclipped_sums", False, unclipped_sums(plan, bounds)),
         ("group_sums", False, all_sums(plan)),
     ]
-
-
-def _distinct_vectors(plan: PrivatePlan, bounds: ContributionBounds) -> list[tuple[int, QueryVector, VectorBound]]:
-    """Select the vectors of distinct values, which are counted across people and not summed."""
-    pairs = enumerate(zip(plan.vectors, bounds.vectors, strict=True))
-    return [(i, vector, bound) for i, (vector, bound) in pairs if vector.kind is VectorKind.DISTINCT]
 
 
 def _admitted_groups_join(
@@ -306,16 +286,12 @@ def _sums_per_group(
     elif is_scaled:
         source += f" JOIN clip_factors USING ({', '.join(plan.unit_columns)})"
     weights = {i: clipped_contribution(i, plan, bounds, dialect) for i in summed_indices}
-    if plan.charged_windows.window_field is not None and any(
-        plan.vectors[i].kind is VectorKind.PERSONS for i in summed_indices
-    ):
-        source, weights = (
-            f"({combine_windows(plan, source, weights, dialect)}) AS o",
-            {i: f"w{i}" for i in summed_indices},
-        )
-    totals = [
-        f"{sum_template(plan, bounds.vectors[i], dialect).format(weight)} AS w{i}" for i, weight in weights.items()
-    ]
+    counts_persons = any(plan.vectors[i].kind is VectorKind.PERSONS for i in summed_indices)
+    if plan.charged_windows.window_field is not None and counts_persons:
+        source = f"({combine_windows(plan, source, weights, dialect)}) AS o"
+        weights = {i: f"w{i}" for i in summed_indices}
+    templates = {i: sum_template(plan, bounds.vectors[i], dialect) for i in weights}
+    totals = [f"{templates[i].format(weight)} AS w{i}" for i, weight in weights.items()]
     columns = ", ".join([*keys, *totals]) or "count(*) AS dummy"
     by = f" GROUP BY {', '.join(keys)}" if keys else ""
     return f"SELECT {columns} FROM {source}{by}"

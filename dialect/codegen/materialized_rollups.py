@@ -131,11 +131,8 @@ def _read_rollup(wanted_view: CanonicalPlan, bounds: ContributionBounds, rollup:
     """
     plan, rollup_view = wanted_view.plan, canonical_plan(rollup.plan)
     stored_numbers = _stored_numbers(plan, bounds, rollup)
-    if (
-        stored_numbers is None
-        or wanted_view.structure != rollup_view.structure
-        or not _covers(wanted_view, rollup_view)
-    ):
+    has_same_joins = wanted_view.structure == rollup_view.structure
+    if stored_numbers is None or not has_same_joins or not _covers(wanted_view, rollup_view):
         return None
     stored_columns, predicates = _stored_columns(rollup_view), tuple(wanted_view.conditions.values())
     steps = non_null_keys(stored_columns, predicates)

@@ -198,9 +198,8 @@ def parse_as(text: str, target: SqlType, node: exp.Expr) -> Literal:
     except (ValueError, KeyError):
         suggestion = iso_suggestion(text.strip(), target)
         replacements = () if suggestion is None else to_suggestions((suggestion, f"{target} {suggestion}"))
-        located = next(
-            (part for part in node.find_all(exp.Literal) if part.this == text), node
-        )  # the literal itself, if `node` is a comparison
+        # the literal itself, if `node` is a comparison
+        located = next((part for part in node.find_all(exp.Literal) if part.this == text), node)
         if not replacements and target not in _FORMS:
             raise refusal(Kind.NOT_IN_DIGITS, located, text=text[:40], type=target) from None
         raise refusal(

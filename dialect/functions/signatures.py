@@ -290,14 +290,11 @@ def constant_values(form: Function, arguments: Sequence[Expr]) -> list[bool | in
 def _fits_kind(kind: str, argument: Expr) -> bool:
     """Return whether one argument fits a kind; a constant's kind needs a literal in the safe range."""
     if kind.endswith(CONSTANT):
-        return (
-            isinstance(argument, Literal)
-            and argument.type in KINDS[kind[:-1]]
-            and _is_safe_constant(kind[:-1], argument)
-        )
-    is_untyped_null = (
-        argument.type is SqlType.NULL and kind != "polygon"
-    )  # polygons are read field by field, which an untyped NULL does not allow
+        if not isinstance(argument, Literal) or argument.type not in KINDS[kind[:-1]]:
+            return False
+        return _is_safe_constant(kind[:-1], argument)
+    # polygons are read field by field, which an untyped NULL does not allow
+    is_untyped_null = argument.type is SqlType.NULL and kind != "polygon"
     return is_untyped_null or argument.type in KINDS[kind]
 
 

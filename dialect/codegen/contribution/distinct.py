@@ -42,19 +42,16 @@ def truncated_values(
     """
     group = [*plan.unit_columns, *plan.key_columns]
     value = [f"x{i}" for i in range(1 + len(vector.other_values))]
-    ranks, tests = list[str](), list[str]()
-    if bound.max_values is not None:
-        ranks.append(
-            f"row_number() OVER (PARTITION BY {', '.join(group)}"
-            f" ORDER BY {hash_order(group + value, dialect)}) AS row_rank"
-        )
-        tests.append(f"row_rank BETWEEN 1 AND {bound.max_values}")
-    if bound.max_groups is not None:
-        ranks.append(
-            f"dense_rank() OVER (PARTITION BY {', '.join(plan.unit_columns)}"
-            f" ORDER BY {hash_order(group, dialect)}) AS group_rank"
-        )
-        tests.append(f"group_rank BETWEEN 1 AND {bound.max_groups}")
+    limits = (
+        ("row_number", group, group + value, "row_rank", bound.max_values),
+        ("dense_rank", list(plan.unit_columns), group, "group_rank", bound.max_groups),
+    )
+    ranks = [
+        f"{function}() OVER (PARTITION BY {', '.join(parts)} ORDER BY {hash_order(order, dialect)}) AS {column}"
+        for function, parts, order, column, most in limits
+        if most is not None
+    ]
+    tests = [f"{column} BETWEEN 1 AND {most}" for *_, column, most in limits if most is not None]
     if not tests:
         return f"SELECT * FROM {source}"
     return f"SELECT * FROM (SELECT *, {', '.join(ranks)} FROM {source}) AS c WHERE {' AND '.join(tests)}"

@@ -12,7 +12,7 @@ nobody exceeds the limit, the truncation is left out (`dialect/codegen/proofs.md
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 from dialect.algebra.codegen_types import TableRowLimit, Target
@@ -45,9 +45,7 @@ def write_row_truncation(truncation: RowTruncation, needed: frozenset[Field], ta
     cte, (unit_rows, needed_rows, full_rows) = _read_several_times(
         truncation.source, (unit, {*columns, *unit}, truncation.source.fields), target, write
     )
-    units_over_limit = f"SELECT {', '.join(f'{f.id} AS u{i}' for i, f in enumerate(unit))} FROM ({unit_rows}) AS c"
-    units_over_limit += f" GROUP BY {', '.join(f.id for f in unit)} HAVING count(*) > {truncation.max_rows}"
-    is_same_unit = " AND ".join(f"{f.id} IS NOT DISTINCT FROM u{i}" for i, f in enumerate(unit))
+    over_limit, is_same_unit = units_over_limit([f.id for f in unit], f"({unit_rows}) AS c", truncation.max_rows)
     within_limit = (
         f"SELECT {select_list([f.id for f in columns])} FROM ({needed_rows}) AS c"
         f" ANTI JOIN units_over_limit ON {is_same_unit}"
@@ -59,7 +57,7 @@ def write_row_truncation(truncation: RowTruncation, needed: frozenset[Field], ta
         columns,
         target,
     )
-    return f"WITH {cte}units_over_limit AS MATERIALIZED ({units_over_limit}) {within_limit} UNION ALL {beyond_limit}"
+    return f"WITH {cte}units_over_limit AS MATERIALIZED ({over_limit}) {within_limit} UNION ALL {beyond_limit}"
 
 
 def stored_table_truncations(relation: Relation, target: Target, write: _Write) -> dict[TableRowLimit, str]:
@@ -98,17 +96,28 @@ def _first_by_hash(
     The tie-breaking columns make the order total, so that rows with equal hashes come in the same order in each run.
     """
     dialect = dialect_of(target)
-    row = ", ".join(
-        f.id for f in identifying_fields(truncation.source.fields)
-    )  # computed columns must not change which rows are chosen
-    ties = ", ".join(
-        f"{f.id}{dialect.nulls_last}" for f in minimal_ordering_fields(truncation.source, Properties(), unit)
-    )
-    order = ", ".join(filter(None, (dialect.hash.format(row), ties)))
-    row_number = f"row_number() OVER (PARTITION BY {', '.join(f.id for f in unit)} ORDER BY {order})"
-    select_columns = select_list([f.id for f in columns])
-    numbered = f"SELECT *, {row_number} AS row_rank FROM ({rows}) AS c"
-    return f"SELECT {select_columns} FROM ({numbered}) AS c WHERE row_rank BETWEEN 1 AND {truncation.max_rows}"
+    # computed columns must not change which rows are chosen
+    row = ", ".join(f.id for f in identifying_fields(truncation.source.fields))
+    ties = (f"{f.id}{dialect.nulls_last}" for f in minimal_ordering_fields(truncation.source, Properties(), unit))
+    order = ", ".join((dialect.hash.format(row), *ties))
+    first = first_rows(f"({rows}) AS c", [f.id for f in unit], order, truncation.max_rows)
+    return f"SELECT {select_list([f.id for f in columns])} FROM {first}"
+
+
+def units_over_limit(unit: Collection[str], rows: str, most: int) -> tuple[str, str]:
+    """Write the units with more rows than a limit, as columns u0, ..., and the condition that a row is of such a one.
+
+    `rows` is the FROM item, and `unit` the columns of it that identify a unit.
+    """
+    aliases = ", ".join(f"{column} AS u{i}" for i, column in enumerate(unit))
+    is_same_unit = " AND ".join(f"{column} IS NOT DISTINCT FROM u{i}" for i, column in enumerate(unit))
+    return f"SELECT {aliases} FROM {rows} GROUP BY {', '.join(unit)} HAVING count(*) > {most}", is_same_unit
+
+
+def first_rows(rows: str, unit: Iterable[str], order: str, most: int) -> str:
+    """Write the FROM item and WHERE of each unit's first rows by an order; the column `row_rank` is added."""
+    row_number = f"row_number() OVER (PARTITION BY {', '.join(unit)} ORDER BY {order})"
+    return f"(SELECT *, {row_number} AS row_rank FROM {rows}) AS c WHERE row_rank BETWEEN 1 AND {most}"
 
 
 def _read_several_times(

@@ -127,12 +127,9 @@ def _total_order(
     """
     if not order_sensitive:
         return _TotalOrder((), uses_position=False)
-    orders = {(call.partition, call.order) for call in order_sensitive}
-    if (
-        dialect_of(target).orders_windows_by_columns
-        and len(orders) == 1
-        and all(map(breaks_ties_last, order_sensitive))
-    ):
+    has_one_order = len({(call.partition, call.order) for call in order_sensitive}) == 1
+    may_order_by_columns = dialect_of(target).orders_windows_by_columns and has_one_order
+    if may_order_by_columns and all(map(breaks_ties_last, order_sensitive)):
         fields = _ordering_fields(source, read, peer_columns(order_sensitive[0]))
         if len(fields) <= _MAX_REPEATED_COLUMNS:
             return _TotalOrder(fields, uses_position=False)
