@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import product
 
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
+from dialect.algebra.expressions import FLIPPED, Call, Expr, Field, Literal, Ref, compared_constants, conjuncts
 from dialect.algebra.properties import Properties
 from dialect.algebra.relations import Relation, walk_expressions
 from dialect.algebra.value_ranges import is_bounded
@@ -111,7 +111,6 @@ def _midnight_note(name: str, sign: str, day: date) -> Note:
     return Note(NoteCode.MIDNIGHT, f"{name} = '{day}' matches midnight only. For the whole day: {whole_day}.")
 
 
-_FLIPPED: Mapping[str, str] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
 _LOWER_BOUNDS, _UPPER_BOUNDS = (">", ">=", "="), ("<", "<=", "=")
 _EXCLUSIVE = ("<", ">")
 _Comparison = tuple[str, Literal]  # comparison operator and constant
@@ -142,14 +141,9 @@ def _contradictions(comparisons: list[tuple[Expr, _Comparison]]) -> Iterator[Not
 
 def _comparisons(expr: Call) -> Iterator[tuple[Expr, _Comparison]]:
     """Comparisons with constants in a single comparison or in the operands of an AND."""
-    for part in expr.arguments if expr.name == "and" else (expr,):
-        if not isinstance(part, Call) or part.name not in _FLIPPED:
-            continue
-        one, other = part.arguments
-        if isinstance(other, Literal) and not isinstance(one, Literal):
-            yield one, (part.name, other)
-        elif isinstance(one, Literal) and not isinstance(other, Literal):
-            yield other, (_FLIPPED[part.name], one)
+    for value, sign, constant in (found for part in conjuncts(expr) for found in compared_constants(part)):
+        if not isinstance(value, Literal):
+            yield value, (sign, constant)
 
 
 def _is_outside_range(value: Expr, comparison: _Comparison) -> bool:
@@ -202,7 +196,7 @@ def _comparison_text(comparison: _Comparison) -> str:
 
 
 _COMPARE = {"=", "<>", "in", "is not distinct from", "is distinct from"}
-_FLIPPED_OR_IN = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "in": "in"}
+_FLIPPED_OR_IN = FLIPPED | {"in": "in"}
 _EMPTY_IF = {  # no value from lower to upper satisfies the comparison; phrase for the note
     "=": ("no {}", lambda lower, upper, at: not lower <= at <= upper),
     "in": ("no {}", lambda lower, upper, at: not lower <= at <= upper),

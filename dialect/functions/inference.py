@@ -29,12 +29,9 @@ from dialect.algebra.relations import public_values_of, with_null_row
 from dialect.algebra.traversal import walk
 from dialect.catalog.model import Bounds, ValueList
 from dialect.functions.registry import overload
-from dialect.functions.signatures import Partial
+from dialect.functions.signatures import Nulls, Partial
 
 MAX_DEFINITION = 200  # nodes; the field of a longer definition is opaque to inference
-
-NULL_IF_ALL_NULL = {"coalesce", "least", "greatest"}  # NULL only if all arguments are
-_NEVER_NULL = {"is null", "is true", "is false", "is distinct from", "is not distinct from", "concat"}
 
 
 def range_of(expr: Expr) -> Bounds:
@@ -96,9 +93,9 @@ def may_be_null(expr: Expr, include_far: bool = True) -> bool:
     if isinstance(expr, Case):
         return any(may_be_null(value, include_far) for value in case_values(expr))
     row = overload(expr.function)
-    if row.name in _NEVER_NULL:
+    if row.nulls is Nulls.NEVER:
         return False
-    if row.name in NULL_IF_ALL_NULL:
+    if row.nulls is Nulls.ALL:
         return all(may_be_null(argument, include_far) for argument in expr.arguments)
     partial = row.partial.is_ordinary or (include_far and row.partial is Partial.BEYOND_CALENDAR)
     return partial or any(may_be_null(argument, include_far) for argument in expr.arguments)
@@ -121,11 +118,8 @@ def is_null_if_inputs_null(expr: Expr) -> bool:
         return True
     if isinstance(expr, Case):
         return all(is_null_if_inputs_null(value) for value in case_values(expr))
-    if overload(expr.function).is_strict:
-        return any(is_null_if_inputs_null(argument) for argument in expr.arguments)
-    return expr.name in NULL_IF_ALL_NULL | {"and", "or"} and all(
-        is_null_if_inputs_null(argument) for argument in expr.arguments
-    )
+    parts, nulls = map(is_null_if_inputs_null, expr.arguments), overload(expr.function).nulls
+    return any(parts) if nulls is Nulls.ANY else nulls in (Nulls.ALL, Nulls.ALL_OR_SOME) and all(parts)
 
 
 def is_constant_per_person(field: Field) -> bool:

@@ -117,6 +117,16 @@ class Partial(Enum):
         return self not in (Partial.NEVER, Partial.BEYOND_CALENDAR)
 
 
+class Nulls(Enum):
+    """When a function is NULL because of its arguments."""
+
+    ANY = "any"  # if any argument is
+    ALL = "all"  # if all arguments are, and only then
+    ALL_OR_SOME = "all or some"  # if all arguments are, and maybe if some are
+    NEVER = "never"
+    OWN = "own"  # by another rule: maybe if some are
+
+
 class KeySetRule(Enum):
     """From what the public key set of a group key is listed that a function computes."""
 
@@ -196,7 +206,7 @@ class Function:
     range_rule: Callable[..., Bounds] | None = None
     listed_values: tuple[int | str, ...] = ()  # all possible results, where they are few
     partial: Partial = Partial.NEVER
-    is_strict: bool = True  # NULL if any argument is NULL
+    nulls: Nulls = Nulls.ANY
     is_callable: bool = True  # callable by name; operators and casts are not
     check_constants: Callable[..., Refusal | None] | None = None  # of invalid constants, without the call; None: valid
     constant_within: str | Callable[..., str | None] = ""  # constant within this time unit, or a function of constants
@@ -220,6 +230,11 @@ class Function:
     other_names: tuple[str, ...] = ()  # that analysts may write too
     date_parts: tuple[str, ...] = ()  # names of the part in EXTRACT
     cast_types: tuple[str, ...] = ()  # names of the type in CAST
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether the function is NULL if any argument is."""
+        return self.nulls is Nulls.ANY
 
     @property
     def has_step(self) -> bool:

@@ -27,6 +27,7 @@ from dialect.functions.signatures import (
     Cost,
     Function,
     NoForm,
+    Nulls,
     Partial,
     SparkForm,
     TextLength,
@@ -87,14 +88,14 @@ def _list_functions(kind: str, list_type: SqlType, member_kind: str, member_type
         "list_contains", (kind, member_kind), _BOOLEAN, "list_contains({0}, {1})",
         "CASE WHEN {0} IS NOT NULL AND ({1} IS NOT NULL OR size({0}) = 0)"
         " THEN coalesce(array_contains({0}, {1}), FALSE) END",
-        is_strict=False, cost=Cost(per_list_character=0.7),
+        nulls=Nulls.OWN, cost=Cost(per_list_character=0.7),
     )  # fmt: skip
     return (
         Function(
             "length", (kind,), _INT, "len({0})", "CAST(size({0}) AS BIGINT)", ranges.constant(0, 2**31),
             cost=Cost(per_list_character=0.1),
         ),
-        replace(contains, argument_kinds=(kind, f"{member_kind}!"), is_strict=True, nodes=(exp.ArrayContains,)),
+        replace(contains, argument_kinds=(kind, f"{member_kind}!"), nulls=Nulls.ANY, nodes=(exp.ArrayContains,)),
         contains,
         Function(
             "list_position", (kind, f"{member_kind}!"), _INT, "CAST(list_position({0}, {1}) AS BIGINT)",
@@ -278,7 +279,7 @@ TEXT: tuple[Function, ...] = (
     ),
     Function(
         "concat", ("text*",), _TEXT, f"left(concat({{*, }}), {MAX_TEXT_LENGTH})", "left(concat_ws('', {*, }), 1000)",
-        is_strict=False, cost=Cost(per_character=2.5, reads_all_texts=True), text_length=TextLength.TOTAL,
+        nulls=Nulls.NEVER, cost=Cost(per_character=2.5, reads_all_texts=True), text_length=TextLength.TOTAL,
     ),
     Function("lower", ("text",), _TEXT, "lower({0})", _LOWER, cost=Cost(per_character=20.0)),
     Function("upper", ("text",), _TEXT, "upper({0})", _UPPER, cost=Cost(per_character=20.0)),
@@ -380,7 +381,7 @@ TEXT: tuple[Function, ...] = (
         cost=Cost(per_character=0.5),
     ),
     Function(
-        "concat_ws", ("short!", "text*"), _TEXT, _truncated("concat_ws({*, })"), SAME, is_strict=False,
+        "concat_ws", ("short!", "text*"), _TEXT, _truncated("concat_ws({*, })"), SAME, nulls=Nulls.OWN,
         cost=Cost(per_character=2.5, reads_all_texts=True), text_length=TextLength.TOTAL,
     ),
     Function(

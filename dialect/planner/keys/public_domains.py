@@ -41,10 +41,10 @@ from dialect.analysis.time_granularity import bucket_start, count_steps, truncat
 from dialect.catalog.model import Bounds, ColumnValues, SqlType, ValueList, ValueRange
 from dialect.functions.constant_folding import format_time, parse_timestamp
 from dialect.functions.emitter import plain_text
-from dialect.functions.inference import NULL_IF_ALL_NULL, range_of
+from dialect.functions.inference import range_of
 from dialect.functions.literals import literal_of
 from dialect.functions.registry import is_local_time, overload
-from dialect.functions.signatures import Partial
+from dialect.functions.signatures import Nulls, Partial
 from dialect.parser.compile_context import CompileContext
 
 ONE_DAY = "1 day"
@@ -413,9 +413,10 @@ def _may_be_null(expr: Expr) -> bool:
         return expr.field.nullable
     if isinstance(expr, Case):
         return any(map(_may_be_null, case_values(expr)))
-    if expr.name in NULL_IF_ALL_NULL:
+    row = overload(expr.function)
+    if row.nulls is Nulls.ALL:
         return all(map(_may_be_null, expr.arguments))
-    partial = overload(expr.function).partial.is_ordinary and not _never_overflows(expr)
+    partial = row.partial.is_ordinary and not _never_overflows(expr)
     return partial or any(map(_may_be_null, expr.arguments))
 
 

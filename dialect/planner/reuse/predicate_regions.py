@@ -23,7 +23,7 @@ from math import prod
 from operator import or_
 from typing import TypeGuard
 
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, fields_of
+from dialect.algebra.expressions import FLIPPED, Call, Expr, Field, Literal, Ref, fields_of
 from dialect.analysis.predicates import LARGEST_EXACT, between
 from dialect.catalog.model import SqlType, ValueList, ValueRange
 from dialect.functions.constant_folding import parse_timestamp
@@ -36,7 +36,6 @@ SimpleCondition = tuple[
 ]  # subject, whether it is compared with constants, and the constants
 
 _ORDER_SIDES = {"<": (-1,), "<=": (-1, 0), ">": (1,), ">=": (0, 1), "=": (0,), "<>": (-1, 1)}
-_FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 NULL_SAFE_SIDES = {"is not distinct from": (0,), "is distinct from": (-1, 1)}
 TRUE_SIDES = _ORDER_SIDES | NULL_SAFE_SIDES  # operator -> sides of the constant (-1, 0, 1) on which it is true
 _TEXT_OPERATORS = ("=", "<>", *NULL_SAFE_SIDES)
@@ -85,7 +84,7 @@ def comparisons(condition: Call, subject: Expr) -> Iterator[tuple[str, Constant]
         yield from (("=", each) for each in _constants(subject, others))
         return
     one, other = condition.arguments
-    constant, sign = (other, condition.name) if one == subject else (one, _FLIPPED.get(condition.name, condition.name))
+    constant, sign = (other, condition.name) if one == subject else (one, FLIPPED.get(condition.name, condition.name))
     if subject.type is not SqlType.VARCHAR or sign in _TEXT_OPERATORS:
         yield from ((sign, each) for each in _constants(subject, (constant,)))
 
