@@ -22,6 +22,7 @@ EXPRESSIONS = (
     "GREATEST(e.dwell_s, e.lat)", "CASE WHEN e.dwell_s > 3 THEN 1 ELSE 0 END", "CASE WHEN e.dwell_s > 3 THEN 1 END",
     "CASE WHEN e.dwell_s IS NULL THEN 1 ELSE 0 END", "CASE WHEN c.cell_id > 1 THEN e.dwell_s ELSE 0 END", "CASE WHEN e.dwell_s > 3 THEN 0 ELSE e.lat END",
     "CAST(COALESCE(e.dwell_s, 0) AS DOUBLE)", "CAST(e.lat AS VARCHAR)", "e.lat IS DISTINCT FROM 1", "concat(CAST(e.lat AS VARCHAR), 'x')", "hour(e.ts)",
+    "ROUND(COALESCE(e.lat, 0), 1)", "CAST(COALESCE(e.lat, 0) AS DECIMAL(4, 1))", "ROUND(COALESCE(e.lat, 7))",
     "e.dwell_s BETWEEN 1 AND 2", "TRUE", "FALSE", "NULL", "0", "5", "c.cell_id IS NULL", "c.zone", "c.cell_id = e.cell_id",
 )  # fmt: skip
 
@@ -65,6 +66,7 @@ def _computed(relation: PerPerson) -> list[tuple[object, object]]:
         ("CASE WHEN e.dwell_s > 3 THEN 1 ELSE 0 END", {NullExtendedValue.ZERO}),
         ("COALESCE(e.dwell_s, 7)", {NullExtendedValue.OTHER}),
         ("e.dwell_s IS NOT NULL", {NullExtendedValue.FALSE}),
+        ("ROUND(COALESCE(e.lat, 0), 1)", {NullExtendedValue.ZERO}),
     ],
 )
 def test_outcomes_of_unmatched_rows_are_tight_where_needed(
