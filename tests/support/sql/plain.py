@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from dialect.catalog.model import Catalog, Column, SqlType, Table
 from dialect.catalog.privacy_windows import next_window_start
@@ -60,6 +61,10 @@ class PlainEngine:
         cursor.execute(sql)
         names = tuple(name for name, *_ in cursor.description or ())
         return Rows(names, cursor.fetchall())
+
+    def arrow(self, sql: str) -> pa.Table:
+        """Run a query of many rows; raises duckdb.Error."""
+        return self._connection.cursor().execute(sql).to_arrow_table()
 
     def close(self) -> None:
         """Close the database."""
