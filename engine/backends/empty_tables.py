@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from dialect import Target
-from dialect.catalog import SqlType, Table
+from dialect.catalog import OPT_OUT_TABLE, SqlType, Table
 from dialect.functions import quote_identifier
 from dialect.functions.scalar import POLYGON_TYPE
 from engine.backends.lockdown import DuckDBConfig, connect_to_memory, lock_down, run_statement
@@ -61,7 +61,7 @@ class EmptyTables:
     def copy_of(
         cls, opened: duckdb.DuckDBPyConnection, target: Target, more_columns: Iterable[DeclaredColumn] = ()
     ) -> EmptyTables:
-        """Create an empty copy of each attached table, and of some that are stored elsewhere."""
+        """Create an empty copy of each attached table, of some that are stored elsewhere, and of the objections."""
         columns: list[DeclaredColumn] = [*opened.execute(_COLUMNS).fetchall(), *more_columns]
         connection = connect_to_memory(_CONFIG)
         for database in dict.fromkeys(column[0] for column in columns):
@@ -71,6 +71,7 @@ class EmptyTables:
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_identifier(place[0])}.{quote_identifier(place[1])}")
             typed = ", ".join(f"{quote_identifier(column)} {kind}" for *_, column, kind in table_columns)
             connection.execute(f"CREATE TABLE {address} ({typed})")
+        connection.execute(f"CREATE TABLE {OPT_OUT_TABLE} (person VARCHAR)")  # as in NO_OBJECTIONS
         lock_down(connection)
         return cls(target, connection)
 

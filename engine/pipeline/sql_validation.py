@@ -13,9 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from dialect import BoundedSql, Catalog, ContributionBounds, PrivatePlan, Question, generate_sql
-from dialect.catalog import OPT_OUT_TABLE
 from dialect.codegen import RELEASED_KEYS, OuterSql, with_released_keys
-from engine.backends.exact import NO_OBJECTIONS
 from engine.backends.protocol import Backend
 from engine.catalog.eligibility import eligibility_filter
 from engine.errors import EngineKind, ExecutionFailed
@@ -31,7 +29,7 @@ def bind_release(compiled: CompiledRelease, catalog: Catalog, backend: Backend) 
     Claim: the result, and whether it is refused, depend on plan, bounds and types. Symbols: tables without rows.
     Formula: none. Source: engine/backends/proofs.md#bound-before-charged. Raises Refusal with E_FUNC.
     """
-    tables = {OPT_OUT_TABLE: NO_OBJECTIONS}
+    tables = dict[str, pa.Table]()
     with _refusing_unbindable():
         if compiled.selection is not None:
             selection = compiled.selection

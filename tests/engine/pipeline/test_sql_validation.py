@@ -13,11 +13,13 @@ import pytest
 
 from dialect import Catalog, Code, Refusal, Target
 from dialect.binder.arities import arity_of
+from dialect.catalog import OPT_OUT_TABLE
 from dialect.functions.aggregates import AGGREGATES
 from dialect.functions.registry import callable_names
 from dialect.functions.window_functions import WINDOW_FUNCTIONS
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.empty_tables import EmptyTables, declared_columns
+from engine.backends.exact import NO_OBJECTIONS
 from engine.backends.lake import LakeBackend
 from engine.data.checks.lake import lake_target
 from engine.errors import ExecutionFailed
@@ -220,6 +222,7 @@ def test_empty_tables_are_those_that_are_attached_and_have_no_row(town_engine: E
         stored = town_engine.backend.run_over(f"SELECT * FROM {address} LIMIT 0", {})  # type: ignore[attr-defined]
         assert rows == []
         assert empty.columns(f"SELECT * FROM {address}", {}).schema == stored.schema, table
+    assert empty.columns(f"SELECT * FROM {OPT_OUT_TABLE}", {}) == NO_OBJECTIONS
 
 
 def test_empty_tables_are_locked(town_engine: Engine) -> None:
