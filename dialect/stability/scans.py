@@ -14,7 +14,7 @@ Terms:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -248,22 +248,14 @@ def _fields_with_hidden(
 
 
 def _link_cells(table: Table, fields: tuple[Field, ...]) -> tuple[Field, ...]:
-    """Link fields of grid cells to the coordinate fields they were computed from."""
+    """Link fields of H3 cells to the fields of the coordinates they were computed from, if the relation has these."""
     ids = {f.origin.column: f.id for f in fields if f.origin is not None}
-    cells = ((f, _cell_of(table, f, ids)) for f in fields)
-    return tuple(f if cell is None else replace(f, h3_cell=cell) for f, cell in cells)
-
-
-def _cell_of(table: Table, field: Field, ids: Mapping[str, str]) -> tuple[str, str, int] | None:
-    """Coordinates of an H3 cell column: (field id of lon, field id of lat, resolution); None for other columns.
-
-    `ids`: stored column name -> field id, of the fields in the relation.
-    """
-    column = table.column(field.origin.column) if field.origin is not None else None
-    cell = None if column is None else column.cell
-    if cell is None or cell.lon not in ids or cell.lat not in ids:
-        return None
-    return ids[cell.lon], ids[cell.lat], cell.resolution
+    cells = {
+        ids[column.name]: (ids[cell.lon], ids[cell.lat], cell.resolution)
+        for column in table.columns
+        if (cell := column.cell) is not None and {column.name, cell.lon, cell.lat} <= ids.keys()
+    }
+    return tuple(replace(f, h3_cell=cells[f.id]) if f.id in cells else f for f in fields)
 
 
 def _field_of_column(fields: tuple[Field, ...], column: str) -> Field:
