@@ -152,7 +152,8 @@ def _tightest_constraints(accounts: PayingAccounts, items: Sequence[PricedReleas
         if window not in multiplicities_by_window:
             multiplicities_by_window[window] = tuple(int(window in item.windows) for item in items)
         multiplicities = lifetime_multiplicities if window == LIFETIME else multiplicities_by_window[window]
-        found[multiplicities] = found.get(multiplicities, view.remaining).componentwise_min(view.remaining)
+        remaining = view.remaining
+        found[multiplicities] = found.get(multiplicities, remaining).componentwise_min(remaining)
     return found
 
 

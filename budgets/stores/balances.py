@@ -84,10 +84,11 @@ def open_accounts(connection: Connection, bill: Bill, grants: Sequence[Grant]) -
     Returns what it opened and what it changed, for the ledger entries of the charge.
     """
     opened, dataset = OpenedAccounts(), bill.request.dataset
+    of_holders = json_list({holder for debit in bill.debits for holder in debit.holders})
+    of_windows = json_list({window for debit in bill.debits for window in debit.windows})
+    parameters = {"of_dataset": dataset, "of_holders": of_holders, "of_windows": of_windows}
+    rows = {(row.holder, row.window_name): row for row in connection.execute(_READ, parameters)}
     for debit in bill.debits:
-        rows = {
-            (row.holder, row.window_name): row for row in connection.execute(_READ, _debit_parameters(dataset, debit))
-        }
         # current = (holder, its (windows, current cap) pairs); payer = holder of one of them
         current = ((holder, _caps_by_windows(bill, grants, holder, debit.windows)) for holder in debit.holders)
         for payer, windows, cap in ((holder, *each) for holder, caps in current for each in caps):

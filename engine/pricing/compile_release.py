@@ -157,9 +157,9 @@ class UnpricedRelease:
             self.plan, self.bounds(math.ceil(rho * PICO)), rho, threshold_delta, self.price_parts, selection_bounds
         )
 
-    def release_key(self, cost: Cost) -> str:
-        """Release key (hex) of the release at a cost."""
-        return release_key(self.plan, bounds_text(self.bounds(cost.loss.pico_rho)), cost_text(cost), self.catalog)
+    def release_key(self, cost: Cost, bounds: ContributionBounds) -> str:
+        """Release key (hex) of the release at a cost, with the contribution bounds at its price."""
+        return release_key(self.plan, bounds_text(bounds), cost_text(cost), self.catalog)
 
 
 def compile_release(
@@ -230,7 +230,7 @@ def price_release(
         selection = PartitionSelection(
             *unpriced.selection, _generate_sql(*unpriced.selection, backend.target, eligibility), cost.keys
         )
-    return CompiledRelease(unpriced.plan, bounds, cost, sql, unpriced.release_key(cost), unpriced, selection)
+    return CompiledRelease(unpriced.plan, bounds, cost, sql, unpriced.release_key(cost, bounds), unpriced, selection)
 
 
 def _generate_sql(

@@ -268,7 +268,8 @@ def _paid_prices(
             continue
         if min(unpriced.shares(each.loss.pico_rho)) >= 1:
             cost = unpriced.cost(each.loss.rho, delta)
-            if current_key(unpriced.release_key(cost)) == each.release_key:
+            bounds = unpriced.bounds(cost.loss.pico_rho)
+            if current_key(unpriced.release_key(cost, bounds)) == each.release_key:
                 yield each.loss.pico_rho
 
 
