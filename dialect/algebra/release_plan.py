@@ -287,11 +287,19 @@ class VectorBound:
     plain_reason: str = field(
         default="", repr=False, compare=False
     )  # `key_reason` as people read it; only `key_reason` enters release keys
+    is_correlated: bool = field(
+        default=False, repr=False
+    )  # released as a centred vector and the number of units (`dialect.sensitivity.correlated_noise`)
 
     @property
     def reason(self) -> str:
         """Why this rule and clip bound were chosen, in words for people; release keys have `key_reason` instead."""
         return self.plain_reason or self.key_reason
+
+    @property
+    def half_person(self) -> int:
+        """Half a person in released grains: the centre that each unit subtracts from a centred vector."""
+        return 1 << self.fraction_bits - 1
 
     @property
     def clip_bound_value_grains(self) -> int:
@@ -315,6 +323,11 @@ class ContributionBounds:
 
     vectors: tuple[VectorBound, ...]
     max_groups: int | None = None  # L0 per person; None: not limited
+
+    @property
+    def centred_vectors(self) -> dict[int, int]:
+        """Index of each vector with correlated noise -> half a person in its grains: what is subtracted per unit."""
+        return {i: bound.half_person for i, bound in enumerate(self.vectors) if bound.is_correlated}
 
 
 class QueryOverReleases(Protocol):

@@ -6,6 +6,7 @@ PrivatePlan and ContributionBounds -> BoundedSql, by these CTEs:
     key_set             the public key set k0, k1, ...
     unit_partials       per-unit partial aggregates: one row per (unit, group), exact integers v0, v1, ...
     truncated_partials  the same after group truncation: at most L0 groups per unit, where a limit is needed
+    unit_count          number of admitted units with any row in a listed group, where noise is correlated
     clip_factors        clipping factors f0, f1, ...: one row per admitted unit, where vectors are scaled
     group_sums          one row per group, w0, w1, ...: the person is gone
 
@@ -124,8 +125,13 @@ def _in_duckdb(
         ctes.append(("key_set", True, key_set_sql(bounded_plan.key_set, dictionaries, target, is_encoded)))
     summed_plan = physical.grouped_plan if is_encoded else bounded_plan
     ctes += _aggregation_ctes(summed_plan, bounds, target, admission, dictionaries, partials)
-    text = _with_clause(ctes, answer_sql(bounded_plan, dictionaries, is_encoded))
-    return BoundedSql(text, len(plan.keys), len(plan.vectors), eligible_sql=eligible_persons_sql(admission, target))
+    text = _with_clause(ctes, answer_sql(bounded_plan, dictionaries, is_encoded, centred=bounds.centred_vectors))
+    return BoundedSql(text, len(plan.keys), _column_count(bounds), eligible_sql=eligible_persons_sql(admission, target))
+
+
+def _column_count(bounds: ContributionBounds) -> int:
+    """Count the result columns w0, w1, ...: the vectors, and the number of units where noise is correlated."""
+    return len(bounds.vectors) + bool(bounds.centred_vectors)
 
 
 def _grouped_rows(physical: PhysicalPlan, target: Target) -> tuple[str, UnitPartials]:
@@ -161,14 +167,19 @@ def _for_lake(
     ctes += [("key_set", False, f"SELECT * FROM {placeholder(KEY_SET)}")] if is_limited_to_key_set else []
     partials = unit_partials(plan, bounds, frozenset(), dialect_of(lake_target))
     ctes += _aggregation_ctes(plan, bounds, lake_target, admission, NO_DICTIONARIES, partials)
-    unordered = answer_sql(replace(plan, key_set=None), NO_DICTIONARIES, is_ordered=False)
-    text = _with_clause(ctes, unordered, dialect_of(lake))
+    of_groups = answer_sql(replace(plan, key_set=None), NO_DICTIONARIES, is_ordered=False)
+    units = f"w{len(plan.vectors)}"  # column of the lake's result with the number of units
+    if bounds.centred_vectors:
+        of_groups = f"SELECT g.*, u.units AS {units} FROM ({of_groups}) AS g CROSS JOIN unit_count AS u"
+    text = _with_clause(ctes, of_groups, dialect_of(lake))
     broadcast = objectors_to_broadcast(admission, plan.dataset in lake.same_bits_datasets)
     broadcast = broadcast | ({KEY_SET: keys[0][2]} if is_limited_to_key_set else {})
     broadcast |= broadcast_sql(rows, lake_target, target)
-    ordered = answer_sql(plan, NO_DICTIONARIES, tables=("group_sums",))
-    ordering_sql = _with_clause([*keys, ("group_sums", False, f"SELECT * FROM {LAKE_RESULT}")], ordered)
-    return BoundedSql(text, len(plan.keys), len(plan.vectors), broadcast, ordering_sql)
+    ordered = answer_sql(plan, NO_DICTIONARIES, tables=("group_sums",), centred=bounds.centred_vectors)
+    keys.append(("group_sums", False, f"SELECT * FROM {LAKE_RESULT}"))
+    if bounds.centred_vectors:
+        keys.append(("unit_count", False, f"SELECT max({units}) AS units FROM {LAKE_RESULT}"))
+    return BoundedSql(text, len(plan.keys), _column_count(bounds), broadcast, _with_clause(keys, ordered))
 
 
 def _with_clause(subqueries: Iterable[Subquery], answer: str, dialect: EngineDialect = DUCKDB_DIALECT) -> str:
@@ -205,6 +216,8 @@ def _aggregation_ctes(
     ctes = [("unit_partials", materialized, text)]
     if bounds.max_groups is not None:
         ctes += truncate_groups(plan, bounds.max_groups, dialect)
+    if bounds.centred_vectors:
+        ctes.append(("unit_count", bool(dialect.materialized), _unit_count(plan, admission_after, dialect)))
     # admission is cheapest here, at one row per person; materialized, so that DuckDB does not push it into the rows
     if is_scaled:
         materialize_factors = admission is not None and not has_single_row_units(plan, bounds)
@@ -220,6 +233,12 @@ def _aggregation_ctes(
                 (f"distinct_counts{i}", False, distinct_counts(f"truncated_values{i}", plan, vector, bound, f"w{i}")),
             ]
     return ctes
+
+
+def _unit_count(plan: PrivatePlan, admission: Eligibility | None, dialect: EngineDialect) -> str:
+    """Write the number of admitted units with any row in a listed group: each privacy window of a person is a unit."""
+    units = f"SELECT DISTINCT {', '.join(plan.unit_columns)} FROM {join_admitted('unit_partials', admission, dialect)}"
+    return f"SELECT count(*) AS units FROM ({units}) AS u"
 
 
 def _merged_aggregation_ctes(

@@ -4,7 +4,8 @@ A query over releases -> a Question, with the linear form of each column in nois
 
 Modules, each before those that import it:
 
-    display_rounding, fieller, noise_propagation, question, interval_functions, unstable_ratios, shared_noise.
+    display_rounding, fieller, noise_propagation, question, interval_functions, unstable_ratios, shared_noise,
+    single_groups.
 
 Terms in all modules: a raw number is one noisy number of a query vector. The form of a column is offset + numerator /
 denominator, both linear in raw numbers with coefficients free of noise. A grain is the step of a raw number; it is
@@ -24,6 +25,7 @@ from dialect.postprocess.noise_propagation import (
 )
 from dialect.postprocess.question import ResultColumn
 from dialect.postprocess.shared_noise import mark_shared_noise
+from dialect.postprocess.single_groups import reads_single_groups
 
 __all__ = [
     "ZERO",
@@ -35,4 +37,5 @@ __all__ = [
     "mark_shared_noise",
     "non_negative_fields",
     "ratio_ends",
+    "reads_single_groups",
 ]

@@ -34,6 +34,7 @@ from dialect.algebra.release_plan import (
 from dialect.analysis.uniqueness import has_many_to_many_join, may_match_several_public_rows
 from dialect.catalog.model import Catalog
 from dialect.sensitivity.clip_bounds import DeclaredClipBounds, declared_max_groups, drops_contributions, is_single
+from dialect.sensitivity.correlated_noise import with_correlated_noise
 
 LOG_NORMAL_SIGMA = (
     1.2  # standard deviation of ln(contribution): 1.1 to 1.6 in bicycle trips, check-ins and operator records
@@ -82,6 +83,8 @@ def bound_contributions(
     key_count: int | None,
     tuned: Sequence[TunedClipBound | None] = (),
     properties: Properties | None = None,
+    *,
+    reads_single_groups: bool = False,
 ) -> ContributionBounds:
     """Choose the clip rule and clip bound of every vector of a plan, and the L0 bound of the plan.
 
@@ -89,6 +92,8 @@ def bound_contributions(
     where the declared one applies; empty means no vector is tuned. First each vector is bounded alone, then scaled with
     its scale group, then bounded under replacement if the plan crosses privacy windows. The bias is unknown if stated
     limits drop contributions. `properties` are those of the compilation, by default new ones.
+    `reads_single_groups`: no number of the outer query reads several groups, so that noise may be correlated between
+    groups where each then has less.
     """
     max_groups = _max_groups(plan, catalog, key_count)
     declared = DeclaredClipBounds(plan, catalog, properties or Properties())
@@ -112,6 +117,9 @@ def bound_contributions(
         if drops_contributions(plan, key_count)
         else replacement_bounds
     )
+    if reads_single_groups:
+        pairs = zip(plan.vectors, with_known_bias, strict=True)
+        with_known_bias = [with_correlated_noise(plan, vector, bound, key_count) for vector, bound in pairs]
     return ContributionBounds(tuple(with_known_bias), max_groups)
 
 

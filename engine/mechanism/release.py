@@ -62,6 +62,8 @@ class Release:
     consistent_sigmas: tuple[
         float, ...
     ] = ()  # noise scale, in grains, of a single number after consistency with other levels
+    unit_counts: tuple[NoisyVector | None, ...] = ()  # with correlated noise: the noisy number of units, one number
+    shared_sigmas: tuple[float, ...] = ()  # scale of the noise that all groups share, in grains; empty: there is none
 
     def deviations(self) -> tuple[float, ...]:
         """Compute the standard deviation of each vector's noise, in its unit: at most the scale of the Gaussian."""
@@ -71,13 +73,35 @@ class Release:
         """Noise variance of each vector, in squared units."""
         return tuple(deviation**2 for deviation in self.deviations())
 
+    @property
+    def is_correlated(self) -> bool:
+        """Whether numbers of different groups share noise."""
+        return any(self.shared_sigmas)
+
+
+def centred_sum(centred: Int64Vector, units: Int64Vector | None, grain: float) -> NoisyVector:
+    """Add half the noisy number of units to a noisy centred vector: people per group, in its grains.
+
+    Both are released numbers (`dialect.sensitivity.correlated_noise`). Without a number of units, the vector itself.
+    """
+    return NoisyVector(centred if units is None else centred + units * round(0.5 / grain))
+
 
 def release_to_bytes(release: Release) -> bytes:
-    """Serialize a release as one Arrow IPC stream; only post-processing comes after (proofs.md#release)."""
-    columns = [release.keys.column(i) for i in range(release.keys.num_columns)] + [pa.array(v) for v in release.noisy]
+    """Serialize a release as one Arrow IPC stream; only post-processing comes after (proofs.md#release).
+
+    With correlated noise, the two vectors that got noise are stored, each with independent noise, and not their sum.
+    """
+    unit_counts = release.unit_counts or (None,) * len(release.noisy)
+    rows = zip(release.noisy, unit_counts, release.grains, strict=True)
+    vectors = [noisy if units is None else centred_sum(noisy, -units, grain) for noisy, units, grain in rows]
+    columns = [release.keys.column(i) for i in range(release.keys.num_columns)] + [pa.array(v) for v in vectors]
     names = [*release.keys.column_names, *(f"w{i}" for i in range(len(release.noisy)))]
     metadata: dict[str, Any] = {"grains": release.grains, "sigmas": release.sigmas}
     metadata |= {} if release.description is None else {"meaning": asdict(release.description)}
+    if release.is_correlated:
+        metadata |= {"shared_sigmas": release.shared_sigmas}
+        metadata |= {"unit_counts": [None if units is None else int(units[0]) for units in unit_counts]}
     table = pa.table(dict(zip(names, columns, strict=True))).replace_schema_metadata(
         {_METADATA_KEY: json.dumps(metadata).encode()}
     )
@@ -92,10 +116,17 @@ def release_from_bytes(payload: bytes) -> Release:
     table = pa.ipc.open_stream(payload, options=_READ_OPTIONS).read_all()
     metadata = json.loads(table.schema.metadata[_METADATA_KEY])
     keys = [c for c in table.column_names if c.startswith("k")]
-    noisy = tuple(NoisyVector(table.column(f"w{i}").to_numpy()) for i in range(len(metadata["grains"])))
-    return Release(
-        table.select(keys), noisy, tuple(metadata["grains"]), tuple(metadata["sigmas"]), _read_description(metadata)
+    grains = tuple(metadata["grains"])
+    unit_counts = tuple(
+        None if units is None else NoisyVector(np.array([units], dtype=np.int64))
+        for units in metadata.get("unit_counts", ())
     )
+    rows = zip(range(len(grains)), unit_counts or (None,) * len(grains), grains, strict=True)
+    noisy = tuple(centred_sum(table.column(f"w{i}").to_numpy(), units, grain) for i, units, grain in rows)
+    return Release(
+        table.select(keys), noisy, grains, tuple(metadata["sigmas"]), _read_description(metadata),
+        unit_counts=unit_counts, shared_sigmas=tuple(metadata.get("shared_sigmas", ())),
+    )  # fmt: skip
 
 
 def _read_description(metadata: dict[str, Any]) -> ReleaseDescription | None:

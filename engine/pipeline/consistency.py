@@ -131,14 +131,17 @@ def make_query_consistent(
 ) -> tuple[Release, ...]:
     """Make the releases of a query consistent, if its options request it; else they are returned unchanged.
 
-    Releases that share noise, being derived from one stored release, are not adjusted: least squares assumes
-    independence.
+    Releases that share noise, being derived from one stored release, are not adjusted, nor are those whose groups do:
+    least squares assumes independence.
     """
     if not question.options.consistent:
         return releases
     correlated = {plan for plan, _ in correlated_vectors(tuple(sources))}
     return make_consistent(
-        [source.reported for source in sources], releases, [i not in correlated for i in range(len(sources))], catalog
+        [source.reported for source in sources],
+        releases,
+        [i not in correlated and not each.is_correlated for i, each in enumerate(releases)],
+        catalog,
     )
 
 

@@ -53,6 +53,7 @@ from engine.pricing.compile_release import (
     unpriced_releases,
 )
 from engine.pricing.group_keys import passes_threshold
+from engine.pricing.noisy_release import noisy_release
 from engine.pricing.query_terms import (
     Request,
     caps,
@@ -357,10 +358,7 @@ class Engine:
         """
         released = () if compiled.selection is None else (self._select_keys(compiled, compiled.selection, objected),)
         exact = self.backend.run(compiled.sql, objected, *released)  # one row per group, without person keys
-        rows = zip(exact.vectors, compiled.bounds.vectors, compiled.cost.vectors, strict=True)
-        noisy = [self.add_noise(v, bound.sensitivity, cost.sigma, cost.pico_rho) for v, bound, cost in rows]
-        grains, sigmas = (b.grain_size for b in compiled.bounds.vectors), (c.sigma for c in compiled.cost.vectors)
-        return Release(exact.keys, tuple(noisy), tuple(grains), tuple(sigmas), meaning)
+        return noisy_release(exact, compiled.bounds, compiled.cost, self.add_noise, meaning)
 
     def _select_keys(self, compiled: CompiledRelease, selection: PartitionSelection, objected: pa.Table) -> pa.Table:
         """Partition selection: keep the keys whose noisy weight passes the threshold."""

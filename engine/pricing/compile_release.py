@@ -28,10 +28,11 @@ from dialect import (
     bound_contributions,
     generate_sql,
 )
-from dialect.algebra import Properties, VectorBound
+from dialect.algebra import Properties
 from dialect.analysis import NO_WORK, Work
 from dialect.codegen import plan_over_released_keys, selection_plan, with_released_keys
 from dialect.functions import UnsupportedByEngine
+from dialect.postprocess import reads_single_groups as is_by_group
 from engine.backends.protocol import Backend
 from engine.catalog.eligibility import eligibility_filter
 from engine.errors import EngineKind
@@ -74,16 +75,24 @@ class CompiledRelease:
         return (self.sql,) if self.selection is None else (self.selection.sql, self.sql)
 
     @property
-    def measurements(self) -> Iterator[tuple[VectorBound, VectorPrice]]:
-        """Bound and price of every vector that gets noise, those of partition selection first."""
+    def measurements(self) -> Iterator[tuple[int, VectorPrice]]:
+        """Sensitivity and price of everything that gets noise, partition selection first.
+
+        With correlated noise a query vector is two measurements: its centred vector, and the number of units.
+        """
         if self.selection is not None:
-            yield self.selection.bounds.vectors[0], self.selection.cost
-        yield from zip(self.bounds.vectors, self.cost.vectors, strict=True)
+            yield self.selection.bounds.vectors[0].sensitivity, self.selection.cost
+        for bound, cost in zip(self.bounds.vectors, self.cost.vectors, strict=True):
+            if cost.correlated is None:
+                yield bound.sensitivity, cost
+            else:
+                yield bound.sensitivity, cost.correlated.centred
+                yield 1, cost.correlated.units
 
     @property
     def privacy_loss(self) -> Fraction:
         """Loss (rho) of all its mechanisms together, as they are built, at their actual sensitivities."""
-        return sum((privacy_loss(bound.sensitivity, price.sigma) for bound, price in self.measurements), Fraction(0))
+        return sum((privacy_loss(sensitivity, price.sigma) for sensitivity, price in self.measurements), Fraction(0))
 
     @property
     def key_count(self) -> int | None:
@@ -108,6 +117,7 @@ class UnpricedRelease:
     calibration: Calibration = NO_CALIBRATION
     work: Work = NO_WORK  # work of both passes, if keys are private
     properties: Properties = field(default_factory=Properties, compare=False, repr=False)  # of the plan's relations
+    reads_single_groups: bool = False  # no number of the outer query reads several groups: noise may be correlated
 
     def bounds(self, pico_rho: int) -> ContributionBounds:
         """Contribution bounds at a price: tuned clip bounds if a calibration applies, else the declared ones."""
@@ -119,7 +129,10 @@ class UnpricedRelease:
             self._clip_error_models_at(pico_rho),
             [max(1, share) for share in self.shares(pico_rho)],
         )
-        return bound_contributions(self.measured_plan, self.catalog, self.key_count, clip_bounds, self.properties)
+        return bound_contributions(
+            self.measured_plan, self.catalog, self.key_count, clip_bounds, self.properties,
+            reads_single_groups=self.reads_single_groups,
+        )  # fmt: skip
 
     def _clip_error_models_at(self, pico_rho: int) -> tuple[ClipErrorModel | None, ...]:
         """Clip-error models at a price: with private keys, only groups that pass the threshold at that price count.
@@ -169,9 +182,12 @@ def compile_release(
     rho: Fraction,
     delta: Fraction | None = None,
     calibration: Calibration = NO_CALIBRATION,
+    *,
+    reads_single_groups: bool = False,
 ) -> CompiledRelease:
     """Bound, price and compile one release; `delta` defaults to the catalog's. Raises Refusal if it is not possible."""
-    return price_release(unpriced_release(plan, catalog, backend, calibration), backend, rho, delta)
+    unpriced = unpriced_release(plan, catalog, backend, calibration, reads_single_groups=reads_single_groups)
+    return price_release(unpriced, backend, rho, delta)
 
 
 def unpriced_release(
@@ -181,11 +197,14 @@ def unpriced_release(
     calibration: Calibration = NO_CALIBRATION,
     price_parts: PriceParts = (),
     shown_alone: Collection[int] | None = None,
+    *,
+    reads_single_groups: bool = False,
 ) -> UnpricedRelease:
     """Analyze one release before pricing: work limits, key count, contribution bounds, clip-error models.
 
     `price_parts` = proportions of the price for its vectors; empty: equal ones. `shown_alone` = indexes of the query
-    vectors that are shown as columns of their own; None: all of them. Raises Refusal.
+    vectors that are shown as columns of their own; None: all of them. `reads_single_groups` = no number of the outer
+    query reads several groups. Raises Refusal.
     """
     work, properties = check_row_limits(plan, backend)
     key_count = count_keys(plan, backend)
@@ -200,12 +219,12 @@ def unpriced_release(
     )
     models, declared = (
         clip_error_models(measured_plan, catalog, calibration, key_count, shown_alone, properties),
-        bound_contributions(measured_plan, catalog, key_count, (), properties),
+        bound_contributions(measured_plan, catalog, key_count, (), properties, reads_single_groups=reads_single_groups),
     )
     return UnpricedRelease(
         plan, measured_plan, selection, catalog, key_count, declared, models,
         price_parts or equal_parts(plan.vectors, has_private_keys), calibration,
-        work, properties,
+        work, properties, reads_single_groups,
     )  # fmt: skip
 
 
@@ -214,7 +233,11 @@ def unpriced_releases(
 ) -> tuple[UnpricedRelease, ...]:
     """Analyze every release of a query before pricing. Raises Refusal if one can't be made."""
     rows = zip(question.plans, split_prices(question), vectors_shown_alone(question), strict=True)
-    return tuple(unpriced_release(plan, catalog, backend, calibration, parts, alone) for plan, parts, alone in rows)
+    by_group = is_by_group(question)
+    return tuple(
+        unpriced_release(plan, catalog, backend, calibration, parts, alone, reads_single_groups=by_group)
+        for plan, parts, alone in rows
+    )
 
 
 def price_release(

@@ -20,6 +20,7 @@ from engine.catalog.version import release_dependency_digest
 from engine.pricing.price import Cost, VectorPrice
 
 MECHANISM_VERSION = "2"  # changes when the same plan and price would mean another release
+CORRELATED_VERSION = "1"  # the same for releases with correlated noise alone
 
 _LAYOUTS: Final[Layouts] = {
     Loss: "Loss pico_rho atto_delta",
@@ -42,11 +43,15 @@ def release_key(plan: PrivatePlan, bounds: str, cost: str, catalog: Catalog) -> 
 
 
 def bounds_text(bounds: ContributionBounds) -> str:
-    """Text of contribution bounds for the release key; correction factors appear only if they are not 1."""
+    """Text of contribution bounds for the release key.
+
+    Correction factors appear only if they are not 1, the version of correlated noise only where noise is correlated.
+    """
     factors = (
         f" {i} kept {each.retained_share!r}" for i, each in enumerate(bounds.vectors) if each.retained_share != 1
     )
-    return stable_text(bounds, _LAYOUTS) + "".join(factors)
+    correlated = (f" {i} correlated {CORRELATED_VERSION}" for i in bounds.centred_vectors)
+    return stable_text(bounds, _LAYOUTS) + "".join((*factors, *correlated))
 
 
 def cost_text(cost: Cost) -> str:

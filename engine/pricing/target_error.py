@@ -40,10 +40,10 @@ from engine.pricing.expected_error import (
     noise_of,
     noisy_columns,
 )
+from engine.pricing.price import ScaleFunction, vector_price
 
 MAX_PICO_RHO = 10**17  # of the whole query: no account has as much
 WidthLimits = Mapping[str, Fraction]  # the largest half-width of each column
-ScaleFunction = Callable[[int, int], float]  # sensitivity, pico-rho -> sigma
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def accuracy_target(
 def noise_scales_at(unpriced: UnpricedRelease, price: int, scale: ScaleFunction) -> tuple[tuple[float, float], ...]:
     """Grain in units and noise scale in grains of each query vector at a price."""
     pairs = zip(unpriced.bounds(price).vectors, unpriced.shares(price), strict=True)
-    return tuple((bound.grain_size, scale(bound.sensitivity, share)) for bound, share in pairs)
+    return tuple((bound.grain_size, vector_price(bound, share, scale).sigma) for bound, share in pairs)
 
 
 def _closed_form_scale(sensitivity: int, pico_rho: int) -> float:

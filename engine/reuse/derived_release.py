@@ -11,6 +11,7 @@ Terms:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -45,18 +46,22 @@ class DerivedRelease:
         return "the same numbers" if self.has_same_keys else "some of its groups"
 
 
-def derive_release(stored: Release, derivation: Derivation, wanted_keys: pa.Table) -> tuple[Release, int] | None:
+def derive_release(
+    stored: Release, derivation: Derivation, wanted_keys: pa.Table, *, reads_single_groups: bool = False
+) -> tuple[Release, int] | None:
     """Derive the wanted release by summing groups of a stored one; None if a wanted key may be missing or differ.
 
         stored:  SELECT zone, hour, COUNT(*) FROM visits GROUP BY zone, hour
         wanted:  SELECT zone, COUNT(*) FROM visits GROUP BY zone    -- sums of 24 stored groups
 
     Returns the derived release and the largest number of stored groups in one wanted group. None also where sums are
-    not allowed but needed, or their noise is too narrow to be nearly normal.
+    not allowed but needed, or their noise is too narrow to be nearly normal. `reads_single_groups` = no number of the
+    outer query reads several groups of the derived release.
 
-    Claim: each number is the sum of the stored noisy integers of its groups, exactly, and has the variance of that
-    many. Symbols: sigma_s = scale of the stored noise, n = most groups in one. Formula: sigma = sigma_s sqrt(n). Source
-    and proof: proofs.md#derived-releases. Raises: ExecutionFailed.
+    Claim: each number is the sum of the stored noisy integers of its groups, exactly, and has at most the returned
+    variance; so has each linear combination of numbers, reckoned as if they were independent. Symbols: sigma_s = scale
+    of the stored noise, n = most groups in one. Formula: sigma = sigma_s sqrt(n); if correlated, as `_noise_of_sums`.
+    Source and proof: proofs.md#derived-releases. Raises: ExecutionFailed.
     """
     columns = {f"k{i}": stored.keys.column(i) for i in range(stored.keys.num_columns)}
     columns |= {f"w{i}": pa.array(noisy) for i, noisy in enumerate(stored.noisy)}
@@ -74,14 +79,31 @@ def derive_release(stored: Release, derivation: Derivation, wanted_keys: pa.Tabl
     if derivation.required_values and not has_all_pinned_values(derivation, tables):
         return None
     max_source_groups = int(source_groups.max())
-    sigmas = tuple(stored.sigmas[index] * max_source_groups**0.5 for index in derivation.vectors)
     if max_source_groups > 1 and min(stored.sigmas[index] for index in derivation.vectors) < MIN_SUMMED_SIGMA:
         return None
     noisy = tuple(NoisyVector(rows.column(f"w{i}").to_numpy()) for i in range(len(derivation.vectors)))
     grains = tuple(stored.grains[index] for index in derivation.vectors)
-    return Release(
-        rows.select([f"k{i}" for i in range(len(derivation.keys))]), noisy, grains, sigmas
-    ), max_source_groups
+    keys = rows.select([f"k{i}" for i in range(len(derivation.keys))])
+    groups = 1 if reads_single_groups else keys.num_rows
+    sigmas, shared_sigmas = zip(
+        *(_noise_of_sums(stored, index, max_source_groups, groups) for index in derivation.vectors), strict=True
+    )
+    return Release(keys, noisy, grains, sigmas, shared_sigmas=shared_sigmas), max_source_groups
+
+
+def _noise_of_sums(stored: Release, vector: int, source_groups: int, groups_read: int) -> tuple[float, float]:
+    """Scale of the noise of sums over at most `source_groups` stored groups, and of the part that they share.
+
+    Where the outer query reads several of them (`groups_read`), the covariance is replaced by that of independent
+    noise which is at least as large for every linear combination; then nothing counts as shared.
+
+    Formula: own^2 n + m (shared n)^2, with n = `source_groups`, m = `groups_read`. Proof: proofs.md#derived-releases
+    """
+    shared = stored.shared_sigmas[vector] * source_groups if stored.shared_sigmas else 0.0
+    if not shared:
+        return stored.sigmas[vector] * source_groups**0.5, 0.0
+    own_variance = (stored.sigmas[vector] ** 2 - stored.shared_sigmas[vector] ** 2) * source_groups
+    return math.sqrt(own_variance + groups_read * shared**2), shared if groups_read == 1 else 0.0
 
 
 def has_all_pinned_values(derivation: Derivation, tables: dict[str, pa.Table]) -> bool:

@@ -140,7 +140,8 @@ class _HoldingsSearch:
         """Derive the wanted numbers from a stored release, with its bounds; None if a wanted key may be missing."""
         release = self.holdings.load(stored)
         assert release.description is not None  # noqa: S101  its plan was recovered from it
-        result = derive_release(release, match, self.key_table)
+        is_by_group = self.wanted.unpriced_release.reads_single_groups
+        result = derive_release(release, match, self.key_table, reads_single_groups=is_by_group)
         if result is None:
             return None
         bounds = tuple(_stored_bounds(self.wanted, release.description, match.vectors))

@@ -220,9 +220,10 @@ def _price_factor(
     names = [f"k{i}" for i in range(len(server.plan.keys))]
     sigmas = tuple(max(cost.sigma, 1.0) for cost in server.cost.vectors)
     grains = tuple(bound.grain_size for bound in server.bounds.vectors)
-    derived_release = derive_release(
-        Release(public_keys.select(names), (zeros,) * len(grains), grains, sigmas), derived, wanted.keys
-    )
+    shared = tuple(c.shared_sigma(b) for c, b in zip(server.cost.vectors, server.bounds.vectors, strict=True))
+    served = Release(public_keys.select(names), (zeros,) * len(grains), grains, sigmas, shared_sigmas=shared)
+    is_by_group = wanted.prepared.unpriced_release.reads_single_groups
+    derived_release = derive_release(served, derived, wanted.keys, reads_single_groups=is_by_group)
     bounds = [server.bounds.vectors[place] for place in derived.vectors]
     if derived_release is None or not has_similar_bias(bounds, wanted.prepared.bounds.vectors):
         return None

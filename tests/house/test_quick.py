@@ -47,6 +47,7 @@ MECHANISMS = {
     "distinct",
     "semi-join",
     "eligibility",
+    "correlated noise",
 }
 FILES = {str(file.relative_to(ROOT)) for file in (ROOT / "tests").rglob("test_*.py")}
 FILES -= {f"tests/{file}" for file in NIGHTLY_ALONE}

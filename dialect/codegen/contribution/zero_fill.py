@@ -6,6 +6,7 @@ Proof: `dialect/codegen/proofs.md#render`. CTEs that are read or written here:
     dictionary<i>       dictionary of key i: each public text with its integer code
     group_sums          one row per group: k0, ... and the sums w0, ...
     distinct_counts<i>  the same for vector i of distinct values
+    unit_count          one row: `units`, the number of units with any row in a listed group (correlated noise)
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from dialect.codegen.contribution.public_pushdown import Dictionary
 from dialect.codegen.relations.relation import write_rows
 
 MAX_BIGINT = 2**63 - 1
+UNITS = "(SELECT coalesce(max(units), 0) FROM unit_count)"  # number of units, 0 where there is none
+NOTHING_CENTRED: Mapping[int, int] = {}
 ENCODED_KEY = "key_code"  # column with the encoded key, in arbitrary order
 
 
@@ -51,8 +54,12 @@ def answer_sql(
     is_encoded: bool = False,
     tables: Sequence[str] | None = None,
     is_ordered: bool = True,
+    centred: Mapping[int, int] = NOTHING_CENTRED,
 ) -> str:
     """Write the answer: one row per key in public order, sums narrowed to BIGINT by a clamp.
+
+    `centred` maps each vector with correlated noise to half a person in its grains, which is subtracted once per unit.
+    The number of units itself then follows the vectors as one more column, the same in every row.
 
     `tables` are the CTEs that hold w0, ...: by default `group_sums` and the counts of distinct values. Public keys are
     left joined to them, so that absent groups give zeros. Private keys (no key set) are those of `group_sums` alone; as
@@ -61,7 +68,11 @@ def answer_sql(
     """
     columns = [f"{'group_sums' if plan.key_set is None else 'key_set'}.{key}" for key in plan.key_columns]
     columns = [f"{column} AS k{i}" for i, column in enumerate(columns)]
-    columns += [f"{clamped_to_bigint(f'w{i}')} AS w{i}" for i in range(len(plan.vectors))]
+    totals = [
+        f"coalesce(w{i}, 0) - {UNITS} * {centred[i]}" if i in centred else f"w{i}" for i in range(len(plan.vectors))
+    ]
+    columns += [f"{clamped_to_bigint(total)} AS w{i}" for i, total in enumerate(totals)]
+    columns += [f"{clamped_to_bigint(UNITS)} AS w{len(plan.vectors)}"] if centred else []
     order = " ORDER BY " + ", ".join(f"{key} NULLS LAST" for key in plan.key_columns) if is_ordered else ""
     if tables is None:
         tables = [

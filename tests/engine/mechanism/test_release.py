@@ -41,6 +41,20 @@ def test_a_release_comes_back_as_it_was_written() -> None:
     assert release_to_bytes(again) == release_to_bytes(first)
 
 
+def test_correlated_numbers_are_stored_in_two_parts() -> None:
+    """The centred vector and the number of units, whose noise is independent: half a person is 2^19 grains here."""
+    units = np.array([9], dtype=np.int64)
+    first = made(unit_counts=(None, units), shared_sigmas=(0.0, 3.0))
+    payload = release_to_bytes(first)
+    table, again = pa.ipc.open_stream(payload).read_all(), release_from_bytes(payload)
+    assert table.column("w0").to_pylist() == first.noisy[0].tolist()
+    assert table.column("w1").to_pylist()[:2] == [0 - 9 * 2**19, 1 - 9 * 2**19]
+    assert [vector.tolist() for vector in again.noisy] == [vector.tolist() for vector in first.noisy]
+    assert (again.shared_sigmas, again.unit_counts[0]) == (first.shared_sigmas, None)
+    assert again.unit_counts[1] is not None and again.unit_counts[1].tolist() == [9]
+    assert release_to_bytes(again) == payload and again.is_correlated and not made().is_correlated
+
+
 @pytest.mark.parametrize("rows", [0, 1])
 def test_releases_of_no_key_and_of_no_group_come_back(rows: int) -> None:
     empty = pa.table({"k0": pa.array(["a"][:rows], pa.string())})

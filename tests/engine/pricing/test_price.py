@@ -11,10 +11,11 @@ import pytest
 
 from budgets import Loss
 from dialect import Catalog, ContributionBounds, Refusal, bound_contributions, compile_query
+from dialect.algebra.release_plan import ClipRule, VectorBound
 from dialect.codegen.partition_selection import max_weight, plan_over_released_keys, selection_plan
 from engine.mechanism.thresholds import person_threshold, threshold_delta
 from engine.pricing import price as pricing
-from engine.pricing.price import Cost, approximate_threshold, price
+from engine.pricing.price import Cost, approximate_threshold, correlated_price, price
 from tests.support.sql.samples import measured_pico_rho
 
 QUESTIONS = {
@@ -179,3 +180,22 @@ def test_the_approximate_threshold_of_private_keys_is_known_at_every_delta(
     elif atto / 1e18 / groups < 5e-17:
         with pytest.raises(StatisticsError):
             NormalDist().inv_cdf(1 - atto / 1e18 / groups)
+
+
+@pytest.mark.parametrize("keys", [2, 24, 25, 5113])
+@pytest.mark.parametrize("pico_rho", [2, 10**6, 5 * 10**9])
+def test_a_correlated_price_is_split_where_noise_is_least(keys: int, pico_rho: int) -> None:
+    half = 2**20
+    root = math.isqrt(keys * half**2 - 1) + 1
+    bound = VectorBound(ClipRule.UNCLIPPED, math.sqrt(keys), 0, 2 * root, 21, root, "", is_correlated=True)
+    made = correlated_price(bound, pico_rho)
+    assert made.correlated is not None
+    centred, units = made.correlated.centred, made.correlated.units
+    assert centred.pico_rho + units.pico_rho == pico_rho
+    assert measured_pico_rho(root, centred.sigma) <= centred.pico_rho
+    assert measured_pico_rho(1, units.sigma) <= units.pico_rho
+    assert made.sigma == pytest.approx(math.hypot(centred.sigma, half * units.sigma))
+    if pico_rho > 10**5:
+        assert made.deviation(bound) == pytest.approx(
+            (math.sqrt(keys) + 1) / 2 / math.sqrt(2 * pico_rho / 10**12), rel=1e-3
+        )

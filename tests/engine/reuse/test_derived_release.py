@@ -62,3 +62,33 @@ def test_a_group_without_stored_groups_is_not_derived() -> None:
 def test_releases_of_narrow_noise_are_not_summed() -> None:
     assert derive_release(noised(1, 10**12, CELLS), BY_K0, wanted()) is None  # sigma 0.7 grains
     assert derive_release(noised(1, 10**12, 1), BY_K0, wanted()) is not None
+
+
+CORRELATED = Release(
+    pa.table({"k0": np.repeat(np.arange(6), 2), "k1": np.tile([0, 1], 6)}), (np.zeros(12, np.int64),), (1.0,), (50.0,),
+    shared_sigmas=(30.0,),
+)  # fmt: skip
+SUMMED = np.kron(np.eye(6), np.ones((1, 2)))  # which of the stored groups each derived one adds up
+
+
+def least_slack(sigma: float) -> float:
+    """How far independent noise of one scale is above the covariance of the derived numbers, at its least."""
+    stored = np.eye(12) * (50.0**2 - 30.0**2) + 30.0**2
+    return float(np.linalg.eigvalsh(np.eye(6) * sigma**2 - SUMMED @ stored @ SUMMED.T).min())
+
+
+def test_correlated_noise_is_never_reported_too_small() -> None:
+    keys = pa.table({"k0": np.arange(6)})
+    for reads_single_groups in (True, False):
+        found = derive_release(CORRELATED, BY_K0, keys, reads_single_groups=reads_single_groups)
+        assert found is not None
+        (sigma,), (shared,) = found[0].sigmas, found[0].shared_sigmas
+        assert sigma**2 >= 2 * (50.0**2 - 30.0**2) + 4 * 30.0**2  # of a single number
+        assert (shared == 60.0) if reads_single_groups else (shared == 0 and least_slack(sigma) > -1e-6)
+
+
+def test_correlated_noise_taken_for_independent_is_found() -> None:
+    found = derive_release(
+        Release(CORRELATED.keys, CORRELATED.noisy, (1.0,), (50.0,)), BY_K0, pa.table({"k0": np.arange(6)})
+    )
+    assert found is not None and least_slack(found[0].sigmas[0]) < -1000

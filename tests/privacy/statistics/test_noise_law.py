@@ -17,8 +17,12 @@ import pytest
 
 from dialect import compile_query
 from dialect.codegen.partition_selection import max_weight
+from engine.mechanism import release as release_module
 from engine.mechanism.gaussian import add_noise
+from engine.mechanism.release import release_from_bytes, release_to_bytes
 from engine.pipeline.engine import Engine
+from engine.pricing import noisy_release as noisy_release_module
+from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.query_terms import Request
 from tests.support.ledger.forked import DRAWN, drawn_in_forks
 from tests.support.neighbours.attack_catalog import attack_catalog
@@ -117,6 +121,72 @@ def test_two_forks_of_one_process_draw_different_noise() -> None:
     assert len(first) == len(second) == 8 * DRAWN and first != second
     blocks = [set(map(bytes, np.frombuffer(drawn, np.int64).reshape(-1, 20))) for drawn in (first, second)]
     assert not blocks[0] & blocks[1]
+
+
+# ---------------------------------------------------------------- correlated noise
+
+PEOPLE = "SELECT hour(ts), COUNT(DISTINCT subscriber_id) AS n FROM events GROUP BY 1"
+DRAWS = 1_500
+OFF = 6.0  # standard errors of a variance over draws: a false alarm of 2e-9
+
+
+def people_by_hour(engine: Engine) -> tuple[Engine, CompiledRelease]:
+    """People by 25 hours under a clip bound that clips nobody, so that their noise is correlated."""
+    tables = tuple(
+        replace(t, clip_bounds=replace(t.clip_bounds, persons=9.0)) if t.name == "events" else t
+        for t in engine.catalog.tables
+    )
+    wide = replace(engine, catalog=replace(engine.catalog, tables=tables))
+    (made,) = wide.compile(compile_query(PEOPLE, wide.catalog), Request("law", Fraction(RHOS[0]))).releases
+    assert made.cost.vectors[0].correlated is not None
+    return wide, made
+
+
+def law_of_correlated_numbers(engine: Engine) -> tuple[Noise, Noise, dict[str, float]]:
+    """Noise of the stored centred vectors and numbers of units, and how far the covariance of what is shown is off.
+
+    In standard errors: of a number's variance, and of the variance of the sum over all groups.
+    """
+    wide, made = people_by_hour(engine)
+    exact = wide.backend.run(made.sql)
+    shown, units = [], []
+    for _ in range(DRAWS):
+        release = release_from_bytes(release_to_bytes(wide.measure_release(made)))
+        shown.append(release.noisy[0] - exact.vectors[0] - exact.vectors[1])  # half a person is one grain here
+        units.append(release.unit_counts[0][0] - exact.vectors[1][0])
+    noise, of_units, groups = np.stack(shown), np.array(units), len(exact.vectors[0])
+    sigma, shared = release.sigmas[0], release.shared_sigmas[0]
+    of_sum = groups * (sigma**2 - shared**2) + groups**2 * shared**2
+    relative = {"number": noise.var(axis=0).mean() / sigma**2, "sum": noise.sum(axis=1).var() / of_sum}
+    return noise - of_units[:, None], of_units, {k: (v - 1) / np.sqrt(2 / DRAWS) for k, v in relative.items()}
+
+
+def test_correlated_numbers_follow_the_priced_law(engine: Engine) -> None:
+    centred, units, off = law_of_correlated_numbers(engine)
+    price = people_by_hour(engine)[1].cost.vectors[0].correlated
+    assert discrete_gaussian_fits(centred.ravel(), price.centred.sigma)
+    assert discrete_gaussian_fits(units, price.units.sigma)
+    assert most_correlated([centred[:, 0], centred[:, 1], units]) < STANDARD_ERRORS
+    assert max(map(abs, off.values())) < OFF
+
+
+@pytest.mark.parametrize("bug", ["another one for each group", "added twice", "left out"])
+def test_a_wrong_covariance_is_found(bug: str, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, add_up = people_by_hour(engine)[1], release_module.centred_sum
+    sigma = made.cost.vectors[0].correlated.units.sigma
+    exact_units = engine.backend.run(made.sql).vectors[1][0]
+
+    def wrong(centred: Noise, units: Noise | None, grain: float) -> Noise:
+        if units is None:
+            return add_up(centred, units, grain)
+        shared = units - exact_units
+        of_each = add_noise(np.zeros(len(centred), np.int64), 1, sigma, 10**12)
+        noise = {"another one for each group": of_each, "added twice": 2 * shared, "left out": 0 * shared}[bug]
+        return add_up(centred, exact_units + noise, grain)
+
+    monkeypatch.setattr(noisy_release_module, "centred_sum", wrong)
+    _, _, off = law_of_correlated_numbers(engine)
+    assert max(map(abs, off.values())) > OFF
 
 
 # ---------------------------------------------------------------- thresholds

@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 
 from dialect import Catalog, PrivatePlan, Question, Refusal, Target, compile_query
 from dialect.codegen.partition_selection import max_weight
+from dialect.postprocess import reads_single_groups
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import Exact
 from engine.backends.lockdown import LOCKDOWN_SETTINGS
@@ -131,7 +132,8 @@ class GreyBox:
         if self._threads != threads:
             self._connection.execute(f"SET threads = {threads}")
             self._threads = threads
-        prepared = [self._prepared(plan, world) for plan in question.plans]
+        is_by_group = reads_single_groups(question)
+        prepared = [self._prepared(plan, world, is_by_group) for plan in question.plans]
         try:
             return tuple(
                 ReleaseRun(*each)
@@ -150,8 +152,11 @@ class GreyBox:
             self._keys[id(plan)] = (plan, keys)
         return self._keys[id(plan)][1]
 
-    def _prepared(self, plan: PrivatePlan, world: str) -> CompiledRelease:
-        return compile_release(plan, self._catalog, self._backends[world], RHO, calibration=self._calibration)
+    def _prepared(self, plan: PrivatePlan, world: str, is_by_group: bool = False) -> CompiledRelease:
+        backend, calibration = self._backends[world], self._calibration
+        return compile_release(
+            plan, self._catalog, backend, RHO, calibration=calibration, reads_single_groups=is_by_group
+        )
 
     def check(self, sql: str) -> None:
         """Check one query in all worlds; raises AssertionError with its SQL."""
@@ -249,7 +254,7 @@ def check_neighbours(more: ReleaseRun, less: ReleaseRun, sql: str) -> bool:
     check_static(more.prepared, less.prepared, sql)
     if more.prepared.plan.key_set is not None and list(more.groups) != list(less.groups):
         raise UnexpectedChange(f"public keys depend on a person: {sql}")
-    moves = list(differences(more, less))
+    moves = vector_moves(more, less, sql)
     for i, moved in enumerate(moves):
         bound = more.prepared.bounds.vectors[i]
         squared = sum(move * move for move in moved)
@@ -259,6 +264,14 @@ def check_neighbours(more: ReleaseRun, less: ReleaseRun, sql: str) -> bool:
     if more.prepared.plan.key_set is None:
         _check_partition_selection(more, less, sql)
     return any(moves)
+
+
+def vector_moves(more: ReleaseRun, less: ReleaseRun, sql: str) -> list[list[int]]:
+    """Differences of each query vector; the number of units, which follows correlated ones, moves by at most 1."""
+    moves = list(differences(more, less))
+    if more.prepared.bounds.centred_vectors and max(map(abs, moves.pop()), default=0) > 1:
+        raise SensitivityExceeded(f"the number of units moved by more than 1: {sql}")
+    return moves
 
 
 def differences(more: ReleaseRun, less: ReleaseRun) -> Iterator[list[int]]:

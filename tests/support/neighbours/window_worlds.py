@@ -13,7 +13,7 @@ One in-memory database, in these worlds:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -23,8 +23,10 @@ import duckdb
 import pyarrow as pa
 
 from dialect import Catalog, PrivatePlan, Question, Target, compile_query
+from dialect.catalog.model import Table
 from dialect.catalog.privacy_windows import STATIC, PrivacyWindow, next_window_start, window_name
 from dialect.codegen.partition_selection import max_weight
+from dialect.postprocess import reads_single_groups
 from engine.catalog.file import load_catalog
 from engine.pricing.compile_release import compile_release
 from tests.support.greybox.greybox import (
@@ -34,7 +36,7 @@ from tests.support.greybox.greybox import (
     SensitivityExceeded,
     UnexpectedChange,
     check_static,
-    differences,
+    vector_moves,
 )
 from tests.support.sql.passes import choose_keys, passes
 
@@ -113,8 +115,12 @@ def write_data(folder: Path, window: PrivacyWindow, data: Data) -> Catalog:
 class Worlds:
     """The worlds of one database under a catalog with windows of one length."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, window: PrivacyWindow, data: Data) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, window: PrivacyWindow, data: Data, persons: float | None = None
+    ) -> None:
         self.window, self.catalog = window, declare(window)
+        if persons is not None:  # groups of one person that a count of people does not clip, at least squared
+            self.catalog = replace(self.catalog, tables=tuple(_unclipped(t, persons) for t in self.catalog.tables))
         self.names = [window_name(window, begin) for begin in begins(window)]
         self._connection = connection
         self._keys: dict[int, tuple[PrivatePlan, pa.Table | None]] = {}  # of everybody, for a plan that is held
@@ -142,7 +148,11 @@ class Worlds:
         target = Target({table.name: f"{world}.{table.name}" for table in self.catalog.tables})
         backend = InMemory(target, self._connection, PRIVATE)
         self._connection.execute(f"SET threads = {threads}")
-        prepared = [compile_release(plan, self.catalog, backend, RHO) for plan in question.plans]
+        is_by_group = reads_single_groups(question)
+        prepared = [
+            compile_release(plan, self.catalog, backend, RHO, reads_single_groups=is_by_group)
+            for plan in question.plans
+        ]
         chosen = [self.chosen_keys(plan, self.catalog) for plan in question.plans]
         return tuple(
             ReleaseRun(*each)
@@ -183,6 +193,10 @@ class Worlds:
                 _same((here,), (gone,), sql, "rows without time, which are not charged,")
 
 
+def _unclipped(table: Table, persons: float) -> Table:
+    return replace(table, clip_bounds=table.clip_bounds and replace(table.clip_bounds, persons=persons))
+
+
 def check_window(more: ReleaseRun, less: ReleaseRun, window: str, sql: str) -> None:
     """Compare two neighbours with the charged windows of a release and its sensitivities."""
     check_static(more.prepared, less.prepared, sql)
@@ -191,7 +205,7 @@ def check_window(more: ReleaseRun, less: ReleaseRun, window: str, sql: str) -> N
         if window != STATIC:  # static rows are protected by the windows they are joined to
             _same((more,), (less,), sql, f"the victim's rows of {window}, which is not charged,")
         return
-    for i, moved in enumerate(differences(more, less)):
+    for i, moved in enumerate(vector_moves(more, less, sql)):
         bound = more.prepared.bounds.vectors[i]
         squared = sum(move * move for move in moved)
         if squared > bound.sensitivity**2:

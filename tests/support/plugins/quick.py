@@ -158,6 +158,8 @@ CORE: dict[str, str] = {
     "distinct": f"{GREY_BOX}[persons counted by their rows]",
     "semi-join": f"{GREY_BOX}[rows chosen by the rows of whoever is there]",
     "eligibility": f"{GREY_BOX}[admission forgotten]",
+    "correlated noise": "tests/privacy/planted/test_correlated_noise_planted.py"
+    "::test_a_person_counted_as_one_unit_over_several_windows_is_found",
 }
 
 # tests of sensitivity, noise and eligibility that always run

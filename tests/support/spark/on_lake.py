@@ -16,6 +16,7 @@ from pyspark.sql.connect.session import SparkSession
 from dialect import Target, compile_query
 from dialect.catalog.model import Catalog
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS
+from dialect.postprocess import reads_single_groups
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.empty_tables import declared_columns
 from engine.backends.exact import NO_OBJECTIONS, Exact
@@ -79,8 +80,10 @@ class Both:
 
     def in_lake(self, sql: str, keys: pa.Table | None = None, objected: pa.Table = NO_OBJECTIONS) -> list[ReleaseRun]:
         """Exact integers of the lake, second passes over some keys."""
+        question = compile_query(sql, self.catalog)
+        by_group = reads_single_groups(question)
         prepared = [
-            compile_release(plan, self.catalog, self.lake, RHO) for plan in compile_query(sql, self.catalog).plans
+            compile_release(plan, self.catalog, self.lake, RHO, reads_single_groups=by_group) for plan in question.plans
         ]
         return [ReleaseRun(*each) for p in prepared for each in passes(p, self.lake, objected, keys)]
 
@@ -93,8 +96,13 @@ def both(
 ) -> list[tuple[Exact, Exact]]:
     """Run every pass of a query on both engines, second passes over the same keys; raises Refusal."""
     found = []
-    for plan in compile_query(sql, here[0]).plans:
-        ours, theirs = (compile_release(plan, catalog, backend, RHO) for catalog, backend in (here, there))
+    question = compile_query(sql, here[0])
+    by_group = reads_single_groups(question)
+    for plan in question.plans:
+        ours, theirs = (
+            compile_release(plan, catalog, backend, RHO, reads_single_groups=by_group)
+            for catalog, backend in (here, there)
+        )
         keys = None if ours.selection is None else every_other(here[1].run(ours.selection.sql, objected).keys)
         pairs = zip(passes(ours, here[1], objected, keys), passes(theirs, there[1], objected, keys), strict=True)
         found += [(one, other) for (_, one), (_, other) in pairs]
