@@ -13,12 +13,11 @@ Terms:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from budgets import PICO, Loss, sum_losses
+from budgets import Loss, sum_losses
 from dialect import Refusal
 from dialect.algebra import ROW_ADDITIVE_KINDS, VectorKind
 from dialect.analysis import filters_time_only, has_stored_rows_only
@@ -77,25 +76,23 @@ def find_advice(engine: Engine, query: CompiledQuery, reported: tuple[CompiledRe
     calibration, requested_terms = engine.calibration(query.question), (query.request.rho, query.request.confidence)
     costs = tuple((each.bounds, each.cost) for each in reported)
     key = (ByIdentity(query.question), calibration, requested_terms, costs)
-    return engine.plan_cache.get_or_compute(
-        query.request.client, key, lambda: _compute_advice(engine, replace(query, releases=reported))
-    )
+    return engine.plan_cache.get_or_compute(query.request.client, key, lambda: _compute_advice(engine, query, reported))
 
 
-def _compute_advice(engine: Engine, query: CompiledQuery) -> Advice:
+def _compute_advice(engine: Engine, query: CompiledQuery, reported: tuple[CompiledRelease, ...]) -> Advice:
     """Advice of a query, not cached: reasons for its width, and the best rewrite of each kind.
 
     A higher price is not proposed beyond what the catalog allows. Rewrites are bound by a copy of the engine with a
     cache of its own, so that they do not displace the client's queries.
     """
-    present, uncached_engine = _ExpectedAccuracy.of_query(query), replace(engine)
+    present, uncached_engine = _ExpectedAccuracy.of_query(replace(query, releases=reported)), replace(engine)
     rho = PRICE_FACTOR * sum_losses(each.cost.loss for each in query.releases).rho
     excluded = () if rho <= _max_rho(engine, query.releases) else (ChangeKind.HIGHER_PRICE,)
     rewrites = (
         each for each in suggest_rewrites(query.question.sql, engine.catalog, rho) if each.change not in excluded
     )
     proposals = [found for each in rewrites if (found := _proposal(uncached_engine, each, present, query.request))]
-    return Advice(tuple(_reasons(engine, query, present)), _best_of_each_change(proposals))
+    return Advice(tuple(_reasons(engine, query, reported, present)), _best_of_each_change(proposals))
 
 
 def _max_rho(engine: Engine, compiled: tuple[CompiledRelease, ...]) -> Fraction:
@@ -219,14 +216,16 @@ def _best_of_each_change(proposals: list[Proposal]) -> tuple[Proposal, ...]:
     return tuple(chosen[:MAX_PROPOSALS])
 
 
-def _reasons(engine: Engine, query: CompiledQuery, present: _ExpectedAccuracy) -> Iterator[str]:
+def _reasons(
+    engine: Engine, query: CompiledQuery, reported: tuple[CompiledRelease, ...], present: _ExpectedAccuracy
+) -> Iterator[str]:
     """Explain where the noise comes from, and how it compares with the data."""
     bins = {
         release.plan_index: release.histogram.bin_count
         for release in query.question.releases
         if release.histogram is not None
     }
-    for place, each in enumerate(query.releases):
+    for place, (wanted, each) in enumerate(zip(query.releases, reported, strict=True)):
         # the vector whose clip bound is largest, in largest magnitudes of its values: it gets the most noise
         widest = max(
             zip(each.plan.vectors, each.bounds.vectors, each.cost.vectors, strict=True),
@@ -239,7 +238,9 @@ def _reasons(engine: Engine, query: CompiledQuery, present: _ExpectedAccuracy) -
         rho = f"rho {float(each.cost.loss.rho):g}"
         price = rho if shared == 1 else f"{rho}, shared by {shared} numbers"
         noise_text = f"at {price}, that takes noise of {_format_number(sigma)}"
-        if _has_less_noise(each, each.plan.vectors.index(vector), sigma):
+        index = each.plan.vectors.index(vector)
+        bought = wanted.cost.vectors[index].deviation(wanted.bounds.vectors[index])
+        if sigma < 0.99 * bought:  # stored releases are precise enough; 0.99: equal but for rounding
             noise_text = f"made of what is held, its noise is {_format_number(sigma)}"
         yield (
             f"{vector_display_name(vector)}: one person may count for {_format_number(bound.clip_bound)}; {noise_text}."
@@ -247,18 +248,6 @@ def _reasons(engine: Engine, query: CompiledQuery, present: _ExpectedAccuracy) -
         yield from _compare_with_rows(engine, each, sigma, bins.get(place, 1))
     if present.windows > 1:
         yield f"{present.windows} windows are charged, each in full."
-
-
-def _has_less_noise(compiled: CompiledRelease, vector_index: int, deviation: float) -> bool:
-    """Check whether a number has less noise than its price buys, because stored releases are precise enough."""
-    rho = compiled.cost.loss.rho
-    priced_deviation = (
-        compiled.unpriced_release.cost(rho)
-        .vectors[vector_index]
-        .deviation(compiled.unpriced_release.bounds(math.ceil(rho * PICO)).vectors[vector_index])
-    )
-    # 0.99: equal but for rounding
-    return deviation < 0.99 * priced_deviation
 
 
 def _compare_with_rows(engine: Engine, compiled: CompiledRelease, sigma: float, bins: int) -> Iterator[str]:

@@ -11,6 +11,7 @@ from types import FrameType
 
 import pytest
 
+from dialect.planner.compilation import bind_tree
 from dialect.planner.split import split_query
 from dialect.postprocess.noise_propagation import are_noisy, column_forms
 from engine.pipeline.compiled_query import Answered
@@ -20,6 +21,8 @@ from engine.pricing.compile_release import price_release, unpriced_release
 from engine.pricing.price import price
 from engine.pricing.query_terms import Request, resolve_terms
 from tests.engine.complete_town import anew
+from tests.engine.town import make_town, opened
+from tests.engine.windowed_town import WINDOWED
 
 ANN = Request("ann")
 EARLIER = "SELECT zone, COUNT(*) AS n FROM visit WHERE day = DATE '2026-10-02' GROUP BY zone"
@@ -33,8 +36,8 @@ ONCE = {
     "noise": column_forms,
     "noisy": are_noisy,
 }
-# an explanation also prices what advice proposes, and asks whether a number has less noise than its price buys
-EXPLAINED = dict.fromkeys(("terms", "planning", "analysis", "noise", "noisy"), 1)
+WINDOWS = {**ONCE, "binding": bind_tree}
+BY_PERSON = "SELECT COUNT(*) AS n FROM (SELECT person_id, COUNT(*) AS visits FROM visit{where} GROUP BY person_id) WHERE visits > 1"
 
 
 @contextmanager
@@ -87,8 +90,29 @@ def test_an_explained_question_computes_each_fact_once(asking: Engine, monkeypat
     monkeypatch.setattr("engine.pipeline.advice.suggest_rewrites", lambda *_: ())  # rewrites are other questions
     with counted(ONCE) as calls:
         explain(asking, QUESTION, ANN)
-    assert {name: calls[name] for name in EXPLAINED} == EXPLAINED
-    assert calls["compiled"] == 1
+    assert {name: calls[name] for name in ONCE} == dict.fromkeys(ONCE, 1)
+
+
+@pytest.fixture(scope="module")
+def in_windows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    folder = tmp_path_factory.mktemp("windows")
+    with opened(make_town(folder, declared=WINDOWED), folder) as engine:
+        yield engine
+
+
+def test_a_question_of_one_window_computes_each_fact_once(in_windows: Engine) -> None:
+    with counted(WINDOWS) as calls:
+        in_windows.answer(BY_PERSON.format(where=" WHERE day = DATE '2026-10-02'"), ANN)
+    assert {name: calls[name] for name in WINDOWS} == dict.fromkeys(WINDOWS, 1)
+
+
+def test_a_question_that_mixes_windows_is_bound_again_and_priced_once(in_windows: Engine) -> None:
+    """Ranges of a person's aggregates grow with the number of windows, which follows from the first plan."""
+    with counted(WINDOWS) as calls:
+        answered = in_windows.answer(BY_PERSON.format(where=""), ANN)
+    assert answered.query.releases[0].plan.charged_windows.windows_per_unit == 4
+    twice = dict.fromkeys(("binding", "planning", "noise", "noisy"), 2)
+    assert {name: calls[name] for name in WINDOWS} == dict.fromkeys(WINDOWS, 1) | twice
 
 
 def test_a_question_that_is_compiled_twice_is_found(asking: Engine) -> None:
