@@ -22,7 +22,7 @@ class Disclosure(StrEnum):
     UNSUPPORTED = "is not in the dialect"
 
 
-class Advice(StrEnum):
+class AggregateHint(StrEnum):
     """What may replace a refused aggregate, where it is not one call: the value of field `hint`."""
 
     GROUP_BY_COLUMN = "GROUP BY the column, and COUNT(*) of each value"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import unique
 
-from dialect.diagnostics.field_values import Advice
+from dialect.diagnostics.field_values import AggregateHint
 from dialect.errors import Code, Diagnostic
 
 _PIVOT_HINT = "a column for each value: COUNT(*) FILTER (WHERE x = 'a') AS a, with GROUP BY"
@@ -287,7 +287,7 @@ class Kind(Diagnostic):
     AGGREGATE_PER_PERSON = (Code.AGG, "{name} across people {reason}.",
         "{hint}; or {name} per person, in a subquery that groups by {person}")
     AGGREGATE_ARGUMENT_TYPE = Code.AGG, "{name} takes {accepted}.", "{converted}"
-    AGGREGATE_OF_OTHER_TYPE = Code.AGG, "{name} takes {accepted}.", Advice.GROUP_BY_COLUMN
+    AGGREGATE_OF_OTHER_TYPE = Code.AGG, "{name} takes {accepted}.", AggregateHint.GROUP_BY_COLUMN
     AGGREGATE_OF_INTERVAL = (Code.AGG,
         "{name} takes {accepted}: minutes between two times are such, within ends of your own.",
         "{clamped}")

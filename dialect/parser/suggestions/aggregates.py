@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from sqlglot import exp, parse_one
 
-from dialect.diagnostics.field_values import Advice, ArgumentTypes, Disclosure
+from dialect.diagnostics.field_values import AggregateHint, ArgumentTypes, Disclosure
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal, Suggestion, to_suggestions
 from dialect.parser.compile_context import refusal, suggest_replaced
@@ -28,29 +28,29 @@ _QUANTILE_SUGGESTION = (
 )
 _PAIRS_FILTER = "FILTER (WHERE {0} IS NOT NULL AND {1} IS NOT NULL)"
 # aggregate -> why it is refused over many persons, the hint, and templates of replacements
-_SUGGESTIONS: dict[str, tuple[Disclosure, Advice | str, tuple[str, ...]]] = {
+_SUGGESTIONS: dict[str, tuple[Disclosure, AggregateHint | str, tuple[str, ...]]] = {
     **dict.fromkeys(
         ("any_value", "arbitrary", "first", "last", "min", "max", "quantile_disc"),
-        (Disclosure.ONE_PERSONS_VALUE, Advice.GROUP_BY_COLUMN, _COUNT_TEMPLATES),
+        (Disclosure.ONE_PERSONS_VALUE, AggregateHint.GROUP_BY_COLUMN, _COUNT_TEMPLATES),
     ),
-    "mode": (Disclosure.ONE_PERSONS_VALUE, Advice.MOST_FREQUENT, _COUNT_TEMPLATES),
+    "mode": (Disclosure.ONE_PERSONS_VALUE, AggregateHint.MOST_FREQUENT, _COUNT_TEMPLATES),
     "arg_min": (
-        Disclosure.ONE_PERSONS_VALUE, Advice.PER_PERSON_FIRST,
+        Disclosure.ONE_PERSONS_VALUE, AggregateHint.PER_PERSON_FIRST,
         ("MIN({1})", *_COUNT_TEMPLATES),
     ),
     "arg_max": (
-        Disclosure.ONE_PERSONS_VALUE, Advice.PER_PERSON_FIRST,
+        Disclosure.ONE_PERSONS_VALUE, AggregateHint.PER_PERSON_FIRST,
         ("MAX({1})", *_COUNT_TEMPLATES),
     ),
     **dict.fromkeys(
         ("list", "list_distinct", "string_agg"),
-        (Disclosure.EVERYBODYS_VALUES, Advice.GROUP_BY_COLUMN, _COUNT_TEMPLATES),
+        (Disclosure.EVERYBODYS_VALUES, AggregateHint.GROUP_BY_COLUMN, _COUNT_TEMPLATES),
     ),
     "histogram": (
-        Disclosure.EVERYBODYS_VALUES, Advice.BINS, (),
+        Disclosure.EVERYBODYS_VALUES, AggregateHint.BINS, (),
     ),
     **dict.fromkeys(
-        ("approxtopk", "approx_top_k"), (Disclosure.VALUES_OF_PERSONS, Advice.GROUP_BY_COLUMN, _COUNT_TEMPLATES)
+        ("approxtopk", "approx_top_k"), (Disclosure.VALUES_OF_PERSONS, AggregateHint.GROUP_BY_COLUMN, _COUNT_TEMPLATES)
     ),
     "bool_or": (Disclosure.ONE_PERSON_IS_SO, "COUNT_IF(x)", ("COUNT_IF({0})",)),
     "bool_and": (Disclosure.ONE_PERSON_IS_NOT_SO, "COUNT_IF(NOT x)", ("COUNT_IF(NOT ({0}))",)),
@@ -64,7 +64,7 @@ _SUGGESTIONS: dict[str, tuple[Disclosure, Advice | str, tuple[str, ...]]] = {
     "approxquantile": _QUANTILE_SUGGESTION,
     "reservoir_quantile": _QUANTILE_SUGGESTION,
     "approxquantiles": (
-        Disclosure.UNKNOWN_NOISE, Advice.CALL_PER_LEVEL, ("QUANTILE_CONT({0}, 0.5)",),
+        Disclosure.UNKNOWN_NOISE, AggregateHint.CALL_PER_LEVEL, ("QUANTILE_CONT({0}, 0.5)",),
     ),
     "regrr2": (Disclosure.UNSUPPORTED, "CORR(y, x) * CORR(y, x)", ("CORR({0}, {1}) * CORR({0}, {1})",)),
     "regrcount": (Disclosure.UNSUPPORTED, f"COUNT(*) {_PAIRS_FILTER.format('y', 'x')}", (f"COUNT(*) {_PAIRS_FILTER}",)),
@@ -120,7 +120,11 @@ def across_persons_refusal(name: str, node: exp.Expr, person_key: str | None) ->
         hint=hint,
         person=person_key,
     )
-    keys = _grouped_by_argument_or_bins(node) if hint in (Advice.GROUP_BY_COLUMN, Advice.MOST_FREQUENT) else ()
+    keys = (
+        _grouped_by_argument_or_bins(node)
+        if hint in (AggregateHint.GROUP_BY_COLUMN, AggregateHint.MOST_FREQUENT)
+        else ()
+    )
     return replace(base_refusal, rewrites=(*keys, *base_refusal.rewrites))
 
 
@@ -132,7 +136,7 @@ def unknown_aggregate_refusal(name: str, node: exp.Expr) -> Refusal:
     """
     shown = written_name(_aggregate_call(node))
     if name not in _SUGGESTIONS:
-        hint = "AVG(x)" if name == "mean" else Advice.OTHER_AGGREGATES
+        hint = "AVG(x)" if name == "mean" else AggregateHint.OTHER_AGGREGATES
         unknown = refusal(
             Kind.UNKNOWN_AGGREGATE, node, *_fill_templates(_FALLBACK_TEMPLATES, node), name=shown, hint=hint
         )
@@ -143,7 +147,7 @@ def unknown_aggregate_refusal(name: str, node: exp.Expr) -> Refusal:
     refused = refusal(
         Kind.REFUSED_AGGREGATE, node, *_fill_templates(replacements, node), name=shown, reason=reason, hint=hint
     )
-    keys = _grouped_by_argument_or_bins(node) if hint in (Advice.GROUP_BY_COLUMN, Advice.BINS) else ()
+    keys = _grouped_by_argument_or_bins(node) if hint in (AggregateHint.GROUP_BY_COLUMN, AggregateHint.BINS) else ()
     return replace(refused, rewrites=(*keys, *refused.rewrites))
 
 
