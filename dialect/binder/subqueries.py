@@ -52,6 +52,7 @@ from dialect.binder.scope import (
 from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Refusal, to_suggestions
+from dialect.functions.aggregates import AGGREGATES
 from dialect.functions.inference import definition_of, may_be_null, null_extended
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.parser.spans import sql_text, with_node_replaced
@@ -267,7 +268,7 @@ def _decorrelate_aggregate(
 def _value_without_match(function: str, field: Field, node: exp.Expr) -> Expr:
     """Value of an aggregate for an outer row without a matching group: 0 for counts, else NULL."""
     value = Ref(null_extended(field))
-    return apply_function("coalesce", [value, _ZERO], node) if function.startswith("count") else value
+    return apply_function("coalesce", [value, _ZERO], node) if AGGREGATES[function].is_count else value
 
 
 def _correlation_sides(test: Expr, inner: Sequence[Field], tree: exp.Select) -> tuple[Expr, Expr]:

@@ -31,6 +31,10 @@ def compared_names(tree: ast.Module) -> Iterator[str]:
         if isinstance(target, ast.Name) and each.value is not None
     }
     for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _holds_name(node.func.value):
+            starts = {text for text in _texts(node) if any(name.startswith(text) for name in FUNCTIONS)}
+            if node.func.attr == "startswith" and starts:
+                yield f"{node.lineno}: {', '.join(sorted(starts))}"
         if not isinstance(node, ast.Compare):
             continue
         sides = (node.left, *node.comparators)
@@ -44,11 +48,15 @@ def _holds_name(node: ast.expr) -> bool:
     return (isinstance(node, ast.Name) and node.id in ASKED) or (isinstance(node, ast.Attribute) and node.attr in ASKED)
 
 
+def _texts(node: ast.expr) -> set[str]:
+    """Return the texts that an expression writes."""
+    return {each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)}
+
+
 def _names(node: ast.expr, lists: dict[str, set[str]]) -> set[str]:
     """Return the names of functions that an expression writes, or the top of its module for it."""
-    texts = {each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)}
     listed = (lists.get(each.id, set()) for each in ast.walk(node) if isinstance(each, ast.Name))
-    return (texts & FUNCTIONS).union(*listed)
+    return (_texts(node) & FUNCTIONS).union(*listed)
 
 
 def test_no_name_of_a_function_is_compared() -> None:
@@ -66,6 +74,7 @@ def test_no_name_of_a_function_is_compared() -> None:
     [
         'def f(expr):\n    return expr.name == "to_date"\n',
         'def f(measure):\n    return measure.function in {"sum", "avg"}\n',
+        'def f(function):\n    return function.startswith("count")\n',
         'ENDS = {"min", "max"}\n\n\ndef f(name):\n    return name not in ENDS\n',
     ],
 )
