@@ -141,3 +141,21 @@ def test_there_are_enough_questions_of_every_class() -> None:
     questions = [(name, each) for name, subject in SUBJECTS.items() for each in subject.questions()]
     assert len({(name, each.name) for name, each in questions}) == len(questions) >= LEAST_QUESTIONS
     assert {each.kind for _, each in questions} == set(Kind)
+
+
+def test_a_chance_zero_of_the_bias_is_no_merit_of_a_clip_bound() -> None:
+    """Heavy people with means above and below that of all: clipping some of both moves the mean by chance by nothing."""
+    count = np.array([1.0] * 900 + [100.0] * 10 + [400.0] * 2)
+    total = np.array([0.0] * 900 + [100.0] * 10 + [-400.0] * 2)
+    of = Contributions(np.zeros(len(count), dtype=np.int64), (count, total), (count, count))
+    exact = np.array([1.0 + total.sum() / count.sum()])
+    found, _ = hindsights(of, exact, Aggregate.AVERAGE, 1.0, 1.0, 1.0)
+
+    def bias(bound: float) -> float:
+        kept = np.minimum(1, bound / count)
+        return float((1.0 + (kept * total).sum() / (kept * count).sum() - exact[0]) / exact[0])
+
+    beyond = np.array([bias(bound) for bound in np.geomspace(found.clip_bound, 400, 200)])
+    assert np.abs(beyond).max() * 0.98 <= abs(found.bias[0])
+    searched = np.array([bias(bound) for bound in np.geomspace(1, 400, 200)])
+    assert searched.min() < 0 < searched.max(), "the bias has a chance zero"

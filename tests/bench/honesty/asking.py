@@ -42,7 +42,7 @@ class ReadOnce:
 
 
 LEVELS = (0.95, 0.5)
-MAX_GROUPS = 1500  # kept of one record: the largest, and an even sample of the others by size
+MAX_GROUPS = 1500  # kept of one record with public keys: the largest, and an even sample of the others by size
 ALWAYS_KEPT = 50
 IS_WEAK = "noise"  # the reliability of a number that may be nothing
 COUNTED = (Aggregate.ROWS, Aggregate.PEOPLE, Aggregate.SUM, Aggregate.DISTINCT)  # 0 where there are no rows
@@ -96,7 +96,8 @@ def _record(subject: Subject, question: Question, truth: Truth, session: Session
         record.largest = [int(i) for i in np.argsort(-size, kind="stable")[:10] if size[i] > 0]
         record.bias_of_largest = largest.bias[record.largest].tolist()
         record.deviation_of_largest = largest.deviation[record.largest].tolist()
-    return record if question.top or len(groups) <= MAX_GROUPS else _sampled(record)
+    is_whole = question.top or question.rows.has_private_keys or len(groups) <= MAX_GROUPS
+    return record if is_whole else _sampled(record)
 
 
 def _draw(question: Question, session: Session, rho: float, groups: dict[str, int]) -> Shown:

@@ -3,7 +3,8 @@
 Claim: of all clip bounds on a geometric grid, the one with the least median over groups of the root-mean-square
 relative error, clipping bias and independent Gaussian noise together, without any correction. Of averages, shares and
 variances: one common factor per unit for all vectors, around the catalog's centre, over a grid of ratios of their clip
-bounds. Symbols: w = what a unit contributes to a group, N = the unit's L2 norm over all groups, C = clip bound,
+bounds; there the bias is not monotone in the clip bound, and a bound counts with the largest bias of all bounds from it
+upwards, because a chance zero of the bias is no merit of a bound. Symbols: w = what a unit contributes to a group, N = the unit's L2 norm over all groups, C = clip bound,
 x = exact value, rho = the vector's share of the price. Formula: a clipped sum is sum w min(1, C / N), with noise of
 standard deviation C / sqrt(2 rho). Source: DESIGN.md section 10.
 """
@@ -94,7 +95,13 @@ def _curves(
         value, variance = _estimate(sums, sigmas, aggregate, centre)
         with np.errstate(invalid="ignore", divide="ignore"):
             bias, deviation = (value - exact) / relative, np.sqrt(variance) / relative
-        yield bounds, np.nan_to_num(bias, nan=np.inf), np.nan_to_num(deviation, nan=np.inf)
+        bias, deviation = np.nan_to_num(bias, nan=np.inf), np.nan_to_num(deviation, nan=np.inf)
+        yield bounds, (_without_chance_zeros(bias) if count > 1 else bias), deviation
+
+
+def _without_chance_zeros(bias: Floats) -> Floats:
+    """Give every clip bound the largest bias of all bounds from it upwards, with its own sign."""
+    return np.copysign(np.maximum.accumulate(np.abs(bias)[::-1], axis=0)[::-1], bias)
 
 
 def _grid(norm: Floats) -> Floats:

@@ -85,7 +85,7 @@ FREQUENCY = Rows(
         "times": Key("times", "CASE WHEN rides = 1 THEN '1' WHEN rides <= 9 THEN '2-9' ELSE '10+' END"),
         "days": Key("days", "least(days, 30)"),
     },
-    measures={"people": PEOPLE, "mean": Measure("mean rides", Aggregate.AVERAGE, "least(rides, 500)", centre=20)},
+    measures={"people": PEOPLE, "mean": Measure("mean rides", Aggregate.AVERAGE, "least(rides, 500)", centre=250)},
     kind=Kind.SUBQUERIES,
 )
 PAIRS_PRIVATE = replace(TRIPS, name="trips, private keys", has_private_keys=True)

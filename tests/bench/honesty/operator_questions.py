@@ -127,7 +127,7 @@ EVENTS = Rows(
         "rows": ROWS,
         "people": PEOPLE,
         "calls": Measure("share of calls", Aggregate.SHARE, "event_type = 'call'", centre=0.5),
-        "metres": Measure("mean range", Aggregate.AVERAGE, "range_m", centre=1000),
+        "metres": Measure("mean range", Aggregate.AVERAGE, "range_m", centre=17500),
         "cells": Measure("different cells", Aggregate.DISTINCT, "cell_id"),
     },
     filters={
@@ -158,8 +158,8 @@ FREQUENCY = Rows(
     },
     measures={
         "people": PEOPLE,
-        "mean": Measure("mean visits", Aggregate.AVERAGE, "least(visits, 300)", centre=10),
-        "minutes": Measure("minutes of a person", Aggregate.AVERAGE, "least(minutes, 10000)", centre=500),
+        "mean": Measure("mean visits", Aggregate.AVERAGE, "least(visits, 300)", centre=150),
+        "minutes": Measure("minutes of a person", Aggregate.AVERAGE, "least(minutes, 10000)", centre=5000),
     },
     kind=Kind.SUBQUERIES,
 )
@@ -172,7 +172,7 @@ FIRST_VISITS = Rows(
         "hour": Key("first hour", "first_hour"),
         "date": Key("date", "visit_date", is_time=True),
     },
-    measures={"rows": ROWS, "mean": Measure("visits a day", Aggregate.AVERAGE, "least(visits, 50)", centre=2)},
+    measures={"rows": ROWS, "mean": Measure("visits a day", Aggregate.AVERAGE, "least(visits, 50)", centre=25)},
     kind=Kind.SUBQUERIES,
 )
 BOTH_PLACES = Rows(

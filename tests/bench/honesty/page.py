@@ -43,7 +43,7 @@ def write_table(records: Collection[Record], about: dict[str, Any], page: Path) 
         "|---|---|---|---|---|---|",
         *(f"| {' | '.join(cells)} |" for cells in _class_rows(now)),
     ]
-    page.write_text("\n".join([before + BEGIN, *table, END + rest.split(END)[1]]), encoding="utf-8")
+    page.write_text("\n".join([before + BEGIN, "", *table, "", END + rest.split(END)[1]]), encoding="utf-8")
 
 
 def _measured(records: Collection[Record]) -> list[Measured]:

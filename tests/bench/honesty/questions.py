@@ -6,7 +6,8 @@ times measures times filters.
 
 Terms:
     unit      person, or person and privacy window where each window is bounded on its own
-    centre    public number that is subtracted from a value before it is summed, as the catalog declares it
+    centre    public number that is subtracted from a value before it is summed: as the catalog declares it, else the
+              middle of the value's range
     mark      property by which figures are split: TIME_FILTER, KEY_FILTER, BY_TIME, TOP, ...
 """
 
