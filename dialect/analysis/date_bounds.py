@@ -15,7 +15,7 @@ from datetime import date, datetime, time
 from functools import lru_cache
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, conjuncts, equal_pairs, fields_of
-from dialect.analysis.time_granularity import truncate_time, truncation_unit
+from dialect.analysis.time_granularity import date_of, truncate_time, truncation_unit
 from dialect.catalog.model import SqlType
 from dialect.functions.constant_folding import parse_timestamp
 from dialect.functions.registry import is_local_time, overload
@@ -58,6 +58,14 @@ class EventTimePredicates:
     def depends_on_date(self, expr: Expr) -> bool:
         """Return whether an expression reads event time, or a column equated with it."""
         return any(field in self.event_time or Ref(field) in self.equated for field in fields_of(expr))
+
+    @property
+    def may_exclude_dates(self) -> bool:
+        """Whether some date may be impossible; not where all predicates only define columns by event time."""
+        definitions: set[tuple[Expr, Expr]] = set(self.equated.items())
+        if self.event_time.day is not None:
+            definitions.add((Ref(self.event_time.day), date_of(Ref(self.event_time.time))))
+        return any(definitions.isdisjoint(equal_pairs((fact,))) for fact in self.predicates)
 
     def is_possible(self, day: date) -> bool:
         """Return whether a row of this date can satisfy all predicates."""

@@ -186,7 +186,7 @@ def _max_dates_per_group(plan: PrivatePlan, _: Properties, day: Expr, time: Expr
     if len(days) * (predicates.evaluations_per_date + sum(map(size, plan.key_exprs))) > _MAX_EVALUATIONS:
         return None
     keys = [key for key in plan.key_exprs if predicates.depends_on_date(key)]
-    if not keys and not predicates.predicates:
+    if not keys and not predicates.may_exclude_dates:
         return len(days)
     groups = Counter(
         tuple(predicates.value_on(key, each) for key in keys) for each in days if predicates.is_possible(each)

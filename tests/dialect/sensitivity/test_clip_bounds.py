@@ -12,10 +12,14 @@ from typing import Any
 
 import pytest
 
+from dialect import compile_query
 from dialect.algebra.properties import Properties
 from dialect.algebra.release_plan import PrivatePlan
+from dialect.analysis.date_bounds import EventTimePredicates
 from dialect.catalog.model import Catalog, ClipBoundsByKeys
 from dialect.sensitivity.clip_bounds import DeclaredClipBounds, declared_max_groups
+from dialect.sensitivity.grouping import per_group_distinct_bounds
+from engine.catalog.bundled import find_catalog
 
 BY_KEYS = (
     ClipBoundsByKeys(("lat",), rows=13.0),
@@ -243,3 +247,21 @@ def _is_within(plan: PrivatePlan, catalog: Catalog, norms: tuple[float, float]) 
 def test_the_number_of_groups(catalog: Catalog, plan_of: Callable[[str], PrivatePlan]) -> None:
     assert declared_max_groups(plan_of("SELECT COUNT(*) FROM events"), catalog) == 9
     assert declared_max_groups(plan_of("SELECT COUNT(*) FROM subscribers"), catalog) == 20  # where none is declared
+
+
+DATES = {  # most dates in one group; the catalog declares 32
+    "SELECT place_id, COUNT(*) FROM visit GROUP BY 1": 32,
+    "SELECT visit_date, COUNT(*) FROM visit GROUP BY 1": 1,
+    "SELECT isodow(visit_date), COUNT(*) FROM visit GROUP BY 1": 5,
+    "SELECT COUNT(*) FROM visit WHERE isodow(start_ts) = 6": 5,
+    "SELECT COUNT(*) FROM visit WHERE visit_date < DATE '2026-10-05'": 4,
+}
+
+
+@pytest.mark.parametrize("sql", DATES)
+def test_dates_are_counted_alike_without_looking_at_each(sql: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (plan,) = compile_query(sql, find_catalog("operator")).plans
+    by_date = frozenset({"visit_date"})
+    found = per_group_distinct_bounds(plan, Properties(), "visit", by_date)
+    monkeypatch.setattr(EventTimePredicates, "may_exclude_dates", True)
+    assert found == per_group_distinct_bounds(plan, Properties(), "visit", by_date) == {"visit_date": DATES[sql]}
