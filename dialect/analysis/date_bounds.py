@@ -61,11 +61,21 @@ class EventTimePredicates:
 
     @property
     def may_exclude_dates(self) -> bool:
-        """Whether some date may be impossible; not where all predicates only define columns by event time."""
+        """Whether some date may be impossible; not if all predicates define columns by event time, or are unknown."""
         definitions: set[tuple[Expr, Expr]] = set(self.equated.items())
         if self.event_time.day is not None:
             definitions.add((Ref(self.event_time.day), date_of(Ref(self.event_time.time))))
-        return any(definitions.isdisjoint(equal_pairs((fact,))) for fact in self.predicates)
+        return any(
+            definitions.isdisjoint(equal_pairs((fact,))) and not self._is_unknown(fact) for fact in self.predicates
+        )
+
+    def _is_unknown(self, fact: Expr) -> bool:
+        """Return whether a predicate compares with something of unknown range that is the same on every date."""
+        return (
+            isinstance(fact, Call)
+            and fact.name in _COMPARISONS
+            and any(not self.depends_on_date(part) and self._range(part, date.min) is None for part in fact.arguments)
+        )
 
     def is_possible(self, day: date) -> bool:
         """Return whether a row of this date can satisfy all predicates."""
