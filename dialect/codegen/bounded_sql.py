@@ -238,7 +238,7 @@ def _aggregation_ctes(
 def _unit_count(plan: PrivatePlan, admission: Eligibility | None, dialect: EngineDialect) -> str:
     """Write the number of admitted units with any row in a listed group: each privacy window of a person is a unit."""
     units = f"SELECT DISTINCT {', '.join(plan.unit_columns)} FROM {join_admitted('unit_partials', admission, dialect)}"
-    return f"SELECT count(*) AS units FROM ({units}) AS u"
+    return f"SELECT count(*) AS units FROM ({units} WHERE person IS NOT NULL) AS u"
 
 
 def _merged_aggregation_ctes(
