@@ -185,6 +185,12 @@ def has_at_most_one_row(relation: Relation, known: Properties) -> bool:
     return SINGLE_ROW in known.of(unique_keys, relation)
 
 
+def equates_unique_key(side: Relation, condition: Expr, known: Properties) -> bool:
+    """Return whether a join condition matches at most one row of this side: it equates a unique key of it."""
+    equated = {f for f, _ in equated_fields(side, condition, ("=", "is not distinct from"))}
+    return any(key <= equated for key in known.of(unique_keys, side))
+
+
 def _selects_single_row(operator: Operator) -> bool:
     """Return whether an operator has at most one row by itself: by a constant, LIMIT 1, or an equality with a key."""
     if isinstance(operator, Filter):

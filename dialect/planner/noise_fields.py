@@ -30,7 +30,7 @@ from dialect.algebra.relations import (
     Window,
     WindowCall,
 )
-from dialect.analysis.uniqueness import equated_fields, unique_keys
+from dialect.analysis.uniqueness import equates_unique_key
 from dialect.catalog.model import SqlType
 from dialect.functions.aggregates import AGGREGATES, ReleasedAs
 from dialect.functions.builders import double_call, is_not_null, to_double
@@ -52,7 +52,6 @@ R = TypeVar("R", bound=Relation)
 AddAggregate = Callable[[str, Expr], Field]
 
 TRACKED_AGGREGATES = {a.name for a in AGGREGATES.values() if a.released_as in (ReleasedAs.SUM, ReleasedAs.MEAN)}
-_EQUALITIES = ("=", "is not distinct from")
 
 
 def track_aggregate_noise(relation: R, group: Group, planning: Planning) -> R:
@@ -104,16 +103,10 @@ def unique_row_fields(relation: Relation, known: Properties) -> Iterator[Field]:
     elif operator.row_origin is RowOrigin.SUBSET:
         yield from unique_row_fields(relation.children[0], known)
     elif isinstance(operator, Join) and operator.kind != "full":
-        if _matches_at_most_one_row(operator.right, operator.condition, known):
+        if equates_unique_key(operator.right, operator.condition, known):
             yield from unique_row_fields(operator.left, known)
-        if operator.kind != "left" and _matches_at_most_one_row(operator.left, operator.condition, known):
+        if operator.kind != "left" and equates_unique_key(operator.left, operator.condition, known):
             yield from unique_row_fields(operator.right, known)
-
-
-def _matches_at_most_one_row(side: Relation, condition: Expr, known: Properties) -> bool:
-    """Return whether a join condition matches at most one row of this side: it equates a unique key of it."""
-    equated = {f for f, _ in equated_fields(side, condition, _EQUALITIES)}
-    return any(key <= equated for key in known.of(unique_keys, side))
 
 
 def express_sum(field: Field, function: str, form: FractionalLinearForm, add_aggregate: AddAggregate) -> ReleasedSum:

@@ -5,7 +5,7 @@ A query over releases -> a Question, with the linear form of each column in nois
 Modules, each before those that import it:
 
     display_rounding, fieller, noise_propagation, question, interval_functions, unstable_ratios, shared_noise,
-    single_groups.
+    single_groups, noisy_selection, natural_limits.
 
 Terms in all modules: a raw number is one noisy number of a query vector. The form of a column is offset + numerator /
 denominator, both linear in raw numbers with coefficients free of noise. A grain is the step of a raw number; it is
@@ -16,14 +16,16 @@ from __future__ import annotations
 
 from dialect.postprocess.display_rounding import RoundingDistance
 from dialect.postprocess.fieller import ratio_ends
-from dialect.postprocess.interval_functions import IntervalParameters
+from dialect.postprocess.interval_functions import IntervalParameters, uses_interval_functions
+from dialect.postprocess.natural_limits import column_limits
 from dialect.postprocess.noise_propagation import (
     ZERO,
     FractionalLinearForm,
     LinearCombination,
     non_negative_fields,
 )
-from dialect.postprocess.question import ResultColumn
+from dialect.postprocess.noisy_selection import NoisySelection, candidate_rows, counting_columns, selection_by_noise
+from dialect.postprocess.question import ResultColumn, result_columns
 from dialect.postprocess.shared_noise import mark_shared_noise
 from dialect.postprocess.single_groups import reads_single_groups
 
@@ -32,10 +34,17 @@ __all__ = [
     "FractionalLinearForm",
     "IntervalParameters",
     "LinearCombination",
+    "NoisySelection",
     "ResultColumn",
     "RoundingDistance",
+    "candidate_rows",
+    "column_limits",
+    "counting_columns",
     "mark_shared_noise",
     "non_negative_fields",
     "ratio_ends",
     "reads_single_groups",
+    "result_columns",
+    "selection_by_noise",
+    "uses_interval_functions",
 ]

@@ -85,14 +85,14 @@ def _interval_sources(question: Question) -> _IntervalSources:
     )
 
 
-def _uses_interval_functions(question: Question) -> bool:
+def uses_interval_functions(question: Question) -> bool:
     """Return whether the SQL text contains the name of an interval function."""
     return any(name in question.sql.lower() for name in (LOW, HIGH))
 
 
 def check_interval_functions(question: Question) -> None:
     """Refuse interval functions of numbers without an interval; raises Refusal with E_AGG."""
-    if not _uses_interval_functions(question):
+    if not uses_interval_functions(question):
         return
     interval_sources = _interval_sources(question)
 
@@ -142,7 +142,7 @@ def expand_interval_functions(question: Question, parameters: IntervalParameters
     #ratio_interval. Formula: value -+ half-width; for a ratio Fieller's. Source and proof: proofs.md#interval-ends.
     Raises: nothing.
     """
-    if not _uses_interval_functions(question):
+    if not uses_interval_functions(question):
         return question
     interval_sources, variances = _interval_sources(question), all_variances(question, parameters.variances)
 

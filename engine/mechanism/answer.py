@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 
 from dialect.codegen import OuterSql
 from dialect.postprocess import IntervalParameters
+from engine.mechanism.interval_levels import IntervalLevels
 from engine.mechanism.intervals import Floats, half_width, linear_interval, normal_quantile, ratio_interval
 from engine.mechanism.release import RawNoise
 
@@ -42,9 +43,11 @@ class Answer:
     null_quantiles: Mapping[str, int] = field(
         default_factory=dict
     )  # column -> number of quantiles NULL for lack of rows
+    candidates: int | None = None  # rows from which noise selected those of the answer; None: it selected none
+    hidden_count: Ends | None = None  # interval of a count of each row, where the query shows none
 
 
-def build_answer(rows: pa.Table, outer_sql: OuterSql, confidence: float, raw: RawNoise) -> Answer:
+def build_answer(rows: pa.Table, outer_sql: OuterSql, levels: IntervalLevels, raw: RawNoise) -> Answer:
     """Convert the outer SQL's rows to shown columns with intervals; `raw` is the noise of the numbers below them."""
     shown = {
         name: _dialect_types(_without_invalid_dates(rows.column(f"s{i}"))) for i, name in enumerate(outer_sql.names)
@@ -52,11 +55,13 @@ def build_answer(rows: pa.Table, outer_sql: OuterSql, confidence: float, raw: Ra
     intervals: dict[str, Ends] = {}
     unstable: dict[str, int] = {}
     for i in outer_sql.uncertain_columns:
-        name, parts = outer_sql.names[i], _IntervalParts(rows, i, outer_sql.constants)
+        name = outer_sql.names[i]
+        parts = _IntervalParts(rows, i, outer_sql.constants, levels.variance_factor(i))
         if i in outer_sql.ratio_columns:
-            lower, upper, is_unstable = _ratio_ends(parts, confidence, i in outer_sql.signed_ratios)
+            lower, upper, is_unstable = _ratio_ends(parts, levels, i, i in outer_sql.signed_ratios)
         else:
-            lower, upper, is_unstable = _linear_ends(parts, confidence, raw, outer_sql.single_noise_columns.get(i))
+            level = levels.of_column(i, rows.num_rows - shown[name].null_count, rows.num_rows)
+            lower, upper, is_unstable = _linear_ends(parts, level, raw, outer_sql.single_noise_columns.get(i))
         if pa.types.is_integer(shown[name].type):
             max_rounding = (
                 outer_sql.rounding[i].bound(raw.fractional)
@@ -90,6 +95,7 @@ def build_answer(rows: pa.Table, outer_sql: OuterSql, confidence: float, raw: Ra
         unstable,
         tuple(outer_sql.names[i] for i in outer_sql.unknown_interval_columns),
         sparse,
+        None if levels.selection is None else levels.candidates,
     )
 
 
@@ -130,15 +136,17 @@ class _IntervalParts:
     rows: pa.Table
     position: int
     constants: Mapping[str, float]  # parts that are constant over all rows
+    variance_factor: float = 1.0  # factor of variances and covariances
 
     def __getitem__(self, part: str) -> Floats:
         """Part of the interval as floats, one per row; NaN for NULL."""
         name = f"s{self.position}_{part}"
+        factor = self.variance_factor if part.endswith("variance") else 1.0
         if name in self.constants:
-            return np.full(self.rows.num_rows, self.constants[name])
+            return np.full(self.rows.num_rows, factor * self.constants[name])
         column = self.rows.column(name)
         values: Floats = column.cast(pa.float64()).fill_null(float("nan")).to_numpy()
-        return values
+        return values if factor == 1.0 else factor * values
 
 
 def _widened_to(shown: pa.ChunkedArray, lower: Floats, upper: Floats) -> Ends:
@@ -193,14 +201,21 @@ def integer_half_widths(widths: npt.ArrayLike, max_rounding: npt.ArrayLike) -> F
     return reach
 
 
-def _ratio_ends(parts: _IntervalParts, confidence: float, signed: bool) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+def _ratio_ends(
+    parts: _IntervalParts, levels: IntervalLevels, column: int, signed: bool
+) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
     """Interval ends of a ratio by Fieller, and flags of unstable rows.
 
-    `signed` = the denominator may also be clearly negative, as a sum can and a count can't.
+    `signed` = the denominator may also be clearly negative, as a sum can and a count can't. Which rows are unstable
+    does not depend on how many are shown.
     """
     variances = (parts["numerator_variance"], parts["denominator_variance"], parts["covariance"])
     fraction = (parts["numerator"], parts["denominator"])
-    lower, upper, is_unstable = ratio_interval(*fraction, *variances, confidence, signed_denominator=signed)
+    null_level = levels.null_level if levels.is_affected(column) else levels.confidence
+    lower, upper, is_unstable = ratio_interval(*fraction, *variances, null_level, signed_denominator=signed)
+    level = levels.of_column(column, int((~is_unstable).sum()), len(is_unstable))
+    if level < null_level:
+        lower, upper, _ = ratio_interval(*fraction, *variances, level, signed_denominator=signed)
     return parts["offset"] + lower, parts["offset"] + upper, is_unstable
 
 

@@ -5,5 +5,5 @@ Input: a request. Output: an Answer, charged durably before the first read.
 Modules, each before those that import it:
 
     cache, compiled_query, post_process, sql_validation, consistency, notes, outlook, target_budget, engine, advice,
-    bias, explain, answer_notes, reliability.
+    bias, explain, reliability, answer_notes.
 """

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 
 from dialect import Question
 from dialect.algebra import Note, NoteCode, PrivatePlan, QueryVector, VectorBound, VectorKind
+from dialect.parser import IntervalCoverage
+from dialect.postprocess import selection_by_noise
 from engine.pipeline.bias import has_unmeasured_fan_out, has_unmeasured_pairs
 from engine.pipeline.compiled_query import Answered, SourcedQuery
+from engine.pipeline.reliability import may_be_nothing
 from engine.pricing.clip_bound_origin import has_fallback_clip_bounds
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.display_names import release_suffix, vector_display_name
@@ -37,6 +40,7 @@ FEW_ROWS_REASON = "too few rows for a quantile's histogram. Coarser groups, a lo
 REHEARSAL_NOTE = (
     "Synthetic rows: the numbers mean nothing, and nothing is charged. The other notes are about the question."
 )
+SELECTED_NOTE = "Noise decides which rows are shown: intervals are wider, so that at most {0} of those shown miss."
 MIN_SHOWN_BIAS = 0.001  # a smaller bias is shown as "below" it
 
 
@@ -58,6 +62,10 @@ def answer_notes(result: Answered, *, rehearsal: bool) -> list[Note]:
         Note(NoteCode.NO_INTERVAL, f"{column}: computed from noisy numbers, without a known interval.")
         for column in result.answer.without_interval
     ]
+    marks = may_be_nothing(result.question, result.answer)
+    if any(marks):
+        text = f"{sum(marks):,} of {len(marks):,} rows may be nothing: no count of theirs is clearly above 0."
+        notes.append(Note(NoteCode.MAY_BE_NOTHING, text))
     if result.answer.table.num_rows == 0 and any(each.cost.threshold is not None for each in result.prepared):
         notes.append(Note(NoteCode.NO_GROUP, NO_GROUPS_NOTE))
     elif result.answer.table.num_rows == 0 and not rehearsal and any(each.key_count for each in result.prepared):
@@ -69,6 +77,9 @@ def question_notes(result: SourcedQuery) -> list[Note]:
     """Write the notes known before an answer: the query's own, clipping, hidden groups, people not counted."""
     plans = [prepared.plan for prepared in result.prepared]
     notes = list(result.notes)
+    if selection_by_noise(result.question) and result.question.options.intervals is not IntervalCoverage.SIMULTANEOUS:
+        misses = f"{100 * (1 - result.query.terms.confidence):.3g}%"
+        notes.append(Note(NoteCode.SELECTED, SELECTED_NOTE.format(misses)))
     notes += [
         Note(NoteCode.NO_NUMBER, KEYS_ONLY_NOTE.format(release_suffix(plan, plans)))
         for plan in _plans_without_numbers(result.question)

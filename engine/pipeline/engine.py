@@ -34,13 +34,14 @@ from engine.catalog.eligibility_notes import excluded_consent_notes
 from engine.errors import EngineKind, TooLarge, redact, refuse_before_charge
 from engine.mechanism.answer import Answer
 from engine.mechanism.gaussian import NoiseSource
+from engine.mechanism.interval_levels import IntervalLevels
 from engine.mechanism.release import Release, ReleaseDescription, raw_noise, release_to_bytes
 from engine.pipeline.cache import ByIdentity, PlanCache
 from engine.pipeline.compiled_query import Answered, CompiledQuery
 from engine.pipeline.consistency import consistency_notes, make_query_consistent
 from engine.pipeline.notes import unlisted_value_notes, window_notes
 from engine.pipeline.outlook import BudgetOutlook, adding_alternatives, budget_outlook
-from engine.pipeline.post_process import post_process, write_outer_sql
+from engine.pipeline.post_process import post_process, sql_depends_on_candidates, write_outer_sql
 from engine.pipeline.sql_validation import bind_outer, bind_release
 from engine.pipeline.target_budget import StoredAnswers, predicted_errors, rho_for_target
 from engine.pricing.clip_bounds.column_means import with_measured_centres
@@ -115,7 +116,8 @@ class Engine:
             noisy = mark_shared_noise(question, correlated_vectors(sources))
             is_consistent = any(release.consistent_sigmas for release in releases)  # these have other noise scales
             has_own_noise = noisy is question and to_charge == query.releases and not is_consistent
-            outer_sql = self.outer_sql(query, releases) if has_own_noise else None
+            is_known = has_own_noise and not sql_depends_on_candidates(question)
+            outer_sql = self.outer_sql(query, releases) if is_known else None
             shown = self.finish(noisy, query.releases, releases, query.terms.confidence, outer_sql)  # post-processing
         notes = self.notes(query, sources, is_free=loss == Loss(0, 0), consistency=consistency_notes(releases))
         oldest = oldest_day(sources, stored.keys() - set(charge.to_run if charge is not None else ()), self.ledger)
@@ -273,7 +275,9 @@ class Engine:
         return self.plan_cache.get_or_compute(
             query.request.client,
             _outer_key(query),
-            lambda: write_outer_sql(query.question, raw_noise(query.question, releases), query.terms.confidence),
+            lambda: write_outer_sql(
+                query.question, raw_noise(query.question, releases), IntervalLevels(query.terms.confidence)
+            ),
         )
 
     def _bind_releases(self, compiled: tuple[CompiledRelease, ...], request: Request) -> tuple[Release, ...]:

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from budgets import Loss
+from dialect import Question
 from dialect.postprocess import mark_shared_noise
+from engine.mechanism.interval_levels import IntervalLevels
 from engine.pipeline.advice import Advice, find_advice
 from engine.pipeline.compiled_query import SourcedQuery
 from engine.pipeline.engine import Engine
 from engine.pipeline.outlook import BudgetOutlook
 from engine.pricing.compile_release import noise_scales
-from engine.pricing.expected_error import expected_error
+from engine.pricing.expected_error import NoiseScales, expected_error
 from engine.pricing.query_terms import Request
+from engine.pricing.simultaneous import planned_levels
 from engine.reuse.sources import charged_releases, correlated_vectors
 
 
@@ -43,14 +46,25 @@ def explain(engine: Engine, sql: str, request: Request) -> Explained:
     charged, reported = charged_releases(sources), tuple(source.reported for source in sources)
     loss = engine.ledger.preview(engine.charge_request(sql, charged, request)) if charged else Loss(0, 0)
     marked = mark_shared_noise(question, correlated_vectors(sources))
+    levels = planned_levels(marked, [each.key_count for each in query.releases], query.terms.confidence)
     return Explained(
         query,
         sources,
         engine.notes(query, sources, is_free=loss == Loss(0, 0)),
         engine.excluded_consent_notes(query),
         loss,
-        expected_error(marked, noise_scales(reported), query.terms.confidence),
+        _expected_error(marked, noise_scales(reported), levels),
         ";\n\n".join(sql.text for p in charged for sql in p.statements),
         find_advice(engine, query, reported),
         engine.budget_outlook(query, datetime.now(UTC)),
     )
+
+
+def _expected_error(question: Question, scales: NoiseScales, levels: IntervalLevels) -> dict[str, float | None]:
+    """Half-width of each noisy column at its level; None where width or level depend on the answer."""
+    expected = expected_error(question, scales, levels.confidence)
+    for i, column in enumerate(question.columns):
+        if column.name in expected and levels.is_affected(i):
+            level = levels.expected(i)
+            expected[column.name] = None if level is None else expected_error(question, scales, level)[column.name]
+    return expected

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pyarrow as pa
 
 from dialect import Catalog, Question, Target
+from dialect.algebra import CountOf, Relation, ReleaseScan
 from dialect.codegen import OuterSql, public_tables_read, write_outer_query
-from dialect.codegen.relations import release_table_name
+from dialect.codegen.relations import release_table_name, write_rows
 from dialect.functions import quote_identifier
+from dialect.parser import IntervalCoverage
+from dialect.postprocess import (
+    candidate_rows,
+    counting_columns,
+    result_columns,
+    selection_by_noise,
+    uses_interval_functions,
+)
 from engine.backends.protocol import Backend
 from engine.backends.sandbox import public_table, public_table_sql, run_outer
 from engine.mechanism.answer import Answer, build_answer, interval_constants
+from engine.mechanism.interval_levels import IntervalLevels
 from engine.mechanism.release import RawNoise, Release, outer_sql_table, raw_noise
 from engine.pricing.compile_release import CompiledRelease
 
@@ -31,11 +42,79 @@ def post_process(
     `compiled` and `releases` have one element for each plan of the query. `outer_sql` = its outer SQL, if that is
     written already, for releases of the same noise.
     """
-    tables = {table: public_table(table, catalog, backend) for table in public_tables_read(question)}
-    tables |= _release_tables(question, compiled, releases, confidence)
+    public = {table: public_table(table, catalog, backend) for table in public_tables_read(question)}
+    question = with_hidden_count(question)
     raw = raw_noise(question, releases)
-    sql = write_outer_sql(question, raw, confidence) if outer_sql is None else outer_sql
-    return build_answer(_run_outer(sql, tables), sql, confidence, raw)
+    levels = _interval_levels(question, compiled, releases, confidence, raw, public)
+    tables = public | _release_tables(question, compiled, releases, levels.null_level)
+    sql = write_outer_sql(question, raw, levels) if outer_sql is None else outer_sql
+    return _without_hidden_count(build_answer(_run_outer(sql, tables), sql, levels, raw))
+
+
+HIDDEN_COUNT = "\0count"  # no name of a column that a query can write
+
+
+def with_hidden_count(question: Question) -> Question:
+    """Add a hidden column with a count of each row, by which to tell whether a selected row may be nothing.
+
+    Only where noise selects the rows, and no column that is shown tells it.
+    """
+    if selection_by_noise(question) is None or counting_columns(question):
+        return question
+    counts = [
+        output.field
+        for release in question.releases
+        for output in release.outputs
+        if isinstance(output.formula, CountOf) and output.field in question.outer.fields
+    ]
+    hidden = result_columns(question, [(HIDDEN_COUNT, field) for field in counts[:1]])
+    return replace(question, columns=(*question.columns, *(column for column in hidden if column.form is not None)))
+
+
+def _without_hidden_count(answer: Answer) -> Answer:
+    """Take the hidden count out of an answer's columns, and keep its interval."""
+    if HIDDEN_COUNT not in answer.intervals:
+        return answer
+    intervals = {name: ends for name, ends in answer.intervals.items() if name != HIDDEN_COUNT}
+    table = answer.table.drop_columns([HIDDEN_COUNT])
+    return replace(answer, table=table, intervals=intervals, hidden_count=answer.intervals[HIDDEN_COUNT])
+
+
+def _interval_levels(
+    question: Question,
+    compiled: tuple[CompiledRelease, ...],
+    releases: tuple[Release, ...],
+    confidence: float,
+    raw: RawNoise,
+    public: Mapping[str, pa.Table],
+) -> IntervalLevels:
+    """Set the level of each column's intervals, from the number of rows that noise selected the answer's from.
+
+    Simultaneous intervals hold for any selection already; sums over selected rows are wider all the same.
+    """
+    selection = selection_by_noise(question)
+    if selection is None:
+        return IntervalLevels(confidence)
+    tables = dict(public)
+
+    def count(relation: Relation) -> int:
+        """Count the rows of a relation that noise does not select."""
+        if isinstance(relation.operator, ReleaseScan):
+            return int(releases[question.releases[relation.operator.index].plan_index].keys.num_rows)
+        if len(tables) == len(public):
+            tables.update(_release_tables(question, compiled, releases, confidence))
+        rows = write_rows(relation, relation.fields, _sandbox_target(question))
+        counted = run_outer(f"SELECT COUNT(*) AS n FROM ({rows}) AS candidates", tables)
+        return int(counted.column("n")[0].as_py())
+
+    is_simultaneous = question.options.intervals is IntervalCoverage.SIMULTANEOUS
+    return IntervalLevels(
+        confidence,
+        selection,
+        1 if is_simultaneous else candidate_rows(question.outer, question.releases, count) or 1,
+        sum(len(each.raw_fields) * releases[each.plan_index].keys.num_rows for each in question.releases),
+        bool(raw.consistency_factors) or any(release.is_correlated for release in releases),
+    )
 
 
 def bind_post_processing(
@@ -52,7 +131,7 @@ def bind_post_processing(
         for table in public_tables_read(question)
     }
     tables |= _release_tables(question, compiled, empty, confidence)
-    sql = write_outer_sql(question, raw_noise(question, empty), confidence)
+    sql = write_outer_sql(question, raw_noise(question, empty), IntervalLevels(confidence))
     if sql.unchanged_release is None:
         run_outer(f"DESCRIBE {sql.text}", tables)
     return sql
@@ -78,10 +157,26 @@ def _run_outer(sql: OuterSql, tables: Mapping[str, pa.Table]) -> pa.Table:
     return pa.table({name: released.column(own) for name, own in sql.unchanged_release.columns})
 
 
-def write_outer_sql(question: Question, raw: RawNoise, confidence: float) -> OuterSql:
-    """Generate the outer SQL with the table names of the sandbox database."""
-    constants = interval_constants(raw.variances, raw.sigmas, raw.fractional, confidence)
+def write_outer_sql(question: Question, raw: RawNoise, levels: IntervalLevels) -> OuterSql:
+    """Generate the outer SQL with the table names of the sandbox database.
+
+    The ends of interval functions are those of all candidates together, where noise selects rows: a condition on ends
+    must not change with the number of rows that it selects.
+    """
+    question = with_hidden_count(question)
+    factor = max(map(levels.variance_factor, range(len(question.columns))), default=1.0)
+    widened = {number: factor * variance for number, variance in raw.variances.items()}
+    constants = interval_constants(widened, raw.sigmas, raw.fractional, levels.strict)
+    return write_outer_query(question, raw.variances, _sandbox_target(question), levels.null_level, constants)
+
+
+def _sandbox_target(question: Question) -> Target:
+    """Names of the tables of a question in the sandbox database."""
     tables = [*public_tables_read(question), *(release_table_name(i) for i in range(len(question.releases)))]
-    return write_outer_query(
-        question, raw.variances, Target({table: quote_identifier(table) for table in tables}), confidence, constants
-    )
+    return Target({table: quote_identifier(table) for table in tables})
+
+
+def sql_depends_on_candidates(question: Question) -> bool:
+    """Return whether the outer SQL depends on how many rows noise selects from: by NULL ratios, or interval ends."""
+    selection = selection_by_noise(question)
+    return selection is not None and (selection.nulls_by_noise or uses_interval_functions(question))

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dialect import Question
-from dialect.postprocess import non_negative_fields
+from dialect.postprocess import counting_columns, non_negative_fields
 from engine.mechanism.answer import Answer
 
 Ends = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
@@ -62,6 +62,21 @@ def non_negative_columns(question: Question) -> frozenset[str]:
     positive, columns = non_negative_fields(question), ((each.name, each.form) for each in question.columns)
     sums = {name: form.as_linear() for name, form in columns if form is not None and form.denominator is None}
     return frozenset(name for name, whole in sums.items() if not whole.may_be_negative(positive))
+
+
+def may_be_nothing(question: Question, answer: Answer) -> list[bool]:
+    """Mark rows that noise selected and that may stand for nothing: no count of theirs is clearly above 0.
+
+    Empty where noise did not select the rows, or nothing counts them. Private keys exist: at least one person has them.
+    """
+    ratios = {column.name for column in question.columns if column.form is not None and column.form.denominator}
+    lower_ends = {name: answer.intervals[name][0] for name in counting_columns(question) if name in answer.intervals}
+    exists = [~np.isnan(lower) if name in ratios else lower > 0 for name, lower in lower_ends.items()]
+    exists += [] if answer.hidden_count is None else [answer.hidden_count[0] > 0]
+    if answer.candidates is None or not exists:
+        return []
+    has_private_keys = all(plan.key_set is None for plan in question.plans)
+    return [not has_private_keys and not each for each in np.any(exists, axis=0).tolist()]
 
 
 def _interval_ends(answer: Answer, name: str, not_negative: Collection[str]) -> Ends:

@@ -1,4 +1,4 @@
-"""Simultaneous intervals: the confidence level of each interval, by Bonferroni.
+"""Levels of intervals that hold together, by Bonferroni, and that are expected where noise selects rows.
 
 Of two hundred intervals at 95%, ten are expected to miss. `OPTIONS(intervals = 'simultaneous')` widens each so that
 all of them hold with the requested probability, whichever rows are selected afterwards (docs/reading.md).
@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dialect import Question
-from dialect.algebra import Join, Relation, walk
+from dialect.algebra import Join, Public, Relation, ReleaseScan, walk
 from dialect.parser import IntervalCoverage
+from dialect.postprocess import candidate_rows, selection_by_noise
 from engine.errors import EngineKind
+from engine.mechanism.interval_levels import IntervalLevels
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,30 @@ def bonferroni_level(joint: JointConfidence) -> float:
     Raises: nothing. Proof: proofs.md#bonferroni_level
     """
     return math.nextafter(1 - (1 - joint.confidence) / joint.interval_count, 1.0)
+
+
+def planned_levels(question: Question, key_counts: Sequence[int | None], confidence: float) -> IntervalLevels:
+    """Levels of a query's intervals as far as they are known before it runs; with private keys 0 candidates are known.
+
+    `key_counts` = number of public keys of each plan, None for private ones.
+    """
+    selection = selection_by_noise(question)
+    if selection is None or question.options.intervals is IntervalCoverage.SIMULTANEOUS:
+        return IntervalLevels(confidence)
+
+    def count(relation: Relation) -> int | None:
+        """Bound the rows of a relation by the groups of the releases below it; public rows next to them are unknown."""
+        if isinstance(relation.operator, ReleaseScan):
+            columns = question.releases[relation.operator.index]
+            return columns.group_count(key_counts[columns.plan_index])
+        parts = [] if isinstance(relation, Public) else [count(part) for part in relation.children]
+        known = [rows for rows in parts if rows is not None]
+        if not parts or len(known) < len(parts):
+            return None
+        return math.prod(known) if isinstance(relation.operator, Join) else sum(known)
+
+    candidates = candidate_rows(question.outer, question.releases, count)
+    return IntervalLevels(confidence, selection, candidates or 0)
 
 
 def _has_join(relation: Relation) -> bool:

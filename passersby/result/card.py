@@ -126,6 +126,14 @@ class Answer(Card):
         return dict(self.card.get("reliability") or {})
 
     @property
+    def may_be_nothing(self) -> list[bool]:
+        """Which rows may stand for nothing, of those that noise selected: no count of theirs is clearly above 0.
+
+        Empty where noise did not select the rows.
+        """
+        return list(self.card.get("may_be_nothing") or [])
+
+    @property
     def release_id(self) -> str | None:
         """Key of the stored release; None for public tables."""
         return self.card.get("release_id")

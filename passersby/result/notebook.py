@@ -80,6 +80,8 @@ def result_html(result: Answer) -> str:
         _column(name, [row[i] for row in rows], intervals, reliability.get(name, []))
         for i, name in enumerate(result.columns)
     ]
+    if any(marks := result.may_be_nothing[:MOST_ROWS]):
+        columns.append(("<th></th>", [f"<td class='faint'>{'may be nothing' if mark else ''}</td>" for mark in marks]))
     heads = "".join(head for head, _ in columns)
     body = ["".join(cells) for cells in zip(*(cells for _, cells in columns), strict=True)]
     more = f"<p class='faint'>{len(result) - MOST_ROWS:,} more rows</p>" if len(result) > MOST_ROWS else ""

@@ -29,10 +29,12 @@ class Result(Displayed, Answer):
     def df(self, *, intervals: bool = True) -> pandas.DataFrame:
         """Return the answer as a pandas frame; `intervals` adds x_low and x_high after the query's columns.
 
-        Raises InstallError if pandas, from the extra [pandas], is not installed.
+        `attrs["may_be_nothing"]` marks the rows that noise selected and that may stand for nothing. Raises InstallError
+        if pandas, from the extra [pandas], is not installed.
         """
         load_extra("pandas", "pandas")
         frame: pandas.DataFrame = self.flat(intervals=intervals).to_pandas(date_as_object=False)
+        frame.attrs["may_be_nothing"] = self.may_be_nothing
         return frame
 
     def pl(self, *, intervals: bool = True) -> polars.DataFrame:

@@ -47,6 +47,7 @@ PHRASES = {
     "no_group": "no group has enough people to be shown",
     "no_row": "no row is left after the conditions on the numbers",
     "no_number": "only public keys are shown: the price buys nothing",
+    "selected": "noise decides which rows are shown: wider intervals",
     "ties": "a hash decides between rows of one person that tie",
     "consistent": "levels were made consistent: details add up to totals",
 }

@@ -267,6 +267,9 @@ def _row_table(result: Answer, most: int, *, has_bars: bool, has_words: bool) ->
         if bars or any(words):
             table.add_column("", no_wrap=True)
             cells.append(_bar_cells(bars, words, len(rows)))
+    if any(marks := result.may_be_nothing[:most]) and not intervals:  # else a word stands behind the number
+        table.add_column("", no_wrap=True)
+        cells.append([Text("may be nothing" if mark else "", "dim") for mark in marks])
     for row_cells in zip(*cells, strict=True):
         table.add_row(*row_cells)
     return table

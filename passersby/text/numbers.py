@@ -59,12 +59,17 @@ def _plain_float(value: float) -> str:
 
 
 def noisy_text(value: object, ends: Interval | None) -> tuple[str, str]:
-    """Noisy value, and separately its half-width, or both ends of an asymmetric interval."""
+    """Noisy value, and separately its half-width, or both ends of an asymmetric interval.
+
+    A number beyond its interval is one beyond its natural limits, such as a count below 0: it is shown as the nearer
+    end, and the answer's data keep it as it was released.
+    """
     if not isinstance(value, int | float) or isinstance(value, bool):
         return value_text(value), ""
     if ends is None:
         return _number(value, None), ""
     low, high = ends
+    value = min(max(value, low), high)
     below, above = value - low, high - value
     places = _places(max((high - low) / 2, 0), whole=isinstance(value, int))
     if max(below, above) <= 0 or abs(below - above) > ASYMMETRIC * max(below, above):

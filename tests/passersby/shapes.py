@@ -68,6 +68,8 @@ ANSWER = {
     "advice": Maybe(ADVICE),
     "confidence": float,
     "simultaneous": Maybe({"confidence": float, "numbers": int}),
+    "selection": Maybe({"candidates": int, "shown": int}),
+    "may_be_nothing": [bool],
     "price": LOSS,
     "remaining": {"client": LEFT, "dataset": LEFT},
     "outlook": Maybe(OUTLOOK),
@@ -91,7 +93,8 @@ ANSWER = {
     "notes": [str],
     "note_codes": [str],
 }
-EXPLANATION = {key: shape for key, shape in ANSWER.items() if key not in {"rows", "reliability"}} | {
+OF_ANSWERS = {"rows", "reliability", "selection", "may_be_nothing"}
+EXPLANATION = {key: shape for key, shape in ANSWER.items() if key not in OF_ANSWERS} | {
     "keys": [{"name": str, "kind": str, "count": Maybe(int), "why": str, "release": str}],
     "bounds": [
         {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -15,6 +16,7 @@ from budgets import Loss, epsilon_from_rho
 from dialect.algebra import Note
 from engine.api.wire.explanation import bound_shapes, column_shapes, key_shapes, threshold_shapes
 from engine.mechanism.intervals import Floats
+from engine.mechanism.projection import project_intervals
 from engine.pipeline.advice import MAX_ADVICE_CHARACTERS, NO_ADVICE, Advice
 from engine.pipeline.answer_notes import answer_notes, question_notes
 from engine.pipeline.bias import column_bias_bounds, column_biases, column_clip_bounds, unmeasured_pair_columns
@@ -22,7 +24,7 @@ from engine.pipeline.compiled_query import Answered, SourcedQuery
 from engine.pipeline.explain import Explained
 from engine.pipeline.notes import charged_window_list
 from engine.pipeline.outlook import BudgetOutlook, outlook_json
-from engine.pipeline.reliability import is_mostly_weak, non_negative_columns, rate_reliability
+from engine.pipeline.reliability import is_mostly_weak, may_be_nothing, non_negative_columns, rate_reliability
 from engine.pricing.display_names import release_display_name
 from engine.pricing.simultaneous import joint_confidence
 from engine.reuse.sources import ReleaseSource
@@ -30,7 +32,7 @@ from engine.reuse.sources import ReleaseSource
 CARD = b"passersby"
 EMPTY_CARD: Mapping[str, Any] = {  # fields of a card, in their order, as of an answer without noisy numbers
     "intervals": {}, "predicted_bias": {}, "bias_within": {}, "reliability": {}, "advice": None,
-    "confidence": None, "simultaneous": None,
+    "confidence": None, "simultaneous": None, "selection": None, "may_be_nothing": [],
     "price": {"rho": 0.0, "delta": 0.0, "epsilon_at_delta": {"epsilon": 0.0, "delta": 0.0}},
     "remaining": {}, "outlook": None, "release_id": None, "replayed": False, "made_from": [], "numbers_of": None,
     "windows": None, "thresholds": [], "clip_bounds": {}, "notes": [], "note_codes": [],
@@ -53,6 +55,7 @@ def answer_table(
 
     The card contains advice only where a column is mostly unreliable.
     """
+    result = replace(result, answer=project_intervals(result.answer, result.question))
     shared = _shared_fields(result, result.charged_loss, outlook_inputs)
     reliabilities = rate_reliability(
         result.answer,
@@ -69,6 +72,8 @@ def answer_table(
             for name, ends in result.answer.intervals.items()
         },
         "reliability": {} if rehearsal else reliabilities,
+        "selection": _selection(result),
+        "may_be_nothing": [] if rehearsal else may_be_nothing(result.question, result.answer),
         "advice": shorten_advice(advice_shape(get_advice())) if is_mostly_weak(reliabilities) else None,
         "remaining": remaining,
         "release_id": None if rehearsal else _first_release(result.sources),
@@ -168,6 +173,12 @@ def _simultaneous(result: SourcedQuery) -> dict[str, Any] | None:
         if simultaneous is None
         else {"confidence": simultaneous.confidence, "numbers": simultaneous.interval_count}
     )
+
+
+def _selection(result: Answered) -> dict[str, int] | None:
+    """Count the rows from which noise selected those of an answer; None where it selected none."""
+    candidates = result.answer.candidates
+    return None if candidates is None else {"candidates": candidates, "shown": result.answer.table.num_rows}
 
 
 def _interval_pairs(lower: Floats, upper: Floats, *, is_integral: bool) -> list[tuple[float, float] | None]:

@@ -85,6 +85,7 @@ def with_longest_numbers(answer: dict[str, Any]) -> dict[str, Any]:
     ]
     notes, codes = static_notes(answer).values()
     longest = [f"{name}{'-' * MAX_NOTE_LENGTH}" for name in answer["intervals"]]
+    longest += ["-" * MAX_NOTE_LENGTH] if answer.get("selection") else []
     widest = {
         **answer,
         "cells": cells,

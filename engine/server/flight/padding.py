@@ -36,7 +36,7 @@ def _drop_intervals_of_long(card: dict[str, Any], rows: int) -> dict[str, Any]:
     why = "Too many rows for intervals: select DP_INTERVAL_LOW(column) and DP_INTERVAL_HIGH(column)."
     codes = card.get("note_codes", [""] * len(card["notes"]))  # a card of an older version has none
     notes = {"notes": [*card["notes"], why], "note_codes": [*codes, NoteCode.INTERVALS_OMITTED]}
-    return card | {"intervals": {}, "reliability": {}} | notes
+    return card | {"intervals": {}, "reliability": {}, "may_be_nothing": []} | notes
 
 
 def _batches(table: pa.Table) -> Iterator[tuple[pa.RecordBatch, pa.Buffer]]:

@@ -19,9 +19,19 @@ MIN_CLASS_BYTES = 4096  # bytes; shorter bodies are all padded to it
 MAX_NUMBER_LENGTH = 26  # characters: -1.7976931348623157e+308 and a separator
 MAX_NOTE_LENGTH = 200  # bytes of the note on NULL values and its code, without the column's name; noise decides on it
 MAX_RELIABILITY_LENGTH = 10  # characters of the longest reliability label
-NOISY_NOTES = (NoteCode.NULL_RATIO, NoteCode.NULL_QUANTILE)  # notes that depend on noisy numbers
+MAX_MARK_LENGTH = 7  # characters of "false" and a separator
+NOISY_NOTES = (
+    NoteCode.NULL_RATIO,
+    NoteCode.NULL_QUANTILE,
+    NoteCode.MAY_BE_NOTHING,
+)  # notes that depend on noisy numbers
 UNCODED_NULL_NOTE = " value(s) are NULL "  # part of such a note in stored cards of versions before note codes
-NOISE_DEPENDENT_FIELDS = ("intervals", "reliability", "advice")  # members of the card that depend on noisy numbers
+NOISE_DEPENDENT_FIELDS = (
+    "intervals",
+    "reliability",
+    "may_be_nothing",
+    "advice",
+)  # members of the card that depend on noisy numbers
 
 
 def size_class(length: int) -> int:
@@ -47,6 +57,8 @@ def public_length(table: pa.Table, card: dict[str, Any]) -> int:
         map(_escaped_length, intervals)
     )  # of intervals, of reliability labels, and in the note on NULL values
     words = len(intervals) * (rows * (2 * MAX_NUMBER_LENGTH + 4 + MAX_RELIABILITY_LENGTH) + MAX_NOTE_LENGTH)
+    if card.get("selection"):  # noise selected the rows: a mark of each, and the note on them
+        words += rows * MAX_MARK_LENGTH + MAX_NOTE_LENGTH
     return length + names + words + (MAX_ADVICE_CHARACTERS if intervals else 0)  # with room for advice
 
 

@@ -12,6 +12,7 @@ import pytest
 from dialect.codegen.outer_query import OuterSql
 from dialect.postprocess.display_rounding import RoundingDistance
 from engine.mechanism.answer import Answer, build_answer, half_widths
+from engine.mechanism.interval_levels import IntervalLevels
 from engine.mechanism.release import RawNoise
 from engine.pipeline.engine import Engine
 from engine.pricing.query_terms import Request
@@ -30,7 +31,7 @@ def answered(
     rounded = more.get("rounded", {})
     outer = OuterSql("", ("n",), (0,), (0,) if ratio else (), {0: alone} if alone else {}, rounding=rounded)
     raw = RawNoise({}, more.get("sigmas", {"c1": 10.0, "c2": 40.0}), set(more.get("parted", ())))
-    return build_answer(rows, outer, 0.95, raw)
+    return build_answer(rows, outer, IntervalLevels(0.95), raw)
 
 
 def linear(*values: float, variance: float = 100.0, offset: float = 0.0) -> dict[str, list[float | None]]:
@@ -194,5 +195,9 @@ def test_a_date_that_python_does_not_know_is_shown_as_null(kind: pa.DataType, da
     far = 2**31 - 1 if day == 1 else 2**63 - 1
     counted = pa.array([far, -far, -719_163 * day, -719_162 * day, 0, 2_932_896 * day, 2_932_897 * day, None])
     rows = pa.table({"s0": (counted.cast(pa.int32()) if day == 1 else counted).cast(kind)})
-    shown = build_answer(rows, OuterSql("", ("d",), (), (), {}), 0.95, RawNoise()).table.column("d").to_pylist()
+    shown = (
+        build_answer(rows, OuterSql("", ("d",), (), (), {}), IntervalLevels(0.95), RawNoise())
+        .table.column("d")
+        .to_pylist()
+    )
     assert [value is None for value in shown] == [True, True, True, False, False, False, True, True]

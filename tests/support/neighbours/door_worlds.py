@@ -92,7 +92,7 @@ def _card(answer: pa.Table) -> Seen:
     card = json.loads(answer.schema.metadata[CARD])
     noise = set(card.pop("intervals"))
     keys = {name: answer.column(name).to_pylist() for name in answer.column_names if name not in noise}
-    for name in ("reliability", "advice", "release_id", "made_from"):
+    for name in ("reliability", "may_be_nothing", "advice", "release_id", "made_from"):
         card.pop(name, None)
     notes = notes_without_noise(card.pop("notes"), card.pop("note_codes"), rows=None)
     return {"noise": sorted(noise), "keys": keys, "card": card, "notes": notes, "rows": answer.num_rows}

@@ -71,6 +71,9 @@ def _split(answer: httpx2.Response, attack: Attack) -> Any:
     noise = set(body["intervals"])
     values = {name: values for name, values in body.pop("values").items() if not noise & {name}}
     body |= {"intervals": sorted(noise), "reliability": sorted(body["reliability"]), "advice": None}
+    body["may_be_nothing"] = len(body.get("may_be_nothing", ()))
+    if attack.rows is not None:  # noise decides how many rows there are
+        body |= {"may_be_nothing": None, "selection": None}
     body["made_from"] = [{**made, "settled_at": None} for made in body["made_from"]]
     body["notes"] = notes_without_noise(body["notes"], body.pop("note_codes"), attack.rows)
     headers = dict(answer.headers)

@@ -36,9 +36,9 @@ _HEADER = re.compile(r"# (?P<number>\d+) (?P<outcome>\w+)(?: (?P<rows>private|no
 # numbers (HAVING) can leave no row, of private or public keys. In all other answers the number of rows is equal in both
 # worlds, so these two notes must be equal too.
 _NOISY_NOTES = {
-    None: ("null_ratio", "null_quantile"),
-    "private": ("null_ratio", "null_quantile", "no_group"),
-    "noisy": ("null_ratio", "null_quantile", "no_group", "no_row"),
+    None: ("null_ratio", "null_quantile", "may_be_nothing"),
+    "private": ("null_ratio", "null_quantile", "may_be_nothing", "no_group"),
+    "noisy": ("null_ratio", "null_quantile", "may_be_nothing", "no_group", "no_row"),
 }
 _NOTED = ("at", "request_id", "body", "row_hash")  # fields of a ledger entry that depend on the run
 _HASHED = ("ledger_id", "digest")  # fields of its body that depend on the run
@@ -151,6 +151,9 @@ def _split(answer: pa.Table, rows: str | None) -> tuple[dict[str, Any], dict[str
     card = json.loads(answer.schema.metadata[b"passersby"])
     intervals = card.pop("intervals")
     judged = {"reliability": card.pop("reliability"), "advised": card.pop("advice") is not None}  # by noisy numbers
+    judged["may_be_nothing"] = card.pop("may_be_nothing")
+    if rows is not None:  # noise decides how many rows there are
+        judged["selection"] = card.pop("selection")
     card["notes"] = notes_without_noise(card["notes"], card.pop("note_codes"), rows)
     shape = [(field.name, str(field.type)) for field in answer.schema]
     values = {name: answer.column(name).to_pylist() for name in answer.column_names}

@@ -84,6 +84,7 @@ SLOW: dict[str, tuple[str, ...]] = {
         "tests/privacy/statistics/test_audit.py",
         "tests/privacy/statistics/test_coverage.py",
         "tests/privacy/statistics/test_coverage_propagated.py",
+        "tests/privacy/statistics/test_coverage_selected.py",
         "tests/privacy/statistics/test_coverage_simultaneous.py",
     ),
 }  # fmt: skip

@@ -1,0 +1,81 @@
+"""Natural limits of columns: exact answers lie within them, whatever the noisy numbers are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from importlib import import_module
+
+import pytest
+
+from dialect import compile_query
+from dialect.algebra.relations import Released
+from dialect.catalog.model import Catalog
+from dialect.postprocess.natural_limits import column_limits
+from tests.support.planted import instead
+from tests.support.sql.exact import ExactEngine, exact_engine
+
+INF = math.inf
+CELLS = "(SELECT cell_id AS c, COUNT(*) AS n, AVG(dwell_s) AS m FROM events GROUP BY 1)"
+COLUMNS = {
+    "COUNT(*) FROM events": (0, INF),
+    "COUNT(DISTINCT subscriber_id) FROM events": (0, INF),
+    "COUNT(*) - COUNT(dwell_s) FROM events": (-INF, INF),
+    "-COUNT(*) FROM events": (-INF, 0),
+    "COUNT(*) / 2 + 1 FROM events": (1, INF),
+    "SUM(dwell_s) FROM events": (0, INF),
+    "SUM(dwell_s) - 5 FROM events": (-5, INF),
+    "AVG(dwell_s) FROM events": (0, 7200),
+    "AVG(dwell_s) FROM events WHERE dwell_s < 60": (0, 60),
+    "1 - AVG(dwell_s) / 60 FROM events": (-119, 1),
+    "ROUND(AVG(dwell_s) / 7, 1) FROM events": (0, 1028.6),
+    "AVG(CASE WHEN dwell_s > 9 THEN 1 ELSE 0 END) FROM events": (0, 1),
+    "100.0 * COUNT(*) FILTER (WHERE dwell_s > 9) / COUNT(*) FROM events": (0, 100),
+    "COUNT(dwell_s) / COUNT(*) FROM events": (0, 1),
+    "COUNT(*) / COUNT(dwell_s) FROM events": (0, INF),
+    "COUNT(DISTINCT subscriber_id) / COUNT(*) FROM events": (0, 1),
+    "COUNT(*) / COUNT(DISTINCT subscriber_id) FROM events": (0, INF),
+    "COUNT(*) FILTER (WHERE dwell_s > 9) / COUNT(*) FILTER (WHERE dwell_s > 5) FROM events": (0, INF),
+    "COUNT(DISTINCT dwell_s > 9) FROM events": (0, 2),
+    f"SUM(n) FROM {CELLS} AS x": (0, INF),
+    f"SUM(m) FROM {CELLS} AS x": (-INF, INF),
+}
+PRIVATE = "SELECT home_zone AS k, COUNT(*) AS n, COUNT(*) FILTER (WHERE age > 50) AS old FROM subscribers GROUP BY 1"
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_limits_of_columns(catalog: Catalog, column: str) -> None:
+    (limits,) = column_limits(compile_query(f"SELECT {column}", catalog))
+    assert limits == pytest.approx(COLUMNS[column])
+
+
+def test_a_group_by_private_keys_has_a_row(catalog: Catalog) -> None:
+    question = compile_query(PRIVATE, catalog)
+    assert question.plans[0].key_set is None and isinstance(question.outer, Released)
+    assert column_limits(question)[1:] == ((1, INF), (0, INF))
+
+
+@pytest.fixture(scope="module")
+def exact(catalog: Catalog) -> Iterator[ExactEngine]:
+    with exact_engine(catalog) as opened:
+        yield opened
+
+
+def is_within(exact: ExactEngine, column: str) -> bool:
+    """Does the exact answer lie within the limits, over rows that keep the declared bounds?"""
+    sql = f"SELECT {column}".replace("FROM events", "FROM (SELECT * FROM events WHERE dwell_s BETWEEN 0 AND 7200) AS e")
+    ((lower, upper),) = column_limits(compile_query(sql, exact.catalog))
+    (number,) = exact.query(sql).column(0).to_pylist()
+    return number is None or lower <= number <= upper
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_exact_answers_lie_within_the_limits(exact: ExactEngine, column: str) -> None:
+    assert is_within(exact, column)
+
+
+def test_a_limit_that_exact_answers_pass_is_found(exact: ExactEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    instead(import_module("dialect.postprocess.natural_limits"), "_count_limits", lambda vector, plan: (0.0, 1.0))(
+        monkeypatch
+    )
+    assert not is_within(exact, "COUNT(*) FROM events")
