@@ -29,7 +29,7 @@ def test_the_demo_shows_every_scene(told: Result) -> None:
 
 def test_prices_come_before_answers(told: Result) -> None:
     assert told.stdout.count("before paying: rho 0.005") == len(ANSWERED_SCENES)
-    assert told.stdout.index("before paying") < told.stdout.index(" ± 79")
+    assert told.stdout.index("before paying") < told.stdout.index(" ± 59")
     assert told.stdout.count("at this price · rho 0.005 (epsilon 0.57) · ") == len(ANSWERED_SCENES)
 
 
