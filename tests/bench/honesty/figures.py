@@ -19,7 +19,7 @@ from tests.bench.honesty.questions import SIGNED, Aggregate, Kind
 
 RESAMPLES = 1000
 CONFIDENCE = 0.99
-CLEAR = 0.5  # half-width over value, below which a cell is clear
+CLEAR = 0.5  # half-width over the exact value, below which a cell is clear: by the shown one, luck would choose them
 NORMAL = 1.959964
 SIMULATED = 2000  # groups times draws of the hindsight bound, at least
 
@@ -65,7 +65,7 @@ class Measured:
         slack = 1e-9 * np.abs(exact)
         is_told = np.isfinite(exact) & np.isfinite(low) & np.isfinite(high)
         if clear:
-            is_told &= self._half_widths(draw) < CLEAR * np.abs(np.array(draw.value))
+            is_told &= self._half_widths(draw) < CLEAR * np.abs(exact)
         inside = (low <= exact + slack) & ((exact - slack <= high) | is_one_sided)
         return float(inside[is_told].mean()) if is_told.any() else math.nan
 
