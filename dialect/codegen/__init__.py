@@ -5,7 +5,7 @@ PrivatePlan and ContributionBounds -> BoundedSql, whose result is exact integers
 Modules, each before those that import it:
 
     engines, stored_columns, eligibility, relations, contribution, materialized_rollups, lake,
-    bounded_sql, partition_selection, outer_query, stored_release_sql.
+    bounded_sql, profile, partition_selection, outer_query, stored_release_sql.
 """
 
 from __future__ import annotations
@@ -30,6 +30,14 @@ from dialect.codegen.partition_selection import (
     selection_plan,
     with_released_keys,
 )
+from dialect.codegen.profile import (
+    HIGHEST_BIN,
+    LOWEST_BIN,
+    Measure,
+    ProfileHistogram,
+    write_profile_sql,
+    write_totals_sql,
+)
 from dialect.codegen.stored_columns import (
     SAME_BITS_FORMS,
     SPARK_UNSIGNED_TYPE,
@@ -44,13 +52,17 @@ from dialect.codegen.stored_release_sql import write_derived_release, write_grou
 __all__ = [
     "DUCKDB_DIALECT",
     "ENGINE_DIALECTS",
+    "HIGHEST_BIN",
     "KEY_SET",
     "LAKE_RESULT",
+    "LOWEST_BIN",
     "RELEASED_KEYS",
     "SAME_BITS_FORMS",
     "SPARK_UNSIGNED_TYPE",
     "EngineDialect",
+    "Measure",
     "OuterSql",
+    "ProfileHistogram",
     "eligible_persons_sql",
     "is_rollup_compatible",
     "lake_rollup",
@@ -73,5 +85,7 @@ __all__ = [
     "write_group_mapping",
     "write_outer_query",
     "write_pinned_counts",
+    "write_profile_sql",
     "write_rollup",
+    "write_totals_sql",
 ]

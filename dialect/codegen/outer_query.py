@@ -22,8 +22,10 @@ from dialect.postprocess.noise_propagation import (
     ZERO,
     FractionalLinearForm,
     Variances,
+    all_residuals,
     all_variances,
     non_negative_fields,
+    plus,
 )
 from dialect.postprocess.question import Question
 from dialect.postprocess.unstable_ratios import guard_ratios
@@ -70,19 +72,22 @@ def write_outer_query(
     target: Target,
     confidence: float = 0.95,
     interval_reaches: IntervalParameters | None = None,
+    residuals: Mapping[str, float] | None = None,
 ) -> OuterSql:
     """Write the SQL of the outer query, with interval components; `variances` maps raw field ids to noise variances.
 
+    `residuals` maps raw field ids to the error that correcting clipped numbers leaves, as a share of the number.
     `interval_reaches` replaces interval functions of the query by expressions. Ratios with a denominator that noise
     dominates at `confidence` become NULL. Components that are literals go to `constants` and are not selected.
     """
     question = question if interval_reaches is None else expand_interval_functions(question, interval_reaches)
     question = guard_ratios(question, variances, NormalDist().inv_cdf((1 + confidence) / 2))
     fields_above_zero, all_raw_variances = non_negative_fields(question), all_variances(question, variances)
+    all_raw_residuals = all_residuals(question, residuals or {})
     select_list: list[tuple[str, Expr]] = [(f"s{i}", Ref(shown.field)) for i, shown in enumerate(question.columns)]
     forms = {i: shown.form for i, shown in enumerate(question.columns) if shown.form is not None}
     for i, form in forms.items():
-        components = _interval_components(form, all_raw_variances)
+        components = _interval_components(form, all_raw_variances, all_raw_residuals)
         select_list += [(f"s{i}_{part}", expr) for part, expr in zip(INTERVAL_COMPONENTS, components, strict=True)]
     literals = ((name, expr.value) for name, expr in select_list if isinstance(expr, Literal))
     constants = {name: float(value) for name, value in literals if value is not None}
@@ -150,16 +155,22 @@ def _is_signed_ratio(form: FractionalLinearForm, non_negative_fields: frozenset[
     return form.denominator is not None and form.denominator.may_be_negative(non_negative_fields)
 
 
-def _interval_components(form: FractionalLinearForm, variances: Variances) -> tuple[Expr, ...]:
-    """Write the six components in the order of INTERVAL_COMPONENTS; those of a missing denominator are 0."""
+def _interval_components(
+    form: FractionalLinearForm, variances: Variances, residuals: Mapping[str, float]
+) -> tuple[Expr, ...]:
+    """Write the six components in the order of INTERVAL_COMPONENTS; those of a missing denominator are 0.
+
+    Variances are those of the noise and of what correction leaves.
+    """
     numerator, denominator = form.numerator, form.denominator
-    components = (form.offset, numerator.value_expression(), numerator.variance(variances))
+    numerator_variance = plus(numerator.variance(variances), numerator.residual_variance(residuals))
+    components = (form.offset, numerator.value_expression(), numerator_variance)
     if denominator is None:
         return (*components, ZERO, ZERO, ZERO)
     return (
         *components,
         denominator.value_expression(),
-        denominator.variance(variances),
+        plus(denominator.variance(variances), denominator.residual_variance(residuals)),
         numerator.covariance(denominator, variances),
     )
 

@@ -76,6 +76,20 @@ class LinearCombination:
             total = plus(total, _shared_noise_bound(one, other, variances))
         return total
 
+    def residual_variance(self, residuals: Mapping[str, float]) -> Expr:
+        """Build an upper bound of the squared error that correcting clipped numbers leaves; 0 without correction.
+
+        Such an error is a share of its number, and those of several groups may have one sign: they add by absolute
+        weight. `residuals` = standard deviation of the share, by id of the raw number. Proof:
+        dialect/algebra/proofs.md#residual
+        """
+        total: Expr = ZERO
+        for raw, coefficient in self.terms:
+            if share := residuals.get(raw.id, 0.0):
+                size = double_call("abs", times(coefficient, Ref(raw)))
+                total = plus(total, times(Literal(share, SqlType.DOUBLE), size))
+        return total if total == ZERO else times(total, total)
+
     def covariance(self, other: LinearCombination, variances: Variances) -> Expr:
         """Build the covariance with another combination by the raw numbers that both have.
 
@@ -259,6 +273,16 @@ def all_variances(question: QueryOverReleases, variances: Mapping[str, float]) -
         }
     for term in (term for released_sum in question.union_columns for term in released_sum.all_terms):
         found[term.weighted_value.id] = _scale_variance(term.squared_weight, variances[term.raw.id])
+    return found
+
+
+def all_residuals(question: QueryOverReleases, residuals: Mapping[str, float]) -> Mapping[str, float]:
+    """Add the residual shares of sums over released rows, and of weighted values: those of their raw numbers."""
+    found = dict(residuals)
+    for released_sum in question.released_sums:
+        found |= {total.id: residuals.get(raw.id, 0.0) for total, _, raw in released_sum.noise_terms}
+    for term in (term for union in question.union_columns for term in union.all_terms):
+        found[term.weighted_value.id] = residuals.get(term.raw.id, 0.0)
     return found
 
 

@@ -48,7 +48,7 @@ def release_objection_count(engine: Engine, *, rho: str, by: str, dataset: str |
         engine, declared, PricedRelease(key, loss, question, account_windows(engine.catalog, declared))
     )
     sigma = gaussian_scale(SENSITIVITY, loss.pico_rho)
-    check_prices([privacy_loss(SENSITIVITY, sigma)], request.releases)  # it costs no more than is charged for it
+    check_prices({key: privacy_loss(SENSITIVITY, sigma)}, request.releases)  # it costs no more than is charged for it
     if not any(entry.content["key"] == key for entry in engine.ledger.find_entries(kind=f"note_{NOTE_TOPIC}")):
         engine.ledger.note(NOTE_TOPIC, {"key": key, "made_on": day}, actor=by, dataset=declared.name)
     charge = engine.ledger.charge(request)  # durable, before any objection is read

@@ -64,6 +64,7 @@ class Release:
     ] = ()  # noise scale, in grains, of a single number after consistency with other levels
     unit_counts: tuple[NoisyVector | None, ...] = ()  # with correlated noise: the noisy number of units, one number
     shared_sigmas: tuple[float, ...] = ()  # scale of the noise that all groups share, in grains; empty: there is none
+    residuals: tuple[float, ...] = ()  # error that correction leaves in each vector: a standard deviation, as a share
 
     def deviations(self) -> tuple[float, ...]:
         """Compute the standard deviation of each vector's noise, in its unit: at most the scale of the Gaussian."""
@@ -102,6 +103,7 @@ def release_to_bytes(release: Release) -> bytes:
     if release.is_correlated:
         metadata |= {"shared_sigmas": release.shared_sigmas}
         metadata |= {"unit_counts": [None if units is None else int(units[0]) for units in unit_counts]}
+    metadata |= {"residuals": release.residuals} if any(release.residuals) else {}
     table = pa.table(dict(zip(names, columns, strict=True))).replace_schema_metadata(
         {_METADATA_KEY: json.dumps(metadata).encode()}
     )
@@ -126,6 +128,7 @@ def release_from_bytes(payload: bytes) -> Release:
     return Release(
         table.select(keys), noisy, grains, tuple(metadata["sigmas"]), _read_description(metadata),
         unit_counts=unit_counts, shared_sigmas=tuple(metadata.get("shared_sigmas", ())),
+        residuals=tuple(metadata.get("residuals", ())),
     )  # fmt: skip
 
 
@@ -228,6 +231,7 @@ class RawNoise:
     fractional: set[str] = field(default_factory=set)  # numbers whose grain is not 1
     consistency_factors: dict[str, float] = field(default_factory=dict)  # noise reduction factor by consistency
     has_consistent_counts: bool = False  # some counts are shown as made consistent, not as noised
+    residuals: dict[str, float] = field(default_factory=dict)  # error that correction leaves, as a share of the number
 
 
 def raw_noise(question: Question, releases: Sequence[Release]) -> RawNoise:
@@ -240,6 +244,7 @@ def raw_noise(question: Question, releases: Sequence[Release]) -> RawNoise:
         noise.fractional |= {number for number, grain in zip(raw, release.grains, strict=True) if grain != 1}
         factors = (narrow / sigma for narrow, sigma in zip(release.consistent_sigmas, release.sigmas, strict=False))
         noise.consistency_factors |= dict(zip(raw, factors, strict=False))
+        noise.residuals |= {number: share for number, share in zip(raw, release.residuals, strict=False) if share}
         noise.has_consistent_counts = noise.has_consistent_counts or any(
             each is not None for each in release.consistent_counts
         )

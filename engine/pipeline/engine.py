@@ -23,7 +23,7 @@ from functools import partial
 
 import pyarrow as pa
 
-from budgets import Charge, ChargeRequest, Ledger, Loss, PricedRelease
+from budgets import Charge, ChargeRequest, Ledger, Loss
 from dialect import Catalog, Question
 from dialect.algebra import Note
 from dialect.codegen import OuterSql
@@ -35,7 +35,7 @@ from engine.errors import EngineKind, TooLarge, redact, refuse_before_charge
 from engine.mechanism.answer import Answer
 from engine.mechanism.gaussian import NoiseSource
 from engine.mechanism.interval_levels import IntervalLevels
-from engine.mechanism.release import Release, ReleaseDescription, raw_noise, release_to_bytes
+from engine.mechanism.release import Release, ReleaseDescription, raw_noise, release_from_bytes, release_to_bytes
 from engine.pipeline.cache import ByIdentity, PlanCache
 from engine.pipeline.compiled_query import Answered, CompiledQuery
 from engine.pipeline.consistency import consistency_notes, make_query_consistent
@@ -51,10 +51,12 @@ from engine.pricing.compile_release import (
     PartitionSelection,
     check_prices,
     price_release,
+    profiled_release,
     unpriced_releases,
 )
 from engine.pricing.group_keys import passes_threshold
 from engine.pricing.noisy_release import noisy_release
+from engine.pricing.profiles.numbers import corrected, noisy_totals
 from engine.pricing.query_terms import (
     Request,
     caps,
@@ -116,6 +118,7 @@ class Engine:
             noisy = mark_shared_noise(question, correlated_vectors(sources))
             is_consistent = any(release.consistent_sigmas for release in releases)  # these have other noise scales
             has_own_noise = noisy is question and to_charge == query.releases and not is_consistent
+            has_own_noise &= all(each.profile is None for each in query.releases)  # else noise is known afterwards
             is_known = has_own_noise and not sql_depends_on_candidates(question)
             outer_sql = self.outer_sql(query, releases) if is_known else None
             shown = self.finish(noisy, query.releases, releases, query.terms.confidence, outer_sql)  # post-processing
@@ -233,10 +236,7 @@ class Engine:
     def charge_request(self, sql: str, compiled: tuple[CompiledRelease, ...], request: Request) -> ChargeRequest:
         """Build the charge request: who pays for which releases, with which versions and text."""
         dataset = self.catalog.dataset(compiled[0].plan.dataset)
-        items = tuple(
-            PricedRelease(p.release_key, p.cost.loss, p.plan.canonical_text, p.plan.charged_windows.windows)
-            for p in compiled
-        )
+        items = tuple(item for p in compiled for item in p.priced)
         key, body, noted_versions = (
             request.request_id or new_request_id(),
             request_digest(sql, request),
@@ -298,7 +298,7 @@ class Engine:
             return None
         self._bind_releases(compiled, request)
         charge_request = self.charge_request(sql, compiled, request)
-        losses = [each.privacy_loss for each in compiled]
+        losses = {key: loss for each in compiled for key, loss in each.losses.items()}
         check_prices(losses, charge_request.releases)  # no mechanism costs more than is charged for it
         charge = self.ledger.charge(charge_request)
         self.on_charge(charge)
@@ -323,9 +323,9 @@ class Engine:
                 objected = (
                     self.objections(charged_releases[0].plan.dataset) if running else NO_OBJECTIONS
                 )  # one snapshot
+                profiles = self._settle_profiles(running, charge, objected)
                 payloads = {
-                    p.release_key: release_to_bytes(self.measure_release(p, objected, describe_release(question, p)))
-                    for p in running
+                    p.release_key: release_to_bytes(self._measure(question, p, objected, profiles)) for p in running
                 }
             except Exception as error:
                 failure = redact(error)  # raised later, so that no other error is its context
@@ -363,6 +363,35 @@ class Engine:
         released = () if compiled.selection is None else (self._select_keys(compiled, compiled.selection, objected),)
         exact = self.backend.run(compiled.sql, objected, *released)  # one row per group, without person keys
         return noisy_release(exact, compiled.bounds, compiled.cost, self.add_noise, meaning)
+
+    def _settle_profiles(
+        self, running: list[CompiledRelease], charge: Charge, objected: pa.Table
+    ) -> Mapping[str, bytes]:
+        """Measure and store the profiles that are not stored yet, and return those that count, by release key.
+
+        Claim: clip bounds are chosen from the profile that the ledger keeps, the first one stored, so that no other
+        draw of it is ever used. Source and proof: engine/pricing/proofs.md#profiles. Raises LedgerError.
+        """
+        profiles = [p.profile for p in running if p.profile is not None]
+        drawn = {
+            each.release_key: release_to_bytes(each.measure(self.backend.run(each.sql, objected), self.add_noise))
+            for each in profiles
+            if each.release_key in charge.to_run
+        }
+        return {**charge.stored, **(self.ledger.settle(charge, drawn) if drawn else {})}
+
+    def _measure(
+        self, question: Question, compiled: CompiledRelease, objected: pa.Table, profiles: Mapping[str, bytes]
+    ) -> Release:
+        """Measure a release, with clip bounds chosen from its profile if it has one."""
+        if compiled.profile is None:
+            return self.measure_release(compiled, objected, describe_release(question, compiled))
+        stored = release_from_bytes(profiles[compiled.profile.release_key])
+        chosen = profiled_release(compiled, stored, self.backend)
+        exact = () if chosen.totals_sql is None else self.backend.run(chosen.totals_sql, objected).vectors
+        totals = noisy_totals(chosen.vectors, exact, self.add_noise)
+        measured = self.measure_release(chosen.release, objected, describe_release(question, chosen.release))
+        return corrected(measured, chosen.vectors, chosen.release.bounds, totals)
 
     def _select_keys(self, compiled: CompiledRelease, selection: PartitionSelection, objected: pa.Table) -> pa.Table:
         """Partition selection: keep the keys whose noisy weight passes the threshold."""

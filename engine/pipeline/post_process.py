@@ -167,7 +167,8 @@ def write_outer_sql(question: Question, raw: RawNoise, levels: IntervalLevels) -
     factor = max(map(levels.variance_factor, range(len(question.columns))), default=1.0)
     widened = {number: factor * variance for number, variance in raw.variances.items()}
     constants = interval_constants(widened, raw.sigmas, raw.fractional, levels.strict)
-    return write_outer_query(question, raw.variances, _sandbox_target(question), levels.null_level, constants)
+    target = _sandbox_target(question)
+    return write_outer_query(question, raw.variances, target, levels.null_level, constants, raw.residuals)
 
 
 def _sandbox_target(question: Question) -> Target:

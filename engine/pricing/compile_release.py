@@ -12,11 +12,11 @@ Terms:
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from budgets import PICO, PricedRelease
+from budgets import PICO, Loss, PricedRelease
 from dialect import (
     BoundedSql,
     Catalog,
@@ -30,21 +30,40 @@ from dialect import (
 )
 from dialect.algebra import Properties
 from dialect.analysis import NO_WORK, Work
-from dialect.codegen import plan_over_released_keys, selection_plan, with_released_keys
+from dialect.codegen import (
+    ProfileHistogram,
+    plan_over_released_keys,
+    selection_plan,
+    with_released_keys,
+    write_profile_sql,
+    write_totals_sql,
+)
 from dialect.functions import UnsupportedByEngine
 from dialect.postprocess import reads_single_groups as is_by_group
+from dialect.sensitivity import TunedClipBound
 from engine.backends.protocol import Backend
 from engine.catalog.eligibility import eligibility_filter
 from engine.errors import EngineKind
-from engine.mechanism.gaussian import NoiseRefused, privacy_loss
+from engine.mechanism.gaussian import NoiseRefused
+from engine.mechanism.release import Release
 from engine.pricing.budget_allocation import PriceParts, equal_parts, split_price, split_prices
 from engine.pricing.clip_bounds.error_models import clip_error_models, restrict_to_released_groups, vectors_shown_alone
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, Calibration
 from engine.pricing.clip_bounds.tuning import ClipBoundOutcome, ClipErrorModel, clip_bound_outcomes, tune_clip_bounds
 from engine.pricing.expected_error import NoiseScales
-from engine.pricing.price import Cost, VectorPrice, approximate_threshold, price
+from engine.pricing.price import Cost, VectorPrice, approximate_threshold, price, vector_price
+from engine.pricing.profiles.compiled_profile import (
+    CompiledProfile,
+    profile_bounds,
+    profile_histograms,
+    read_profile,
+    with_profile_part,
+)
+from engine.pricing.profiles.numbers import ProfiledVector, choose_vectors, number_price
 from engine.pricing.release_key import bounds_text, cost_text, release_key
 from engine.pricing.work_limits import check_row_limits, count_keys, per_group_distinct_bounds
+
+PROFILE_RULE_VERSION = "profile rule 1"  # changes when the same profile would mean other clip bounds or corrections
 
 
 @dataclass(frozen=True)
@@ -67,7 +86,9 @@ class CompiledRelease:
     sql: BoundedSql
     release_key: str  # hexadecimal
     unpriced_release: UnpricedRelease
+    key_texts: tuple[str, str]  # texts of bounds and cost in the release key
     selection: PartitionSelection | None = None  # private keys: the first of two passes
+    profile: CompiledProfile | None = None  # its clip bounds will be chosen from this one
 
     @property
     def statements(self) -> tuple[BoundedSql, ...]:
@@ -99,6 +120,32 @@ class CompiledRelease:
         """Number of public keys; None if keys are private."""
         return self.unpriced_release.key_count
 
+    @property
+    def losses(self) -> Mapping[str, Fraction]:
+        """Losses (rho) of its profile and of its numbers, as they are built, by release key."""
+        of_profile = {} if self.profile is None else {self.profile.release_key: self.profile.privacy_loss}
+        return {**of_profile, self.release_key: self.privacy_loss}
+
+    @property
+    def priced(self) -> tuple[PricedRelease, ...]:
+        """What is charged: its profile, if it has one, and its numbers."""
+        windows, text = self.plan.charged_windows.windows, self.plan.canonical_text
+        if self.profile is None:
+            return (PricedRelease(self.release_key, self.cost.loss, text, windows),)
+        loss = self.cost.loss
+        numbers = Loss(loss.pico_rho - self.profile.pico_rho, loss.atto_delta)
+        profile = PricedRelease(self.profile.release_key, Loss(self.profile.pico_rho, 0), f"profile of {text}", windows)
+        return profile, PricedRelease(self.release_key, numbers, text, windows)
+
+
+@dataclass(frozen=True)
+class ProfiledRelease:
+    """A release whose clip bounds were chosen from its stored profile, ready to run."""
+
+    release: CompiledRelease  # with the chosen bounds, their noise scales and SQL
+    vectors: tuple[ProfiledVector, ...]
+    totals_sql: BoundedSql | None  # None: no total is bought
+
 
 @dataclass(frozen=True)
 class UnpricedRelease:
@@ -118,21 +165,38 @@ class UnpricedRelease:
     work: Work = NO_WORK  # work of both passes, if keys are private
     properties: Properties = field(default_factory=Properties, compare=False, repr=False)  # of the plan's relations
     reads_single_groups: bool = False  # no number of the outer query reads several groups: noise may be correlated
+    histograms: tuple[ProfileHistogram, ...] = ()  # of its profile; empty: it needs none
 
     def bounds(self, pico_rho: int) -> ContributionBounds:
         """Contribution bounds at a price: tuned clip bounds if a calibration applies, else the declared ones."""
         # no vector is tuned
         if not any(self.clip_error_models):
             return self.declared_bounds
-        clip_bounds = tune_clip_bounds(
-            # a share of 0 has no noise scale; `price` refuses it afterwards
-            self._clip_error_models_at(pico_rho),
-            [max(1, share) for share in self.shares(pico_rho)],
-        )
+        return self.bounded(self._tuned_clip_bounds(pico_rho))
+
+    def bounded(self, clip_bounds: Sequence[TunedClipBound | None]) -> ContributionBounds:
+        """Contribution bounds with some clip bounds; None where the declared one applies."""
         return bound_contributions(
             self.measured_plan, self.catalog, self.key_count, clip_bounds, self.properties,
             reads_single_groups=self.reads_single_groups,
         )  # fmt: skip
+
+    def bounds_with(self, pico_rho: int, chosen: Mapping[int, TunedClipBound]) -> ContributionBounds:
+        """Contribution bounds at a price, with the clip bounds of some vectors chosen from their profile."""
+        tuned = self._tuned_clip_bounds(pico_rho)
+        return self.bounded([chosen.get(i, each) for i, each in enumerate(tuned)])
+
+    def _tuned_clip_bounds(self, pico_rho: int) -> tuple[TunedClipBound | None, ...]:
+        """Clip bounds tuned on a calibration; None for the vectors that have none."""
+        return tune_clip_bounds(
+            # a share of 0 has no noise scale; `price` refuses it afterwards
+            self._clip_error_models_at(pico_rho),
+            [max(1, share) for share in self.shares(pico_rho)],
+        )
+
+    def profile_share(self, pico_rho: int) -> int:
+        """Share of the profile in a price, in pico-rho; 0 without one."""
+        return split_price(self.price_parts, pico_rho)[-1] if self.histograms else 0
 
     def _clip_error_models_at(self, pico_rho: int) -> tuple[ClipErrorModel | None, ...]:
         """Clip-error models at a price: with private keys, only groups that pass the threshold at that price count.
@@ -140,8 +204,10 @@ class UnpricedRelease:
         The last share is that of partition selection. Below one pico-rho there is no threshold to compute: `price`
         refuses such a price later, and until then the models of all groups serve.
         """
-        share = split_price(self.price_parts, pico_rho)[-1]
-        if self.selection is None or share < 1:
+        if self.selection is None:
+            return self.clip_error_models
+        share = split_price(self.price_parts, pico_rho)[len(self.plan.vectors)]
+        if share < 1:
             return self.clip_error_models
         # `selection` = (plan, bounds)
         threshold_weight = approximate_threshold(
@@ -170,9 +236,35 @@ class UnpricedRelease:
             self.plan, self.bounds(math.ceil(rho * PICO)), rho, threshold_delta, self.price_parts, selection_bounds
         )
 
+    def key_texts(self, cost: Cost, bounds: ContributionBounds) -> tuple[str, str]:
+        """Texts of bounds and cost in the release key; of a profile its key, never what it says."""
+        key = self.profile_key(cost)
+        named = "" if key is None else f" {PROFILE_RULE_VERSION} {key}"
+        return bounds_text(bounds) + named, cost_text(cost)
+
     def release_key(self, cost: Cost, bounds: ContributionBounds) -> str:
         """Release key (hex) of the release at a cost, with the contribution bounds at its price."""
-        return release_key(self.plan, bounds_text(bounds), cost_text(cost), self.catalog)
+        return release_key(self.plan, *self.key_texts(cost, bounds), self.catalog)
+
+    def profile_key(self, cost: Cost) -> str | None:
+        """Release key (hex) of its profile at a cost; None if it has none."""
+        pico_rho, plan = self.profile_share(cost.loss.pico_rho), self.measured_plan
+        if pico_rho < len(self.histograms) or not self.histograms:
+            return None
+        measured = "; ".join(f"{each.measure} of {plan.vector_texts[each.vector]}" for each in self.histograms)
+        text = f"{PROFILE_RULE_VERSION}: {measured}, {self.declared_bounds.max_groups} groups"
+        return release_key(plan, text, f"{pico_rho} pico-rho", self.catalog)
+
+    def profile(self, cost: Cost, backend: Backend) -> CompiledProfile | None:
+        """Compile the profile of the release at a cost; None if it needs none."""
+        key, plan = self.profile_key(cost), self.measured_plan
+        if key is None:
+            return None
+        bounds, eligibility = profile_bounds(plan, self.declared_bounds), eligibility_filter(self.catalog, plan.dataset)
+        sql = _supported(lambda: write_profile_sql(plan, bounds, self.histograms, backend.target, eligibility))
+        groups = self.key_count if plan.keys and self.key_count is not None else 1
+        pico_rho = self.profile_share(cost.loss.pico_rho)
+        return CompiledProfile(plan, bounds, self.histograms, sql, key, pico_rho, groups)
 
 
 def compile_release(
@@ -221,10 +313,12 @@ def unpriced_release(
         clip_error_models(measured_plan, catalog, calibration, key_count, shown_alone, properties),
         bound_contributions(measured_plan, catalog, key_count, (), properties, reads_single_groups=reads_single_groups),
     )
+    histograms = profile_histograms(measured_plan, declared, [model is not None for model in models], catalog)
+    parts = price_parts or equal_parts(plan.vectors, has_private_keys)
     return UnpricedRelease(
         plan, measured_plan, selection, catalog, key_count, declared, models,
-        price_parts or equal_parts(plan.vectors, has_private_keys), calibration,
-        work, properties, reads_single_groups,
+        with_profile_part(parts, plan) if histograms else parts, calibration,
+        work, properties, reads_single_groups, histograms,
     )  # fmt: skip
 
 
@@ -245,7 +339,7 @@ def price_release(
 ) -> CompiledRelease:
     """Bound, price and compile an analyzed release. Raises Refusal if a vector's share of rho is too small."""
     cost = unpriced.cost(rho, delta)
-    bounds = unpriced.bounds(cost.loss.pico_rho)
+    bounds, profile = unpriced.bounds(cost.loss.pico_rho), unpriced.profile(cost, backend)
     eligibility: Eligibility | None = eligibility_filter(unpriced.catalog, unpriced.plan.dataset)
     sql = _generate_sql(unpriced.measured_plan, bounds, with_released_keys(backend.target), eligibility)
     selection = None
@@ -253,30 +347,65 @@ def price_release(
         selection = PartitionSelection(
             *unpriced.selection, _generate_sql(*unpriced.selection, backend.target, eligibility), cost.keys
         )
-    return CompiledRelease(unpriced.plan, bounds, cost, sql, unpriced.release_key(cost, bounds), unpriced, selection)
+    texts, key = unpriced.key_texts(cost, bounds), unpriced.release_key(cost, bounds)
+    return CompiledRelease(unpriced.plan, bounds, cost, sql, key, unpriced, texts, selection, profile)
+
+
+def profiled_release(compiled: CompiledRelease, stored: Release, backend: Backend) -> ProfiledRelease:
+    """Choose the clip bounds of a release from its stored profile, and generate the SQL of its numbers.
+
+    Claim: a function of the stored profile, the price and public facts. Symbols: `stored` = the payload that the ledger
+    returned. Formula: none. Source and proof: engine/pricing/proofs.md#profiles. Raises Refusal.
+    """
+    unpriced, profile, cost = compiled.unpriced_release, compiled.profile, compiled.cost
+    assert profile is not None  # noqa: S101  the caller asks
+    readings = read_profile(profile, stored, unpriced.catalog)
+    vectors = choose_vectors(profile, readings, compiled.bounds, cost.vectors)
+    bounds = unpriced.bounds_with(cost.loss.pico_rho, {each.index: each.tuned for each in vectors})
+    prices = {each.index: number_price(each, bounds.vectors[each.index]) for each in vectors}
+    priced = tuple(
+        prices.get(i, vector_price(bound, own.pico_rho))
+        for i, (own, bound) in enumerate(zip(cost.vectors, bounds.vectors, strict=True))
+    )
+    eligibility = eligibility_filter(unpriced.catalog, unpriced.plan.dataset)
+    target, plan = with_released_keys(backend.target), unpriced.measured_plan
+    totals = [(each.index, each.total_bound) for each in vectors if each.total_pico_rho]
+    totals_sql = (
+        _supported(lambda: write_totals_sql(plan, profile.bounds, totals, target, eligibility)) if totals else None
+    )
+    sql = _generate_sql(plan, bounds, target, eligibility)
+    release = replace(compiled, bounds=bounds, cost=replace(cost, vectors=priced), sql=sql, profile=None)
+    return ProfiledRelease(release, vectors, totals_sql)
 
 
 def _generate_sql(
     plan: PrivatePlan, bounds: ContributionBounds, target: Target, eligibility: Eligibility | None
 ) -> BoundedSql:
     """Generate bounded SQL. Raises Refusal for functions that the backend's engine can't compute as DuckDB does."""
+    return _supported(lambda: generate_sql(plan, bounds, target, eligibility))
+
+
+def _supported(write: Callable[[], BoundedSql]) -> BoundedSql:
+    """Write bounded SQL. Raises Refusal for functions that the backend's engine can't compute as DuckDB does."""
     try:
-        return generate_sql(plan, bounds, target, eligibility)
+        return write()
     except UnsupportedByEngine as missing:
         raise EngineKind.NOT_IN_LAKE.at(missing=str(missing)) from None
 
 
-def check_prices(losses: Sequence[Fraction], charged: Sequence[PricedRelease]) -> None:
+def check_prices(losses: Mapping[str, Fraction], charged: Sequence[PricedRelease]) -> None:
     """Check, before the ledger is charged, that no release costs more than is charged for it.
 
     Claim: the mechanisms of a release, as they are built, together cost at most its price. Symbols: `losses` = rho of
-    the built mechanisms of each release; `charged` = its item of the charge. Formula: sum of the losses by OpenDP's
-    maps at scale and sensitivity <= rho.
+    the built mechanisms, by release key; `charged` = items of the charge. Formula: sum of the losses by OpenDP's maps
+    at scale and sensitivity <= rho.
     Raises: NoiseRefused. Proof: proofs.md#certified-before-charge
     """
-    for loss, item in zip(losses, charged, strict=True):
-        if loss > item.loss.rho:
-            raise NoiseRefused(float(loss), item.loss.pico_rho)
+    by_key = {item.release_key: item.loss for item in charged}
+    for key, measured in losses.items():
+        loss = by_key.get(key, Loss(0, 0))
+        if measured > loss.rho:
+            raise NoiseRefused(float(measured), loss.pico_rho)
 
 
 def clip_bound_alternatives(compiled: CompiledRelease) -> tuple[tuple[ClipBoundOutcome, ...], ...]:

@@ -91,7 +91,8 @@ def price(
     if selection_bounds is None:
         return Cost(loss, prices, None, None, None, None)
     assert selection_bounds.max_groups is not None  # noqa: S101  private keys have an L0 bound
-    keys = VectorPrice(share_list[-1], gaussian_scale(selection_bounds.vectors[0].sensitivity, share_list[-1]))
+    keys_share = share_list[len(plan.vectors)]
+    keys = VectorPrice(keys_share, gaussian_scale(selection_bounds.vectors[0].sensitivity, keys_share))
     threshold_weight = _threshold_weight(selection_bounds, selection_bounds.max_groups, keys.sigma, loss.atto_delta)
     person_weight = 1 << selection_bounds.vectors[0].fraction_bits  # weight of a person in a single group, in grains
     return Cost(

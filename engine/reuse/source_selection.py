@@ -12,15 +12,15 @@ Terms:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 
 import pyarrow as pa
 
 from budgets import Ledger
 from dialect import Catalog, Question
-from dialect.algebra import Note, NoteCode, PrivatePlan, VectorBound
+from dialect.algebra import Note, NoteCode, PrivatePlan
 from dialect.codegen.relations import write_rows
 from dialect.parser import strip_comments
 from dialect.planner.reuse import (
@@ -36,7 +36,6 @@ from engine.errors import TooLarge, refuse_before_charge
 from engine.mechanism.release import ReleaseDescription
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.display_names import release_suffix
-from engine.pricing.release_key import bounds_text, cost_text
 from engine.reuse.derived_release import DerivedRelease, derive_release
 from engine.reuse.holdings import (
     Holdings,
@@ -46,7 +45,7 @@ from engine.reuse.holdings import (
     find_holdings,
     no_scheduled_keys,
 )
-from engine.reuse.sources import ReleaseSource, charged_releases, is_precise_enough
+from engine.reuse.sources import ReleaseSource, charged_releases, is_precise_enough, stored_bounds
 
 DISPLAYED_KEY_CHARACTERS = 12  # displayed characters of a release key
 MAX_MATCHED_RELEASES = 64  # most matching stored releases searched, of the same plan and of others; the oldest first
@@ -144,7 +143,7 @@ class _HoldingsSearch:
         result = derive_release(release, match, self.key_table, reads_single_groups=is_by_group)
         if result is None:
             return None
-        bounds = tuple(_stored_bounds(self.wanted, release.description, match.vectors))
+        bounds = stored_bounds(self.wanted, release.description, match.vectors)
         # `result` = (derived release, largest number of stored groups in one of its groups)
         has_all_keys = len(stored.matchable_plan.plan.keys) == len(self.wanted.plan.keys)
         return DerivedRelease(
@@ -162,36 +161,14 @@ def read_key_set(plan: PrivatePlan, backend: Backend) -> pa.Table:
     return pa.table({f"k{i}": rows.column(f.id) for i, f in enumerate(plan.key_set.keys)})
 
 
-def _stored_bounds(
-    wanted: CompiledRelease, meaning: ReleaseDescription, places: Iterable[int]
-) -> Iterator[VectorBound]:
-    """Clip bounds and bias of a stored release, for each vector of the wanted one.
-
-    `places` = index of the stored vector for each wanted one. The description's fields `norms`, `biases`, `withins` and
-    `whys` hold clip bounds, predicted biases, residual bias bounds and reasons; old releases have no `withins`.
-    """
-    for own, place in zip(wanted.bounds.vectors, places, strict=True):
-        clip_bound, bias = meaning.norms[place], meaning.biases[place]
-        residual = meaning.withins[place] if meaning.withins else None
-        why = meaning.whys[place]
-        yield replace(
-            own,
-            clip_bound=clip_bound,
-            predicted_bias=bias,
-            residual_bias_bound=residual,
-            key_reason=why,
-            plain_reason="",
-        )
-
-
 def describe_release(question: Question, compiled: CompiledRelease) -> ReleaseDescription:
     """Describe a release by SQL and bounds, stored with it so that its plan can be recovered."""
     bounds = compiled.bounds.vectors
     return ReleaseDescription(
         sql=strip_comments(question.sql),
         place=plan_index(question, compiled),
-        bounds=bounds_text(compiled.bounds),
-        cost=cost_text(compiled.cost),
+        bounds=compiled.key_texts[0],
+        cost=compiled.key_texts[1],
         norms=tuple(bound.clip_bound for bound in bounds),
         biases=tuple(bound.predicted_bias for bound in bounds),
         whys=tuple(bound.key_reason for bound in bounds),

@@ -13,11 +13,11 @@ Terms:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dialect.algebra import VectorBound
-from engine.mechanism.release import Release, release_from_bytes
+from engine.mechanism.release import Release, ReleaseDescription, release_from_bytes
 from engine.pricing.compile_release import CompiledRelease
 from engine.reuse.derived_release import DerivedRelease
 
@@ -30,6 +30,7 @@ class ReleaseSource:
 
     wanted: CompiledRelease
     derived: DerivedRelease | None = None  # None: the wanted release, which is charged unless it is paid
+    measured: Release | None = None  # its numbers, where its clip bounds were chosen from a profile
 
     @property
     def release_key(self) -> str:
@@ -43,12 +44,43 @@ class ReleaseSource:
     @property
     def reported(self) -> CompiledRelease:
         """The compiled release with the actual bounds and noise of its source, for reporting."""
-        if self.derived is None:
+        if self.derived is not None:
+            release, own_bounds = self.derived.release, self.derived.bounds
+        elif self.measured is not None and self.measured.description is not None:
+            release, description = self.measured, self.measured.description
+            own_bounds = stored_bounds(self.wanted, description, range(len(self.wanted.bounds.vectors)))
+        else:
             return self.wanted
-        rows = zip(self.wanted.cost.vectors, self.derived.release.deviations(), self.wanted.bounds.vectors, strict=True)
+        rows = zip(self.wanted.cost.vectors, release.deviations(), self.wanted.bounds.vectors, strict=True)
         vectors = tuple(replace(price, sigma=deviation / bound.grain_size) for price, deviation, bound in rows)
-        bounds = replace(self.wanted.bounds, vectors=self.derived.bounds)
+        bounds = replace(self.wanted.bounds, vectors=own_bounds)
         return replace(self.wanted, bounds=bounds, cost=replace(self.wanted.cost, vectors=vectors))
+
+    def with_measured(self, release: Release) -> ReleaseSource:
+        """Return the same source with its numbers, if they say more than the compiled release."""
+        is_profiled = self.derived is None and self.wanted.profile is not None
+        return replace(self, measured=release) if is_profiled else self
+
+
+def stored_bounds(
+    wanted: CompiledRelease, meaning: ReleaseDescription, places: Iterable[int]
+) -> tuple[VectorBound, ...]:
+    """Clip bounds and bias of a stored release, for each vector of the wanted one.
+
+    `places` = index of the stored vector for each wanted one. The description's fields `norms`, `biases`, `withins` and
+    `whys` hold clip bounds, predicted biases, residual bias bounds and reasons; old releases have no `withins`.
+    """
+    bounds = list[VectorBound]()
+    for own, place in zip(wanted.bounds.vectors, places, strict=True):
+        clip_bound, bias = meaning.norms[place], meaning.biases[place]
+        residual = meaning.withins[place] if meaning.withins else None
+        why = meaning.whys[place]
+        made = replace(
+            own, clip_bound=clip_bound, predicted_bias=bias, residual_bias_bound=residual, key_reason=why,
+            plain_reason="",
+        )  # fmt: skip
+        bounds.append(made)
+    return tuple(bounds)
 
 
 def charged_releases(sources: Sequence[ReleaseSource]) -> tuple[CompiledRelease, ...]:

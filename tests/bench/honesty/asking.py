@@ -119,7 +119,10 @@ def _draw(question: Question, session: Session, rho: float, groups: dict[str, in
     return Shown(
         place,
         [np.nan if row[-1] is None else float(row[-1]) for row in wide.rows],
-        *([float(ends[side]) for ends in both] for both in (outer, inner) for side in (0, 1)),
+        [float(ends[0]) for ends in outer],
+        [float(ends[1]) for ends in outer],
+        [float(ends[0]) for ends in inner],
+        [float(ends[1]) for ends in inner],
         [bool(word == IS_WEAK or ends[0] <= 0 <= ends[1]) for word, ends in zip(words, outer, strict=True)],
     )
 

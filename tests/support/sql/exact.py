@@ -83,7 +83,7 @@ class ExactEngine:
         bounds = lifted_bounding(witnessed(plan))
         who = eligibility_filter(self.catalog, plan.dataset)
         sql = generate_sql(lifted, bounds, self.backend.target, who)
-        return CompiledRelease(lifted, bounds, None, sql, "", None)  # type: ignore[arg-type]
+        return CompiledRelease(lifted, bounds, None, sql, "", None, ("", ""))  # type: ignore[arg-type]
 
     def close(self) -> None:
         """Close the data."""

@@ -1,0 +1,205 @@
+"""Compiled profile: which histograms a release needs, their price and SQL; and what a stored one tells.
+
+Decided from public facts: plan, catalog, number of keys. Who declares no clip bound gets a profile of the vectors that
+would have to be clipped (`engine/pricing/proofs.md#profiles`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+import pyarrow as pa
+
+from dialect import BoundedSql, Catalog, ContributionBounds, PrivatePlan
+from dialect.algebra import ClipRule, QueryVector, VectorKind
+from dialect.catalog import Table
+from dialect.codegen import HIGHEST_BIN, LOWEST_BIN, Measure, ProfileHistogram
+from dialect.sensitivity import declares_clip_bounds
+from engine.backends.exact import Exact
+from engine.mechanism.gaussian import NoiseSource, gaussian_scale, privacy_loss
+from engine.mechanism.release import Release
+from engine.pricing.budget_allocation import PriceParts
+from engine.pricing.profiles.estimator import VectorProfile
+from engine.pricing.profiles.histogram_reading import HistogramReading, read_histogram
+
+PROFILE_TENTHS_GROUPED, PROFILE_TENTHS_TOTAL = 1, 2  # share of a release's price, in tenths, with and without keys
+MAGNITUDE_BITS = 13  # value grains of the largest value of a row: 2^12 to 2^13
+REPLACEMENT_BITS = 20  # a unit that moves from bin to bin: sqrt(2), in grains of 2^-20
+PROFILED_KINDS = (VectorKind.ROWS, VectorKind.VALID, VectorKind.SUM, VectorKind.PERSONS)
+
+
+@dataclass(frozen=True)
+class CompiledProfile:
+    """Profile of one release, ready to be charged and run."""
+
+    plan: PrivatePlan
+    bounds: ContributionBounds  # value grains of each vector; clip bounds are not used
+    histograms: tuple[ProfileHistogram, ...]
+    sql: BoundedSql
+    release_key: str  # hexadecimal
+    pico_rho: int  # price of all histograms together
+    groups: int  # public keys; 1 without keys
+
+    @property
+    def histogram_pico_rho(self) -> int:
+        """Price of one histogram, in pico-rho."""
+        return self.pico_rho // len(self.histograms)
+
+    @property
+    def step(self) -> int:
+        """Grains of one unit."""
+        return 1 << REPLACEMENT_BITS if self.plan.charged_windows.is_crossing else 1
+
+    @property
+    def sensitivity(self) -> int:
+        """L2 sensitivity of a histogram in grains: removal changes one bin by 1, replacement two bins."""
+        return math.isqrt(2 * self.step**2 - 1) + 1 if self.plan.charged_windows.is_crossing else 1
+
+    @property
+    def sigma(self) -> float:
+        """Noise scale of each histogram, in grains."""
+        return gaussian_scale(self.sensitivity, self.histogram_pico_rho)
+
+    @property
+    def privacy_loss(self) -> Fraction:
+        """Loss (rho) of all histograms, as they are built."""
+        return len(self.histograms) * privacy_loss(self.sensitivity, self.sigma)
+
+    def measure(self, exact: Exact, add_noise: NoiseSource) -> Release:
+        """Add noise to the histograms: rows of a bin and one number for each histogram, in units.
+
+        Claim: the result is pico_rho-zCDP. Symbols: a unit is in at most one bin of each histogram. Formula: the sum of
+        the losses of the histograms. Source and proof: engine/pricing/proofs.md#profiles. Raises NoiseRefused.
+        """
+        bins = np.arange(LOWEST_BIN, HIGHEST_BIN + 1)
+        places = exact.keys.column(0).to_numpy().astype(np.int64) - LOWEST_BIN
+        noisy = []
+        for counts in exact.vectors:
+            dense = np.zeros(len(bins), dtype=np.int64)
+            dense[places] = counts * self.step
+            noisy.append(add_noise(dense, self.sensitivity, self.sigma, self.histogram_pico_rho))
+        grains = (1 / self.step,) * len(noisy)
+        return Release(pa.table({"k0": bins}), tuple(noisy), grains, (self.sigma,) * len(noisy))
+
+
+def profile_histograms(
+    plan: PrivatePlan, bounds: ContributionBounds, tuned: Sequence[bool], catalog: Catalog
+) -> tuple[ProfileHistogram, ...]:
+    """List the histograms of a release's profile; empty if it needs none.
+
+    A vector is profiled if it would be clipped at a bound that nobody declared and no calibration chose (`tuned`).
+    Parts of averages share a clipping factor and are not profiled yet; nor are private keys.
+    """
+    if declares_clip_bounds(plan, catalog) or plan.limits.is_stated or _has_private_keys(plan):
+        return ()
+    return tuple(
+        ProfileHistogram(i, measure)
+        for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True))
+        if bound.rule in (ClipRule.SCALE, ClipRule.CLAMP) and not tuned[i] and _is_profiled(vector, plan)
+        for measure in _measures(vector, plan)
+    )
+
+
+def _has_private_keys(plan: PrivatePlan) -> bool:
+    """Return whether keys are selected by a first pass."""
+    return plan.key_set is None or any(source.description == "the released keys" for source in plan.key_set.sources)
+
+
+def _is_profiled(vector: QueryVector, plan: PrivatePlan) -> bool:
+    """Return whether a vector has a profile: it is clipped on its own."""
+    alone = sum(other.scale_group == vector.scale_group for other in plan.vectors) == 1
+    return alone and vector.kind in PROFILED_KINDS and vector.partial_bounds is None
+
+
+def _is_signed(vector: QueryVector) -> bool:
+    """Return whether a unit's number may be negative."""
+    return vector.is_sum and vector.lower < vector.centre
+
+
+def _measures(vector: QueryVector, plan: PrivatePlan) -> tuple[Measure, ...]:
+    """List the measures of a vector: without keys a unit's sum is its norm.
+
+    Memberships in k groups have norm sqrt(k), so that one histogram tells both. Sums of signed numbers tell nothing.
+    """
+    if not plan.keys and not _is_signed(vector):
+        return (Measure.TOTAL,)
+    has_totals = vector.kind is not VectorKind.PERSONS and not _is_signed(vector)
+    return (Measure.NORM, Measure.TOTAL) if has_totals else (Measure.NORM,)
+
+
+def profile_bounds(plan: PrivatePlan, bounds: ContributionBounds) -> ContributionBounds:
+    """Choose the value grains of a profile, independent of clip bounds: the largest value has 2^12 to 2^13 of them."""
+    vectors = [
+        replace(bound, rule=ClipRule.SCALE, value_bits=_profile_bits(vector), fraction_bits=0)
+        for vector, bound in zip(plan.vectors, bounds.vectors, strict=True)
+    ]
+    return replace(bounds, vectors=tuple(vectors))
+
+
+def _profile_bits(vector: QueryVector) -> int:
+    """Choose the value bits of one vector; integers have whole grains."""
+    bits = MAGNITUDE_BITS - math.ceil(math.log2(vector.magnitude)) if vector.is_sum else 0
+    return min(bits, 0) if vector.is_integer else bits
+
+
+def read_profile(compiled: CompiledProfile, stored: Release, catalog: Catalog) -> Mapping[int, VectorProfile]:
+    """Read a stored profile: the contributions to each profiled vector, by its index."""
+    columns = dict(zip(compiled.histograms, stored.noisy, strict=True))
+    sigma, grain = stored.sigmas[0] * stored.grains[0], stored.grains[0]
+
+    def reading(histogram: ProfileHistogram) -> HistogramReading | None:
+        """Read one histogram; None if it was not measured."""
+        if histogram not in columns:
+            return None
+        vector = compiled.plan.vectors[histogram.vector]
+        is_total = histogram.measure is Measure.TOTAL
+        counts = np.asarray(columns[histogram] * grain, dtype=np.float64)
+        most = _largest_contribution(compiled, histogram.vector, catalog)
+        return read_histogram(counts, sigma, is_total=is_total, is_count=not vector.is_sum, most=most)
+
+    found = {}
+    for index in dict.fromkeys(each.vector for each in compiled.histograms):
+        norms, totals = (reading(ProfileHistogram(index, measure)) for measure in Measure)
+        found[index] = _vector_profile(compiled, index, norms, totals)
+    return found
+
+
+def _vector_profile(
+    compiled: CompiledProfile, index: int, norms: HistogramReading | None, totals: HistogramReading | None
+) -> VectorProfile:
+    """Profile of one vector from the readings of its histograms, of which one may be absent."""
+    vector, plan = compiled.plan.vectors[index], compiled.plan
+    is_combined = vector.kind is VectorKind.PERSONS and plan.charged_windows.window_field is not None
+    if norms is None:
+        norms, totals = totals, None
+    elif vector.kind is VectorKind.PERSONS:
+        totals = None if is_combined else replace(norms, points=norms.points**2)
+    assert norms is not None  # noqa: S101  a profiled vector has a histogram
+    signed_factor = 2.0 if _is_signed(vector) else math.sqrt(2) if plan.keys else 1.0
+    sensitivity = signed_factor if plan.charged_windows.is_crossing else 1.0
+    counts_groups = vector.kind is VectorKind.PERSONS
+    return VectorProfile(norms, totals, compiled.groups, sensitivity, _is_signed(vector), counts_groups, is_combined)
+
+
+def _largest_contribution(compiled: CompiledProfile, index: int, catalog: Catalog) -> float:
+    """Public largest contribution of a unit, in value grains: its limit of rows times the largest value."""
+    vector, bound = compiled.plan.vectors[index], compiled.bounds.vectors[index]
+    if vector.kind is VectorKind.PERSONS:
+        return math.sqrt(compiled.groups)
+    tables = [table for name in compiled.plan.tables if (table := catalog.table(name)) is not None]
+    return max(map(_row_limit, tables), default=1) * vector.magnitude * 2.0**bound.value_bits
+
+
+def _row_limit(table: Table) -> int:
+    """Return the declared limit of a person's rows in a table."""
+    return table.max_rows_per_person or 1
+
+
+def with_profile_part(parts: PriceParts, plan: PrivatePlan) -> PriceParts:
+    """Add the profile's part to the proportions of a price, as the last one."""
+    tenths = PROFILE_TENTHS_GROUPED if plan.keys else PROFILE_TENTHS_TOTAL
+    return (*(part * (10 - tenths) for part in parts), sum(parts) * tenths)

@@ -1,0 +1,235 @@
+"""Clip bounds chosen from a profile, and the correction of what they cut away, with its uncertainty.
+
+A grouped answer has two parts: its total over all groups, a single number that bears the noise of a large clip bound,
+and its shape over the groups, for which a small one suffices where large contributors are where others are. The shape
+is divided by the share of the total that clipping left. Everything is a function of released numbers
+(`engine/pricing/proofs.md#profile-estimator`).
+
+Terms:
+    total, shape    sum over all groups with each unit's sum clipped; numbers by group with each unit's norm clipped
+    retained share  share of the total that clipping of the norm leaves in the shape
+    excess          sum of the parts of units' sums beyond the clip bound of the total
+    design          clip bounds, and the split of the price between total and shape
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from engine.pricing.clip_bounds.distribution import totals_by_rank
+from engine.pricing.profiles.histogram_reading import Floats, HistogramReading
+
+TOTAL_PARTS = (0.0, 0.25)  # candidate shares of the price for the total; 0: the profile alone tells what is lost
+BOUNDS_PER_DOUBLING = 4
+TAIL_LAW_ERROR = 0.35  # relative error of the excess, as no population follows the law exactly
+RETAINED_SHARE_ERROR = 0.3  # standard deviation of the retained share by the profile, relative to what is lost
+LEAST_SHARE_ERROR = 0.01
+GROUP_DIFFERENCE = 0.4  # how groups differ in their retained share, relative to what is lost
+DENSE_GROUPS = 10  # up to so many groups count fully in the size of a usual group
+GROUP_EXPONENT = 0.75  # of further groups, since many keys are mostly nearly empty
+SIZE_VARIATION = math.sqrt(2.0)  # root mean square of group sizes over their mean
+MIN_RETAINED_SHARE = 0.2
+COMBINED_SHARE_ERROR = 0.5  # further error of the share where a person's windows are combined, relative to what is lost
+
+
+@dataclass(frozen=True, eq=False)
+class VectorProfile:
+    """Profile of one query vector, in value grains."""
+
+    norms: HistogramReading
+    totals: HistogramReading | None  # None: without keys, where norms are totals; or signed numbers
+    groups: int  # public keys; 1 without keys
+    sensitivity: float  # of a clipped vector, in clip bounds: more than 1 where windows cross
+    is_signed: bool  # may numbers be negative? then nothing is corrected
+    counts_groups: bool = False  # a unit of norm r is in r^2 groups, and adds so much to the total
+    is_combined: bool = False  # a person counts once in several windows: the profile of each tells about the share
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no unit is visible, so that nothing is known."""
+        return self.norms.last_visible < 0
+
+    @property
+    def usual_group(self) -> float:
+        """Contributions to a usual group, in value grains."""
+        extra = max(0, self.groups - DENSE_GROUPS) ** GROUP_EXPONENT
+        spread = SIZE_VARIATION if self.groups > 1 else 1.0
+        return float(spread * self.total / (min(self.groups, DENSE_GROUPS) + extra))
+
+    @cached_property
+    def total(self) -> float:
+        """Expected sum of all contributions over all groups."""
+        return float(self._contributions.sum(axis=1).mean() if self.totals is None else self.totals.totals.mean())
+
+    def retained_shares(self, clip_bounds: Floats) -> Floats:
+        """Share of the total that clipping norms leaves: scenarios x clip bounds."""
+        clipped = np.minimum(1.0, clip_bounds[None, :] / self.norms.points[:, None])
+        totals = self._contributions.sum(axis=1, keepdims=True)
+        shares: Floats = (self._contributions @ clipped) / np.maximum(totals, 1e-300)
+        return shares
+
+    @cached_property
+    def _contributions(self) -> Floats:
+        """Sum of the units with each norm over all groups, by scenario; norms and sums are paired by rank."""
+        norms, totals = self.norms, self.totals
+        if self.counts_groups:
+            return norms.units * norms.points**2
+        if totals is None or totals.last_visible < 0:
+            return norms.units * norms.points
+        pairs = zip(norms.units, np.resize(totals.units, (len(norms.units), len(totals.points))), strict=True)
+        rows = [totals_by_rank(own, norms.points, other, totals.points, self.groups) for own, other in pairs]
+        contributions: Floats = norms.units * np.stack(rows)
+        return contributions
+
+
+@dataclass(frozen=True)
+class Design:
+    """Clip bounds in value grains, the total's share of the price, and the expected error of a usual group."""
+
+    total_bound: float | None  # None: no total is bought
+    shape_bound: float
+    total_part: float
+    expected_error: float
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Share of the numbers that was left by clipping, and the standard deviation of the error of a corrected number."""
+
+    retained_share: float
+    residual: float  # as a share of the number
+
+
+def choose_design(profile: VectorProfile, rho: float, fallback: float) -> Design:
+    """Choose the design of least expected error at a price, rho; `fallback` = clip bound where no unit is visible.
+
+    Claim: the choice is a function of released numbers, the price and public facts. Formula: least sum of squares of
+    noise, error of the correction, and differences of groups. Source and proof:
+    engine/pricing/proofs.md#profile-estimator.
+    """
+    if profile.is_empty:
+        return Design(None, fallback, 0.0, profile.sensitivity * fallback / math.sqrt(2 * rho))
+    if profile.groups == 1 and not profile.is_signed:
+        bound, error = best_total(profile.norms, rho)
+        return Design(None, bound, 0.0, error)
+    return min(_shape_designs(profile, rho), key=lambda design: design.expected_error)
+
+
+def candidate_bounds(reading: HistogramReading) -> Floats:
+    """Candidate clip bounds, in value grains: BOUNDS_PER_DOUBLING of them, up to the largest contribution."""
+    steps = math.ceil(BOUNDS_PER_DOUBLING * math.log2(max(2.0, float(reading.points.max()))))
+    bounds: Floats = 2.0 ** (np.arange(steps + 1) / BOUNDS_PER_DOUBLING)
+    return bounds
+
+
+def best_total(totals: HistogramReading, rho: float) -> tuple[float, float]:
+    """Clip bound of a total with the least expected error at a price, and that error (a standard deviation)."""
+    bounds = candidate_bounds(totals)
+    variances = bounds**2 / (2 * rho) + excess_variances(totals, bounds)
+    best = int(np.argmin(variances))
+    return float(bounds[best]), math.sqrt(variances[best])
+
+
+def excess_variances(totals: HistogramReading, bounds: Floats) -> Floats:
+    """Compute the variance of the excess beyond clip bounds: by scenario, by histogram noise, by the law's error."""
+    beyond = np.maximum(0.0, totals.points[:, None] - bounds[None, :])
+    excess = totals.units @ beyond
+    of_law = (TAIL_LAW_ERROR * excess.mean(axis=0)) ** 2
+    variances: Floats = excess.var(axis=0) + totals.excess_noise(beyond) + of_law
+    return variances
+
+
+def median_excess(totals: HistogramReading, bound: float) -> float:
+    """Median, over scenarios, of the excess beyond a clip bound."""
+    return float(np.median(totals.units @ np.maximum(0.0, totals.points - bound)))
+
+
+def _shape_designs(profile: VectorProfile, rho: float) -> Iterator[Design]:
+    """Best designs of grouped numbers, with and without a total."""
+    bounds = candidate_bounds(profile.norms)
+    for part in TOTAL_PARTS:
+        if part and (profile.totals is None or profile.is_signed):
+            continue
+        total_bound, total_error = None, math.inf
+        if part and profile.totals is not None:
+            total_bound, deviation = best_total(profile.totals, rho * part)
+            total_error = deviation / max(profile.total, 1e-9)
+        errors = _shape_errors(profile, bounds, rho * (1 - part), total_error)
+        best = int(np.argmin(errors))
+        yield Design(total_bound, float(bounds[best]), part, float(errors[best]))
+
+
+def _shape_errors(profile: VectorProfile, bounds: Floats, rho: float, total_error: float) -> Floats:
+    """Compute the expected error of a usual group at each clip bound, in value grains, after correction.
+
+    Signed numbers are not corrected. `total_error` = error of the total relative to it.
+    """
+    shares, group = profile.retained_shares(bounds), profile.usual_group
+    retained = np.maximum(shares.mean(axis=0), 1e-9)
+    noise = profile.sensitivity * bounds / math.sqrt(2 * rho)
+    if profile.is_signed:
+        signed: Floats = np.hypot(noise, (1 - retained) * group)
+        return signed
+    summed_noise = math.sqrt(profile.groups) * noise / (retained * max(profile.total, 1e-9))
+    by_sum, by_profile = np.hypot(total_error, summed_noise), share_deviations(shares) / retained
+    share_error = 1 / np.hypot(1 / np.maximum(by_sum, 1e-12), 1 / np.maximum(by_profile, 1e-12))
+    unevenness = np.minimum(1.0, bounds[None, :] / profile.norms.points[:, None]) / retained - 1
+    squares = profile.norms.units.mean(axis=0) * profile.norms.points**2
+    by_chance = (squares @ unevenness**2) / (2 * profile.groups)
+    differing = GROUP_DIFFERENCE * (1 - retained) / retained * group
+    parts = ((noise / retained) ** 2, (share_error * group) ** 2, by_chance, differing**2)
+    errors: Floats = np.where(retained < MIN_RETAINED_SHARE, np.inf, np.sqrt(sum(parts)))
+    return errors
+
+
+def share_deviations(shares: Floats) -> Floats:
+    """Compute the standard deviation of the profile's retained share, at each clip bound; scenarios x clip bounds."""
+    parts = (RETAINED_SHARE_ERROR * (1 - shares.mean(axis=0)), shares.std(axis=0), LEAST_SHARE_ERROR)
+    deviations: Floats = np.sqrt(parts[0] ** 2 + parts[1] ** 2 + parts[2] ** 2)
+    return deviations
+
+
+def correct_total(profile: VectorProfile, design: Design, noisy_total: float, scale: float) -> Correction:
+    """Correct a number without keys: add the expected excess; `scale` = standard deviation of its noise."""
+    if profile.is_empty:
+        return Correction(1.0, 0.0)
+    excess = median_excess(profile.norms, design.shape_bound)
+    whole = max(noisy_total, scale) + excess
+    deviation = math.sqrt(excess_variances(profile.norms, np.array([design.shape_bound]))[0])
+    return Correction(max(noisy_total, scale) / whole, deviation / whole)
+
+
+def correct_shape(
+    profile: VectorProfile, design: Design, shape_sum: float, shape_scale: float, total: tuple[float, float] | None
+) -> Correction:
+    """Correct grouped numbers by the share of the total that their sum shows, and by that of the profile.
+
+    `shape_sum` = sum of the noisy shape, `shape_scale` = noise of one number; `total` = (noisy clipped total, standard
+    deviation of its noise), None if none was bought. In value grains.
+    """
+    if profile.is_empty:
+        return Correction(1.0, 0.0)
+    shares = profile.retained_shares(np.array([design.shape_bound]))
+    told, deviation = float(shares.mean()), float(share_deviations(shares)[0])
+    if profile.is_signed:
+        return Correction(1.0, (1 - told) + deviation)
+    if profile.is_combined:
+        deviation = math.hypot(deviation, COMBINED_SHARE_ERROR * (1 - told))
+    weights, estimates = [1 / deviation**2], [told]
+    if total is not None and design.total_bound is not None and profile.totals is not None:
+        whole = total[0] + median_excess(profile.totals, design.total_bound)
+        whole_variance = total[1] ** 2 + float(excess_variances(profile.totals, np.array([design.total_bound]))[0])
+        if whole > 3 * math.sqrt(whole_variance) and shape_sum > 0:
+            share = shape_sum / whole
+            relative = profile.groups * shape_scale**2 / shape_sum**2 + whole_variance / whole**2
+            weights.append(1 / (share**2 * relative))
+            estimates.append(share)
+    combined = float(np.average(estimates, weights=weights))
+    retained = min(1.0, max(MIN_RETAINED_SHARE, combined))
+    share_error = 1 / math.sqrt(sum(weights)) / retained
+    return Correction(retained, math.hypot(share_error, GROUP_DIFFERENCE * (1 - retained) / retained))

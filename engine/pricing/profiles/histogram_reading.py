@@ -1,0 +1,195 @@
+"""Reading of a profile's histogram: units by contribution, with what noise hides beyond its visible bins.
+
+Post-processing of released numbers alone. Bins clear of the noise are taken as counted. Beyond them, units are
+extrapolated by a tail law, whose parameters are only known up to a posterior distribution: each scenario is one law
+with its weight (`engine/pricing/proofs.md#profile-reading`).
+
+Terms:
+    contribution  L2 norm of one unit's vector over the groups, or its sum, in value grains
+    bin           squared contributions within a factor of two
+    visible       so many units that noise alone can't explain them
+    scenario      one possible distribution of units by contribution; all agree on the visible bins
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+SIGNIFICANT_SIGMAS = 3.0  # a bin near visible ones is visible above this
+ISOLATED_SIGMAS = 5.5  # a bin far from the others is visible above this
+MAX_BIN_GAP = 2  # largest distance between connected visible bins
+FITTED_BINS = 8  # most visible bins that a tail is fitted to
+HIDDEN_FITTED_BINS = 16  # bins beyond the visible ones that are fitted too
+RELATIVE_MISFIT = 0.12  # relative misfit of a bin: no population follows a law exactly
+MISFIT_GROWTH = 0.2  # further misfit of each bin below the last visible one, in misfits of that
+# slopes of ln(units) over ln(contribution) at the last visible bin; the steep ones end a population at once
+SLOPES = np.concatenate([np.arange(-0.4, 4.01, 0.1), [5.0, 6.5, 8.5, 11.0, 15.0, 25.0]])
+SLOPE_PRIOR = (1.3, 0.7)  # mean and standard deviation
+LEAST_LOG_PRIOR = -6.0  # no slope is excluded
+CURVATURES = (0.0, 0.06, 0.13, 0.21, 0.3, 0.42, 0.6, 0.9)  # 0: a power law; others: log-normal
+CURVATURE_DEVIATION = 0.35  # of a half-normal prior of the curvatures other than 0, which have half of the mass
+LEVELS = np.arange(-0.6, 0.61, 0.15)  # ln of the law's units at the last visible bin, about the counted ones
+LAW_ERROR = 0.35  # relative error of a law in one bin
+SCENARIOS = 21  # kept scenarios: equally likely quantiles of the tail's contribution
+POINTS_PER_BIN = 4
+LAST_INTEGER_BIN = 8  # bins of counts up to this one list their integers
+
+
+@dataclass(frozen=True, eq=False)
+class HistogramReading:
+    """Units by contribution: points of contribution, and the units at each, in equally likely scenarios."""
+
+    points: Floats  # contributions, in value grains; rising
+    units: Floats  # scenarios x points
+    bins: npt.NDArray[np.int64]  # bin of each point
+    sigma: float  # noise scale of the number of units of a bin
+    last_visible: int  # last visible bin
+
+    @property
+    def totals(self) -> Floats:
+        """Sum of all contributions, by scenario."""
+        result: Floats = self.units @ self.points
+        return result
+
+    def excess_noise(self, beyond: Floats) -> Floats:
+        """Variance of a sum over units by the noise of visible bins, and by chance in the units beyond them.
+
+        `beyond` = what a unit at each point adds: points x alternatives.
+        """
+        is_visible = self.bins <= self.last_visible
+        sizes = np.maximum(1, np.bincount(self.bins[is_visible], minlength=1))
+        per_bin = np.stack([np.bincount(self.bins[is_visible], each[is_visible], len(sizes)) for each in beyond.T])
+        by_chance = self.units.mean(axis=0)[~is_visible] @ beyond[~is_visible] ** 2
+        variances: Floats = self.sigma**2 * ((per_bin / sizes) ** 2).sum(axis=1) + by_chance
+        return variances
+
+
+def read_histogram(counts: Floats, sigma: float, *, is_total: bool, is_count: bool, most: float) -> HistogramReading:
+    """Read a noisy histogram of a profile.
+
+    `counts` = noisy units by bin, from squared contributions of 1 on; `sigma` = their noise scale; `is_total`: of sums
+    and not of norms; `is_count`: of rows or groups, not of values; `most` = public largest contribution, in grains.
+    No visible bin: one scenario without units.
+    """
+    visible = _visible_range(counts, sigma)
+    points, bins = _points(len(counts), is_total, is_count, most)
+    if visible is None:
+        return HistogramReading(points, np.zeros((1, len(points))), bins, sigma, -1)
+    first, last = visible
+    people = np.where((np.arange(len(counts)) >= first) & (np.arange(len(counts)) <= last), np.maximum(counts, 0), 0.0)
+    tails = _tail_scenarios(counts, sigma, (first, last), most, _fillings(len(counts), is_total and is_count))
+    by_bin = np.tile(people, (len(tails), 1))
+    by_bin[:, last + 1 :] = tails
+    units = np.stack([_spread(each, points, bins) for each in by_bin])
+    return HistogramReading(points, units, bins, sigma, last)
+
+
+def _visible_range(counts: Floats, sigma: float) -> tuple[int, int] | None:
+    """First and last visible bin; None if there is none."""
+    significant = np.flatnonzero(counts > SIGNIFICANT_SIGMAS * sigma)
+    if not len(significant):
+        return None
+    fullest = int(np.argmax(counts))
+    starts = [fullest, *map(int, np.flatnonzero(counts > ISOLATED_SIGMAS * sigma))]
+    known = set(map(int, significant))
+    return _end_of_run(known, min(starts), -1), _end_of_run(known, max(starts), 1)
+
+
+def _end_of_run(known: set[int], number: int, step: int) -> int:
+    """Last bin of a run of significant bins, at most MAX_BIN_GAP apart, in one direction."""
+    near = [number + step * far for far in range(1, MAX_BIN_GAP + 1) if number + step * far in known]
+    return _end_of_run(known, near[0], step) if near else number
+
+
+@lru_cache(maxsize=64)
+def _points(count: int, is_total: bool, is_count: bool, most: float) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Points of contribution in each bin, at most `most`, and the bin of each; a bin without any has its middle."""
+    points, bins = list[float](), list[int]()
+    for number in range(count):
+        low, high = 2.0 ** (number / 2), 2.0 ** ((number + 1) / 2)
+        inside = [low * (high / low) ** ((i + 0.5) / POINTS_PER_BIN) for i in range(POINTS_PER_BIN)]
+        if is_count and number <= LAST_INTEGER_BIN:
+            whole = (
+                range(math.ceil(low - 1e-9), math.ceil(high - 1e-9))
+                if is_total
+                else range(2**number, 2 ** (number + 1))
+            )
+            inside = [float(n) if is_total else math.sqrt(n) for n in whole] or inside
+        kept = [each for each in inside if each <= most] or inside[:1]
+        points += kept
+        bins += [number] * len(kept)
+    return np.array(points), np.array(bins)
+
+
+def _spread(by_bin: Floats, points: Floats, bins: npt.NDArray[np.int64]) -> Floats:
+    """Spread the units of each bin over its points, by the slope between its neighbours."""
+    padded = np.concatenate([[0.0], by_bin, [0.0]])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        steps = np.log(padded[1:]) - np.log(padded[:-1])  # between bins, per half doubling of contributions
+    usable = np.where(np.isfinite(steps), np.clip(steps, -2, 2), 0.0)
+    slope = (usable[:-1] + usable[1:]) / 2 / (math.log(2) / 2)
+    logs = np.log(points) - bins * math.log(2) / 2
+    weights = np.exp(np.clip(slope[bins], -6, 6) * logs)
+    units: Floats = by_bin[bins] * weights / np.bincount(bins, weights)[bins]
+    return units
+
+
+def _fillings(count: int, holds_integers: bool) -> Floats:
+    """Count the integers in each bin relative to its width: low bins of counts hold more or fewer than others."""
+    ends = np.ceil(np.exp2(np.arange(count + 1) / 2) - 1e-9)
+    widths = np.diff(np.exp2(np.arange(count + 1) / 2))
+    return np.where(np.arange(count) < 24, np.diff(ends) / widths, 1.0) if holds_integers else np.ones(count)
+
+
+def _tail_scenarios(counts: Floats, sigma: float, visible: tuple[int, int], most: float, fillings: Floats) -> Floats:
+    """Units in the bins beyond the last visible one, in equally likely scenarios.
+
+    ln(units) = a - b x - c x^2 with x = ln(contribution) from the last visible bin on, fitted to the visible bins below
+    it and to the noisy ones beyond; times the filling of the bin.
+    """
+    first, last = visible
+    begin, end = max(first, last - FITTED_BINS + 1), min(len(counts), last + 1 + HIDDEN_FITTED_BINS)
+    all_x = (np.arange(len(counts)) - last) * math.log(2) / 2
+    observed, x = counts[begin:end], all_x[begin:end]
+    level = math.log(max(float(counts[last]), sigma) / max(float(fillings[last]), 0.25))
+    slopes, curves, levels = (
+        each.ravel()[:, None] for each in np.meshgrid(SLOPES, np.array(CURVATURES), level + LEVELS, indexing="ij")
+    )
+    fitted = np.exp(np.clip(levels - slopes * x - curves * x**2, -50, 50)) * fillings[begin:end]
+    misfits = RELATIVE_MISFIT * (1 + MISFIT_GROWTH * np.maximum(0, last - np.arange(begin, end)))
+    variances = sigma**2 + (misfits * np.maximum(observed, 0.0)) ** 2
+    log_likelihood = -0.5 * ((observed - fitted) ** 2 / variances).sum(axis=1)
+    usual = -0.5 * ((slopes[:, 0] - SLOPE_PRIOR[0]) / SLOPE_PRIOR[1]) ** 2
+    prior = np.maximum(usual, LEAST_LOG_PRIOR) + _log_curvature_prior(curves[:, 0])
+    weights = np.exp(log_likelihood + prior - (log_likelihood + prior).max())
+    beyond = all_x[last + 1 :]
+    laws = np.exp(np.clip(levels - slopes * beyond - curves * beyond**2, -50, 50)) * fillings[last + 1 :]
+    contributions = np.exp((np.arange(last + 1, len(counts)) + 0.5) * math.log(2) / 2)
+    laws = np.where(contributions <= max(most, 1.0), laws, 0.0)
+    order = np.argsort(laws @ contributions)
+    places = np.cumsum(weights[order]) / weights.sum()
+    chosen = np.searchsorted(places, (np.arange(SCENARIOS) + 0.5) / SCENARIOS).clip(max=len(order) - 1)
+    return _with_counted(laws[order[chosen]], counts[last + 1 :], sigma)
+
+
+def _with_counted(laws: Floats, counted: Floats, sigma: float) -> Floats:
+    """Combine the law of each scenario with the noisy counts of hidden bins, by inverse variance."""
+    variances = (LAW_ERROR * laws) ** 2
+    combined = np.maximum(0.0, laws + variances / (variances + sigma**2) * (counted - laws))
+    result: Floats = np.where(np.arange(len(counted)) < HIDDEN_FITTED_BINS, combined, laws)
+    return result
+
+
+def _log_curvature_prior(curvatures: Floats) -> Floats:
+    """Logarithm of the prior of curvatures: half of the mass on 0, the rest half-normal."""
+    half_normal = np.exp(-0.5 * (np.array(CURVATURES[1:]) / CURVATURE_DEVIATION) ** 2)
+    density = np.exp(-0.5 * (curvatures / CURVATURE_DEVIATION) ** 2) / half_normal.sum()
+    result: Floats = np.log(np.where(curvatures == 0, 1.0, density) / 2)
+    return result

@@ -1,0 +1,195 @@
+"""A profile's histograms are exact, and a unit is in at most one bin of each; a clipped total moves by its bound."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from functools import partial
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from dialect import PrivatePlan, Target, compile_query
+from dialect.algebra import VectorKind
+from dialect.catalog.model import Catalog
+from dialect.codegen import Measure, ProfileHistogram, profile, write_profile_sql, write_totals_sql
+from dialect.sensitivity.bounding import bound_contributions
+from engine.pricing.profiles.compiled_profile import profile_bounds
+from tests.engine.town import CATALOG, make_town
+from tests.support.without_norms import without_norms
+
+Rows = list[tuple[int, int, str, float, int, str]]  # person, visit, zone, minutes, coins, day
+PEOPLE = 40
+TYPES = {
+    "person_id": pa.int64(),
+    "visit_id": pa.int64(),
+    "zone": pa.string(),
+    "minutes": pa.float64(),
+    "coins": pa.int32(),
+    "day": pa.string(),
+}
+QUESTIONS = {
+    "rows by zone": "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone",
+    "people by zone": "SELECT zone, COUNT(DISTINCT person_id) AS n FROM visit GROUP BY zone",
+    "sums by zone and day": "SELECT zone, day, SUM(minutes) AS s FROM visit GROUP BY zone, day",
+    "integers in all": "SELECT SUM(coins) AS s FROM visit",
+    "filtered rows by listed zones": (
+        "SELECT zone, COUNT(*) AS n FROM visit WHERE zone IN ('z1', 'z2') AND minutes > 10 GROUP BY zone"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    return make_town(tmp_path_factory.mktemp("town"), declared=without_norms(CATALOG))
+
+
+def visits() -> Rows:
+    """Rows of people with 1 to some hundred visits each, of whom the last has none that a filter leaves."""
+    rows: Rows = []
+    for person in range(1, PEOPLE + 1):
+        count = 1 + (person * person * 7) % 90
+        for i in range(count):
+            minutes = 5.0 if person == PEOPLE else (person * 13 + i * 29) % 61 / 1.0
+            zone = f"z{(person * i + i // 3) % 9}"  # z7 and z8 are no zones of the key set
+            rows.append((person, len(rows), zone, minutes, (person + i) % 10, f"2026-10-0{1 + i % 4}"))
+    return rows
+
+
+def run(sql: str, rows: Rows) -> list[tuple[int, ...]]:
+    """Run SQL over the given visits."""
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in TYPES]
+    visit = pa.table({name: pa.array(own, kind) for (name, kind), own in zip(TYPES.items(), columns, strict=True)})
+    with duckdb.connect(config={"threads": 1}) as database:
+        database.execute("CREATE TABLE visit AS SELECT * REPLACE (CAST(day AS DATE) AS day) FROM visit")
+        database.execute("CREATE TABLE zone AS SELECT 'z' || i AS zone FROM range(0, 7) AS t(i)")
+        assert visit.num_rows == len(rows)
+        return database.execute(sql).fetchall()
+
+
+TARGET = Target({"visit": "visit", "zone": "zone", "person": "person"})
+
+
+def plan_of(title: str, catalog: Catalog) -> PrivatePlan:
+    (plan,) = compile_query(QUESTIONS[title], catalog).plans
+    return plan
+
+
+def histograms_of(plan: PrivatePlan) -> tuple[ProfileHistogram, ...]:
+    return tuple(ProfileHistogram(0, measure) for measure in Measure if plan.keys or measure is Measure.TOTAL)
+
+
+def counted(title: str, catalog: Catalog, rows: Rows) -> dict[int, Counter[int]]:
+    """Units by bin of each histogram, as the SQL counts them."""
+    plan = plan_of(title, catalog)
+    bounds = profile_bounds(plan, bound_contributions(plan, catalog, None))
+    histograms = histograms_of(plan)
+    found = run(write_profile_sql(plan, bounds, histograms, TARGET, None).text, rows)
+    return {h: Counter({row[0]: row[1 + h] for row in found if row[1 + h]}) for h in range(len(histograms))}
+
+
+def expected(title: str, catalog: Catalog, rows: Rows) -> dict[int, Counter[int]]:
+    """The same from each person's exact vector."""
+    plan = plan_of(title, catalog)
+    bits = profile_bounds(plan, bound_contributions(plan, catalog, None)).vectors[0].value_bits
+    vectors: dict[int, dict[object, int]] = defaultdict(lambda: defaultdict(int))
+    for person, _, zone, minutes, coins, day in rows:
+        keys = {"zone": (zone,), "zone and day": (zone, day), "": ()}
+        by = "zone and day" if "day" in title else "zone" if "zone" in title else ""
+        if by and zone not in {f"z{i}" for i in range(7)}:
+            continue
+        if "filtered" in title and not (zone in ("z1", "z2") and minutes > 10):
+            continue
+        if plan.vectors[0].kind is VectorKind.PERSONS:
+            vectors[person][keys[by]] = 1
+        else:
+            value = round(min(minutes, 60) * 2**bits) if "sums" in title else coins if "integers" in title else 1
+            vectors[person][keys[by]] += value
+    measured = {
+        Measure.NORM: [sum(v * v for v in own.values()) for own in vectors.values()],
+        Measure.TOTAL: [sum(own.values()) ** 2 for own in vectors.values()],
+    }
+    return {
+        h: Counter(n.bit_length() - 1 for n in measured[each.measure] if n)
+        for h, each in enumerate(histograms_of(plan))
+    }
+
+
+@pytest.mark.parametrize("title", QUESTIONS)
+def test_each_unit_is_in_the_bin_of_its_exact_contribution(catalog: Catalog, title: str) -> None:
+    rows = visits()
+    found = counted(title, catalog, rows)
+    assert found == expected(title, catalog, rows)
+    assert sum(found[0].values()) > PEOPLE / 2
+
+
+def most_moved(title: str, catalog: Catalog) -> int:
+    """Largest change of one histogram, in absolute numbers, by removing one person."""
+    rows = visits()
+    whole, most = counted(title, catalog, rows), 0
+    for person in range(1, PEOPLE + 1, 3):
+        less = counted(title, catalog, [row for row in rows if row[0] != person])
+        most = max(most, *(sum(abs(whole[h][b] - less[h][b]) for b in range(81)) for h in whole))
+    return most
+
+
+@pytest.mark.parametrize("title", QUESTIONS)
+def test_removing_a_person_moves_one_bin_by_one(catalog: Catalog, title: str) -> None:
+    assert most_moved(title, catalog) == 1
+
+
+def test_a_planted_unit_in_two_bins_is_found(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measured by group, a person is in as many bins as groups."""
+    written = profile._unit_ctes
+
+    def by_group(*arguments: object) -> object:
+        ctes = written(*arguments)  # type: ignore[arg-type]
+        return [(name, flag, text.replace("GROUP BY person", "GROUP BY person, k0")) for name, flag, text in ctes]
+
+    monkeypatch.setattr(profile, "_unit_ctes", by_group)
+    assert most_moved("rows by zone", catalog) > 1
+
+
+def total_of(title: str, catalog: Catalog, bound: int, rows: Rows) -> int:
+    plan = plan_of(title, catalog)
+    bounds = profile_bounds(plan, bound_contributions(plan, catalog, None))
+    ((total,),) = run(write_totals_sql(plan, bounds, [(0, bound)], TARGET, None).text, rows)
+    return total
+
+
+def largest_step(title: str, catalog: Catalog, bound: int) -> int:
+    """Largest change of a clipped total by removing one person."""
+    rows = visits()
+    whole = total_of(title, catalog, bound, rows)
+    others = ([row for row in rows if row[0] != person] for person in range(1, PEOPLE + 1, 3))
+    return max(whole - total_of(title, catalog, bound, rows) for rows in others)
+
+
+@pytest.mark.parametrize("title", [title for title in QUESTIONS if "people" not in title])
+def test_a_person_moves_a_clipped_total_by_its_bound_at_most(catalog: Catalog, title: str) -> None:
+    assert largest_step(title, catalog, 17) == 17
+    assert total_of(title, catalog, 17, []) == 0
+
+
+def test_a_planted_total_that_is_not_clipped_is_found(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    over_units: Callable[..., object] = profile._over_units
+
+    def without_least(plan: PrivatePlan, *rest: object, **named: object) -> object:
+        bounds, measured, (name, columns, answer), *others = rest
+        return over_units(
+            plan, bounds, measured, (name, columns.replace("least(m0, 17)", "m0"), answer), *others, **named
+        )  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(profile, "_over_units", without_least)
+    assert largest_step("rows by zone", catalog, 17) > 17
+
+
+@pytest.mark.parametrize("measure", Measure)
+def test_bins_begin_at_the_least_integer_whose_square_reaches_a_power_of_two(measure: Measure) -> None:
+    ends = profile._bin_ends(measure)
+    for number, end in enumerate(ends):
+        square: Callable[[int], int] = partial(pow, exp=2) if measure is Measure.TOTAL else lambda n: n
+        assert square(end) >= 2**number > square(end - 1)
+    assert math.log2(ends[-1]) == pytest.approx(40 if measure is Measure.TOTAL else 80)

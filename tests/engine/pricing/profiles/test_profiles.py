@@ -1,0 +1,228 @@
+"""A release with a profile: what it costs, what its keys say, and that clip bounds follow from the stored profile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from budgets import Charge, Ledger
+from dialect.catalog.model import Catalog
+from engine.backends.exact import Int64Vector
+from engine.errors import ExecutionFailed
+from engine.mechanism.gaussian import NoiseRefused, NoisyVector, add_noise, privacy_loss
+from engine.mechanism.release import Release, release_from_bytes, release_to_bytes
+from engine.pipeline.engine import Engine
+from engine.pricing import compile_release
+from engine.pricing.compile_release import CompiledRelease
+from engine.pricing.profiles.compiled_profile import read_profile
+from engine.pricing.query_terms import Request
+from tests.engine.town import CATALOG, ROWS, backend_over, make_town
+from tests.support.without_norms import without_norms
+
+PEOPLE = 6_000
+MANY_ROWS = (
+    ROWS
+    + f"""
+CREATE OR REPLACE TABLE person AS SELECT i AS person_id, 'f' AS gender, 'yes' AS consent
+       FROM range(1, {PEOPLE + 1}) AS t(i);
+CREATE OR REPLACE TABLE visit AS SELECT 1 + i % {PEOPLE} AS person_id, i AS visit_id, 'z' || (i % 7) AS zone,
+       CAST(i % 50 AS DOUBLE) AS minutes, 'shop' AS shop, CAST(i % 5 AS INTEGER) AS coins,
+       DATE '2026-10-01' + CAST(i % 4 AS INTEGER) AS day
+       FROM range(1, 60001) AS t(i);
+"""
+)
+BY_ZONE = "SELECT zone, COUNT(*) AS n, SUM(minutes) AS s FROM visit GROUP BY zone"
+IN_ALL = "SELECT COUNT(*) AS n FROM visit"
+RHO = Fraction("0.02")
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    return make_town(tmp_path_factory.mktemp("town"), MANY_ROWS, without_norms(CATALOG))
+
+
+@pytest.fixture(scope="module")
+def backend(catalog: Catalog) -> Iterator[Any]:
+    opened = backend_over(catalog, Path(catalog.path).parent)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def engine(catalog: Catalog, backend: Any) -> Iterator[Engine]:
+    with Ledger.open(":memory:") as ledger:
+        yield Engine(catalog, backend, ledger, add_noise)
+
+
+def compiled(engine: Engine, sql: str, rho: Fraction = RHO) -> CompiledRelease:
+    request = Request("ann", rho=rho)
+    (release,) = engine.compile(engine.read(sql, "ann"), request).releases
+    return release
+
+
+@pytest.mark.parametrize("sql", [BY_ZONE, IN_ALL])
+def test_profile_and_numbers_together_cost_the_price(engine: Engine, sql: str) -> None:
+    release = compiled(engine, sql)
+    assert release.profile is not None
+    profile, numbers = release.priced
+    assert profile.loss.rho + numbers.loss.rho == RHO == release.cost.loss.rho
+    assert profile.loss.rho / RHO == (Fraction(1, 10) if "GROUP" in sql else Fraction(2, 10))
+    assert profile.windows == numbers.windows and profile.canonical_query.startswith("profile of ")
+    answered = engine.answer(sql, Request("ann", rho=RHO))
+    assert answered.charged_loss.rho == RHO
+
+
+class Counted:
+    """A noise source that adds up the losses of its mechanisms."""
+
+    def __init__(self) -> None:
+        self.loss = Fraction(0)
+
+    def __call__(self, exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charged: int) -> NoisyVector:
+        self.loss += privacy_loss(sensitivity, scale)
+        return add_noise(exact, sensitivity, scale, pico_rho_charged)
+
+
+@pytest.mark.parametrize("sql", [BY_ZONE, IN_ALL])
+def test_all_mechanisms_that_run_cost_what_was_charged(catalog: Catalog, backend: Any, sql: str) -> None:
+    noise = Counted()
+    with Ledger.open(":memory:") as ledger:
+        Engine(catalog, backend, ledger, noise).answer(sql, Request("ann", rho=RHO))
+    assert float(noise.loss / RHO) == pytest.approx(1, rel=1e-5) and noise.loss <= RHO
+
+
+def test_a_planted_profile_that_is_not_charged_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The map of each built mechanism is compared with its item of the charge: without one it has no price."""
+    priced = CompiledRelease.priced.fget  # type: ignore[attr-defined]
+    monkeypatch.setattr(CompiledRelease, "priced", property(lambda self: priced(self)[1:]))
+    with pytest.raises(NoiseRefused):
+        engine.answer(BY_ZONE, Request("ann", rho=RHO))
+    assert not engine.ledger.paid_releases("ann")
+
+
+def test_a_repeat_is_free_and_the_same(engine: Engine) -> None:
+    first, again = (engine.answer(BY_ZONE, Request("ann", rho=RHO)) for _ in range(2))
+    assert again.charged_loss.pico_rho == 0 and again.answer.table.equals(first.answer.table)
+    assert all(np.array_equal(first.answer.intervals[c], again.answer.intervals[c]) for c in ("n", "s"))
+
+
+def test_release_keys_say_nothing_of_what_a_profile_says(catalog: Catalog, backend: Any) -> None:
+    """Two ledgers with two draws: other profiles and clip bounds, the same keys and ledger rows."""
+    rows, bounds = [], []
+    for _ in range(2):
+        with Ledger.open(":memory:") as ledger:
+            engine = Engine(catalog, backend, ledger, add_noise)
+            answered = engine.answer(BY_ZONE, Request("ann", rho=Fraction("0.0004")))
+            paid = ledger.paid_releases("ann")
+            rows.append([(each.release_key, each.loss, each.canonical_query) for each in paid])
+            bounds.append([b.clip_bound for each in answered.reported for b in each.bounds.vectors])
+    assert rows[0] == rows[1] and len(rows[0]) == 2
+    texts = " ".join(text for _, _, text in rows[0])
+    assert not any(f"{bound:g}" in texts for found in bounds for bound in found if bound not in (0, 1))
+
+
+def test_a_profile_of_other_rows_has_another_key(engine: Engine) -> None:
+    others = (
+        BY_ZONE,
+        BY_ZONE.replace(" GROUP", " WHERE coins > 1 GROUP"),
+        BY_ZONE.replace("zone,", "day,", 1)[:-4] + "day",
+    )
+    keys = {release.profile.release_key for sql in others if (release := compiled(engine, sql)).profile is not None}
+    assert len(keys) == 3
+    assert compiled(engine, BY_ZONE, RHO / 2).profile != compiled(engine, BY_ZONE).profile
+
+
+class Interrupted(Exception):
+    """The process stops between profile and numbers."""
+
+
+def interrupt(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Charge:
+    """Answer up to the stored profile, and no further; return the charge."""
+    charges: list[Charge] = []
+    object.__setattr__(engine, "on_charge", charges.append)
+
+    def stop(*_: object) -> None:
+        raise Interrupted
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Engine, "_measure", stop)
+        with pytest.raises(ExecutionFailed):
+            engine.answer(BY_ZONE, Request("ann", rho=RHO))
+    return charges[0]
+
+
+def stored_profile(engine: Engine, charge: Charge) -> bytes:
+    release = compiled(engine, BY_ZONE)
+    assert release.profile is not None
+    return engine.ledger.replay(charge.client, charge.dataset, [release.profile.release_key])[
+        release.profile.release_key
+    ].payload
+
+
+def used_profiles(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Record the profiles from which clip bounds are chosen."""
+    used: list[Any] = []
+    chosen = read_profile
+
+    def read(compiled: Any, stored: Any, catalog: Any) -> Any:
+        used.append(stored)
+        return chosen(compiled, stored, catalog)
+
+    monkeypatch.setattr(compile_release, "read_profile", read)
+    return used
+
+
+def test_after_a_crash_the_profile_that_was_stored_is_used(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    charge = interrupt(engine, monkeypatch)
+    first, used = release_from_bytes(stored_profile(engine, charge)), used_profiles(monkeypatch)
+    answered = engine.answer(BY_ZONE, Request("ann", rho=RHO))
+    assert len(used) == 1 and all(np.array_equal(a, b) for a, b in zip(used[0].noisy, first.noisy, strict=True))
+    assert answered.charged_loss.pico_rho == 0
+
+
+def test_a_planted_second_draw_of_a_profile_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A draw that is used although another one is stored: the crash test sees another profile."""
+    charge = interrupt(engine, monkeypatch)
+    first, used = release_from_bytes(stored_profile(engine, charge)), used_profiles(monkeypatch)
+
+    def draw_again(self: Engine, running: list[CompiledRelease], charge: Charge, objected: Any) -> dict[str, bytes]:
+        return {
+            p.profile.release_key: compiled_profile_bytes(self, p, objected) for p in running if p.profile is not None
+        }
+
+    def compiled_profile_bytes(self: Engine, release: CompiledRelease, objected: Any) -> bytes:
+        assert release.profile is not None
+        exact = self.backend.run(release.profile.sql, objected)
+        return release_to_bytes(release.profile.measure(exact, self.add_noise))
+
+    monkeypatch.setattr(Engine, "_settle_profiles", draw_again)
+    engine.answer(BY_ZONE, Request("ann", rho=RHO))
+    assert not all(np.array_equal(a, b) for a, b in zip(used[0].noisy, first.noisy, strict=True))
+
+
+def chosen_bounds(catalog: Catalog, backend: Any, noisy: Release) -> tuple[float, ...]:
+    """Clip bounds that follow from a stored profile."""
+    with Ledger.open(":memory:") as ledger:
+        release = compiled(Engine(catalog, backend, ledger, add_noise), BY_ZONE)
+    found = compile_release.profiled_release(release, noisy, backend).release
+    return tuple(bound.clip_bound for bound in found.bounds.vectors)
+
+
+def test_clip_bounds_follow_from_the_stored_profile_alone(
+    catalog: Catalog, backend: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Data are not read for the choice, and another profile is another choice."""
+    profile = compiled(engine, BY_ZONE).profile
+    assert profile is not None
+    drawn = profile.measure(backend.run(profile.sql), add_noise)
+    monkeypatch.setattr(type(backend), "run", None)
+    bounds = chosen_bounds(catalog, backend, drawn)
+    assert bounds == chosen_bounds(catalog, backend, drawn)
+    moved = replace(drawn, noisy=tuple(NoisyVector(np.roll(numbers, 4)) for numbers in drawn.noisy))
+    assert all(more > 2 * own for own, more in zip(bounds, chosen_bounds(catalog, backend, moved), strict=True))
