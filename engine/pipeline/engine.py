@@ -46,6 +46,7 @@ from engine.pipeline.sql_validation import bind_outer, bind_release
 from engine.pipeline.target_budget import StoredAnswers, predicted_errors, rho_for_target
 from engine.pricing.clip_bounds.column_means import with_measured_centres
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, NO_CALIBRATIONS, Calibration, CalibrationProvider
+from engine.pricing.clip_bounds.profiles.numbers import corrected, noisy_totals
 from engine.pricing.compile_release import (
     CompiledRelease,
     PartitionSelection,
@@ -56,7 +57,6 @@ from engine.pricing.compile_release import (
 )
 from engine.pricing.group_keys import passes_threshold
 from engine.pricing.noisy_release import noisy_release
-from engine.pricing.profiles.numbers import corrected, noisy_totals
 from engine.pricing.query_terms import (
     Request,
     caps,

@@ -28,7 +28,7 @@ from dialect import (
     bound_contributions,
     generate_sql,
 )
-from dialect.algebra import Properties
+from dialect.algebra import Properties, VectorKind
 from dialect.analysis import NO_WORK, Work
 from dialect.codegen import (
     ProfileHistogram,
@@ -44,22 +44,22 @@ from dialect.sensitivity import TunedClipBound
 from engine.backends.protocol import Backend
 from engine.catalog.eligibility import eligibility_filter
 from engine.errors import EngineKind
-from engine.mechanism.gaussian import NoiseRefused
+from engine.mechanism.gaussian import NoiseRefused, privacy_loss
 from engine.mechanism.release import Release
 from engine.pricing.budget_allocation import PriceParts, equal_parts, split_price, split_prices
 from engine.pricing.clip_bounds.error_models import clip_error_models, restrict_to_released_groups, vectors_shown_alone
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, Calibration
-from engine.pricing.clip_bounds.tuning import ClipBoundOutcome, ClipErrorModel, clip_bound_outcomes, tune_clip_bounds
-from engine.pricing.expected_error import NoiseScales
-from engine.pricing.price import Cost, VectorPrice, approximate_threshold, price, vector_price
-from engine.pricing.profiles.compiled_profile import (
+from engine.pricing.clip_bounds.profiles.compiled_profile import (
     CompiledProfile,
     profile_bounds,
     profile_histograms,
     read_profile,
     with_profile_part,
 )
-from engine.pricing.profiles.numbers import ProfiledVector, choose_vectors, number_price
+from engine.pricing.clip_bounds.profiles.numbers import ProfiledVector, choose_vectors, number_price
+from engine.pricing.clip_bounds.tuning import ClipBoundOutcome, ClipErrorModel, clip_bound_outcomes, tune_clip_bounds
+from engine.pricing.expected_error import NoiseScales
+from engine.pricing.price import Cost, VectorPrice, approximate_threshold, price, vector_price
 from engine.pricing.release_key import bounds_text, cost_text, release_key
 from engine.pricing.work_limits import check_row_limits, count_keys, per_group_distinct_bounds
 
@@ -178,8 +178,13 @@ class UnpricedRelease:
         """Contribution bounds with some clip bounds; None where the declared one applies."""
         return bound_contributions(
             self.measured_plan, self.catalog, self.key_count, clip_bounds, self.properties,
-            reads_single_groups=self.reads_single_groups,
+            reads_single_groups=self.reads_single_groups and not self._has_profiled_persons,
         )  # fmt: skip
+
+    @property
+    def _has_profiled_persons(self) -> bool:
+        """Whether a count of persons is corrected by a profile, which needs noise of its own in each group."""
+        return any(self.plan.vectors[each.vector].kind is VectorKind.PERSONS for each in self.histograms)
 
     def bounds_with(self, pico_rho: int, chosen: Mapping[int, TunedClipBound]) -> ContributionBounds:
         """Contribution bounds at a price, with the clip bounds of some vectors chosen from their profile."""

@@ -16,7 +16,7 @@ from dialect.algebra import VectorKind
 from dialect.catalog.model import Catalog
 from dialect.codegen import Measure, ProfileHistogram, profile, write_profile_sql, write_totals_sql
 from dialect.sensitivity.bounding import bound_contributions
-from engine.pricing.profiles.compiled_profile import profile_bounds
+from engine.pricing.clip_bounds.profiles.compiled_profile import profile_bounds
 from tests.engine.town import CATALOG, make_town
 from tests.support.without_norms import without_norms
 

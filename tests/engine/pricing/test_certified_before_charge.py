@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import pytest
@@ -37,7 +38,11 @@ def test_a_release_costs_exactly_what_its_maps_state(engine: Engine, sql: str) -
 
 
 def narrow_noise(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(price, "gaussian_scale", lambda sensitivity, share: gaussian_scale(sensitivity, share) / 2)
+    def half(sensitivity: int, share: int) -> float:
+        return gaussian_scale(sensitivity, share) / 2
+
+    monkeypatch.setattr(price, "gaussian_scale", half)  # of partition selection
+    monkeypatch.setattr(price, "vector_price", partial(price.vector_price, scale=half))
 
 
 def low_charge(monkeypatch: pytest.MonkeyPatch) -> None:

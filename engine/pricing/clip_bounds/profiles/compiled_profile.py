@@ -23,8 +23,8 @@ from engine.backends.exact import Exact
 from engine.mechanism.gaussian import NoiseSource, gaussian_scale, privacy_loss
 from engine.mechanism.release import Release
 from engine.pricing.budget_allocation import PriceParts
-from engine.pricing.profiles.estimator import VectorProfile
-from engine.pricing.profiles.histogram_reading import HistogramReading, read_histogram
+from engine.pricing.clip_bounds.profiles.estimator import VectorProfile
+from engine.pricing.clip_bounds.profiles.histogram_reading import HistogramReading, read_histogram
 
 PROFILE_TENTHS_GROUPED, PROFILE_TENTHS_TOTAL = 1, 2  # share of a release's price, in tenths, with and without keys
 MAGNITUDE_BITS = 13  # value grains of the largest value of a row: 2^12 to 2^13

@@ -18,9 +18,8 @@ from dialect.sensitivity import TunedClipBound
 from engine.backends.exact import Int64Vector
 from engine.mechanism.gaussian import NoiseSource, NoisyVector, gaussian_scale
 from engine.mechanism.release import Release
-from engine.pricing.price import VectorPrice, vector_price
-from engine.pricing.profiles.compiled_profile import CompiledProfile
-from engine.pricing.profiles.estimator import (
+from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile
+from engine.pricing.clip_bounds.profiles.estimator import (
     Correction,
     Design,
     VectorProfile,
@@ -28,7 +27,8 @@ from engine.pricing.profiles.estimator import (
     correct_shape,
     correct_total,
 )
-from engine.pricing.profiles.histogram_reading import Floats
+from engine.pricing.clip_bounds.profiles.histogram_reading import Floats
+from engine.pricing.price import VectorPrice, vector_price
 
 UNIT_CORRECTION = Correction(1.0, 0.0)
 

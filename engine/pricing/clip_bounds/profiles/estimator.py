@@ -22,7 +22,7 @@ from functools import cached_property
 import numpy as np
 
 from engine.pricing.clip_bounds.distribution import totals_by_rank
-from engine.pricing.profiles.histogram_reading import Floats, HistogramReading
+from engine.pricing.clip_bounds.profiles.histogram_reading import Floats, HistogramReading
 
 TOTAL_PARTS = (0.0, 0.25)  # candidate shares of the price for the total; 0: the profile alone tells what is lost
 BOUNDS_PER_DOUBLING = 4

@@ -9,8 +9,8 @@ import pytest
 
 from engine.backends.exact import Int64Vector
 from engine.mechanism.gaussian import add_noise, gaussian_scale
-from engine.pricing.profiles.estimator import VectorProfile, choose_design, correct_shape, correct_total
-from engine.pricing.profiles.histogram_reading import Floats, HistogramReading, read_histogram
+from engine.pricing.clip_bounds.profiles.estimator import VectorProfile, choose_design, correct_shape, correct_total
+from engine.pricing.clip_bounds.profiles.histogram_reading import Floats, HistogramReading, read_histogram
 
 BINS = 81
 PEOPLE = 8_000

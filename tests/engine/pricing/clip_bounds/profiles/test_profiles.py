@@ -19,8 +19,8 @@ from engine.mechanism.gaussian import NoiseRefused, NoisyVector, add_noise, priv
 from engine.mechanism.release import Release, release_from_bytes, release_to_bytes
 from engine.pipeline.engine import Engine
 from engine.pricing import compile_release
+from engine.pricing.clip_bounds.profiles.compiled_profile import read_profile
 from engine.pricing.compile_release import CompiledRelease
-from engine.pricing.profiles.compiled_profile import read_profile
 from engine.pricing.query_terms import Request
 from tests.engine.town import CATALOG, ROWS, backend_over, make_town
 from tests.support.without_norms import without_norms
