@@ -40,6 +40,7 @@ class WindowFunction:
     constant: int | None = None  # index of the argument that is a constant integer; None: none is
     min_constant: int = 1
     numbers_rows: bool = False  # numbers the rows of a partition from 1
+    ranks_rows: bool = False  # one more than the rows before the peers
     reads_first: bool = False  # the first row of the frame decides
     offset_sign: int = 0  # LAG and LEAD: direction of the offset; they have a default for a missing row
 
@@ -60,7 +61,7 @@ WINDOW_FUNCTIONS: dict[str, WindowFunction] = {
         WindowFunction(
             "lead", exp.Lead, _OFFSET_SLOTS, 1, None, DeterminedBy.PLACE, True, 1, -MAX_OFFSET, offset_sign=-1
         ),
-        WindowFunction("rank", exp.Rank, (), 0, _I, DeterminedBy.PEERS),
+        WindowFunction("rank", exp.Rank, (), 0, _I, DeterminedBy.PEERS, ranks_rows=True),
         WindowFunction("dense_rank", exp.DenseRank, (), 0, _I, DeterminedBy.PEERS),
         WindowFunction("percent_rank", exp.PercentRank, (), 0, _D, DeterminedBy.PEERS),
         WindowFunction("cume_dist", exp.CumeDist, (), 0, _D, DeterminedBy.PEERS),
@@ -74,6 +75,11 @@ WINDOW_FUNCTIONS: dict[str, WindowFunction] = {
 def numbers_rows(name: str) -> bool:
     """Return whether a window function, or aggregate, numbers the rows of a partition from 1."""
     return name in WINDOW_FUNCTIONS and WINDOW_FUNCTIONS[name].numbers_rows
+
+
+def ranks_rows(name: str) -> bool:
+    """Return whether a window function is the rank of a row, which peers share."""
+    return name in WINDOW_FUNCTIONS and WINDOW_FUNCTIONS[name].ranks_rows
 
 
 WINDOW_NODES = {f.node: f.name for f in WINDOW_FUNCTIONS.values()}

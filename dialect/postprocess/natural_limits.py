@@ -16,13 +16,13 @@ from dialect.algebra.release_plan import PrivatePlan, QueryVector, VectorKind
 from dialect.analysis.predicates import narrowed_range
 from dialect.catalog.model import SqlType, ValueList
 from dialect.functions.registry import overload
+from dialect.functions.signatures import Effect
 from dialect.postprocess.noise_propagation import FractionalLinearForm, non_negative_fields
 from dialect.postprocess.question import Question
 
 Limits = tuple[float, float]
 UNLIMITED: Limits = (-math.inf, math.inf)
-_KEEPING = ("to_double", "nullif")
-_ROUNDING = ("to_bigint", "round", "to_decimal")
+_KEEPING = (Effect.KEEPS, Effect.KEEPS_OR_NULL)
 _ROWS_OF_A_UNIT = (VectorKind.PERSONS, VectorKind.ROWS)
 
 
@@ -84,13 +84,13 @@ def _expression_limits(expr: Expr, released: Mapping[Field, Limits]) -> Limits:
         return (float(expr.value), float(expr.value)) if is_number and expr.value is not None else UNLIMITED
     if not isinstance(expr, Call) or not expr.arguments:
         return UNLIMITED
-    name = overload(expr.function).name
+    name, effect = expr.name, overload(expr.function).effect
     parts = [_expression_limits(part, released) for part in expr.arguments]
-    if name in _KEEPING:
+    if effect in _KEEPING:
         return parts[0]
-    if name in _ROUNDING:
+    if effect is Effect.ROUNDS:
         return _rounded_outward(parts[0], expr)
-    if name == "negative":
+    if effect is Effect.NEGATES:
         return -parts[0][1], -parts[0][0]
     if name == "+":
         return parts[0][0] + parts[1][0], parts[0][1] + parts[1][1]

@@ -35,6 +35,7 @@ from dialect.algebra.relations import (
 )
 from dialect.algebra.release_plan import ReleaseColumns
 from dialect.analysis.uniqueness import equates_unique_key
+from dialect.functions.window_functions import numbers_rows, ranks_rows
 from dialect.postprocess.noise_propagation import non_negative_fields
 from dialect.postprocess.question import Question
 from dialect.postprocess.shared_noise import STORED_ORIGIN
@@ -305,12 +306,12 @@ def _rank_bound(condition: Expr, ranks: Mapping[Field, str]) -> tuple[bool, int 
     place, limit = condition.arguments
     if not (isinstance(place, Ref) and isinstance(limit, Literal) and isinstance(limit.value, int)):
         return False, None
-    function = ranks.get(place.field)
-    if function == "row_number":
+    function = ranks.get(place.field, "")
+    if numbers_rows(function):
         return True, None
     largest = limit.value - (condition.name == "<")
     is_first = condition.name in ("<", "<=") or (condition.name == "=" and largest == 1)
-    return (True, largest) if function == "rank" and is_first and largest > 0 else (False, None)
+    return (True, largest) if ranks_rows(function) and is_first and largest > 0 else (False, None)
 
 
 def _of_window(operator: Window, rows: _Rows) -> _Rows:
@@ -325,7 +326,8 @@ def _of_window(operator: Window, rows: _Rows) -> _Rows:
         vectors = read.vectors | deciding.vectors
         is_of_selected_rows = read.is_of_selected_rows or bool(read.vectors & deciding.vectors)
         noise[call.result] = FieldNoise(vectors, not vectors, is_of_selected_rows)
-        if call.function in ("row_number", "rank") and order.is_row_local and not rows.of(*call.partition).vectors:
+        is_position = numbers_rows(call.function) or ranks_rows(call.function)
+        if is_position and order.is_row_local and not rows.of(*call.partition).vectors:
             ranks[call.result] = call.function
     return replace(rows, noise=noise, ranks=ranks)
 

@@ -21,7 +21,7 @@ NO_GROUPS_NOTE = (
 )
 NO_ROWS_NOTE = (
     "No row is left after a condition on the numbers, such as HAVING. They are charged all the same: the same question"
-    " without the condition is free, and shows them."
+    " without the condition shows them, and is free unless it counts people."
 )
 KEYS_ONLY_NOTE = (
     "No number is shown or compared{0}: all values of a public key set are shown, with or without people. The price"
