@@ -13,13 +13,14 @@ import numpy as np
 import pyarrow as pa
 
 from dialect import BoundedSql, Catalog, ContributionBounds, PrivatePlan, Question, generate_sql
-from dialect.codegen import RELEASED_KEYS, OuterSql, with_released_keys
+from dialect.codegen import RELEASED_KEYS, OuterSql, with_released_keys, write_profile_sql, write_totals_sql
 from engine.backends.protocol import Backend
 from engine.catalog.eligibility import eligibility_filter
 from engine.errors import EngineKind, ExecutionFailed
 from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.release import Release
 from engine.pipeline.post_process import bind_post_processing
+from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile
 from engine.pricing.compile_release import CompiledRelease
 
 
@@ -36,6 +37,8 @@ def bind_release(compiled: CompiledRelease, catalog: Catalog, backend: Backend) 
             tables[RELEASED_KEYS] = _bind_keys(
                 selection.plan, selection.bounds, selection.sql, tables, catalog, backend
             )
+        if compiled.profile is not None:
+            _bind_profile(compiled.profile, catalog, backend)
         keys = _bind_keys(
             compiled.unpriced_release.measured_plan, compiled.bounds, compiled.sql, tables, catalog, backend
         )
@@ -70,6 +73,21 @@ def _bind_keys(
     if sql.ordering_sql:
         sql = generate_sql(plan, bounds, with_released_keys(empty.target), eligibility_filter(catalog, plan.dataset))
     return empty.columns(sql.text, tables).select([f"k{i}" for i in range(sql.key_count)])
+
+
+def _bind_profile(profile: CompiledProfile, catalog: Catalog, backend: Backend) -> None:
+    """Bind the SQL of a profile (a lake's in its DuckDB form), and of totals of all its vectors at clip bound 1.
+
+    Which totals are bought, and their clip bounds, follow from the profile; other numbers do not change what binds.
+    """
+    plan, bounds, empty = profile.plan, profile.bounds, backend.empty
+    admission = eligibility_filter(catalog, plan.dataset)
+    sql = profile.sql
+    if sql.ordering_sql:
+        sql = write_profile_sql(plan, bounds, profile.histograms, empty.target, admission)
+    totals = [(vector, 1) for vector in dict.fromkeys(each.vector for each in profile.histograms)]
+    for each in (sql, write_totals_sql(plan, bounds, totals, empty.target, admission)):
+        empty.columns(each.text, {})
 
 
 @contextmanager

@@ -64,6 +64,7 @@ from engine.pricing.release_key import bounds_text, cost_text, release_key
 from engine.pricing.work_limits import check_row_limits, count_keys, per_group_distinct_bounds
 
 PROFILE_RULE_VERSION = "profile rule 1"  # changes when the same profile would mean other clip bounds or corrections
+PROFILED_PASSES = 3  # a profiled release reads the rows for its profile, its totals and its numbers
 
 
 @dataclass(frozen=True)
@@ -323,7 +324,7 @@ def unpriced_release(
     return UnpricedRelease(
         plan, measured_plan, selection, catalog, key_count, declared, models,
         with_profile_part(parts, plan) if histograms else parts, calibration,
-        work, properties, reads_single_groups, histograms,
+        work.times(PROFILED_PASSES) if histograms else work, properties, reads_single_groups, histograms,
     )  # fmt: skip
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from unittest.mock import Mock
 
 import duckdb
-import pyarrow as pa
 import pytest
 
 from dialect import Catalog, Code, Refusal, Target
@@ -29,6 +27,7 @@ from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pipeline.sql_validation import bind_release
 from engine.pricing.query_terms import Request
+from tests.support.unplannable import Unplannable
 
 ANN = Request("ann")
 _NULLS = ("NULL", "CASE WHEN gender = 'f' THEN NULL END", "z", "'a'", "TRUE", "1")
@@ -131,27 +130,11 @@ def test_a_charged_query_without_an_answer_is_answered(engine: Engine, sql: str)
     assert engine.answer(sql, ANN).answer.table.num_rows == 1
 
 
-class _Unplannable:
-    """A backend whose empty tables refuse what names a word: as an engine would that has no such function."""
-
-    def __init__(self, backend: DuckDBBackend, word: str) -> None:
-        self._backend, self._word = backend, word
-        self.empty = Mock(target=backend.empty.target, columns=self._columns)
-
-    def _columns(self, sql: str, tables: dict[str, pa.Table]) -> pa.Table:
-        if self._word in sql:
-            raise ExecutionFailed("BinderException")
-        return self._backend.empty.columns(sql, tables)
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._backend, name)
-
-
 @pytest.mark.parametrize(
     "sql", ["SELECT SUM(minutes) FROM visit", "SELECT shop, SUM(minutes) FROM visit GROUP BY shop"]
 )
 def test_a_query_that_the_engine_cannot_bind_is_refused_for_free(engine: Engine, sql: str) -> None:
-    stuck = replace(engine, backend=_Unplannable(engine.backend, "minutes"))  # type: ignore[arg-type]
+    stuck = replace(engine, backend=Unplannable(engine.backend, "minutes"))
     for ask in (lambda: stuck.answer(sql, ANN), lambda: explain(stuck, sql, ANN)):
         with pytest.raises(Refusal) as refused:
             ask()

@@ -12,17 +12,21 @@ import numpy as np
 import pytest
 
 from budgets import Charge, Ledger
+from dialect import Code, Refusal
 from dialect.catalog.model import Catalog
 from engine.backends.exact import Int64Vector
 from engine.errors import ExecutionFailed
 from engine.mechanism.gaussian import NoiseRefused, NoisyVector, add_noise, privacy_loss
 from engine.mechanism.release import Release, release_from_bytes, release_to_bytes
 from engine.pipeline.engine import Engine
+from engine.pipeline.explain import explain
 from engine.pricing import compile_release
 from engine.pricing.clip_bounds.profiles.compiled_profile import read_profile
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.query_terms import Request
+from engine.pricing.work_limits import check_row_limits
 from tests.engine.town import CATALOG, ROWS, backend_over, make_town
+from tests.support.unplannable import Unplannable
 from tests.support.without_norms import without_norms
 
 PEOPLE = 6_000
@@ -163,6 +167,30 @@ def stored_profile(engine: Engine, charge: Charge) -> bytes:
     return engine.ledger.replay(charge.client, charge.dataset, [release.profile.release_key])[
         release.profile.release_key
     ].payload
+
+
+@pytest.mark.parametrize("planted", ["unit_bins", "clipped_totals"])
+def test_a_profile_that_the_engine_cannot_bind_is_refused_for_free(engine: Engine, planted: str) -> None:
+    """Profile and totals are bound before the charge; without it a charge would precede the failure."""
+    stuck = replace(engine, backend=Unplannable(engine.backend, planted))
+    for ask in (
+        lambda: stuck.answer(BY_ZONE, Request("ann", rho=RHO)),
+        lambda: explain(stuck, BY_ZONE, Request("ann")),
+    ):
+        with pytest.raises(Refusal) as refused:
+            ask()
+        assert refused.value.code is Code.FUNC
+    assert engine.ledger.find_entries(kind="charged") == ()
+
+
+def test_a_profiled_release_reads_the_rows_three_times(engine: Engine, backend: Any) -> None:
+    """The work that is bounded is that of the profile, the totals and the numbers; one declared clip bound takes one."""
+    unpriced = compiled(engine, BY_ZONE).unpriced_release
+    once, _ = check_row_limits(unpriced.plan, backend)
+    assert unpriced.histograms and unpriced.work == once.times(3)
+    limited = compiled(engine, f"SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_rows_contributed = 7) {BY_ZONE[7:]}")
+    assert not limited.unpriced_release.histograms
+    assert limited.unpriced_release.work == check_row_limits(limited.unpriced_release.plan, backend)[0]
 
 
 def used_profiles(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
