@@ -30,6 +30,7 @@ class NoteCode(StrEnum):
     INTERVALS_OMITTED = "intervals_omitted"  # too many rows to send intervals
     # bias and hidden groups
     CLIPPED = "clipped"  # contributions are clipped, with an expected bias
+    PROFILE = "profile"  # clip bounds are chosen from a contribution profile, and numbers are corrected
     PAIRS = "pairs"  # a person's rows are joined with each other: bias unknown
     FAN_OUT = "fan_out"  # a row meets several public rows: bias unknown
     HIDDEN_GROUPS = "hidden_groups"  # groups with few people are hidden

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from budgets import PICO
 from dialect import Question
 from dialect.algebra import Note, NoteCode, PrivatePlan, QueryVector, VectorBound, VectorKind
 from dialect.parser import IntervalCoverage
@@ -36,6 +37,12 @@ JOIN_MULTIPLICITY_NOTE = (
     " Join on that table's whole primary key, as its steward declares it, or use IN or EXISTS, which count a row once."
 )
 FALLBACK_TEXT = " No clip bound is declared, and none was measured."
+CORRECTED_TEXT = "Numbers are corrected, and intervals hold what correction leaves."
+PROFILED_NOTE = "Clip bounds{0} were chosen from a contribution profile, rho {1:.6g} of {2:.6g}. " + CORRECTED_TEXT
+PROFILE_NOTE = (
+    "A contribution profile{0} is bought with the question, rho {1:.6g} of {2:.6g}, once: clip bounds are chosen from"
+    f" it, mostly smaller ones than the widths here assume. {CORRECTED_TEXT}"
+)
 FEW_ROWS_REASON = "too few rows for a quantile's histogram. Coarser groups, a longer time or more rho may show them."
 REHEARSAL_NOTE = (
     "Synthetic rows: the numbers mean nothing, and nothing is charged. The other notes are about the question."
@@ -84,8 +91,13 @@ def question_notes(result: SourcedQuery) -> list[Note]:
         Note(NoteCode.NO_NUMBER, KEYS_ONLY_NOTE.format(release_suffix(plan, plans)))
         for plan in _plans_without_numbers(result.question)
     ]
-    for prepared in result.reported:
-        notes += _release_notes(prepared, release_suffix(prepared.plan, plans))
+    for source in result.sources:
+        prepared, suffix = source.reported, release_suffix(source.wanted.plan, plans)
+        if prepared.profile is not None:
+            text = PROFILE_NOTE if source.measured is None else PROFILED_NOTE
+            rho = prepared.cost.loss.rho
+            notes.append(Note(NoteCode.PROFILE, text.format(suffix, prepared.profile.pico_rho / PICO, float(rho))))
+        notes += _release_notes(prepared, suffix)
     return [*notes, *(Note(NoteCode.NOT_COUNTED, text) for text in result.excluded_consent)]
 
 

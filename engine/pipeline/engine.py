@@ -70,7 +70,7 @@ from engine.pricing.target_error import target_notes
 from engine.reuse.holdings import RecoveredPlans, ScheduledKeys, matchable_plan, no_scheduled_keys
 from engine.reuse.replay import load_paid_releases, version_text, with_current_keys
 from engine.reuse.source_selection import ViewMatcher, describe_release, oldest_day, plan_index, source_notes
-from engine.reuse.sources import ReleaseSource, charged_releases, correlated_vectors
+from engine.reuse.sources import ReleaseSource, charged_releases, correlated_vectors, with_measured
 
 
 def _ignore_charge(charge: Charge) -> None:
@@ -122,6 +122,7 @@ class Engine:
             is_known = has_own_noise and not sql_depends_on_candidates(question)
             outer_sql = self.outer_sql(query, releases) if is_known else None
             shown = self.finish(noisy, query.releases, releases, query.terms.confidence, outer_sql)  # post-processing
+        sources = with_measured(sources, releases)
         notes = self.notes(query, sources, is_free=loss == Loss(0, 0), consistency=consistency_notes(releases))
         oldest = oldest_day(sources, stored.keys() - set(charge.to_run if charge is not None else ()), self.ledger)
         return Answered(query, sources, notes, self.excluded_consent_notes(query), shown, releases, loss, oldest)

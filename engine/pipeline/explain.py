@@ -18,7 +18,7 @@ from engine.pricing.compile_release import noise_scales
 from engine.pricing.expected_error import NoiseScales, expected_error
 from engine.pricing.query_terms import Request
 from engine.pricing.simultaneous import planned_levels
-from engine.reuse.sources import charged_releases, correlated_vectors
+from engine.reuse.sources import charged_releases, correlated_vectors, with_measured
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,10 @@ def explain(engine: Engine, sql: str, request: Request) -> Explained:
     """Bind and price a query, and stop before the ledger. Raises Refusal, LedgerError."""
     question = engine.read(sql, request.client)
     query = engine.compile(question, request)
-    sources = engine.release_sources(query, engine.replay(query.releases, request))
+    stored = engine.replay(query.releases, request)
+    sources = engine.release_sources(query, stored)
+    if stored is not None:
+        sources = with_measured(sources, [source.build(stored) for source in sources])
     engine.bind(query)
     charged, reported = charged_releases(sources), tuple(source.reported for source in sources)
     loss = engine.ledger.preview(engine.charge_request(sql, charged, request)) if charged else Loss(0, 0)

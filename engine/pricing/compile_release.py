@@ -94,7 +94,8 @@ class CompiledRelease:
     @property
     def statements(self) -> tuple[BoundedSql, ...]:
         """SQL statements that read the data, in execution order."""
-        return (self.sql,) if self.selection is None else (self.selection.sql, self.sql)
+        first = () if self.profile is None else (self.profile.sql,)
+        return (*first, self.sql) if self.selection is None else (*first, self.selection.sql, self.sql)
 
     @property
     def measurements(self) -> Iterator[tuple[int, VectorPrice]]:

@@ -45,21 +45,38 @@ class ReleaseSource:
     def reported(self) -> CompiledRelease:
         """The compiled release with the actual bounds and noise of its source, for reporting."""
         if self.derived is not None:
-            release, own_bounds = self.derived.release, self.derived.bounds
+            release, own_bounds, profile = self.derived.release, self.derived.bounds, None
         elif self.measured is not None and self.measured.description is not None:
-            release, description = self.measured, self.measured.description
+            release, description, profile = self.measured, self.measured.description, self.wanted.profile
             own_bounds = stored_bounds(self.wanted, description, range(len(self.wanted.bounds.vectors)))
         else:
-            return self.wanted
+            return _before_profile(self.wanted)
         rows = zip(self.wanted.cost.vectors, release.deviations(), self.wanted.bounds.vectors, strict=True)
         vectors = tuple(replace(price, sigma=deviation / bound.grain_size) for price, deviation, bound in rows)
         bounds = replace(self.wanted.bounds, vectors=own_bounds)
-        return replace(self.wanted, bounds=bounds, cost=replace(self.wanted.cost, vectors=vectors))
+        return replace(self.wanted, bounds=bounds, cost=replace(self.wanted.cost, vectors=vectors), profile=profile)
 
     def with_measured(self, release: Release) -> ReleaseSource:
         """Return the same source with its numbers, if they say more than the compiled release."""
         is_profiled = self.derived is None and self.wanted.profile is not None
         return replace(self, measured=release) if is_profiled else self
+
+
+def _before_profile(wanted: CompiledRelease) -> CompiledRelease:
+    """Return a release with the bias of the clip bounds that its profile will choose: numbers are corrected for it."""
+    profiled = set() if wanted.profile is None else {each.vector for each in wanted.profile.histograms}
+    vectors = tuple(
+        replace(bound, predicted_bias=0.0, key_reason="chosen after the profile", plain_reason="")
+        if i in profiled
+        else bound
+        for i, bound in enumerate(wanted.bounds.vectors)
+    )
+    return replace(wanted, bounds=replace(wanted.bounds, vectors=vectors)) if profiled else wanted
+
+
+def with_measured(sources: Sequence[ReleaseSource], releases: Sequence[Release]) -> tuple[ReleaseSource, ...]:
+    """Return the same sources with their numbers, where a profile chose clip bounds."""
+    return tuple(source.with_measured(release) for source, release in zip(sources, releases, strict=True))
 
 
 def stored_bounds(

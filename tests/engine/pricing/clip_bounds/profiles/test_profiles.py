@@ -13,14 +13,19 @@ import pytest
 
 from budgets import Charge, Ledger
 from dialect import Code, Refusal
+from dialect.algebra import NoteCode
 from dialect.catalog.model import Catalog
+from engine.api.wire.answer import explanation_shape
 from engine.backends.exact import Int64Vector
 from engine.errors import ExecutionFailed
 from engine.mechanism.gaussian import NoiseRefused, NoisyVector, add_noise, privacy_loss
 from engine.mechanism.release import Release, release_from_bytes, release_to_bytes
+from engine.pipeline.answer_notes import question_notes
+from engine.pipeline.compiled_query import SourcedQuery
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pricing import compile_release
+from engine.pricing.clip_bound_origin import clip_bound_origins
 from engine.pricing.clip_bounds.profiles.compiled_profile import read_profile
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.query_terms import Request
@@ -191,6 +196,37 @@ def test_a_profiled_release_reads_the_rows_three_times(engine: Engine, backend: 
     limited = compiled(engine, f"SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_rows_contributed = 7) {BY_ZONE[7:]}")
     assert not limited.unpriced_release.histograms
     assert limited.unpriced_release.work == check_row_limits(limited.unpriced_release.plan, backend)[0]
+
+
+@pytest.mark.parametrize(("sql", "share"), [(BY_ZONE, "rho 0.002 of 0.02"), (IN_ALL, "rho 0.004 of 0.02")])
+def test_explain_states_the_profile_and_the_answer_what_it_chose(engine: Engine, sql: str, share: str) -> None:
+    """Before the price is paid clip bounds are open; afterwards they are those of the answer, also of a repeat."""
+    request = Request("ann", rho=RHO)
+    before = explain(engine, sql, request)
+    (told,) = profile_notes(before)
+    assert share in told and "is bought with the question" in told
+    shape = explanation_shape(before, {})
+    assert {(bound["why"], bound["norm_from"]) for bound in shape["bounds"]} == {("chosen after the profile", "")}
+    assert "unit_bins" in shape["sql"] and not shape["clip_bounds"]
+    answered = engine.answer(sql, request)
+    (told,) = profile_notes(answered)
+    assert share in told and "were chosen" in told
+    for after in (answered, explain(engine, sql, request), engine.answer(sql, request)):
+        assert profile_notes(after) == [told]
+        assert [b.clip_bound for r in after.reported for b in r.bounds.vectors] != [b["norm"] for b in shape["bounds"]]
+        assert not any("No clip bound" in note.text for note in question_notes(after))
+
+
+def test_an_answer_from_store_tells_of_no_profile_bought(engine: Engine) -> None:
+    engine.answer(BY_ZONE, Request("ann", rho=RHO))
+    one = "SELECT COUNT(*) AS n FROM visit WHERE zone = 'z1'"
+    derived = engine.answer(one, Request("ann", rho=RHO / 50))
+    assert derived.sources[0].derived is not None and not profile_notes(derived)
+    assert clip_bound_origins(derived.reported[0]) == ("",)
+
+
+def profile_notes(result: SourcedQuery) -> list[str]:
+    return [note.text for note in question_notes(result) if note.code is NoteCode.PROFILE]
 
 
 def used_profiles(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
