@@ -18,8 +18,6 @@ from dialect.functions.window_functions import WINDOW_FUNCTIONS
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.empty_tables import EmptyTables, declared_columns
 from engine.backends.exact import NO_OBJECTIONS
-from engine.backends.lake import LakeBackend
-from engine.data.checks.lake import lake_target
 from engine.errors import ExecutionFailed
 from engine.pipeline import engine as pipeline
 from engine.pipeline import sql_validation
@@ -27,7 +25,7 @@ from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pipeline.sql_validation import bind_release
 from engine.pricing.query_terms import Request
-from tests.support.unplannable import Unplannable
+from tests.support.binding import Unplannable, over_lake
 
 ANN = Request("ann")
 _NULLS = ("NULL", "CASE WHEN gender = 'f' THEN NULL END", "z", "'a'", "TRUE", "1")
@@ -231,13 +229,6 @@ def test_a_bind_refusal_never_contains_the_engine_s_text() -> None:
     assert refused.value.__cause__ is None
 
 
-class _Unasked:
-    """A lake that fails whoever asks it anything."""
-
-    def __getattr__(self, name: str) -> object:
-        raise AssertionError(name)
-
-
 @pytest.mark.parametrize(
     "sql",
     [
@@ -249,12 +240,7 @@ class _Unasked:
 )
 def test_binding_sends_nothing_to_a_lake(engine: Engine, sql: str) -> None:
     """The DuckDB form of the same plan is bound in place of Spark's, and what can't be bound is refused as free."""
-    catalog, opened = engine.catalog, engine.backend
-    public = {table.name: opened.target.addresses[table.name] for table in catalog.tables if not table.private}
-    private = declared_columns(table for table in catalog.tables if table.private)
-    beside = replace(opened, target=Target(public), _empty=[])  # type: ignore[type-var]
-    lake_backend = LakeBackend(lake_target(catalog, public), beside, _Unasked(), private)  # type: ignore[arg-type]
-    lake = replace(engine, backend=lake_backend)
+    lake = replace(engine, backend=over_lake(engine))
     query = lake.compile(lake.read(sql, "ann"), ANN)
     assert any(each.sql.ordering_sql for each in query.releases)
     lake.bind(query)

@@ -31,7 +31,7 @@ from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.query_terms import Request
 from engine.pricing.work_limits import check_row_limits
 from tests.engine.town import CATALOG, ROWS, backend_over, make_town
-from tests.support.unplannable import Unplannable
+from tests.support.binding import Unplannable, over_lake
 from tests.support.without_norms import without_norms
 
 PEOPLE = 6_000
@@ -186,6 +186,17 @@ def test_a_profile_that_the_engine_cannot_bind_is_refused_for_free(engine: Engin
             ask()
         assert refused.value.code is Code.FUNC
     assert engine.ledger.find_entries(kind="charged") == ()
+
+
+@pytest.mark.parametrize("sql", [BY_ZONE, IN_ALL])
+def test_over_a_lake_the_duckdb_form_of_a_profile_is_bound(engine: Engine, sql: str) -> None:
+    lake = replace(engine, backend=over_lake(engine))
+    query = lake.compile(lake.read(sql, "ann"), Request("ann", rho=RHO))
+    assert query.releases[0].profile is not None and query.releases[0].profile.sql.ordering_sql
+    lake.bind(query)
+    stuck = replace(lake, backend=Unplannable(lake.backend, "clipped_totals"))
+    with pytest.raises(Refusal):
+        stuck.bind(query)
 
 
 def test_a_profiled_release_reads_the_rows_three_times(engine: Engine, backend: Any) -> None:
