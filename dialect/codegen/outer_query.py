@@ -21,6 +21,7 @@ from dialect.postprocess.interval_functions import IntervalParameters, expand_in
 from dialect.postprocess.noise_propagation import (
     ZERO,
     FractionalLinearForm,
+    Residuals,
     Variances,
     all_residuals,
     all_variances,
@@ -72,11 +73,11 @@ def write_outer_query(
     target: Target,
     confidence: float = 0.95,
     interval_reaches: IntervalParameters | None = None,
-    residuals: Mapping[str, float] | None = None,
+    residuals: Residuals | None = None,
 ) -> OuterSql:
     """Write the SQL of the outer query, with interval components; `variances` maps raw field ids to noise variances.
 
-    `residuals` maps raw field ids to the error that correcting clipped numbers leaves, as a share of the number.
+    `residuals` = the errors that correcting clipped numbers leaves.
     `interval_reaches` replaces interval functions of the query by expressions. Ratios with a denominator that noise
     dominates at `confidence` become NULL. Components that are literals go to `constants` and are not selected.
     """
@@ -155,15 +156,13 @@ def _is_signed_ratio(form: FractionalLinearForm, non_negative_fields: frozenset[
     return form.denominator is not None and form.denominator.may_be_negative(non_negative_fields)
 
 
-def _interval_components(
-    form: FractionalLinearForm, variances: Variances, residuals: Mapping[str, float]
-) -> tuple[Expr, ...]:
+def _interval_components(form: FractionalLinearForm, variances: Variances, residuals: Residuals) -> tuple[Expr, ...]:
     """Write the six components in the order of INTERVAL_COMPONENTS; those of a missing denominator are 0.
 
     Variances are those of the noise and of what correction leaves.
     """
     numerator, denominator = form.numerator, form.denominator
-    numerator_variance = plus(numerator.variance(variances), numerator.residual_variance(residuals))
+    numerator_variance = plus(numerator.variance(variances), numerator.residual_variance(residuals, denominator))
     components = (form.offset, numerator.value_expression(), numerator_variance)
     if denominator is None:
         return (*components, ZERO, ZERO, ZERO)

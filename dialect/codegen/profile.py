@@ -6,6 +6,7 @@ engines agree.
 
     NORM    bin b: the squared L2 norm of the unit's vector over the groups, in value grains, is in [2^b, 2^(b+1))
     TOTAL   bin b: the square of the sum of the unit's vector over the groups is in [2^b, 2^(b+1))
+    MEAN    bin b: the mean of the unit's values, of a sum and a count, is in the b-th part of the column's range
 
 A unit that contributes nothing is in no bin. Larger numbers than those of the last bin are in the last bin. CTEs are
 those of `bounded_sql` up to `unit_partials`, then:
@@ -48,6 +49,7 @@ class Measure(StrEnum):
 
     NORM = "norm"
     TOTAL = "total"
+    MEAN = "mean"
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class ProfileHistogram:
 
     vector: int  # index in the plan
     measure: Measure
+    count: int = 0  # of MEAN: index of the vector that counts the values
+    parts: tuple[float, ...] = ()  # of MEAN: where the parts of the range begin, but for the first, as shares of it
 
 
 def write_profile_sql(
@@ -71,7 +75,7 @@ def write_profile_sql(
     the limit of groups; its clip bounds are not used. Bins without units have no row. Source and proof:
     dialect/codegen/proofs.md#profile. Raises as `write_bounded_sql` does.
     """
-    bins = [f"{_bin(f'm{h}', _bin_ends(each.measure))} AS b{h}" for h, each in enumerate(histograms)]
+    bins = [f"{_bin(h, each, plan, bounds)} AS b{h}" for h, each in enumerate(histograms)]
     answer = ("unit_bins", ", ".join(bins), _bin_counts(histograms))
     return _over_units(plan, bounds, histograms, answer, target, admission, key_count=1)
 
@@ -174,6 +178,11 @@ def _unit_ctes(
     rows = "unit_partials" if bounds.max_groups is None else "truncated_partials"
     unit = ", ".join(plan.unit_columns)
     numbers = [f"{_measured_integer(plan, each, dialect)} AS m{h}" for h, each in enumerate(measured)]
+    numbers += [
+        f"{dialect.wide_sum.format(f'v{each.count}')} AS n{h}"
+        for h, each in enumerate(measured)
+        if each.measure is Measure.MEAN
+    ]
     measures = f"SELECT {unit}, {', '.join(numbers)} FROM {rows} GROUP BY {unit}"
     name, columns, _ = answer
     admitted = join_admitted("unit_measures", admission, dialect)
@@ -189,23 +198,34 @@ def _measured_integer(plan: PrivatePlan, histogram: ProfileHistogram, dialect: E
 
 
 def _bin_ends(measure: Measure) -> tuple[int, ...]:
-    """List the least integer of each bin."""
+    """List the least integer of each bin of norms or totals."""
     squares = (1 << number for number in range(LOWEST_BIN, HIGHEST_BIN + 1))
     return tuple(squares if measure is Measure.NORM else (math.isqrt(square - 1) + 1 for square in squares))
 
 
-def _bin(column: str, ends: Sequence[int]) -> str:
-    """Write the number of the last bin whose least integer a column reaches; NULL if it reaches none."""
-    return f"CASE WHEN {column} >= {ends[0]} THEN {_bisected(column, ends, LOWEST_BIN)} END"
+def _bin(h: int, histogram: ProfileHistogram, plan: PrivatePlan, bounds: ContributionBounds) -> str:
+    """Write the number of the last bin whose beginning a unit reaches; NULL if it reaches none.
+
+    A mean is compared by its sum, shifted to the lower end of the range, and its count, in exact integers.
+    """
+    if histogram.measure is not Measure.MEAN:
+        ends = _bin_ends(histogram.measure)
+        return f"CASE WHEN m{h} >= {ends[0]} THEN {_bisected(f'm{h} < {{}}', ends, LOWEST_BIN)} END"
+    vector, grains = plan.vectors[histogram.vector], 2.0 ** bounds.vectors[histogram.vector].value_bits
+    begins = [
+        round((vector.lower + part * (vector.upper - vector.lower) - vector.centre) * grains)
+        for part in histogram.parts
+    ]
+    return f"CASE WHEN n{h} > 0 THEN {_bisected(f'm{h} < n{h} * {{}}', (0, *begins), LOWEST_BIN)} END"
 
 
-def _bisected(column: str, ends: Sequence[int], first: int) -> str:
-    """Write the bisection of the bins from `first` on, of which the column is known to be in one."""
+def _bisected(is_below: str, ends: Sequence[int], first: int) -> str:
+    """Write the bisection of the bins from `first` on, of which the unit is known to be in one."""
     if len(ends) == 1:
         return str(first)
     middle = len(ends) // 2
-    below, above = _bisected(column, ends[:middle], first), _bisected(column, ends[middle:], first + middle)
-    return f"CASE WHEN {column} < {ends[middle]} THEN {below} ELSE {above} END"
+    below, above = _bisected(is_below, ends[:middle], first), _bisected(is_below, ends[middle:], first + middle)
+    return f"CASE WHEN {is_below.format(ends[middle])} THEN {below} ELSE {above} END"
 
 
 def _bin_counts(histograms: Sequence[ProfileHistogram]) -> str:

@@ -22,10 +22,11 @@ from dialect.postprocess.noise_propagation import (
     ZERO,
     FractionalLinearForm,
     LinearCombination,
+    Residual,
     non_negative_fields,
 )
 from dialect.postprocess.noisy_selection import NoisySelection, candidate_rows, counting_columns, selection_by_noise
-from dialect.postprocess.question import ResultColumn, result_columns
+from dialect.postprocess.question import ResultColumn, result_columns, with_centres
 from dialect.postprocess.shared_noise import mark_shared_noise
 from dialect.postprocess.single_groups import reads_single_groups
 
@@ -35,6 +36,7 @@ __all__ = [
     "IntervalParameters",
     "LinearCombination",
     "NoisySelection",
+    "Residual",
     "ResultColumn",
     "RoundingDistance",
     "candidate_rows",
@@ -47,4 +49,5 @@ __all__ = [
     "result_columns",
     "selection_by_noise",
     "uses_interval_functions",
+    "with_centres",
 ]

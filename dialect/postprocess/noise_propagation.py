@@ -34,6 +34,18 @@ Variances = Mapping[str, float | Expr]  # by id of the noisy number; an expressi
 
 
 @dataclass(frozen=True)
+class Residual:
+    """Error that correcting a clipped number leaves: standard deviations."""
+
+    share: float = 0.0  # as a share of the number
+    amount: float = 0.0  # of the sum below an average: in the unit of the average
+
+
+NO_RESIDUAL = Residual()
+Residuals = Mapping[str, Residual]  # by id of the noisy number
+
+
+@dataclass(frozen=True)
 class LinearCombination:
     """Linear combination: a constant plus coefficients times raw noisy numbers, or sums of them.
 
@@ -76,18 +88,22 @@ class LinearCombination:
             total = plus(total, _shared_noise_bound(one, other, variances))
         return total
 
-    def residual_variance(self, residuals: Mapping[str, float]) -> Expr:
+    def residual_variance(self, residuals: Residuals, denominator: LinearCombination | None = None) -> Expr:
         """Build an upper bound of the squared error that correcting clipped numbers leaves; 0 without correction.
 
-        Such an error is a share of its number, and those of several groups may have one sign: they add by absolute
-        weight. `residuals` = standard deviation of the share, by id of the raw number. Proof:
+        Such an error is a share of its number, or an amount of an average, whose sum it moves by the amount times the
+        denominator. Those of several groups may have one sign: they add by absolute weight. Proof:
         dialect/algebra/proofs.md#residual
         """
         total: Expr = ZERO
         for raw, coefficient in self.terms:
-            if share := residuals.get(raw.id, 0.0):
+            residual = residuals.get(raw.id, NO_RESIDUAL)
+            if residual.share:
                 size = double_call("abs", times(coefficient, Ref(raw)))
-                total = plus(total, times(Literal(share, SqlType.DOUBLE), size))
+                total = plus(total, times(Literal(residual.share, SqlType.DOUBLE), size))
+            if residual.amount and denominator is not None:
+                size = double_call("abs", times(coefficient, denominator.value_expression()))
+                total = plus(total, times(Literal(residual.amount, SqlType.DOUBLE), size))
         return total if total == ZERO else times(total, total)
 
     def covariance(self, other: LinearCombination, variances: Variances) -> Expr:
@@ -276,13 +292,13 @@ def all_variances(question: QueryOverReleases, variances: Mapping[str, float]) -
     return found
 
 
-def all_residuals(question: QueryOverReleases, residuals: Mapping[str, float]) -> Mapping[str, float]:
-    """Add the residual shares of sums over released rows, and of weighted values: those of their raw numbers."""
+def all_residuals(question: QueryOverReleases, residuals: Residuals) -> Residuals:
+    """Add the residuals of sums over released rows, and of weighted values: those of their raw numbers."""
     found = dict(residuals)
     for released_sum in question.released_sums:
-        found |= {total.id: residuals.get(raw.id, 0.0) for total, _, raw in released_sum.noise_terms}
+        found |= {total.id: residuals.get(raw.id, NO_RESIDUAL) for total, _, raw in released_sum.noise_terms}
     for term in (term for union in question.union_columns for term in union.all_terms):
-        found[term.weighted_value.id] = residuals.get(term.raw.id, 0.0)
+        found[term.weighted_value.id] = residuals.get(term.raw.id, NO_RESIDUAL)
     return found
 
 

@@ -6,11 +6,11 @@ only rewrites expressions of the outer query keeps it: the definitions of fields
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from dialect.algebra.expressions import Field
-from dialect.algebra.formulas import NoisyUnionColumn, ReleasedSum
+from dialect.algebra.formulas import MeanOf, NoisyUnionColumn, ReleasedNumber, ReleasedSum
 from dialect.algebra.relations import Public, Released
 from dialect.algebra.release_plan import PrivatePlan, QueryOverReleases, ReleaseColumns
 from dialect.notes import Note
@@ -53,3 +53,27 @@ def result_columns(query: QueryOverReleases, columns: Sequence[tuple[str, Field]
         ResultColumn(name, field, form, form is not None or is_noisy, rounding)
         for (name, field), (form, is_noisy, rounding) in zip(columns, noise, strict=True)
     )
+
+
+def with_centres(question: Question, centres: Mapping[tuple[int, int], float]) -> Question:
+    """Compute averages about other centres: those that were subtracted when the releases were measured.
+
+    `centres` = by (plan, index of the centred sum). Noise is followed again.
+    """
+    if not centres:
+        return question
+    releases = tuple(
+        replace(columns, outputs=tuple(_about_centre(each, columns.plan_index, centres) for each in columns.outputs))
+        for columns in question.releases
+    )
+    moved = replace(question, releases=releases)
+    return replace(moved, columns=result_columns(moved, [(shown.name, shown.field) for shown in question.columns]))
+
+
+def _about_centre(output: ReleasedNumber, plan_index: int, centres: Mapping[tuple[int, int], float]) -> ReleasedNumber:
+    """Return a released number about its measured centre; unchanged if it is no average."""
+    formula = output.formula
+    if not isinstance(formula, MeanOf):
+        return output
+    centre = centres.get((plan_index, formula.centred_sum), formula.centre)
+    return replace(output, formula=replace(formula, centre=centre))

@@ -23,6 +23,7 @@ import pyarrow as pa
 
 from dialect import Question
 from dialect.algebra import CountOf, MeanOf, MomentsOf, PrivatePlan, ReleaseColumns, ReleasedNumber, SumOf
+from dialect.postprocess import Residual
 from engine.backends.exact import Int64Vector
 from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.intervals import ratio_interval
@@ -50,6 +51,15 @@ class ReleaseDescription:
 
 
 @dataclass(frozen=True)
+class VectorCorrection:
+    """What is known of one vector whose clip bound was chosen from a profile."""
+
+    share: float = 0.0  # standard deviation of the error that correction leaves, as a share of the number
+    amount: float = 0.0  # the same of an average, in its unit
+    centre: float | None = None  # of a centred sum: what was subtracted from each value; None: as planned
+
+
+@dataclass(frozen=True)
 class Release:
     """Noisy query vectors over released keys."""
 
@@ -64,7 +74,7 @@ class Release:
     ] = ()  # noise scale, in grains, of a single number after consistency with other levels
     unit_counts: tuple[NoisyVector | None, ...] = ()  # with correlated noise: the noisy number of units, one number
     shared_sigmas: tuple[float, ...] = ()  # scale of the noise that all groups share, in grains; empty: there is none
-    residuals: tuple[float, ...] = ()  # error that correction leaves in each vector: a standard deviation, as a share
+    corrections: tuple[VectorCorrection, ...] = ()  # of each vector whose clip bound was chosen from a profile
 
     def deviations(self) -> tuple[float, ...]:
         """Compute the standard deviation of each vector's noise, in its unit: at most the scale of the Gaussian."""
@@ -103,7 +113,7 @@ def release_to_bytes(release: Release) -> bytes:
     if release.is_correlated:
         metadata |= {"shared_sigmas": release.shared_sigmas}
         metadata |= {"unit_counts": [None if units is None else int(units[0]) for units in unit_counts]}
-    metadata |= {"residuals": release.residuals} if any(release.residuals) else {}
+    metadata |= {"corrections": [asdict(each) for each in release.corrections]} if release.corrections else {}
     table = pa.table(dict(zip(names, columns, strict=True))).replace_schema_metadata(
         {_METADATA_KEY: json.dumps(metadata).encode()}
     )
@@ -128,7 +138,7 @@ def release_from_bytes(payload: bytes) -> Release:
     return Release(
         table.select(keys), noisy, grains, tuple(metadata["sigmas"]), _read_description(metadata),
         unit_counts=unit_counts, shared_sigmas=tuple(metadata.get("shared_sigmas", ())),
-        residuals=tuple(metadata.get("residuals", ())),
+        corrections=tuple(VectorCorrection(**each) for each in metadata.get("corrections", ())),
     )  # fmt: skip
 
 
@@ -231,7 +241,7 @@ class RawNoise:
     fractional: set[str] = field(default_factory=set)  # numbers whose grain is not 1
     consistency_factors: dict[str, float] = field(default_factory=dict)  # noise reduction factor by consistency
     has_consistent_counts: bool = False  # some counts are shown as made consistent, not as noised
-    residuals: dict[str, float] = field(default_factory=dict)  # error that correction leaves, as a share of the number
+    residuals: dict[str, Residual] = field(default_factory=dict)  # error that the correction of clipped numbers leaves
 
 
 def raw_noise(question: Question, releases: Sequence[Release]) -> RawNoise:
@@ -244,8 +254,19 @@ def raw_noise(question: Question, releases: Sequence[Release]) -> RawNoise:
         noise.fractional |= {number for number, grain in zip(raw, release.grains, strict=True) if grain != 1}
         factors = (narrow / sigma for narrow, sigma in zip(release.consistent_sigmas, release.sigmas, strict=False))
         noise.consistency_factors |= dict(zip(raw, factors, strict=False))
-        noise.residuals |= {number: share for number, share in zip(raw, release.residuals, strict=False) if share}
+        corrected = zip(raw, release.corrections, strict=False)
+        noise.residuals |= {number: Residual(each.share, each.amount) for number, each in corrected}
         noise.has_consistent_counts = noise.has_consistent_counts or any(
             each is not None for each in release.consistent_counts
         )
     return noise
+
+
+def measured_centres(releases: Sequence[Release]) -> dict[tuple[int, int], float]:
+    """Centres that were subtracted from values when releases were measured, by (plan, centred sum)."""
+    return {
+        (plan, vector): each.centre
+        for plan, release in enumerate(releases)
+        for vector, each in enumerate(release.corrections)
+        if each.centre is not None
+    }

@@ -27,7 +27,7 @@ from budgets import Charge, ChargeRequest, Ledger, Loss
 from dialect import Catalog, Question
 from dialect.algebra import Note
 from dialect.codegen import OuterSql
-from dialect.postprocess import mark_shared_noise
+from dialect.postprocess import mark_shared_noise, with_centres
 from engine.backends.exact import NO_OBJECTIONS, FindObjections, no_objections
 from engine.backends.protocol import Backend
 from engine.catalog.eligibility_notes import excluded_consent_notes
@@ -35,7 +35,14 @@ from engine.errors import EngineKind, TooLarge, redact, refuse_before_charge
 from engine.mechanism.answer import Answer
 from engine.mechanism.gaussian import NoiseSource
 from engine.mechanism.interval_levels import IntervalLevels
-from engine.mechanism.release import Release, ReleaseDescription, raw_noise, release_from_bytes, release_to_bytes
+from engine.mechanism.release import (
+    Release,
+    ReleaseDescription,
+    measured_centres,
+    raw_noise,
+    release_from_bytes,
+    release_to_bytes,
+)
 from engine.pipeline.cache import ByIdentity, PlanCache
 from engine.pipeline.compiled_query import Answered, CompiledQuery
 from engine.pipeline.consistency import consistency_notes, make_query_consistent
@@ -115,7 +122,7 @@ class Engine:
                 question, sources, tuple(source.build(stored) for source in sources), self.catalog
             )
         with refuse_before_charge(TooLarge.PUBLIC_TABLES, when=charge is None):
-            noisy = mark_shared_noise(question, correlated_vectors(sources))
+            noisy = mark_shared_noise(with_centres(question, measured_centres(releases)), correlated_vectors(sources))
             is_consistent = any(release.consistent_sigmas for release in releases)  # these have other noise scales
             has_own_noise = noisy is question and to_charge == query.releases and not is_consistent
             has_own_noise &= all(each.profile is None for each in query.releases)  # else noise is known afterwards
@@ -392,7 +399,7 @@ class Engine:
         exact = () if chosen.totals_sql is None else self.backend.run(chosen.totals_sql, objected).vectors
         totals = noisy_totals(chosen.vectors, exact, self.add_noise)
         measured = self.measure_release(chosen.release, objected, describe_release(question, chosen.release))
-        return corrected(measured, chosen.vectors, chosen.release.bounds, totals)
+        return corrected(measured, chosen.vectors, chosen.averages, chosen.release.bounds, totals)
 
     def _select_keys(self, compiled: CompiledRelease, selection: PartitionSelection, objected: pa.Table) -> pa.Table:
         """Partition selection: keep the keys whose noisy weight passes the threshold."""

@@ -49,11 +49,14 @@ from engine.mechanism.release import Release
 from engine.pricing.budget_allocation import PriceParts, equal_parts, split_price, split_prices
 from engine.pricing.clip_bounds.error_models import clip_error_models, restrict_to_released_groups, vectors_shown_alone
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, Calibration
+from engine.pricing.clip_bounds.profiles.averages import ChosenAverage
 from engine.pricing.clip_bounds.profiles.compiled_profile import (
     CompiledProfile,
+    choose_averages,
     profile_bounds,
     profile_histograms,
     read_profile,
+    with_measured_centres_of,
     with_profile_part,
 )
 from engine.pricing.clip_bounds.profiles.numbers import ProfiledVector, choose_vectors, number_price
@@ -146,6 +149,7 @@ class ProfiledRelease:
 
     release: CompiledRelease  # with the chosen bounds, their noise scales and SQL
     vectors: tuple[ProfiledVector, ...]
+    averages: tuple[ChosenAverage, ...]
     totals_sql: BoundedSql | None  # None: no total is bought
 
 
@@ -168,6 +172,7 @@ class UnpricedRelease:
     properties: Properties = field(default_factory=Properties, compare=False, repr=False)  # of the plan's relations
     reads_single_groups: bool = False  # no number of the outer query reads several groups: noise may be correlated
     histograms: tuple[ProfileHistogram, ...] = ()  # of its profile; empty: it needs none
+    shown_alone: frozenset[int] | None = None  # query vectors that are columns of their own; None: all of them
 
     def bounds(self, pico_rho: int) -> ContributionBounds:
         """Contribution bounds at a price: tuned clip bounds if a calibration applies, else the declared ones."""
@@ -326,6 +331,7 @@ def unpriced_release(
         plan, measured_plan, selection, catalog, key_count, declared, models,
         with_profile_part(parts, plan) if histograms else parts, calibration,
         work.times(PROFILED_PASSES) if histograms else work, properties, reads_single_groups, histograms,
+        None if shown_alone is None else frozenset(shown_alone),
     )  # fmt: skip
 
 
@@ -368,21 +374,27 @@ def profiled_release(compiled: CompiledRelease, stored: Release, backend: Backen
     assert profile is not None  # noqa: S101  the caller asks
     readings = read_profile(profile, stored, unpriced.catalog)
     vectors = choose_vectors(profile, readings, compiled.bounds, cost.vectors)
-    bounds = unpriced.bounds_with(cost.loss.pico_rho, {each.index: each.tuned for each in vectors})
+    averages = choose_averages(profile, stored, [each.pico_rho for each in cost.vectors], unpriced.shown_alone)
+    plan = with_measured_centres_of(unpriced.measured_plan, averages)
+    tuned = {index: bound for each in averages for index, bound in each.bounds.items()}
+    tuned |= {each.index: each.tuned for each in vectors}
+    bounds = replace(unpriced, measured_plan=plan).bounds_with(cost.loss.pico_rho, tuned)
     prices = {each.index: number_price(each, bounds.vectors[each.index]) for each in vectors}
     priced = tuple(
         prices.get(i, vector_price(bound, own.pico_rho))
         for i, (own, bound) in enumerate(zip(cost.vectors, bounds.vectors, strict=True))
     )
     eligibility = eligibility_filter(unpriced.catalog, unpriced.plan.dataset)
-    target, plan = with_released_keys(backend.target), unpriced.measured_plan
+    target = with_released_keys(backend.target)
     totals = [(each.index, each.total_bound) for each in vectors if each.total_pico_rho]
     totals_sql = (
-        _supported(lambda: write_totals_sql(plan, profile.bounds, totals, target, eligibility)) if totals else None
+        _supported(lambda: write_totals_sql(profile.plan, profile.bounds, totals, target, eligibility))
+        if totals
+        else None
     )
     sql = _generate_sql(plan, bounds, target, eligibility)
     release = replace(compiled, bounds=bounds, cost=replace(cost, vectors=priced), sql=sql, profile=None)
-    return ProfiledRelease(release, vectors, totals_sql)
+    return ProfiledRelease(release, vectors, averages, totals_sql)
 
 
 def _generate_sql(

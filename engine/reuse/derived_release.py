@@ -88,7 +88,9 @@ def derive_release(
     sigmas, shared_sigmas = zip(
         *(_noise_of_sums(stored, index, max_source_groups, groups) for index in derivation.vectors), strict=True
     )
-    return Release(keys, noisy, grains, sigmas, shared_sigmas=shared_sigmas), max_source_groups
+    corrections = tuple(stored.corrections[index] for index in derivation.vectors) if stored.corrections else ()
+    derived = Release(keys, noisy, grains, sigmas, shared_sigmas=shared_sigmas, corrections=corrections)
+    return derived, max_source_groups
 
 
 def _noise_of_sums(stored: Release, vector: int, source_groups: int, groups_read: int) -> tuple[float, float]:

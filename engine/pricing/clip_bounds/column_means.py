@@ -44,6 +44,12 @@ class MeanDistribution:
     centre: float  # public centre of least noise for averages
 
 
+def mean_parts() -> tuple[float, ...]:
+    """Where the bins of a histogram of means begin, but for the first, as shares of the column's range."""
+    ends = np.exp2(np.arange(LOWEST_DISTANCE_BIN + 1, HIGHEST_DISTANCE_BIN + 1) / 2)
+    return tuple(float(end) for end in (*ends, 0.5, *(1 - ends[::-1])))
+
+
 def mean_distribution(histogram: ContributionHistogram | None, column: Column) -> MeanDistribution | None:
     """Distribution of means from a calibration histogram; None if it has other bounds or no significant bin.
 
@@ -52,11 +58,11 @@ def mean_distribution(histogram: ContributionHistogram | None, column: Column) -
     if histogram is None or column.bounds is None:
         return None
     lower, upper = column.bounds.lower, column.bounds.upper
-    return _cached_distribution(histogram, lower, upper) if histogram.subject.unit == upper - lower else None
+    return distribution_of_means(histogram, lower, upper) if histogram.subject.unit == upper - lower else None
 
 
 @lru_cache(maxsize=256)
-def _cached_distribution(histogram: ContributionHistogram, lower: float, upper: float) -> MeanDistribution | None:
+def distribution_of_means(histogram: ContributionHistogram, lower: float, upper: float) -> MeanDistribution | None:
     """Distribution of means between two bounds, from a denoised histogram; None if no bin is clear of the noise."""
     people = _denoised(np.asarray(histogram.counts, dtype=np.float64), histogram.sigma)
     if people.sum() <= 0:

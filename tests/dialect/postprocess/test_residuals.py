@@ -10,11 +10,11 @@ import pytest
 from dialect.algebra import Expr, Field, Literal
 from dialect.catalog.model import SqlType
 from dialect.functions.emitter import write_expr
-from dialect.postprocess import ZERO, LinearCombination, noise_propagation
+from dialect.postprocess import ZERO, LinearCombination, Residual, noise_propagation
 
 ONE, TWO = Field("r1", None, SqlType.DOUBLE), Field("r2", None, SqlType.DOUBLE)
 VALUES = {"r1": 100.0, "r2": -40.0}
-SHARES = {"r1": 0.1, "r2": 0.5}
+SHARES = {"r1": Residual(0.1), "r2": Residual(0.5)}
 
 
 def number(value: float) -> Expr:
@@ -29,7 +29,7 @@ def evaluated(expr: Expr) -> float:
     return float(found)
 
 
-def squared_error(weights: Mapping[Field, float], shares: Mapping[str, float]) -> float:
+def squared_error(weights: Mapping[Field, float], shares: Mapping[str, Residual]) -> float:
     combination = LinearCombination(number(7), tuple((raw, number(weight)) for raw, weight in weights.items()))
     return evaluated(combination.residual_variance(shares))
 
@@ -39,8 +39,15 @@ def test_errors_of_corrections_add_by_absolute_weight() -> None:
     assert squared_error({ONE: -0.5}, SHARES) == pytest.approx(5**2)
     assert squared_error({ONE: 1, TWO: 2}, SHARES) == pytest.approx((10 + 40) ** 2)
     assert squared_error({ONE: 1, TWO: -2}, SHARES) == pytest.approx((10 + 40) ** 2)
-    assert squared_error({ONE: 1, TWO: 2}, {"r1": 0.1}) == pytest.approx(10**2)
+    assert squared_error({ONE: 1, TWO: 2}, {"r1": Residual(0.1)}) == pytest.approx(10**2)
     assert LinearCombination(ZERO, ((ONE, number(1)),)).residual_variance({}) == ZERO
+
+
+def test_the_error_of_an_average_moves_its_sum_by_the_count() -> None:
+    total, count = LinearCombination(ZERO, ((ONE, number(2)),)), LinearCombination(ZERO, ((TWO, number(1)),))
+    residuals = {"r1": Residual(amount=0.25)}
+    assert evaluated(total.residual_variance(residuals, count)) == pytest.approx((2 * 0.25 * 40) ** 2)
+    assert total.residual_variance(residuals) == ZERO
 
 
 def test_planted_errors_that_add_by_squares_are_found(monkeypatch: pytest.MonkeyPatch) -> None:

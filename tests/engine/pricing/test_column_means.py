@@ -94,9 +94,9 @@ def test_mere_noise_gives_no_centre(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         import_module("engine.pricing.clip_bounds.column_means"), "SIGNIFICANT_MEAN_SIGMAS", 0.0
     )  # planted: noise is taken for people
-    import_module("engine.pricing.clip_bounds.column_means")._cached_distribution.cache_clear()
+    import_module("engine.pricing.clip_bounds.column_means").distribution_of_means.cache_clear()
     assert max(read(shares, noise).centre for noise in range(20)) - means[0] > 2
-    import_module("engine.pricing.clip_bounds.column_means")._cached_distribution.cache_clear()
+    import_module("engine.pricing.clip_bounds.column_means").distribution_of_means.cache_clear()
 
 
 def test_other_bounds_than_those_measured_are_not_read() -> None:

@@ -7,7 +7,7 @@ would have to be clipped (`engine/pricing/proofs.md#profiles`).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -23,8 +23,9 @@ from engine.backends.exact import Exact
 from engine.mechanism.gaussian import NoiseSource, gaussian_scale, privacy_loss
 from engine.mechanism.release import Release
 from engine.pricing.budget_allocation import PriceParts
+from engine.pricing.clip_bounds.profiles.averages import ChosenAverage, average_histograms, averages_of, choose_average
 from engine.pricing.clip_bounds.profiles.estimator import VectorProfile
-from engine.pricing.clip_bounds.profiles.histogram_reading import HistogramReading, read_histogram
+from engine.pricing.clip_bounds.profiles.histogram_reading import Floats, HistogramReading, read_histogram
 
 PROFILE_TENTHS_GROUPED, PROFILE_TENTHS_TOTAL = 1, 2  # share of a release's price, in tenths, with and without keys
 MAGNITUDE_BITS = 13  # value grains of the largest value of a row: 2^12 to 2^13
@@ -91,12 +92,18 @@ def profile_histograms(
 ) -> tuple[ProfileHistogram, ...]:
     """List the histograms of a release's profile; empty if it needs none.
 
-    A vector is profiled if it would be clipped at a bound that nobody declared and no calibration chose (`tuned`).
-    Parts of averages share a clipping factor and are not profiled yet; nor are private keys.
+    A vector is profiled if it would be clipped at a bound that nobody declared and no calibration chose (`tuned`); an
+    average together with its count. Variances, different values and private keys are not profiled yet.
     """
     if declares_clip_bounds(plan, catalog) or plan.limits.is_stated or _has_private_keys(plan):
         return ()
-    return tuple(
+    of_averages = tuple(
+        histogram
+        for average in averages_of(plan)
+        if not tuned[average.count] and bounds.vectors[average.count].rule is ClipRule.SCALE
+        for histogram in average_histograms(average, plan)
+    )
+    return of_averages + tuple(
         ProfileHistogram(i, measure)
         for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True))
         if bound.rule in (ClipRule.SCALE, ClipRule.CLAMP) and not tuned[i] and _is_profiled(vector, plan)
@@ -146,26 +153,56 @@ def _profile_bits(vector: QueryVector) -> int:
     return min(bits, 0) if vector.is_integer else bits
 
 
+def stored_histograms(compiled: CompiledProfile, stored: Release) -> Mapping[ProfileHistogram, tuple[Floats, float]]:
+    """Return the noisy units by bin of each histogram of a stored profile, and their noise scale."""
+    grain, sigma = stored.grains[0], stored.sigmas[0] * stored.grains[0]
+    pairs = zip(compiled.histograms, stored.noisy, strict=True)
+    return {each: (np.asarray(noisy * grain, dtype=np.float64), sigma) for each, noisy in pairs}
+
+
 def read_profile(compiled: CompiledProfile, stored: Release, catalog: Catalog) -> Mapping[int, VectorProfile]:
-    """Read a stored profile: the contributions to each profiled vector, by its index."""
-    columns = dict(zip(compiled.histograms, stored.noisy, strict=True))
-    sigma, grain = stored.sigmas[0] * stored.grains[0], stored.grains[0]
+    """Read a stored profile: the contributions to each vector that is profiled alone, by its index."""
+    columns = stored_histograms(compiled, stored)
 
     def reading(histogram: ProfileHistogram) -> HistogramReading | None:
         """Read one histogram; None if it was not measured."""
         if histogram not in columns:
             return None
-        vector = compiled.plan.vectors[histogram.vector]
-        is_total = histogram.measure is Measure.TOTAL
-        counts = np.asarray(columns[histogram] * grain, dtype=np.float64)
+        is_total, is_count = histogram.measure is Measure.TOTAL, not compiled.plan.vectors[histogram.vector].is_sum
         most = _largest_contribution(compiled, histogram.vector, catalog)
-        return read_histogram(counts, sigma, is_total=is_total, is_count=not vector.is_sum, most=most)
+        return read_histogram(*columns[histogram], is_total=is_total, is_count=is_count, most=most)
 
     found = {}
-    for index in dict.fromkeys(each.vector for each in compiled.histograms):
-        norms, totals = (reading(ProfileHistogram(index, measure)) for measure in Measure)
+    alone = {
+        each.vector for each in compiled.histograms if _is_profiled(compiled.plan.vectors[each.vector], compiled.plan)
+    }
+    for index in sorted(alone):
+        norms, totals = (reading(ProfileHistogram(index, measure)) for measure in (Measure.NORM, Measure.TOTAL))
         found[index] = _vector_profile(compiled, index, norms, totals)
     return found
+
+
+def choose_averages(
+    compiled: CompiledProfile, stored: Release, prices: Sequence[int], shown_alone: Collection[int] | None
+) -> tuple[ChosenAverage, ...]:
+    """Choose centre and clip bounds of each profiled average; without those of which no unit is visible.
+
+    `prices` of every vector, in pico-rho; `shown_alone` = vectors that are columns of their own, None: all of them.
+    """
+    columns, plan = stored_histograms(compiled, stored), compiled.plan
+    averages = [each for each in averages_of(plan) if average_histograms(each, plan)[0] in columns]
+    shown = range(len(plan.vectors)) if shown_alone is None else shown_alone
+    chosen = (
+        choose_average(each, plan, columns, compiled.groups, prices, is_shown=each.count in shown) for each in averages
+    )
+    return tuple(each for each in chosen if each is not None)
+
+
+def with_measured_centres_of(plan: PrivatePlan, averages: Sequence[ChosenAverage]) -> PrivatePlan:
+    """Subtract the chosen centres from the values of averages."""
+    centres = {each.average.total: each.centre for each in averages}
+    vectors = (replace(own, centre=centres.get(i, own.centre)) for i, own in enumerate(plan.vectors))
+    return replace(plan, vectors=tuple(vectors))
 
 
 def _vector_profile(

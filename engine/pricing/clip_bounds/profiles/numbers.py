@@ -17,7 +17,8 @@ from dialect.algebra import ClipRule, VectorBound
 from dialect.sensitivity import TunedClipBound
 from engine.backends.exact import Int64Vector
 from engine.mechanism.gaussian import NoiseSource, NoisyVector, gaussian_scale
-from engine.mechanism.release import Release
+from engine.mechanism.release import Release, VectorCorrection
+from engine.pricing.clip_bounds.profiles.averages import ChosenAverage
 from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile
 from engine.pricing.clip_bounds.profiles.estimator import (
     Correction,
@@ -97,6 +98,7 @@ def noisy_totals(
 def corrected(
     measured: Release,
     vectors: Sequence[ProfiledVector],
+    averages: Sequence[ChosenAverage],
     bounds: ContributionBounds,
     totals: Mapping[int, tuple[float, float]],
 ) -> Release:
@@ -105,7 +107,7 @@ def corrected(
     Claim: post-processing of released numbers. Formula: numbers divided by the share that clipping left. Source and
     proof: engine/pricing/proofs.md#profile-estimator. Raises nothing.
     """
-    grains, residuals = list(measured.grains), [0.0] * len(measured.grains)
+    grains, corrections = list(measured.grains), [VectorCorrection()] * len(measured.grains)
     for vector in vectors:
         scale = measured.grains[vector.index] / vector.grain  # of one released grain, in value grains of the profile
         numbers = np.asarray(measured.noisy[vector.index] * scale, dtype=np.float64)
@@ -114,8 +116,11 @@ def corrected(
         if bounds.vectors[vector.index].rule is not ClipRule.UNCLIPPED:
             found = _correction(vector, numbers, deviation, totals.get(vector.index))
         grains[vector.index] /= found.retained_share
-        residuals[vector.index] = found.residual
-    return replace(measured, grains=tuple(grains), residuals=tuple(residuals))
+        corrections[vector.index] = VectorCorrection(found.residual)
+    for chosen in averages:
+        corrections[chosen.average.count] = VectorCorrection(chosen.share_error)
+        corrections[chosen.average.total] = VectorCorrection(amount=chosen.mean_error, centre=chosen.centre)
+    return replace(measured, grains=tuple(grains), corrections=tuple(corrections))
 
 
 def _correction(
