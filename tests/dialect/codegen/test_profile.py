@@ -16,12 +16,14 @@ from dialect.algebra import VectorKind
 from dialect.catalog.model import Catalog
 from dialect.codegen import Measure, ProfileHistogram, profile, write_profile_sql, write_totals_sql
 from dialect.sensitivity.bounding import bound_contributions
+from engine.pricing.clip_bounds.profiles.averages import average_histograms, averages_of
 from engine.pricing.clip_bounds.profiles.compiled_profile import profile_bounds
 from tests.engine.town import CATALOG, make_town
 from tests.support.without_norms import without_norms
 
 Rows = list[tuple[int, int, str, float, int, str]]  # person, visit, zone, minutes, coins, day
 PEOPLE = 40
+SQUARED = (Measure.NORM, Measure.TOTAL)
 TYPES = {
     "person_id": pa.int64(),
     "visit_id": pa.int64(),
@@ -78,7 +80,7 @@ def plan_of(title: str, catalog: Catalog) -> PrivatePlan:
 
 
 def histograms_of(plan: PrivatePlan) -> tuple[ProfileHistogram, ...]:
-    return tuple(ProfileHistogram(0, measure) for measure in Measure if plan.keys or measure is Measure.TOTAL)
+    return tuple(ProfileHistogram(0, measure) for measure in SQUARED if plan.keys or measure is Measure.TOTAL)
 
 
 def counted(title: str, catalog: Catalog, rows: Rows) -> dict[int, Counter[int]]:
@@ -186,10 +188,47 @@ def test_a_planted_total_that_is_not_clipped_is_found(catalog: Catalog, monkeypa
     assert largest_step("rows by zone", catalog, 17) > 17
 
 
-@pytest.mark.parametrize("measure", Measure)
+@pytest.mark.parametrize("measure", SQUARED)
 def test_bins_begin_at_the_least_integer_whose_square_reaches_a_power_of_two(measure: Measure) -> None:
     ends = profile._bin_ends(measure)
     for number, end in enumerate(ends):
         square: Callable[[int], int] = partial(pow, exp=2) if measure is Measure.TOTAL else lambda n: n
         assert square(end) >= 2**number > square(end - 1)
     assert math.log2(ends[-1]) == pytest.approx(40 if measure is Measure.TOTAL else 80)
+
+
+AVERAGE = "SELECT zone, AVG(minutes) AS m FROM visit GROUP BY zone"
+
+
+def test_each_unit_is_in_the_part_of_the_range_of_its_exact_mean(catalog: Catalog) -> None:
+    """By exact integers: the sum of a unit's values from the lower end on, against its count times each part."""
+    (plan,) = compile_query(AVERAGE, catalog).plans
+    (average,) = averages_of(plan)
+    histograms = average_histograms(average, plan)
+    bounds, rows = profile_bounds(plan, bound_contributions(plan, catalog, None)), visits()
+    found = run(write_profile_sql(plan, bounds, histograms, TARGET, None).text, rows)
+    counted = Counter({row[0]: row[3] for row in found if row[3]})
+    grain = 2.0 ** bounds.vectors[average.total].value_bits
+    sums: dict[int, list[int]] = defaultdict(list)
+    for person, _, zone, minutes, _, _ in rows:
+        if zone in {f"z{i}" for i in range(7)}:
+            sums[person].append(round(min(minutes, 60) * grain))
+    parts = [0.0, *histograms[-1].parts]
+    means = (sum(sum(values) >= len(values) * round(60 * part * grain) for part in parts) for values in sums.values())
+    assert counted == Counter(place - 1 for place in means) and len(counted) > 2
+
+
+def test_removing_a_person_moves_one_mean(catalog: Catalog) -> None:
+    (plan,) = compile_query(AVERAGE, catalog).plans
+    histograms = average_histograms(averages_of(plan)[0], plan)
+    bounds, rows = profile_bounds(plan, bound_contributions(plan, catalog, None)), visits()
+    sql = write_profile_sql(plan, bounds, histograms, TARGET, None).text
+    whole = {row[0]: row[1:] for row in run(sql, rows)}
+    for person in range(1, PEOPLE + 1, 5):
+        less = {row[0]: row[1:] for row in run(sql, [row for row in rows if row[0] != person])}
+        none = (0,) * len(histograms)
+        changes = [
+            sum(abs((whole.get(b) or none)[h] - (less.get(b) or none)[h]) for b in range(81))
+            for h in range(len(histograms))
+        ]
+        assert max(changes) <= 1

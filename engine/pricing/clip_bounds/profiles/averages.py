@@ -32,6 +32,9 @@ from engine.pricing.clip_bounds.means import ASSUMED_MEAN_SLOPE, MeanErrorModel,
 from engine.pricing.clip_bounds.tails import Floats
 from engine.pricing.clip_bounds.tuning import BOUND_DEVIATIONS, ClipErrorModel, tune_clip_bounds
 
+# how much larger the error of an average by clipping may be than the model tells: which units are clipped may have to
+# do with their values
+MEAN_ERROR_FACTOR = 2.0
 REASON = "chosen from the profile that was bought with the question"
 DAY = date(1970, 1, 1)  # of histograms that belong to one question
 
@@ -110,7 +113,7 @@ def choose_average(
         centre,
         {average.count: replace(count_bound, key_reason=REASON), average.total: replace(sum_bound, key_reason=REASON)},
         (count_bound.residual_bias_bound or 0.0) / BOUND_DEVIATIONS,
-        (sum_bound.residual_bias_bound or 0.0) / BOUND_DEVIATIONS,
+        (sum_bound.residual_bias_bound or 0.0) * MEAN_ERROR_FACTOR / BOUND_DEVIATIONS,
     )
 
 

@@ -1,0 +1,83 @@
+"""Averages with a profile: about a centre that the profile chose, and with the error of clipping in their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from budgets import Ledger
+from dialect.catalog.model import Catalog
+from engine.backends.exact import Int64Vector
+from engine.mechanism.gaussian import NoisyVector, add_noise
+from engine.pipeline import engine as pipeline
+from engine.pipeline.engine import Engine
+from engine.pricing.query_terms import Request
+from tests.engine.pricing.clip_bounds.profiles.test_profiles import MANY_ROWS
+from tests.engine.town import CATALOG, backend_over, make_town
+from tests.support.without_norms import without_norms
+
+AVERAGES = "SELECT zone, AVG(minutes) AS m, COUNT(minutes) AS n FROM visit GROUP BY zone ORDER BY zone"
+RHO = Fraction("0.05")
+LOW = "CAST(i % 50 AS DOUBLE) AS minutes"  # as written in the town's rows
+VALUES = "CAST(3 + (i // 6000 + i) % 5 AS DOUBLE) AS minutes"  # means of 5 on a range of 0 to 60
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    rows = MANY_ROWS.replace(LOW, VALUES)
+    assert VALUES in rows
+    return make_town(tmp_path_factory.mktemp("town"), rows, without_norms(CATALOG))
+
+
+@pytest.fixture(scope="module")
+def backend(catalog: Catalog) -> Iterator[Any]:
+    opened = backend_over(catalog, Path(catalog.path).parent)
+    yield opened
+    opened.close()
+
+
+def noiseless(exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charged: int) -> NoisyVector:
+    del sensitivity, scale, pico_rho_charged
+    return NoisyVector(exact)
+
+
+def asked(catalog: Catalog, backend: Any, noise: Any = noiseless) -> Any:
+    with Ledger.open(":memory:") as ledger:
+        return Engine(catalog, backend, ledger, noise).answer(AVERAGES, Request("ann", rho=RHO))
+
+
+def exact_means(backend: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
+    address = backend.target.addresses["visit"]
+    rows = backend.run_over(f"SELECT avg(minutes) AS m FROM {address} GROUP BY zone ORDER BY zone", {})
+    found: np.ndarray[Any, np.dtype[np.float64]] = rows.column("m").to_numpy()
+    return found
+
+
+def test_without_noise_averages_are_those_of_the_rows(catalog: Catalog, backend: Any) -> None:
+    answered = asked(catalog, backend)
+    assert answered.answer.table.column("m").to_numpy() == pytest.approx(exact_means(backend), rel=0.02)
+    (release,) = answered.releases
+    centres = [each.centre for each in release.corrections if each.centre is not None]
+    assert centres == pytest.approx([5.0], abs=1.5)
+
+
+def test_intervals_of_averages_hold_the_exact_ones(catalog: Catalog, backend: Any) -> None:
+    holds = []
+    for _ in range(4):
+        lower, upper = asked(catalog, backend, add_noise).answer.intervals["m"]
+        holds.append((lower <= exact_means(backend)) & (exact_means(backend) <= upper))
+    assert np.mean(holds) >= 0.8
+
+
+def test_a_planted_centre_that_is_not_added_back_is_found(
+    catalog: Catalog, backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """About the planned centre, the middle of the range, averages are off by the difference of both."""
+    monkeypatch.setattr(pipeline, "with_centres", lambda question, centres: question)
+    shown = asked(catalog, backend).answer.table.column("m").to_numpy()
+    assert (np.abs(shown - exact_means(backend)) > 10).all()
