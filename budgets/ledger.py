@@ -133,11 +133,15 @@ class Ledger(AdminOperations, Audit):
         with self._store.writing() as connection:
             return charge_all(connection, requests)
 
-    def settle(self, charge: Charge, payloads: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    def settle(
+        self, charge: Charge, payloads: Mapping[str, bytes], rests_on: Mapping[str, str] | None = None
+    ) -> Mapping[str, bytes]:
         """Store the releases of a charge durably, and return the payloads that count.
 
-        Claim: a release key has one result for ever, the first one stored, whoever computed it.
-        Symbols: payloads by release key. Formula: insert if absent, then read what is stored.
+        Claim: a release key has one result for ever, the first one stored, whoever computed it; a release that rests on
+        another one is stored only with the very payload that it was computed from. Symbols: payloads by release key;
+        `rests_on` = release key -> key of the one that it was computed from. Formula: insert if absent, without those
+        that rest on another payload than the stored one, then read what is stored.
         Source: proofs.md#one-result-for-ever.
         Raises ProtocolError for keys that the charge did not pay for, LedgerUnavailable, UnsafeStore.
         """
@@ -147,9 +151,15 @@ class Ledger(AdminOperations, Audit):
             if row is None or row.id != charge.id or not set(payloads) <= set(keys):
                 raise ProtocolError("Only what a charge has paid for can be stored.", "charge before running.")
             at = journal.now_text()
-            stored = {
-                key: journal.write_release(connection, charge, key, payload, at) for key, payload in payloads.items()
-            }
+            stored = {}
+            for key in sorted(
+                payloads, key=lambda key: key in (rests_on or {})
+            ):  # those that others rest on come first
+                basis = (rests_on or {}).get(key)
+                if basis is None or journal.read_releases(connection, row.dataset, (basis,)) == {
+                    basis: payloads[basis]
+                }:
+                    stored[key] = journal.write_release(connection, charge, key, payloads[key], at)
             events = [release_event(charge, key, result) for key, result in stored.items() if result is not None]
             if events:
                 journal.append(connection, events, at)

@@ -93,7 +93,7 @@ def write_totals_sql(
     that are never negative. Source and proof: dialect/codegen/proofs.md#profile. Raises as `write_bounded_sql` does.
     """
     measured = [ProfileHistogram(vector, Measure.TOTAL) for vector, _ in totals]
-    clipped = ", ".join(f"least(m{i}, {bound}) AS c{i}" for i, (_, bound) in enumerate(totals))
+    clipped = ", ".join(f"least(coalesce(m{i}, 0), {bound}) AS c{i}" for i, (_, bound) in enumerate(totals))
     sums = ", ".join(f"{clamped_to_bigint(f'sum(c{i})')} AS w{i}" for i in range(len(totals)))
     answer = ("clipped_totals", clipped, f"SELECT {sums} FROM clipped_totals")
     return _over_units(plan, bounds, measured, answer, target, admission, key_count=0)
@@ -172,7 +172,8 @@ def _unit_ctes(
 ) -> list[Subquery]:
     """Write the CTEs from partial aggregates to one row per admitted unit."""
     partials = unit_partials(plan, bounds, frozenset(), dialect)
-    ctes: list[Subquery] = [("unit_partials", False, capped_partials(plan, bounds, {}, partials.text))]
+    is_truncated = bounds.max_groups is not None  # then partials are read several times
+    ctes: list[Subquery] = [("unit_partials", is_truncated, capped_partials(plan, bounds, {}, partials.text))]
     if bounds.max_groups is not None:
         ctes += truncate_groups(plan, bounds.max_groups, dialect)
     rows = "unit_partials" if bounds.max_groups is None else "truncated_partials"

@@ -13,7 +13,7 @@ Modules, each before those that import it:
 
 from __future__ import annotations
 
-from dialect.sensitivity.bounding import LOG_NORMAL_SIGMA, TunedClipBound
+from dialect.sensitivity.bounding import LOG_NORMAL_SIGMA, MAX_GRAIN_BITS, TunedClipBound
 from dialect.sensitivity.clip_bounds import (
     clip_bounds_of,
     column_multiple,
@@ -31,6 +31,7 @@ from dialect.sensitivity.grouping import (
 
 __all__ = [
     "LOG_NORMAL_SIGMA",
+    "MAX_GRAIN_BITS",
     "TunedClipBound",
     "clip_bounds_of",
     "column_multiple",

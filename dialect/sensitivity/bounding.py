@@ -73,7 +73,7 @@ class TunedClipBound:
 
 
 MAX_CLIP_BOUND_BITS = 27  # clip bounds stay below 2^27 grains, so that squares of clipped sums fit 64 bits
-_MAX_GRAIN_BITS = 60  # grains are between 2^-60 and 2^60
+MAX_GRAIN_BITS = 60  # grains are between 2^-60 and 2^60
 MIN_SCALED_BITS = 20  # a scaled clip bound has at least 2^20 released grains: truncation costs a millionth
 
 
@@ -319,7 +319,7 @@ def choose_value_bits(vector: QueryVector, clip_bound: float) -> int:
         return 0
     largest = clip_bound if vector.partial_bounds is not None else max(clip_bound, vector.magnitude)
     bits = MAX_CLIP_BOUND_BITS - math.ceil(math.log2(largest))
-    return max(-_MAX_GRAIN_BITS, min(bits, 0 if vector.is_integer else _MAX_GRAIN_BITS))
+    return max(-MAX_GRAIN_BITS, min(bits, 0 if vector.is_integer else MAX_GRAIN_BITS))
 
 
 def _unclipped_rows(vector: QueryVector, rows: int, reason: str) -> VectorBound:

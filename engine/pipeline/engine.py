@@ -323,7 +323,7 @@ class Engine:
         """
         if charge is None:
             return {}
-        payloads: dict[str, bytes] = {}
+        payloads, rests_on = dict[str, bytes](), dict[str, str]()
         failure: Exception | None = None
         running = [p for p in charged_releases if p.release_key in charge.to_run]
         with self.data_access(charged_releases, charge):
@@ -331,16 +331,22 @@ class Engine:
                 objected = (
                     self.objections(charged_releases[0].plan.dataset) if running else NO_OBJECTIONS
                 )  # one snapshot
-                profiles = self._settle_profiles(running, charge, objected)
-                payloads = {
+                profiles = self._draw_profiles(running, charge, objected)
+                rests_on = {p.release_key: p.profile.release_key for p in running if p.profile is not None}
+                measured = {
                     p.release_key: release_to_bytes(self._measure(question, p, objected, profiles)) for p in running
                 }
+                payloads = {key: profiles[key] for key in rests_on.values()} | measured
             except Exception as error:
                 failure = redact(error)  # raised later, so that no other error is its context
         if failure is not None:
             self.ledger.record_failure(charge)  # repeated failures freeze the account until an admin unlocks it
             raise failure
-        settled = self.ledger.settle(charge, payloads) if payloads else {}
+        settled = self.ledger.settle(charge, payloads, rests_on) if payloads else {}
+        missing = [p.release_key for p in running if p.release_key not in settled]
+        if missing:  # somebody stored another profile meanwhile: numbers of this one are dropped unseen
+            again = replace(charge, stored={**charge.stored, **settled}, to_run=tuple(missing))
+            return self.settle(question, charged_releases, again)
         plans = {p.release_key: matchable_plan(question, plan_index(question, p)) for p in running}
         self.recovered_plans.add(plans)
         return {**charge.stored, **settled}
@@ -372,21 +378,19 @@ class Engine:
         exact = self.backend.run(compiled.sql, objected, *released)  # one row per group, without person keys
         return noisy_release(exact, compiled.bounds, compiled.cost, self.add_noise, meaning)
 
-    def _settle_profiles(
-        self, running: list[CompiledRelease], charge: Charge, objected: pa.Table
-    ) -> Mapping[str, bytes]:
-        """Measure and store the profiles that are not stored yet, and return those that count, by release key.
+    def _draw_profiles(self, running: list[CompiledRelease], charge: Charge, objected: pa.Table) -> Mapping[str, bytes]:
+        """Return the profiles of releases by key: those that are stored, and a draw of each other.
 
-        Claim: clip bounds are chosen from the profile that the ledger keeps, the first one stored, so that no other
-        draw of it is ever used. Source and proof: engine/pricing/proofs.md#profiles. Raises LedgerError.
+        Claim: numbers are stored with the profile that their clip bounds were chosen from, or not at all. Source and
+        proof: engine/pricing/proofs.md#profiles.
         """
         profiles = [p.profile for p in running if p.profile is not None]
         drawn = {
             each.release_key: release_to_bytes(each.measure(self.backend.run(each.sql, objected), self.add_noise))
             for each in profiles
-            if each.release_key in charge.to_run
+            if each.release_key not in charge.stored
         }
-        return {**charge.stored, **(self.ledger.settle(charge, drawn) if drawn else {})}
+        return {**charge.stored, **drawn}
 
     def _measure(
         self, question: Question, compiled: CompiledRelease, objected: pa.Table, profiles: Mapping[str, bytes]

@@ -105,7 +105,14 @@ def with_current_keys(
         return ()
     generations = ReplayGenerations(ledger, catalog.dataset(compiled[0].plan.dataset))
     key = generations.latest_key if any_age else generations.current_key
-    return tuple(replace(each, release_key=key(each.release_key)) for each in compiled)
+    return tuple(
+        replace(
+            each,
+            release_key=key(each.release_key),
+            profile=each.profile and replace(each.profile, release_key=key(each.profile.release_key)),
+        )
+        for each in compiled
+    )
 
 
 def load_paid_releases(compiled: Sequence[CompiledRelease], ledger: Ledger, client: str) -> Mapping[str, bytes] | None:

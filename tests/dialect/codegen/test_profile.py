@@ -181,7 +181,12 @@ def test_a_planted_total_that_is_not_clipped_is_found(catalog: Catalog, monkeypa
     def without_least(plan: PrivatePlan, *rest: object, **named: object) -> object:
         bounds, measured, (name, columns, answer), *others = rest
         return over_units(
-            plan, bounds, measured, (name, columns.replace("least(m0, 17)", "m0"), answer), *others, **named
+            plan,
+            bounds,
+            measured,
+            (name, columns.replace("least(coalesce(m0, 0), 17)", "m0"), answer),
+            *others,
+            **named,
         )  # type: ignore[attr-defined]
 
     monkeypatch.setattr(profile, "_over_units", without_least)
@@ -232,3 +237,14 @@ def test_removing_a_person_moves_one_mean(catalog: Catalog) -> None:
             for h in range(len(histograms))
         ]
         assert max(changes) <= 1
+
+
+def test_a_unit_without_a_value_adds_nothing_to_a_total(catalog: Catalog) -> None:
+    """Its sum is NULL, which LEAST would skip."""
+    sql = "SELECT zone, SUM(minutes) FILTER (WHERE coins = 1) AS s FROM visit GROUP BY zone"
+    (plan,) = compile_query(sql, catalog).plans
+    bounds, rows = profile_bounds(plan, bound_contributions(plan, catalog, None)), visits()
+    zones = {f"z{i}" for i in range(7)}
+    most = sum(min(row[3], 60) for row in rows if row[4] == 1 and row[2] in zones) * 2.0 ** bounds.vectors[0].value_bits
+    ((total,),) = run(write_totals_sql(plan, bounds, [(0, 10**9)], TARGET, None).text, rows)
+    assert total == pytest.approx(most)

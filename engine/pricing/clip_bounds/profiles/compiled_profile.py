@@ -18,7 +18,7 @@ from dialect import BoundedSql, Catalog, ContributionBounds, PrivatePlan
 from dialect.algebra import ClipRule, QueryVector, VectorKind
 from dialect.catalog import Table
 from dialect.codegen import HIGHEST_BIN, LOWEST_BIN, Measure, ProfileHistogram
-from dialect.sensitivity import declares_clip_bounds
+from dialect.sensitivity import MAX_GRAIN_BITS, declares_clip_bounds
 from engine.backends.exact import Exact
 from engine.mechanism.gaussian import NoiseSource, gaussian_scale, privacy_loss
 from engine.mechanism.release import Release
@@ -150,7 +150,7 @@ def profile_bounds(plan: PrivatePlan, bounds: ContributionBounds) -> Contributio
 def _profile_bits(vector: QueryVector) -> int:
     """Choose the value bits of one vector; integers have whole grains."""
     bits = MAGNITUDE_BITS - math.ceil(math.log2(vector.magnitude)) if vector.is_sum else 0
-    return min(bits, 0) if vector.is_integer else bits
+    return max(-MAX_GRAIN_BITS, min(bits, 0 if vector.is_integer else MAX_GRAIN_BITS))
 
 
 def stored_histograms(compiled: CompiledProfile, stored: Release) -> Mapping[ProfileHistogram, tuple[Floats, float]]:

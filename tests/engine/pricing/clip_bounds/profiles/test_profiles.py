@@ -147,33 +147,6 @@ def test_a_profile_of_other_rows_has_another_key(engine: Engine) -> None:
     assert compiled(engine, BY_ZONE, RHO / 2).profile != compiled(engine, BY_ZONE).profile
 
 
-class Interrupted(Exception):
-    """The process stops between profile and numbers."""
-
-
-def interrupt(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Charge:
-    """Answer up to the stored profile, and no further; return the charge."""
-    charges: list[Charge] = []
-    object.__setattr__(engine, "on_charge", charges.append)
-
-    def stop(*_: object) -> None:
-        raise Interrupted
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Engine, "_measure", stop)
-        with pytest.raises(ExecutionFailed):
-            engine.answer(BY_ZONE, Request("ann", rho=RHO))
-    return charges[0]
-
-
-def stored_profile(engine: Engine, charge: Charge) -> bytes:
-    release = compiled(engine, BY_ZONE)
-    assert release.profile is not None
-    return engine.ledger.replay(charge.client, charge.dataset, [release.profile.release_key])[
-        release.profile.release_key
-    ].payload
-
-
 @pytest.mark.parametrize("planted", ["unit_bins", "clipped_totals"])
 def test_a_profile_that_the_engine_cannot_bind_is_refused_for_free(engine: Engine, planted: str) -> None:
     """Profile and totals are bound before the charge; without it a charge would precede the failure."""
@@ -253,32 +226,69 @@ def used_profiles(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return used
 
 
-def test_after_a_crash_the_profile_that_was_stored_is_used(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    charge = interrupt(engine, monkeypatch)
-    first, used = release_from_bytes(stored_profile(engine, charge)), used_profiles(monkeypatch)
+def stored_profile(engine: Engine, client: str) -> Release | None:
+    """The profile that the ledger keeps, if this client has paid for it."""
+    profile = compiled(engine, BY_ZONE).profile
+    assert profile is not None
+    found = engine.ledger.replay(client, "town", [profile.release_key])
+    return release_from_bytes(found[profile.release_key].payload) if found else None
+
+
+def is_same(one: Release, other: Release) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one.noisy, other.noisy, strict=True))
+
+
+def test_a_crash_between_profile_and_numbers_stores_neither(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was drawn is dropped unseen, and the question, which is paid, is measured anew."""
+
+    def stop(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Engine, "_measure", stop)
+        with pytest.raises(ExecutionFailed):
+            engine.answer(BY_ZONE, Request("ann", rho=RHO))
+    assert stored_profile(engine, "ann") is None
+    used = used_profiles(monkeypatch)
     answered = engine.answer(BY_ZONE, Request("ann", rho=RHO))
-    assert len(used) == 1 and all(np.array_equal(a, b) for a, b in zip(used[0].noisy, first.noisy, strict=True))
-    assert answered.charged_loss.pico_rho == 0
+    stored = stored_profile(engine, "ann")
+    assert answered.charged_loss.pico_rho == 0 and stored is not None
+    assert len(used) == 1 and is_same(used[0], stored)
+
+
+def with_another_draw_in_between(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Answer while somebody else stores another draw of the profile; return the profiles that were used."""
+    used, settle = used_profiles(monkeypatch), Ledger.settle
+    release = compiled(engine, BY_ZONE)
+    assert release.profile is not None
+    key = release.profile.release_key
+    other = release_to_bytes(release.profile.measure(engine.backend.run(release.profile.sql), add_noise))
+
+    def late(self: Ledger, charge: Charge, payloads: dict[str, bytes], *rest: object) -> object:
+        if key not in charge.stored:
+            settle(self, charge, {key: other})
+        return settle(self, charge, payloads, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Ledger, "settle", late)
+    engine.answer(BY_ZONE, Request("ann", rho=RHO))
+    return used
+
+
+def test_numbers_are_stored_only_with_the_profile_that_they_rest_on(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbers of a draw that came too late are dropped, and measured again from the stored profile."""
+    used, stored = with_another_draw_in_between(engine, monkeypatch), stored_profile(engine, "ann")
+    assert stored is not None and len(used) == 2
+    assert not is_same(used[0], stored) and is_same(used[1], stored)
 
 
 def test_a_planted_second_draw_of_a_profile_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A draw that is used although another one is stored: the crash test sees another profile."""
-    charge = interrupt(engine, monkeypatch)
-    first, used = release_from_bytes(stored_profile(engine, charge)), used_profiles(monkeypatch)
-
-    def draw_again(self: Engine, running: list[CompiledRelease], charge: Charge, objected: Any) -> dict[str, bytes]:
-        return {
-            p.profile.release_key: compiled_profile_bytes(self, p, objected) for p in running if p.profile is not None
-        }
-
-    def compiled_profile_bytes(self: Engine, release: CompiledRelease, objected: Any) -> bytes:
-        assert release.profile is not None
-        exact = self.backend.run(release.profile.sql, objected)
-        return release_to_bytes(release.profile.measure(exact, self.add_noise))
-
-    monkeypatch.setattr(Engine, "_settle_profiles", draw_again)
-    engine.answer(BY_ZONE, Request("ann", rho=RHO))
-    assert not all(np.array_equal(a, b) for a, b in zip(used[0].noisy, first.noisy, strict=True))
+    """Numbers that are stored whatever profile is: what they rest on is a draw that nobody paid for."""
+    settle = Ledger.settle
+    monkeypatch.setattr(Ledger, "settle", lambda self, charge, payloads, *_: settle(self, charge, payloads))
+    used, stored = with_another_draw_in_between(engine, monkeypatch), stored_profile(engine, "ann")
+    assert stored is not None and len(used) == 1 and not is_same(used[0], stored)
 
 
 def chosen_bounds(catalog: Catalog, backend: Any, noisy: Release) -> tuple[float, ...]:
