@@ -24,6 +24,7 @@ Floats = npt.NDArray[np.float64]
 
 SIGNIFICANT_SIGMAS = 3.0  # a bin near visible ones is visible above this
 ISOLATED_SIGMAS = 5.5  # a bin far from the others is visible above this
+FULLEST_SIGMAS = 4.5  # the fullest bin is visible above this; if it is not, none is
 MAX_BIN_GAP = 2  # largest distance between connected visible bins
 FITTED_BINS = 8  # most visible bins that a tail is fitted to
 HIDDEN_FITTED_BINS = 16  # bins beyond the visible ones that are fitted too
@@ -78,6 +79,8 @@ def read_histogram(counts: Floats, sigma: float, *, is_total: bool, is_count: bo
     and not of norms; `is_count`: of rows or groups, not of values; `most` = public largest contribution, in grains.
     No visible bin: one scenario without units.
     """
+    possible = np.exp2(np.arange(len(counts)) / 2) <= max(most, 1.0)
+    counts = np.where(possible, counts, 0.0)
     visible = _visible_range(counts, sigma)
     points, bins = _points(len(counts), is_total, is_count, most)
     if visible is None:
@@ -93,10 +96,10 @@ def read_histogram(counts: Floats, sigma: float, *, is_total: bool, is_count: bo
 
 def _visible_range(counts: Floats, sigma: float) -> tuple[int, int] | None:
     """First and last visible bin; None if there is none."""
-    significant = np.flatnonzero(counts > SIGNIFICANT_SIGMAS * sigma)
-    if not len(significant):
-        return None
     fullest = int(np.argmax(counts))
+    if counts[fullest] <= FULLEST_SIGMAS * sigma:
+        return None
+    significant = np.flatnonzero(counts > SIGNIFICANT_SIGMAS * sigma)
     starts = [fullest, *map(int, np.flatnonzero(counts > ISOLATED_SIGMAS * sigma))]
     known = set(map(int, significant))
     return _end_of_run(known, min(starts), -1), _end_of_run(known, max(starts), 1)
