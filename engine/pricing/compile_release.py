@@ -210,6 +210,13 @@ class UnpricedRelease:
         """Share of the profile in a price, in pico-rho; 0 without one."""
         return split_price(self.price_parts, pico_rho)[-1] if self.histograms else 0
 
+    def prices_with_profile(self, pico_rho: int) -> tuple[int, ...]:
+        """List the prices, in pico-rho, of which `pico_rho` is left when the profile is paid: few, by rounding."""
+        if not self.histograms:
+            return (pico_rho,)
+        about = pico_rho * sum(self.price_parts) // sum(self.price_parts[:-1])
+        return tuple(price for price in range(about - 3, about + 4) if price - self.profile_share(price) == pico_rho)
+
     def _clip_error_models_at(self, pico_rho: int) -> tuple[ClipErrorModel | None, ...]:
         """Clip-error models at a price: with private keys, only groups that pass the threshold at that price count.
 

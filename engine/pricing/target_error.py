@@ -266,11 +266,12 @@ def _paid_prices(
     for each in stored:
         if (each.dataset, each.canonical_query) != (unpriced.plan.dataset, unpriced.plan.canonical_text):
             continue
-        if min(unpriced.shares(each.loss.pico_rho)) >= 1:
-            cost = unpriced.cost(each.loss.rho, delta)
-            bounds = unpriced.bounds(cost.loss.pico_rho)
-            if current_key(unpriced.release_key(cost, bounds)) == each.release_key:
-                yield each.loss.pico_rho
+        for price in unpriced.prices_with_profile(each.loss.pico_rho):
+            if min(unpriced.shares(price)) >= 1:
+                cost = unpriced.cost(Fraction(price, PICO), delta)
+                bounds = unpriced.bounds(cost.loss.pico_rho)
+                if current_key(unpriced.release_key(cost, bounds)) == each.release_key:
+                    yield price
 
 
 def target_notes(

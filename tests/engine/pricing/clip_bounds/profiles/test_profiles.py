@@ -29,6 +29,7 @@ from engine.pricing.clip_bound_origin import clip_bound_origins
 from engine.pricing.clip_bounds.profiles.compiled_profile import read_profile
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.query_terms import Request
+from engine.pricing.target_error import paid_prices
 from engine.pricing.work_limits import check_row_limits
 from tests.engine.town import CATALOG, ROWS, backend_over, make_town
 from tests.support.binding import Unplannable, over_lake
@@ -113,6 +114,16 @@ def test_a_planted_profile_that_is_not_charged_is_found(engine: Engine, monkeypa
     with pytest.raises(NoiseRefused):
         engine.answer(BY_ZONE, Request("ann", rho=RHO))
     assert not engine.ledger.paid_releases("ann")
+
+
+@pytest.mark.parametrize("rho", [RHO, Fraction(7, 1003), Fraction(12345678901, 10**12)])
+def test_the_price_of_a_stored_answer_is_known_from_that_of_its_numbers(engine: Engine, rho: Fraction) -> None:
+    """A target error is priced by stored answers, of which the ledger knows the loss without the profile's."""
+    engine.answer(BY_ZONE, Request("ann", rho=rho))
+    release = compiled(engine, BY_ZONE, rho)
+    delta = engine.catalog.dataset("town").defaults.delta
+    prices = paid_prices([release.unpriced_release], engine.ledger.paid_releases("ann"), delta, lambda key: key)
+    assert prices == (release.cost.loss.pico_rho,)
 
 
 def test_a_repeat_is_free_and_the_same(engine: Engine) -> None:
