@@ -32,6 +32,9 @@ NOISE_DEPENDENT_FIELDS = (
     "may_be_nothing",
     "advice",
 )  # members of the card that depend on noisy numbers
+# members that say what clip bounds were chosen, which depend on the noise of a contribution profile
+PROFILED_FIELDS = ("clip_bounds", "predicted_bias", "bias_within")
+MAX_PROFILED_LENGTH = 200  # bytes of these members for one column, without its name
 
 
 def size_class(length: int) -> int:
@@ -46,7 +49,9 @@ def size_class(length: int) -> int:
 def public_length(table: pa.Table, card: dict[str, Any]) -> int:
     """Upper bound on the length of any body with this shape, from everything that does not depend on noise."""
     rows = int(table.num_rows)
-    static = {name: value for name, value in card.items() if name not in NOISE_DEPENDENT_FIELDS} | static_notes(card)
+    is_profiled = str(NoteCode.PROFILE) in card.get("note_codes", ())
+    noisy_fields = (*NOISE_DEPENDENT_FIELDS, *(PROFILED_FIELDS if is_profiled else ()))
+    static = {name: value for name, value in card.items() if name not in noisy_fields} | static_notes(card)
     length = len(json.dumps(static)) + 200 * len(table.schema) + rows * 4 * (len(table.schema) + 1)
     length += sum(map(_escaped_length, table.schema.names))
     for column in table.columns:
@@ -59,6 +64,8 @@ def public_length(table: pa.Table, card: dict[str, Any]) -> int:
     words = len(intervals) * (rows * (2 * MAX_NUMBER_LENGTH + 4 + MAX_RELIABILITY_LENGTH) + MAX_NOTE_LENGTH)
     if card.get("selection"):  # noise selected the rows: a mark of each, and the note on them
         words += rows * MAX_MARK_LENGTH + MAX_NOTE_LENGTH
+    if is_profiled:
+        words += sum(3 * _escaped_length(name) + MAX_PROFILED_LENGTH for name in table.schema.names)
     return length + names + words + (MAX_ADVICE_CHARACTERS if intervals else 0)  # with room for advice
 
 

@@ -113,3 +113,30 @@ def test_advice_is_shortened_from_its_end_and_no_more_than_needed() -> None:
     assert kept["why"] == told["why"]
     assert shorten_advice(advice_shape(Advice(("why",), ()))) == {"why": ["why"], "instead": []}
     assert shorten_advice(None) is None
+
+
+def profiled(clip_bound: float, share: float) -> bytes:
+    """Write an answer of one number whose clip bound was chosen from a profile, as the worker sends it."""
+    chosen = {"clip_bounds": {"n": clip_bound}, "predicted_bias": {"n": 0.0}} if clip_bound else {"clip_bounds": {}}
+    card = {
+        **chosen,
+        "bias_within": {"n": {"share": share, "amount": share / 3}} if share else {},
+        "intervals": {"n": [[0.0, 2.0]]},
+        "notes": ["Clip bounds were chosen from a contribution profile."],
+        "note_codes": [str(NoteCode.PROFILE)],
+    }
+    table = pa.table({"n": pa.array([1.0])}).replace_schema_metadata({CARD: json.dumps(card).encode()})
+    return arrow_stream(table)
+
+
+@pytest.mark.parametrize("media_type", [JSON, ARROW])
+def test_clip_bounds_of_a_profile_change_no_body_length(media_type: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sizes, "MIN_CLASS_BYTES", 16)
+
+    def found() -> set[int]:
+        choices = ((16.0, 0.25), (13.454342644059432, 0.031415926535897934), (0.0, 0.0))
+        return {len(answer_body(profiled(bound, share), media_type)) for bound, share in choices}
+
+    assert len(found()) == 1
+    monkeypatch.setattr(sizes, "PROFILED_FIELDS", ())  # planted: their length counts
+    assert len(found()) > 1
