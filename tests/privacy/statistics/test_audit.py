@@ -81,7 +81,11 @@ def test_noise_for_half_the_sensitivity_is_found(
 ) -> None:
     assert least_mu(worlds, QUESTIONS[0]) <= CHARGED  # and the scale is known: with the planted bug it is found never
     price = import_module("engine.pricing.price")
-    scale = price.gaussian_scale
-    monkeypatch.setattr(price, "gaussian_scale", lambda sensitivity, share: scale(sensitivity, share) / 2)
+    priced, scale = price.vector_price, price.gaussian_scale
+
+    def half(sensitivity: int, share: int) -> float:
+        return scale(sensitivity, share) / 2
+
+    monkeypatch.setattr(price, "vector_price", lambda bound, share: priced(bound, share, half))
     monkeypatch.setattr(import_module("engine.mechanism.gaussian"), "_exceeds", lambda *_: False)
     assert least_mu(worlds, QUESTIONS[0]) > CHARGED
