@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dialect import Catalog, Question, Refusal, compile_query
 from dialect.algebra.release_plan import PrivatePlan
+from dialect.postprocess import reads_single_groups
 from engine.pricing.compile_release import CompiledRelease
 from tests.nightly import greybox
 from tests.nightly.search import EXAMPLES, drawn
@@ -37,16 +38,17 @@ class OneWorld(GreyBox):
         super().__init__(connection, catalog)
         self._made: dict[int, tuple[PrivatePlan, CompiledRelease]] = {}
 
-    def _prepared(self, plan: PrivatePlan, world: str) -> CompiledRelease:
+    def _prepared(self, plan: PrivatePlan, world: str, is_by_group: bool = False) -> CompiledRelease:
         if id(plan) not in self._made:
-            self._made[id(plan)] = (plan, super()._prepared(plan, world))
+            self._made[id(plan)] = (plan, super()._prepared(plan, world, is_by_group))
         return self._made[id(plan)][1]
 
     def reads(self, sql: str) -> Question:
         """Read and prepare a question; raises Refusal."""
         question = compile_query(sql, self._catalog)
+        is_by_group = reads_single_groups(question)
         for plan in question.plans:
-            self._prepared(plan, "everybody")
+            self._prepared(plan, "everybody", is_by_group)
         return question
 
     def answers(self, question: Question) -> None:

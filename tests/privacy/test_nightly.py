@@ -80,8 +80,8 @@ def test_two_worlds() -> None:
 
 
 def test_the_grey_box_finds_an_understated_sensitivity(monkeypatch: pytest.MonkeyPatch) -> None:
-    def halved(*given: Any) -> Any:
-        made = bound_contributions(*given)
+    def halved(*given: Any, **named: Any) -> Any:
+        made = bound_contributions(*given, **named)
         vectors = tuple(replace(v, sensitivity=max(1, v.sensitivity // 2)) for v in made.vectors)
         return replace(made, vectors=vectors)
 

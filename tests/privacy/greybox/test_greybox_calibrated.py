@@ -142,9 +142,9 @@ def correct_before_noise(made: VectorBound, chosen: Any) -> VectorBound:
     )
 
 
-def following_rows(plan: Any, catalog: Catalog, backend: Any, calibration: Calibration) -> UnpricedRelease:
+def following_rows(plan: Any, catalog: Catalog, backend: Any, *given: Any, **named: Any) -> UnpricedRelease:
     """Planted: the choice depends on the number of rows."""
-    made = sized(plan, catalog, backend, calibration)
+    made = sized(plan, catalog, backend, *given, **named)
     rows = backend.count(f"SELECT 1 AS one FROM {backend.target.addresses['events']}")
     facts = tuple(each and replace(each, groups=1e6 if rows > 20 else 1.0) for each in made.clip_error_models)
     return replace(made, clip_error_models=facts)

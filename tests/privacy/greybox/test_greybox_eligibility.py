@@ -50,13 +50,15 @@ def moving(database: Database) -> Database:
     return replace(database, runs=(*database.runs, *MOVING))
 
 
-write_admission, prepare, retention, write_rows = (
+write_admission, prepare, retention, write_rows, render, clipping = (
     import_module(name)
     for name in (
         "dialect.codegen.eligibility",
         "engine.pricing.compile_release",
         "dialect.codegen.stored_columns",
         "dialect.codegen.relations.relation",
+        "dialect.codegen.bounded_sql",
+        "dialect.codegen.contribution.clipping",
     )
 )
 
@@ -126,13 +128,21 @@ def codes_as_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def objections_of_the_admitted_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget objections where the catalog asks for no state."""
-    parts = write_admission.join_admitted
-    render = import_module("dialect.codegen.bounded_sql")
+    join = write_admission.join_admitted
 
     def forgetful(rows: str, admission: Any, *said: Any) -> str:
-        return rows if admission is None or admission.table is None else parts(rows, admission, *said)
+        return rows if admission is None or admission.table is None else join(rows, admission, *said)
 
     monkeypatch.setattr(render, "join_admitted", forgetful)
+    monkeypatch.setattr(clipping, "join_admitted", forgetful)
+
+
+def units_of_objectors_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget objections in the number of units alone, which correlated noise adds to."""
+    count = render._unit_count
+    monkeypatch.setattr(
+        render, "_unit_count", lambda *given: count(*given).replace("ANTI JOIN opted_out_persons USING (person)", "")
+    )
 
 
 def instead(module: Any, name: str, other: Any) -> Callable[[pytest.MonkeyPatch], None]:
@@ -157,6 +167,9 @@ PLANTED: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], EligibilityCase, 
     ),
     "objections forgotten without states": (
         objections_of_the_admitted_alone, EligibilityCase(NO_CONSENT, EVERYBODY, Rules(), frozenset({VICTIM})), COUNTED,
+    ),
+    "objectors among the counted units": (
+        units_of_objectors_counted, EligibilityCase(NO_CONSENT, EVERYBODY, Rules(), frozenset({VICTIM})), COUNTED,
     ),
     "old rows read": (
         instead(write_rows, "retention_predicates", lambda *_: []), EligibilityCase(OLD, EVERYBODY, Rules(days=3), frozenset()), COUNTED,

@@ -174,9 +174,9 @@ def test_an_eligible_person_moves_the_charged_windows(
         connection, PrivacyWindow.MONTH, RuledDatabase(ROWS, Rules(consent=True, law=True, minors=True))
     )
     worlds.check(COUNTED)
-    moves = check.differences
+    moves = check.vector_moves
     monkeypatch.setattr(
-        check, "differences", lambda *given: [[1000 * move for move in moved] for moved in moves(*given)]
+        check, "vector_moves", lambda *given: [[1000 * move for move in moved] for moved in moves(*given)]
     )
     with pytest.raises(SensitivityExceeded):
         worlds.check(COUNTED)

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from dialect import Question, Target, compile_query
 from dialect.catalog.model import NO_ELIGIBILITY_RULES, Catalog, Table
+from dialect.postprocess import reads_single_groups
 from engine.backends.exact import NO_OBJECTIONS
 from engine.catalog.file import load_catalog
 from engine.errors import ExecutionFailed
@@ -242,7 +243,10 @@ def exact_of(
     """Keys and exact integers of every release of a query."""
     target = Target({table.name: f"{world}.{table.name}" for table in catalog.tables})
     backend = InMemory(target, connection, [table.name for table in catalog.tables if table.private])
-    prepared: list[CompiledRelease] = [compile_release(plan, catalog, backend, RHO) for plan in question.plans]
+    is_by_group = reads_single_groups(question)
+    prepared: list[CompiledRelease] = [
+        compile_release(plan, catalog, backend, RHO, reads_single_groups=is_by_group) for plan in question.plans
+    ]
     try:
         return [groups(exact) for each in prepared for _, exact in passes(each, backend, objected)]
     except ExecutionFailed:

@@ -46,12 +46,12 @@ class Cube(GreyBox):
         self._backends |= dict.fromkeys(_VIEWS.values(), self._backends["everybody"])
         self._of_tables: CompiledRelease | None = None
 
-    def _prepared(self, plan: PrivatePlan, world: str) -> CompiledRelease:
+    def _prepared(self, plan: PrivatePlan, world: str, is_by_group: bool = False) -> CompiledRelease:
         """Prepare in the worlds that are tables; views reuse that plan over their own rows."""
         if world not in _VIEWS.values():
-            return super()._prepared(plan, world)
+            return super()._prepared(plan, world, is_by_group)
         if self._of_tables is None or self._of_tables.plan is not plan:
-            self._of_tables = super()._prepared(plan, "everybody")
+            self._of_tables = super()._prepared(plan, "everybody", is_by_group)
         made = self._of_tables
         choice = made.selection and replace(made.selection, sql=_over_world(made.selection.sql, world))
         return replace(made, sql=_over_world(made.sql, world), selection=choice)

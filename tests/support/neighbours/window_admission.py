@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from dialect import Catalog, Question, Target, compile_query
 from dialect.catalog.model import NO_ELIGIBILITY_RULES
 from dialect.catalog.privacy_windows import PrivacyWindow, next_window_start
+from dialect.postprocess import reads_single_groups
 from engine.backends.exact import NO_OBJECTIONS
 from engine.catalog.file import load_catalog
 from engine.pricing.compile_release import compile_release
@@ -169,7 +170,10 @@ class RuledWorlds(Worlds):
         target = Target({table.name: f"{world}.{table.name}" for table in catalog.tables})
         backend = InMemory(target, self._connection, PRIVATE)
         self._connection.execute(f"SET threads = {threads}")
-        prepared = [compile_release(plan, catalog, backend, RHO) for plan in question.plans]
+        is_by_group = reads_single_groups(question)
+        prepared = [
+            compile_release(plan, catalog, backend, RHO, reads_single_groups=is_by_group) for plan in question.plans
+        ]
         return tuple(
             ReleaseRun(*each)
             for p, plan in zip(prepared, question.plans, strict=True)
