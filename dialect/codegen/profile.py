@@ -54,7 +54,7 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True)
 class ProfileHistogram:
-    """One histogram of a profile: of which query vector, by which number of a unit."""
+    """Histogram of a profile: the query vector, and the number of a unit that decides its bin."""
 
     vector: int  # index in the plan
     measure: Measure
@@ -221,7 +221,7 @@ def _bin(h: int, histogram: ProfileHistogram, plan: PrivatePlan, bounds: Contrib
 
 
 def _bisected(is_below: str, ends: Sequence[int], first: int) -> str:
-    """Write the bisection of the bins from `first` on, of which the unit is known to be in one."""
+    """Write a binary search over the bins from `first` on; the unit is known to be in one of them."""
     if len(ends) == 1:
         return str(first)
     middle = len(ends) // 2

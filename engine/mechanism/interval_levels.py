@@ -44,7 +44,7 @@ class IntervalLevels:
         return self.selection is not None and (self.is_correlated or column in self.selection.affected_columns)
 
     def of_column(self, column: int, shown: int, rows: int) -> float:
-        """Level of the intervals of a column, of which so many are shown in so many rows."""
+        """Confidence level of the intervals of a column: `shown` intervals in `rows` rows."""
         if self.selection is None or not self.is_affected(column):
             return self.confidence
         is_simple = self.selection.is_simple(column) and not self.is_correlated

@@ -211,7 +211,7 @@ class UnpricedRelease:
         return split_price(self.price_parts, pico_rho)[-1] if self.histograms else 0
 
     def prices_with_profile(self, pico_rho: int) -> tuple[int, ...]:
-        """List the prices, in pico-rho, of which `pico_rho` is left when the profile is paid: few, by rounding."""
+        """List the prices, in pico-rho, that leave `pico_rho` for the numbers; several, because shares are rounded."""
         if not self.histograms:
             return (pico_rho,)
         about = pico_rho * sum(self.price_parts) // sum(self.price_parts[:-1])

@@ -141,7 +141,7 @@ def _models(
 def _histogram(
     measured: ProfileHistogram, plan: PrivatePlan, stored: Mapping[ProfileHistogram, tuple[Floats, float]]
 ) -> ContributionHistogram:
-    """Histogram of a profile in the form of a calibration's, of which the clip-error models are made."""
+    """Convert a histogram of a profile to a calibration histogram, from which clip-error models are built."""
     counts, sigma = stored[measured]
     vector = plan.vectors[measured.vector]
     if measured.measure is Measure.MEAN:

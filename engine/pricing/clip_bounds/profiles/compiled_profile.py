@@ -1,4 +1,4 @@
-"""Compiled profile: which histograms a release needs, their price and SQL; and what a stored one tells.
+"""Compiled profile: histograms of a release, their price and SQL, and how a stored profile is read.
 
 Decided from public facts: plan, catalog, number of keys. Who declares no clip bound gets a profile of the vectors that
 would have to be clipped (`engine/pricing/proofs.md#profiles`).
@@ -185,7 +185,7 @@ def read_profile(compiled: CompiledProfile, stored: Release, catalog: Catalog) -
 def choose_averages(
     compiled: CompiledProfile, stored: Release, prices: Sequence[int], shown_alone: Collection[int] | None
 ) -> tuple[ChosenAverage, ...]:
-    """Choose centre and clip bounds of each profiled average; without those of which no unit is visible.
+    """Choose centre and clip bounds of each profiled average; averages without a visible unit are left out.
 
     `prices` of every vector, in pico-rho; `shown_alone` = vectors that are columns of their own, None: all of them.
     """
@@ -208,7 +208,7 @@ def with_measured_centres_of(plan: PrivatePlan, averages: Sequence[ChosenAverage
 def _vector_profile(
     compiled: CompiledProfile, index: int, norms: HistogramReading | None, totals: HistogramReading | None
 ) -> VectorProfile:
-    """Profile of one vector from the readings of its histograms, of which one may be absent."""
+    """Profile of one vector from the readings of its histograms; one of them may be absent."""
     vector, plan = compiled.plan.vectors[index], compiled.plan
     is_combined = vector.kind is VectorKind.PERSONS and plan.charged_windows.window_field is not None
     if norms is None:

@@ -1,0 +1,160 @@
+"""Contribution profiles of neighbours that differ in one person's rows of one window, in catalogs without norms.
+
+A histogram moves by one unit in one bin, or in two where a unit is replaced; a total by its clip bound. What is not
+charged moves nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, note, settings
+
+from dialect import Catalog, PrivatePlan, Target, compile_query
+from dialect.catalog.privacy_windows import STATIC, PrivacyWindow
+from dialect.codegen import LOWEST_BIN, profile, write_totals_sql
+from dialect.errors import Refusal
+from dialect.postprocess import reads_single_groups
+from engine.catalog.eligibility import eligibility_filter
+from engine.catalog.file import load_catalog
+from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile
+from engine.pricing.compile_release import price_release, unpriced_release
+from tests.support.greybox.greybox import RHO, InMemory, connect
+from tests.support.neighbours.window_questions import data, fill_dates, questions
+from tests.support.neighbours.window_worlds import PRIVATE, Data, Worlds, catalog_text
+from tests.support.without_norms import without_norms
+
+EXAMPLES = 2_000 if os.environ.get("PASSERSBY_NIGHTLY") else 25
+BINS = 81
+BOUND = 3  # clip bound of totals, in value grains
+Moves = Counter[str]
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with connect() as opened:
+        yield opened
+
+
+def undeclared(window: PrivacyWindow, folder: Path) -> Catalog:
+    """The windowed catalog without norms."""
+    file = folder / f"{window}.toml"
+    file.write_text(without_norms(catalog_text(window)))
+    return load_catalog(file)
+
+
+def kind_of(plan: PrivatePlan) -> str:
+    if plan.charged_windows.is_crossing:
+        return "crossing"
+    return "one" if plan.charged_windows.window_field is None else "several"
+
+
+class Measured:
+    """Exact histograms and totals of one plan in each world."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, catalog: Catalog, plan: PrivatePlan, single: bool
+    ) -> None:
+        self.connection, self.catalog, self.plan, self.single = connection, catalog, plan, single
+
+    def profile(self, world: str) -> CompiledProfile | None:
+        backend = self.backend(world)
+        unpriced = unpriced_release(self.plan, self.catalog, backend, reads_single_groups=self.single)
+        return price_release(unpriced, backend, RHO).profile
+
+    def backend(self, world: str) -> InMemory:
+        addresses = {table.name: f"{world}.{table.name}" for table in self.catalog.tables}
+        return InMemory(Target(addresses), self.connection, PRIVATE)
+
+    def numbers(self, world: str) -> tuple[list[np.ndarray], list[int]]:
+        """Histograms by bin, and totals of the vectors that are never negative."""
+        compiled, backend = self.profile(world), self.backend(world)
+        assert compiled is not None
+        exact = backend.run(compiled.sql)
+        places = exact.keys.column(0).to_numpy().astype(int) - LOWEST_BIN
+        histograms = [np.zeros(BINS, dtype=np.int64) for _ in exact.vectors]
+        for dense, counts in zip(histograms, exact.vectors, strict=True):
+            dense[places] = counts
+        vectors = self.plan.vectors
+        indexes = dict.fromkeys(each.vector for each in compiled.histograms)
+        totals = [(i, BOUND) for i in indexes if not vectors[i].is_sum or vectors[i].lower >= vectors[i].centre]
+        if not totals:
+            return histograms, []
+        admission = eligibility_filter(self.catalog, self.plan.dataset)
+        sql = write_totals_sql(compiled.plan, compiled.bounds, totals, backend.target, admission)
+        return histograms, [int(total[0]) for total in backend.run(sql).vectors]
+
+
+def check(measured: Measured, worlds: Worlds) -> bool:
+    """Compare everybody with each neighbour; returns whether some histogram moved."""
+    charged, has_moved = measured.plan.charged_windows, False
+    everybody = measured.numbers("everybody")
+    neighbours = [*((f"without_{i}", name) for i, name in enumerate(worlds.names)), ("static", STATIC), ("mixed", "")]
+    for world, window in neighbours:
+        if window == STATIC and STATIC not in charged.windows:
+            continue  # the static account is charged where its rows are read
+        histograms, totals = measured.numbers(world)
+        most_bins = 0 if window not in charged.windows else 2 if charged.is_crossing else 1
+        for one, other in zip(everybody[0], histograms, strict=True):
+            moved = int(((one - other) ** 2).sum())
+            assert moved <= most_bins, (world, window, moved)
+            has_moved |= moved > 0
+        for total, less in zip(everybody[1], totals, strict=True):
+            assert abs(total - less) <= (BOUND if most_bins else 0), (world, window, total, less)
+    return has_moved
+
+
+def checked(connection: duckdb.DuckDBPyConnection, window: PrivacyWindow, folder: Path) -> Moves:
+    """Check the profiles of drawn questions; returns how many of each kind moved."""
+    catalog, moves = undeclared(window, folder), Counter[str]()
+
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), phases=(Phase.generate,))
+    @given(data(), questions())
+    def holds(given_data: Data, sql: str) -> None:
+        note(sql)
+        worlds = Worlds(connection, window, given_data)
+        try:
+            question = compile_query(fill_dates(sql, window), catalog)
+            found = [Measured(connection, catalog, plan, reads_single_groups(question)) for plan in question.plans]
+            profiled = [each for each in found if each.profile("everybody") is not None]
+        except Refusal:
+            return
+        for each in profiled:
+            moves[kind_of(each.plan)] += check(each, worlds)
+
+    holds()
+    return moves
+
+
+def test_neighbours_move_a_histogram_by_one_unit(
+    connection: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    moves = checked(connection, PrivacyWindow.MONTH, tmp_path_factory.mktemp("undeclared"))
+    assert moves.total() >= EXAMPLES // 5 and len(moves) >= 2
+
+
+def test_a_planted_unit_in_two_bins_is_found(
+    connection: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Measured by window as well as by group, a unit is in as many bins as it has groups."""
+    written = profile._unit_ctes
+
+    def by_group(plan: PrivatePlan, *rest: object) -> object:
+        ctes = written(plan, *rest)  # type: ignore[arg-type]
+        return [(name, flag, _grouped_by_key(text, plan)) for name, flag, text in ctes]
+
+    monkeypatch.setattr(profile, "_unit_ctes", by_group)
+    with pytest.raises(AssertionError):
+        checked(connection, PrivacyWindow.MONTH, tmp_path_factory.mktemp("undeclared"))
+
+
+def _grouped_by_key(text: str, plan: PrivatePlan) -> str:
+    """Group unit measures by the first key as well; unchanged without keys."""
+    by = f"GROUP BY {', '.join(plan.unit_columns)}"
+    return text.replace(by, f"{by}, k0") if plan.keys and text.endswith(by) and " AS m0" in text else text
