@@ -28,6 +28,7 @@ from tests.bench import (
     memory,
     noise,
     place,
+    profiles,
     rivals,
     scale,
     serving,
@@ -37,6 +38,7 @@ from tests.bench import (
 
 PARTS = {
     "speed": speed.main,
+    "profiles": profiles.main,
     "latency": latency.main,
     "serving": serving.main,
     "crowd": crowd.main,

@@ -22,7 +22,7 @@ from functools import cached_property
 import numpy as np
 
 from engine.pricing.clip_bounds.distribution import totals_by_rank
-from engine.pricing.clip_bounds.profiles.histogram_reading import Floats, HistogramReading
+from engine.pricing.clip_bounds.profiles.histogram_reading import Floats, HistogramReading, weighted_sums
 
 TOTAL_PARTS = (0.0, 0.25)  # candidate shares of the price for the total; 0: the profile alone tells what is lost
 BOUNDS_PER_DOUBLING = 4
@@ -70,7 +70,7 @@ class VectorProfile:
         """Share of the total that clipping norms leaves: scenarios x clip bounds."""
         clipped = np.minimum(1.0, clip_bounds[None, :] / self.norms.points[:, None])
         totals = self._contributions.sum(axis=1, keepdims=True)
-        shares: Floats = (self._contributions @ clipped) / np.maximum(totals, 1e-300)
+        shares: Floats = weighted_sums(self._contributions, clipped) / np.maximum(totals, 1e-300)
         return shares
 
     @cached_property
@@ -138,7 +138,7 @@ def best_total(totals: HistogramReading, rho: float) -> tuple[float, float]:
 def excess_variances(totals: HistogramReading, bounds: Floats) -> Floats:
     """Compute the variance of the excess beyond clip bounds: by scenario, by histogram noise, by the law's error."""
     beyond = np.maximum(0.0, totals.points[:, None] - bounds[None, :])
-    excess = totals.units @ beyond
+    excess = weighted_sums(totals.units, beyond)
     of_law = (TAIL_LAW_ERROR * excess.mean(axis=0)) ** 2
     variances: Floats = excess.var(axis=0) + totals.excess_noise(beyond) + of_law
     return variances

@@ -36,6 +36,7 @@ SLOPE_PRIOR = (1.3, 0.7)  # mean and standard deviation
 LEAST_LOG_PRIOR = -6.0  # no slope is excluded
 CURVATURES = (0.0, 0.06, 0.13, 0.21, 0.3, 0.42, 0.6, 0.9)  # 0: a power law; others: log-normal
 CURVATURE_DEVIATION = 0.35  # of a half-normal prior of the curvatures other than 0, which have half of the mass
+_LAWS = [each.ravel() for each in np.meshgrid(SLOPES, np.array(CURVATURES), indexing="ij")]  # slopes, curvatures
 LEVELS = np.arange(-0.6, 0.61, 0.15)  # ln of the law's units at the last visible bin, about the counted ones
 LAW_ERROR = 0.35  # relative error of a law in one bin
 SCENARIOS = 21  # kept scenarios: equally likely quantiles of the tail's contribution
@@ -72,6 +73,15 @@ class HistogramReading:
         return variances
 
 
+def weighted_sums(units: Floats, amounts: Floats) -> Floats:
+    """Sum what units at each point add: scenarios x points, points x alternatives.
+
+    On this thread alone: a product this small waits far longer for the threads of a matrix library on a busy machine.
+    """
+    result: Floats = np.einsum("sp,pa->sa", units, amounts)
+    return result
+
+
 def read_histogram(counts: Floats, sigma: float, *, is_total: bool, is_count: bool, most: float) -> HistogramReading:
     """Read a noisy histogram of a profile.
 
@@ -90,7 +100,7 @@ def read_histogram(counts: Floats, sigma: float, *, is_total: bool, is_count: bo
     tails = _tail_scenarios(counts, sigma, (first, last), most, _fillings(len(counts), is_total and is_count))
     by_bin = np.tile(people, (len(tails), 1))
     by_bin[:, last + 1 :] = tails
-    units = np.stack([_spread(each, points, bins) for each in by_bin])
+    units = _spread(by_bin, points, bins)
     return HistogramReading(points, units, bins, sigma, last)
 
 
@@ -132,15 +142,16 @@ def _points(count: int, is_total: bool, is_count: bool, most: float) -> tuple[Fl
 
 
 def _spread(by_bin: Floats, points: Floats, bins: npt.NDArray[np.int64]) -> Floats:
-    """Spread the units of each bin over its points, by the slope between its neighbours."""
-    padded = np.concatenate([[0.0], by_bin, [0.0]])
+    """Spread the units of each bin over its points, by the slope between its neighbours; scenarios x bins."""
+    padded = np.pad(by_bin, ((0, 0), (1, 1)))
     with np.errstate(divide="ignore", invalid="ignore"):
-        steps = np.log(padded[1:]) - np.log(padded[:-1])  # between bins, per half doubling of contributions
+        steps = np.diff(np.log(padded), axis=1)  # between bins, per half doubling of contributions
     usable = np.where(np.isfinite(steps), np.clip(steps, -2, 2), 0.0)
-    slope = (usable[:-1] + usable[1:]) / 2 / (math.log(2) / 2)
+    slope = (usable[:, :-1] + usable[:, 1:]) / 2 / (math.log(2) / 2)
     logs = np.log(points) - bins * math.log(2) / 2
-    weights = np.exp(np.clip(slope[bins], -6, 6) * logs)
-    units: Floats = by_bin[bins] * weights / np.bincount(bins, weights)[bins]
+    weights = np.exp(np.clip(slope[:, bins], -6, 6) * logs)
+    begins = np.searchsorted(bins, np.arange(by_bin.shape[1]))  # points are listed by bin, and each has some
+    units: Floats = by_bin[:, bins] * weights / np.add.reduceat(weights, begins, axis=1)[:, bins]
     return units
 
 
@@ -159,27 +170,28 @@ def _tail_scenarios(counts: Floats, sigma: float, visible: tuple[int, int], most
     """
     first, last = visible
     begin, end = max(first, last - FITTED_BINS + 1), min(len(counts), last + 1 + HIDDEN_FITTED_BINS)
-    all_x = (np.arange(len(counts)) - last) * math.log(2) / 2
-    observed, x = counts[begin:end], all_x[begin:end]
+    x = (np.arange(len(counts)) - last) * math.log(2) / 2
     level = math.log(max(float(counts[last]), sigma) / max(float(fillings[last]), 0.25))
-    slopes, curves, levels = (
-        each.ravel()[:, None] for each in np.meshgrid(SLOPES, np.array(CURVATURES), level + LEVELS, indexing="ij")
-    )
-    fitted = np.exp(np.clip(levels - slopes * x - curves * x**2, -50, 50)) * fillings[begin:end]
+    levels = np.exp(level + LEVELS)
+    # laws x bins, at level 0: a law is a slope and a curvature, and each level multiplies it
+    exponents = -_LAWS[0][:, None] * x - _LAWS[1][:, None] * x**2
+    laws = np.exp(np.clip(exponents, -50, 50)) * fillings
+    observed, fitted = counts[begin:end], laws[:, begin:end]
     misfits = RELATIVE_MISFIT * (1 + MISFIT_GROWTH * np.maximum(0, last - np.arange(begin, end)))
-    variances = sigma**2 + (misfits * np.maximum(observed, 0.0)) ** 2
-    log_likelihood = -0.5 * ((observed - fitted) ** 2 / variances).sum(axis=1)
-    usual = -0.5 * ((slopes[:, 0] - SLOPE_PRIOR[0]) / SLOPE_PRIOR[1]) ** 2
-    prior = np.maximum(usual, LEAST_LOG_PRIOR) + _log_curvature_prior(curves[:, 0])
-    weights = np.exp(log_likelihood + prior - (log_likelihood + prior).max())
-    beyond = all_x[last + 1 :]
-    laws = np.exp(np.clip(levels - slopes * beyond - curves * beyond**2, -50, 50)) * fillings[last + 1 :]
+    precisions = 1 / (sigma**2 + (misfits * np.maximum(observed, 0.0)) ** 2)
+    # sum of squares about the observed units, for each law and level, but for a constant
+    squares = np.outer(fitted**2 @ precisions, levels**2) - 2 * np.outer(fitted @ (precisions * observed), levels)
+    usual = -0.5 * ((_LAWS[0] - SLOPE_PRIOR[0]) / SLOPE_PRIOR[1]) ** 2
+    prior = np.maximum(usual, LEAST_LOG_PRIOR) + _log_curvature_prior(_LAWS[1])
+    posterior = prior[:, None] - 0.5 * squares
+    weights = np.exp(posterior - posterior.max()).ravel()
     contributions = np.exp((np.arange(last + 1, len(counts)) + 0.5) * math.log(2) / 2)
-    laws = np.where(contributions <= max(most, 1.0), laws, 0.0)
-    order = np.argsort(laws @ contributions)
+    beyond = np.where(contributions <= max(most, 1.0), laws[:, last + 1 :], 0.0)
+    order = np.argsort(np.outer(beyond @ contributions, levels).ravel(), kind="stable")
     places = np.cumsum(weights[order]) / weights.sum()
-    chosen = np.searchsorted(places, (np.arange(SCENARIOS) + 0.5) / SCENARIOS).clip(max=len(order) - 1)
-    return _with_counted(laws[order[chosen]], counts[last + 1 :], sigma)
+    chosen = order[np.searchsorted(places, (np.arange(SCENARIOS) + 0.5) / SCENARIOS).clip(max=len(order) - 1)]
+    of_law, of_level = np.divmod(chosen, len(levels))
+    return _with_counted(beyond[of_law] * levels[of_level, None], counts[last + 1 :], sigma)
 
 
 def _with_counted(laws: Floats, counted: Floats, sigma: float) -> Floats:

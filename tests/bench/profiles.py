@@ -1,0 +1,145 @@
+"""Time of a question whose catalog declares no clip bounds, with a profile bought or stored.
+
+The reference is the same question over the same rows with declared clip bounds, which buys no profile. All three run in
+turn, in one process, warm.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from uuid import uuid4
+
+import pyarrow as pa
+
+from budgets import Charge, Ledger
+from dialect import Refusal, compile_query
+from engine.catalog.file import load_catalog
+from engine.catalog.operator import operator_path
+from engine.pipeline.engine import Engine
+from engine.pricing.compile_release import CompiledRelease
+from engine.pricing.query_terms import Request
+from tests.bench.guard import Guard
+from tests.bench.machine import table
+from tests.bench.pairs import RHO, opened
+from tests.support.without_norms import without_norms
+
+QUESTIONS = {
+    "rows in all": "SELECT count(*) AS n FROM event",
+    "rows by hour": "SELECT hour(ts) AS h, count(*) AS n FROM event GROUP BY 1",
+    "rows by cell": "SELECT cell_id, count(*) AS n FROM event GROUP BY 1",
+    "rows by zone and hour, joined": """SELECT c.zone_id, hour(e.ts) AS h, count(*) AS n
+ FROM event e JOIN cell c USING (cell_id) GROUP BY 1, 2""",
+    "rows, people and sum by zone and hour": """SELECT c.zone_id, hour(e.ts) AS h, count(*) AS n,
+ count(DISTINCT e.subscriber_id) AS people, sum(c.range_m) AS metres FROM event e JOIN cell c USING (cell_id) GROUP BY 1, 2""",
+    "rows by age and gender, people joined": """SELECT s.age_band, s.gender, count(*) AS n
+ FROM event e JOIN subscriber s USING (subscriber_id) GROUP BY 1, 2""",
+    "rows of a week by zone": """SELECT c.zone_id, count(*) AS n FROM event e JOIN cell c USING (cell_id)
+ WHERE ts >= '2026-10-05' AND ts < '2026-10-12' GROUP BY 1""",
+    "people by zone": "SELECT zone_id, count(DISTINCT subscriber_id) AS p FROM visit GROUP BY 1",
+    "sum by place": "SELECT place_id, sum(dwell_min) AS s FROM visit GROUP BY 1",
+    "average in all": "SELECT avg(dwell_min) AS m FROM visit",
+    "average by place": "SELECT place_id, avg(dwell_min) AS m FROM visit GROUP BY 1",
+    "rows and kilometres by mode": "SELECT mode, count(*) AS n, sum(dist_km) AS km FROM trip GROUP BY 1",
+    "rows by origin and destination": """SELECT o_zone, d_zone, count(*) AS n FROM trip GROUP BY 1, 2""",
+    "visits per person, summed by age": """SELECT s.age_band, sum(v.n) AS visits FROM subscriber s
+ JOIN (SELECT subscriber_id, count(*) AS n FROM visit GROUP BY 1) v USING (subscriber_id) GROUP BY 1""",
+}
+
+
+@dataclass(frozen=True)
+class WithStored(Engine):
+    """Engine that finds each profile stored: the payload of the last one that was drawn of the question."""
+
+    drawn: dict[str, bytes] = field(default_factory=dict, compare=False)  # by text of the plan's vectors
+    is_stored: list[bool] = field(default_factory=lambda: [False], compare=False)
+
+    def _draw_profiles(self, running: list[CompiledRelease], charge: Charge, objected: pa.Table) -> Mapping[str, bytes]:
+        keys = {p.profile.release_key: repr(p.profile.histograms) for p in running if p.profile is not None}
+        if self.is_stored[0]:
+            return {key: self.drawn[text] for key, text in keys.items()}
+        found = super()._draw_profiles(running, charge, objected)
+        self.drawn.update({text: found[key] for key, text in keys.items()})
+        return found
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Seconds of one question: declared clip bounds, profile bought, profile stored; medians, and medians of ratios."""
+
+    declared: float
+    bought: float
+    stored: float
+    bought_ratio: float
+    stored_ratio: float
+
+
+def main(events: int, runs: int) -> None:
+    """Print both ratios of each question, and the guard's findings."""
+    guard = Guard("profiles")
+    print(f"{events:.0e} events, two threads, warm, {runs} triples; one durable ledger file, nothing replayed\n")
+    rows, bought, stored = [], [], []
+    with _engines(events) as (declared, undeclared, folder):
+        for name, sql in QUESTIONS.items():
+            try:
+                found = _timed(declared, undeclared, folder, sql, runs)
+            except Refusal as refusal:
+                print(name, refusal)
+                continue
+            rows.append((name, found.declared, found.bought, found.stored, found.bought_ratio, found.stored_ratio))
+            bought.append(found.bought_ratio)
+            stored.append(found.stored_ratio)
+    table(("question", "declared s", "bought s", "stored s", "bought ratio", "stored ratio"), rows)
+    for name, ratios in (("bought", bought), ("stored", stored)):
+        guard.ratio(f"median with a profile {name}", statistics.median(ratios))
+        print(
+            f"\nprofile {name}: median of {len(ratios)} ratios {statistics.median(ratios):.2f}, largest {max(ratios):.2f}"
+        )
+    print(f"\n{guard.summary()}")
+
+
+@contextmanager
+def _engines(events: int) -> Iterator[tuple[Engine, WithStored, Path]]:
+    """Open one file twice: with the catalog's declared clip bounds, and without any."""
+    with opened(events, "person") as (_, engine, folder), tempfile.TemporaryDirectory() as other:
+        shipped = operator_path(events, order="person")
+        database = shipped.with_name("operator.duckdb")
+        text = shipped.read_text(encoding="utf-8").replace('"operator.duckdb"', f'"{database}"')
+        file = Path(other) / "catalog.toml"
+        file.write_text(without_norms(text), encoding="utf-8")
+        yield engine, WithStored(load_catalog(file), engine.backend, engine.ledger, engine.add_noise), folder
+
+
+def _timed(declared: Engine, undeclared: WithStored, folder: Path, sql: str, runs: int) -> Timed:
+    """Time a question three ways in turn; each run is of another client at another price, so that none is a repeat."""
+    with Ledger.open(folder / f"{uuid4().hex}.ledger") as ledger:
+        engines = [replace(each, ledger=ledger) for each in (declared, undeclared)]
+        terms = [Request(f"bench{run}", RHO + Fraction(run, 10**9)) for run in range(2 * runs + 2)]
+        for each in engines:
+            for asked in terms:  # the scale of a price is known where it was asked before
+                each.compile(compile_query(sql, each.catalog), asked)
+        times = []
+        for run in range(runs + 1):
+            first, second = terms[2 * run], terms[2 * run + 1]
+            undeclared.is_stored[0] = False
+            reference, bought = (_taken(each, sql, first) for each in engines)
+            undeclared.is_stored[0] = True
+            stored = _taken(engines[1], sql, second)
+            times.append((reference, bought, stored))
+        times = times[1:]
+    medians = [statistics.median(column) for column in zip(*times, strict=True)]
+    bought_ratio = statistics.median(bought / reference for reference, bought, _ in times)
+    stored_ratio = statistics.median(stored / reference for reference, _, stored in times)
+    return Timed(medians[0], medians[1], medians[2], bought_ratio, stored_ratio)
+
+
+def _taken(engine: Engine, sql: str, request: Request) -> float:
+    begun = time.perf_counter()
+    engine.answer(sql, request)
+    return time.perf_counter() - begun
