@@ -75,6 +75,7 @@ class Release:
     unit_counts: tuple[NoisyVector | None, ...] = ()  # with correlated noise: the noisy number of units, one number
     shared_sigmas: tuple[float, ...] = ()  # scale of the noise that all groups share, in grains; empty: there is none
     corrections: tuple[VectorCorrection, ...] = ()  # of each vector whose clip bound was chosen from a profile
+    selected_keys: pa.Table | None = None  # of a profile: the private keys over which it was measured
 
     def deviations(self) -> tuple[float, ...]:
         """Compute the standard deviation of each vector's noise, in its unit: at most the scale of the Gaussian."""
@@ -114,18 +115,22 @@ def release_to_bytes(release: Release) -> bytes:
         metadata |= {"shared_sigmas": release.shared_sigmas}
         metadata |= {"unit_counts": [None if units is None else int(units[0]) for units in unit_counts]}
     metadata |= {"corrections": [asdict(each) for each in release.corrections]} if release.corrections else {}
+    metadata |= {} if release.selected_keys is None else {"selected_keys": release.selected_keys.num_rows}
     table = pa.table(dict(zip(names, columns, strict=True))).replace_schema_metadata(
         {_METADATA_KEY: json.dumps(metadata).encode()}
     )
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema, options=_WRITE_OPTIONS) as writer:
-        writer.write_table(table)
+    for each in (table, release.selected_keys):  # the stream of private keys follows that of the numbers
+        if each is not None:
+            with pa.ipc.new_stream(sink, each.schema, options=_WRITE_OPTIONS) as writer:
+                writer.write_table(each)
     return bytes(sink.getvalue())
 
 
 def release_from_bytes(payload: bytes) -> Release:
     """Deserialize a stored release."""
-    table = pa.ipc.open_stream(payload, options=_READ_OPTIONS).read_all()
+    source = pa.BufferReader(payload)
+    table = pa.ipc.open_stream(source, options=_READ_OPTIONS).read_all()
     metadata = json.loads(table.schema.metadata[_METADATA_KEY])
     keys = [c for c in table.column_names if c.startswith("k")]
     grains = tuple(metadata["grains"])
@@ -139,6 +144,7 @@ def release_from_bytes(payload: bytes) -> Release:
         table.select(keys), noisy, grains, tuple(metadata["sigmas"]), _read_description(metadata),
         unit_counts=unit_counts, shared_sigmas=tuple(metadata.get("shared_sigmas", ())),
         corrections=tuple(VectorCorrection(**each) for each in metadata.get("corrections", ())),
+        selected_keys=pa.ipc.open_stream(source).read_all() if "selected_keys" in metadata else None,
     )  # fmt: skip
 
 

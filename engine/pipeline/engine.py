@@ -53,10 +53,10 @@ from engine.pipeline.sql_validation import bind_outer, bind_release
 from engine.pipeline.target_budget import StoredAnswers, predicted_errors, rho_for_target
 from engine.pricing.clip_bounds.column_means import with_measured_centres
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, NO_CALIBRATIONS, Calibration, CalibrationProvider
+from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile
 from engine.pricing.clip_bounds.profiles.numbers import corrected, noisy_totals
 from engine.pricing.compile_release import (
     CompiledRelease,
-    PartitionSelection,
     check_prices,
     price_release,
     profiled_release,
@@ -367,14 +367,19 @@ class Engine:
         return nullcontext()
 
     def measure_release(
-        self, compiled: CompiledRelease, objected: pa.Table = NO_OBJECTIONS, meaning: ReleaseDescription | None = None
+        self,
+        compiled: CompiledRelease,
+        objected: pa.Table = NO_OBJECTIONS,
+        meaning: ReleaseDescription | None = None,
+        selected_keys: pa.Table | None = None,
     ) -> Release:
         """Measure a release: read exact integers and add noise; private keys are selected first.
 
         `objected` = persons to exclude; `meaning` = description stored with the release, by which its plan is recovered
-        later. Proof: `engine/pricing/proofs.md#partition-selection`.
+        later; `selected_keys` = its private keys, if they are released. Proof:
+        `engine/pricing/proofs.md#partition-selection`.
         """
-        released = () if compiled.selection is None else (self._select_keys(compiled, compiled.selection, objected),)
+        released = (selected_keys,) if selected_keys is not None else self._select_keys(compiled, objected)
         exact = self.backend.run(compiled.sql, objected, *released)  # one row per group, without person keys
         return noisy_release(exact, compiled.bounds, compiled.cost, self.add_noise, meaning)
 
@@ -384,34 +389,48 @@ class Engine:
         Claim: numbers are stored with the profile that their clip bounds were chosen from, or not at all. Source and
         proof: engine/pricing/proofs.md#profiles.
         """
-        profiles = [p.profile for p in running if p.profile is not None]
+        profiles = [(p, p.profile) for p in running if p.profile is not None]
         drawn = {
-            each.release_key: release_to_bytes(each.measure(self.backend.run(each.sql, objected), self.add_noise))
-            for each in profiles
-            if each.release_key not in charge.stored
+            profile.release_key: release_to_bytes(self._draw_profile(compiled, profile, objected))
+            for compiled, profile in profiles
+            if profile.release_key not in charge.stored
         }
         return {**charge.stored, **drawn}
+
+    def _draw_profile(self, compiled: CompiledRelease, profile: CompiledProfile, objected: pa.Table) -> Release:
+        """Draw a profile; of a release with private keys after these, over which it is measured.
+
+        Claim: keys, profile and numbers cost what is charged. Source and proof: engine/pricing/proofs.md#profiles.
+        """
+        released = self._select_keys(compiled, objected)
+        exact = self.backend.run(profile.sql, objected, *released)
+        return profile.measure(exact, self.add_noise, *released)
 
     def _measure(
         self, question: Question, compiled: CompiledRelease, objected: pa.Table, profiles: Mapping[str, bytes]
     ) -> Release:
-        """Measure a release, with clip bounds chosen from its profile if it has one."""
+        """Measure a release, with clip bounds chosen from its profile, over the keys stored with it, if it has one."""
         if compiled.profile is None:
             return self.measure_release(compiled, objected, describe_release(question, compiled))
         stored = release_from_bytes(profiles[compiled.profile.release_key])
         chosen = profiled_release(compiled, stored, self.backend)
-        exact = () if chosen.totals_sql is None else self.backend.run(chosen.totals_sql, objected).vectors
+        keys = stored.selected_keys
+        released = () if keys is None else (keys,)
+        exact = () if chosen.totals_sql is None else self.backend.run(chosen.totals_sql, objected, *released).vectors
         totals = noisy_totals(chosen.vectors, exact, self.add_noise)
-        measured = self.measure_release(chosen.release, objected, describe_release(question, chosen.release))
+        measured = self.measure_release(chosen.release, objected, describe_release(question, chosen.release), keys)
         return corrected(measured, chosen.vectors, chosen.averages, chosen.release.bounds, totals)
 
-    def _select_keys(self, compiled: CompiledRelease, selection: PartitionSelection, objected: pa.Table) -> pa.Table:
-        """Partition selection: keep the keys whose noisy weight passes the threshold."""
+    def _select_keys(self, compiled: CompiledRelease, objected: pa.Table) -> tuple[pa.Table, ...]:
+        """Partition selection: keep the keys whose noisy weight passes the threshold; nothing for public keys."""
+        selection = compiled.selection
+        if selection is None:
+            return ()
         exact = self.backend.run(selection.sql, objected)
         # one vector: the sum of person weights of each key
         (weights,), (bound,) = exact.vectors, selection.bounds.vectors
         noisy = self.add_noise(weights, bound.sensitivity, selection.cost.sigma, selection.cost.pico_rho)
-        return exact.keys.filter(passes_threshold(noisy, compiled.cost))
+        return (exact.keys.filter(passes_threshold(noisy, compiled.cost)),)
 
     def finish(
         self,

@@ -38,7 +38,7 @@ def bind_release(compiled: CompiledRelease, catalog: Catalog, backend: Backend) 
                 selection.plan, selection.bounds, selection.sql, tables, catalog, backend
             )
         if compiled.profile is not None:
-            _bind_profile(compiled.profile, catalog, backend)
+            _bind_profile(compiled.profile, tables, catalog, backend)
         keys = _bind_keys(
             compiled.unpriced_release.measured_plan, compiled.bounds, compiled.sql, tables, catalog, backend
         )
@@ -75,19 +75,19 @@ def _bind_keys(
     return empty.columns(sql.text, tables).select([f"k{i}" for i in range(sql.key_count)])
 
 
-def _bind_profile(profile: CompiledProfile, catalog: Catalog, backend: Backend) -> None:
+def _bind_profile(profile: CompiledProfile, tables: dict[str, pa.Table], catalog: Catalog, backend: Backend) -> None:
     """Bind the SQL of a profile (a lake's in its DuckDB form), and of totals of all its vectors at clip bound 1.
 
     Which totals are bought, and their clip bounds, follow from the profile; other numbers do not change what binds.
     """
     plan, bounds, empty = profile.plan, profile.bounds, backend.empty
-    admission = eligibility_filter(catalog, plan.dataset)
+    admission, target = eligibility_filter(catalog, plan.dataset), with_released_keys(empty.target)
     sql = profile.sql
     if sql.ordering_sql:
-        sql = write_profile_sql(plan, bounds, profile.histograms, empty.target, admission)
+        sql = write_profile_sql(plan, bounds, profile.histograms, target, admission)
     totals = [(vector, 1) for vector in dict.fromkeys(each.vector for each in profile.histograms)]
-    for each in (sql, write_totals_sql(plan, bounds, totals, empty.target, admission)):
-        empty.columns(each.text, {})
+    for each in (sql, write_totals_sql(plan, bounds, totals, target, admission)):
+        empty.columns(each.text, tables)
 
 
 @contextmanager

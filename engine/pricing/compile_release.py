@@ -79,6 +79,11 @@ class PartitionSelection:
     sql: BoundedSql
     cost: VectorPrice
 
+    @property
+    def privacy_loss(self) -> Fraction:
+        """Loss (rho) of the noisy weights, as they are built."""
+        return privacy_loss(self.bounds.vectors[0].sensitivity, self.cost.sigma)
+
 
 @dataclass(frozen=True)
 class CompiledRelease:
@@ -97,12 +102,12 @@ class CompiledRelease:
     @property
     def statements(self) -> tuple[BoundedSql, ...]:
         """SQL statements that read the data, in execution order."""
-        first = () if self.profile is None else (self.profile.sql,)
-        return (*first, self.sql) if self.selection is None else (*first, self.selection.sql, self.sql)
+        keys = () if self.selection is None else (self.selection.sql,)
+        return (*keys, *(() if self.profile is None else (self.profile.sql,)), self.sql)
 
     @property
     def measurements(self) -> Iterator[tuple[int, VectorPrice]]:
-        """Sensitivity and price of everything that gets noise, partition selection first.
+        """Sensitivity and price of everything that gets noise but the profile, partition selection first.
 
         With correlated noise a query vector is two measurements: its centred vector, and the number of units.
         """
@@ -117,7 +122,7 @@ class CompiledRelease:
 
     @property
     def privacy_loss(self) -> Fraction:
-        """Loss (rho) of all its mechanisms together, as they are built, at their actual sensitivities."""
+        """Loss (rho) of all its mechanisms but the profile, as they are built, at their actual sensitivities."""
         return sum((privacy_loss(sensitivity, price.sigma) for sensitivity, price in self.measurements), Fraction(0))
 
     @property
@@ -127,20 +132,26 @@ class CompiledRelease:
 
     @property
     def losses(self) -> Mapping[str, Fraction]:
-        """Losses (rho) of its profile and of its numbers, as they are built, by release key."""
-        of_profile = {} if self.profile is None else {self.profile.release_key: self.profile.privacy_loss}
-        return {**of_profile, self.release_key: self.privacy_loss}
+        """Losses (rho) of its profile and of its numbers, as they are built, by release key.
+
+        Private keys are stored with the profile, if there is one, else with the numbers.
+        """
+        if self.profile is None:
+            return {self.release_key: self.privacy_loss}
+        of_keys = Fraction(0) if self.selection is None else self.selection.privacy_loss
+        of_profile = of_keys + self.profile.privacy_loss
+        return {self.profile.release_key: of_profile, self.release_key: self.privacy_loss - of_keys}
 
     @property
     def priced(self) -> tuple[PricedRelease, ...]:
-        """What is charged: its profile, if it has one, and its numbers."""
+        """What is charged: its profile, if it has one, with its private keys; and its numbers."""
         windows, text = self.plan.charged_windows.windows, self.plan.canonical_text
         if self.profile is None:
             return (PricedRelease(self.release_key, self.cost.loss, text, windows),)
         loss = self.cost.loss
-        numbers = Loss(loss.pico_rho - self.profile.pico_rho, loss.atto_delta)
-        profile = PricedRelease(self.profile.release_key, Loss(self.profile.pico_rho, 0), f"profile of {text}", windows)
-        return profile, PricedRelease(self.release_key, numbers, text, windows)
+        first = self.profile.pico_rho + (0 if self.selection is None else self.selection.cost.pico_rho)
+        profile = PricedRelease(self.profile.release_key, Loss(first, loss.atto_delta), f"profile of {text}", windows)
+        return profile, PricedRelease(self.release_key, Loss(loss.pico_rho - first, 0), text, windows)
 
 
 @dataclass(frozen=True)
@@ -166,7 +177,7 @@ class UnpricedRelease:
     key_count: int | None  # None: private keys
     declared_bounds: ContributionBounds  # declared by catalog and query
     clip_error_models: tuple[ClipErrorModel | None, ...]  # clip-error model of each vector; None: not tuned
-    price_parts: PriceParts  # proportions of the price: of each vector, then of partition selection if keys are private
+    price_parts: PriceParts  # proportions of the price: vectors, partition selection of private keys, profile
     calibration: Calibration = NO_CALIBRATION
     work: Work = NO_WORK  # work of both passes, if keys are private
     properties: Properties = field(default_factory=Properties, compare=False, repr=False)  # of the plan's relations
@@ -214,18 +225,25 @@ class UnpricedRelease:
         """List the prices, in pico-rho, that leave `pico_rho` for the numbers; several, because shares are rounded."""
         if not self.histograms:
             return (pico_rho,)
-        about = pico_rho * sum(self.price_parts) // sum(self.price_parts[:-1])
-        return tuple(price for price in range(about - 3, about + 4) if price - self.profile_share(price) == pico_rho)
+        about = pico_rho * sum(self.price_parts) // sum(self.price_parts[: len(self.plan.vectors)])
+        near = range(about - 3, about + 4)
+        return tuple(
+            price for price in near if price - self.profile_share(price) - self._selection_share(price) == pico_rho
+        )
+
+    def _selection_share(self, pico_rho: int) -> int:
+        """Share of partition selection in a price, in pico-rho; 0 with public keys."""
+        return 0 if self.selection is None else split_price(self.price_parts, pico_rho)[len(self.plan.vectors)]
 
     def _clip_error_models_at(self, pico_rho: int) -> tuple[ClipErrorModel | None, ...]:
         """Clip-error models at a price: with private keys, only groups that pass the threshold at that price count.
 
-        The last share is that of partition selection. Below one pico-rho there is no threshold to compute: `price`
+        Below one pico-rho there is no threshold to compute: `price`
         refuses such a price later, and until then the models of all groups serve.
         """
         if self.selection is None:
             return self.clip_error_models
-        share = split_price(self.price_parts, pico_rho)[len(self.plan.vectors)]
+        share = self._selection_share(pico_rho)
         if share < 1:
             return self.clip_error_models
         # `selection` = (plan, bounds)
@@ -243,7 +261,7 @@ class UnpricedRelease:
 
     def shares(self, pico_rho: int) -> tuple[int, ...]:
         """Shares of the query vectors in a price, in pico-rho, rounded down; without that of partition selection."""
-        # the last proportion is that of partition selection, if keys are private
+        # after them: that of partition selection, if keys are private, and that of the profile
         return split_price(self.price_parts, pico_rho)[: len(self.plan.vectors)]
 
     def cost(self, rho: Fraction, delta: Fraction | None = None) -> Cost:
@@ -272,7 +290,10 @@ class UnpricedRelease:
             return None
         measured = "; ".join(f"{each.measure} of {plan.vector_texts[each.vector]}" for each in self.histograms)
         text = f"{PROFILE_RULE_VERSION}: {measured}, {self.declared_bounds.max_groups} groups"
-        return release_key(plan, text, f"{pico_rho} pico-rho", self.catalog)
+        keys = (
+            "" if cost.keys is None else f", keys {cost.keys.pico_rho} from {cost.threshold} on, {cost.max_groups} each"
+        )
+        return release_key(plan, text, f"{pico_rho} pico-rho{keys}", self.catalog)
 
     def profile(self, cost: Cost, backend: Backend) -> CompiledProfile | None:
         """Compile the profile of the release at a cost; None if it needs none."""
@@ -280,7 +301,8 @@ class UnpricedRelease:
         if key is None:
             return None
         bounds, eligibility = profile_bounds(plan, self.declared_bounds), eligibility_filter(self.catalog, plan.dataset)
-        sql = _supported(lambda: write_profile_sql(plan, bounds, self.histograms, backend.target, eligibility))
+        target = with_released_keys(backend.target)
+        sql = _supported(lambda: write_profile_sql(plan, bounds, self.histograms, target, eligibility))
         groups = self.key_count if plan.keys and self.key_count is not None else 1
         pico_rho = self.profile_share(cost.loss.pico_rho)
         return CompiledProfile(plan, bounds, self.histograms, sql, key, pico_rho, groups)
@@ -332,7 +354,8 @@ def unpriced_release(
         clip_error_models(measured_plan, catalog, calibration, key_count, shown_alone, properties),
         bound_contributions(measured_plan, catalog, key_count, (), properties, reads_single_groups=reads_single_groups),
     )
-    histograms = profile_histograms(measured_plan, declared, [model is not None for model in models], catalog)
+    is_tuned = [model is not None for model in models]
+    histograms = profile_histograms(measured_plan, declared, is_tuned, catalog, shown_alone)
     parts = price_parts or equal_parts(plan.vectors, has_private_keys)
     return UnpricedRelease(
         plan, measured_plan, selection, catalog, key_count, declared, models,
@@ -377,8 +400,9 @@ def profiled_release(compiled: CompiledRelease, stored: Release, backend: Backen
     Claim: a function of the stored profile, the price and public facts. Symbols: `stored` = the payload that the ledger
     returned. Formula: none. Source and proof: engine/pricing/proofs.md#profiles. Raises Refusal.
     """
-    unpriced, profile, cost = compiled.unpriced_release, compiled.profile, compiled.cost
-    assert profile is not None  # noqa: S101  the caller asks
+    unpriced, cost = compiled.unpriced_release, compiled.cost
+    assert compiled.profile is not None  # noqa: S101  the caller asks
+    profile = compiled.profile.over(stored.selected_keys)
     readings = read_profile(profile, stored, unpriced.catalog)
     vectors = choose_vectors(profile, readings, compiled.bounds, cost.vectors)
     averages = choose_averages(profile, stored, [each.pico_rho for each in cost.vectors], unpriced.shown_alone)

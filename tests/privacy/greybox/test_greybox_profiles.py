@@ -9,25 +9,29 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 
 from dialect import Catalog, PrivatePlan, Target, compile_query
 from dialect.catalog.privacy_windows import STATIC, PrivacyWindow
-from dialect.codegen import LOWEST_BIN, profile, write_totals_sql
+from dialect.codegen import LOWEST_BIN, profile, with_released_keys, write_totals_sql
 from dialect.errors import Refusal
 from dialect.postprocess import reads_single_groups
+from engine.backends.exact import NO_OBJECTIONS
 from engine.catalog.eligibility import eligibility_filter
 from engine.catalog.file import load_catalog
 from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile
-from engine.pricing.compile_release import price_release, unpriced_release
+from engine.pricing.compile_release import CompiledRelease, price_release, unpriced_release
 from tests.support.greybox.greybox import RHO, InMemory, connect
 from tests.support.neighbours.window_questions import data, fill_dates, questions
 from tests.support.neighbours.window_worlds import PRIVATE, Data, Worlds, catalog_text
+from tests.support.sql.passes import choose_keys
 from tests.support.without_norms import without_norms
 
 EXAMPLES = 2_000 if os.environ.get("PASSERSBY_NIGHTLY") else 25
@@ -50,6 +54,8 @@ def undeclared(window: PrivacyWindow, folder: Path) -> Catalog:
 
 
 def kind_of(plan: PrivatePlan) -> str:
+    if plan.key_set is None:
+        return "private keys"
     if plan.charged_windows.is_crossing:
         return "crossing"
     return "one" if plan.charged_windows.window_field is None else "several"
@@ -63,10 +69,19 @@ class Measured:
     ) -> None:
         self.connection, self.catalog, self.plan, self.single = connection, catalog, plan, single
 
-    def profile(self, world: str) -> CompiledProfile | None:
+    def release(self, world: str) -> CompiledRelease:
         backend = self.backend(world)
         unpriced = unpriced_release(self.plan, self.catalog, backend, reads_single_groups=self.single)
-        return price_release(unpriced, backend, RHO).profile
+        return price_release(unpriced, backend, RHO)
+
+    def profile(self, world: str) -> CompiledProfile | None:
+        return self.release(world).profile
+
+    @cached_property
+    def released(self) -> tuple[pa.Table, ...]:
+        """Some of everybody's private keys, the same in every world; nothing for public keys."""
+        keys = choose_keys(self.release("everybody"), self.backend("everybody"))
+        return () if keys is None else (keys,)
 
     def backend(self, world: str) -> InMemory:
         addresses = {table.name: f"{world}.{table.name}" for table in self.catalog.tables}
@@ -76,7 +91,7 @@ class Measured:
         """Histograms by bin, and totals of the vectors that are never negative."""
         compiled, backend = self.profile(world), self.backend(world)
         assert compiled is not None
-        exact = backend.run(compiled.sql)
+        exact = backend.run(compiled.sql, NO_OBJECTIONS, *self.released)
         places = exact.keys.column(0).to_numpy().astype(int) - LOWEST_BIN
         histograms = [np.zeros(BINS, dtype=np.int64) for _ in exact.vectors]
         for dense, counts in zip(histograms, exact.vectors, strict=True):
@@ -87,8 +102,9 @@ class Measured:
         if not totals:
             return histograms, []
         admission = eligibility_filter(self.catalog, self.plan.dataset)
-        sql = write_totals_sql(compiled.plan, compiled.bounds, totals, backend.target, admission)
-        return histograms, [int(total[0]) for total in backend.run(sql).vectors]
+        target = with_released_keys(backend.target)
+        sql = write_totals_sql(compiled.plan, compiled.bounds, totals, target, admission)
+        return histograms, [int(total[0]) for total in backend.run(sql, NO_OBJECTIONS, *self.released).vectors]
 
 
 def check(measured: Measured, worlds: Worlds) -> bool:
@@ -110,8 +126,10 @@ def check(measured: Measured, worlds: Worlds) -> bool:
     return has_moved
 
 
-def checked(connection: duckdb.DuckDBPyConnection, window: PrivacyWindow, folder: Path) -> Moves:
-    """Check the profiles of drawn questions; returns how many of each kind moved."""
+def checked(
+    connection: duckdb.DuckDBPyConnection, window: PrivacyWindow, folder: Path, begin: str = "SELECT "
+) -> Moves:
+    """Check the profiles of drawn questions, which `begin` so; returns how many of each kind moved."""
     catalog, moves = undeclared(window, folder), Counter[str]()
 
     @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), phases=(Phase.generate,))
@@ -120,7 +138,7 @@ def checked(connection: duckdb.DuckDBPyConnection, window: PrivacyWindow, folder
         note(sql)
         worlds = Worlds(connection, window, given_data)
         try:
-            question = compile_query(fill_dates(sql, window), catalog)
+            question = compile_query(fill_dates(sql, window).replace("SELECT ", begin, 1), catalog)
             found = [Measured(connection, catalog, plan, reads_single_groups(question)) for plan in question.plans]
             profiled = [each for each in found if each.profile("everybody") is not None]
         except Refusal:
@@ -137,6 +155,14 @@ def test_neighbours_move_a_histogram_by_one_unit(
 ) -> None:
     moves = checked(connection, PrivacyWindow.MONTH, tmp_path_factory.mktemp("undeclared"))
     assert moves.total() >= EXAMPLES // 5 and len(moves) >= 2
+
+
+def test_neighbours_move_a_histogram_over_private_keys_by_one_unit(
+    connection: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("undeclared")
+    begin = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(keys = 'private') "
+    assert checked(connection, PrivacyWindow.MONTH, folder, begin)["private keys"] > 0
 
 
 def test_a_planted_unit_in_two_bins_is_found(

@@ -43,7 +43,7 @@ class CompiledProfile:
     sql: BoundedSql
     release_key: str  # hexadecimal
     pico_rho: int  # price of all histograms together
-    groups: int  # public keys; 1 without keys
+    groups: int  # public keys; 1 without keys, and for private keys before they are known
 
     @property
     def histogram_pico_rho(self) -> int:
@@ -70,8 +70,14 @@ class CompiledProfile:
         """Loss (rho) of all histograms, as they are built."""
         return len(self.histograms) * privacy_loss(self.sensitivity, self.sigma)
 
-    def measure(self, exact: Exact, add_noise: NoiseSource) -> Release:
+    def over(self, selected_keys: pa.Table | None) -> CompiledProfile:
+        """Return the profile with the number of its private keys, once they are released."""
+        return self if selected_keys is None else replace(self, groups=max(1, selected_keys.num_rows))
+
+    def measure(self, exact: Exact, add_noise: NoiseSource, selected_keys: pa.Table | None = None) -> Release:
         """Add noise to the histograms: rows of a bin and one number for each histogram, in units.
+
+        `selected_keys` = the private keys over which they were measured, which are stored with them.
 
         Claim: the result is pico_rho-zCDP. Symbols: a unit is in at most one bin of each histogram. Formula: the sum of
         the losses of the histograms. Source and proof: engine/pricing/proofs.md#profiles. Raises NoiseRefused.
@@ -84,18 +90,24 @@ class CompiledProfile:
             dense[places] = counts * self.step
             noisy.append(add_noise(dense, self.sensitivity, self.sigma, self.histogram_pico_rho))
         grains = (1 / self.step,) * len(noisy)
-        return Release(pa.table({"k0": bins}), tuple(noisy), grains, (self.sigma,) * len(noisy))
+        sigmas = (self.sigma,) * len(noisy)
+        return Release(pa.table({"k0": bins}), tuple(noisy), grains, sigmas, selected_keys=selected_keys)
 
 
 def profile_histograms(
-    plan: PrivatePlan, bounds: ContributionBounds, tuned: Sequence[bool], catalog: Catalog
+    plan: PrivatePlan,
+    bounds: ContributionBounds,
+    tuned: Sequence[bool],
+    catalog: Catalog,
+    shown_alone: Collection[int] | None = None,
 ) -> tuple[ProfileHistogram, ...]:
     """List the histograms of a release's profile; empty if it needs none.
 
     A vector is profiled if it would be clipped at a bound that nobody declared and no calibration chose (`tuned`); an
-    average together with its count. Variances, different values and private keys are not profiled yet.
+    average together with its count. Variances and different values are not profiled, nor a count of people that is only
+    there because keys are private. `shown_alone` = vectors that are columns of their own, None: all of them.
     """
-    if declares_clip_bounds(plan, catalog) or plan.limits.is_stated or _has_private_keys(plan):
+    if declares_clip_bounds(plan, catalog) or plan.limits.is_stated:
         return ()
     of_averages = tuple(
         histogram
@@ -107,13 +119,9 @@ def profile_histograms(
         ProfileHistogram(i, measure)
         for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True))
         if bound.rule in (ClipRule.SCALE, ClipRule.CLAMP) and not tuned[i] and _is_profiled(vector, plan)
+        if shown_alone is None or i in shown_alone
         for measure in _measures(vector, plan)
     )
-
-
-def _has_private_keys(plan: PrivatePlan) -> bool:
-    """Return whether keys are selected by a first pass."""
-    return plan.key_set is None or any(source.description == "the released keys" for source in plan.key_set.sources)
 
 
 def _is_profiled(vector: QueryVector, plan: PrivatePlan) -> bool:

@@ -1,0 +1,199 @@
+"""A release with private keys and a profile: keys first, then the profile over them, stored and charged together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from budgets import Charge, Ledger, Loss
+from dialect.algebra import VectorKind
+from dialect.catalog.model import Catalog
+from engine.errors import ExecutionFailed
+from engine.mechanism.gaussian import NoiseRefused, add_noise, privacy_loss
+from engine.mechanism.release import release_from_bytes, release_to_bytes
+from engine.pipeline.engine import Engine
+from engine.pricing.compile_release import CompiledRelease
+from engine.pricing.query_terms import Request
+from engine.pricing.target_error import paid_prices
+from tests.engine.town import CATALOG, ROWS, backend_over, make_town
+from tests.support.without_norms import without_norms
+
+SHOPS = 120  # of which about half have so few people that noise decides whether they are shown
+MANY_SHOPS = (
+    ROWS
+    + f"""
+CREATE OR REPLACE TABLE person AS SELECT i AS person_id, 'f' AS gender, 'yes' AS consent
+       FROM range(1, 20001) AS t(i);
+CREATE OR REPLACE TABLE visit AS SELECT 1 + i // 2 AS person_id, i AS visit_id, 'z' || (i % 7) AS zone,
+       CAST(i % 50 AS DOUBLE) AS minutes, 'shop' || (floor({SHOPS} * power((i * 7919 % 40000) / 40000.0, 2))) AS shop,
+       CAST(i % 5 AS INTEGER) AS coins, DATE '2026-10-01' + CAST(i % 4 AS INTEGER) AS day
+       FROM range(0, 40000) AS t(i);
+"""
+)
+BY_SHOP = "SELECT shop, COUNT(*) AS n, SUM(minutes) AS s, AVG(minutes) AS a FROM visit GROUP BY shop ORDER BY shop"
+RHO = Fraction("0.0012")
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    return make_town(tmp_path_factory.mktemp("town"), MANY_SHOPS, without_norms(CATALOG))
+
+
+@pytest.fixture(scope="module")
+def backend(catalog: Catalog) -> Iterator[Any]:
+    opened = backend_over(catalog, Path(catalog.path).parent)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def engine(catalog: Catalog, backend: Any) -> Iterator[Engine]:
+    with Ledger.open(":memory:") as ledger:
+        yield Engine(catalog, backend, ledger, add_noise)
+
+
+def compiled(engine: Engine, sql: str = BY_SHOP, rho: Fraction = RHO) -> CompiledRelease:
+    (release,) = engine.compile(engine.read(sql, "ann"), Request("ann", rho=rho)).releases
+    assert release.profile is not None and release.selection is not None
+    return release
+
+
+def asked(engine: Engine, client: str = "ann", rho: Fraction = RHO) -> Any:
+    return engine.answer(BY_SHOP, Request(client, rho=rho))
+
+
+def shown(answered: Any) -> list[str]:
+    return answered.answer.table.column("shop").to_pylist()
+
+
+def stored_keys(engine: Engine) -> list[str]:
+    """The keys that the ledger keeps with the profile."""
+    key = compiled(engine).profile.release_key  # type: ignore[union-attr]
+    release = release_from_bytes(engine.ledger.replay("ann", "town", [key])[key].payload)
+    assert release.selected_keys is not None
+    return release.selected_keys.column(0).to_pylist()
+
+
+def test_keys_profile_and_numbers_share_one_charge(engine: Engine) -> None:
+    """Keys and their delta are charged with the profile; shares follow from text, price and catalog."""
+    release = compiled(engine)
+    profile, numbers = release.priced
+    assert profile.loss.rho + numbers.loss.rho == RHO and numbers.loss.atto_delta == 0
+    assert profile.loss.pico_rho == release.profile.pico_rho + release.selection.cost.pico_rho  # type: ignore[union-attr]
+    assert profile.loss.atto_delta == release.cost.loss.atto_delta > 0
+    answered = asked(engine)
+    assert answered.charged_loss == Loss(release.cost.loss.pico_rho, release.cost.loss.atto_delta)
+    delta = engine.catalog.dataset("town").defaults.delta
+    prices = paid_prices([release.unpriced_release], engine.ledger.paid_releases("ann"), delta, lambda key: key)
+    assert prices == (release.cost.loss.pico_rho,)
+
+
+def test_all_mechanisms_that_run_cost_what_was_charged(catalog: Catalog, backend: Any) -> None:
+    losses = list[Fraction]()
+
+    def counting(exact: Any, sensitivity: int, scale: float, pico_rho: int) -> Any:
+        losses.append(privacy_loss(sensitivity, scale))
+        return add_noise(exact, sensitivity, scale, pico_rho)
+
+    with Ledger.open(":memory:") as ledger:
+        asked(Engine(catalog, backend, ledger, counting))
+    assert float(sum(losses) / RHO) == pytest.approx(1, rel=1e-5) and sum(losses) <= RHO
+
+
+def test_a_planted_selection_that_is_not_charged_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    priced = CompiledRelease.priced.fget  # type: ignore[attr-defined]
+
+    def cheaper(release: CompiledRelease) -> Any:
+        profile, numbers = priced(release)
+        return replace(profile, loss=Loss(release.profile.pico_rho, profile.loss.atto_delta)), numbers  # type: ignore[union-attr]
+
+    monkeypatch.setattr(CompiledRelease, "priced", property(cheaper))
+    with pytest.raises(NoiseRefused):
+        asked(engine)
+    assert not engine.ledger.paid_releases("ann")
+
+
+def test_only_numbers_that_are_shown_are_profiled(engine: Engine) -> None:
+    """The count of people that selects keys is measured, and no part of the profile's price goes to it."""
+    vectors = compiled(engine).plan.vectors
+    profiled = {vectors[each.vector].kind for each in compiled(engine).profile.histograms}  # type: ignore[union-attr]
+    assert VectorKind.PERSONS in {each.kind for each in vectors} and VectorKind.PERSONS not in profiled
+
+
+def test_a_repeat_is_free_and_the_same(engine: Engine) -> None:
+    first, again = asked(engine), asked(engine)
+    assert 0 < len(shown(first)) < SHOPS and shown(first) == stored_keys(engine)
+    assert again.charged_loss.pico_rho == 0 and again.answer.table.equals(first.answer.table)
+    other = asked(engine, "bob")
+    assert other.charged_loss.rho == RHO and other.answer.table.equals(first.answer.table)
+
+
+def test_numbers_hold_the_exact_ones(engine: Engine) -> None:
+    """Without a declared clip bound intervals cover the truth of the keys that are shown."""
+    answered = asked(engine, rho=Fraction("0.01"))
+    visit = engine.backend.target.addresses["visit"]
+    rows = engine.backend.run_over(f"SELECT shop, count(*) AS n FROM {visit} GROUP BY shop", {}).to_pylist()  # type: ignore[attr-defined]
+    exact = {row["shop"]: row["n"] for row in rows}
+    truth = np.array([exact[shop] for shop in shown(answered)])
+    lower, upper = answered.answer.intervals["n"]
+    assert len(truth) > SHOPS // 2 and np.mean((lower <= truth) & (truth <= upper)) > 0.85
+
+
+def test_where_no_key_is_released_everything_is_charged(engine: Engine) -> None:
+    few = BY_SHOP.replace(" GROUP", " WHERE visit_id < 20 GROUP")
+    answered = engine.answer(few, Request("ann", rho=RHO))
+    assert answered.answer.table.num_rows == 0 and answered.charged_loss.rho == RHO
+    assert engine.answer(few, Request("ann", rho=RHO)).charged_loss.pico_rho == 0
+
+
+def test_keys_are_stored_in_the_payload_of_the_profile(engine: Engine) -> None:
+    release = compiled(engine)
+    drawn = engine._draw_profile(release, release.profile, pa.table({"person": pa.array([], pa.int64())}))  # type: ignore[arg-type]
+    again = release_from_bytes(release_to_bytes(drawn))
+    assert again.selected_keys is not None and again.selected_keys.equals(drawn.selected_keys)
+    assert all(np.array_equal(one, other) for one, other in zip(again.noisy, drawn.noisy, strict=True))
+
+
+def test_a_crash_between_keys_and_numbers_stores_neither(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Engine, "_measure", None)
+        with pytest.raises(ExecutionFailed):
+            asked(engine)
+    assert all(each.settled_at is None for each in engine.ledger.paid_releases("ann"))
+    answered = asked(engine)
+    assert answered.charged_loss.pico_rho == 0 and shown(answered) == stored_keys(engine)
+
+
+def with_another_draw_in_between(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Answer while somebody else stores another draw of keys and profile; return the keys that are shown."""
+    settle, release = Ledger.settle, compiled(engine)
+    nobody = engine.objections("town")
+    other = release_to_bytes(engine._draw_profile(release, release.profile, nobody))  # type: ignore[arg-type]
+    key = release.profile.release_key  # type: ignore[union-attr]
+
+    def late(self: Ledger, charge: Charge, payloads: dict[str, bytes], *rest: object) -> object:
+        if key not in charge.stored:
+            settle(self, charge, {key: other})
+        return settle(self, charge, payloads, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Ledger, "settle", late)
+    return shown(asked(engine))
+
+
+def test_numbers_are_shown_for_the_stored_keys_alone(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys of a draw that came too late are dropped unseen."""
+    assert with_another_draw_in_between(engine, monkeypatch) == stored_keys(engine)
+
+
+def test_a_planted_second_draw_of_keys_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers whose keys are chosen once more: some pass by a noise that nobody paid for."""
+    measure = Engine.measure_release
+    monkeypatch.setattr(Engine, "measure_release", lambda self, *args: measure(self, *args[:3]))
+    assert shown(asked(engine)) != stored_keys(engine)
