@@ -182,6 +182,9 @@ class EngineKind(Diagnostic):
     WIDTH_OF_NO_ANSWER = (Code.PARAM,
         "How wide such intervals are depends on the answer, and you hold none of this question to tell from.",
         "ask with rho = 0.0005 first; or COUNT(*) and SUM(x) as columns of their own")
+    WIDTH_OF_NO_PROFILE = (Code.PARAM,
+        "How wide such intervals are depends on how much people contribute, which nobody has measured yet.",
+        "ask once with rho = 0.0005: the profile that comes with it tells; or have the owner calibrate")
     SHARE_OF_NO_ANSWER = (Code.PARAM,
         "A share is taken of an answer that you hold already, and you hold none of this question.",
         "target_error = 50, an amount; or ask with rho = 0.0005 first")

@@ -18,7 +18,7 @@ from dialect.catalog.eligibility import (
     InRange,
     IsIn,
 )
-from dialect.catalog.fallback_clip_bounds import fallback_clip_bounds
+from dialect.catalog.fallback_clip_bounds import FALLBACK_VALUE_SHARE, fallback_clip_bounds
 from dialect.catalog.model import (
     DEFAULT_CALIBRATION,
     NO_ELIGIBILITY_RULES,
@@ -66,6 +66,7 @@ from dialect.catalog.privacy_windows import (
 
 __all__ = [
     "DEFAULT_CALIBRATION",
+    "FALLBACK_VALUE_SHARE",
     "MAX_PERSON_CHARACTERS",
     "MAX_WINDOWS",
     "NO_ELIGIBILITY_RULES",

@@ -1,7 +1,7 @@
 """Outer query as SQL over stored releases, with the components that intervals of its columns are computed from.
 
 A noisy column is offset + numerator / denominator, where both are linear combinations of noisy numbers (a fractional
-linear form, `dialect.postprocess.noise_propagation`). Its six components are listed in INTERVAL_COMPONENTS. A raw field
+linear form, `dialect.postprocess.noise_propagation`). Its components are listed in INTERVAL_COMPONENTS. A raw field
 holds a noisy number before rounding.
 """
 
@@ -31,7 +31,10 @@ from dialect.postprocess.noise_propagation import (
 from dialect.postprocess.question import Question
 from dialect.postprocess.unstable_ratios import guard_ratios
 
-INTERVAL_COMPONENTS = ("offset", "numerator", "numerator_variance", "denominator", "denominator_variance", "covariance")
+INTERVAL_COMPONENTS = (
+    "offset", "numerator", "numerator_variance", "denominator", "denominator_variance", "covariance",
+    "numerator_residual", "denominator_residual",  # the parts of the variances that correcting clipped numbers leaves
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class UnchangedRelease:
 class OuterSql:
     """SQL of an outer query: columns s0, s1, ..., followed by the interval components of uncertain columns.
 
-    There are six components (INTERVAL_COMPONENTS), s0_offset, ...; where a release holds its own interval, they are
+    Components are those of INTERVAL_COMPONENTS, s0_offset, ...; where a release holds its own interval, they are
     s0_lower and s0_upper. Components with the same value in every row are no columns; `constants` holds them.
     """
 
@@ -157,20 +160,23 @@ def _is_signed_ratio(form: FractionalLinearForm, non_negative_fields: frozenset[
 
 
 def _interval_components(form: FractionalLinearForm, variances: Variances, residuals: Residuals) -> tuple[Expr, ...]:
-    """Write the six components in the order of INTERVAL_COMPONENTS; those of a missing denominator are 0.
+    """Write the components in the order of INTERVAL_COMPONENTS; those of a missing denominator are 0.
 
     Variances are those of the noise and of what correction leaves.
     """
     numerator, denominator = form.numerator, form.denominator
-    numerator_variance = plus(numerator.variance(variances), numerator.residual_variance(residuals, denominator))
-    components = (form.offset, numerator.value_expression(), numerator_variance)
+    residual = numerator.residual_variance(residuals, denominator)
+    components = (form.offset, numerator.value_expression(), plus(numerator.variance(variances), residual))
     if denominator is None:
-        return (*components, ZERO, ZERO, ZERO)
+        return (*components, ZERO, ZERO, ZERO, residual, ZERO)
+    residual_below = denominator.residual_variance(residuals)
     return (
         *components,
         denominator.value_expression(),
-        plus(denominator.variance(variances), denominator.residual_variance(residuals)),
+        plus(denominator.variance(variances), residual_below),
         numerator.covariance(denominator, variances),
+        residual,
+        residual_below,
     )
 
 

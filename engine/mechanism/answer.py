@@ -43,8 +43,26 @@ class Answer:
     null_quantiles: Mapping[str, int] = field(
         default_factory=dict
     )  # column -> number of quantiles NULL for lack of rows
+    # column -> share of each number's variance that correcting clipped contributions leaves; only where there is some
+    clipping_shares: Mapping[str, Floats] = field(default_factory=dict)
     candidates: int | None = None  # rows from which noise selected those of the answer; None: it selected none
     hidden_count: Ends | None = None  # interval of a count of each row, where the query shows none
+
+
+def interval_parts(answer: Answer) -> dict[str, dict[str, float]]:
+    """Median half-widths that noise alone, and clipping alone, would give each column; their squares add up.
+
+    Only of columns whose intervals hold what correcting clipped contributions leaves.
+    """
+    found = {}
+    for name, shares in answer.clipping_shares.items():
+        lower, upper = answer.intervals[name]
+        half = (upper - lower) / 2
+        known = np.isfinite(half)
+        if known.any():
+            parts = {"noise": half * np.sqrt(1 - shares), "clipping": half * np.sqrt(shares)}
+            found[name] = {part: float(np.median(widths[known])) for part, widths in parts.items()}
+    return found
 
 
 def build_answer(rows: pa.Table, outer_sql: OuterSql, levels: IntervalLevels, raw: RawNoise) -> Answer:
@@ -54,9 +72,12 @@ def build_answer(rows: pa.Table, outer_sql: OuterSql, levels: IntervalLevels, ra
     }
     intervals: dict[str, Ends] = {}
     unstable: dict[str, int] = {}
+    clipping_shares: dict[str, Floats] = {}
     for i in outer_sql.uncertain_columns:
         name = outer_sql.names[i]
         parts = _IntervalParts(rows, i, outer_sql.constants, levels.variance_factor(i))
+        if (share := _clipping_share(_IntervalParts(rows, i, outer_sql.constants))) is not None:
+            clipping_shares[name] = share
         if i in outer_sql.ratio_columns:
             lower, upper, is_unstable = _ratio_ends(parts, levels, i, i in outer_sql.signed_ratios)
         else:
@@ -95,6 +116,7 @@ def build_answer(rows: pa.Table, outer_sql: OuterSql, levels: IntervalLevels, ra
         unstable,
         tuple(outer_sql.names[i] for i in outer_sql.unknown_interval_columns),
         sparse,
+        clipping_shares,
         None if levels.selection is None else levels.candidates,
     )
 
@@ -147,6 +169,25 @@ class _IntervalParts:
         column = self.rows.column(name)
         values: Floats = column.cast(pa.float64()).fill_null(float("nan")).to_numpy()
         return values if factor == 1.0 else factor * values
+
+
+def _clipping_share(parts: _IntervalParts) -> Floats | None:
+    """Share of each number's variance that correcting clipped contributions leaves; None if there is no such part.
+
+    Of a ratio to first order: both variances, that of the denominator times the squared ratio, without their offset.
+    """
+    residual, variance = parts["numerator_residual"], parts["numerator_variance"]
+    below = parts["denominator_residual"]
+    if not (residual.any() or below.any()):
+        return None
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = parts["numerator"] / parts["denominator"]
+        is_ratio = np.isfinite(ratio)
+        residual = residual + np.where(is_ratio, ratio**2 * below, 0.0)
+        more = ratio**2 * parts["denominator_variance"] - 2 * ratio * parts["covariance"]
+        shares = residual / (variance + np.where(is_ratio, more, 0.0))
+    result: Floats = np.nan_to_num(shares, nan=0.0, posinf=1.0, neginf=1.0).clip(0.0, 1.0)
+    return result
 
 
 def _widened_to(shown: pa.ChunkedArray, lower: Floats, upper: Floats) -> Ends:

@@ -27,7 +27,7 @@ from engine.pipeline.compiled_query import CompiledQuery
 from engine.pipeline.engine import Engine
 from engine.pricing.compile_release import CompiledRelease, noise_scales
 from engine.pricing.display_names import vector_display_name
-from engine.pricing.expected_error import expected_error
+from engine.pricing.expected_error import expected_error, profiled_columns
 from engine.pricing.query_terms import Request, caps
 
 MAX_PROPOSALS = 3  # proposals shown
@@ -154,7 +154,9 @@ def _proposal(engine: Engine, rewrite: Rewrite, present: _ExpectedAccuracy, requ
         if proposed.windows <= present.windows
         else f"{rewrite.description}, charged to {proposed.windows} windows"
     )
-    return Proposal(rewrite.change, description, rewrite.sql, loss, proposed.widths, proposed.groups, relative)
+    profiled = profiled_columns(question, [each.profiled_vectors for each in query.unpriced])
+    widths = {name: None if name in profiled else width for name, width in proposed.widths.items()}
+    return Proposal(rewrite.change, description, rewrite.sql, loss, widths, proposed.groups, relative)
 
 
 def _width_ratio(present: _ExpectedAccuracy, proposed: _ExpectedAccuracy, renamed: Mapping[str, str]) -> float:
@@ -239,6 +241,9 @@ def _reasons(
         price = rho if shared == 1 else f"{rho}, shared by {shared} numbers"
         noise_text = f"at {price}, that takes noise of {_format_number(sigma)}"
         index = each.plan.vectors.index(vector)
+        if each.profile is not None and bound.clip_bound == wanted.bounds.vectors[index].clip_bound:
+            yield f"{vector_display_name(vector)}: how much one person may count for is chosen from a profile."
+            continue
         bought = wanted.cost.vectors[index].deviation(wanted.bounds.vectors[index])
         if sigma < 0.99 * bought:  # stored releases are precise enough; 0.99: equal but for rounding
             noise_text = f"made of what is held, its noise is {_format_number(sigma)}"

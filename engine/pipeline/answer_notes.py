@@ -36,12 +36,10 @@ JOIN_MULTIPLICITY_NOTE = (
     "A row may match several rows of the joined public table, and counts once for each: most of that may be clipped."
     " Join on that table's whole primary key, as its steward declares it, or use IN or EXISTS, which count a row once."
 )
-FALLBACK_TEXT = " No clip bound is declared, and none was measured."
-CORRECTED_TEXT = "Numbers are corrected, and intervals hold what correction leaves."
-PROFILED_NOTE = "Clip bounds{0} were chosen from a contribution profile, rho {1:.6g} of {2:.6g}. " + CORRECTED_TEXT
+PROFILED_NOTE = "Clipping{0} is corrected; the intervals hold what is left of it (profile: rho {1:.6g} of {2:.6g})."
 PROFILE_NOTE = (
-    "A contribution profile{0} is bought with the question, rho {1:.6g} of {2:.6g}, once: clip bounds are chosen from"
-    f" it, mostly smaller ones than the widths here assume. {CORRECTED_TEXT}"
+    "A contribution profile{0} is bought with the question, rho {1:.6g} of {2:.6g}: it chooses clip bounds,"
+    " and the intervals will hold what clipping leaves."
 )
 FEW_ROWS_REASON = "too few rows for a quantile's histogram. Coarser groups, a longer time or more rho may show them."
 REHEARSAL_NOTE = (
@@ -111,8 +109,8 @@ def _release_notes(prepared: CompiledRelease, release_suffix: str) -> Iterator[N
     fallbacks = has_fallback_clip_bounds(prepared)
     for vector, bound, is_fallback in zip(prepared.plan.vectors, prepared.bounds.vectors, fallbacks, strict=True):
         if bound.predicted_bias != 0 or bound.residual_bias_bound:
-            bounding = _bounding_text(bound) + (FALLBACK_TEXT if is_fallback else "")
-            clipped.setdefault(f"{bounding} {_bias_text(vector, bound)}", []).append(vector_display_name(vector))
+            text = f"{_bounding_text(bound)} {_bias_text(vector, bound, is_fallback=is_fallback)}"
+            clipped.setdefault(text, []).append(vector_display_name(vector))
     for text, names in clipped.items():
         yield Note(NoteCode.CLIPPED, f"{', '.join(dict.fromkeys(names))}{release_suffix}: {text}")
     if has_unmeasured_pairs(prepared):
@@ -141,17 +139,14 @@ def _bounding_text(bound: VectorBound) -> str:
     return f"{bound.reason}."
 
 
-def _bias_text(vector: QueryVector, bound: VectorBound) -> str:
+def _bias_text(vector: QueryVector, bound: VectorBound, *, is_fallback: bool) -> str:
     """Describe the expected clipping bias of a total, or the remaining error where the bias was corrected."""
     bias, bias_bound = bound.predicted_bias, bound.residual_bias_bound
     if bias_bound is not None and vector.kind is VectorKind.CENTRED:
-        return f"The average may be off by about {bias_bound:.2g} by it, not in the interval."
+        return f"The average is off by up to about {bias_bound:.2g}, not in the interval."
     if bias_bound is not None:
-        return (
-            f"Bias-corrected: most numbers are off by less than {max(bias_bound, MIN_SHOWN_BIAS):.1%},"
-            " not in the interval."
-        )
+        return f"Corrected: off by up to {max(bias_bound, MIN_SHOWN_BIAS):.1%}, not in the interval."
     if bias is None:
-        return "Its bias is unknown, and not in the interval."
+        return f"Bias unknown{' (no bound is declared)' if is_fallback else ''}, not in the interval."
     least = f"less than {MIN_SHOWN_BIAS:.1%}"
     return f"Expected bias {f'{bias:.1%}' if -bias >= MIN_SHOWN_BIAS else least}, not in the interval."

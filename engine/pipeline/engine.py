@@ -15,6 +15,7 @@ Terms:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -230,6 +231,13 @@ class Engine:
         return StoredAnswers(
             self.catalog, self.backend, self.ledger, query.question, query.unpriced, query.terms, query.request.client
         )
+
+    def predict_answer(self, query: CompiledQuery) -> Answer | None:
+        """Predict a query's answer at its price from the one that this client bought at the nearest other price."""
+        answers, price = self._stored_answers(query), query.releases[0].cost.loss.pico_rho
+        prices = answers.prices()
+        nearest = min(prices, key=lambda each: abs(math.log(each / price)), default=None)
+        return None if nearest is None else answers.predict_answer(nearest, price)
 
     def replay(self, compiled: tuple[CompiledRelease, ...], request: Request) -> Mapping[str, bytes] | None:
         """Load every release of a query from this client's paid ones; None if any is missing.

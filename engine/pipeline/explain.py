@@ -1,24 +1,54 @@
-"""Explain a query: its price and expected accuracy, from public facts; no data, no charge."""
+"""Explain a query: its price and expected accuracy, from public facts and what the client holds; no data, no charge.
+
+Where a contribution profile chooses clip bounds, half-widths follow from the stored numbers of a repeat, else from the
+profile that the client bought with this question at another price. Before, only a range is known, from public orders
+of magnitude.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from budgets import Loss
 from dialect import Question
-from dialect.postprocess import mark_shared_noise
+from dialect.postprocess import mark_shared_noise, with_centres
+from engine.mechanism.answer import Answer, interval_parts
 from engine.mechanism.interval_levels import IntervalLevels
+from engine.mechanism.projection import project_intervals
+from engine.mechanism.release import measured_centres
 from engine.pipeline.advice import Advice, find_advice
-from engine.pipeline.compiled_query import SourcedQuery
+from engine.pipeline.compiled_query import CompiledQuery, SourcedQuery
+from engine.pipeline.consistency import make_query_consistent
 from engine.pipeline.engine import Engine
 from engine.pipeline.outlook import BudgetOutlook
-from engine.pricing.compile_release import noise_scales
-from engine.pricing.expected_error import NoiseScales, expected_error
+from engine.pricing.compile_release import magnitudes, noise_scales
+from engine.pricing.expected_error import NoiseScales, expected_error, profiled_columns, public_half_widths
 from engine.pricing.query_terms import Request
 from engine.pricing.simultaneous import planned_levels
-from engine.reuse.sources import charged_releases, correlated_vectors, with_measured
+from engine.pricing.target_error import median_half_widths
+from engine.reuse.sources import ReleaseSource, charged_releases, correlated_vectors, with_measured
+
+
+class WidthSource(StrEnum):
+    """Where the expected half-widths of a question come from."""
+
+    NOISE = "noise"  # the price and the clip bounds alone
+    ANSWER = "answer"  # the numbers that the client holds: a repeat shows them again
+    PROFILE = "profile"  # the profile that the client bought with this question at another price
+    MAGNITUDES = "magnitudes"  # public orders of magnitude: a range
+
+
+@dataclass(frozen=True)
+class ExpectedWidths:
+    """Expected half-widths of a question's columns, in their units, at their level."""
+
+    half_widths: Mapping[str, float | None]  # total; None where it depends on the answer or only a range is known
+    source: WidthSource
+    ranges: Mapping[str, tuple[float, float]]  # from public orders of magnitude
+    parts: Mapping[str, Mapping[str, float]]  # of noise alone and of clipping alone, where both are known
 
 
 @dataclass(frozen=True)
@@ -26,10 +56,15 @@ class Explained(SourcedQuery):
     """Everything about a query that is known before it runs."""
 
     loss: Loss  # charged to this client if it ran now
-    expected_error: Mapping[str, float | None]  # half-width at the confidence level, in the column's unit
+    expected: ExpectedWidths
     sql: str
     advice: Advice  # why intervals are wide, and narrower alternatives
     outlook: BudgetOutlook | None  # budget outlook; None for a query over public tables only
+
+    @property
+    def expected_error(self) -> Mapping[str, float | None]:
+        """Expected half-width of each noisy column; None where it depends on the answer or only a range is known."""
+        return self.expected.half_widths
 
     @property
     def is_free(self) -> bool:
@@ -56,15 +91,53 @@ def explain(engine: Engine, sql: str, request: Request) -> Explained:
         engine.notes(query, sources, is_free=loss == Loss(0, 0)),
         engine.excluded_consent_notes(query),
         loss,
-        _expected_error(marked, noise_scales(reported), levels),
+        _expected_widths(engine, query, sources, stored, levels),
         ";\n\n".join(sql.text for p in charged for sql in p.statements),
         find_advice(engine, query, reported),
         engine.budget_outlook(query, datetime.now(UTC)),
     )
 
 
+def _expected_widths(
+    engine: Engine,
+    query: CompiledQuery,
+    sources: tuple[ReleaseSource, ...],
+    stored: Mapping[str, bytes] | None,
+    levels: IntervalLevels,
+) -> ExpectedWidths:
+    """Compute expected half-widths by the best source there is; `stored` = the payloads of a repeat."""
+    reported, correlated = tuple(source.reported for source in sources), correlated_vectors(sources)
+    marked = mark_shared_noise(query.question, correlated)
+    widths = _expected_error(marked, noise_scales(reported), levels)
+    open_columns = profiled_columns(marked, [each.profiled_vectors for each in query.unpriced]) & widths.keys()
+    if not open_columns:
+        return ExpectedWidths(widths, WidthSource.NOISE, {}, {})
+    if stored is not None or not charged_releases(sources):
+        built = tuple(source.build(stored or {}) for source in sources)
+        releases = make_query_consistent(query.question, sources, built, engine.catalog)
+        question = mark_shared_noise(with_centres(query.question, measured_centres(releases)), correlated)
+        answer = engine.finish(question, query.releases, releases, query.terms.confidence)
+        return _widths_of(answer, marked, widths, WidthSource.ANSWER)
+    predicted = engine.predict_answer(query)
+    if predicted is not None:
+        return _widths_of(predicted, marked, widths, WidthSource.PROFILE)
+    ranges = public_half_widths(marked, [magnitudes(each) for each in query.releases], levels)
+    half_widths = {name: None if name in open_columns else width for name, width in widths.items()}
+    shown = {name: ranges[name] for name in open_columns if name in ranges}
+    return ExpectedWidths(half_widths, WidthSource.MAGNITUDES, shown, {})
+
+
+def _widths_of(
+    answer: Answer, question: Question, widths: Mapping[str, float | None], source: WidthSource
+) -> ExpectedWidths:
+    """Median half-widths of an answer."""
+    shown = project_intervals(answer, question)
+    known = {name: width for name, width in median_half_widths(shown).items() if width < float("inf")}
+    return ExpectedWidths({name: known.get(name) for name in widths}, source, {}, interval_parts(shown))
+
+
 def _expected_error(question: Question, scales: NoiseScales, levels: IntervalLevels) -> dict[str, float | None]:
-    """Half-width of each noisy column at its level; None where width or level depend on the answer."""
+    """Half-width by noise of each noisy column at its level; None where width or level depend on the answer."""
     expected = expected_error(question, scales, levels.confidence)
     for i, column in enumerate(question.columns):
         if column.name in expected and levels.is_affected(i):

@@ -14,9 +14,12 @@ import pyarrow as pa
 
 from budgets import PICO, Ledger
 from dialect import Catalog, Question
+from dialect.postprocess import with_centres
 from engine.backends.protocol import Backend
-from engine.mechanism.release import Release, release_from_bytes
+from engine.mechanism.answer import Answer
+from engine.mechanism.release import Release, measured_centres, release_from_bytes
 from engine.pipeline.post_process import post_process
+from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile
 from engine.pricing.compile_release import CompiledRelease, UnpricedRelease, price_release
 from engine.pricing.query_terms import QueryTerms
 from engine.pricing.target_error import (
@@ -48,17 +51,33 @@ class StoredAnswers:
 
     def stored_answer(self, price: int) -> pa.Table:
         """Recompute the stored answer of a price."""
-        return post_process(
-            self.question, *self._stored_at(price), self.query_terms.confidence, self.catalog, self.backend
-        ).table
+        return self._shown(*self._stored_at(price)).table
 
     def predict_widths(self, price: int, other_price: int) -> Mapping[str, float]:
         """Predict the interval widths at another price from the stored answer of a price."""
+        return median_half_widths(self.predict_answer(price, other_price))
+
+    def predict_answer(self, price: int, other_price: int) -> Answer:
+        """Predict the answer at another price from the stored one of a price: its numbers, with other intervals."""
         compiled, releases = self._stored_at(price)
-        predicted = tuple(with_noise_at_price(*each, other_price) for each in zip(releases, self.unpriced, strict=True))
-        return median_half_widths(
-            post_process(self.question, compiled, predicted, self.query_terms.confidence, self.catalog, self.backend)
+        rows = zip(releases, self.unpriced, compiled, strict=True)
+        predicted = tuple(
+            with_noise_at_price(release, unpriced, other_price, self._profile(each)) for release, unpriced, each in rows
         )
+        return self._shown(compiled, predicted)
+
+    def _shown(self, compiled: tuple[CompiledRelease, ...], releases: tuple[Release, ...]) -> Answer:
+        """Post-process releases, about the centres that their averages were measured with."""
+        question = with_centres(self.question, measured_centres(releases))
+        return post_process(question, compiled, releases, self.query_terms.confidence, self.catalog, self.backend)
+
+    def _profile(self, compiled: CompiledRelease) -> tuple[CompiledProfile, Release] | None:
+        """Load the profile that this client paid with a stored release; None if it has none."""
+        if compiled.profile is None:
+            return None
+        key, dataset = compiled.profile.release_key, compiled.plan.dataset
+        held = self.ledger.replay(self.client, dataset, {key}).get(key)
+        return None if held is None else (compiled.profile, release_from_bytes(held.payload))
 
     def _stored_at(self, price: int) -> tuple[tuple[CompiledRelease, ...], tuple[Release, ...]]:
         """Load the releases that this client has stored at a price."""

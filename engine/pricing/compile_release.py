@@ -60,6 +60,7 @@ from engine.pricing.clip_bounds.profiles.compiled_profile import (
     with_profile_part,
 )
 from engine.pricing.clip_bounds.profiles.numbers import ProfiledVector, choose_vectors, number_price
+from engine.pricing.clip_bounds.profiles.public_magnitudes import Magnitude, vector_magnitudes
 from engine.pricing.clip_bounds.tuning import ClipBoundOutcome, ClipErrorModel, clip_bound_outcomes, tune_clip_bounds
 from engine.pricing.expected_error import NoiseScales
 from engine.pricing.price import Cost, VectorPrice, approximate_threshold, price, vector_price
@@ -155,6 +156,17 @@ class CompiledRelease:
 
 
 @dataclass(frozen=True)
+class ProfileChoice:
+    """What was chosen from a stored profile: clip bounds, centres of averages, and prices of the numbers."""
+
+    plan: PrivatePlan  # measured, about the chosen centres
+    bounds: ContributionBounds
+    prices: tuple[VectorPrice, ...]  # of every vector, without the share of its total
+    vectors: tuple[ProfiledVector, ...]
+    averages: tuple[ChosenAverage, ...]
+
+
+@dataclass(frozen=True)
 class ProfiledRelease:
     """A release whose clip bounds were chosen from its stored profile, ready to run."""
 
@@ -198,6 +210,11 @@ class UnpricedRelease:
             self.measured_plan, self.catalog, self.key_count, clip_bounds, self.properties,
             reads_single_groups=self.reads_single_groups and not self._has_profiled_persons,
         )  # fmt: skip
+
+    @property
+    def profiled_vectors(self) -> frozenset[int]:
+        """Indices of the query vectors whose clip bounds a profile chooses."""
+        return frozenset(each.vector for each in self.histograms)
 
     @property
     def _has_profiled_persons(self) -> bool:
@@ -394,38 +411,50 @@ def price_release(
     return CompiledRelease(unpriced.plan, bounds, cost, sql, key, unpriced, texts, selection, profile)
 
 
-def profiled_release(compiled: CompiledRelease, stored: Release, backend: Backend) -> ProfiledRelease:
-    """Choose the clip bounds of a release from its stored profile, and generate the SQL of its numbers.
+def choose_from_profile(
+    unpriced: UnpricedRelease, cost: Cost, profile: CompiledProfile, stored: Release
+) -> ProfileChoice:
+    """Choose the clip bounds of a release at a cost from its stored profile, and price its numbers.
 
     Claim: a function of the stored profile, the price and public facts. Symbols: `stored` = the payload that the ledger
-    returned. Formula: none. Source and proof: engine/pricing/proofs.md#profiles. Raises Refusal.
+    returned. Formula: none. Source and proof: engine/pricing/proofs.md#profiles. Raises nothing.
     """
-    unpriced, cost = compiled.unpriced_release, compiled.cost
-    assert compiled.profile is not None  # noqa: S101  the caller asks
-    profile = compiled.profile.over(stored.selected_keys)
-    readings = read_profile(profile, stored, unpriced.catalog)
-    vectors = choose_vectors(profile, readings, compiled.bounds, cost.vectors)
+    fallback, pico_rho = unpriced.bounds(cost.loss.pico_rho), cost.loss.pico_rho
+    profile = profile.over(stored.selected_keys)
+    vectors = choose_vectors(profile, read_profile(profile, stored, unpriced.catalog), fallback, cost.vectors)
     averages = choose_averages(profile, stored, [each.pico_rho for each in cost.vectors], unpriced.shown_alone)
     plan = with_measured_centres_of(unpriced.measured_plan, averages)
     tuned = {index: bound for each in averages for index, bound in each.bounds.items()}
     tuned |= {each.index: each.tuned for each in vectors}
-    bounds = replace(unpriced, measured_plan=plan).bounds_with(cost.loss.pico_rho, tuned)
+    bounds = replace(unpriced, measured_plan=plan).bounds_with(pico_rho, tuned)
     prices = {each.index: number_price(each, bounds.vectors[each.index]) for each in vectors}
     priced = tuple(
         prices.get(i, vector_price(bound, own.pico_rho))
         for i, (own, bound) in enumerate(zip(cost.vectors, bounds.vectors, strict=True))
     )
+    return ProfileChoice(plan, bounds, priced, vectors, averages)
+
+
+def profiled_release(compiled: CompiledRelease, stored: Release, backend: Backend) -> ProfiledRelease:
+    """Choose the clip bounds of a release from its stored profile, and generate the SQL of its numbers.
+
+    Claim: as `choose_from_profile`. Raises Refusal.
+    """
+    unpriced, profile, cost = compiled.unpriced_release, compiled.profile, compiled.cost
+    assert profile is not None  # noqa: S101  the caller asks
+    chosen = choose_from_profile(unpriced, cost, profile, stored)
     eligibility = eligibility_filter(unpriced.catalog, unpriced.plan.dataset)
     target = with_released_keys(backend.target)
-    totals = [(each.index, each.total_bound) for each in vectors if each.total_pico_rho]
+    totals = [(each.index, each.total_bound) for each in chosen.vectors if each.total_pico_rho]
     totals_sql = (
         _supported(lambda: write_totals_sql(profile.plan, profile.bounds, totals, target, eligibility))
         if totals
         else None
     )
-    sql = _generate_sql(plan, bounds, target, eligibility)
-    release = replace(compiled, bounds=bounds, cost=replace(cost, vectors=priced), sql=sql, profile=None)
-    return ProfiledRelease(release, vectors, averages, totals_sql)
+    sql = _generate_sql(chosen.plan, chosen.bounds, target, eligibility)
+    numbers_cost = replace(cost, vectors=chosen.prices)
+    release = replace(compiled, bounds=chosen.bounds, cost=numbers_cost, sql=sql, profile=None)
+    return ProfiledRelease(release, chosen.vectors, chosen.averages, totals_sql)
 
 
 def _generate_sql(
@@ -471,3 +500,10 @@ def noise_scales(compiled: tuple[CompiledRelease, ...]) -> NoiseScales:
     return tuple(
         tuple((b.grain_size, c.sigma) for b, c in zip(p.bounds.vectors, p.cost.vectors, strict=True)) for p in compiled
     )
+
+
+def magnitudes(compiled: CompiledRelease) -> tuple[Magnitude, ...]:
+    """Public orders of magnitude of a release's numbers, whose profile is not bought yet."""
+    unpriced = compiled.unpriced_release
+    plan, groups, profiled = unpriced.measured_plan, compiled.key_count, unpriced.profiled_vectors
+    return vector_magnitudes(plan, compiled.bounds, compiled.cost.vectors, profiled, groups, unpriced.catalog)

@@ -9,14 +9,18 @@ Terms:
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import filterfalse
 
 from dialect import Question
 from dialect.algebra import Expr, Literal
 from dialect.catalog import SqlType
-from dialect.postprocess import ResultColumn
+from dialect.postprocess import FractionalLinearForm, ResultColumn, column_limits
 from engine.mechanism.answer import half_widths, integer_half_widths
+from engine.mechanism.interval_levels import IntervalLevels
+from engine.mechanism.intervals import normal_quantile
+from engine.pricing.clip_bounds.profiles.public_magnitudes import Magnitude
 
 NoiseScales = tuple[tuple[tuple[float, float], ...], ...]  # for each plan and vector: (grain in units, sigma in grains)
 
@@ -101,3 +105,82 @@ def expected_error(question: Question, scales: NoiseScales, confidence: float) -
     """Half-width that noise alone causes in each noisy column; None if it depends on the answer."""
     widths = data_independent_half_widths(question, scales, confidence)
     return {column.name: widths.get(column.name) for column in question.columns if column.is_noisy}
+
+
+def profiled_columns(question: Question, profiled: Sequence[Collection[int]]) -> frozenset[str]:
+    """Names of the columns that read a number whose clip bound a profile chooses.
+
+    `profiled` = the indices of these query vectors, by plan. Columns without a known form read them all.
+    """
+    open_ids = {
+        columns.raw_fields[i].id
+        for columns in question.releases
+        if columns.histogram is None
+        for i in profiled[columns.plan_index]
+    }
+    return frozenset(
+        column.name
+        for column in question.columns
+        if column.is_noisy and any(profiled) and (column.form is None or column.form.raw_ids & open_ids)
+    )
+
+
+def public_half_widths(
+    question: Question, magnitudes: Sequence[Sequence[Magnitude]], levels: IntervalLevels
+) -> dict[str, tuple[float, float]]:
+    """Range of each column's half-width by public orders of magnitude, where they decide one.
+
+    `magnitudes` = of every vector, by plan. Natural limits of a column bound its upper end.
+    """
+    found = {}
+    numbers = {
+        raw.id: each
+        for columns in question.releases
+        if columns.histogram is None
+        for raw, each in zip(columns.raw_fields, magnitudes[columns.plan_index], strict=True)
+    }
+    for i, (column, limits) in enumerate(zip(question.columns, column_limits(question), strict=True)):
+        if column.form is None or not column.form.raw_ids <= numbers.keys():
+            continue
+        ends = [_deviation(column.form, numbers, is_largest=is_largest) for is_largest in (False, True)]
+        if None not in ends:
+            z = normal_quantile(levels.expected(i) or levels.strict)
+            low, high = (min(z * (end or 0.0), (limits[1] - limits[0]) / 2) for end in ends)
+            found[column.name] = (max(low, 1.0), max(high, 1.0)) if _is_integer(column) else (low, high)
+    return found
+
+
+def _deviation(form: FractionalLinearForm, numbers: Mapping[str, Magnitude], *, is_largest: bool) -> float | None:
+    """Compute the standard deviation of a column; None if coefficients or sizes are not known."""
+    parts = [form.numerator] if form.denominator is None else [form.numerator, form.denominator]
+    terms = [[(_literal(factor), numbers[raw.id]) for raw, factor in part.terms] for part in parts]
+    if any(factor is None for part in terms for factor, _ in part):
+        return None
+    variances = [_variance(part, is_largest=is_largest) for part in terms]
+    if form.denominator is None:
+        return math.sqrt(variances[0])
+    sizes = [_size(part, _literal(each.constant)) for part, each in zip(terms, parts, strict=True)]
+    if sizes[0] is None or not sizes[1]:
+        return None
+    return math.sqrt(variances[0] + (sizes[0] / sizes[1]) ** 2 * variances[1]) / abs(sizes[1])
+
+
+def _variance(terms: Sequence[tuple[float | None, Magnitude]], *, is_largest: bool) -> float:
+    """Variance of a linear combination: of independent noise, and of what correction leaves, which adds up."""
+    if not is_largest:
+        return sum(((factor or 0.0) * each.least_deviation) ** 2 for factor, each in terms)
+    residual = sum(abs(factor or 0.0) * each.residual for factor, each in terms)
+    return residual**2 + sum(((factor or 0.0) * each.most_deviation) ** 2 for factor, each in terms)
+
+
+def _size(terms: Sequence[tuple[float | None, Magnitude]], constant: float | None) -> float | None:
+    """Size of a linear combination; None if that of a number is unknown."""
+    if constant is None or any(each.usual is None for _, each in terms):
+        return None
+    return constant + sum((factor or 0.0) * (each.usual or 0.0) for factor, each in terms)
+
+
+def _literal(expr: Expr) -> float | None:
+    """Value of a numeric constant; None for other expressions."""
+    value = expr.value if isinstance(expr, Literal) else None
+    return float(value) if isinstance(value, int | float) else None

@@ -32,13 +32,16 @@ from engine.errors import EngineKind
 from engine.mechanism.answer import Answer
 from engine.mechanism.gaussian import gaussian_scale
 from engine.mechanism.release import Release
-from engine.pricing.compile_release import CompiledRelease, UnpricedRelease, noise_scales
+from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile
+from engine.pricing.clip_bounds.profiles.prediction import predicted_release
+from engine.pricing.compile_release import CompiledRelease, UnpricedRelease, choose_from_profile, noise_scales
 from engine.pricing.expected_error import (
     Noise,
     data_independent_half_width,
     data_independent_half_widths,
     noise_of,
     noisy_columns,
+    profiled_columns,
 )
 from engine.pricing.price import ScaleFunction, vector_price
 
@@ -56,6 +59,7 @@ class AccuracyTarget:
     confidence: float
     data_independent: Mapping[str, ResultColumn]  # columns with a data-independent width
     data_dependent: tuple[str, ...] = ()  # columns whose width depends on the answer: predicted from a stored one
+    needs_profile: bool = False  # a profile will choose clip bounds: then the width of its columns depends on it
 
     def refusal(self, kind: EngineKind) -> Refusal:
         """Refusal of the target error, with its position in the SQL text."""
@@ -81,9 +85,12 @@ def accuracy_target(
 ) -> AccuracyTarget:
     """Determine which columns a target error applies to. Raises Refusal with E_PARAM if no column is noisy."""
     data_independent, data_dependent = noisy_columns(question)
-    by_name = {column.name: column for column in data_independent}
-    dependent_names = tuple(column.name for column in data_dependent)
-    accuracy = AccuracyTarget(question, unpriced, target, confidence, by_name, dependent_names)
+    profiled = profiled_columns(question, [each.profiled_vectors for each in unpriced])
+    by_name = {column.name: column for column in data_independent if column.name not in profiled}
+    dependent_names = tuple(
+        column.name for column in (*data_independent, *data_dependent) if column.name not in by_name
+    )
+    accuracy = AccuracyTarget(question, unpriced, target, confidence, by_name, dependent_names, bool(profiled))
     if not by_name and not dependent_names:
         raise accuracy.refusal(EngineKind.NO_NOISY_NUMBER)
     return accuracy
@@ -149,9 +156,10 @@ def price_for_target(
     `paid_prices` = the prices, rising, at which this client has all releases of the query stored. An absolute target of
     data-independent columns needs no stored answer. Otherwise each stored answer predicts a price of its own; the first
     paid price that is enough by some prediction is chosen, else the prediction of the most precise stored answer, which
-    is the last. Raises Refusal where the width depends on the answer and no stored answer predicts it.
+    is the last. Raises Refusal where the width depends on the answer, or on a profile, and no stored answer predicts
+    it.
     """
-    if accuracy.data_independent and not accuracy.target.relative:
+    if accuracy.data_independent and not accuracy.target.relative and not accuracy.needs_profile:
         needed = least_price(accuracy, dict.fromkeys(accuracy.data_independent, accuracy.target.amount))
         return next((price for price in paid_prices if price >= needed), needed)
     candidates = (_predicted_need(accuracy, price, stored_answer, predict_widths) for price in paid_prices)
@@ -191,7 +199,7 @@ def _width_limits(
     """
     if not accuracy.target.relative:
         is_predicted = bool(predicted) and max(predicted.values()) < math.inf
-        return dict.fromkeys(predicted, accuracy.target.amount) if is_predicted else {}
+        return dict.fromkeys([*predicted, *accuracy.data_independent], accuracy.target.amount) if is_predicted else {}
     noise, table = accuracy.noise_at(paid_price), stored_answer(paid_price)
     limits: dict[str, Fraction] = {}
     for name in (*accuracy.data_independent, *predicted):
@@ -244,6 +252,8 @@ def _no_stored_answer(accuracy: AccuracyTarget, paid_prices: Sequence[int]) -> R
     """Refusal where no stored answer decides the price; its text depends on the target and on what is stored."""
     if accuracy.target.relative:
         return accuracy.refusal(EngineKind.HELD_ANSWER_NEAR_ZERO if paid_prices else EngineKind.SHARE_OF_NO_ANSWER)
+    if accuracy.needs_profile and not paid_prices:
+        return accuracy.refusal(EngineKind.WIDTH_OF_NO_PROFILE)
     return accuracy.refusal(EngineKind.HELD_ANSWER_TOO_WEAK if paid_prices else EngineKind.WIDTH_OF_NO_ANSWER)
 
 
@@ -285,9 +295,12 @@ def target_notes(
     if target is None or not compiled:
         return ()
     price = float(sum((p.cost.loss.rho for p in compiled), Fraction(0)))
-    errors = data_independent_half_widths(question, noise_scales(compiled), confidence)
-    others = ", ".join(column.name for column in noisy_columns(question)[1])  # their width depends on the answer
-    is_for_all = target.relative or not errors  # the price was chosen for the data-dependent columns too
+    profiled = profiled_columns(question, [each.unpriced_release.profiled_vectors for each in compiled])
+    widths = data_independent_half_widths(question, noise_scales(compiled), confidence)
+    errors = {name: width for name, width in widths.items() if name not in profiled}
+    # their width depends on the answer, or on the profile
+    others = ", ".join(column.name for column in question.columns if column.is_noisy and column.name not in errors)
+    is_for_all = target.relative or not errors or profiled  # the price was chosen for the data-dependent columns too
     bought = f"target_error {target}: {f'{format_half_widths(errors)}, ' if errors else ''}for rho {price:.3g}."
     notes = [Note(NoteCode.TARGET, bought)]
     if others and is_for_all:
@@ -299,8 +312,19 @@ def target_notes(
     return tuple(notes)
 
 
-def with_noise_at_price(release: Release, unpriced: UnpricedRelease, price: int) -> Release:
-    """Return a stored release with the noise scales of another price: its prediction of an answer at that price."""
+def with_noise_at_price(
+    release: Release,
+    unpriced: UnpricedRelease,
+    price: int,
+    profile: tuple[CompiledProfile, Release] | None = None,
+) -> Release:
+    """Return a stored release with the noise scales of another price: its prediction of an answer at that price.
+
+    `profile` = the stored profile that its clip bounds were chosen from, if there is one.
+    """
+    if profile is not None:
+        chosen = choose_from_profile(unpriced, unpriced.cost(Fraction(price, PICO)), *profile)
+        return predicted_release(release, chosen.vectors, chosen.averages, chosen.bounds, chosen.prices)
     # (unit, sigma) = grain in units and sigma in grains at the other price; converted to the stored release's grains
     scales = zip(noise_scales_at(unpriced, price, gaussian_scale), release.grains, strict=True)
     return replace(release, sigmas=tuple(sigma * unit / grain for (unit, sigma), grain in scales))
@@ -321,9 +345,10 @@ def half_widths_at_price(
     unpriced = tuple(p.unpriced_release for p in compiled)
     if not unpriced or any(min(each.shares(price)) < 1 for each in unpriced):
         return {}
-    return data_independent_half_widths(
-        question, tuple(noise_scales_at(each, price, gaussian_scale) for each in unpriced), confidence
-    )
+    profiled = profiled_columns(question, [each.profiled_vectors for each in unpriced])  # not known before
+    scales = tuple(noise_scales_at(each, price, gaussian_scale) for each in unpriced)
+    widths = data_independent_half_widths(question, scales, confidence)
+    return {name: width for name, width in widths.items() if name not in profiled}
 
 
 def format_half_widths(errors: Mapping[str, float]) -> str:

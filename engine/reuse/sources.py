@@ -108,11 +108,14 @@ def charged_releases(sources: Sequence[ReleaseSource]) -> tuple[CompiledRelease,
 def is_precise_enough(derived: DerivedRelease, wanted: CompiledRelease) -> bool:
     """Return whether a derived release has at most the noise of the wanted one, and about its clipping bias.
 
-    Claim: no number has more noise than the price would buy. Proof: proofs.md#release-sources
+    Claim: no number has more noise than the price would buy; where a profile is to choose a clip bound, at that of the
+    derived release. Proof: proofs.md#release-sources
     """
-    rows = zip(derived.release.deviations(), wanted.cost.vectors, wanted.bounds.vectors, strict=True)
+    rows = zip(derived.release.deviations(), derived.bounds, wanted.cost.vectors, wanted.bounds.vectors, strict=True)
+    profiled = wanted.unpriced_release.profiled_vectors
     return has_similar_bias(derived.bounds, wanted.bounds.vectors) and all(
-        deviation <= price.deviation(bound) for deviation, price, bound in rows
+        deviation <= price.deviation(bound) * (min(1.0, own.clip_bound / bound.clip_bound) if i in profiled else 1.0)
+        for i, (deviation, own, price, bound) in enumerate(rows)
     )
 
 

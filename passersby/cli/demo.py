@@ -19,7 +19,7 @@ from passersby.client.connect import OPERATOR, open_in_process
 from passersby.client.connection import Connection
 from passersby.client.progress import show_copying
 from passersby.errors import RefusedError
-from passersby.result.summary import OutputHints
+from passersby.result.summary import OutputHints, width_text
 from passersby.result.terminal import show_error, show_result, sql_block
 from passersby.result.terminal_lists import show_budget
 from passersby.text.numbers import half_width_text, percent, privacy_loss_text
@@ -155,7 +155,9 @@ def _ask(connection: Connection, screen: Console, number: int, scene: Scene) -> 
     """Show a question, its price before paying, and its answer."""
     _head(screen, number, scene)
     explanation = connection.explain(scene.sql)
-    errors = ", ".join(f"{name} {half_width_text(width)}" for name, width in explanation.expected_error.items())
+    errors = ", ".join(
+        f"{name} {width_text(explanation, name, half_width_text(None))}" for name in explanation.expected_error
+    )
     level = percent(explanation.confidence or 0)
     _remark(
         screen, f"before paying: {privacy_loss_text(explanation.price)}; expected error at {level}: {errors}", "yellow"

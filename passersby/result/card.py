@@ -51,7 +51,7 @@ class Card:
 
     @property
     def confidence(self) -> float | None:
-        """Probability that an interval covers the clipped value, e.g. 0.95; clipping bias is not in it."""
+        """Probability that an interval covers the value, e.g. 0.95; expected bias (`predicted_bias`) is not in it."""
         return self.card.get("confidence")
 
     @property
@@ -71,6 +71,14 @@ class Card:
         As a `share` of the number, or for an average as an `amount` in its unit.
         """
         return dict(self.card.get("bias_within") or {})
+
+    @property
+    def interval_parts(self) -> dict[str, dict[str, float]]:
+        """Half-widths that `noise` alone and `clipping` alone would give a column; their squares add up.
+
+        Medians over its rows, of columns whose intervals hold what correcting clipped contributions leaves.
+        """
+        return dict(self.card.get("interval_parts") or {})
 
     @property
     def clip_bounds(self) -> dict[str, float | None]:
@@ -183,8 +191,22 @@ class Explained(Card):
 
     @property
     def expected_error(self) -> dict[str, float | None]:
-        """Half-width of the intervals of each noisy column, in its unit; None where it depends on the answer."""
+        """Half-width of the intervals of each noisy column, in its unit; None where it depends on the answer.
+
+        None also where only a range is known (`expected_range`).
+        """
         return dict(self.card["expected_error"])
+
+    @property
+    def expected_range(self) -> dict[str, tuple[float, float]]:
+        """Range of half-widths by public orders of magnitude, of columns whose profile was never bought."""
+        found: dict[str, list[float]] = self.card.get("expected_range") or {}
+        return {name: (low, high) for name, (low, high) in found.items()}
+
+    @property
+    def expected_from(self) -> str:
+        """Source of the expected half-widths: `noise`, a held `answer` or `profile`, or public `magnitudes`."""
+        return str(self.card.get("expected_from") or "noise")
 
     @property
     def keys(self) -> list[dict[str, Any]]:

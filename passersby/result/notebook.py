@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from passersby.result.bars import is_clear
 from passersby.result.card import Accounts, Answer, Explained, Interval
 from passersby.result.summary import (
+    BIAS_HEAD,
     FOREVER,
     PAGE,
     answer_columns,
@@ -23,9 +24,11 @@ from passersby.result.summary import (
     intervals_text,
     level_of,
     long_price_text,
+    part_lines,
     price_text,
     spent_share,
     whose_text,
+    width_text,
 )
 from passersby.text.numbers import (
     RELIABILITY,
@@ -98,13 +101,15 @@ def explanation_html(explanation: Explained) -> str:
         {
             "column": column["name"],
             "type": column["type"],
-            "expected error": half_width_text(errors[column["name"]]) if column["name"] in errors else "exact",
+            "expected error": width_text(explanation, column["name"], half_width_text(None))
+            if column["name"] in errors
+            else "exact",
         }
         for column in explanation.card["columns"]
     ]
     level = level_of(explanation)
     short = [
-        {"column": name, level: width, "expected bias, not in the interval": bias}
+        {"column": name, level: width, **({BIAS_HEAD: bias} if bias else {})}
         for name, width, bias in explanation_columns(explanation)
     ]
     details = [
@@ -112,6 +117,7 @@ def explanation_html(explanation: Explained) -> str:
         _line(f"left: {left_text(explanation.remaining)}"),
         *map(_line, outlook_lines(explanation.outlook)),
         _table_of_dicts("Columns", columns),
+        *(_line(f"half-widths of {line}") for line in part_lines(explanation)),
         _table_of_dicts("Keys", explanation.keys),
         _table_of_dicts("Contribution bounds", [readable_bound(bound) for bound in explanation.bounds]),
         _table_of_dicts("Thresholds of private keys", explanation.thresholds),

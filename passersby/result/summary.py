@@ -14,9 +14,11 @@ from passersby.text.numbers import (
     RELIABILITY,
     epsilon_rounded_up,
     half_width_text,
+    parts_text,
     percent,
     printable,
     privacy_loss_text,
+    range_text,
     rho_text,
     value_text,
 )
@@ -40,6 +42,7 @@ OMITTED = frozenset(
     }
 )
 PHRASES = {
+    "profile": "clipping is corrected, and intervals hold what is left of it",
     "pairs": "bias unknown: rows of one person are joined with each other",
     "fan_out": "bias unknown: a row may match several rows of a public table",
     "crossing_windows": "more noise: rows of one privacy window decide what counts of another",
@@ -51,7 +54,12 @@ PHRASES = {
     "ties": "a hash decides between rows of one person that tie",
     "consistent": "levels were made consistent: details add up to totals",
 }
+WIDTH_SOURCES = {  # of the half-widths of an explanation
+    "profile": "half-widths by the profile that you bought with this question",
+    "magnitudes": "a range, from public sizes: asking once, also at a small rho, narrows it",
+}
 CHANGES = {"coarser": "coarser groups", "fewer keys": "fewer keys", "longer": "a longer time", "people": "count people"}
+BIAS_HEAD = "expected bias, not in the interval"
 FREE_PUBLIC = "free: public tables, no noise"
 SYNTHETIC = "free rehearsal on synthetic rows: the numbers mean nothing"
 
@@ -216,9 +224,11 @@ def _change(proposal: Mapping[str, Any], surface: OutputHints) -> str:
     change, relative = str(proposal["change"]), proposal.get("relative_width")
     pays = change == "more"
     name = surface.rho.format(rho_text(proposal["price"]["rho"])) if pays else CHANGES.get(change, printable(change))
-    widths = [width for width in proposal["expected_error"].values() if width is not None]
-    if widths and (pays or change == "people"):
-        return f"{name} -> {half_width_text(widths[0])}"
+    known = [(column, width) for column, width in proposal["expected_error"].items() if width is not None]
+    if known and (pays or change == "people"):
+        column, width = known[0]
+        is_first = column == next(iter(proposal["expected_error"]))
+        return f"{name} -> {'' if is_first else f'{printable(column)} '}{half_width_text(width)}"
     return name if relative is None else f"{name} -> {relative:.0%} of the relative error"
 
 
@@ -294,6 +304,11 @@ def answer_columns(answer: Answer) -> list[tuple[str, str, str]]:
     return rows
 
 
+def part_lines(card: Card) -> list[str]:
+    """Parts of the half-widths of each column that is corrected for clipping: medians over its rows."""
+    return [f"{printable(name)}: {parts_text(parts)}" for name, parts in card.interval_parts.items()]
+
+
 def answer_lines(answer: Answer, surface: OutputHints) -> list[str]:
     """Lines below an answer's columns: hidden groups, charged windows, notes, narrower questions, details."""
     free = answer.replayed or answer.rehearsal
@@ -317,15 +332,25 @@ def explanation_head(explanation: Explained) -> str:
 
 
 def explanation_columns(explanation: Explained) -> list[tuple[str, str, str]]:
-    """Name, half-width and expected bias of each noisy column."""
+    """Name, half-width and expected bias of each noisy column; no bias is shown where no column has one."""
+    biases = {name: bias_of(explanation, name) for name in explanation.expected_error}
+    has_bias = any(not bias.is_zero for bias in biases.values())
     return [
         (
             printable(name),
-            "by row" if width is None else half_width_text(width),
-            " ".join(filter(None, (bias_of(explanation, name).size, clip_text(explanation, name)))),
+            width_text(explanation, name, "by row"),
+            " ".join(filter(None, (bias.size, clip_text(explanation, name)))) if has_bias else "",
         )
-        for name, width in explanation.expected_error.items()
+        for name, bias in biases.items()
     ]
+
+
+def width_text(explanation: Explained, name: str, unknown: str) -> str:
+    """Return the expected half-width of a column, or its range; `unknown` = text where neither is known."""
+    width, ends = explanation.expected_error[name], explanation.expected_range.get(name)
+    if ends is not None:
+        return range_text(*ends)
+    return unknown if width is None else half_width_text(width)
 
 
 def explanation_lines(explanation: Explained, surface: OutputHints) -> list[str]:
@@ -335,6 +360,7 @@ def explanation_lines(explanation: Explained, surface: OutputHints) -> list[str]
         "" if explanation.replayed else fitting_text(explanation.outlook, surface),
         hidden_text(explanation.thresholds),
         charged_text(explanation.card.get("windows"), free=explanation.replayed),
+        WIDTH_SOURCES.get(explanation.expected_from, ""),
         *note_lines(explanation.notes, explanation.note_codes),
         narrower_text(explanation.advice, surface),
         surface.details,

@@ -21,6 +21,7 @@ from passersby.errors import PassersbyError
 from passersby.result.bars import interval_bar
 from passersby.result.card import Answer, Explained, Interval
 from passersby.result.summary import (
+    BIAS_HEAD,
     PYTHON_ANSWER,
     PYTHON_EXPLANATION,
     OutputHints,
@@ -33,7 +34,9 @@ from passersby.result.summary import (
     intervals_text,
     level_of,
     long_price_text,
+    part_lines,
     price_text,
+    width_text,
 )
 from passersby.text.numbers import (
     RELIABILITY,
@@ -43,6 +46,7 @@ from passersby.text.numbers import (
     left_text,
     noisy_text,
     outlook_lines,
+    parts_text,
     printable,
     proposal_text,
     readable_bound,
@@ -134,7 +138,8 @@ def _short_explanation(explanation: Explained, surface: OutputHints) -> list[Ren
     """Lines of the short form of an explanation."""
     lines: list[RenderableType] = [Text(explanation_head(explanation), "green" if explanation.replayed else "cyan")]
     if columns := explanation_columns(explanation):
-        lines.append(_aligned(columns, ("column", level_of(explanation), "expected bias, not in the interval")))
+        bias_head = BIAS_HEAD if any(bias for _, _, bias in columns) else ""
+        lines.append(_aligned(columns, ("column", level_of(explanation), bias_head)))
     return lines + [Text(line, "dim") for line in explanation_lines(explanation, surface)]
 
 
@@ -312,6 +317,7 @@ def _card(result: Answer) -> list[RenderableType]:
     head = Text.assemble((intervals_text(result), "bold"), " · ", (price_text(result), colour))
     parts: list[RenderableType] = [Text(), head]
     parts += [Text(f"reliability of {line}", "dim") for line in reliability_text(result.card)]
+    parts += [Text(f"half-widths of {line}", "dim") for line in part_lines(result)]
     if result.remaining and not result.rehearsal:
         parts += [Text(f"left: {line}") for line in outlook_lines(result.outlook)[:1]]
         parts.append(Text(f"left: {left_text(result.remaining)}"))
@@ -324,9 +330,10 @@ def _columns(explanation: Explained) -> Table:
     for name in ("name", "type", f"expected error, {level_of(explanation)}"):
         table.add_column(name)
     for column in explanation.card["columns"]:
-        error = explanation.expected_error
-        width = half_width_text(error[column["name"]]) if column["name"] in error else "exact: no noise in it"
-        table.add_row(Text(printable(column["name"])), Text(column["type"]), width)
+        name, parts = column["name"], explanation.interval_parts.get(column["name"])
+        is_noisy = name in explanation.expected_error
+        width = width_text(explanation, name, half_width_text(None)) if is_noisy else "exact: no noise in it"
+        table.add_row(Text(printable(name)), Text(column["type"]), f"{width} ({parts_text(parts)})" if parts else width)
     return table
 
 

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     import pyarrow
 
 CARD_KEYS = (
-    "intervals", "predicted_bias", "bias_within", "reliability", "advice", "confidence", "simultaneous", "selection",
-    "may_be_nothing", "price", "remaining", "outlook", "release_id", "replayed", "made_from", "numbers_of", "windows",
-    "thresholds", "clip_bounds", "notes", "note_codes",
+    "intervals", "interval_parts", "predicted_bias", "bias_within", "reliability", "advice", "confidence",
+    "simultaneous", "selection", "may_be_nothing", "price", "remaining", "outlook", "release_id", "replayed",
+    "made_from", "numbers_of", "windows", "thresholds", "clip_bounds", "notes", "note_codes",
 )  # fmt: skip
 # Arrow's name of a type -> SQL's
 SQL_TYPES = {

@@ -92,6 +92,21 @@ def half_width_text(half_width: float | None) -> str:
     return f"± {_number(_round_up(half_width, places), places)}"
 
 
+def range_text(low: float, high: float) -> str:
+    """Return a range of half-widths, to two digits: ± 120 to 3,400."""
+    return f"{half_width_text(_two_digits(low))} to {half_width_text(_two_digits(high)).removeprefix('± ')}"
+
+
+def parts_text(parts: Mapping[str, float]) -> str:
+    """Return the parts of a half-width: noise ± 120, clipping ± 80."""
+    return ", ".join(f"{part} {half_width_text(_two_digits(width))}" for part, width in parts.items())
+
+
+def _two_digits(width: float) -> float:
+    """Round a half-width to two significant digits."""
+    return float(f"{width:.1e}")
+
+
 def privacy_loss_text(price: Mapping[str, Any]) -> str:
     """Privacy loss as rho and delta, with its epsilon at a delta."""
     if not price.get("rho") and not price.get("delta"):

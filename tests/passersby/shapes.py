@@ -64,6 +64,7 @@ ANSWER = {
     "intervals": Each([Maybe([NUMBER])]),
     "predicted_bias": Each(Maybe(float)),
     "bias_within": Each({"share": float, "amount": float}),
+    "interval_parts": Each({"noise": float, "clipping": float}),
     "reliability": Each([Maybe(str)]),
     "advice": Maybe(ADVICE),
     "confidence": float,
@@ -113,6 +114,8 @@ EXPLANATION = {key: shape for key, shape in ANSWER.items() if key not in OF_ANSW
         }
     ],
     "expected_error": Each(Maybe(float)),
+    "expected_range": Each([float]),
+    "expected_from": str,
     "sql": str,
     "crossing": bool,
 }

@@ -15,6 +15,7 @@ import pyarrow as pa
 from budgets import Loss, epsilon_from_rho
 from dialect.algebra import Note
 from engine.api.wire.explanation import bound_shapes, column_shapes, key_shapes, threshold_shapes
+from engine.mechanism.answer import interval_parts
 from engine.mechanism.intervals import Floats
 from engine.mechanism.projection import project_intervals
 from engine.pipeline.advice import MAX_ADVICE_CHARACTERS, NO_ADVICE, Advice
@@ -31,7 +32,7 @@ from engine.reuse.sources import ReleaseSource
 
 CARD = b"passersby"
 EMPTY_CARD: Mapping[str, Any] = {  # fields of a card, in their order, as of an answer without noisy numbers
-    "intervals": {}, "predicted_bias": {}, "bias_within": {}, "reliability": {}, "advice": None,
+    "intervals": {}, "interval_parts": {}, "predicted_bias": {}, "bias_within": {}, "reliability": {}, "advice": None,
     "confidence": None, "simultaneous": None, "selection": None, "may_be_nothing": [],
     "price": {"rho": 0.0, "delta": 0.0, "epsilon_at_delta": {"epsilon": 0.0, "delta": 0.0}},
     "remaining": {}, "outlook": None, "release_id": None, "replayed": False, "made_from": [], "numbers_of": None,
@@ -71,6 +72,7 @@ def answer_table(
             name: _interval_pairs(*ends, is_integral=pa.types.is_integer(result.answer.table.column(name).type))
             for name, ends in result.answer.intervals.items()
         },
+        "interval_parts": interval_parts(result.answer),
         "reliability": {} if rehearsal else reliabilities,
         "selection": _selection(result),
         "may_be_nothing": [] if rehearsal else may_be_nothing(result.question, result.answer),
@@ -222,6 +224,9 @@ def explanation_shape(explanation: Explained, remaining: dict[str, Any]) -> dict
         "keys": key_shapes(explanation.question, explanation.prepared),
         "bounds": bound_shapes(explanation.reported),
         "expected_error": explanation.expected_error,
+        "expected_range": {name: list(ends) for name, ends in explanation.expected.ranges.items()},
+        "expected_from": str(explanation.expected.source),
+        "interval_parts": explanation.expected.parts,
         "advice": advice_shape(explanation.advice),
         "crossing": any(each.plan.charged_windows.is_crossing for each in explanation.prepared),
         "sql": explanation.sql,

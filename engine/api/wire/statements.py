@@ -164,8 +164,12 @@ def _cost_facts(explained: Mapping[str, Any]) -> Iterator[Fact]:
         yield from (("ahead", None, None, each) for each in others)
     for column in explained["columns"]:
         name, error = column["name"], explained["expected_error"].get(column["name"])
+        ends, parts = explained["expected_range"].get(name), explained["interval_parts"].get(name)
         if error is not None:
             text = f"half-width of its intervals at confidence {explained['confidence']:g}"
+            text += "".join(f", {part} {width:.2g}" for part, width in (parts or {}).items())
+        elif ends is not None:
+            text = f"half-width of its intervals from {ends[0]:.2g} to {ends[1]:.2g}, by public sizes"
         elif name in explained["expected_error"]:
             text = "the width of its intervals depends on the answer, or is not known"
         else:

@@ -118,6 +118,12 @@ def noisy_text(value: object, ends: Sequence[float] | None) -> tuple[str, str]:
     return _format_number(value, places), f"± {_format_number(_round_up(max(below, above), places), places)}"
 
 
+def width_range_text(ends: Sequence[float]) -> str:
+    """Short text of a range of expected errors, to two digits."""
+    low, high = (half_width_text(float(f"{width:.1e}")) for width in ends)
+    return f"{low} to {high.removeprefix('± ')}"
+
+
 def half_width_text(half_width: float | None) -> str:
     """Short text of an expected error: the half-width of its interval."""
     if half_width is None:

@@ -27,7 +27,7 @@ from budgets import LedgerError
 from dialect.parser import MAX_CHARACTERS
 from engine.problems import Refused
 from engine.server.auth.keys import Keys, Principal, new_id, new_session_secret
-from engine.server.console.drawing import half_width_text, left_text, loss_text
+from engine.server.console.drawing import half_width_text, left_text, loss_text, width_range_text
 from engine.server.http.problems import Problem, problem_of, status_of
 from engine.server.http.roles import RULES, Rule, Scope
 from engine.server.http.sizes import size_class
@@ -120,7 +120,12 @@ REPEATABLE_FORMS = frozenset(
 )
 MAX_NUMBER_DIGITS = 12  # digits
 MAX_PARAMETER_LENGTH = MAX_CHARACTERS  # of a URL parameter: a link to the form contains the query
-TEMPLATES.filters |= {"loss": loss_text, "left": left_text, "half_width": half_width_text}
+TEMPLATES.filters |= {
+    "loss": loss_text,
+    "left": left_text,
+    "half_width": half_width_text,
+    "width_range": width_range_text,
+}
 FIELD_HINT = "fill in the field again"
 FORM = "application/x-www-form-urlencoded"
 Handler = Callable[["Visit"], Awaitable[Response]]

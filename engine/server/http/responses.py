@@ -83,6 +83,8 @@ class Explanation(Card):
     keys: list[dict[str, Any]]
     bounds: list[dict[str, Any]]
     expected_error: dict[str, float | None]
+    expected_range: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
+    expected_from: Literal["noise", "answer", "profile", "magnitudes"]
     thresholds: list[dict[str, Any]]
     crossing: bool
     sql: str

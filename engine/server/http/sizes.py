@@ -33,8 +33,8 @@ NOISE_DEPENDENT_FIELDS = (
     "advice",
 )  # members of the card that depend on noisy numbers
 # members that say what clip bounds were chosen, which depend on the noise of a contribution profile
-PROFILED_FIELDS = ("clip_bounds", "predicted_bias", "bias_within")
-MAX_PROFILED_LENGTH = 200  # bytes of these members for one column, without its name
+PROFILED_FIELDS = ("clip_bounds", "predicted_bias", "bias_within", "interval_parts")
+MAX_PROFILED_LENGTH = 300  # bytes of these members for one column, without its name
 
 
 def size_class(length: int) -> int:
@@ -65,7 +65,7 @@ def public_length(table: pa.Table, card: dict[str, Any]) -> int:
     if card.get("selection"):  # noise selected the rows: a mark of each, and the note on them
         words += rows * MAX_MARK_LENGTH + MAX_NOTE_LENGTH
     if is_profiled:
-        words += sum(3 * _escaped_length(name) + MAX_PROFILED_LENGTH for name in table.schema.names)
+        words += sum(4 * _escaped_length(name) + MAX_PROFILED_LENGTH for name in table.schema.names)
     return length + names + words + (MAX_ADVICE_CHARACTERS if intervals else 0)  # with room for advice
 
 

@@ -111,10 +111,15 @@ def choose_average(
     return ChosenAverage(
         average,
         centre,
-        {average.count: replace(count_bound, key_reason=REASON), average.total: replace(sum_bound, key_reason=REASON)},
+        {average.count: _within_interval(count_bound), average.total: _within_interval(sum_bound)},
         (count_bound.residual_bias_bound or 0.0) / BOUND_DEVIATIONS,
         (sum_bound.residual_bias_bound or 0.0) * MEAN_ERROR_FACTOR / BOUND_DEVIATIONS,
     )
+
+
+def _within_interval(bound: TunedClipBound) -> TunedClipBound:
+    """Return a clip bound without the error that it leaves, which the interval holds."""
+    return replace(bound, key_reason=REASON, predicted_bias=0.0, residual_bias_bound=None)
 
 
 def _centre(measured: MeanDistribution, *, is_integer: bool) -> float:

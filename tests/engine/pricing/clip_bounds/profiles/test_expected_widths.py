@@ -1,0 +1,157 @@
+"""Expected half-widths of questions with a profile: a range before it is bought, then what the client holds tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from budgets import Ledger
+from dialect import Refusal
+from dialect.catalog.model import Catalog
+from dialect.parser.options import parse_target_error
+from engine.api.wire.answer import explanation_shape
+from engine.mechanism.answer import interval_parts
+from engine.mechanism.gaussian import add_noise
+from engine.mechanism.projection import project_intervals
+from engine.mechanism.release import Release
+from engine.pipeline import target_budget
+from engine.pipeline.compiled_query import Answered
+from engine.pipeline.engine import Engine
+from engine.pipeline.explain import WidthSource, explain
+from engine.pricing.query_terms import Request
+from tests.engine.pricing.clip_bounds.profiles.test_profiles import IN_ALL, MANY_ROWS, RHO
+from tests.engine.town import CATALOG, backend_over, make_town
+from tests.support.without_norms import without_norms
+
+BY_ZONE = "SELECT zone, COUNT(*) AS n, SUM(minutes) AS s, AVG(minutes) AS m FROM visit GROUP BY zone"
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    return make_town(tmp_path_factory.mktemp("town"), MANY_ROWS, without_norms(CATALOG).replace('"1e3"', '"1e5"'))
+
+
+@pytest.fixture(scope="module")
+def backend(catalog: Catalog) -> Iterator[Any]:
+    opened = backend_over(catalog, Path(catalog.path).parent)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def engine(catalog: Catalog, backend: Any) -> Iterator[Engine]:
+    with Ledger.open(":memory:") as ledger:
+        yield Engine(catalog, backend, ledger, add_noise)
+
+
+def half_widths(answered: Answered) -> dict[str, float]:
+    shown = project_intervals(answered.answer, answered.question)
+    return {name: float(np.median((high - low) / 2)) for name, (low, high) in shown.intervals.items()}
+
+
+def target(engine: Engine, sql: str, text: str, client: str = "ann") -> Answered:
+    return engine.answer(sql, Request(client, target_error=parse_target_error(text)))
+
+
+@pytest.mark.parametrize("sql", [BY_ZONE, IN_ALL])
+def test_before_a_profile_is_bought_a_range_from_public_sizes_is_expected(engine: Engine, sql: str) -> None:
+    before = explain(engine, sql, Request("ann", rho=RHO)).expected
+    assert before.source is WidthSource.MAGNITUDES and set(before.half_widths.values()) == {None} and not before.parts
+    answered = half_widths(engine.answer(sql, Request("ann", rho=RHO)))
+    assert answered.keys() == before.ranges.keys()
+    for name, (low, high) in before.ranges.items():
+        assert low <= answered[name] <= high, name
+
+
+@pytest.mark.parametrize("sql", [BY_ZONE, IN_ALL])
+def test_of_a_repeat_the_total_half_widths_are_expected(engine: Engine, sql: str) -> None:
+    """Noise and clipping together, as the stored answer shows them; not the noise alone."""
+    answered = engine.answer(sql, Request("ann", rho=RHO))
+    again = explain(engine, sql, Request("ann", rho=RHO))
+    assert again.is_free and again.expected.source is WidthSource.ANSWER and not again.expected.ranges
+    assert again.expected_error == half_widths(answered)
+    parts = interval_parts(project_intervals(answered.answer, answered.question))
+    assert again.expected.parts == parts and parts.keys() == answered.answer.intervals.keys()
+    for name, each in parts.items():
+        assert np.hypot(each["noise"], each["clipping"]) == pytest.approx(half_widths(answered)[name], rel=0.05)
+        assert each["clipping"] > 0
+
+
+@pytest.mark.parametrize("sql", [BY_ZONE, IN_ALL])
+def test_a_held_profile_predicts_the_half_widths_of_another_price(engine: Engine, sql: str) -> None:
+    engine.answer(sql, Request("ann", rho=RHO / 4))
+    before = explain(engine, sql, Request("ann", rho=RHO))
+    assert not before.is_free and before.expected.source is WidthSource.PROFILE
+    answered = half_widths(engine.answer(sql, Request("ann", rho=RHO)))
+    for name, width in before.expected_error.items():  # a cheap profile leaves more of a tail of sums open
+        assert width is not None and 0.6 < width / answered[name] < (4 if name == "s" else 1.6), name
+    assert explain(engine, sql, Request("bob", rho=RHO)).expected.source is WidthSource.MAGNITUDES  # ann's is ann's
+
+
+@pytest.mark.parametrize("sql", [BY_ZONE, IN_ALL])
+def test_a_dearer_question_is_not_answered_by_a_cheaper_one(engine: Engine, sql: str) -> None:
+    """Fallback bounds have more noise than a cheap release with chosen ones: they are no measure of what is bought."""
+    cheap = engine.answer(sql, Request("ann", rho=RHO / 4))
+    dear = engine.answer(sql, Request("ann", rho=RHO))
+    assert dear.charged_loss.rho == RHO and half_widths(dear)["n"] < half_widths(cheap)["n"]
+    again = engine.answer(sql, Request("ann", rho=RHO / 2))  # the dear one is precise enough
+    assert again.charged_loss.pico_rho == 0
+
+
+def test_explaining_charges_nothing_and_writes_nothing(engine: Engine) -> None:
+    engine.answer(BY_ZONE, Request("ann", rho=RHO / 4))
+    entries = len(engine.ledger.find_entries())
+    for rho in (RHO / 4, RHO):
+        explain(engine, BY_ZONE, Request("ann", rho=rho))
+    assert len(engine.ledger.find_entries()) == entries
+
+
+def test_a_target_error_needs_a_held_profile(engine: Engine) -> None:
+    with pytest.raises(Refusal) as refused:
+        target(engine, IN_ALL, "600")
+    assert "nobody has measured" in str(refused.value)
+    assert not engine.ledger.paid_releases("ann")
+    engine.answer(IN_ALL, Request("ann", rho=Fraction("0.0005")))
+    answered = target(engine, IN_ALL, "600")
+    assert half_widths(answered)["n"] == pytest.approx(600, rel=0.5)
+    again = target(engine, IN_ALL, "600")
+    assert again.charged_loss.pico_rho == 0 and again.answer.table.equals(answered.answer.table)
+    with pytest.raises(Refusal):
+        target(engine, IN_ALL, "600", "bob")
+
+
+def test_people_who_are_not_clipped_need_no_profile_for_a_target_error(engine: Engine) -> None:
+    answered = target(engine, "SELECT COUNT(DISTINCT person_id) AS n FROM visit", "60")
+    assert half_widths(answered)["n"] <= 60
+
+
+def test_no_half_width_by_fallback_bounds_is_shown(engine: Engine) -> None:
+    """Neither what fits the budget nor what advice proposes has one before the profile is bought."""
+    shape = explanation_shape(explain(engine, BY_ZONE, Request("ann", rho=RHO)), {})
+    assert shape["outlook"]["would_fit_error"] == {}
+    for each in shape["advice"]["instead"]:
+        assert each["expected_error"].get("n") is None and each["expected_error"].get("s") is None
+
+
+def test_clipping_that_the_interval_holds_is_no_bias(engine: Engine) -> None:
+    """Reliability words then follow the interval alone: what is left of clipping counts once."""
+    answered = engine.answer(BY_ZONE, Request("ann", rho=RHO))
+    bounds = [bound for release in answered.reported for bound in release.bounds.vectors]
+    assert all(bound.predicted_bias == 0 and not bound.residual_bias_bound for bound in bounds)
+
+
+def test_a_planted_prediction_with_fallback_bounds_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the profile the noise of another price is that of the fallback bounds."""
+    ours = target_budget.with_noise_at_price
+
+    def planted(release: Release, unpriced: Any, price: int, profile: object = None) -> Release:
+        return ours(release, unpriced, price)
+
+    monkeypatch.setattr(target_budget, "with_noise_at_price", planted)
+    with pytest.raises(AssertionError):
+        test_a_held_profile_predicts_the_half_widths_of_another_price(engine, BY_ZONE)
