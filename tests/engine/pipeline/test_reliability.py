@@ -153,7 +153,7 @@ def test_the_bias_for_more_keys_than_declared_is_unknown(tmp_path: Path) -> None
     card = json.loads(answered.schema.metadata[b"passersby"])
     assert explained["predicted_bias"] == card["predicted_bias"] == {"n": None}
     for notes in (explained["notes"], card["notes"]):
-        assert any("bias is unknown" in note for note in notes)
+        assert any("Bias unknown" in note for note in notes)
     assert "good" not in card["reliability"]["n"]
 
 

@@ -117,15 +117,17 @@ def test_advice_is_shortened_from_its_end_and_no_more_than_needed() -> None:
 
 def profiled(clip_bound: float, share: float) -> bytes:
     """Write an answer of one number whose clip bound was chosen from a profile, as the worker sends it."""
-    chosen = {"clip_bounds": {"n": clip_bound}, "predicted_bias": {"n": 0.0}} if clip_bound else {"clip_bounds": {}}
+    name = "n" * 60
+    chosen = {"clip_bounds": {name: clip_bound}, "predicted_bias": {name: 0.0}} if clip_bound else {"clip_bounds": {}}
     card = {
         **chosen,
-        "bias_within": {"n": {"share": share, "amount": share / 3}} if share else {},
-        "intervals": {"n": [[0.0, 2.0]]},
-        "notes": ["Clip bounds were chosen from a contribution profile."],
+        "bias_within": {name: {"share": share, "amount": share / 3}} if share else {},
+        "interval_parts": {name: {"noise": 1 - share, "clipping": share / 7}} if share else {},
+        "intervals": {name: [[0.0, 2.0]]},
+        "notes": ["Clipping is corrected."],
         "note_codes": [str(NoteCode.PROFILE)],
     }
-    table = pa.table({"n": pa.array([1.0])}).replace_schema_metadata({CARD: json.dumps(card).encode()})
+    table = pa.table({name: pa.array([1.0])}).replace_schema_metadata({CARD: json.dumps(card).encode()})
     return arrow_stream(table)
 
 

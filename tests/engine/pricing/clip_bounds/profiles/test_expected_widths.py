@@ -24,6 +24,7 @@ from engine.pipeline.compiled_query import Answered
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import WidthSource, explain
 from engine.pricing.query_terms import Request
+from engine.pricing.target_error import with_noise_at_price
 from tests.engine.pricing.clip_bounds.profiles.test_profiles import IN_ALL, MANY_ROWS, RHO
 from tests.engine.town import CATALOG, backend_over, make_town
 from tests.support.without_norms import without_norms
@@ -58,7 +59,7 @@ def target(engine: Engine, sql: str, text: str, client: str = "ann") -> Answered
     return engine.answer(sql, Request(client, target_error=parse_target_error(text)))
 
 
-@pytest.mark.parametrize("sql", [BY_ZONE, IN_ALL])
+@pytest.mark.parametrize("sql", [BY_ZONE, IN_ALL], ids=["by zone", "in all"])
 def test_before_a_profile_is_bought_a_range_from_public_sizes_is_expected(engine: Engine, sql: str) -> None:
     before = explain(engine, sql, Request("ann", rho=RHO)).expected
     assert before.source is WidthSource.MAGNITUDES and set(before.half_widths.values()) == {None} and not before.parts
@@ -68,7 +69,7 @@ def test_before_a_profile_is_bought_a_range_from_public_sizes_is_expected(engine
         assert low <= answered[name] <= high, name
 
 
-@pytest.mark.parametrize("sql", [BY_ZONE, IN_ALL])
+@pytest.mark.parametrize("sql", [BY_ZONE, IN_ALL], ids=["by zone", "in all"])
 def test_of_a_repeat_the_total_half_widths_are_expected(engine: Engine, sql: str) -> None:
     """Noise and clipping together, as the stored answer shows them; not the noise alone."""
     answered = engine.answer(sql, Request("ann", rho=RHO))
@@ -82,7 +83,7 @@ def test_of_a_repeat_the_total_half_widths_are_expected(engine: Engine, sql: str
         assert each["clipping"] > 0
 
 
-@pytest.mark.parametrize("sql", [BY_ZONE, IN_ALL])
+@pytest.mark.parametrize("sql", [BY_ZONE, IN_ALL], ids=["by zone", "in all"])
 def test_a_held_profile_predicts_the_half_widths_of_another_price(engine: Engine, sql: str) -> None:
     engine.answer(sql, Request("ann", rho=RHO / 4))
     before = explain(engine, sql, Request("ann", rho=RHO))
@@ -93,7 +94,7 @@ def test_a_held_profile_predicts_the_half_widths_of_another_price(engine: Engine
     assert explain(engine, sql, Request("bob", rho=RHO)).expected.source is WidthSource.MAGNITUDES  # ann's is ann's
 
 
-@pytest.mark.parametrize("sql", [BY_ZONE, IN_ALL])
+@pytest.mark.parametrize("sql", [BY_ZONE, IN_ALL], ids=["by zone", "in all"])
 def test_a_dearer_question_is_not_answered_by_a_cheaper_one(engine: Engine, sql: str) -> None:
     """Fallback bounds have more noise than a cheap release with chosen ones: they are no measure of what is bought."""
     cheap = engine.answer(sql, Request("ann", rho=RHO / 4))
@@ -147,10 +148,9 @@ def test_clipping_that_the_interval_holds_is_no_bias(engine: Engine) -> None:
 
 def test_a_planted_prediction_with_fallback_bounds_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the profile the noise of another price is that of the fallback bounds."""
-    ours = target_budget.with_noise_at_price
 
     def planted(release: Release, unpriced: Any, price: int, profile: object = None) -> Release:
-        return ours(release, unpriced, price)
+        return with_noise_at_price(release, unpriced, price)
 
     monkeypatch.setattr(target_budget, "with_noise_at_price", planted)
     with pytest.raises(AssertionError):
