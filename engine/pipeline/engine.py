@@ -32,9 +32,9 @@ from dialect.postprocess import mark_shared_noise, with_centres
 from engine.backends.exact import NO_OBJECTIONS, FindObjections, no_objections
 from engine.backends.protocol import Backend
 from engine.catalog.eligibility_notes import excluded_consent_notes
-from engine.errors import EngineKind, TooLarge, redact, refuse_before_charge
+from engine.errors import EngineKind, ExecutionFailed, TooLarge, redact, refuse_before_charge
 from engine.mechanism.answer import Answer
-from engine.mechanism.gaussian import NoiseSource
+from engine.mechanism.gaussian import NoiseSource, NoisyVector
 from engine.mechanism.interval_levels import IntervalLevels
 from engine.mechanism.release import (
     Release,
@@ -58,12 +58,14 @@ from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile
 from engine.pricing.clip_bounds.profiles.numbers import corrected, noisy_totals
 from engine.pricing.compile_release import (
     CompiledRelease,
+    PartitionSelection,
+    SelectionRound,
     check_prices,
     price_release,
     profiled_release,
     unpriced_releases,
 )
-from engine.pricing.group_keys import passes_threshold
+from engine.pricing.group_keys import is_promising, passes_both_rounds, passes_threshold
 from engine.pricing.noisy_release import noisy_release
 from engine.pricing.query_terms import (
     Request,
@@ -430,15 +432,32 @@ class Engine:
         return corrected(measured, chosen.vectors, chosen.averages, chosen.release.bounds, totals)
 
     def _select_keys(self, compiled: CompiledRelease, objected: pa.Table) -> tuple[pa.Table, ...]:
-        """Partition selection: keep the keys whose noisy weight passes the threshold; nothing for public keys."""
-        selection = compiled.selection
+        """Partition selection: keep the keys whose noisy weight passes the threshold; nothing for public keys.
+
+        Keys that the first of two rounds leaves open, and its noisy weights, are used by the second one and dropped.
+        Proof: `engine/pricing/proofs.md#two-rounds`.
+        """
+        selection, cost = compiled.selection, compiled.cost
         if selection is None:
             return ()
-        exact = self.backend.run(selection.sql, objected)
-        # one vector: the sum of person weights of each key
+        keys, noisy = self._noisy_weights(selection, selection.rounds[0], objected)
+        passed = passes_threshold(noisy, cost)
+        if selection.second is not None:
+            is_open = is_promising(noisy, cost)
+            again, noisy_again = self._noisy_weights(selection, selection.second, objected, keys.filter(is_open))
+            if not again.equals(keys.filter(is_open)):
+                raise ExecutionFailed
+            passed[is_open] = passes_both_rounds(noisy, is_open, noisy_again, cost)
+        return (keys.filter(passed),)
+
+    def _noisy_weights(
+        self, selection: PartitionSelection, of_round: SelectionRound, objected: pa.Table, *keys: pa.Table
+    ) -> tuple[pa.Table, NoisyVector]:
+        """Measure one round of partition selection: keys, and the noisy sum of person weights of each."""
+        exact = self.backend.run(of_round.sql, objected, *keys)
         (weights,), (bound,) = exact.vectors, selection.bounds.vectors
-        noisy = self.add_noise(weights, bound.sensitivity, selection.cost.sigma, selection.cost.pico_rho)
-        return (exact.keys.filter(passes_threshold(noisy, compiled.cost)),)
+        noisy = self.add_noise(weights, bound.sensitivity, of_round.cost.sigma, of_round.cost.pico_rho)
+        return exact.keys, noisy
 
     def finish(
         self,

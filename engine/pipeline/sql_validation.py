@@ -33,10 +33,9 @@ def bind_release(compiled: CompiledRelease, catalog: Catalog, backend: Backend) 
     tables = dict[str, pa.Table]()
     with _refusing_unbindable():
         if compiled.selection is not None:
-            selection = compiled.selection
-            tables[RELEASED_KEYS] = _bind_keys(
-                selection.plan, selection.bounds, selection.sql, tables, catalog, backend
-            )
+            for each in compiled.selection.rounds:
+                bounds = compiled.selection.bounds
+                tables[RELEASED_KEYS] = _bind_keys(each.plan, bounds, each.sql, tables, catalog, backend)
         if compiled.profile is not None:
             _bind_profile(compiled.profile, tables, catalog, backend)
         keys = _bind_keys(

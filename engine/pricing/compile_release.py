@@ -72,18 +72,44 @@ PROFILED_PASSES = 3  # a profiled release reads the rows for its profile, its to
 
 
 @dataclass(frozen=True)
-class PartitionSelection:
-    """Partition selection: the first of the two passes of a release with private keys."""
+class SelectionRound:
+    """One round of partition selection: the noisy weights of some keys."""
 
     plan: PrivatePlan
-    bounds: ContributionBounds
     sql: BoundedSql
     cost: VectorPrice
+
+
+@dataclass(frozen=True)
+class PartitionSelection:
+    """Partition selection: the passes of a release with private keys that choose them, one or two rounds."""
+
+    plan: PrivatePlan
+    bounds: ContributionBounds  # of each round
+    sql: BoundedSql
+    cost: VectorPrice
+    second: SelectionRound | None = None  # over the keys that the first round left open
+
+    @property
+    def rounds(self) -> tuple[SelectionRound, ...]:
+        """All rounds in order."""
+        first = SelectionRound(self.plan, self.sql, self.cost)
+        return (first,) if self.second is None else (first, self.second)
+
+    @property
+    def pico_rho(self) -> int:
+        """Price of all rounds, in pico-rho."""
+        return sum(each.cost.pico_rho for each in self.rounds)
+
+    @property
+    def measurements(self) -> Iterator[tuple[int, VectorPrice]]:
+        """Sensitivity and price of the noisy weights of each round."""
+        return ((self.bounds.vectors[0].sensitivity, each.cost) for each in self.rounds)
 
     @property
     def privacy_loss(self) -> Fraction:
         """Loss (rho) of the noisy weights, as they are built."""
-        return privacy_loss(self.bounds.vectors[0].sensitivity, self.cost.sigma)
+        return sum((privacy_loss(sensitivity, each.sigma) for sensitivity, each in self.measurements), Fraction(0))
 
 
 @dataclass(frozen=True)
@@ -103,7 +129,7 @@ class CompiledRelease:
     @property
     def statements(self) -> tuple[BoundedSql, ...]:
         """SQL statements that read the data, in execution order."""
-        keys = () if self.selection is None else (self.selection.sql,)
+        keys = () if self.selection is None else (each.sql for each in self.selection.rounds)
         return (*keys, *(() if self.profile is None else (self.profile.sql,)), self.sql)
 
     @property
@@ -113,7 +139,7 @@ class CompiledRelease:
         With correlated noise a query vector is two measurements: its centred vector, and the number of units.
         """
         if self.selection is not None:
-            yield self.selection.bounds.vectors[0].sensitivity, self.selection.cost
+            yield from self.selection.measurements
         for bound, cost in zip(self.bounds.vectors, self.cost.vectors, strict=True):
             if cost.correlated is None:
                 yield bound.sensitivity, cost
@@ -150,7 +176,7 @@ class CompiledRelease:
         if self.profile is None:
             return (PricedRelease(self.release_key, self.cost.loss, text, windows),)
         loss = self.cost.loss
-        first = self.profile.pico_rho + (0 if self.selection is None else self.selection.cost.pico_rho)
+        first = self.profile.pico_rho + self.cost.keys_pico_rho
         profile = PricedRelease(self.profile.release_key, Loss(first, loss.atto_delta), f"profile of {text}", windows)
         return profile, PricedRelease(self.release_key, Loss(loss.pico_rho - first, 0), text, windows)
 
@@ -308,7 +334,7 @@ class UnpricedRelease:
         measured = "; ".join(f"{each.measure} of {plan.vector_texts[each.vector]}" for each in self.histograms)
         text = f"{PROFILE_RULE_VERSION}: {measured}, {self.declared_bounds.max_groups} groups"
         keys = (
-            "" if cost.keys is None else f", keys {cost.keys.pico_rho} from {cost.threshold} on, {cost.max_groups} each"
+            "" if cost.keys is None else f", keys {cost.keys_pico_rho} from {cost.threshold} on, {cost.max_groups} each"
         )
         return release_key(plan, text, f"{pico_rho} pico-rho{keys}", self.catalog)
 
@@ -404,11 +430,26 @@ def price_release(
     sql = _generate_sql(unpriced.measured_plan, bounds, with_released_keys(backend.target), eligibility)
     selection = None
     if unpriced.selection is not None and cost.keys is not None:
-        selection = PartitionSelection(
-            *unpriced.selection, _generate_sql(*unpriced.selection, backend.target, eligibility), cost.keys
-        )
+        selection = _compile_selection(*unpriced.selection, cost, cost.keys, backend, eligibility)
     texts, key = unpriced.key_texts(cost, bounds), unpriced.release_key(cost, bounds)
     return CompiledRelease(unpriced.plan, bounds, cost, sql, key, unpriced, texts, selection, profile)
+
+
+def _compile_selection(
+    plan: PrivatePlan,
+    bounds: ContributionBounds,
+    cost: Cost,
+    first: VectorPrice,
+    backend: Backend,
+    eligibility: Eligibility | None,
+) -> PartitionSelection:
+    """Generate the SQL of each round; the second one is bounded over the keys that the first one leaves open."""
+    sql, second = _generate_sql(plan, bounds, backend.target, eligibility), None
+    if cost.second is not None:
+        again = plan_over_released_keys(plan)
+        over_open_keys = _generate_sql(again, bounds, with_released_keys(backend.target), eligibility)
+        second = SelectionRound(again, over_open_keys, cost.second.price)
+    return PartitionSelection(plan, bounds, sql, first, second)
 
 
 def choose_from_profile(

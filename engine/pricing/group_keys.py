@@ -10,8 +10,9 @@ from dialect.diagnostics import Unnamed
 from dialect.planner.keys import MAX_KEYS
 from engine.errors import EngineKind
 from engine.mechanism.gaussian import NoisyVector
-from engine.pricing.price import Cost
+from engine.pricing.price import ROUND_PARTS, Cost
 
+PROMISING_DEVIATIONS = 2.0  # standard deviations of the first round's noise
 MAX_COUNTED_ROWS = 100 * MAX_KEYS  # counting stops here: 0 to 2^63 would take years
 
 
@@ -37,3 +38,27 @@ def passes_threshold(noisy_weights: NoisyVector, cost: Cost) -> npt.NDArray[np.b
     """Mark the private keys that pass: noisy weight >= threshold, both in grains (proofs.md#partition-selection)."""
     assert cost.threshold is not None  # noqa: S101  called for private keys only
     return noisy_weights >= cost.threshold
+
+
+def is_promising(noisy_weights: NoisyVector, cost: Cost) -> npt.NDArray[np.bool_]:
+    """Mark the keys of the second round: not released by the first one, and not hopeless by its noisy weights.
+
+    With PROMISING_DEVIATIONS more, the sum of both rounds would pass at the same weight.
+    """
+    assert cost.second is not None and cost.keys is not None  # noqa: S101  called for two rounds only
+    hoped = (noisy_weights + PROMISING_DEVIATIONS * cost.keys.sigma) * sum(ROUND_PARTS)
+    promising: npt.NDArray[np.bool_] = ~passes_threshold(noisy_weights, cost) & (hoped >= cost.second.threshold)
+    return promising
+
+
+def passes_both_rounds(
+    first: NoisyVector, is_open: npt.NDArray[np.bool_], second: NoisyVector, cost: Cost
+) -> npt.NDArray[np.bool_]:
+    """Mark the keys of the second round that pass: weighted sum of both noisy weights >= threshold, in grains.
+
+    `first` = noisy weights of all keys, `second` of those that are open. Proof: proofs.md#two-rounds
+    """
+    assert cost.second is not None  # noqa: S101  called for two rounds only
+    of_first, of_second = ROUND_PARTS
+    passing: npt.NDArray[np.bool_] = of_first * first[is_open] + of_second * second >= cost.second.threshold
+    return passing

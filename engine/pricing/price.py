@@ -5,13 +5,14 @@ Terms:
     grain      unit of the integers in which a vector is released, as a fraction of the vector's unit
     weight     of a person in a group, for partition selection: about 1/sqrt(k) if the person is in k groups
     threshold  least noisy sum of weights at which a private key is released
+    round      of partition selection: in the second one people spread their weight over promising keys alone
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 from statistics import NormalDist
@@ -25,6 +26,7 @@ from engine.mechanism.gaussian import gaussian_scale
 from engine.mechanism.thresholds import person_threshold
 from engine.pricing.budget_allocation import PriceParts, equal_parts, split_price
 
+ROUND_PARTS = (2, 3)  # of the price of partition selection, and of the noisy weights in their sum
 ScaleFunction = Callable[[int, int], float]  # (sensitivity, pico_rho) -> noise scale, in grains
 
 
@@ -54,15 +56,30 @@ class VectorPrice:
 
 
 @dataclass(frozen=True)
+class SecondRound:
+    """Second round of partition selection: its price, and the threshold of the sum of both noisy weights."""
+
+    price: VectorPrice
+    threshold: int  # of the weighted sum of the noisy weights (ROUND_PARTS), in grains
+
+
+@dataclass(frozen=True)
 class Cost:
     """Privacy loss of one release, with the noise scales and the key threshold that it buys."""
 
     loss: Loss
     vectors: tuple[VectorPrice, ...]
-    keys: VectorPrice | None  # price of partition selection; None: public keys
-    threshold: int | None  # threshold of noisy weight for a private key, in grains
-    threshold_persons: int | None  # the same in persons who are in no other group, rounded up
+    keys: VectorPrice | None  # price of partition selection, of its first round; None: public keys
+    threshold: int | None  # threshold of noisy weight for a private key, in grains, in the first round
+    threshold_persons: int | None  # the last threshold in persons who are in no other group, rounded up
     max_groups: int | None  # limit on the groups per person (L0) with private keys; None: public keys
+    second: SecondRound | None = field(default=None, repr=False)  # None: one group per person, or public keys
+
+    @property
+    def keys_pico_rho(self) -> int:
+        """Price of partition selection, in pico-rho; 0 with public keys."""
+        second = 0 if self.second is None else self.second.price.pico_rho
+        return second + (0 if self.keys is None else self.keys.pico_rho)
 
 
 def price(
@@ -90,14 +107,41 @@ def price(
     prices = tuple(vector_price(bound, share) for share, bound in pairs)
     if selection_bounds is None:
         return Cost(loss, prices, None, None, None, None)
-    assert selection_bounds.max_groups is not None  # noqa: S101  private keys have an L0 bound
-    keys_share = share_list[len(plan.vectors)]
-    keys = VectorPrice(keys_share, gaussian_scale(selection_bounds.vectors[0].sensitivity, keys_share))
-    threshold_weight = _threshold_weight(selection_bounds, selection_bounds.max_groups, keys.sigma, loss.atto_delta)
-    person_weight = 1 << selection_bounds.vectors[0].fraction_bits  # weight of a person in a single group, in grains
-    return Cost(
-        loss, prices, keys, threshold_weight, -(-threshold_weight // person_weight), selection_bounds.max_groups
+    return _with_selection(Cost(loss, prices, None, None, None, None), selection_bounds, share_list[len(plan.vectors)])
+
+
+def _with_selection(cost: Cost, bounds: ContributionBounds, pico_rho: int) -> Cost:
+    """Add the price of partition selection and its thresholds: two rounds where people are in several groups.
+
+    Claim: keys that a person alone brings are released with probability at most delta. Symbols: Z1, Z2 = noise of both
+    rounds; W = one person, in grains; parts a and b of price and sum. Formula: half of delta for the first threshold;
+    the second one is least with P[a Z1 + b Z2 >= threshold - (a + b) W] for max_groups keys below the other half.
+    Source and proof: proofs.md#two-rounds. Raises nothing.
+    """
+    assert bounds.max_groups is not None  # noqa: S101  private keys have an L0 bound
+    max_groups, sensitivity, delta = bounds.max_groups, bounds.vectors[0].sensitivity, cost.loss.atto_delta
+    person_weight = 1 << bounds.vectors[0].fraction_bits  # weight of a person in a single group, in grains
+    if max_groups == 1 or min(pico_rho, delta) < 2:
+        keys = VectorPrice(pico_rho, gaussian_scale(sensitivity, pico_rho))
+        threshold = _threshold_weight(bounds, max_groups, keys.sigma, delta)
+        return replace(
+            cost, keys=keys, threshold=threshold, threshold_persons=-(-threshold // person_weight),
+            max_groups=max_groups,
+        )  # fmt: skip
+    first, second = ROUND_PARTS
+    first_price = max(1, pico_rho * first // (first + second))
+    keys, again = (
+        VectorPrice(each, gaussian_scale(sensitivity, each)) for each in (first_price, pico_rho - first_price)
     )
+    threshold = _threshold_weight(bounds, max_groups, keys.sigma, delta // 2)
+    both = math.hypot(first * keys.sigma, second * again.sigma)
+    margin = person_threshold(both, max_groups, delta - delta // 2) - 1 + first + second
+    of_sum = margin + (first + second) * person_weight
+    persons = -(-of_sum // ((first + second) * person_weight))
+    return replace(
+        cost, keys=keys, threshold=threshold, threshold_persons=persons, max_groups=max_groups,
+        second=SecondRound(again, of_sum),
+    )  # fmt: skip
 
 
 def vector_price(bound: VectorBound, pico_rho: int, scale: ScaleFunction = gaussian_scale) -> VectorPrice:

@@ -55,8 +55,9 @@ def bounds_text(bounds: ContributionBounds) -> str:
 
 
 def cost_text(cost: Cost) -> str:
-    """Text of a price and its noise scales for the release key."""
-    return stable_text(cost, _LAYOUTS)
+    """Text of a price and its noise scales for the release key; a second round of selection only if there is one."""
+    second = "" if cost.second is None else f" second {cost.second.price.pico_rho} {cost.second.threshold}"
+    return stable_text(cost, _LAYOUTS) + second
 
 
 def _eligibility_text(plan: PrivatePlan, catalog: Catalog) -> str:

@@ -18,6 +18,7 @@ from engine.pricing.group_keys import MAX_COUNTED_ROWS, check_key_count
 MAX_ROWS_PER_PERSON = 10**7
 SCAN_MULTIPLE = 30  # a query may take this many times the steps of a scan of its tables, at least
 MAX_BYTES_PER_PERSON = 10**9  # memory at a time: a quarter of that of all queries together
+SELECTED_PASSES = 3  # a release with private keys reads the rows at most twice to select them
 MAX_SEARCHED_ROWS = 10**6  # largest public table searched for a smaller clip bound
 
 
@@ -52,7 +53,7 @@ def check_row_limits(plan: PrivatePlan, backend: Backend) -> tuple[Work, Propert
         raise EngineKind.PERSON_ROWS_TOO_MANY.at(rows=max_rows)
     if work.max_unit_bytes > MAX_BYTES_PER_PERSON:
         raise EngineKind.PERSON_ROWS_TOO_LARGE.at(gigabytes=work.max_unit_bytes / 1e9)
-    return work.times(1 if plan.key_set is not None else 2), properties  # private keys need a selection pass first
+    return work.times(1 if plan.key_set is not None else SELECTED_PASSES), properties
 
 
 def check_steps(works: Sequence[Work], max_unit_steps: float, max_steps: float) -> None:

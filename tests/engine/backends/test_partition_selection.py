@@ -1,4 +1,4 @@
-"""Partition selection in two passes: keys are selected, and people are bounded over the selected ones alone."""
+"""Partition selection: keys are selected in one or two rounds, and people are bounded over the selected ones alone."""
 
 from __future__ import annotations
 
@@ -66,8 +66,9 @@ def test_the_second_pass_gets_and_shows_the_released_keys_alone(town: Engine, pl
     one = replace(town, backend=backend, add_noise=without_noise(place))  # type: ignore[arg-type]
     shown = one.answer(BY_SHOP, Request("ann")).answer.table
     assert shown.column("shop").to_pylist() == [SHOPS[place]]
-    first, second = backend.handed
+    first, open_keys, second = backend.handed
     assert first is None
+    assert open_keys is not None and open_keys.num_rows == 0  # the others are without hope
     assert second is not None and second.column("k0").to_pylist() == [SHOPS[place]]
 
 
@@ -106,6 +107,27 @@ def test_a_limit_of_groups_limits_the_numbers_too(town: Engine, groups: int) -> 
     assert distinct.max_groups == groups
 
 
+def test_the_second_round_spreads_a_person_over_the_open_keys_alone(town: Engine) -> None:
+    """Whoever is in three shops weighs 1 / sqrt(3) in each at first, and 1 in the one that is left open."""
+    (made,) = town.compile(compile_query(BY_SHOP, town.catalog), Request("ann")).releases
+    assert made.selection is not None and made.selection.second is not None
+    nobody, one = _bindings(pa.table({"k0": SHOPS[:1]}))
+    weights = {}
+    for name, sql, keys in (("first", made.selection.sql, ()), ("second", made.selection.second.sql, (one,))):
+        weights[name] = dict(zip(*_rows(town.backend.run(sql, nobody, *keys)), strict=True))
+    (of_open,) = weights["second"].values()
+    assert of_open > 0 and of_open % (1 << made.selection.bounds.vectors[0].fraction_bits) == 0  # whole persons
+    assert weights["first"][SHOPS[0]] < of_open
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_people_in_one_group_have_one_round(town: Engine, groups: int) -> None:
+    (made,) = town.compile(
+        compile_query(LIMITED.format(groups, "COUNT(*) AS n"), town.catalog), Request("ann")
+    ).releases
+    assert made.selection is not None and (made.selection.second is None) == (groups == 1)
+
+
 def test_without_a_group_limit_people_are_clipped_over_all_released_groups(town: Engine) -> None:
     (made,) = town.compile(compile_query(BY_SHOP, town.catalog), Request("ann")).releases
     assert made.bounds.max_groups is None
@@ -137,8 +159,8 @@ def test_where_no_key_is_released_there_is_an_empty_answer(town: Engine) -> None
     assert nobody.answer(BY_SHOP, Request("ann")).answer.table.num_rows == 0
 
 
-@pytest.mark.parametrize("failing_at", [1, 2])
-def test_both_passes_are_one_charge_before_anything_is_read(town: Engine, failing_at: int) -> None:
+@pytest.mark.parametrize("failing_at", [1, 2, 3])
+def test_all_passes_are_one_charge_before_anything_is_read(town: Engine, failing_at: int) -> None:
     broken = replace(town, backend=Recorded(town.backend, failing_at))  # type: ignore[arg-type]
     with pytest.raises(ExecutionFailed):
         broken.answer(BY_SHOP, Request("ann", Fraction(1, 100)))
@@ -150,7 +172,7 @@ def test_both_passes_are_one_charge_before_anything_is_read(town: Engine, failin
 def test_partition_selection_and_numbers_cost_at_most_the_charge(town: Engine) -> None:
     (made,) = town.compile(compile_query(BY_SHOP, town.catalog), Request("ann")).releases
     assert made.selection is not None
-    own = [made.selection.cost.pico_rho, *(vector.pico_rho for vector in made.cost.vectors)]
+    own = [made.selection.pico_rho, *(vector.pico_rho for vector in made.cost.vectors)]
     assert sum(own) <= made.cost.loss.pico_rho
     assert min(own) > made.cost.loss.pico_rho // 4
 

@@ -30,7 +30,7 @@ def public_only(tmp_path_factory: pytest.TempPathFactory) -> DuckDBBackend:
     return DuckDBBackend.open({"stored0": str(folder / "town.duckdb")}, addresses, folder)
 
 
-KEYS_IN_LEDGERS = ["6eb76bb31cd7fc5d", "dfcbe6d03234d4dc", "f3bf3d0a551a0414"]
+KEYS_IN_LEDGERS = ["6eb76bb31cd7fc5d", "0c5704c1d501faaf", "f3bf3d0a551a0414"]
 
 
 def prepared(sql: str, catalog: Catalog, backend: DuckDBBackend, rho: Fraction = RHO) -> CompiledRelease:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from dialect.planner.keys.key_set import MAX_KEYS
 from engine.catalog.file import load_catalog
 from engine.pipeline.engine import Engine
 from engine.pricing.compile_release import compile_release
-from engine.pricing.group_keys import check_key_count, passes_threshold
+from engine.pricing.group_keys import check_key_count, is_promising, passes_both_rounds, passes_threshold
 from engine.pricing.query_terms import Request
 from tests.engine.town import opened
 
@@ -54,17 +55,39 @@ def test_a_key_is_released_from_the_threshold_on(engine: Engine) -> None:
 def test_keys_below_the_threshold_leave_no_trace(engine: Engine) -> None:
     """Noise of one's choice: the first and the last key just reach the threshold, the one between just does not."""
     (made,) = engine.compile(compile_query(BY_SHOP, engine.catalog), Request("ann")).releases
-    limit = made.cost.threshold
-    assert limit is not None
+    limit, second = made.cost.threshold, made.cost.second
+    assert limit is not None and second is not None
+    last = second.threshold
+    rounds = list[int]()
 
     def noise(exact: np.ndarray, *_: object) -> np.ndarray:
+        rounds.append(exact.size)
+        if len(rounds) == 2:  # the second round, over the key that the first one left open
+            return np.array([last - 2 * (limit - 1) - 1], dtype=np.int64) // 3
         return np.array([limit, limit - 1, limit], dtype=np.int64)[: exact.size]
 
     answered = replace(engine, add_noise=noise).answer(BY_SHOP, Request("ann"))
     (release,) = answered.releases
     assert answered.answer.table.column("shop").to_pylist() == ["shop 0", "shop 2"]
-    assert release.keys.num_rows == 2
+    assert release.keys.num_rows == 2 and rounds[:2] == [3, 1]
     assert all(vector.size == 2 for vector in release.noisy)
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_a_key_is_released_from_the_threshold_of_both_rounds_on(engine: Engine, missing: int) -> None:
+    (made,) = engine.compile(compile_query(BY_SHOP, engine.catalog), Request("ann")).releases
+    assert made.cost.second is not None and made.cost.threshold is not None
+    first = np.array([made.cost.threshold - 1], dtype=np.int64)
+    second = -(-(made.cost.second.threshold - 2 * first) // 3) - missing
+    assert passes_both_rounds(first, np.array([True]), second, made.cost).tolist() == [not missing]
+
+
+def test_keys_without_hope_and_released_ones_are_not_in_the_second_round(engine: Engine) -> None:
+    (made,) = engine.compile(compile_query(BY_SHOP, engine.catalog), Request("ann")).releases
+    assert made.cost.second is not None and made.cost.threshold is not None and made.cost.keys is not None
+    hopeless = made.cost.second.threshold / 5 - 2 * made.cost.keys.sigma
+    weights = np.array([math.floor(hopeless), math.ceil(hopeless), made.cost.threshold - 1, made.cost.threshold])
+    assert is_promising(weights, made.cost).tolist() == [False, True, True, False]
 
 
 def test_every_public_key_appears_whatever_the_noise(engine: Engine) -> None:

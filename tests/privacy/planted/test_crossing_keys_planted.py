@@ -73,8 +73,14 @@ def check_threshold(run: ReleaseRun, weights: list[int], groups: int) -> None:
     spread = cost.keys.sigma * math.sqrt(2)
     shown = [math.erfc((cost.threshold - weight - 0.5) / spread) / 2 for weight in weights]
     any_shown = -math.expm1(sum(math.log1p(-each) for each in shown))
-    if any_shown > cost.loss.atto_delta * 1e-18 * (1 + 1e-6):
-        raise KeyShown(f"{any_shown} > {cost.loss}")
+    if any_shown > cost.loss.atto_delta / 2 * 1e-18 * (1 + 1e-6):
+        raise KeyShown(f"{any_shown} > half of {cost.loss}")
+    assert cost.second is not None
+    one = 1 << run.prepared.bounds.vectors[0].fraction_bits  # a person may weigh as much in one open key
+    spread = math.hypot(2 * cost.keys.sigma, 3 * cost.second.price.sigma) * math.sqrt(2)
+    any_shown = -math.expm1(groups * math.log1p(-math.erfc((cost.second.threshold - 5 * one) / spread) / 2))
+    if any_shown > cost.loss.atto_delta / 2 * 1e-18 * (1 + 1e-6):
+        raise KeyShown(f"{any_shown} > half of {cost.loss} in both rounds")
 
 
 @pytest.mark.parametrize(("data", "groups"), [(EVERY_GROUP, LIMIT), (ONE_GROUP, 1)], ids=["every group", "one group"])
@@ -101,7 +107,7 @@ def test_crossing_windows_change_the_noise_of_keys_and_neither_delta_nor_the_num
     assert crossing.cost.loss == apart.cost.loss and crossing.cost.loss.atto_delta > 0
     for each in (crossing, apart):
         assert each.cost.keys is not None
-        sigma, delta = each.cost.keys.sigma, each.cost.loss.atto_delta
+        sigma, delta = each.cost.keys.sigma, each.cost.loss.atto_delta // 2  # the rest is that of the second round
         needs = [max_weight(k, each.bounds) - 1 + person_threshold(sigma, k, delta) for k in range(1, LIMIT + 1)]
         assert each.cost.threshold == max(needs)
 
@@ -133,6 +139,9 @@ CASES = {
             "_threshold_weight",
             lambda bounds, groups, sigma, delta: threshold_weight(bounds, groups, sigma, 2 * delta),
         )
+    ),
+    "a second threshold of a single group": Case(
+        instead(pricing, "person_threshold", lambda sigma, _, delta: person_threshold(sigma, 1, delta))
     ),
     "the threshold of windows that are kept apart": Case(
         instead(

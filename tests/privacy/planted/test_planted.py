@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from dialect.algebra.relations import Filter, Join, PerPerson, RowTruncation, Scan, SemiJoin, SetOperation
-from dialect.algebra.release_plan import VectorBound
+from dialect.algebra.release_plan import ClipRule, VectorBound
 from dialect.catalog.model import Catalog
 from dialect.errors import Refusal
 from engine.backends.duckdb import DuckDBBackend
@@ -117,6 +117,13 @@ def half_weighed(max_groups: int) -> VectorBound:
     return replace(made, sensitivity=made.sensitivity // 2)
 
 
+def unweighed_second_round(plan: Any, bounds: Any, *given: Any) -> Any:
+    """In the second round a person counts 1 in each open key."""
+    plain = replace(bounds, vectors=(replace(bounds.vectors[0], rule=ClipRule.TRUNCATE),))
+    second = compile_selection(plan, plain, *given).second
+    return replace(compile_selection(plan, bounds, *given), second=second)
+
+
 def rows_without_person_added(*given: Any) -> Any:
     relation = join_to_public(*given)
     return replace(relation, operator=replace(relation.operator, kind="left"))
@@ -147,6 +154,7 @@ def priced_by_integer_clip_bound(*given: Any) -> VectorBound:
     return replace(made, sensitivity=made.clip_bound_value_grains << made.fraction_bits)
 
 
+compile_selection = prepare._compile_selection
 scan, join_persons, count_keys = from_clause.scan_table, joins._join_private, prepare.count_keys
 choose_groups, places = first_groups.truncate_groups, one_row.row_numbers
 limited, weighed, join_to_public = bound._clip_to, bound._bound_selection_vector, joins._join_public_left
@@ -248,6 +256,7 @@ PLANTED = (
     Planted("groups chosen by what others do", instead(render, "truncate_groups", prefer_popular_groups), BY_STEPS, TIED, SensitivityExceeded),
     Planted("more weight than the price covers", instead(bound, "_bound_selection_vector", half_weighed), BY_STEPS, SPREAD, SensitivityExceeded),
     Planted("a person who weighs 1 in each group", rewritten(partials, "_clipping_ratio", lambda sql: "CAST(1 AS DOUBLE)"), BY_STEPS, SPREAD, SensitivityExceeded),
+    Planted("a person who counts 1 in each key that the first round left open", instead(prepare, "_compile_selection", unweighed_second_round), BY_STEPS, SPREAD, SensitivityExceeded),
     Planted("admission forgotten", instead(prepare, "eligibility_filter", lambda *_: None), BY_CELL.format("COUNT(*)"), MANY, UnexpectedChange),
     Planted("rows of nobody kept", written(Scan, lambda sql: sql.partition(" WHERE ")[0]), "SELECT COUNT(*) FROM events", NOBODY, UnexpectedChange),
     Planted("rows of nobody kept behind a foreign key", instead(from_clause, "scan_table", keep_rows_without_person), "SELECT COUNT(DISTINCT subscriber_id) FROM marks", MARKED, UnexpectedChange),

@@ -226,15 +226,20 @@ WEIGHED = (
 
 
 def people_shown(engine: Engine, alone: int, lower_by: int = 0) -> int:
-    """Count who is shown in any of their keys, of people who are alone in so many keys each."""
+    """Count who is shown in any of their keys, of people who are alone in so many keys each.
+
+    In the second round each key has a whole person, as if the first one had left open this one alone.
+    """
     catalog = engine.catalog
     dataset = replace(catalog.datasets[0], defaults=replace(catalog.datasets[0].defaults, delta=LIKELY_DELTA))
     likely = replace(engine, catalog=replace(catalog, datasets=(dataset,)))
     (prepared,) = likely.compile(compile_query(WEIGHED, likely.catalog), Request("law", Fraction("0.08"))).releases
     assert prepared.selection is not None and prepared.cost.max_groups == 4
     weight = max_weight(alone, prepared.selection.bounds)
-    cost = replace(prepared.cost, threshold=prepared.cost.threshold - lower_by)
-    release = with_private_keys(likely, LONELY * alone, weight, vectors=2).measure_release(replace(prepared, cost=cost))
+    second = replace(prepared.cost.second, threshold=prepared.cost.second.threshold - 5 * lower_by)
+    cost = replace(prepared.cost, threshold=prepared.cost.threshold - lower_by, second=second)
+    lonely = with_private_keys(likely, LONELY * alone, weight, vectors=2, later=2**20)
+    release = lonely.measure_release(replace(prepared, cost=cost))
     return len({int(key[4:]) // alone for key in release.keys.column("k0").to_pylist()})
 
 

@@ -53,7 +53,10 @@ class Cube(GreyBox):
         if self._of_tables is None or self._of_tables.plan is not plan:
             self._of_tables = super()._prepared(plan, "everybody", is_by_group)
         made = self._of_tables
-        choice = made.selection and replace(made.selection, sql=_over_world(made.selection.sql, world))
+        choice = made.selection
+        if choice is not None:
+            second = choice.second and replace(choice.second, sql=_over_world(choice.second.sql, world))
+            choice = replace(choice, sql=_over_world(choice.sql, world), second=second)
         return replace(made, sql=_over_world(made.sql, world), selection=choice)
 
     def check_pairs(self, sql: str) -> Pairs:

@@ -1,7 +1,7 @@
-"""The passes of a release with exact numbers: one for public keys, two for partition selection.
+"""The passes of a release with exact numbers: one for public keys, two or three with partition selection.
 
-The second pass gets every other existing key, the same in all worlds: whichever keys noise would have selected, its
-numbers move by at most their sensitivities.
+A second round of selection and the last pass get every other existing key, the same in all worlds: whichever keys noise
+would have selected, their numbers move by at most their sensitivities.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from engine.pricing.compile_release import CompiledRelease
 def passes(
     prepared: CompiledRelease, backend: Any, objected: pa.Table = NO_OBJECTIONS, chosen_keys: pa.Table | None = None
 ) -> list[tuple[CompiledRelease, Exact]]:
-    """Run the passes of a release without noise; the second over `chosen_keys`, or over some of its own keys."""
+    """Run the passes of a release without noise; after the first over `chosen_keys`, or over some of its own keys."""
     choice = prepared.selection
     if choice is None:
         return [(prepared, backend.run(prepared.sql, objected))]
@@ -26,7 +26,13 @@ def passes(
     numbers = replace(prepared, plan=prepared.unpriced_release.measured_plan, selection=None)
     first = backend.run(choice.sql, objected)
     keys = every_other(first.keys) if chosen_keys is None else chosen_keys
-    return [(choosing, first), (numbers, backend.run(prepared.sql, objected, keys))]
+    again = choice.second
+    second = (
+        []
+        if again is None
+        else [(replace(choosing, plan=again.plan, sql=again.sql), backend.run(again.sql, objected, keys))]
+    )
+    return [(choosing, first), *second, (numbers, backend.run(prepared.sql, objected, keys))]
 
 
 def choose_keys(prepared: CompiledRelease, backend: Any) -> pa.Table | None:

@@ -29,15 +29,18 @@ Noise = npt.NDArray[np.int64]
 
 
 class ReadOnce:
-    """A backend that caches each exact vector, or is given it."""
+    """A backend that caches each exact vector, or is given it; `later` = number in all passes but the first."""
 
-    def __init__(self, backend: DuckDBBackend, exact: Exact | None = None) -> None:
-        self._backend, self._exact = backend, exact
+    def __init__(self, backend: DuckDBBackend, exact: Exact | None = None, later: int | None = None) -> None:
+        self._backend, self._exact, self._later = backend, exact, later
         self._read: dict[str, Exact] = {}
 
     def run(self, bounded: BoundedSql, *objected: pa.Table) -> Exact:
         if self._exact is not None:
-            keys = objected[1] if len(objected) > 1 else self._exact.keys  # the second pass of private keys
+            keys = objected[1] if len(objected) > 1 else self._exact.keys  # a later pass of private keys
+            if len(objected) > 1 and self._later is not None:
+                number = np.full(keys.num_rows, self._later, dtype=np.int64)
+                return Exact(keys, (number,) * bounded.vector_count)
             return Exact(keys, tuple(vector[: keys.num_rows] for vector in self._exact.vectors[: bounded.vector_count]))
         if bounded.text not in self._read:
             self._read[bounded.text] = self._backend.run(bounded, *objected)
@@ -57,11 +60,11 @@ def engine_over(catalog: Catalog, folder: Path) -> Iterator[Engine]:
     backend.close()
 
 
-def with_private_keys(engine: Engine, keys: int, number: int, vectors: int) -> Engine:
-    """Make an engine find the same number in each of many private keys."""
+def with_private_keys(engine: Engine, keys: int, number: int, vectors: int, later: int | None = None) -> Engine:
+    """Make an engine find the same number in each of many private keys; another one in later passes."""
     names = pa.table({"k0": [f"key {i:05d}" for i in range(keys)]})
     exact = Exact(names, tuple(np.full(keys, number, dtype=np.int64) for _ in range(vectors)))
-    return replace(engine, backend=ReadOnce(engine.backend, exact))  # type: ignore[arg-type]
+    return replace(engine, backend=ReadOnce(engine.backend, exact, later))  # type: ignore[arg-type]
 
 
 def answers(engine: Engine, sql: str, rho: str, times: int) -> Iterator[Answered]:
