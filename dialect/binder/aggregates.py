@@ -11,12 +11,12 @@ grain           unit of fixed-point sums: a value grain is 2^-value_bits of the 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from dialect.algebra.expressions import NULL, Case, Expr, Field, Literal, Ref, expand_definitions, fields_of
+from dialect.algebra.expressions import NULL, Case, Expr, Field, Literal, Ref, expand_definitions, fields_of, map_fields
 from dialect.algebra.relations import (
     AggregateCall,
     Distinct,
@@ -33,7 +33,7 @@ from dialect.algebra.value_ranges import is_bounded
 from dialect.analysis.predicates import narrowed_range
 from dialect.binder.scalars import NameResolver, bind_condition, bind_scalar
 from dialect.binder.scope import RowResolver, aggregate_name
-from dialect.catalog.model import Bounds, SqlType
+from dialect.catalog.model import Bounds, Column, SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Suggestion
 from dialect.functions.aggregates import (
@@ -373,7 +373,7 @@ def bind_measure(
         if any(map(contains_interval_end, arguments)):
             raise refusal(Kind.ROWS_WITHOUT_INTERVAL, node)
         predicates = (*source.predicates, *(predicates_of(filter_condition) if filter_condition is not None else ()))
-        _check_ranges(aggregate, arguments, predicates, node, bounds)
+        arguments = _with_known_ranges(aggregate, arguments, predicates, node, bounds, context)
         if len(arguments) > 1 and aggregate.moments is not None:
             filter_condition = all_arguments_finite(arguments, filter_condition, node)
         is_tuple = aggregate.released_as is ReleasedAs.DISTINCT and len(arguments) > 1  # counted even if all are NULL
@@ -454,24 +454,64 @@ def _is_summable_range(bounds: Bounds) -> bool:
     return is_bounded(bounds) and max(abs(bounds.lower), abs(bounds.upper)) <= MAX_MAGNITUDE
 
 
-def _check_ranges(
+def _are_ranges_known(
+    aggregate: Aggregate, arguments: tuple[Expr, ...], predicates: Sequence[Expr], named_bounds: Bounds | None
+) -> bool:
+    """Return whether values have a known range, or named bounds that clamp them; `predicates` hold for all rows."""
+    ranges = [narrowed_range(argument, predicates) for argument in arguments]
+    if aggregate.moments is not None and not products_fit(ranges, named_bounds):
+        return False
+    needs_range = aggregate.released_as in (ReleasedAs.SUM, ReleasedAs.MEAN, ReleasedAs.QUANTILE)
+    return not needs_range or named_bounds is not None or _is_summable_range(ranges[0])
+
+
+def _unknown_range_refusal(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp.Expr) -> Exception:
+    """Refusal of values of unknown range."""
+    clamped = Suggestion(_clamped_call(_unfiltered_call(node), arguments), CLAMPED_TO_ENDS)
+    code = Code.AGG if aggregate.is_extreme else Code.BOUNDS
+    return refusal(Kind.NO_DECLARED_BOUNDS, node, clamped, code=code, name=_written_name(node), clamped=clamped)
+
+
+# values of a column whose bounds are measured are clamped to them and to this range, by which they are accepted
+MEASURABLE_BOUNDS = Bounds(-(2.0**40), 2.0**40)
+
+
+def _with_known_ranges(
     aggregate: Aggregate,
     arguments: tuple[Expr, ...],
     predicates: Sequence[Expr],
     node: exp.Expr,
     named_bounds: Bounds | None,
-) -> None:
-    """Refuse values of unknown range, unless named bounds clamp them; `predicates` hold for all rows."""
-    ranges = [narrowed_range(argument, predicates) for argument in arguments]
-    has_product_range = aggregate.moments is None or products_fit(ranges, named_bounds)
-    if not has_product_range or (
-        aggregate.released_as in (ReleasedAs.SUM, ReleasedAs.MEAN, ReleasedAs.QUANTILE)
-        and named_bounds is None
-        and not _is_summable_range(ranges[0])
-    ):
+    context: CompileContext,
+) -> tuple[Expr, ...]:
+    """Return the arguments, with the measured bounds of their columns where nothing else gives them a range.
+
+    Claim: measured bounds clamp values and decide nothing else. Symbols: acceptance is decided with the public range
+    MEASURABLE_BOUNDS in their place. Formula: none. Source and proof: dialect/binder/proofs.md#measured-bounds.
+    Raises Refusal where a range is unknown, or bounds are to be measured and were not.
+    """
+    if _are_ranges_known(aggregate, arguments, predicates, named_bounds):
+        return arguments
+    measured = {
+        field: column
+        for field in dict.fromkeys(field for argument in arguments for field in fields_of(argument))
+        if field.origin is not None
+        and (column := context.catalog.column(field.origin.table, field.origin.column)) is not None
+        and column.measures_bounds
+    }
+
+    def with_bounds(bounds_of: Callable[[Column], Bounds | None]) -> tuple[Expr, ...]:
+        """Copy the arguments with other bounds of the measured columns."""
+        images = {field: Ref(replace(field, bounds=bounds_of(column))) for field, column in measured.items()}
+        return tuple(map_fields(argument, images.get) for argument in arguments)
+
+    if not _are_ranges_known(aggregate, with_bounds(lambda _: MEASURABLE_BOUNDS), predicates, named_bounds):
+        raise _unknown_range_refusal(aggregate, arguments, node)
+    missing = next((column.name for column in measured.values() if column.measured_bounds is None), None)
+    if missing is not None:
         clamped = Suggestion(_clamped_call(_unfiltered_call(node), arguments), CLAMPED_TO_ENDS)
-        code = Code.AGG if aggregate.is_extreme else Code.BOUNDS
-        raise refusal(Kind.NO_DECLARED_BOUNDS, node, clamped, code=code, name=_written_name(node), clamped=clamped)
+        raise refusal(Kind.BOUNDS_NOT_MEASURED, node, clamped, column=missing, clamped=clamped)
+    return with_bounds(lambda column: column.measured_bounds)
 
 
 def _clamped_call(call: exp.Expr, arguments: tuple[Expr, ...]) -> str:

@@ -177,6 +177,8 @@ class Column:
     source_windows: tuple[str, ...] = ()  # other privacy windows that its values were computed from
     calibrated_typical_value: float | None = field(default=None, repr=False)  # typical value from a calibration, public
     complete: bool = field(default=False, repr=False)  # every value lies in the domain: checked when data are loaded
+    measures_bounds: bool = field(default=False, repr=False)  # bounds = "measure": a calibration measures them
+    measured_bounds: Bounds | None = field(default=None, repr=False)  # what values are clamped to then; None: not yet
 
 
 @dataclass(frozen=True)

@@ -496,6 +496,9 @@ class Kind(Diagnostic):
     NO_DECLARED_BOUNDS = (Code.BOUNDS,
         "{name} needs a range that is known without the data: no bounds are declared. Say your own ends.",
         "{clamped}")
+    BOUNDS_NOT_MEASURED = (Code.BOUNDS,
+        "The bounds of {column} are to be measured, and its owner has not run passersby calibrate. Say your own ends.",
+        "{clamped}")
     # E_SAMPLE
     TABLE_SAMPLE = Code.SAMPLE, "Samples are not in the dialect.", "leave TABLESAMPLE out"
     SELECT_SAMPLE = Code.SAMPLE, "Samples are not in the dialect.", "leave SAMPLE out"

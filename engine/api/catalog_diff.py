@@ -127,7 +127,10 @@ def _table_changes(current: Catalog, new: Catalog) -> Iterator[Change]:
 
 def _table_bounds(table: Table) -> str:
     """Text of everything about a table that bounds contributions, to compare two catalogs."""
-    columns = sorted((c.name, c.sum_clip_bound, c.centred_sum_clip_bound, c.centre, c.bounds) for c in table.columns)
+    columns = [
+        (c.name, c.sum_clip_bound, c.centred_sum_clip_bound, c.centre, c.bounds, c.measures_bounds)
+        for c in sorted(table.columns, key=lambda column: column.name)
+    ]
     return repr((clip_bounds_of(table), table.max_groups_per_person, table.max_rows_per_person, columns))
 
 

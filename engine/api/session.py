@@ -32,6 +32,7 @@ from engine.mechanism.gaussian import add_noise
 from engine.pipeline.advice import find_advice
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
+from engine.pricing.clip_bounds.column_means import with_measured_columns
 from engine.pricing.clip_bounds.stored_calibrations import ReloadedCalibrations
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.query_terms import Request, caps, requested_error
@@ -129,7 +130,8 @@ class Session:
     @refusals()
     def tables(self, name: str | None = None) -> list[dict[str, Any]]:
         """Describe every table, or the one of that name; raises Refused where there is none."""
-        tables = self.engine.catalog.tables
+        catalog = with_measured_columns(self.engine.catalog, self.engine.calibrations)
+        tables = catalog.tables
         found = [table for table in tables if name is None or table.name == name.strip().lower()]
         if not found:
             names = ", ".join(table.name for table in tables)
@@ -142,7 +144,8 @@ class Session:
 
         terms = self.request_terms(sql, **given)
         with refusals(sql):
-            compile_query(sql, self.engine.catalog)  # refuse before rows are generated
+            catalog = with_measured_columns(self.engine.catalog, self.engine.calibrations)
+            compile_query(sql, catalog)  # refuse before rows are generated
             with (
                 refuse_before_charge(TooLarge.REHEARSAL),
                 rehearsal(self.engine.catalog, self.engine.calibrations) as rehearsal_engine,

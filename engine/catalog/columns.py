@@ -76,6 +76,7 @@ def _reserved_columns(table: Table) -> set[str]:
     return reserved if table.consent is None else reserved | {table.consent.column}
 
 
+MEASURE = "measure"  # value bounds that a calibration measures
 CLIP_BOUND_KEYS = ("sum_norm", "centred_norm", "centre")
 COLUMN_KEYS = (
     "type", "nullable", "bounds", "values", "range", "values_of", "time_zone", "stored", "visible", "h3",
@@ -134,6 +135,7 @@ def read_column(name: str, section: Section) -> Column:
         visible=collect(True, section.flag, "visible", True),
         source_windows=collect((), section.texts, "from_windows"),
         complete=collect(False, _complete, section, kind),
+        measures_bounds=section.entries.get("bounds") == MEASURE,
     )
 
 
@@ -152,14 +154,17 @@ def _type(section: Section) -> tuple[SqlType, str]:
 
 
 def _bounds(section: Section, kind: SqlType) -> Bounds | None:
-    """Parse the value bounds of a numeric column, a closed interval."""
+    """Parse the value bounds of a numeric column, a closed interval; None also where they are to be measured."""
     found = section.entries.get("bounds")
     if found is None:
         return None
     if kind not in NUMERIC_TYPES:
         raise section.error("bounds", f"a {kind} column has no bounds.", "use values or range, or remove bounds.")
+    if found == MEASURE:
+        return None
     if not isinstance(found, list) or len(found) != 2:
-        raise section.error("bounds", "bounds are two numbers.", "write bounds = [lower, upper].")
+        cure = f'write bounds = [lower, upper], or bounds = "{MEASURE}".'
+        raise section.error("bounds", "bounds are two numbers.", cure)
     lower, upper = (float(section.to_decimal("bounds", end)) for end in found)
     if not lower < upper:
         raise section.error("bounds", "the lower bound is not below the upper one.", "write bounds = [lower, upper].")

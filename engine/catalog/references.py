@@ -44,6 +44,7 @@ class _TableCheck(TableResolver):
         for column in table.columns:
             yield partial(self.check_domain, column)
             yield partial(check_place_column, self.catalog, table, column)
+            yield partial(self.check_measured_bounds, column)
         for i, join in enumerate(table.source.joins):
             yield partial(self.check_join, i, join)
         if table.private:
@@ -79,6 +80,12 @@ class _TableCheck(TableResolver):
             key = f"columns.{column.name}.values_of"
             source = self.public_table(column.domain.table, key)
             self.check_same_type(column, self.declared_column(source, column.domain.column, key), key)
+
+    def check_measured_bounds(self, column: Column) -> None:
+        """Check that bounds are measured in a private table, and of a column that analysts see."""
+        if column.measures_bounds and not (self.table.private and column.visible):
+            why = f"{column.name} is {'hidden' if self.table.private else 'public'}, and nothing measures its bounds."
+            raise self.error(f"columns.{column.name}.bounds", why, "remove bounds.")
 
     def check_join(self, i: int, join: SourceJoin) -> None:
         """Check that a lookup column is read by the single-column primary key of a public table."""

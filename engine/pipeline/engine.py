@@ -52,7 +52,7 @@ from engine.pipeline.outlook import BudgetOutlook, adding_alternatives, budget_o
 from engine.pipeline.post_process import post_process, sql_depends_on_candidates, write_outer_sql
 from engine.pipeline.sql_validation import bind_outer, bind_release
 from engine.pipeline.target_budget import StoredAnswers, predicted_errors, rho_for_target
-from engine.pricing.clip_bounds.column_means import with_measured_centres
+from engine.pricing.clip_bounds.column_means import with_measured_columns
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, NO_CALIBRATIONS, Calibration, CalibrationProvider
 from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile
 from engine.pricing.clip_bounds.profiles.numbers import corrected, noisy_totals
@@ -139,7 +139,7 @@ class Engine:
 
     def read(self, sql: str, client: str) -> Question:
         """Bind a query: SQL text to the plans of its releases, with measured column centres. Raises Refusal."""
-        return self.plan_cache.read(sql, client, with_measured_centres(self.catalog, self.calibrations))
+        return self.plan_cache.read(sql, client, with_measured_columns(self.catalog, self.calibrations))
 
     def excluded_consent_notes(self, query: CompiledQuery) -> tuple[str, ...]:
         """Describe the consent states whose rows are excluded in the query's dataset."""
@@ -170,7 +170,7 @@ class Engine:
         """Choose the source of each release: stored, derived from a stored one, or charged."""
         if stored is not None:
             return tuple(map(ReleaseSource, query.releases))
-        catalog = with_measured_centres(self.catalog, self.calibrations)
+        catalog = with_measured_columns(self.catalog, self.calibrations)
         matcher = ViewMatcher(catalog, self.backend, self.ledger, self.recovered_plans, self.scheduled_keys)
         return matcher.choose_sources(query.releases, query.request.client)
 

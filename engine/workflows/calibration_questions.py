@@ -21,8 +21,11 @@ from dialect.catalog import Column, Dataset, SqlType, Table, first_day_of_name, 
 from engine.catalog.columns import DATED_TYPES, ZONED_TYPES
 from engine.pricing.clip_bounds.histograms import (
     HIGHEST_DISTANCE_BIN,
+    HIGHEST_VALUE_BIN,
     LOWEST_DISTANCE_BIN,
+    LOWEST_VALUE_BIN,
     MEAN_STEPS,
+    VALUE_BINS,
     HistogramSubject,
     Quantity,
 )
@@ -62,11 +65,12 @@ def calibration_questions(
     questions: list[CalibrationQuestion] = []
     uncalibrated: list[Uncalibrated] = []
     for table in catalog.tables:
-        if table.dataset != dataset.name or not table.private or table.has_one_row_per_person:
+        if table.dataset != dataset.name or not table.private:
             continue
-        left_out = (keys for keys in _usual_keys(table)[MAX_USUAL_KEYS:] if keys not in more_keys)
+        is_single = table.has_one_row_per_person  # then only values are measured
+        left_out = (keys for keys in _usual_keys(table)[MAX_USUAL_KEYS:] if keys not in more_keys and not is_single)
         uncalibrated += [Uncalibrated(table.name, keys, MANY_KEYS) for keys in left_out]
-        for keys in _key_sets(table, more_keys):
+        for keys in [()] if is_single else _key_sets(table, more_keys):
             try:
                 count_plan = _count_plan(table, keys, catalog)
                 texts = tuple(key.canonical_text for key in count_plan.keys)
@@ -112,7 +116,16 @@ def _count_plan(table: Table, keys: tuple[str, ...], catalog: Catalog) -> Privat
 
 
 def _measurements(table: Table, keys: tuple[str, ...]) -> Iterator[HistogramSubject]:
-    """Yield the statistics to measure for one set of keys: rows, persons, and sums and means of bounded columns."""
+    """Yield the statistics to measure for one set of keys: rows, persons, and sums and means of bounded columns.
+
+    Without keys also the values of columns whose bounds are to be measured.
+    """
+    if not keys:
+        for column in table.columns:
+            if column.measures_bounds and column.visible:
+                yield HistogramSubject(table.name, keys, Quantity.VALUES, column.name)
+    if table.has_one_row_per_person:
+        return
     yield HistogramSubject(table.name, keys, Quantity.ROWS)
     if keys:
         yield HistogramSubject(table.name, keys, Quantity.PERSONS)
@@ -153,6 +166,8 @@ def _histogram_sql(
         return _mean_offsets_sql(measured, table, person, _window_predicate(table, dataset, window))
     if measured.kind is Quantity.MEANS:
         return _mean_positions_sql(measured, table, person, _window_predicate(table, dataset, window))
+    if measured.kind is Quantity.VALUES:
+        return _values_sql(measured, table, person, _window_predicate(table, dataset, window))
     columns = "".join(f", {key} AS k{i}" for i, key in enumerate(keys))
     groups = ", ".join(["person", *(f"k{i}" for i in range(len(keys)))])
     rows = f"SELECT {person} AS person{columns}, {_value_sql(measured, table)} AS v FROM {table.name}"
@@ -199,6 +214,22 @@ def _mean_positions_sql(measured: HistogramSubject, table: Table, person: str, w
     people = f"SELECT person, {bins} AS bin FROM ({means}) AS mean_positions"
     counted = f"SELECT bin, COUNT(*) AS people FROM ({people}) AS per_person"
     return f"{counted} WHERE bin BETWEEN {lowest} AND {highest} GROUP BY bin ORDER BY bin"
+
+
+def _values_sql(measured: HistogramSubject, table: Table, person: str, within: str) -> str:
+    """Write the SQL that counts people by their largest absolute value; those with a negative value apart.
+
+    One bin for each person and not for each row: removing a person changes one bin by 1.
+    """
+    value = f"CAST({measured.column} AS DOUBLE)"
+    rows = f"SELECT {person} AS person, MAX(abs({value})) AS largest, MIN({value}) AS least"
+    rows += f" FROM {table.name}{within} GROUP BY 1"
+    size = f"least(greatest(CAST(floor(2 * log2(greatest(largest, {2.0**-20!r}))) AS BIGINT), {LOWEST_VALUE_BIN})"
+    size += f", {HIGHEST_VALUE_BIN}) - {LOWEST_VALUE_BIN}"
+    bins = f"{size} + CASE WHEN least < 0 THEN {VALUE_BINS} ELSE 0 END"
+    people = f"SELECT person, {bins} AS bin FROM ({rows}) AS per_person WHERE largest > 0"
+    counted = f"SELECT bin, COUNT(*) AS people FROM ({people}) AS largest_values"
+    return f"{counted} WHERE bin BETWEEN {measured.bins[0]} AND {measured.bins[-1]} GROUP BY bin ORDER BY bin"
 
 
 def _person(table: Table, catalog: Catalog) -> str:

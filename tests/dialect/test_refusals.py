@@ -40,6 +40,7 @@ NOT_SHOWN = {
     "limit=MAX_KEYS": "this catalog's lists are too short for more than a million keys",
     "VALUES_NOT_CONSTANT": "what is no constant is no function of the dialect either",
     "POLYGON_AS_VALUE": "this catalog has no polygon: tests/dialect/binder/test_polygon_calls.py",
+    "BOUNDS_NOT_MEASURED": "this catalog measures no bounds: tests/engine/workflows/test_measured_bounds.py",
     "CELLS_TOO_FINE": "this catalog has no cells of a resolution: tests/dialect/binder/test_cell_calls.py",
     "FORMAT_EMPTY": "a format that is empty is read as no format",
     "NOT_A_NUMBER": "the parser finds no such number",

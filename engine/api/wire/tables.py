@@ -89,7 +89,10 @@ def _window_sentences(windows: Mapping[str, str | None], time_column: str | None
 
 def _column_shape(column: Column) -> dict[str, Any]:
     """Describe a declared column in JSON form; attributes that are not declared are left out."""
-    bounds = {} if column.bounds is None else {"bounds": [column.bounds.lower, column.bounds.upper]}
+    bounds: dict[str, Any] = {} if column.bounds is None else {"bounds": [column.bounds.lower, column.bounds.upper]}
+    if column.measures_bounds:
+        measured = column.measured_bounds
+        bounds = {"measured_bounds": None if measured is None else [measured.lower, measured.upper]}
     more = {key: value for key, field in COLUMN_ATTRIBUTES.items() if (value := getattr(column, field)) is not None}
     return {
         "name": column.name,

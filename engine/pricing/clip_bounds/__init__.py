@@ -5,6 +5,6 @@ bias. All of it is post-processing of public facts.
 
 Modules, each before those that import it:
 
-    histograms, tails, distribution, column_means, means, tuning, error_models, stored_calibrations,
+    histograms, value_bounds, tails, distribution, column_means, means, tuning, error_models, stored_calibrations,
     profiles.
 """

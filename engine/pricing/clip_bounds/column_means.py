@@ -8,14 +8,14 @@ value is that chosen centre.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from dialect.catalog import Catalog, Column, Table
+from dialect.catalog import Bounds, Catalog, Column, SqlType, Table
 from engine.pricing.clip_bounds.histograms import (
     HIGHEST_DISTANCE_BIN,
     LOWEST_DISTANCE_BIN,
@@ -24,6 +24,7 @@ from engine.pricing.clip_bounds.histograms import (
     Quantity,
 )
 from engine.pricing.clip_bounds.tails import Floats
+from engine.pricing.clip_bounds.value_bounds import bounds_of_values
 
 SIGNIFICANT_MEAN_SIGMAS = 4.5  # significance in sigma: one empty bin in 10,000 histograms passes
 MAX_NEIGHBOUR_RATIO = 0.5  # largest ratio of an insignificant bin to its neighbour
@@ -87,48 +88,55 @@ def _best_centre(places: Floats, shares: Floats) -> float:
     return float(candidates[np.argmin(reach**2 + 2 * (candidates - float(places @ shares)) ** 2)])
 
 
-def with_measured_centres(catalog: Catalog, calibrations: CalibrationProvider) -> Catalog:
-    """Catalog as queries are bound against today: each column with the usual value measured by a calibration."""
-    usual_values = dict(_usual_values(catalog, calibrations))
-    if not usual_values:
+def with_measured_columns(catalog: Catalog, calibrations: CalibrationProvider) -> Catalog:
+    """Catalog as queries are bound against today: each column with the usual value and the bounds that were measured.
+
+    Bounds that are measured clamp values, and decide nothing else (dialect/binder/proofs.md#measured-bounds).
+    """
+    measured = dict(_measured_columns(catalog, calibrations))
+    if not measured:
         return catalog
-    key = tuple(usual_values.items())
+    key = tuple(measured.items())
     for cached_catalog, cached_key, cached in tuple(_cached_results):
         if cached_catalog is catalog and cached_key == key:
             return cached
-    result = replace(catalog, tables=tuple(_with_usual_values(table, usual_values) for table in catalog.tables))
+    result = replace(catalog, tables=tuple(_with_measured(table, measured) for table in catalog.tables))
     _cached_results.append((catalog, key, result))
     return result
 
 
-_cached_results = deque[tuple[Catalog, tuple[tuple[tuple[str, str], float], ...], Catalog]](maxlen=_CACHED_CATALOGS)
+ColumnName = tuple[str, str]  # of a table, and of one of its columns
+Measured = tuple[float | None, Bounds | None]  # usual value and bounds of a column
+_cached_results = deque[tuple[Catalog, tuple[tuple[ColumnName, Measured], ...], Catalog]](maxlen=_CACHED_CATALOGS)
 
 
-def _usual_values(catalog: Catalog, calibrations: CalibrationProvider) -> Iterator[tuple[tuple[str, str], float]]:
-    """Usual value of each (table, column) of a private table that was measured.
+def _measured_columns(catalog: Catalog, calibrations: CalibrationProvider) -> Iterator[tuple[ColumnName, Measured]]:
+    """Usual value, or bounds, of each (table, column) of a private table that was measured.
 
-    Columns with a centre of their own, and those whose averages are not computed about a centre, need none.
+    Columns with a centre of their own, and those whose averages are not computed about a centre, need no usual value.
     """
     today = {dataset.name: calibrations.today(dataset.name) for dataset in catalog.datasets}
-    for table in catalog.tables:
+    for table in (each for each in catalog.tables if each.private):
         for column in table.columns:
+            calibration = today[table.dataset]
             is_averaged = column.centred_sum_clip_bound is not None or table.clip_bounds is None
-            if table.private and column.centre is None and is_averaged and column.bounds is not None:
-                means = mean_distribution(
-                    today[table.dataset].find(table.name, (), Quantity.MEANS, column.name), column
-                )
+            if column.centre is None and is_averaged and column.bounds is not None:
+                means = mean_distribution(calibration.find(table.name, (), Quantity.MEANS, column.name), column)
                 if means is not None:
-                    yield (table.name, column.name), means.centre
+                    yield (table.name, column.name), (means.centre, None)
+            values = calibration.find(table.name, (), Quantity.VALUES, column.name) if column.measures_bounds else None
+            if values is not None:
+                bounds = bounds_of_values(values, is_integer=column.type is SqlType.BIGINT)
+                yield (table.name, column.name), (None, bounds)
 
 
-def _with_usual_values(table: Table, usual: dict[tuple[str, str], float]) -> Table:
-    """Table with the usual values of its columns, by (table, column); the same table if it has none."""
-    if not any(name == table.name for name, _ in usual):
+def _with_measured(table: Table, measured: Mapping[ColumnName, Measured]) -> Table:
+    """Table with what was measured of its columns; the same table if nothing was."""
+    if not any(name == table.name for name, _ in measured):
         return table
-    return replace(
-        table,
-        columns=tuple(replace(c, calibrated_typical_value=usual.get((table.name, c.name))) for c in table.columns),
-    )
+    found = ((column, measured.get((table.name, column.name), (None, None))) for column in table.columns)
+    columns = (replace(c, calibrated_typical_value=value, measured_bounds=bounds) for c, (value, bounds) in found)
+    return replace(table, columns=tuple(columns))
 
 
 def _denoised(counts: Floats, sigma: float) -> Floats:

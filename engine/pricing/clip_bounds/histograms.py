@@ -22,6 +22,8 @@ LOWEST_DISTANCE_BIN, HIGHEST_DISTANCE_BIN = (
     -3,
 )  # bins of a mean's distance from the nearer bound: 2^(bin/2) of the range, below half of it
 MEAN_BINS = 2 * (HIGHEST_DISTANCE_BIN - LOWEST_DISTANCE_BIN + 1)  # from both bounds
+LOWEST_VALUE_BIN, HIGHEST_VALUE_BIN = -40, 79  # of largest absolute values: from 2^(bin/2), so 2^-20 to 2^40
+VALUE_BINS = HIGHEST_VALUE_BIN - LOWEST_VALUE_BIN + 1  # for people without a negative value, and again for the others
 MEAN_STEPS = 1024  # sensitivity of a bin of MEANS_BY_ROWS: largest integer that one person adds
 
 
@@ -33,6 +35,7 @@ class Quantity(StrEnum):
     SUMS = "sums"  # sum of a bounded column in each group
     CENTRED = "centred"  # sum of a bounded column minus its centre: read from older versions, not used
     MEANS_BY_ROWS = "leans"  # no norm: sum of people's means of a bounded column, by number of rows
+    VALUES = "values"  # no norm: number of people by their largest absolute value of a column; negative ones apart
     MEANS = "means"  # no norm: number of people by mean of a bounded column, by place between the bounds
 
 
@@ -43,7 +46,7 @@ class HistogramSubject:
     table: str
     keys: tuple[str, ...]  # canonical texts of the keys; empty: no keys
     kind: Quantity
-    column: str | None = None  # column of SUMS, MEANS_BY_ROWS and MEANS
+    column: str | None = None  # column of SUMS, MEANS_BY_ROWS, MEANS and VALUES
     unit: float = 1.0  # unit of norms: for sums the largest magnitude of a value, for means the range
 
     @property
@@ -51,6 +54,8 @@ class HistogramSubject:
         """Bin numbers: a squared norm of N units lies in bin floor(log2(N)); means count from lower to upper bound."""
         if self.kind is Quantity.MEANS:
             return range(MEAN_BINS)
+        if self.kind is Quantity.VALUES:
+            return range(2 * VALUE_BINS)
         counts_rows = self.column is None or self.kind is Quantity.MEANS_BY_ROWS
         return range(HIGHEST_COUNT_BIN + 1) if counts_rows else range(LOWEST_BIN, HIGHEST_BIN + 1)
 
@@ -87,8 +92,9 @@ class Calibration:
     histograms: tuple[ContributionHistogram, ...] = ()
 
     def valid_on(self, day: date) -> Calibration:
-        """Return the histograms that are valid on a day."""
-        return Calibration(tuple(h for h in self.histograms if h.is_valid_on(day)))
+        """Return the histograms that are valid on a day; of values, which clamp, all: no other bounds replace them."""
+        valid = (h for h in self.histograms if h.is_valid_on(day) or h.subject.kind is Quantity.VALUES)
+        return Calibration(tuple(valid))
 
     def find(
         self, table: str, key_texts: Iterable[str], kind: Quantity, column: str | None = None

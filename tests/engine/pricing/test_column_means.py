@@ -15,7 +15,7 @@ import pytest
 from dialect.catalog.model import Bounds, Catalog, Column, SqlType
 from engine.catalog.version import catalog_version
 from engine.pipeline.engine import Engine
-from engine.pricing.clip_bounds.column_means import MeanDistribution, mean_distribution, with_measured_centres
+from engine.pricing.clip_bounds.column_means import MeanDistribution, mean_distribution, with_measured_columns
 from engine.pricing.clip_bounds.histograms import (
     HIGHEST_DISTANCE_BIN,
     LOWEST_DISTANCE_BIN,
@@ -152,7 +152,7 @@ def test_a_declared_centre_comes_first(tmp_path: Path) -> None:
 
 def test_a_catalog_stays_the_same_object_and_the_same_version(town: Engine) -> None:
     near = knowing(town, np.full(1_000, 0.1))
-    made: Catalog = with_measured_centres(near.catalog, near.calibrations)
-    assert made is with_measured_centres(near.catalog, near.calibrations) is not near.catalog
+    made: Catalog = with_measured_columns(near.catalog, near.calibrations)
+    assert made is with_measured_columns(near.catalog, near.calibrations) is not near.catalog
     assert catalog_version(made) == catalog_version(near.catalog)
-    assert with_measured_centres(town.catalog, town.calibrations) is town.catalog
+    assert with_measured_columns(town.catalog, town.calibrations) is town.catalog

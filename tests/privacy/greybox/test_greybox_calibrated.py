@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from dialect import Refusal, compile_query
 from dialect.algebra.release_plan import ClipRule, VectorBound
-from dialect.catalog.model import Catalog
+from dialect.catalog.model import Bounds, Catalog, Column
 from engine.pricing.clip_bounds.error_models import clip_error_models
 from engine.pricing.clip_bounds.histograms import MEAN_BINS, MEAN_STEPS, Calibration, HistogramSubject, Quantity
 from engine.pricing.compile_release import UnpricedRelease, compile_release
@@ -238,3 +238,56 @@ def test_a_histogram_of_groups_instead_of_people_is_found(
     make_worlds(connection, HEAVY)
     box = GreyBox(connection, catalog)
     assert None in [bins_of_a_person(box, each.sql) for each in asked]
+
+
+def measuring(catalog: Catalog, measured: Bounds | None = None) -> Catalog:
+    """Copy the catalog with bounds to be measured in place of declared ones, and without norms."""
+
+    def column(declared: Column) -> Column:
+        if declared.bounds is None:
+            return declared
+        return replace(
+            declared, bounds=None, sum_clip_bound=None, centred_sum_clip_bound=None, centre=None,
+            measures_bounds=True, measured_bounds=measured,
+        )  # fmt: skip
+
+    tables = (replace(t, columns=tuple(map(column, t.columns)) if t.private else t.columns) for t in catalog.tables)
+    return undeclared(replace(catalog, tables=tuple(tables)))
+
+
+def of_values(catalog: Catalog) -> list[str]:
+    """SQL of the histograms of values."""
+    asked, _ = calibration_questions(catalog, catalog.datasets[0], "forever")
+    return [each.sql for each in asked if each.measured.kind is Quantity.VALUES]
+
+
+def test_one_person_moves_one_bin_of_values_by_one(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+    asked = of_values(measuring(catalog))
+    assert len(asked) > 2
+
+    @settings(max_examples=5, suppress_health_check=SLOW)
+    @given(databases())
+    def holds(database: Database) -> None:
+        make_worlds(connection, database)
+        box = GreyBox(connection, measuring(catalog))
+        for sql in asked:
+            note(sql)
+            box.check(sql)
+            assert bins_of_a_person(box, sql) == 1
+        for bounds in (Bounds(0.0, 2.0), Bounds(-4096.0, 4096.0)):  # far below and above the values
+            GreyBox(connection, measuring(catalog, bounds)).check(BY_CELL)
+
+    holds()
+
+
+def test_a_planted_bin_for_each_row_is_found(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values_written = asking._values_sql
+    monkeypatch.setattr(
+        asking, "_values_sql", lambda *given: values_written(*given).replace("MAX(", "(").replace("MIN(", "(")
+        .replace("GROUP BY 1) AS per_person", ") AS per_person")
+    )  # fmt: skip
+    make_worlds(connection, HEAVY)
+    box = GreyBox(connection, measuring(catalog))
+    assert {bins_of_a_person(box, sql) for sql in of_values(measuring(catalog))} != {1}
