@@ -20,7 +20,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Protocol
 
-from dialect.algebra.expressions import Expr, Field
+from dialect.algebra.expressions import Expr, Field, Literal
 from dialect.algebra.formulas import Histogram, NoisyUnionColumn, ReleasedNumber, ReleasedSum
 from dialect.algebra.relations import ContributionLimits, PerPerson, Public, Released
 from dialect.catalog.model import Bounds
@@ -195,6 +195,24 @@ class GroupKey:
 
 
 @dataclass(frozen=True)
+class OtherKeys:
+    """Groups that gather the rows of unreleased private keys: one for each public parent."""
+
+    values: tuple[Literal | None, ...]  # of each of the plan's keys there; None: a parent, which keeps its own value
+    relation: Public  # one row for each public parent
+    fields: tuple[Field, ...]  # of the relation, in the order of the plan's keys
+
+
+@dataclass(frozen=True)
+class KeyMapping:
+    """How rows of unreleased keys are mapped to the groups of other keys, over the keys that were released."""
+
+    keys: tuple[Field, ...]  # fields of the source with the rows' own keys
+    released: Public  # the released keys, in the order of the plan's keys
+    values: tuple[Literal | None, ...]  # of each key in groups of other keys; None: its own
+
+
+@dataclass(frozen=True)
 class PrivatePlan:
     """Plan of one release: whose rows, which groups, which query vectors, which privacy windows are charged."""
 
@@ -211,6 +229,8 @@ class PrivatePlan:
     limits: ContributionLimits
     charged_windows: ChargedWindows
     distinct_bounds: tuple[DistinctBound, ...] = ()  # counted in public tables
+    others: OtherKeys | None = None  # private keys: groups for the rows of those that are not released
+    mapping: KeyMapping | None = None  # over released keys: how rows get to these groups
 
     @property
     def unit_columns(self) -> dict[str, Field]:

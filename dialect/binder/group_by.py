@@ -365,12 +365,17 @@ def is_release_point(source: Relation, keys: Sequence[Field]) -> bool:
 
 
 def build_groups(
-    source: Relation, keys: Sequence[Field], measures: Sequence[AggregateCall], node: exp.Expr
+    source: Relation,
+    keys: Sequence[Field],
+    measures: Sequence[AggregateCall],
+    node: exp.Expr,
+    *,
+    has_others: bool = False,
 ) -> Relation:
     """Build the GROUP BY relation: per person where the person is a key, else a release point over private rows.
 
     Public and released rows stay what they are. Predicates on public rows still hold for the groups' keys; of released
-    rows none are kept. `node` is the SELECT.
+    rows none are kept. `node` is the SELECT. `has_others`: keys of a release point may be NULL, for keys not released.
     """
     unique, measure_tuple = tuple(dict.fromkeys(keys)), tuple(measures)
     refuse_polygons(unique, node.args.get("group") or node)
@@ -382,9 +387,9 @@ def build_groups(
         refuse_persons(unique, source, node)
         clause = node.args.get("group")
         span = (span_of(clause) if clause is not None else None) or span_of(node)
+        shown = tuple(replace(key, nullable=key.nullable or has_others) for key in strip_fields(unique))
         return Released(
-            ReleasePoint(source, unique, measure_tuple, span),
-            strip_fields(unique) + tuple(m.result for m in measure_tuple),
+            ReleasePoint(source, unique, measure_tuple, span), shown + tuple(m.result for m in measure_tuple)
         )
     facts = source.predicates if not isinstance(source, Released) else ()
     return type(source)(
@@ -536,7 +541,8 @@ def build_grouping_sets(
     new ids.
     """
     if len(groups.sets) == 1:
-        return build_groups(groups.source, [groups.keys[i] for i in groups.sets[0]], measures, node)
+        keys = [groups.keys[i] for i in groups.sets[0]]
+        return build_groups(groups.source, keys, measures, node, has_others=context.options.others)
     result_fields = (*groups.result_keys, *(measure.result for measure in measures), *grouping_fields.values())
     group_sets = GroupingSets(tuple(tuple(dict.fromkeys(groups.keys[i] for i in each)) for each in groups.sets))
     union: Relation | None = None
@@ -572,7 +578,8 @@ def _build_grouping_set(
     A release point learns all sets of its GROUP BY, since a coarser set may be added up from the groups of a finer one.
     """
     own_measures = [replace(measure, result=replace(measure.result, id=context.new_field_id())) for measure in measures]
-    relation = build_groups(groups.source, [groups.keys[i] for i in key_positions], own_measures, node)
+    own_keys = [groups.keys[i] for i in key_positions]
+    relation = build_groups(groups.source, own_keys, own_measures, node, has_others=context.options.others)
     if isinstance(relation.operator, ReleasePoint):
         relation = relation.with_operator(replace(relation.operator, grouping_sets=group_sets))
     fields_by_id = {f.id: f for f in relation.fields}

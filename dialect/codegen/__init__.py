@@ -4,7 +4,7 @@ PrivatePlan and ContributionBounds -> BoundedSql, whose result is exact integers
 
 Modules, each before those that import it:
 
-    engines, stored_columns, eligibility, relations, contribution, materialized_rollups, lake,
+    engines, stored_columns, eligibility, relations, contribution, materialized_rollups, lake, other_keys,
     bounded_sql, profile, partition_selection, outer_query, stored_release_sql.
 """
 

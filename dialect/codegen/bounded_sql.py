@@ -66,6 +66,7 @@ from dialect.codegen.lake import (
     placeholder,
 )
 from dialect.codegen.materialized_rollups import partials_from_rollup
+from dialect.codegen.other_keys import RELEASED, released_sql, source_ctes, source_keys
 from dialect.codegen.relations.relation import write_rows
 from dialect.codegen.relations.truncation import stored_table_truncations
 
@@ -80,7 +81,7 @@ def write_bounded_sql(
     A materialized rollup is read instead of rows if one covers the plan. If stored tables are truncated, a second text
     without the truncation is written, with the conditions under which the engine may run it.
     """
-    rollup_partials = partials_from_rollup(plan, bounds, target, admission)
+    rollup_partials = None if plan.mapping is not None else partials_from_rollup(plan, bounds, target, admission)
     if target.lake is not None and rollup_partials is None:
         return _for_lake(plan, bounds, target, target.lake, admission)
     bounded = _in_duckdb(plan, bounds, target, admission, rollup_partials)
@@ -110,10 +111,11 @@ def _in_duckdb(
     physical, ctes = PhysicalPlan(plan, plan, bounds), eligibility_ctes(admission, target, plan.dataset)
     partials = rollup_partials
     if partials is None:
-        physical = physical_plan(plan, bounds, target)
+        physical = physical_plan(plan, bounds, target) if plan.mapping is None else physical
         source, partials = _grouped_rows(physical, target)
         merges = physical.merges_unclipped_units
-        ctes.append(("source", merges and is_source_materialized(plan), source))
+        released = "" if plan.mapping is None else released_sql(plan.mapping, target)
+        ctes += source_ctes(plan, source, released, DUCKDB_DIALECT, merges and is_source_materialized(plan))
         if merges:
             test = norm_test_sql(plan, physical.plan, bounds, target, physical.pre_grained, admission)
             ctes.append(("norm_tests", True, test))
@@ -158,8 +160,11 @@ def _for_lake(
     source, lake_target, rows = extract_broadcasts(plan.source, lake)
     ctes = [
         *eligibility_ctes(admission, lake_target, plan.dataset),
-        ("source", False, _source_rows(replace(plan, source=source), lake_target)),
-    ]
+        *source_ctes(
+            plan, _source_rows(replace(plan, source=source), lake_target), f"SELECT * FROM {placeholder(RELEASED)}",
+            dialect_of(lake_target),
+        ),
+    ]  # fmt: skip
     is_limited_to_key_set = key_set_semi_join("p", plan, NO_DICTIONARIES) != ""
     keys = list[Subquery]()
     if plan.key_set is not None and plan.keys:
@@ -174,6 +179,7 @@ def _for_lake(
     text = _with_clause(ctes, of_groups, dialect_of(lake))
     broadcast = objectors_to_broadcast(admission, plan.dataset in lake.same_bits_datasets)
     broadcast = broadcast | ({KEY_SET: keys[0][2]} if is_limited_to_key_set else {})
+    broadcast |= {} if plan.mapping is None else {RELEASED: released_sql(plan.mapping, target)}
     broadcast |= broadcast_sql(rows, lake_target, target)
     ordered = answer_sql(plan, NO_DICTIONARIES, tables=("group_sums",), centred=bounds.centred_vectors)
     keys.append(("group_sums", False, f"SELECT * FROM {LAKE_RESULT}"))
@@ -279,7 +285,7 @@ def _admitted_groups_join(
 
 def _source_rows(plan: PrivatePlan, target: Target) -> str:
     """Write the plan's source with the columns that units, keys and vectors read."""
-    needed_fields = {*plan.unit_columns.values(), *(key.field for key in plan.keys)}
+    needed_fields = {*plan.unit_columns.values(), *source_keys(plan)}
     for vector in plan.vectors:
         needed_fields |= vector.fields
     return write_rows(plan.source, needed_fields, target)

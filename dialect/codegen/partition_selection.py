@@ -13,8 +13,9 @@ import math
 from dataclasses import replace
 
 from dialect.algebra.codegen_types import Target
-from dialect.algebra.relations import Public, ReleaseScan
-from dialect.algebra.release_plan import ContributionBounds, KeySet, KeySource, PrivatePlan
+from dialect.algebra.expressions import Field
+from dialect.algebra.relations import Public, ReleaseScan, SetOperation
+from dialect.algebra.release_plan import ContributionBounds, KeyMapping, KeySet, KeySource, PrivatePlan
 from dialect.codegen.relations.relation import release_table_name
 
 RELEASED_KEYS_INDEX = -1  # index of the release that is passed to the backend: the keys of the first pass
@@ -28,18 +29,37 @@ def selection_plan(plan: PrivatePlan) -> PrivatePlan:
     """
     index = next(i for i, vector in enumerate(plan.vectors) if vector.is_selection_vector)
     return replace(
-        plan, vectors=(replace(plan.vectors[index], scale_group=0),), vector_texts=(plan.vector_texts[index],)
+        plan,
+        vectors=(replace(plan.vectors[index], scale_group=0),),
+        vector_texts=(plan.vector_texts[index],),
+        others=None,
     )
 
 
 def plan_over_released_keys(plan: PrivatePlan) -> PrivatePlan:
     """Derive the plan of the second pass: the same vectors over the keys that the first pass released.
 
-    Its key set is read from the table RELEASED_KEYS; it is not exhaustive, so that rows with other keys are dropped.
+    Its key set is read from the table RELEASED_KEYS; it is not exhaustive, so that rows with other keys are dropped, or
+    mapped to the groups of other keys if the plan has them (proofs.md#other-keys).
     """
     fields = tuple(replace(key.field, id=f"k{i}", nullable=True) for i, key in enumerate(plan.keys))
     rows = Public(ReleaseScan(RELEASED_KEYS_INDEX, fields), fields)
-    return replace(plan, key_set=KeySet(rows, fields, (KeySource(rows, "the released keys", is_exhaustive=False),)))
+    if plan.others is None:
+        return replace(plan, key_set=_released_key_set(rows, fields))
+    mapping = KeyMapping(tuple(key.field for key in plan.keys), rows, plan.others.values)
+    mapped = tuple(
+        replace(key, field=replace(key.field, id=f"mapped{i}", nullable=True, definition=key.field.expression))
+        for i, key in enumerate(plan.keys)
+    )
+    both = tuple(replace(field, id=f"listed{i}") for i, field in enumerate(fields))
+    columns = tuple(zip(fields, plan.others.fields, both, strict=True))
+    listed = Public(SetOperation(rows, plan.others.relation, "union", True, columns), both)
+    return replace(plan, keys=mapped, key_set=_released_key_set(listed, both), mapping=mapping)
+
+
+def _released_key_set(rows: Public, fields: tuple[Field, ...]) -> KeySet:
+    """Build the key set of released keys."""
+    return KeySet(rows, fields, (KeySource(rows, "the released keys", is_exhaustive=False),))
 
 
 def with_released_keys(target: Target) -> Target:

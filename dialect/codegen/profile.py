@@ -39,6 +39,7 @@ from dialect.codegen.lake import (
     extract_broadcasts,
     placeholder,
 )
+from dialect.codegen.other_keys import RELEASED, released_sql, source_ctes, source_keys
 from dialect.codegen.relations.relation import write_rows
 
 LOWEST_BIN, HIGHEST_BIN = 0, 80  # of squared integers: 1 to 2^81
@@ -114,7 +115,9 @@ def _over_units(
     """
     if target.lake is not None:
         return _for_lake(plan, bounds, measured, answer, target, target.lake, admission, key_count)
-    ctes = [*eligibility_ctes(admission, target, plan.dataset), ("source", False, _source_rows(plan, target))]
+    released = "" if plan.mapping is None else released_sql(plan.mapping, target)
+    ctes = eligibility_ctes(admission, target, plan.dataset)
+    ctes += source_ctes(plan, _source_rows(plan, target), released, dialect_of(target))
     if key_set_semi_join("p", plan, {}) and plan.key_set is not None:
         ctes.append(("key_set", True, key_set_sql(plan.key_set, {}, target)))
     ctes += _unit_ctes(plan, bounds, measured, answer, admission, dialect_of(target))
@@ -136,21 +139,25 @@ def _for_lake(
     source, lake_target, rows = extract_broadcasts(plan.source, lake)
     ctes = [
         *eligibility_ctes(admission, lake_target, plan.dataset),
-        ("source", False, _source_rows(replace(plan, source=source), lake_target)),
-    ]
+        *source_ctes(
+            plan, _source_rows(replace(plan, source=source), lake_target), f"SELECT * FROM {placeholder(RELEASED)}",
+            dialect_of(lake_target),
+        ),
+    ]  # fmt: skip
     broadcast = objectors_to_broadcast(admission, plan.dataset in lake.same_bits_datasets)
     if key_set_semi_join("p", plan, {}) and plan.key_set is not None:
         ctes.append(("key_set", False, f"SELECT * FROM {placeholder(KEY_SET)}"))
         broadcast |= {KEY_SET: key_set_sql(plan.key_set, {}, target)}
     ctes += _unit_ctes(plan, bounds, measured, answer, admission, dialect_of(lake_target))
     text = _with_clause(ctes, answer[2], dialect_of(lake))
+    broadcast |= {} if plan.mapping is None else {RELEASED: released_sql(plan.mapping, target)}
     broadcast |= broadcast_sql(rows, lake_target, target)
     return BoundedSql(text, key_count, len(measured), broadcast, f"SELECT * FROM {LAKE_RESULT}")
 
 
 def _source_rows(plan: PrivatePlan, target: Target) -> str:
     """Write the plan's source with the columns that units, keys and vectors read."""
-    needed = {*plan.unit_columns.values(), *(key.field for key in plan.keys)}
+    needed = {*plan.unit_columns.values(), *source_keys(plan)}
     return write_rows(plan.source, needed.union(*(vector.fields for vector in plan.vectors)), target)
 
 

@@ -545,5 +545,7 @@ class Kind(Diagnostic):
         "leave it out: the catalog says who a person is")
     OPTION_TWICE = Code.PARAM, "The option {option} stands twice.", "keep one of them"
     OPTION_VALUE = Code.PARAM, "The option {option} takes {accepted}.", "{example}"
+    NOTHING_HIDDEN = (Code.PARAM, "All keys of this question are public, so that no group is hidden.",
+        "keys = 'private', others = true")
     PUBLIC_KEYS_KEPT = (Code.PARAM, "A LEFT JOIN keeps every key of its public rows, so they are public.",
         "JOIN instead of LEFT JOIN")

@@ -86,6 +86,7 @@ class Options:
     intervals: IntervalCoverage | None = None
     target_error: TargetError | None = None  # replaces a price
     consistent: bool = False  # hierarchical consistency
+    others: bool = False  # with private keys: groups for the rows of keys that are not released
     spans: Mapping[str, Span] = field(default_factory=dict, compare=False)  # option name -> its span
 
     def span(self, *names: str) -> Span | None:

@@ -239,6 +239,7 @@ _OPTION_RULES: Mapping[str, _OptionRule] = {
     "max_groups_contributed": _OptionRule("max_groups", _parse_count, OptionValues.COUNT, "10"),
     "max_rows_contributed": _OptionRule("max_rows", _parse_count, OptionValues.COUNT, "100"),
     "keys": _OptionRule("keys", _parse_choice(KeyHandling), OptionValues.KEY_HANDLING, "'private'"),
+    "others": _OptionRule("others", _parse_flag, OptionValues.FLAG, "true"),
     "target_error": _OptionRule("target_error", _parse_target, OptionValues.TARGET_ERROR, "50"),
     "consistent": _OptionRule("consistent", _parse_flag, OptionValues.FLAG, "true"),
     "confidence": _OptionRule("confidence", _parse_confidence, OptionValues.CONFIDENCE, "0.95"),

@@ -11,6 +11,7 @@ from sqlglot import exp
 from dialect.binder.argument_lists import check_argument_lists
 from dialect.binder.query import BoundQuery, bind_query
 from dialect.catalog.model import Catalog
+from dialect.diagnostics.kinds import Kind
 from dialect.parser.compile_context import CompileContext
 from dialect.parser.parser import alias_spellings, bounds_of, options_of, parse
 from dialect.planner.split import split_query
@@ -54,7 +55,10 @@ def bind_tree(state: Compilation) -> Compilation:
 def plan_releases(state: Compilation) -> Compilation:
     """Split the relations into releases and the query over them."""
     assert state.bound is not None  # noqa: S101  made by bind_tree
-    return replace(state, question=split_query(state.bound, state.context))
+    question = split_query(state.bound, state.context)
+    if state.context.options.others and all(plan.others is None for plan in question.plans):
+        raise Kind.NOTHING_HIDDEN.at(state.context.options.span("others"))
+    return replace(state, question=question)
 
 
 def cover_windows(state: Compilation) -> Compilation:

@@ -37,6 +37,7 @@ from dialect.algebra.release_plan import (
     GroupKey,
     KeySet,
     KeySource,
+    OtherKeys,
     PartialQuery,
     PrivatePlan,
     ReleaseColumns,
@@ -56,6 +57,7 @@ from dialect.notes import Note
 from dialect.parser.compile_context import CompileContext
 from dialect.parser.options import KeyHandling
 from dialect.planner.keys.key_set import build_key_set
+from dialect.planner.keys.other_keys import other_keys
 from dialect.planner.keys.private_keys import check_private_keys
 from dialect.planner.quantiles import (
     HistogramPlan,
@@ -89,8 +91,12 @@ def plan_release(boundary: ReleasePoint, context: CompileContext) -> tuple[Priva
     keys = sorted(boundary.keys, key=lambda f: canonical.names[f.id])
     check_preserved_below(source)
     public_keys = _public_key_set(keys, source, context)
+    others = None
     if public_keys is None:
         check_private_keys(keys, context)
+        others = other_keys(keys, boundary.keys, source, context) if context.options.others else None
+    if others is not None:  # rows of several windows may be gathered in one group
+        charged = replace(charged, has_window_key=False)
     query_vectors = QueryVectors(context.catalog, dict(zip(exprs, fields, strict=True)), canonical, source.predicates)
     outputs = [
         ReleasedNumber(measure.result, query_vectors.formula(measure), _interval_fields(measure, context))
@@ -104,13 +110,14 @@ def plan_release(boundary: ReleasePoint, context: CompileContext) -> tuple[Priva
         dataset=source.dataset,
         source=source,
         keys=tuple(_key(f, public_keys, context) for f in keys),
+        others=others,
         key_set=public_keys,
         has_one_group_per_person=all(is_constant_per_person(f) for f in keys),
         has_one_row_per_person=source.has_one_row_per_person,
         vectors=vectors,
         tables=tuple(sorted(name for name in tables_of(source, False) if _is_private(name, context))),
         canonical_groups=f"{source.dataset}: {structure} group by {', '.join(canonical.names[f.id] for f in keys)}"
-        f" {_key_text(public_keys)}{charged.canonical_text}",
+        f" {_key_text(public_keys)}{_other_keys_text(keys, others, canonical)}{charged.canonical_text}",
         vector_texts=tuple(sorted(query_vectors.texts)),
         limits=limits,
         charged_windows=charged,
@@ -164,6 +171,14 @@ def _key_text(public_keys: KeySet | None) -> str:
     return f"all of {rows} by {', '.join(canonical.names[f.id] for f in public_keys.keys)}"
 
 
+def _other_keys_text(keys: Sequence[Field], others: OtherKeys | None, canonical: CanonicalForm) -> str:
+    """Return which keys are parents of groups of other keys, as part of the frame; empty without such groups."""
+    if others is None:
+        return ""
+    parents = [canonical.names[key.id] for key, value in zip(keys, others.values, strict=True) if value is None]
+    return f", others by {', '.join(parents)}"
+
+
 def _is_private(name: str, context: CompileContext) -> bool:
     """Return whether a name is that of a private table; false for unknown names."""
     table = context.catalog.table(name)
@@ -173,6 +188,8 @@ def _is_private(name: str, context: CompileContext) -> bool:
 def _key(key: Field, public_keys: KeySet | None, context: CompileContext) -> GroupKey:
     """Describe a key, with the reason why it is public or private."""
     text = plain_text(key.expression)
+    if public_keys is None and context.options.others:
+        return GroupKey(key, text, "private: keys must reach a threshold; the rows of all others are in (others)")
     if context.options.keys is KeyHandling.PRIVATE:
         return GroupKey(key, text, "asked for as private, so keys must reach a threshold")
     if public_keys is None:

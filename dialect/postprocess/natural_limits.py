@@ -65,7 +65,8 @@ def _released_limits(question: Question) -> dict[Field, Limits]:
 
 def _count_limits(vector: QueryVector, plan: PrivatePlan) -> Limits:
     """Limits of a count: private keys are those of at least one row, and a complete list bounds different values."""
-    has_row = plan.key_set is None and vector.kind in _ROWS_OF_A_UNIT and vector.condition is None
+    exists = plan.key_set is None and plan.others is None
+    has_row = exists and vector.kind in _ROWS_OF_A_UNIT and vector.condition is None
     most, value = math.inf, vector.value
     if vector.kind is VectorKind.DISTINCT and value is not None and not vector.other_values:
         if value.type is SqlType.BOOLEAN:

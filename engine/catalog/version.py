@@ -75,6 +75,8 @@ def _tables_read(plan: PrivatePlan, catalog: Catalog) -> Iterable[str]:
     names = set(tables_of(plan.source)) | set(plan.tables)
     if plan.key_set is not None:
         names |= tables_of(plan.key_set.relation)
+    if plan.others is not None:
+        names |= tables_of(plan.others.relation)
     if (deciding := person_table(catalog, catalog.dataset(plan.dataset))) is not None:
         names.add(deciding.name)
     found: dict[str, Table] = {}

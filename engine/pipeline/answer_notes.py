@@ -41,6 +41,9 @@ PROFILE_NOTE = (
     "A contribution profile{0} is bought with the question, rho {1:.6g} of {2:.6g}: it chooses clip bounds,"
     " and the intervals will hold what clipping leaves."
 )
+OTHERS_TEXT = (
+    " Their rows are in one group (others) for each public parent, by text keys '(others)', by other keys NULL."
+)
 FEW_ROWS_REASON = "too few rows for a quantile's histogram. Coarser groups, a longer time or more rho may show them."
 REHEARSAL_NOTE = (
     "Synthetic rows: the numbers mean nothing, and nothing is charged. The other notes are about the question."
@@ -121,6 +124,7 @@ def _release_notes(prepared: CompiledRelease, release_suffix: str) -> Iterator[N
         threshold_persons, groups = prepared.cost.threshold_persons, prepared.cost.max_groups
         weight = "" if groups == 1 else ", where a person in k groups counts 1/sqrt(k) in each"
         text = f"Groups{release_suffix} with fewer than about {threshold_persons:,} people are hidden{weight}."
+        text += OTHERS_TEXT if prepared.plan.others is not None else ""
         yield Note(NoteCode.HIDDEN_GROUPS, text)
 
 

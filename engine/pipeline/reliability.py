@@ -67,7 +67,7 @@ def non_negative_columns(question: Question) -> frozenset[str]:
 def may_be_nothing(question: Question, answer: Answer) -> list[bool]:
     """Mark rows that noise selected and that may stand for nothing: no count of theirs is clearly above 0.
 
-    Empty where noise did not select the rows, or nothing counts them. Private keys exist: at least one person has them.
+    Empty where noise did not select the rows, or nothing counts them. Private keys that are released have a person.
     """
     ratios = {column.name for column in question.columns if column.form is not None and column.form.denominator}
     lower_ends = {name: answer.intervals[name][0] for name in counting_columns(question) if name in answer.intervals}
@@ -75,7 +75,7 @@ def may_be_nothing(question: Question, answer: Answer) -> list[bool]:
     exists += [] if answer.hidden_count is None else [answer.hidden_count[0] > 0]
     if answer.candidates is None or not exists:
         return []
-    has_private_keys = all(plan.key_set is None for plan in question.plans)
+    has_private_keys = all(plan.key_set is None and plan.others is None for plan in question.plans)
     return [not has_private_keys and not each for each in np.any(exists, axis=0).tolist()]
 
 

@@ -65,7 +65,12 @@ from engine.pricing.clip_bounds.tuning import ClipBoundOutcome, ClipErrorModel, 
 from engine.pricing.expected_error import NoiseScales
 from engine.pricing.price import Cost, VectorPrice, approximate_threshold, price, vector_price
 from engine.pricing.release_key import bounds_text, cost_text, release_key
-from engine.pricing.work_limits import check_row_limits, count_keys, per_group_distinct_bounds
+from engine.pricing.work_limits import (
+    check_row_limits,
+    count_keys,
+    count_rows,
+    per_group_distinct_bounds,
+)
 
 PROFILE_RULE_VERSION = "profile rule 1"  # changes when the same profile would mean other clip bounds or corrections
 PROFILED_PASSES = 3  # a profiled release reads the rows for its profile, its totals and its numbers
@@ -347,6 +352,8 @@ class UnpricedRelease:
         target = with_released_keys(backend.target)
         sql = _supported(lambda: write_profile_sql(plan, bounds, self.histograms, target, eligibility))
         groups = self.key_count if plan.keys and self.key_count is not None else 1
+        if self.selection is not None:
+            groups = 0 if plan.others is None else count_rows(plan.others.relation, backend)
         pico_rho = self.profile_share(cost.loss.pico_rho)
         return CompiledProfile(plan, bounds, self.histograms, sql, key, pico_rho, groups)
 

@@ -53,7 +53,8 @@ def check_row_limits(plan: PrivatePlan, backend: Backend) -> tuple[Work, Propert
         raise EngineKind.PERSON_ROWS_TOO_MANY.at(rows=max_rows)
     if work.max_unit_bytes > MAX_BYTES_PER_PERSON:
         raise EngineKind.PERSON_ROWS_TOO_LARGE.at(gigabytes=work.max_unit_bytes / 1e9)
-    return work.times(1 if plan.key_set is not None else SELECTED_PASSES), properties
+    passes = 1 if plan.key_set is not None else SELECTED_PASSES + (plan.others is not None)
+    return work.times(passes), properties
 
 
 def check_steps(works: Sequence[Work], max_unit_steps: float, max_steps: float) -> None:
@@ -77,6 +78,8 @@ def count_keys(plan: PrivatePlan, backend: Backend) -> int | None:
     keys than an answer may have.
     """
     if plan.key_set is None:
+        parents = 0 if plan.others is None else count_rows(plan.others.relation, backend)
+        check_key_count(plan, parents if parents <= MAX_COUNTED_ROWS else None, ())
         return None
     if not plan.keys:
         return 1

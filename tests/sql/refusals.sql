@@ -63,7 +63,7 @@ SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_noise = 1) COUNT(*) FROM events;
 # SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_noise = 1) COUNT(*) FROM events
 #                                          ^^^^^^^^^
 # There is no option max_noise.
-# Try: one of epsilon, delta, rho, max_groups_contributed, max_rows_contributed, keys, target_error, consistent, confidence, intervals
+# Try: one of epsilon, delta, rho, max_groups_contributed, max_rows_contributed, keys, others, target_error, consistent, confidence, intervals
 
 # title: an option twice
 SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = 0.001, rho = 0.002) COUNT(*) FROM events;
@@ -96,6 +96,14 @@ SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(keys = 'public') home_zone, COUNT(*) FR
 #                                          ^^^^^^^^^^^^^^^
 # No public list of these keys is known: only private ones are possible.
 # Try: keys = 'private', which asks for a threshold
+
+# title: other keys where all are public
+SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(others = true) gender, COUNT(*) FROM subscribers GROUP BY 1;
+# E_PARAM
+# SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(others = true) gender, COUNT(*) FROM subscribers GROUP BY 1
+#                                          ^^^^^^^^^^^^^
+# All keys of this question are public, so that no group is hidden.
+# Try: keys = 'private', others = true
 
 # title: private keys of a public list
 SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(keys = 'private') c.zone, COUNT(e.subscriber_id) FROM cells c LEFT JOIN events e USING (cell_id) GROUP BY 1;

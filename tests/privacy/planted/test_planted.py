@@ -124,6 +124,13 @@ def unweighed_second_round(plan: Any, bounds: Any, *given: Any) -> Any:
     return replace(compile_selection(plan, bounds, *given), second=second)
 
 
+def bounded_before_mapped(plan: Any, *given: Any, **named: Any) -> Any:
+    """Bound a person by their own keys, and add up the groups of other keys afterwards."""
+    made = unit_partials(plan, *given, **named)
+    own = "" if plan.mapping is None else "".join(f", {key.id}" for key in plan.mapping.keys)
+    return replace(made, text=made.text + own)
+
+
 def rows_without_person_added(*given: Any) -> Any:
     relation = join_to_public(*given)
     return replace(relation, operator=replace(relation.operator, kind="left"))
@@ -154,6 +161,7 @@ def priced_by_integer_clip_bound(*given: Any) -> VectorBound:
     return replace(made, sensitivity=made.clip_bound_value_grains << made.fraction_bits)
 
 
+unit_partials = render.unit_partials
 compile_selection = prepare._compile_selection
 scan, join_persons, count_keys = from_clause.scan_table, joins._join_private, prepare.count_keys
 choose_groups, places = first_groups.truncate_groups, one_row.row_numbers
@@ -203,6 +211,10 @@ ZEROS = Database(tuple(Run(str(p), 2, lon="'0.0'") for p in (VICTIM, *range(1, 9
 
 BY_CELL = "SELECT e.cell_id, {} FROM events e GROUP BY 1"
 LIMITED = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS({}) e.cell_id, {} FROM events e GROUP BY 1"
+OTHER_KEYS = LIMITED.format("keys = 'private', others = true", "COUNT(*)")
+OTHER_STEPS = (
+    "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(others = true) e.cell_id, e.steps, COUNT(*) FROM events e GROUP BY 1, 2"
+)
 BY_STEPS = "SELECT steps + cell_id, COUNT(*) FROM events GROUP BY 1"  # no list of values is known: private keys
 UNITED = (
     "SELECT cell_id, COUNT(*) FROM (SELECT subscriber_id, cell_id FROM events WHERE cell_id > 1"
@@ -275,6 +287,8 @@ PLANTED = (
     Planted("a sum of doubles as the engine adds them", another_form("{name}({0})", "sum", "avg"), SUMMED, CANCELLING, UnexpectedChange),
     Planted("two zeros told apart", zeros_distinguished, WEST, ZEROS, UnexpectedChange),
     Planted("only keys that somebody has", rewritten(render, "answer_sql", lambda sql: sql.replace("key_set LEFT JOIN group_sums", "key_set JOIN group_sums")), BY_CELL.format("COUNT(*)"), Database((Run(ME, cell=3), Run("1")), PEOPLE), UnexpectedChange),
+    Planted("other keys gathered after a person was bounded", instead(render, "unit_partials", bounded_before_mapped), OTHER_KEYS, SPREAD_THIN, SensitivityExceeded),
+    Planted("groups of other keys that nobody is in are left out", rewritten(render, "answer_sql", lambda sql: sql.replace("key_set LEFT JOIN group_sums", "key_set JOIN group_sums")), OTHER_STEPS, Database((Run(ME, cell=3), Run("1"), Run("2")), PEOPLE), UnexpectedChange),
     Planted("groups of a question's own limit not chosen", rewritten(first_groups, "_first_by_hash", lambda sql: sql.replace("AND 2", "AND 3")), LIMITED.format("max_groups_contributed = 2", "COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
     Planted("a group more than are kept left alone", instead(render, "truncate_groups", one_group_more), LIMITED.format("max_groups_contributed = 2", "COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
     Planted("a limit of groups that the numbers of released keys do not keep", instead(render, "truncate_groups", unlimited_over_released), LIMITED.format("max_groups_contributed = 2, keys = 'private'", "COUNT(DISTINCT e.subscriber_id), COUNT(*)"), SPREAD_THIN, SensitivityExceeded),

@@ -79,6 +79,7 @@ CLAUSES = (
     *("",) * 4,
     "WITH DIFFERENTIAL_PRIVACY OPTIONS(max_groups_contributed = 1) ",
     "WITH DIFFERENTIAL_PRIVACY OPTIONS(max_groups_contributed = 2, keys = 'private') ",
+    "WITH DIFFERENTIAL_PRIVACY OPTIONS(keys = 'private', others = true) ",
     "WITH DIFFERENTIAL_PRIVACY OPTIONS(max_rows_contributed = 1) ",
     "WITH DIFFERENTIAL_PRIVACY OPTIONS(max_rows_contributed = 3) ",
     "WITH DIFFERENTIAL_PRIVACY OPTIONS(max_groups_contributed = 2, max_rows_contributed = 50) ",
@@ -105,6 +106,7 @@ def questions(draw: st.DrawFn, sources: tuple[Source, ...] = SOURCES) -> str:
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     by = f" GROUP BY {', '.join(keys)}" if keys else ""
     clause = draw(one_of_these(CLAUSES))
+    clause = clause if keys or "others" not in clause else ""
     return f"SELECT {clause}{', '.join([*keys, *measures])} FROM {source.rows}{where}{by}"
 
 

@@ -43,7 +43,7 @@ class CompiledProfile:
     sql: BoundedSql
     release_key: str  # hexadecimal
     pico_rho: int  # price of all histograms together
-    groups: int  # public keys; 1 without keys, and for private keys before they are known
+    groups: int  # public keys; 1 without keys; for private keys that of groups of other keys, before they are known
 
     @property
     def histogram_pico_rho(self) -> int:
@@ -72,7 +72,7 @@ class CompiledProfile:
 
     def over(self, selected_keys: pa.Table | None) -> CompiledProfile:
         """Return the profile with the number of its private keys, once they are released."""
-        return self if selected_keys is None else replace(self, groups=max(1, selected_keys.num_rows))
+        return self if selected_keys is None else replace(self, groups=max(1, self.groups + selected_keys.num_rows))
 
     def measure(self, exact: Exact, add_noise: NoiseSource, selected_keys: pa.Table | None = None) -> Release:
         """Add noise to the histograms: rows of a bin and one number for each histogram, in units.
