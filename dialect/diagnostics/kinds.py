@@ -497,7 +497,7 @@ class Kind(Diagnostic):
         "{name} needs a range that is known without the data: no bounds are declared. Say your own ends.",
         "{clamped}")
     BOUNDS_NOT_MEASURED = (Code.BOUNDS,
-        "The bounds of {column} are to be measured, and its owner has not run passersby calibrate. Say your own ends.",
+        "The bounds of {column} are to be measured, by passersby catalog calibrate of its owner. Say your own ends.",
         "{clamped}")
     # E_SAMPLE
     TABLE_SAMPLE = Code.SAMPLE, "Samples are not in the dialect.", "leave TABLESAMPLE out"

@@ -154,7 +154,7 @@ def _proposal(engine: Engine, rewrite: Rewrite, present: _ExpectedAccuracy, requ
         if proposed.windows <= present.windows
         else f"{rewrite.description}, charged to {proposed.windows} windows"
     )
-    profiled = profiled_columns(question, [each.profiled_vectors for each in query.unpriced])
+    profiled = profiled_columns(question, [each.unknown_vectors for each in query.unpriced])
     widths = {name: None if name in profiled else width for name, width in proposed.widths.items()}
     return Proposal(rewrite.change, description, rewrite.sql, loss, widths, proposed.groups, relative)
 

@@ -1,8 +1,8 @@
 """Explain a query: its price and expected accuracy, from public facts and what the client holds; no data, no charge.
 
 Where a contribution profile chooses clip bounds, half-widths follow from the stored numbers of a repeat, else from the
-profile that the client bought with this question at another price. Before, only a range is known, from public orders
-of magnitude.
+profile that the client bought with this question at another price, else from a calibration of just this. Without one,
+only a range is known, from public orders of magnitude.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class WidthSource(StrEnum):
     NOISE = "noise"  # the price and the clip bounds alone
     ANSWER = "answer"  # the numbers that the client holds: a repeat shows them again
     PROFILE = "profile"  # the profile that the client bought with this question at another price
+    CALIBRATION = "calibration"  # the owner's calibration of these contributions
     MAGNITUDES = "magnitudes"  # public orders of magnitude: a range
 
 
@@ -109,8 +110,8 @@ def _expected_widths(
     reported, correlated = tuple(source.reported for source in sources), correlated_vectors(sources)
     marked = mark_shared_noise(query.question, correlated)
     widths = _expected_error(marked, noise_scales(reported), levels)
-    open_columns = profiled_columns(marked, [each.profiled_vectors for each in query.unpriced]) & widths.keys()
-    if not open_columns:
+    profiled = profiled_columns(marked, [each.profiled_vectors for each in query.unpriced]) & widths.keys()
+    if not profiled:
         return ExpectedWidths(widths, WidthSource.NOISE, {}, {})
     if stored is not None or not charged_releases(sources):
         built = tuple(source.build(stored or {}) for source in sources)
@@ -121,6 +122,9 @@ def _expected_widths(
     predicted = engine.predict_answer(query)
     if predicted is not None:
         return _widths_of(predicted, marked, widths, WidthSource.PROFILE)
+    open_columns = profiled_columns(marked, [each.unknown_vectors for each in query.unpriced]) & widths.keys()
+    if not open_columns:
+        return ExpectedWidths(widths, WidthSource.CALIBRATION, {}, {})
     ranges = public_half_widths(marked, [magnitudes(each) for each in query.releases], levels)
     half_widths = {name: None if name in open_columns else width for name, width in widths.items()}
     shown = {name: ranges[name] for name in open_columns if name in ranges}

@@ -28,7 +28,7 @@ from dialect import (
     bound_contributions,
     generate_sql,
 )
-from dialect.algebra import Properties, VectorKind
+from dialect.algebra import Properties, VectorBound, VectorKind
 from dialect.analysis import NO_WORK, Work
 from dialect.codegen import (
     ProfileHistogram,
@@ -61,7 +61,13 @@ from engine.pricing.clip_bounds.profiles.compiled_profile import (
 )
 from engine.pricing.clip_bounds.profiles.numbers import ProfiledVector, choose_vectors, number_price
 from engine.pricing.clip_bounds.profiles.public_magnitudes import Magnitude, vector_magnitudes
-from engine.pricing.clip_bounds.tuning import ClipBoundOutcome, ClipErrorModel, clip_bound_outcomes, tune_clip_bounds
+from engine.pricing.clip_bounds.tuning import (
+    ClipBoundOutcome,
+    ClipErrorModel,
+    calibrated_error,
+    clip_bound_outcomes,
+    tune_clip_bounds,
+)
 from engine.pricing.expected_error import NoiseScales
 from engine.pricing.price import Cost, VectorPrice, approximate_threshold, price, vector_price
 from engine.pricing.release_key import bounds_text, cost_text, release_key
@@ -227,6 +233,8 @@ class UnpricedRelease:
     reads_single_groups: bool = False  # no number of the outer query reads several groups: noise may be correlated
     histograms: tuple[ProfileHistogram, ...] = ()  # of its profile; empty: it needs none
     shown_alone: frozenset[int] | None = None  # query vectors that are columns of their own; None: all of them
+    # of profiled vectors that a calibration measured exactly, by index: they predict its error
+    calibrated: Mapping[int, ClipErrorModel] = field(default_factory=dict, compare=False)
 
     def bounds(self, pico_rho: int) -> ContributionBounds:
         """Contribution bounds at a price: tuned clip bounds if a calibration applies, else the declared ones."""
@@ -246,6 +254,26 @@ class UnpricedRelease:
     def profiled_vectors(self) -> frozenset[int]:
         """Indices of the query vectors whose clip bounds a profile chooses."""
         return frozenset(each.vector for each in self.histograms)
+
+    @property
+    def unknown_vectors(self) -> frozenset[int]:
+        """Indices of the profiled vectors of which no calibration tells how much people contribute."""
+        return self.profiled_vectors - self.calibrated.keys()
+
+    def scales(self, bounds: ContributionBounds, prices: Sequence[VectorPrice]) -> tuple[tuple[float, float], ...]:
+        """Pair released grain in units, and scale in grains, of the expected error of each vector.
+
+        Of its noise alone, but for profiled vectors that a calibration measured: of noise and clipping together.
+        """
+
+        def deviation(i: int, bound: VectorBound, price: VectorPrice) -> float:
+            """Scale of one vector, in released grains."""
+            if i not in self.calibrated:
+                return price.sigma
+            return calibrated_error(self.calibrated[i], price.pico_rho) / bound.grain_size
+
+        pairs = zip(bounds.vectors, prices, strict=True)
+        return tuple((bound.grain_size, deviation(i, bound, price)) for i, (bound, price) in enumerate(pairs))
 
     @property
     def _has_profiled_persons(self) -> bool:
@@ -404,14 +432,21 @@ def unpriced_release(
         clip_error_models(measured_plan, catalog, calibration, key_count, shown_alone, properties),
         bound_contributions(measured_plan, catalog, key_count, (), properties, reads_single_groups=reads_single_groups),
     )
-    is_tuned = [model is not None for model in models]
-    histograms = profile_histograms(measured_plan, declared, is_tuned, catalog, shown_alone)
+    # without declared bounds a profile of what is asked chooses, and a calibration of it tells half-widths beforehand
+    histograms = profile_histograms(measured_plan, declared, [False] * len(models), catalog, shown_alone)
+    profiled = {each.vector for each in histograms}
+    calibrated = {
+        i: model
+        for i, model in enumerate(models)
+        if i in profiled and model is not None and model.is_exact and model.mean_model is None
+    }
+    models = tuple(None if i in profiled else model for i, model in enumerate(models))
     parts = price_parts or equal_parts(plan.vectors, has_private_keys)
     return UnpricedRelease(
         plan, measured_plan, selection, catalog, key_count, declared, models,
         with_profile_part(parts, plan) if histograms else parts, calibration,
         work.times(PROFILED_PASSES) if histograms else work, properties, reads_single_groups, histograms,
-        None if shown_alone is None else frozenset(shown_alone),
+        None if shown_alone is None else frozenset(shown_alone), calibrated,
     )  # fmt: skip
 
 
@@ -545,9 +580,7 @@ def clip_bound_alternatives(compiled: CompiledRelease) -> tuple[tuple[ClipBoundO
 
 def noise_scales(compiled: tuple[CompiledRelease, ...]) -> NoiseScales:
     """Noise scale of every query vector, per release: pairs (released grain in units, sigma in released grains)."""
-    return tuple(
-        tuple((b.grain_size, c.sigma) for b, c in zip(p.bounds.vectors, p.cost.vectors, strict=True)) for p in compiled
-    )
+    return tuple(p.unpriced_release.scales(p.bounds, p.cost.vectors) for p in compiled)
 
 
 def magnitudes(compiled: CompiledRelease) -> tuple[Magnitude, ...]:

@@ -85,7 +85,7 @@ def accuracy_target(
 ) -> AccuracyTarget:
     """Determine which columns a target error applies to. Raises Refusal with E_PARAM if no column is noisy."""
     data_independent, data_dependent = noisy_columns(question)
-    profiled = profiled_columns(question, [each.profiled_vectors for each in unpriced])
+    profiled = profiled_columns(question, [each.unknown_vectors for each in unpriced])
     by_name = {column.name: column for column in data_independent if column.name not in profiled}
     dependent_names = tuple(
         column.name for column in (*data_independent, *data_dependent) if column.name not in by_name
@@ -98,8 +98,9 @@ def accuracy_target(
 
 def noise_scales_at(unpriced: UnpricedRelease, price: int, scale: ScaleFunction) -> tuple[tuple[float, float], ...]:
     """Grain in units and noise scale in grains of each query vector at a price."""
-    pairs = zip(unpriced.bounds(price).vectors, unpriced.shares(price), strict=True)
-    return tuple((bound.grain_size, vector_price(bound, share, scale).sigma) for bound, share in pairs)
+    bounds = unpriced.bounds(price)
+    pairs = zip(bounds.vectors, unpriced.shares(price), strict=True)
+    return unpriced.scales(bounds, [vector_price(bound, share, scale) for bound, share in pairs])
 
 
 def _closed_form_scale(sensitivity: int, pico_rho: int) -> float:
@@ -295,7 +296,7 @@ def target_notes(
     if target is None or not compiled:
         return ()
     price = float(sum((p.cost.loss.rho for p in compiled), Fraction(0)))
-    profiled = profiled_columns(question, [each.unpriced_release.profiled_vectors for each in compiled])
+    profiled = profiled_columns(question, [each.unpriced_release.unknown_vectors for each in compiled])
     widths = data_independent_half_widths(question, noise_scales(compiled), confidence)
     errors = {name: width for name, width in widths.items() if name not in profiled}
     # their width depends on the answer, or on the profile
@@ -345,7 +346,7 @@ def half_widths_at_price(
     unpriced = tuple(p.unpriced_release for p in compiled)
     if not unpriced or any(min(each.shares(price)) < 1 for each in unpriced):
         return {}
-    profiled = profiled_columns(question, [each.profiled_vectors for each in unpriced])  # not known before
+    profiled = profiled_columns(question, [each.unknown_vectors for each in unpriced])  # not known before
     scales = tuple(noise_scales_at(each, price, gaussian_scale) for each in unpriced)
     widths = data_independent_half_widths(question, scales, confidence)
     return {name: width for name, width in widths.items() if name not in profiled}

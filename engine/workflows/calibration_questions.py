@@ -31,6 +31,7 @@ from engine.pricing.clip_bounds.histograms import (
 )
 
 _SQUARES = {Quantity.PERSONS: "COUNT(*)"}  # aggregate over one person's groups -> squared norm
+NEGATIVE_FRACTION = 16  # a negative value counts from this part of the largest on: -1 for "unknown" is none
 SQUARED_NORM = "SUM(v * v)"
 MAX_USUAL_KEYS = 12  # keys of a table without clip bounds that are measured unnamed: all share one price
 MANY_KEYS = f"a table without norms is measured by {MAX_USUAL_KEYS} keys at most: name it with --keys."
@@ -217,7 +218,7 @@ def _mean_positions_sql(measured: HistogramSubject, table: Table, person: str, w
 
 
 def _values_sql(measured: HistogramSubject, table: Table, person: str, within: str) -> str:
-    """Write the SQL that counts people by their largest absolute value; those with a negative value apart.
+    """Write the SQL that counts people by their largest absolute value; those with such negative values apart.
 
     One bin for each person and not for each row: removing a person changes one bin by 1.
     """
@@ -226,7 +227,7 @@ def _values_sql(measured: HistogramSubject, table: Table, person: str, within: s
     rows += f" FROM {table.name}{within} GROUP BY 1"
     size = f"least(greatest(CAST(floor(2 * log2(greatest(largest, {2.0**-20!r}))) AS BIGINT), {LOWEST_VALUE_BIN})"
     size += f", {HIGHEST_VALUE_BIN}) - {LOWEST_VALUE_BIN}"
-    bins = f"{size} + CASE WHEN least < 0 THEN {VALUE_BINS} ELSE 0 END"
+    bins = f"{size} + CASE WHEN least < largest / {-NEGATIVE_FRACTION} THEN {VALUE_BINS} ELSE 0 END"
     people = f"SELECT person, {bins} AS bin FROM ({rows}) AS per_person WHERE largest > 0"
     counted = f"SELECT bin, COUNT(*) AS people FROM ({people}) AS largest_values"
     return f"{counted} WHERE bin BETWEEN {measured.bins[0]} AND {measured.bins[-1]} GROUP BY bin ORDER BY bin"

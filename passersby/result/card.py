@@ -205,7 +205,7 @@ class Explained(Card):
 
     @property
     def expected_from(self) -> str:
-        """Source of the expected half-widths: `noise`, a held `answer` or `profile`, or public `magnitudes`."""
+        """Source of the expected half-widths: `noise`, a held `answer` or `profile`, `calibration`, or `magnitudes`."""
         return str(self.card.get("expected_from") or "noise")
 
     @property

@@ -56,6 +56,7 @@ PHRASES = {
 }
 WIDTH_SOURCES = {  # of the half-widths of an explanation
     "profile": "half-widths by the profile that you bought with this question",
+    "calibration": "half-widths by the owner's calibration",
     "magnitudes": "a range, from public sizes: asking once, also at a small rho, narrows it",
 }
 CHANGES = {"coarser": "coarser groups", "fewer keys": "fewer keys", "longer": "a longer time", "people": "count people"}

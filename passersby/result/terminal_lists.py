@@ -32,7 +32,7 @@ from passersby.text.numbers import (
 
 MOST_VALUES = 40  # written out of a list, in the long form
 OTHER_KEYS = "anything else"
-NO_CLIP_BOUNDS = "no clip bounds are declared: wide ones apply, unless a calibration or a profile chooses better ones"
+NO_CLIP_BOUNDS = "no clip bounds are declared: each question measures contributions itself, with a part of its price"
 Rows = Sequence[dict[str, Any]]
 CLIP_BOUNDS = ("grouped by", "rows", "people", "sums")
 HISTORY_TITLE = "Releases paid for, oldest first: free to ask again of the same data"

@@ -208,7 +208,7 @@ def declared_text(column: dict[str, Any], most: int | None = MOST_VALUES) -> str
     if "measured_bounds" in column:
         ends = column["measured_bounds"]
         if ends is None:
-            return "bounds to be measured by passersby calibrate"
+            return "bounds to be measured by passersby catalog calibrate"
         return f"clamped to {value_text(ends[0])} to {value_text(ends[1])}, as measured"
     cell = column.get("h3")
     return "" if cell is None else f"H3 cell of {cell['lon']}, {cell['lat']} at resolution {cell['resolution']}"

@@ -112,7 +112,7 @@ PLACES: dict[str, tuple[Key, ...]] = {
         Key("sorted_by", "a list of columns", "none", "order of the rows, for speed alone"),
         Key("size_class", '`"1e6"`, a power of ten', "needed for private", "about how many rows, which is public; decides when a server answers"),
         Key("person", "a column, or a table", "needed for private", "who a row is about; rows without are not read"),
-        Key("norms", "a table", "none is declared", "**clip bounds (L2)**: how much one person may count; noise grows with them. Without them wide ones apply, whose bias is unknown, unless a [calibration](calibration.md) or a profile chooses better ones"),
+        Key("norms", "a table", "none is declared", "**clip bounds (L2)**, [where they are known](#where-you-know-how-much-one-person-contributes): how much one person may count; noise grows with them. Without them a profile chooses, or a [calibration](calibration.md)"),
         Key("max_rows_per_person", "1 to 1,000,000,000", lambda c: c.tables[0].max_rows_per_person, "row truncation per window, before joins of private tables and windows"),
         Key("max_groups_per_person", "1 to 1,000,000", lambda c: c.tables[0].max_groups_per_person, "group truncation with private keys, and of distinct values and quantiles"),
         Key("consent", "a table", "nobody's is required", "in the table with one row a person: who may be read, in all tables"),

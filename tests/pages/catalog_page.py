@@ -42,9 +42,12 @@ source = { parquet = "person.parquet" }
 person = "person_id"
 size_class = "1e4"
 norms = { rows = 1, persons = 1, by_keys = [{ keys = ["age"], rows = 1 }] }
+time_column = "seen"
+movement = { zone = "age", columns = { dwell_min = { sum_norm = 1 } } }
 [tables.person.columns]
 person_id = { type = "BIGINT" }
-age = { type = "BIGINT" }
+age = { type = "BIGINT", range = [0, 99] }
+seen = { type = "TIMESTAMP", range = ["2026-01-01", "2026-01-31"] }
 """
 
 

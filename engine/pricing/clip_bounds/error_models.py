@@ -191,7 +191,7 @@ class _PublicFacts:
         return ClipErrorModel(
             distribution, float(groups), _sensitivity(plan, vector), counts_rows, counts_persons, measured.is_exact,
             subject=measured.subject,
-            is_coarser_measured=is_coarser_measured,
+            is_coarser_measured=is_coarser_measured, is_exact=measured.is_exact,
         )  # fmt: skip
 
     def mean_error_model(self, count: ClipErrorModel, sums: list[QueryVector]) -> MeanErrorModel:

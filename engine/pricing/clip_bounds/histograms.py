@@ -23,7 +23,7 @@ LOWEST_DISTANCE_BIN, HIGHEST_DISTANCE_BIN = (
 )  # bins of a mean's distance from the nearer bound: 2^(bin/2) of the range, below half of it
 MEAN_BINS = 2 * (HIGHEST_DISTANCE_BIN - LOWEST_DISTANCE_BIN + 1)  # from both bounds
 LOWEST_VALUE_BIN, HIGHEST_VALUE_BIN = -40, 79  # of largest absolute values: from 2^(bin/2), so 2^-20 to 2^40
-VALUE_BINS = HIGHEST_VALUE_BIN - LOWEST_VALUE_BIN + 1  # for people without a negative value, and again for the others
+VALUE_BINS = HIGHEST_VALUE_BIN - LOWEST_VALUE_BIN + 1  # and again for people with large negative values
 MEAN_STEPS = 1024  # sensitivity of a bin of MEANS_BY_ROWS: largest integer that one person adds
 
 

@@ -128,6 +128,7 @@ class ClipErrorModel:
     follows_vector: tuple[int, float] | None = None  # index of the vector whose clip bound it follows, and the factor
     subject: HistogramSubject | None = None  # subject of the histogram
     is_coarser_measured: bool = False  # finer groups than measured: clipping bias is unknown
+    is_exact: bool = False  # does the histogram measure exactly these contributions?
 
     def with_group_size(self, size: float) -> ClipErrorModel:
         """Return the same model for usual groups of another size, in the vector's unit."""
@@ -184,6 +185,12 @@ class ClipErrorModel:
         ]
         is_integer = self.counts_rows or self.counts_persons
         return sorted({max(1.0, float(round(candidate))) for candidate in candidates}) if is_integer else candidates
+
+
+@lru_cache(maxsize=1024)
+def calibrated_error(model: ClipErrorModel, pico_rho: int) -> float:
+    """Return the least expected error of a number at a price, over all clip bounds: noise and clipping together."""
+    return min(model.expected_error(clip_bound, pico_rho) for clip_bound in model.candidate_bounds())
 
 
 def tune_clip_bounds(

@@ -84,7 +84,7 @@ class Explanation(Card):
     bounds: list[dict[str, Any]]
     expected_error: dict[str, float | None]
     expected_range: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
-    expected_from: Literal["noise", "answer", "profile", "magnitudes"]
+    expected_from: Literal["noise", "answer", "profile", "calibration", "magnitudes"]
     thresholds: list[dict[str, Any]]
     crossing: bool
     sql: str

@@ -19,8 +19,7 @@ from engine.api.wire import budget as wire_budget
 from engine.errors import ExecutionFailed
 from engine.pipeline.answer_notes import question_notes
 from engine.pipeline.engine import Engine
-from engine.pipeline.explain import explain
-from engine.pricing.clip_bound_origin import clip_bound_origins
+from engine.pipeline.explain import WidthSource, explain
 from engine.pricing.clip_bounds.histograms import Calibration, Calibrations, Quantity
 from engine.pricing.clip_bounds.stored_calibrations import calibration_due_on, load_calibrations
 from engine.pricing.compile_release import CompiledRelease
@@ -81,7 +80,7 @@ def test_without_norms_hours_dates_and_key_sets_are_measured(tmp_path: Path) -> 
         calibrate(engine, planned, quiet, "steward")
         calibrations = load_calibrations(engine.ledger, ["town"])
         found = explain(replace(engine, calibrations=calibrations), BY_ZONE, Request("ann"))
-        assert clip_bound_origins(found.prepared[0])[0].startswith("the calibration of")
+        assert found.prepared[0].profile is not None and found.expected.source is WidthSource.CALIBRATION
         assert not any("no bound is declared" in note.text for note in question_notes(found))
 
 

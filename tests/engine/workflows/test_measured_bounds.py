@@ -96,7 +96,7 @@ def outcome(sql: str, catalog: Catalog) -> tuple[Any, ...]:
 def test_sums_are_refused_until_bounds_are_measured(town: Engine) -> None:
     with pytest.raises(Refusal) as refused:
         town.answer(SUM, Request("ann", rho=RHO))
-    assert refused.value.code is Code.BOUNDS and "passersby calibrate" in str(refused.value)
+    assert refused.value.code is Code.BOUNDS and "passersby catalog calibrate" in str(refused.value)
     assert not town.ledger.paid_releases("ann")
     town.answer("SELECT COUNT(*) AS n FROM visit", Request("ann", rho=RHO))
     town.answer("SELECT SUM(LEAST(GREATEST(minutes, 0), 60)) AS s FROM visit", Request("ann", rho=RHO))
@@ -115,7 +115,7 @@ def test_a_calibration_measures_bounds_once_for_everybody(town: Engine) -> None:
 
 def test_measured_bounds_are_shown_and_rehearsed(town: Engine) -> None:
     (column,) = (each for each in Session(town).tables("visit")[0]["columns"] if each["name"] == "minutes")
-    assert declared_text(column) == "bounds to be measured by passersby calibrate"
+    assert declared_text(column) == "bounds to be measured by passersby catalog calibrate"
     session = Session(calibrated(town))
     (column,) = (each for each in session.tables("visit")[0]["columns"] if each["name"] == "minutes")
     assert declared_text(column) == "clamped to 0 to 64, as measured"

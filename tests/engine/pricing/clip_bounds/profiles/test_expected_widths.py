@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,10 @@ from engine.pipeline import target_budget
 from engine.pipeline.compiled_query import Answered
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import WidthSource, explain
+from engine.pricing.clip_bounds.stored_calibrations import load_calibrations
 from engine.pricing.query_terms import Request
 from engine.pricing.target_error import with_noise_at_price
+from engine.workflows.calibrate import calibrate, plan_calibration
 from tests.engine.pricing.clip_bounds.profiles.test_profiles import IN_ALL, MANY_ROWS, RHO
 from tests.engine.town import CATALOG, backend_over, make_town
 from tests.support.without_norms import without_norms
@@ -124,6 +127,21 @@ def test_a_target_error_needs_a_held_profile(engine: Engine) -> None:
     assert again.charged_loss.pico_rho == 0 and again.answer.table.equals(answered.answer.table)
     with pytest.raises(Refusal):
         target(engine, IN_ALL, "600", "bob")
+
+
+def test_a_calibration_tells_half_widths_to_everybody(engine: Engine) -> None:
+    """Of what it measured exactly; under a condition nobody has measured how much people contribute."""
+    by_zone = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
+    planned = plan_calibration(engine, engine.catalog.datasets[0], rho=Fraction(5, 100))
+    calibrate(engine, planned, lambda *_: None, "steward")
+    known = replace(engine, calibrations=load_calibrations(engine.ledger, ["town"]))
+    before = explain(known, by_zone, Request("ann", rho=RHO))
+    assert before.expected.source is WidthSource.CALIBRATION and not before.expected.ranges
+    width = half_widths(known.answer(by_zone, Request("ann", rho=RHO)))["n"]
+    assert 0.4 < (before.expected_error["n"] or 0) / width < 2.5
+    assert 20 < half_widths(target(known, by_zone, "400", "bob"))["n"] < 1000
+    filtered = by_zone.replace(" GROUP", " WHERE coins > 2 GROUP")
+    assert explain(known, filtered, Request("ann", rho=RHO)).expected.source is WidthSource.MAGNITUDES
 
 
 def test_people_who_are_not_clipped_need_no_profile_for_a_target_error(engine: Engine) -> None:
