@@ -5,7 +5,7 @@ PrivatePlan and ContributionBounds -> BoundedSql, whose result is exact integers
 Modules, each before those that import it:
 
     engines, stored_columns, eligibility, relations, contribution, materialized_rollups, lake, other_keys,
-    bounded_sql, profile, partition_selection, outer_query, stored_release_sql.
+    partials, bounded_sql, profile, partition_selection, outer_query, stored_release_sql.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from dialect.codegen.lake import (
 )
 from dialect.codegen.materialized_rollups import is_rollup_compatible, write_rollup
 from dialect.codegen.outer_query import OuterSql, public_tables_read, write_outer_query
+from dialect.codegen.partials import SHARED_PARTIALS, SharedPlan, read_shared_from
 from dialect.codegen.partition_selection import (
     RELEASED_KEYS,
     max_weight,
@@ -58,11 +59,13 @@ __all__ = [
     "LOWEST_BIN",
     "RELEASED_KEYS",
     "SAME_BITS_FORMS",
+    "SHARED_PARTIALS",
     "SPARK_UNSIGNED_TYPE",
     "EngineDialect",
     "Measure",
     "OuterSql",
     "ProfileHistogram",
+    "SharedPlan",
     "eligible_persons_sql",
     "is_rollup_compatible",
     "lake_rollup",
@@ -73,6 +76,7 @@ __all__ = [
     "plan_over_released_keys",
     "public_tables_read",
     "read_eligible_from",
+    "read_shared_from",
     "row_count_sql",
     "same_bits_datasets",
     "selection_plan",

@@ -26,13 +26,12 @@ explains norm_tests, merged_partials, clipped_sums and unclipped_sums). Terms:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from dialect.algebra.codegen_types import BoundedSql, Subquery, Target, UnitPartials
 from dialect.algebra.release_plan import ClipRule, ContributionBounds, PrivatePlan, VectorKind
 from dialect.catalog.eligibility import Eligibility
-from dialect.codegen.contribution.aggregation_pushdown import join_keys
 from dialect.codegen.contribution.clipping import (
     clipped_contribution,
     clipping_factors,
@@ -43,92 +42,75 @@ from dialect.codegen.contribution.clipping import (
 )
 from dialect.codegen.contribution.distinct import distinct_counts, distinct_values, truncated_values
 from dialect.codegen.contribution.group_truncation import truncate_groups
-from dialect.codegen.contribution.key_encoding import encoded_rows, without_implied_predicates
-from dialect.codegen.contribution.per_unit import capped_partials, merged_partials, unit_partials
-from dialect.codegen.contribution.physical_plan import PhysicalPlan, physical_plan
+from dialect.codegen.contribution.per_unit import capped_partials
 from dialect.codegen.contribution.public_pushdown import Dictionary
-from dialect.codegen.contribution.unclipped_units import (
-    CLIPPED_UNITS,
-    all_sums,
-    is_source_materialized,
-    norm_test_sql,
-    unclipped_sums,
-)
-from dialect.codegen.contribution.zero_fill import answer_sql, dictionary_sql, key_set_semi_join, key_set_sql
-from dialect.codegen.eligibility import eligibility_ctes, eligible_persons_sql, join_admitted, objectors_to_broadcast
+from dialect.codegen.contribution.unclipped_units import CLIPPED_UNITS, all_sums, unclipped_sums
+from dialect.codegen.contribution.zero_fill import answer_sql, key_set_semi_join, key_set_sql
+from dialect.codegen.eligibility import eligible_persons_sql, join_admitted
 from dialect.codegen.engines.dialects import DUCKDB_DIALECT, EngineDialect, dialect_of
-from dialect.codegen.lake import (
-    KEY_SET,
-    LAKE_RESULT,
-    broadcast_sql,
-    check_lake_support,
-    extract_broadcasts,
-    placeholder,
-)
+from dialect.codegen.lake import LAKE_RESULT
 from dialect.codegen.materialized_rollups import partials_from_rollup
-from dialect.codegen.other_keys import RELEASED, released_sql, source_ctes, source_keys
-from dialect.codegen.relations.relation import write_rows
-from dialect.codegen.relations.truncation import stored_table_truncations
-
-NO_DICTIONARIES: Mapping[int, Dictionary] = {}
+from dialect.codegen.partials import (
+    NO_DICTIONARIES,
+    Partials,
+    SharedPlan,
+    centre_shifts,
+    in_grains_of,
+    is_shareable,
+    read_lake_partials,
+    read_partials,
+    shared_partials,
+    with_clause,
+    with_untruncated,
+)
 
 
 def write_bounded_sql(
-    plan: PrivatePlan, bounds: ContributionBounds, target: Target, admission: Eligibility | None
-) -> BoundedSql:
-    """Write the bounded SQL of a plan for DuckDB, or for the lake that holds people's rows.
-
-    A materialized rollup is read instead of rows if one covers the plan. If stored tables are truncated, a second text
-    without the truncation is written, with the conditions under which the engine may run it.
-    """
-    rollup_partials = None if plan.mapping is not None else partials_from_rollup(plan, bounds, target, admission)
-    if target.lake is not None and rollup_partials is None:
-        return _for_lake(plan, bounds, target, target.lake, admission)
-    bounded = _in_duckdb(plan, bounds, target, admission, rollup_partials)
-    if rollup_partials is not None or not (truncations := stored_table_truncations(plan.source, target, write_rows)):
-        return bounded
-    untruncated_text = _in_duckdb(
-        plan, bounds, replace(target, unexceeded_limits=frozenset(truncations)), admission, None
-    ).text
-    return replace(
-        bounded,
-        untruncated_text=untruncated_text,
-        untruncated_conditions=tuple((most, kept) for (_, kept), most in truncations.items()),
-    )
-
-
-def _in_duckdb(
     plan: PrivatePlan,
     bounds: ContributionBounds,
     target: Target,
     admission: Eligibility | None,
-    rollup_partials: UnitPartials | None,
+    shared: SharedPlan | None = None,
 ) -> BoundedSql:
-    """Write the bounded SQL of a plan for DuckDB, from a rollup's partial aggregates or from stored rows.
+    """Write the bounded SQL of a plan for DuckDB, or for the lake that holds people's rows.
 
-    Stored rows are read and grouped as the physical plan says. A rollup already holds keys and value grains.
+    A materialized rollup is read instead of rows if one covers the plan. If stored tables are truncated, a second text
+    without the truncation is written, with the conditions under which the engine may run it. `shared` = the plan of
+    partial aggregates that other statements of the release read as well, if all numbers follow from them.
     """
-    physical, ctes = PhysicalPlan(plan, plan, bounds), eligibility_ctes(admission, target, plan.dataset)
-    partials = rollup_partials
-    if partials is None:
-        physical = physical_plan(plan, bounds, target) if plan.mapping is None else physical
-        source, partials = _grouped_rows(physical, target)
-        merges = physical.merges_unclipped_units
-        released = "" if plan.mapping is None else released_sql(plan.mapping, target)
-        ctes += source_ctes(plan, source, released, DUCKDB_DIALECT, merges and is_source_materialized(plan))
-        if merges:
-            test = norm_test_sql(plan, physical.plan, bounds, target, physical.pre_grained, admission)
-            ctes.append(("norm_tests", True, test))
-    bounded_plan, dictionaries, is_encoded = physical.plan, physical.dictionaries, physical.is_key_encoded
-    if bounded_plan.key_set is not None and bounded_plan.keys:
-        ctes += [
-            (f"dictionary{i}", False, dictionary_sql(dictionary, target)) for i, dictionary in dictionaries.items()
-        ]
-        ctes.append(("key_set", True, key_set_sql(bounded_plan.key_set, dictionaries, target, is_encoded)))
-    summed_plan = physical.grouped_plan if is_encoded else bounded_plan
-    ctes += _aggregation_ctes(summed_plan, bounds, target, admission, dictionaries, partials)
-    text = _with_clause(ctes, answer_sql(bounded_plan, dictionaries, is_encoded, centred=bounds.centred_vectors))
-    return BoundedSql(text, len(plan.keys), _column_count(bounds), eligible_sql=eligible_persons_sql(admission, target))
+    if shared is not None and is_shareable(plan, bounds, shared):
+        return _from_shared(plan, bounds, target, admission, shared)
+    rollup_partials = None if plan.mapping is not None else partials_from_rollup(plan, bounds, target, admission)
+    if target.lake is not None and rollup_partials is None:
+        return _for_lake(read_lake_partials(plan, bounds, target, target.lake, admission), target, admission)
+
+    def write(of: Target) -> BoundedSql:
+        return _in_duckdb(read_partials(plan, bounds, of, admission, rollup_partials), admission)
+
+    return write(target) if rollup_partials is not None else with_untruncated(write, plan, target)
+
+
+def _from_shared(
+    plan: PrivatePlan, bounds: ContributionBounds, target: Target, admission: Eligibility | None, shared: SharedPlan
+) -> BoundedSql:
+    """Write the bounded SQL of a plan from partial aggregates that other statements of its release read as well."""
+
+    def write(of: Target) -> BoundedSql:
+        partials = in_grains_of(shared_partials(shared, of, admission), bounds, centre_shifts(shared, plan))
+        return _for_lake(partials, target, admission) if partials.is_in_lake else _in_duckdb(partials, admission)
+
+    return with_untruncated(write, plan, target)
+
+
+def _in_duckdb(partials: Partials, admission: Eligibility | None) -> BoundedSql:
+    """Write the bounded SQL of a plan for DuckDB, from its partial aggregates."""
+    plan, bounds, target = partials.answer_plan, partials.bounds, partials.target
+    ctes = [*partials.ctes, *_aggregation_ctes(partials, admission)]
+    answer = answer_sql(plan, partials.dictionaries, partials.is_key_encoded, centred=bounds.centred_vectors)
+    return BoundedSql(
+        with_clause(ctes, answer), len(plan.keys), _column_count(bounds),
+        eligible_sql=eligible_persons_sql(admission, target), shared_sql=partials.shared_sql,
+    )  # fmt: skip
 
 
 def _column_count(bounds: ContributionBounds) -> int:
@@ -136,82 +118,39 @@ def _column_count(bounds: ContributionBounds) -> int:
     return len(bounds.vectors) + bool(bounds.centred_vectors)
 
 
-def _grouped_rows(physical: PhysicalPlan, target: Target) -> tuple[str, UnitPartials]:
-    """Write the CTE `source`, and its partial aggregates grouped by unit and keys."""
-    plan, source_plan, rows = physical.plan, physical.grouped_plan, "source"
-    if physical.is_key_encoded:
-        source_plan, rows = without_implied_predicates(plan), encoded_rows(plan, physical.dictionaries)
-    write = merged_partials if physical.merges_unclipped_units else unit_partials
-    partials = write(physical.grouped_plan, physical.bounds, physical.pre_grained, rows=rows)
-    if physical.pushdown is not None:
-        partials = join_keys(plan, physical.pushdown, partials, target)
-    return _source_rows(source_plan, target), partials
-
-
-def _for_lake(
-    plan: PrivatePlan, bounds: ContributionBounds, target: Target, lake: Target, admission: Eligibility | None
-) -> BoundedSql:
+def _for_lake(partials: Partials, target: Target, admission: Eligibility | None) -> BoundedSql:
     """Write two statements: the lake's, over broadcast public rows, and DuckDB's, which adds the public key order.
 
-    DuckDB's statement joins the lake's sums, in the table LAKE_RESULT, to the key set. The key set itself is broadcast
-    only where groups outside it must be dropped.
+    DuckDB's statement joins the lake's sums, in the table LAKE_RESULT, to the key set.
     """
-    check_lake_support(plan, lake)
-    source, lake_target, rows = extract_broadcasts(plan.source, lake)
-    ctes = [
-        *eligibility_ctes(admission, lake_target, plan.dataset),
-        *source_ctes(
-            plan, _source_rows(replace(plan, source=source), lake_target), f"SELECT * FROM {placeholder(RELEASED)}",
-            dialect_of(lake_target),
-        ),
-    ]  # fmt: skip
-    is_limited_to_key_set = key_set_semi_join("p", plan, NO_DICTIONARIES) != ""
+    plan, bounds, dialect = partials.answer_plan, partials.bounds, dialect_of(partials.target)
     keys = list[Subquery]()
     if plan.key_set is not None and plan.keys:
         keys = [("key_set", True, key_set_sql(plan.key_set, NO_DICTIONARIES, target))]
-    ctes += [("key_set", False, f"SELECT * FROM {placeholder(KEY_SET)}")] if is_limited_to_key_set else []
-    partials = unit_partials(plan, bounds, frozenset(), dialect_of(lake_target))
-    ctes += _aggregation_ctes(plan, bounds, lake_target, admission, NO_DICTIONARIES, partials)
+    ctes = [*partials.ctes, *_aggregation_ctes(partials, admission)]
     of_groups = answer_sql(replace(plan, key_set=None), NO_DICTIONARIES, is_ordered=False)
     units = f"w{len(plan.vectors)}"  # column of the lake's result with the number of units
     if bounds.centred_vectors:
         of_groups = f"SELECT g.*, u.units AS {units} FROM ({of_groups}) AS g CROSS JOIN unit_count AS u"
-    text = _with_clause(ctes, of_groups, dialect_of(lake))
-    broadcast = objectors_to_broadcast(admission, plan.dataset in lake.same_bits_datasets)
-    broadcast = broadcast | ({KEY_SET: keys[0][2]} if is_limited_to_key_set else {})
-    broadcast |= {} if plan.mapping is None else {RELEASED: released_sql(plan.mapping, target)}
-    broadcast |= broadcast_sql(rows, lake_target, target)
+    text = with_clause(ctes, of_groups, dialect)
     ordered = answer_sql(plan, NO_DICTIONARIES, tables=("group_sums",), centred=bounds.centred_vectors)
     keys.append(("group_sums", False, f"SELECT * FROM {LAKE_RESULT}"))
     if bounds.centred_vectors:
         keys.append(("unit_count", False, f"SELECT max({units}) AS units FROM {LAKE_RESULT}"))
-    return BoundedSql(text, len(plan.keys), _column_count(bounds), broadcast, _with_clause(keys, ordered))
+    return BoundedSql(text, len(plan.keys), _column_count(bounds), partials.broadcast, with_clause(keys, ordered))
 
 
-def _with_clause(subqueries: Iterable[Subquery], answer: str, dialect: EngineDialect = DUCKDB_DIALECT) -> str:
-    """Write WITH and the final SELECT; the flag of a subquery: True MATERIALIZED, None NOT MATERIALIZED."""
-    modifiers = {True: dialect.materialized, False: "", None: dialect.not_materialized}
-    ctes = ",\n".join(f"{cte} AS {modifiers[materialized]}({text})" for cte, materialized, text in subqueries)
-    return f"WITH {ctes}\n{answer}"
-
-
-def _aggregation_ctes(
-    plan: PrivatePlan,
-    bounds: ContributionBounds,
-    target: Target,
-    admission: Eligibility | None,
-    dictionaries: Mapping[int, Dictionary],
-    partials: UnitPartials,
-) -> list[Subquery]:
+def _aggregation_ctes(found: Partials, admission: Eligibility | None) -> list[Subquery]:
     """Write the CTEs from partial aggregates to sums per group. Only here do person keys leave the rows.
 
     Persons who are not admitted are dropped at the step with the fewest rows: in `clip_factors` where vectors are
     scaled (in Spark in `unit_partials`), else in `group_sums`. Vectors of distinct values have the further CTEs
     distinct_values<i>, truncated_values<i> and distinct_counts<i>, which read `source` again and drop them as well.
     """
+    plan, bounds, dictionaries, partials = found.plan, found.bounds, found.dictionaries, found.unit
     if partials.merges_unclipped_units:
         return _merged_aggregation_ctes(plan, bounds, dictionaries, partials)
-    is_scaled, dialect = any(bound.rule is ClipRule.SCALE for bound in bounds.vectors), dialect_of(target)
+    is_scaled, dialect = any(bound.rule is ClipRule.SCALE for bound in bounds.vectors), dialect_of(found.target)
     # materialized, else DuckDB joins admitted persons to rows; reading a rollup again is cheaper than materializing it
     materialized = (
         None if partials.keeps_stored_groups else is_scaled or admission is not None or bounds.max_groups is not None
@@ -281,14 +220,6 @@ def _admitted_groups_join(
         conditions += [f"truncated_partials.{key} IS NOT DISTINCT FROM v.{key}" for key in plan.key_columns]
         return f"{admission_join} SEMI JOIN truncated_partials ON {' AND '.join(conditions)}"
     return admission_join + key_set_semi_join("v", plan, dictionaries)
-
-
-def _source_rows(plan: PrivatePlan, target: Target) -> str:
-    """Write the plan's source with the columns that units, keys and vectors read."""
-    needed_fields = {*plan.unit_columns.values(), *source_keys(plan)}
-    for vector in plan.vectors:
-        needed_fields |= vector.fields
-    return write_rows(plan.source, needed_fields, target)
 
 
 def _sums_per_group(

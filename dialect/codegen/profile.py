@@ -17,30 +17,28 @@ those of `bounded_sql` up to `unit_partials`, then:
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from dialect.algebra.codegen_types import BoundedSql, Subquery, Target
 from dialect.algebra.release_plan import ContributionBounds, PrivatePlan
 from dialect.catalog.eligibility import Eligibility
-from dialect.codegen.contribution.clipping import is_always_one
+from dialect.codegen.contribution.clipping import is_always_one, partials_cte
 from dialect.codegen.contribution.group_truncation import truncate_groups
-from dialect.codegen.contribution.per_unit import capped_partials, unit_partials
-from dialect.codegen.contribution.zero_fill import clamped_to_bigint, key_set_semi_join, key_set_sql
-from dialect.codegen.eligibility import eligibility_ctes, join_admitted, objectors_to_broadcast
+from dialect.codegen.contribution.per_unit import capped_partials
+from dialect.codegen.contribution.zero_fill import clamped_to_bigint
+from dialect.codegen.eligibility import eligible_persons_sql, join_admitted
 from dialect.codegen.engines.dialects import EngineDialect, dialect_of
-from dialect.codegen.lake import (
-    KEY_SET,
-    LAKE_RESULT,
-    broadcast_sql,
-    check_lake_support,
-    extract_broadcasts,
-    placeholder,
+from dialect.codegen.lake import LAKE_RESULT
+from dialect.codegen.partials import (
+    Partials,
+    SharedPlan,
+    in_grains_of,
+    shared_partials,
+    with_clause,
+    with_untruncated,
 )
-from dialect.codegen.other_keys import RELEASED, released_sql, source_ctes, source_keys
-from dialect.codegen.relations.relation import write_rows
 
 LOWEST_BIN, HIGHEST_BIN = 0, 80  # of squared integers: 1 to 2^81
 
@@ -64,7 +62,7 @@ class ProfileHistogram:
 
 
 def write_profile_sql(
-    plan: PrivatePlan,
+    shared: SharedPlan,
     bounds: ContributionBounds,
     histograms: Sequence[ProfileHistogram],
     target: Target,
@@ -76,13 +74,14 @@ def write_profile_sql(
     the limit of groups; its clip bounds are not used. Bins without units have no row. Source and proof:
     dialect/codegen/proofs.md#profile. Raises as `write_bounded_sql` does.
     """
-    bins = [f"{_bin(h, each, plan, bounds)} AS b{h}" for h, each in enumerate(histograms)]
+    dialect = dialect_of(target if target.lake is None else target.lake)
+    bins = [f"{_bin(h, each, shared.plan, bounds, dialect)} AS b{h}" for h, each in enumerate(histograms)]
     answer = ("unit_bins", ", ".join(bins), _bin_counts(histograms))
-    return _over_units(plan, bounds, histograms, answer, target, admission, key_count=1)
+    return _over_units(shared, bounds, histograms, answer, target, admission, key_count=1)
 
 
 def write_totals_sql(
-    plan: PrivatePlan,
+    shared: SharedPlan,
     bounds: ContributionBounds,
     totals: Sequence[tuple[int, int]],
     target: Target,
@@ -97,11 +96,11 @@ def write_totals_sql(
     clipped = ", ".join(f"least(coalesce(m{i}, 0), {bound}) AS c{i}" for i, (_, bound) in enumerate(totals))
     sums = ", ".join(f"{clamped_to_bigint(f'sum(c{i})')} AS w{i}" for i in range(len(totals)))
     answer = ("clipped_totals", clipped, f"SELECT {sums} FROM clipped_totals")
-    return _over_units(plan, bounds, measured, answer, target, admission, key_count=0)
+    return _over_units(shared, bounds, measured, answer, target, admission, key_count=0)
 
 
 def _over_units(
-    plan: PrivatePlan,
+    shared: SharedPlan,
     bounds: ContributionBounds,
     measured: Sequence[ProfileHistogram],
     answer: tuple[str, str, str],
@@ -113,77 +112,31 @@ def _over_units(
 
     `answer` = name of the last CTE, its columns, and the final SELECT.
     """
-    if target.lake is not None:
-        return _for_lake(plan, bounds, measured, answer, target, target.lake, admission, key_count)
-    released = "" if plan.mapping is None else released_sql(plan.mapping, target)
-    ctes = eligibility_ctes(admission, target, plan.dataset)
-    ctes += source_ctes(plan, _source_rows(plan, target), released, dialect_of(target))
-    if key_set_semi_join("p", plan, {}) and plan.key_set is not None:
-        ctes.append(("key_set", True, key_set_sql(plan.key_set, {}, target)))
-    ctes += _unit_ctes(plan, bounds, measured, answer, admission, dialect_of(target))
-    return BoundedSql(_with_clause(ctes, answer[2], dialect_of(target)), key_count, len(measured))
 
+    def write(of: Target) -> BoundedSql:
+        partials = in_grains_of(shared_partials(shared, of, admission), bounds)
+        ctes = [*partials.eligibility, *partials.rows, *_unit_ctes(partials, measured, answer, admission)]
+        text = with_clause(ctes, answer[2], dialect_of(partials.target))
+        if partials.is_in_lake:
+            return BoundedSql(text, key_count, len(measured), partials.broadcast, f"SELECT * FROM {LAKE_RESULT}")
+        eligible = eligible_persons_sql(admission, partials.target)
+        return BoundedSql(text, key_count, len(measured), eligible_sql=eligible, shared_sql=partials.shared_sql)
 
-def _for_lake(
-    plan: PrivatePlan,
-    bounds: ContributionBounds,
-    measured: Sequence[ProfileHistogram],
-    answer: tuple[str, str, str],
-    target: Target,
-    lake: Target,
-    admission: Eligibility | None,
-    key_count: int,
-) -> BoundedSql:
-    """Write `_over_units` for a lake, over broadcast public rows."""
-    check_lake_support(plan, lake)
-    source, lake_target, rows = extract_broadcasts(plan.source, lake)
-    ctes = [
-        *eligibility_ctes(admission, lake_target, plan.dataset),
-        *source_ctes(
-            plan, _source_rows(replace(plan, source=source), lake_target), f"SELECT * FROM {placeholder(RELEASED)}",
-            dialect_of(lake_target),
-        ),
-    ]  # fmt: skip
-    broadcast = objectors_to_broadcast(admission, plan.dataset in lake.same_bits_datasets)
-    if key_set_semi_join("p", plan, {}) and plan.key_set is not None:
-        ctes.append(("key_set", False, f"SELECT * FROM {placeholder(KEY_SET)}"))
-        broadcast |= {KEY_SET: key_set_sql(plan.key_set, {}, target)}
-    ctes += _unit_ctes(plan, bounds, measured, answer, admission, dialect_of(lake_target))
-    text = _with_clause(ctes, answer[2], dialect_of(lake))
-    broadcast |= {} if plan.mapping is None else {RELEASED: released_sql(plan.mapping, target)}
-    broadcast |= broadcast_sql(rows, lake_target, target)
-    return BoundedSql(text, key_count, len(measured), broadcast, f"SELECT * FROM {LAKE_RESULT}")
-
-
-def _source_rows(plan: PrivatePlan, target: Target) -> str:
-    """Write the plan's source with the columns that units, keys and vectors read."""
-    needed = {*plan.unit_columns.values(), *source_keys(plan)}
-    return write_rows(plan.source, needed.union(*(vector.fields for vector in plan.vectors)), target)
-
-
-def _with_clause(subqueries: Iterable[Subquery], answer: str, dialect: EngineDialect) -> str:
-    """Write WITH and the final SELECT."""
-    ctes = ",\n".join(
-        f"{name} AS {dialect.materialized if materialized else ''}({text})" for name, materialized, text in subqueries
-    )
-    return f"WITH {ctes}\n{answer}"
+    return with_untruncated(write, shared.plan, target)
 
 
 def _unit_ctes(
-    plan: PrivatePlan,
-    bounds: ContributionBounds,
+    partials: Partials,
     measured: Sequence[ProfileHistogram],
     answer: tuple[str, str, str],
     admission: Eligibility | None,
-    dialect: EngineDialect,
 ) -> list[Subquery]:
-    """Write the CTEs from partial aggregates to one row per admitted unit."""
-    partials = unit_partials(plan, bounds, frozenset(), dialect)
+    """Write the CTEs from partial aggregates to one row per admitted unit. Rows of nobody are no unit."""
+    plan, bounds, dialect = partials.plan, partials.bounds, dialect_of(partials.target)
     is_truncated = bounds.max_groups is not None  # then partials are read several times
-    ctes: list[Subquery] = [("unit_partials", is_truncated, capped_partials(plan, bounds, {}, partials.text))]
+    ctes: list[Subquery] = [("unit_partials", is_truncated, capped_partials(plan, bounds, {}, partials.unit.text))]
     if bounds.max_groups is not None:
         ctes += truncate_groups(plan, bounds.max_groups, dialect)
-    rows = "unit_partials" if bounds.max_groups is None else "truncated_partials"
     unit = ", ".join(plan.unit_columns)
     numbers = [f"{_measured_integer(plan, each, dialect)} AS m{h}" for h, each in enumerate(measured)]
     numbers += [
@@ -191,6 +144,7 @@ def _unit_ctes(
         for h, each in enumerate(measured)
         if each.measure is Measure.MEAN
     ]
+    rows = f"{partials_cte(bounds)} WHERE person IS NOT NULL"
     measures = f"SELECT {unit}, {', '.join(numbers)} FROM {rows} GROUP BY {unit}"
     name, columns, _ = answer
     admitted = join_admitted("unit_measures", admission, dialect)
@@ -205,26 +159,37 @@ def _measured_integer(plan: PrivatePlan, histogram: ProfileHistogram, dialect: E
     return (dialect.sum_of_squares if histogram.measure is Measure.NORM else dialect.wide_sum).format(column)
 
 
-def _bin_ends(measure: Measure) -> tuple[int, ...]:
-    """List the least integer of each bin of norms or totals."""
-    squares = (1 << number for number in range(LOWEST_BIN, HIGHEST_BIN + 1))
-    return tuple(squares if measure is Measure.NORM else (math.isqrt(square - 1) + 1 for square in squares))
-
-
-def _bin(h: int, histogram: ProfileHistogram, plan: PrivatePlan, bounds: ContributionBounds) -> str:
+def _bin(
+    h: int, histogram: ProfileHistogram, plan: PrivatePlan, bounds: ContributionBounds, dialect: EngineDialect
+) -> str:
     """Write the number of the last bin whose beginning a unit reaches; NULL if it reaches none.
 
     A mean is compared by its sum, shifted to the lower end of the range, and its count, in exact integers.
     """
     if histogram.measure is not Measure.MEAN:
-        ends = _bin_ends(histogram.measure)
-        return f"CASE WHEN m{h} >= {ends[0]} THEN {_bisected(f'm{h} < {{}}', ends, LOWEST_BIN)} END"
+        is_total = histogram.measure is Measure.TOTAL
+        limited = (
+            f"least(m{h}, {1 << HIGHEST_BIN // 2 + 1 if is_total else 1 << HIGHEST_BIN + 1})"  # no square overflows
+        )
+        square = f"CAST({limited} AS {dialect.wide_integer})" + (f" * {limited}" if is_total else "")
+        return f"CASE WHEN m{h} >= 1 THEN {_log_bin(square, dialect)} END"
     vector, grains = plan.vectors[histogram.vector], 2.0 ** bounds.vectors[histogram.vector].value_bits
     begins = [
         round((vector.lower + part * (vector.upper - vector.lower) - vector.centre) * grains)
         for part in histogram.parts
     ]
     return f"CASE WHEN n{h} > 0 THEN {_bisected(f'm{h} < n{h} * {{}}', (0, *begins), LOWEST_BIN)} END"
+
+
+def _log_bin(square: str, dialect: EngineDialect) -> str:
+    """Write the whole part of log2 of an integer of at least 1, at most HIGHEST_BIN.
+
+    The logarithm in floating point may miss the next power of two: exact powers of two decide.
+    """
+    about = f"CAST(least({HIGHEST_BIN}, floor(log2(CAST({square} AS DOUBLE)))) AS INTEGER)"
+    below, beyond = (f"CAST(pow(2, {power}) AS {dialect.wide_integer})" for power in (about, f"{about} + 1"))
+    corrected = f"{about} + CASE WHEN {square} < {below} THEN -1 WHEN {square} >= {beyond} THEN 1 ELSE 0 END"
+    return f"least({HIGHEST_BIN}, {corrected})"
 
 
 def _bisected(is_below: str, ends: Sequence[int], first: int) -> str:

@@ -13,7 +13,7 @@ Modules, each before those that import it:
 
 from __future__ import annotations
 
-from dialect.sensitivity.bounding import LOG_NORMAL_SIGMA, MAX_GRAIN_BITS, TunedClipBound
+from dialect.sensitivity.bounding import LOG_NORMAL_SIGMA, MAX_GRAIN_BITS, TunedClipBound, finest_value_bits
 from dialect.sensitivity.clip_bounds import (
     clip_bounds_of,
     column_multiple,
@@ -37,6 +37,7 @@ __all__ = [
     "column_multiple",
     "counted_table",
     "declares_clip_bounds",
+    "finest_value_bits",
     "grouping_attributes",
     "key_determination_test",
     "key_equivalents",

@@ -322,6 +322,12 @@ def choose_value_bits(vector: QueryVector, clip_bound: float) -> int:
     return max(-MAX_GRAIN_BITS, min(bits, 0 if vector.is_integer else MAX_GRAIN_BITS))
 
 
+def finest_value_bits(vector: QueryVector) -> int:
+    """Return the most value bits of a vector, whatever clip bound is chosen, and whatever centre of an average."""
+    middle = (vector.lower + vector.upper) / 2
+    return choose_value_bits(replace(vector, centre=middle) if vector.kind is VectorKind.CENTRED else vector, 0.0)
+
+
 def _unclipped_rows(vector: QueryVector, rows: int, reason: str) -> VectorBound:
     """Bound a limited number of rows by the product with one row's magnitude, each row rounded up to whole grains."""
     limit = rows * vector.magnitude

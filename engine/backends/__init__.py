@@ -4,5 +4,5 @@ Input: BoundedSql. Output: Exact, integers per group.
 
 Modules, each before those that import it:
 
-    lockdown, empty_tables, exact, scratch, duckdb, protocol, lake, sandbox, spark.
+    lockdown, empty_tables, exact, scratch, protocol, duckdb, lake, sandbox, spark.
 """

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,10 +14,11 @@ import pyarrow as pa
 from dialect import BoundedSql, Target
 from dialect.algebra import MAX_SMALLINT_ROWS, Rollup
 from dialect.catalog import OPT_OUT_TABLE
-from dialect.codegen import RELEASED_KEYS, read_eligible_from
+from dialect.codegen import RELEASED_KEYS, SHARED_PARTIALS, read_eligible_from, read_shared_from
 from engine.backends.empty_tables import DeclaredColumn, EmptyTables
 from engine.backends.exact import NO_OBJECTIONS, Exact
-from engine.backends.lockdown import connect_to_memory, lock_down, run_statement
+from engine.backends.lockdown import connect_to_memory, lock_down, run_on_cursor, run_statement
+from engine.backends.protocol import Run
 from engine.backends.scratch import Scratch
 from engine.errors import DataError, ExecutionFailed, TooLarge, refuse_before_charge
 
@@ -109,14 +110,48 @@ class DuckDBBackend:
         `released_keys` = keys that passed partition selection, the first pass of a release with private keys: columns
         k0, k1, ...
         """
+        prepared = self._prepared(bounded)
+        table = self._table(prepared.text, objected, released_keys)
+        return Exact.from_table(table, bounded.key_count, bounded.vector_count)
+
+    def _prepared(self, bounded: BoundedSql) -> BoundedSql:
+        """Choose the text without truncation where no person exceeds its limits, and read materialized persons."""
         if bounded.untruncated_text and all(
             self.max_rows_per_person(max_rows_sql) <= limit for max_rows_sql, limit in bounded.untruncated_conditions
         ):
-            bounded = replace(bounded, text=bounded.untruncated_text)
-        text = bounded.text
+            bounded = replace(bounded, text=bounded.untruncated_text, shared_sql=bounded.untruncated_shared_sql)
         if bounded.eligible_sql:
-            text = read_eligible_from(bounded, self.eligible_table(bounded.eligible_sql))
-        return Exact.from_table(self._table(text, objected, released_keys), bounded.key_count, bounded.vector_count)
+            bounded = replace(bounded, text=read_eligible_from(bounded, self.eligible_table(bounded.eligible_sql)))
+        return bounded
+
+    @contextmanager
+    def sharing(self) -> Iterator[Run]:
+        """Run the statements of one release, whose shared partial aggregates are computed once.
+
+        Claim: each result is that of `run`, and nothing remains afterwards. Symbols: a temporary table of one cursor,
+        which counts towards the limits of memory and disk, and is dropped with it. Formula: none. Source:
+        dialect/codegen/proofs.md#shared-partials. Raises ExecutionFailed while it runs.
+        """
+        with closing(self._connection.cursor()) as cursor:
+            stored = list[tuple[str, pa.Table | None]]()  # SQL and released keys of each temporary table
+
+            def run(
+                bounded: BoundedSql, objected: pa.Table = NO_OBJECTIONS, released_keys: pa.Table | None = None
+            ) -> Exact:
+                """Run bounded SQL over the shared partials."""
+                prepared, tables = self._prepared(bounded), _given_tables(objected, released_keys)
+                if prepared.shared_sql:
+                    same = [i for i, each in enumerate(stored) if each == (prepared.shared_sql, released_keys)]
+                    place = same[0] if same else len(stored)
+                    name = f"temp.main.{SHARED_PARTIALS}{place}"
+                    if not same:
+                        run_on_cursor(cursor, f"CREATE TEMPORARY TABLE {name} AS {prepared.shared_sql}", tables)
+                        stored.append((prepared.shared_sql, released_keys))
+                    prepared = read_shared_from(prepared, name)
+                table = run_on_cursor(cursor, prepared.text, tables)
+                return Exact.from_table(table, bounded.key_count, bounded.vector_count)
+
+            yield run
 
     def eligible_table(self, eligible_sql: str) -> str:
         """Name of the table of eligible people, materialized once per open snapshot. Raises ExecutionFailed.
@@ -192,8 +227,13 @@ class DuckDBBackend:
         self._scratch.close()
 
     def _table(self, sql: str, objected: pa.Table | None = None, released_keys: pa.Table | None = None) -> pa.Table:
-        tables = {OPT_OUT_TABLE: objected, RELEASED_KEYS: released_keys}
-        return self.run_over(sql, {name: table for name, table in tables.items() if table is not None})
+        return self.run_over(sql, _given_tables(objected, released_keys))
+
+
+def _given_tables(objected: pa.Table | None, released_keys: pa.Table | None) -> dict[str, pa.Table]:
+    """Name the tables that a statement is given."""
+    tables = {OPT_OUT_TABLE: objected, RELEASED_KEYS: released_keys}
+    return {name: table for name, table in tables.items() if table is not None}
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, alias: str, path: str) -> None:

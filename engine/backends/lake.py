@@ -5,6 +5,7 @@ Materialized rollups of the lake are stored in DuckDB too, and read there.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -15,7 +16,7 @@ from dialect.codegen import LAKE_RESULT, RELEASED_KEYS
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.empty_tables import DeclaredColumn, EmptyTables, declared_address
 from engine.backends.exact import NO_OBJECTIONS, Exact
-from engine.backends.protocol import Lake
+from engine.backends.protocol import Lake, Run
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,10 @@ class LakeBackend:
         gathered = self.lake.gather(bounded.text, rows)
         ordered = self.duckdb.run_over(bounded.ordering_sql, {**tables, LAKE_RESULT: gathered})
         return Exact.from_table(ordered, bounded.key_count, bounded.vector_count)
+
+    def sharing(self) -> AbstractContextManager[Run]:
+        """Run each statement on its own: a lake keeps nothing between them."""
+        return nullcontext(self.run)
 
     def public(self, sql: str) -> pa.Table:
         """Read public rows; raises ExecutionFailed."""

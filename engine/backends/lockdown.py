@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from contextlib import closing
 
 import duckdb
 import pyarrow as pa
@@ -43,13 +44,16 @@ def run_statement(connection: duckdb.DuckDBPyConnection, sql: str, tables: Mappi
 
     It runs on a cursor, as a DuckDB relation would be planned twice. The error has constant text.
     """
-    cursor = connection.cursor()
+    with closing(connection.cursor()) as cursor:
+        return run_on_cursor(cursor, sql, tables)
+
+
+def run_on_cursor(cursor: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
+    """Run one statement on a cursor, over its temporary tables too. Raises ExecutionFailed, as `run_statement`."""
     try:
         for name, table in tables.items():
             cursor.register(name, table)  # visible to this cursor only
         return cursor.execute(sql).to_arrow_table()
     except (duckdb.Error, MemoryError, pa.ArrowException) as failure:
         kind = type(failure).__name__
-    finally:
-        cursor.close()
     raise ExecutionFailed(kind)  # raised outside the handler, so that no engine error is its context

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import pyarrow as pa
 
 from dialect import BoundedSql, Target
 from engine.backends.exact import NO_OBJECTIONS, Exact
+
+
+class Run(Protocol):
+    """Runs bounded SQL, as `Backend.run` does."""
+
+    def __call__(
+        self, bounded: BoundedSql, objected: pa.Table = NO_OBJECTIONS, released_keys: pa.Table | None = None
+    ) -> Exact:
+        """Run bounded SQL. Raises ExecutionFailed, with constant text."""
 
 
 class Lake(Protocol):
@@ -66,6 +76,9 @@ class Backend(Protocol):
         `released_keys` = keys that passed partition selection, the first pass of a release with private keys: columns
         k0, k1, ...
         """
+
+    def sharing(self) -> AbstractContextManager[Run]:
+        """Context in which statements with the same shared partial aggregates may compute them once."""
 
     def public(self, sql: str) -> pa.Table:
         """Read public rows; the SQL is generated over public tables only. Raises ExecutionFailed."""

@@ -30,7 +30,7 @@ from dialect.algebra import Note
 from dialect.codegen import OuterSql
 from dialect.postprocess import mark_shared_noise, with_centres
 from engine.backends.exact import NO_OBJECTIONS, FindObjections, no_objections
-from engine.backends.protocol import Backend
+from engine.backends.protocol import Backend, Run
 from engine.catalog.eligibility_notes import excluded_consent_notes
 from engine.errors import EngineKind, ExecutionFailed, TooLarge, redact, refuse_before_charge
 from engine.mechanism.answer import Answer
@@ -341,11 +341,13 @@ class Engine:
                 objected = (
                     self.objections(charged_releases[0].plan.dataset) if running else NO_OBJECTIONS
                 )  # one snapshot
-                profiles = self._draw_profiles(running, charge, objected)
                 rests_on = {p.release_key: p.profile.release_key for p in running if p.profile is not None}
-                measured = {
-                    p.release_key: release_to_bytes(self._measure(question, p, objected, profiles)) for p in running
-                }
+                with self._statements(running) as run:
+                    profiles = self._draw_profiles(running, charge, objected, run)
+                    measured = {
+                        p.release_key: release_to_bytes(self._measure(question, p, objected, profiles, run))
+                        for p in running
+                    }
                 payloads = {key: profiles[key] for key in rests_on.values()} | measured
             except Exception as error:
                 failure = redact(error)  # raised later, so that no other error is its context
@@ -382,18 +384,27 @@ class Engine:
         objected: pa.Table = NO_OBJECTIONS,
         meaning: ReleaseDescription | None = None,
         selected_keys: pa.Table | None = None,
+        run: Run | None = None,
     ) -> Release:
         """Measure a release: read exact integers and add noise; private keys are selected first.
 
         `objected` = persons to exclude; `meaning` = description stored with the release, by which its plan is recovered
-        later; `selected_keys` = its private keys, if they are released. Proof:
+        later; `selected_keys` = its private keys, if they are released; `run` = runs its SQL. Proof:
         `engine/pricing/proofs.md#partition-selection`.
         """
+        run = self.backend.run if run is None else run
         released = (selected_keys,) if selected_keys is not None else self._select_keys(compiled, objected)
-        exact = self.backend.run(compiled.sql, objected, *released)  # one row per group, without person keys
+        exact = run(compiled.sql, objected, *released)  # one row per group, without person keys
         return noisy_release(exact, compiled.bounds, compiled.cost, self.add_noise, meaning)
 
-    def _draw_profiles(self, running: list[CompiledRelease], charge: Charge, objected: pa.Table) -> Mapping[str, bytes]:
+    def _statements(self, running: list[CompiledRelease]) -> AbstractContextManager[Run]:
+        """Context of the statements of releases: those with a profile share their partial aggregates."""
+        has_profile = any(p.profile is not None for p in running)
+        return self.backend.sharing() if has_profile else nullcontext(self.backend.run)
+
+    def _draw_profiles(
+        self, running: list[CompiledRelease], charge: Charge, objected: pa.Table, run: Run
+    ) -> Mapping[str, bytes]:
         """Return the profiles of releases by key: those that are stored, and a draw of each other.
 
         Claim: numbers are stored with the profile that their clip bounds were chosen from, or not at all. Source and
@@ -401,23 +412,25 @@ class Engine:
         """
         profiles = [(p, p.profile) for p in running if p.profile is not None]
         drawn = {
-            profile.release_key: release_to_bytes(self._draw_profile(compiled, profile, objected))
+            profile.release_key: release_to_bytes(self._draw_profile(compiled, profile, objected, run))
             for compiled, profile in profiles
             if profile.release_key not in charge.stored
         }
         return {**charge.stored, **drawn}
 
-    def _draw_profile(self, compiled: CompiledRelease, profile: CompiledProfile, objected: pa.Table) -> Release:
+    def _draw_profile(
+        self, compiled: CompiledRelease, profile: CompiledProfile, objected: pa.Table, run: Run
+    ) -> Release:
         """Draw a profile; of a release with private keys after these, over which it is measured.
 
         Claim: keys, profile and numbers cost what is charged. Source and proof: engine/pricing/proofs.md#profiles.
         """
         released = self._select_keys(compiled, objected)
-        exact = self.backend.run(profile.sql, objected, *released)
+        exact = run(profile.sql, objected, *released)
         return profile.measure(exact, self.add_noise, *released)
 
     def _measure(
-        self, question: Question, compiled: CompiledRelease, objected: pa.Table, profiles: Mapping[str, bytes]
+        self, question: Question, compiled: CompiledRelease, objected: pa.Table, profiles: Mapping[str, bytes], run: Run
     ) -> Release:
         """Measure a release, with clip bounds chosen from its profile, over the keys stored with it, if it has one."""
         if compiled.profile is None:
@@ -426,9 +439,10 @@ class Engine:
         chosen = profiled_release(compiled, stored, self.backend)
         keys = stored.selected_keys
         released = () if keys is None else (keys,)
-        exact = () if chosen.totals_sql is None else self.backend.run(chosen.totals_sql, objected, *released).vectors
+        exact = () if chosen.totals_sql is None else run(chosen.totals_sql, objected, *released).vectors
         totals = noisy_totals(chosen.vectors, exact, self.add_noise)
-        measured = self.measure_release(chosen.release, objected, describe_release(question, chosen.release), keys)
+        meaning = describe_release(question, chosen.release)
+        measured = self.measure_release(chosen.release, objected, meaning, keys, run)
         return corrected(measured, chosen.vectors, chosen.averages, chosen.release.bounds, totals)
 
     def _select_keys(self, compiled: CompiledRelease, objected: pa.Table) -> tuple[pa.Table, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from dialect import BoundedSql, Catalog, ContributionBounds, PrivatePlan, Question, generate_sql
-from dialect.codegen import RELEASED_KEYS, OuterSql, with_released_keys, write_profile_sql, write_totals_sql
+from dialect.codegen import RELEASED_KEYS, OuterSql, SharedPlan, with_released_keys, write_profile_sql, write_totals_sql
 from engine.backends.protocol import Backend
 from engine.catalog.eligibility import eligibility_filter
 from engine.errors import EngineKind, ExecutionFailed
@@ -36,11 +36,11 @@ def bind_release(compiled: CompiledRelease, catalog: Catalog, backend: Backend) 
             for each in compiled.selection.rounds:
                 bounds = compiled.selection.bounds
                 tables[RELEASED_KEYS] = _bind_keys(each.plan, bounds, each.sql, tables, catalog, backend)
-        if compiled.profile is not None:
-            _bind_profile(compiled.profile, tables, catalog, backend)
-        keys = _bind_keys(
-            compiled.unpriced_release.measured_plan, compiled.bounds, compiled.sql, tables, catalog, backend
-        )
+        profile, plan = compiled.profile, compiled.unpriced_release.measured_plan
+        if profile is not None:
+            _bind_profile(profile, tables, catalog, backend)
+        shared = None if profile is None else profile.shared
+        keys = _bind_keys(plan, compiled.bounds, compiled.sql, tables, catalog, backend, shared)
     empty_vectors = tuple(NoisyVector(np.zeros(0, np.int64)) for _ in compiled.bounds.vectors)
     grains, sigmas = (b.grain_size for b in compiled.bounds.vectors), (c.sigma for c in compiled.cost.vectors)
     return Release(keys, empty_vectors, tuple(grains), tuple(sigmas))
@@ -66,11 +66,13 @@ def _bind_keys(
     tables: dict[str, pa.Table],
     catalog: Catalog,
     backend: Backend,
+    shared: SharedPlan | None = None,
 ) -> pa.Table:
     """Bind bounded SQL (a lake's in its DuckDB form) and return its empty key columns."""
     empty = backend.empty
     if sql.ordering_sql:
-        sql = generate_sql(plan, bounds, with_released_keys(empty.target), eligibility_filter(catalog, plan.dataset))
+        admission = eligibility_filter(catalog, plan.dataset)
+        sql = generate_sql(plan, bounds, with_released_keys(empty.target), admission, shared)
     return empty.columns(sql.text, tables).select([f"k{i}" for i in range(sql.key_count)])
 
 
@@ -79,13 +81,13 @@ def _bind_profile(profile: CompiledProfile, tables: dict[str, pa.Table], catalog
 
     Which totals are bought, and their clip bounds, follow from the profile; other numbers do not change what binds.
     """
-    plan, bounds, empty = profile.plan, profile.bounds, backend.empty
-    admission, target = eligibility_filter(catalog, plan.dataset), with_released_keys(empty.target)
+    shared, bounds, empty = profile.shared, profile.bounds, backend.empty
+    admission, target = eligibility_filter(catalog, profile.plan.dataset), with_released_keys(empty.target)
     sql = profile.sql
     if sql.ordering_sql:
-        sql = write_profile_sql(plan, bounds, profile.histograms, target, admission)
+        sql = write_profile_sql(shared, bounds, profile.histograms, target, admission)
     totals = [(vector, 1) for vector in dict.fromkeys(each.vector for each in profile.histograms)]
-    for each in (sql, write_totals_sql(plan, bounds, totals, target, admission)):
+    for each in (sql, write_totals_sql(shared, bounds, totals, target, admission)):
         empty.columns(each.text, tables)
 
 

@@ -32,6 +32,7 @@ from dialect.algebra import Properties, VectorBound, VectorKind
 from dialect.analysis import NO_WORK, Work
 from dialect.codegen import (
     ProfileHistogram,
+    SharedPlan,
     plan_over_released_keys,
     selection_plan,
     with_released_keys,
@@ -56,6 +57,7 @@ from engine.pricing.clip_bounds.profiles.compiled_profile import (
     profile_bounds,
     profile_histograms,
     read_profile,
+    shared_plan,
     with_measured_centres_of,
     with_profile_part,
 )
@@ -78,7 +80,7 @@ from engine.pricing.work_limits import (
     per_group_distinct_bounds,
 )
 
-PROFILE_RULE_VERSION = "profile rule 1"  # changes when the same profile would mean other clip bounds or corrections
+PROFILE_RULE_VERSION = "profile rule 2"  # changes when the same profile would mean other clip bounds or corrections
 PROFILED_PASSES = 3  # a profiled release reads the rows for its profile, its totals and its numbers
 
 
@@ -376,14 +378,15 @@ class UnpricedRelease:
         key, plan = self.profile_key(cost), self.measured_plan
         if key is None:
             return None
-        bounds, eligibility = profile_bounds(plan, self.declared_bounds), eligibility_filter(self.catalog, plan.dataset)
+        shared = shared_plan(plan, self.bounds(cost.loss.pico_rho), self.histograms)
+        bounds, eligibility = profile_bounds(shared), eligibility_filter(self.catalog, plan.dataset)
         target = with_released_keys(backend.target)
-        sql = _supported(lambda: write_profile_sql(plan, bounds, self.histograms, target, eligibility))
+        sql = _supported(lambda: write_profile_sql(shared, bounds, self.histograms, target, eligibility))
         groups = self.key_count if plan.keys and self.key_count is not None else 1
         if self.selection is not None:
             groups = 0 if plan.others is None else count_rows(plan.others.relation, backend)
         pico_rho = self.profile_share(cost.loss.pico_rho)
-        return CompiledProfile(plan, bounds, self.histograms, sql, key, pico_rho, groups)
+        return CompiledProfile(shared, bounds, self.histograms, sql, key, pico_rho, groups)
 
 
 def compile_release(
@@ -469,7 +472,8 @@ def price_release(
     cost = unpriced.cost(rho, delta)
     bounds, profile = unpriced.bounds(cost.loss.pico_rho), unpriced.profile(cost, backend)
     eligibility: Eligibility | None = eligibility_filter(unpriced.catalog, unpriced.plan.dataset)
-    sql = _generate_sql(unpriced.measured_plan, bounds, with_released_keys(backend.target), eligibility)
+    shared = None if profile is None else profile.shared
+    sql = _generate_sql(unpriced.measured_plan, bounds, with_released_keys(backend.target), eligibility, shared)
     selection = None
     if unpriced.selection is not None and cost.keys is not None:
         selection = _compile_selection(*unpriced.selection, cost, cost.keys, backend, eligibility)
@@ -530,21 +534,25 @@ def profiled_release(compiled: CompiledRelease, stored: Release, backend: Backen
     target = with_released_keys(backend.target)
     totals = [(each.index, each.total_bound) for each in chosen.vectors if each.total_pico_rho]
     totals_sql = (
-        _supported(lambda: write_totals_sql(profile.plan, profile.bounds, totals, target, eligibility))
+        _supported(lambda: write_totals_sql(profile.shared, profile.bounds, totals, target, eligibility))
         if totals
         else None
     )
-    sql = _generate_sql(chosen.plan, chosen.bounds, target, eligibility)
+    sql = _generate_sql(chosen.plan, chosen.bounds, target, eligibility, profile.shared)
     numbers_cost = replace(cost, vectors=chosen.prices)
     release = replace(compiled, bounds=chosen.bounds, cost=numbers_cost, sql=sql, profile=None)
     return ProfiledRelease(release, chosen.vectors, chosen.averages, totals_sql)
 
 
 def _generate_sql(
-    plan: PrivatePlan, bounds: ContributionBounds, target: Target, eligibility: Eligibility | None
+    plan: PrivatePlan,
+    bounds: ContributionBounds,
+    target: Target,
+    eligibility: Eligibility | None,
+    shared: SharedPlan | None = None,
 ) -> BoundedSql:
     """Generate bounded SQL. Raises Refusal for functions that the backend's engine can't compute as DuckDB does."""
-    return _supported(lambda: generate_sql(plan, bounds, target, eligibility))
+    return _supported(lambda: generate_sql(plan, bounds, target, eligibility, shared))
 
 
 def _supported(write: Callable[[], BoundedSql]) -> BoundedSql:

@@ -14,12 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pyarrow as pa
 
 from budgets import Charge, Ledger
 from dialect import Refusal, compile_query
+from engine.backends.protocol import Run
 from engine.catalog.file import load_catalog
 from engine.catalog.operator import operator_path
 from engine.pipeline.engine import Engine
@@ -60,31 +62,31 @@ class WithStored(Engine):
     drawn: dict[str, bytes] = field(default_factory=dict, compare=False)  # by text of the plan's vectors
     is_stored: list[bool] = field(default_factory=lambda: [False], compare=False)
 
-    def _draw_profiles(self, running: list[CompiledRelease], charge: Charge, objected: pa.Table) -> Mapping[str, bytes]:
+    def _draw_profiles(
+        self, running: list[CompiledRelease], charge: Charge, objected: pa.Table, run: Run
+    ) -> Mapping[str, bytes]:
         keys = {p.profile.release_key: repr(p.profile.histograms) for p in running if p.profile is not None}
         if self.is_stored[0]:
             return {key: self.drawn[text] for key, text in keys.items()}
-        found = super()._draw_profiles(running, charge, objected)
+        found = super()._draw_profiles(running, charge, objected, run)
         self.drawn.update({text: found[key] for key, text in keys.items()})
         return found
 
 
 @dataclass(frozen=True)
 class Timed:
-    """Seconds of one question: declared clip bounds, profile bought, profile stored; medians, and medians of ratios."""
+    """One question with declared clip bounds, with a profile bought, and with one stored: medians."""
 
-    declared: float
-    bought: float
-    stored: float
-    bought_ratio: float
-    stored_ratio: float
+    seconds: tuple[float, float, float]
+    ratios: tuple[float, float]  # of bought and stored to declared, on the clock
+    processor: tuple[float, float]  # the same of processor time: of a busy machine it tells more
 
 
 def main(events: int, runs: int) -> None:
     """Print both ratios of each question, and the guard's findings."""
     guard = Guard("profiles")
     print(f"{events:.0e} events, two threads, warm, {runs} triples; one durable ledger file, nothing replayed\n")
-    rows, bought, stored = [], [], []
+    rows = list[tuple[Any, ...]]()
     with _engines(events) as (declared, undeclared, folder):
         for name, sql in QUESTIONS.items():
             try:
@@ -92,11 +94,15 @@ def main(events: int, runs: int) -> None:
             except Refusal as refusal:
                 print(name, refusal)
                 continue
-            rows.append((name, found.declared, found.bought, found.stored, found.bought_ratio, found.stored_ratio))
-            bought.append(found.bought_ratio)
-            stored.append(found.stored_ratio)
-    table(("question", "declared s", "bought s", "stored s", "bought ratio", "stored ratio"), rows)
-    for name, ratios in (("bought", bought), ("stored", stored)):
+            rows.append((name, *found.seconds, *found.ratios, *found.processor))
+    table(("question", "declared s", "bought s", "stored s", "bought", "stored", "processor", "processor"), rows)
+    for place, name in (
+        (4, "bought"),
+        (5, "stored"),
+        (6, "bought, of processor time"),
+        (7, "stored, of processor time"),
+    ):
+        ratios = [row[place] for row in rows]
         guard.ratio(f"median with a profile {name}", statistics.median(ratios))
         print(
             f"\nprofile {name}: median of {len(ratios)} ratios {statistics.median(ratios):.2f}, largest {max(ratios):.2f}"
@@ -128,18 +134,22 @@ def _timed(declared: Engine, undeclared: WithStored, folder: Path, sql: str, run
         for run in range(runs + 1):
             first, second = terms[2 * run], terms[2 * run + 1]
             undeclared.is_stored[0] = False
-            reference, bought = (_taken(each, sql, first) for each in engines)
+            declared_and_bought = [_taken(each, sql, first) for each in engines]
             undeclared.is_stored[0] = True
-            stored = _taken(engines[1], sql, second)
-            times.append((reference, bought, stored))
-        times = times[1:]
-    medians = [statistics.median(column) for column in zip(*times, strict=True)]
-    bought_ratio = statistics.median(bought / reference for reference, bought, _ in times)
-    stored_ratio = statistics.median(stored / reference for reference, _, stored in times)
-    return Timed(medians[0], medians[1], medians[2], bought_ratio, stored_ratio)
+            times.append([*declared_and_bought, _taken(engines[1], sql, second)])
+    walls, processors = ([[pair[kind] for pair in triple] for triple in times[1:]] for kind in (0, 1))
+    medians = [statistics.median(column) for column in zip(*walls, strict=True)]
+    return Timed((medians[0], medians[1], medians[2]), _ratios(walls), _ratios(processors))
 
 
-def _taken(engine: Engine, sql: str, request: Request) -> float:
-    begun = time.perf_counter()
+def _ratios(times: list[list[float]]) -> tuple[float, float]:
+    """Medians of the ratios to declared clip bounds, with a profile bought and stored."""
+    bought, stored = (statistics.median(triple[way] / triple[0] for triple in times) for way in (1, 2))
+    return bought, stored
+
+
+def _taken(engine: Engine, sql: str, request: Request) -> tuple[float, float]:
+    """Seconds on the clock and of the processor that a question takes."""
+    begun, busy = time.perf_counter(), time.process_time()
     engine.answer(sql, request)
-    return time.perf_counter() - begun
+    return time.perf_counter() - begun, time.process_time() - busy

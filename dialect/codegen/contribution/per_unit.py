@@ -133,9 +133,9 @@ def capped_partials(
 def _aggregated_vectors(plan: PrivatePlan, bounds: ContributionBounds) -> list[tuple[int, QueryVector, VectorBound]]:
     """Select the vectors that have a partial aggregate: (index in the plan, vector, its bound)."""
     pairs = enumerate(zip(plan.vectors, bounds.vectors, strict=True))
-    return [(i, vector, bound) for i, (vector, bound) in pairs if _has_partial(vector)]
+    return [(i, vector, bound) for i, (vector, bound) in pairs if has_partial(vector)]
 
 
-def _has_partial(vector: QueryVector) -> bool:
+def has_partial(vector: QueryVector) -> bool:
     """Return whether a vector has a column v<i>; false where it is always 1, or counted across people (DISTINCT)."""
     return not is_always_one(vector) and vector.kind is not VectorKind.DISTINCT

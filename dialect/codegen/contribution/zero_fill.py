@@ -31,19 +31,24 @@ def dictionary_sql(dictionary: Dictionary, target: Target) -> str:
 
 
 def key_set_sql(
-    key_set: KeySet, dictionaries: Mapping[int, Dictionary], target: Target, is_encoded: bool = False
+    key_set: KeySet,
+    dictionaries: Mapping[int, Dictionary],
+    target: Target,
+    is_encoded: bool = False,
+    is_numbered_in_order: bool = False,
 ) -> str:
     """Write the public keys k0, k1, ... and the codes that replace them in grouping; no group has code 0.
 
     A text that no public row holds gets code 0, which matches no group; NULL stays NULL. With `is_encoded`, a further
-    column numbers the keys.
+    column numbers the keys: in any order, or in that of the keys, which several statements agree on.
     """
     columns = [f"{f.id} AS k{i}" for i, f in enumerate(key_set.keys)]
     for i in dictionaries:
         text = key_set.keys[i].id
         columns.append(f"CASE WHEN {text} IS NOT NULL THEN coalesce(dictionary{i}.code, 0) END AS code{i}")
     if is_encoded:
-        columns.append(f"CAST(row_number() OVER () AS INTEGER) AS {ENCODED_KEY}")
+        order = f"ORDER BY {', '.join(key.id for key in key_set.keys)}" if is_numbered_in_order else ""
+        columns.append(f"CAST(row_number() OVER ({order}) AS INTEGER) AS {ENCODED_KEY}")
     joins = "".join(f" LEFT JOIN dictionary{i} ON {key_set.keys[i].id} = dictionary{i}.text" for i in dictionaries)
     return f"SELECT {', '.join(columns)} FROM ({write_rows(key_set.relation, key_set.keys, target)}) AS k{joins}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, cast
 
@@ -28,6 +29,10 @@ class ReadOnce:
 
     def __init__(self, backend: Backend) -> None:
         self._backend, self._read = backend, dict[str, Exact]()
+
+    def sharing(self) -> AbstractContextManager[Any]:
+        """Run the statements of a release as any others."""
+        return nullcontext(self.run)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._backend, name)

@@ -5,19 +5,26 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from functools import partial
 
 import duckdb
 import pyarrow as pa
 import pytest
 
-from dialect import PrivatePlan, Target, compile_query
+from dialect import ContributionBounds, PrivatePlan, Target, compile_query
 from dialect.algebra import VectorKind
 from dialect.catalog.model import Catalog
-from dialect.codegen import Measure, ProfileHistogram, profile, write_profile_sql, write_totals_sql
+from dialect.codegen import (
+    DUCKDB_DIALECT,
+    Measure,
+    ProfileHistogram,
+    SharedPlan,
+    profile,
+    write_profile_sql,
+    write_totals_sql,
+)
 from dialect.sensitivity.bounding import bound_contributions
 from engine.pricing.clip_bounds.profiles.averages import average_histograms, averages_of
-from engine.pricing.clip_bounds.profiles.compiled_profile import profile_bounds
+from engine.pricing.clip_bounds.profiles.compiled_profile import profile_bounds, shared_plan
 from tests.engine.town import CATALOG, make_town
 from tests.support.without_norms import without_norms
 
@@ -83,19 +90,26 @@ def histograms_of(plan: PrivatePlan) -> tuple[ProfileHistogram, ...]:
     return tuple(ProfileHistogram(0, measure) for measure in SQUARED if plan.keys or measure is Measure.TOTAL)
 
 
+def grains_of(plan: PrivatePlan, catalog: Catalog) -> tuple[SharedPlan, ContributionBounds]:
+    """Shared partial aggregates of a plan, and the value grains of its profile."""
+    averages = [each for average in averages_of(plan) for each in average_histograms(average, plan)]
+    shared = shared_plan(plan, bound_contributions(plan, catalog, None), [*histograms_of(plan), *averages])
+    return shared, profile_bounds(shared)
+
+
 def counted(title: str, catalog: Catalog, rows: Rows) -> dict[int, Counter[int]]:
     """Units by bin of each histogram, as the SQL counts them."""
     plan = plan_of(title, catalog)
-    bounds = profile_bounds(plan, bound_contributions(plan, catalog, None))
+    shared, bounds = grains_of(plan, catalog)
     histograms = histograms_of(plan)
-    found = run(write_profile_sql(plan, bounds, histograms, TARGET, None).text, rows)
+    found = run(write_profile_sql(shared, bounds, histograms, TARGET, None).text, rows)
     return {h: Counter({row[0]: row[1 + h] for row in found if row[1 + h]}) for h in range(len(histograms))}
 
 
 def expected(title: str, catalog: Catalog, rows: Rows) -> dict[int, Counter[int]]:
     """The same from each person's exact vector."""
     plan = plan_of(title, catalog)
-    bits = profile_bounds(plan, bound_contributions(plan, catalog, None)).vectors[0].value_bits
+    bits = grains_of(plan, catalog)[1].vectors[0].value_bits
     vectors: dict[int, dict[object, int]] = defaultdict(lambda: defaultdict(int))
     for person, _, zone, minutes, coins, day in rows:
         keys = {"zone": (zone,), "zone and day": (zone, day), "": ()}
@@ -156,8 +170,8 @@ def test_a_planted_unit_in_two_bins_is_found(catalog: Catalog, monkeypatch: pyte
 
 def total_of(title: str, catalog: Catalog, bound: int, rows: Rows) -> int:
     plan = plan_of(title, catalog)
-    bounds = profile_bounds(plan, bound_contributions(plan, catalog, None))
-    ((total,),) = run(write_totals_sql(plan, bounds, [(0, bound)], TARGET, None).text, rows)
+    shared, bounds = grains_of(plan, catalog)
+    ((total,),) = run(write_totals_sql(shared, bounds, [(0, bound)], TARGET, None).text, rows)
     return total
 
 
@@ -178,10 +192,10 @@ def test_a_person_moves_a_clipped_total_by_its_bound_at_most(catalog: Catalog, t
 def test_a_planted_total_that_is_not_clipped_is_found(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     over_units: Callable[..., object] = profile._over_units
 
-    def without_least(plan: PrivatePlan, *rest: object, **named: object) -> object:
+    def without_least(shared: SharedPlan, *rest: object, **named: object) -> object:
         bounds, measured, (name, columns, answer), *others = rest
         return over_units(
-            plan,
+            shared,
             bounds,
             measured,
             (name, columns.replace("least(coalesce(m0, 0), 17)", "m0"), answer),
@@ -193,13 +207,30 @@ def test_a_planted_total_that_is_not_clipped_is_found(catalog: Catalog, monkeypa
     assert largest_step("rows by zone", catalog, 17) > 17
 
 
+def test_rows_of_nobody_are_in_no_bin(catalog: Catalog) -> None:
+    """Even if the rows that are read had some: how many there are may depend on rows of people."""
+    plan, rows = plan_of("rows by zone", catalog), visits()
+    shared, bounds = grains_of(plan, catalog)
+    sql = write_profile_sql(shared, bounds, histograms_of(plan), TARGET, None).text
+    from_all = sql.replace('"person_id" IS NOT NULL', "true").replace('"person_id" AS', 'nullif("person_id", 1) AS')
+    assert from_all != sql and "nullif" in from_all
+    assert sorted(run(from_all, rows)) == sorted(run(sql, [row for row in rows if row[0] != 1]))
+
+
 @pytest.mark.parametrize("measure", SQUARED)
-def test_bins_begin_at_the_least_integer_whose_square_reaches_a_power_of_two(measure: Measure) -> None:
-    ends = profile._bin_ends(measure)
-    for number, end in enumerate(ends):
-        square: Callable[[int], int] = partial(pow, exp=2) if measure is Measure.TOTAL else lambda n: n
-        assert square(end) >= 2**number > square(end - 1)
-    assert math.log2(ends[-1]) == pytest.approx(40 if measure is Measure.TOTAL else 80)
+def test_bins_begin_at_the_least_integer_whose_square_reaches_a_power_of_two(
+    catalog: Catalog, measure: Measure
+) -> None:
+    plan = plan_of("rows by zone", catalog)
+    ends = [1 << number for number in range(81)]
+    if measure is Measure.TOTAL:
+        ends = [math.isqrt(square - 1) + 1 for square in ends]
+    bounds, histogram = grains_of(plan, catalog)[1], ProfileHistogram(0, measure)
+    bin_sql = profile._bin(0, histogram, plan, bounds, DUCKDB_DIALECT)
+    numbers = [(b, n) for b, end in enumerate(ends) for n in (end - 1, end, end + 1)] + [(81, 10**38)]
+    values = ", ".join(f"({n}::HUGEINT)" for _, n in numbers)
+    found = [row[0] for row in duckdb.sql(f"SELECT {bin_sql} FROM (VALUES {values}) AS v(m0)").fetchall()]
+    assert found == [max((b for b, end in enumerate(ends) if n >= end), default=None) for _, n in numbers]
 
 
 AVERAGE = "SELECT zone, AVG(minutes) AS m FROM visit GROUP BY zone"
@@ -210,8 +241,8 @@ def test_each_unit_is_in_the_part_of_the_range_of_its_exact_mean(catalog: Catalo
     (plan,) = compile_query(AVERAGE, catalog).plans
     (average,) = averages_of(plan)
     histograms = average_histograms(average, plan)
-    bounds, rows = profile_bounds(plan, bound_contributions(plan, catalog, None)), visits()
-    found = run(write_profile_sql(plan, bounds, histograms, TARGET, None).text, rows)
+    (shared, bounds), rows = grains_of(plan, catalog), visits()
+    found = run(write_profile_sql(shared, bounds, histograms, TARGET, None).text, rows)
     counted = Counter({row[0]: row[3] for row in found if row[3]})
     grain = 2.0 ** bounds.vectors[average.total].value_bits
     sums: dict[int, list[int]] = defaultdict(list)
@@ -226,8 +257,8 @@ def test_each_unit_is_in_the_part_of_the_range_of_its_exact_mean(catalog: Catalo
 def test_removing_a_person_moves_one_mean(catalog: Catalog) -> None:
     (plan,) = compile_query(AVERAGE, catalog).plans
     histograms = average_histograms(averages_of(plan)[0], plan)
-    bounds, rows = profile_bounds(plan, bound_contributions(plan, catalog, None)), visits()
-    sql = write_profile_sql(plan, bounds, histograms, TARGET, None).text
+    (shared, bounds), rows = grains_of(plan, catalog), visits()
+    sql = write_profile_sql(shared, bounds, histograms, TARGET, None).text
     whole = {row[0]: row[1:] for row in run(sql, rows)}
     for person in range(1, PEOPLE + 1, 5):
         less = {row[0]: row[1:] for row in run(sql, [row for row in rows if row[0] != person])}
@@ -243,8 +274,8 @@ def test_a_unit_without_a_value_adds_nothing_to_a_total(catalog: Catalog) -> Non
     """Its sum is NULL, which LEAST would skip."""
     sql = "SELECT zone, SUM(minutes) FILTER (WHERE coins = 1) AS s FROM visit GROUP BY zone"
     (plan,) = compile_query(sql, catalog).plans
-    bounds, rows = profile_bounds(plan, bound_contributions(plan, catalog, None)), visits()
+    (shared, bounds), rows = grains_of(plan, catalog), visits()
     zones = {f"z{i}" for i in range(7)}
     most = sum(min(row[3], 60) for row in rows if row[4] == 1 and row[2] in zones) * 2.0 ** bounds.vectors[0].value_bits
-    ((total,),) = run(write_totals_sql(plan, bounds, [(0, 10**9)], TARGET, None).text, rows)
+    ((total,),) = run(write_totals_sql(shared, bounds, [(0, 10**9)], TARGET, None).text, rows)
     assert total == pytest.approx(most)

@@ -18,7 +18,7 @@ from dialect.codegen.contribution.public_pushdown import Dictionary, encode_text
 
 public_side, render = (
     import_module("dialect.codegen.contribution.public_pushdown"),
-    import_module("dialect.codegen.bounded_sql"),
+    import_module("dialect.codegen.partials"),
 )  # the face shows the function of this name
 Answer = Callable[..., list[tuple[object, ...]]]
 

@@ -41,7 +41,7 @@ rollups, joins, public_side, pushdown, unclipped, render = (
         "contribution.public_pushdown",
         "contribution.aggregation_pushdown",
         "contribution.unclipped_units",
-        "bounded_sql",
+        "partials",
     )
 )
 

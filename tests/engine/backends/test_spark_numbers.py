@@ -30,7 +30,7 @@ from tests.conftest import NIGHTLY
 from tests.support.spark.on_lake import Both, same, session_of, truncate_unhashed
 from tests.support.spark.spark_cluster import Cluster
 
-render = import_module("dialect.codegen.bounded_sql")  # the face of the package has a function of this name
+render = import_module("dialect.codegen.partials")
 LAST = 2**64 - 1
 ENDS = (0, 1, 2**63 - 1, 2**63, 2**63 + 1, LAST)
 PARTS = (0, 1, -3, 46_341, 2**16, 2**30, -(2**30) - 1, MAX_PARTIAL_GRAINS - 1, MAX_PARTIAL_GRAINS, -MAX_PARTIAL_GRAINS)

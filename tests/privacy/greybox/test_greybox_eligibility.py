@@ -106,8 +106,8 @@ def only_where_persons_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: eligibility is checked only if the query reads the person table."""
     write = prepare.generate_sql
 
-    def named(plan: Any, bounds: Any, target: Any, who: Any) -> Any:
-        return write(plan, bounds, target, who if "subscribers" in plan.tables else None)
+    def named(plan: Any, bounds: Any, target: Any, who: Any, *shared: Any) -> Any:
+        return write(plan, bounds, target, who if "subscribers" in plan.tables else None, *shared)
 
     monkeypatch.setattr(prepare, "generate_sql", named)
 

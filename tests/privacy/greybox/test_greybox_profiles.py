@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 
 import duckdb
@@ -19,8 +21,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 
 from dialect import Catalog, PrivatePlan, Target, compile_query
+from dialect.algebra import VectorKind
 from dialect.catalog.privacy_windows import STATIC, PrivacyWindow
 from dialect.codegen import LOWEST_BIN, profile, with_released_keys, write_totals_sql
+from dialect.codegen.partials import Partials
 from dialect.errors import Refusal
 from dialect.postprocess import reads_single_groups
 from engine.backends.exact import NO_OBJECTIONS
@@ -34,6 +38,7 @@ from tests.support.neighbours.window_worlds import PRIVATE, Data, Worlds, catalo
 from tests.support.sql.passes import choose_keys
 from tests.support.without_norms import without_norms
 
+bounded_sql = import_module("dialect.codegen.bounded_sql")
 EXAMPLES = 2_000 if os.environ.get("PASSERSBY_NIGHTLY") else 25
 BINS = 81
 BOUND = 3  # clip bound of totals, in value grains
@@ -103,8 +108,16 @@ class Measured:
             return histograms, []
         admission = eligibility_filter(self.catalog, self.plan.dataset)
         target = with_released_keys(backend.target)
-        sql = write_totals_sql(compiled.plan, compiled.bounds, totals, target, admission)
+        sql = write_totals_sql(compiled.shared, compiled.bounds, totals, target, admission)
         return histograms, [int(total[0]) for total in backend.run(sql, NO_OBJECTIONS, *self.released).vectors]
+
+    def exact_release(self, world: str) -> tuple[list[tuple[object, ...]], list[np.ndarray], tuple[int, ...]]:
+        """Keys, exact numbers and sensitivities of the release, from the partial aggregates that its profile reads."""
+        compiled = self.release(world)
+        exact = self.backend(world).run(compiled.sql, NO_OBJECTIONS, *self.released)
+        assert compiled.sql.shared_sql or any(each.kind is VectorKind.DISTINCT for each in self.plan.vectors)
+        keys = [tuple(row.values()) for row in exact.keys.to_pylist()]
+        return keys, list(exact.vectors), tuple(each.sensitivity for each in compiled.bounds.vectors)
 
 
 def check(measured: Measured, worlds: Worlds) -> bool:
@@ -121,6 +134,12 @@ def check(measured: Measured, worlds: Worlds) -> bool:
             moved = int(((one - other) ** 2).sum())
             assert moved <= most_bins, (world, window, moved)
             has_moved |= moved > 0
+        keys, vectors, sensitivities = measured.exact_release("everybody")
+        other_keys, others, _ = measured.exact_release(world)
+        assert keys == other_keys
+        for one, other, sensitivity in zip(vectors, others, sensitivities, strict=False):
+            squared = sum(int(move) ** 2 for move in one.astype(object) - other.astype(object))
+            assert squared <= (sensitivity**2 if most_bins else 0), (world, window, squared, sensitivity)
         for total, less in zip(everybody[1], totals, strict=True):
             assert abs(total - less) <= (BOUND if most_bins else 0), (world, window, total, less)
     return has_moved
@@ -172,9 +191,9 @@ def test_a_planted_unit_in_two_bins_is_found(
     """Measured by window as well as by group, a unit is in as many bins as it has groups."""
     written = profile._unit_ctes
 
-    def by_group(plan: PrivatePlan, *rest: object) -> object:
-        ctes = written(plan, *rest)  # type: ignore[arg-type]
-        return [(name, flag, _grouped_by_key(text, plan)) for name, flag, text in ctes]
+    def by_group(partials: Partials, *rest: object) -> object:
+        ctes = written(partials, *rest)  # type: ignore[arg-type]
+        return [(name, flag, _grouped_by_key(text, partials.plan)) for name, flag, text in ctes]
 
     monkeypatch.setattr(profile, "_unit_ctes", by_group)
     with pytest.raises(AssertionError):
@@ -185,3 +204,18 @@ def _grouped_by_key(text: str, plan: PrivatePlan) -> str:
     """Group unit measures by the first key as well; unchanged without keys."""
     by = f"GROUP BY {', '.join(plan.unit_columns)}"
     return text.replace(by, f"{by}, k0") if plan.keys and text.endswith(by) and " AS m0" in text else text
+
+
+def test_a_planted_group_in_two_shared_rows_is_found(
+    connection: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each row is measured alone, so that a unit's norm is taken for a smaller one than what it adds."""
+    written = bounded_sql.in_grains_of
+
+    def twice(found: Partials, *rest: object) -> Partials:
+        own = written(found, *rest)  # type: ignore[arg-type]
+        return replace(own, unit=replace(own.unit, text=f"{own.unit.text} UNION ALL {own.unit.text}"))
+
+    monkeypatch.setattr(bounded_sql, "in_grains_of", twice)
+    with pytest.raises(AssertionError):
+        checked(connection, PrivacyWindow.MONTH, tmp_path_factory.mktemp("undeclared"))

@@ -31,7 +31,7 @@ charged_windows, prepare, render, write_rows = (
     for name in (
         "dialect.planner.window_charging",
         "engine.pricing.compile_release",
-        "dialect.codegen.bounded_sql",
+        "dialect.codegen.partials",
         "dialect.codegen.relations.relation",
     )
 )
@@ -84,8 +84,8 @@ FIRST = "SELECT place, COUNT(*) FROM visit WHERE day < DATE '{second}' GROUP BY 
 def only_where_persons_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     write = prepare.generate_sql
 
-    def named(plan: Any, bounds: Any, target: Any, who: Any) -> Any:
-        return write(plan, bounds, target, who if "person" in plan.tables else None)
+    def named(plan: Any, bounds: Any, target: Any, who: Any, *shared: Any) -> Any:
+        return write(plan, bounds, target, who if "person" in plan.tables else None, *shared)
 
     monkeypatch.setattr(prepare, "generate_sql", named)
 

@@ -41,6 +41,7 @@ eager, first_groups, histograms, light_units, one_row = (
     import_module("dialect.codegen.contribution.unclipped_units"),
     import_module("dialect.analysis.uniqueness"),
 )
+partial_aggregates = import_module("dialect.codegen.partials")
 prepare = import_module("engine.pricing.compile_release")
 
 
@@ -161,7 +162,7 @@ def priced_by_integer_clip_bound(*given: Any) -> VectorBound:
     return replace(made, sensitivity=made.clip_bound_value_grains << made.fraction_bits)
 
 
-unit_partials = render.unit_partials
+unit_partials = partial_aggregates.unit_partials
 compile_selection = prepare._compile_selection
 scan, join_persons, count_keys = from_clause.scan_table, joins._join_private, prepare.count_keys
 choose_groups, places = first_groups.truncate_groups, one_row.row_numbers
@@ -287,7 +288,7 @@ PLANTED = (
     Planted("a sum of doubles as the engine adds them", another_form("{name}({0})", "sum", "avg"), SUMMED, CANCELLING, UnexpectedChange),
     Planted("two zeros told apart", zeros_distinguished, WEST, ZEROS, UnexpectedChange),
     Planted("only keys that somebody has", rewritten(render, "answer_sql", lambda sql: sql.replace("key_set LEFT JOIN group_sums", "key_set JOIN group_sums")), BY_CELL.format("COUNT(*)"), Database((Run(ME, cell=3), Run("1")), PEOPLE), UnexpectedChange),
-    Planted("other keys gathered after a person was bounded", instead(render, "unit_partials", bounded_before_mapped), OTHER_KEYS, SPREAD_THIN, SensitivityExceeded),
+    Planted("other keys gathered after a person was bounded", instead(partial_aggregates, "unit_partials", bounded_before_mapped), OTHER_KEYS, SPREAD_THIN, SensitivityExceeded),
     Planted("groups of other keys that nobody is in are left out", rewritten(render, "answer_sql", lambda sql: sql.replace("key_set LEFT JOIN group_sums", "key_set JOIN group_sums")), OTHER_STEPS, Database((Run(ME, cell=3), Run("1"), Run("2")), PEOPLE), UnexpectedChange),
     Planted("groups of a question's own limit not chosen", rewritten(first_groups, "_first_by_hash", lambda sql: sql.replace("AND 2", "AND 3")), LIMITED.format("max_groups_contributed = 2", "COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),
     Planted("a group more than are kept left alone", instead(render, "truncate_groups", one_group_more), LIMITED.format("max_groups_contributed = 2", "COUNT(DISTINCT e.subscriber_id)"), MANY, SensitivityExceeded),

@@ -21,7 +21,7 @@ from tests.support.planted import instead, rewritten
 
 unclipped, render = (
     import_module("dialect.codegen.contribution.unclipped_units"),
-    import_module("dialect.codegen.bounded_sql"),
+    import_module("dialect.codegen.partials"),
 )
 BY_CELL = "SELECT e.cell_id, {} FROM events e GROUP BY 1"
 READ_AGAIN = (

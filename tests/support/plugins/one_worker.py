@@ -8,7 +8,13 @@ from xdist.scheduler import LoadFileScheduling
 
 TOGETHER = {
     f"tests/engine/backends/{file}.py": "spark"
-    for file in ("test_can_object_in_lakes", "test_lake_layout", "test_spark", "test_spark_numbers")
+    for file in (
+        "test_can_object_in_lakes",
+        "test_lake_layout",
+        "test_spark",
+        "test_spark_numbers",
+        "test_spark_profiles",
+    )
 }
 
 

@@ -61,6 +61,7 @@ SLOW: dict[str, tuple[str, ...]] = {
         "tests/engine/backends/test_lake_layout.py",
         "tests/engine/backends/test_spark.py",
         "tests/engine/backends/test_spark_numbers.py",
+        "tests/engine/backends/test_spark_profiles.py",
     ),
     "short forms of `make nightly`": (
         "tests/dialect/catalog/test_fuzz.py::test_the_long_search_in_its_short_form",

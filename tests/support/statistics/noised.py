@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -45,6 +45,10 @@ class ReadOnce:
         if bounded.text not in self._read:
             self._read[bounded.text] = self._backend.run(bounded, *objected)
         return self._read[bounded.text]
+
+    def sharing(self) -> AbstractContextManager[Any]:
+        """Run the statements of a release as any others."""
+        return nullcontext(self.run)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._backend, name)

@@ -85,12 +85,12 @@ def average_histograms(average: Average, plan: PrivatePlan) -> tuple[ProfileHist
 
 def choose_average(
     average: Average, plan: PrivatePlan, stored: Mapping[ProfileHistogram, tuple[Floats, float]],
-    groups: int, prices: Sequence[int], *, is_shown: bool,
+    groups: int, prices: Sequence[int], *, is_shown: bool, grain: float,
 ) -> ChosenAverage | None:  # fmt: skip
     """Choose centre and clip bounds of an average; None if no unit is visible.
 
     `stored` = noisy units by bin and their noise scale; `prices` of every vector in pico-rho; `is_shown`: the count is
-    a column of its own.
+    a column of its own; `grain` = smallest step of a centre, by which values can still be counted.
     """
     histograms = [_histogram(each, plan, stored) for each in average_histograms(average, plan)]
     *rows, means = histograms
@@ -101,6 +101,7 @@ def choose_average(
     if distribution is None or measured is None:
         return None
     centre = _centre(measured, is_integer=vector.value is None or vector.value.type is not SqlType.DOUBLE)
+    centre = vector.centre + round((centre - vector.centre) / grain) * grain
     centred = replace(vector, centre=centre)
     models = _models(
         average, plan, distribution, measured, centred.centre, centred.magnitude, groups, is_shown=is_shown

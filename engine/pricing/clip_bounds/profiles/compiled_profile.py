@@ -17,8 +17,8 @@ import pyarrow as pa
 from dialect import BoundedSql, Catalog, ContributionBounds, PrivatePlan
 from dialect.algebra import ClipRule, QueryVector, VectorKind
 from dialect.catalog import Table
-from dialect.codegen import HIGHEST_BIN, LOWEST_BIN, Measure, ProfileHistogram
-from dialect.sensitivity import MAX_GRAIN_BITS, declares_clip_bounds
+from dialect.codegen import HIGHEST_BIN, LOWEST_BIN, Measure, ProfileHistogram, SharedPlan
+from dialect.sensitivity import MAX_GRAIN_BITS, declares_clip_bounds, finest_value_bits
 from engine.backends.exact import Exact
 from engine.mechanism.gaussian import NoiseSource, gaussian_scale, privacy_loss
 from engine.mechanism.release import Release
@@ -37,13 +37,18 @@ PROFILED_KINDS = (VectorKind.ROWS, VectorKind.VALID, VectorKind.SUM, VectorKind.
 class CompiledProfile:
     """Profile of one release, ready to be charged and run."""
 
-    plan: PrivatePlan
+    shared: SharedPlan
     bounds: ContributionBounds  # value grains of each vector; clip bounds are not used
     histograms: tuple[ProfileHistogram, ...]
     sql: BoundedSql
     release_key: str  # hexadecimal
     pico_rho: int  # price of all histograms together
     groups: int  # public keys; 1 without keys; for private keys that of groups of other keys, before they are known
+
+    @property
+    def plan(self) -> PrivatePlan:
+        """Plan of the release."""
+        return self.shared.plan
 
     @property
     def histogram_pico_rho(self) -> int:
@@ -146,13 +151,29 @@ def _measures(vector: QueryVector, plan: PrivatePlan) -> tuple[Measure, ...]:
     return (Measure.NORM, Measure.TOTAL) if has_totals else (Measure.NORM,)
 
 
-def profile_bounds(plan: PrivatePlan, bounds: ContributionBounds) -> ContributionBounds:
+def shared_plan(plan: PrivatePlan, bounds: ContributionBounds, histograms: Sequence[ProfileHistogram]) -> SharedPlan:
+    """Choose the value grains of the partial aggregates that profile, totals and numbers share.
+
+    Those of profiled vectors are as fine as any clip bound may need; others keep the grains of `bounds`, which are
+    those of the price.
+    """
+    profiled = {each.vector for each in histograms} | {
+        each.count for each in histograms if each.measure is Measure.MEAN
+    }
+    vectors = [
+        replace(bound, rule=ClipRule.UNCLIPPED, value_bits=finest_value_bits(vector)) if i in profiled else bound
+        for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True))
+    ]
+    return SharedPlan(plan, replace(bounds, vectors=tuple(vectors)))
+
+
+def profile_bounds(shared: SharedPlan) -> ContributionBounds:
     """Choose the value grains of a profile, independent of clip bounds: the largest value has 2^12 to 2^13 of them."""
     vectors = [
-        replace(bound, rule=ClipRule.SCALE, value_bits=_profile_bits(vector), fraction_bits=0)
-        for vector, bound in zip(plan.vectors, bounds.vectors, strict=True)
+        replace(bound, rule=ClipRule.SCALE, value_bits=min(_profile_bits(vector), bound.value_bits), fraction_bits=0)
+        for vector, bound in zip(shared.plan.vectors, shared.bounds.vectors, strict=True)
     ]
-    return replace(bounds, vectors=tuple(vectors))
+    return replace(shared.bounds, vectors=tuple(vectors))
 
 
 def _profile_bits(vector: QueryVector) -> int:
@@ -201,8 +222,12 @@ def choose_averages(
     averages = [each for each in averages_of(plan) if average_histograms(each, plan)[0] in columns]
     shown = range(len(plan.vectors)) if shown_alone is None else shown_alone
     chosen = (
-        choose_average(each, plan, columns, compiled.groups, prices, is_shown=each.count in shown) for each in averages
-    )
+        choose_average(
+            each, plan, columns, compiled.groups, prices, is_shown=each.count in shown,
+            grain=2.0 ** -compiled.shared.bounds.vectors[each.total].value_bits,
+        )
+        for each in averages
+    )  # fmt: skip
     return tuple(each for each in chosen if each is not None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,6 +49,10 @@ class Working:
         if self._fails:
             raise ExecutionFailed
         return self._backend.run(*given)
+
+    def sharing(self) -> AbstractContextManager[Any]:
+        """Run the statements of a release as any others."""
+        return nullcontext(self.run)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._backend, name)

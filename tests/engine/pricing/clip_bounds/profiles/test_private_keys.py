@@ -155,7 +155,8 @@ def test_where_no_key_is_released_everything_is_charged(engine: Engine) -> None:
 
 def test_keys_are_stored_in_the_payload_of_the_profile(engine: Engine) -> None:
     release = compiled(engine)
-    drawn = engine._draw_profile(release, release.profile, pa.table({"person": pa.array([], pa.int64())}))  # type: ignore[arg-type]
+    objected = pa.table({"person": pa.array([], pa.int64())})
+    drawn = engine._draw_profile(release, release.profile, objected, engine.backend.run)  # type: ignore[arg-type]
     again = release_from_bytes(release_to_bytes(drawn))
     assert again.selected_keys is not None and again.selected_keys.equals(drawn.selected_keys)
     assert all(np.array_equal(one, other) for one, other in zip(again.noisy, drawn.noisy, strict=True))
@@ -175,7 +176,7 @@ def with_another_draw_in_between(engine: Engine, monkeypatch: pytest.MonkeyPatch
     """Answer while somebody else stores another draw of keys and profile; return the keys that are shown."""
     settle, release = Ledger.settle, compiled(engine)
     nobody = engine.objections("town")
-    other = release_to_bytes(engine._draw_profile(release, release.profile, nobody))  # type: ignore[arg-type]
+    other = release_to_bytes(engine._draw_profile(release, release.profile, nobody, engine.backend.run))  # type: ignore[arg-type]
     key = release.profile.release_key  # type: ignore[union-attr]
 
     def late(self: Ledger, charge: Charge, payloads: dict[str, bytes], *rest: object) -> object:

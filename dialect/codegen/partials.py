@@ -1,0 +1,258 @@
+"""Partial aggregates of a plan as CTEs, from people's rows in DuckDB or in a lake, or from a materialized rollup.
+
+Bounded SQL, profiles and totals of one release all continue from here. Where they share them, CTEs are:
+
+    shared_partials  per-unit partial aggregates in fine value grains, not capped yet: one row per (unit, group)
+    unit_partials    the same in the value grains of one statement, capped
+
+`shared_partials` is one self-contained subquery, the same text in each statement, so that a backend may compute it once
+(`dialect/codegen/proofs.md#shared-partials`). Terms are those of `bounded_sql`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from dialect.algebra.codegen_types import BoundedSql, Shortcut, Subquery, Target, UnitPartials
+from dialect.algebra.release_plan import ContributionBounds, PrivatePlan, VectorKind
+from dialect.catalog.eligibility import Eligibility
+from dialect.codegen.contribution.aggregation_pushdown import join_keys
+from dialect.codegen.contribution.key_encoding import encoded_rows, without_implied_predicates
+from dialect.codegen.contribution.per_unit import capped_partials, has_partial, merged_partials, unit_partials
+from dialect.codegen.contribution.physical_plan import PhysicalPlan, physical_plan
+from dialect.codegen.contribution.public_pushdown import Dictionary
+from dialect.codegen.contribution.unclipped_units import is_source_materialized, norm_test_sql
+from dialect.codegen.contribution.zero_fill import dictionary_sql, key_set_semi_join, key_set_sql
+from dialect.codegen.eligibility import eligibility_ctes, objectors_to_broadcast
+from dialect.codegen.engines.dialects import DUCKDB_DIALECT, EngineDialect, dialect_of
+from dialect.codegen.lake import KEY_SET, broadcast_sql, check_lake_support, extract_broadcasts, placeholder
+from dialect.codegen.materialized_rollups import partials_from_rollup
+from dialect.codegen.other_keys import RELEASED, released_sql, source_ctes, source_keys
+from dialect.codegen.relations.relation import write_rows
+from dialect.codegen.relations.truncation import stored_table_truncations
+
+NO_DICTIONARIES: Mapping[int, Dictionary] = {}
+NO_SHIFTS: Mapping[int, tuple[int, int]] = {}
+SHARED_PARTIALS = "shared_partials"
+
+
+@dataclass(frozen=True)
+class SharedPlan:
+    """Plan of partial aggregates that the statements of one release share, with their fine value grains.
+
+    A statement's own grains are at least as coarse, and its centres differ by whole fine grains.
+    """
+
+    plan: PrivatePlan
+    bounds: ContributionBounds
+
+
+@dataclass(frozen=True)
+class Partials:
+    """Partial aggregates of a plan as CTEs, with what later CTEs need to know of them."""
+
+    plan: PrivatePlan  # with the keys that rows are grouped by
+    answer_plan: PrivatePlan  # with the public keys of the answer
+    bounds: ContributionBounds  # their value grains
+    target: Target  # that holds people's rows
+    eligibility: tuple[Subquery, ...]
+    rows: tuple[Subquery, ...]  # people's rows, and norm tests
+    keys: tuple[Subquery, ...]  # public keys, and dictionaries of their texts
+    unit: UnitPartials
+    dictionaries: Mapping[int, Dictionary] = field(default_factory=dict)
+    is_key_encoded: bool = False
+    is_in_lake: bool = False  # else in DuckDB
+    broadcast: Mapping[str, str] = field(default_factory=dict)  # of a lake
+    shared_sql: str = ""  # the subquery `shared_partials`
+
+    @property
+    def ctes(self) -> list[Subquery]:
+        """List the CTEs that precede the partial aggregates."""
+        return [*self.eligibility, *self.rows, *self.keys]
+
+
+def read_partials(
+    plan: PrivatePlan,
+    bounds: ContributionBounds,
+    target: Target,
+    admission: Eligibility | None,
+    rollup_partials: UnitPartials | None,
+    *,
+    is_shared: bool = False,
+) -> Partials:
+    """Write the partial aggregates of a plan in DuckDB, from a rollup's or from stored rows.
+
+    Stored rows are read and grouped as the physical plan says. A rollup already holds keys and value grains.
+    `is_shared`: encoded keys have the same number wherever the key set is computed.
+    """
+    physical, rows = PhysicalPlan(plan, plan, bounds), list[Subquery]()
+    partials = rollup_partials
+    if partials is None:
+        physical = physical_plan(plan, bounds, target) if plan.mapping is None else physical
+        source, partials = _grouped_rows(physical, target)
+        merges = physical.merges_unclipped_units
+        released = "" if plan.mapping is None else released_sql(plan.mapping, target)
+        rows += source_ctes(plan, source, released, DUCKDB_DIALECT, merges and is_source_materialized(plan))
+        if merges:
+            test = norm_test_sql(plan, physical.plan, bounds, target, physical.pre_grained, admission)
+            rows.append(("norm_tests", True, test))
+    bounded_plan, dictionaries, is_encoded = physical.plan, physical.dictionaries, physical.is_key_encoded
+    keys = list[Subquery]()
+    if bounded_plan.key_set is not None and bounded_plan.keys:
+        keys += [(f"dictionary{i}", False, dictionary_sql(each, target)) for i, each in dictionaries.items()]
+        keys.append(("key_set", True, key_set_sql(bounded_plan.key_set, dictionaries, target, is_encoded, is_shared)))
+    return Partials(
+        physical.grouped_plan if is_encoded else bounded_plan, bounded_plan, bounds, target,
+        tuple(eligibility_ctes(admission, target, plan.dataset)), tuple(rows), tuple(keys), partials,
+        dictionaries, is_encoded,
+    )  # fmt: skip
+
+
+def _grouped_rows(physical: PhysicalPlan, target: Target) -> tuple[str, UnitPartials]:
+    """Write the CTE `source`, and its partial aggregates grouped by unit and keys."""
+    plan, source_plan, rows = physical.plan, physical.grouped_plan, "source"
+    if physical.is_key_encoded:
+        source_plan, rows = without_implied_predicates(plan), encoded_rows(plan, physical.dictionaries)
+    write = merged_partials if physical.merges_unclipped_units else unit_partials
+    partials = write(physical.grouped_plan, physical.bounds, physical.pre_grained, rows=rows)
+    if physical.pushdown is not None:
+        partials = join_keys(plan, physical.pushdown, partials, target)
+    return _source_rows(source_plan, target), partials
+
+
+def read_lake_partials(
+    plan: PrivatePlan, bounds: ContributionBounds, target: Target, lake: Target, admission: Eligibility | None
+) -> Partials:
+    """Write the partial aggregates of a plan for a lake, over broadcast public rows.
+
+    The key set itself is broadcast only where groups outside it must be dropped.
+    """
+    check_lake_support(plan, lake)
+    source, lake_target, rows = extract_broadcasts(plan.source, lake)
+    source_sql = _source_rows(replace(plan, source=source), lake_target)
+    eligibility = tuple(eligibility_ctes(admission, lake_target, plan.dataset))
+    broadcast, keys = objectors_to_broadcast(admission, plan.dataset in lake.same_bits_datasets), list[Subquery]()
+    if key_set_semi_join("p", plan, NO_DICTIONARIES) and plan.key_set is not None:
+        keys.append(("key_set", False, f"SELECT * FROM {placeholder(KEY_SET)}"))
+        broadcast |= {KEY_SET: key_set_sql(plan.key_set, NO_DICTIONARIES, target)}
+    partials = unit_partials(plan, bounds, frozenset(), dialect_of(lake_target))
+    broadcast |= {} if plan.mapping is None else {RELEASED: released_sql(plan.mapping, target)}
+    broadcast |= broadcast_sql(rows, lake_target, target)
+    sources = source_ctes(plan, source_sql, f"SELECT * FROM {placeholder(RELEASED)}", dialect_of(lake_target))
+    return Partials(
+        plan, plan, bounds, lake_target, eligibility, tuple(sources), tuple(keys), partials,
+        is_in_lake=True, broadcast=broadcast,
+    )  # fmt: skip
+
+
+def _source_rows(plan: PrivatePlan, target: Target) -> str:
+    """Write the plan's source with the columns that units, keys and vectors read."""
+    needed = {*plan.unit_columns.values(), *source_keys(plan)}
+    return write_rows(plan.source, needed.union(*(vector.fields for vector in plan.vectors)), target)
+
+
+def with_clause(subqueries: Iterable[Subquery], answer: str, dialect: EngineDialect = DUCKDB_DIALECT) -> str:
+    """Write WITH and the final SELECT; the flag of a subquery: True MATERIALIZED, None NOT MATERIALIZED."""
+    modifiers = {True: dialect.materialized, False: "", None: dialect.not_materialized}
+    ctes = ",\n".join(f"{cte} AS {modifiers[materialized]}({text})" for cte, materialized, text in subqueries)
+    return f"WITH {ctes}\n{answer}"
+
+
+def with_untruncated(write: Callable[[Target], BoundedSql], plan: PrivatePlan, target: Target) -> BoundedSql:
+    """Write bounded SQL, and if it truncates stored tables, once more without the truncation.
+
+    The second text comes with the conditions under which the engine may run it.
+    """
+    bounded, truncations = write(target), stored_table_truncations(plan.source, target, write_rows)
+    if not truncations:
+        return bounded
+    untruncated = write(replace(target, unexceeded_limits=frozenset(truncations)))
+    return replace(
+        bounded,
+        untruncated_text=untruncated.text,
+        untruncated_shared_sql=untruncated.shared_sql,
+        untruncated_conditions=tuple((most, kept) for (_, kept), most in truncations.items()),
+    )
+
+
+def is_shareable(plan: PrivatePlan, bounds: ContributionBounds, shared: SharedPlan) -> bool:
+    """Return whether the numbers of a plan follow from shared partials: distinct values need the rows."""
+    pairs = zip(bounds.vectors, shared.bounds.vectors, strict=True)
+    return all(own.value_bits <= fine.value_bits for own, fine in pairs) and all(
+        vector.kind is not VectorKind.DISTINCT for vector in plan.vectors
+    )
+
+
+def shared_partials(shared: SharedPlan, target: Target, admission: Eligibility | None) -> Partials:
+    """Write the partial aggregates that statements share: of all units, in the fine grains of `shared`.
+
+    Groups outside the public key set are dropped here. No unit is merged with others, as none is bounded yet.
+    """
+    has_mapping = shared.plan.mapping is not None
+    rollup = None if has_mapping else partials_from_rollup(shared.plan, shared.bounds, target, admission)
+    is_in_lake = target.lake is not None and rollup is None
+    if target.lake is not None and is_in_lake:
+        found = read_lake_partials(shared.plan, shared.bounds, target, target.lake, admission)
+    else:
+        own = replace(target, shortcuts=target.shortcuts - {Shortcut.UNCLIPPED_UNITS})
+        found = read_partials(shared.plan, shared.bounds, own, admission, rollup, is_shared=True)
+    capped = capped_partials(found.plan, found.bounds, found.dictionaries, found.unit.text)
+    sql = with_clause([*found.rows, *found.keys], capped, dialect_of(found.target))
+    return replace(
+        found, plan=replace(found.plan, key_set=None), rows=((SHARED_PARTIALS, True, sql),),
+        keys=() if is_in_lake else found.keys, is_in_lake=is_in_lake, shared_sql=sql,
+    )  # fmt: skip
+
+
+def centre_shifts(shared: SharedPlan, plan: PrivatePlan) -> Mapping[int, tuple[int, int]]:
+    """Find the vectors of a plan whose values are taken about another centre than in the shared partials.
+
+    Index of the vector -> (fine grains from the shared centre to its own, index of the vector that counts its values).
+    """
+    pairs = enumerate(zip(shared.plan.vectors, plan.vectors, shared.bounds.vectors, strict=True))
+    moved = {i: (own.centre - other.centre) * 2.0**bound.value_bits for i, (other, own, bound) in pairs}
+    counts = {
+        vector.scale_group: i
+        for i, vector in enumerate(plan.vectors)
+        if vector.kind in (VectorKind.ROWS, VectorKind.VALID)
+    }
+    return {i: (round(steps), counts[plan.vectors[i].scale_group]) for i, steps in moved.items() if round(steps)}
+
+
+def in_grains_of(
+    found: Partials, bounds: ContributionBounds, shifts: Mapping[int, tuple[int, int]] = NO_SHIFTS
+) -> Partials:
+    """Convert shared partials to the value grains of one statement.
+
+    `shifts` = index of a vector -> (fine grains to subtract for each value, index of the vector that counts values):
+    its values are taken about another centre.
+    """
+    dialect, columns = dialect_of(found.target), [*found.plan.unit_columns, *found.plan.key_columns]
+    for i, vector in enumerate(found.plan.vectors):
+        if has_partial(vector):
+            steps, count = shifts.get(i, (0, 0))
+            fine = f"(v{i} - {steps} * v{count})" if steps else f"v{i}"
+            extra_bits = found.bounds.vectors[i].value_bits - bounds.vectors[i].value_bits
+            columns.append(f"{_coarser(fine, extra_bits, dialect)} AS v{i}")
+    text = f"SELECT {', '.join(columns)} FROM {SHARED_PARTIALS}"
+    return replace(found, bounds=bounds, unit=UnitPartials(text, keeps_stored_groups=True))
+
+
+def _coarser(grains: str, bits: int, dialect: EngineDialect) -> str:
+    """Write an integer in grains that are 2^bits times as large, rounded, halves away from zero."""
+    if bits == 0:
+        return grains
+    half, divisor = 1 << bits - 1, 1 << bits
+    return dialect.quotient.format(f"({grains} + CASE WHEN {grains} < 0 THEN -{half} ELSE {half} END)", divisor)
+
+
+def _shared_cte(sql: str) -> str:
+    """Write the shared CTE of a statement for DuckDB."""
+    return f"{SHARED_PARTIALS} AS {DUCKDB_DIALECT.materialized}({sql})"
+
+
+def read_shared_from(bounded: BoundedSql, table: str) -> BoundedSql:
+    """Rewrite bounded SQL to read the shared partials from a table that holds the result of its own subquery."""
+    cte = f"{SHARED_PARTIALS} AS {DUCKDB_DIALECT.not_materialized}(SELECT * FROM {table})"
+    return replace(bounded, text=bounded.text.replace(_shared_cte(bounded.shared_sql), cte), shared_sql="")

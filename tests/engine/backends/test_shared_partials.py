@@ -1,0 +1,161 @@
+"""Statements of one release that share partial aggregates: the integers of each alone, and nothing left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from dialect import BoundedSql, Catalog, compile_query, generate_sql
+from dialect.algebra import VectorKind
+from dialect.codegen import SHARED_PARTIALS, write_totals_sql
+from engine.backends import duckdb as backend_module
+from engine.backends.duckdb import DuckDBBackend
+from engine.backends.exact import Exact
+from engine.backends.lockdown import run_on_cursor
+from engine.backends.protocol import Run
+from engine.catalog.eligibility import eligibility_filter
+from engine.errors import ExecutionFailed
+from engine.pricing.clip_bounds.histograms import NO_CALIBRATION
+from engine.pricing.compile_release import CompiledRelease, price_release, unpriced_releases
+from tests.engine.town import CATALOG, ROWS, backend_over, make_town
+from tests.support.without_norms import without_norms
+
+RHO = Fraction(1, 50)
+OBJECTED = pa.table({"person": ["3", "7", "11"]})
+PEOPLE, VISITS = 3_000, 200_000
+MANY = ROWS + f"""
+CREATE OR REPLACE TABLE person AS SELECT i AS person_id, 'f' AS gender, 'yes' AS consent FROM range(1, {PEOPLE + 1}) AS t(i);
+CREATE OR REPLACE TABLE visit AS SELECT 1 + CAST(hash(i) % {PEOPLE} AS BIGINT) AS person_id, i AS visit_id, 'z' || (hash(i * 7) % 9) AS zone,
+       CAST(hash(i * 11) % 610 AS DOUBLE) / 8 AS minutes, 'shop' || (i % 3) AS shop, CAST(i % 5 AS INTEGER) AS coins,
+       DATE '2026-10-01' + CAST(i % 4 AS INTEGER) AS day
+       FROM range(1, {VISITS + 1}) AS t(i);
+"""  # fmt: skip
+QUESTIONS = {
+    "by zone": "SELECT zone, COUNT(*), SUM(minutes), SUM(coins) FROM visit GROUP BY zone",
+    "by zone and day": "SELECT zone, day, COUNT(*), COUNT(DISTINCT person_id) FROM visit GROUP BY zone, day",
+    "averages": "SELECT zone, AVG(minutes), AVG(coins) FROM visit WHERE coins > 1 GROUP BY zone",
+    "in all": "SELECT COUNT(*), SUM(minutes) FROM visit",
+    "joined": "SELECT p.gender, v.day, SUM(v.minutes) FROM visit v JOIN person p USING (person_id) GROUP BY p.gender, v.day",
+}
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    return make_town(tmp_path_factory.mktemp("town"), MANY, without_norms(CATALOG))
+
+
+@pytest.fixture(scope="module")
+def backend(catalog: Catalog) -> Iterator[DuckDBBackend]:
+    opened = backend_over(catalog, Path(catalog.path).parent)
+    yield opened
+    opened.close()
+
+
+def compiled(catalog: Catalog, backend: DuckDBBackend, sql: str) -> CompiledRelease:
+    (unpriced,) = unpriced_releases(compile_query(sql, catalog), catalog, backend, NO_CALIBRATION)
+    return price_release(unpriced, backend, RHO)
+
+
+def statements(catalog: Catalog, backend: DuckDBBackend, sql: str) -> list[BoundedSql]:
+    """Profile, totals and numbers of a release."""
+    release = compiled(catalog, backend, sql)
+    profile = release.profile
+    assert profile is not None
+    totals = [(i, 40) for i, vector in enumerate(profile.plan.vectors) if vector.kind is not VectorKind.CENTRED]
+    admission = eligibility_filter(catalog, profile.plan.dataset)
+    total = write_totals_sql(profile.shared, profile.bounds, totals, backend.target, admission)
+    return [profile.sql, total, release.sql] if totals else [profile.sql, release.sql]
+
+
+def equal(one: Exact, other: Exact) -> bool:
+    """Equal integers by key; a profile has its bins in any order."""
+    return by_key(one) == by_key(other)
+
+
+def by_key(exact: Exact) -> dict[tuple[object, ...], tuple[int, ...]]:
+    keys = [tuple(row.values()) for row in exact.keys.to_pylist()] or [()]
+    return dict(zip(keys, zip(*(vector.tolist() for vector in exact.vectors), strict=True), strict=True))
+
+
+def shared_results(run: Run, asked: list[BoundedSql]) -> list[Exact]:
+    return [run(each, OBJECTED) for each in asked]
+
+
+@pytest.mark.parametrize("title", QUESTIONS)
+def test_shared_statements_have_the_integers_of_each_alone(
+    title: str, catalog: Catalog, backend: DuckDBBackend
+) -> None:
+    asked = statements(catalog, backend, QUESTIONS[title])
+    assert len({each.shared_sql for each in asked}) == 1 and asked[0].shared_sql
+    with backend.sharing() as run:
+        found = shared_results(run, asked)
+    for each, exact in zip(asked, found, strict=True):
+        assert equal(exact, backend.run(each, OBJECTED)) and any(vector.any() for vector in exact.vectors)
+
+
+@pytest.mark.parametrize("title", [title for title in QUESTIONS if title != "averages"])
+def test_numbers_are_those_of_rows_that_nothing_else_reads(
+    title: str, catalog: Catalog, backend: DuckDBBackend
+) -> None:
+    """Values are multiples of an eighth, which no grain here rounds."""
+    release = compiled(catalog, backend, QUESTIONS[title])
+    admission = eligibility_filter(catalog, release.plan.dataset)
+    alone = generate_sql(release.plan, release.bounds, backend.target, admission)
+    assert not alone.shared_sql and equal(backend.run(alone, OBJECTED), backend.run(release.sql, OBJECTED))
+
+
+def test_a_centre_moves_by_whole_grains_of_the_shared_partials(catalog: Catalog, backend: DuckDBBackend) -> None:
+    release = compiled(catalog, backend, QUESTIONS["averages"])
+    plan, profile = release.unpriced_release.measured_plan, release.profile
+    assert profile is not None
+    centres = {i: 13.0 + i for i, vector in enumerate(plan.vectors) if vector.kind is VectorKind.CENTRED}
+    moved = replace(
+        plan, vectors=tuple(replace(v, centre=centres.get(i, v.centre)) for i, v in enumerate(plan.vectors))
+    )
+    bounds, admission = release.bounds, eligibility_filter(catalog, plan.dataset)
+    one, other = (
+        backend.run(generate_sql(moved, bounds, backend.target, admission, shared)) for shared in (None, profile.shared)
+    )
+    assert centres and equal(one, other) and not equal(one, backend.run(release.sql))
+
+
+def test_distinct_values_are_counted_in_the_rows_themselves(catalog: Catalog, backend: DuckDBBackend) -> None:
+    sql = "SELECT zone, COUNT(*), COUNT(DISTINCT shop), SUM(minutes) FROM visit GROUP BY zone"
+    release = compiled(catalog, backend, sql)
+    assert release.profile is not None and release.profile.sql.shared_sql and not release.sql.shared_sql
+    asked = [release.profile.sql, release.sql]
+    with backend.sharing() as run:
+        found = shared_results(run, asked)
+    assert all(equal(exact, backend.run(each, OBJECTED)) for each, exact in zip(asked, found, strict=True))
+
+
+def test_shared_partials_are_computed_once_and_dropped(
+    catalog: Catalog, backend: DuckDBBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, texts = statements(catalog, backend, QUESTIONS["by zone"]), list[str]()
+
+    def noted(cursor: object, sql: str, tables: object) -> pa.Table:
+        texts.append(sql)
+        return run_on_cursor(cursor, sql, tables)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(backend_module, "run_on_cursor", noted)
+    with backend.sharing() as run:
+        shared_results(run, asked)
+        with pytest.raises(ExecutionFailed):
+            run(replace(asked[0], text="SELECT error('stop')"), OBJECTED)
+    assert [text.startswith("CREATE TEMPORARY TABLE") for text in texts] == [True, False, False, False, False]
+    assert all('"visit"' not in text and SHARED_PARTIALS in text for text in texts[1:4])
+    left = backend.run_over("SELECT count(*) AS n FROM duckdb_tables() WHERE temporary", {})
+    assert left.column("n")[0].as_py() == 0
+
+
+def test_two_releases_have_shared_partials_of_their_own(catalog: Catalog, backend: DuckDBBackend) -> None:
+    asked = [each for title in ("by zone", "joined") for each in statements(catalog, backend, QUESTIONS[title])]
+    with backend.sharing() as run:
+        found = shared_results(run, asked)
+    assert all(equal(exact, backend.run(each, OBJECTED)) for each, exact in zip(asked, found, strict=True))

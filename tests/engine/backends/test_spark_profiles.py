@@ -1,0 +1,118 @@
+"""Contribution profiles over a Spark lake: the histograms and totals are DuckDB's, integer for integer."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from dialect import BoundedSql, Catalog, compile_query
+from dialect.catalog.privacy_windows import PrivacyWindow
+from dialect.codegen import LOWEST_BIN, Measure, write_totals_sql
+from engine.backends.lake import LakeBackend
+from engine.catalog.eligibility import eligibility_filter
+from engine.catalog.file import load_catalog
+from engine.pricing.clip_bounds.histograms import NO_CALIBRATION
+from engine.pricing.compile_release import CompiledRelease, price_release, unpriced_releases
+from tests.support.greybox.greybox import RHO, InMemory
+from tests.support.neighbours.window_questions import fill_dates
+from tests.support.neighbours.window_worlds import PRIVATE, Data, Row, Worlds, catalog_text
+from tests.support.spark.on_lake import Both
+from tests.support.spark.spark_cluster import Cluster
+from tests.support.without_norms import without_norms
+
+ROWS = tuple(Row(person, window, 30 * person - 40 * place, place, place - 2, 7.5 * place * person) for person, window, place
+             in itertools.product((77, 1, 2, 3), (-1, -2, 0, 1, 2, 3), (1, 2, 3)) if person % 4 != place)  # fmt: skip
+BOUND = 5  # clip bound of totals, in value grains
+QUESTIONS = {
+    "rows, people, a signed sum and a mean by key": "SELECT place, COUNT(*), COUNT(DISTINCT person_id), SUM(steps), AVG(dwell)"
+    " FROM visit GROUP BY place",
+    "windows apart": "SELECT place, day, COUNT(*), SUM(dwell) FROM visit GROUP BY place, day",
+    "windows crossing": "SELECT zone, COUNT(*), SUM(n) FROM person JOIN"
+    " (SELECT person_id, place, least(count(*), 9) AS n FROM visit GROUP BY 1, 2) USING (person_id) GROUP BY zone",
+    "distinct values": "SELECT place, COUNT(*), COUNT(DISTINCT tag) FROM visit GROUP BY place",
+    "without keys": "SELECT COUNT(*), SUM(dwell), AVG(steps) FROM visit",
+    "one window": "SELECT place, COUNT(steps), AVG(dwell) FROM visit WHERE day < DATE '{second}' GROUP BY place",
+    "a private join": "SELECT p.zone, COUNT(*), SUM(v.dwell) FROM visit v JOIN person p USING (person_id) GROUP BY p.zone",
+    "a public join": "SELECT k.sort, COUNT(*), COUNT(DISTINCT v.person_id), AVG(v.dwell) FROM visit v JOIN place k USING (place)"
+    " GROUP BY k.sort",
+    "rows of two tables": "SELECT v.place, COUNT(*), SUM(v.dwell) FROM visit v JOIN seen s ON v.person_id = s.person_id"
+    " AND CAST(s.ts AS DATE) = v.day GROUP BY v.place",
+    "a table with public rows first": "SELECT k.place, COUNT(v.visit_id) FROM place k LEFT JOIN visit v ON v.place = k.place"
+    " GROUP BY k.place",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def months(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Iterator[Both]:
+    folder = tmp_path_factory.mktemp("undeclared")
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    Worlds(connection, PrivacyWindow.MONTH, Data(ROWS))
+    yield Both(connection, undeclared(folder), "everybody", PRIVATE, folder / "lake", cluster.remote)
+    connection.close()
+
+
+def undeclared(folder: Path) -> Catalog:
+    """The windowed catalog without norms, and with more rows of a person."""
+    file = folder / "windowed.toml"
+    file.write_text(
+        without_norms(catalog_text(PrivacyWindow.MONTH)).replace(
+            "max_rows_per_person = 4", "max_rows_per_person = 1000"
+        )
+    )
+    return load_catalog(file)
+
+
+def releases(both: Both, backend: InMemory | LakeBackend, sql: str) -> list[CompiledRelease]:
+    question = compile_query(fill_dates(sql, PrivacyWindow.MONTH), both.catalog)
+    unpriced = unpriced_releases(question, both.catalog, backend, NO_CALIBRATION)
+    return [price_release(each, backend, RHO) for each in unpriced]
+
+
+def statements(both: Both, backend: InMemory | LakeBackend, release: CompiledRelease) -> list[BoundedSql]:
+    """The profile of a release, and the totals of its vectors that are never negative."""
+    profile = release.profile
+    assert profile is not None
+    vectors = profile.plan.vectors
+    indexes = dict.fromkeys(each.vector for each in profile.histograms)
+    totals = [(i, BOUND) for i in indexes if not vectors[i].is_sum or vectors[i].lower >= vectors[i].centre]
+    admission = eligibility_filter(both.catalog, profile.plan.dataset)
+    return [profile.sql, write_totals_sql(profile.shared, profile.bounds, totals, backend.target, admission)]
+
+
+def integers(backend: InMemory | LakeBackend, bounded: BoundedSql) -> dict[int, list[int]]:
+    """Rows of a statement by bin; totals have no bin."""
+    exact = backend.run(bounded)
+    bins = exact.keys.column(0).to_pylist() if bounded.key_count else [LOWEST_BIN - 1]
+    return {number: [int(vector[i]) for vector in exact.vectors] for i, number in enumerate(bins)}
+
+
+@pytest.mark.parametrize("title", QUESTIONS)
+def test_profiles_and_totals_are_duckdbs(title: str, months: Both) -> None:
+    here, there = (releases(months, each, QUESTIONS[title]) for each in (months.duck, months.lake))
+    assert here and all(release.profile is not None for release in here)
+    for one, other in zip(here, there, strict=True):
+        pairs = zip(statements(months, months.duck, one), statements(months, months.lake, other), strict=True)
+        for ours, theirs in pairs:
+            assert theirs.ordering_sql and not ours.ordering_sql
+            found = integers(months.lake, theirs)
+            assert found == integers(months.duck, ours)
+            assert any(map(any, found.values()))
+
+
+def test_questions_have_every_measure_and_every_kind_of_window(months: Both) -> None:
+    found = Counter[tuple[Measure, bool, bool]]()
+    for sql in QUESTIONS.values():
+        for release in releases(months, months.duck, sql):
+            assert release.profile is not None
+            windows = release.plan.charged_windows
+            found.update(
+                (each.measure, windows.is_crossing, bool(release.plan.keys)) for each in release.profile.histograms
+            )
+    assert {measure for measure, *_ in found} == set(Measure)
+    assert {(crossing, keyed) for _, crossing, keyed in found} >= {(False, False), (False, True), (True, True)}
