@@ -110,8 +110,9 @@ def _release_notes(prepared: CompiledRelease, release_suffix: str) -> Iterator[N
     """Write the notes of one release. Query vectors with the same clip bound and bias share a note."""
     clipped: dict[str, list[str]] = {}
     fallbacks = has_fallback_clip_bounds(prepared)
-    for vector, bound, is_fallback in zip(prepared.plan.vectors, prepared.bounds.vectors, fallbacks, strict=True):
-        if bound.predicted_bias != 0 or bound.residual_bias_bound:
+    rows = zip(prepared.plan.vectors, prepared.bounds.vectors, fallbacks, strict=True)
+    for i, (vector, bound, is_fallback) in enumerate(rows):
+        if (bound.predicted_bias != 0 or bound.residual_bias_bound) and not _only_selects_keys(i, prepared):
             text = f"{_bounding_text(bound)} {_bias_text(vector, bound, is_fallback=is_fallback)}"
             clipped.setdefault(text, []).append(vector_display_name(vector))
     for text, names in clipped.items():
@@ -126,6 +127,13 @@ def _release_notes(prepared: CompiledRelease, release_suffix: str) -> Iterator[N
         text = f"Groups{release_suffix} with fewer than about {threshold_persons:,} people are hidden{weight}."
         text += OTHERS_TEXT if prepared.plan.others is not None else ""
         yield Note(NoteCode.HIDDEN_GROUPS, text)
+
+
+def _only_selects_keys(index: int, prepared: CompiledRelease) -> bool:
+    """Return whether a query vector is the count of people of private keys, and no column."""
+    shown = prepared.unpriced_release.shown_alone
+    counts_people = prepared.plan.vectors[index].kind is VectorKind.PERSONS
+    return prepared.selection is not None and counts_people and shown is not None and index not in shown
 
 
 def _plans_without_numbers(question: Question) -> Iterator[PrivatePlan]:

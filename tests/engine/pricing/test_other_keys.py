@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from engine.pipeline.explain import explain
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.query_terms import Request
 from tests.engine.town import CATALOG, ROWS, make_town, opened
+from tests.support.binding import over_lake
 from tests.support.without_norms import without_norms
 
 # a person is in one zone, with one row in each of its two shops; zone z6 has no row
@@ -147,6 +149,16 @@ def test_explain_says_where_the_rows_of_hidden_groups_are(town: Engine) -> None:
     (release,) = told.query.releases
     assert all("(others)" in key.reason for key in release.plan.keys)
     assert release.plan.canonical_text != compiled(town, BY_SHOP.replace(OTHERS, "SELECT ")).plan.canonical_text
+
+
+@pytest.mark.parametrize("others", [OTHERS, "SELECT "])
+def test_over_a_lake_private_keys_are_bound_in_their_duckdb_form(town: Engine, others: str) -> None:
+    lake = replace(town, backend=over_lake(town))
+    query = lake.compile(lake.read(BY_SHOP.replace(OTHERS, others), "ann"), Request("ann"))
+    (release,) = query.releases
+    assert release.sql.ordering_sql and ("ANTI JOIN released" in release.sql.text) == (others == OTHERS)
+    assert ("released" in release.sql.broadcast) == (others == OTHERS)
+    lake.bind(query)
 
 
 def test_other_keys_of_public_ones_are_refused(town: Engine) -> None:

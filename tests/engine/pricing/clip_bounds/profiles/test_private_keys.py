@@ -18,7 +18,9 @@ from dialect.catalog.model import Catalog
 from engine.errors import ExecutionFailed
 from engine.mechanism.gaussian import NoiseRefused, add_noise, privacy_loss
 from engine.mechanism.release import release_from_bytes, release_to_bytes
+from engine.pipeline.answer_notes import question_notes
 from engine.pipeline.engine import Engine
+from engine.pipeline.explain import explain
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.query_terms import Request
 from engine.pricing.target_error import paid_prices
@@ -125,6 +127,15 @@ def test_only_numbers_that_are_shown_are_profiled(engine: Engine) -> None:
     vectors = compiled(engine).plan.vectors
     profiled = {vectors[each.vector].kind for each in compiled(engine).profile.histograms}  # type: ignore[union-attr]
     assert VectorKind.PERSONS in {each.kind for each in vectors} and VectorKind.PERSONS not in profiled
+
+
+def test_no_note_tells_of_the_count_of_people_that_only_selects_keys(engine: Engine) -> None:
+    for sql, is_told in ((BY_SHOP, False), (BY_SHOP.replace("COUNT(*)", "COUNT(DISTINCT person_id)"), True)):
+        query = engine.compile(engine.read(sql, "ann"), Request("ann", rho=RHO))
+        notes = [note.text for note in question_notes(explain(engine, sql, Request("ann", rho=RHO)))]
+        kinds = [each.kind for each in query.releases[0].plan.vectors]
+        assert VectorKind.PERSONS in kinds and any("people are hidden" in text for text in notes)
+        assert is_told or not any(text.startswith("persons") for text in notes)
 
 
 def test_a_repeat_is_free_and_the_same(engine: Engine) -> None:
