@@ -77,6 +77,10 @@ CHOSEN = (
     "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_groups_contributed = 1) steps, COUNT(*) FROM events GROUP BY steps"
 )
 BY_CELL = "SELECT e.cell_id, COUNT(*), AVG(e.dwell_s), COUNT(DISTINCT e.steps) FROM events e GROUP BY 1"
+OTHERS = (
+    "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(keys = 'private', others = true) e.cell_id, e.steps, COUNT(*),"
+    " COUNT(DISTINCT e.subscriber_id), COUNT(DISTINCT e.dwell_s) FROM events e GROUP BY 1, 2"
+)
 ROWS = tuple(Row(person, window, minutes, place, place - 2, 7.5 * place) for person, window, minutes, place
              in itertools.product((77, 1, 2), (-1, -2, 0, 1, 2, 3), (90, 900, -30), (1, 2, 3)))  # fmt: skip
 BY_PLACE = "SELECT place, COUNT(*), SUM(steps) FROM visit WHERE day >= DATE '2026-02-01' AND day < DATE '2026-03-01' GROUP BY place"
@@ -177,7 +181,16 @@ def test_a_range_that_is_not_added_is_seen(months: Both, monkeypatch: pytest.Mon
     assert not same(right[0], wrong.exact)
 
 
-@pytest.mark.parametrize("sql", [BY_CELL, CHOSEN])
+def test_private_keys_and_others_have_duckdbs_integers(
+    worlds: dict[str, Both], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truncate_unhashed(monkeypatch)
+    pairs = worlds["everybody"].run(OTHERS)
+    assert len(pairs) == 3  # two rounds of selection, and the numbers
+    assert all(same(ours, theirs) for ours, theirs in pairs)
+
+
+@pytest.mark.parametrize("sql", [BY_CELL, CHOSEN, OTHERS])
 def test_one_person_moves_no_vector_further_than_declared(sql: str, worlds: dict[str, Both]) -> None:
     neighbours(sql, worlds)
 
