@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from budgets import Charge, Forbidden, Loss, parse_positive_amount
 from dialect import Refusal, compile_query
-from dialect.catalog import Catalog, Dataset
+from dialect.catalog import Catalog, Dataset, SqlType
 from dialect.parser import split_list, split_statements
 from engine.accounts.window_accounts import least_remaining
 from engine.api.session import RequestTerms, Session, open_session
@@ -34,6 +34,7 @@ from engine.pricing.clip_bounds.histograms import ContributionHistogram, Histogr
 from engine.pricing.clip_bounds.means import measured_mean_slope
 from engine.pricing.clip_bounds.stored_calibrations import calibration_due_on, load_calibrations
 from engine.pricing.clip_bounds.tails import denoised_people
+from engine.pricing.clip_bounds.value_bounds import bounds_of_values
 from engine.pricing.compile_release import CompiledRelease, clip_bound_alternatives
 from engine.pricing.query_terms import Request, resolve_terms
 from engine.problems import Refused, problem, refusals
@@ -61,6 +62,7 @@ def calibrate_catalog(
     window: str | None = None,
     rho: str | None = None,
     keys: Sequence[str] = (),
+    only_bounds: bool = False,
     dry_run: bool = False,
     if_due: bool = False,
     confirm: Callable[[dict[str, Any]], bool] = lambda preview: True,
@@ -68,15 +70,17 @@ def calibrate_catalog(
 ) -> dict[str, Any]:
     """Measure a dataset's contribution distribution with noise, at a price `confirm` sees first; raises Refused.
 
-    `keys` are sets of group keys in addition to the catalog's usual ones, each as one text: "zone, hour(ts)". With
-    `dry_run`, where no calibration is due, or where it is not confirmed, nothing is charged and `made` is false.
+    `keys` are sets of group keys in addition to the catalog's usual ones, each as one text: "zone, hour(ts)".
+    `only_bounds` measures nothing but the columns that declare bounds = "measure". With `dry_run`, where no calibration
+    is due, or where it is not confirmed, nothing is charged and `made` is false.
     """
     with open_session(catalog_source, ledger=ledger, progress=progress) as session:
         engine = session.engine
         with refusals():
             declared = find_dataset(engine.catalog, dataset)
             amount = None if rho is None else parse_positive_amount(rho, "rho")
-            planned = plan_calibration(engine, declared, window, amount, [split_list(text) for text in keys])
+            more_keys = [split_list(text) for text in keys]
+            planned = plan_calibration(engine, declared, window, amount, more_keys, only_values=only_bounds)
             cost_preview = _calibration_shape(planned, calibration_due_on(engine.ledger, declared.name))
             if dry_run or (if_due and not cost_preview["due"]) or not confirm(cost_preview):
                 return cost_preview | {"made": False, "histograms": []}
@@ -123,7 +127,7 @@ def _histogram_shape(histogram: ContributionHistogram, engine: Engine) -> dict[s
     and the centre of averages; histograms of means have no people per bin.
     """
     measured, people = histogram.subject, denoised_people(histogram)
-    if measured.kind in (Quantity.MEANS_BY_ROWS, Quantity.MEANS):
+    if measured.kind in (Quantity.MEANS_BY_ROWS, Quantity.MEANS, Quantity.VALUES):
         people = np.zeros_like(people)  # these histograms count no people, or not by contribution
     occupied = [i for i, count in enumerate(people) if count > 0]
     bins = measured.bins
@@ -140,10 +144,22 @@ def _histogram_shape(histogram: ContributionHistogram, engine: Engine) -> dict[s
             {"norm": 2.0 ** ((bins[i] + 1) / 2) * measured.unit, "people": int(people[i])}
             for i in (range(occupied[0], occupied[-1] + 1) if occupied else ())
         ],
-        "usual": _usual_query_bound(measured, engine),
+        "usual": None if measured.kind is Quantity.VALUES else _usual_query_bound(measured, engine),
         "lean": _mean_trend(histogram, engine),
         "usual_value": _mean_centre(histogram, engine),
+        "measured_bounds": _value_bounds(histogram, engine),
     }
+
+
+def _value_bounds(histogram: ContributionHistogram, engine: Engine) -> list[float] | None:
+    """Bounds that a histogram of values measured; None for any other."""
+    measured = histogram.subject
+    table = engine.catalog.table(measured.table)
+    column = None if table is None or measured.column is None else table.column(measured.column)
+    if measured.kind is not Quantity.VALUES or column is None:
+        return None
+    bounds = bounds_of_values(histogram, is_integer=column.type is SqlType.BIGINT)
+    return [bounds.lower, bounds.upper]
 
 
 def _mean_centre(histogram: ContributionHistogram, engine: Engine) -> float | None:

@@ -67,14 +67,18 @@ def plan_calibration(
     window: str | None = None,
     rho: Fraction | None = None,
     more_keys: Sequence[tuple[str, ...]] = (),
+    *,
+    only_values: bool = False,
 ) -> CalibrationPlan:
     """Price a calibration of one privacy window, by default the last delivered one that has ended.
 
-    Reads no data and charges nothing. Raises ParamError, also for a window that is not declared as delivered
-    (`proofs.md#delivered-windows`).
+    `only_values`: only the bounds of columns that are to be measured. Reads no data and charges nothing. Raises
+    ParamError, also for a window that is not declared as delivered (`proofs.md#delivered-windows`).
     """
     measured_window, why = _choose_window(engine.catalog, dataset, window, datetime.now(UTC).date())
     questions, uncalibrated = calibration_questions(engine.catalog, dataset, measured_window, more_keys)
+    if only_values:
+        questions, uncalibrated = tuple(each for each in questions if each.measured.kind is Quantity.VALUES), ()
     if not questions:
         raise ParamError(f"Nothing of {dataset.name} is to be calibrated.", "a table in which people have several rows")
     pico_rho_per_share = int((rho or dataset.calibration.rho) * PICO) // sum(_budget_shares(each) for each in questions)

@@ -51,6 +51,7 @@ Keys = Annotated[
     typer.Option("--keys", metavar="LIST", help='More usual keys, e.g. "zone_id, hour(ts)"; may be repeated.'),
 ]
 Details = Annotated[bool, typer.Option("--details", help="List every histogram, and every set of keys left out.")]
+OnlyBounds = Annotated[bool, typer.Option("--bounds", help='Measure only columns that declare bounds = "measure".')]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would cost, and stop.")]
 IfDue = Annotated[
     bool, typer.Option("--if-due", help="Do nothing where the timetable of the catalog asks for none yet.")
@@ -64,6 +65,7 @@ def calibrate(
     keys: Keys = None,
     window: Window = None,
     dataset: Dataset = None,
+    bounds: OnlyBounds = False,
     dry_run: DryRun = False,
     if_due: IfDue = False,
     yes: Yes = False,
@@ -93,7 +95,7 @@ def calibrate(
         show_copying(MEASURING, quiet=form is not Document.TABLE) as progress,
     ):
         result = engine.calibrate_catalog(
-            where, by=by or user_name(), dry_run=dry_run, if_due=if_due, confirm=confirmed,
+            where, by=by or user_name(), only_bounds=bounds, dry_run=dry_run, if_due=if_due, confirm=confirmed,
             progress=progress, **options,
         )  # fmt: skip
     if form is not Document.TABLE:

@@ -128,7 +128,7 @@ def summarize_calibration(calibration: dict[str, Any]) -> Text:
 
 def _is_empty(histogram: dict[str, Any]) -> bool:
     """Return whether nothing of a histogram is distinguishable from noise: no bin, mean or slope."""
-    return not histogram["bins"] and histogram.get("usual_value") is None and histogram.get("lean") is None
+    return not histogram["bins"] and all(histogram.get(k) is None for k in ("usual_value", "lean", "measured_bounds"))
 
 
 def _histogram(histogram: dict[str, Any]) -> RenderableType:
@@ -146,6 +146,8 @@ def _histogram(histogram: dict[str, Any]) -> RenderableType:
             f"  where people have e times as many rows, their mean differs by some {histogram['lean']:,.3g}, or less"
         )
         return Group(head, Text(change))
+    if (bounds := histogram.get("measured_bounds")) is not None:
+        return Group(head, Text(f"  values are clamped to {bounds[0]:,.6g} to {bounds[1]:,.6g}"))
     if histogram["kind"] == "means":
         found = histogram.get("usual_value")
         about = "nothing stands out from the noise" if found is None else f"averages are taken about {found:,.4g}"

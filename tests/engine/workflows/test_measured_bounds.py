@@ -113,6 +113,12 @@ def test_a_calibration_measures_bounds_once_for_everybody(town: Engine) -> None:
     assert isinstance(exact, int) and abs((lower[0] + upper[0]) / 2 - exact) < 3 * (upper[0] - lower[0])
 
 
+def test_bounds_can_be_measured_alone(town: Engine) -> None:
+    planned = plan_calibration(town, town.catalog.datasets[0], rho=Fraction(1, 100), only_values=True)
+    assert [str(each.measured) for each in planned.questions] == ["visit: values(minutes) in all"]
+    assert Fraction(99, 10_000) < planned.loss.rho <= Fraction(1, 100)
+
+
 def test_measured_bounds_are_shown_and_rehearsed(town: Engine) -> None:
     (column,) = (each for each in Session(town).tables("visit")[0]["columns"] if each["name"] == "minutes")
     assert declared_text(column) == "bounds to be measured by passersby catalog calibrate"
