@@ -36,7 +36,10 @@ JOIN_MULTIPLICITY_NOTE = (
     "A row may match several rows of the joined public table, and counts once for each: most of that may be clipped."
     " Join on that table's whole primary key, as its steward declares it, or use IN or EXISTS, which count a row once."
 )
-PROFILED_NOTE = "Clipping{0} is corrected; the intervals hold what is left of it (profile: rho {1:.6g} of {2:.6g})."
+PROFILED_NOTE = (
+    "Clipping{0} is corrected; the intervals hold what is left of it (profile: rho {1:.6g} of {2:.6g}). Up to about"
+    " {3:,} people who contribute far more than others can't be seen in it."
+)
 PROFILE_NOTE = (
     "A contribution profile{0} is bought with the question, rho {1:.6g} of {2:.6g}: it chooses clip bounds,"
     " and the intervals will hold what clipping leaves."
@@ -97,7 +100,8 @@ def question_notes(result: SourcedQuery) -> list[Note]:
         if prepared.profile is not None:
             text = PROFILE_NOTE if source.measured is None else PROFILED_NOTE
             rho = prepared.cost.loss.rho
-            notes.append(Note(NoteCode.PROFILE, text.format(suffix, prepared.profile.pico_rho / PICO, float(rho))))
+            facts = (prepared.profile.pico_rho / PICO, float(rho), prepared.profile.hidden_units)
+            notes.append(Note(NoteCode.PROFILE, text.format(suffix, *facts)))
         notes += _release_notes(prepared, suffix)
     return [*notes, *(Note(NoteCode.NOT_COUNTED, text) for text in result.excluded_consent)]
 

@@ -25,7 +25,12 @@ from engine.mechanism.release import Release
 from engine.pricing.budget_allocation import PriceParts
 from engine.pricing.clip_bounds.profiles.averages import ChosenAverage, average_histograms, averages_of, choose_average
 from engine.pricing.clip_bounds.profiles.estimator import VectorProfile
-from engine.pricing.clip_bounds.profiles.histogram_reading import Floats, HistogramReading, read_histogram
+from engine.pricing.clip_bounds.profiles.histogram_reading import (
+    SIGNIFICANT_SIGMAS,
+    Floats,
+    HistogramReading,
+    read_histogram,
+)
 
 PROFILE_TENTHS_GROUPED, PROFILE_TENTHS_TOTAL = 1, 2  # share of a release's price, in tenths, with and without keys
 MAGNITUDE_BITS = 13  # value grains of the largest value of a row: 2^12 to 2^13
@@ -69,6 +74,11 @@ class CompiledProfile:
     def sigma(self) -> float:
         """Noise scale of each histogram, in grains."""
         return gaussian_scale(self.sensitivity, self.histogram_pico_rho)
+
+    @property
+    def hidden_units(self) -> int:
+        """Units with the same contribution that its noise can hide, about: three standard deviations of a bin."""
+        return math.ceil(SIGNIFICANT_SIGMAS * self.sigma / self.step)
 
     @property
     def privacy_loss(self) -> Fraction:
