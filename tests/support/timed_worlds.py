@@ -8,7 +8,7 @@ what a server accepts; those of REFUSED exceed it.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -111,12 +111,13 @@ class Processor:
 
 
 @contextmanager
-def timed_worlds(folder: Path) -> Iterator[dict[str, Session]]:
-    """Open a session over each world."""
+def timed_worlds(folder: Path, declared: Callable[[str], str] = str) -> Iterator[dict[str, Session]]:
+    """Open a session over each world; `declared` rewrites its catalog."""
     with ExitStack() as opened, cached_in(folder / "cache"):
         worlds = {}
         for world in ("D'", "D"):
             path = attack_catalog(folder, world).path
+            Path(path).write_text(declared(Path(path).read_text(encoding="utf-8")), encoding="utf-8")
             if world == "D":
                 with duckdb.connect(str(Path(path).with_name("attack.duckdb"))) as connection:
                     connection.execute(f"DELETE FROM events WHERE subscriber_id = {VICTIM}")

@@ -35,7 +35,7 @@ from engine.server.console.drawing import (
 from engine.server.console.sessions import Visit, form_fields, refusal_page, see_other
 from engine.server.http.requests import QueryRequest
 from engine.server.http.responses import answer_shape
-from engine.server.http.sizes import MAX_NOTE_LENGTH, static_notes
+from engine.server.http.sizes import MAX_NOTE_LENGTH, MAX_PROFILED_LENGTH, is_profiled, static_notes
 from engine.server.http.texts import Name
 from engine.server.routes import admin as admin_routes
 from engine.server.routes import analyst as analyst_routes
@@ -65,6 +65,7 @@ LONGEST_CELL = Cell(
     True,
     LONGEST_BAR,
 )
+LONGEST_PARTS = dict.fromkeys(("noise", "clipping"), 1e60)  # beyond what 64-bit integers of any grain reach
 
 
 def answer_page(visit: Visit, template: str, rows: bytes, **shown: Any) -> Response:  # noqa: ANN401  what a page shows
@@ -86,11 +87,14 @@ def with_longest_numbers(answer: dict[str, Any]) -> dict[str, Any]:
     notes, codes = static_notes(answer).values()
     longest = [f"{name}{'-' * MAX_NOTE_LENGTH}" for name in answer["intervals"]]
     longest += ["-" * MAX_NOTE_LENGTH] if answer.get("selection") else []
+    profiled = list(answer["intervals"]) if is_profiled(answer) else []
+    folded = [f"{name}{'-' * MAX_PROFILED_LENGTH}" for name in profiled]
     widest = {
         **answer,
+        "interval_parts": dict.fromkeys(profiled, LONGEST_PARTS) or answer.get("interval_parts", {}),
         "cells": cells,
-        "notes": notes + longest,
-        "note_codes": codes + [NULL_RATIO_CODE] * len(longest),
+        "notes": notes + longest + folded,
+        "note_codes": codes + [NULL_RATIO_CODE] * len(longest) + [str(NoteCode.CLIPPED)] * len(folded),
     }
     return {**widest, **split_notes(widest)}
 

@@ -34,7 +34,8 @@ NOISE_DEPENDENT_FIELDS = (
 )  # members of the card that depend on noisy numbers
 # members that say what clip bounds were chosen, which depend on the noise of a contribution profile
 PROFILED_FIELDS = ("clip_bounds", "predicted_bias", "bias_within", "interval_parts")
-MAX_PROFILED_LENGTH = 300  # bytes of these members for one column, without its name
+PROFILED_NOTES = (NoteCode.CLIPPED,)  # notes that depend on it as well
+MAX_PROFILED_LENGTH = 700  # bytes of these members and notes for one column, without its name
 
 
 def size_class(length: int) -> int:
@@ -49,8 +50,7 @@ def size_class(length: int) -> int:
 def public_length(table: pa.Table, card: dict[str, Any]) -> int:
     """Upper bound on the length of any body with this shape, from everything that does not depend on noise."""
     rows = int(table.num_rows)
-    is_profiled = str(NoteCode.PROFILE) in card.get("note_codes", ())
-    noisy_fields = (*NOISE_DEPENDENT_FIELDS, *(PROFILED_FIELDS if is_profiled else ()))
+    noisy_fields = (*NOISE_DEPENDENT_FIELDS, *(PROFILED_FIELDS if is_profiled(card) else ()))
     static = {name: value for name, value in card.items() if name not in noisy_fields} | static_notes(card)
     length = len(json.dumps(static)) + 200 * len(table.schema) + rows * 4 * (len(table.schema) + 1)
     length += sum(map(_escaped_length, table.schema.names))
@@ -64,7 +64,7 @@ def public_length(table: pa.Table, card: dict[str, Any]) -> int:
     words = len(intervals) * (rows * (2 * MAX_NUMBER_LENGTH + 4 + MAX_RELIABILITY_LENGTH) + MAX_NOTE_LENGTH)
     if card.get("selection"):  # noise selected the rows: a mark of each, and the note on them
         words += rows * MAX_MARK_LENGTH + MAX_NOTE_LENGTH
-    if is_profiled:
+    if is_profiled(card):
         words += sum(4 * _escaped_length(name) + MAX_PROFILED_LENGTH for name in table.schema.names)
     return length + names + words + (MAX_ADVICE_CHARACTERS if intervals else 0)  # with room for advice
 
@@ -74,14 +74,20 @@ def _escaped_length(name: str) -> int:
     return len(json.dumps(name))
 
 
+def is_profiled(card: dict[str, Any]) -> bool:
+    """Return whether clip bounds of an answer were chosen from a profile that was bought with it."""
+    return str(NoteCode.PROFILE) in card.get("note_codes", ())
+
+
 def static_notes(card: dict[str, Any]) -> dict[str, list[str]]:
     """Select the notes and codes that do not depend on noisy numbers.
 
     Stored cards of older versions have no codes: each of their notes gets an empty one.
     """
     pairs = zip_longest(card.get("notes", []), card.get("note_codes", []), fillvalue="")
+    noisy = (*NOISY_NOTES, *(PROFILED_NOTES if is_profiled(card) else ()))
     independent = [
-        (note, code) for note, code in pairs if code not in NOISY_NOTES and (code or UNCODED_NULL_NOTE not in note)
+        (note, code) for note, code in pairs if code not in noisy and (code or UNCODED_NULL_NOTE not in note)
     ]
     return {"notes": [note for note, _ in independent], "note_codes": [code for _, code in independent]}
 

@@ -27,7 +27,7 @@ from tests.support.without_norms import without_norms
 
 RHO = Fraction(1, 50)
 OBJECTED = pa.table({"person": ["3", "7", "11"]})
-PEOPLE, VISITS = 3_000, 200_000
+PEOPLE, VISITS = 1_000, 30_000
 MANY = ROWS + f"""
 CREATE OR REPLACE TABLE person AS SELECT i AS person_id, 'f' AS gender, 'yes' AS consent FROM range(1, {PEOPLE + 1}) AS t(i);
 CREATE OR REPLACE TABLE visit AS SELECT 1 + CAST(hash(i) % {PEOPLE} AS BIGINT) AS person_id, i AS visit_id, 'z' || (hash(i * 7) % 9) AS zone,

@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from functools import cache
@@ -91,10 +91,14 @@ BY_ZONE = replace(COUNT, sql="SELECT zone, COUNT(*) FROM events JOIN cells USING
 
 
 @contextmanager
-def open_worlds(folder: Path, names: tuple[str, ...] = WORLDS) -> Iterator[dict[str, Session]]:
-    """Open a session over each world's data; every request gets its own ledger."""
+def open_worlds(
+    folder: Path, names: tuple[str, ...] = WORLDS, declared: Callable[[str], str] = str
+) -> Iterator[dict[str, Session]]:
+    """Open a session over each world's data; every request gets its own ledger. `declared` rewrites the catalog."""
     with ExitStack() as opened:
         paths = {world: attack_catalog(folder, world).path for world in names}
+        for path in paths.values():
+            Path(path).write_text(declared(Path(path).read_text(encoding="utf-8")), encoding="utf-8")
         with cached_in(folder / "cache"):
             worlds = {
                 world: opened.enter_context(open_session(path, ledger=":memory:")) for world, path in paths.items()

@@ -71,6 +71,7 @@ SLOW: dict[str, tuple[str, ...]] = {
         "tests/privacy/exactness/test_exactness_random.py",
         "tests/privacy/greybox/test_greybox_person_windows.py",
         "tests/privacy/worlds/test_two_worlds_free.py",
+        "tests/privacy/worlds/test_two_worlds_without_norms.py",
     ),
     "races of processes": ("tests/budgets/test_ledger_races.py",),
     "runs a page of the docs": (
@@ -127,6 +128,7 @@ EVERY: dict[str, int] = {
     "tests/engine/backends/test_semi_joins_of_intervals.py": 4,
     "tests/engine/pipeline/test_target_budget.py": 3,
     "tests/passersby/cli/test_cli.py": 5,
+    "tests/dialect/codegen/test_profile.py": 2,
     "tests/passersby/cli/test_cli_admins.py": 3,
     "tests/passersby/client/test_connection.py": 2,
     "tests/passersby/client/test_remote.py": 3,
