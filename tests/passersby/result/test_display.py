@@ -210,7 +210,7 @@ def test_a_table_is_shown_in_full() -> None:
     undeclared = {**table, "norms": None}
     for details in (False, True):
         shown = " ".join(as_text(partial(show_tables, details=details), [undeclared]).split())
-        assert "o clip bounds are declared: wide ones apply" in shown and "expects" not in shown
+        assert "o clip bounds are declared: each question measures" in shown and "expects" not in shown
     assert "With private keys at most 40 groups of a person are kept." in shown
 
 
