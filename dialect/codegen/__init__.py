@@ -32,10 +32,16 @@ from dialect.codegen.partition_selection import (
     with_released_keys,
 )
 from dialect.codegen.profile import (
+    CENTRE_STEPS,
     HIGHEST_BIN,
+    HIGHEST_CLASS,
     LOWEST_BIN,
+    MEAN_STEPS,
+    NEGATIVE_BINS,
+    CentredAverage,
     Measure,
     ProfileHistogram,
+    write_distances_sql,
     write_profile_sql,
     write_totals_sql,
 )
@@ -51,16 +57,21 @@ from dialect.codegen.stored_columns import (
 from dialect.codegen.stored_release_sql import write_derived_release, write_group_mapping, write_pinned_counts
 
 __all__ = [
+    "CENTRE_STEPS",
     "DUCKDB_DIALECT",
     "ENGINE_DIALECTS",
     "HIGHEST_BIN",
+    "HIGHEST_CLASS",
     "KEY_SET",
     "LAKE_RESULT",
     "LOWEST_BIN",
+    "MEAN_STEPS",
+    "NEGATIVE_BINS",
     "RELEASED_KEYS",
     "SAME_BITS_FORMS",
     "SHARED_PARTIALS",
     "SPARK_UNSIGNED_TYPE",
+    "CentredAverage",
     "EngineDialect",
     "Measure",
     "OuterSql",
@@ -86,6 +97,7 @@ __all__ = [
     "text_person_column",
     "with_released_keys",
     "write_derived_release",
+    "write_distances_sql",
     "write_group_mapping",
     "write_outer_query",
     "write_pinned_counts",

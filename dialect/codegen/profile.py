@@ -8,6 +8,10 @@ engines agree.
     TOTAL   bin b: the square of the sum of the unit's vector over the groups is in [2^b, 2^(b+1))
     MEAN    bin b: the mean of the unit's values, of a sum and a count, is in the b-th part of the column's range
 
+Of averages about a known centre, `write_distances_sql` measures class means, which tell how means differ between units
+with few and with many values: class b has the units with 2^b to 2^(b+1) - 1 values, and adds up the distances of their
+means from the centre, each clipped; and histograms of the norms of distances times values.
+
 A unit that contributes nothing is in no bin. Larger numbers than those of the last bin are in the last bin. CTEs are
 those of `bounded_sql` up to `unit_partials`, then:
 
@@ -41,6 +45,12 @@ from dialect.codegen.partials import (
 )
 
 LOWEST_BIN, HIGHEST_BIN = 0, 80  # of squared integers: 1 to 2^81
+HIGHEST_CLASS = 31  # of units by their number of values: 2^31 and more
+MEAN_STEPS = 1024  # a clipped distance of a mean is an integer of so many steps
+CENTRE_STEPS = 1024  # centre and reach are in so many parts of a value grain
+HIGHEST_DISTANCE_BIN = 119  # of squared distances, in such parts
+NEGATIVE_BINS = 128  # bins of units whose sum is below the centre begin here
+LARGEST_DISTANCE = 1 << 49  # distances in one group are clamped to this before they are squared
 
 
 class Measure(StrEnum):
@@ -49,6 +59,7 @@ class Measure(StrEnum):
     NORM = "norm"
     TOTAL = "total"
     MEAN = "mean"
+    DISTANCE = "distance"
 
 
 @dataclass(frozen=True)
@@ -57,8 +68,19 @@ class ProfileHistogram:
 
     vector: int  # index in the plan
     measure: Measure
-    count: int = 0  # of MEAN: index of the vector that counts the values
+    count: int = 0  # of MEAN and DISTANCE: index of the vector that counts the values
     parts: tuple[float, ...] = ()  # of MEAN: where the parts of the range begin, but for the first, as shares of it
+    centre: int = 0  # of DISTANCE: minus the vector's own, in value grains of 1 / CENTRE_STEPS
+
+
+@dataclass(frozen=True)
+class CentredAverage:
+    """An average whose units are measured by their distance from a centre: its vectors, and public numbers."""
+
+    total: int  # index of the centred sum
+    count: int  # index of the vector that counts the values
+    centre: int  # minus the vector's own, in value grains of 1 / CENTRE_STEPS
+    reach: int  # largest distance of a mean that class means hold, in the same unit; at least 1
 
 
 def write_profile_sql(
@@ -99,6 +121,58 @@ def write_totals_sql(
     return _over_units(shared, bounds, measured, answer, target, admission, key_count=0)
 
 
+def write_distances_sql(
+    shared: SharedPlan,
+    bounds: ContributionBounds,
+    averages: Sequence[CentredAverage],
+    target: Target,
+    admission: Eligibility | None,
+) -> BoundedSql:
+    """Write the SQL of distances: rows k0, and for the i-th average class means w<2i> and signed norms w<2i+1>.
+
+    Claim: a unit is in one row of each; it moves a class mean by at most MEAN_STEPS, and a number of units by 1.
+    Symbols: of a unit with n > 0 values and sum s, the distance of s / n from the centre, over the reach, clipped to 1;
+    the norm over the groups of its distances times values, in bins as those of a profile, negative ones from
+    NEGATIVE_BINS on. Source and proof: dialect/codegen/proofs.md#profile. Raises as `write_bounded_sql` does.
+    """
+    measured = [ProfileHistogram(each.total, Measure.DISTANCE, each.count, centre=each.centre) for each in averages]
+    dialect = dialect_of(target if target.lake is None else target.lake)
+    columns, numbers = list[str](), list[str]()
+    for h, each in enumerate(averages):
+        columns += [f"{_class(h)} AS b{2 * h}", f"{_signed_bin(h, each)} AS b{2 * h + 1}"]
+        columns.append(f"{_clipped_mean(h, each, dialect)} AS x{h}")
+        numbers += [f"x{h}", "1"]
+    answer = ("unit_distances", ", ".join(columns), _sums_by_bin(numbers, "unit_distances"))
+    return _over_units(shared, bounds, measured, answer, target, admission, key_count=1, vector_count=len(numbers))
+
+
+def _class(h: int) -> str:
+    """Write the class of a unit: the logarithm of its number of values, rounded down; NULL without any."""
+    ends = tuple(1 << number for number in range(HIGHEST_CLASS + 1))
+    return f"CASE WHEN n{h} > 0 THEN {_bisected(f'n{h} < {{}}', ends, 0)} END"
+
+
+def _distance(h: int, average: CentredAverage) -> str:
+    """Write a unit's sum minus the centre times its values, in value grains of 1 / CENTRE_STEPS."""
+    return f"coalesce(m{h}, 0) * {CENTRE_STEPS} - n{h} * {average.centre}"
+
+
+def _clipped_mean(h: int, average: CentredAverage, dialect: EngineDialect) -> str:
+    """Write the distance of a unit's mean from the centre, in steps of the reach, clipped; 0 without values.
+
+    Sums and counts are below 2^52 and the centre below 2^25, so that all products fit 128 bits and 38 digits.
+    """
+    steps = dialect.quotient.format(f"(({_distance(h, average)}) * {MEAN_STEPS})", f"(n{h} * {average.reach})")
+    return f"CASE WHEN n{h} > 0 THEN greatest(-{MEAN_STEPS}, least({MEAN_STEPS}, {steps})) ELSE 0 END"
+
+
+def _signed_bin(h: int, average: CentredAverage) -> str:
+    """Write the bin of the norm of a unit's distances, by the sign of their sum; NULL for a norm of 0."""
+    size = _bisected(f"q{h} < {{}}", tuple(1 << number for number in range(HIGHEST_DISTANCE_BIN + 1)), 0)
+    side = f"CASE WHEN {_distance(h, average)} < 0 THEN {NEGATIVE_BINS} ELSE 0 END"
+    return f"CASE WHEN q{h} >= 1 THEN {side} + {size} END"
+
+
 def _over_units(
     shared: SharedPlan,
     bounds: ContributionBounds,
@@ -107,20 +181,22 @@ def _over_units(
     target: Target,
     admission: Eligibility | None,
     key_count: int,
+    vector_count: int | None = None,
 ) -> BoundedSql:
     """Write SQL over one row per admitted unit, with the integers m0, m1, ... that are measured of it.
 
     `answer` = name of the last CTE, its columns, and the final SELECT.
     """
+    vectors = len(measured) if vector_count is None else vector_count
 
     def write(of: Target) -> BoundedSql:
         partials = in_grains_of(shared_partials(shared, of, admission), bounds)
         ctes = [*partials.eligibility, *partials.rows, *_unit_ctes(partials, measured, answer, admission)]
         text = with_clause(ctes, answer[2], dialect_of(partials.target))
         if partials.is_in_lake:
-            return BoundedSql(text, key_count, len(measured), partials.broadcast, f"SELECT * FROM {LAKE_RESULT}")
+            return BoundedSql(text, key_count, vectors, partials.broadcast, f"SELECT * FROM {LAKE_RESULT}")
         eligible = eligible_persons_sql(admission, partials.target)
-        return BoundedSql(text, key_count, len(measured), eligible_sql=eligible, shared_sql=partials.shared_sql)
+        return BoundedSql(text, key_count, vectors, eligible_sql=eligible, shared_sql=partials.shared_sql)
 
     return with_untruncated(write, shared.plan, target)
 
@@ -142,13 +218,26 @@ def _unit_ctes(
     numbers += [
         f"{dialect.wide_sum.format(f'v{each.count}')} AS n{h}"
         for h, each in enumerate(measured)
-        if each.measure is Measure.MEAN
+        if each.measure in (Measure.MEAN, Measure.DISTANCE)
+    ]
+    numbers += [
+        f"sum({_squared_distance(each, dialect)}) AS q{h}"
+        for h, each in enumerate(measured)
+        if each.measure is Measure.DISTANCE
     ]
     rows = f"{partials_cte(bounds)} WHERE person IS NOT NULL"
     measures = f"SELECT {unit}, {', '.join(numbers)} FROM {rows} GROUP BY {unit}"
     name, columns, _ = answer
     admitted = join_admitted("unit_measures", admission, dialect)
     return [*ctes, ("unit_measures", False, measures), (name, True, f"SELECT {columns} FROM {admitted}")]
+
+
+def _squared_distance(histogram: ProfileHistogram, dialect: EngineDialect) -> str:
+    """Write the square of a unit's distance in one group, clamped so that no sum of squares exceeds 120 bits."""
+    total, count = (f"CAST(coalesce(v{i}, 0) AS {dialect.wide_integer})" for i in (histogram.vector, histogram.count))
+    distance = f"{total} * {CENTRE_STEPS} - {count} * {histogram.centre}"
+    clamped = f"greatest(-{LARGEST_DISTANCE}, least({LARGEST_DISTANCE}, {distance}))"
+    return f"{clamped} * {clamped}"
 
 
 def _measured_integer(plan: PrivatePlan, histogram: ProfileHistogram, dialect: EngineDialect) -> str:
@@ -175,10 +264,11 @@ def _bin(
         return f"CASE WHEN m{h} >= 1 THEN {_log_bin(square, dialect)} END"
     vector, grains = plan.vectors[histogram.vector], 2.0 ** bounds.vectors[histogram.vector].value_bits
     begins = [
-        round((vector.lower + part * (vector.upper - vector.lower) - vector.centre) * grains)
+        round((vector.lower + part * (vector.upper - vector.lower) - vector.centre) * grains * CENTRE_STEPS)
         for part in histogram.parts
     ]
-    return f"CASE WHEN n{h} > 0 THEN {_bisected(f'm{h} < n{h} * {{}}', (0, *begins), LOWEST_BIN)} END"
+    is_below = f"m{h} * {CENTRE_STEPS} < n{h} * {{}}"  # whole numbers have whole grains, and means between them
+    return f"CASE WHEN n{h} > 0 THEN {_bisected(is_below, (0, *begins), LOWEST_BIN)} END"
 
 
 def _log_bin(square: str, dialect: EngineDialect) -> str:
@@ -203,10 +293,15 @@ def _bisected(is_below: str, ends: Sequence[int], first: int) -> str:
 
 def _bin_counts(histograms: Sequence[ProfileHistogram]) -> str:
     """Write the number of units in each bin: k0, and w<h> for each histogram."""
+    return _sums_by_bin(["1"] * len(histograms), "unit_bins")
+
+
+def _sums_by_bin(numbers: Sequence[str], units: str) -> str:
+    """Write the sum, over the units in each bin, of one number for each column of bins b<h>: k0, and w<h>."""
     counted = [
-        f"SELECT b{h} AS k0, {', '.join(f'{1 if h == i else 0} AS c{i}' for i in range(len(histograms)))}"
-        f" FROM unit_bins WHERE b{h} IS NOT NULL"
-        for h in range(len(histograms))
+        f"SELECT b{h} AS k0, {', '.join(f'{number if h == i else 0} AS c{i}' for i in range(len(numbers)))}"
+        f" FROM {units} WHERE b{h} IS NOT NULL"
+        for h, number in enumerate(numbers)
     ]
-    totals = ", ".join(f"CAST(sum(c{h}) AS BIGINT) AS w{h}" for h in range(len(histograms)))
+    totals = ", ".join(f"CAST(sum(c{h}) AS BIGINT) AS w{h}" for h in range(len(numbers)))
     return f"SELECT CAST(k0 AS BIGINT) AS k0, {totals} FROM ({' UNION ALL '.join(counted)}) AS counted GROUP BY 1"

@@ -27,10 +27,11 @@ import pyarrow as pa
 from budgets import Charge, ChargeRequest, Ledger, Loss
 from dialect import Catalog, Question
 from dialect.algebra import Note
-from dialect.codegen import OuterSql
+from dialect.codegen import OuterSql, with_released_keys, write_distances_sql
 from dialect.postprocess import mark_shared_noise, with_centres
 from engine.backends.exact import NO_OBJECTIONS, FindObjections, no_objections
 from engine.backends.protocol import Backend, Run
+from engine.catalog.eligibility import eligibility_filter
 from engine.catalog.eligibility_notes import excluded_consent_notes
 from engine.errors import EngineKind, ExecutionFailed, TooLarge, redact, refuse_before_charge
 from engine.mechanism.answer import Answer
@@ -54,7 +55,8 @@ from engine.pipeline.sql_validation import bind_outer, bind_release
 from engine.pipeline.target_budget import StoredAnswers, predicted_errors, rho_for_target
 from engine.pricing.clip_bounds.column_means import with_measured_columns
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, NO_CALIBRATIONS, Calibration, CalibrationProvider
-from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile
+from engine.pricing.clip_bounds.profiles.averages import Distances, noisy_distances
+from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile, averages_about_centres
 from engine.pricing.clip_bounds.profiles.numbers import corrected, noisy_totals
 from engine.pricing.compile_release import (
     CompiledRelease,
@@ -436,14 +438,34 @@ class Engine:
         if compiled.profile is None:
             return self.measure_release(compiled, objected, describe_release(question, compiled))
         stored = release_from_bytes(profiles[compiled.profile.release_key])
-        chosen = profiled_release(compiled, stored, self.backend)
         keys = stored.selected_keys
         released = () if keys is None else (keys,)
+        distances = self._measure_distances(compiled, compiled.profile, stored, objected, run)
+        chosen = profiled_release(compiled, stored, distances, self.backend)
         exact = () if chosen.totals_sql is None else run(chosen.totals_sql, objected, *released).vectors
         totals = noisy_totals(chosen.vectors, exact, self.add_noise)
         meaning = describe_release(question, chosen.release)
         measured = self.measure_release(chosen.release, objected, meaning, keys, run)
         return corrected(measured, chosen.vectors, chosen.averages, chosen.release.bounds, totals)
+
+    def _measure_distances(
+        self, compiled: CompiledRelease, profile: CompiledProfile, stored: Release, objected: pa.Table, run: Run
+    ) -> Distances:
+        """Measure the units of averages by their distance from centres that the stored profile chose.
+
+        Claim: distances and numbers of averages cost their share of the price. Source and proof:
+        engine/pricing/proofs.md#averages.
+        """
+        shown = compiled.unpriced_release.shown_alone
+        groups = averages_about_centres(profile, stored, self.catalog, compiled.cost.vectors, shown)
+        averages = [each for group in groups for each in group.averages]
+        if not averages:
+            return {}
+        eligibility = eligibility_filter(self.catalog, compiled.plan.dataset)
+        measured, target = [each.measured for each in averages], with_released_keys(self.backend.target)
+        sql = write_distances_sql(profile.shared, profile.bounds, measured, target, eligibility)
+        released = () if stored.selected_keys is None else (stored.selected_keys,)
+        return noisy_distances(averages, run(sql, objected, *released), self.add_noise)
 
     def _select_keys(self, compiled: CompiledRelease, objected: pa.Table) -> tuple[pa.Table, ...]:
         """Partition selection: keep the keys whose noisy weight passes the threshold; nothing for public keys.

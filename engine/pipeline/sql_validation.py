@@ -13,7 +13,17 @@ import numpy as np
 import pyarrow as pa
 
 from dialect import BoundedSql, Catalog, ContributionBounds, PrivatePlan, Question, generate_sql
-from dialect.codegen import RELEASED_KEYS, OuterSql, SharedPlan, with_released_keys, write_profile_sql, write_totals_sql
+from dialect.codegen import (
+    RELEASED_KEYS,
+    CentredAverage,
+    Measure,
+    OuterSql,
+    SharedPlan,
+    with_released_keys,
+    write_distances_sql,
+    write_profile_sql,
+    write_totals_sql,
+)
 from engine.backends.protocol import Backend
 from engine.catalog.eligibility import eligibility_filter
 from engine.errors import EngineKind, ExecutionFailed
@@ -87,7 +97,11 @@ def _bind_profile(profile: CompiledProfile, tables: dict[str, pa.Table], catalog
     if sql.ordering_sql:
         sql = write_profile_sql(shared, bounds, profile.histograms, target, admission)
     totals = [(vector, 1) for vector in dict.fromkeys(each.vector for each in profile.histograms)]
-    for each in (sql, write_totals_sql(shared, bounds, totals, target, admission)):
+    means = [each for each in profile.histograms if each.measure is Measure.MEAN]
+    averages = [CentredAverage(each.vector, each.count, 0, 1) for each in means]
+    others = [write_totals_sql(shared, bounds, totals, target, admission)]
+    others += [write_distances_sql(shared, bounds, averages, target, admission)] if averages else []
+    for each in (sql, *others):
         empty.columns(each.text, tables)
 
 

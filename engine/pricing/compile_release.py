@@ -50,10 +50,10 @@ from engine.mechanism.release import Release
 from engine.pricing.budget_allocation import PriceParts, equal_parts, split_price, split_prices
 from engine.pricing.clip_bounds.error_models import clip_error_models, restrict_to_released_groups, vectors_shown_alone
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, Calibration
-from engine.pricing.clip_bounds.profiles.averages import ChosenAverage
+from engine.pricing.clip_bounds.profiles.averages import ChosenAverages, Distances, choose_bounds
 from engine.pricing.clip_bounds.profiles.compiled_profile import (
     CompiledProfile,
-    choose_averages,
+    averages_about_centres,
     profile_bounds,
     profile_histograms,
     read_profile,
@@ -80,8 +80,8 @@ from engine.pricing.work_limits import (
     per_group_distinct_bounds,
 )
 
-PROFILE_RULE_VERSION = "profile rule 2"  # changes when the same profile would mean other clip bounds or corrections
-PROFILED_PASSES = 3  # a profiled release reads the rows for its profile, its totals and its numbers
+PROFILE_RULE_VERSION = "profile rule 3"  # changes when the same profile would mean other clip bounds or corrections
+PROFILED_PASSES = 4  # statements over the rows: of its profile, distances of averages, totals and numbers
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ class ProfileChoice:
     bounds: ContributionBounds
     prices: tuple[VectorPrice, ...]  # of every vector, without the share of its total
     vectors: tuple[ProfiledVector, ...]
-    averages: tuple[ChosenAverage, ...]
+    averages: tuple[ChosenAverages, ...]
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ class ProfiledRelease:
 
     release: CompiledRelease  # with the chosen bounds, their noise scales and SQL
     vectors: tuple[ProfiledVector, ...]
-    averages: tuple[ChosenAverage, ...]
+    averages: tuple[ChosenAverages, ...]
     totals_sql: BoundedSql | None  # None: no total is bought
 
 
@@ -499,22 +499,25 @@ def _compile_selection(
 
 
 def choose_from_profile(
-    unpriced: UnpricedRelease, cost: Cost, profile: CompiledProfile, stored: Release
-) -> ProfileChoice:
+    unpriced: UnpricedRelease, cost: Cost, profile: CompiledProfile, stored: Release,
+    distances: Distances | None = None,
+) -> ProfileChoice:  # fmt: skip
     """Choose the clip bounds of a release at a cost from its stored profile, and price its numbers.
 
     Claim: a function of the stored profile, the price and public facts. Symbols: `stored` = the payload that the ledger
-    returned. Formula: none. Source and proof: engine/pricing/proofs.md#profiles. Raises nothing.
+    returned, `distances` = noisy ones of averages, None: likely ones. Source and proof: proofs.md#profiles.
     """
     fallback, pico_rho = unpriced.bounds(cost.loss.pico_rho), cost.loss.pico_rho
     profile = profile.over(stored.selected_keys)
     vectors = choose_vectors(profile, read_profile(profile, stored, unpriced.catalog), fallback, cost.vectors)
-    averages = choose_averages(profile, stored, [each.pico_rho for each in cost.vectors], unpriced.shown_alone)
-    plan = with_measured_centres_of(unpriced.measured_plan, averages)
+    groups = averages_about_centres(profile, stored, unpriced.catalog, cost.vectors, unpriced.shown_alone)
+    plan = with_measured_centres_of(unpriced.measured_plan, groups)
+    averages = tuple(choose_bounds(each, distances) for each in groups)
     tuned = {index: bound for each in averages for index, bound in each.bounds.items()}
     tuned |= {each.index: each.tuned for each in vectors}
     bounds = replace(unpriced, measured_plan=plan).bounds_with(pico_rho, tuned)
     prices = {each.index: number_price(each, bounds.vectors[each.index]) for each in vectors}
+    prices |= {i: vector_price(bounds.vectors[i], own) for each in averages for i, own in each.prices.items()}
     priced = tuple(
         prices.get(i, vector_price(bound, own.pico_rho))
         for i, (own, bound) in enumerate(zip(cost.vectors, bounds.vectors, strict=True))
@@ -522,22 +525,21 @@ def choose_from_profile(
     return ProfileChoice(plan, bounds, priced, vectors, averages)
 
 
-def profiled_release(compiled: CompiledRelease, stored: Release, backend: Backend) -> ProfiledRelease:
+def profiled_release(
+    compiled: CompiledRelease, stored: Release, distances: Distances, backend: Backend
+) -> ProfiledRelease:
     """Choose the clip bounds of a release from its stored profile, and generate the SQL of its numbers.
 
     Claim: as `choose_from_profile`. Raises Refusal.
     """
     unpriced, profile, cost = compiled.unpriced_release, compiled.profile, compiled.cost
     assert profile is not None  # noqa: S101  the caller asks
-    chosen = choose_from_profile(unpriced, cost, profile, stored)
+    chosen = choose_from_profile(unpriced, cost, profile, stored, distances)
     eligibility = eligibility_filter(unpriced.catalog, unpriced.plan.dataset)
     target = with_released_keys(backend.target)
     totals = [(each.index, each.total_bound) for each in chosen.vectors if each.total_pico_rho]
-    totals_sql = (
-        _supported(lambda: write_totals_sql(profile.shared, profile.bounds, totals, target, eligibility))
-        if totals
-        else None
-    )
+    facts = (profile.shared, profile.bounds, totals, target, eligibility)
+    totals_sql = _supported(lambda: write_totals_sql(*facts)) if totals else None
     sql = _generate_sql(chosen.plan, chosen.bounds, target, eligibility, profile.shared)
     numbers_cost = replace(cost, vectors=chosen.prices)
     release = replace(compiled, bounds=chosen.bounds, cost=numbers_cost, sql=sql, profile=None)

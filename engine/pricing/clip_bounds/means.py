@@ -134,7 +134,7 @@ class MeanErrorModel:
             [kind_weights, kind_weights * np.tile(means, len(weights)), kind_weights * np.repeat(activity, len(means))]
         )
         # rows of `columns`: weight of each kind of people, its weight times mean, its weight times ln(rows)
-        retained_sums, squares = _clipped_sums(largest_norms, columns, np.asarray(clip_bounds, dtype=np.float64))
+        retained_sums, squares = clipped_sums(largest_norms, columns, np.asarray(clip_bounds, dtype=np.float64))
         totals, retained = columns.sum(axis=1, keepdims=True), retained_sums[0]
         mean_shift, activity_shift = retained_sums[1:] / retained - totals[1:] / totals[0]
         unevenness = np.sqrt(np.maximum(0.0, squares / retained**2 - 1))
@@ -164,7 +164,7 @@ class MeanErrorModel:
         )
 
 
-def _clipped_sums(largest_norms: Floats, columns: Floats, clip_bounds: Floats) -> tuple[Floats, Floats]:
+def clipped_sums(largest_norms: Floats, columns: Floats, clip_bounds: Floats) -> tuple[Floats, Floats]:
     """Sum of each column times min(1, C / norm), and of the first column times its square, for every clip bound C."""
     order = np.argsort(largest_norms, kind="stable")
     lengths, sorted_columns = np.maximum(largest_norms[order], 1e-300), columns[:, order]

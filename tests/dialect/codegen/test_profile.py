@@ -14,11 +14,16 @@ from dialect import ContributionBounds, PrivatePlan, Target, compile_query
 from dialect.algebra import VectorKind
 from dialect.catalog.model import Catalog
 from dialect.codegen import (
+    CENTRE_STEPS,
     DUCKDB_DIALECT,
+    MEAN_STEPS,
+    NEGATIVE_BINS,
+    CentredAverage,
     Measure,
     ProfileHistogram,
     SharedPlan,
     profile,
+    write_distances_sql,
     write_profile_sql,
     write_totals_sql,
 )
@@ -244,7 +249,7 @@ def test_each_unit_is_in_the_part_of_the_range_of_its_exact_mean(catalog: Catalo
     (shared, bounds), rows = grains_of(plan, catalog), visits()
     found = run(write_profile_sql(shared, bounds, histograms, TARGET, None).text, rows)
     counted = Counter({row[0]: row[3] for row in found if row[3]})
-    grain = 2.0 ** bounds.vectors[average.total].value_bits
+    grain = 2.0 ** bounds.vectors[average.totals[0]].value_bits
     sums: dict[int, list[int]] = defaultdict(list)
     for person, _, zone, minutes, _, _ in rows:
         if zone in {f"z{i}" for i in range(7)}:
@@ -279,3 +284,77 @@ def test_a_unit_without_a_value_adds_nothing_to_a_total(catalog: Catalog) -> Non
     most = sum(min(row[3], 60) for row in rows if row[4] == 1 and row[2] in zones) * 2.0 ** bounds.vectors[0].value_bits
     ((total,),) = run(write_totals_sql(shared, bounds, [(0, 10**9)], TARGET, None).text, rows)
     assert total == pytest.approx(most)
+
+
+SHARE = "SELECT zone, AVG(CASE WHEN coins > 6 THEN 1 ELSE 0 END) AS m FROM visit GROUP BY zone"
+CENTRE, REACH = 8 * CENTRE_STEPS, 20 * CENTRE_STEPS + 7  # in value grains, minus the vector's own centre
+
+
+def about_centre(sql: str, catalog: Catalog) -> tuple[SharedPlan, ContributionBounds, CentredAverage]:
+    (plan,) = compile_query(sql, catalog).plans
+    (average,) = averages_of(plan)
+    shared, bounds = grains_of(plan, catalog)
+    return shared, bounds, CentredAverage(average.totals[0], average.count, CENTRE, REACH)
+
+
+def distances(catalog: Catalog, rows: Rows) -> dict[int, tuple[int, int]]:
+    shared, bounds, average = about_centre(AVERAGE, catalog)
+    return {row[0]: row[1:] for row in run(write_distances_sql(shared, bounds, [average], TARGET, None).text, rows)}
+
+
+def test_distances_are_those_of_exact_integers(catalog: Catalog) -> None:
+    """Class means by the number of a unit's values; norms by its distance in each group, and by the sign of their sum."""
+    shared, bounds, average = about_centre(AVERAGE, catalog)
+    grain, centre = 2.0 ** bounds.vectors[average.total].value_bits, shared.plan.vectors[average.total].centre
+    units: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for person, _, zone, minutes, _, _ in visits():
+        if zone in {f"z{i}" for i in range(7)}:
+            value = round((min(minutes, 60) - centre) * grain)
+            units[person][zone].append(value * CENTRE_STEPS - CENTRE)
+    classes, norms = Counter[int](), Counter[int]()
+    for groups in units.values():
+        sums = [sum(values) for values in groups.values()]
+        count = sum(map(len, groups.values()))
+        steps = abs(sum(sums)) * MEAN_STEPS // (count * REACH) * (1 if sum(sums) >= 0 else -1)  # towards zero
+        classes[count.bit_length() - 1] += max(-MEAN_STEPS, min(MEAN_STEPS, steps))
+        norms[sum(each**2 for each in sums).bit_length() - 1 + (0 if sum(sums) >= 0 else NEGATIVE_BINS)] += 1
+    found = distances(catalog, visits())
+    assert {b: row[0] for b, row in found.items() if row[0]} == {b: n for b, n in classes.items() if n}
+    assert {b: row[1] for b, row in found.items() if row[1]} == norms and max(norms) >= NEGATIVE_BINS > min(norms)
+
+
+def largest_distance_steps(catalog: Catalog) -> tuple[int, int]:
+    """Largest changes of class means and of units by norm, in absolute numbers, by removing one person."""
+    rows = visits()
+    whole, most = distances(catalog, rows), [0, 0]
+    for person in range(1, PEOPLE + 1, 3):
+        less = distances(catalog, [row for row in rows if row[0] != person])
+        for i in (0, 1):
+            moved = sum(abs(whole.get(b, (0, 0))[i] - less.get(b, (0, 0))[i]) for b in range(2 * NEGATIVE_BINS))
+            most[i] = max(most[i], moved)
+    return most[0], most[1]
+
+
+def test_removing_a_person_moves_one_class_mean_and_one_norm(catalog: Catalog) -> None:
+    assert largest_distance_steps(catalog) == (MEAN_STEPS, 1)
+
+
+def test_a_planted_class_mean_of_all_values_is_found(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not divided by their number, the values of a person move a class by more than the reach."""
+    written = profile._clipped_mean
+
+    def planted(*given: object) -> str:
+        clamp = f"greatest(-{MEAN_STEPS}, least({MEAN_STEPS}, "
+        return written(*given).replace(clamp, "(n0 * (")  # type: ignore[arg-type]
+
+    monkeypatch.setattr(profile, "_clipped_mean", planted)
+    assert largest_distance_steps(catalog)[0] > MEAN_STEPS
+
+
+def test_means_of_whole_numbers_are_told_apart_between_them(catalog: Catalog) -> None:
+    """A share of a person lies between 0 and 1, whose grains are whole."""
+    (plan,) = compile_query(SHARE, catalog).plans
+    histograms = average_histograms(averages_of(plan)[0], plan)
+    shared, bounds = grains_of(plan, catalog)
+    found = run(write_profile_sql(shared, bounds, histograms, TARGET, None).text, visits())
+    assert len([row for row in found if row[3]]) > 3

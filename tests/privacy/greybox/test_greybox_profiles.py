@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
@@ -23,7 +23,17 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from dialect import Catalog, PrivatePlan, Target, compile_query
 from dialect.algebra import VectorKind
 from dialect.catalog.privacy_windows import STATIC, PrivacyWindow
-from dialect.codegen import LOWEST_BIN, profile, with_released_keys, write_totals_sql
+from dialect.codegen import (
+    LOWEST_BIN,
+    MEAN_STEPS,
+    NEGATIVE_BINS,
+    CentredAverage,
+    Measure,
+    profile,
+    with_released_keys,
+    write_distances_sql,
+    write_totals_sql,
+)
 from dialect.codegen.partials import Partials
 from dialect.errors import Refusal
 from dialect.postprocess import reads_single_groups
@@ -33,6 +43,7 @@ from engine.catalog.file import load_catalog
 from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile
 from engine.pricing.compile_release import CompiledRelease, price_release, unpriced_release
 from tests.support.greybox.greybox import RHO, InMemory, connect
+from tests.support.neighbours import window_questions
 from tests.support.neighbours.window_questions import data, fill_dates, questions
 from tests.support.neighbours.window_worlds import PRIVATE, Data, Worlds, catalog_text
 from tests.support.sql.passes import choose_keys
@@ -41,6 +52,7 @@ from tests.support.without_norms import without_norms
 bounded_sql = import_module("dialect.codegen.bounded_sql")
 EXAMPLES = 2_000 if os.environ.get("PASSERSBY_NIGHTLY") else 25
 BINS = 81
+CENTRE_AND_REACH = (700, 900)  # of averages, in value grains of 1 / 1024
 BOUND = 3  # clip bound of totals, in value grains
 Moves = Counter[str]
 
@@ -119,11 +131,27 @@ class Measured:
         keys = [tuple(row.values()) for row in exact.keys.to_pylist()]
         return keys, list(exact.vectors), tuple(each.sensitivity for each in compiled.bounds.vectors)
 
+    def distances(self, world: str) -> list[np.ndarray]:
+        """Class means in steps, and units by norm, of each profiled average about some centre."""
+        compiled, backend = self.profile(world), self.backend(world)
+        assert compiled is not None
+        means = [each for each in compiled.histograms if each.measure is Measure.MEAN]
+        about = [CentredAverage(each.vector, each.count, *CENTRE_AND_REACH) for each in means]
+        if not about:
+            return []
+        admission, target = eligibility_filter(self.catalog, self.plan.dataset), with_released_keys(backend.target)
+        sql = write_distances_sql(compiled.shared, compiled.bounds, about, target, admission)
+        exact = backend.run(sql, NO_OBJECTIONS, *self.released)
+        found = [np.zeros(2 * NEGATIVE_BINS, dtype=np.int64) for _ in exact.vectors]
+        for dense, numbers in zip(found, exact.vectors, strict=True):
+            dense[exact.keys.column(0).to_numpy().astype(int)] = numbers
+        return found
+
 
 def check(measured: Measured, worlds: Worlds) -> bool:
     """Compare everybody with each neighbour; returns whether some histogram moved."""
     charged, has_moved = measured.plan.charged_windows, False
-    everybody = measured.numbers("everybody")
+    everybody, distances = measured.numbers("everybody"), measured.distances("everybody")
     neighbours = [*((f"without_{i}", name) for i, name in enumerate(worlds.names)), ("static", STATIC), ("mixed", "")]
     for world, window in neighbours:
         if window == STATIC and STATIC not in charged.windows:
@@ -140,6 +168,11 @@ def check(measured: Measured, worlds: Worlds) -> bool:
         for one, other, sensitivity in zip(vectors, others, sensitivities, strict=False):
             squared = sum(int(move) ** 2 for move in one.astype(object) - other.astype(object))
             assert squared <= (sensitivity**2 if most_bins else 0), (world, window, squared, sensitivity)
+        for i, (one, other) in enumerate(zip(distances, measured.distances(world), strict=True)):
+            step = 1 if i % 2 else MEAN_STEPS  # a replaced unit may move by both of its numbers in one class
+            most = 0 if not most_bins else 2 if i % 2 and charged.is_crossing else 4 if charged.is_crossing else 1
+            moved = int(((one - other) ** 2).sum())
+            assert moved <= most * step**2, (world, window, i, moved)
         for total, less in zip(everybody[1], totals, strict=True):
             assert abs(total - less) <= (BOUND if most_bins else 0), (world, window, total, less)
     return has_moved
@@ -219,3 +252,31 @@ def test_a_planted_group_in_two_shared_rows_is_found(
     monkeypatch.setattr(bounded_sql, "in_grains_of", twice)
     with pytest.raises(AssertionError):
         checked(connection, PrivacyWindow.MONTH, tmp_path_factory.mktemp("undeclared"))
+
+
+def averages_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw questions with averages."""
+    monkeypatch.setattr(window_questions, "AGGREGATES", ("AVG({value})", "COUNT(*)"))
+
+
+def test_neighbours_move_distances_by_their_sensitivity(
+    connection: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    averages_alone(monkeypatch)
+    assert checked(connection, PrivacyWindow.MONTH, tmp_path_factory.mktemp("undeclared")).total() > 0
+
+
+def test_a_planted_class_mean_that_is_not_clamped_is_found(
+    connection: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A far mean moves its class by more than the steps of its reach."""
+    averages_alone(monkeypatch)
+    monkeypatch.setattr(profile, "_clipped_mean", unclamped(profile._clipped_mean))
+    with pytest.raises(AssertionError):
+        checked(connection, PrivacyWindow.MONTH, tmp_path_factory.mktemp("undeclared"))
+
+
+def unclamped(written: Callable[..., str]) -> Callable[..., str]:
+    """Write class means without their clamp."""
+    clamp = f"greatest(-{MEAN_STEPS}, least({MEAN_STEPS}, "
+    return lambda *given: written(*given).replace(clamp, "((")

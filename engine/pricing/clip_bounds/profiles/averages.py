@@ -1,8 +1,8 @@
-"""Averages with a profile: a public centre, and the clip bounds of sum and count, from the stored histograms.
+"""Averages with a profile: centre and clip bounds from what is measured, and the correction of what clipping moves.
 
-An average is a centre plus a noisy sum of values minus the centre, over a noisy count; one clipping factor per unit
-scales both. The profile counts units by their rows and by the mean of their values, so that the centre is a usual
-value, and the clip bounds are those of least expected error of the average (`engine/pricing/proofs.md#mean_norms`).
+Averages that are divided by one count share its clipping factor. Their centre follows from the stored profile. Then a
+part of their price buys class means and norms of distances about it, from which clip bounds are chosen
+(`average_design`) and the shown averages are corrected (`engine/pricing/proofs.md#averages`).
 """
 
 from __future__ import annotations
@@ -14,147 +14,407 @@ from datetime import date
 
 import numpy as np
 
+from budgets import PICO
 from dialect import PrivatePlan
-from dialect.algebra import VectorKind
-from dialect.catalog import SqlType
-from dialect.codegen import Measure, ProfileHistogram
-from dialect.sensitivity import TunedClipBound
-from engine.pricing.clip_bounds.column_means import MeanDistribution, distribution_of_means, mean_parts
-from engine.pricing.clip_bounds.distribution import ContributionDistribution, contribution_distribution
-from engine.pricing.clip_bounds.histograms import (
-    HIGHEST_COUNT_BIN,
-    MEAN_BINS,
-    ContributionHistogram,
-    HistogramSubject,
-    Quantity,
+from dialect.algebra import QueryVector, VectorKind
+from dialect.codegen import (
+    CENTRE_STEPS,
+    MEAN_STEPS,
+    NEGATIVE_BINS,
+    CentredAverage,
+    Measure,
+    ProfileHistogram,
 )
-from engine.pricing.clip_bounds.means import ASSUMED_MEAN_SLOPE, MeanErrorModel, mean_deviations
-from engine.pricing.clip_bounds.tails import Floats
-from engine.pricing.clip_bounds.tuning import BOUND_DEVIATIONS, ClipErrorModel, tune_clip_bounds
+from dialect.sensitivity import TunedClipBound
+from engine.backends.exact import Exact
+from engine.mechanism.gaussian import NoiseSource, gaussian_scale
+from engine.mechanism.release import Release, VectorCorrection
+from engine.pricing.clip_bounds.column_means import distribution_of_means, mean_parts
+from engine.pricing.clip_bounds.histograms import MEAN_BINS, ContributionHistogram, HistogramSubject, Quantity
+from engine.pricing.clip_bounds.profiles.average_design import (
+    CLASS_GROUP_DIFFERENCE,
+    AverageDesign,
+    AverageProfile,
+    DistanceProfile,
+    best_designs,
+    count_candidates,
+    count_clipping,
+    count_errors,
+)
+from engine.pricing.clip_bounds.profiles.class_means import ClassPosterior, posterior_of_classes, prior_of_classes
+from engine.pricing.clip_bounds.profiles.estimator import VectorProfile
+from engine.pricing.clip_bounds.profiles.histogram_reading import Floats, HistogramReading, read_histogram
 
-# how much larger the error of an average by clipping may be than the model tells: which units are clipped may have to
-# do with their values
-MEAN_ERROR_FACTOR = 2.0
 REASON = "chosen from the profile that was bought with the question"
 DAY = date(1970, 1, 1)  # of histograms that belong to one question
+NARROW_RANGE = 64.0  # of whole numbers whose averages have fractional centres
+CLEAR_COUNT = 5.0  # standard deviations from which on the average over all groups is taken as measured
+DISTANCE_PART, DISTANCE_PART_OF_MANY, MANY_GROUPS = 0.2, 0.1, 10  # share of the price for distances, by groups
+ERROR_FACTOR = 1.5  # of what correction leaves: fitted on a bench, as no population follows the laws exactly
+DISTANCE_ROWS = 2 * NEGATIVE_BINS
+Distances = Mapping[int, DistanceProfile]  # by centred sum
 
 
 @dataclass(frozen=True)
-class Average:
-    """An average that is computed from two vectors of a plan: indices of its centred sum and of its count."""
+class Averages:
+    """Averages that are computed from one count: indices of their centred sums and of the count."""
 
-    total: int
+    totals: tuple[int, ...]
     count: int
 
 
 @dataclass(frozen=True)
-class ChosenAverage:
-    """Clip bounds and centre of an average, chosen from a profile."""
+class Grains:
+    """Value grains of a sum: 2^-value_bits in a profile, where it is at most `most`, and 2^-finest_bits at least."""
 
-    average: Average
+    value_bits: int
+    finest_bits: int
+    most: float
+
+
+@dataclass(frozen=True, eq=False)
+class AboutCentre:
+    """One average about a centre that its profile chose, and the price of its sum and its part of the count."""
+
+    total: int  # index of its centred sum
+    count: int
+    profile: AverageProfile
     centre: float
-    bounds: Mapping[int, TunedClipBound]  # of its count and its sum, by index
-    share_error: float  # standard deviation of the error of the count, as a share of it
-    mean_error: float  # standard deviation of the error of the average by clipping, in its unit
+    measured: CentredAverage
+    grain: float  # value grain of the profile
+    most: float  # public largest distance of a unit, in grains of 1 / CENTRE_STEPS
+    pico_rho: int
+    is_crossing: bool
+
+    @property
+    def distance_pico_rho(self) -> int:
+        """Price of its class means, and of its norms of distances, in pico-rho."""
+        part = DISTANCE_PART if self.profile.rows.groups < MANY_GROUPS else DISTANCE_PART_OF_MANY
+        return max(1, int(self.pico_rho * part / 2))
+
+    @property
+    def number_pico_rho(self) -> int:
+        """Price of its sum and its part of the count, in pico-rho."""
+        return self.pico_rho - 2 * self.distance_pico_rho
+
+    @property
+    def unit_sensitivity(self) -> int:
+        """How much a unit moves a number of units: one that is replaced may be in two bins; rounded up."""
+        return 2 if self.is_crossing else 1
+
+    @property
+    def reach(self) -> float:
+        """Largest distance that class means hold, in the unit of the average."""
+        return self.measured.reach * self.grain / CENTRE_STEPS
 
 
-def averages_of(plan: PrivatePlan) -> tuple[Average, ...]:
-    """List the averages whose two vectors share a clipping factor with no others."""
+@dataclass(frozen=True, eq=False)
+class AveragesAboutCentres:
+    """Averages that share a count, before their clip bounds are chosen."""
+
+    averages: tuple[AboutCentre, ...]
+    is_shown: bool  # is the count a column of its own?
+    count_share: int  # price of the count, in pico-rho
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenAverages:
+    """Averages that share a count, with their clip bounds."""
+
+    group: AveragesAboutCentres
+    distances: tuple[DistanceProfile, ...]  # of each average
+    designs: tuple[AverageDesign, ...]
+
+    @property
+    def count(self) -> int:
+        """Index of the count."""
+        return self.group.averages[0].count
+
+    @property
+    def bounds(self) -> Mapping[int, TunedClipBound]:
+        """Clip bounds of count and sums, by index."""
+        count = {self.count: TunedClipBound(self.designs[0].count_bound, 0.0, REASON)}
+        pairs = zip(self.group.averages, self.designs, strict=True)
+        return count | {each.total: TunedClipBound(design.sum_bound, 0.0, REASON) for each, design in pairs}
+
+    @property
+    def prices(self) -> Mapping[int, int]:
+        """Price of count and sums, in pico-rho, by index; what is left of their shares bought distances."""
+        found = {self.count: 0}
+        for each, design in zip(self.group.averages, self.designs, strict=True):
+            of_count = int(each.number_pico_rho * design.count_part)
+            found[self.count] += of_count
+            found[each.total] = each.number_pico_rho - of_count
+        return found
+
+
+def averages_of(plan: PrivatePlan) -> tuple[Averages, ...]:
+    """List the averages of a plan, by the count that they share; no other vectors share its clipping factor."""
     groups: dict[int, list[int]] = {}
     for i, vector in enumerate(plan.vectors):
         groups.setdefault(vector.scale_group, []).append(i)
-    pairs = (members for members in groups.values() if len(members) == 2)
     found = []
-    for members in pairs:
-        totals = [i for i in members if plan.vectors[i].kind is VectorKind.CENTRED]
+    for members in groups.values():
+        totals = tuple(i for i in members if plan.vectors[i].kind is VectorKind.CENTRED)
         counts = [i for i in members if plan.vectors[i].kind in (VectorKind.ROWS, VectorKind.VALID)]
-        if len(totals) == len(counts) == 1 and plan.vectors[totals[0]].partial_bounds is None:
-            found.append(Average(totals[0], counts[0]))
+        is_whole = len(totals) == len(members) - 1 and len(counts) == 1
+        if totals and is_whole and all(plan.vectors[i].partial_bounds is None for i in members):
+            found.append(Averages(totals, counts[0]))
     return tuple(found)
 
 
-def average_histograms(average: Average, plan: PrivatePlan) -> tuple[ProfileHistogram, ...]:
-    """List the histograms of an average: units by rows, by rows over all groups, and by the mean of their values."""
-    by_groups = (ProfileHistogram(average.count, Measure.NORM),) if plan.keys else ()
+def average_histograms(averages: Averages, plan: PrivatePlan) -> tuple[ProfileHistogram, ...]:
+    """List the histograms of averages: units by rows, by rows over all groups, and by the mean of each value."""
+    by_groups = (ProfileHistogram(averages.count, Measure.NORM),) if plan.keys else ()
     return (
         *by_groups,
-        ProfileHistogram(average.count, Measure.TOTAL),
-        ProfileHistogram(average.total, Measure.MEAN, average.count, mean_parts()),
+        ProfileHistogram(averages.count, Measure.TOTAL),
+        *(ProfileHistogram(total, Measure.MEAN, averages.count, mean_parts()) for total in averages.totals),
     )
 
 
-def choose_average(
-    average: Average, plan: PrivatePlan, stored: Mapping[ProfileHistogram, tuple[Floats, float]],
-    groups: int, prices: Sequence[int], *, is_shown: bool, grain: float,
-) -> ChosenAverage | None:  # fmt: skip
-    """Choose centre and clip bounds of an average; None if no unit is visible.
+def about_centres(
+    averages: Averages, plan: PrivatePlan, rows: VectorProfile, stored: Mapping[ProfileHistogram, tuple[Floats, float]],
+    prices: Sequence[int], grains: Mapping[int, Grains], *, is_shown: bool,
+) -> AveragesAboutCentres | None:  # fmt: skip
+    """Choose the centres of averages from their stored profile; None if no unit is visible.
 
-    `stored` = noisy units by bin and their noise scale; `prices` of every vector in pico-rho; `is_shown`: the count is
-    a column of its own; `grain` = smallest step of a centre, by which values can still be counted.
+    Claim: a function of released numbers, prices and public facts. Symbols: `rows` = profile of the count, `stored` =
+    noisy units by bin and their noise scale, `prices` of every vector in pico-rho, `grains` of each sum,
+    `is_shown`: the count is a column of its own. Formula: the mean of
+    the means of units. Source and proof: engine/pricing/proofs.md#averages. Raises nothing.
     """
-    histograms = [_histogram(each, plan, stored) for each in average_histograms(average, plan)]
-    *rows, means = histograms
-    keyed, totals = (rows[0], rows[1]) if len(rows) == 2 else (rows[0], None)
-    distribution = contribution_distribution(keyed, totals, groups)
-    vector = plan.vectors[average.total]
-    measured = distribution_of_means(means, vector.lower, vector.upper)
-    if distribution is None or measured is None:
+    found = [_profile(total, averages, plan, rows, stored) for total in averages.totals]
+    profiles = [each for each in found if each is not None]
+    if rows.is_empty or len(profiles) < len(found):
         return None
-    centre = _centre(measured, is_integer=vector.value is None or vector.value.type is not SqlType.DOUBLE)
-    centre = vector.centre + round((centre - vector.centre) / grain) * grain
-    centred = replace(vector, centre=centre)
-    models = _models(
-        average, plan, distribution, measured, centred.centre, centred.magnitude, groups, is_shown=is_shown
+    count_share, is_crossing = prices[averages.count], plan.charged_windows.is_crossing
+    made = []
+    for total, profile in zip(averages.totals, profiles, strict=True):
+        vector, own = plan.vectors[total], grains[total]
+        grain, centre = 2.0**-own.value_bits, _centre(profile, vector, 2.0**-own.finest_bits)
+        steps = round((centre - vector.centre) / grain * CENTRE_STEPS)
+        measured = CentredAverage(total, averages.count, steps, max(1, round(profile.reach / grain * CENTRE_STEPS)))
+        pico_rho = prices[total] + count_share // len(profiles)
+        facts = (profile, centre, measured, grain, own.most * CENTRE_STEPS, pico_rho, is_crossing)
+        made.append(AboutCentre(total, averages.count, *facts))
+    return AveragesAboutCentres(tuple(made), is_shown, count_share)
+
+
+def _profile(
+    total: int, averages: Averages, plan: PrivatePlan, rows: VectorProfile,
+    stored: Mapping[ProfileHistogram, tuple[Floats, float]],
+) -> AverageProfile | None:  # fmt: skip
+    """Profile of one average; None if no mean is visible."""
+    vector = plan.vectors[total]
+    counts, sigma = stored[ProfileHistogram(total, Measure.MEAN, averages.count, mean_parts())]
+    subject = HistogramSubject("", (), Quantity.MEANS, Measure.MEAN, vector.upper - vector.lower)
+    rounded = tuple(round(n) for n in np.asarray(counts)[:MEAN_BINS])
+    histogram = ContributionHistogram(subject, rounded, sigma, "", DAY, DAY)
+    means = distribution_of_means(histogram, vector.lower, vector.upper)
+    return None if means is None else AverageProfile(rows, means, sigma)
+
+
+def _centre(profile: AverageProfile, vector: QueryVector, finest: float) -> float:
+    """Centre of an average: whole steps from the planned one, which are small against the spread."""
+    step = max(finest, 2.0 ** (math.ceil(math.log2(profile.spread)) - 8))
+    centre = vector.centre + round((profile.mean - vector.centre) / step) * step
+    return min(max(centre, vector.lower), vector.upper)
+
+
+def has_fractional_centre(vector: QueryVector) -> bool:
+    """Return whether the average of whole numbers may have a fractional centre: in a narrow range it matters."""
+    return vector.kind is VectorKind.CENTRED and vector.upper - vector.lower <= NARROW_RANGE
+
+
+def with_chosen_centre(vector: QueryVector, chosen: AboutCentre) -> QueryVector:
+    """Subtract the chosen centre from the values of a centred sum."""
+    return replace(vector, centre=chosen.centre, is_integer=vector.is_integer and not has_fractional_centre(vector))
+
+
+def noisy_distances(
+    averages: Sequence[AboutCentre], exact: Exact, add_noise: NoiseSource
+) -> Mapping[int, DistanceProfile]:
+    """Add noise to class means and to units by the norm of their distances, by centred sum.
+
+    Claim: those of an average are (2 distance_pico_rho)-zCDP. Symbols: a unit is in one class and in one bin. Formula:
+    sensitivities MEAN_STEPS and 1, or twice as much where units are replaced. Source and proof:
+    engine/pricing/proofs.md#averages. Raises NoiseRefused.
+    """
+    places = exact.keys.column(0).to_numpy().astype(np.int64)
+    found = {}
+    for i, each in enumerate(averages):
+        noisy = []
+        for column, step in ((2 * i, MEAN_STEPS), (2 * i + 1, 1)):
+            dense = np.zeros(DISTANCE_ROWS, dtype=np.int64)
+            dense[places] = exact.vectors[column]
+            sensitivity = step * each.unit_sensitivity
+            sigma = gaussian_scale(sensitivity, each.distance_pico_rho)
+            released = add_noise(dense, sensitivity, sigma, each.distance_pico_rho)
+            noisy.append((np.asarray(released, dtype=np.float64) / step, sigma / step))
+        positive, negative = (_norms(each, noisy[1][0][begin:], noisy[1][1]) for begin in (0, NEGATIVE_BINS))
+        found[each.total] = DistanceProfile(
+            _classes(each, *noisy[0]), positive, negative, each.profile.spread, each.profile.total_per_norm
+        )
+    return found
+
+
+def expected_distances(group: AveragesAboutCentres) -> Distances:
+    """Distances that are likely by the profile alone, before they are measured, by centred sum."""
+    found = {}
+    for each in group.averages:
+        profile, norms = each.profile, each.profile.rows.norms
+        of_units = gaussian_scale(each.unit_sensitivity, each.distance_pico_rho)
+        side = replace(norms, points=norms.points * profile.spread, units=norms.units / 2, sigma=of_units)
+        sigma = gaussian_scale(MEAN_STEPS * each.unit_sensitivity, each.distance_pico_rho) / MEAN_STEPS
+        sums = profile.class_units * (profile.mean - each.centre) / each.reach
+        classes = _classes(each, sums, sigma)
+        found[each.total] = DistanceProfile(
+            classes, side, side, profile.spread, profile.total_per_norm, is_measured=False
+        )
+    return found
+
+
+def _norms(average: AboutCentre, counts: Floats, sigma: float) -> HistogramReading:
+    """Read the norms of units on one side of the centre, in the unit of the average."""
+    reading = read_histogram(
+        counts[:NEGATIVE_BINS], sigma, is_total=True, is_count=False, most=min(average.most, 2.0 ** (NEGATIVE_BINS / 2))
     )
-    count_bound, sum_bound = tune_clip_bounds(models, [prices[average.count], prices[average.total]])
-    if count_bound is None or sum_bound is None:
-        return None
-    return ChosenAverage(
-        average,
-        centre,
-        {average.count: _within_interval(count_bound), average.total: _within_interval(sum_bound)},
-        (count_bound.residual_bias_bound or 0.0) / BOUND_DEVIATIONS,
-        (sum_bound.residual_bias_bound or 0.0) * MEAN_ERROR_FACTOR / BOUND_DEVIATIONS,
-    )
+    return replace(reading, points=reading.points * average.grain / CENTRE_STEPS)
 
 
-def _within_interval(bound: TunedClipBound) -> TunedClipBound:
-    """Return a clip bound without the error that it leaves, which the interval holds."""
-    return replace(bound, key_reason=REASON, predicted_bias=0.0, residual_bias_bound=None)
+def _classes(average: AboutCentre, sums: Floats, sigma: float) -> ClassPosterior:
+    """Distances of classes from their noisy sums."""
+    profile, reach = average.profile, average.reach
+    units = profile.class_units
+    amount = math.hypot(reach * sigma, 0.5 * profile.spread * profile.units_deviation)
+    measured = sums[: len(units)] * reach / np.maximum(units, 1e-3)
+    taken = _clamped_part(measured, reach)
+    beyond = np.hypot(profile.beyond(average.centre, reach), taken)
+    deviations = np.hypot(amount / np.maximum(units, 1e-3), beyond)
+    return posterior_of_classes(units, measured + taken, deviations, profile.mean - average.centre, profile.spread)
 
 
-def _centre(measured: MeanDistribution, *, is_integer: bool) -> float:
-    """Centre of least noise; whole for integers."""
-    return float(round(measured.centre)) if is_integer else measured.centre
+def _clamped_part(distances: Floats, reach: float) -> Floats:
+    """Estimate what clamping took of class means: little about the centre, much where a mean is near the reach."""
+    near = np.minimum(np.abs(distances), 0.9 * reach)
+    parts: Floats = 0.5 * np.sign(distances) * near**2 / (reach - near)
+    return parts
 
 
-def _models(
-    average: Average, plan: PrivatePlan, distribution: ContributionDistribution, measured: MeanDistribution,
-    centre: float, magnitude: float, groups: int, *, is_shown: bool,
-) -> tuple[ClipErrorModel, ClipErrorModel]:  # fmt: skip
-    """Clip-error models of count and sum, as `clip_error_models` makes them from a calibration."""
-    sensitivity = math.sqrt(2) if plan.charged_windows.is_crossing else 1.0
-    sum_sensitivity = 2.0 if plan.charged_windows.is_crossing else 1.0
-    deviations = mean_deviations(measured, centre, magnitude, distribution)
-    mean = MeanErrorModel(distribution, float(groups), sensitivity, sum_sensitivity, ASSUMED_MEAN_SLOPE, deviations)
-    count = ClipErrorModel(
-        distribution, float(groups), sensitivity, counts_rows=True, counts_persons=False, is_corrected=is_shown,
-        mean_model=mean, is_ratio_only=not is_shown,
-    )  # fmt: skip
-    return count, replace(count, follows_vector=(0, magnitude))
+def choose_bounds(group: AveragesAboutCentres, distances: Distances | None) -> ChosenAverages:
+    """Choose the clip bounds of averages that share a count; without measured distances from likely ones.
+
+    Claim: a function of released numbers, prices and public facts. Formula: the clip bound of the count has the least
+    sum, over the averages and a shown count, of squared errors relative to the least possible. Source and proof:
+    engine/pricing/proofs.md#averages. Raises nothing.
+    """
+    sensitivities = (math.sqrt(2), 2.0) if group.averages[0].is_crossing else (1.0, 1.0)
+    profile = group.averages[0].profile
+    bounds = count_candidates(profile)
+    distances = expected_distances(group) if distances is None else distances
+    own = tuple(distances[each.total] for each in group.averages)
+    parts = [group.count_share / len(own) / each.pico_rho if group.is_shown else None for each in group.averages]
+    found = [
+        best_designs(each.profile, measured, bounds, each.number_pico_rho / PICO, sensitivities, part)
+        for each, measured, part in zip(group.averages, own, parts, strict=True)
+    ]
+    relative = [(errors / errors.min()) ** 2 for errors, _ in found]
+    if group.is_shown:
+        noise = sensitivities[0] * bounds / math.sqrt(2 * group.count_share / PICO)
+        of_count = count_errors(profile, bounds, noise)
+        relative.append((of_count / of_count.min()) ** 2)
+    best = int(np.argmin(np.sum(relative, axis=0)))
+    return ChosenAverages(group, own, tuple(designs[best] for _, designs in found))
 
 
-def _histogram(
-    measured: ProfileHistogram, plan: PrivatePlan, stored: Mapping[ProfileHistogram, tuple[Floats, float]]
-) -> ContributionHistogram:
-    """Convert a histogram of a profile to a calibration histogram, from which clip-error models are built."""
-    counts, sigma = stored[measured]
-    vector = plan.vectors[measured.vector]
-    if measured.measure is Measure.MEAN:
-        subject = HistogramSubject("", (), Quantity.MEANS, measured.measure, vector.upper - vector.lower)
-        bins = MEAN_BINS
+def correct_averages(chosen: ChosenAverages, measured: Release) -> tuple[dict[int, float], dict[int, VectorCorrection]]:
+    """Correct averages: factors of the grains, and corrections, by index of the vector.
+
+    Claim: post-processing of released numbers. Formula: the centre that is added back is moved by the expected
+    difference of the average of all values and that of what clipping left. Source and proof:
+    engine/pricing/proofs.md#averages. Raises nothing.
+    """
+    factors = dict[int, float]()
+    triples = zip(chosen.group.averages, chosen.distances, chosen.designs, strict=True)
+    corrections = {each.total: _correction(each, own, design, measured) for each, own, design in triples}
+    if chosen.group.is_shown:
+        retained, error = _retained(chosen)
+        factors = dict.fromkeys([chosen.count, *corrections], 1 / retained)
+        corrections[chosen.count] = VectorCorrection(error)
+    return factors, corrections
+
+
+def _retained(chosen: ChosenAverages) -> tuple[float, float]:
+    """Share of the count that clipping leaves, and the relative error of a count that is divided by it."""
+    rows = chosen.group.averages[0].profile.rows
+    scenarios = rows.retained_shares(np.array([chosen.designs[0].count_bound]))
+    retained = max(0.05, float(scenarios.mean()))
+    lost = 1 - retained
+    deviation = math.hypot(0.3 * lost, 0.01, float(scenarios.std())) / retained
+    return retained, math.hypot(deviation, CLASS_GROUP_DIFFERENCE * lost / retained if rows.groups > 1 else 0.0)
+
+
+def _correction(
+    average: AboutCentre, distances: DistanceProfile, design: AverageDesign, measured: Release
+) -> VectorCorrection:
+    """Correct one average by its class means, its norms, and the measured average over all groups."""
+    profile, rows = average.profile, average.profile.rows
+    left = count_clipping(profile, np.array([design.count_bound]))
+    moved, retained = left.moved[:, 0], float(left.retained[0])
+    sum_bound, values = np.array([design.sum_bound]), retained * profile.total
+    net, error = (float(each[0]) / values for each in distances.excess(sum_bound))
+    clipped, variance = _measured_average(average, measured)
+    posterior = distances.classes
+    if math.isfinite(variance):
+        kept = profile.class_weights - moved
+        if not distances.is_measured:
+            posterior = posterior.moved(clipped + net - float(kept @ posterior.distances))
+        posterior = posterior.observe_apart(kept, clipped + net, variance + error**2)
+        shift = float(profile.class_weights @ posterior.distances) - clipped
+        uncertainty = float(posterior.variances(profile.class_weights[:, None])[0])
     else:
-        keys = tuple(key.canonical_text for key in plan.keys) if measured.measure is Measure.NORM else ()
-        subject, bins = HistogramSubject("", keys, Quantity.ROWS), HIGHEST_COUNT_BIN + 1
-    rounded = tuple(round(n) for n in np.asarray(counts)[:bins])
-    return ContributionHistogram(subject, rounded, sigma, "", DAY, DAY)
+        shift = float(moved @ posterior.distances) + net
+        uncertainty = float(posterior.variances(moved[:, None])[0]) + error**2
+    if rows.groups == 1:
+        amount = max(0.0, uncertainty - variance) if math.isfinite(variance) else uncertainty
+    else:
+        within = _share_within_groups(average, measured)
+        shift *= within
+        prior = prior_of_classes(profile.class_units, 0.0, profile.spread).variances(moved[:, None])[0]
+        differing = (CLASS_GROUP_DIFFERENCE * shift) ** 2 + (0.5 * (1 - within) * shift) ** 2
+        differing += (0.5 * CLASS_GROUP_DIFFERENCE) ** 2 * prior
+        by_chance = float(left.by_chance[0]) * profile.spread**2 + float(distances.by_chance(sum_bound)[0])
+        amount = uncertainty + differing + by_chance / rows.groups / rows.usual_group**2
+    return VectorCorrection(amount=ERROR_FACTOR * math.sqrt(max(0.0, amount)), centre=average.centre + shift)
+
+
+def _share_within_groups(average: AboutCentre, measured: Release) -> float:
+    """Share of the variance of means that is within groups: only that part moves the average of a group."""
+    total, count = (
+        np.asarray(measured.noisy[i], dtype=np.float64) * measured.grains[i] for i in (average.total, average.count)
+    )
+    deviations = measured.deviations()
+    clear = count > CLEAR_COUNT * deviations[average.count]
+    if clear.sum() < 2:
+        return 1.0
+    averages, weights = total[clear] / count[clear], count[clear]
+    noise = (deviations[average.total] ** 2 + averages**2 * deviations[average.count] ** 2) / weights**2
+    mean = float(np.average(averages, weights=weights))
+    between = max(0.0, float(np.average((averages - mean) ** 2 - noise, weights=weights)))
+    within = average.profile.spread**2
+    return within / (within + between)
+
+
+def _measured_average(average: AboutCentre, measured: Release) -> tuple[float, float]:
+    """Distance of the clipped average over all groups, and the variance of its noise; infinite if it is not clear."""
+    total, count = (
+        float(np.asarray(measured.noisy[i], dtype=np.float64).sum()) * measured.grains[i]
+        for i in (average.total, average.count)
+    )
+    groups = len(measured.noisy[average.count])
+    of_total, of_count = (groups * measured.deviations()[i] ** 2 for i in (average.total, average.count))
+    if count <= CLEAR_COUNT * math.sqrt(of_count):
+        return 0.0, math.inf
+    distance = total / count
+    return distance, (of_total + distance**2 * of_count) / count**2

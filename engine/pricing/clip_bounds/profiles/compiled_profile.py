@@ -23,7 +23,15 @@ from engine.backends.exact import Exact
 from engine.mechanism.gaussian import NoiseSource, gaussian_scale, privacy_loss
 from engine.mechanism.release import Release
 from engine.pricing.budget_allocation import PriceParts
-from engine.pricing.clip_bounds.profiles.averages import ChosenAverage, average_histograms, averages_of, choose_average
+from engine.pricing.clip_bounds.profiles.averages import (
+    AveragesAboutCentres,
+    Grains,
+    about_centres,
+    average_histograms,
+    averages_of,
+    has_fractional_centre,
+    with_chosen_centre,
+)
 from engine.pricing.clip_bounds.profiles.estimator import VectorProfile
 from engine.pricing.clip_bounds.profiles.histogram_reading import (
     SIGNIFICANT_SIGMAS,
@@ -31,6 +39,7 @@ from engine.pricing.clip_bounds.profiles.histogram_reading import (
     HistogramReading,
     read_histogram,
 )
+from engine.pricing.price import VectorPrice
 
 PROFILE_TENTHS_GROUPED, PROFILE_TENTHS_TOTAL = 1, 2  # share of a release's price, in tenths, with and without keys
 MAGNITUDE_BITS = 13  # value grains of the largest value of a row: 2^12 to 2^13
@@ -164,17 +173,19 @@ def _measures(vector: QueryVector, plan: PrivatePlan) -> tuple[Measure, ...]:
 def shared_plan(plan: PrivatePlan, bounds: ContributionBounds, histograms: Sequence[ProfileHistogram]) -> SharedPlan:
     """Choose the value grains of the partial aggregates that profile, totals and numbers share.
 
-    Those of profiled vectors are as fine as any clip bound may need; others keep the grains of `bounds`, which are
+    Whole numbers of a narrow range have fractions of one, in which centres of averages are chosen. Those of profiled
+    vectors are as fine as any clip bound may need; others keep the grains of `bounds`, which are
     those of the price.
     """
     profiled = {each.vector for each in histograms} | {
         each.count for each in histograms if each.measure is Measure.MEAN
     }
-    vectors = [
+    vectors = [replace(v, is_integer=v.is_integer and not has_fractional_centre(v)) for v in plan.vectors]
+    fine = [
         replace(bound, rule=ClipRule.UNCLIPPED, value_bits=finest_value_bits(vector)) if i in profiled else bound
-        for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True))
+        for i, (vector, bound) in enumerate(zip(vectors, bounds.vectors, strict=True))
     ]
-    return SharedPlan(plan, replace(bounds, vectors=tuple(vectors)))
+    return SharedPlan(replace(plan, vectors=tuple(vectors)), replace(bounds, vectors=tuple(fine)))
 
 
 def profile_bounds(shared: SharedPlan) -> ContributionBounds:
@@ -221,30 +232,51 @@ def read_profile(compiled: CompiledProfile, stored: Release, catalog: Catalog) -
     return found
 
 
-def choose_averages(
-    compiled: CompiledProfile, stored: Release, prices: Sequence[int], shown_alone: Collection[int] | None
-) -> tuple[ChosenAverage, ...]:
-    """Choose centre and clip bounds of each profiled average; averages without a visible unit are left out.
+def averages_about_centres(
+    compiled: CompiledProfile, stored: Release, catalog: Catalog, prices: Sequence[VectorPrice],
+    shown_alone: Collection[int] | None,
+) -> tuple[AveragesAboutCentres, ...]:  # fmt: skip
+    """Choose the centres of profiled averages; those without a visible unit are left out.
 
-    `prices` of every vector, in pico-rho; `shown_alone` = vectors that are columns of their own, None: all of them.
+    `prices` of every vector; `shown_alone` = vectors that are columns of their own, None: all of them.
     """
+    compiled = compiled.over(stored.selected_keys)
     columns, plan = stored_histograms(compiled, stored), compiled.plan
-    averages = [each for each in averages_of(plan) if average_histograms(each, plan)[0] in columns]
     shown = range(len(plan.vectors)) if shown_alone is None else shown_alone
-    chosen = (
-        choose_average(
-            each, plan, columns, compiled.groups, prices, is_shown=each.count in shown,
-            grain=2.0 ** -compiled.shared.bounds.vectors[each.total].value_bits,
+    grains = {
+        i: Grains(bound.value_bits, fine.value_bits, _largest_contribution(compiled, i, catalog))
+        for i, (bound, fine) in enumerate(zip(compiled.bounds.vectors, compiled.shared.bounds.vectors, strict=True))
+    }
+    paid = [each.pico_rho for each in prices]
+    made = (
+        about_centres(
+            each, plan, _count_profile(compiled, each.count, columns, catalog), columns, paid, grains,
+            is_shown=each.count in shown,
         )
-        for each in averages
+        for each in averages_of(plan)
+        if average_histograms(each, plan)[0] in columns
     )  # fmt: skip
-    return tuple(each for each in chosen if each is not None)
+    return tuple(each for each in made if each is not None)
 
 
-def with_measured_centres_of(plan: PrivatePlan, averages: Sequence[ChosenAverage]) -> PrivatePlan:
+def _count_profile(
+    compiled: CompiledProfile, count: int, columns: Mapping[ProfileHistogram, tuple[Floats, float]], catalog: Catalog
+) -> VectorProfile:
+    """Profile of the count of averages."""
+    most = _largest_contribution(compiled, count, catalog)
+    norms, totals = (
+        read_histogram(*columns[each], is_total=each.measure is Measure.TOTAL, is_count=True, most=most)
+        if each in columns
+        else None
+        for each in (ProfileHistogram(count, Measure.NORM), ProfileHistogram(count, Measure.TOTAL))
+    )
+    return _vector_profile(compiled, count, norms, totals)
+
+
+def with_measured_centres_of(plan: PrivatePlan, groups: Sequence[AveragesAboutCentres]) -> PrivatePlan:
     """Subtract the chosen centres from the values of averages."""
-    centres = {each.average.total: each.centre for each in averages}
-    vectors = (replace(own, centre=centres.get(i, own.centre)) for i, own in enumerate(plan.vectors))
+    chosen = {each.total: each for group in groups for each in group.averages}
+    vectors = (with_chosen_centre(v, chosen[i]) if i in chosen else v for i, v in enumerate(plan.vectors))
     return replace(plan, vectors=tuple(vectors))
 
 

@@ -64,17 +64,17 @@ class VectorProfile:
     @cached_property
     def total(self) -> float:
         """Expected sum of all contributions over all groups."""
-        return float(self._contributions.sum(axis=1).mean() if self.totals is None else self.totals.totals.mean())
+        return float(self.contributions.sum(axis=1).mean() if self.totals is None else self.totals.totals.mean())
 
     def retained_shares(self, clip_bounds: Floats) -> Floats:
         """Share of the total that clipping norms leaves: scenarios x clip bounds."""
         clipped = np.minimum(1.0, clip_bounds[None, :] / self.norms.points[:, None])
-        totals = self._contributions.sum(axis=1, keepdims=True)
-        shares: Floats = weighted_sums(self._contributions, clipped) / np.maximum(totals, 1e-300)
+        totals = self.contributions.sum(axis=1, keepdims=True)
+        shares: Floats = weighted_sums(self.contributions, clipped) / np.maximum(totals, 1e-300)
         return shares
 
     @cached_property
-    def _contributions(self) -> Floats:
+    def contributions(self) -> Floats:
         """Sum of the units with each norm over all groups, by scenario; norms and sums are paired by rank."""
         norms, totals = self.norms, self.totals
         if self.counts_groups:

@@ -60,6 +60,11 @@ class HistogramReading:
         result: Floats = self.units @ self.points
         return result
 
+    @property
+    def largest_visible(self) -> float:
+        """Largest contribution in a visible bin; 0 if there is none."""
+        return float(self.points[self.bins <= self.last_visible].max(initial=0.0))
+
     def excess_noise(self, beyond: Floats) -> Floats:
         """Variance of a sum over units by the noise of visible bins, and by chance in the units beyond them.
 

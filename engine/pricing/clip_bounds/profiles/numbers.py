@@ -18,7 +18,7 @@ from dialect.sensitivity import TunedClipBound
 from engine.backends.exact import Int64Vector
 from engine.mechanism.gaussian import NoiseSource, NoisyVector, gaussian_scale
 from engine.mechanism.release import Release, VectorCorrection
-from engine.pricing.clip_bounds.profiles.averages import ChosenAverage
+from engine.pricing.clip_bounds.profiles.averages import ChosenAverages, correct_averages
 from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile
 from engine.pricing.clip_bounds.profiles.estimator import (
     Correction,
@@ -98,14 +98,14 @@ def noisy_totals(
 def corrected(
     measured: Release,
     vectors: Sequence[ProfiledVector],
-    averages: Sequence[ChosenAverage],
+    averages: Sequence[ChosenAverages],
     bounds: ContributionBounds,
     totals: Mapping[int, tuple[float, float]],
 ) -> Release:
     """Correct the numbers of a release, by its grains, and note the error that the correction leaves.
 
     Claim: post-processing of released numbers. Formula: numbers divided by the share that clipping left. Source and
-    proof: engine/pricing/proofs.md#profile-estimator. Raises nothing.
+    proof: engine/pricing/proofs.md#profile-estimator, of averages #averages. Raises nothing.
     """
     grains, corrections = list(measured.grains), [VectorCorrection()] * len(measured.grains)
     for vector in vectors:
@@ -117,9 +117,12 @@ def corrected(
             found = _correction(vector, numbers, deviation, totals.get(vector.index))
         grains[vector.index] /= found.retained_share
         corrections[vector.index] = VectorCorrection(found.residual)
-    for chosen in averages:
-        corrections[chosen.average.count] = VectorCorrection(chosen.share_error)
-        corrections[chosen.average.total] = VectorCorrection(amount=chosen.mean_error, centre=chosen.centre)
+    for group in averages:
+        factors, found_corrections = correct_averages(group, measured)
+        for index, factor in factors.items():
+            grains[index] *= factor
+        for index, correction in found_corrections.items():
+            corrections[index] = correction
     return replace(measured, grains=tuple(grains), corrections=tuple(corrections))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from dialect import ContributionBounds
 from engine.mechanism.gaussian import NoisyVector, gaussian_scale
 from engine.mechanism.release import Release
-from engine.pricing.clip_bounds.profiles.averages import ChosenAverage
+from engine.pricing.clip_bounds.profiles.averages import ChosenAverages
 from engine.pricing.clip_bounds.profiles.estimator import median_excess
 from engine.pricing.clip_bounds.profiles.numbers import ProfiledVector, corrected
 from engine.pricing.price import VectorPrice
@@ -25,7 +25,7 @@ MAX_INTEGER = 2.0**62
 def predicted_release(
     stored: Release,
     vectors: Sequence[ProfiledVector],
-    averages: Sequence[ChosenAverage],
+    averages: Sequence[ChosenAverages],
     bounds: ContributionBounds,
     prices: Sequence[VectorPrice],
 ) -> Release:

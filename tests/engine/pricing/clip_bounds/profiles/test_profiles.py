@@ -26,6 +26,7 @@ from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pricing import compile_release
 from engine.pricing.clip_bound_origin import clip_bound_origins
+from engine.pricing.clip_bounds.profiles.averages import AboutCentre
 from engine.pricing.clip_bounds.profiles.compiled_profile import read_profile
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.query_terms import Request
@@ -49,6 +50,7 @@ CREATE OR REPLACE TABLE visit AS SELECT 1 + i % {PEOPLE} AS person_id, i AS visi
 )
 BY_ZONE = "SELECT zone, COUNT(*) AS n, SUM(minutes) AS s FROM visit GROUP BY zone"
 IN_ALL = "SELECT COUNT(*) AS n FROM visit"
+AVERAGES = "SELECT zone, AVG(minutes) AS m, AVG(coins) AS c, COUNT(*) AS n FROM visit GROUP BY zone"
 RHO = Fraction("0.02")
 
 
@@ -99,12 +101,21 @@ class Counted:
         return add_noise(exact, sensitivity, scale, pico_rho_charged)
 
 
-@pytest.mark.parametrize("sql", [BY_ZONE, IN_ALL])
+@pytest.mark.parametrize("sql", [BY_ZONE, IN_ALL, AVERAGES])
 def test_all_mechanisms_that_run_cost_what_was_charged(catalog: Catalog, backend: Any, sql: str) -> None:
     noise = Counted()
     with Ledger.open(":memory:") as ledger:
         Engine(catalog, backend, ledger, noise).answer(sql, Request("ann", rho=RHO))
     assert float(noise.loss / RHO) == pytest.approx(1, rel=1e-5) and noise.loss <= RHO
+
+
+def test_a_planted_price_of_distances_that_is_not_taken_off_is_found(
+    catalog: Catalog, backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbers that cost all of their share, and distances besides."""
+    monkeypatch.setattr(AboutCentre, "number_pico_rho", property(lambda self: self.pico_rho))
+    with pytest.raises(AssertionError):
+        test_all_mechanisms_that_run_cost_what_was_charged(catalog, backend, AVERAGES)
 
 
 def test_a_planted_profile_that_is_not_charged_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,11 +194,11 @@ def test_over_a_lake_the_duckdb_form_of_a_profile_is_bound(engine: Engine, sql: 
         stuck.bind(query)
 
 
-def test_a_profiled_release_reads_the_rows_three_times(engine: Engine, backend: Any) -> None:
-    """The work that is bounded is that of the profile, the totals and the numbers; one declared clip bound takes one."""
+def test_a_profiled_release_reads_the_rows_four_times(engine: Engine, backend: Any) -> None:
+    """The bounded work is that of profile, distances, totals and numbers; with a declared clip bound, of the numbers."""
     unpriced = compiled(engine, BY_ZONE).unpriced_release
     once, _ = check_row_limits(unpriced.plan, backend)
-    assert unpriced.histograms and unpriced.work == once.times(3)
+    assert unpriced.histograms and unpriced.work == once.times(4)
     limited = compiled(engine, f"SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_rows_contributed = 7) {BY_ZONE[7:]}")
     assert not limited.unpriced_release.histograms
     assert limited.unpriced_release.work == check_row_limits(limited.unpriced_release.plan, backend)[0]
@@ -306,7 +317,7 @@ def chosen_bounds(catalog: Catalog, backend: Any, noisy: Release) -> tuple[float
     """Clip bounds that follow from a stored profile."""
     with Ledger.open(":memory:") as ledger:
         release = compiled(Engine(catalog, backend, ledger, add_noise), BY_ZONE)
-    found = compile_release.profiled_release(release, noisy, backend).release
+    found = compile_release.profiled_release(release, noisy, {}, backend).release
     return tuple(bound.clip_bound for bound in found.bounds.vectors)
 
 

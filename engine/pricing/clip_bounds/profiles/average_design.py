@@ -1,0 +1,245 @@
+"""Clip bounds of averages: those of least expected error of an average, from the profile of its units.
+
+An average is a centre plus the sum of distances from it over the count, both scaled by one clipping factor for each
+unit. The more is clipped, the less noise is needed, and the more the average of what is left may differ from that of
+all values: because units with many values have other means, and because those with distant means are clipped more.
+Class means tell the former, signed norms of distances the latter (`engine/pricing/proofs.md#averages`).
+
+Terms:
+    distance  of a unit: the sum of its values minus the centre times their number
+    sum bound clip bound of the distances, over all groups
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.pricing.clip_bounds.column_means import MeanDistribution
+from engine.pricing.clip_bounds.profiles.class_means import ClassPosterior, class_of, prior_of_classes
+from engine.pricing.clip_bounds.profiles.estimator import TAIL_LAW_ERROR, VectorProfile, candidate_bounds
+from engine.pricing.clip_bounds.profiles.histogram_reading import Floats, HistogramReading
+
+HIGHEST_CLASS_READ = 20
+REACH_COVER = 0.98  # share of units whose means are within reach of class means
+LEAST_PLACE = 1e-4  # share of units below which a mean is left out
+GROUP_OFFSET, WHOLE_OFFSET = 1.0, 0.15  # distance of the averages of groups, and of all, from the centre, in spreads
+CLASS_GROUP_DIFFERENCE = 0.4  # how groups differ in what clipping moves, as a share of what is usual
+# units that noise may hide beyond the visible ones: in standard deviations of a bin, to choose bounds and in intervals
+LIKELY_UNSEEN, POSSIBLY_UNSEEN = 0.1, 1.5
+UNSEEN_REACH = 8.0  # their distances, in largest visible ones
+LEAST_KEPT = 0.02  # share of values that clipping leaves at least
+COUNT_PARTS = (0.3, 0.6)  # least and largest share of the price for a count that is not shown
+
+
+@dataclass(frozen=True, eq=False)
+class AverageProfile:
+    """What the profile of a release tells of one average: units by the number of their values, and by their mean."""
+
+    rows: VectorProfile  # of the count
+    means: MeanDistribution
+    units_deviation: float  # standard deviation of the noise of units in a bin
+
+    @cached_property
+    def units(self) -> Floats:
+        """Expected units at each norm of the count."""
+        result: Floats = self.rows.norms.units.mean(axis=0)
+        return result
+
+    @cached_property
+    def values(self) -> Floats:
+        """Values of a unit at each norm, over all groups."""
+        per_unit: Floats = self.rows.contributions.mean(axis=0) / np.maximum(self.units, 1e-12)
+        return np.maximum(per_unit, 1.0)
+
+    @cached_property
+    def classes(self) -> npt.NDArray[np.int64]:
+        """Class of each norm."""
+        return class_of(self.values, HIGHEST_CLASS_READ)
+
+    def by_class(self, numbers: Floats) -> Floats:
+        """Sum a number of each norm by class."""
+        result: Floats = np.bincount(self.classes, numbers, int(self.classes.max()) + 1).astype(np.float64)
+        return result
+
+    @cached_property
+    def class_units(self) -> Floats:
+        """Expected units of each class."""
+        return self.by_class(self.units)
+
+    @cached_property
+    def class_weights(self) -> Floats:
+        """Share of all values that the units of each class have."""
+        return self.by_class(self.units * self.values) / self.total
+
+    @cached_property
+    def total_per_norm(self) -> float:
+        """Sum over the groups per norm, of units with many values."""
+        norms = self.rows.norms.points
+        return max(1.0, float(self.units @ (self.values * norms)) / max(1e-12, float(self.units @ norms**2)))
+
+    @cached_property
+    def total(self) -> float:
+        """Number of all values."""
+        return max(1.0, float(self.units @ self.values))
+
+    @cached_property
+    def places(self) -> tuple[Floats, Floats]:
+        """Means that units have, and the share of units at each."""
+        kept = self.means.people > LEAST_PLACE
+        return self.means.means[kept], self.means.people[kept] / self.means.people[kept].sum()
+
+    @cached_property
+    def mean(self) -> float:
+        """Mean of the means of units."""
+        places, shares = self.places
+        return float(places @ shares)
+
+    @cached_property
+    def spread(self) -> float:
+        """Standard deviation of the means of units; not 0."""
+        places, shares = self.places
+        least = (self.means.upper - self.means.lower) / 256  # what bins can't tell apart
+        return max(math.sqrt(float(shares @ (places - self.mean) ** 2)), least)
+
+    @property
+    def reach(self) -> float:
+        """Distance from the mean within which nearly all means are."""
+        places, shares = self.places
+        far = np.abs(places - self.mean)
+        order = np.argsort(far)
+        within = int(np.searchsorted(np.cumsum(shares[order]), REACH_COVER).clip(max=len(order) - 1))
+        return max(float(far[order][within]), self.spread / 2)
+
+    def beyond(self, centre: float, reach: float) -> float:
+        """Compute the mean distance of units beyond the reach of class means."""
+        places, shares = self.places
+        return float(shares @ np.maximum(0.0, np.abs(places - centre) - reach))
+
+
+@dataclass(frozen=True, eq=False)
+class DistanceProfile:
+    """What is measured about the centre: class means, and units by the norm of their distances."""
+
+    classes: ClassPosterior
+    positive: HistogramReading  # of units above the centre; in the unit of the average
+    negative: HistogramReading
+    spread: float  # of the means of units
+    total_per_norm: float  # sum of distances over all groups, per norm
+    is_measured: bool = True  # False: likely ones, before they are measured
+
+    def excess(self, bounds: Floats, unseen: float = POSSIBLY_UNSEEN) -> tuple[Floats, Floats]:
+        """Sum of what distances exceed clip bounds by: net of both sides, and its standard deviation."""
+        sums, squares = [], np.zeros(len(bounds))
+        for side in (self.positive, self.negative):
+            beyond = np.maximum(0.0, side.points[:, None] - bounds[None, :])
+            by_scenario = side.units @ beyond
+            sums.append(by_scenario.mean(axis=0))
+            squares += by_scenario.var(axis=0) + side.excess_noise(beyond) + (TAIL_LAW_ERROR * sums[-1]) ** 2
+            farthest = min(UNSEEN_REACH * side.largest_visible, float(side.points.max()))
+            squares += (unseen * side.sigma * np.maximum(0.0, farthest - bounds)) ** 2
+        return self.total_per_norm * (sums[0] - sums[1]), self.total_per_norm * np.sqrt(squares)
+
+    def by_chance(self, bounds: Floats) -> Floats:
+        """Sum over units of squared distances that clipping takes."""
+        parts = (
+            side.units.mean(axis=0) @ np.maximum(0.0, side.points[:, None] - bounds[None, :]) ** 2
+            for side in (self.positive, self.negative)
+        )
+        result: Floats = np.sum(list(parts), axis=0)
+        return result
+
+    def candidate_bounds(self) -> Floats:
+        """Candidate clip bounds of the distances, in the unit of the average."""
+        sides = [side for side in (self.positive, self.negative) if side.last_visible >= 0]
+        largest = max((float(side.points.max()) for side in sides), default=16 * self.spread)
+        steps = math.ceil(4 * math.log2(max(2.0, largest / self.spread))) + 8
+        bounds: Floats = largest * 2.0 ** (-np.arange(steps + 1) / 4)
+        return bounds
+
+
+@dataclass(frozen=True, eq=False)
+class CountClipping:
+    """What clipping of the count leaves, by alternative clip bound."""
+
+    moved: Floats  # classes x alternatives: how much less a class weighs
+    retained: Floats  # share of all values
+    by_chance: Floats  # sum over units of squared changes of the norm
+
+
+def count_clipping(profile: AverageProfile, bounds: Floats) -> CountClipping:
+    """Compute what clipping of the count leaves, at some clip bounds."""
+    norms = profile.rows.norms.points
+    factors = np.minimum(1.0, bounds[None, :] / norms[:, None])
+    values = profile.units * profile.values
+    kept = np.stack([profile.by_class(values * each) for each in factors.T], axis=1)
+    sums = np.maximum(kept.sum(axis=0), 1e-9)
+    retained = sums / profile.total
+    changes = (profile.units * norms**2) @ (factors / retained - 1) ** 2
+    return CountClipping(profile.class_weights[:, None] - kept / sums, retained, changes)
+
+
+@dataclass(frozen=True)
+class AverageDesign:
+    """Clip bounds of one average, and the count's share of the price of both."""
+
+    count_bound: float
+    sum_bound: float  # in the unit of the average
+    count_part: float
+
+
+def best_designs(
+    profile: AverageProfile, distances: DistanceProfile, bounds: Floats, rho: float,
+    sensitivities: tuple[float, float], count_part: float | None,
+) -> tuple[Floats, tuple[AverageDesign, ...]]:  # fmt: skip
+    """Best design at each clip bound of the count, for a price, and its expected error: a standard deviation.
+
+    `sensitivities` of count and sum, in clip bounds; `count_part` = the count's share of the price, None: the best.
+    """
+    left, sum_bounds = count_clipping(profile, bounds), distances.candidate_bounds()
+    group, groups = profile.rows.usual_group, profile.rows.groups
+    offset = (GROUP_OFFSET if groups > 1 else WHOLE_OFFSET) * profile.spread
+    of_count = sensitivities[0] * offset * bounds[:, None]
+    of_sum = sensitivities[1] * sum_bounds[None, :]
+    parts = np.clip(of_count / (of_count + of_sum), *COUNT_PARTS) if count_part is None else np.array([[count_part]])
+    noise = (of_count**2 / parts + of_sum**2 / (1 - parts)) / (2 * rho * (left.retained[:, None] * group) ** 2)
+    net, error = distances.excess(sum_bounds, LIKELY_UNSEEN)
+    by_sum = (error / profile.total) ** 2
+    by_count = np.maximum(0.0, distances.classes.variances(left.moved))
+    if groups > 1:
+        shift = distances.classes.distances @ left.moved
+        by_count += (CLASS_GROUP_DIFFERENCE * shift) ** 2 + (0.5 * CLASS_GROUP_DIFFERENCE) ** 2 * prior_of_classes(
+            profile.class_units, 0.0, profile.spread
+        ).variances(left.moved)
+        by_count += left.by_chance * profile.spread**2 / groups / group**2
+        by_sum += (CLASS_GROUP_DIFFERENCE * net / profile.total) ** 2 + distances.by_chance(
+            sum_bounds
+        ) / groups / group**2
+    squares = noise + by_count[:, None] + by_sum[None, :]
+    squares = np.where(left.retained[:, None] < LEAST_KEPT, np.inf, squares)
+    best = squares.argmin(axis=1)
+    parts = np.broadcast_to(parts, squares.shape)
+    designs = tuple(
+        AverageDesign(float(bound), float(sum_bounds[at]), float(parts[i, at]))
+        for i, (bound, at) in enumerate(zip(bounds, best, strict=True))
+    )
+    return np.sqrt(squares.min(axis=1)), designs
+
+
+def count_errors(profile: AverageProfile, bounds: Floats, noise: Floats) -> Floats:
+    """Compute the expected relative error of a shown count, corrected by the share of the values that is left."""
+    retained = count_clipping(profile, bounds).retained
+    lost, is_grouped = 1 - retained, profile.rows.groups > 1
+    relative = noise / (retained * profile.rows.usual_group)
+    by_share = np.hypot(0.3 * lost, 0.01) / retained
+    errors: Floats = np.sqrt(relative**2 + by_share**2 + (CLASS_GROUP_DIFFERENCE * lost / retained) ** 2 * is_grouped)
+    return errors
+
+
+def count_candidates(profile: AverageProfile) -> Floats:
+    """Candidate clip bounds of the count."""
+    return candidate_bounds(profile.rows.norms)
