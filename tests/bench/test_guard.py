@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import guard, memory, spark, speed
+from tests.bench import guard, memory, profiles, spark, speed
 from tests.bench.guard import LIMITS, Guard
 from tests.bench.pairs import FAST, Paired, paired
 
 ASKED = "[part.ratio]\nquick = 1.5\n[part.ms]\nfixed = 25\n"
-GUARDED = {"speed": speed.main, "memory": memory.main, "spark": spark.main}
+GUARDED = {"speed": speed.main, "memory": memory.main, "spark": spark.main, "profiles": profiles.main}
 
 
 @pytest.fixture
@@ -76,6 +76,9 @@ def told() -> Iterator[None]:
             silenced.setattr(part, "opened", lambda *_: nullcontext(()))
             silenced.setattr(part, "Stage", _ConstantStage)
             silenced.setattr(part, "questions", lambda: {"Q1": "SELECT 1"})
+        timed = profiles.Timed((1.0, 1.0, 1.0), (1.0, 1.0), (1.0, 1.0))
+        silenced.setattr(profiles, "_engines", lambda *_: nullcontext((None, None, None)))
+        silenced.setattr(profiles, "_timed", lambda *_: timed)
         silenced.setattr(spark, "_remote", lambda *_: nullcontext(("", time.process_time)))
         silenced.setattr(spark, "_opened", lambda *_: nullcontext(_ConstantStage()))
         yield
