@@ -12,7 +12,7 @@ import pytest
 
 from dialect import BoundedSql, Catalog, compile_query
 from dialect.catalog.privacy_windows import PrivacyWindow
-from dialect.codegen import LOWEST_BIN, Measure, write_totals_sql
+from dialect.codegen import LOWEST_BIN, CentredAverage, Measure, write_distances_sql, write_totals_sql
 from engine.backends.lake import LakeBackend
 from engine.catalog.eligibility import eligibility_filter
 from engine.catalog.file import load_catalog
@@ -28,6 +28,7 @@ from tests.support.without_norms import without_norms
 ROWS = tuple(Row(person, window, 30 * person - 40 * place, place, place - 2, 7.5 * place * person) for person, window, place
              in itertools.product((77, 1, 2, 3), (-1, -2, 0, 1, 2, 3), (1, 2, 3)) if person % 4 != place)  # fmt: skip
 BOUND = 5  # clip bound of totals, in value grains
+CENTRE_AND_REACH = (-1700, 2900)  # of averages, in value grains of 1 / 1024
 QUESTIONS = {
     "rows, people, a signed sum and a mean by key": "SELECT place, COUNT(*), COUNT(DISTINCT person_id), SUM(steps), AVG(dwell)"
     " FROM visit GROUP BY place",
@@ -75,14 +76,19 @@ def releases(both: Both, backend: InMemory | LakeBackend, sql: str) -> list[Comp
 
 
 def statements(both: Both, backend: InMemory | LakeBackend, release: CompiledRelease) -> list[BoundedSql]:
-    """The profile of a release, and the totals of its vectors that are never negative."""
+    """The profile of a release, the totals of its vectors that are never negative, and the distances of its averages."""
     profile = release.profile
     assert profile is not None
     vectors = profile.plan.vectors
     indexes = dict.fromkeys(each.vector for each in profile.histograms)
     totals = [(i, BOUND) for i in indexes if not vectors[i].is_sum or vectors[i].lower >= vectors[i].centre]
     admission = eligibility_filter(both.catalog, profile.plan.dataset)
-    return [profile.sql, write_totals_sql(profile.shared, profile.bounds, totals, backend.target, admission)]
+    made = [profile.sql, write_totals_sql(profile.shared, profile.bounds, totals, backend.target, admission)]
+    means = [each for each in profile.histograms if each.measure is Measure.MEAN]
+    about = [CentredAverage(each.vector, each.count, *CENTRE_AND_REACH) for each in means]
+    if about:
+        made.append(write_distances_sql(profile.shared, profile.bounds, about, backend.target, admission))
+    return made
 
 
 def integers(backend: InMemory | LakeBackend, bounded: BoundedSql) -> dict[int, list[int]]:
@@ -93,7 +99,7 @@ def integers(backend: InMemory | LakeBackend, bounded: BoundedSql) -> dict[int, 
 
 
 @pytest.mark.parametrize("title", QUESTIONS)
-def test_profiles_and_totals_are_duckdbs(title: str, months: Both) -> None:
+def test_profiles_totals_and_distances_are_duckdbs(title: str, months: Both) -> None:
     here, there = (releases(months, each, QUESTIONS[title]) for each in (months.duck, months.lake))
     assert here and all(release.profile is not None for release in here)
     for one, other in zip(here, there, strict=True):
@@ -114,5 +120,5 @@ def test_questions_have_every_measure_and_every_kind_of_window(months: Both) -> 
             found.update(
                 (each.measure, windows.is_crossing, bool(release.plan.keys)) for each in release.profile.histograms
             )
-    assert {measure for measure, *_ in found} == set(Measure)
+    assert {measure for measure, *_ in found} == set(Measure) - {Measure.DISTANCE}  # of averages, after the profile
     assert {(crossing, keyed) for _, crossing, keyed in found} >= {(False, False), (False, True), (True, True)}
