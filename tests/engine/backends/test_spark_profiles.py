@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from dialect import BoundedSql, Catalog, compile_query
+from dialect.catalog.model import EngineName
 from dialect.catalog.privacy_windows import PrivacyWindow
 from dialect.codegen import LOWEST_BIN, CentredAverage, Measure, write_distances_sql, write_totals_sql
+from dialect.codegen.engines.dialects import ENGINE_DIALECTS
 from engine.backends.lake import LakeBackend
 from engine.catalog.eligibility import eligibility_filter
 from engine.catalog.file import load_catalog
@@ -122,3 +125,12 @@ def test_questions_have_every_measure_and_every_kind_of_window(months: Both) -> 
             )
     assert {measure for measure, *_ in found} == set(Measure) - {Measure.DISTANCE}  # of averages, after the profile
     assert {(crossing, keyed) for _, crossing, keyed in found} >= {(False, False), (False, True), (True, True)}
+
+
+def test_a_planted_sum_in_place_of_squares_is_found(months: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    spark = ENGINE_DIALECTS[EngineName.SPARK]
+    monkeypatch.setitem(ENGINE_DIALECTS, EngineName.SPARK, replace(spark, sum_of_squares=spark.wide_sum))
+    sql = QUESTIONS["windows apart"]
+    (one,), (other,) = (releases(months, each, sql) for each in (months.duck, months.lake))
+    ours, theirs = statements(months, months.duck, one)[0], statements(months, months.lake, other)[0]
+    assert integers(months.lake, theirs) != integers(months.duck, ours)
