@@ -39,6 +39,7 @@ class Residual:
 
     share: float = 0.0  # as a share of the number
     amount: float = 0.0  # of the sum below an average: in the unit of the average
+    floor: float = 0.0  # added to the share of a number of any size, in its unit
 
 
 NO_RESIDUAL = Residual()
@@ -91,8 +92,8 @@ class LinearCombination:
     def residual_variance(self, residuals: Residuals, denominator: LinearCombination | None = None) -> Expr:
         """Build an upper bound of the squared error that correcting clipped numbers leaves; 0 without correction.
 
-        Such an error is a share of its number, or an amount of an average, whose sum it moves by the amount times the
-        denominator. Those of several groups may have one sign: they add by absolute weight. Proof:
+        Such an error is a share of its number and a floor, or an amount of an average, whose sum it moves by the amount
+        times the denominator. Those of several groups may have one sign: they add by absolute weight. Proof:
         dialect/algebra/proofs.md#residual
         """
         total: Expr = ZERO
@@ -101,6 +102,8 @@ class LinearCombination:
             if residual.share:
                 size = double_call("abs", times(coefficient, Ref(raw)))
                 total = plus(total, times(Literal(residual.share, SqlType.DOUBLE), size))
+            if residual.floor:
+                total = plus(total, times(Literal(residual.floor, SqlType.DOUBLE), double_call("abs", coefficient)))
             if residual.amount and denominator is not None:
                 size = double_call("abs", times(coefficient, denominator.value_expression()))
                 total = plus(total, times(Literal(residual.amount, SqlType.DOUBLE), size))

@@ -56,6 +56,7 @@ class VectorCorrection:
 
     share: float = 0.0  # standard deviation of the error that correction leaves, as a share of the number
     amount: float = 0.0  # the same of an average, in its unit
+    floor: float = 0.0  # added to the share of a number of any size, in its unit: small groups may differ more
     centre: float | None = None  # of a centred sum: what was subtracted from each value; None: as planned
 
 
@@ -261,7 +262,7 @@ def raw_noise(question: Question, releases: Sequence[Release]) -> RawNoise:
         factors = (narrow / sigma for narrow, sigma in zip(release.consistent_sigmas, release.sigmas, strict=False))
         noise.consistency_factors |= dict(zip(raw, factors, strict=False))
         corrected = zip(raw, release.corrections, strict=False)
-        noise.residuals |= {number: Residual(each.share, each.amount) for number, each in corrected}
+        noise.residuals |= {number: Residual(each.share, each.amount, each.floor) for number, each in corrected}
         noise.has_consistent_counts = noise.has_consistent_counts or any(
             each is not None for each in release.consistent_counts
         )

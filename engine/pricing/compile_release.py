@@ -80,7 +80,7 @@ from engine.pricing.work_limits import (
     per_group_distinct_bounds,
 )
 
-PROFILE_RULE_VERSION = "profile rule 3"  # changes when the same profile would mean other clip bounds or corrections
+PROFILE_RULE_VERSION = "profile rule 4"  # changes when the same profile would mean other clip bounds or corrections
 PROFILED_PASSES = 4  # statements over the rows: of its profile, distances of averages, totals and numbers
 
 

@@ -33,7 +33,7 @@ from engine.mechanism.answer import Answer
 from engine.mechanism.gaussian import gaussian_scale
 from engine.mechanism.release import Release
 from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile
-from engine.pricing.clip_bounds.profiles.prediction import predicted_release
+from engine.pricing.clip_bounds.profiles.prediction import expected_profile, predicted_release
 from engine.pricing.compile_release import CompiledRelease, UnpricedRelease, choose_from_profile, noise_scales
 from engine.pricing.expected_error import (
     Noise,
@@ -324,7 +324,9 @@ def with_noise_at_price(
     `profile` = the stored profile that its clip bounds were chosen from, if there is one.
     """
     if profile is not None:
-        chosen = choose_from_profile(unpriced, unpriced.cost(Fraction(price, PICO)), *profile)
+        compiled, stored = profile
+        expected = expected_profile(compiled, stored, unpriced.catalog, unpriced.profile_share(price))
+        chosen = choose_from_profile(unpriced, unpriced.cost(Fraction(price, PICO)), compiled, expected)
         return predicted_release(release, chosen.vectors, chosen.averages, chosen.bounds, chosen.prices)
     # (unit, sigma) = grain in units and sigma in grains at the other price; converted to the stored release's grains
     scales = zip(noise_scales_at(unpriced, price, gaussian_scale), release.grains, strict=True)

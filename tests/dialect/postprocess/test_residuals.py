@@ -40,6 +40,7 @@ def test_errors_of_corrections_add_by_absolute_weight() -> None:
     assert squared_error({ONE: 1, TWO: 2}, SHARES) == pytest.approx((10 + 40) ** 2)
     assert squared_error({ONE: 1, TWO: -2}, SHARES) == pytest.approx((10 + 40) ** 2)
     assert squared_error({ONE: 1, TWO: 2}, {"r1": Residual(0.1)}) == pytest.approx(10**2)
+    assert squared_error({ONE: 1, TWO: -2}, {"r1": Residual(0.1, floor=3), "r2": Residual(floor=1)}) == (13 + 2) ** 2
     assert LinearCombination(ZERO, ((ONE, number(1)),)).residual_variance({}) == ZERO
 
 

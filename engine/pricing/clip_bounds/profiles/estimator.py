@@ -27,13 +27,16 @@ from engine.pricing.clip_bounds.profiles.histogram_reading import Floats, Histog
 TOTAL_PARTS = (0.0, 0.25)  # candidate shares of the price for the total; 0: the profile alone tells what is lost
 BOUNDS_PER_DOUBLING = 4
 TAIL_LAW_ERROR = 0.35  # relative error of the excess, as no population follows the law exactly
-RETAINED_SHARE_ERROR = 0.3  # standard deviation of the retained share by the profile, relative to what is lost
+RETAINED_SHARE_ERROR = 0.5  # standard deviation of the retained share by the profile, relative to what is lost
 LEAST_SHARE_ERROR = 0.01
 GROUP_DIFFERENCE = 0.4  # how groups differ in their retained share, relative to what is lost
-DENSE_GROUPS = 10  # up to so many groups count fully in the size of a usual group
-GROUP_EXPONENT = 0.75  # of further groups, since many keys are mostly nearly empty
-SIZE_VARIATION = math.sqrt(2.0)  # root mean square of group sizes over their mean
+USUAL_SIZE = 0.7  # size of a usual group over the mean: most groups are smaller
 MIN_RETAINED_SHARE = 0.2
+# intervals are wider than the expected error, as the model may itself be wrong; fitted on other data than the bench's
+INTERVAL_FACTOR = 1.4
+INTERVAL_GROUP_DIFFERENCE = 1.0
+SMALL_GROUP_DIFFERENCE = 0.3  # how much more a small group may lose, relative to what a mean group does
+SPREAD_LEVELS, SPREAD_WIDTH = (0.05, 0.95), 3.29  # quantiles, and how many standard deviations they are apart
 COMBINED_SHARE_ERROR = 0.5  # further error of the share where a person's windows are combined, relative to what is lost
 
 
@@ -57,9 +60,7 @@ class VectorProfile:
     @property
     def usual_group(self) -> float:
         """Contributions to a usual group, in value grains."""
-        extra = max(0, self.groups - DENSE_GROUPS) ** GROUP_EXPONENT
-        spread = SIZE_VARIATION if self.groups > 1 else 1.0
-        return float(spread * self.total / (min(self.groups, DENSE_GROUPS) + extra))
+        return float((USUAL_SIZE if self.groups > 1 else 1.0) * self.total / self.groups)
 
     @cached_property
     def total(self) -> float:
@@ -103,6 +104,7 @@ class Correction:
 
     retained_share: float
     residual: float  # as a share of the number
+    floor: float = 0.0  # added to it, of a number of any size, in value grains
 
 
 def choose_design(profile: VectorProfile, rho: float, fallback: float) -> Design:
@@ -140,8 +142,15 @@ def excess_variances(totals: HistogramReading, bounds: Floats) -> Floats:
     beyond = np.maximum(0.0, totals.points[:, None] - bounds[None, :])
     excess = weighted_sums(totals.units, beyond)
     of_law = (TAIL_LAW_ERROR * excess.mean(axis=0)) ** 2
-    variances: Floats = excess.var(axis=0) + totals.excess_noise(beyond) + of_law
+    variances: Floats = spread(excess) ** 2 + totals.excess_noise(beyond) + of_law
     return variances
+
+
+def spread(scenarios: Floats) -> Floats:
+    """Compute the standard deviation over scenarios by their middle nine tenths: rare ones would dominate it."""
+    low, high = np.quantile(scenarios, SPREAD_LEVELS, axis=0)
+    result: Floats = (high - low) / SPREAD_WIDTH
+    return result
 
 
 def median_excess(totals: HistogramReading, bound: float) -> float:
@@ -189,7 +198,7 @@ def _shape_errors(profile: VectorProfile, bounds: Floats, rho: float, total_erro
 
 def share_deviations(shares: Floats) -> Floats:
     """Compute the standard deviation of the profile's retained share, at each clip bound; scenarios x clip bounds."""
-    parts = (RETAINED_SHARE_ERROR * (1 - shares.mean(axis=0)), shares.std(axis=0), LEAST_SHARE_ERROR)
+    parts = (RETAINED_SHARE_ERROR * (1 - shares.mean(axis=0)), spread(shares), LEAST_SHARE_ERROR)
     deviations: Floats = np.sqrt(parts[0] ** 2 + parts[1] ** 2 + parts[2] ** 2)
     return deviations
 
@@ -201,7 +210,7 @@ def correct_total(profile: VectorProfile, design: Design, noisy_total: float, sc
     excess = median_excess(profile.norms, design.shape_bound)
     whole = max(noisy_total, scale) + excess
     deviation = math.sqrt(excess_variances(profile.norms, np.array([design.shape_bound]))[0])
-    return Correction(max(noisy_total, scale) / whole, deviation / whole)
+    return Correction(max(noisy_total, scale) / whole, INTERVAL_FACTOR * deviation / whole)
 
 
 def correct_shape(
@@ -232,4 +241,7 @@ def correct_shape(
     combined = float(np.average(estimates, weights=weights))
     retained = min(1.0, max(MIN_RETAINED_SHARE, combined))
     share_error = 1 / math.sqrt(sum(weights)) / retained
-    return Correction(retained, math.hypot(share_error, GROUP_DIFFERENCE * (1 - retained) / retained))
+    lost = (1 - retained) / retained
+    residual = math.hypot(INTERVAL_FACTOR * share_error, INTERVAL_GROUP_DIFFERENCE * lost)
+    mean_group = max(0.0, shape_sum) / retained / profile.groups
+    return Correction(retained, residual, SMALL_GROUP_DIFFERENCE * lost * mean_group)

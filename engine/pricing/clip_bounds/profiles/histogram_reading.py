@@ -1,8 +1,9 @@
 """Reading of a profile's histogram: units by contribution, with what noise hides beyond its visible bins.
 
 Post-processing of released numbers alone. Bins clear of the noise are taken as counted. Beyond them, units are
-extrapolated by a tail law, whose parameters are only known up to a posterior distribution: each scenario is one law
-with its weight (`engine/pricing/proofs.md#profile-reading`).
+extrapolated by a tail law, and a second, small population of large contributors may hide in the noise. Both are only
+known up to a posterior distribution: a scenario is one law, alone or with one second population
+(`engine/pricing/proofs.md#profile-reading`).
 
 Terms:
     contribution  L2 norm of one unit's vector over the groups, or its sum, in value grains
@@ -22,24 +23,33 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-SIGNIFICANT_SIGMAS = 3.0  # a bin near visible ones is visible above this
-ISOLATED_SIGMAS = 5.5  # a bin far from the others is visible above this
+SIGNIFICANT_SIGMAS = 6.0  # a bin near visible ones is visible above this
+ISOLATED_SIGMAS = 6.5  # a bin far from the others is visible above this
 FULLEST_SIGMAS = 4.5  # the fullest bin is visible above this; if it is not, none is
 MAX_BIN_GAP = 2  # largest distance between connected visible bins
 FITTED_BINS = 8  # most visible bins that a tail is fitted to
 HIDDEN_FITTED_BINS = 16  # bins beyond the visible ones that are fitted too
+RISE_SIGMAS, RISE_SHARE = 3.0, 0.8  # units rise if a later bin has so many more, in noise scales, and relative to it
 RELATIVE_MISFIT = 0.12  # relative misfit of a bin: no population follows a law exactly
 MISFIT_GROWTH = 0.2  # further misfit of each bin below the last visible one, in misfits of that
 # slopes of ln(units) over ln(contribution) at the last visible bin; the steep ones end a population at once
-SLOPES = np.concatenate([np.arange(-0.4, 4.01, 0.1), [5.0, 6.5, 8.5, 11.0, 15.0, 25.0]])
+SLOPES = np.concatenate([np.arange(0.4, 4.01, 0.1), [5.0, 6.5, 8.5, 11.0, 15.0, 25.0]])
 SLOPE_PRIOR = (1.3, 0.7)  # mean and standard deviation
 LEAST_LOG_PRIOR = -6.0  # no slope is excluded
-CURVATURES = (0.0, 0.06, 0.13, 0.21, 0.3, 0.42, 0.6, 0.9)  # 0: a power law; others: log-normal
-CURVATURE_DEVIATION = 0.35  # of a half-normal prior of the curvatures other than 0, which have half of the mass
+CURVATURES = (0.0, 0.06, 0.13, 0.21, 0.3, 0.42, 0.6, 0.9, 1.3)  # 0: a power law; others: log-normal
+CURVATURE_DEVIATION = 0.9  # of a half-normal prior of the curvatures other than 0, which have half of the mass
 _LAWS = [each.ravel() for each in np.meshgrid(SLOPES, np.array(CURVATURES), indexing="ij")]  # slopes, curvatures
 LEVELS = np.arange(-0.6, 0.61, 0.15)  # ln of the law's units at the last visible bin, about the counted ones
 LAW_ERROR = 0.35  # relative error of a law in one bin
-SCENARIOS = 21  # kept scenarios: equally likely quantiles of the tail's contribution
+LAWS = 11  # kept laws: equally likely quantiles of the tail's contribution
+SCENARIOS = 31  # kept scenarios: the same of laws with and without a second population
+SECOND_PRIOR = 0.5  # probability of a second population: residents, staff, machines
+SECOND_BINS = 16  # bins beyond the last visible one that it may be in
+SECOND_DECAY = 0.85  # probability of a bin, relative to that of the nearer one
+SECOND_SHARES = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32)  # what it contributes, as shares of what is visible
+SECOND_SHARE_PRIOR = (0.25, 0.25, 0.2, 0.15, 0.1, 0.05)
+LEAST_SECOND_UNITS = 5.0  # fewer are no population
+SECOND_SPREAD = (0.6, 0.4)  # its units, by bin
 POINTS_PER_BIN = 4
 LAST_INTEGER_BIN = 8  # bins of counts up to this one list their integers
 
@@ -102,7 +112,9 @@ def read_histogram(counts: Floats, sigma: float, *, is_total: bool, is_count: bo
         return HistogramReading(points, np.zeros((1, len(points))), bins, sigma, -1)
     first, last = visible
     people = np.where((np.arange(len(counts)) >= first) & (np.arange(len(counts)) <= last), np.maximum(counts, 0), 0.0)
-    tails = _tail_scenarios(counts, sigma, (first, last), most, _fillings(len(counts), is_total and is_count))
+    laws = _tail_laws(counts, sigma, (first, last), most, _fillings(len(counts), is_total and is_count))
+    seen = float(people[: last + 1] @ _contributions(len(counts))[: last + 1])
+    tails = _tail_scenarios(laws, counts, (last, seen), sigma, most)
     by_bin = np.tile(people, (len(tails), 1))
     by_bin[:, last + 1 :] = tails
     units = _spread(by_bin, points, bins)
@@ -167,14 +179,21 @@ def _fillings(count: int, holds_integers: bool) -> Floats:
     return np.where(np.arange(count) < 24, np.diff(ends) / widths, 1.0) if holds_integers else np.ones(count)
 
 
-def _tail_scenarios(counts: Floats, sigma: float, visible: tuple[int, int], most: float, fillings: Floats) -> Floats:
-    """Units in the bins beyond the last visible one, in equally likely scenarios.
+def _contributions(count: int) -> Floats:
+    """Contribution in the middle of each bin."""
+    middles: Floats = np.exp2((np.arange(count) + 0.5) / 2)
+    return middles
+
+
+def _tail_laws(counts: Floats, sigma: float, visible: tuple[int, int], most: float, fillings: Floats) -> Floats:
+    """Units in the bins beyond the last visible one, by equally likely laws.
 
     ln(units) = a - b x - c x^2 with x = ln(contribution) from the last visible bin on, fitted to the visible bins below
     it and to the noisy ones beyond; times the filling of the bin.
     """
     first, last = visible
-    begin, end = max(first, last - FITTED_BINS + 1), min(len(counts), last + 1 + HIDDEN_FITTED_BINS)
+    begin = _begin_of_tail(counts / np.maximum(fillings, 0.25), sigma, max(first, last - FITTED_BINS + 1), last)
+    end = min(len(counts), last + 1 + HIDDEN_FITTED_BINS)
     x = (np.arange(len(counts)) - last) * math.log(2) / 2
     level = math.log(max(float(counts[last]), sigma) / max(float(fillings[last]), 0.25))
     levels = np.exp(level + LEVELS)
@@ -189,14 +208,65 @@ def _tail_scenarios(counts: Floats, sigma: float, visible: tuple[int, int], most
     usual = -0.5 * ((_LAWS[0] - SLOPE_PRIOR[0]) / SLOPE_PRIOR[1]) ** 2
     prior = np.maximum(usual, LEAST_LOG_PRIOR) + _log_curvature_prior(_LAWS[1])
     posterior = prior[:, None] - 0.5 * squares
-    weights = np.exp(posterior - posterior.max()).ravel()
-    contributions = np.exp((np.arange(last + 1, len(counts)) + 0.5) * math.log(2) / 2)
+    contributions = _contributions(len(counts))[last + 1 :]
     beyond = np.where(contributions <= max(most, 1.0), laws[:, last + 1 :], 0.0)
-    order = np.argsort(np.outer(beyond @ contributions, levels).ravel(), kind="stable")
-    places = np.cumsum(weights[order]) / weights.sum()
-    chosen = order[np.searchsorted(places, (np.arange(SCENARIOS) + 0.5) / SCENARIOS).clip(max=len(order) - 1)]
+    chosen = _equally_likely(np.outer(beyond @ contributions, levels), posterior, LAWS)
     of_law, of_level = np.divmod(chosen, len(levels))
-    return _with_counted(beyond[of_law] * levels[of_level, None], counts[last + 1 :], sigma)
+    result: Floats = beyond[of_law] * levels[of_level, None]
+    return result
+
+
+def _begin_of_tail(densities: Floats, sigma: float, first: int, last: int) -> int:
+    """First bin from which on units do not rise any more, clear of the noise; bins before say nothing of the tail."""
+    later = np.maximum.accumulate(densities[first : last + 1][::-1])[::-1]
+    rising = np.flatnonzero(densities[first:last] + RISE_SIGMAS * sigma < RISE_SHARE * later[1:])
+    return first + int(rising[-1]) + 1 if len(rising) else first
+
+
+def _equally_likely(contributed: Floats, log_weights: Floats, kept: int) -> npt.NDArray[np.int64]:
+    """Choose equally likely alternatives: quantiles by what each contributes; flat indices."""
+    weights = np.exp(log_weights - log_weights.max()).ravel()
+    order = np.argsort(contributed, axis=None, kind="stable")
+    places = np.cumsum(weights[order]) / weights.sum()
+    chosen: npt.NDArray[np.int64] = order[
+        np.searchsorted(places, (np.arange(kept) + 0.5) / kept).clip(max=len(order) - 1)
+    ]
+    return chosen
+
+
+def _tail_scenarios(laws: Floats, counts: Floats, visible: tuple[int, float], sigma: float, most: float) -> Floats:
+    """Units in the bins beyond the last visible one, in equally likely scenarios: a law and perhaps a population.
+
+    `visible` = the last visible bin, and what all visible ones contribute. Noisy units of the bins beyond tell how
+    likely a scenario is.
+    """
+    last, seen = visible
+    counted, contributions = counts[last + 1 :], _contributions(len(counts))[last + 1 :]
+    seconds, prior = _second_populations(contributions, seen, most)
+    expected = (laws[:, None, :] + seconds[None, :, :]).reshape(-1, len(counted))
+    fitted = slice(HIDDEN_FITTED_BINS)
+    variances = sigma**2 + (LAW_ERROR * expected[:, fitted]) ** 2
+    misfits = ((counted[fitted] - expected[:, fitted]) ** 2 / variances + np.log(variances)).sum(axis=1)
+    tails = _with_counted(expected, counted, sigma)
+    chosen = _equally_likely(tails @ contributions, np.tile(prior, len(laws)) - misfits / 2, SCENARIOS)
+    result: Floats = tails[chosen]
+    return result
+
+
+def _second_populations(contributions: Floats, seen: float, most: float) -> tuple[Floats, Floats]:
+    """Units by bin of each possible second population, the first of which is none, and logarithms of their prior."""
+    units, prior = [np.zeros(len(contributions))], [1 - SECOND_PRIOR]
+    places = [i for i in range(min(len(contributions), SECOND_BINS)) if contributions[i] <= most]
+    for i in places:
+        near = SECOND_DECAY**i / sum(SECOND_DECAY**j for j in places)
+        for share, chance in zip(SECOND_SHARES, SECOND_SHARE_PRIOR, strict=True):
+            if share * seen / contributions[i] < LEAST_SECOND_UNITS:
+                continue
+            own = np.zeros(len(contributions) + 1)
+            own[i : i + 2] = np.array(SECOND_SPREAD) * share * seen / contributions[i]
+            units.append(own[:-1])
+            prior.append(SECOND_PRIOR * near * chance)
+    return np.stack(units), np.log(prior)
 
 
 def _with_counted(laws: Floats, counted: Floats, sigma: float) -> Floats:

@@ -116,7 +116,7 @@ def corrected(
         if bounds.vectors[vector.index].rule is not ClipRule.UNCLIPPED:
             found = _correction(vector, numbers, deviation, totals.get(vector.index))
         grains[vector.index] /= found.retained_share
-        corrections[vector.index] = VectorCorrection(found.residual)
+        corrections[vector.index] = VectorCorrection(found.residual, floor=found.floor * vector.grain)
     for group in averages:
         factors, found_corrections = correct_averages(group, measured)
         for index, factor in factors.items():
