@@ -231,6 +231,7 @@ class PrivatePlan:
     distinct_bounds: tuple[DistinctBound, ...] = ()  # counted in public tables
     others: OtherKeys | None = None  # private keys: groups for the rows of those that are not released
     mapping: KeyMapping | None = None  # over released keys: how rows get to these groups
+    bins_per_group: int = 1  # of a histogram: bins of each group that is shown, which are read as cumulative counts
 
     @property
     def unit_columns(self) -> dict[str, Field]:

@@ -383,6 +383,7 @@ def _plan_histogram_release(binned: HistogramPlan, is_first: bool, planning: Pla
     Other releases get keys with new ids, to be joined on. Raises Refusal if the groups have no public key set.
     """
     plan, _ = plan_release(binned.boundary, planning.context)
+    plan = replace(plan, bins_per_group=binned.bins.count)
     groups = binned.boundary.keys[:-1]
     if plan.key_set is None:
         raise _private_groups_refusal(binned, groups)

@@ -31,6 +31,7 @@ class HistogramCounts:
     noisy: Floats  # one row per group, one column per bin
     sigma: float  # scale of the noise of one count, in rows
     bins: Histogram
+    clipping: float = 0.0  # standard deviation of what clipping may have moved, as a share of a group
 
     def cumulative(self) -> Floats:
         """Compute monotone cumulative counts: half-way between the least monotone majorant and largest minorant."""
@@ -47,9 +48,13 @@ class HistogramCounts:
 
 
 def quantile_table(
-    keys: pa.Table, noisy: NoisyVector, grain: float, sigma: float, columns: ReleaseColumns, confidence: float
-) -> pa.Table:
-    """Compute the columns that the outer SQL reads of a released histogram: keys, quantiles, interval ends."""
+    keys: pa.Table, noisy: NoisyVector, grain: float, sigma: float, columns: ReleaseColumns, confidence: float,
+    clipping: float = 0.0,
+) -> pa.Table:  # fmt: skip
+    """Compute the columns that the outer SQL reads of a released histogram: keys, quantiles, interval ends.
+
+    `clipping` = standard deviation of the error that correcting the counts left, as a share of them.
+    """
     bins = columns.histogram
     assert bins is not None  # noqa: S101  checked by the caller
     names = [name for i, name in enumerate(keys.column_names) if i != bins.key_index]
@@ -58,7 +63,7 @@ def quantile_table(
     )
     counts = np.zeros((len(first), bins.bin_count))
     counts[group, keys.column(bins.key_index).to_numpy().astype(np.int64)] = noisy * grain
-    released = HistogramCounts(counts, sigma * grain, bins)
+    released = HistogramCounts(counts, sigma * grain, bins, clipping)
     shown = keys.select(names).take(pa.array(first)) if names else None
     columns_by_id: dict[str, Any] = (
         {f.id: shown.column(i) for i, f in enumerate(columns.keys)} if shown is not None else {}
@@ -92,8 +97,9 @@ def quantile(counts: HistogramCounts, formula: QuantileOf, confidence: float) ->
 
     Claim: the ends cover the quantile of the histogram's rows with probability `confidence`, provided sums of its
     noise are normal; a group whose rows are not clearly above 0 has none. Symbols: q = level, C_b = rows below edge b
-    of B, n = C_B, sigma = noise of a count. Formula: the bins whose edges satisfy |C_b - q n| <= z sigma sqrt(b (1 -
-    q)^2 + (B - b) q^2) + 1, to the side that matters. Source: Woodruff, JASA 47 (1952) 635-646, for ranks instead of
+    of B, n = C_B, sigma = noise of a count. Formula: the bins whose edges satisfy |C_b - q n| <= z sqrt(sigma^2
+    (b (1 - q)^2 + (B - b) q^2) + (r n max(q, 1 - q) / 2)^2) + 1, to the side that matters; r = share that clipping may
+    have moved. Source: Woodruff, JASA 47 (1952) 635-646, for ranks instead of
     values. Raises: nothing. Proof: proofs.md#quantiles
     """
     z, total = normal_quantile(confidence), counts.total()
@@ -146,14 +152,17 @@ def _value_of_row(bins: Histogram, cumulative: Floats, rank: Floats) -> Floats:
 def _interval_ends(counts: HistogramCounts, level: float, z: float) -> tuple[Floats, Floats]:
     """Interval ends by Woodruff: the outermost bins at whose edges the cumulative count may be the quantile's rank.
 
-    `edge` counts bins below; `margin` = noise of the cumulative count minus its share of the total, and one rank.
+    `edge` counts bins below; `margin` = noise of the cumulative count minus its share of the total, what clipping may
+    have moved, and one rank. Clipped rows of a share r that lie all on one side move a rank by r n max(q, 1 - q).
     """
     bins = counts.bins
     edge = np.arange(bins.bin_count + 1)
     summed = np.cumsum(counts.noisy, axis=1)
     beyond = np.concatenate([np.zeros((len(summed), 1)), summed], axis=1) - level * summed[:, -1:]
-    margin = z * counts.sigma * np.sqrt(edge * (1 - level) ** 2 + (bins.bin_count - edge) * level**2) + RANK_MARGIN
-    first = np.argmax(beyond[:, 1:] >= -margin[1:], axis=1)
-    last = bins.bin_count - 1 - np.argmax((beyond[:, :-1] <= margin[:-1])[:, ::-1], axis=1)
+    noise = counts.sigma * np.sqrt(edge * (1 - level) ** 2 + (bins.bin_count - edge) * level**2)
+    moved = counts.clipping * np.maximum(counts.total(), 0.0) * max(level, 1 - level) / 2
+    margin = z * np.hypot(noise[None, :], moved[:, None]) + RANK_MARGIN
+    first = np.argmax(beyond[:, 1:] >= -margin[:, 1:], axis=1)
+    last = bins.bin_count - 1 - np.argmax((beyond[:, :-1] <= margin[:, :-1])[:, ::-1], axis=1)
     starts, spreads = np.asarray(bins.starts), np.asarray(bins.value_widths)
     return starts[first], starts[last] + spreads[last]

@@ -169,7 +169,8 @@ def outer_sql_table(release: Release, plan: PrivatePlan, columns: ReleaseColumns
     if columns.histogram is not None:
         # a histogram is the only vector of its release
         facts = (release.noisy[0], release.grains[0], release.sigmas[0])
-        return quantile_table(release.keys, *facts, columns, confidence)
+        clipping = release.corrections[0].share if release.corrections else 0.0
+        return quantile_table(release.keys, *facts, columns, confidence, clipping)
     pairs = zip(release.noisy, release.grains, strict=True)
     raw = [np.asarray(noisy * grain, dtype=np.float64) for noisy, grain in pairs]
     columns_by_id: dict[str, Any] = {f.id: release.keys.column(i) for i, f in enumerate(columns.keys)}

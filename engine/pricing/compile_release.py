@@ -73,12 +73,7 @@ from engine.pricing.clip_bounds.tuning import (
 from engine.pricing.expected_error import NoiseScales
 from engine.pricing.price import Cost, VectorPrice, approximate_threshold, price, vector_price
 from engine.pricing.release_key import bounds_text, cost_text, release_key
-from engine.pricing.work_limits import (
-    check_row_limits,
-    count_keys,
-    count_rows,
-    per_group_distinct_bounds,
-)
+from engine.pricing.work_limits import check_row_limits, count_keys, count_rows, per_group_distinct_bounds
 
 PROFILE_RULE_VERSION = "profile rule 4"  # changes when the same profile would mean other clip bounds or corrections
 PROFILED_PASSES = 4  # statements over the rows: of its profile, distances of averages, totals and numbers
@@ -436,7 +431,8 @@ def unpriced_release(
         bound_contributions(measured_plan, catalog, key_count, (), properties, reads_single_groups=reads_single_groups),
     )
     # without declared bounds a profile of what is asked chooses, and a calibration of it tells half-widths beforehand
-    histograms = profile_histograms(measured_plan, declared, [False] * len(models), catalog, shown_alone)
+    nothing_tuned, selected = [False] * len(models), shown_alone if has_private_keys else None
+    histograms = profile_histograms(measured_plan, declared, nothing_tuned, catalog, selected)
     profiled = {each.vector for each in histograms}
     calibrated = {
         i: model

@@ -26,7 +26,8 @@ def answered(
 ) -> Answer:
     """Answer one column `n` whose parts are given."""
     rows = pa.table({"s0": more.get("shown", [1.0] * len(parts["numerator"]))})
-    for name, values in parts.items():
+    nothing = [0.0] * len(parts["numerator"])  # no clipped contribution was corrected
+    for name, values in ({"numerator_residual": nothing, "denominator_residual": nothing} | parts).items():
         rows = rows.append_column(f"s0_{name}", pa.array(values, pa.float64()))
     rounded = more.get("rounded", {})
     outer = OuterSql("", ("n",), (0,), (0,) if ratio else (), {0: alone} if alone else {}, rounding=rounded)

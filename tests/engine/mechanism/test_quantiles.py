@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -78,6 +80,18 @@ def test_quantiles_lie_in_their_intervals(level: float, noise: np.ndarray) -> No
     # planted: ends of a noise ten times too small
     _, low, high = quantile(HistogramCounts(exact + noise, SIGMA / 10, PARTS), QuantileOf(level), 0.95)
     assert not binomial_at_least(int(((low <= true) & (true <= high)).sum()), DRAWS, 0.95)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_an_interval_holds_what_clipping_may_have_moved(level: float) -> None:
+    """A tenth of the rows, all at the top, was clipped; without what clipping moved, the interval is too narrow."""
+    every = np.repeat(np.arange(24), 100)
+    left = HistogramCounts(_counts(every[:-240], WHOLE).noisy, 1.0, WHOLE)  # the highest two bins and a half are gone
+    true = float(np.quantile(every, level, method="lower"))
+    _, lower, upper = quantile(replace(left, clipping=0.1), QuantileOf(level), 0.95)
+    assert lower[0] <= true <= upper[0]
+    _, lower, upper = quantile(left, QuantileOf(level), 0.95)
+    assert upper[0] < true
 
 
 def test_too_few_rows_have_no_quantile() -> None:

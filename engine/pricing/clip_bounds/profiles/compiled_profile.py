@@ -129,7 +129,7 @@ def profile_histograms(
 
     A vector is profiled if it would be clipped at a bound that nobody declared and no calibration chose (`tuned`); an
     average together with its count. Variances and different values are not profiled, nor a count of people that is only
-    there because keys are private. `shown_alone` = vectors that are columns of their own, None: all of them.
+    there because keys are private. `shown_alone` = vectors that are columns of their own, if keys are private.
     """
     if declares_clip_bounds(plan, catalog) or plan.limits.is_stated:
         return ()
@@ -143,9 +143,15 @@ def profile_histograms(
         ProfileHistogram(i, measure)
         for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True))
         if bound.rule in (ClipRule.SCALE, ClipRule.CLAMP) and not tuned[i] and _is_profiled(vector, plan)
-        if shown_alone is None or i in shown_alone
+        if not _only_selects_keys(i, plan, shown_alone)
         for measure in _measures(vector, plan)
     )
+
+
+def _only_selects_keys(index: int, plan: PrivatePlan, shown_alone: Collection[int] | None) -> bool:
+    """Return whether a vector is a count of people that no column reads: it is there because keys are private."""
+    is_counting_people = plan.vectors[index].kind is VectorKind.PERSONS
+    return is_counting_people and shown_alone is not None and index not in shown_alone
 
 
 def _is_profiled(vector: QueryVector, plan: PrivatePlan) -> bool:
@@ -294,7 +300,9 @@ def _vector_profile(
     signed_factor = 2.0 if _is_signed(vector) else math.sqrt(2) if plan.keys else 1.0
     sensitivity = signed_factor if plan.charged_windows.is_crossing else 1.0
     counts_groups = vector.kind is VectorKind.PERSONS
-    return VectorProfile(norms, totals, compiled.groups, sensitivity, _is_signed(vector), counts_groups, is_combined)
+    return VectorProfile(
+        norms, totals, compiled.groups, sensitivity, _is_signed(vector), counts_groups, is_combined, plan.bins_per_group
+    )
 
 
 def _largest_contribution(compiled: CompiledProfile, index: int, catalog: Catalog) -> float:

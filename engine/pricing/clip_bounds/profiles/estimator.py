@@ -51,6 +51,7 @@ class VectorProfile:
     is_signed: bool  # may numbers be negative? then nothing is corrected
     counts_groups: bool = False  # a unit of norm r is in r^2 groups, and adds so much to the total
     is_combined: bool = False  # a person counts once in several windows: the profile of each tells about the share
+    bins_per_group: int = 1  # of a histogram, whose numbers are read as cumulative counts; its total is not
 
     @property
     def is_empty(self) -> bool:
@@ -60,7 +61,9 @@ class VectorProfile:
     @property
     def usual_group(self) -> float:
         """Contributions to a usual group, in value grains."""
-        return float((USUAL_SIZE if self.groups > 1 else 1.0) * self.total / self.groups)
+        usual = (USUAL_SIZE if self.groups > 1 else 1.0) * self.total / self.groups
+        # at the middle of b bins, half of them are summed: their group of b usual bins, per noise scale of the sum
+        return float(usual * self.bins_per_group / math.sqrt(max(1.0, self.bins_per_group / 2)))
 
     @cached_property
     def total(self) -> float:
@@ -162,7 +165,7 @@ def _shape_designs(profile: VectorProfile, rho: float) -> Iterator[Design]:
     """Best designs of grouped numbers, with and without a total."""
     bounds = candidate_bounds(profile.norms)
     for part in TOTAL_PARTS:
-        if part and (profile.totals is None or profile.is_signed):
+        if part and (profile.totals is None or profile.is_signed or profile.bins_per_group > 1):
             continue
         total_bound, total_error = None, math.inf
         if part and profile.totals is not None:
