@@ -30,6 +30,7 @@ __all__ = [
     "NoiseSource",
     "NoisyVector",
     "add_noise",
+    "at_most",
     "gaussian_scale",
     "privacy_loss",
 ]
@@ -105,6 +106,24 @@ def privacy_loss(sensitivity: int, scale: float) -> Fraction:
     if not math.isfinite(measured_rho):
         raise ValueError(f"a sensitivity of {sensitivity} at scale {scale!r} has no finite loss")
     return Fraction(measured_rho)
+
+
+def at_most(noise: NoiseSource, rho: Fraction) -> NoiseSource:
+    """Limit what all calls of a noise source cost together.
+
+    Claim: whatever prices the calls state, their losses add up to at most `rho`, else the call that exceeds it is
+    refused before noise is drawn. Source and proof: engine/pricing/proofs.md#profiles. Raises NoiseRefused.
+    """
+    spent = [Fraction(0)]
+
+    def limited(exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charged: int) -> NoisyVector:
+        """Add noise if its loss fits into what is left."""
+        spent[0] += privacy_loss(sensitivity, scale)
+        if spent[0] > rho:
+            raise NoiseRefused(float(spent[0]), math.floor(rho * PICO))
+        return noise(exact, sensitivity, scale, pico_rho_charged)
+
+    return limited
 
 
 def add_noise(exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charged: int) -> NoisyVector:

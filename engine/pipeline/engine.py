@@ -35,7 +35,7 @@ from engine.catalog.eligibility import eligibility_filter
 from engine.catalog.eligibility_notes import excluded_consent_notes
 from engine.errors import EngineKind, ExecutionFailed, TooLarge, redact, refuse_before_charge
 from engine.mechanism.answer import Answer
-from engine.mechanism.gaussian import NoiseSource, NoisyVector
+from engine.mechanism.gaussian import NoiseSource, NoisyVector, at_most
 from engine.mechanism.interval_levels import IntervalLevels
 from engine.mechanism.release import (
     Release,
@@ -57,7 +57,7 @@ from engine.pricing.clip_bounds.column_means import with_measured_columns
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, NO_CALIBRATIONS, Calibration, CalibrationProvider
 from engine.pricing.clip_bounds.profiles.averages import Distances, noisy_distances
 from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile, averages_about_centres
-from engine.pricing.clip_bounds.profiles.numbers import corrected, noisy_totals
+from engine.pricing.clip_bounds.profiles.numbers import corrected, noisy_totals, or_none_chosen
 from engine.pricing.compile_release import (
     CompiledRelease,
     PartitionSelection,
@@ -427,9 +427,10 @@ class Engine:
 
         Claim: keys, profile and numbers cost what is charged. Source and proof: engine/pricing/proofs.md#profiles.
         """
-        released = self._select_keys(compiled, objected)
+        limited = replace(self, add_noise=at_most(self.add_noise, compiled.priced[0].loss.rho))
+        released = limited._select_keys(compiled, objected)  # noqa: SLF001  its own class
         exact = run(profile.sql, objected, *released)
-        return profile.measure(exact, self.add_noise, *released)
+        return profile.measure(exact, limited.add_noise, *released)
 
     def _measure(
         self, question: Question, compiled: CompiledRelease, objected: pa.Table, profiles: Mapping[str, bytes], run: Run
@@ -437,15 +438,16 @@ class Engine:
         """Measure a release, with clip bounds chosen from its profile, over the keys stored with it, if it has one."""
         if compiled.profile is None:
             return self.measure_release(compiled, objected, describe_release(question, compiled))
+        limited = replace(self, add_noise=at_most(self.add_noise, compiled.priced[-1].loss.rho))
         stored = release_from_bytes(profiles[compiled.profile.release_key])
         keys = stored.selected_keys
         released = () if keys is None else (keys,)
-        distances = self._measure_distances(compiled, compiled.profile, stored, objected, run)
+        distances = limited._measure_distances(compiled, compiled.profile, stored, objected, run)  # noqa: SLF001
         chosen = profiled_release(compiled, stored, distances, self.backend)
         exact = () if chosen.totals_sql is None else run(chosen.totals_sql, objected, *released).vectors
-        totals = noisy_totals(chosen.vectors, exact, self.add_noise)
+        totals = noisy_totals(chosen.vectors, exact, limited.add_noise)
         meaning = describe_release(question, chosen.release)
-        measured = self.measure_release(chosen.release, objected, meaning, keys, run)
+        measured = limited.measure_release(chosen.release, objected, meaning, keys, run)
         return corrected(measured, chosen.vectors, chosen.averages, chosen.release.bounds, totals)
 
     def _measure_distances(
@@ -457,7 +459,9 @@ class Engine:
         engine/pricing/proofs.md#averages.
         """
         shown = compiled.unpriced_release.shown_alone
-        groups = averages_about_centres(profile, stored, self.catalog, compiled.cost.vectors, shown)
+        groups = or_none_chosen(
+            lambda: averages_about_centres(profile, stored, self.catalog, compiled.cost.vectors, shown)
+        )
         averages = [each for group in groups for each in group.averages]
         if not averages:
             return {}

@@ -61,7 +61,7 @@ from engine.pricing.clip_bounds.profiles.compiled_profile import (
     with_measured_centres_of,
     with_profile_part,
 )
-from engine.pricing.clip_bounds.profiles.numbers import ProfiledVector, choose_vectors, number_price
+from engine.pricing.clip_bounds.profiles.numbers import ProfiledVector, choose_vectors, number_price, or_none_chosen
 from engine.pricing.clip_bounds.profiles.public_magnitudes import Magnitude, vector_magnitudes
 from engine.pricing.clip_bounds.tuning import (
     ClipBoundOutcome,
@@ -505,8 +505,12 @@ def choose_from_profile(
     """
     fallback, pico_rho = unpriced.bounds(cost.loss.pico_rho), cost.loss.pico_rho
     profile = profile.over(stored.selected_keys)
-    vectors = choose_vectors(profile, read_profile(profile, stored, unpriced.catalog), fallback, cost.vectors)
-    groups = averages_about_centres(profile, stored, unpriced.catalog, cost.vectors, unpriced.shown_alone)
+    vectors = or_none_chosen(
+        lambda: choose_vectors(profile, read_profile(profile, stored, unpriced.catalog), fallback, cost.vectors)
+    )
+    groups = or_none_chosen(
+        lambda: averages_about_centres(profile, stored, unpriced.catalog, cost.vectors, unpriced.shown_alone)
+    )
     plan = with_measured_centres_of(unpriced.measured_plan, groups)
     averages = tuple(choose_bounds(each, distances) for each in groups)
     tuned = {index: bound for each in averages for index, bound in each.bounds.items()}

@@ -184,6 +184,8 @@ def about_centres(
     `is_shown`: the count is a column of its own. Formula: the mean of
     the means of units. Source and proof: engine/pricing/proofs.md#averages. Raises nothing.
     """
+    if any(plan.vectors[i].lower == plan.vectors[i].upper for i in averages.totals):
+        return None
     found = [_profile(total, averages, plan, rows, stored) for total in averages.totals]
     profiles = [each for each in found if each is not None]
     if rows.is_empty or len(profiles) < len(found):
@@ -217,7 +219,7 @@ def _profile(
 
 def _centre(profile: AverageProfile, vector: QueryVector, finest: float) -> float:
     """Centre of an average: whole steps from the planned one, which are small against the spread."""
-    step = max(finest, 2.0 ** (math.ceil(math.log2(profile.spread)) - 8))
+    step = max(finest, 2.0 ** (math.ceil(math.log2(max(profile.spread, 2.0**-40))) - 8))
     centre = vector.centre + round((profile.mean - vector.centre) / step) * step
     return min(max(centre, vector.lower), vector.upper)
 

@@ -58,6 +58,7 @@ class CompiledProfile:
     release_key: str  # hexadecimal
     pico_rho: int  # price of all histograms together
     groups: int  # public keys; 1 without keys; for private keys that of groups of other keys, before they are known
+    is_over_keys: bool = False  # private keys are released, and count among the groups
 
     @property
     def plan(self) -> PrivatePlan:
@@ -96,7 +97,9 @@ class CompiledProfile:
 
     def over(self, selected_keys: pa.Table | None) -> CompiledProfile:
         """Return the profile with the number of its private keys, once they are released."""
-        return self if selected_keys is None else replace(self, groups=max(1, self.groups + selected_keys.num_rows))
+        if selected_keys is None or self.is_over_keys:
+            return self
+        return replace(self, groups=max(1, self.groups + selected_keys.num_rows), is_over_keys=True)
 
     def measure(self, exact: Exact, add_noise: NoiseSource, selected_keys: pa.Table | None = None) -> Release:
         """Add noise to the histograms: rows of a bin and one number for each histogram, in units.
@@ -291,6 +294,8 @@ def _vector_profile(
 ) -> VectorProfile:
     """Profile of one vector from the readings of its histograms; one of them may be absent."""
     vector, plan = compiled.plan.vectors[index], compiled.plan
+    if norms is not None and totals is not None and totals.last_visible < 0:
+        totals = None
     is_combined = vector.kind is VectorKind.PERSONS and plan.charged_windows.window_field is not None
     if norms is None:
         norms, totals = totals, None

@@ -6,8 +6,9 @@ The choice is made from the stored profile, and the correction from released num
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -32,6 +33,21 @@ from engine.pricing.clip_bounds.profiles.histogram_reading import Floats
 from engine.pricing.price import VectorPrice, vector_price
 
 UNIT_CORRECTION = Correction(1.0, 0.0)
+
+
+T = TypeVar("T")
+
+
+def or_none_chosen(choose: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:
+    """Choose from a stored profile; if arithmetic fails, nothing is chosen, and fallback bounds hold.
+
+    A choice that failed would tell of noise that is never stored, and a retry would draw it anew
+    (`engine/pricing/proofs.md#profiles`).
+    """
+    try:
+        return choose()
+    except (ArithmeticError, ValueError, LookupError):
+        return ()
 
 
 @dataclass(frozen=True)
