@@ -24,6 +24,7 @@ from dialect.algebra.relations import (
 )
 from dialect.algebra.release_plan import QueryVector, VectorKind
 from dialect.algebra.traversal import map_children
+from dialect.codegen.partials import SharedPlan
 from tests.support.planted import Plant, planting
 
 Text = Callable[[str], str]
@@ -38,10 +39,15 @@ class PlantedChange:
     text: Text = str
 
     def write(
-        self, plan: PrivatePlan, bounds: ContributionBounds, target: Target, admission: Eligibility | None
+        self,
+        plan: PrivatePlan,
+        bounds: ContributionBounds,
+        target: Target,
+        admission: Eligibility | None,
+        shared: SharedPlan | None = None,
     ) -> BoundedSql:
         """Generate SQL as `dialect.write` does, with the bug."""
-        made = generate_sql(self.plan(plan), bounds, target, self.admission(admission))
+        made = generate_sql(self.plan(plan), bounds, target, self.admission(admission), shared)
         return replace(made, text=self.text(made.text))
 
 
