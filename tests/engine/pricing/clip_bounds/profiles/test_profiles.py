@@ -112,9 +112,9 @@ def test_all_mechanisms_that_run_cost_what_was_charged(catalog: Catalog, backend
 def test_a_planted_price_of_distances_that_is_not_taken_off_is_found(
     catalog: Catalog, backend: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Numbers that cost all of their share, and distances besides."""
+    """Numbers that cost all of their share, and distances besides, are refused before their noise is drawn."""
     monkeypatch.setattr(AboutCentre, "number_pico_rho", property(lambda self: self.pico_rho))
-    with pytest.raises(AssertionError):
+    with pytest.raises(ExecutionFailed):
         test_all_mechanisms_that_run_cost_what_was_charged(catalog, backend, AVERAGES)
 
 
