@@ -21,9 +21,10 @@ those of `bounded_sql` up to `unit_partials`, then:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from dialect.algebra.codegen_types import BoundedSql, Subquery, Target
 from dialect.algebra.release_plan import ContributionBounds, PrivatePlan
@@ -83,6 +84,14 @@ class CentredAverage:
     reach: int  # largest distance of a mean that class means hold, in the same unit; at least 1
 
 
+class UnitAnswer(NamedTuple):
+    """Last CTE of a statement over units, and what is selected from it."""
+
+    cte: str
+    columns: str  # of a row of the CTE, one per unit
+    select: str  # the final SELECT
+
+
 def write_profile_sql(
     shared: SharedPlan,
     bounds: ContributionBounds,
@@ -96,9 +105,12 @@ def write_profile_sql(
     the limit of groups; its clip bounds are not used. Bins without units have no row. Source and proof:
     dialect/codegen/proofs.md#profile. Raises as `write_bounded_sql` does.
     """
-    dialect = dialect_of(target if target.lake is None else target.lake)
-    bins = [f"{_bin(h, each, shared.plan, bounds, dialect)} AS b{h}" for h, each in enumerate(histograms)]
-    answer = ("unit_bins", ", ".join(bins), _bin_counts(histograms))
+
+    def answer(dialect: EngineDialect) -> UnitAnswer:
+        """Write the bins of a unit."""
+        bins = (f"{_bin(h, each, shared.plan, bounds, dialect)} AS b{h}" for h, each in enumerate(histograms))
+        return UnitAnswer("unit_bins", ", ".join(bins), _sums_by_bin(["1"] * len(histograms), "unit_bins"))
+
     return _over_units(shared, bounds, histograms, answer, target, admission, key_count=1)
 
 
@@ -117,8 +129,8 @@ def write_totals_sql(
     measured = [ProfileHistogram(vector, Measure.TOTAL) for vector, _ in totals]
     clipped = ", ".join(f"least(coalesce(m{i}, 0), {bound}) AS c{i}" for i, (_, bound) in enumerate(totals))
     sums = ", ".join(f"{clamped_to_bigint(f'sum(c{i})')} AS w{i}" for i in range(len(totals)))
-    answer = ("clipped_totals", clipped, f"SELECT {sums} FROM clipped_totals")
-    return _over_units(shared, bounds, measured, answer, target, admission, key_count=0)
+    answer = UnitAnswer("clipped_totals", clipped, f"SELECT {sums} FROM clipped_totals")
+    return _over_units(shared, bounds, measured, lambda _: answer, target, admission, key_count=0)
 
 
 def write_distances_sql(
@@ -136,13 +148,17 @@ def write_distances_sql(
     NEGATIVE_BINS on. Source and proof: dialect/codegen/proofs.md#profile. Raises as `write_bounded_sql` does.
     """
     measured = [ProfileHistogram(each.total, Measure.DISTANCE, each.count, centre=each.centre) for each in averages]
-    dialect = dialect_of(target if target.lake is None else target.lake)
-    columns, numbers = list[str](), list[str]()
-    for h, each in enumerate(averages):
-        columns += [f"{_class(h)} AS b{2 * h}", f"{_signed_bin(h, each)} AS b{2 * h + 1}"]
-        columns.append(f"{_clipped_mean(h, each, dialect)} AS x{h}")
-        numbers += [f"x{h}", "1"]
-    answer = ("unit_distances", ", ".join(columns), _sums_by_bin(numbers, "unit_distances"))
+    numbers = [number for h in range(len(averages)) for number in (f"x{h}", "1")]
+
+    def answer(dialect: EngineDialect) -> UnitAnswer:
+        """Write class, signed bin and clipped mean of a unit for each average."""
+        columns = (
+            f"{_class(h)} AS b{2 * h}, {_signed_bin(h, each)} AS b{2 * h + 1},"
+            f" {_clipped_mean(h, each, dialect)} AS x{h}"
+            for h, each in enumerate(averages)
+        )
+        return UnitAnswer("unit_distances", ", ".join(columns), _sums_by_bin(numbers, "unit_distances"))
+
     return _over_units(shared, bounds, measured, answer, target, admission, key_count=1, vector_count=len(numbers))
 
 
@@ -177,7 +193,7 @@ def _over_units(
     shared: SharedPlan,
     bounds: ContributionBounds,
     measured: Sequence[ProfileHistogram],
-    answer: tuple[str, str, str],
+    answer: Callable[[EngineDialect], UnitAnswer],
     target: Target,
     admission: Eligibility | None,
     key_count: int,
@@ -185,14 +201,16 @@ def _over_units(
 ) -> BoundedSql:
     """Write SQL over one row per admitted unit, with the integers m0, m1, ... that are measured of it.
 
-    `answer` = name of the last CTE, its columns, and the final SELECT.
+    `answer` is written for the engine that runs it: with a lake, DuckDB may still answer from a rollup.
     """
     vectors = len(measured) if vector_count is None else vector_count
 
     def write(of: Target) -> BoundedSql:
         partials = in_grains_of(shared_partials(shared, of, admission), bounds)
-        ctes = [*partials.eligibility, *partials.rows, *_unit_ctes(partials, measured, answer, admission)]
-        text = with_clause(ctes, answer[2], dialect_of(partials.target))
+        dialect = dialect_of(partials.target)
+        written = answer(dialect)
+        ctes = [*partials.eligibility, *partials.rows, *_unit_ctes(partials, measured, written, admission)]
+        text = with_clause(ctes, written.select, dialect)
         if partials.is_in_lake:
             return BoundedSql(text, key_count, vectors, partials.broadcast, f"SELECT * FROM {LAKE_RESULT}")
         eligible = eligible_persons_sql(admission, partials.target)
@@ -204,7 +222,7 @@ def _over_units(
 def _unit_ctes(
     partials: Partials,
     measured: Sequence[ProfileHistogram],
-    answer: tuple[str, str, str],
+    answer: UnitAnswer,
     admission: Eligibility | None,
 ) -> list[Subquery]:
     """Write the CTEs from partial aggregates to one row per admitted unit. Rows of nobody are no unit."""
@@ -227,9 +245,8 @@ def _unit_ctes(
     ]
     rows = f"{partials_cte(bounds)} WHERE person IS NOT NULL"
     measures = f"SELECT {unit}, {', '.join(numbers)} FROM {rows} GROUP BY {unit}"
-    name, columns, _ = answer
     admitted = join_admitted("unit_measures", admission, dialect)
-    return [*ctes, ("unit_measures", False, measures), (name, True, f"SELECT {columns} FROM {admitted}")]
+    return [*ctes, ("unit_measures", False, measures), (answer.cte, True, f"SELECT {answer.columns} FROM {admitted}")]
 
 
 def _squared_distance(histogram: ProfileHistogram, dialect: EngineDialect) -> str:
@@ -289,11 +306,6 @@ def _bisected(is_below: str, ends: Sequence[int], first: int) -> str:
     middle = len(ends) // 2
     below, above = _bisected(is_below, ends[:middle], first), _bisected(is_below, ends[middle:], first + middle)
     return f"CASE WHEN {is_below.format(ends[middle])} THEN {below} ELSE {above} END"
-
-
-def _bin_counts(histograms: Sequence[ProfileHistogram]) -> str:
-    """Write the number of units in each bin: k0, and w<h> for each histogram."""
-    return _sums_by_bin(["1"] * len(histograms), "unit_bins")
 
 
 def _sums_by_bin(numbers: Sequence[str], units: str) -> str:
