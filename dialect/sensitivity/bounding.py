@@ -323,7 +323,7 @@ def choose_value_bits(vector: QueryVector, clip_bound: float) -> int:
 
 
 def finest_value_bits(vector: QueryVector) -> int:
-    """Return the most value bits of a vector, whatever clip bound is chosen, and whatever centre of an average."""
+    """Return the most value bits of a vector over all clip bounds and centres that may be chosen."""
     middle = (vector.lower + vector.upper) / 2
     return choose_value_bits(replace(vector, centre=middle) if vector.kind is VectorKind.CENTRED else vector, 0.0)
 

@@ -13,6 +13,7 @@ from engine.pipeline.bias import has_unmeasured_fan_out, has_unmeasured_pairs
 from engine.pipeline.compiled_query import Answered, SourcedQuery
 from engine.pipeline.reliability import may_be_nothing
 from engine.pricing.clip_bound_origin import has_fallback_clip_bounds
+from engine.pricing.clip_bounds.profiles.compiled_profile import only_selects_keys
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.display_names import release_suffix, vector_display_name
 
@@ -114,9 +115,12 @@ def _release_notes(prepared: CompiledRelease, release_suffix: str) -> Iterator[N
     """Write the notes of one release. Query vectors with the same clip bound and bias share a note."""
     clipped: dict[str, list[str]] = {}
     fallbacks = has_fallback_clip_bounds(prepared)
+    selected = None if prepared.selection is None else prepared.unpriced_release.shown_alone
     rows = zip(prepared.plan.vectors, prepared.bounds.vectors, fallbacks, strict=True)
     for i, (vector, bound, is_fallback) in enumerate(rows):
-        if (bound.predicted_bias != 0 or bound.residual_bias_bound) and not _only_selects_keys(i, prepared):
+        if (bound.predicted_bias != 0 or bound.residual_bias_bound) and not only_selects_keys(
+            i, prepared.plan, selected
+        ):
             text = f"{_bounding_text(bound)} {_bias_text(vector, bound, is_fallback=is_fallback)}"
             clipped.setdefault(text, []).append(vector_display_name(vector))
     for text, names in clipped.items():
@@ -131,13 +135,6 @@ def _release_notes(prepared: CompiledRelease, release_suffix: str) -> Iterator[N
         text = f"Groups{release_suffix} with fewer than about {threshold_persons:,} people are hidden{weight}."
         text += OTHERS_TEXT if prepared.plan.others is not None else ""
         yield Note(NoteCode.HIDDEN_GROUPS, text)
-
-
-def _only_selects_keys(index: int, prepared: CompiledRelease) -> bool:
-    """Return whether a query vector is the count of people of private keys, and no column."""
-    shown = prepared.unpriced_release.shown_alone
-    counts_people = prepared.plan.vectors[index].kind is VectorKind.PERSONS
-    return prepared.selection is not None and counts_people and shown is not None and index not in shown
 
 
 def _plans_without_numbers(question: Question) -> Iterator[PrivatePlan]:

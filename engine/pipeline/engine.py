@@ -57,7 +57,7 @@ from engine.pricing.clip_bounds.column_means import with_measured_columns
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, NO_CALIBRATIONS, Calibration, CalibrationProvider
 from engine.pricing.clip_bounds.profiles.averages import Distances, noisy_distances
 from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile, averages_about_centres
-from engine.pricing.clip_bounds.profiles.numbers import corrected, noisy_totals, or_none_chosen
+from engine.pricing.clip_bounds.profiles.numbers import corrected, noisy_totals
 from engine.pricing.compile_release import (
     CompiledRelease,
     PartitionSelection,
@@ -387,17 +387,18 @@ class Engine:
         meaning: ReleaseDescription | None = None,
         selected_keys: pa.Table | None = None,
         run: Run | None = None,
+        noise: NoiseSource | None = None,
     ) -> Release:
         """Measure a release: read exact integers and add noise; private keys are selected first.
 
         `objected` = persons to exclude; `meaning` = description stored with the release, by which its plan is recovered
-        later; `selected_keys` = its private keys, if they are released; `run` = runs its SQL. Proof:
-        `engine/pricing/proofs.md#partition-selection`.
+        later; `selected_keys` = its private keys, if they are released; `run` = runs its SQL, `noise` = adds its noise.
+        Proof: `engine/pricing/proofs.md#partition-selection`.
         """
-        run = self.backend.run if run is None else run
-        released = (selected_keys,) if selected_keys is not None else self._select_keys(compiled, objected)
+        run, noise = run or self.backend.run, noise or self.add_noise
+        released = (selected_keys,) if selected_keys is not None else self._select_keys(compiled, objected, noise)
         exact = run(compiled.sql, objected, *released)  # one row per group, without person keys
-        return noisy_release(exact, compiled.bounds, compiled.cost, self.add_noise, meaning)
+        return noisy_release(exact, compiled.bounds, compiled.cost, noise, meaning)
 
     def _statements(self, running: list[CompiledRelease]) -> AbstractContextManager[Run]:
         """Context of the statements of releases: those with a profile share their partial aggregates."""
@@ -427,10 +428,10 @@ class Engine:
 
         Claim: keys, profile and numbers cost what is charged. Source and proof: engine/pricing/proofs.md#profiles.
         """
-        limited = replace(self, add_noise=at_most(self.add_noise, compiled.priced[0].loss.rho))
-        released = limited._select_keys(compiled, objected)  # noqa: SLF001  its own class
+        limited = at_most(self.add_noise, compiled.priced[0].loss.rho)
+        released = self._select_keys(compiled, objected, limited)
         exact = run(profile.sql, objected, *released)
-        return profile.measure(exact, limited.add_noise, *released)
+        return profile.measure(exact, limited, *released)
 
     def _measure(
         self, question: Question, compiled: CompiledRelease, objected: pa.Table, profiles: Mapping[str, bytes], run: Run
@@ -438,20 +439,26 @@ class Engine:
         """Measure a release, with clip bounds chosen from its profile, over the keys stored with it, if it has one."""
         if compiled.profile is None:
             return self.measure_release(compiled, objected, describe_release(question, compiled))
-        limited = replace(self, add_noise=at_most(self.add_noise, compiled.priced[-1].loss.rho))
+        limited = at_most(self.add_noise, compiled.priced[-1].loss.rho)
         stored = release_from_bytes(profiles[compiled.profile.release_key])
         keys = stored.selected_keys
         released = () if keys is None else (keys,)
-        distances = limited._measure_distances(compiled, compiled.profile, stored, objected, run)  # noqa: SLF001
+        distances = self._measure_distances(compiled, compiled.profile, stored, objected, run, limited)
         chosen = profiled_release(compiled, stored, distances, self.backend)
         exact = () if chosen.totals_sql is None else run(chosen.totals_sql, objected, *released).vectors
-        totals = noisy_totals(chosen.vectors, exact, limited.add_noise)
+        totals = noisy_totals(chosen.vectors, exact, limited)
         meaning = describe_release(question, chosen.release)
-        measured = limited.measure_release(chosen.release, objected, meaning, keys, run)
+        measured = self.measure_release(chosen.release, objected, meaning, keys, run, limited)
         return corrected(measured, chosen.vectors, chosen.averages, chosen.release.bounds, totals)
 
     def _measure_distances(
-        self, compiled: CompiledRelease, profile: CompiledProfile, stored: Release, objected: pa.Table, run: Run
+        self,
+        compiled: CompiledRelease,
+        profile: CompiledProfile,
+        stored: Release,
+        objected: pa.Table,
+        run: Run,
+        noise: NoiseSource,
     ) -> Distances:
         """Measure the units of averages by their distance from centres that the stored profile chose.
 
@@ -459,9 +466,7 @@ class Engine:
         engine/pricing/proofs.md#averages.
         """
         shown = compiled.unpriced_release.shown_alone
-        groups = or_none_chosen(
-            lambda: averages_about_centres(profile, stored, self.catalog, compiled.cost.vectors, shown)
-        )
+        groups = averages_about_centres(profile, stored, self.catalog, compiled.cost.vectors, shown)
         averages = [each for group in groups for each in group.averages]
         if not averages:
             return {}
@@ -469,9 +474,9 @@ class Engine:
         measured, target = [each.measured for each in averages], with_released_keys(self.backend.target)
         sql = write_distances_sql(profile.shared, profile.bounds, measured, target, eligibility)
         released = () if stored.selected_keys is None else (stored.selected_keys,)
-        return noisy_distances(averages, run(sql, objected, *released), self.add_noise)
+        return noisy_distances(averages, run(sql, objected, *released), noise)
 
-    def _select_keys(self, compiled: CompiledRelease, objected: pa.Table) -> tuple[pa.Table, ...]:
+    def _select_keys(self, compiled: CompiledRelease, objected: pa.Table, noise: NoiseSource) -> tuple[pa.Table, ...]:
         """Partition selection: keep the keys whose noisy weight passes the threshold; nothing for public keys.
 
         Keys that the first of two rounds leaves open, and its noisy weights, are used by the second one and dropped.
@@ -480,23 +485,28 @@ class Engine:
         selection, cost = compiled.selection, compiled.cost
         if selection is None:
             return ()
-        keys, noisy = self._noisy_weights(selection, selection.rounds[0], objected)
+        keys, noisy = self._noisy_weights(selection, selection.rounds[0], noise, objected)
         passed = passes_threshold(noisy, cost)
         if selection.second is not None:
             is_open = is_promising(noisy, cost)
-            again, noisy_again = self._noisy_weights(selection, selection.second, objected, keys.filter(is_open))
+            again, noisy_again = self._noisy_weights(selection, selection.second, noise, objected, keys.filter(is_open))
             if not again.equals(keys.filter(is_open)):
                 raise ExecutionFailed
             passed[is_open] = passes_both_rounds(noisy, is_open, noisy_again, cost)
         return (keys.filter(passed),)
 
     def _noisy_weights(
-        self, selection: PartitionSelection, of_round: SelectionRound, objected: pa.Table, *keys: pa.Table
+        self,
+        selection: PartitionSelection,
+        of_round: SelectionRound,
+        noise: NoiseSource,
+        objected: pa.Table,
+        *keys: pa.Table,
     ) -> tuple[pa.Table, NoisyVector]:
         """Measure one round of partition selection: keys, and the noisy sum of person weights of each."""
         exact = self.backend.run(of_round.sql, objected, *keys)
         (weights,), (bound,) = exact.vectors, selection.bounds.vectors
-        noisy = self.add_noise(weights, bound.sensitivity, of_round.cost.sigma, of_round.cost.pico_rho)
+        noisy = noise(weights, bound.sensitivity, of_round.cost.sigma, of_round.cost.pico_rho)
         return exact.keys, noisy
 
     def finish(

@@ -56,12 +56,11 @@ from engine.pricing.clip_bounds.profiles.compiled_profile import (
     averages_about_centres,
     profile_bounds,
     profile_histograms,
-    read_profile,
     shared_plan,
     with_measured_centres_of,
     with_profile_part,
 )
-from engine.pricing.clip_bounds.profiles.numbers import ProfiledVector, choose_vectors, number_price, or_none_chosen
+from engine.pricing.clip_bounds.profiles.numbers import ProfiledVector, choose_vectors, number_price
 from engine.pricing.clip_bounds.profiles.public_magnitudes import Magnitude, vector_magnitudes
 from engine.pricing.clip_bounds.tuning import (
     ClipBoundOutcome,
@@ -254,7 +253,7 @@ class UnpricedRelease:
 
     @property
     def unknown_vectors(self) -> frozenset[int]:
-        """Indices of the profiled vectors of which no calibration tells how much people contribute."""
+        """Indices of the profiled vectors whose contributions no calibration measured."""
         return self.profiled_vectors - self.calibrated.keys()
 
     def scales(self, bounds: ContributionBounds, prices: Sequence[VectorPrice]) -> tuple[tuple[float, float], ...]:
@@ -431,8 +430,7 @@ def unpriced_release(
         bound_contributions(measured_plan, catalog, key_count, (), properties, reads_single_groups=reads_single_groups),
     )
     # without declared bounds a profile of what is asked chooses, and a calibration of it tells half-widths beforehand
-    nothing_tuned, selected = [False] * len(models), shown_alone if has_private_keys else None
-    histograms = profile_histograms(measured_plan, declared, nothing_tuned, catalog, selected)
+    histograms = profile_histograms(measured_plan, declared, catalog, shown_alone if has_private_keys else None)
     profiled = {each.vector for each in histograms}
     calibrated = {
         i: model
@@ -505,12 +503,8 @@ def choose_from_profile(
     """
     fallback, pico_rho = unpriced.bounds(cost.loss.pico_rho), cost.loss.pico_rho
     profile = profile.over(stored.selected_keys)
-    vectors = or_none_chosen(
-        lambda: choose_vectors(profile, read_profile(profile, stored, unpriced.catalog), fallback, cost.vectors)
-    )
-    groups = or_none_chosen(
-        lambda: averages_about_centres(profile, stored, unpriced.catalog, cost.vectors, unpriced.shown_alone)
-    )
+    vectors = choose_vectors(profile, stored, unpriced.catalog, fallback, cost.vectors)
+    groups = averages_about_centres(profile, stored, unpriced.catalog, cost.vectors, unpriced.shown_alone)
     plan = with_measured_centres_of(unpriced.measured_plan, groups)
     averages = tuple(choose_bounds(each, distances) for each in groups)
     tuned = {index: bound for each in averages for index, bound in each.bounds.items()}

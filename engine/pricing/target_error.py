@@ -324,7 +324,7 @@ def with_noise_at_price(
     `profile` = the stored profile that its clip bounds were chosen from, if there is one.
     """
     if profile is not None:
-        compiled, stored = profile
+        compiled, stored = profile[0].over(profile[1].selected_keys), profile[1]
         expected = expected_profile(compiled, stored, unpriced.catalog, unpriced.profile_share(price))
         chosen = choose_from_profile(unpriced, unpriced.cost(Fraction(price, PICO)), compiled, expected)
         return predicted_release(release, chosen.vectors, chosen.averages, chosen.bounds, chosen.prices)

@@ -72,7 +72,7 @@ def of_engine(engine: Engine, rho: Fraction, delta: Fraction) -> float:
     (plan,) = compile_query(SQL, engine.catalog).plans
     whole = rho * (len(plan.vectors) + 1)  # of which one even part is the choice's
     made = compile_release(plan, engine.catalog, engine.backend, whole, delta)
-    rounds = [engine._select_keys(made, NO_OBJECTIONS)[0].num_rows for _ in range(TIMES)]
+    rounds = [engine._select_keys(made, NO_OBJECTIONS, engine.add_noise)[0].num_rows for _ in range(TIMES)]
     return float(np.mean(rounds))
 
 

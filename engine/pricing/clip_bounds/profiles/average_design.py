@@ -38,7 +38,7 @@ COUNT_PARTS = (0.3, 0.6)  # least and largest share of the price for a count tha
 
 @dataclass(frozen=True, eq=False)
 class AverageProfile:
-    """What the profile of a release tells of one average: units by the number of their values, and by their mean."""
+    """Profile of one average: units by the number of their values, and by their mean."""
 
     rows: VectorProfile  # of the count
     means: MeanDistribution

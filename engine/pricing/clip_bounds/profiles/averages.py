@@ -42,7 +42,7 @@ from engine.pricing.clip_bounds.profiles.average_design import (
     count_errors,
 )
 from engine.pricing.clip_bounds.profiles.class_means import ClassPosterior, posterior_of_classes, prior_of_classes
-from engine.pricing.clip_bounds.profiles.estimator import VectorProfile
+from engine.pricing.clip_bounds.profiles.estimator import FAILED_ARITHMETIC, VectorProfile
 from engine.pricing.clip_bounds.profiles.histogram_reading import Floats, HistogramReading, read_histogram
 
 REASON = "chosen from the profile that was bought with the question"
@@ -185,7 +185,7 @@ def about_centres(
     the means of units. Source and proof: engine/pricing/proofs.md#averages. Raises nothing.
     """
     if any(plan.vectors[i].lower == plan.vectors[i].upper for i in averages.totals):
-        return None
+        return None  # of a single value, which has no spread
     found = [_profile(total, averages, plan, rows, stored) for total in averages.totals]
     profiles = [each for each in found if each is not None]
     if rows.is_empty or len(profiles) < len(found):
@@ -311,10 +311,18 @@ def choose_bounds(group: AveragesAboutCentres, distances: Distances | None) -> C
     sum, over the averages and a shown count, of squared errors relative to the least possible. Source and proof:
     engine/pricing/proofs.md#averages. Raises nothing.
     """
+    likely = expected_distances(group)
+    try:
+        return _with_least_error(group, likely if distances is None else distances)
+    except FAILED_ARITHMETIC:  # that it failed would tell of noise that is never stored
+        return _with_least_error(group, likely)
+
+
+def _with_least_error(group: AveragesAboutCentres, distances: Distances) -> ChosenAverages:
+    """Choose the clip bounds of least error by distances."""
     sensitivities = (math.sqrt(2), 2.0) if group.averages[0].is_crossing else (1.0, 1.0)
     profile = group.averages[0].profile
     bounds = count_candidates(profile)
-    distances = expected_distances(group) if distances is None else distances
     own = tuple(distances[each.total] for each in group.averages)
     parts = [group.count_share / len(own) / each.pico_rho if group.is_shown else None for each in group.averages]
     found = [

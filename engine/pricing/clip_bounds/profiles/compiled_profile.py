@@ -32,7 +32,7 @@ from engine.pricing.clip_bounds.profiles.averages import (
     has_fractional_centre,
     with_chosen_centre,
 )
-from engine.pricing.clip_bounds.profiles.estimator import VectorProfile
+from engine.pricing.clip_bounds.profiles.estimator import VectorProfile, or_nothing
 from engine.pricing.clip_bounds.profiles.histogram_reading import (
     SIGNIFICANT_SIGMAS,
     Floats,
@@ -124,35 +124,37 @@ class CompiledProfile:
 def profile_histograms(
     plan: PrivatePlan,
     bounds: ContributionBounds,
-    tuned: Sequence[bool],
     catalog: Catalog,
     shown_alone: Collection[int] | None = None,
 ) -> tuple[ProfileHistogram, ...]:
     """List the histograms of a release's profile; empty if it needs none.
 
-    A vector is profiled if it would be clipped at a bound that nobody declared and no calibration chose (`tuned`); an
-    average together with its count. Variances and different values are not profiled, nor a count of people that is only
-    there because keys are private. `shown_alone` = vectors that are columns of their own, if keys are private.
+    A vector is profiled if it would be clipped at a bound that nobody declared; an average together with its count.
+    Variances and different values are not profiled, nor a count of people that is only there because keys are private.
+    `shown_alone` = vectors that are columns of their own, if keys are private; else None.
     """
     if declares_clip_bounds(plan, catalog) or plan.limits.is_stated:
         return ()
     of_averages = tuple(
         histogram
         for average in averages_of(plan)
-        if not tuned[average.count] and bounds.vectors[average.count].rule is ClipRule.SCALE
+        if bounds.vectors[average.count].rule is ClipRule.SCALE
         for histogram in average_histograms(average, plan)
     )
     return of_averages + tuple(
         ProfileHistogram(i, measure)
         for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True))
-        if bound.rule in (ClipRule.SCALE, ClipRule.CLAMP) and not tuned[i] and _is_profiled(vector, plan)
-        if not _only_selects_keys(i, plan, shown_alone)
+        if bound.rule in (ClipRule.SCALE, ClipRule.CLAMP) and _is_profiled(vector, plan)
+        if not only_selects_keys(i, plan, shown_alone)
         for measure in _measures(vector, plan)
     )
 
 
-def _only_selects_keys(index: int, plan: PrivatePlan, shown_alone: Collection[int] | None) -> bool:
-    """Return whether a vector is a count of people that no column reads: it is there because keys are private."""
+def only_selects_keys(index: int, plan: PrivatePlan, shown_alone: Collection[int] | None) -> bool:
+    """Return whether a vector is a count of people that no column reads: it is there because keys are private.
+
+    `shown_alone` = vectors that are columns of their own, if keys are private; else None.
+    """
     is_counting_people = plan.vectors[index].kind is VectorKind.PERSONS
     return is_counting_people and shown_alone is not None and index not in shown_alone
 
@@ -222,25 +224,27 @@ def stored_histograms(compiled: CompiledProfile, stored: Release) -> Mapping[Pro
 def read_profile(compiled: CompiledProfile, stored: Release, catalog: Catalog) -> Mapping[int, VectorProfile]:
     """Read a stored profile: the contributions to each vector that is profiled alone, by its index."""
     columns = stored_histograms(compiled, stored)
-
-    def reading(histogram: ProfileHistogram) -> HistogramReading | None:
-        """Read one histogram; None if it was not measured."""
-        if histogram not in columns:
-            return None
-        is_total, is_count = histogram.measure is Measure.TOTAL, not compiled.plan.vectors[histogram.vector].is_sum
-        most = _largest_contribution(compiled, histogram.vector, catalog)
-        return read_histogram(*columns[histogram], is_total=is_total, is_count=is_count, most=most)
-
-    found = {}
     alone = {
         each.vector for each in compiled.histograms if _is_profiled(compiled.plan.vectors[each.vector], compiled.plan)
     }
-    for index in sorted(alone):
-        norms, totals = (reading(ProfileHistogram(index, measure)) for measure in (Measure.NORM, Measure.TOTAL))
-        found[index] = _vector_profile(compiled, index, norms, totals)
-    return found
+    return {index: _read_vector(compiled, index, columns, catalog) for index in sorted(alone)}
 
 
+def _read_vector(
+    compiled: CompiledProfile, index: int, columns: Mapping[ProfileHistogram, tuple[Floats, float]], catalog: Catalog
+) -> VectorProfile:
+    """Read the histograms of one vector; one of them may not be measured."""
+    is_count, most = not compiled.plan.vectors[index].is_sum, _largest_contribution(compiled, index, catalog)
+    norms, totals = (
+        read_histogram(*columns[each], is_total=each.measure is Measure.TOTAL, is_count=is_count, most=most)
+        if each in columns
+        else None
+        for each in (ProfileHistogram(index, Measure.NORM), ProfileHistogram(index, Measure.TOTAL))
+    )
+    return _vector_profile(compiled, index, norms, totals)
+
+
+@or_nothing
 def averages_about_centres(
     compiled: CompiledProfile, stored: Release, catalog: Catalog, prices: Sequence[VectorPrice],
     shown_alone: Collection[int] | None,
@@ -259,27 +263,13 @@ def averages_about_centres(
     paid = [each.pico_rho for each in prices]
     made = (
         about_centres(
-            each, plan, _count_profile(compiled, each.count, columns, catalog), columns, paid, grains,
+            each, plan, _read_vector(compiled, each.count, columns, catalog), columns, paid, grains,
             is_shown=each.count in shown,
         )
         for each in averages_of(plan)
         if average_histograms(each, plan)[0] in columns
     )  # fmt: skip
     return tuple(each for each in made if each is not None)
-
-
-def _count_profile(
-    compiled: CompiledProfile, count: int, columns: Mapping[ProfileHistogram, tuple[Floats, float]], catalog: Catalog
-) -> VectorProfile:
-    """Profile of the count of averages."""
-    most = _largest_contribution(compiled, count, catalog)
-    norms, totals = (
-        read_histogram(*columns[each], is_total=each.measure is Measure.TOTAL, is_count=True, most=most)
-        if each in columns
-        else None
-        for each in (ProfileHistogram(count, Measure.NORM), ProfileHistogram(count, Measure.TOTAL))
-    )
-    return _vector_profile(compiled, count, norms, totals)
 
 
 def with_measured_centres_of(plan: PrivatePlan, groups: Sequence[AveragesAboutCentres]) -> PrivatePlan:
@@ -295,7 +285,7 @@ def _vector_profile(
     """Profile of one vector from the readings of its histograms; one of them may be absent."""
     vector, plan = compiled.plan.vectors[index], compiled.plan
     if norms is not None and totals is not None and totals.last_visible < 0:
-        totals = None
+        totals = None  # without a visible bin it would say that the total is 0
     is_combined = vector.kind is VectorKind.PERSONS and plan.charged_windows.window_field is not None
     if norms is None:
         norms, totals = totals, None

@@ -15,9 +15,10 @@ Terms:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 
@@ -32,12 +33,33 @@ LEAST_SHARE_ERROR = 0.01
 GROUP_DIFFERENCE = 0.4  # how groups differ in their retained share, relative to what is lost
 USUAL_SIZE = 0.7  # size of a usual group over the mean: most groups are smaller
 MIN_RETAINED_SHARE = 0.2
-# intervals are wider than the expected error, as the model may itself be wrong; fitted on other data than the bench's
+# intervals are wider than the expected error, as the model may itself be wrong; chosen on the data of the honesty bench
 INTERVAL_FACTOR = 1.4
 INTERVAL_GROUP_DIFFERENCE = 1.0
 SMALL_GROUP_DIFFERENCE = 0.3  # how much more a small group may lose, relative to what a mean group does
 SPREAD_LEVELS, SPREAD_WIDTH = (0.05, 0.95), 3.29  # quantiles, and how many standard deviations they are apart
+P = ParamSpec("P")
+T = TypeVar("T")
+FAILED_ARITHMETIC = (ArithmeticError, ValueError, LookupError)
 COMBINED_SHARE_ERROR = 0.5  # further error of the share where a person's windows are combined, relative to what is lost
+
+
+def or_nothing(choose: Callable[P, tuple[T, ...]]) -> Callable[P, tuple[T, ...]]:
+    """Choose nothing from a stored profile if arithmetic fails: then fallback bounds hold.
+
+    An execution that fails by it would tell of noise that is never stored, and a retry would draw it anew
+    (`engine/pricing/proofs.md#profiles`).
+    """
+
+    @wraps(choose)
+    def chosen(*given: P.args, **named: P.kwargs) -> tuple[T, ...]:
+        """Choose, or nothing."""
+        try:
+            return choose(*given, **named)
+        except FAILED_ARITHMETIC:
+            return ()
+
+    return chosen
 
 
 @dataclass(frozen=True, eq=False)

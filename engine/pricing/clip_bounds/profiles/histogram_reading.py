@@ -254,7 +254,7 @@ def _tail_scenarios(laws: Floats, counts: Floats, visible: tuple[int, float], si
 
 
 def _second_populations(contributions: Floats, seen: float, most: float) -> tuple[Floats, Floats]:
-    """Units by bin of each possible second population, the first of which is none, and logarithms of their prior."""
+    """Units by bin of each possible second population, none first, and the logarithms of their prior."""
     units, prior = [np.zeros(len(contributions))], [1 - SECOND_PRIOR]
     places = [i for i in range(min(len(contributions), SECOND_BINS)) if contributions[i] <= most]
     for i in places:

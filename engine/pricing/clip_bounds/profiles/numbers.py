@@ -6,21 +6,20 @@ The choice is made from the stored profile, and the correction from released num
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 
 from budgets import PICO
-from dialect import ContributionBounds
+from dialect import Catalog, ContributionBounds
 from dialect.algebra import ClipRule, VectorBound
 from dialect.sensitivity import TunedClipBound
 from engine.backends.exact import Int64Vector
 from engine.mechanism.gaussian import NoiseSource, NoisyVector, gaussian_scale
 from engine.mechanism.release import Release, VectorCorrection
-from engine.pricing.clip_bounds.profiles.averages import ChosenAverages, correct_averages
-from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile
+from engine.pricing.clip_bounds.profiles.averages import REASON, ChosenAverages, correct_averages
+from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile, read_profile
 from engine.pricing.clip_bounds.profiles.estimator import (
     Correction,
     Design,
@@ -28,26 +27,12 @@ from engine.pricing.clip_bounds.profiles.estimator import (
     choose_design,
     correct_shape,
     correct_total,
+    or_nothing,
 )
 from engine.pricing.clip_bounds.profiles.histogram_reading import Floats
 from engine.pricing.price import VectorPrice, vector_price
 
 UNIT_CORRECTION = Correction(1.0, 0.0)
-
-
-T = TypeVar("T")
-
-
-def or_none_chosen(choose: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:
-    """Choose from a stored profile; if arithmetic fails, nothing is chosen, and fallback bounds hold.
-
-    A choice that failed would tell of noise that is never stored, and a retry would draw it anew
-    (`engine/pricing/proofs.md#profiles`).
-    """
-    try:
-        return choose()
-    except (ArithmeticError, ValueError, LookupError):
-        return ()
 
 
 @dataclass(frozen=True)
@@ -73,16 +58,14 @@ class ProfiledVector:
     @property
     def tuned(self) -> TunedClipBound:
         """Clip bound of the numbers by group."""
-        reason = "chosen from the profile that was bought with the question"
-        return TunedClipBound(self.design.shape_bound * self.grain, 0.0, reason)
+        return TunedClipBound(self.design.shape_bound * self.grain, 0.0, REASON)
 
 
+@or_nothing
 def choose_vectors(
-    compiled: CompiledProfile,
-    profiles: Mapping[int, VectorProfile],
-    bounds: ContributionBounds,
+    compiled: CompiledProfile, stored: Release, catalog: Catalog, bounds: ContributionBounds,
     prices: Sequence[VectorPrice],
-) -> tuple[ProfiledVector, ...]:
+) -> tuple[ProfiledVector, ...]:  # fmt: skip
     """Choose the clip bounds of the profiled vectors; `bounds` = fallback bounds, `prices` of every vector."""
     return tuple(
         ProfiledVector(
@@ -90,7 +73,7 @@ def choose_vectors(
             choose_design(profile, prices[index].pico_rho / PICO, bounds.vectors[index].clip_bound / grain),
             prices[index].pico_rho,
         )
-        for index, profile in profiles.items()
+        for index, profile in read_profile(compiled, stored, catalog).items()
     )  # fmt: skip
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +16,7 @@ from engine.pipeline import engine as pipeline
 from engine.pipeline.engine import Engine
 from engine.pricing.query_terms import Request
 from tests.engine.pricing.clip_bounds.profiles.test_profiles import MANY_ROWS
-from tests.engine.town import CATALOG, backend_over, make_town
+from tests.engine.town import CATALOG, make_town
 from tests.support.without_norms import without_norms
 
 AVERAGES = "SELECT zone, AVG(minutes) AS m, COUNT(minutes) AS n FROM visit GROUP BY zone ORDER BY zone"
@@ -32,13 +30,6 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     rows = MANY_ROWS.replace(LOW, VALUES)
     assert VALUES in rows
     return make_town(tmp_path_factory.mktemp("town"), rows, without_norms(CATALOG))
-
-
-@pytest.fixture(scope="module")
-def backend(catalog: Catalog) -> Iterator[Any]:
-    opened = backend_over(catalog, Path(catalog.path).parent)
-    yield opened
-    opened.close()
 
 
 def noiseless(exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charged: int) -> NoisyVector:

@@ -1,23 +1,19 @@
-"""Expected half-widths of questions with a profile: a range before it is bought, then what the client holds tells."""
+"""Expected half-widths of questions with a profile: a range before it is bought, then by what the client has stored."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from budgets import Ledger
 from dialect import Refusal
 from dialect.catalog.model import Catalog
 from dialect.parser.options import parse_target_error
 from engine.api.wire.answer import explanation_shape
 from engine.mechanism.answer import interval_parts
-from engine.mechanism.gaussian import add_noise
 from engine.mechanism.projection import project_intervals
 from engine.mechanism.release import Release
 from engine.pipeline import target_budget
@@ -29,7 +25,7 @@ from engine.pricing.query_terms import Request
 from engine.pricing.target_error import with_noise_at_price
 from engine.workflows.calibrate import calibrate, plan_calibration
 from tests.engine.pricing.clip_bounds.profiles.test_profiles import IN_ALL, MANY_ROWS, RHO
-from tests.engine.town import CATALOG, backend_over, make_town
+from tests.engine.town import CATALOG, make_town
 from tests.support.without_norms import without_norms
 
 BY_ZONE = "SELECT zone, COUNT(*) AS n, SUM(minutes) AS s, AVG(minutes) AS m FROM visit GROUP BY zone"
@@ -38,19 +34,6 @@ BY_ZONE = "SELECT zone, COUNT(*) AS n, SUM(minutes) AS s, AVG(minutes) AS m FROM
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     return make_town(tmp_path_factory.mktemp("town"), MANY_ROWS, without_norms(CATALOG).replace('"1e3"', '"1e5"'))
-
-
-@pytest.fixture(scope="module")
-def backend(catalog: Catalog) -> Iterator[Any]:
-    opened = backend_over(catalog, Path(catalog.path).parent)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def engine(catalog: Catalog, backend: Any) -> Iterator[Engine]:
-    with Ledger.open(":memory:") as ledger:
-        yield Engine(catalog, backend, ledger, add_noise)
 
 
 def half_widths(answered: Answered) -> dict[str, float]:

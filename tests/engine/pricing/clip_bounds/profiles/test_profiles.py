@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,13 +24,14 @@ from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pricing import compile_release
 from engine.pricing.clip_bound_origin import clip_bound_origins
+from engine.pricing.clip_bounds.profiles import numbers
 from engine.pricing.clip_bounds.profiles.averages import AboutCentre
 from engine.pricing.clip_bounds.profiles.compiled_profile import read_profile
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.query_terms import Request
 from engine.pricing.target_error import paid_prices
 from engine.pricing.work_limits import check_row_limits
-from tests.engine.town import CATALOG, ROWS, backend_over, make_town
+from tests.engine.town import CATALOG, ROWS, make_town
 from tests.support.binding import Unplannable, over_lake
 from tests.support.without_norms import without_norms
 
@@ -57,19 +56,6 @@ RHO = Fraction("0.02")
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     return make_town(tmp_path_factory.mktemp("town"), MANY_ROWS, without_norms(CATALOG))
-
-
-@pytest.fixture(scope="module")
-def backend(catalog: Catalog) -> Iterator[Any]:
-    opened = backend_over(catalog, Path(catalog.path).parent)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def engine(catalog: Catalog, backend: Any) -> Iterator[Engine]:
-    with Ledger.open(":memory:") as ledger:
-        yield Engine(catalog, backend, ledger, add_noise)
 
 
 def compiled(engine: Engine, sql: str, rho: Fraction = RHO) -> CompiledRelease:
@@ -129,7 +115,7 @@ def test_a_planted_profile_that_is_not_charged_is_found(engine: Engine, monkeypa
 
 @pytest.mark.parametrize("rho", [RHO, Fraction(7, 1003), Fraction(12345678901, 10**12)])
 def test_the_price_of_a_stored_answer_is_known_from_that_of_its_numbers(engine: Engine, rho: Fraction) -> None:
-    """A target error is priced by stored answers, of which the ledger knows the loss without the profile's."""
+    """A target error is priced by stored answers; the ledger has their loss without the profile's."""
     engine.answer(BY_ZONE, Request("ann", rho=rho))
     release = compiled(engine, BY_ZONE, rho)
     delta = engine.catalog.dataset("town").defaults.delta
@@ -244,7 +230,7 @@ def used_profiles(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         used.append(stored)
         return chosen(compiled, stored, catalog)
 
-    monkeypatch.setattr(compile_release, "read_profile", read)
+    monkeypatch.setattr(numbers, "read_profile", read)
     return used
 
 
@@ -306,7 +292,7 @@ def test_numbers_are_stored_only_with_the_profile_that_they_rest_on(
 
 
 def test_a_planted_second_draw_of_a_profile_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Numbers that are stored whatever profile is: what they rest on is a draw that nobody paid for."""
+    """Numbers that are stored although another profile is: they rest on a draw that nobody paid for."""
     settle = Ledger.settle
     monkeypatch.setattr(Ledger, "settle", lambda self, charge, payloads, *_: settle(self, charge, payloads))
     used, stored = with_another_draw_in_between(engine, monkeypatch), stored_profile(engine, "ann")
