@@ -54,6 +54,7 @@ from engine.pricing.clip_bounds.profiles.averages import ChosenAverages, Distanc
 from engine.pricing.clip_bounds.profiles.compiled_profile import (
     CompiledProfile,
     averages_about_centres,
+    count_passes,
     profile_bounds,
     profile_histograms,
     shared_plan,
@@ -75,7 +76,6 @@ from engine.pricing.release_key import bounds_text, cost_text, release_key
 from engine.pricing.work_limits import check_row_limits, count_keys, count_rows, per_group_distinct_bounds
 
 PROFILE_RULE_VERSION = "profile rule 4"  # changes when the same profile would mean other clip bounds or corrections
-PROFILED_PASSES = 4  # statements over the rows: of its profile, distances of averages, totals and numbers
 
 
 @dataclass(frozen=True)
@@ -442,7 +442,7 @@ def unpriced_release(
     return UnpricedRelease(
         plan, measured_plan, selection, catalog, key_count, declared, models,
         with_profile_part(parts, plan) if histograms else parts, calibration,
-        work.times(PROFILED_PASSES) if histograms else work, properties, reads_single_groups, histograms,
+        work.times(count_passes(histograms)), properties, reads_single_groups, histograms,
         None if shown_alone is None else frozenset(shown_alone), calibrated,
     )  # fmt: skip
 

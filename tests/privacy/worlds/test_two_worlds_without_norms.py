@@ -33,7 +33,7 @@ ASKED = {
 # as often as a person's rows are read and grouped, these are beyond what a server accepts: refused in both worlds, for free
 TOO_LONG = {
     "a regular expression", "replacing", "edits", "a pattern with a long part", "different lists", "a frame of groups",
-    "private keys", "joins",
+    "private keys", "quantiles",
 }  # fmt: skip
 
 

@@ -150,6 +150,14 @@ def profile_histograms(
     )
 
 
+def count_passes(histograms: Sequence[ProfileHistogram]) -> int:
+    """Count the statements over the rows of a release with a profile of these histograms; none: one.
+
+    They are those of the profile, of totals and of numbers; averages have one more, of distances.
+    """
+    return 3 + any(each.measure is Measure.MEAN for each in histograms) if histograms else 1
+
+
 def only_selects_keys(index: int, plan: PrivatePlan, shown_alone: Collection[int] | None) -> bool:
     """Return whether a vector is a count of people that no column reads: it is there because keys are private.
 

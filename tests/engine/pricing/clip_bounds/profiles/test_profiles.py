@@ -180,11 +180,15 @@ def test_over_a_lake_the_duckdb_form_of_a_profile_is_bound(engine: Engine, sql: 
         stuck.bind(query)
 
 
-def test_a_profiled_release_reads_the_rows_four_times(engine: Engine, backend: Any) -> None:
+@pytest.mark.parametrize(("columns", "passes"), [("COUNT(*)", 3), ("AVG(minutes)", 4)])
+def test_a_profiled_release_reads_the_rows_several_times(
+    columns: str, passes: int, engine: Engine, backend: Any
+) -> None:
     """The bounded work is that of profile, distances, totals and numbers; with a declared clip bound, of the numbers."""
-    unpriced = compiled(engine, BY_ZONE).unpriced_release
+    sql = f"SELECT zone, {columns} FROM visit GROUP BY zone"
+    unpriced = compiled(engine, sql).unpriced_release
     once, _ = check_row_limits(unpriced.plan, backend)
-    assert unpriced.histograms and unpriced.work == once.times(4)
+    assert unpriced.histograms and unpriced.work == once.times(passes)
     limited = compiled(engine, f"SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_rows_contributed = 7) {BY_ZONE[7:]}")
     assert not limited.unpriced_release.histograms
     assert limited.unpriced_release.work == check_row_limits(limited.unpriced_release.plan, backend)[0]
