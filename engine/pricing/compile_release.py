@@ -28,7 +28,7 @@ from dialect import (
     bound_contributions,
     generate_sql,
 )
-from dialect.algebra import Properties, VectorBound, VectorKind
+from dialect.algebra import Properties, VectorKind
 from dialect.analysis import NO_WORK, Work
 from dialect.codegen import (
     ProfileHistogram,
@@ -54,6 +54,7 @@ from engine.pricing.clip_bounds.profiles.averages import ChosenAverages, Distanc
 from engine.pricing.clip_bounds.profiles.compiled_profile import (
     CompiledProfile,
     averages_about_centres,
+    calibrated_deviations,
     count_passes,
     profile_bounds,
     profile_histograms,
@@ -66,7 +67,6 @@ from engine.pricing.clip_bounds.profiles.public_magnitudes import Magnitude, vec
 from engine.pricing.clip_bounds.tuning import (
     ClipBoundOutcome,
     ClipErrorModel,
-    calibrated_error,
     clip_bound_outcomes,
     tune_clip_bounds,
 )
@@ -261,15 +261,14 @@ class UnpricedRelease:
 
         Of its noise alone, but for profiled vectors that a calibration measured: of noise and clipping together.
         """
-
-        def deviation(i: int, bound: VectorBound, price: VectorPrice) -> float:
-            """Scale of one vector, in released grains."""
-            if i not in self.calibrated:
-                return price.sigma
-            return calibrated_error(self.calibrated[i], price.pico_rho) / bound.grain_size
-
+        count = len(self.plan.vectors)
+        part = self.price_parts[-1] / sum(self.price_parts[:count]) if self.calibrated else 0.0
+        found = calibrated_deviations(self.measured_plan, self.histograms, self.calibrated, prices, part, self.catalog)
         pairs = zip(bounds.vectors, prices, strict=True)
-        return tuple((bound.grain_size, deviation(i, bound, price)) for i, (bound, price) in enumerate(pairs))
+        return tuple(
+            (bound.grain_size, found[i] / bound.grain_size if i in found else price.sigma)
+            for i, (bound, price) in enumerate(pairs)
+        )
 
     @property
     def _has_profiled_persons(self) -> bool:

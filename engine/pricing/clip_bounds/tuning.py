@@ -187,12 +187,6 @@ class ClipErrorModel:
         return sorted({max(1.0, float(round(candidate))) for candidate in candidates}) if is_integer else candidates
 
 
-@lru_cache(maxsize=1024)
-def calibrated_error(model: ClipErrorModel, pico_rho: int) -> float:
-    """Return the least expected error of a number at a price, over all clip bounds: noise and clipping together."""
-    return min(model.expected_error(clip_bound, pico_rho) for clip_bound in model.candidate_bounds())
-
-
 def tune_clip_bounds(
     models: Sequence[ClipErrorModel | None], pico_rhos: Sequence[int]
 ) -> tuple[TunedClipBound | None, ...]:

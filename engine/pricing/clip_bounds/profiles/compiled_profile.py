@@ -32,6 +32,7 @@ from engine.pricing.clip_bounds.profiles.averages import (
     has_fractional_centre,
     with_chosen_centre,
 )
+from engine.pricing.clip_bounds.profiles.calibrated_error import ExpectedProfile, calibrated_error
 from engine.pricing.clip_bounds.profiles.estimator import VectorProfile, or_nothing
 from engine.pricing.clip_bounds.profiles.histogram_reading import (
     SIGNIFICANT_SIGMAS,
@@ -39,6 +40,7 @@ from engine.pricing.clip_bounds.profiles.histogram_reading import (
     HistogramReading,
     read_histogram,
 )
+from engine.pricing.clip_bounds.tuning import ClipErrorModel
 from engine.pricing.price import VectorPrice
 
 PROFILE_TENTHS_GROUPED, PROFILE_TENTHS_TOTAL = 1, 2  # share of a release's price, in tenths, with and without keys
@@ -309,12 +311,37 @@ def _vector_profile(
 
 
 def _largest_contribution(compiled: CompiledProfile, index: int, catalog: Catalog) -> float:
-    """Public largest contribution of a unit, in value grains: its limit of rows times the largest value."""
-    vector, bound = compiled.plan.vectors[index], compiled.bounds.vectors[index]
+    """Public largest contribution of a unit, in value grains."""
+    return _most(compiled.plan, index, compiled.groups, catalog) * 2.0 ** compiled.bounds.vectors[index].value_bits
+
+
+def _most(plan: PrivatePlan, index: int, groups: int, catalog: Catalog) -> float:
+    """Public largest contribution of a unit, in the vector's unit: its limit of rows times the largest value."""
+    vector = plan.vectors[index]
     if vector.kind is VectorKind.PERSONS:
-        return math.sqrt(compiled.groups)
-    tables = [table for name in compiled.plan.tables if (table := catalog.table(name)) is not None]
-    return max(map(_row_limit, tables), default=1) * vector.magnitude * 2.0**bound.value_bits
+        return math.sqrt(groups)
+    tables = [table for name in plan.tables if (table := catalog.table(name)) is not None]
+    return max(map(_row_limit, tables), default=1) * vector.magnitude
+
+
+def calibrated_deviations(
+    plan: PrivatePlan, histograms: Sequence[ProfileHistogram], calibrated: Mapping[int, ClipErrorModel],
+    prices: Sequence[VectorPrice], part: float, catalog: Catalog,
+) -> Mapping[int, float]:  # fmt: skip
+    """Compute the expected error of profiled vectors that a calibration measured, in their units, by index.
+
+    `part` = share of the profile in the price of the numbers.
+    """
+    pico_rho = max(1, int(part * sum(each.pico_rho for each in prices) / max(1, len(histograms))))
+    sigma = gaussian_scale(1, pico_rho) * (math.sqrt(2) if plan.charged_windows.is_crossing else 1)
+    found = {}
+    for index, model in calibrated.items():
+        vector, groups = plan.vectors[index], max(1, round(model.groups)) if plan.keys else 1
+        grain = 2.0 ** -_profile_bits(vector)
+        has_totals = ProfileHistogram(index, Measure.NORM) in histograms and Measure.TOTAL in _measures(vector, plan)
+        expected = ExpectedProfile(sigma, grain, _most(plan, index, groups, catalog) / grain, groups, has_totals)
+        found[index] = calibrated_error(model, expected, max(1, prices[index].pico_rho))
+    return found
 
 
 def _row_limit(table: Table) -> int:
