@@ -26,6 +26,7 @@ from engine.pricing.clip_bounds.tails import TAIL_RELATIVE_ERROR, Floats, denois
 
 TOTAL_DISPERSION = 0.24  # standard deviation of ln(total / norm) among people with one norm who choose their groups
 KINDS_PER_NORM = 7  # equally likely kinds of people with one norm, by factor on their mean total
+_INTERPOLATED = np.vectorize(np.interp, otypes=[np.float64], signature="(n),(m),(m)->(n)")  # row by row
 FIT_ITERATIONS = 2  # iterations fitting mean totals to the measured ones; a third changes little
 
 
@@ -34,7 +35,7 @@ def totals_by_rank(people: Floats, norms: Floats, ranked_people: Floats, totals:
 
     The k-th person by norm is taken for the k-th by total. `people` = numbers of people with `norms`, `ranked_people` =
     numbers with `totals`, `groups` = upper bound on the number of groups: a total lies between the norm and
-    sqrt(groups) times the norm.
+    sqrt(groups) times the norm. People may be rows, one for each scenario.
     """
     return np.clip(_totals_at_ranks(people, ranked_people, totals), norms, norms * _max_total_ratio(groups))
 
@@ -73,11 +74,17 @@ def _standard_normal_points() -> Floats:
 
 
 def _totals_at_ranks(people: Floats, ranked_people: Floats, totals: Floats) -> Floats:
-    """Mean total of the people at the same ranks as each point."""
-    ranks = np.concatenate([[0.0], np.cumsum(ranked_people) / ranked_people.sum()])
-    amounts = np.concatenate([[0.0], np.cumsum(totals * ranked_people) / ranked_people.sum()])
-    ends = np.concatenate([[0.0], np.cumsum(people) / people.sum()])
-    cumulative = np.interp(ends, ranks, amounts)
+    """Mean total of the people at the same ranks as each point; in rows, one for each scenario, or in one."""
+
+    def shares(numbers: Floats, of: Floats) -> Floats:
+        """Cumulative shares, from 0 on."""
+        cumulative = np.cumsum(numbers, axis=-1) / of.sum(axis=-1, keepdims=True)
+        result: Floats = np.concatenate([np.zeros((*cumulative.shape[:-1], 1)), cumulative], axis=-1)
+        return result
+
+    ranks, amounts = shares(ranked_people, ranked_people), shares(totals * ranked_people, ranked_people)
+    ends = shares(people, people)
+    cumulative = _INTERPOLATED(ends, ranks, amounts)
     means: Floats = np.diff(cumulative) / np.maximum(np.diff(ends), math.ulp(1.0))
     return means
 

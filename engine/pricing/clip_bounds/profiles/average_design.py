@@ -17,12 +17,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from engine.pricing.clip_bounds.column_means import MeanDistribution
 from engine.pricing.clip_bounds.profiles.class_means import ClassPosterior, class_of, prior_of_classes
 from engine.pricing.clip_bounds.profiles.estimator import TAIL_LAW_ERROR, VectorProfile, candidate_bounds
-from engine.pricing.clip_bounds.profiles.histogram_reading import Floats, HistogramReading
+from engine.pricing.clip_bounds.profiles.histogram_reading import Floats, HistogramReading, weighted_sums
 
 HIGHEST_CLASS_READ = 20
 REACH_COVER = 0.98  # share of units whose means are within reach of class means
@@ -57,13 +56,15 @@ class AverageProfile:
         return np.maximum(per_unit, 1.0)
 
     @cached_property
-    def classes(self) -> npt.NDArray[np.int64]:
-        """Class of each norm."""
-        return class_of(self.values, HIGHEST_CLASS_READ)
+    def members(self) -> Floats:
+        """1 for each norm in its class, else 0: classes x norms."""
+        classes = class_of(self.values, HIGHEST_CLASS_READ)
+        result: Floats = np.equal.outer(np.arange(classes.max() + 1), classes).astype(np.float64)
+        return result
 
     def by_class(self, numbers: Floats) -> Floats:
         """Sum a number of each norm by class."""
-        result: Floats = np.bincount(self.classes, numbers, int(self.classes.max()) + 1).astype(np.float64)
+        result: Floats = np.einsum("cp,p->c", self.members, numbers)
         return result
 
     @cached_property
@@ -137,7 +138,7 @@ class DistanceProfile:
         sums, squares = [], np.zeros(len(bounds))
         for side in (self.positive, self.negative):
             beyond = np.maximum(0.0, side.points[:, None] - bounds[None, :])
-            by_scenario = side.units @ beyond
+            by_scenario = weighted_sums(side.units, beyond)
             sums.append(by_scenario.mean(axis=0))
             squares += by_scenario.var(axis=0) + side.excess_noise(beyond) + (TAIL_LAW_ERROR * sums[-1]) ** 2
             farthest = min(UNSEEN_REACH * side.largest_visible, float(side.points.max()))
@@ -147,7 +148,7 @@ class DistanceProfile:
     def by_chance(self, bounds: Floats) -> Floats:
         """Sum over units of squared distances that clipping takes."""
         parts = (
-            side.units.mean(axis=0) @ np.maximum(0.0, side.points[:, None] - bounds[None, :]) ** 2
+            weighted_sums(side.units.mean(axis=0), np.maximum(0.0, side.points[:, None] - bounds[None, :]) ** 2)
             for side in (self.positive, self.negative)
         )
         result: Floats = np.sum(list(parts), axis=0)
@@ -176,10 +177,10 @@ def count_clipping(profile: AverageProfile, bounds: Floats) -> CountClipping:
     norms = profile.rows.norms.points
     factors = np.minimum(1.0, bounds[None, :] / norms[:, None])
     values = profile.units * profile.values
-    kept = np.stack([profile.by_class(values * each) for each in factors.T], axis=1)
+    kept = weighted_sums(profile.members * values, factors)
     sums = np.maximum(kept.sum(axis=0), 1e-9)
     retained = sums / profile.total
-    changes = (profile.units * norms**2) @ (factors / retained - 1) ** 2
+    changes = weighted_sums(profile.units * norms**2, (factors / retained - 1) ** 2)
     return CountClipping(profile.class_weights[:, None] - kept / sums, retained, changes)
 
 

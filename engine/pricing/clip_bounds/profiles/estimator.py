@@ -107,9 +107,9 @@ class VectorProfile:
             return norms.units * norms.points**2
         if totals is None or totals.last_visible < 0:
             return norms.units * norms.points
-        pairs = zip(norms.units, np.resize(totals.units, (len(norms.units), len(totals.points))), strict=True)
-        rows = [totals_by_rank(own, norms.points, other, totals.points, self.groups) for own, other in pairs]
-        contributions: Floats = norms.units * np.stack(rows)
+        ranked = np.resize(totals.units, (len(norms.units), len(totals.points)))
+        means = totals_by_rank(norms.units, norms.points, ranked, totals.points, self.groups)
+        contributions: Floats = norms.units * means
         return contributions
 
 
@@ -186,6 +186,7 @@ def median_excess(totals: HistogramReading, bound: float) -> float:
 def _shape_designs(profile: VectorProfile, rho: float) -> Iterator[Design]:
     """Best designs of grouped numbers, with and without a total."""
     bounds = candidate_bounds(profile.norms)
+    shares = profile.retained_shares(bounds)
     for part in TOTAL_PARTS:
         if part and (profile.totals is None or profile.is_signed or profile.bins_per_group > 1):
             continue
@@ -193,17 +194,18 @@ def _shape_designs(profile: VectorProfile, rho: float) -> Iterator[Design]:
         if part and profile.totals is not None:
             total_bound, deviation = best_total(profile.totals, rho * part)
             total_error = deviation / max(profile.total, 1e-9)
-        errors = _shape_errors(profile, bounds, rho * (1 - part), total_error)
+        errors = _shape_errors(profile, bounds, shares, rho * (1 - part), total_error)
         best = int(np.argmin(errors))
         yield Design(total_bound, float(bounds[best]), part, float(errors[best]))
 
 
-def _shape_errors(profile: VectorProfile, bounds: Floats, rho: float, total_error: float) -> Floats:
+def _shape_errors(profile: VectorProfile, bounds: Floats, shares: Floats, rho: float, total_error: float) -> Floats:
     """Compute the expected error of a usual group at each clip bound, in value grains, after correction.
 
-    Signed numbers are not corrected. `total_error` = error of the total relative to it.
+    Signed numbers are not corrected. `shares` = retained shares at the clip bounds, `total_error` = error of the total
+    relative to it.
     """
-    shares, group = profile.retained_shares(bounds), profile.usual_group
+    group = profile.usual_group
     retained = np.maximum(shares.mean(axis=0), 1e-9)
     noise = profile.sensitivity * bounds / math.sqrt(2 * rho)
     if profile.is_signed:

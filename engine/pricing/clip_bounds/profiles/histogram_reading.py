@@ -80,20 +80,20 @@ class HistogramReading:
 
         `beyond` = what a unit at each point adds: points x alternatives.
         """
-        is_visible = self.bins <= self.last_visible
-        sizes = np.maximum(1, np.bincount(self.bins[is_visible], minlength=1))
-        per_bin = np.stack([np.bincount(self.bins[is_visible], each[is_visible], len(sizes)) for each in beyond.T])
-        by_chance = self.units.mean(axis=0)[~is_visible] @ beyond[~is_visible] ** 2
-        variances: Floats = self.sigma**2 * ((per_bin / sizes) ** 2).sum(axis=1) + by_chance
+        begins = np.searchsorted(self.bins, np.arange(self.last_visible + 2))  # points are listed by bin
+        visible, sizes = begins[-1], np.diff(begins)
+        per_bin = np.add.reduceat(beyond[:visible], begins[:-1]) / sizes[:, None] if visible else beyond[:0]
+        by_chance = weighted_sums(self.units.mean(axis=0)[visible:], beyond[visible:] ** 2)
+        variances: Floats = self.sigma**2 * (per_bin**2).sum(axis=0) + by_chance
         return variances
 
 
 def weighted_sums(units: Floats, amounts: Floats) -> Floats:
-    """Sum what units at each point add: scenarios x points, points x alternatives.
+    """Sum what units at each point add: scenarios x points, or points alone; points x alternatives.
 
     On this thread alone: a product this small waits far longer for the threads of a matrix library on a busy machine.
     """
-    result: Floats = np.einsum("sp,pa->sa", units, amounts)
+    result: Floats = np.einsum("...p,pa->...a", units, amounts)
     return result
 
 
