@@ -63,6 +63,7 @@ _READ_COST, _PROJECT_COST, _COMPARE_COST, _GROUP_COST, _SORT_COST = (
     800.0,
 )  # nanoseconds per row or per pair of rows
 _BOUNDING_COST, _PER_VECTOR = 60.0, 25.0
+_PARTIAL_COST, _PER_MEASURED_NUMBER = 160.0, 50.0  # of a partial aggregate, and of each vector or histogram over it
 _PER_KEY_CHARACTER = 1.7  # of group keys
 _PER_COMPARED_CHARACTER = 2.6  # of DISTINCT or join keys
 _PER_SET_CHARACTER = 7.0  # of rows compared by a set operation
@@ -102,12 +103,13 @@ class _RowCounts:
     """Row counts of a relation (in total, typical per unit, maximum per unit) and the work done to produce it.
 
     The total counts the rows of all people at declared sizes; a unit is one person, or one person in one privacy
-    window.
+    window. There are at most `units` with rows.
     """
 
     total: float
     typical: float
     maximum: float
+    units: float = 0.0
     work: Work = NO_WORK
 
 
@@ -137,6 +139,34 @@ def work_bound(plan: PrivatePlan, known: Properties, is_short: IsShort = lambda 
         Cost(cost_per_row),
         Cost(cost_per_row + distinct_characters + _PER_KEY_CHARACTER * keys, held_bytes_per_row),
     ).work
+
+
+def partials_work(plan: PrivatePlan, known: Properties, key_count: int | None, numbers: int) -> Work:
+    """Work bound of one statement over the partial aggregates of a plan.
+
+    Claim: one person adds no more steps. Symbols: `key_count`, public groups, None if keys are private; `numbers`,
+    vectors or histograms of the statement. Formula: `partial_counts` times the cost of a partial. Source:
+    proofs.md#work. Raises nothing of its own.
+    """
+    max_sizes = _SizeEstimates(MAX_COMPUTED_TEXT)
+    characters = sum(max_sizes.field_characters(key.field) for key in plan.keys)
+    cost, (total, of_person) = _PARTIAL_COST + _PER_MEASURED_NUMBER * numbers, partial_counts(plan, known, key_count)
+    max_cost = cost + _PER_KEY_CHARACTER * characters
+    return Work(total * cost / STEP_NANOSECONDS, of_person * max_cost / STEP_NANOSECONDS)
+
+
+def partial_counts(plan: PrivatePlan, known: Properties, key_count: int | None) -> tuple[float, float]:
+    """Bound the number of partial aggregates of a plan: of all people together, and of one person.
+
+    Claim: a person has at most one for each charged window and group, and no more than rows. Symbols: `key_count`, as
+    in `partials_work`. Formula: the lesser of rows, and of units times groups. Source: proofs.md#work. Raises nothing.
+    """
+    rows = _WorkTraversal(known, lambda _, __: False).visit(plan.source, frozenset())
+    if key_count is None:
+        return rows.total, rows.maximum
+    return min(rows.total, rows.units * key_count), min(
+        rows.maximum, float(key_count * len(plan.charged_windows.windows))
+    )
 
 
 class _WorkTraversal:
@@ -193,7 +223,7 @@ class _WorkTraversal:
         clip_bound = maximum if table is None else (table.clip_bounds or fallback_clip_bounds(table)).rows
         typical = 1.0 if relation.has_one_row_per_person else max(1.0, min(maximum, clip_bound))
         return self.add_cost(
-            _RowCounts(size, typical, maximum, Work(scan_steps=size)), Cost(_READ_COST), Cost(_READ_COST)
+            _RowCounts(size, typical, maximum, size, Work(scan_steps=size)), Cost(_READ_COST), Cost(_READ_COST)
         )
 
     def _unary(self, relation: PerPerson, below: _RowCounts, read: frozenset[Field]) -> _RowCounts:
@@ -246,6 +276,7 @@ class _WorkTraversal:
             left.total + right.total,
             left.typical + right.typical,
             float(self._known.of(row_bounds, relation).total),
+            left.units + right.units,
             left.work + right.work,
         )
         buffered = replace(combined.work, max_unit_bytes=left.work.max_unit_bytes + right.work.max_unit_bytes)
@@ -292,7 +323,7 @@ class _WorkTraversal:
         maximum = float(self._known.of(row_bounds, relation).total)
         total = left.total if isinstance(join, SemiJoin) else total_pairs
         typical = left.typical if isinstance(join, SemiJoin) else left.typical * right.typical
-        rows = _RowCounts(total, min(typical, maximum), maximum, work)
+        rows = _RowCounts(total, min(typical, maximum), maximum, _units_of_join(join, left.units, right.units), work)
         return self.add_cost(rows, typical_cost, max_cost, (total_pairs, max_unit_pairs))
 
     def _side(self, side: Relation, condition: Expr, fields_read: frozenset[Field]) -> _RowCounts:
@@ -337,6 +368,15 @@ class _SizeEstimates:
     def row_characters(self, relation: Relation, read: frozenset[Field]) -> float:
         """Characters per row in the fields that are read."""
         return sum(self.field_characters(f) for f in relation.fields if f in read)
+
+
+def _units_of_join(join: Join | SemiJoin, left: float, right: float) -> float:
+    """Most units with rows in a join, from those of its inputs; 0 for public ones. Rows of nobody are as one unit."""
+    if isinstance(join, SemiJoin):
+        return left
+    if isinstance(join.left, PerPerson) and isinstance(join.right, PerPerson):
+        return {"inner": min(left, right), "left": left}.get(join.kind, left + right)
+    return left + right + 1
 
 
 def _fields_read(operator: Operator) -> frozenset[Field]:

@@ -55,7 +55,7 @@ from engine.pricing.clip_bounds.profiles.compiled_profile import (
     CompiledProfile,
     averages_about_centres,
     calibrated_deviations,
-    count_passes,
+    count_statements,
     profile_bounds,
     profile_histograms,
     shared_plan,
@@ -73,7 +73,7 @@ from engine.pricing.clip_bounds.tuning import (
 from engine.pricing.expected_error import NoiseScales
 from engine.pricing.price import Cost, VectorPrice, approximate_threshold, price, vector_price
 from engine.pricing.release_key import bounds_text, cost_text, release_key
-from engine.pricing.work_limits import check_row_limits, count_keys, count_rows, per_group_distinct_bounds
+from engine.pricing.work_limits import check_row_limits, count_keys, count_rows, per_group_distinct_bounds, release_work
 
 PROFILE_RULE_VERSION = "profile rule 4"  # changes when the same profile would mean other clip bounds or corrections
 
@@ -413,7 +413,7 @@ def unpriced_release(
     vectors that are shown as columns of their own; None: all of them. `reads_single_groups` = no number of the outer
     query reads several groups. Raises Refusal.
     """
-    work, properties = check_row_limits(plan, backend)
+    once, properties = check_row_limits(plan, backend)
     key_count = count_keys(plan, backend)
     has_private_keys = plan.key_set is None
     distinct_bounds = tuple(per_group_distinct_bounds(plan, catalog, backend, properties, calibration))
@@ -438,10 +438,12 @@ def unpriced_release(
     }
     models = tuple(None if i in profiled else model for i, model in enumerate(models))
     parts = price_parts or equal_parts(plan.vectors, has_private_keys)
+    numbers = max(len(histograms), len(measured_plan.vectors))
+    work = release_work(plan, once, properties, backend, key_count, count_statements(histograms), numbers)
     return UnpricedRelease(
         plan, measured_plan, selection, catalog, key_count, declared, models,
         with_profile_part(parts, plan) if histograms else parts, calibration,
-        work.times(count_passes(histograms)), properties, reads_single_groups, histograms,
+        work, properties, reads_single_groups, histograms,
         None if shown_alone is None else frozenset(shown_alone), calibrated,
     )  # fmt: skip
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 
 from dialect import Catalog, PrivatePlan
-from dialect.algebra import DistinctBound, Field, Properties, Public
-from dialect.analysis import MAX_DECLARED_TEXT, Work, row_bounds, work_bound
+from dialect.algebra import DistinctBound, Field, Properties, Public, VectorKind
+from dialect.analysis import MAX_DECLARED_TEXT, Work, partials_work, row_bounds, work_bound
 from dialect.codegen.relations import write_rows
 from dialect.sensitivity import values_by_group
 from engine.backends.protocol import Backend
@@ -18,12 +18,12 @@ from engine.pricing.group_keys import MAX_COUNTED_ROWS, check_key_count
 MAX_ROWS_PER_PERSON = 10**7
 SCAN_MULTIPLE = 30  # a query may take this many times the steps of a scan of its tables, at least
 MAX_BYTES_PER_PERSON = 10**9  # memory at a time: a quarter of that of all queries together
-SELECTED_PASSES = 3  # a release with private keys reads the rows at most twice to select them
+SELECTION_PASSES = 2  # a release with private keys reads the rows at most so often to select them
 MAX_SEARCHED_ROWS = 10**6  # largest public table searched for a smaller clip bound
 
 
 def check_row_limits(plan: PrivatePlan, backend: Backend) -> tuple[Work, Properties]:
-    """Bound the work of a plan, in row steps over all its passes (dialect/analysis/proofs.md#work).
+    """Bound the work of one pass over the rows of a plan, in row steps (dialect/analysis/proofs.md#work).
 
     A row step is the work of one plain row in one operator. Raises Refusal where one person's rows may grow beyond ten
     million, or may hold more than a gigabyte at a time. Also returns the properties of the plan's relations.
@@ -53,8 +53,26 @@ def check_row_limits(plan: PrivatePlan, backend: Backend) -> tuple[Work, Propert
         raise EngineKind.PERSON_ROWS_TOO_MANY.at(rows=max_rows)
     if work.max_unit_bytes > MAX_BYTES_PER_PERSON:
         raise EngineKind.PERSON_ROWS_TOO_LARGE.at(gigabytes=work.max_unit_bytes / 1e9)
-    passes = 1 if plan.key_set is not None else SELECTED_PASSES + (plan.others is not None)
-    return work.times(passes), properties
+    return work, properties
+
+
+def release_work(
+    plan: PrivatePlan, once: Work, properties: Properties, backend: Backend, key_count: int | None,
+    statements: int = 1, numbers: int = 1,
+) -> Work:  # fmt: skip
+    """Bound the work of a release: selection of private keys, and its statements.
+
+    `once` = work of one pass over the rows; `statements` of profile, distances, totals and numbers, each of at most
+    `numbers` vectors or histograms. Several share their partial aggregates, which DuckDB makes in one pass over the
+    rows; different values are counted in a pass of their own, and a lake runs each statement over the rows.
+    Proof: dialect/analysis/proofs.md#work.
+    """
+    selections = 0 if plan.key_set is not None else SELECTION_PASSES + (plan.others is not None)
+    if statements == 1 or backend.target.lake is not None:
+        return once.times(selections + statements)
+    passes = 1 + any(vector.kind is VectorKind.DISTINCT for vector in plan.vectors)
+    shared = partials_work(plan, properties, key_count, numbers)
+    return once.times(selections + passes) + shared.times(statements)
 
 
 def check_steps(works: Sequence[Work], max_unit_steps: float, max_steps: float) -> None:

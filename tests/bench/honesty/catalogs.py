@@ -1,4 +1,4 @@
-"""Catalogs of the bench, each in two forms: with clip norms as a careful owner would guess them, and without.
+"""Catalogs of the bench, as they are and without clip norms: the shops have those that a careful owner would guess.
 
 A catalog of data of one's own is one more entry of `SUBJECTS`: a function that returns its document, and questions.
 """

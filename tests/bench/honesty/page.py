@@ -55,7 +55,7 @@ def _head(records: Collection[Record], about: dict[str, Any]) -> str:
     catalogs = dict.fromkeys(record.catalog for record in records)
     rhos = ", ".join(f"{rho:g}" for rho in sorted({record.rho for record in records}))
     draws = max((len(record.draws) for record in records), default=0)
-    form = "with declared norms" if about.get("declares_norms", True) else "without norms"
+    form = "as they are" if about.get("declares_norms", True) else "without norms"
     return (
         f"{len(questions)} questions over {', '.join(catalogs)} ({form}), rho {rhos}, {draws} draws each"
         f"{', quick form' if about.get('is_quick') else ''}; commit {about.get('commit') or 'unknown'}"

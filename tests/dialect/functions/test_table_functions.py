@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -21,7 +22,7 @@ from dialect.parser.compile_context import CompileContext
 from dialect.parser.parser import parse
 from dialect.planner.keys.key_set import build_key_set
 from dialect.sensitivity.clip_bounds import DeclaredClipBounds
-from engine.catalog.bundled import find_catalog
+from engine.catalog.file import load_catalog
 from tests.dialect.functions.test_claims import Rows
 from tests.support.worlds import make_world
 
@@ -80,7 +81,7 @@ OTHER = [
 
 @pytest.fixture(scope="module")
 def operator() -> Catalog:
-    return find_catalog("operator")
+    return load_catalog(Path("tests/support/catalogs_with_norms/operator.toml"))
 
 
 @pytest.fixture(scope="module")

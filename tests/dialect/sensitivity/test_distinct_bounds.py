@@ -65,7 +65,7 @@ DAYS = {  # norms of rows and of people, of trips of one day and by days: none a
 @pytest.mark.parametrize("said", DAYS)
 def test_equivalent_day_conditions_have_the_clip_bounds_of_the_date(said: str) -> None:
     """Proof: dialect/sensitivity/proofs.md#usual-keys."""
-    operator = load_catalog(Path("engine/catalog/operator/catalog.toml"))
+    operator = load_catalog(Path("tests/support/catalogs_with_norms/operator.toml"))
     (plan,) = compile_query(f"SELECT COUNT(*), COUNT(DISTINCT subscriber_id) FROM trip {said}", operator).plans
     found = {vector.kind: DeclaredClipBounds(plan, operator, Properties()).of_vector(vector) for vector in plan.vectors}
     assert (found[VectorKind.ROWS], found[VectorKind.PERSONS]) == DAYS[said]
@@ -86,7 +86,7 @@ WEEKS: dict[str, tuple[Callable[[date], object], Callable[[date], bool]]] = {
 def test_people_are_within_the_clip_bound_of_few_days(said: str) -> None:
     """Proof: dialect/sensitivity/proofs.md#usual-keys. What is declared by days is what a drawn person has by them."""
     group, counts = WEEKS[said]
-    operator = load_catalog(Path("engine/catalog/operator/catalog.toml"))
+    operator = load_catalog(Path("tests/support/catalogs_with_norms/operator.toml"))
     (plan,) = compile_query(f"SELECT COUNT(*), COUNT(DISTINCT subscriber_id) FROM trip {said}", operator).plans
     for seed in range(30):
         random = Random(seed)
@@ -111,7 +111,7 @@ def _declaring(table: Table, usual: ClipBoundsByKeys, rows: int) -> Table:
 @pytest.mark.parametrize(("parts", "days"), [(2, 2 * 1096), (60, 0)])
 def test_days_are_counted_once_and_under_few_conditions(parts: int, days: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the date and by its time; no client is charged for it: an explanation with forty sums and fifty conditions took half a minute."""
-    operator = load_catalog(Path("engine/catalog/operator/catalog.toml"))
+    operator = load_catalog(Path("tests/support/catalogs_with_norms/operator.toml"))
     sums = ", ".join(f"SUM(LEAST(dist_km, {end}))" for end in range(20, 40))
     among = " AND ".join(f"(trip_date <> '2026-10-{1 + part % 28:02}' OR o_zone = 'Z{part}')" for part in range(parts))
     sql = f"SELECT {sums} FROM trip WHERE trip_date BETWEEN '2024-01-01' AND '2026-12-31' AND {among}"

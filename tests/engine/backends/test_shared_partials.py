@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -10,8 +11,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from dialect import BoundedSql, Catalog, compile_query, generate_sql
-from dialect.algebra import VectorKind
+from dialect import BoundedSql, Catalog, PrivatePlan, compile_query, generate_sql
+from dialect.algebra import Properties, VectorKind
+from dialect.analysis import work_bounds
+from dialect.analysis.work_bounds import partial_counts
 from dialect.codegen import SHARED_PARTIALS, write_totals_sql
 from engine.backends import duckdb as backend_module
 from engine.backends.duckdb import DuckDBBackend
@@ -23,6 +26,7 @@ from engine.errors import ExecutionFailed
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION
 from engine.pricing.compile_release import CompiledRelease, price_release, unpriced_releases
 from tests.engine.town import CATALOG, ROWS, backend_over, make_town
+from tests.engine.windowed_town import WINDOWED
 from tests.support.without_norms import without_norms
 
 RHO = Fraction(1, 50)
@@ -46,7 +50,7 @@ QUESTIONS = {
 
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
-    return make_town(tmp_path_factory.mktemp("town"), MANY, without_norms(CATALOG))
+    return make_town(tmp_path_factory.mktemp("town"), MANY, sized(without_norms(CATALOG)))
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +58,17 @@ def backend(catalog: Catalog) -> Iterator[DuckDBBackend]:
     opened = backend_over(catalog, Path(catalog.path).parent)
     yield opened
     opened.close()
+
+
+def sized(catalog: str) -> str:
+    """Declare the size classes of the many rows."""
+    return catalog.replace('"1e3"', '"1e5"').replace('"1e2"', '"1e3"')
+
+
+def of_one_window(plan: PrivatePlan, known: Properties, key_count: int | None) -> tuple[float, float]:
+    """Bug: the groups of one window only."""
+    windows = replace(plan.charged_windows, windows=plan.charged_windows.windows[:1])
+    return partial_counts(replace(plan, charged_windows=windows), known, key_count)
 
 
 def compiled(catalog: Catalog, backend: DuckDBBackend, sql: str) -> CompiledRelease:
@@ -152,6 +167,33 @@ def test_shared_partials_are_computed_once_and_dropped(
     assert all('"visit"' not in text and SHARED_PARTIALS in text for text in texts[1:4])
     left = backend.run_over("SELECT count(*) AS n FROM duckdb_tables() WHERE temporary", {})
     assert left.column("n")[0].as_py() == 0
+
+
+def check_partials(catalog: Catalog, backend: DuckDBBackend, sql: str) -> None:
+    """Are there at most as many partial aggregates as the work bound counts, of one person and of all?"""
+    release = compiled(catalog, backend, sql)
+    unpriced, profile = release.unpriced_release, release.profile
+    assert profile is not None
+    found = backend.run_over(f"SELECT count(*) AS n FROM ({profile.sql.shared_sql}) GROUP BY person", {})
+    counts = found.column("n").to_pylist()
+    total, of_person = work_bounds.partial_counts(unpriced.plan, unpriced.properties, unpriced.key_count)
+    assert sum(counts) <= total and max(counts) <= of_person
+
+
+@pytest.mark.parametrize("title", QUESTIONS)
+def test_partials_are_no_more_than_the_work_bound_counts(title: str, catalog: Catalog, backend: DuckDBBackend) -> None:
+    """Proof: dialect/analysis/proofs.md#work."""
+    check_partials(catalog, backend, QUESTIONS[title])
+
+
+def test_a_planted_bound_of_one_window_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person has partial aggregates of a group in each window."""
+    windowed = make_town(tmp_path, MANY, sized(without_norms(WINDOWED)))
+    with closing(backend_over(windowed, tmp_path)) as backend:
+        check_partials(windowed, backend, QUESTIONS["by zone"])
+        monkeypatch.setattr(work_bounds, "partial_counts", of_one_window)
+        with pytest.raises(AssertionError):
+            check_partials(windowed, backend, QUESTIONS["by zone"])
 
 
 def test_two_releases_have_shared_partials_of_their_own(catalog: Catalog, backend: DuckDBBackend) -> None:

@@ -10,8 +10,18 @@ from engine import Refused, Session
 from engine.pricing.compile_release import CompiledRelease
 from engine.server.worker.pacing import ResponsePacing
 from tests.support.timed_worlds import FAMILY, REFUSED, Left, observe_departure, timed_worlds
+from tests.support.without_norms import without_norms
 
 LEAST = 0.125  # seconds: what a question takes beside its rows, and not more
+PROFILED = {  # questions of catalogs without norms
+    "joins": FAMILY["joins"],
+    "private keys": FAMILY["private keys"].replace("range(400)", "range(200)"),
+    "quantiles": FAMILY["quantiles"],
+    "averages of many groups": "SELECT CAST(x AS INTEGER) AS g, COUNT(*), AVG(e.dwell_s), SUM(e.dwell_s)"
+    " FROM events e CROSS JOIN range(2000) a(x) WHERE e.lon BETWEEN 24.7 AND 24.8 GROUP BY g",
+    "different values": "SELECT COUNT(*), COUNT(DISTINCT e.cell_id) FROM events e CROSS JOIN range(1000) a(x)"
+    " WHERE e.lon BETWEEN 24.7 AND 24.8",
+}
 ROWS = {"events": 1e4, "subscribers": 1e3}  # as declared
 
 
@@ -31,6 +41,22 @@ def both(worlds: dict[str, Session], sql: str) -> tuple[Left, Left]:
 @pytest.mark.parametrize("title", FAMILY)
 def test_a_question_leaves_in_its_own_bucket_in_both_worlds(title: str, worlds: dict[str, Session]) -> None:
     without, with_victim = both(worlds, FAMILY[title])
+    assert without == with_victim
+    assert with_victim.status == 200 and with_victim.doublings == 1
+
+
+@pytest.fixture(scope="module")
+def worlds_without_norms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Session]]:
+    with timed_worlds(tmp_path_factory.mktemp("without norms"), without_norms) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("title", PROFILED)
+def test_a_profiled_question_leaves_in_its_own_bucket_in_both_worlds(
+    title: str, worlds_without_norms: dict[str, Session]
+) -> None:
+    """Its statements share partial aggregates: of the victim's many rows one, one a group, or one a row."""
+    without, with_victim = both(worlds_without_norms, PROFILED[title])
     assert without == with_victim
     assert with_victim.status == 200 and with_victim.doublings == 1
 

@@ -152,8 +152,8 @@ def profile_histograms(
     )
 
 
-def count_passes(histograms: Sequence[ProfileHistogram]) -> int:
-    """Count the statements over the rows of a release with a profile of these histograms; none: one.
+def count_statements(histograms: Sequence[ProfileHistogram]) -> int:
+    """Count the statements of a release with a profile of these histograms; none: one.
 
     They are those of the profile, of totals and of numbers; averages have one more, of distances.
     """

@@ -12,9 +12,12 @@ import pytest
 from budgets import Charge, Ledger
 from dialect import Code, Refusal
 from dialect.algebra import NoteCode
+from dialect.analysis import partials_work
 from dialect.catalog.model import Catalog
 from engine.api.wire.answer import explanation_shape
+from engine.backends import duckdb as duckdb_backend
 from engine.backends.exact import Int64Vector
+from engine.backends.lockdown import run_on_cursor
 from engine.errors import ExecutionFailed
 from engine.mechanism.gaussian import NoiseRefused, NoisyVector, add_noise, privacy_loss
 from engine.mechanism.release import Release, release_from_bytes, release_to_bytes
@@ -27,7 +30,7 @@ from engine.pricing.clip_bound_origin import clip_bound_origins
 from engine.pricing.clip_bounds.profiles import numbers
 from engine.pricing.clip_bounds.profiles.averages import AboutCentre
 from engine.pricing.clip_bounds.profiles.compiled_profile import read_profile
-from engine.pricing.compile_release import CompiledRelease
+from engine.pricing.compile_release import CompiledRelease, unpriced_release
 from engine.pricing.query_terms import Request
 from engine.pricing.target_error import paid_prices
 from engine.pricing.work_limits import check_row_limits
@@ -180,18 +183,47 @@ def test_over_a_lake_the_duckdb_form_of_a_profile_is_bound(engine: Engine, sql: 
         stuck.bind(query)
 
 
-@pytest.mark.parametrize(("columns", "passes"), [("COUNT(*)", 3), ("AVG(minutes)", 4)])
-def test_a_profiled_release_reads_the_rows_several_times(
-    columns: str, passes: int, engine: Engine, backend: Any
+@pytest.mark.parametrize(
+    ("columns", "passes", "statements"),
+    [("COUNT(*)", 1, 3), ("AVG(minutes)", 1, 4), ("COUNT(*), COUNT(DISTINCT shop)", 2, 3)],
+)
+def test_statements_of_a_profiled_release_share_one_pass_over_the_rows(
+    columns: str, passes: int, statements: int, engine: Engine, backend: Any, catalog: Catalog
 ) -> None:
-    """The bounded work is that of profile, distances, totals and numbers; with a declared clip bound, of the numbers."""
+    """The bounded work has a pass over partial aggregates for profile, distances, totals and numbers, in any number."""
     sql = f"SELECT zone, {columns} FROM visit GROUP BY zone"
-    unpriced = compiled(engine, sql).unpriced_release
-    once, _ = check_row_limits(unpriced.plan, backend)
-    assert unpriced.histograms and unpriced.work == once.times(passes)
+    release = compiled(engine, sql)
+    unpriced, profile = release.unpriced_release, release.profile
+    assert profile is not None and bool(release.sql.shared_sql) == (passes == 1) and profile.sql.shared_sql
+    once, properties = check_row_limits(unpriced.plan, backend)
+    numbers = max(len(profile.histograms), len(unpriced.plan.vectors))
+    shared = partials_work(unpriced.plan, properties, unpriced.key_count, numbers)
+    assert unpriced.work == once.times(passes) + shared.times(statements)
+    in_lake = unpriced_release(unpriced.plan, catalog, over_lake(engine))
+    assert in_lake.work == once.times(statements)
     limited = compiled(engine, f"SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(max_rows_contributed = 7) {BY_ZONE[7:]}")
     assert not limited.unpriced_release.histograms
     assert limited.unpriced_release.work == check_row_limits(limited.unpriced_release.plan, backend)[0]
+
+
+@pytest.mark.parametrize(
+    ("sql", "passes"), [(BY_ZONE, 1), (AVERAGES, 1), ("SELECT shop, COUNT(*) FROM visit GROUP BY shop", 3)]
+)
+def test_rows_are_read_as_often_as_the_bounded_work_says(
+    sql: str, passes: int, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of private keys twice more at most, to select them."""
+    texts = list[str]()
+
+    def noted(cursor: Any, text: str, tables: Any) -> Any:
+        texts.append(text)
+        return run_on_cursor(cursor, text, tables)
+
+    monkeypatch.setattr(duckdb_backend, "run_on_cursor", noted)
+    engine.answer(sql, Request("ann", rho=RHO))
+    reading = [text for text in texts if '"visit"' in text]
+    assert 1 <= len(reading) <= passes
+    assert len([text for text in reading if text.startswith("CREATE TEMPORARY TABLE")]) == 1
 
 
 @pytest.mark.parametrize(("sql", "share"), [(BY_ZONE, "rho 0.002 of 0.02"), (IN_ALL, "rho 0.004 of 0.02")])
