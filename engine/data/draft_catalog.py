@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count
 from pathlib import Path
 from string import Template
@@ -19,6 +19,8 @@ from engine.errors import CatalogError
 
 HEAD_TEMPLATE = Path(__file__).parents[1] / "catalog" / "catalogs_bundled" / "new_head.toml"
 FORMATS = {".parquet": "parquet", ".csv": "csv", ".duckdb": "duckdb", ".db": "duckdb"}
+# a name that ends in a number: after a separator, or of four digits, as versions like v2 are no parts of one table
+NUMBERED = re.compile(r"([^*?\[\]]*?[^\d\W_][^*?\[\]\d]*?)(?:[-_. ]+\d|\d{4})[\d\-_. ]*")
 TABLE_TEMPLATE = """
 ## -------------------------------------------------------------------------------- $name
 # [tables.$name]
@@ -42,7 +44,8 @@ def draft_catalog(folder: Path) -> str:
     """Return the draft catalog of a folder as TOML, every table commented out; no values are read.
 
     Finds Parquet and CSV files and the tables of DuckDB files in the folder, and Parquet and CSV files in its
-    subfolders, each of which is one table. Raises CatalogError where there is none.
+    subfolders, each of which is one table. Files that differ in a number alone, as those of several months do, are one
+    table if they have the same columns. Raises CatalogError where there is none.
     """
     if not folder.is_dir():
         raise CatalogError(str(folder), "folder", "there is no such folder.", "give a folder with your files.")
@@ -80,14 +83,52 @@ def _printable(text: str) -> str:
 
 def _sources(folder: Path, files: StoredFiles) -> Iterator[tuple[str, Source]]:
     """Yield (name, source) of each possible table in a folder."""
-    for path in sorted(folder.iterdir()):
+    paths = sorted(folder.iterdir())
+    series = _numbered_series(paths, files)
+    for path in paths:
         kind = FORMATS.get(path.suffix.lower())
         if path.is_dir():
             yield from _folder_tables(path)
         elif kind == "duckdb":
             yield from _database_tables(path, files)
+        elif path in series:
+            if path == series[path][0]:  # the first of them stands for all
+                prefix = _numbered_prefix(path)
+                yield prefix, Source(str(kind), str(folder / f"{prefix}*{path.suffix}"))
         elif kind:
             yield path.stem, Source(kind, str(path))
+
+
+def _numbered_series(paths: Sequence[Path], files: StoredFiles) -> dict[Path, list[Path]]:
+    """Find the files that belong to a series, with all of it: visits_2026-01.csv, visits_2026-02.csv.
+
+    Their names differ after a common beginning in digits and separators alone, no other file begins so, and all have
+    the same columns.
+    """
+    found = dict[Path, list[Path]]()
+    for path in paths:
+        prefix = _numbered_prefix(path)
+        alike = [each for each in paths if each.name.startswith(prefix) and each.suffix == path.suffix]
+        if path in found or not prefix or len(alike) < 2 or FORMATS.get(path.suffix.lower()) in (None, "duckdb"):
+            continue
+        if all(_numbered_prefix(each) == prefix for each in alike) and _have_equal_columns(alike, files):
+            found |= dict.fromkeys(alike, alike)
+    return found
+
+
+def _numbered_prefix(path: Path) -> str:
+    """Beginning of a file name before the number that ends it; empty if it ends in none."""
+    found = NUMBERED.fullmatch(path.stem)
+    return "" if found is None or path.is_dir() else found[1]
+
+
+def _have_equal_columns(paths: Sequence[Path], files: StoredFiles) -> bool:
+    """Return whether files have the same columns of the same types; False for one that cannot be read."""
+    try:
+        columns = [files.columns(Source(FORMATS[path.suffix.lower()], str(path)), guessed=True) for path in paths]
+    except UnreadableError:
+        return False
+    return all(each == columns[0] for each in columns)
 
 
 def _folder_tables(folder: Path) -> Iterator[tuple[str, Source]]:

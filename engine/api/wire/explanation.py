@@ -50,11 +50,11 @@ def _key_rows(prepared: CompiledRelease, histogram: Histogram | None) -> Iterato
     release = release_display_name(prepared.plan)
     groups = None if prepared.key_count is None else prepared.key_count // bins
     for place, key in enumerate(prepared.plan.keys):
-        count = bins if histogram is not None and place == histogram.key_index else groups
+        is_bin = histogram is not None and place == histogram.key_index
         yield {
             "name": key.canonical_text,
-            "kind": kind,
-            "count": count,
+            "kind": "bins" if is_bin else kind,
+            "count": bins if is_bin else groups,
             "why": key_reason(key, kind),
             "release": release,
         }

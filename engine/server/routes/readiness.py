@@ -14,7 +14,7 @@ from enum import StrEnum
 from engine.problems import Refused
 from engine.server.service import Service
 from engine.server.telemetry import Throttle, log
-from engine.server.worker.link import WorkerDied
+from engine.server.worker.link import STARTING, WorkerDied
 
 PROBE_SECONDS = 5.0  # interval of probes
 STARTING_PROBE_SECONDS = 0.05  # interval of probes while the worker is not ready
@@ -70,7 +70,8 @@ class Readiness:
         before, self.last_probe = self.last_probe, Probe(causes, free)
         for part, cause in causes.items():
             if self._throttle.is_due((part, cause)):
-                log.error("not ready", part=part.name.lower(), cause=cause)
+                log_it = log.info if cause == STARTING else log.error
+                log_it("not ready", part=part.name.lower(), cause=cause)
         if before.causes and not causes:
             log.info("ready to answer")
         return self.last_probe

@@ -26,6 +26,7 @@ LONG_CALL_SECONDS = 900.0
 LONG_CALLS = frozenset(
     {"audit", "figures", "ledger", "object_many", "plan", "rehearse", "release_figure", "report", "take", "verify"}
 )
+STARTING = "starting"  # state of a worker that opens its data
 # A query that reads data for longer than both of these hangs; the engine itself stops a statement earlier.
 READING_SECONDS, READING_BUCKETS = 900.0, 16
 
@@ -96,7 +97,7 @@ class PipeLink:
         """State of the worker: ready, starting, without a heartbeat."""
         if self._ready.is_set():
             return "without a heartbeat" if self._is_quiet else "ready"
-        return "starting"
+        return STARTING
 
     @property
     def _is_quiet(self) -> bool:

@@ -77,6 +77,26 @@ def test_csv_tables_have_a_comment_on_how_to_ingest(folder: Path) -> None:
     assert not [table for table in tables if "A table of CSV" in table and "source = { csv" not in table]
 
 
+def _sources_of(folder: Path) -> dict[str, str]:
+    """Sources of the drafted tables, by name."""
+    tables = tomllib.loads(_declared(draft_catalog(folder)))["tables"]
+    return {name: next(iter(table["source"].values())) for name, table in tables.items()}
+
+
+def test_files_of_several_months_are_one_table(tmp_path: Path) -> None:
+    """Files that differ in a number alone are one table if they have the same columns."""
+    for name in ("visits_2026-01", "visits_2026-02", "sales202601", "sales202602", "zones_v1", "zones_v2"):
+        (tmp_path / f"{name}.csv").write_text("person_id,minutes\n1,5\n")
+    (tmp_path / "legs_1.csv").write_text("person_id,km\n1,5\n")
+    (tmp_path / "legs_2.csv").write_text("person_id,mode\n1,bus\n")
+    (tmp_path / "riders_1.csv").write_text("person_id,age\n1,50\n")
+    (tmp_path / "riders_old.csv").write_text("person_id,age\n1,50\n")
+    assert _sources_of(tmp_path) == {
+        "visits": "visits*.csv", "sales": "sales*.csv", "zones_v1": "zones_v1.csv", "zones_v2": "zones_v2.csv",
+        "legs_1": "legs_1.csv", "legs_2": "legs_2.csv", "riders_1": "riders_1.csv", "riders_old": "riders_old.csv",
+    }  # fmt: skip
+
+
 def test_nothing_is_queryable_until_it_is_declared(folder: Path, tmp_path: Path) -> None:
     path = folder / "catalog.toml"
     path.write_text(draft_catalog(folder), encoding="utf-8")

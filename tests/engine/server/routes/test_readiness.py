@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -22,6 +23,7 @@ from engine import Session
 from engine.server.http.roles import Role
 from engine.server.routes import readiness
 from engine.server.routes.readiness import Part, Readiness
+from engine.server.worker.link import STARTING
 from tests.support.ledger.crash_points import charges
 from tests.support.neighbours.in_flight import RequestBatch, kill_under_requests, retry_until_answered
 from tests.support.server.serving import Running, TestServer, bearer, inhabited, running
@@ -73,6 +75,18 @@ def test_a_server_with_an_unwritable_ledger_is_not_ready_and_logs_the_cause_once
     causes = [each for each in logged if each["event"] == "not ready" and each["part"] == "ledger"]
     assert [each["cause"] for each in causes] == [FULL], "once a minute"
     assert "secret" not in str(logged)
+
+
+@pytest.mark.parametrize(("state", "level"), [(STARTING, "info"), ("without a heartbeat", "error")])
+def test_a_worker_that_starts_is_no_error_in_the_log(state: str, level: str) -> None:
+    service = SimpleNamespace(
+        worker=SimpleNamespace(is_ready=False, state=state),
+        settings=SimpleNamespace(least_free_mb=0.0),
+        tables=SimpleNamespace(folder=None),
+    )
+    with capture_logs() as logged:
+        asyncio.run(Readiness(service).probe())  # type: ignore[arg-type]
+    assert [(each["log_level"], each["cause"]) for each in logged] == [(level, state)]
 
 
 @pytest.mark.parametrize(
