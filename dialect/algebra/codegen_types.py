@@ -104,9 +104,10 @@ class BoundedSql:
     )  # broadcast to a lake: placeholder -> DuckDB SQL of public rows
     ordering_sql: str = ""  # of a lake: DuckDB SQL that puts its groups into public key order
     eligible_sql: str = ""  # of DuckDB: the subquery of eligible persons with which `text` begins
-    shared_sql: str = ""  # of DuckDB: the subquery of `shared_partials`, the same in each statement of a release
+    # of DuckDB: subqueries that statements of a release share, by CTE, each with those after it inside
+    shared: Mapping[str, str] = field(default_factory=dict)
     untruncated_text: str = ""  # of DuckDB: the text without row truncation of stored tables; empty if there is none
-    untruncated_shared_sql: str = ""  # the subquery of `shared_partials` in that text
+    untruncated_shared: Mapping[str, str] = field(default_factory=dict)  # the shared subqueries in that text
     untruncated_conditions: tuple[
         tuple[str, int], ...
     ] = ()  # it may run if each holds: (SQL of the most rows of one person in a table, limit that it must not exceed)

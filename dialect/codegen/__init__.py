@@ -23,7 +23,7 @@ from dialect.codegen.lake import (
 )
 from dialect.codegen.materialized_rollups import is_rollup_compatible, write_rollup
 from dialect.codegen.outer_query import OuterSql, public_tables_read, write_outer_query
-from dialect.codegen.partials import SHARED_PARTIALS, SharedPlan, read_shared_from
+from dialect.codegen.partials import SHARED_PARTIALS, SharedPlan, bound_together, with_shared_from
 from dialect.codegen.partition_selection import (
     RELEASED_KEYS,
     max_weight,
@@ -75,6 +75,7 @@ __all__ = [
     "OuterSql",
     "ProfileHistogram",
     "SharedPlan",
+    "bound_together",
     "eligible_persons_sql",
     "is_rollup_compatible",
     "lake_rollup",
@@ -85,7 +86,6 @@ __all__ = [
     "plan_over_released_keys",
     "public_tables_read",
     "read_eligible_from",
-    "read_shared_from",
     "row_count_sql",
     "same_bits_datasets",
     "selection_plan",
@@ -94,6 +94,7 @@ __all__ = [
     "stored_time",
     "text_person_column",
     "with_released_keys",
+    "with_shared_from",
     "write_derived_release",
     "write_distances_sql",
     "write_group_mapping",

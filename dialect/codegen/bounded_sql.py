@@ -109,7 +109,7 @@ def _in_duckdb(partials: Partials, admission: Eligibility | None) -> BoundedSql:
     answer = answer_sql(plan, partials.dictionaries, partials.is_key_encoded, centred=bounds.centred_vectors)
     return BoundedSql(
         with_clause(ctes, answer), len(plan.keys), _column_count(bounds),
-        eligible_sql=eligible_persons_sql(admission, target), shared_sql=partials.shared_sql,
+        eligible_sql=eligible_persons_sql(admission, target), shared=partials.shared,
     )  # fmt: skip
 
 

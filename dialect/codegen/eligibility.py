@@ -12,6 +12,8 @@ Eligibility of the dataset; None where everybody is read.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dialect.algebra.codegen_types import BoundedSql, Subquery, Target
 from dialect.algebra.expressions import Literal
 from dialect.catalog.eligibility import (
@@ -78,15 +80,11 @@ def eligible_persons_sql(admission: Eligibility | None, target: Target) -> str:
     return f"SELECT {person} AS person FROM {target.addresses[table.name]} WHERE {conditions}"
 
 
-def read_eligible_from(bounded: BoundedSql, table: str) -> str:
-    """Rewrite bounded SQL to read the eligible persons from a table that holds the result of its own subquery.
-
-    Unchanged where the text does not begin with that subquery.
-    """
-    prefix = _eligible_cte(bounded.eligible_sql)
-    if not bounded.eligible_sql or not bounded.text.startswith(prefix):
-        return bounded.text
-    return _eligible_cte(f"SELECT person FROM {table}") + bounded.text.removeprefix(prefix)
+def read_eligible_from(bounded: BoundedSql, table: str) -> BoundedSql:
+    """Rewrite bounded SQL to read the eligible persons from a table that holds the result of its own subquery."""
+    own, stored = _eligible_cte(bounded.eligible_sql), _eligible_cte(f"SELECT person FROM {table}")
+    shared = {cte: sql.replace(own, stored) for cte, sql in bounded.shared.items()}
+    return replace(bounded, text=bounded.text.replace(own, stored), shared=shared)
 
 
 def _eligible_cte(text: str) -> str:

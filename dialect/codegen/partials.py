@@ -5,13 +5,13 @@ Bounded SQL, profiles and totals of one release all continue from here. Where th
     shared_partials  per-unit partial aggregates in fine value grains, not capped yet: one row per (unit, group)
     unit_partials    the same in the value grains of one statement, capped
 
-`shared_partials` is one self-contained subquery, the same text in each statement, so that a backend may compute it once
-(`dialect/codegen/proofs.md#shared-partials`). Terms are those of `bounded_sql`.
+`shared_partials` is the same text in each statement, so that a backend may compute it once (`with_shared_from`,
+`dialect/codegen/proofs.md#shared-partials`). Terms are those of `bounded_sql`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dialect.algebra.codegen_types import BoundedSql, Shortcut, Subquery, Target, UnitPartials
@@ -64,7 +64,7 @@ class Partials:
     is_key_encoded: bool = False
     is_in_lake: bool = False  # else in DuckDB
     broadcast: Mapping[str, str] = field(default_factory=dict)  # of a lake
-    shared_sql: str = ""  # the subquery `shared_partials`
+    shared: Mapping[str, str] = field(default_factory=dict)  # the subquery `shared_partials`, if statements share it
 
     @property
     def ctes(self) -> list[Subquery]:
@@ -171,7 +171,7 @@ def with_untruncated(write: Callable[[Target], BoundedSql], plan: PrivatePlan, t
     return replace(
         bounded,
         untruncated_text=untruncated.text,
-        untruncated_shared_sql=untruncated.shared_sql,
+        untruncated_shared=untruncated.shared,
         untruncated_conditions=tuple((most, kept) for (_, kept), most in truncations.items()),
     )
 
@@ -201,7 +201,7 @@ def shared_partials(shared: SharedPlan, target: Target, admission: Eligibility |
     sql = with_clause([*found.rows, *found.keys], capped, dialect_of(found.target))
     return replace(
         found, plan=replace(found.plan, key_set=None), rows=((SHARED_PARTIALS, True, sql),),
-        keys=() if is_in_lake else found.keys, is_in_lake=is_in_lake, shared_sql=sql,
+        keys=() if is_in_lake else found.keys, is_in_lake=is_in_lake, shared={SHARED_PARTIALS: sql},
     )  # fmt: skip
 
 
@@ -247,12 +247,32 @@ def _coarser(grains: str, bits: int, dialect: EngineDialect) -> str:
     return dialect.quotient.format(f"({grains} + CASE WHEN {grains} < 0 THEN -{half} ELSE {half} END)", divisor)
 
 
-def _shared_cte(sql: str) -> str:
-    """Write the shared CTE of a statement for DuckDB."""
-    return f"{SHARED_PARTIALS} AS {DUCKDB_DIALECT.materialized}({sql})"
+def with_shared_from(text: str, shared: Mapping[str, str], table_of: Callable[[str], str]) -> str:
+    """Rewrite SQL to read its shared subqueries from tables: `table_of` SQL is the table with its result.
+
+    Claim: the result is that of the text as it is. Symbols: `shared` as of bounded SQL. Formula: none. Source and
+    proof: dialect/codegen/proofs.md#shared-partials. Raises what `table_of` does.
+    """
+    if not shared:
+        return text
+    (cte, sql), *inner = shared.items()
+    table = table_of(with_shared_from(sql, dict(inner), table_of))
+    from_table = f"{cte} AS {DUCKDB_DIALECT.not_materialized}(SELECT * FROM {table})"
+    return text.replace(f"{cte} AS {DUCKDB_DIALECT.materialized}({sql})", from_table)
 
 
-def read_shared_from(bounded: BoundedSql, table: str) -> BoundedSql:
-    """Rewrite bounded SQL to read the shared partials from a table that holds the result of its own subquery."""
-    cte = f"{SHARED_PARTIALS} AS {DUCKDB_DIALECT.not_materialized}(SELECT * FROM {table})"
-    return replace(bounded, text=bounded.text.replace(_shared_cte(bounded.shared_sql), cte), shared_sql="")
+def bound_together(statements: Sequence[BoundedSql]) -> str:
+    """Write a query that binds if each of several statements does; it has the columns of the first one.
+
+    Subqueries that they share are written once.
+    """
+    shared = dict[str, str]()  # SQL -> name
+
+    def name_of(sql: str) -> str:
+        """Name of the CTE of a shared subquery."""
+        return shared.setdefault(sql, f"shared{len(shared)}")
+
+    texts = [with_shared_from(each.text, each.shared, name_of) for each in statements]
+    ctes: list[Subquery] = [(name, True, sql) for sql, name in shared.items()]
+    ctes += [(f"statement{i}", False, text) for i, text in enumerate(texts)]
+    return with_clause(ctes, f"SELECT statement0.* FROM {', '.join(f'statement{i}' for i in range(len(texts)))}")

@@ -15,13 +15,17 @@ means from the centre, each clipped; and histograms of the norms of distances ti
 A unit that contributes nothing is in no bin. Larger numbers than those of the last bin are in the last bin. CTEs are
 those of `bounded_sql` up to `unit_partials`, then:
 
-    unit_measures   one row per admitted unit: the integers that its bins follow from
+    unit_measures   one row per admitted unit: of vector i its sum<i> and squares<i> over the groups, and of an average
+                    the products<i>_<j> of sum and count; in the profile's value grains
     unit_bins       one row per admitted unit: its bin b<h> of histogram h, NULL for none
+
+All CTEs but the last one are inside of `unit_measures`. It is the same text in the statements of a profile, of totals
+and of distances, so that a backend may compute it once, as `shared_partials`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -51,7 +55,10 @@ MEAN_STEPS = 1024  # a clipped distance of a mean is an integer of so many steps
 CENTRE_STEPS = 1024  # centre and reach are in so many parts of a value grain
 HIGHEST_DISTANCE_BIN = 119  # of squared distances, in such parts
 NEGATIVE_BINS = 128  # bins of units whose sum is below the centre begin here
-LARGEST_DISTANCE = 1 << 49  # distances in one group are clamped to this before they are squared
+# sums of squared sums, of products, and of squared counts are clamped to these, so that squared distances fit 126 bits
+LARGEST_SQUARES, LARGEST_PRODUCTS, LARGEST_COUNTS = 1 << 98, 1 << 86, 1 << 74
+LOG_ERROR = "0.000000001"  # far more than log2 in floating point is wrong by
+UNIT_MEASURES = "unit_measures"
 
 
 class Measure(StrEnum):
@@ -60,7 +67,6 @@ class Measure(StrEnum):
     NORM = "norm"
     TOTAL = "total"
     MEAN = "mean"
-    DISTANCE = "distance"
 
 
 @dataclass(frozen=True)
@@ -69,9 +75,8 @@ class ProfileHistogram:
 
     vector: int  # index in the plan
     measure: Measure
-    count: int = 0  # of MEAN and DISTANCE: index of the vector that counts the values
+    count: int = 0  # of MEAN: index of the vector that counts the values
     parts: tuple[float, ...] = ()  # of MEAN: where the parts of the range begin, but for the first, as shares of it
-    centre: int = 0  # of DISTANCE: minus the vector's own, in value grains of 1 / CENTRE_STEPS
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,7 @@ class UnitAnswer(NamedTuple):
     cte: str
     columns: str  # of a row of the CTE, one per unit
     select: str  # the final SELECT
+    rows: str = UNIT_MEASURES  # that the columns are written over
 
 
 def write_profile_sql(
@@ -108,15 +114,21 @@ def write_profile_sql(
 
     def answer(dialect: EngineDialect) -> UnitAnswer:
         """Write the bins of a unit."""
-        bins = (f"{_bin(h, each, shared.plan, bounds, dialect)} AS b{h}" for h, each in enumerate(histograms))
-        return UnitAnswer("unit_bins", ", ".join(bins), _sums_by_bin(["1"] * len(histograms), "unit_bins"))
+        logs = {h: _log_of(each) for h, each in enumerate(histograms) if each.measure is not Measure.MEAN}
+        bins = (
+            f"{_log_bin(h, logs[h], dialect) if h in logs else _mean_bin(each, shared.plan, bounds)} AS b{h}"
+            for h, each in enumerate(histograms)
+        )
+        select = _sums_by_bin(["1"] * len(histograms), "unit_bins")
+        return UnitAnswer("unit_bins", ", ".join(bins), select, _with_logs(UNIT_MEASURES, logs))
 
-    return _over_units(shared, bounds, histograms, answer, target, admission, key_count=1)
+    return _over_units(shared, bounds, histograms, answer, target, admission, 1, len(histograms))
 
 
 def write_totals_sql(
     shared: SharedPlan,
     bounds: ContributionBounds,
+    histograms: Sequence[ProfileHistogram],
     totals: Sequence[tuple[int, int]],
     target: Target,
     admission: Eligibility | None,
@@ -124,18 +136,19 @@ def write_totals_sql(
     """Write the SQL of totals over all groups: one row, w<i> for each pair (vector, clip bound in value grains).
 
     Claim: a unit moves w<i> by at most its clip bound, its sum over the groups being clipped to it; only for vectors
-    that are never negative. Source and proof: dialect/codegen/proofs.md#profile. Raises as `write_bounded_sql` does.
+    that are never negative. Symbols: `histograms` of the release's profile. Source and proof:
+    dialect/codegen/proofs.md#profile. Raises as `write_bounded_sql` does.
     """
-    measured = [ProfileHistogram(vector, Measure.TOTAL) for vector, _ in totals]
-    clipped = ", ".join(f"least(coalesce(m{i}, 0), {bound}) AS c{i}" for i, (_, bound) in enumerate(totals))
+    clipped = ", ".join(f"least(coalesce(sum{vector}, 0), {bound}) AS c{i}" for i, (vector, bound) in enumerate(totals))
     sums = ", ".join(f"{clamped_to_bigint(f'sum(c{i})')} AS w{i}" for i in range(len(totals)))
     answer = UnitAnswer("clipped_totals", clipped, f"SELECT {sums} FROM clipped_totals")
-    return _over_units(shared, bounds, measured, lambda _: answer, target, admission, key_count=0)
+    return _over_units(shared, bounds, histograms, lambda _: answer, target, admission, 0, len(totals))
 
 
 def write_distances_sql(
     shared: SharedPlan,
     bounds: ContributionBounds,
+    histograms: Sequence[ProfileHistogram],
     averages: Sequence[CentredAverage],
     target: Target,
     admission: Eligibility | None,
@@ -145,32 +158,45 @@ def write_distances_sql(
     Claim: a unit is in one row of each; it moves a class mean by at most MEAN_STEPS, and a number of units by 1.
     Symbols: of a unit with n > 0 values and sum s, the distance of s / n from the centre, over the reach, clipped to 1;
     the norm over the groups of its distances times values, in bins as those of a profile, negative ones from
-    NEGATIVE_BINS on. Source and proof: dialect/codegen/proofs.md#profile. Raises as `write_bounded_sql` does.
+    NEGATIVE_BINS on; `histograms` of the release's profile. Source and proof: dialect/codegen/proofs.md#profile. Raises
+    as `write_bounded_sql` does.
     """
-    measured = [ProfileHistogram(each.total, Measure.DISTANCE, each.count, centre=each.centre) for each in averages]
     numbers = [number for h in range(len(averages)) for number in (f"x{h}", "1")]
 
     def answer(dialect: EngineDialect) -> UnitAnswer:
         """Write class, signed bin and clipped mean of a unit for each average."""
-        columns = (
-            f"{_class(h)} AS b{2 * h}, {_signed_bin(h, each)} AS b{2 * h + 1},"
-            f" {_clipped_mean(h, each, dialect)} AS x{h}"
-            for h, each in enumerate(averages)
+        measured = ", ".join(
+            f"{_distance(each, dialect)} AS d{h}, {_squared_distance(each)} AS q{h}" for h, each in enumerate(averages)
         )
-        return UnitAnswer("unit_distances", ", ".join(columns), _sums_by_bin(numbers, "unit_distances"))
+        logs, columns = dict[int, Log](), list[str]()
+        for h, each in enumerate(averages):
+            logs[2 * h], logs[2 * h + 1] = Log(f"sum{each.count}", HIGHEST_CLASS), Log(f"q{h}", HIGHEST_DISTANCE_BIN)
+            of_class, of_norm = (_log_bin(b, logs[b], dialect) for b in (2 * h, 2 * h + 1))
+            side = f"CASE WHEN d{h} < 0 THEN {NEGATIVE_BINS} ELSE 0 END"
+            columns += [f"{of_class} AS b{2 * h}", f"{side} + {of_norm} AS b{2 * h + 1}"]
+            columns.append(f"{_clipped_mean(h, each, dialect)} AS x{h}")
+        rows = _with_logs(f"(SELECT *, {measured} FROM {UNIT_MEASURES}) AS u", logs)
+        return UnitAnswer("unit_distances", ", ".join(columns), _sums_by_bin(numbers, "unit_distances"), rows)
 
-    return _over_units(shared, bounds, measured, answer, target, admission, key_count=1, vector_count=len(numbers))
+    return _over_units(shared, bounds, histograms, answer, target, admission, 1, len(numbers))
 
 
-def _class(h: int) -> str:
-    """Write the class of a unit: the logarithm of its number of values, rounded down; NULL without any."""
-    ends = tuple(1 << number for number in range(HIGHEST_CLASS + 1))
-    return f"CASE WHEN n{h} > 0 THEN {_bisected(f'n{h} < {{}}', ends, 0)} END"
-
-
-def _distance(h: int, average: CentredAverage) -> str:
+def _distance(average: CentredAverage, dialect: EngineDialect) -> str:
     """Write a unit's sum minus the centre times its values, in value grains of 1 / CENTRE_STEPS."""
-    return f"coalesce(m{h}, 0) * {CENTRE_STEPS} - n{h} * {average.centre}"
+    total = f"CAST(coalesce(sum{average.total}, 0) AS {dialect.wide_integer})"
+    return f"{total} * {CENTRE_STEPS} - coalesce(sum{average.count}, 0) * {average.centre}"
+
+
+def _squared_distance(average: CentredAverage) -> str:
+    """Write the sum over the groups of a unit's squared distances, from its squares and products.
+
+    (1024 s - c n)^2 is added up as 1024^2 s^2 - 2 * 1024 c s n + c^2 n^2.
+    """
+    total, count, centre = average.total, average.count, average.centre
+    squares = f"least(coalesce(squares{total}, 0), {LARGEST_SQUARES}) * {CENTRE_STEPS**2}"
+    products = f"greatest(-{LARGEST_PRODUCTS}, least({LARGEST_PRODUCTS}, coalesce(products{total}_{count}, 0)))"
+    counts = f"least(coalesce(squares{count}, 0), {LARGEST_COUNTS}) * {centre**2}"
+    return f"{squares} - {products} * {2 * CENTRE_STEPS * centre} + {counts}"
 
 
 def _clipped_mean(h: int, average: CentredAverage, dialect: EngineDialect) -> str:
@@ -178,125 +204,126 @@ def _clipped_mean(h: int, average: CentredAverage, dialect: EngineDialect) -> st
 
     Sums and counts are below 2^52 and the centre below 2^25, so that all products fit 128 bits and 38 digits.
     """
-    steps = dialect.quotient.format(f"(({_distance(h, average)}) * {MEAN_STEPS})", f"(n{h} * {average.reach})")
-    return f"CASE WHEN n{h} > 0 THEN greatest(-{MEAN_STEPS}, least({MEAN_STEPS}, {steps})) ELSE 0 END"
-
-
-def _signed_bin(h: int, average: CentredAverage) -> str:
-    """Write the bin of the norm of a unit's distances, by the sign of their sum; NULL for a norm of 0."""
-    size = _bisected(f"q{h} < {{}}", tuple(1 << number for number in range(HIGHEST_DISTANCE_BIN + 1)), 0)
-    side = f"CASE WHEN {_distance(h, average)} < 0 THEN {NEGATIVE_BINS} ELSE 0 END"
-    return f"CASE WHEN q{h} >= 1 THEN {side} + {size} END"
+    count = f"sum{average.count}"
+    steps = dialect.quotient.format(f"(d{h} * {MEAN_STEPS})", f"({count} * {average.reach})")
+    return f"CASE WHEN {count} > 0 THEN greatest(-{MEAN_STEPS}, least({MEAN_STEPS}, {steps})) ELSE 0 END"
 
 
 def _over_units(
     shared: SharedPlan,
     bounds: ContributionBounds,
-    measured: Sequence[ProfileHistogram],
+    histograms: Sequence[ProfileHistogram],
     answer: Callable[[EngineDialect], UnitAnswer],
     target: Target,
     admission: Eligibility | None,
     key_count: int,
-    vector_count: int | None = None,
+    vector_count: int,
 ) -> BoundedSql:
-    """Write SQL over one row per admitted unit, with the integers m0, m1, ... that are measured of it.
+    """Write SQL over one row per admitted unit, with the integers that the histograms of a profile follow from.
 
     `answer` is written for the engine that runs it: with a lake, DuckDB may still answer from a rollup.
     """
-    vectors = len(measured) if vector_count is None else vector_count
 
     def write(of: Target) -> BoundedSql:
         partials = in_grains_of(shared_partials(shared, of, admission), bounds)
         dialect = dialect_of(partials.target)
         written = answer(dialect)
-        ctes = [*partials.eligibility, *partials.rows, *_unit_ctes(partials, measured, written, admission)]
-        text = with_clause(ctes, written.select, dialect)
+        measures = _unit_measures(partials, histograms, admission)
+        last = (written.cte, True, f"SELECT {written.columns} FROM {written.rows}")
+        text = with_clause([(UNIT_MEASURES, True, measures), last], written.select, dialect)
         if partials.is_in_lake:
-            return BoundedSql(text, key_count, vectors, partials.broadcast, f"SELECT * FROM {LAKE_RESULT}")
+            return BoundedSql(text, key_count, vector_count, partials.broadcast, f"SELECT * FROM {LAKE_RESULT}")
         eligible = eligible_persons_sql(admission, partials.target)
-        return BoundedSql(text, key_count, vectors, eligible_sql=eligible, shared_sql=partials.shared_sql)
+        both = {UNIT_MEASURES: measures, **partials.shared}
+        return BoundedSql(text, key_count, vector_count, eligible_sql=eligible, shared=both)
 
     return with_untruncated(write, shared.plan, target)
 
 
-def _unit_ctes(
-    partials: Partials,
-    measured: Sequence[ProfileHistogram],
-    answer: UnitAnswer,
-    admission: Eligibility | None,
-) -> list[Subquery]:
-    """Write the CTEs from partial aggregates to one row per admitted unit. Rows of nobody are no unit."""
+def _unit_measures(partials: Partials, histograms: Sequence[ProfileHistogram], admission: Eligibility | None) -> str:
+    """Write one row per admitted unit from its partial aggregates. Rows of nobody are no unit."""
     plan, bounds, dialect = partials.plan, partials.bounds, dialect_of(partials.target)
     is_truncated = bounds.max_groups is not None  # then partials are read several times
-    ctes: list[Subquery] = [("unit_partials", is_truncated, capped_partials(plan, bounds, {}, partials.unit.text))]
+    capped = ("unit_partials", is_truncated, capped_partials(plan, bounds, {}, partials.unit.text))
+    ctes: list[Subquery] = [*partials.eligibility, *partials.rows, capped]
     if bounds.max_groups is not None:
         ctes += truncate_groups(plan, bounds.max_groups, dialect)
     unit = ", ".join(plan.unit_columns)
-    numbers = [f"{_measured_integer(plan, each, dialect)} AS m{h}" for h, each in enumerate(measured)]
-    numbers += [
-        f"{dialect.wide_sum.format(f'v{each.count}')} AS n{h}"
-        for h, each in enumerate(measured)
-        if each.measure in (Measure.MEAN, Measure.DISTANCE)
-    ]
-    numbers += [
-        f"sum({_squared_distance(each, dialect)}) AS q{h}"
-        for h, each in enumerate(measured)
-        if each.measure is Measure.DISTANCE
-    ]
+    numbers = ", ".join(f"{sql} AS {name}" for name, sql in _measured_integers(plan, histograms, dialect).items())
     rows = f"{partials_cte(bounds)} WHERE person IS NOT NULL"
-    measures = f"SELECT {unit}, {', '.join(numbers)} FROM {rows} GROUP BY {unit}"
-    admitted = join_admitted("unit_measures", admission, dialect)
-    return [*ctes, ("unit_measures", False, measures), (answer.cte, True, f"SELECT {answer.columns} FROM {admitted}")]
+    measures = f"(SELECT {unit}, {numbers} FROM {rows} GROUP BY {unit}) AS m"
+    return with_clause(ctes, f"SELECT * FROM {join_admitted(measures, admission, dialect)}", dialect)
 
 
-def _squared_distance(histogram: ProfileHistogram, dialect: EngineDialect) -> str:
-    """Write the square of a unit's distance in one group, clamped so that no sum of squares exceeds 120 bits."""
-    total, count = (f"CAST(coalesce(v{i}, 0) AS {dialect.wide_integer})" for i in (histogram.vector, histogram.count))
-    distance = f"{total} * {CENTRE_STEPS} - {count} * {histogram.centre}"
-    clamped = f"greatest(-{LARGEST_DISTANCE}, least({LARGEST_DISTANCE}, {distance}))"
-    return f"{clamped} * {clamped}"
+def _measured_integers(
+    plan: PrivatePlan, histograms: Sequence[ProfileHistogram], dialect: EngineDialect
+) -> dict[str, str]:
+    """Write the exact integers that the bins of a unit follow from, over its groups, by their column."""
+    found = dict[str, str]()
+    for each in histograms:
+        is_average = each.measure is Measure.MEAN
+        for i in (each.vector, each.count) if is_average else (each.vector,):
+            is_one = is_always_one(plan.vectors[i])
+            found[f"sum{i}"] = "count(*)" if is_one else dialect.wide_sum.format(f"v{i}")
+            if is_average or each.measure is Measure.NORM:
+                found[f"squares{i}"] = "count(*)" if is_one else dialect.sum_of_squares.format(f"v{i}")
+        if is_average:
+            found[f"products{each.vector}_{each.count}"] = dialect.wide_sum.format(f"v{each.vector} * v{each.count}")
+    return found
 
 
-def _measured_integer(plan: PrivatePlan, histogram: ProfileHistogram, dialect: EngineDialect) -> str:
-    """Write the exact integer that a unit's bin follows from: the sum of squares, or the sum, over its groups."""
-    if is_always_one(plan.vectors[histogram.vector]):
-        return "count(*)"
-    column = f"v{histogram.vector}"
-    return (dialect.sum_of_squares if histogram.measure is Measure.NORM else dialect.wide_sum).format(column)
+def _mean_bin(histogram: ProfileHistogram, plan: PrivatePlan, bounds: ContributionBounds) -> str:
+    """Write the number of the last part of the range whose beginning a unit's mean reaches; NULL without values.
 
-
-def _bin(
-    h: int, histogram: ProfileHistogram, plan: PrivatePlan, bounds: ContributionBounds, dialect: EngineDialect
-) -> str:
-    """Write the number of the last bin whose beginning a unit reaches; NULL if it reaches none.
-
-    A mean is compared by its sum, shifted to the lower end of the range, and its count, in exact integers.
+    It is compared by the unit's sum, shifted to the lower end of the range, and its count, in exact integers.
     """
-    if histogram.measure is not Measure.MEAN:
-        is_total = histogram.measure is Measure.TOTAL
-        limited = (
-            f"least(m{h}, {1 << HIGHEST_BIN // 2 + 1 if is_total else 1 << HIGHEST_BIN + 1})"  # no square overflows
-        )
-        square = f"CAST({limited} AS {dialect.wide_integer})" + (f" * {limited}" if is_total else "")
-        return f"CASE WHEN m{h} >= 1 THEN {_log_bin(square, dialect)} END"
+    total, count = f"sum{histogram.vector}", f"sum{histogram.count}"
     vector, grains = plan.vectors[histogram.vector], 2.0 ** bounds.vectors[histogram.vector].value_bits
     begins = [
         round((vector.lower + part * (vector.upper - vector.lower) - vector.centre) * grains * CENTRE_STEPS)
         for part in histogram.parts
     ]
-    is_below = f"m{h} * {CENTRE_STEPS} < n{h} * {{}}"  # whole numbers have whole grains, and means between them
-    return f"CASE WHEN n{h} > 0 THEN {_bisected(is_below, (0, *begins), LOWEST_BIN)} END"
+    is_below = f"{total} * {CENTRE_STEPS} < {count} * {{}}"  # whole numbers have whole grains, and means between them
+    return f"CASE WHEN {count} > 0 THEN {_bisected(is_below, (0, *begins), LOWEST_BIN)} END"
 
 
-def _log_bin(square: str, dialect: EngineDialect) -> str:
-    """Write the whole part of log2 of an integer of at least 1, at most HIGHEST_BIN.
+class Log(NamedTuple):
+    """An integer whose bin is the whole part of log2 of it, or of its square."""
 
-    The logarithm in floating point may miss the next power of two: exact powers of two decide.
+    number: str
+    highest: int  # bin
+    power: int = 1
+
+
+def _log_of(histogram: ProfileHistogram) -> Log:
+    """Return the integer whose logarithm decides a unit's bin."""
+    if histogram.measure is Measure.NORM:
+        return Log(f"squares{histogram.vector}", HIGHEST_BIN)
+    return Log(f"sum{histogram.vector}", HIGHEST_BIN, power=2)
+
+
+def _with_logs(rows: str, logs: Mapping[int, Log]) -> str:
+    """Add to rows the logarithm l<i> of each integer, and the whole number r<i> that is nearest to it."""
+    if not logs:
+        return rows
+    of_numbers = (f"{log.power} * log2(CAST(greatest({log.number}, 1) AS DOUBLE)) AS l{i}" for i, log in logs.items())
+    nearest = (f"CAST(least({log.highest + 1}, round(l{i})) AS INTEGER) AS r{i}" for i, log in logs.items())
+    return f"(SELECT *, {', '.join(nearest)} FROM (SELECT *, {', '.join(of_numbers)} FROM {rows}) AS l) AS r"
+
+
+def _log_bin(i: int, log: Log, dialect: EngineDialect) -> str:
+    """Write the whole part of a logarithm of `_with_logs`, at most the highest bin; NULL for an integer below 1.
+
+    The logarithm in floating point decides unless it is near a whole number, where it may be wrong by one: there the
+    exact power of two does.
     """
-    about = f"CAST(least({HIGHEST_BIN}, floor(log2(CAST({square} AS DOUBLE)))) AS INTEGER)"
-    below, beyond = (f"CAST(pow(2, {power}) AS {dialect.wide_integer})" for power in (about, f"{about} + 1"))
-    corrected = f"{about} + CASE WHEN {square} < {below} THEN -1 WHEN {square} >= {beyond} THEN 1 ELSE 0 END"
-    return f"least({HIGHEST_BIN}, {corrected})"
+    wide, low = dialect.wide_integer, f"least(r{i}, 60)"  # each factor is exact as DOUBLE and as BIGINT
+    power_of_two = f"CAST(CAST(pow(2, {low}) AS BIGINT) AS {wide}) * CAST(pow(2, r{i} - {low}) AS BIGINT)"
+    limited = f"CAST(least({log.number}, {1 << (log.highest + 1) // log.power + 1}) AS {wide})"  # no square overflows
+    is_below = f"{' * '.join([limited] * log.power)} < {power_of_two}"
+    near = f"r{i} - CASE WHEN {is_below} THEN 1 ELSE 0 END"
+    whole = f"CASE WHEN abs(l{i} - r{i}) > {LOG_ERROR} THEN CAST(floor(l{i}) AS INTEGER) ELSE {near} END"
+    return f"CASE WHEN {log.number} >= 1 THEN least({log.highest}, {whole}) END"
 
 
 def _bisected(is_below: str, ends: Sequence[int], first: int) -> str:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from dialect import BoundedSql, Target
 from dialect.algebra import MAX_SMALLINT_ROWS, Rollup
 from dialect.catalog import OPT_OUT_TABLE
-from dialect.codegen import RELEASED_KEYS, SHARED_PARTIALS, read_eligible_from, read_shared_from
+from dialect.codegen import RELEASED_KEYS, read_eligible_from, with_shared_from
 from engine.backends.empty_tables import DeclaredColumn, EmptyTables
 from engine.backends.exact import NO_OBJECTIONS, Exact
 from engine.backends.lockdown import connect_to_memory, lock_down, run_on_cursor, run_statement
@@ -119,9 +119,9 @@ class DuckDBBackend:
         if bounded.untruncated_text and all(
             self.max_rows_per_person(max_rows_sql) <= limit for max_rows_sql, limit in bounded.untruncated_conditions
         ):
-            bounded = replace(bounded, text=bounded.untruncated_text, shared_sql=bounded.untruncated_shared_sql)
+            bounded = replace(bounded, text=bounded.untruncated_text, shared=bounded.untruncated_shared)
         if bounded.eligible_sql:
-            bounded = replace(bounded, text=read_eligible_from(bounded, self.eligible_table(bounded.eligible_sql)))
+            bounded = read_eligible_from(bounded, self.eligible_table(bounded.eligible_sql))
         return bounded
 
     @contextmanager
@@ -133,23 +133,26 @@ class DuckDBBackend:
         dialect/codegen/proofs.md#shared-partials. Raises ExecutionFailed while it runs.
         """
         with closing(self._connection.cursor()) as cursor:
-            stored = list[tuple[str, pa.Table | None]]()  # SQL and released keys of each temporary table
+            stored = list[tuple[str, pa.Table, pa.Table | None]]()  # SQL and given tables of each temporary table
 
             def run(
                 bounded: BoundedSql, objected: pa.Table = NO_OBJECTIONS, released_keys: pa.Table | None = None
             ) -> Exact:
                 """Run bounded SQL over the shared partials."""
-                prepared, tables = self._prepared(bounded), _given_tables(objected, released_keys)
-                if prepared.shared_sql:
-                    same = [i for i, each in enumerate(stored) if each == (prepared.shared_sql, released_keys)]
-                    place = same[0] if same else len(stored)
-                    name = f"temp.main.{SHARED_PARTIALS}{place}"
-                    if not same:
-                        run_on_cursor(cursor, f"CREATE TEMPORARY TABLE {name} AS {prepared.shared_sql}", tables)
-                        stored.append((prepared.shared_sql, released_keys))
-                    prepared = read_shared_from(prepared, name)
-                table = run_on_cursor(cursor, prepared.text, tables)
-                return Exact.from_table(table, bounded.key_count, bounded.vector_count)
+                tables = _given_tables(objected, released_keys)
+
+                def table_of(sql: str) -> str:
+                    """Name of the temporary table with the result of a shared subquery."""
+                    made = (sql, objected, released_keys)
+                    if made not in stored:
+                        create = f"CREATE TEMPORARY TABLE temp.main.shared{len(stored)} AS {sql}"
+                        run_on_cursor(cursor, create, tables)
+                        stored.append(made)
+                    return f"temp.main.shared{stored.index(made)}"
+
+                prepared = self._prepared(bounded)
+                text = with_shared_from(prepared.text, prepared.shared, table_of)
+                return Exact.from_table(run_on_cursor(cursor, text, tables), bounded.key_count, bounded.vector_count)
 
             yield run
 

@@ -472,7 +472,8 @@ class Engine:
             return {}
         eligibility = eligibility_filter(self.catalog, compiled.plan.dataset)
         measured, target = [each.measured for each in averages], with_released_keys(self.backend.target)
-        sql = write_distances_sql(profile.shared, profile.bounds, measured, target, eligibility)
+        facts = (profile.shared, profile.bounds, profile.histograms)
+        sql = write_distances_sql(*facts, measured, target, eligibility)
         released = () if stored.selected_keys is None else (stored.selected_keys,)
         return noisy_distances(averages, run(sql, objected, *released), noise)
 

@@ -6,7 +6,7 @@ SQL that the engine can't bind would fail on every dataset: it is refused, and c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -19,6 +19,7 @@ from dialect.codegen import (
     Measure,
     OuterSql,
     SharedPlan,
+    bound_together,
     with_released_keys,
     write_distances_sql,
     write_profile_sql,
@@ -47,10 +48,10 @@ def bind_release(compiled: CompiledRelease, catalog: Catalog, backend: Backend) 
                 bounds = compiled.selection.bounds
                 tables[RELEASED_KEYS] = _bind_keys(each.plan, bounds, each.sql, tables, catalog, backend)
         profile, plan = compiled.profile, compiled.unpriced_release.measured_plan
+        shared, others = None, list[BoundedSql]()
         if profile is not None:
-            _bind_profile(profile, tables, catalog, backend)
-        shared = None if profile is None else profile.shared
-        keys = _bind_keys(plan, compiled.bounds, compiled.sql, tables, catalog, backend, shared)
+            shared, others = profile.shared, _profile_statements(profile, catalog, backend)
+        keys = _bind_keys(plan, compiled.bounds, compiled.sql, tables, catalog, backend, shared, others)
     empty_vectors = tuple(NoisyVector(np.zeros(0, np.int64)) for _ in compiled.bounds.vectors)
     grains, sigmas = (b.grain_size for b in compiled.bounds.vectors), (c.sigma for c in compiled.cost.vectors)
     return Release(keys, empty_vectors, tuple(grains), tuple(sigmas))
@@ -77,32 +78,33 @@ def _bind_keys(
     catalog: Catalog,
     backend: Backend,
     shared: SharedPlan | None = None,
+    others: Sequence[BoundedSql] = (),
 ) -> pa.Table:
-    """Bind bounded SQL (a lake's in its DuckDB form) and return its empty key columns."""
+    """Bind bounded SQL (a lake's in its DuckDB form) and return its empty key columns.
+
+    `others` = further statements, which share its partial aggregates, and are bound with it.
+    """
     empty = backend.empty
     if sql.ordering_sql:
         admission = eligibility_filter(catalog, plan.dataset)
         sql = generate_sql(plan, bounds, with_released_keys(empty.target), admission, shared)
-    return empty.columns(sql.text, tables).select([f"k{i}" for i in range(sql.key_count)])
+    text = bound_together([sql, *others]) if others else sql.text
+    return empty.columns(text, tables).select([f"k{i}" for i in range(sql.key_count)])
 
 
-def _bind_profile(profile: CompiledProfile, tables: dict[str, pa.Table], catalog: Catalog, backend: Backend) -> None:
-    """Bind the SQL of a profile (a lake's in its DuckDB form), and of totals of all its vectors at clip bound 1.
+def _profile_statements(profile: CompiledProfile, catalog: Catalog, backend: Backend) -> list[BoundedSql]:
+    """Write the SQL of a profile (a lake's in its DuckDB form), and of totals of all its vectors at clip bound 1.
 
     Which totals are bought, and their clip bounds, follow from the profile; other numbers do not change what binds.
     """
-    shared, bounds, empty = profile.shared, profile.bounds, backend.empty
-    admission, target = eligibility_filter(catalog, profile.plan.dataset), with_released_keys(empty.target)
-    sql = profile.sql
-    if sql.ordering_sql:
-        sql = write_profile_sql(shared, bounds, profile.histograms, target, admission)
+    facts = (profile.shared, profile.bounds, profile.histograms)
+    admission, target = eligibility_filter(catalog, profile.plan.dataset), with_released_keys(backend.empty.target)
+    sql = write_profile_sql(*facts, target, admission) if profile.sql.ordering_sql else profile.sql
     totals = [(vector, 1) for vector in dict.fromkeys(each.vector for each in profile.histograms)]
     means = [each for each in profile.histograms if each.measure is Measure.MEAN]
     averages = [CentredAverage(each.vector, each.count, 0, 1) for each in means]
-    others = [write_totals_sql(shared, bounds, totals, target, admission)]
-    others += [write_distances_sql(shared, bounds, averages, target, admission)] if averages else []
-    for each in (sql, *others):
-        empty.columns(each.text, tables)
+    of_averages = [write_distances_sql(*facts, averages, target, admission)] if averages else []
+    return [sql, write_totals_sql(*facts, totals, target, admission), *of_averages]
 
 
 @contextmanager

@@ -533,7 +533,7 @@ def profiled_release(
     eligibility = eligibility_filter(unpriced.catalog, unpriced.plan.dataset)
     target = with_released_keys(backend.target)
     totals = [(each.index, each.total_bound) for each in chosen.vectors if each.total_pico_rho]
-    facts = (profile.shared, profile.bounds, totals, target, eligibility)
+    facts = (profile.shared, profile.bounds, profile.histograms, totals, target, eligibility)
     totals_sql = _supported(lambda: write_totals_sql(*facts)) if totals else None
     sql = _generate_sql(chosen.plan, chosen.bounds, target, eligibility, profile.shared)
     numbers_cost = replace(cost, vectors=chosen.prices)

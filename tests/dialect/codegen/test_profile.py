@@ -166,20 +166,19 @@ def test_removing_a_person_moves_one_bin_by_one(catalog: Catalog, title: str) ->
 
 def test_a_planted_unit_in_two_bins_is_found(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """Measured by group, a person is in as many bins as groups."""
-    written = profile._unit_ctes
+    written = profile._unit_measures
 
-    def by_group(*arguments: object) -> object:
-        ctes = written(*arguments)  # type: ignore[arg-type]
-        return [(name, flag, text.replace("GROUP BY person", "GROUP BY person, k0")) for name, flag, text in ctes]
+    def by_group(*arguments: object) -> str:
+        return written(*arguments).replace("GROUP BY person)", "GROUP BY person, k0)")  # type: ignore[arg-type]
 
-    monkeypatch.setattr(profile, "_unit_ctes", by_group)
+    monkeypatch.setattr(profile, "_unit_measures", by_group)
     assert most_moved("rows by zone", catalog) > 1
 
 
 def total_of(title: str, catalog: Catalog, bound: int, rows: Rows) -> int:
     plan = plan_of(title, catalog)
     shared, bounds = grains_of(plan, catalog)
-    ((total,),) = run(write_totals_sql(shared, bounds, [(0, bound)], TARGET, None).text, rows)
+    ((total,),) = run(write_totals_sql(shared, bounds, histograms_of(plan), [(0, bound)], TARGET, None).text, rows)
     return total
 
 
@@ -205,7 +204,7 @@ def test_a_planted_total_that_is_not_clipped_is_found(catalog: Catalog, monkeypa
 
         def planted(dialect: EngineDialect) -> profile.UnitAnswer:
             written = answer(dialect)  # type: ignore[operator]
-            return written._replace(columns=written.columns.replace("least(coalesce(m0, 0), 17)", "m0"))  # type: ignore[no-any-return]
+            return written._replace(columns=written.columns.replace("least(coalesce(sum0, 0), 17)", "sum0"))  # type: ignore[no-any-return]
 
         return over_units(shared, bounds, measured, planted, *others, **named)
 
@@ -237,18 +236,16 @@ def test_rows_of_nobody_are_in_no_bin(catalog: Catalog) -> None:
 
 
 @pytest.mark.parametrize("measure", SQUARED)
-def test_bins_begin_at_the_least_integer_whose_square_reaches_a_power_of_two(
-    catalog: Catalog, measure: Measure
-) -> None:
-    plan = plan_of("rows by zone", catalog)
+def test_bins_begin_at_the_least_integer_whose_square_reaches_a_power_of_two(measure: Measure) -> None:
     ends = [1 << number for number in range(81)]
     if measure is Measure.TOTAL:
         ends = [math.isqrt(square - 1) + 1 for square in ends]
-    bounds, histogram = grains_of(plan, catalog)[1], ProfileHistogram(0, measure)
-    bin_sql = profile._bin(0, histogram, plan, bounds, DUCKDB_DIALECT)
+    log = profile._log_of(ProfileHistogram(0, measure))
+    bin_sql = profile._log_bin(0, log, DUCKDB_DIALECT)
     numbers = [(b, n) for b, end in enumerate(ends) for n in (end - 1, end, end + 1)] + [(81, 10**38)]
     values = ", ".join(f"({n}::HUGEINT)" for _, n in numbers)
-    found = [row[0] for row in duckdb.sql(f"SELECT {bin_sql} FROM (VALUES {values}) AS v(m0)").fetchall()]
+    rows = profile._with_logs(f"(VALUES {values}) AS v({log.number})", {0: log})
+    found = [row[0] for row in duckdb.sql(f"SELECT {bin_sql} FROM {rows}").fetchall()]
     assert found == [max((b for b, end in enumerate(ends) if n >= end), default=None) for _, n in numbers]
 
 
@@ -296,7 +293,7 @@ def test_a_unit_without_a_value_adds_nothing_to_a_total(catalog: Catalog) -> Non
     (shared, bounds), rows = grains_of(plan, catalog), visits()
     zones = {f"z{i}" for i in range(7)}
     most = sum(min(row[3], 60) for row in rows if row[4] == 1 and row[2] in zones) * 2.0 ** bounds.vectors[0].value_bits
-    ((total,),) = run(write_totals_sql(shared, bounds, [(0, 10**9)], TARGET, None).text, rows)
+    ((total,),) = run(write_totals_sql(shared, bounds, histograms_of(plan), [(0, 10**9)], TARGET, None).text, rows)
     assert total == pytest.approx(most)
 
 
@@ -311,9 +308,14 @@ def about_centre(sql: str, catalog: Catalog) -> tuple[SharedPlan, ContributionBo
     return shared, bounds, CentredAverage(average.totals[0], average.count, CENTRE, REACH)
 
 
-def distances(catalog: Catalog, rows: Rows) -> dict[int, tuple[int, int]]:
+def distances_sql(catalog: Catalog) -> str:
     shared, bounds, average = about_centre(AVERAGE, catalog)
-    return {row[0]: row[1:] for row in run(write_distances_sql(shared, bounds, [average], TARGET, None).text, rows)}
+    histograms = average_histograms(averages_of(shared.plan)[0], shared.plan)
+    return write_distances_sql(shared, bounds, histograms, [average], TARGET, None).text
+
+
+def distances(catalog: Catalog, rows: Rows) -> dict[int, tuple[int, int]]:
+    return {row[0]: row[1:] for row in run(distances_sql(catalog), rows)}
 
 
 def test_distances_are_those_of_exact_integers(catalog: Catalog) -> None:
@@ -359,7 +361,7 @@ def test_a_planted_class_mean_of_all_values_is_found(catalog: Catalog, monkeypat
 
     def planted(*given: object) -> str:
         clamp = f"greatest(-{MEAN_STEPS}, least({MEAN_STEPS}, "
-        return written(*given).replace(clamp, "(n0 * (")  # type: ignore[arg-type]
+        return written(*given).replace(clamp, "(sum1 * (")  # type: ignore[arg-type]
 
     monkeypatch.setattr(profile, "_clipped_mean", planted)
     assert largest_distance_steps(catalog)[0] > MEAN_STEPS

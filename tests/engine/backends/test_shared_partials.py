@@ -15,7 +15,7 @@ from dialect import BoundedSql, Catalog, PrivatePlan, compile_query, generate_sq
 from dialect.algebra import Properties, VectorKind
 from dialect.analysis import work_bounds
 from dialect.analysis.work_bounds import partial_counts
-from dialect.codegen import SHARED_PARTIALS, write_totals_sql
+from dialect.codegen import SHARED_PARTIALS, bound_together, write_totals_sql
 from engine.backends import duckdb as backend_module
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import Exact
@@ -83,7 +83,7 @@ def statements(catalog: Catalog, backend: DuckDBBackend, sql: str) -> list[Bound
     assert profile is not None
     totals = [(i, 40) for i, vector in enumerate(profile.plan.vectors) if vector.kind is not VectorKind.CENTRED]
     admission = eligibility_filter(catalog, profile.plan.dataset)
-    total = write_totals_sql(profile.shared, profile.bounds, totals, backend.target, admission)
+    total = write_totals_sql(profile.shared, profile.bounds, profile.histograms, totals, backend.target, admission)
     return [profile.sql, total, release.sql] if totals else [profile.sql, release.sql]
 
 
@@ -106,7 +106,8 @@ def test_shared_statements_have_the_integers_of_each_alone(
     title: str, catalog: Catalog, backend: DuckDBBackend
 ) -> None:
     asked = statements(catalog, backend, QUESTIONS[title])
-    assert len({each.shared_sql for each in asked}) == 1 and asked[0].shared_sql
+    shared = asked[0].shared
+    assert len(shared) == 2 and all(each.shared.items() <= shared.items() for each in asked) and asked[-1].shared
     with backend.sharing() as run:
         found = shared_results(run, asked)
     for each, exact in zip(asked, found, strict=True):
@@ -121,7 +122,7 @@ def test_numbers_are_those_of_rows_that_nothing_else_reads(
     release = compiled(catalog, backend, QUESTIONS[title])
     admission = eligibility_filter(catalog, release.plan.dataset)
     alone = generate_sql(release.plan, release.bounds, backend.target, admission)
-    assert not alone.shared_sql and equal(backend.run(alone, OBJECTED), backend.run(release.sql, OBJECTED))
+    assert not alone.shared and equal(backend.run(alone, OBJECTED), backend.run(release.sql, OBJECTED))
 
 
 def test_a_centre_moves_by_whole_grains_of_the_shared_partials(catalog: Catalog, backend: DuckDBBackend) -> None:
@@ -142,7 +143,7 @@ def test_a_centre_moves_by_whole_grains_of_the_shared_partials(catalog: Catalog,
 def test_distinct_values_are_counted_in_the_rows_themselves(catalog: Catalog, backend: DuckDBBackend) -> None:
     sql = "SELECT zone, COUNT(*), COUNT(DISTINCT shop), SUM(minutes) FROM visit GROUP BY zone"
     release = compiled(catalog, backend, sql)
-    assert release.profile is not None and release.profile.sql.shared_sql and not release.sql.shared_sql
+    assert release.profile is not None and release.profile.sql.shared and not release.sql.shared
     asked = [release.profile.sql, release.sql]
     with backend.sharing() as run:
         found = shared_results(run, asked)
@@ -162,9 +163,11 @@ def test_shared_partials_are_computed_once_and_dropped(
     with backend.sharing() as run:
         shared_results(run, asked)
         with pytest.raises(ExecutionFailed):
-            run(replace(asked[0], text="SELECT error('stop')"), OBJECTED)
-    assert [text.startswith("CREATE TEMPORARY TABLE") for text in texts] == [True, False, False, False, False]
-    assert all('"visit"' not in text and SHARED_PARTIALS in text for text in texts[1:4])
+            run(replace(asked[0], text="SELECT error('stop')", shared={}), OBJECTED)
+    assert [text.startswith("CREATE TEMPORARY TABLE") for text in texts] == [True, True, *[False] * 4]
+    assert (
+        all('"visit"' not in text for text in texts[1:]) and SHARED_PARTIALS in texts[1] and SHARED_PARTIALS in texts[4]
+    )
     left = backend.run_over("SELECT count(*) AS n FROM duckdb_tables() WHERE temporary", {})
     assert left.column("n")[0].as_py() == 0
 
@@ -174,7 +177,7 @@ def check_partials(catalog: Catalog, backend: DuckDBBackend, sql: str) -> None:
     release = compiled(catalog, backend, sql)
     unpriced, profile = release.unpriced_release, release.profile
     assert profile is not None
-    found = backend.run_over(f"SELECT count(*) AS n FROM ({profile.sql.shared_sql}) GROUP BY person", {})
+    found = backend.run_over(f"SELECT count(*) AS n FROM ({profile.sql.shared[SHARED_PARTIALS]}) GROUP BY person", {})
     counts = found.column("n").to_pylist()
     total, of_person = work_bounds.partial_counts(unpriced.plan, unpriced.properties, unpriced.key_count)
     assert sum(counts) <= total and max(counts) <= of_person
@@ -194,6 +197,16 @@ def test_a_planted_bound_of_one_window_is_found(tmp_path: Path, monkeypatch: pyt
         monkeypatch.setattr(work_bounds, "partial_counts", of_one_window)
         with pytest.raises(AssertionError):
             check_partials(windowed, backend, QUESTIONS["by zone"])
+
+
+def test_statements_are_bound_together_only_if_each_is(catalog: Catalog, backend: DuckDBBackend) -> None:
+    asked = statements(catalog, backend, QUESTIONS["by zone"])
+    columns = backend.empty.columns(bound_together(asked), {}).column_names
+    assert columns == backend.empty.columns(asked[0].text, {}).column_names
+    for i, each in enumerate(asked):
+        wrong = replace(each, text=f"SELECT *, no_such_function(1) AS x FROM ({each.text}) AS t")
+        with pytest.raises(ExecutionFailed):
+            backend.empty.columns(bound_together([*asked[:i], wrong, *asked[i + 1 :]]), {})
 
 
 def test_two_releases_have_shared_partials_of_their_own(catalog: Catalog, backend: DuckDBBackend) -> None:

@@ -86,11 +86,12 @@ def statements(both: Both, backend: InMemory | LakeBackend, release: CompiledRel
     indexes = dict.fromkeys(each.vector for each in profile.histograms)
     totals = [(i, BOUND) for i in indexes if not vectors[i].is_sum or vectors[i].lower >= vectors[i].centre]
     admission = eligibility_filter(both.catalog, profile.plan.dataset)
-    made = [profile.sql, write_totals_sql(profile.shared, profile.bounds, totals, backend.target, admission)]
+    facts = (profile.shared, profile.bounds, profile.histograms)
+    made = [profile.sql, write_totals_sql(*facts, totals, backend.target, admission)]
     means = [each for each in profile.histograms if each.measure is Measure.MEAN]
     about = [CentredAverage(each.vector, each.count, *CENTRE_AND_REACH) for each in means]
     if about:
-        made.append(write_distances_sql(profile.shared, profile.bounds, about, backend.target, admission))
+        made.append(write_distances_sql(*facts, about, backend.target, admission))
     return made
 
 
@@ -123,7 +124,7 @@ def test_questions_have_every_measure_and_every_kind_of_window(months: Both) -> 
             found.update(
                 (each.measure, windows.is_crossing, bool(release.plan.keys)) for each in release.profile.histograms
             )
-    assert {measure for measure, *_ in found} == set(Measure) - {Measure.DISTANCE}  # of averages, after the profile
+    assert {measure for measure, *_ in found} == set(Measure)
     assert {(crossing, keyed) for _, crossing, keyed in found} >= {(False, False), (False, True), (True, True)}
 
 

@@ -194,7 +194,7 @@ def test_statements_of_a_profiled_release_share_one_pass_over_the_rows(
     sql = f"SELECT zone, {columns} FROM visit GROUP BY zone"
     release = compiled(engine, sql)
     unpriced, profile = release.unpriced_release, release.profile
-    assert profile is not None and bool(release.sql.shared_sql) == (passes == 1) and profile.sql.shared_sql
+    assert profile is not None and bool(release.sql.shared) == (passes == 1) and profile.sql.shared
     once, properties = check_row_limits(unpriced.plan, backend)
     numbers = max(len(profile.histograms), len(unpriced.plan.vectors))
     shared = partials_work(unpriced.plan, properties, unpriced.key_count, numbers)
