@@ -28,7 +28,7 @@ ISOLATED_SIGMAS = 6.5  # a bin far from the others is visible above this
 FULLEST_SIGMAS = 4.5  # the fullest bin is visible above this; if it is not, none is
 MAX_BIN_GAP = 2  # largest distance between connected visible bins
 FITTED_BINS = 8  # most visible bins that a tail is fitted to
-HIDDEN_FITTED_BINS = 16  # bins beyond the visible ones that are fitted too
+HIDDEN_FITTED_BINS = 22  # bins beyond the visible ones that are fitted too
 RISE_SIGMAS, RISE_SHARE = 3.0, 0.8  # units rise if a later bin has so many more, in noise scales, and relative to it
 RELATIVE_MISFIT = 0.12  # relative misfit of a bin: no population follows a law exactly
 MISFIT_GROWTH = 0.2  # further misfit of each bin below the last visible one, in misfits of that
@@ -44,10 +44,20 @@ LAW_ERROR = 0.35  # relative error of a law in one bin
 LAWS = 11  # kept laws: equally likely quantiles of the tail's contribution
 SCENARIOS = 31  # kept scenarios: the same of laws with and without a second population
 SECOND_PRIOR = 0.5  # probability of a second population: residents, staff, machines
-SECOND_BINS = 16  # bins beyond the last visible one that it may be in
+SECOND_BINS = 22  # bins beyond the last visible one that it may be in
 SECOND_DECAY = 0.85  # probability of a bin, relative to that of the nearer one
-SECOND_SHARES = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32)  # what it contributes, as shares of what is visible
-SECOND_SHARE_PRIOR = (0.25, 0.25, 0.2, 0.15, 0.1, 0.05)
+SECOND_SHARES = (
+    0.01,
+    0.02,
+    0.04,
+    0.08,
+    0.16,
+    0.32,
+    0.64,
+    1.28,
+    2.56,
+)  # what it contributes, as shares of what is visible
+SECOND_SHARE_PRIOR = (0.24, 0.24, 0.2, 0.15, 0.09, 0.04, 0.02, 0.01, 0.01)
 LEAST_SECOND_UNITS = 5.0  # fewer are no population
 SECOND_SPREAD = (0.6, 0.4)  # its units, by bin
 POINTS_PER_BIN = 4
