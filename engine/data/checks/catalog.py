@@ -91,6 +91,7 @@ class _TableCheck:
             cure = "check the path, and that no other program writes to it."
             yield self.finding("source", f"{source.path} cannot be read as {what}.", cure)
             return
+        yield from self.persons_in_public(found)
         for column in self.columns:
             key = f"columns.{column.name}"
             if column.name not in found:
@@ -103,6 +104,14 @@ class _TableCheck:
                 if is_uuid(found[column.name]):
                     cure = f"declare VARCHAR, and {uuid_cure(column.name, source.table)}."
                 yield self.finding(f"{key}.type", why, cure)
+
+    def persons_in_public(self, found: Mapping[str, str]) -> Iterator[Finding]:
+        """Check that the files of a public table have no column with the name of a person column; not of `id`."""
+        persons = {each.person.column: each.name for each in self.catalog.tables if each.person is not None}
+        for name in sorted(found.keys() & persons.keys() - {"id"}) if not self.table.private else ():
+            why = f"everybody sees a public table, and {name} names the persons of {persons[name]}."
+            cure = "declare the table private; where the column names no person, rename it in the file."
+            yield self.finding("kind", why, cure)
 
     def all_rows(self, readable: Mapping[str, _TableCheck]) -> Iterator[Finding]:
         """Run the row checks, each a yes-or-no query; `readable` are the tables that can be referenced."""

@@ -91,6 +91,17 @@ def test_a_uuid_in_parquet_is_read_as_its_text(tmp_path: Path) -> None:
     assert finding.key == "tables.trips.person.through[0]"
 
 
+def test_a_public_table_with_a_column_of_persons_is_named(tmp_path: Path) -> None:
+    """Declared or not: the rows are in the file. A column `id` says nothing of whom it names."""
+    with_persons = "SELECT 77::SMALLINT AS stop, 'canary' AS zone, 4217 AS Person_ID"
+    (finding,) = _check(tmp_path / "one", stops=with_persons)
+    assert finding.key == "tables.stops.kind" and "person_id names the persons of" in finding.why
+    assert "private" in finding.cure and "4217" not in str(finding)
+    text = CATALOG.replace("person_id", "id")
+    by_id = [sql.replace("person_id", "id").replace("Person_ID", "id") for sql in (PEOPLE, TRIPS, with_persons)]
+    assert _check(tmp_path / "two", people=by_id[0], trips=by_id[1], stops=by_id[2], text=text) == ()
+
+
 # (file, what it holds instead, key, why, cure)
 WRONG = {
     "column": ("trips", "SELECT 1 AS person_id, 77 AS stop, DATE '2026-06-01' AS days, 3 AS km", "tables.trips.columns.day", "has no column day", "write days."),
