@@ -30,8 +30,8 @@ from engine.pricing.query_terms import Request
 from tests.bench.guard import Guard
 from tests.bench.machine import table
 from tests.bench.pairs import RHO, opened
-from tests.support.without_norms import without_norms
 
+WITH_NORMS = Path("tests/support/catalogs_with_norms/operator.toml")
 QUESTIONS = {
     "rows in all": "SELECT count(*) AS n FROM event",
     "rows by hour": "SELECT hour(ts) AS h, count(*) AS n FROM event GROUP BY 1",
@@ -112,14 +112,14 @@ def main(events: int, runs: int) -> None:
 
 @contextmanager
 def _engines(events: int) -> Iterator[tuple[Engine, WithStored, Path]]:
-    """Open one file twice: with the catalog's declared clip bounds, and without any."""
+    """Open one file twice: with declared clip bounds, and with the catalog as shipped, which has none."""
     with opened(events, "person") as (_, engine, folder), tempfile.TemporaryDirectory() as other:
-        shipped = operator_path(events, order="person")
-        database = shipped.with_name("operator.duckdb")
-        text = shipped.read_text(encoding="utf-8").replace('"operator.duckdb"', f'"{database}"')
+        database = operator_path(events, order="person").with_name("operator.duckdb")
         file = Path(other) / "catalog.toml"
-        file.write_text(without_norms(text), encoding="utf-8")
-        yield engine, WithStored(load_catalog(file), engine.backend, engine.ledger, engine.add_noise), folder
+        text = WITH_NORMS.read_text(encoding="utf-8").replace('"operator.duckdb"', f'"{database}"')
+        file.write_text(text, encoding="utf-8")
+        declared = replace(engine, catalog=load_catalog(file))
+        yield declared, WithStored(engine.catalog, engine.backend, engine.ledger, engine.add_noise), folder
 
 
 def _timed(declared: Engine, undeclared: WithStored, folder: Path, sql: str, runs: int) -> Timed:
