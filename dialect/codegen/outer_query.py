@@ -34,6 +34,7 @@ from dialect.postprocess.unstable_ratios import guard_ratios
 INTERVAL_COMPONENTS = (
     "offset", "numerator", "numerator_variance", "denominator", "denominator_variance", "covariance",
     "numerator_residual", "denominator_residual",  # the parts of the variances that correcting clipped numbers leaves
+    "retained_share", "noise_variance",  # of the numerator: what clipping left of it, and variance by noise alone
 )  # fmt: skip
 
 
@@ -84,14 +85,17 @@ def write_outer_query(
     `interval_reaches` replaces interval functions of the query by expressions. Ratios with a denominator that noise
     dominates at `confidence` become NULL. Components that are literals go to `constants` and are not selected.
     """
-    question = question if interval_reaches is None else expand_interval_functions(question, interval_reaches)
+    residuals = residuals or {}
+    question = (
+        question if interval_reaches is None else expand_interval_functions(question, interval_reaches, residuals)
+    )
     question = guard_ratios(question, variances, NormalDist().inv_cdf((1 + confidence) / 2))
     fields_above_zero, all_raw_variances = non_negative_fields(question), all_variances(question, variances)
-    all_raw_residuals = all_residuals(question, residuals or {})
+    all_raw_residuals = all_residuals(question, residuals)
     select_list: list[tuple[str, Expr]] = [(f"s{i}", Ref(shown.field)) for i, shown in enumerate(question.columns)]
     forms = {i: shown.form for i, shown in enumerate(question.columns) if shown.form is not None}
     for i, form in forms.items():
-        components = _interval_components(form, all_raw_variances, all_raw_residuals)
+        components = _interval_components(form, all_raw_variances, all_raw_residuals, fields_above_zero)
         select_list += [(f"s{i}_{part}", expr) for part, expr in zip(INTERVAL_COMPONENTS, components, strict=True)]
     literals = ((name, expr.value) for name, expr in select_list if isinstance(expr, Literal))
     constants = {name: float(value) for name, value in literals if value is not None}
@@ -159,7 +163,9 @@ def _is_signed_ratio(form: FractionalLinearForm, non_negative_fields: frozenset[
     return form.denominator is not None and form.denominator.may_be_negative(non_negative_fields)
 
 
-def _interval_components(form: FractionalLinearForm, variances: Variances, residuals: Residuals) -> tuple[Expr, ...]:
+def _interval_components(
+    form: FractionalLinearForm, variances: Variances, residuals: Residuals, non_negative: frozenset[Field]
+) -> tuple[Expr, ...]:
     """Write the components in the order of INTERVAL_COMPONENTS; those of a missing denominator are 0.
 
     Variances are those of the noise and of what correction leaves.
@@ -167,8 +173,9 @@ def _interval_components(form: FractionalLinearForm, variances: Variances, resid
     numerator, denominator = form.numerator, form.denominator
     residual = numerator.residual_variance(residuals, denominator)
     components = (form.offset, numerator.value_expression(), plus(numerator.variance(variances), residual))
+    retained = Literal(form.retained_share(residuals, non_negative), SqlType.DOUBLE)
     if denominator is None:
-        return (*components, ZERO, ZERO, ZERO, residual, ZERO)
+        return (*components, ZERO, ZERO, ZERO, residual, ZERO, retained, numerator.variance(variances))
     residual_below = denominator.residual_variance(residuals)
     return (
         *components,
@@ -177,6 +184,8 @@ def _interval_components(form: FractionalLinearForm, variances: Variances, resid
         numerator.covariance(denominator, variances),
         residual,
         residual_below,
+        retained,
+        ZERO,
     )
 
 

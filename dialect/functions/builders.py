@@ -18,7 +18,7 @@ def _row_name(name: str, *arguments: str) -> str:
 _DOUBLES = {
     **{name: _row_name(name, "num", "num") for name in ("+", "-", "*", "/")},
     **{name: _row_name(name, "num") for name in ("abs", "sqrt", "ceil", "floor")},
-    "greatest": _row_name("greatest", "any*"),
+    **{name: _row_name(name, "any*") for name in ("greatest", "least")},
 }
 _INTEGERS = {**{name: _row_name(name, "int", "int") for name in ("+", "//")}, "least": _row_name("least", "any*")}
 _COMPARISONS = {sign: _row_name(sign, "num", "num") for sign in (">", ">=", "<=", "<")}
@@ -29,7 +29,7 @@ _LOCAL_TIMESTAMP = _row_name("wall", "instant", "zone!")
 
 
 def double_call(name: str, *arguments: Expr) -> Call:
-    """Build a DOUBLE from numbers: + - * / abs sqrt ceil floor greatest."""
+    """Build a DOUBLE from numbers: + - * / abs sqrt ceil floor greatest least."""
     return Call(_DOUBLES[name], arguments, SqlType.DOUBLE)
 
 

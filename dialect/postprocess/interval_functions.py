@@ -30,11 +30,14 @@ from dialect.postprocess.fieller import ratio_ends
 from dialect.postprocess.noise_propagation import (
     FractionalLinearForm,
     LinearCombination,
+    Residuals,
     Variances,
+    all_residuals,
     all_variances,
     form_of,
     forms_by_field,
     non_negative_fields,
+    plus,
     usable_form,
 )
 from dialect.postprocess.question import Question
@@ -45,6 +48,7 @@ class IntervalParameters:
     """Parameters of interval half-widths at a query's confidence level, by ids of raw noisy numbers."""
 
     variances: Mapping[str, float]  # in squared units of the number
+    residual_factor: float  # by which deviations that correction leaves are widened, as those of the noise are
     quantile: float  # two-sided normal quantile of the confidence level
     min_noise_scale: float  # smallest noise scale, in grains; 0: no noise
     single_number_widths: Mapping[str, tuple[float, float]]  # (scale, half-width) of each raw number alone, in grains
@@ -134,8 +138,8 @@ def _name_span(call: Call) -> Span | None:
     return None if call.span is None else Span(call.span.start, call.span.start + len(call.name))
 
 
-def expand_interval_functions(question: Question, parameters: IntervalParameters) -> Question:
-    """Expand every interval function.
+def expand_interval_functions(question: Question, parameters: IntervalParameters, residuals: Residuals) -> Question:
+    """Expand every interval function; `residuals` = the errors that correcting clipped numbers leaves.
 
     Claim: each equals the end shown with the answer for the same number, at no privacy cost: post-processing of
     released numbers and public scales. Symbols: as in engine/mechanism/proofs.md#half_widths, #integer_half_widths and
@@ -145,6 +149,7 @@ def expand_interval_functions(question: Question, parameters: IntervalParameters
     if not uses_interval_functions(question):
         return question
     interval_sources, variances = _interval_sources(question), all_variances(question, parameters.variances)
+    left = {raw: each.widened(parameters.residual_factor) for raw, each in all_residuals(question, residuals).items()}
 
     def expand_expression(expr: Expr, relations: tuple[Relation, ...]) -> Expr:
         """Expand the interval functions of an expression, innermost first.
@@ -155,7 +160,7 @@ def expand_interval_functions(question: Question, parameters: IntervalParameters
         if not (isinstance(expr, Call) and is_interval_end(expr) and isinstance(inner, Call)):
             return inner
         return _IntervalExpansion(
-            interval_sources, parameters, variances, inner.arguments[0], expr.name == HIGH
+            interval_sources, parameters, variances, left, inner.arguments[0], expr.name == HIGH
         ).end_expression(expand_definitions(expr.arguments[0]))
 
     outer = map_expressions(question.outer, expand_expression)
@@ -173,6 +178,7 @@ class _IntervalExpansion:
     sources: _IntervalSources
     parameters: IntervalParameters
     variances: Variances
+    residuals: Residuals
     shown: Expr
     is_upper: bool
 
@@ -207,10 +213,21 @@ class _IntervalExpansion:
 
         A whole number is shown rounded. Its interval is centred on the shown number, and widened by the distance from
         the unrounded value: an upper bound on it, or the distance itself if no bound is known. Both ends are rounded
-        outwards.
+        outwards. A corrected number is at least what clipped contributions surely were.
         """
+        residual = form.numerator.residual_variance(self.residuals)
         value = double_call("+", form.offset, form.numerator.value_expression())
-        reach = self._half_width(form)
+        reach = self._half_width(form, residual)
+        share = form.retained_share(self.residuals, self.sources.non_negative)
+        if share == 1 or self.is_upper:
+            return self._plain_end(value, reach, expanded, is_integer)
+        surely = double_call("-", form.numerator.value_expression(), self._half_width(form, _ZERO))
+        least = double_call("least", double_call("+", form.offset, double_call("*", _number(share), surely)), value)
+        least = double_call("floor", least) if is_integer else least
+        return double_call("greatest", self._plain_end(value, reach, expanded, is_integer), least)
+
+    def _plain_end(self, value: Expr, reach: Expr, expanded: Expr, is_integer: bool) -> Expr:
+        """Build the end of a number, value -+ half-width, by its rounding."""
         if not is_integer:
             return self._offset(value, reach)
         lower, upper = double_call("-", value, reach), double_call("+", value, reach)
@@ -224,14 +241,14 @@ class _IntervalExpansion:
         )
         return self._offset(shown, double_call("ceil", double_call("+", half, distance)))
 
-    def _half_width(self, form: FractionalLinearForm) -> Expr:
-        """Build the half-width of a linear form.
+    def _half_width(self, form: FractionalLinearForm, residual: Expr) -> Expr:
+        """Build the half-width of a linear form, with a residual variance.
 
         Without noise it is the standard deviation, 0. A single raw number has an exact width for its discrete noise,
         scaled by its weight. Sums use the normal quantile, and half a grain for discreteness: no grain exceeds the
         standard deviation divided by the smallest noise scale.
         """
-        own = double_call("sqrt", form.numerator.variance(self.variances))
+        own = double_call("sqrt", plus(form.numerator.variance(self.variances), residual))
         if self.parameters.min_noise_scale == 0:
             return own
         if form.single_raw_id in self.parameters.single_number_widths:
@@ -246,24 +263,32 @@ class _IntervalExpansion:
         top, bottom = form.numerator, form.denominator
         assert bottom is not None  # noqa: S101  the caller checks
         variances, z = self.variances, _number(self.parameters.quantile)
-        clear, ends = _fieller_ends(top, bottom, variances, z, bottom.may_be_negative(self.sources.non_negative))
+        residuals = top.residual_variance(self.residuals, bottom), bottom.residual_variance(self.residuals)
+        is_signed = bottom.may_be_negative(self.sources.non_negative)
+        clear, ends = _fieller_ends(top, bottom, variances, residuals, z, is_signed)
         found = double_call("+", form.offset, ends[self.is_upper])
         outward = double_call("ceil" if self.is_upper else "floor", found) if is_integer else found
         return Case(((clear, outward),), NULL, SqlType.DOUBLE)
 
 
 def _fieller_ends(
-    top: LinearCombination, bottom: LinearCombination, variances: Variances, z: Expr, is_signed: bool
+    top: LinearCombination,
+    bottom: LinearCombination,
+    variances: Variances,
+    residuals: tuple[Expr, Expr],
+    z: Expr,
+    is_signed: bool,
 ) -> tuple[Expr, tuple[Expr, Expr]]:
     """Build the test that a ratio's denominator is clear of 0, and both ends of its interval: (test, (lower, upper)).
 
-    `is_signed`: the denominator may be negative, so its magnitude is tested.
+    `residuals` = residual variances of numerator and denominator. `is_signed`: the denominator may be negative, so its
+    magnitude is tested.
     """
-    v_bottom, below = bottom.variance(variances), bottom.value_expression()
+    v_bottom, below = plus(bottom.variance(variances), residuals[1]), bottom.value_expression()
     clear = comparison(
         ">", double_call("abs", below) if is_signed else below, double_call("*", z, double_call("sqrt", v_bottom))
     )
-    spread, shared = (top.variance(variances), v_bottom), top.covariance(bottom, variances)
+    spread, shared = (plus(top.variance(variances), residuals[0]), v_bottom), top.covariance(bottom, variances)
     return clear, ratio_ends(double_call, (top.value_expression(), below), spread, shared, z, (_ZERO, _ONE, _TWO))
 
 

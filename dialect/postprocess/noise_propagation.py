@@ -35,11 +35,16 @@ Variances = Mapping[str, float | Expr]  # by id of the noisy number; an expressi
 
 @dataclass(frozen=True)
 class Residual:
-    """Error that correcting a clipped number leaves: standard deviations."""
+    """Error that correcting a clipped number leaves: standard deviations, and what the number is at least."""
 
     share: float = 0.0  # as a share of the number
     amount: float = 0.0  # of the sum below an average: in the unit of the average
     floor: float = 0.0  # added to the share of a number of any size, in its unit
+    retained_share: float = 1.0  # of the number; clipped contributions that are not negative were at least so much
+
+    def widened(self, factor: float) -> Residual:
+        """Return the residual with its deviations times a factor."""
+        return replace(self, share=factor * self.share, amount=factor * self.amount, floor=factor * self.floor)
 
 
 NO_RESIDUAL = Residual()
@@ -218,6 +223,16 @@ class FractionalLinearForm:
     def as_linear(self) -> LinearCombination:
         """Merge the offset into the numerator, for a form without denominator."""
         return LinearCombination(plus(self.offset, self.numerator.constant), self.numerator.terms)
+
+    def retained_share(self, residuals: Residuals, non_negative: frozenset[Field]) -> float:
+        """Share of its numerator that clipped contributions surely were; 1 where correcting them adds nothing to it.
+
+        Known where no term may be negative, and all were corrected by one share. Proof:
+        dialect/algebra/proofs.md#residual
+        """
+        shares = {residuals.get(raw.id, NO_RESIDUAL).retained_share for raw, _ in self.numerator.terms}
+        is_known = self.denominator is None and len(shares) == 1 and not self.numerator.may_be_negative(non_negative)
+        return shares.pop() if is_known else 1.0
 
     @property
     def raw_ids(self) -> frozenset[str]:

@@ -12,6 +12,7 @@ Terms:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -78,11 +79,13 @@ def build_answer(rows: pa.Table, outer_sql: OuterSql, levels: IntervalLevels, ra
         parts = _IntervalParts(rows, i, outer_sql.constants, levels.variance_factor(i))
         if (share := _clipping_share(_IntervalParts(rows, i, outer_sql.constants))) is not None:
             clipping_shares[name] = share
+        least: Floats = np.full(rows.num_rows, -np.inf)
         if i in outer_sql.ratio_columns:
             lower, upper, is_unstable = _ratio_ends(parts, levels, i, i in outer_sql.signed_ratios)
         else:
             level = levels.of_column(i, rows.num_rows - shown[name].null_count, rows.num_rows)
             lower, upper, is_unstable = _linear_ends(parts, level, raw, outer_sql.single_noise_columns.get(i))
+            least = _surely_counted(parts, level, raw, outer_sql.single_noise_columns.get(i))
         if pa.types.is_integer(shown[name].type):
             max_rounding = (
                 outer_sql.rounding[i].bound(raw.fractional)
@@ -94,8 +97,10 @@ def build_answer(rows: pa.Table, outer_sql: OuterSql, levels: IntervalLevels, ra
                 if i in outer_sql.ratio_columns
                 else _integer_ends(shown[name], lower, upper, max_rounding)
             )
+            least = np.floor(least)
         elif raw.has_consistent_counts:
             lower, upper = _widened_to(shown[name], lower, upper)
+        lower = np.maximum(lower, least)
         has_no_interval = np.asarray(shown[name].is_null()) | is_unstable
         if is_unstable.any():
             shown[name] = pc.if_else(pa.array(is_unstable), pa.scalar(None, shown[name].type), shown[name])
@@ -213,6 +218,20 @@ def _linear_ends(
         return value - reach, value + reach, np.zeros(len(value), dtype=bool)
 
 
+def _surely_counted(parts: _IntervalParts, confidence: float, raw: RawNoise, single_number: str | None) -> Floats:
+    """Lower ends of corrected numbers by the noise alone: clipped contributions are no larger than whole ones.
+
+    Claim: an exact number is below such an end with at most the probability that noise passes the half-width. Symbols:
+    x, the corrected number; k, the share that clipping left. Formula: k (x - half-width of x by noise alone), at most
+    x; minus infinity where nothing was corrected. Proof: proofs.md#surely-counted
+    """
+    share, value = parts["retained_share"], parts["offset"] + parts["numerator"]
+    reach = half_widths(np.sqrt(parts["noise_variance"]), confidence, raw.sigmas, single_number)
+    with np.errstate(invalid="ignore"):
+        ends = np.minimum(parts["offset"] + share * (parts["numerator"] - reach), value)
+    return np.where(share < 1, ends, -np.inf)
+
+
 def _rounded_outward(lower: Floats, upper: Floats) -> Ends:
     """Round interval ends to integers away from each other."""
     return np.floor(lower), np.ceil(upper)
@@ -261,12 +280,22 @@ def _ratio_ends(
 
 
 def interval_constants(
-    variances: Mapping[str, float], sigmas: Mapping[str, float], fractional: Collection[str], confidence: float
+    variances: Mapping[str, float],
+    sigmas: Mapping[str, float],
+    fractional: Collection[str],
+    confidence: float,
+    *,
+    variance_factor: float = 1.0,
 ) -> IntervalParameters:
-    """Constants of interval ends, for queries that request these as columns."""
+    """Constants of interval ends, for queries that request these as columns.
+
+    `variance_factor` = factor by which variances are wider than those of the noise.
+    """
+    wider = {number: variance_factor * variance for number, variance in variances.items()}
     least = min(sigmas.values(), default=0.0)
     alone = {raw: (sigma, half_width(sigma, confidence)) for raw, sigma in sigmas.items() if least}
-    return IntervalParameters(variances, normal_quantile(confidence), least, alone, fractional)
+    quantile, factor = normal_quantile(confidence), math.sqrt(variance_factor)
+    return IntervalParameters(wider, factor, quantile, least, alone, fractional)
 
 
 def half_widths(

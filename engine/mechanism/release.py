@@ -58,6 +58,7 @@ class VectorCorrection:
     amount: float = 0.0  # the same of an average, in its unit
     floor: float = 0.0  # added to the share of a number of any size, in its unit: small groups may differ more
     centre: float | None = None  # of a centred sum: what was subtracted from each value; None: as planned
+    retained_share: float = 1.0  # by which a number was divided that is at least its clipped part; 1: not known
 
 
 @dataclass(frozen=True)
@@ -263,7 +264,9 @@ def raw_noise(question: Question, releases: Sequence[Release]) -> RawNoise:
         factors = (narrow / sigma for narrow, sigma in zip(release.consistent_sigmas, release.sigmas, strict=False))
         noise.consistency_factors |= dict(zip(raw, factors, strict=False))
         corrected = zip(raw, release.corrections, strict=False)
-        noise.residuals |= {number: Residual(each.share, each.amount, each.floor) for number, each in corrected}
+        noise.residuals |= {
+            number: Residual(each.share, each.amount, each.floor, each.retained_share) for number, each in corrected
+        }
         noise.has_consistent_counts = noise.has_consistent_counts or any(
             each is not None for each in release.consistent_counts
         )

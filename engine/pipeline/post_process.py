@@ -165,8 +165,7 @@ def write_outer_sql(question: Question, raw: RawNoise, levels: IntervalLevels) -
     """
     question = with_hidden_count(question)
     factor = max(map(levels.variance_factor, range(len(question.columns))), default=1.0)
-    widened = {number: factor * variance for number, variance in raw.variances.items()}
-    constants = interval_constants(widened, raw.sigmas, raw.fractional, levels.strict)
+    constants = interval_constants(raw.variances, raw.sigmas, raw.fractional, levels.strict, variance_factor=factor)
     target = _sandbox_target(question)
     return write_outer_query(question, raw.variances, target, levels.null_level, constants, raw.residuals)
 

@@ -26,8 +26,9 @@ def answered(
 ) -> Answer:
     """Answer one column `n` whose parts are given."""
     rows = pa.table({"s0": more.get("shown", [1.0] * len(parts["numerator"]))})
-    nothing = [0.0] * len(parts["numerator"])  # no clipped contribution was corrected
-    for name, values in ({"numerator_residual": nothing, "denominator_residual": nothing} | parts).items():
+    nothing, all_ = [0.0] * len(parts["numerator"]), [1.0] * len(parts["numerator"])
+    uncorrected = {"numerator_residual": nothing, "denominator_residual": nothing}
+    for name, values in (uncorrected | {"retained_share": all_, "noise_variance": nothing} | parts).items():
         rows = rows.append_column(f"s0_{name}", pa.array(values, pa.float64()))
     rounded = more.get("rounded", {})
     outer = OuterSql("", ("n",), (0,), (0,) if ratio else (), {0: alone} if alone else {}, rounding=rounded)
@@ -74,6 +75,49 @@ def test_ends_lie_on_both_sides_of_the_value() -> None:
     assert ((lower + upper) / 2).tolist() == [6.0, -4.0]
     assert set(upper - lower) == {2 * half_widths([10.0], 0.95, {"c1": 10.0}, "c1")[0]}
     assert found.unstable == {}
+
+
+def corrected(*values: float, share: float = 0.5) -> dict[str, list[float | None]]:
+    """Parts of numbers that were divided by the share of them that clipping left: deviation 10 by noise, 30 in all."""
+    count = len(values)
+    own = {"numerator_residual": 800.0, "noise_variance": 100.0, "retained_share": share}
+    own |= dict.fromkeys(("denominator", "denominator_variance", "covariance"), 0.0)
+    return linear(*values, variance=900.0) | {name: [part] * count for name, part in own.items()}
+
+
+def test_a_corrected_number_is_at_least_its_clipped_part_less_noise() -> None:
+    """Half of each number was counted, with half of its noise; a number below 0 is still within its interval."""
+    numbers = (1000.0, 100.0, 10.0, -50.0)
+    (half,) = half_widths([10.0], 0.95, {"c1": 10.0}, "c1")
+    lower, upper = answered(corrected(*numbers), alone="c1").intervals["n"]
+    surely = [min(0.5 * (number - half), number) for number in numbers]
+    assert lower == pytest.approx(
+        [max(number - 3 * half, least) for number, least in zip(numbers, surely, strict=True)]
+    )
+    assert upper == pytest.approx([number + 3 * half for number in numbers])
+    assert lower[0] == pytest.approx(1000 - 3 * half) and lower[1] == pytest.approx(surely[1])
+    plain, _ = answered(corrected(*numbers, share=1.0), alone="c1").intervals["n"]
+    assert plain == pytest.approx([number - 3 * half for number in numbers])
+
+
+def missed_below(left: float, divisor: float, share: float) -> float:
+    """How often a number of 1,000 lies below its interval, where clipping left a share of it and it was divided."""
+    noise = np.random.default_rng(7).normal(0.0, 10.0, 4000)
+    parts = corrected(*((1000.0 * left + noise) / divisor), share=share)
+    parts["noise_variance"] = [(10.0 / divisor) ** 2] * len(noise)
+    parts["numerator_variance"] = [1e8] * len(noise)  # correction may be off by more than the number
+    lower, _ = answered(parts, alone="c1").intervals["n"]
+    return float((lower > 1000.0).mean())
+
+
+@pytest.mark.parametrize("left", [0.1, 0.5, 1.0])
+def test_whatever_clipping_left_the_lower_end_keeps_its_level(left: float) -> None:
+    """Divided by the share of all groups, a number that lost less than they is too large; its lower end is not."""
+    assert missed_below(left, 0.5, 0.5) <= 0.035
+
+
+def test_a_planted_share_above_that_of_the_division_is_found() -> None:
+    assert missed_below(1.0, 0.5, 0.9) > 0.9
 
 
 def test_integers_beyond_double_precision_have_interval_ends() -> None:

@@ -351,7 +351,7 @@ def correct_averages(chosen: ChosenAverages, measured: Release) -> tuple[dict[in
     if chosen.group.is_shown:
         retained, error = _retained(chosen)
         factors = dict.fromkeys([chosen.count, *corrections], 1 / retained)
-        corrections[chosen.count] = VectorCorrection(error)
+        corrections[chosen.count] = VectorCorrection(error, retained_share=retained)
     return factors, corrections
 
 

@@ -115,7 +115,8 @@ def corrected(
         if bounds.vectors[vector.index].rule is not ClipRule.UNCLIPPED:
             found = _correction(vector, numbers, deviation, totals.get(vector.index))
         grains[vector.index] /= found.retained_share
-        corrections[vector.index] = VectorCorrection(found.residual, floor=found.floor * vector.grain)
+        floor = found.floor * vector.grain
+        corrections[vector.index] = VectorCorrection(found.residual, floor=floor, retained_share=found.retained_share)
     for group in averages:
         factors, found_corrections = correct_averages(group, measured)
         for index, factor in factors.items():
