@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -153,10 +154,11 @@ def test_the_index_has_every_page() -> None:
 def test_the_number_that_reading_explains_is_in_the_readme() -> None:
     (question,) = re.findall(r"^\$ (passersby query \"SELECT mode.*)$", READING, re.MULTILINE)
     shown = dict(SESSION)[question]
-    text, low, high = re.findall(r"`([\d,]+ ± [\d,]+)` is.*?from ([\d,]+) to ([\d,]+) holds", READING)[0]
-    assert re.search(rf"\b{text}\b", shown)
-    number, width = (int(part.replace(",", "")) for part in text.split(" ± "))
-    assert [int(end.replace(",", "")) for end in (low, high)] == [number - width, number + width]
+    text, low, high = re.findall(r"`([\d.]+ ± [\d.]+)` is.*?from ([\d.]+) to ([\d.]+) holds", READING)[0]
+    (both_ends,) = re.findall(r"both ends: `(.*?)`", READING)
+    assert text in shown and both_ends in shown
+    number, width = map(Decimal, text.split(" ± "))
+    assert (Decimal(low), Decimal(high)) == (number - width, number + width)
 
 
 def test_the_reading_guide_lists_each_reliability_word_as_displayed() -> None:
