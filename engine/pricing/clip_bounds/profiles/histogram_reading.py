@@ -253,38 +253,37 @@ def _tail_scenarios(laws: Floats, counts: Floats, visible: tuple[int, float], si
     last, seen = visible
     counted, contributions = counts[last + 1 :], _contributions(len(counts))[last + 1 :]
     seconds, prior = _second_populations(contributions, seen, most)
-    expected = (laws[:, None, :] + seconds[None, :, :]).reshape(-1, len(counted))
-    fitted = slice(HIDDEN_FITTED_BINS)
-    variances = sigma**2 + (LAW_ERROR * expected[:, fitted]) ** 2
-    misfits = ((counted[fitted] - expected[:, fitted]) ** 2 / variances + np.log(variances)).sum(axis=1)
+    counted, far = counted[:HIDDEN_FITTED_BINS], contributions[HIDDEN_FITTED_BINS:]
+    near_laws, far_laws = np.hsplit(laws, [len(counted)])
+    near_seconds, far_seconds = np.hsplit(seconds, [len(counted)])
+    expected = (near_laws[:, None, :] + near_seconds[None, :, :]).reshape(-1, len(counted))
+    variances = sigma**2 + (LAW_ERROR * expected) ** 2
+    misfits = ((counted - expected) ** 2 / variances + np.log(variances)).sum(axis=1)
     tails = _with_counted(expected, counted, sigma)
-    chosen = _equally_likely(tails @ contributions, np.tile(prior, len(laws)) - misfits / 2, SCENARIOS)
-    result: Floats = tails[chosen]
+    contributed = tails @ contributions[: len(counted)] + np.add.outer(far_laws @ far, far_seconds @ far).ravel()
+    chosen = _equally_likely(contributed, np.tile(prior, len(laws)) - misfits / 2, SCENARIOS)
+    of_law, of_second = np.divmod(chosen, len(seconds))
+    result: Floats = np.hstack([tails[chosen], far_laws[of_law] + far_seconds[of_second]])
     return result
 
 
 def _second_populations(contributions: Floats, seen: float, most: float) -> tuple[Floats, Floats]:
     """Units by bin of each possible second population, none first, and the logarithms of their prior."""
-    units, prior = [np.zeros(len(contributions))], [1 - SECOND_PRIOR]
-    places = [i for i in range(min(len(contributions), SECOND_BINS)) if contributions[i] <= most]
-    for i in places:
-        near = SECOND_DECAY**i / sum(SECOND_DECAY**j for j in places)
-        for share, chance in zip(SECOND_SHARES, SECOND_SHARE_PRIOR, strict=True):
-            if share * seen / contributions[i] < LEAST_SECOND_UNITS:
-                continue
-            own = np.zeros(len(contributions) + 1)
-            own[i : i + 2] = np.array(SECOND_SPREAD) * share * seen / contributions[i]
-            units.append(own[:-1])
-            prior.append(SECOND_PRIOR * near * chance)
-    return np.stack(units), np.log(prior)
+    places = np.flatnonzero(contributions[:SECOND_BINS] <= most)
+    decays = SECOND_DECAY**places
+    sizes = np.outer(seen / contributions[places], SECOND_SHARES)
+    of_place, of_share = np.nonzero(sizes >= LEAST_SECOND_UNITS)
+    units = np.zeros((1 + len(of_place), len(contributions) + 1))
+    for step, part in enumerate(SECOND_SPREAD):
+        units[1 + np.arange(len(of_place)), places[of_place] + step] = part * sizes[of_place, of_share]
+    chances = SECOND_PRIOR * decays[of_place] / decays.sum() * np.array(SECOND_SHARE_PRIOR)[of_share]
+    return units[:, :-1], np.log(np.concatenate([[1 - SECOND_PRIOR], chances]))
 
 
 def _with_counted(laws: Floats, counted: Floats, sigma: float) -> Floats:
     """Combine the law of each scenario with the noisy counts of hidden bins, by inverse variance."""
     variances = (LAW_ERROR * laws) ** 2
-    combined = np.maximum(0.0, laws + variances / (variances + sigma**2) * (counted - laws))
-    result: Floats = np.where(np.arange(len(counted)) < HIDDEN_FITTED_BINS, combined, laws)
-    return result
+    return np.maximum(0.0, laws + variances / (variances + sigma**2) * (counted - laws))
 
 
 def _log_curvature_prior(curvatures: Floats) -> Floats:
