@@ -111,6 +111,7 @@ class QueryVector:
     canonical_text: str  # canonical, for prices, clip bounds and explain: sum(visit.dwell_min)
     partial_bounds: Bounds | None = None  # stated bounds of a per-unit partial aggregate, in the value's unit
     factor: Factor | None = None  # second factor of a PRODUCT
+    offset: float = 0.0  # of a PRODUCT: subtracted from each product; then no square is without sign
     other_values: tuple[Field, ...] = ()  # further parts of a tuple in COUNT(DISTINCT (a, b))
 
     @property
@@ -149,11 +150,9 @@ class QueryVector:
     @property
     def magnitude(self) -> float:
         """Largest absolute contribution of one row, in the value's unit; never 0, so that noise always has a scale."""
-        return (
-            (_max_deviation(self) * (_max_deviation(self.factor) if self.factor else 1.0) or 1.0)
-            if self.is_sum
-            else 1.0
-        )
+        if not self.is_sum:
+            return 1.0
+        return _max_deviation(self) * (_max_deviation(self.factor) if self.factor else 1.0) + abs(self.offset) or 1.0
 
 
 def _max_deviation(clamped: QueryVector | Factor) -> float:

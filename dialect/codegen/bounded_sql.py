@@ -54,11 +54,11 @@ from dialect.codegen.partials import (
     NO_DICTIONARIES,
     Partials,
     SharedPlan,
-    centre_shifts,
     in_grains_of,
     is_shareable,
     read_lake_partials,
     read_partials,
+    recentred,
     shared_partials,
     with_clause,
     with_untruncated,
@@ -96,7 +96,7 @@ def _from_shared(
     """Write the bounded SQL of a plan from partial aggregates that other statements of its release read as well."""
 
     def write(of: Target) -> BoundedSql:
-        partials = in_grains_of(shared_partials(shared, of, admission), bounds, centre_shifts(shared, plan))
+        partials = in_grains_of(shared_partials(shared, of, admission), bounds, recentred(shared, plan))
         return _for_lake(partials, target, admission) if partials.is_in_lake else _in_duckdb(partials, admission)
 
     return with_untruncated(write, plan, target)

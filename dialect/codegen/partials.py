@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dialect.algebra.codegen_types import BoundedSql, Shortcut, Subquery, Target, UnitPartials
-from dialect.algebra.release_plan import ContributionBounds, PrivatePlan, VectorKind
+from dialect.algebra.release_plan import ContributionBounds, Factor, PrivatePlan, QueryVector, VectorKind
 from dialect.catalog.eligibility import Eligibility
 from dialect.codegen.contribution.aggregation_pushdown import join_keys
 from dialect.codegen.contribution.key_encoding import encoded_rows, without_implied_predicates
@@ -33,7 +33,6 @@ from dialect.codegen.relations.relation import write_rows
 from dialect.codegen.relations.truncation import stored_table_truncations
 
 NO_DICTIONARIES: Mapping[int, Dictionary] = {}
-NO_SHIFTS: Mapping[int, tuple[int, int]] = {}
 SHARED_PARTIALS = "shared_partials"
 
 
@@ -46,6 +45,29 @@ class SharedPlan:
 
     plan: PrivatePlan
     bounds: ContributionBounds
+
+
+@dataclass(frozen=True)
+class Recentred:
+    """A vector's number about other centres: a linear combination of shared partials, in integers."""
+
+    terms: tuple[tuple[int, int], ...]  # factor, and index of the vector
+    value_bits: int  # of the combination
+
+    def sql(self, bits: int, dialect: EngineDialect) -> str:
+        """Write the combination in grains that are 2^bits times as large; of a product in wide integers, clamped.
+
+        It is clamped so that no quotient exceeds 64 bits, in which Spark has it.
+        """
+        (_, own), *others = self.terms
+        if len(others) == 1:
+            return _coarser(f"(v{own} - {-others[0][0]} * v{others[0][1]})", bits, dialect)
+        wide = " + ".join(f"CAST({factor} AS {dialect.wide_integer}) * v{i}" for factor, i in self.terms if factor)
+        largest = f"CAST({1 << min(62 + bits, 124)} AS {dialect.wide_integer})"
+        return _coarser(f"greatest(-{largest}, least({largest}, {wide}))", bits, dialect)
+
+
+NOT_MOVED: Mapping[int, Recentred] = {}
 
 
 @dataclass(frozen=True)
@@ -205,36 +227,72 @@ def shared_partials(shared: SharedPlan, target: Target, admission: Eligibility |
     )  # fmt: skip
 
 
-def centre_shifts(shared: SharedPlan, plan: PrivatePlan) -> Mapping[int, tuple[int, int]]:
+def recentred(shared: SharedPlan, plan: PrivatePlan) -> Mapping[int, Recentred]:
     """Find the vectors of a plan whose values are taken about another centre than in the shared partials.
 
-    Index of the vector -> (fine grains from the shared centre to its own, index of the vector that counts its values).
+    Claim: a linear combination of the shared partials, in exact integers, by index of the vector. Symbols: of a sum s
+    of n values, about a centre that is c away, s - c n; of a sum q of products, whose centres are c and d away and of
+    which o is subtracted each, q - d s - c t + (c d - o) n, with the sums s and t of both factors. Source and proof:
+    dialect/codegen/proofs.md#shared-partials. Raises nothing.
     """
-    pairs = enumerate(zip(shared.plan.vectors, plan.vectors, shared.bounds.vectors, strict=True))
-    moved = {i: (own.centre - other.centre) * 2.0**bound.value_bits for i, (other, own, bound) in pairs}
     counts = {
         vector.scale_group: i
         for i, vector in enumerate(plan.vectors)
         if vector.kind in (VectorKind.ROWS, VectorKind.VALID)
     }
-    return {i: (round(steps), counts[plan.vectors[i].scale_group]) for i, steps in moved.items() if round(steps)}
+    found = dict[int, Recentred]()
+    for i, (other, own) in enumerate(zip(shared.plan.vectors, plan.vectors, strict=True)):
+        bits = shared.bounds.vectors[i].value_bits
+        steps = round((own.centre - other.centre) * 2.0**bits)
+        if own.factor is not None and other.factor is not None:
+            moves = (own.centre - other.centre, own.factor.centre - other.factor.centre)
+            if any((*moves, own.offset)):
+                found[i] = _recentred_product(i, shared, moves, own.offset, counts[own.scale_group])
+        elif steps:
+            found[i] = Recentred(((1, i), (-steps, counts[own.scale_group])), bits)
+    return found
 
 
-def in_grains_of(
-    found: Partials, bounds: ContributionBounds, shifts: Mapping[int, tuple[int, int]] = NO_SHIFTS
-) -> Partials:
+def _recentred_product(
+    index: int, shared: SharedPlan, moves: tuple[float, float], offset: float, count: int
+) -> Recentred:
+    """Take a sum of products about other centres, in grains that are fine enough for its sums and their centres."""
+    vector, bits = shared.plan.vectors[index], [bound.value_bits for bound in shared.bounds.vectors]
+    assert vector.factor is not None  # noqa: S101  a product has one
+    sums = [_sum_of(side, vector, shared.plan) for side in (vector, vector.factor)]
+    steps = [round(move * 2.0 ** bits[total]) for move, total in zip(moves, sums, strict=True)]
+    finest = max(bits[sums[0]] + bits[sums[1]], bits[index])
+    further = 1 << finest - bits[sums[0]] - bits[sums[1]]
+    constant = steps[0] * steps[1] * further - round(offset * 2.0**finest)
+    terms = ((1 << finest - bits[index], index), (-steps[1] * further, sums[0]), (-steps[0] * further, sums[1]))
+    return Recentred((*terms, (constant, count)), finest)
+
+
+def _sum_of(side: QueryVector | Factor, product: QueryVector, plan: PrivatePlan) -> int:
+    """Find the sum of one factor of a product: of the same values, about the same centre, with the same count."""
+    wanted = (product.scale_group, side.value, side.lower, side.upper, side.centre)
+    return next(
+        i
+        for i, each in enumerate(plan.vectors)
+        if each.kind is VectorKind.CENTRED
+        and (each.scale_group, each.value, each.lower, each.upper, each.centre) == wanted
+    )
+
+
+def in_grains_of(found: Partials, bounds: ContributionBounds, moved: Mapping[int, Recentred] = NOT_MOVED) -> Partials:
     """Convert shared partials to the value grains of one statement.
 
-    `shifts` = index of a vector -> (fine grains to subtract for each value, index of the vector that counts values):
-    its values are taken about another centre.
+    `moved` = by index of a vector, its number about other centres.
     """
     dialect, columns = dialect_of(found.target), [*found.plan.unit_columns, *found.plan.key_columns]
     for i, vector in enumerate(found.plan.vectors):
         if has_partial(vector):
-            steps, count = shifts.get(i, (0, 0))
-            fine = f"(v{i} - {steps} * v{count})" if steps else f"v{i}"
-            extra_bits = found.bounds.vectors[i].value_bits - bounds.vectors[i].value_bits
-            columns.append(f"{_coarser(fine, extra_bits, dialect)} AS v{i}")
+            own = bounds.vectors[i].value_bits
+            if i in moved:
+                number = moved[i].sql(moved[i].value_bits - own, dialect)
+            else:
+                number = _coarser(f"v{i}", found.bounds.vectors[i].value_bits - own, dialect)
+            columns.append(f"{number} AS v{i}")
     text = f"SELECT {', '.join(columns)} FROM {SHARED_PARTIALS}"
     return replace(found, bounds=bounds, unit=UnitPartials(text, keeps_stored_groups=True))
 

@@ -41,9 +41,11 @@ from dialect.codegen.eligibility import eligible_persons_sql, join_admitted
 from dialect.codegen.engines.dialects import EngineDialect, dialect_of
 from dialect.codegen.lake import LAKE_RESULT
 from dialect.codegen.partials import (
+    NOT_MOVED,
     Partials,
     SharedPlan,
     in_grains_of,
+    recentred,
     shared_partials,
     with_clause,
     with_untruncated,
@@ -83,10 +85,19 @@ class ProfileHistogram:
 class CentredAverage:
     """An average whose units are measured by their distance from a centre: its vectors, and public numbers."""
 
-    total: int  # index of the centred sum
+    total: int  # index of the centred sum, or of the sum of products
     count: int  # index of the vector that counts the values
     centre: int  # minus the vector's own, in value grains of 1 / CENTRE_STEPS
     reach: int  # largest distance of a mean that class means hold, in the same unit; at least 1
+
+
+@dataclass(frozen=True)
+class MeanBins:
+    """Histogram of units by the mean of their products: its vectors, and where its bins begin, but for the first."""
+
+    total: int  # index of the sum of products
+    count: int  # index of the vector that counts the values
+    begins: tuple[int, ...]  # rising, in value grains of 1 / CENTRE_STEPS
 
 
 class UnitAnswer(NamedTuple):
@@ -116,13 +127,33 @@ def write_profile_sql(
         """Write the bins of a unit."""
         logs = {h: _log_of(each) for h, each in enumerate(histograms) if each.measure is not Measure.MEAN}
         bins = (
-            f"{_log_bin(h, logs[h], dialect) if h in logs else _mean_bin(each, shared.plan, bounds)} AS b{h}"
+            f"{_log_bin(h, logs[h], dialect) if h in logs else _mean_bin(_parts(each, shared.plan, bounds))} AS b{h}"
             for h, each in enumerate(histograms)
         )
         select = _sums_by_bin(["1"] * len(histograms), "unit_bins")
         return UnitAnswer("unit_bins", ", ".join(bins), select, _with_logs(UNIT_MEASURES, logs))
 
     return _over_units(shared, bounds, histograms, answer, target, admission, 1, len(histograms))
+
+
+def write_means_sql(
+    shared: SharedPlan,
+    plan: PrivatePlan,
+    bounds: ContributionBounds,
+    means: Sequence[MeanBins],
+    target: Target,
+    admission: Eligibility | None,
+) -> BoundedSql:
+    """Write the SQL of histograms of means of products: rows of a bin k0, and the number of units w<h> in it.
+
+    Claim: a unit adds 1 to at most one row of each w<h>. Symbols: `plan` = with the centres about which the products
+    are taken, `bounds` = value grains. Source and proof: dialect/codegen/proofs.md#profile. Raises as
+    `write_bounded_sql` does.
+    """
+    measured = [ProfileHistogram(each.total, Measure.MEAN, each.count) for each in means]
+    bins = ", ".join(f"{_mean_bin(each)} AS b{h}" for h, each in enumerate(means))
+    answer = UnitAnswer("unit_bins", bins, _sums_by_bin(["1"] * len(means), "unit_bins"))
+    return _over_units(shared, bounds, measured, lambda _: answer, target, admission, 1, len(means), plan)
 
 
 def write_totals_sql(
@@ -152,15 +183,18 @@ def write_distances_sql(
     averages: Sequence[CentredAverage],
     target: Target,
     admission: Eligibility | None,
+    plan: PrivatePlan | None = None,
 ) -> BoundedSql:
     """Write the SQL of distances: rows k0, and for the i-th average class means w<2i> and signed norms w<2i+1>.
 
     Claim: a unit is in one row of each; it moves a class mean by at most MEAN_STEPS, and a number of units by 1.
     Symbols: of a unit with n > 0 values and sum s, the distance of s / n from the centre, over the reach, clipped to 1;
     the norm over the groups of its distances times values, in bins as those of a profile, negative ones from
-    NEGATIVE_BINS on; `histograms` of the release's profile. Source and proof: dialect/codegen/proofs.md#profile. Raises
-    as `write_bounded_sql` does.
+    NEGATIVE_BINS on; `histograms` of the release's profile. `plan` = with the centres about which products are taken,
+    if these are measured. Source and proof: dialect/codegen/proofs.md#profile. Raises as `write_bounded_sql` does.
     """
+    if plan is not None:
+        histograms = [ProfileHistogram(each.total, Measure.MEAN, each.count) for each in averages]
     numbers = [number for h in range(len(averages)) for number in (f"x{h}", "1")]
 
     def answer(dialect: EngineDialect) -> UnitAnswer:
@@ -178,7 +212,7 @@ def write_distances_sql(
         rows = _with_logs(f"(SELECT *, {measured} FROM {UNIT_MEASURES}) AS u", logs)
         return UnitAnswer("unit_distances", ", ".join(columns), _sums_by_bin(numbers, "unit_distances"), rows)
 
-    return _over_units(shared, bounds, histograms, answer, target, admission, 1, len(numbers))
+    return _over_units(shared, bounds, histograms, answer, target, admission, 1, len(numbers), plan)
 
 
 def _distance(average: CentredAverage, dialect: EngineDialect) -> str:
@@ -218,14 +252,17 @@ def _over_units(
     admission: Eligibility | None,
     key_count: int,
     vector_count: int,
+    plan: PrivatePlan | None = None,
 ) -> BoundedSql:
     """Write SQL over one row per admitted unit, with the integers that the histograms of a profile follow from.
 
-    `answer` is written for the engine that runs it: with a lake, DuckDB may still answer from a rollup.
+    `answer` is written for the engine that runs it: with a lake, DuckDB may still answer from a rollup. `plan` = with
+    other centres than those of the shared partials.
     """
 
     def write(of: Target) -> BoundedSql:
-        partials = in_grains_of(shared_partials(shared, of, admission), bounds)
+        moved = NOT_MOVED if plan is None else recentred(shared, plan)
+        partials = in_grains_of(shared_partials(shared, of, admission), bounds, moved)
         dialect = dialect_of(partials.target)
         written = answer(dialect)
         measures = _unit_measures(partials, histograms, admission)
@@ -272,19 +309,24 @@ def _measured_integers(
     return found
 
 
-def _mean_bin(histogram: ProfileHistogram, plan: PrivatePlan, bounds: ContributionBounds) -> str:
-    """Write the number of the last part of the range whose beginning a unit's mean reaches; NULL without values.
-
-    It is compared by the unit's sum, shifted to the lower end of the range, and its count, in exact integers.
-    """
-    total, count = f"sum{histogram.vector}", f"sum{histogram.count}"
+def _parts(histogram: ProfileHistogram, plan: PrivatePlan, bounds: ContributionBounds) -> MeanBins:
+    """Return the parts of a column's range as bins of means, which are shifted to its lower end."""
     vector, grains = plan.vectors[histogram.vector], 2.0 ** bounds.vectors[histogram.vector].value_bits
-    begins = [
+    begins = (
         round((vector.lower + part * (vector.upper - vector.lower) - vector.centre) * grains * CENTRE_STEPS)
         for part in histogram.parts
-    ]
+    )
+    return MeanBins(histogram.vector, histogram.count, tuple(begins))
+
+
+def _mean_bin(bins: MeanBins) -> str:
+    """Write the number of the last bin whose beginning a unit's mean reaches; NULL without values.
+
+    It is compared by the unit's sum and its count, in exact integers.
+    """
+    total, count = f"sum{bins.total}", f"sum{bins.count}"
     is_below = f"{total} * {CENTRE_STEPS} < {count} * {{}}"  # whole numbers have whole grains, and means between them
-    return f"CASE WHEN {count} > 0 THEN {_bisected(is_below, (0, *begins), LOWEST_BIN)} END"
+    return f"CASE WHEN {count} > 0 THEN {_bisected(is_below, (0, *bins.begins), LOWEST_BIN)} END"
 
 
 class Log(NamedTuple):

@@ -282,7 +282,9 @@ def _is_non_negative(vector: QueryVector) -> bool:
     if vector.partial_bounds is not None:
         return vector.partial_bounds.lower >= 0
     factor = vector.factor
-    if factor is not None:  # a product of a value with itself is never negative
+    if factor is not None:  # a product of a value with itself is never negative, unless a number is subtracted
+        if vector.offset:
+            return False
         same = (vector.value, vector.lower, vector.upper, vector.centre)
         return (factor.value, factor.lower, factor.upper, factor.centre) == same
     return vector.lower >= vector.centre
@@ -324,8 +326,13 @@ def choose_value_bits(vector: QueryVector, clip_bound: float) -> int:
 
 def finest_value_bits(vector: QueryVector) -> int:
     """Return the most value bits of a vector over all clip bounds and centres that may be chosen."""
-    middle = (vector.lower + vector.upper) / 2
-    return choose_value_bits(replace(vector, centre=middle) if vector.kind is VectorKind.CENTRED else vector, 0.0)
+    centred = vector
+    if vector.kind in (VectorKind.CENTRED, VectorKind.PRODUCT):
+        centred = replace(vector, centre=(vector.lower + vector.upper) / 2)
+    if vector.factor is not None:
+        middle = (vector.factor.lower + vector.factor.upper) / 2
+        centred = replace(centred, factor=replace(vector.factor, centre=middle))
+    return choose_value_bits(centred, 0.0)
 
 
 def _unclipped_rows(vector: QueryVector, rows: int, reason: str) -> VectorBound:

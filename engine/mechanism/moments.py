@@ -6,8 +6,9 @@ values minus a public centre, and sums of products of two such differences.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -42,32 +43,52 @@ class _Sums:
         return centred
 
 
+@dataclass(frozen=True)
+class PerValue:
+    """What is added to a sum for each value that is counted, and the standard deviation of its error."""
+
+    added: float = 0.0
+    error: float = 0.0
+
+
+NOTHING = PerValue()
+
+
 def compute_moments(
-    formula: MomentsOf, noisy: Sequence[Floats], sigmas: Sequence[float], confidence: float
-) -> Estimate:
+    formula: MomentsOf, noisy: Sequence[Floats], sigmas: Sequence[float], confidence: float,
+    per_value: Mapping[int, PerValue] = MappingProxyType({}),
+) -> Estimate:  # fmt: skip
     """Compute a formula from noisy sums, with the ends of its interval.
 
     Claim: the ends hold the formula of the exact bounded sums with probability near `confidence`; a group whose count,
     or whose spread in a denominator, is not clearly above what the formula needs has none. Symbols: u = the noisy
-    numbers, S = diag(sigma^2), z = normal quantile, f = formula. Formula: the least and the largest f(x) over
+    numbers, S = diag(sigma^2), z = normal quantile, f = formula, `per_value` = by vector, what clipping took from it;
+    its error times the count adds to sigma. Formula: the least and the largest f(x) over
     (x - u)' S^-1 (x - u) <= z^2. Source: Fieller, J. R. Stat. Soc. B 16 (1954) 175-185, whose interval this is for a
     ratio; profile likelihood for the rest. Raises: ValueError unless 0 < confidence < 1. Proof: proofs.md#moments
     """
     z, statistic = normal_quantile(confidence), MOMENTS[formula.function]
     centre = np.stack([np.asarray(noisy[i], dtype=np.float64) for i in formula.vectors])
-    scale = np.array([sigmas[i] for i in formula.vectors])[:, None]
+    each_value = [per_value.get(i, NOTHING) for i in formula.vectors]
+    added, errors = (np.array(numbers)[:, None] for numbers in zip(*map(astuple, each_value), strict=True))
+    scale = np.hypot(np.array([sigmas[i] for i in formula.vectors])[:, None], errors * np.maximum(centre[0], 0.0))
     # number 0 is the count; a sample's variance, say, needs at least two values
     is_unstable = ~(centre[0] - (statistic.min_values - 1) > z * scale[0]) | ~(centre[0] >= statistic.min_values)
     centre[0] = np.where(is_unstable, statistic.min_values, centre[0])
 
+    def sums_at(offset: Floats) -> _Sums:
+        """Compute the sums at an offset in standard deviations, with what is added for each value."""
+        numbers = centre + scale * offset
+        return _sums(formula, numbers + added * numbers[0])
+
     def value_at(offset: Floats) -> Floats:
         """Value of the formula, per group, at an offset from the noisy numbers in standard deviations."""
         with np.errstate(all="ignore"):
-            return _FORMULAS[formula.function](_sums(formula, centre + scale * offset), formula)
+            return _FORMULAS[formula.function](sums_at(offset), formula)
 
     origin = np.zeros_like(centre)
     if scale.any():
-        is_unstable |= _may_have_zero_denominator(formula, centre, scale, z)
+        is_unstable |= _may_have_zero_denominator(formula, sums_at, origin, z)
         upper, lower = _maximize(value_at, origin, z), -_maximize(lambda away: -value_at(away), origin, z)
     else:
         upper = lower = value_at(origin)
@@ -118,7 +139,9 @@ def _finite_or(values: Floats, otherwise: float = -np.inf) -> Floats:
     return np.where(np.isfinite(values), values, otherwise)
 
 
-def _may_have_zero_denominator(formula: MomentsOf, centre: Floats, scale: Floats, z: float) -> Flags:
+def _may_have_zero_denominator(
+    formula: MomentsOf, sums_at: Callable[[Floats], _Sums], origin: Floats, z: float
+) -> Flags:
     """Mark groups in which a sum of squares in a denominator may be 0 within its noise.
 
     Product 0 is the numerator. A product of a column with itself after it is a sum of squares, below which a formula
@@ -128,14 +151,14 @@ def _may_have_zero_denominator(formula: MomentsOf, centre: Floats, scale: Floats
     denominators = [
         pair for pair in enumerate(MOMENTS[formula.function].product_pairs) if pair[0] and pair[1][0] == pair[1][1]
     ]
-    may_vanish = np.zeros(centre.shape[1], dtype=bool)
+    may_vanish = np.zeros(origin.shape[1], dtype=bool)
     for place, (one, other) in denominators:
 
         def negative_square(away: Floats, place: int = place, one: int = one, other: int = other) -> Floats:
             """Negative of the sum of squares, to find its minimum by maximizing."""
-            return -_sums(formula, centre + scale * away).centred_product(place, one, other)
+            return -sums_at(away).centred_product(place, one, other)
 
-        may_vanish |= ~(-_maximize(negative_square, np.zeros_like(centre), z) > 0)
+        may_vanish |= ~(-_maximize(negative_square, origin, z) > 0)
     return may_vanish
 
 

@@ -13,8 +13,8 @@ Terms:
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from dialect.postprocess import Residual
 from engine.backends.exact import Int64Vector
 from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.intervals import ratio_interval
-from engine.mechanism.moments import compute_moments
+from engine.mechanism.moments import PerValue, compute_moments
 from engine.mechanism.quantiles import quantile_table
 
 _METADATA_KEY = b"passersby.release"
@@ -57,7 +57,8 @@ class VectorCorrection:
     share: float = 0.0  # standard deviation of the error that correction leaves, as a share of the number
     amount: float = 0.0  # the same of an average, in its unit
     floor: float = 0.0  # added to the share of a number of any size, in its unit: small groups may differ more
-    centre: float | None = None  # of a centred sum: what was subtracted from each value; None: as planned
+    centre: float | None = None  # of a centred sum: what is added back to its average; None: as planned
+    shift: float = 0.0  # the part of the centre by which the average is corrected: it was not subtracted
     retained_share: float = 1.0  # by which a number was divided that is at least its clipped part; 1: not known
 
 
@@ -218,13 +219,35 @@ def _moment_columns(
 ) -> dict[str, pa.Array]:
     """Columns of a variance, correlation or the like, by field id: its value (NULL for NaN) and both interval ends."""
     assert output.interval_fields is not None  # noqa: S101  planned with them
-    estimate = compute_moments(formula, raw, release.deviations(), confidence)
+    corrections = {i: release.corrections[i] for i in formula.vectors} if release.corrections else {}
+    formula, per_value = about_measured_centres(formula, corrections)
+    estimate = compute_moments(formula, raw, release.deviations(), confidence, per_value)
     lower, upper = output.interval_fields
     return {
         output.field.id: pa.array(estimate.value, mask=np.isnan(estimate.value)),
         lower.id: pa.array(estimate.lower),
         upper.id: pa.array(estimate.upper),
     }
+
+
+def about_measured_centres(
+    formula: MomentsOf, corrections: Mapping[int, VectorCorrection]
+) -> tuple[MomentsOf, Mapping[int, PerValue]]:
+    """Take a formula about the centres that were measured, with what is added to its sums for each value.
+
+    Products are sums of distances from the centres of their factors, to which their own centre is added back; to sums
+    of values only the correction is added, as products were taken about the same centres.
+    """
+    centres = tuple(
+        centre if i not in corrections or (found := corrections[i].centre) is None else found - corrections[i].shift
+        for i, centre in zip(formula.sums, formula.centres, strict=True)
+    )
+    per_value = {
+        i: PerValue(each.shift if i in formula.sums else each.centre or 0.0, each.amount)
+        for i, each in corrections.items()
+        if each.centre is not None
+    }
+    return replace(formula, centres=centres), per_value
 
 
 def _mean_column(

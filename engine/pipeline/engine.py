@@ -27,7 +27,7 @@ import pyarrow as pa
 from budgets import Charge, ChargeRequest, Ledger, Loss
 from dialect import Catalog, Question
 from dialect.algebra import Note
-from dialect.codegen import OuterSql, with_released_keys, write_distances_sql
+from dialect.codegen import OuterSql, with_released_keys
 from dialect.postprocess import mark_shared_noise, with_centres
 from engine.backends.exact import NO_OBJECTIONS, FindObjections, no_objections
 from engine.backends.protocol import Backend, Run
@@ -55,8 +55,12 @@ from engine.pipeline.sql_validation import bind_outer, bind_release
 from engine.pipeline.target_budget import StoredAnswers, predicted_errors, rho_for_target
 from engine.pricing.clip_bounds.column_means import with_measured_columns
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, NO_CALIBRATIONS, Calibration, CalibrationProvider
-from engine.pricing.clip_bounds.profiles.averages import Distances, noisy_distances
-from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile, averages_about_centres
+from engine.pricing.clip_bounds.profiles.averages import MeasuredAverages, noisy_distances, noisy_means
+from engine.pricing.clip_bounds.profiles.compiled_profile import (
+    AverageStatements,
+    CompiledProfile,
+    averages_about_centres,
+)
 from engine.pricing.clip_bounds.profiles.numbers import corrected, noisy_totals
 from engine.pricing.compile_release import (
     CompiledRelease,
@@ -443,15 +447,15 @@ class Engine:
         stored = release_from_bytes(profiles[compiled.profile.release_key])
         keys = stored.selected_keys
         released = () if keys is None else (keys,)
-        distances = self._measure_distances(compiled, compiled.profile, stored, objected, run, limited)
-        chosen = profiled_release(compiled, stored, distances, self.backend)
+        averages = self._measure_averages(compiled, compiled.profile, stored, objected, run, limited)
+        chosen = profiled_release(compiled, stored, averages, self.backend)
         exact = () if chosen.totals_sql is None else run(chosen.totals_sql, objected, *released).vectors
         totals = noisy_totals(chosen.vectors, exact, limited)
         meaning = describe_release(question, chosen.release)
         measured = self.measure_release(chosen.release, objected, meaning, keys, run, limited)
         return corrected(measured, chosen.vectors, chosen.averages, chosen.release.bounds, totals)
 
-    def _measure_distances(
+    def _measure_averages(
         self,
         compiled: CompiledRelease,
         profile: CompiledProfile,
@@ -459,23 +463,30 @@ class Engine:
         objected: pa.Table,
         run: Run,
         noise: NoiseSource,
-    ) -> Distances:
+    ) -> MeasuredAverages:
         """Measure the units of averages by their distance from centres that the stored profile chose.
 
+        Of products, units are measured by their mean first, from which the centre of products follows.
+
         Claim: distances and numbers of averages cost their share of the price. Source and proof:
-        engine/pricing/proofs.md#averages.
+        engine/pricing/proofs.md#averages, #products.
         """
-        shown = compiled.unpriced_release.shown_alone
-        groups = averages_about_centres(profile, stored, self.catalog, compiled.cost.vectors, shown)
+        facts = (self.catalog, compiled.cost.vectors, compiled.unpriced_release.shown_alone)
+        groups = averages_about_centres(profile, stored, *facts)
+        released = () if stored.selected_keys is None else (stored.selected_keys,)
+        statements = AverageStatements(
+            profile, with_released_keys(self.backend.target), eligibility_filter(self.catalog, compiled.plan.dataset)
+        )
+        products = [each for group in groups for each in group.averages if each.product is not None]
+        if products:
+            exact = run(statements.means(products), objected, *released)
+            groups = averages_about_centres(profile, stored, *facts, noisy_means(products, exact, noise)) or groups
         averages = [each for group in groups for each in group.averages]
         if not averages:
-            return {}
-        eligibility = eligibility_filter(self.catalog, compiled.plan.dataset)
-        measured, target = [each.measured for each in averages], with_released_keys(self.backend.target)
-        facts = (profile.shared, profile.bounds, profile.histograms)
-        sql = write_distances_sql(*facts, measured, target, eligibility)
-        released = () if stored.selected_keys is None else (stored.selected_keys,)
-        return noisy_distances(averages, run(sql, objected, *released), noise)
+            return MeasuredAverages()
+        asked = statements.distances(averages)
+        found = (noisy_distances(measured, run(sql, objected, *released), noise) for measured, sql in asked)
+        return MeasuredAverages(groups, {total: each for part in found for total, each in part.items()})
 
     def _select_keys(self, compiled: CompiledRelease, objected: pa.Table, noise: NoiseSource) -> tuple[pa.Table, ...]:
         """Partition selection: keep the keys whose noisy weight passes the threshold; nothing for public keys.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -16,12 +17,13 @@ from dialect import BoundedSql, Catalog, ContributionBounds, PrivatePlan, Questi
 from dialect.codegen import (
     RELEASED_KEYS,
     CentredAverage,
-    Measure,
+    MeanBins,
     OuterSql,
     SharedPlan,
     bound_together,
     with_released_keys,
     write_distances_sql,
+    write_means_sql,
     write_profile_sql,
     write_totals_sql,
 )
@@ -101,10 +103,23 @@ def _profile_statements(profile: CompiledProfile, catalog: Catalog, backend: Bac
     admission, target = eligibility_filter(catalog, profile.plan.dataset), with_released_keys(backend.empty.target)
     sql = write_profile_sql(*facts, target, admission) if profile.sql.ordering_sql else profile.sql
     totals = [(vector, 1) for vector in dict.fromkeys(each.vector for each in profile.histograms)]
-    means = [each for each in profile.histograms if each.measure is Measure.MEAN]
-    averages = [CentredAverage(each.vector, each.count, 0, 1) for each in means]
-    of_averages = [write_distances_sql(*facts, averages, target, admission)] if averages else []
-    return [sql, write_totals_sql(*facts, totals, target, admission), *of_averages]
+    averages = [(total, each.count) for each in profile.averages for total in each.totals]
+    about, plan = [CentredAverage(*each, 0, 1) for each in averages], with_offsets(profile.shared.plan)
+    values, products = (
+        [each for each in about if (plan.vectors[each.total].factor is None) == is_value] for is_value in (True, False)
+    )
+    further = [write_distances_sql(*facts, values, target, admission)] if values else []
+    if products:
+        bins = [MeanBins(each.total, each.count, (0, 1)) for each in products]
+        further.append(write_distances_sql(*facts, products, target, admission, plan))
+        further.append(write_means_sql(profile.shared, plan, profile.bounds, bins, target, admission))
+    return [sql, write_totals_sql(*facts, totals, target, admission), *further]
+
+
+def with_offsets(plan: PrivatePlan) -> PrivatePlan:
+    """Subtract 1 from each product, as some other number will be."""
+    vectors = (each if each.factor is None else replace(each, offset=1.0) for each in plan.vectors)
+    return replace(plan, vectors=tuple(vectors))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ def clip_bound_origins(compiled: CompiledRelease) -> tuple[str, ...]:
     """Origin of the clip bound of each query vector; an empty text if the vector is not clipped to an L2 bound."""
     unpriced = compiled.unpriced_release
     rows = zip(unpriced.measured_plan.vectors, unpriced.clip_error_models, compiled.bounds.vectors, strict=True)
-    profiled = {each.vector for each in unpriced.histograms}
+    profiled = unpriced.profiled_vectors
     return tuple(
         # the reason of the bound names its profile
         "" if i in profiled and bound.predicted_bias == 0 else _origin(unpriced, vector, model, bound)

@@ -50,7 +50,7 @@ from engine.mechanism.release import Release
 from engine.pricing.budget_allocation import PriceParts, equal_parts, split_price, split_prices
 from engine.pricing.clip_bounds.error_models import clip_error_models, restrict_to_released_groups, vectors_shown_alone
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, Calibration
-from engine.pricing.clip_bounds.profiles.averages import ChosenAverages, Distances, choose_bounds
+from engine.pricing.clip_bounds.profiles.averages import ChosenAverages, MeasuredAverages, choose_bounds
 from engine.pricing.clip_bounds.profiles.compiled_profile import (
     CompiledProfile,
     averages_about_centres,
@@ -58,6 +58,7 @@ from engine.pricing.clip_bounds.profiles.compiled_profile import (
     count_statements,
     profile_bounds,
     profile_histograms,
+    profiled_vectors,
     shared_plan,
     with_measured_centres_of,
     with_profile_part,
@@ -249,7 +250,7 @@ class UnpricedRelease:
     @property
     def profiled_vectors(self) -> frozenset[int]:
         """Indices of the query vectors whose clip bounds a profile chooses."""
-        return frozenset(each.vector for each in self.histograms)
+        return profiled_vectors(self.histograms, self.plan)
 
     @property
     def unknown_vectors(self) -> frozenset[int]:
@@ -430,7 +431,7 @@ def unpriced_release(
     )
     # without declared bounds a profile of what is asked chooses, and a calibration of it tells half-widths beforehand
     histograms = profile_histograms(measured_plan, declared, catalog, shown_alone if has_private_keys else None)
-    profiled = {each.vector for each in histograms}
+    profiled = profiled_vectors(histograms, measured_plan)
     calibrated = {
         i: model
         for i, model in enumerate(models)
@@ -439,7 +440,8 @@ def unpriced_release(
     models = tuple(None if i in profiled else model for i, model in enumerate(models))
     parts = price_parts or equal_parts(plan.vectors, has_private_keys)
     numbers = max(len(histograms), len(measured_plan.vectors))
-    work = release_work(plan, once, properties, backend, key_count, count_statements(histograms), numbers)
+    statements = count_statements(histograms, measured_plan)
+    work = release_work(plan, once, properties, backend, key_count, statements, numbers)
     return UnpricedRelease(
         plan, measured_plan, selection, catalog, key_count, declared, models,
         with_profile_part(parts, plan) if histograms else parts, calibration,
@@ -495,19 +497,22 @@ def _compile_selection(
 
 def choose_from_profile(
     unpriced: UnpricedRelease, cost: Cost, profile: CompiledProfile, stored: Release,
-    distances: Distances | None = None,
+    measured: MeasuredAverages | None = None,
 ) -> ProfileChoice:  # fmt: skip
     """Choose the clip bounds of a release at a cost from its stored profile, and price its numbers.
 
     Claim: a function of the stored profile, the price and public facts. Symbols: `stored` = the payload that the ledger
-    returned, `distances` = noisy ones of averages, None: likely ones. Source and proof: proofs.md#profiles.
+    returned, `measured` = averages with noisy distances, None: with likely ones. Source and proof: proofs.md#profiles.
     """
     fallback, pico_rho = unpriced.bounds(cost.loss.pico_rho), cost.loss.pico_rho
     profile = profile.over(stored.selected_keys)
     vectors = choose_vectors(profile, stored, unpriced.catalog, fallback, cost.vectors)
-    groups = averages_about_centres(profile, stored, unpriced.catalog, cost.vectors, unpriced.shown_alone)
+    if measured is None:
+        groups = averages_about_centres(profile, stored, unpriced.catalog, cost.vectors, unpriced.shown_alone)
+    else:
+        groups = measured.groups
     plan = with_measured_centres_of(unpriced.measured_plan, groups)
-    averages = tuple(choose_bounds(each, distances) for each in groups)
+    averages = tuple(choose_bounds(each, None if measured is None else measured.distances) for each in groups)
     tuned = {index: bound for each in averages for index, bound in each.bounds.items()}
     tuned |= {each.index: each.tuned for each in vectors}
     bounds = replace(unpriced, measured_plan=plan).bounds_with(pico_rho, tuned)
@@ -521,7 +526,7 @@ def choose_from_profile(
 
 
 def profiled_release(
-    compiled: CompiledRelease, stored: Release, distances: Distances, backend: Backend
+    compiled: CompiledRelease, stored: Release, measured: MeasuredAverages, backend: Backend
 ) -> ProfiledRelease:
     """Choose the clip bounds of a release from its stored profile, and generate the SQL of its numbers.
 
@@ -529,7 +534,7 @@ def profiled_release(
     """
     unpriced, profile, cost = compiled.unpriced_release, compiled.profile, compiled.cost
     assert profile is not None  # noqa: S101  the caller asks
-    chosen = choose_from_profile(unpriced, cost, profile, stored, distances)
+    chosen = choose_from_profile(unpriced, cost, profile, stored, measured)
     eligibility = eligibility_filter(unpriced.catalog, unpriced.plan.dataset)
     target = with_released_keys(backend.target)
     totals = [(each.index, each.total_bound) for each in chosen.vectors if each.total_pico_rho]

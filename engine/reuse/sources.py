@@ -64,7 +64,7 @@ class ReleaseSource:
 
 def _before_profile(wanted: CompiledRelease) -> CompiledRelease:
     """Return a release with the bias of the clip bounds that its profile will choose: numbers are corrected for it."""
-    profiled = set() if wanted.profile is None else {each.vector for each in wanted.profile.histograms}
+    profiled = frozenset[int]() if wanted.profile is None else wanted.unpriced_release.profiled_vectors
     vectors = tuple(
         replace(bound, predicted_bias=0.0, key_reason="chosen after the profile", plain_reason="")
         if i in profiled

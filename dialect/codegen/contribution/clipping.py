@@ -127,6 +127,8 @@ def _product_grains(
         _centred_value(side, dialect.wide_integer if is_integer else None) for side in (first, factor)
     )
     exact = f"{first_difference} * {second_difference}"
+    if vector.offset:
+        exact = f"({exact} - {int(vector.offset) if is_integer else _double(vector.offset)})"
     if is_integer:
         divisor = 1 << -bound.value_bits
         rounded = f"CAST({dialect.quotient.format(f'({exact})', divisor) if divisor > 1 else exact} AS BIGINT)"

@@ -65,7 +65,7 @@ def mean_distribution(histogram: ContributionHistogram | None, column: Column) -
 @lru_cache(maxsize=256)
 def distribution_of_means(histogram: ContributionHistogram, lower: float, upper: float) -> MeanDistribution | None:
     """Distribution of means between two bounds, from a denoised histogram; None if no bin is clear of the noise."""
-    people = _denoised(np.asarray(histogram.counts, dtype=np.float64), histogram.sigma)
+    people = denoised_means(np.asarray(histogram.counts, dtype=np.float64), histogram.sigma)
     if people.sum() <= 0:
         return None
     shares, places = people / people.sum(), _bin_midpoints()
@@ -139,7 +139,7 @@ def _with_measured(table: Table, measured: Mapping[ColumnName, Measured]) -> Tab
     return replace(table, columns=tuple(columns))
 
 
-def _denoised(counts: Floats, sigma: float) -> Floats:
+def denoised_means(counts: Floats, sigma: float) -> Floats:
     """Denoised number of people in each bin: significant bins as counted, beyond them at most halving per bin."""
     significant = counts > SIGNIFICANT_MEAN_SIGMAS * sigma
     return np.maximum(_limited_decay(counts, significant), _limited_decay(counts[::-1], significant[::-1])[::-1])

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from dialect import BoundedSql, Catalog, PrivatePlan, compile_query, generate_sql
-from dialect.algebra import Properties, VectorKind
+from dialect.algebra import Properties, QueryVector, VectorKind
 from dialect.analysis import work_bounds
 from dialect.analysis.work_bounds import partial_counts
 from dialect.codegen import SHARED_PARTIALS, bound_together, write_totals_sql
@@ -138,6 +138,26 @@ def test_a_centre_moves_by_whole_grains_of_the_shared_partials(catalog: Catalog,
         backend.run(generate_sql(moved, bounds, backend.target, admission, shared)) for shared in (None, profile.shared)
     )
     assert centres and equal(one, other) and not equal(one, backend.run(release.sql))
+
+
+def test_products_move_to_other_centres_of_the_shared_partials(catalog: Catalog, backend: DuckDBBackend) -> None:
+    """Values are multiples of an eighth, and their products of a 64th: no grain here rounds."""
+    release = compiled(catalog, backend, "SELECT zone, VAR_POP(minutes), CORR(minutes, coins) FROM visit GROUP BY zone")
+    plan, profile = release.unpriced_release.measured_plan, release.profile
+    assert profile is not None
+
+    def moved(vector: QueryVector) -> QueryVector:
+        if vector.factor is None:
+            return vector
+        return replace(vector, centre=7.0, factor=replace(vector.factor, centre=2.0), offset=11.0, is_integer=False)
+
+    about = replace(plan, vectors=tuple(map(moved, plan.vectors)))
+    bounds, admission = release.bounds, eligibility_filter(catalog, plan.dataset)
+    one, other = (
+        backend.run(generate_sql(about, bounds, backend.target, admission, shared)) for shared in (None, profile.shared)
+    )
+    assert any(each.factor for each in plan.vectors)
+    assert equal(one, other) and not equal(one, backend.run(release.sql))
 
 
 def test_distinct_values_are_counted_in_the_rows_themselves(catalog: Catalog, backend: DuckDBBackend) -> None:

@@ -11,10 +11,18 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dialect import BoundedSql, Catalog, compile_query
+from dialect import BoundedSql, Catalog, PrivatePlan, compile_query, generate_sql
 from dialect.catalog.model import EngineName
 from dialect.catalog.privacy_windows import PrivacyWindow
-from dialect.codegen import LOWEST_BIN, CentredAverage, Measure, write_distances_sql, write_totals_sql
+from dialect.codegen import (
+    LOWEST_BIN,
+    CentredAverage,
+    MeanBins,
+    Measure,
+    write_distances_sql,
+    write_means_sql,
+    write_totals_sql,
+)
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS
 from engine.backends.lake import LakeBackend
 from engine.catalog.eligibility import eligibility_filter
@@ -39,6 +47,7 @@ QUESTIONS = {
     "windows crossing": "SELECT zone, COUNT(*), SUM(n) FROM person JOIN"
     " (SELECT person_id, place, least(count(*), 9) AS n FROM visit GROUP BY 1, 2) USING (person_id) GROUP BY zone",
     "distinct values": "SELECT place, COUNT(*), COUNT(DISTINCT tag) FROM visit GROUP BY place",
+    "second moments": "SELECT place, VAR_POP(dwell), CORR(dwell, steps) FROM visit GROUP BY place",
     "without keys": "SELECT COUNT(*), SUM(dwell), AVG(steps) FROM visit",
     "one window": "SELECT place, COUNT(steps), AVG(dwell) FROM visit WHERE day < DATE '{second}' GROUP BY place",
     "a private join": "SELECT p.zone, COUNT(*), SUM(v.dwell) FROM visit v JOIN person p USING (person_id) GROUP BY p.zone",
@@ -86,13 +95,29 @@ def statements(both: Both, backend: InMemory | LakeBackend, release: CompiledRel
     indexes = dict.fromkeys(each.vector for each in profile.histograms)
     totals = [(i, BOUND) for i in indexes if not vectors[i].is_sum or vectors[i].lower >= vectors[i].centre]
     admission = eligibility_filter(both.catalog, profile.plan.dataset)
-    facts = (profile.shared, profile.bounds, profile.histograms)
-    made = [profile.sql, write_totals_sql(*facts, totals, backend.target, admission)]
-    means = [each for each in profile.histograms if each.measure is Measure.MEAN]
-    about = [CentredAverage(each.vector, each.count, *CENTRE_AND_REACH) for each in means]
-    if about:
-        made.append(write_distances_sql(*facts, about, backend.target, admission))
+    facts, of = (profile.shared, profile.bounds, profile.histograms), (backend.target, admission)
+    made = [profile.sql, write_totals_sql(*facts, totals, *of)]
+    about = [CentredAverage(total, each.count, *CENTRE_AND_REACH) for each in profile.averages for total in each.totals]
+    plan = about_others(profile.shared.plan)
+    values = [each for each in about if plan.vectors[each.total].factor is None]
+    products = [each for each in about if plan.vectors[each.total].factor is not None]
+    if values:
+        made.append(write_distances_sql(*facts, values, *of))
+    if products:
+        bins = [MeanBins(each.total, each.count, (0, -5000, -1, 0, 1, 5000)) for each in products]
+        made.append(write_distances_sql(*facts, products, *of, plan))
+        made.append(write_means_sql(profile.shared, plan, profile.bounds, bins, *of))
+        made.append(replace(generate_sql(plan, release.bounds, *of, profile.shared), key_count=1))
     return made
+
+
+def about_others(plan: PrivatePlan) -> PrivatePlan:
+    """Take products about other centres, and subtract a number of each."""
+    vectors = (
+        each if each.factor is None else replace(each, centre=4.0, factor=replace(each.factor, centre=1.0), offset=9.0)
+        for each in plan.vectors
+    )
+    return replace(plan, vectors=tuple(vectors))
 
 
 def integers(backend: InMemory | LakeBackend, bounded: BoundedSql) -> dict[int, list[int]]:

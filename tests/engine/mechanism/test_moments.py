@@ -11,7 +11,7 @@ import pytest
 
 from dialect.algebra.formulas import MomentsOf
 from dialect.functions.aggregates import AGGREGATES, MOMENTS
-from engine.mechanism.moments import Estimate, compute_moments
+from engine.mechanism.moments import Estimate, PerValue, compute_moments
 from tests.support.sql.samples import gaussian_samples
 from tests.support.statistics.statistics import binomial_at_least, binomial_at_most
 
@@ -150,3 +150,20 @@ def test_many_groups_are_quick() -> None:
     begun = time.thread_time()
     compute_moments(formula, noisy, [10.0, 50.0, 900.0], 0.95)
     assert time.thread_time() - begun < 10
+
+
+@pytest.mark.parametrize("function", sorted(MOMENTS))
+def test_what_is_added_for_each_value_moves_sums_and_widens_intervals(function: str) -> None:
+    first = np.linspace(20, 50, 400)
+    formula, exact = _sums(function, first, 0.1 * first + np.sin(first))
+    added = {i: 0.25 * i for i in formula.vectors[1:]}
+    clipped = [x - exact[0] * added.get(i, 0.0) for i, x in enumerate(exact)]
+    sigmas = [0.01] * len(exact)
+
+    def estimate(sums: Sequence[float], per_value: dict[int, PerValue]) -> list[float]:
+        found = compute_moments(formula, [np.array([x]) for x in sums], sigmas, 0.95, per_value)
+        return [float(each[0]) for each in (found.value, found.lower, found.upper)]
+
+    plain, narrow = estimate(exact, {}), estimate(clipped, {i: PerValue(each) for i, each in added.items()})
+    wide = estimate(clipped, {i: PerValue(each, 0.02) for i, each in added.items()})
+    assert narrow[0] == pytest.approx(plain[0]) == wide[0] and wide[1] < narrow[1] < narrow[2] < wide[2]

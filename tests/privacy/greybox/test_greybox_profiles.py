@@ -20,23 +20,26 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 
-from dialect import Catalog, PrivatePlan, Target, compile_query
-from dialect.algebra import VectorKind
+from dialect import Catalog, PrivatePlan, Target, compile_query, generate_sql
+from dialect.algebra import QueryVector, VectorKind
 from dialect.catalog.privacy_windows import STATIC, PrivacyWindow
 from dialect.codegen import (
     LOWEST_BIN,
     MEAN_STEPS,
     NEGATIVE_BINS,
     CentredAverage,
+    MeanBins,
     Measure,
     profile,
     with_released_keys,
     write_distances_sql,
+    write_means_sql,
     write_totals_sql,
 )
 from dialect.codegen.partials import Partials
 from dialect.errors import Refusal
 from dialect.postprocess import reads_single_groups
+from dialect.sensitivity import TunedClipBound
 from engine.backends.exact import NO_OBJECTIONS
 from engine.catalog.eligibility import eligibility_filter
 from engine.catalog.file import load_catalog
@@ -50,10 +53,13 @@ from tests.support.sql.passes import choose_keys
 from tests.support.without_norms import without_norms
 
 bounded_sql = import_module("dialect.codegen.bounded_sql")
+bounding = import_module("dialect.sensitivity.bounding")
 EXAMPLES = 2_000 if os.environ.get("PASSERSBY_NIGHTLY") else 25
 BINS = 81
 CENTRE_AND_REACH = (700, 900)  # of averages, in value grains of 1 / 1024
 BOUND = 3  # clip bound of totals, in value grains
+SMALL, OFFSET = 0.5, 50.0  # clip bound of products and their count, and what is subtracted of each product
+CROSSING = "visit v JOIN seen s ON v.person_id = s.person_id"  # rows of one window meet those of another
 Moves = Counter[str]
 
 
@@ -149,8 +155,65 @@ class Measured:
             dense[exact.keys.column(0).to_numpy().astype(int)] = numbers
         return found
 
+    def about_centres(self, world: str) -> tuple[list[tuple[np.ndarray, int]], bool]:
+        """What follows from products about other centres, each with the most that a unit moves it; and if there are any.
 
-def check(measured: Measured, worlds: Worlds) -> bool:
+        That is units by mean, class means and norms, and the numbers themselves.
+        """
+        compiled, backend = self.profile(world), self.backend(world)
+        assert compiled is not None
+        moved = replace(compiled.shared.plan, vectors=tuple(map(about_others, compiled.shared.plan.vectors)))
+        pairs = [(i, each.count) for each in compiled.averages for i in each.totals if moved.vectors[i].factor]
+        if not pairs:
+            return [], False
+        admission, target = eligibility_filter(self.catalog, self.plan.dataset), with_released_keys(backend.target)
+        facts, found = (target, admission), list[tuple[np.ndarray, int]]()
+        bins = [MeanBins(*pair, (0, -900, -1, 0, 1, 900)) for pair in pairs]
+        about = [CentredAverage(*pair, *CENTRE_AND_REACH) for pair in pairs]
+        measured = (
+            (write_means_sql(compiled.shared, moved, compiled.bounds, bins, *facts), (1,)),
+            (
+                write_distances_sql(compiled.shared, compiled.bounds, compiled.histograms, about, *facts, moved),
+                (MEAN_STEPS, 1),
+            ),
+        )
+        for sql, steps in measured:
+            exact = backend.run(sql, NO_OBJECTIONS, *self.released)
+            places = exact.keys.column(0).to_numpy().astype(int)
+            for i, numbers in enumerate(exact.vectors):
+                dense = np.zeros(2 * NEGATIVE_BINS, dtype=np.int64)
+                dense[places] = numbers
+                found.append((dense, steps[i % len(steps)] * (2 if self.plan.charged_windows.is_crossing else 1)))
+        release = self.release(world)
+        unpriced = replace(release.unpriced_release, measured_plan=moved)
+        bounds = unpriced.bounds_with(10**10, {i: TunedClipBound(SMALL, 0.0, "") for pair in pairs for i in pair})
+        sql = generate_sql(moved, bounds, target, admission, compiled.shared)
+        exact = backend.run(sql, NO_OBJECTIONS, *self.released)
+        found += zip(exact.vectors, (each.sensitivity for each in bounds.vectors), strict=False)
+        return found, True
+
+
+def about_others(vector: QueryVector) -> QueryVector:
+    """Take products about other centres, and subtract a number of each."""
+    if vector.factor is None:
+        return vector
+    one, other = (min(max(0.0, side.lower), side.upper) for side in (vector, vector.factor))  # near usual values
+    return replace(vector, centre=one, factor=replace(vector.factor, centre=other), offset=OFFSET)
+
+
+def check_products(measured: Measured, worlds: Worlds) -> bool:
+    """Compare what follows from products with each neighbour; returns whether there are any."""
+    charged = measured.plan.charged_windows
+    everybody, has_products = measured.about_centres("everybody")
+    for i, window in enumerate(worlds.names if has_products else ()):
+        others, _ = measured.about_centres(f"without_{i}")
+        for (one, most), (other, _) in zip(everybody, others, strict=True):
+            squared = sum(int(move) ** 2 for move in one.astype(object) - other.astype(object))
+            assert squared <= (most**2 if window in charged.windows else 0), (window, squared, most)
+    return has_products
+
+
+def check_profile(measured: Measured, worlds: Worlds) -> bool:
     """Compare everybody with each neighbour; returns whether some histogram moved."""
     charged, has_moved = measured.plan.charged_windows, False
     everybody, distances = measured.numbers("everybody"), measured.distances("everybody")
@@ -181,8 +244,9 @@ def check(measured: Measured, worlds: Worlds) -> bool:
 
 
 def checked(
-    connection: duckdb.DuckDBPyConnection, window: PrivacyWindow, folder: Path, begin: str = "SELECT "
-) -> Moves:
+    connection: duckdb.DuckDBPyConnection, window: PrivacyWindow, folder: Path, begin: str = "SELECT ",
+    check: Callable[[Measured, Worlds], bool] = check_profile,
+) -> Moves:  # fmt: skip
     """Check the profiles of drawn questions, which `begin` so; returns how many of each kind moved."""
     catalog, moves = undeclared(window, folder), Counter[str]()
 
@@ -277,3 +341,30 @@ def unclamped(written: Callable[..., str]) -> Callable[..., str]:
     """Write class means without their clamp."""
     clamp = f"greatest(-{MEAN_STEPS}, least({MEAN_STEPS}, "
     return lambda *given: written(*given).replace(clamp, "((")
+
+
+def moments_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw questions with variances and covariances."""
+    covariance = "COVAR_POP({value}, least({value}, 10))"
+    monkeypatch.setattr(window_questions, "AGGREGATES", ("VAR_POP({value})", covariance, "COUNT(*)"))
+
+
+def test_neighbours_move_products_about_other_centres_by_their_sensitivity(
+    connection: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments_alone(monkeypatch)
+    folder = tmp_path_factory.mktemp("undeclared")
+    moves = checked(connection, PrivacyWindow.MONTH, folder, check=check_products)
+    assert moves.total() >= EXAMPLES // 5
+
+
+def test_a_planted_sensitivity_of_squares_that_are_never_negative_is_found(
+    connection: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A number is subtracted of each square, so that a unit's sum may change its sign where it is replaced."""
+    moments_alone(monkeypatch)
+    joined = [each for each in window_questions.SOURCES if each.rows == CROSSING]
+    monkeypatch.setattr(window_questions, "SOURCES", joined)
+    monkeypatch.setattr(bounding, "_is_non_negative", lambda vector: True)
+    with pytest.raises(AssertionError):
+        checked(connection, PrivacyWindow.MONTH, tmp_path_factory.mktemp("undeclared"), check=check_products)

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 
 from budgets import PICO
 from dialect import PrivatePlan
-from dialect.algebra import QueryVector, VectorKind
+from dialect.algebra import Factor, QueryVector, VectorKind
 from dialect.codegen import (
     CENTRE_STEPS,
     MEAN_STEPS,
@@ -29,7 +30,7 @@ from dialect.sensitivity import TunedClipBound
 from engine.backends.exact import Exact
 from engine.mechanism.gaussian import NoiseSource, gaussian_scale
 from engine.mechanism.release import Release, VectorCorrection
-from engine.pricing.clip_bounds.column_means import distribution_of_means, mean_parts
+from engine.pricing.clip_bounds.column_means import MeanDistribution, distribution_of_means, mean_parts
 from engine.pricing.clip_bounds.histograms import MEAN_BINS, ContributionHistogram, HistogramSubject, Quantity
 from engine.pricing.clip_bounds.profiles.average_design import (
     CLASS_GROUP_DIFFERENCE,
@@ -44,14 +45,22 @@ from engine.pricing.clip_bounds.profiles.average_design import (
 from engine.pricing.clip_bounds.profiles.class_means import ClassPosterior, posterior_of_classes, prior_of_classes
 from engine.pricing.clip_bounds.profiles.estimator import FAILED_ARITHMETIC, VectorProfile
 from engine.pricing.clip_bounds.profiles.histogram_reading import Floats, HistogramReading, read_histogram
+from engine.pricing.clip_bounds.profiles.products import BINS_PER_SIDE, ProductScale, grain_bits, is_square
 
 REASON = "chosen from the profile that was bought with the question"
 DAY = date(1970, 1, 1)  # of histograms that belong to one question
 NARROW_RANGE = 64.0  # of whole numbers whose averages have fractional centres
 CLEAR_COUNT = 5.0  # standard deviations from which on the average over all groups is taken as measured
-DISTANCE_PART, DISTANCE_PART_OF_MANY, MANY_GROUPS = 0.2, 0.1, 10  # share of the price for distances, by groups
+MANY_GROUPS = 10
+# shares of the price, by number of groups, for: means of products, class means, norms of distances
+VALUE_SHARES, VALUE_SHARES_OF_MANY = (0.0, 0.1, 0.1), (0.0, 0.05, 0.05)
+PRODUCT_SHARES_TOTAL, PRODUCT_SHARES, PRODUCT_SHARES_OF_MANY = (0.06, 0.1, 0.3), (0.05, 0.08, 0.17), (0.03, 0.05, 0.1)
+ONLY_MOMENTS = 0.75  # a sum is in no average that is shown if its price is below this share of its products'
+KEPT_PART_TOTAL, KEPT_PART = 0.25, 0.6  # what such a sum keeps of its price, without keys and with
 ERROR_FACTOR = 1.5  # of what correction leaves: fitted on a bench, as no population follows the laws exactly
 DISTANCE_ROWS = 2 * NEGATIVE_BINS
+AVERAGED_KINDS = (VectorKind.CENTRED, VectorKind.PRODUCT)
+Means = Mapping[int, MeanDistribution]  # of units' mean products, by sum of products
 Distances = Mapping[int, DistanceProfile]  # by centred sum
 
 
@@ -59,7 +68,7 @@ Distances = Mapping[int, DistanceProfile]  # by centred sum
 class Averages:
     """Averages that are computed from one count: indices of their centred sums and of the count."""
 
-    totals: tuple[int, ...]
+    totals: tuple[int, ...]  # of values, and of products
     count: int
 
 
@@ -72,9 +81,20 @@ class Grains:
     most: float
 
 
+class DistancePrices(NamedTuple):
+    """Prices in pico-rho."""
+
+    means: int  # units by their mean product; of averages of values none
+    classes: int
+    norms: int
+
+
 @dataclass(frozen=True, eq=False)
 class AboutCentre:
-    """One average about a centre that its profile chose, and the price of its sum and its part of the count."""
+    """One average about a centre that its profile chose, and the price of its sum and its part of the count.
+
+    The average of products, which is below a variance, has the centres of its factors as well.
+    """
 
     total: int  # index of its centred sum
     count: int
@@ -85,17 +105,24 @@ class AboutCentre:
     most: float  # public largest distance of a unit, in grains of 1 / CENTRE_STEPS
     pico_rho: int
     is_crossing: bool
+    product: ProductScale | None = None  # None: an average of values
 
     @property
-    def distance_pico_rho(self) -> int:
-        """Price of its class means, and of its norms of distances, in pico-rho."""
-        part = DISTANCE_PART if self.profile.rows.groups < MANY_GROUPS else DISTANCE_PART_OF_MANY
-        return max(1, int(self.pico_rho * part / 2))
+    def prices(self) -> DistancePrices:
+        """Prices of what is measured between profile and numbers, in pico-rho."""
+        groups = self.profile.rows.groups
+        if self.product is None:
+            shares = VALUE_SHARES if groups < MANY_GROUPS else VALUE_SHARES_OF_MANY
+        else:
+            few = PRODUCT_SHARES_TOTAL if groups == 1 else PRODUCT_SHARES
+            shares = few if groups < MANY_GROUPS else PRODUCT_SHARES_OF_MANY
+        means, classes, norms = (max(1, int(self.pico_rho * share)) if share else 0 for share in shares)
+        return DistancePrices(means, classes, norms)
 
     @property
     def number_pico_rho(self) -> int:
         """Price of its sum and its part of the count, in pico-rho."""
-        return self.pico_rho - 2 * self.distance_pico_rho
+        return self.pico_rho - sum(self.prices)
 
     @property
     def unit_sensitivity(self) -> int:
@@ -115,6 +142,14 @@ class AveragesAboutCentres:
     averages: tuple[AboutCentre, ...]
     is_shown: bool  # is the count a column of its own?
     count_share: int  # price of the count, in pico-rho
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredAverages:
+    """Averages by the count that they share, and their measured distances."""
+
+    groups: tuple[AveragesAboutCentres, ...] = ()
+    distances: Distances = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +190,7 @@ def averages_of(plan: PrivatePlan) -> tuple[Averages, ...]:
         groups.setdefault(vector.scale_group, []).append(i)
     found = []
     for members in groups.values():
-        totals = tuple(i for i in members if plan.vectors[i].kind is VectorKind.CENTRED)
+        totals = tuple(i for i in members if plan.vectors[i].kind in AVERAGED_KINDS)
         counts = [i for i in members if plan.vectors[i].kind in (VectorKind.ROWS, VectorKind.VALID)]
         is_whole = len(totals) == len(members) - 1 and len(counts) == 1
         if totals and is_whole and all(plan.vectors[i].partial_bounds is None for i in members):
@@ -169,38 +204,92 @@ def average_histograms(averages: Averages, plan: PrivatePlan) -> tuple[ProfileHi
     return (
         *by_groups,
         ProfileHistogram(averages.count, Measure.TOTAL),
-        *(ProfileHistogram(total, Measure.MEAN, averages.count, mean_parts()) for total in averages.totals),
+        *(ProfileHistogram(total, Measure.MEAN, averages.count, mean_parts()) for total in values_of(averages, plan)),
     )
+
+
+def values_of(averages: Averages, plan: PrivatePlan) -> tuple[int, ...]:
+    """List the centred sums of averages, without sums of products."""
+    return tuple(i for i in averages.totals if plan.vectors[i].factor is None)
 
 
 def about_centres(
     averages: Averages, plan: PrivatePlan, rows: VectorProfile, stored: Mapping[ProfileHistogram, tuple[Floats, float]],
-    prices: Sequence[int], grains: Mapping[int, Grains], *, is_shown: bool,
+    prices: Sequence[int], grains: Mapping[int, Grains], *, is_shown: bool, means: Means | None = None,
 ) -> AveragesAboutCentres | None:  # fmt: skip
     """Choose the centres of averages from their stored profile; None if no unit is visible.
 
     Claim: a function of released numbers, prices and public facts. Symbols: `rows` = profile of the count, `stored` =
     noisy units by bin and their noise scale, `prices` of every vector in pico-rho, `grains` of each sum,
-    `is_shown`: the count is a column of its own. Formula: the mean of
-    the means of units. Source and proof: engine/pricing/proofs.md#averages. Raises nothing.
+    `is_shown`: the count is a column of its own; `means` = measured ones of units' products, else likely ones. Formula:
+    the mean of the means of units. Source and proof: engine/pricing/proofs.md#averages. Raises nothing.
     """
     if any(plan.vectors[i].lower == plan.vectors[i].upper for i in averages.totals):
         return None  # of a single value, which has no spread
-    found = [_profile(total, averages, plan, rows, stored) for total in averages.totals]
-    profiles = [each for each in found if each is not None]
-    if rows.is_empty or len(profiles) < len(found):
+    values = values_of(averages, plan)
+    found = [_profile(total, averages, plan, rows, stored) for total in values]
+    profiles = {total: each for total, each in zip(values, found, strict=True) if each is not None}
+    if rows.is_empty or len(profiles) < len(values):
         return None
     count_share, is_crossing = prices[averages.count], plan.charged_windows.is_crossing
-    made = []
-    for total, profile in zip(averages.totals, profiles, strict=True):
-        vector, own = plan.vectors[total], grains[total]
-        grain, centre = 2.0**-own.value_bits, _centre(profile, vector, 2.0**-own.finest_bits)
-        steps = round((centre - vector.centre) / grain * CENTRE_STEPS)
+    pools = _pools(averages, plan, prices, rows.groups)
+    made = dict[int, AboutCentre]()
+    for total in sorted(averages.totals, key=lambda i: plan.vectors[i].factor is not None):  # centres, then products
+        vector, own, scale = plan.vectors[total], grains[total], None
+        if vector.factor is None:
+            profile, bits, most = profiles[total], own.value_bits, own.most
+        else:
+            scale = product_scale(total, averages.count, plan, made)
+            profile = _product_profile(scale, plan, made, rows, means or {})
+            bits = min(own.finest_bits, grain_bits(max(abs(profile.mean), profile.spread)))
+            most = own.most * 2.0 ** (bits - own.value_bits)
+        grain, centre = 2.0**-bits, _centre(profile, vector, 2.0**-own.finest_bits)
+        steps = round((centre - (0.0 if scale else vector.centre)) / grain * CENTRE_STEPS)
         measured = CentredAverage(total, averages.count, steps, max(1, round(profile.reach / grain * CENTRE_STEPS)))
-        pico_rho = prices[total] + count_share // len(profiles)
-        facts = (profile, centre, measured, grain, own.most * CENTRE_STEPS, pico_rho, is_crossing)
-        made.append(AboutCentre(total, averages.count, *facts))
-    return AveragesAboutCentres(tuple(made), is_shown, count_share)
+        facts = (profile, centre, measured, grain, most * CENTRE_STEPS, pools[total], is_crossing, scale)
+        made[total] = AboutCentre(total, averages.count, *facts)
+    return AveragesAboutCentres(tuple(made[i] for i in averages.totals), is_shown, count_share)
+
+
+def _pools(averages: Averages, plan: PrivatePlan, prices: Sequence[int], groups: int) -> dict[int, int]:
+    """Share the price of sums and count among averages, in pico-rho: together at most that price.
+
+    Where values have no average of their own that is shown, products get most of what they have.
+    """
+    pools = {i: prices[i] + prices[averages.count] // len(averages.totals) for i in averages.totals}
+    products = [i for i in averages.totals if plan.vectors[i].factor is not None]
+    for i in values_of(averages, plan) if products else ():
+        if prices[i] <= ONLY_MOMENTS * min(prices[product] for product in products):
+            kept = int(pools[i] * (KEPT_PART_TOTAL if groups == 1 else KEPT_PART))
+            for product in products:
+                pools[product] += (pools[i] - kept) // len(products)
+            pools[i] = kept
+    return pools
+
+
+def product_scale(total: int, count: int, plan: PrivatePlan, made: Mapping[int, AboutCentre]) -> ProductScale:
+    """Centres and size of a sum of products, by the averages of its factors."""
+    vector = plan.vectors[total]
+    assert vector.factor is not None  # noqa: S101  the caller asks
+    one, other = (_average_of(side, plan, made) for side in (vector, vector.factor))
+    size = one.profile.spread * other.profile.spread
+    return ProductScale(total, count, (one.centre, other.centre), size, is_square(vector))
+
+
+def _average_of(side: QueryVector | Factor, plan: PrivatePlan, made: Mapping[int, AboutCentre]) -> AboutCentre:
+    """Average of one factor's values."""
+    wanted = (side.value, side.lower, side.upper)
+    vectors = ((plan.vectors[i], each) for i, each in made.items())
+    return next(each for own, each in vectors if (own.value, own.lower, own.upper) == wanted and own.factor is None)
+
+
+def _product_profile(
+    scale: ProductScale, plan: PrivatePlan, made: Mapping[int, AboutCentre], rows: VectorProfile, means: Means
+) -> AverageProfile:
+    """Profile of an average of products: by measured means of units, else by likely ones."""
+    values = _average_of(plan.vectors[scale.total], plan, made).profile
+    found = means.get(scale.total)
+    return AverageProfile(rows, scale.likely_means(values.means) if found is None else found, values.units_deviation)
 
 
 def _profile(
@@ -220,18 +309,54 @@ def _profile(
 def _centre(profile: AverageProfile, vector: QueryVector, finest: float) -> float:
     """Centre of an average: whole steps from the planned one, which are small against the spread."""
     step = max(finest, 2.0 ** (math.ceil(math.log2(max(profile.spread, 2.0**-40))) - 8))
+    if vector.factor is not None:
+        return round(profile.mean / step) * step
     centre = vector.centre + round((profile.mean - vector.centre) / step) * step
     return min(max(centre, vector.lower), vector.upper)
 
 
 def has_fractional_centre(vector: QueryVector) -> bool:
     """Return whether the average of whole numbers may have a fractional centre: in a narrow range it matters."""
-    return vector.kind is VectorKind.CENTRED and vector.upper - vector.lower <= NARROW_RANGE
+    widths = [side.upper - side.lower for side in (vector, vector.factor) if side is not None]
+    return vector.kind in AVERAGED_KINDS and min(widths) <= NARROW_RANGE
 
 
 def with_chosen_centre(vector: QueryVector, chosen: AboutCentre) -> QueryVector:
-    """Subtract the chosen centre from the values of a centred sum."""
-    return replace(vector, centre=chosen.centre, is_integer=vector.is_integer and not has_fractional_centre(vector))
+    """Subtract the chosen centre from the values of a centred sum, or from products of distances from centres."""
+    is_integer = vector.is_integer and not has_fractional_centre(vector)
+    if vector.factor is None or chosen.product is None:
+        return replace(vector, centre=chosen.centre, is_integer=is_integer)
+    about = about_factors(vector, chosen.product)
+    return replace(about, offset=chosen.centre, is_integer=is_integer)
+
+
+def about_factors(vector: QueryVector, scale: ProductScale) -> QueryVector:
+    """Take products about the chosen centres of their factors."""
+    assert vector.factor is not None  # noqa: S101  a product has one
+    first, second = scale.centres
+    return replace(vector, centre=first, factor=replace(vector.factor, centre=second))
+
+
+def noisy_means(averages: Sequence[AboutCentre], exact: Exact, add_noise: NoiseSource) -> Means:
+    """Add noise to units by their mean product: distributions, by sum of products; without those that are not clear.
+
+    Claim: that of an average costs its prices.means. Symbols: a unit is in one bin. Formula: sensitivity 1, or 2
+    where units are replaced. Source and proof: engine/pricing/proofs.md#products. Raises NoiseRefused.
+    """
+    places = exact.keys.column(0).to_numpy().astype(np.int64)
+    found = dict[int, MeanDistribution]()
+    for each, counts in zip(averages, exact.vectors, strict=True):
+        assert each.product is not None  # noqa: S101  the caller chooses products
+        dense = np.zeros(2 * BINS_PER_SIDE + 1, dtype=np.int64)
+        dense[places] = counts
+        sigma = gaussian_scale(each.unit_sensitivity, each.prices.means)
+        released = add_noise(dense, each.unit_sensitivity, sigma, each.prices.means)
+        try:
+            means = each.product.means(np.asarray(released, dtype=np.float64), sigma)
+        except FAILED_ARITHMETIC:  # that it failed would tell of noise that is never stored
+            continue
+        found |= {} if means is None else {each.total: means}
+    return found
 
 
 def noisy_distances(
@@ -239,20 +364,20 @@ def noisy_distances(
 ) -> Mapping[int, DistanceProfile]:
     """Add noise to class means and to units by the norm of their distances, by centred sum.
 
-    Claim: those of an average are (2 distance_pico_rho)-zCDP. Symbols: a unit is in one class and in one bin. Formula:
-    sensitivities MEAN_STEPS and 1, or twice as much where units are replaced. Source and proof:
+    Claim: those of an average cost its prices.classes and prices.norms. Symbols: a unit is in one class and in one bin.
+    Formula: sensitivities MEAN_STEPS and 1, or twice as much where units are replaced. Source and proof:
     engine/pricing/proofs.md#averages. Raises NoiseRefused.
     """
     places = exact.keys.column(0).to_numpy().astype(np.int64)
     found = {}
     for i, each in enumerate(averages):
         noisy = []
-        for column, step in ((2 * i, MEAN_STEPS), (2 * i + 1, 1)):
+        for column, step, pico_rho in ((2 * i, MEAN_STEPS, each.prices.classes), (2 * i + 1, 1, each.prices.norms)):
             dense = np.zeros(DISTANCE_ROWS, dtype=np.int64)
             dense[places] = exact.vectors[column]
             sensitivity = step * each.unit_sensitivity
-            sigma = gaussian_scale(sensitivity, each.distance_pico_rho)
-            released = add_noise(dense, sensitivity, sigma, each.distance_pico_rho)
+            sigma = gaussian_scale(sensitivity, pico_rho)
+            released = add_noise(dense, sensitivity, sigma, pico_rho)
             noisy.append((np.asarray(released, dtype=np.float64) / step, sigma / step))
         positive, negative = (_norms(each, noisy[1][0][begin:], noisy[1][1]) for begin in (0, NEGATIVE_BINS))
         found[each.total] = DistanceProfile(
@@ -266,9 +391,9 @@ def expected_distances(group: AveragesAboutCentres) -> Distances:
     found = {}
     for each in group.averages:
         profile, norms = each.profile, each.profile.rows.norms
-        of_units = gaussian_scale(each.unit_sensitivity, each.distance_pico_rho)
+        of_units = gaussian_scale(each.unit_sensitivity, each.prices.norms)
         side = replace(norms, points=norms.points * profile.spread, units=norms.units / 2, sigma=of_units)
-        sigma = gaussian_scale(MEAN_STEPS * each.unit_sensitivity, each.distance_pico_rho) / MEAN_STEPS
+        sigma = gaussian_scale(MEAN_STEPS * each.unit_sensitivity, each.prices.classes) / MEAN_STEPS
         sums = profile.class_units * (profile.mean - each.centre) / each.reach
         classes = _classes(each, sums, sigma)
         found[each.total] = DistanceProfile(
@@ -397,7 +522,8 @@ def _correction(
         differing += (0.5 * CLASS_GROUP_DIFFERENCE) ** 2 * prior
         by_chance = float(left.by_chance[0]) * profile.spread**2 + float(distances.by_chance(sum_bound)[0])
         amount = uncertainty + differing + by_chance / rows.groups / rows.usual_group**2
-    return VectorCorrection(amount=ERROR_FACTOR * math.sqrt(max(0.0, amount)), centre=average.centre + shift)
+    error = ERROR_FACTOR * math.sqrt(max(0.0, amount))
+    return VectorCorrection(amount=error, centre=average.centre + shift, shift=shift)
 
 
 def _share_within_groups(average: AboutCentre, measured: Release) -> float:

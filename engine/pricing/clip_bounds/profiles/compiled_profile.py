@@ -7,26 +7,38 @@ would have to be clipped (`engine/pricing/proofs.md#profiles`).
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
 
-from dialect import BoundedSql, Catalog, ContributionBounds, PrivatePlan
+from dialect import BoundedSql, Catalog, ContributionBounds, Eligibility, PrivatePlan, Target
 from dialect.algebra import ClipRule, QueryVector, VectorKind
 from dialect.catalog import Table
-from dialect.codegen import HIGHEST_BIN, LOWEST_BIN, Measure, ProfileHistogram, SharedPlan
+from dialect.codegen import (
+    HIGHEST_BIN,
+    LOWEST_BIN,
+    Measure,
+    ProfileHistogram,
+    SharedPlan,
+    write_distances_sql,
+    write_means_sql,
+)
 from dialect.sensitivity import MAX_GRAIN_BITS, declares_clip_bounds, finest_value_bits
 from engine.backends.exact import Exact
 from engine.mechanism.gaussian import NoiseSource, gaussian_scale, privacy_loss
 from engine.mechanism.release import Release
 from engine.pricing.budget_allocation import PriceParts
 from engine.pricing.clip_bounds.profiles.averages import (
+    AboutCentre,
+    Averages,
     AveragesAboutCentres,
     Grains,
+    Means,
     about_centres,
+    about_factors,
     average_histograms,
     averages_of,
     has_fractional_centre,
@@ -66,6 +78,12 @@ class CompiledProfile:
     def plan(self) -> PrivatePlan:
         """Plan of the release."""
         return self.shared.plan
+
+    @property
+    def averages(self) -> tuple[Averages, ...]:
+        """Averages that it profiles, with the products below variances."""
+        counts = {each.count for each in self.histograms if each.measure is Measure.MEAN}
+        return tuple(each for each in averages_of(self.plan) if each.count in counts)
 
     @property
     def histogram_pico_rho(self) -> int:
@@ -132,7 +150,8 @@ def profile_histograms(
     """List the histograms of a release's profile; empty if it needs none.
 
     A vector is profiled if it would be clipped at a bound that nobody declared; an average together with its count.
-    Variances and different values are not profiled, nor a count of people that is only there because keys are private.
+    Sums of products are profiled after it, about centres that it chose. Different values are not profiled, nor a count
+    of people that is only there because keys are private.
     `shown_alone` = vectors that are columns of their own, if keys are private; else None.
     """
     if declares_clip_bounds(plan, catalog) or plan.limits.is_stated:
@@ -152,12 +171,22 @@ def profile_histograms(
     )
 
 
-def count_statements(histograms: Sequence[ProfileHistogram]) -> int:
+def count_statements(histograms: Sequence[ProfileHistogram], plan: PrivatePlan) -> int:
     """Count the statements of a release with a profile of these histograms; none: one.
 
-    They are those of the profile, of totals and of numbers; averages have one more, of distances.
+    They are those of the profile, of totals and of numbers; averages have one more, of distances, and
+    products two, of their means and distances.
     """
-    return 3 + any(each.measure is Measure.MEAN for each in histograms) if histograms else 1
+    has_averages = any(each.measure is Measure.MEAN for each in histograms)
+    has_products = any(plan.vectors[i].factor is not None for i in profiled_vectors(histograms, plan))
+    return 3 + has_averages + 2 * has_products if histograms else 1
+
+
+def profiled_vectors(histograms: Sequence[ProfileHistogram], plan: PrivatePlan) -> frozenset[int]:
+    """List the vectors whose clip bounds a profile chooses: those it measures, and products of these."""
+    counts = {each.count for each in histograms if each.measure is Measure.MEAN}
+    products = (i for each in averages_of(plan) if each.count in counts for i in each.totals)
+    return frozenset(each.vector for each in histograms).union(products)
 
 
 def only_selects_keys(index: int, plan: PrivatePlan, shown_alone: Collection[int] | None) -> bool:
@@ -198,9 +227,7 @@ def shared_plan(plan: PrivatePlan, bounds: ContributionBounds, histograms: Seque
     vectors are as fine as any clip bound may need; others keep the grains of `bounds`, which are
     those of the price.
     """
-    profiled = {each.vector for each in histograms} | {
-        each.count for each in histograms if each.measure is Measure.MEAN
-    }
+    profiled = profiled_vectors(histograms, plan) | {each.count for each in histograms if each.measure is Measure.MEAN}
     vectors = [replace(v, is_integer=v.is_integer and not has_fractional_centre(v)) for v in plan.vectors]
     fine = [
         replace(bound, rule=ClipRule.UNCLIPPED, value_bits=finest_value_bits(vector)) if i in profiled else bound
@@ -257,11 +284,12 @@ def _read_vector(
 @or_nothing
 def averages_about_centres(
     compiled: CompiledProfile, stored: Release, catalog: Catalog, prices: Sequence[VectorPrice],
-    shown_alone: Collection[int] | None,
+    shown_alone: Collection[int] | None, means: Means | None = None,
 ) -> tuple[AveragesAboutCentres, ...]:  # fmt: skip
     """Choose the centres of profiled averages; those without a visible unit are left out.
 
-    `prices` of every vector; `shown_alone` = vectors that are columns of their own, None: all of them.
+    `prices` of every vector; `shown_alone` = vectors that are columns of their own, None: all of them; `means` =
+    measured ones of units' products.
     """
     compiled = compiled.over(stored.selected_keys)
     columns, plan = stored_histograms(compiled, stored), compiled.plan
@@ -274,7 +302,7 @@ def averages_about_centres(
     made = (
         about_centres(
             each, plan, _read_vector(compiled, each.count, columns, catalog), columns, paid, grains,
-            is_shown=each.count in shown,
+            is_shown=each.count in shown, means=means,
         )
         for each in averages_of(plan)
         if average_histograms(each, plan)[0] in columns
@@ -287,6 +315,54 @@ def with_measured_centres_of(plan: PrivatePlan, groups: Sequence[AveragesAboutCe
     chosen = {each.total: each for group in groups for each in group.averages}
     vectors = (with_chosen_centre(v, chosen[i]) if i in chosen else v for i, v in enumerate(plan.vectors))
     return replace(plan, vectors=tuple(vectors))
+
+
+@dataclass(frozen=True)
+class AverageStatements:
+    """Statements that measure the units of averages after their profile."""
+
+    profile: CompiledProfile
+    target: Target
+    admission: Eligibility | None
+
+    def means(self, products: Sequence[AboutCentre]) -> BoundedSql:
+        """Write the SQL of histograms of units by their mean product."""
+        scales = [each.product for each in products if each.product is not None]
+        bits = {each.total: self._limited(each.total, each.value_bits) for each in scales}
+        bins = [each.bins(bits[each.total]) for each in scales]
+        plan, bounds = self._about_factors(products), self._in_bits(bits)
+        return write_means_sql(self.profile.shared, plan, bounds, bins, self.target, self.admission)
+
+    def distances(self, averages: Sequence[AboutCentre]) -> Iterator[tuple[Sequence[AboutCentre], BoundedSql]]:
+        """Write the SQL of class means and of norms of distances: of values, and of products; with what it measures."""
+        values, products = (
+            [each for each in averages if (each.product is None) == is_value] for is_value in (True, False)
+        )
+        shared, histograms, of = self.profile.shared, self.profile.histograms, (self.target, self.admission)
+        if values:
+            about = [each.measured for each in values]
+            yield values, write_distances_sql(shared, self.profile.bounds, histograms, about, *of)
+        if products:
+            bits = {each.total: round(-math.log2(each.grain)) for each in products}
+            about, plan = [each.measured for each in products], self._about_factors(products)
+            yield products, write_distances_sql(shared, self._in_bits(bits), histograms, about, *of, plan)
+
+    def _limited(self, total: int, bits: int) -> int:
+        """Limit the value bits of a sum of products to those of the shared partials."""
+        return min(bits, self.profile.shared.bounds.vectors[total].value_bits)
+
+    def _about_factors(self, averages: Sequence[AboutCentre]) -> PrivatePlan:
+        """Take products about the chosen centres of their factors; nothing else is moved."""
+        scales, plan = {each.total: each.product for each in averages}, self.profile.shared.plan
+        pairs = ((vector, scales.get(i)) for i, vector in enumerate(plan.vectors))
+        vectors = (vector if scale is None else about_factors(vector, scale) for vector, scale in pairs)
+        return replace(plan, vectors=tuple(vectors))
+
+    def _in_bits(self, bits: Mapping[int, int]) -> ContributionBounds:
+        """Value grains of a statement."""
+        bounds = self.profile.bounds
+        vectors = (replace(each, value_bits=bits.get(i, each.value_bits)) for i, each in enumerate(bounds.vectors))
+        return replace(bounds, vectors=tuple(vectors))
 
 
 def _vector_profile(

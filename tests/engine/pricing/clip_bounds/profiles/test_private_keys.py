@@ -20,7 +20,6 @@ from engine.pipeline.answer_notes import question_notes
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pricing.clip_bounds.profiles import average_design, averages, compiled_profile, numbers
-from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.query_terms import Request
 from engine.pricing.target_error import paid_prices
@@ -117,22 +116,6 @@ def losses_of(catalog: Catalog, backend: Any, sql: str, rho: Fraction) -> Fracti
 def test_averages_over_few_private_keys_cost_what_was_charged(catalog: Catalog, backend: Any, rho: Fraction) -> None:
     spent = losses_of(catalog, backend, FEW_SHOPS, rho)
     assert float(spent / rho) == pytest.approx(1, rel=1e-5) and spent <= rho
-
-
-def test_planted_keys_that_count_twice_are_refused(
-    catalog: Catalog, backend: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Distances are drawn at the share of few groups, and numbers at that of many: together more than the price."""
-    honest = CompiledProfile.over
-    calls = [0]
-
-    def twice(profile: CompiledProfile, selected_keys: pa.Table | None) -> CompiledProfile:
-        calls[0] += 1
-        return replace(honest(profile, selected_keys), groups=7 if calls[0] == 1 else 14)
-
-    monkeypatch.setattr(CompiledProfile, "over", twice)
-    with pytest.raises(ExecutionFailed):
-        losses_of(catalog, backend, FEW_SHOPS, Fraction("0.05"))
 
 
 def test_a_choice_that_fails_chooses_nothing(catalog: Catalog, backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:

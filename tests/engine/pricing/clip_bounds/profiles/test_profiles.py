@@ -28,7 +28,7 @@ from engine.pipeline.explain import explain
 from engine.pricing import compile_release
 from engine.pricing.clip_bound_origin import clip_bound_origins
 from engine.pricing.clip_bounds.profiles import numbers
-from engine.pricing.clip_bounds.profiles.averages import AboutCentre
+from engine.pricing.clip_bounds.profiles.averages import AboutCentre, MeasuredAverages
 from engine.pricing.clip_bounds.profiles.compiled_profile import read_profile
 from engine.pricing.compile_release import CompiledRelease, unpriced_release
 from engine.pricing.query_terms import Request
@@ -53,6 +53,7 @@ CREATE OR REPLACE TABLE visit AS SELECT 1 + i % {PEOPLE} AS person_id, i AS visi
 BY_ZONE = "SELECT zone, COUNT(*) AS n, SUM(minutes) AS s FROM visit GROUP BY zone"
 IN_ALL = "SELECT COUNT(*) AS n FROM visit"
 AVERAGES = "SELECT zone, AVG(minutes) AS m, AVG(coins) AS c, COUNT(*) AS n FROM visit GROUP BY zone"
+VARIANCES = "SELECT zone, STDDEV(minutes) AS s, CORR(minutes, coins) AS c FROM visit GROUP BY zone"
 RHO = Fraction("0.02")
 
 
@@ -90,7 +91,7 @@ class Counted:
         return add_noise(exact, sensitivity, scale, pico_rho_charged)
 
 
-@pytest.mark.parametrize("sql", [BY_ZONE, IN_ALL, AVERAGES])
+@pytest.mark.parametrize("sql", [BY_ZONE, IN_ALL, AVERAGES, VARIANCES])
 def test_all_mechanisms_that_run_cost_what_was_charged(catalog: Catalog, backend: Any, sql: str) -> None:
     noise = Counted()
     with Ledger.open(":memory:") as ledger:
@@ -98,13 +99,14 @@ def test_all_mechanisms_that_run_cost_what_was_charged(catalog: Catalog, backend
     assert float(noise.loss / RHO) == pytest.approx(1, rel=1e-5) and noise.loss <= RHO
 
 
+@pytest.mark.parametrize("sql", [AVERAGES, VARIANCES])
 def test_a_planted_price_of_distances_that_is_not_taken_off_is_found(
-    catalog: Catalog, backend: Any, monkeypatch: pytest.MonkeyPatch
+    catalog: Catalog, backend: Any, monkeypatch: pytest.MonkeyPatch, sql: str
 ) -> None:
     """Numbers that cost all of their share, and distances besides, are refused before their noise is drawn."""
     monkeypatch.setattr(AboutCentre, "number_pico_rho", property(lambda self: self.pico_rho))
     with pytest.raises(ExecutionFailed):
-        test_all_mechanisms_that_run_cost_what_was_charged(catalog, backend, AVERAGES)
+        test_all_mechanisms_that_run_cost_what_was_charged(catalog, backend, sql)
 
 
 def test_a_planted_profile_that_is_not_charged_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -339,7 +341,7 @@ def chosen_bounds(catalog: Catalog, backend: Any, noisy: Release) -> tuple[float
     """Clip bounds that follow from a stored profile."""
     with Ledger.open(":memory:") as ledger:
         release = compiled(Engine(catalog, backend, ledger, add_noise), BY_ZONE)
-    found = compile_release.profiled_release(release, noisy, {}, backend).release
+    found = compile_release.profiled_release(release, noisy, MeasuredAverages(), backend).release
     return tuple(bound.clip_bound for bound in found.bounds.vectors)
 
 

@@ -1,0 +1,91 @@
+"""Products below variances and correlations: their usual size, from units' means of them about chosen centres.
+
+A variance is the average of squared distances from a centre, minus the square of the average distance. So it has the
+profile of two averages: of the values, and of their squares. The centre of the values follows from the stored profile;
+then units are measured by their mean square about it, from which the centre of the squares follows
+(`engine/pricing/proofs.md#products`).
+
+Terms:
+    product  of two distances, of one column's values or of two columns', from their chosen centres
+    size     product of the spreads of both columns' means of units
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from dialect.algebra import QueryVector
+from dialect.codegen import CENTRE_STEPS, MeanBins
+from engine.pricing.clip_bounds.column_means import MeanDistribution, denoised_means
+from engine.pricing.clip_bounds.tails import Floats
+
+LARGEST_SIZES, BINS_PER_SIDE = 2.0**14, 36  # of a unit's mean product: so many sizes, and half doublings below
+PRODUCT_GRAINS = 2.0**8  # value grains of a usual product where units are measured
+BEYOND = 1.2  # mean of the last bin, over where it begins
+
+
+@dataclass(frozen=True)
+class ProductScale:
+    """A sum of products about chosen centres: its vectors, centres, and the size of its products."""
+
+    total: int
+    count: int
+    centres: tuple[float, float]
+    size: float
+    is_square: bool  # of one column: never negative
+
+    @property
+    def value_bits(self) -> int:
+        """Value bits in which units' means are measured."""
+        return grain_bits(self.size)
+
+    @property
+    def ends(self) -> Floats:
+        """Where bins of units by their mean product begin, but for the first; rising."""
+        positive = self.size * LARGEST_SIZES * np.exp2(-np.arange(BINS_PER_SIDE)[::-1] / 2)
+        return positive if self.is_square else np.concatenate([-positive[::-1], positive])
+
+    def bins(self, value_bits: int) -> MeanBins:
+        """Bins of the histogram of means, in value grains."""
+        steps = tuple(round(end * 2.0**value_bits * CENTRE_STEPS) for end in self.ends)
+        return MeanBins(self.total, self.count, steps)
+
+    def means(self, units: Floats, sigma: float) -> MeanDistribution | None:
+        """Distribution of units' mean products, from noisy units by bin; None if no bin is clear of the noise."""
+        people = denoised_means(units[: len(self.ends) + 1], sigma)
+        if people.sum() <= 0:
+            return None
+        ends = self.ends
+        first = ends[0] / 2 if self.is_square else BEYOND * ends[0]
+        places = np.concatenate([[first], (ends[1:] + ends[:-1]) / 2, [BEYOND * ends[-1]]])
+        return _distribution(places, people / people.sum())
+
+    def likely_means(self, means: MeanDistribution) -> MeanDistribution:
+        """Distribution that is likely by the means of one column's values alone."""
+        if not self.is_square:
+            return _distribution(np.array([-self.size, 0.0, self.size]), np.array([0.25, 0.5, 0.25]))
+        places = (means.means - self.centres[0]) ** 2 + self.size
+        order = np.argsort(places)
+        return _distribution(places[order], means.people[order])
+
+
+def _distribution(places: Floats, people: Floats) -> MeanDistribution:
+    """Distribution over places; its range is the reach of its mean size, as products have no narrow range."""
+    size = float(np.abs(places) @ people)
+    return MeanDistribution(places, people, 0.0, size, float(places @ people))
+
+
+def grain_bits(usual: float) -> int:
+    """Value bits with PRODUCT_GRAINS grains of a usual product."""
+    return math.floor(math.log2(PRODUCT_GRAINS / usual))
+
+
+def is_square(vector: QueryVector) -> bool:
+    """Return whether a product is of one column's values with themselves."""
+    factor = vector.factor
+    return factor is not None and (factor.value, factor.lower, factor.upper) == (
+        vector.value, vector.lower, vector.upper
+    )  # fmt: skip

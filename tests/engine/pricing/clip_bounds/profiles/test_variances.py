@@ -1,0 +1,109 @@
+"""Variances and correlations with a profile: about centres of values and of products, with what clipping took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+from budgets import Ledger
+from dialect.algebra import MomentsOf
+from dialect.catalog.model import Catalog
+from engine.backends.exact import Int64Vector
+from engine.mechanism import release as released
+from engine.mechanism.gaussian import NoisyVector, add_noise
+from engine.mechanism.release import VectorCorrection
+from engine.pipeline.engine import Engine
+from engine.pricing.clip_bounds.profiles.products import ProductScale
+from engine.pricing.query_terms import Request
+from tests.engine.pricing.clip_bounds.profiles.test_profiles import MANY_ROWS
+from tests.engine.town import CATALOG, make_town
+from tests.support.without_norms import without_norms
+
+NUMBERS = {
+    "s": "STDDEV(minutes)",
+    "v": "VAR_POP(minutes)",
+    "c": "CORR(minutes, coins)",
+    "r": "REGR_INTERCEPT(minutes, coins)",
+    "m": "AVG(minutes)",
+}
+COLUMNS = ", ".join(f"{sql} AS {name}" for name, sql in NUMBERS.items())
+RHO = Fraction("0.1")
+LOW = "CAST(i % 50 AS DOUBLE) AS minutes"  # as written in the town's rows
+# far from the middle of a range of 0 to 60, with coins of 0 to 4
+VALUES = "CAST(2 + (i // 6000 + i) % 5 + (hash(i) % 7) AS DOUBLE) AS minutes"
+COINS = "CAST(i % 5 AS INTEGER) AS coins"
+RELATED = "CAST((hash(i) % 7 + hash(i * 3) % 4) // 2 AS INTEGER) AS coins"
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    rows = MANY_ROWS.replace(LOW, VALUES).replace(COINS, RELATED)
+    assert VALUES in rows and RELATED in rows
+    return make_town(tmp_path_factory.mktemp("town"), rows, without_norms(CATALOG))
+
+
+def noiseless(exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charged: int) -> NoisyVector:
+    del sensitivity, scale, pico_rho_charged
+    return NoisyVector(exact)
+
+
+def asked(catalog: Catalog, backend: Any, noise: Any = noiseless, by: str = "zone") -> Any:
+    sql = f"SELECT {by}, {COLUMNS} FROM visit GROUP BY {by} ORDER BY {by}" if by else f"SELECT {COLUMNS} FROM visit"
+    with Ledger.open(":memory:") as ledger:
+        return Engine(catalog, backend, ledger, noise).answer(sql, Request("ann", rho=RHO))
+
+
+def exact(backend: Any, by: str = "zone") -> Any:
+    address = backend.target.addresses["visit"]
+    group = f" GROUP BY {by} ORDER BY {by}" if by else ""
+    return backend.run_over(f"SELECT {COLUMNS} FROM {address}{group}", {})
+
+
+@pytest.mark.parametrize("by", ["zone", ""])
+def test_without_noise_variances_are_those_of_the_rows(catalog: Catalog, backend: Any, by: str) -> None:
+    answered, rows = asked(catalog, backend, by=by), exact(backend, by)
+    for name in NUMBERS:
+        assert answered.answer.table.column(name).to_numpy() == pytest.approx(rows.column(name).to_numpy(), rel=0.05)
+    places = [i for i, vector in enumerate(answered.query.releases[0].plan.vectors) if vector.factor is not None]
+    corrections = answered.releases[0].corrections
+    assert places and all(corrections[i].centre for i in places)
+
+
+def test_intervals_of_variances_hold_the_exact_ones(catalog: Catalog, backend: Any) -> None:
+    rows, holds = exact(backend), []
+    for _ in range(3):
+        answered = asked(catalog, backend, add_noise)
+        for name in NUMBERS:
+            (lower, upper), number = answered.answer.intervals[name], rows.column(name).to_numpy()
+            holds.append((lower <= number) & (number <= upper))
+    assert np.mean(holds) >= 0.8
+
+
+def test_a_planted_centre_of_products_that_is_not_added_back_is_found(
+    catalog: Catalog, backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was subtracted from each product is most of a variance."""
+
+    def planted(formula: MomentsOf, corrections: Mapping[int, VectorCorrection]) -> Any:
+        del corrections
+        return formula, {}
+
+    monkeypatch.setattr(released, "about_measured_centres", planted)
+    shown = asked(catalog, backend).answer.table.column("v").to_numpy()
+    assert (shown < exact(backend).column("v").to_numpy() / 2).all()
+
+
+def test_means_of_products_that_fail_are_taken_as_likely(
+    catalog: Catalog, backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refused answer would tell of noise that is not stored."""
+
+    def failing(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(ProductScale, "means", failing)
+    assert asked(catalog, backend).answer.table.num_rows == len(exact(backend))
