@@ -10,7 +10,7 @@ Modules, each before those that import it:
 from __future__ import annotations
 
 from dialect.algebra.codegen_types import MAX_SMALLINT_ROWS, LakeSql, Rollup, Target
-from dialect.algebra.expressions import Expr, Field, Literal
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
 from dialect.algebra.formulas import CountOf, Formula, Histogram, MeanOf, MomentsOf, QuantileOf, ReleasedNumber, SumOf
 from dialect.algebra.properties import Properties
 from dialect.algebra.relations import Join, Public, Relation, ReleaseScan, tables_of
@@ -35,6 +35,7 @@ __all__ = [
     "GROUP_ADDITIVE_KINDS",
     "MAX_SMALLINT_ROWS",
     "ROW_ADDITIVE_KINDS",
+    "Call",
     "ChargedWindows",
     "ClipRule",
     "CountOf",
@@ -57,6 +58,7 @@ __all__ = [
     "Public",
     "QuantileOf",
     "QueryVector",
+    "Ref",
     "Relation",
     "ReleaseColumns",
     "ReleaseScan",

@@ -22,7 +22,7 @@ from dialect.codegen.lake import (
     stored_rollup_sql,
 )
 from dialect.codegen.materialized_rollups import is_rollup_compatible, write_rollup
-from dialect.codegen.outer_query import OuterSql, public_tables_read, write_outer_query
+from dialect.codegen.outer_query import ARITHMETIC, OuterSql, public_tables_read, write_outer_query
 from dialect.codegen.partials import SHARED_PARTIALS, SharedPlan, bound_together, with_shared_from
 from dialect.codegen.partition_selection import (
     RELEASED_KEYS,
@@ -58,6 +58,7 @@ from dialect.codegen.stored_columns import (
 from dialect.codegen.stored_release_sql import write_derived_release, write_group_mapping, write_pinned_counts
 
 __all__ = [
+    "ARITHMETIC",
     "CENTRE_STEPS",
     "DUCKDB_DIALECT",
     "ENGINE_DIALECTS",

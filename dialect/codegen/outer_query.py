@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
 from dialect.algebra.codegen_types import Target
-from dialect.algebra.expressions import Expr, Field, Literal, Ref
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
 from dialect.algebra.relations import Public, Relation, Released, ReleaseScan, Sort, tables_of
 from dialect.catalog.model import SqlType
 from dialect.codegen.relations.relation import release_table_name, write_rows
+from dialect.functions.builders import double_call
 from dialect.postprocess.display_rounding import RoundingDistance
 from dialect.postprocess.interval_functions import IntervalParameters, expand_interval_functions
 from dialect.postprocess.noise_propagation import (
@@ -38,12 +39,17 @@ INTERVAL_COMPONENTS = (
 )  # fmt: skip
 
 
+# what variances of corrected numbers are computed with -> the Arrow function with the same results
+ARITHMETIC = {double_call(name, ZERO, ZERO).function: arrow for name, arrow in (("+", "add"), ("*", "multiply"))}
+ARITHMETIC[double_call("abs", ZERO).function] = "abs"
+
+
 @dataclass(frozen=True)
 class UnchangedRelease:
-    """An outer query that only renames a release's columns, so that no SQL needs to run."""
+    """An outer query that renames a release's columns, or adds and multiplies them, so that no SQL needs to run."""
 
     table: str
-    columns: tuple[tuple[str, str], ...]  # (name in the SQL's result, name in the release)
+    columns: tuple[tuple[str, Expr], ...]  # name in the SQL's result, and what it is of the release
 
 
 @dataclass(frozen=True)
@@ -128,18 +134,17 @@ def write_outer_query(
 
 
 def _unchanged_release(outer: Released | Public, select_list: list[tuple[str, Expr]]) -> UnchangedRelease | None:
-    """Find the release whose rows the outer query returns unchanged; None where it computes anything.
-
-    If some selected column is not a plain field, the query computes.
-    """
-    if not isinstance(outer.operator, ReleaseScan):
+    """Find the release whose rows the outer query returns unchanged; None where it computes more than variances."""
+    if not isinstance(outer.operator, ReleaseScan) or not all(_is_arithmetic(expr) for _, expr in select_list):
         return None
-    columns = tuple((name, expr.field.id) for name, expr in select_list if isinstance(expr, Ref))
-    return (
-        UnchangedRelease(release_table_name(outer.operator.index), columns)
-        if len(columns) == len(select_list)
-        else None
-    )
+    return UnchangedRelease(release_table_name(outer.operator.index), tuple(select_list))
+
+
+def _is_arithmetic(expr: Expr) -> bool:
+    """Return whether an expression is made of fields and numbers by ARITHMETIC alone."""
+    if isinstance(expr, Call):
+        return expr.function in ARITHMETIC and expr.type is SqlType.DOUBLE and all(map(_is_arithmetic, expr.arguments))
+    return isinstance(expr, Ref | Literal)
 
 
 def _stored_intervals(question: Question) -> dict[int, tuple[Field, Field]]:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pyarrow as pa
+from pyarrow.compute import call_function
 
 from dialect import Catalog, Question, Target
-from dialect.algebra import CountOf, Relation, ReleaseScan
-from dialect.codegen import OuterSql, public_tables_read, write_outer_query
+from dialect.algebra import Call, CountOf, Expr, Literal, Ref, Relation, ReleaseScan
+from dialect.codegen import ARITHMETIC, OuterSql, public_tables_read, write_outer_query
 from dialect.codegen.relations import release_table_name, write_rows
 from dialect.functions import quote_identifier
 from dialect.parser import IntervalCoverage
@@ -150,11 +151,21 @@ def _release_tables(
 
 
 def _run_outer(sql: OuterSql, tables: Mapping[str, pa.Table]) -> pa.Table:
-    """Run the outer SQL; a mere renaming of a release's columns needs no database."""
+    """Run the outer SQL; renamed columns of a release, and their variances, need no database."""
     if sql.unchanged_release is None:
         return run_outer(sql.text, tables)
     released = tables[sql.unchanged_release.table]
-    return pa.table({name: released.column(own) for name, own in sql.unchanged_release.columns})
+    return pa.table({name: _computed(expr, released) for name, expr in sql.unchanged_release.columns})
+
+
+def _computed(expr: Expr, released: pa.Table) -> pa.Array | pa.ChunkedArray:
+    """Compute a column from those of a release by ARITHMETIC, as DuckDB would."""
+    if isinstance(expr, Ref):
+        return released.column(expr.field.id)
+    if isinstance(expr, Call):
+        return call_function(ARITHMETIC[expr.function], [_computed(each, released) for each in expr.arguments])
+    assert isinstance(expr, Literal)  # noqa: S101  nothing else is arithmetic
+    return pa.repeat(pa.scalar(expr.value, pa.float64()), released.num_rows)
 
 
 def write_outer_sql(question: Question, raw: RawNoise, levels: IntervalLevels) -> OuterSql:

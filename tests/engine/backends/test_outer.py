@@ -12,7 +12,13 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from dialect.algebra import Field, Literal, Ref, ReleaseScan
+from dialect.algebra.relations import Released
+from dialect.catalog.model import SqlType
+from dialect.codegen import outer_query
 from dialect.codegen.outer_query import OuterSql
+from dialect.functions.builders import double_call
+from dialect.functions.emitter import write_expr
 from engine.backends import sandbox as module
 from engine.backends.lockdown import connect_to_memory
 from engine.backends.sandbox import run_outer
@@ -72,6 +78,25 @@ def test_rows_that_are_shown_as_released_are_those_of_the_sql(
     monkeypatch.setattr(post_process_module, "_run_outer", both)
     engine.answer(f"SELECT {asked} FROM visit GROUP BY zone", Request("ann"))
     assert seen == [is_run]
+
+
+def test_variances_of_corrected_numbers_are_computed_as_the_sql_does() -> None:
+    field = Field("n", None, SqlType.DOUBLE)
+    share = double_call("*", Literal(0.1, SqlType.DOUBLE), double_call("abs", Ref(field)))
+    floor = double_call("*", Literal(7.0, SqlType.DOUBLE), double_call("abs", Literal(-1.0, SqlType.DOUBLE)))
+    size = double_call("+", share, floor)
+    columns = [("s0", Ref(field)), ("v", double_call("+", Literal(3.0, SqlType.DOUBLE), double_call("*", size, size)))]
+    released = Released(ReleaseScan(0, (field,)), (field,))
+    table = pa.table({"n": [-3.7, 0.0, 1e9 / 3, None]})
+    for written, is_run in ((columns, False), ([*columns, ("r", double_call("/", size, size))], True)):
+        unchanged = outer_query._unchanged_release(released, written)
+        assert (unchanged is None) == is_run
+        if unchanged is None:
+            continue
+        texts = ", ".join(f"{write_expr(expr)} AS {name}" for name, expr in written)
+        sql = OuterSql(f'SELECT {texts} FROM "release 0"', (), (), (), {}, unchanged_release=unchanged)
+        tables = {"release 0": table}
+        assert post_process_module._run_outer(sql, tables).equals(run_outer(sql.text, tables))
 
 
 @pytest.fixture
