@@ -34,6 +34,7 @@ from dialect.codegen.partition_selection import (
 from dialect.codegen.profile import (
     CENTRE_STEPS,
     HIGHEST_BIN,
+    HIGHEST_CLASS,
     LOWEST_BIN,
     MEAN_STEPS,
     NEGATIVE_BINS,
@@ -63,6 +64,7 @@ __all__ = [
     "DUCKDB_DIALECT",
     "ENGINE_DIALECTS",
     "HIGHEST_BIN",
+    "HIGHEST_CLASS",
     "KEY_SET",
     "LAKE_RESULT",
     "LOWEST_BIN",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from dialect import PrivatePlan
 from dialect.algebra import Factor, QueryVector, VectorKind
 from dialect.codegen import (
     CENTRE_STEPS,
+    HIGHEST_CLASS,
     MEAN_STEPS,
     NEGATIVE_BINS,
     CentredAverage,
@@ -372,12 +374,13 @@ def noisy_distances(
     found = {}
     for i, each in enumerate(averages):
         noisy = []
-        for column, step, pico_rho in ((2 * i, MEAN_STEPS, each.prices.classes), (2 * i + 1, 1, each.prices.norms)):
+        of_classes = (2 * i, HIGHEST_CLASS + 1, MEAN_STEPS, each.prices.classes)
+        for column, rows, step, pico_rho in (of_classes, (2 * i + 1, DISTANCE_ROWS, 1, each.prices.norms)):
             dense = np.zeros(DISTANCE_ROWS, dtype=np.int64)
             dense[places] = exact.vectors[column]
             sensitivity = step * each.unit_sensitivity
             sigma = gaussian_scale(sensitivity, pico_rho)
-            released = add_noise(dense, sensitivity, sigma, pico_rho)
+            released = add_noise(dense[:rows], sensitivity, sigma, pico_rho)
             noisy.append((np.asarray(released, dtype=np.float64) / step, sigma / step))
         positive, negative = (_norms(each, noisy[1][0][begin:], noisy[1][1]) for begin in (0, NEGATIVE_BINS))
         found[each.total] = DistanceProfile(
@@ -436,11 +439,10 @@ def choose_bounds(group: AveragesAboutCentres, distances: Distances | None) -> C
     sum, over the averages and a shown count, of squared errors relative to the least possible. Source and proof:
     engine/pricing/proofs.md#averages. Raises nothing.
     """
-    likely = expected_distances(group)
-    try:
-        return _with_least_error(group, likely if distances is None else distances)
-    except FAILED_ARITHMETIC:  # that it failed would tell of noise that is never stored
-        return _with_least_error(group, likely)
+    if distances is not None:
+        with suppress(*FAILED_ARITHMETIC):  # that it failed would tell of noise that is never stored
+            return _with_least_error(group, distances)
+    return _with_least_error(group, expected_distances(group))
 
 
 def _with_least_error(group: AveragesAboutCentres, distances: Distances) -> ChosenAverages:
