@@ -34,9 +34,9 @@ GROUP_DIFFERENCE = 0.4  # how groups differ in their retained share, relative to
 USUAL_SIZE = 0.7  # size of a usual group over the mean: most groups are smaller
 MIN_RETAINED_SHARE = 0.2
 # intervals are wider than the expected error, as the model may itself be wrong; chosen on the data of the honesty bench
-INTERVAL_FACTOR = 1.4
-INTERVAL_GROUP_DIFFERENCE = 1.0
-SMALL_GROUP_DIFFERENCE = 0.3  # how much more a small group may lose, relative to what a mean group does
+INTERVAL_FACTOR = 1.8
+INTERVAL_GROUP_DIFFERENCE = 1.2
+SMALL_GROUP_DIFFERENCE = 0.4  # how much more a small group may lose, relative to what a mean group does
 SPREAD_LEVELS, SPREAD_WIDTH = (0.05, 0.95), 3.29  # quantiles, and how many standard deviations they are apart
 P = ParamSpec("P")
 T = TypeVar("T")
