@@ -52,6 +52,8 @@ def _require_opendp(installed: str) -> None:
 
 _require_opendp(importlib.metadata.version("opendp"))
 enable_features("contrib")
+# domain, metric and output of each mechanism: made once, as they take longer than the mechanism
+_VECTORS, _DISTANCE, _ARRAY = vector_domain(atom_domain(T="i64")), l2_distance(T="f64"), as_array()
 
 
 class NoiseRefused(Exception):
@@ -158,9 +160,7 @@ def _mechanism(scale: float) -> Measurement:
     """Build the discrete Gaussian on int64 vectors under L2 distance; a scale of 0 would be the identity."""
     if not 0 < scale < math.inf:
         raise ValueError(f"scale must be positive and finite, not {scale!r}")
-    vectors = vector_domain(atom_domain(T="i64"))
-    gaussian = make_gaussian(vectors, l2_distance(T="f64"), scale=scale)
-    return gaussian >> as_array()
+    return make_gaussian(_VECTORS, _DISTANCE, scale=scale) >> _ARRAY
 
 
 def _measured_rho(mechanism: Measurement, sensitivity: int) -> float:
