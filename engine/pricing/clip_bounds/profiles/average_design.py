@@ -80,9 +80,11 @@ class AverageProfile:
     def moved_covariance(self, bound: float) -> Floats:
         """Covariance, over scenarios, of how much less each class weighs by a clip bound of the count.
 
-        What noise hides may have a share of all values.
+        What noise hides may have a share of all values. Scenarios are in the order of their contributions: the first
+        and the last of thirty, which would dominate, are left out.
         """
-        values = self.rows.norms.units * self.values
+        rare = len(self.rows.norms.units) // 30
+        values = self.rows.norms.units[rare : len(self.rows.norms.units) - rare] * self.values
         kept = values * np.minimum(1.0, bound / self.rows.norms.points)
         moved = (
             values / np.maximum(values.sum(axis=1), 1e-9)[:, None] - kept / np.maximum(kept.sum(axis=1), 1e-9)[:, None]
