@@ -47,7 +47,7 @@ from engine.pricing.clip_bounds.profiles.average_design import (
 from engine.pricing.clip_bounds.profiles.class_means import ClassPosterior, posterior_of_classes, prior_of_classes
 from engine.pricing.clip_bounds.profiles.estimator import FAILED_ARITHMETIC, VectorProfile
 from engine.pricing.clip_bounds.profiles.histogram_reading import Floats, HistogramReading, read_histogram
-from engine.pricing.clip_bounds.profiles.products import BINS_PER_SIDE, ProductScale, grain_bits, is_square
+from engine.pricing.clip_bounds.profiles.products import BINS_PER_SIDE, ProductScale, grain_bits, product_range
 
 REASON = "chosen from the profile that was bought with the question"
 DAY = date(1970, 1, 1)  # of histograms that belong to one question
@@ -57,6 +57,7 @@ MANY_GROUPS = 10
 # shares of the price, by number of groups, for: means of products, class means, norms of distances
 VALUE_SHARES, VALUE_SHARES_OF_MANY = (0.0, 0.1, 0.1), (0.0, 0.05, 0.05)
 PRODUCT_SHARES_TOTAL, PRODUCT_SHARES, PRODUCT_SHARES_OF_MANY = (0.06, 0.1, 0.3), (0.05, 0.08, 0.17), (0.03, 0.05, 0.1)
+LIKELY_ROWS = 16.0  # of a unit at most, in largest visible numbers of rows: that many products add up
 ONLY_MOMENTS = 0.75  # a sum is in no average that is shown if its price is below this share of its products'
 KEPT_PART_TOTAL, KEPT_PART = 0.25, 0.6  # what such a sum keeps of its price, without keys and with
 ERROR_FACTOR = 1.5  # of what correction leaves: fitted on a bench, as no population follows the laws exactly
@@ -125,6 +126,15 @@ class AboutCentre:
     def number_pico_rho(self) -> int:
         """Price of its sum and its part of the count, in pico-rho."""
         return self.pico_rho - sum(self.prices)
+
+    @property
+    def largest(self) -> tuple[float, float]:
+        """Largest distances above and below the centre that are likely: those of products by the rows of a unit."""
+        if self.product is None:
+            return math.inf, math.inf
+        rows = LIKELY_ROWS * self.profile.rows.norms.largest_visible
+        above, below = self.product.upper - self.centre, self.centre - self.product.lower
+        return max(above, self.profile.spread) * rows, max(below, self.profile.spread) * rows
 
     @property
     def unit_sensitivity(self) -> int:
@@ -275,7 +285,8 @@ def product_scale(total: int, count: int, plan: PrivatePlan, made: Mapping[int, 
     assert vector.factor is not None  # noqa: S101  the caller asks
     one, other = (_average_of(side, plan, made) for side in (vector, vector.factor))
     size = one.profile.spread * other.profile.spread
-    return ProductScale(total, count, (one.centre, other.centre), size, is_square(vector))
+    centres = (one.centre, other.centre)
+    return ProductScale(total, count, centres, size, *product_range(vector, centres))
 
 
 def _average_of(side: QueryVector | Factor, plan: PrivatePlan, made: Mapping[int, AboutCentre]) -> AboutCentre:
@@ -382,7 +393,8 @@ def noisy_distances(
             sigma = gaussian_scale(sensitivity, pico_rho)
             released = add_noise(dense[:rows], sensitivity, sigma, pico_rho)
             noisy.append((np.asarray(released, dtype=np.float64) / step, sigma / step))
-        positive, negative = (_norms(each, noisy[1][0][begin:], noisy[1][1]) for begin in (0, NEGATIVE_BINS))
+        sides = zip((0, NEGATIVE_BINS), each.largest, strict=True)
+        positive, negative = (_norms(each, noisy[1][0][begin:], noisy[1][1], most) for begin, most in sides)
         found[each.total] = DistanceProfile(
             _classes(each, *noisy[0]), positive, negative, each.profile.spread, each.profile.total_per_norm
         )
@@ -405,11 +417,10 @@ def expected_distances(group: AveragesAboutCentres) -> Distances:
     return found
 
 
-def _norms(average: AboutCentre, counts: Floats, sigma: float) -> HistogramReading:
-    """Read the norms of units on one side of the centre, in the unit of the average."""
-    reading = read_histogram(
-        counts[:NEGATIVE_BINS], sigma, is_total=True, is_count=False, most=min(average.most, 2.0 ** (NEGATIVE_BINS / 2))
-    )
+def _norms(average: AboutCentre, counts: Floats, sigma: float, largest: float) -> HistogramReading:
+    """Read the norms of units on one side of the centre, in the unit of the average; none is above `largest`."""
+    most = min(average.most, 2.0 ** (NEGATIVE_BINS / 2), largest / average.grain * CENTRE_STEPS)
+    reading = read_histogram(counts[:NEGATIVE_BINS], sigma, is_total=True, is_count=False, most=most)
     return replace(reading, points=reading.points * average.grain / CENTRE_STEPS)
 
 

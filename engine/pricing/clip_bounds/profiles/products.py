@@ -35,7 +35,13 @@ class ProductScale:
     count: int
     centres: tuple[float, float]
     size: float
-    is_square: bool  # of one column: never negative
+    lower: float  # of one product; 0 for squares
+    upper: float
+
+    @property
+    def is_square(self) -> bool:
+        """Whether its products are never negative: of one column."""
+        return self.lower == 0
 
     @property
     def value_bits(self) -> int:
@@ -83,9 +89,14 @@ def grain_bits(usual: float) -> int:
     return math.floor(math.log2(PRODUCT_GRAINS / usual))
 
 
-def is_square(vector: QueryVector) -> bool:
-    """Return whether a product is of one column's values with themselves."""
-    factor = vector.factor
-    return factor is not None and (factor.value, factor.lower, factor.upper) == (
-        vector.value, vector.lower, vector.upper
-    )  # fmt: skip
+def product_range(vector: QueryVector, centres: tuple[float, float]) -> tuple[float, float]:
+    """Return the least and the largest product of a vector about some centres; of squares, from 0 on."""
+    assert vector.factor is not None  # noqa: S101  the caller asks
+    own, other = vector, vector.factor
+    first, second = (
+        (own.lower - centres[0], own.upper - centres[0]),
+        (other.lower - centres[1], other.upper - centres[1]),
+    )
+    corners = [one * two for one in first for two in second]
+    is_square = (own.value, own.lower, own.upper) == (other.value, other.lower, other.upper)
+    return 0.0 if is_square else min(corners), max(corners)
