@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.backends.exact import Int64Vector
-from engine.mechanism.gaussian import add_noise, gaussian_scale
+from engine.mechanism.gaussian import NoiseSource, gaussian_scale
 from engine.pricing.clip_bounds.profiles import estimator, histogram_reading
 from engine.pricing.clip_bounds.profiles.estimator import (
     Correction,
@@ -18,7 +18,9 @@ from engine.pricing.clip_bounds.profiles.estimator import (
     correct_total,
 )
 from engine.pricing.clip_bounds.profiles.histogram_reading import Floats, HistogramReading, read_histogram
+from tests.support.statistics.repeatable_noise import repeatable_noise
 
+sources: list[NoiseSource] = []  # the noise of a test, the same in every run
 BINS = 81
 PEOPLE = 8_000
 PICO = 10**12
@@ -58,11 +60,17 @@ KINDS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _repeatable() -> None:
+    """Begin each test with the same noise."""
+    sources[:] = [repeatable_noise()]
+
+
 def noisy(exact: Int64Vector, sensitivity: int, rho: float) -> tuple[Floats, float]:
-    """Noisy numbers by the product's mechanism, and their scale."""
+    """Noisy numbers with the scale of the product's mechanism, and that scale."""
     pico = int(rho * PICO)
     scale = gaussian_scale(sensitivity, pico)
-    return np.asarray(add_noise(exact, sensitivity, scale, pico), dtype=np.float64), scale
+    return np.asarray(sources[0](exact, sensitivity, scale, pico), dtype=np.float64), scale
 
 
 def reading(contributions: Floats, rho: float, *, is_total: bool) -> HistogramReading:

@@ -14,13 +14,14 @@ from dialect.algebra import MomentsOf
 from dialect.catalog.model import Catalog
 from engine.backends.exact import Int64Vector
 from engine.mechanism import release as released
-from engine.mechanism.gaussian import NoisyVector, add_noise
+from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.release import VectorCorrection
 from engine.pipeline.engine import Engine
 from engine.pricing.clip_bounds.profiles.products import ProductScale
 from engine.pricing.query_terms import Request
 from tests.engine.pricing.clip_bounds.profiles.test_profiles import MANY_ROWS
 from tests.engine.town import CATALOG, make_town
+from tests.support.statistics.repeatable_noise import repeatable_noise
 from tests.support.without_norms import without_norms
 
 NUMBERS = {
@@ -75,8 +76,8 @@ def test_without_noise_variances_are_those_of_the_rows(catalog: Catalog, backend
 
 def test_intervals_of_variances_hold_the_exact_ones(catalog: Catalog, backend: Any) -> None:
     rows, holds = exact(backend), []
-    for _ in range(3):
-        answered = asked(catalog, backend, add_noise)
+    for seed in range(3):
+        answered = asked(catalog, backend, repeatable_noise(seed))
         for name in NUMBERS:
             (lower, upper), number = answered.answer.intervals[name], rows.column(name).to_numpy()
             holds.append((lower <= number) & (number <= upper))
