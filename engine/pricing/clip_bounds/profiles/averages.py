@@ -60,7 +60,8 @@ PRODUCT_SHARES_TOTAL, PRODUCT_SHARES, PRODUCT_SHARES_OF_MANY = (0.06, 0.1, 0.3),
 LIKELY_ROWS = 16.0  # of a unit at most, in largest visible numbers of rows: that many products add up
 ONLY_MOMENTS = 0.75  # a sum is in no average that is shown if its price is below this share of its products'
 KEPT_PART_TOTAL, KEPT_PART = 0.25, 0.6  # what such a sum keeps of its price, without keys and with
-ERROR_FACTOR = 1.5  # of what correction leaves: fitted on a bench, as no population follows the laws exactly
+# of what correction leaves, of values and of products: fitted on a bench, as no population follows the laws exactly
+ERROR_FACTOR, PRODUCT_ERROR_FACTOR = 1.5, 2.5
 DISTANCE_ROWS = 2 * NEGATIVE_BINS
 AVERAGED_KINDS = (VectorKind.CENTRED, VectorKind.PRODUCT)
 Means = Mapping[int, MeanDistribution]  # of units' mean products, by sum of products
@@ -535,7 +536,8 @@ def _correction(
         differing += (0.5 * CLASS_GROUP_DIFFERENCE) ** 2 * prior
         by_chance = float(left.by_chance[0]) * profile.spread**2 + float(distances.by_chance(sum_bound)[0])
         amount = uncertainty + differing + by_chance / rows.groups / rows.usual_group**2
-    error = ERROR_FACTOR * math.sqrt(max(0.0, amount))
+    factor = ERROR_FACTOR if average.product is None else PRODUCT_ERROR_FACTOR
+    error = factor * math.sqrt(max(0.0, amount))
     return VectorCorrection(amount=error, centre=average.centre + shift, shift=shift)
 
 
