@@ -30,11 +30,8 @@ ASKED = {
     "nobody": replace(COUNT, sql="SELECT hour(ts), COUNT(*) FROM events WHERE dwell_s > 7199 GROUP BY 1"),
 }  # fmt: skip
 
-# as often as a person's rows are read and grouped, these are beyond what a server accepts: refused in both worlds, for free
-TOO_LONG = {
-    "a regular expression", "replacing", "edits", "a pattern with a long part", "different lists", "a frame of groups",
-    "private keys", "quantiles",
-}  # fmt: skip
+# as often as a person's rows are read and grouped, this is beyond what a server accepts: refused in both worlds, for free
+TOO_LONG = {"private keys"}
 
 
 @pytest.fixture(scope="module")
