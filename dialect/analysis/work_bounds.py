@@ -64,6 +64,7 @@ _READ_COST, _PROJECT_COST, _COMPARE_COST, _GROUP_COST, _SORT_COST = (
 )  # nanoseconds per row or per pair of rows
 _BOUNDING_COST, _PER_VECTOR = 60.0, 25.0
 _PARTIAL_COST, _PER_MEASURED_NUMBER = 160.0, 50.0  # of a partial aggregate, and of each vector or histogram over it
+_PER_PRODUCT = 300.0  # of a partial aggregate, for each vector of products: they are moved in integers of 128 bits
 _PER_KEY_CHARACTER = 1.7  # of group keys
 _PER_COMPARED_CHARACTER = 2.6  # of DISTINCT or join keys
 _PER_SET_CHARACTER = 7.0  # of rows compared by a set operation
@@ -150,7 +151,9 @@ def partials_work(plan: PrivatePlan, known: Properties, key_count: int | None, n
     """
     max_sizes = _SizeEstimates(MAX_COMPUTED_TEXT)
     characters = sum(max_sizes.field_characters(key.field) for key in plan.keys)
-    cost, (total, of_person) = _PARTIAL_COST + _PER_MEASURED_NUMBER * numbers, partial_counts(plan, known, key_count)
+    products = sum(vector.factor is not None for vector in plan.vectors)
+    cost = _PARTIAL_COST + _PER_MEASURED_NUMBER * numbers + _PER_PRODUCT * products
+    total, of_person = partial_counts(plan, known, key_count)
     max_cost = cost + _PER_KEY_CHARACTER * characters
     return Work(total * cost / STEP_NANOSECONDS, of_person * max_cost / STEP_NANOSECONDS)
 
@@ -159,14 +162,14 @@ def partial_counts(plan: PrivatePlan, known: Properties, key_count: int | None) 
     """Bound the number of partial aggregates of a plan: of all people together, and of one person.
 
     Claim: a person has at most one for each charged window and group, and no more than rows. Symbols: `key_count`, as
-    in `partials_work`. Formula: the lesser of rows, and of units times groups. Source: proofs.md#work. Raises nothing.
+    in `partials_work`. Formula: the lesser of rows, and of units times groups and windows. Source: proofs.md#work.
+    Raises nothing.
     """
     rows = _WorkTraversal(known, lambda _, __: False).visit(plan.source, frozenset())
     if key_count is None:
         return rows.total, rows.maximum
-    return min(rows.total, rows.units * key_count), min(
-        rows.maximum, float(key_count * len(plan.charged_windows.windows))
-    )
+    most = float(key_count * len(plan.charged_windows.windows))  # a unit of a static table is in several windows
+    return min(rows.total, rows.units * most), min(rows.maximum, most)
 
 
 class _WorkTraversal:

@@ -152,9 +152,9 @@ def test_only_the_beginning_is_read_from_elsewhere(desk: Session) -> None:
     assert bounded.text.startswith(f"WITH eligible_persons AS ({bounded.eligible_sql}),\nadmitted_persons AS (")
     rest = bounded.text.partition("),\nadmitted_persons")[2]
     assert (
-        read_eligible_from(bounded, "k.t")
+        read_eligible_from(bounded, "k.t").text
         == f"WITH eligible_persons AS (SELECT person FROM k.t),\nadmitted_persons{rest}"
     )
     quoting = replace(bounded, text=f"SELECT '{bounded.text.replace(chr(39), 2 * chr(39))}' AS w0")
-    assert read_eligible_from(quoting, "k.t") == quoting.text, "a literal is left as it is"
-    assert read_eligible_from(replace(bounded, eligible_sql=""), "k.t") == bounded.text
+    assert read_eligible_from(quoting, "k.t") == quoting, "a literal is left as it is"
+    assert read_eligible_from(plain := replace(bounded, eligible_sql=""), "k.t") == plain

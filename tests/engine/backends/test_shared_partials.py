@@ -209,6 +209,23 @@ def test_partials_are_no_more_than_the_work_bound_counts(title: str, catalog: Ca
     check_partials(catalog, backend, QUESTIONS[title])
 
 
+def of_units(plan: PrivatePlan, known: Properties, key_count: int | None) -> tuple[float, float]:
+    """Bug: a unit of a table without windows counts once, although its rows are joined to those of each window."""
+    total, of_person = partial_counts(plan, known, key_count)
+    return total / len(plan.charged_windows.windows), of_person
+
+
+def test_a_planted_bound_of_units_without_windows_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of people, who belong to no window, are joined to their visits of several ones."""
+    windowed = make_town(tmp_path, MANY, sized(without_norms(WINDOWED)))
+    sql = "SELECT SUM(v.minutes) FROM visit v JOIN person p USING (person_id)"
+    with closing(backend_over(windowed, tmp_path)) as backend:
+        check_partials(windowed, backend, sql)
+        monkeypatch.setattr(work_bounds, "partial_counts", of_units)
+        with pytest.raises(AssertionError):
+            check_partials(windowed, backend, sql)
+
+
 def test_a_planted_bound_of_one_window_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A person has partial aggregates of a group in each window."""
     windowed = make_town(tmp_path, MANY, sized(without_norms(WINDOWED)))

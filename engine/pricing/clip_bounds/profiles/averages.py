@@ -321,10 +321,13 @@ def _profile(
 
 
 def _centre(profile: AverageProfile, vector: QueryVector, finest: float) -> float:
-    """Centre of an average: whole steps from the planned one, which are small against the spread."""
+    """Centre of an average: whole steps from the planned one, which are small against the spread.
+
+    Of products never 0: squares that are moved to another centre are rounded, so that they may be negative.
+    """
     step = max(finest, 2.0 ** (math.ceil(math.log2(max(profile.spread, 2.0**-40))) - 8))
     if vector.factor is not None:
-        return round(profile.mean / step) * step
+        return (round(profile.mean / step) or 1) * step
     centre = vector.centre + round((profile.mean - vector.centre) / step) * step
     return min(max(centre, vector.lower), vector.upper)
 
@@ -395,27 +398,32 @@ def noisy_distances(
             released = add_noise(dense[:rows], sensitivity, sigma, pico_rho)
             noisy.append((np.asarray(released, dtype=np.float64) / step, sigma / step))
         sides = zip((0, NEGATIVE_BINS), each.largest, strict=True)
-        positive, negative = (_norms(each, noisy[1][0][begin:], noisy[1][1], most) for begin, most in sides)
+        try:
+            positive, negative = (_norms(each, noisy[1][0][begin:], noisy[1][1], most) for begin, most in sides)
+            classes = _classes(each, *noisy[0])
+        except FAILED_ARITHMETIC:  # that it failed would tell of noise that is never stored
+            found[each.total] = _likely_distances(each)
+            continue
         found[each.total] = DistanceProfile(
-            _classes(each, *noisy[0]), positive, negative, each.profile.spread, each.profile.total_per_norm
+            classes, positive, negative, each.profile.spread, each.profile.total_per_norm
         )
     return found
 
 
 def expected_distances(group: AveragesAboutCentres) -> Distances:
     """Distances that are likely by the profile alone, before they are measured, by centred sum."""
-    found = {}
-    for each in group.averages:
-        profile, norms = each.profile, each.profile.rows.norms
-        of_units = gaussian_scale(each.unit_sensitivity, each.prices.norms)
-        side = replace(norms, points=norms.points * profile.spread, units=norms.units / 2, sigma=of_units)
-        sigma = gaussian_scale(MEAN_STEPS * each.unit_sensitivity, each.prices.classes) / MEAN_STEPS
-        sums = profile.class_units * (profile.mean - each.centre) / each.reach
-        classes = _classes(each, sums, sigma)
-        found[each.total] = DistanceProfile(
-            classes, side, side, profile.spread, profile.total_per_norm, is_measured=False
-        )
-    return found
+    return {each.total: _likely_distances(each) for each in group.averages}
+
+
+def _likely_distances(average: AboutCentre) -> DistanceProfile:
+    """Distances of one average that are likely by the profile alone."""
+    profile, norms = average.profile, average.profile.rows.norms
+    of_units = gaussian_scale(average.unit_sensitivity, average.prices.norms)
+    side = replace(norms, points=norms.points * profile.spread, units=norms.units / 2, sigma=of_units)
+    sigma = gaussian_scale(MEAN_STEPS * average.unit_sensitivity, average.prices.classes) / MEAN_STEPS
+    sums = profile.class_units * (profile.mean - average.centre) / average.reach
+    classes = _classes(average, sums, sigma)
+    return DistanceProfile(classes, side, side, profile.spread, profile.total_per_norm, is_measured=False)
 
 
 def _norms(average: AboutCentre, counts: Floats, sigma: float, largest: float) -> HistogramReading:
