@@ -77,21 +77,6 @@ class AverageProfile:
         """Share of all values that the units of each class have."""
         return self.by_class(self.units * self.values) / self.total
 
-    def moved_covariance(self, bound: float) -> Floats:
-        """Covariance, over scenarios, of how much less each class weighs by a clip bound of the count.
-
-        What noise hides may have a share of all values. Scenarios are in the order of their contributions: the first
-        and the last of thirty, which would dominate, are left out.
-        """
-        rare = len(self.rows.norms.units) // 30
-        values = self.rows.norms.units[rare : len(self.rows.norms.units) - rare] * self.values
-        kept = values * np.minimum(1.0, bound / self.rows.norms.points)
-        moved = (
-            values / np.maximum(values.sum(axis=1), 1e-9)[:, None] - kept / np.maximum(kept.sum(axis=1), 1e-9)[:, None]
-        )
-        result: Floats = np.atleast_2d(np.cov(np.einsum("cp,sp->sc", self.members, moved), rowvar=False, ddof=0))
-        return result
-
     @cached_property
     def total_per_norm(self) -> float:
         """Sum over the groups per norm, of units with many values."""

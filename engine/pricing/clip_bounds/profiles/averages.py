@@ -533,7 +533,6 @@ def _correction(
     else:
         shift = float(moved @ posterior.distances) + net
         uncertainty = float(posterior.variances(moved[:, None])[0]) + error**2
-    uncertainty += posterior.hidden_variance(profile.moved_covariance(design.count_bound))
     if rows.groups == 1:
         amount = max(0.0, uncertainty - variance) if math.isfinite(variance) else uncertainty
     else:

@@ -37,10 +37,6 @@ class ClassPosterior:
         result: Floats = np.einsum("bc,bd,dc->c", weights, self.covariance, weights)
         return result
 
-    def hidden_variance(self, weights: Floats) -> float:
-        """Variance of a weighted sum of distances by that of the weights, whose covariance is given."""
-        return float(np.einsum("bc,bc->", weights, np.outer(self.distances, self.distances) + self.covariance))
-
     def moved(self, by: float) -> ClassPosterior:
         """Distances that are all larger by a number."""
         return ClassPosterior(self.distances + by, self.covariance)

@@ -34,16 +34,5 @@ def test_a_contradiction_widens_what_class_means_tell() -> None:
     assert weights @ found.observe(weights, 5.0, 0.01).distances < weights @ apart.distances
 
 
-def test_unknown_weights_add_the_variance_that_draws_of_them_show() -> None:
-    """Weights and distances are independent; the sum of the weights does not vary."""
-    draw = np.random.default_rng(3)
-    found = posterior_of_classes(UNITS, np.linspace(0, 9, 7), 300.0 / UNITS, 0.0, SPREAD)
-    shares = draw.dirichlet(UNITS / 100, 200_000)
-    moved = shares - shares.mean(axis=0)
-    distances = draw.multivariate_normal(found.distances, found.covariance, len(shares))
-    shown = float(np.var((moved * distances).sum(axis=1)))
-    assert found.hidden_variance(np.cov(shares, rowvar=False)) == pytest.approx(shown, rel=0.05)
-
-
 def test_a_class_holds_the_units_up_to_twice_as_many_values() -> None:
     assert list(class_of(np.array([0.5, 1, 2, 3, 4, 7, 8, 1e9]), 20)) == [0, 0, 1, 1, 2, 2, 3, 20]

@@ -41,18 +41,18 @@ def make_world(folder: Path, people: int, value: float, rows: int) -> Any:
     return catalog, backend_over(catalog, folder)
 
 
-def kept(found: list[ProfiledRelease], made: ProfiledRelease) -> ProfiledRelease:
-    """Keep what was made."""
+def record(found: list[ProfiledRelease], made: ProfiledRelease) -> ProfiledRelease:
+    """Append a release to a list and return it."""
     found.append(made)
     return made
 
 
 def most_apart(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
-    """Difference of one person's numbers with few rows beside the centre and with many far from it; sensitivity."""
+    """Return the difference between two people's numbers, near the centre and far from it, and the sensitivity."""
     catalog, backend = make_world(folder / "all", PEOPLE, 2e-9, 20 * PEOPLE)
     found: list[ProfiledRelease] = []
     with closing(backend), Ledger.open(":memory:") as ledger, monkeypatch.context() as patched:
-        patched.setattr(pipeline, "profiled_release", lambda *given: kept(found, profiled_release(*given)))
+        patched.setattr(pipeline, "profiled_release", lambda *given: record(found, profiled_release(*given)))
         engine = Engine(catalog, backend, ledger, lambda exact, *_: NoisyVector(exact))
         engine.answer(CROSSING, Request("ann", rho=Fraction("0.05")))
     (profiled,) = found

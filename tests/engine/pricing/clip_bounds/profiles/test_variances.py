@@ -52,7 +52,7 @@ def noiseless(exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charg
     return NoisyVector(exact)
 
 
-def asked(catalog: Catalog, backend: Any, noise: Any = noiseless, by: str = "zone") -> Any:
+def answer(catalog: Catalog, backend: Any, noise: Any = noiseless, by: str = "zone") -> Any:
     sql = f"SELECT {by}, {COLUMNS} FROM visit GROUP BY {by} ORDER BY {by}" if by else f"SELECT {COLUMNS} FROM visit"
     with Ledger.open(":memory:") as ledger:
         return Engine(catalog, backend, ledger, noise).answer(sql, Request("ann", rho=RHO))
@@ -66,7 +66,7 @@ def exact(backend: Any, by: str = "zone") -> Any:
 
 @pytest.mark.parametrize("by", ["zone", ""])
 def test_without_noise_variances_are_those_of_the_rows(catalog: Catalog, backend: Any, by: str) -> None:
-    answered, rows = asked(catalog, backend, by=by), exact(backend, by)
+    answered, rows = answer(catalog, backend, by=by), exact(backend, by)
     for name in NUMBERS:
         assert answered.answer.table.column(name).to_numpy() == pytest.approx(rows.column(name).to_numpy(), rel=0.05)
     places = [i for i, vector in enumerate(answered.query.releases[0].plan.vectors) if vector.factor is not None]
@@ -77,7 +77,7 @@ def test_without_noise_variances_are_those_of_the_rows(catalog: Catalog, backend
 def test_intervals_of_variances_hold_the_exact_ones(catalog: Catalog, backend: Any) -> None:
     rows, holds = exact(backend), []
     for seed in range(3):
-        answered = asked(catalog, backend, repeatable_noise(seed))
+        answered = answer(catalog, backend, repeatable_noise(seed))
         for name in NUMBERS:
             (lower, upper), number = answered.answer.intervals[name], rows.column(name).to_numpy()
             holds.append((lower <= number) & (number <= upper))
@@ -94,7 +94,7 @@ def test_a_planted_centre_of_products_that_is_not_added_back_is_found(
         return formula, {}
 
     monkeypatch.setattr(released, "about_measured_centres", planted)
-    shown = asked(catalog, backend).answer.table.column("v").to_numpy()
+    shown = answer(catalog, backend).answer.table.column("v").to_numpy()
     assert (shown < exact(backend).column("v").to_numpy() / 2).all()
 
 
@@ -107,4 +107,4 @@ def test_means_of_products_that_fail_are_taken_as_likely(
         raise ZeroDivisionError
 
     monkeypatch.setattr(ProductScale, "means", failing)
-    assert asked(catalog, backend).answer.table.num_rows == len(exact(backend))
+    assert answer(catalog, backend).answer.table.num_rows == len(exact(backend))
