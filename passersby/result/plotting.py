@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from passersby.errors import RefusedError
 from passersby.result.card import Answer, Interval
-from passersby.text.numbers import percent, value_text, with_interval
+from passersby.result.summary import level_of
+from passersby.text.numbers import value_text, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,7 +97,7 @@ def finish_axes(ax: Axes, result: Answer, shown_as: str = "") -> Axes:
     if result.rehearsal:
         label = "synthetic rows: these numbers mean nothing"
     elif result.confidence and result.intervals:
-        label = f"{shown_as}{percent(result.confidence)} intervals"
+        label = f"{shown_as}{level_of(result)}"
     ax.annotate(
         label, (1, 1), xycoords="axes fraction", ha="right", va="bottom", fontsize=8, color=FAINT, annotation_clip=False
     )
@@ -122,7 +123,8 @@ def _series(result: Answer, value: str, keys: Sequence[str]) -> Series:
         *key, number = [row[place] for place in at]
         if isinstance(number, int | float) and not isinstance(number, bool):
             low, high = pair or (number, number)
-            point = Point(key[0] if key else value, float(number), max(0.0, number - low), max(0.0, high - number))
+            shown = min(max(float(number), low), high)  # the nearest within natural limits, as in a table
+            point = Point(key[0] if key else value, shown, shown - low, high - shown)
             found.setdefault(", ".join(map(value_text, key[1:])) or value, []).append(point)
     return found
 
@@ -154,8 +156,8 @@ def _lines(ax: Axes, series: Series) -> None:
 
 
 def _bars(ax: Axes, series: Series) -> None:
-    """Draw each series as horizontal bars with error bars."""
-    names, thick = _bar_names(series)[:MOST_BARS], 0.8 / len(series)
+    """Draw each series as horizontal bars with error bars; of too many names the largest, in their order."""
+    names, thick = _largest_names(series), 0.8 / len(series)
     for number, ((name, points), colour) in enumerate(zip(series.items(), cycle(COLOURS), strict=False)):
         shown = [point for point in points if value_text(point.key) in names]
         y = [names.index(value_text(point.key)) - 0.4 + thick * (number + 0.5) for point in shown]
@@ -163,7 +165,9 @@ def _bars(ax: Axes, series: Series) -> None:
         ax.barh(y, values, thick * 0.9, color=colour, alpha=0.75, label=name)
         ax.errorbar(values, y, xerr=errors, fmt="none", ecolor=INK, elinewidth=1, capsize=2)
     ax.set_yticks(range(len(names)), names)
-    ax.invert_yaxis()
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    if len(names) < (count := len(_bar_names(series))):
+        _annotate_left(ax, f"the {len(names)} largest of {count:,}")
     ax.axvline(0, color=FAINT, lw=0.6)
     ax.xaxis.set_major_formatter("{x:,.6g}")
 
@@ -171,6 +175,21 @@ def _bars(ax: Axes, series: Series) -> None:
 def _bar_names(series: Series) -> list[str]:
     """Texts of the keys, each once."""
     return list(dict.fromkeys(value_text(point.key) for points in series.values() for point in points))
+
+
+def _largest_names(series: Series) -> list[str]:
+    """Texts of the keys that are drawn: all, or those with the largest numbers, in the order of the answer."""
+    names, largest = _bar_names(series), dict[str, float]()
+    for point in (point for points in series.values() for point in points):
+        name = value_text(point.key)
+        largest[name] = max(abs(point.value), largest.get(name, 0.0))
+    drawn = set(sorted(names, key=largest.__getitem__, reverse=True)[:MOST_BARS])
+    return [name for name in names if name in drawn]
+
+
+def _annotate_left(ax: Axes, text: str) -> None:
+    """Write a remark above the left end of a plot."""
+    ax.annotate(text, (0, 1), xycoords="axes fraction", va="bottom", fontsize=8, color=FAINT, annotation_clip=False)
 
 
 def _height(series: Series) -> float:
@@ -186,6 +205,7 @@ LEVEL = 0.95
 Zones = Mapping[str, Any] | str | os.PathLike[str]
 MOST_NAMES = 40  # zones on a map that bear their numbers
 MOST_FLOWS = 60
+SIMULTANEOUS = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(intervals = 'simultaneous') ..."
 NO_ZONE = "#EEEEEE"
 MAP_COLOURS = "YlGnBu"  # one hue grows darker: readable without colours, too
 
@@ -205,7 +225,7 @@ def plot_map(
     if not found:
         raise RefusedError("E_PARAM", f"No value of {zone} is the id of a zone.", "zone=..., or other zones")
     ax = _base_map(shapes, shapes, ax)
-    _draw_choropleth(ax, shapes, found, value, _bonferroni_factor(len(found), result.confidence))
+    _draw_choropleth(ax, shapes, found, value, _widening(result, len(found)))
     for key, (number, ends) in list(found.items())[: MOST_NAMES if len(found) <= MOST_NAMES else 0]:
         at = shapes[key].representative_point()
         ax.annotate(with_interval(round(number), ends), (at.x, at.y), ha="center", va="center", fontsize=6, color=INK)
@@ -228,15 +248,18 @@ def plot_flows(
     value = value_column(result, value)
     origin, destination = origin or _first_key(result), destination or _first_key(result, 1)
     shapes, numbers = shapes_of(zones), _numbers(result, (origin, destination), value)
-    wider = _bonferroni_factor(len(numbers), result.confidence)
+    wider = _widening(result, len(numbers))
     clear = [
         (number, start, end)
         for (start, end), (number, pair) in numbers.items()
         if start != end and {start, end} <= set(shapes) and _is_above_zero(number, pair, wider)
     ]
     if not clear:
+        hint = "" if result.card.get("simultaneous") else f"{SIMULTANEOUS}, free after this answer; else "
         raise RefusedError(
-            "E_PARAM", "No flow between two zones is clearly above 0.", "coarser zones, or a longer time"
+            "E_PARAM",
+            f"Among {len(numbers):,} numbers no flow between two zones is clearly above 0.",
+            f"{hint}coarser zones, or a longer time",
         )
     drawn = sorted(clear, reverse=True)[:MOST_FLOWS]
     in_view = {key for _, start, end in drawn for key in (start, end)}
@@ -244,10 +267,9 @@ def plot_flows(
     for number, start, end in reversed(drawn):
         _arrow(ax, shapes[start], shapes[end], number / drawn[0][0])
     _name_zones(ax, shapes, in_view)
-    ax.annotate(
-        f"{len(drawn)} of {len(clear)} flows that are clearly above 0; the largest: {drawn[0][0]:,.0f} {value}",
-        (0, 1), xycoords="axes fraction", va="bottom", fontsize=8, color=FAINT,
-    )  # fmt: skip
+    _annotate_left(
+        ax, f"{len(drawn)} of {len(clear):,} flows that are clearly above 0; the largest: {drawn[0][0]:,.0f} {value}"
+    )
     return finish_axes(ax, result)
 
 
@@ -287,6 +309,11 @@ def _numbers(result: Answer, keys: tuple[str, ...], value: str) -> dict[tuple[st
     }
 
 
+def _widening(result: Answer, count: int) -> float:
+    """Factor by which intervals widen to hold simultaneously; 1 where they already do."""
+    return 1.0 if result.card.get("simultaneous") else _bonferroni_factor(count, result.confidence)
+
+
 def _bonferroni_factor(count: int, confidence: float | None) -> float:
     """Factor by which intervals widen to hold simultaneously for so many numbers (Bonferroni's inequality)."""
     tail = (1 - (confidence or LEVEL)) / 2
@@ -294,8 +321,11 @@ def _bonferroni_factor(count: int, confidence: float | None) -> float:
 
 
 def _is_above_zero(number: float, ends: Interval | None, factor: float) -> bool:
-    """Is a number significantly above 0, simultaneously with all others? Of thousands, many are above 0 by chance."""
-    return number > (0 if ends is None else (number - ends[0]) * factor)
+    """Is a number significantly above 0, simultaneously with all others? Of thousands, many are above 0 by chance.
+
+    An interval that natural limits cut at 0 contains it: the number itself may lie below, as it was released.
+    """
+    return number > 0 if ends is None else ends[0] > 0 and number > (number - ends[0]) * factor
 
 
 def _base_map(shapes: Mapping[str, Geometry], in_view: Collection[str], ax: Axes | None) -> Axes:

@@ -30,8 +30,8 @@ def no_window() -> Iterator[None]:
     pyplot.close("all")
 
 
-def answer(n: list[Any], half: float = 5.0, **keys: list[Any]) -> Result:
-    ends = [None if x is None else [x - half, x + half] for x in n]
+def answer(n: list[Any], half: float = 5.0, ends: list[list[float] | None] | None = None, **keys: list[Any]) -> Result:
+    ends = ends or [None if x is None else [x - half, x + half] for x in n]
     card = {"intervals": {"n": ends}, "confidence": 0.95, "notes": []}
     return Result(pa.table({**keys, "n": n}).replace_schema_metadata({b"passersby": json.dumps(card).encode()}))
 
@@ -123,6 +123,35 @@ def test_flows_are_those_that_are_clear_among_so_many() -> None:
     assert len(ax.patches) == 1
     with pytest.raises(passersby.RefusedError, match="clearly above 0"):
         answer([6], 5.9, o=["z0"], d=["z0"]).plot_flows(SQUARES)
+
+
+def test_a_number_below_an_interval_cut_at_zero_is_not_above_zero() -> None:
+    ends: list[list[float] | None] = [[95, 130], [0, 400], [0, 300]]
+    zones = answer([100, -40, 3], ends=ends, zone=["z0", "z1", "z2"]).plot_map(SQUARES)
+    assert [bool(patch.get_hatch()) for patch in zones.patches] == [False, True, True]
+    flows = answer([100, -40, 3], ends=ends, o=["z0", "z1", "z2"], d=["z1", "z2", "z0"]).plot_flows(SQUARES)
+    assert any(text.get_text().startswith("1 of 1 flows") for text in flows.texts)
+    bars = answer([100, -40, 3], ends=ends, zone=["z0", "z1", "z2"]).plot()
+    assert whiskers(bars) == [(95, 130), (0, 400), (0, 300)]
+    assert [bar.get_width() for bar in bars.containers[0]] == [100, 0, 3]
+
+
+def test_simultaneous_intervals_are_not_widened_again() -> None:
+    flow = answer(
+        [100] + [0] * 99, ends=[[40, 300]] + [[0, 60]] * 99, o=["z0"] * 100, d=[f"z{i + 1}" for i in range(100)]
+    )
+    with pytest.raises(passersby.RefusedError, match="intervals = 'simultaneous'"):
+        flow.plot_flows(SQUARES)
+    flow.card["simultaneous"] = {"confidence": 0.95, "numbers": 100}
+    ax = flow.plot_flows(SQUARES)
+    assert len(ax.patches) == 1
+    assert "95% intervals, all 100 together" in [text.get_text() for text in ax.texts]
+
+
+def test_of_many_bars_the_largest_are_drawn() -> None:
+    ax = answer([*range(100), 7], 1, zone=[f"z{i}" for i in range(101)]).plot()
+    assert [label.get_text() for label in ax.get_yticklabels()] == [f"z{i}" for i in range(40, 100)]
+    assert "the 60 largest of 101" in [text.get_text() for text in ax.texts]
 
 
 def test_intervals_of_many_numbers_at_once_are_wider() -> None:
