@@ -23,7 +23,7 @@ from dialect.codegen.lake import (
 )
 from dialect.codegen.materialized_rollups import is_rollup_compatible, write_rollup
 from dialect.codegen.outer_query import ARITHMETIC, OuterSql, public_tables_read, write_outer_query
-from dialect.codegen.partials import SHARED_PARTIALS, SharedPlan, bound_together, with_shared_from
+from dialect.codegen.partials import SHARED_PARTIALS, SharedPlan, with_shared_from
 from dialect.codegen.partition_selection import (
     RELEASED_KEYS,
     max_weight,
@@ -81,7 +81,6 @@ __all__ = [
     "OuterSql",
     "ProfileHistogram",
     "SharedPlan",
-    "bound_together",
     "eligible_persons_sql",
     "is_rollup_compatible",
     "lake_rollup",

@@ -11,7 +11,7 @@ Bounded SQL, profiles and totals of one release all continue from here. Where th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from dialect.algebra.codegen_types import BoundedSql, Shortcut, Subquery, Target, UnitPartials
@@ -317,20 +317,3 @@ def with_shared_from(text: str, shared: Mapping[str, str], table_of: Callable[[s
     table = table_of(with_shared_from(sql, dict(inner), table_of))
     from_table = f"{cte} AS {DUCKDB_DIALECT.not_materialized}(SELECT * FROM {table})"
     return text.replace(f"{cte} AS {DUCKDB_DIALECT.materialized}({sql})", from_table)
-
-
-def bound_together(statements: Sequence[BoundedSql]) -> str:
-    """Write a query that binds if each of several statements does; it has the columns of the first one.
-
-    Subqueries that they share are written once.
-    """
-    shared = dict[str, str]()  # SQL -> name
-
-    def name_of(sql: str) -> str:
-        """Name of the CTE of a shared subquery."""
-        return shared.setdefault(sql, f"shared{len(shared)}")
-
-    texts = [with_shared_from(each.text, each.shared, name_of) for each in statements]
-    ctes: list[Subquery] = [(name, True, sql) for sql, name in shared.items()]
-    ctes += [(f"statement{i}", False, text) for i, text in enumerate(texts)]
-    return with_clause(ctes, f"SELECT statement0.* FROM {', '.join(f'statement{i}' for i in range(len(texts)))}")
