@@ -116,13 +116,14 @@ def _release_notes(prepared: CompiledRelease, release_suffix: str) -> Iterator[N
     clipped: dict[str, list[str]] = {}
     fallbacks = has_fallback_clip_bounds(prepared)
     selected = None if prepared.selection is None else prepared.unpriced_release.shown_alone
-    rows = zip(prepared.plan.vectors, prepared.bounds.vectors, fallbacks, strict=True)
-    for i, (vector, bound, is_fallback) in enumerate(rows):
+    models = prepared.unpriced_release.clip_error_models
+    rows = zip(prepared.plan.vectors, prepared.bounds.vectors, fallbacks, models, strict=True)
+    for i, (vector, bound, is_fallback, model) in enumerate(rows):
         if (bound.predicted_bias != 0 or bound.residual_bias_bound) and not only_selects_keys(
             i, prepared.plan, selected
         ):
-            text = f"{_bounding_text(bound)} {_bias_text(vector, bound, is_fallback=is_fallback)}"
-            clipped.setdefault(text, []).append(vector_display_name(vector))
+            bias_text = _bias_text(vector, bound, is_fallback=is_fallback, is_tuned=model is not None)
+            clipped.setdefault(f"{_bounding_text(bound)} {bias_text}", []).append(vector_display_name(vector))
     for text, names in clipped.items():
         yield Note(NoteCode.CLIPPED, f"{', '.join(dict.fromkeys(names))}{release_suffix}: {text}")
     if has_unmeasured_pairs(prepared):
@@ -152,7 +153,7 @@ def _bounding_text(bound: VectorBound) -> str:
     return f"{bound.reason}."
 
 
-def _bias_text(vector: QueryVector, bound: VectorBound, *, is_fallback: bool) -> str:
+def _bias_text(vector: QueryVector, bound: VectorBound, *, is_fallback: bool, is_tuned: bool) -> str:
     """Describe the expected clipping bias of a total, or the remaining error where the bias was corrected."""
     bias, bias_bound = bound.predicted_bias, bound.residual_bias_bound
     if bias_bound is not None and vector.kind is VectorKind.CENTRED:
@@ -162,4 +163,5 @@ def _bias_text(vector: QueryVector, bound: VectorBound, *, is_fallback: bool) ->
     if bias is None:
         return f"Bias unknown{' (no bound is declared)' if is_fallback else ''}, not in the interval."
     least = f"less than {MIN_SHOWN_BIAS:.1%}"
-    return f"Expected bias {f'{bias:.1%}' if -bias >= MIN_SHOWN_BIAS else least}, not in the interval."
+    source = "" if is_tuned else " by limits that nobody measured"
+    return f"Expected bias {f'{bias:.1%}' if -bias >= MIN_SHOWN_BIAS else least}{source}, not in the interval."

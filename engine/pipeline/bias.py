@@ -13,7 +13,7 @@ Terms:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
@@ -163,15 +163,36 @@ def unmeasured_pair_columns(question: Question, compiled: Sequence[CompiledRelea
         for field in columns.raw_fields
         if biases[field.id] is None
     }
-    released = (term for each in question.released_sums for term in each.noise_terms)
-    gathered = (term for each in question.union_columns for term in each.all_terms)
-    raw = paired | {total.id for total, _, one in released if one.id in paired}
-    raw |= {term.weighted_value.id for term in gathered if term.raw.id in raw}
+    raw = _with_sums(question, paired)
     return frozenset(
         column.name
         for column in question.columns
         if (column.is_noisy if column.form is None else not raw.isdisjoint(column.form.raw_ids))
     )
+
+
+def unmeasured_bias_columns(question: Question, compiled: Sequence[CompiledRelease]) -> frozenset[str]:
+    """Names of columns whose predicted clipping bias rests on declared or stated limits that nothing measured."""
+    guessed: set[str] = set()
+    for columns in question.releases:
+        release = compiled[columns.plan_index]
+        models = release.unpriced_release.clip_error_models
+        rows = zip(columns.raw_fields, release.bounds.vectors, models, strict=False)
+        guessed |= {raw.id for raw, bound, model in rows if bound.predicted_bias and model is None}
+    raw = _with_sums(question, guessed)
+    return frozenset(
+        column.name
+        for column in question.columns
+        if column.form is not None and not raw.isdisjoint(column.form.raw_ids)
+    )
+
+
+def _with_sums(question: Question, raw: Collection[str]) -> frozenset[str]:
+    """Ids of raw numbers, and of the sums over released rows and weighted values of a UNION ALL that hold them."""
+    released = (term for each in question.released_sums for term in each.noise_terms)
+    gathered = (term for each in question.union_columns for term in each.all_terms)
+    sums = frozenset(raw) | {total.id for total, _, one in released if one.id in raw}
+    return sums | {term.weighted_value.id for term in gathered if term.raw.id in sums}
 
 
 def has_unmeasured_pairs(compiled: CompiledRelease) -> bool:

@@ -2,8 +2,9 @@
 
 The relative error is half-width plus expected clipping bias, over the number: within a tenth it is good, within a
 quarter fair, else poor; where the interval contains 0, or lies below 0 and the number can't be negative, it is noise.
-A number of unknown bias is fair at best; one that counts pairs of a person's own rows is poor, as clipping may have
-removed any share of them (docs/reading.md#how-reliable-a-number-is).
+A number is fair at best if its bias is unknown, or predicted by declared limits that nothing measured; one that counts
+pairs of a person's own rows is poor, as clipping may have removed any share of them
+(docs/reading.md#how-reliable-a-number-is).
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ def rate_reliability(
     bias_bounds: Mapping[str, Mapping[str, float]] | None = None,
     pair_columns: Collection[str] = (),
     not_negative: Collection[str] = (),
+    guessed_columns: Collection[str] = (),
 ) -> dict[str, list[Reliability | None]]:
     """Rate every number that has an interval; None for one without. Post-processing of shown numbers."""
     known_bounds = bias_bounds or {}
@@ -47,6 +49,7 @@ def rate_reliability(
             *_interval_ends(answer, name, not_negative),
             biases.get(name),
             known_bounds.get(name, {}),
+            is_guessed=name in guessed_columns,
         )
         for name in answer.table.column_names
         if name in answer.intervals
@@ -127,13 +130,16 @@ def _ratings(
     upper: npt.NDArray[np.float64],
     bias: float | None,
     bias_bound: Mapping[str, float],
+    *,
+    is_guessed: bool = False,
 ) -> list[Reliability | None]:
     """Rate the numbers of one column: the first of these that applies decides.
 
     No number or no interval: None; interval contains 0: noise; relative error above a quarter: poor; above a tenth, or
-    the bias unknown: fair; else good. The half-width includes the expected bias and the bias bound (share and amount).
+    the bias unknown or a guess: fair; else good. The half-width includes the expected bias and the bias bound (share
+    and amount).
     """
-    has_unknown_bias = bias is None and not bias_bound
+    has_unknown_bias = is_guessed or (bias is None and not bias_bound)
     with np.errstate(invalid="ignore", divide="ignore"):
         half_range = np.maximum(upper - values, values - lower) + np.abs(expected_loss(values, bias))
         half_range += bias_bound.get("share", 0.0) * np.abs(values) + bias_bound.get("amount", 0.0)

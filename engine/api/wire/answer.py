@@ -20,7 +20,13 @@ from engine.mechanism.intervals import Floats
 from engine.mechanism.projection import project_intervals
 from engine.pipeline.advice import MAX_ADVICE_CHARACTERS, NO_ADVICE, Advice
 from engine.pipeline.answer_notes import answer_notes, question_notes
-from engine.pipeline.bias import column_bias_bounds, column_biases, column_clip_bounds, unmeasured_pair_columns
+from engine.pipeline.bias import (
+    column_bias_bounds,
+    column_biases,
+    column_clip_bounds,
+    unmeasured_bias_columns,
+    unmeasured_pair_columns,
+)
 from engine.pipeline.compiled_query import Answered, SourcedQuery
 from engine.pipeline.explain import Explained
 from engine.pipeline.notes import charged_window_list
@@ -64,6 +70,7 @@ def answer_table(
         shared["bias_within"],
         unmeasured_pair_columns(result.question, result.reported),
         non_negative_columns(result.question),
+        unmeasured_bias_columns(result.question, result.reported),
     )
     card = {
         **EMPTY_CARD,

@@ -8,8 +8,9 @@ import pytest
 
 from dialect import compile_query
 from dialect.postprocess.noise_propagation import LinearCombination
-from engine.pipeline.bias import column_bias_bounds, column_biases
+from engine.pipeline.bias import column_bias_bounds, column_biases, unmeasured_bias_columns
 from engine.pipeline.engine import Engine
+from engine.pricing.query_terms import Request
 from tests.engine.pricing.test_bias_correction import known
 from tests.engine.pricing.test_tuned_clip_bounds import made
 from tests.engine.town import make_town, opened
@@ -62,3 +63,12 @@ def test_a_difference_reported_with_the_bias_share_of_its_operands_is_found(
 @pytest.mark.parametrize("column", ["greatest(COUNT(*), 9)", "COUNT(*) * COUNT(*)"])
 def test_a_column_without_interval_has_no_bias_bound_even_if_corrected(town: Engine, column: str) -> None:
     assert reported_biases(town, column)[:2] == (None, None)
+
+
+def test_a_bias_is_measured_where_a_calibration_holds_and_guessed_where_limits_are_declared(town: Engine) -> None:
+    sql = BY_ZONE.format("COUNT(*) + 7")
+    question = compile_query(sql, town.catalog)
+    assert unmeasured_bias_columns(question, town.compile(question, Request("ann")).releases) == {"n", "m"}
+    assert not unmeasured_bias_columns(question, (made(town, sql, known(town)),))
+    people = compile_query("SELECT COUNT(DISTINCT person_id) AS n FROM visit", town.catalog)
+    assert not unmeasured_bias_columns(people, town.compile(people, Request("ann")).releases)

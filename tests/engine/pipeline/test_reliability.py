@@ -77,6 +77,14 @@ def test_the_rule_is_the_documented_one(value: float | None, half: float, bias: 
     assert words(value, half, bias) is word
 
 
+def test_a_number_whose_bias_is_a_guess_is_fair_at_best() -> None:
+    """Where people contribute far more than declared, a number of 8% expected bias may miss half."""
+    ends = np.array([99.0, 70.0]), np.array([101.0, 130.0])
+    answer = Answer(pa.table({"n": [100.0, 100.0]}), {"n": ends}, {})
+    assert rate_reliability(answer, {"n": -0.08})["n"] == [GOOD, POOR]
+    assert rate_reliability(answer, {"n": -0.08}, guessed_columns={"n"})["n"] == [FAIR, POOR]
+
+
 def test_a_lopsided_interval_counts_with_its_longer_side() -> None:
     assert words(100, 5, upper=30) is POOR
 
@@ -141,6 +149,8 @@ def test_card_and_explanation_have_the_same_predicted_bias(engine: Engine) -> No
     desk = Session(engine)
     card = json.loads(desk.query(ROWS, client="ann").schema.metadata[b"passersby"])
     assert card["predicted_bias"] == desk.explain(ROWS, client="ann")["predicted_bias"]
+    assert "good" not in card["reliability"]["n"]
+    assert any("by limits that nobody measured" in note for note in card["notes"])
     assert len(card["reliability"]["n"]) == 7 and set(card["reliability"]["n"]) <= {str(word) for word in Reliability}
 
 
