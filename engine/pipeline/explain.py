@@ -28,7 +28,7 @@ from engine.pricing.compile_release import magnitudes, noise_scales
 from engine.pricing.expected_error import NoiseScales, expected_error, profiled_columns, public_half_widths
 from engine.pricing.query_terms import Request
 from engine.pricing.simultaneous import planned_levels
-from engine.pricing.target_error import median_half_widths
+from engine.pricing.target_error import half_width_ranges, median_half_widths
 from engine.reuse.sources import ReleaseSource, charged_releases, correlated_vectors, with_measured
 
 
@@ -48,7 +48,7 @@ class ExpectedWidths:
 
     half_widths: Mapping[str, float | None]  # total; None where it depends on the answer or only a range is known
     source: WidthSource
-    ranges: Mapping[str, tuple[float, float]]  # from public orders of magnitude
+    ranges: Mapping[str, tuple[float, float]]  # over the rows of an answer, or from public orders of magnitude
     parts: Mapping[str, Mapping[str, float]]  # of noise alone and of clipping alone, where both are known
 
 
@@ -134,10 +134,11 @@ def _expected_widths(
 def _widths_of(
     answer: Answer, question: Question, widths: Mapping[str, float | None], source: WidthSource
 ) -> ExpectedWidths:
-    """Median half-widths of an answer."""
+    """Median half-widths of an answer, and their range over its rows where rows differ."""
     shown = project_intervals(answer, question)
     known = {name: width for name, width in median_half_widths(shown).items() if width < float("inf")}
-    return ExpectedWidths({name: known.get(name) for name in widths}, source, {}, interval_parts(shown))
+    ranges = {name: ends for name, ends in half_width_ranges(shown).items() if name in known and ends[0] < ends[1]}
+    return ExpectedWidths({name: known.get(name) for name in widths}, source, ranges, interval_parts(shown))
 
 
 def _expected_error(question: Question, scales: NoiseScales, levels: IntervalLevels) -> dict[str, float | None]:

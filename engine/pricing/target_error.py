@@ -341,6 +341,13 @@ def median_half_widths(answer: Answer) -> dict[str, float]:
     }
 
 
+def half_width_ranges(answer: Answer) -> dict[str, tuple[float, float]]:
+    """Least and largest half-width over the rows of each column that have an interval."""
+    halves = {name: (upper - lower) / 2 for name, (lower, upper) in answer.intervals.items()}
+    finite = {name: half[np.isfinite(half)] for name, half in halves.items()}
+    return {name: (float(half.min()), float(half.max())) for name, half in finite.items() if len(half)}
+
+
 def half_widths_at_price(
     question: Question, compiled: Sequence[CompiledRelease], price: int, confidence: float
 ) -> dict[str, float]:

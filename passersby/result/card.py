@@ -199,7 +199,7 @@ class Explained(Card):
 
     @property
     def expected_range(self) -> dict[str, tuple[float, float]]:
-        """Range of half-widths by public orders of magnitude, of columns whose profile was never bought."""
+        """Range of half-widths over the rows of a held answer; by public sizes where no profile was bought."""
         found: dict[str, list[float]] = self.card.get("expected_range") or {}
         return {name: (low, high) for name, (low, high) in found.items()}
 

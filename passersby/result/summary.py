@@ -59,6 +59,7 @@ WIDTH_SOURCES = {  # of the half-widths of an explanation
     "calibration": "half-widths by the owner's calibration",
     "magnitudes": "a range, from public sizes: asking once, also at a small rho, narrows it",
 }
+GROUPED_MAGNITUDES = "for usual groups, large ones are wider: asking at a small rho narrows the range"
 CHANGES = {"coarser": "coarser groups", "fewer keys": "fewer keys", "longer": "a longer time", "people": "count people"}
 BIAS_HEAD = "expected bias, not in the interval"
 FREE_PUBLIC = "free: public tables, no noise"
@@ -354,6 +355,12 @@ def width_text(explanation: Explained, name: str, unknown: str) -> str:
     return unknown if width is None else half_width_text(width)
 
 
+def _width_source_text(explanation: Explained) -> str:
+    """Source of the half-widths; those of public sizes are of a group of usual size where there are groups."""
+    source = explanation.expected_from
+    return GROUPED_MAGNITUDES if source == "magnitudes" and explanation.keys else WIDTH_SOURCES.get(source, "")
+
+
 def explanation_lines(explanation: Explained, surface: OutputHints) -> list[str]:
     """Lines below an explanation's columns: what fits, hidden groups, windows, notes, narrower questions, details."""
     lines = [
@@ -361,7 +368,7 @@ def explanation_lines(explanation: Explained, surface: OutputHints) -> list[str]
         "" if explanation.replayed else fitting_text(explanation.outlook, surface),
         hidden_text(explanation.thresholds),
         charged_text(explanation.card.get("windows"), free=explanation.replayed),
-        WIDTH_SOURCES.get(explanation.expected_from, ""),
+        _width_source_text(explanation),
         *note_lines(explanation.notes, explanation.note_codes),
         narrower_text(explanation.advice, surface),
         surface.details,

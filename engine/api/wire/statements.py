@@ -167,6 +167,7 @@ def _cost_facts(explained: Mapping[str, Any]) -> Iterator[Fact]:
         ends, parts = explained["expected_range"].get(name), explained["interval_parts"].get(name)
         if error is not None:
             text = f"half-width of its intervals at confidence {explained['confidence']:g}"
+            text += f", {ends[0]:.2g} to {ends[1]:.2g} over the rows" if ends else ""
             text += "".join(f", {part} {width:.2g}" for part, width in (parts or {}).items())
         elif ends is not None:
             text = f"half-width of its intervals from {ends[0]:.2g} to {ends[1]:.2g}, by public sizes"

@@ -47,10 +47,21 @@ def test_an_explanation_names_what_is_left_first_and_each_columns_range(run: Run
     assert head == "100 more at this price · rho 0.005 (epsilon 0.57) · 4 groups, all shown"
     assert re.fullmatch(r"trips +± [\d,]+ to [\d,]+", trips.rstrip())
     assert re.fullmatch(r"km +± [\d.]+ to [\d.]+", km.rstrip())
-    assert any(line.startswith("a range, from public sizes: asking once") for line in lines)
+    assert any(line.startswith("for usual groups, large ones are wider") for line in lines)
+    assert any(line.startswith("a range, from public sizes") for line in run("explain", "SELECT count(*) FROM trip"))
     long = "\n".join(run("explain", FIRST, "--verbose"))
     for part in ("Columns", "Keys", "Contribution bounds", "why so wide", "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS("):
         assert part in long
+
+
+def test_a_repeat_is_explained_by_the_widths_that_its_rows_have(run: Run) -> None:
+    """Large groups have wider intervals: one median would be less than what most of them show."""
+    header, *rows = (line.split(",") for line in run("query", FIRST, "--format", "csv"))
+    car = dict(zip(header, next(row for row in rows if row[0] == "car"), strict=True))
+    low, high = int(car["trips_low"]), int(car["trips_high"])
+    shown = run("explain", FIRST)[2]
+    least, most = (float(text.replace(",", "")) for text in re.fullmatch(r"trips +± (\S+) to (\S+) *", shown).groups())
+    assert least < most == pytest.approx((high - low) / 2, rel=0.06)  # two digits are shown
 
 
 def test_history_and_ledger_show_the_sql_as_it_was_written(run: Run) -> None:
