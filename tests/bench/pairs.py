@@ -28,6 +28,7 @@ from engine.pipeline.engine import Engine
 from engine.pricing.query_terms import Request
 from tests.support.sql.analysts import macros
 
+WITH_NORMS = Path("tests/support/catalogs_with_norms/operator.toml")
 RHO = Fraction(1, 200)
 LEAST = 1e-4  # seconds: below it no processor time is told
 FAST = 0.05  # seconds: of what plain DuckDB answers sooner, the fixed cost counts and not the ratio
@@ -133,11 +134,13 @@ def opened(
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Engine, Path]]:
     """Open plain DuckDB and the engine over the synthetic operator, two threads each, and so much memory.
 
+    Its catalog declares norms, so that no profile is bought: `profiles` tells what these cost.
+
     `order` is how events lie there, by person or by time; or what the engine reads beside events by time: the layout
     that optimizing makes, or that with its rollups. Without `memory` the engine has its own limit, DuckDB the machine's.
     """
     stored = order if order in ("person", "time") else "time"
-    catalog = load_catalog(operator_path(events, order=stored))
+    catalog = load_catalog(_catalog_with_norms(events, stored))
     with tempfile.TemporaryDirectory() as folder:
         files = open_snapshot(catalog, Path(folder), lambda *_: None)
         made, rollups = (files, ()) if order == stored else _optimized(catalog)
@@ -154,6 +157,14 @@ def opened(
         yield plain, Engine(catalog, backend, Ledger.open(":memory:"), add_noise), Path(folder)
         plain.close()
         backend.close()
+
+
+def _catalog_with_norms(events: int, order: str) -> Path:
+    """Write the catalog of the synthetic operator that declares norms beside its data, and return its file."""
+    file, text = operator_path(events, order=order).with_name("with_norms.toml"), WITH_NORMS.read_text(encoding="utf-8")
+    if not file.exists() or file.read_text(encoding="utf-8") != text:
+        file.write_text(text, encoding="utf-8")
+    return file
 
 
 def _optimized(catalog: Catalog) -> tuple[Snapshot, tuple[Rollup, ...]]:

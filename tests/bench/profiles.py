@@ -7,7 +7,6 @@ turn, in one process, warm.
 from __future__ import annotations
 
 import statistics
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,7 +30,6 @@ from tests.bench.guard import Guard
 from tests.bench.machine import table
 from tests.bench.pairs import RHO, opened
 
-WITH_NORMS = Path("tests/support/catalogs_with_norms/operator.toml")
 QUESTIONS = {
     "rows in all": "SELECT count(*) AS n FROM event",
     "rows by hour": "SELECT hour(ts) AS h, count(*) AS n FROM event GROUP BY 1",
@@ -113,13 +111,9 @@ def main(events: int, runs: int) -> None:
 @contextmanager
 def _engines(events: int) -> Iterator[tuple[Engine, WithStored, Path]]:
     """Open one file twice: with declared clip bounds, and with the catalog as shipped, which has none."""
-    with opened(events, "person") as (_, engine, folder), tempfile.TemporaryDirectory() as other:
-        database = operator_path(events, order="person").with_name("operator.duckdb")
-        file = Path(other) / "catalog.toml"
-        text = WITH_NORMS.read_text(encoding="utf-8").replace('"operator.duckdb"', f'"{database}"')
-        file.write_text(text, encoding="utf-8")
-        declared = replace(engine, catalog=load_catalog(file))
-        yield declared, WithStored(engine.catalog, engine.backend, engine.ledger, engine.add_noise), folder
+    with opened(events, "person") as (_, declared, folder):
+        bundled = load_catalog(operator_path(events, order="person"))
+        yield declared, WithStored(bundled, declared.backend, declared.ledger, declared.add_noise), folder
 
 
 def _timed(declared: Engine, undeclared: WithStored, folder: Path, sql: str, runs: int) -> Timed:
