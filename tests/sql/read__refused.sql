@@ -614,7 +614,7 @@ SELECT COUNT( FROM events;
 # SELECT COUNT( FROM events
 #                    ^^^^^^
 # The SQL can't be read from here on.
-# Try: check the words around the caret
+# Try: SELECT COUNT() FROM events -- closes what is open
 
 # title: an open quote
 SELECT COUNT(*) FROM events WHERE home = 'x;

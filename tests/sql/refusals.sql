@@ -1976,3 +1976,51 @@ SELECT COUNT(*) FROM subscribers WHERE subscriber_id IN (SELECT events.subscribe
 #        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # A GROUP BY, DISTINCT, IN or EXISTS over it looks at private columns that are NULL where nobody's row matched the LEFT JOIN.
 # Try: an aggregate over the LEFT JOIN itself
+
+# title: a mistyped SELECT
+SELEC COUNT(*) FROM events;
+# E_STMT
+# SELEC COUNT(*) FROM events
+# ^^^^^
+# Only SELECT questions are answered.
+# Try: SELECT COUNT(*) FROM events -- SELECT is a near word
+
+# title: a mistyped FROM
+SELECT COUNT(*) FORM events;
+# E_PARSE
+# SELECT COUNT(*) FORM events
+#                      ^^^^^^
+# The SQL can't be read from here on.
+# Try: SELECT COUNT(*) FROM events -- FROM is a near word
+
+# title: a mistyped GROUP
+SELECT cell_id, COUNT(*) FROM events GRUOP BY cell_id;
+# E_PARSE
+# SELECT cell_id, COUNT(*) FROM events GRUOP BY cell_id
+#                                            ^^
+# The SQL can't be read from here on.
+# Try: SELECT cell_id, COUNT(*) FROM events GROUP BY cell_id -- GROUP is a near word
+
+# title: an open bracket before an alias
+SELECT COUNT(DISTINCT cell_id AS n FROM events;
+# E_PARSE
+# SELECT COUNT(DISTINCT cell_id AS n FROM events
+#                               ^^
+# The SQL can't be read from here on.
+# Try: SELECT COUNT(DISTINCT cell_id) AS n FROM events -- closes what is open
+
+# title: a bracket that closes nothing
+SELECT COUNT(*)) FROM events;
+# E_PARSE
+# SELECT COUNT(*)) FROM events
+#                ^
+# The SQL can't be read from here on.
+# Try: SELECT COUNT(*) FROM events -- without a bracket that closes nothing
+
+# title: GROUP without BY
+SELECT cell_id, COUNT(*) FROM events GROUP cell_id;
+# E_PARSE
+# SELECT cell_id, COUNT(*) FROM events GROUP cell_id
+#                                            ^^^^^^^
+# The SQL can't be read from here on.
+# Try: SELECT cell_id, COUNT(*) FROM events GROUP BY cell_id -- with BY

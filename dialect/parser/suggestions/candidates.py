@@ -21,6 +21,7 @@ from dialect.parser.suggestions.foreign_dialects import (
     to_duckdb,
     to_rollup_syntax,
 )
+from dialect.parser.suggestions.mistyped_syntax import corrections
 
 _FIRST_TABLE = re.compile(r"\bfrom\s+(\w+)", re.IGNORECASE)
 # refusals that may be caused by foreign syntax
@@ -160,7 +161,7 @@ def _suggest_names(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> 
     """Answer SHOW, DESCRIBE and SUMMARIZE in other engines' forms with the names of tables, or of a table's columns."""
     word = sql[span.start : span.end].upper()
     if word not in {"SHOW", "DESCRIBE", "DESC", "SUMMARIZE"} or not catalog.tables:
-        return refusal
+        return _suggest_corrections(refusal, span, sql, catalog)
     named = [table for name in re.findall(r"\w+", sql)[1:] if (table := catalog.table(name.lower())) is not None]
     table = named[0] if named else catalog.tables[0]
     counted = Suggestion(f"SELECT COUNT(*) FROM {table.name}", "counts the rows")
@@ -171,6 +172,11 @@ def _suggest_names(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> 
         )
     tables = first_names([each.name for each in catalog.tables])
     return refusal.explained(Kind.TABLES_ASKED_FOR, *refusal.rewrites, names=tables, count=counted)
+
+
+def _suggest_corrections(refusal: Refusal, span: Span, sql: str, _: Catalog) -> Refusal:
+    """Suggest the query with a mistyped keyword or bracket corrected, or a BY."""
+    return replace(refusal, rewrites=(*refusal.rewrites, *corrections(sql, span)))
 
 
 _Suggester = Callable[[Refusal, Span, str, Catalog], Refusal]  # refusal, its span, SQL text, catalog
@@ -184,6 +190,7 @@ _SUGGESTERS: Mapping[Diagnostic, _Suggester] = {
     Kind.UNKNOWN_TABLE: _suggest_similar_table,
     Kind.TABLE_NOT_IN_FROM: _suggest_similar_table,
     Kind.NOT_A_SELECT: _suggest_names,
+    Kind.UNREADABLE_FROM_HERE: _suggest_corrections,
 }
 _MAX_COMPILED = 4  # suggestions compiled for one refusal
 _MAX_SUGGESTION_CHARACTERS = 240  # characters
