@@ -116,11 +116,12 @@ def rows(
     """List ledger rows, oldest first: accounts opened, charges, releases, what admins did; or verify, export them."""
     if context.invoked_subcommand is not None:
         return
-    from passersby.result.terminal_lists import show_ledger
+    from passersby.result.terminal_lists import MOST_LEDGER_ROWS, show_ledger
 
     with open_connection(catalog, client, ledger, form) as connection:
         found = connection.ledger(client=client, limit=limit)
-        show = partial(show_ledger, client=client, details=verbose, more=surface_of("ledger").details)
+        more, most = surface_of("ledger").details, limit or MOST_LEDGER_ROWS
+        show = partial(show_ledger, client=client, details=verbose, more=more, most=most)
         write_rows(found, show, found, form, found.NAMES)
 
 
@@ -162,7 +163,8 @@ def audit(
 
     with refusals(form), open_for_audit(catalog, ledger) as opened:
         log = opened.audit(kind=kind, client=client, since=since)
-        write_rows(log, partial(show_audit, details=verbose), log, form, AUDIT)
+        more = surface_of("ledger audit").details
+        write_rows(log, partial(show_audit, details=verbose, more=more), log, form, AUDIT)
 
 
 def report(html: Html = None, catalog: Catalog = "operator", ledger: ExistingLedger = None) -> None:

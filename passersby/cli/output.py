@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from passersby.result.result import Result
 
 WIDTH = 100  # where no terminal says otherwise: logs and files
-MOST_ROWS = 200
 Rows = Sequence[Mapping[str, Any]]
 Listed = TypeVar("Listed")
 
@@ -56,7 +55,7 @@ def console(*, stderr: bool = False) -> Console:
 
 def surface_of(command: str) -> OutputHints:
     """How a reader of a command changes the price and sees the details."""
-    return OutputHints("--rho {}", f"details: passersby {command} --verbose")
+    return OutputHints("--rho {}", f"details: passersby {command} --verbose", "--format csv")
 
 
 def write_result(result: Result, form: Format, *, details: bool = False, command: str = "query") -> None:
@@ -73,7 +72,7 @@ def write_result(result: Result, form: Format, *, details: bool = False, command
     elif form is Format.ARROW:
         _write_arrow(result.arrow())
     else:
-        console().print(show_result(result, MOST_ROWS, details=details, surface=surface_of(command)))
+        console().print(show_result(result, details=details, surface=surface_of(command)))
 
 
 def write_rows(

@@ -72,11 +72,12 @@ class OutputHints:
 
     rho: str  # how a price is chosen, with {} for the amount
     details: str  # how the long form is read; empty where a page unfolds it
+    all_rows: str = ""  # how rows beyond the first are read
 
 
 def python_hints(name: str) -> OutputHints:
     """Hints for Python; `name` stands for the object that is shown."""
-    return OutputHints("rho={}", f"details: print({name}.details)")
+    return OutputHints("rho={}", f"details: print({name}.details)", f"{name}.rows")
 
 
 PYTHON_ANSWER, PYTHON_EXPLANATION = python_hints("answer"), python_hints("explanation")

@@ -99,7 +99,7 @@ def show_result(
     )
     parts: list[RenderableType] = [rows]
     if len(result) > most:
-        parts.append(Text(f"  {len(result) - most:,} more rows", "dim"))
+        parts.append(Text(f"  {len(result) - most:,} more rows: {surface.all_rows}", "dim"))
     if details:
         return Group(*parts, *_card(result), *_notes(result.notes), *show_advice(result.advice))
     return Group(*parts, Text(), *_short_answer(result, surface))

@@ -12,12 +12,15 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from passersby.result.summary import FOREVER
 from passersby.result.terminal import table_of
 from passersby.result.terminal_lists import ACCOUNT_NAMES, windows_text
 from passersby.text.numbers import delta_text, percent, printable, rho_text, timestamp_text
 
 Rows = Sequence[dict[str, Any]]
 NO_LIMIT = "-"
+STORED = "released"  # kind of the rows that a charge's releases add
+MOST_DECISIONS = 8  # of the audit log, in the short form
 
 
 def show_clients(clients: Rows) -> RenderableType:
@@ -59,11 +62,21 @@ def show_top_ups(top_ups: Rows) -> RenderableType:
     )
 
 
-def show_audit(log: Rows, *, details: bool = False) -> RenderableType:
-    """Audit log, each row in a few lines, with SQL as its client wrote it; the canonical text is in the long form."""
+def show_audit(log: Rows, *, details: bool = False, more: str = "") -> RenderableType:
+    """Audit log, each row in a few lines, with SQL as its client wrote it.
+
+    The short form has the last decisions, without stored releases and versions; the long form all rows, with canonical
+    texts.
+    """
     if not log:
         return Text("There is no such row.")
-    return Group(*(Text("\n".join(_audit_lines(row, details=details)) + "\n") for row in log))
+    if details:
+        return Group(*(Text("\n".join(_audit_lines(row, details=True)) + "\n") for row in log))
+    decisions = [row for row in log if row["kind"] != STORED] or list(log)
+    hidden = max(0, len(decisions) - MOST_DECISIONS)
+    earlier = f"{hidden:,} earlier: --since DAY, --client NAME or --kind KIND shows others" if hidden else ""
+    lines = ["\n".join(_audit_lines(row, details=False)) for row in decisions[-MOST_DECISIONS:]]
+    return Group(*(Text(line) for line in lines), *(Text(line, "dim") for line in (earlier, more) if line))
 
 
 def _audit_lines(row: dict[str, Any], *, details: bool) -> list[str]:
@@ -73,8 +86,8 @@ def _audit_lines(row: dict[str, Any], *, details: bool) -> list[str]:
     head = f"{row['sequence']}  {timestamp_text(row['at'])}  {row['told']}  {about}  by {by}"
     fields = {
         "price": _price(row),
-        "windows": windows_text(row["windows"]),
-        "versions": row["versions"],
+        "windows": "" if row["windows"] == [FOREVER] and not details else windows_text(row["windows"]),
+        "versions": row["versions"] if details else "",
         "why": row["reason"],
     }
     lines = [f"    {name}: {text}" for name, text in fields.items() if text]

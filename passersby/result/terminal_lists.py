@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -35,12 +36,15 @@ OTHER_KEYS = "anything else"
 NO_CLIP_BOUNDS = "no clip bounds are declared: each question measures contributions itself, with a part of its price"
 Rows = Sequence[dict[str, Any]]
 CLIP_BOUNDS = ("grouped by", "rows", "people", "sums")
-HISTORY_TITLE = "Releases paid for, oldest first: free to ask again of the same data"
+HISTORY_TITLE = "Questions paid for, oldest first: free to ask again of the same data"
 LEDGER_TITLE = "Rows of the ledger, oldest first: none ever changes"
 ONE_TABLE_HINT = 'one table: passersby tables NAME, or tables("NAME") in Python'
 ACCOUNT_NAMES = WINDOW_NAMES | {"*owner": "the owner"}  # names of accounts that are nobody's
 SHORT_KEY = 12  # characters of a release's name on a screen
 FEW_VALUES = 6  # written out of a list, in the short form
+MOST_QUESTIONS = 10  # of a history, in the short form
+MOST_LEDGER_ROWS = 20  # in the short form
+DAY = 10  # characters of a day
 MINUTES = 16  # characters of a moment without its seconds
 SHORT_BAR = 12  # characters of a budget's bar, in the short form
 
@@ -97,28 +101,49 @@ def show_history(
 ) -> RenderableType:
     """Releases that a client has paid for, each with the SQL that the client wrote.
 
-    The canonical text, by which repeats are recognised, is in the long form, and where no SQL is stored.
+    The short form has the newest questions, each with its whole price and the day of its numbers. The canonical text,
+    by which repeats are recognised, is in the long form, and where no SQL is stored.
     """
     if not releases:
         return Text("Nothing was asked yet.")
+    if not details:
+        return _short_history(releases, more)
     parts: list[RenderableType] = [Text(HISTORY_TITLE, "bold")]
     for place, row in enumerate(releases):
         windows = windows_text(row.get("windows") or ())
         about = (
-            timestamp_text(row["settled_at"]) if details else timestamp_text(row["settled_at"])[:MINUTES],
+            timestamp_text(row["settled_at"]),
             f"rho {rho_text(row['rho'])}",
-            f"delta {delta_text(row['delta'])}" if details and row["delta"] else "",
+            f"delta {delta_text(row['delta'])}" if row["delta"] else "",
             windows if windows not in ("", FOREVER) else "",
-            str(row["release_id"]) if details else str(row["release_id"])[:SHORT_KEY],
+            str(row["release_id"]),
         )
         parts.append(Text(printable("   ".join(filter(None, about))), "dim"))
         sql = row["sql"]
         following = releases[place + 1]["sql"] if place + 1 < len(releases) else None
         if sql and sql != following:  # several releases of one question
             parts.append(Text(f"  {printable(' '.join(sql.split()))}"))
-        if details or not sql:
-            parts.append(Text(f"  canonical: {printable(row['question'])}", "dim"))
-    return Group(*parts, *(Text(line, "dim") for line in ([] if details or not more else [more])))
+        parts.append(Text(f"  canonical: {printable(row['question'])}", "dim"))
+    return Group(*parts)
+
+
+def _short_history(releases: Rows, more: str) -> Group:
+    """Newest questions of a client, oldest first: day, price over all releases of the question, windows, SQL."""
+    questions = [list(rows) for _, rows in groupby(releases, key=lambda row: row["sql"] or row["release_id"])]
+    parts: list[RenderableType] = [Text(HISTORY_TITLE, "bold")]
+    if hidden := len(questions) - MOST_QUESTIONS:
+        parts += [Text(f"{hidden:,} earlier question{'s' * (hidden > 1)}", "dim")] if hidden > 0 else []
+    for rows in questions[-MOST_QUESTIONS:]:
+        windows = windows_text(rows[0].get("windows") or ())
+        about = (
+            timestamp_text(rows[0]["settled_at"])[:DAY],
+            f"rho {rho_text(sum(row['rho'] for row in rows))}",
+            windows if windows not in ("", FOREVER) else "",
+        )
+        sql = rows[0]["sql"]
+        text = " ".join(sql.split()) if sql else f"canonical: {rows[0]['question']}"
+        parts += [Text(printable("   ".join(filter(None, about))), "dim"), Text(f"  {printable(text)}")]
+    return Group(*parts, *([Text(more, "dim")] if more else []))
 
 
 def show_ledger(
@@ -127,10 +152,13 @@ def show_ledger(
     client: str | None = None,
     details: bool = False,
     more: str = python_hints("ledger").details,
+    most: int | None = MOST_LEDGER_ROWS,
 ) -> RenderableType:
-    """Ledger rows, one line each; `client` is set if only rows about one client were requested."""
+    """Ledger rows, one line each, in the short form the last `most`; `client`: only rows about it were requested."""
     if not entries:
         return Text("The ledger is empty." if client is None else "No row is about this client.")
+    hidden = 0 if details or most is None else max(0, len(entries) - most)
+    entries = entries[hidden:]
     rows = [
         {
             **row,
@@ -154,7 +182,8 @@ def show_ledger(
     for row in rows:
         *cells, what = (value_text("" if row[name] is None else row[name]) for name in names)
         table.add_row(*map(Text, cells), Text(what, no_wrap=True, overflow="ellipsis"))
-    return Group(table, *(Text(line, "dim") for line in ([more] if more else [])))
+    earlier = f"{hidden:,} earlier row{'s' * (hidden > 1)}: --limit {hidden + len(entries)}" if hidden else ""
+    return Group(table, *(Text(line, "dim") for line in (earlier, more) if line))
 
 
 def _entry_text(body: dict[str, Any], *, details: bool = False) -> str:

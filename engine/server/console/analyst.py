@@ -172,7 +172,7 @@ async def submit_query(visit: Visit) -> Response:
 async def _query_page_context(visit: Visit) -> dict[str, Any]:
     history = await visit.call(analyst_routes.history)
     nothing = {"explained": None, "answer": None, "job": None, "problem": None}
-    return {"request_id": f"console-{new_id()}", "history": list(reversed(history))[:50], **nothing}
+    return {"request_id": f"console-{new_id()}", "history": questions_paid(history)[:50], **nothing}
 
 
 async def catalog(visit: Visit) -> Response:
@@ -263,6 +263,17 @@ def _burn_down_chart(
         "now": line.now,
         "rows": rows[::-1][:PAYMENT_ROWS],
     }
+
+
+def questions_paid(releases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Questions of a history, newest first: the releases of one question, a profile and its vectors, are one row."""
+    found: list[dict[str, Any]] = []
+    for each in releases:
+        if found and each["sql"] and each["sql"] == found[-1]["sql"]:
+            found[-1]["rho"] += each["rho"]
+        else:
+            found.append(dict(each))
+    return found[::-1]
 
 
 def _payment_rows(dataset: str, window: str, cap: float, paid: list[dict[str, Any]]) -> list[dict[str, Any]]:

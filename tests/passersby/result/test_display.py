@@ -147,13 +147,32 @@ def test_a_release_is_shown_with_its_client_s_sql_if_known() -> None:
     row = {"release_id": "ab12", "dataset": "d", "question": "plan", "rho": 0.005, "delta": 0.0, "settled_at": None}
     shown = as_text(show_history, [{**row, "sql": "SELECT 1"}, {**row, "sql": None}])
     assert [line.strip() for line in shown.splitlines()[1:5]] == [
-        "rho 0.005   ab12",
+        "rho 0.005",
         "SELECT 1",
-        "rho 0.005   ab12",
+        "rho 0.005",
         "canonical: plan",
     ]
     assert "canonical: plan" not in as_text(show_history, [{**row, "sql": "SELECT 1"}])
     assert "canonical: plan" in as_text(partial(show_history, details=True), [{**row, "sql": "SELECT 1"}])
+
+
+def test_a_history_has_one_price_a_question_and_fits_a_screen() -> None:
+    row = {"release_id": "ab12", "dataset": "d", "question": "plan", "delta": 0.0, "settled_at": "2026-11-30T13:15:00"}
+    parts = [{**row, "sql": f"SELECT {i}", "rho": rho} for i in range(30) for rho in (0.0005, 0.0045)]
+    shown = as_text(show_history, parts).splitlines()
+    assert len(shown) <= 25 and shown[1] == "20 earlier questions"
+    assert shown[2:4] == ["2026-11-30   rho 0.005", "  SELECT 20"]
+    assert as_text(partial(show_history, details=True), parts).count("SELECT") == 30
+
+
+def test_a_long_ledger_shows_its_last_rows() -> None:
+    row = {"at": "2026-11-27T20:17:44+00:00", "kind": "charged", "dataset": "town", "client": "ana", "asked_by": "ana"}
+    row |= {"rho": 0.005, "delta": None, "body": "{}"}
+    rows = [{**row, "sequence": i} for i in range(1, 82)]
+    shown = as_text(show_ledger, rows).splitlines()
+    assert len(shown) <= 25 and any(line.startswith("81 ") for line in shown) and "61 earlier rows: --limit 81" in shown
+    assert len(as_text(partial(show_ledger, most=81), rows).splitlines()) > 81
+    assert "earlier" not in as_text(partial(show_ledger, details=True), rows)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from passersby.result.terminal import as_text
 from passersby.result.terminal_admin import show_audit, show_clients, show_frozen, show_top_ups
 
@@ -20,6 +22,18 @@ def test_the_audit_log_is_in_words() -> None:
     shown = as_text(show_audit, [row])
     assert "account opened  town, the owner  by the owner" in shown and "windows: all windows together" in shown
     assert "*" not in shown and "account_opened" not in shown
+
+
+def test_a_long_audit_log_shows_its_last_decisions() -> None:
+    row = {
+        "sequence": 3, "at": "2026-10-17T08:00:00.000+00:00", "by": "ana", "told": "question answered", "client": "ana",
+        "dataset": "town", "rho": 0.005, "delta": None, "windows": ["forever"], "questions": ["plan"], "sql": "SELECT 1",
+        "versions": "data 1", "reason": None,
+    }  # fmt: skip
+    log = [{**row, "kind": kind} for _ in range(30) for kind in ("charged", "released")]
+    shown = as_text(show_audit, log)
+    assert len(shown.splitlines()) <= 25 and "22 earlier" in shown and "data 1" not in shown
+    assert as_text(partial(show_audit, details=True), log).count("versions: data 1") == 60
 
 
 def test_names_are_shown_as_they_are() -> None:

@@ -240,3 +240,11 @@ def test_clients_are_capped_frozen_thawed_and_topped_up(browsers: dict[Role, Bro
         assert served.send("GET", "/v1/admin/topups").json()[-1]["state"] == state
     assert admin.post("/console/clients/cap", client="analyst", rho="0.05").status_code == 400
     assert admin.post("/console/clients/burn").status_code == 404
+
+
+def test_a_question_of_several_releases_is_one_row_of_the_history() -> None:
+    row = {"sql": "SELECT 1", "question": "plan", "settled_at": None}
+    rows = [{**row, "rho": 0.0005}, {**row, "rho": 0.0045}, {**row, "sql": "SELECT 2", "rho": 0.005}]
+    rows += [{**row, "sql": None, "rho": 0.001}, {**row, "sql": None, "rho": 0.002}]
+    found = [(each["sql"], pytest.approx(each["rho"])) for each in answer_pages.questions_paid(rows)]
+    assert found == [(None, 0.002), (None, 0.001), ("SELECT 2", 0.005), ("SELECT 1", 0.005)]
