@@ -19,6 +19,7 @@ from engine.accounts.window_accounts import account_windows
 from engine.catalog.bundled import find_catalog
 from engine.catalog.folders import cache_folder
 from engine.data.checks.catalog import Finding, check_catalog
+from engine.data.checks.undeclared import undeclared_hints
 from engine.data.draft_catalog import draft_catalog
 from engine.data.materialized_rollups import rollup_errors
 from engine.data.objections import CatalogObjections
@@ -47,6 +48,11 @@ def find_catalog_errors(catalog_source: str) -> list[dict[str, Any]]:
         return [asdict(finding) for finding in (*map(_finding, rollup_errors(catalog)), *check_catalog(catalog))]
     except CatalogError as error:
         return [asdict(_finding(mistake)) for mistake in (error, *error.other_errors)]
+
+
+def list_undeclared(catalog_source: str) -> list[str]:
+    """List what the columns of an accepted catalog suggest and nothing declares, the gravest first."""
+    return list(undeclared_hints(find_catalog(catalog_source)))
 
 
 def _finding(error: CatalogError) -> Finding:

@@ -123,7 +123,7 @@ def load_catalog(path: str | Path, *, data_folder: Path | None = None) -> Catalo
     root.check_keys(FILE_KEYS)
     folder = (data_folder or file.parent).absolute()
     collect = root.collector.collect
-    no_table = "declare a table, e.g. [tables.trips]; what is not declared is not queryable."
+    no_table = 'declare a table, e.g. [tables.trips]: take "# " off its lines in a draft; the rest is not queryable.'
     datasets = collect((), root.named_sections, "datasets", "declare a dataset, e.g. [datasets.city].")
     tables = collect((), root.named_sections, "tables", no_table)
     catalog = Catalog(

@@ -161,6 +161,7 @@ def _not_made_text(estimate: dict[str, Any], dry_run: bool, if_due: bool, detail
     return Text.assemble(head, "\n" if dry_run else "", f"Nothing was charged: {why}")
 
 
+MOST_HINTS = 6  # on an accepted catalog
 FINDING = ("file", "key", "why", "cure")
 ADDING = "Adding new rows"
 OPTIMIZING = "Copying in the order of persons, and rolling up"
@@ -204,6 +205,8 @@ def check(named: Named = None, catalog: OwnCatalog = "operator", form: FormatOpt
             write_rows(findings, show_findings, findings, form, FINDING)
         else:
             console().print(Text(f"{where}: the catalog is accepted, and the files are as it says.", "green"))
+            for hint in engine.list_undeclared(where)[:MOST_HINTS]:
+                console().print(Text(f"- {hint}", "yellow"))
             console().print(Text(f"See what analysts will see: passersby tables --catalog {where}"))
     raise typer.Exit(1 if findings else 0)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import Refused, draft_catalog_text, find_catalog_errors
+from engine import Refused, draft_catalog_text, find_catalog_errors, list_undeclared
 from tests.engine.town import CATALOG, make_town
 
 
@@ -23,6 +23,20 @@ def test_files_that_are_not_as_declared_are_findings(tmp_path: Path) -> None:
     (found,) = find_catalog_errors(str(tmp_path / "catalog.toml"))
     assert found["key"] == "tables.visit.columns.minutes.type"
     assert set(found) == {"file", "key", "why", "cure"}
+
+
+def test_what_an_accepted_catalog_leaves_undeclared_is_hinted_at(tmp_path: Path) -> None:
+    make_town(tmp_path)
+    catalog = tmp_path / "catalog.toml"
+    assert list_undeclared(str(catalog)) == []
+    declared = CATALOG.replace('consent = { column = "consent", admitted = ["yes"] }\n', "", 1)
+    declared = declared.replace('values_of = "zone.zone", nullable', "nullable", 1)
+    declared = declared.replace("bounds = [0, 9], sum_norm = 60, centred_norm = 30 }", "nullable = true }", 1)
+    catalog.write_text(declared.replace(', range = ["2026-10-01", "2026-10-04"]', "", 1), encoding="utf-8")
+    consent, zone, bounds, days = list_undeclared(str(catalog))
+    assert "all are counted, also who refused" in consent and 'consent = { column = "consent"' in consent
+    assert 'visit.zone: values_of = "zone.zone"' in zone and "visit: no bounds of coins" in bounds
+    assert "visit: no range of day" in days
 
 
 def test_rollups_that_cannot_be_made_are_findings(tmp_path: Path) -> None:
