@@ -48,7 +48,7 @@ PROFILE_NOTE = (
 OTHERS_TEXT = (
     " Their rows are in one group (others) for each public parent, by text keys '(others)', by other keys NULL."
 )
-FEW_ROWS_REASON = "too few rows for a quantile's histogram. Coarser groups, a longer time or more rho may show them."
+FEW_ROWS_REASON = "too few rows, or values too alike. Coarser groups, a longer time or more rho may show them."
 REHEARSAL_NOTE = (
     "Synthetic rows: the numbers mean nothing, and nothing is charged. The other notes are about the question."
 )

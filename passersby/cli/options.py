@@ -105,7 +105,7 @@ Confidence = Annotated[
     _QUESTION(
         "--confidence",
         metavar="SHARE",
-        help="Share of intervals that contain the clipped number before noise: from 0.5 to 0.999999, e.g. 0.99.",
+        help="Share of intervals that contain the exact number (docs/reading.md): from 0.5 to 0.999999, e.g. 0.99.",
         show_default="the catalog's",
     ),
 ]

@@ -145,7 +145,7 @@ class Checks:
         for each in await self.service.call("calibrations_due"):
             name, due = f"calibration of {each['dataset']}", each["due_on"]
             if due is None:
-                yield _row(name, State.WARNING, "none: bounds are those that the catalog declares")
+                yield _row(name, State.WARNING, "none: clip bounds are declared, or each question measures them")
             else:
                 yield _row(name, State.WARNING if due <= today else State.PASSED, f"due on {due}")
         rollups = await self.service.call("rollups")
