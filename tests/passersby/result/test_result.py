@@ -54,7 +54,8 @@ def test_pandas_has_interval_columns_behind(answer: Result) -> None:
     assert list(frame.columns) == NAMES
     assert list(answer.df(intervals=False).columns) == NAMES[:2]
     assert pandas.api.types.is_datetime64_any_dtype(frame["day"])
-    assert ((frame.visits_low <= frame.visits) & (frame.visits <= frame.visits_high)).all()
+    shown = frame.visits.clip(lower=0)  # by noise a number may lie below its interval, which is cut at 0
+    assert ((frame.visits_low <= shown) & (frame.visits <= frame.visits_high)).all()
 
 
 def test_polars_has_interval_columns_behind(answer: Result) -> None:
