@@ -94,7 +94,7 @@ class Session:
             answered = self.engine.answer(sql, terms, paid)
             get_advice = partial(find_advice, self.engine, answered.query, answered.reported)
             with self.engine.ledger.snapshot():
-                outlook_inputs = self.engine.budget_outlook(answered.query)
+                outlook_inputs = self.engine.budget_outlook(answered.query, charged_releases(answered.sources))
                 return wire_answer.answer_table(
                     answered, self._remaining_budget(terms, answered.prepared), outlook_inputs, get_advice
                 )

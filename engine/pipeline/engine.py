@@ -120,7 +120,7 @@ class Engine:
         if stored is None:
             self.bind(query)  # SQL that can't be bound is refused here, for free
             with self.queued_execution(to_charge, request):
-                with adding_alternatives(lambda: self.budget_outlook(query)):
+                with adding_alternatives(lambda: self.budget_outlook(query, to_charge)):
                     charge = self.charge(sql, to_charge, request)  # durable; refusals happen here, before any read
                 stored = self.settle(question, to_charge, charge)  # execute, add noise and store what is not stored yet
         elif query.dataset is not None:
@@ -270,17 +270,23 @@ class Engine:
             request.client, dataset.name, key, body, items, caps(dataset), noted_versions, ledger_text(sql)
         )
 
-    def budget_outlook(self, query: CompiledQuery, now: datetime | None = None) -> BudgetOutlook | None:
-        """Budget outlook for queries like this one; with `now` also a forecast of how long the budget lasts."""
+    def budget_outlook(
+        self, query: CompiledQuery, charged: tuple[CompiledRelease, ...] = (), now: datetime | None = None
+    ) -> BudgetOutlook | None:
+        """Budget outlook for queries like this one; with `now` also a forecast of how long the budget lasts.
+
+        `charged` = the releases that make the query's price where some of its own are held; all of them by default.
+        """
         compiled, terms = query.releases, query.terms
         if not compiled:
             return None
-        charge_request = self.charge_request(query.question.sql, compiled, query.request)
+        paid = charged or compiled
+        charge_request = self.charge_request(query.question.sql, paid, query.request)
         outlook = budget_outlook(
-            self.ledger, self.catalog, query.question, compiled, charge_request, terms.confidence, now
+            self.ledger, self.catalog, query.question, compiled, charge_request, terms.confidence, now, len(paid)
         )
         # per release; stored answers predict widths that depend on data, which only a target error needs
-        fitting_pico_rho = outlook.outlook.would_fit.pico_rho // len(compiled)
+        fitting_pico_rho = outlook.outlook.would_fit.pico_rho // len(paid)
         if outlook.outlook.queries_left or outlook.fitting_errors or not fitting_pico_rho or terms.target is None:
             return outlook
         return replace(outlook, fitting_errors=predicted_errors(self._stored_answers(query), fitting_pico_rho))

@@ -95,7 +95,7 @@ def explain(engine: Engine, sql: str, request: Request) -> Explained:
         _expected_widths(engine, query, sources, stored, levels),
         ";\n\n".join(sql.text for p in charged for sql in p.statements),
         find_advice(engine, query, reported),
-        engine.budget_outlook(query, datetime.now(UTC)),
+        engine.budget_outlook(query, charged, datetime.now(UTC)),
     )
 
 

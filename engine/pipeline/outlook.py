@@ -53,6 +53,7 @@ def budget_outlook(
     charge_request: ChargeRequest,
     confidence: float,
     now: datetime | None,
+    charged_count: int,
 ) -> BudgetOutlook:
     """Compute the budget outlook of a query; without `now` it has no forecast.
 
@@ -72,8 +73,8 @@ def budget_outlook(
         if now is None or account_outlook.binding_account is None
         else ledger.forecasts(charge_request.client, [account_outlook.binding_account], now)
     )
-    # largest price that fits, per release
-    share = account_outlook.would_fit.pico_rho // len(compiled)
+    # largest price that fits, per release that is charged
+    share = account_outlook.would_fit.pico_rho // charged_count
     next_window, new_budget_text = next_budget(dataset, max(charge_request.windows - {STATIC}, default=None))
     return BudgetOutlook(
         account_outlook,

@@ -52,6 +52,23 @@ def varied(sql: str, count: int) -> list[str]:
     return [sql.replace(" GROUP", f" {word} coins <= {9 - i} GROUP") for i in range(count)]
 
 
+def test_the_forecast_is_at_the_price_that_is_shown_where_one_release_is_held(desk: Session) -> None:
+    """Of a share of a held total only the parts are bought."""
+    parts = "SELECT gender, COUNT(*) AS n FROM person GROUP BY gender"
+    total = "SELECT COUNT(DISTINCT person_id) AS n FROM person WHERE gender IS NOT NULL"
+    share = f"SELECT gender, n * 1.0 / (SELECT n FROM ({total})) AS share FROM ({parts}) AS q"
+    whole = desk.explain(share, client="ann", rho="0.01")
+    desk.query(total, client="ann", rho="0.01")
+    before = desk.explain(share, client="ann", rho="0.01")
+    price = before["price"]["rho"]
+    assert price == pytest.approx(whole["price"]["rho"] / 2)
+    left = before["remaining"]["client"]["rho"]
+    assert before["outlook"]["further"] == int(left / price + 1e-9)
+    answered = card(desk.query(share, client="ann", rho="0.01"))
+    assert answered["price"]["rho"] == price
+    assert answered["outlook"]["further"] == before["outlook"]["further"] - 1
+
+
 def test_the_forecast_number_of_queries_is_answered_and_the_next_refused(desk: Session) -> None:
     desk.query(ONE, client="ann", rho="0.068")
     told = outlook(desk, ALL)
