@@ -189,7 +189,7 @@ def _centre(section: Section, bounds: Bounds | None) -> float | None:
 
 def _time_zone(section: Section, kind: SqlType) -> str | None:
     """Parse the time zone in which hours, dates and privacy windows of the column are computed."""
-    zone = section.text("time_zone")
+    zone = section.text("time_zone", 'time_zone = "Europe/Berlin"')
     if zone is None:
         if kind is SqlType.TIMESTAMPTZ:
             cure = 'write e.g. time_zone = "Europe/Berlin".'

@@ -50,6 +50,7 @@ from passersby.text.numbers import (
 if TYPE_CHECKING:
     from passersby.errors import PassersbyError
 
+ITALICS = "in italics: poor, good only to say that it is not 0; fainter: may be nothing"
 MOST_ROWS = 100
 BAR = 120  # width of a drawing, in its own units
 # currentColor follows the notebook's theme; the accent is readable on white and on black
@@ -89,7 +90,9 @@ def result_html(result: Answer) -> str:
     body = ["".join(cells) for cells in zip(*(cells for _, cells in columns), strict=True)]
     more = f"<p class='faint'>{len(result) - MOST_ROWS:,} more rows</p>" if len(result) > MOST_ROWS else ""
     short = [f"{name}: {'; '.join(filter(None, parts))}" for name, *parts in answer_columns(result)]
-    short = [answer_head(result), *short, *answer_lines(result, PAGE)]
+    words = {word for column in reliability.values() for word in column}
+    legend = [ITALICS] if words & {"poor", "noise"} else []
+    short = [answer_head(result), *short, *legend, *answer_lines(result, PAGE)]
     details = [*map(_line, _card(result)), *_notes(result.notes), *_advice(result.advice)]
     return _page(_table(heads, body), more, *map(_line, short), _fold("Details", details))
 

@@ -184,14 +184,16 @@ def _share(share: float) -> str:
     return f"{share:.0%}" if abs(share) >= 0.01 else f"{share:.1%}"
 
 
-def groups_text(keys: Sequence[Mapping[str, Any]], thresholds: Sequence[Mapping[str, Any]]) -> str:
-    """Return the number of groups shown, if it is public."""
+def groups_text(
+    keys: Sequence[Mapping[str, Any]], thresholds: Sequence[Mapping[str, Any]], *, is_selected: bool = False
+) -> str:
+    """Return the number of groups, if it is public; all are shown unless noise selects some of them."""
     counts = {str(key["release"]): key["count"] for key in keys if key["kind"] == "public"}
     known = [count for count in counts.values() if count is not None]
     if not known or thresholds:
         return ""
     shown = " + ".join(f"{count:,}" for count in known)
-    return f"{shown} group{'' if known == [1] else 's'}, all shown"
+    return f"{shown} group{'' if known == [1] else 's'}{'' if is_selected else ', all shown'}"
 
 
 def hidden_text(thresholds: Sequence[Mapping[str, Any]]) -> str:
@@ -330,7 +332,8 @@ def answer_lines(answer: Answer, surface: OutputHints) -> list[str]:
 def explanation_head(explanation: Explained) -> str:
     """First line of an explanation: how many more fit, the price, the groups."""
     price = _free_text(explanation.made_from) if explanation.replayed else _price_text(explanation.price)
-    groups = groups_text(explanation.keys, explanation.thresholds)
+    is_selected = "selected" in explanation.note_codes
+    groups = groups_text(explanation.keys, explanation.thresholds, is_selected=is_selected)
     return " · ".join(filter(None, (further_text(explanation.outlook), price, groups)))
 
 

@@ -54,6 +54,11 @@ def test_an_explanation_names_what_is_left_first_and_each_columns_range(run: Run
         assert part in long
 
 
+def test_groups_of_which_noise_selects_some_are_not_all_shown(run: Run) -> None:
+    busiest = "SELECT place_id, count(*) AS n FROM visit GROUP BY place_id ORDER BY n DESC LIMIT 10"
+    assert run("explain", busiest)[0].endswith("60 groups")
+
+
 def test_a_repeat_is_explained_by_the_widths_that_its_rows_have(run: Run) -> None:
     """Large groups have wider intervals: one median would be less than what most of them show."""
     header, *rows = (line.split(",") for line in run("query", FIRST, "--format", "csv"))

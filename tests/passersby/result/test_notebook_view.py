@@ -115,6 +115,9 @@ def test_negative_numbers_go_left_of_zero() -> None:
 def test_a_number_that_may_be_noise_has_a_whisker_and_no_bar() -> None:
     html = result({"n": [50, 3]}, {"n": [[40, 60], [-7, 13]]}, reliability={"n": ["fair", "noise"]})._repr_html_()
     assert (html.count('class="bar"'), html.count('class="whisker"'), html.count("number noise")) == (1, 2, 1)
+    assert "in italics: poor" in html
+    sure = result({"n": [50]}, {"n": [[48, 52]]}, reliability={"n": ["good"]})
+    assert "in italics" not in sure._repr_html_()
 
 
 def test_a_value_without_interval_has_no_drawing() -> None:
