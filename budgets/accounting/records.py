@@ -124,6 +124,7 @@ class PaidRelease:
     settled_at: str | None  # None: charged but not stored yet; a retry is free
     query_text: str = ""  # the SQL text sent with the charge; empty in old ledger entries
     charge_id: int = 0  # sequence of the ledger entry of the charge; shared by releases charged together
+    charged_at: str = ""  # UTC, of this client's own charge: the release may have been settled for another one before
 
 
 @dataclass(frozen=True)

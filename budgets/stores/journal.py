@@ -200,7 +200,7 @@ _RELEASE_AGES = (
     .where(*_of_keys(releases))
 )
 _PURCHASES = (
-    select(questions, releases.c.settled_at, entries.c.body, purchases.c.charge_id)
+    select(questions, releases.c.settled_at, entries.c.body, entries.c.at, purchases.c.charge_id)
     .select_from(purchases)
     .join(questions, _same_release(questions, purchases))
     .join(entries, entries.c.sequence == purchases.c.charge_id)
@@ -302,6 +302,7 @@ def read_purchases(connection: Connection, client: str) -> tuple[PaidRelease, ..
             row.settled_at,
             json.loads(row.body).get("wording", ""),
             row.charge_id,
+            row.at,
         )
         for row in connection.execute(_PURCHASES, {"holder": own_holder(client)})
     )

@@ -44,7 +44,6 @@ SHORT_KEY = 12  # characters of a release's name on a screen
 FEW_VALUES = 6  # written out of a list, in the short form
 MOST_QUESTIONS = 10  # of a history, in the short form
 MOST_LEDGER_ROWS = 20  # in the short form
-DAY = 10  # characters of a day
 MINUTES = 16  # characters of a moment without its seconds
 SHORT_BAR = 12  # characters of a budget's bar, in the short form
 
@@ -101,7 +100,7 @@ def show_history(
 ) -> RenderableType:
     """Releases that a client has paid for, each with the SQL that the client wrote.
 
-    The short form has the newest questions, each with its whole price and the day of its numbers. The canonical text,
+    The short form has the newest questions, each with its whole price and its time. The canonical text,
     by which repeats are recognised, is in the long form, and where no SQL is stored.
     """
     if not releases:
@@ -128,7 +127,7 @@ def show_history(
 
 
 def _short_history(releases: Rows, more: str) -> Group:
-    """Newest questions of a client, oldest first: day, price over all releases of the question, windows, SQL."""
+    """Newest questions of a client, oldest first: time, price over all releases of the question, windows, SQL."""
     questions = [list(rows) for _, rows in groupby(releases, key=lambda row: row["sql"] or row["release_id"])]
     parts: list[RenderableType] = [Text(HISTORY_TITLE, "bold")]
     if hidden := len(questions) - MOST_QUESTIONS:
@@ -136,7 +135,7 @@ def _short_history(releases: Rows, more: str) -> Group:
     for rows in questions[-MOST_QUESTIONS:]:
         windows = windows_text(rows[0].get("windows") or ())
         about = (
-            timestamp_text(rows[0]["settled_at"])[:DAY],
+            timestamp_text(rows[0]["settled_at"])[:MINUTES],
             f"rho {rho_text(sum(row['rho'] for row in rows))}",
             windows if windows not in ("", FOREVER) else "",
         )

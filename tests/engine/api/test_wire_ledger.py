@@ -61,3 +61,13 @@ def test_ledger_rows_and_releases_show_the_question_and_no_answer(engine: Engine
     assert paid["settled_at"]
     (number,) = given.answer.table.column("n").to_pylist()
     assert all(number not in row.values() for row in [*rows, paid])
+
+
+def test_a_history_does_not_show_when_another_client_asked(engine: Engine) -> None:
+    for client in ("ann", "ben"):
+        engine.answer("SELECT COUNT(*) AS n FROM visit", Request(client))
+    charged = {row.holder: row.at for row in engine.ledger.entries() if row.kind == "charged"}
+    (of_ann,), (of_ben,) = (engine.ledger.paid_releases(client) for client in ("ann", "ben"))
+    assert of_ann.settled_at == of_ben.settled_at  # stored once
+    assert wire_ledger.paid_release_shape(of_ann)["settled_at"] == of_ann.settled_at
+    assert wire_ledger.paid_release_shape(of_ben)["settled_at"] == charged["ben"] > charged["ann"]

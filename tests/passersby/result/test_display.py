@@ -161,7 +161,7 @@ def test_a_history_has_one_price_a_question_and_fits_a_screen() -> None:
     parts = [{**row, "sql": f"SELECT {i}", "rho": rho} for i in range(30) for rho in (0.0005, 0.0045)]
     shown = as_text(show_history, parts).splitlines()
     assert len(shown) <= 25 and shown[1] == "20 earlier questions"
-    assert shown[2:4] == ["2026-11-30   rho 0.005", "  SELECT 20"]
+    assert shown[2:4] == ["2026-11-30 13:15   rho 0.005", "  SELECT 20"]
     assert as_text(partial(show_history, details=True), parts).count("SELECT") == 30
 
 
