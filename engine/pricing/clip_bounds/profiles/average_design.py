@@ -13,7 +13,7 @@ Terms:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -31,6 +31,7 @@ CLASS_GROUP_DIFFERENCE = 0.4  # how groups differ in what clipping moves, as a s
 # units that noise may hide beyond the visible ones: in standard deviations of a bin, to choose bounds and in intervals
 LIKELY_UNSEEN, POSSIBLY_UNSEEN = 0.1, 1.5
 UNSEEN_REACH = 8.0  # their distances, in largest visible ones
+FARTHEST_SPREADS, FARTHEST_SIGMAS = 2.0, 2.0  # mean distance of a unit beyond that of its class, in spreads and errors
 LEAST_KEPT = 0.02  # share of values that clipping leaves at least
 COUNT_PARTS = (0.3, 0.6)  # least and largest share of the price for a count that is not shown
 
@@ -120,6 +121,27 @@ class AverageProfile:
         """Compute the mean distance of units beyond the reach of class means."""
         places, shares = self.places
         return float(shares @ np.maximum(0.0, np.abs(places - centre) - reach))
+
+
+def within_rows(
+    reading: HistogramReading, profile: AverageProfile, classes: ClassPosterior, sign: int, limit: float
+) -> HistogramReading:
+    """Limit units beyond the visible bins of one side to those whose numbers of values can take them so far.
+
+    A unit with n values is at most n times the farthest usual mean of its class away; `limit` = largest distance of one
+    value on this side, `sign` = 1 above the centre, -1 below it.
+    """
+    errors = np.sqrt(np.maximum(0.0, np.diag(classes.covariance)))
+    of_class = np.maximum(0.0, sign * classes.distances + FARTHEST_SIGMAS * errors) + FARTHEST_SPREADS * profile.spread
+    reached = profile.values * np.einsum("cp,c->p", profile.members, np.minimum(of_class, limit))
+    order = np.argsort(reached)
+    beyond = np.append(np.cumsum(profile.units[order][::-1])[::-1], 0.0)  # units from each place on
+    possible = beyond[np.searchsorted(reached[order], reading.points)]
+    is_hidden = reading.bins > reading.last_visible
+    from_here = np.cumsum(reading.units[:, ::-1], axis=1)[:, ::-1]
+    limited = np.where(is_hidden, np.minimum(from_here, possible), 0.0)
+    units = limited - np.pad(limited[:, 1:], ((0, 0), (0, 1)))
+    return replace(reading, units=np.where(is_hidden, units, reading.units))
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,6 +43,7 @@ from engine.pricing.clip_bounds.profiles.average_design import (
     count_candidates,
     count_clipping,
     count_errors,
+    within_rows,
 )
 from engine.pricing.clip_bounds.profiles.class_means import ClassPosterior, posterior_of_classes, prior_of_classes
 from engine.pricing.clip_bounds.profiles.estimator import FAILED_ARITHMETIC, VectorProfile
@@ -129,13 +130,16 @@ class AboutCentre:
         return self.pico_rho - sum(self.prices)
 
     @property
+    def limits(self) -> tuple[float, float]:
+        """Largest distances of one value above and below the centre."""
+        ends = self.profile.means if self.product is None else self.product
+        return max(ends.upper - self.centre, self.profile.spread), max(self.centre - ends.lower, self.profile.spread)
+
+    @property
     def largest(self) -> tuple[float, float]:
-        """Largest distances above and below the centre that are likely: those of products by the rows of a unit."""
-        if self.product is None:
-            return math.inf, math.inf
+        """Largest distances of a unit above and below the centre that are likely, by the rows of a unit."""
         rows = LIKELY_ROWS * self.profile.rows.norms.largest_visible
-        above, below = self.product.upper - self.centre, self.centre - self.product.lower
-        return max(above, self.profile.spread) * rows, max(below, self.profile.spread) * rows
+        return self.limits[0] * rows, self.limits[1] * rows
 
     @property
     def unit_sensitivity(self) -> int:
@@ -397,10 +401,9 @@ def noisy_distances(
             sigma = gaussian_scale(sensitivity, pico_rho)
             released = add_noise(dense[:rows], sensitivity, sigma, pico_rho)
             noisy.append((np.asarray(released, dtype=np.float64) / step, sigma / step))
-        sides = zip((0, NEGATIVE_BINS), each.largest, strict=True)
         try:
-            positive, negative = (_norms(each, noisy[1][0][begin:], noisy[1][1], most) for begin, most in sides)
             classes = _classes(each, *noisy[0])
+            positive, negative = (_norms(each, noisy[1][0], noisy[1][1], classes, sign) for sign in (1, -1))
         except FAILED_ARITHMETIC:  # that it failed would tell of noise that is never stored
             found[each.total] = _likely_distances(each)
             continue
@@ -426,11 +429,14 @@ def _likely_distances(average: AboutCentre) -> DistanceProfile:
     return DistanceProfile(classes, side, side, profile.spread, profile.total_per_norm, is_measured=False)
 
 
-def _norms(average: AboutCentre, counts: Floats, sigma: float, largest: float) -> HistogramReading:
-    """Read the norms of units on one side of the centre, in the unit of the average; none is above `largest`."""
-    most = min(average.most, 2.0 ** (NEGATIVE_BINS / 2), largest / average.grain * CENTRE_STEPS)
-    reading = read_histogram(counts[:NEGATIVE_BINS], sigma, is_total=True, is_count=False, most=most)
-    return replace(reading, points=reading.points * average.grain / CENTRE_STEPS)
+def _norms(average: AboutCentre, counts: Floats, sigma: float, classes: ClassPosterior, sign: int) -> HistogramReading:
+    """Read the norms of units on one side of the centre, in the unit of the average: 1 above it, -1 below it."""
+    begin, side = (0, 0) if sign > 0 else (NEGATIVE_BINS, 1)
+    most = min(average.most, 2.0 ** (NEGATIVE_BINS / 2), average.largest[side] / average.grain * CENTRE_STEPS)
+    own = counts[begin : begin + NEGATIVE_BINS]
+    reading = read_histogram(own, sigma, is_total=True, is_count=False, most=most)
+    in_units = replace(reading, points=reading.points * average.grain / CENTRE_STEPS)
+    return within_rows(in_units, average.profile, classes, sign, average.limits[side])
 
 
 def _classes(average: AboutCentre, sums: Floats, sigma: float) -> ClassPosterior:

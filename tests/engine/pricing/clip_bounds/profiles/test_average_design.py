@@ -1,0 +1,66 @@
+"""Norms of distances beyond the visible bins: limited by what the numbers of values of units allow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine.pricing.clip_bounds.column_means import MeanDistribution
+from engine.pricing.clip_bounds.profiles.average_design import AverageProfile, within_rows
+from engine.pricing.clip_bounds.profiles.class_means import ClassPosterior
+from engine.pricing.clip_bounds.profiles.estimator import VectorProfile
+from engine.pricing.clip_bounds.profiles.histogram_reading import HistogramReading, read_histogram
+
+LIMIT = 0.9  # largest distance of one value
+
+
+@pytest.fixture(scope="module")
+def profile() -> AverageProfile:
+    """Shares of 12,000 units whose numbers of values are log-normal."""
+    values = np.maximum(1, np.exp(2 + np.random.default_rng(1).standard_normal(12_000))).round()
+    counts = np.bincount(np.floor(2 * np.log2(values)).astype(int), minlength=80).astype(float)
+    rows = read_histogram(counts, 30.0, is_total=True, is_count=True, most=1e4)
+    means = MeanDistribution(np.array([0.0, 0.1, 0.3]), np.array([0.3, 0.5, 0.2]), 0.0, 1.0, 0.5)
+    return AverageProfile(VectorProfile(rows, None, 1, 1.0, is_signed=False), means, 30.0)
+
+
+@pytest.fixture(scope="module")
+def reading(profile: AverageProfile) -> HistogramReading:
+    """Distances whose visible bins end below 3, with a tail that noise cannot tell from none."""
+    del profile
+    counts = np.zeros(80)
+    counts[6:15] = np.geomspace(2000, 250, 9)
+    found = read_histogram(counts, 35.0, is_total=True, is_count=False, most=1e12)
+    return replace(found, points=found.points / 64)
+
+
+def classes_of(profile: AverageProfile, deviation: float = 0.02) -> ClassPosterior:
+    size = len(profile.class_units)
+    return ClassPosterior(np.zeros(size), deviation**2 * np.eye(size))
+
+
+def test_no_unit_is_farther_than_its_values_take_it(profile: AverageProfile, reading: HistogramReading) -> None:
+    found = within_rows(reading, profile, classes_of(profile), 1, LIMIT)
+    is_hidden = reading.bins > reading.last_visible
+    assert (found.units[:, ~is_hidden] == reading.units[:, ~is_hidden]).all()
+    assert (found.units >= 0).all()
+    assert found.units.sum() <= reading.units.sum()
+    farthest = LIMIT * profile.values[profile.units > 0].max()
+    assert reading.units[:, reading.points > farthest].sum() > 0
+    assert found.units[:, found.points > farthest].sum() == 0
+    beyond = found.units[:, found.points > 10.0].sum(axis=1)
+    assert (beyond <= profile.units[profile.values * LIMIT > 10.0].sum() + 1e-6).all()
+
+
+def test_an_uncertain_class_may_lie_farther(profile: AverageProfile, reading: HistogramReading) -> None:
+    near, far = (within_rows(reading, profile, classes_of(profile, each), 1, LIMIT).totals for each in (0.02, 0.5))
+    assert (near <= far + 1e-9).all()
+    assert near.mean() < far.mean() < reading.totals.mean()
+
+
+def test_a_class_on_the_other_side_is_nearer(profile: AverageProfile, reading: HistogramReading) -> None:
+    above = replace(classes_of(profile), distances=np.full(len(profile.class_units), 0.4))
+    sides = [within_rows(reading, profile, above, sign, LIMIT).totals.mean() for sign in (1, -1)]
+    assert sides[0] > sides[1]
