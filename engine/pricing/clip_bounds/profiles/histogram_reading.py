@@ -26,6 +26,8 @@ Floats = npt.NDArray[np.float64]
 SIGNIFICANT_SIGMAS = 6.0  # a bin near visible ones is visible above this
 ISOLATED_SIGMAS = 6.5  # a bin far from the others is visible above this
 FULLEST_SIGMAS = 4.5  # the fullest bin is visible above this; if it is not, none is
+FEW_BINS = 2  # where fewer are visible by themselves, neighbouring bins may be visible together
+TOGETHER_BINS, TOGETHER_SIGMAS = (2, 3, 5), 1.5  # so many of them; the outer ones above so many noise scales
 MAX_BIN_GAP = 2  # largest distance between connected visible bins
 FITTED_BINS = 8  # most visible bins that a tail is fitted to
 HIDDEN_FITTED_BINS = 22  # bins beyond the visible ones that are fitted too
@@ -136,10 +138,25 @@ def _visible_range(counts: Floats, sigma: float) -> tuple[int, int] | None:
     fullest = int(np.argmax(counts))
     if counts[fullest] <= FULLEST_SIGMAS * sigma:
         return None
-    significant = np.flatnonzero(counts > SIGNIFICANT_SIGMAS * sigma)
+    known = set(map(int, np.flatnonzero(counts > SIGNIFICANT_SIGMAS * sigma)))
     starts = [fullest, *map(int, np.flatnonzero(counts > ISOLATED_SIGMAS * sigma))]
-    known = set(map(int, significant))
-    return _end_of_run(known, min(starts), -1), _end_of_run(known, max(starts), 1)
+    first, last = _end_of_run(known, min(starts), -1), _end_of_run(known, max(starts), 1)
+    if last - first >= FEW_BINS:
+        return first, last
+    known |= _visible_together(counts, sigma)
+    return _end_of_run(known, first, -1), _end_of_run(known, last, 1)
+
+
+def _visible_together(counts: Floats, sigma: float) -> set[int]:
+    """Neighbouring bins that noise alone can't explain together; the outer ones exceed the noise by themselves."""
+    found = set[int]()
+    for width in TOGETHER_BINS:
+        sums = np.convolve(counts, np.ones(width), mode="valid")
+        for begin in map(int, np.flatnonzero(sums > SIGNIFICANT_SIGMAS * sigma * math.sqrt(width))):
+            inside = range(begin, begin + width)
+            if min(counts[begin], counts[inside[-1]]) > TOGETHER_SIGMAS * sigma:
+                found |= set(inside)
+    return found
 
 
 def _end_of_run(known: set[int], number: int, step: int) -> int:

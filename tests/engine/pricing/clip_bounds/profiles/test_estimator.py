@@ -93,6 +93,22 @@ def test_a_reading_of_noise_alone_knows_nothing() -> None:
     assert reading(np.zeros(0), 0.002, is_total=True).last_visible == -1
 
 
+def test_few_people_are_visible_together() -> None:
+    """1,500 people, of whom one bin alone is above the noise by itself: without its neighbours any tail would do."""
+    counts = np.zeros(BINS)
+    counts[:11] = [180, 0, 171, 151, 228, 172, 241, 141, 130, 56, 24]
+    sigma, misses = 50.0, []
+    draw = np.random.default_rng(5)
+    exact = float(counts @ np.exp2((np.arange(BINS) + 0.5) / 2))
+    for _ in range(40):
+        drawn_counts = counts + sigma * draw.standard_normal(BINS)
+        found = read_histogram(drawn_counts, sigma, is_total=True, is_count=True, most=10_000.0)
+        misses += [np.median(found.totals) / exact] if found.last_visible >= 0 else []
+    assert len(misses) > 30
+    assert 0.7 < np.median(misses) < 1.3
+    assert np.mean(np.array(misses) > 1.7) < 0.15
+
+
 def answered(town: Town, rho: float, tighter: float = 1.0) -> tuple[Floats, Floats]:
     """Corrected numbers by group, and the standard deviation that their intervals are made of.
 
