@@ -76,9 +76,10 @@ def _without_hidden_count(answer: Answer) -> Answer:
     """Take the hidden count out of an answer's columns, and keep its interval."""
     if HIDDEN_COUNT not in answer.intervals:
         return answer
-    intervals = {name: ends for name, ends in answer.intervals.items() if name != HIDDEN_COUNT}
+    intervals, shares = dict(answer.intervals), dict(answer.clipping_shares)
+    hidden, _ = intervals.pop(HIDDEN_COUNT), shares.pop(HIDDEN_COUNT, None)
     table = answer.table.drop_columns([HIDDEN_COUNT])
-    return replace(answer, table=table, intervals=intervals, hidden_count=answer.intervals[HIDDEN_COUNT])
+    return replace(answer, table=table, intervals=intervals, clipping_shares=shares, hidden_count=hidden)
 
 
 def _interval_levels(

@@ -172,3 +172,11 @@ def test_a_planted_prediction_with_fallback_bounds_is_found(engine: Engine, monk
     monkeypatch.setattr(target_budget, "with_noise_at_price", planted)
     with pytest.raises(AssertionError):
         test_a_held_profile_predicts_the_half_widths_of_another_price(engine, BY_ZONE)
+
+
+def test_rows_selected_by_a_profiled_count_that_is_not_shown_are_answered(engine: Engine) -> None:
+    answered = engine.answer(
+        "SELECT zone FROM visit GROUP BY zone ORDER BY COUNT(*) DESC LIMIT 3", Request("ann", rho=RHO)
+    )
+    assert answered.answer.hidden_count is not None and answered.answer.intervals == {}
+    assert interval_parts(answered.answer) == {}
