@@ -207,9 +207,9 @@ def substitute(expr: Expr, images: Mapping[Expr, Expr]) -> Expr:
     return found if found is not None else map_children(expr, lambda part: substitute(part, images))
 
 
-def fields_of(expr: Expr) -> Iterator[Field]:
-    """Iterate over the fields that an expression reads, with repetitions."""
-    return (part.field for part in walk(expr) if isinstance(part, Ref))
+def fields_of(expr: Expr) -> list[Field]:
+    """List the fields that an expression reads, with repetitions."""
+    return [part.field for part in walk(expr) if isinstance(part, Ref)]
 
 
 def reads_only_table(expr: Expr, table: str) -> bool:

@@ -15,8 +15,10 @@ The planner makes them; contribution bounding, code generation and the engine re
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from hashlib import sha256
 from typing import Protocol
 
@@ -114,12 +116,12 @@ class QueryVector:
     offset: float = 0.0  # of a PRODUCT: subtracted from each product; then no square is without sign
     other_values: tuple[Field, ...] = ()  # further parts of a tuple in COUNT(DISTINCT (a, b))
 
-    @property
+    @cached_property
     def is_sum(self) -> bool:
         """Whether it is a sum of values, and not a count of rows or persons."""
         return self.kind in (VectorKind.SUM, VectorKind.CENTRED, VectorKind.PRODUCT)
 
-    @property
+    @cached_property
     def fields(self) -> frozenset[Field]:
         """Fields of the source that the vector reads."""
         return frozenset(
@@ -134,7 +136,7 @@ class QueryVector:
             for f in (self.value, *self.other_values)
         )
 
-    @property
+    @cached_property
     def is_selection_vector(self) -> bool:
         """Whether it is the plain person count that partition selection rests on: 1 in each group of a person."""
         return self.kind is VectorKind.PERSONS and self.condition is None and self.value is None
@@ -147,7 +149,7 @@ class QueryVector:
         assert self.partial_bounds is not None  # noqa: S101  the caller asks
         return math.floor(self.partial_bounds.lower * 2.0**bits), math.ceil(self.partial_bounds.upper * 2.0**bits)
 
-    @property
+    @cached_property
     def magnitude(self) -> float:
         """Largest absolute contribution of one row, in the value's unit; never 0, so that noise always has a scale."""
         if not self.is_sum:
@@ -232,17 +234,17 @@ class PrivatePlan:
     mapping: KeyMapping | None = None  # over released keys: how rows get to these groups
     bins_per_group: int = 1  # of a histogram: bins of each group that is shown, which are read as cumulative counts
 
-    @property
-    def unit_columns(self) -> dict[str, Field]:
+    @cached_property
+    def unit_columns(self) -> Mapping[str, Field]:
         """Columns of the privacy unit, a person or a person and window: SQL column -> field of the source."""
         return {"person": self.source.person} | (
             {"win": self.charged_windows.window_field} if self.charged_windows.window_field else {}
         )
 
-    @property
-    def key_columns(self) -> list[str]:
+    @cached_property
+    def key_columns(self) -> tuple[str, ...]:
         """Names of the columns of the keys in bounded SQL."""
-        return [f"k{i}" for i in range(len(self.keys))]
+        return tuple(f"k{i}" for i in range(len(self.keys)))
 
     @property
     def key_exprs(self) -> tuple[Expr, ...]:
@@ -331,7 +333,7 @@ class VectorBound:
         """C^2 in squared value grains, rounded down. An integer sum of squares exceeds it exactly if it exceeds C^2."""
         return self.clip_bound_grains**2 >> 2 * self.fraction_bits
 
-    @property
+    @cached_property
     def grain_size(self) -> float:
         """Size of one released grain in the vector's unit, bias-corrected by the retained share."""
         return 2.0 ** -(self.value_bits + self.fraction_bits) / self.retained_share

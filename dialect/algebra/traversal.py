@@ -21,7 +21,7 @@ Source: DataFusion's `tree_node.rs`.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, Generic, TypeVar, cast
 
@@ -67,16 +67,17 @@ def fold(node: Node[N], combine: Callable[[N, Sequence[T]], T]) -> T:
     return combine(cast("N", node), [fold(child, combine) for child in node.children])
 
 
-def walk(node: Node[N], below: Callable[[N], Sequence[N]] | None = None) -> Iterator[N]:
-    """Iterate over a node and all nodes below it, parents first; a shared node is visited once per parent.
+def walk(node: Node[N], below: Callable[[N], Sequence[N]] | None = None) -> list[N]:
+    """List a node and all nodes below it, parents first; a shared node stands there once per parent.
 
     `below` returns the children that are visited, by default all of them.
     """
-    stack = [cast("N", node)]
+    stack, visited = [cast("N", node)], list[N]()
     while stack:
         current = stack.pop()
-        yield current
+        visited.append(current)
         stack.extend(reversed(current.children if below is None else below(current)))
+    return visited
 
 
 def is_entered(part: object) -> bool:
@@ -84,17 +85,17 @@ def is_entered(part: object) -> bool:
     return is_dataclass(part) and not isinstance(part, Opaque | Table)
 
 
-def parts_of(part: object) -> Iterator[Node[Any]]:
-    """Iterate over the relations and expressions of an operator, or of a parameter of one, without entering them.
+def parts_of(part: object) -> list[Node[Any]]:
+    """List the relations and expressions of an operator, or of a parameter of one, without entering them.
 
     Sort keys, frames and aggregate calls are parameters: dataclasses and tuples between an operator and its
     expressions.
     """
     if isinstance(part, Node):
-        yield part
-    elif isinstance(part, tuple) or is_entered(part):
-        for each in part if isinstance(part, tuple) else vars(part).values():
-            yield from parts_of(each)
+        return [part]
+    if is_entered(part):
+        part = tuple(vars(part).values())
+    return [found for each in part for found in parts_of(each)] if isinstance(part, tuple) else []
 
 
 def map_parts(part: P, transform: Callable[[Node[Any]], Node[Any]]) -> P:

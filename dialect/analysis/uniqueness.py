@@ -348,17 +348,14 @@ def _contains_unique_key(relation: Relation, equated: set[Field], ranged: set[Fi
 
 
 def _fields_fixed_below(operator: Operator, equated: set[Field]) -> set[Field]:
-    """Return further fields of the source that are fixed: by a filter, or because their date is fixed."""
+    """Return further fields of the source that are fixed: by a filter, or by their date, which a series has once."""
     if isinstance(operator, Project):
-        return {f for output, value in operator.computed if output in equated for f in _dated_fields(value)}
+        return {
+            f for output, value in operator.computed if output in equated and is_date(value) for f in fields_of(value)
+        }
     if isinstance(operator, Filter):
         return {field for field, _ in _compared_fields(operator.source, operator.condition, ("=",))}
     return set()
-
-
-def _dated_fields(value: Expr) -> Iterator[Field]:
-    """Yield the fields whose date an expression is. A series is assumed to have one moment per date."""
-    return fields_of(value) if is_date(value) else iter(())
 
 
 def _is_join_unique(join: Join, equated: set[Field], ranged: set[Field], known: Properties) -> bool:

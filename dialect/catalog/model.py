@@ -256,7 +256,7 @@ class Table:
         default=None, repr=False
     )  # in one window, by size classes; None: unknown
 
-    @property
+    @cached_property
     def has_one_row_per_person(self) -> bool:
         """Return whether the primary key allows one row per person, so that nothing is ever clipped."""
         return self.person is not None and not self.person.through and self.primary_key == (self.person.column,)

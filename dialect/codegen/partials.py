@@ -18,8 +18,9 @@ from dialect.algebra.codegen_types import BoundedSql, Shortcut, Subquery, Target
 from dialect.algebra.release_plan import ContributionBounds, Factor, PrivatePlan, QueryVector, VectorKind
 from dialect.catalog.eligibility import Eligibility
 from dialect.codegen.contribution.aggregation_pushdown import join_keys
+from dialect.codegen.contribution.clipping import aggregated_vectors
 from dialect.codegen.contribution.key_encoding import encoded_rows, without_implied_predicates
-from dialect.codegen.contribution.per_unit import capped_partials, has_partial, merged_partials, unit_partials
+from dialect.codegen.contribution.per_unit import capped_partials, merged_partials, unit_partials
 from dialect.codegen.contribution.physical_plan import PhysicalPlan, physical_plan
 from dialect.codegen.contribution.public_pushdown import Dictionary
 from dialect.codegen.contribution.unclipped_units import is_source_materialized, norm_test_sql
@@ -285,14 +286,12 @@ def in_grains_of(found: Partials, bounds: ContributionBounds, moved: Mapping[int
     `moved` = by index of a vector, its number about other centres.
     """
     dialect, columns = dialect_of(found.target), [*found.plan.unit_columns, *found.plan.key_columns]
-    for i, vector in enumerate(found.plan.vectors):
-        if has_partial(vector):
-            own = bounds.vectors[i].value_bits
-            if i in moved:
-                number = moved[i].sql(moved[i].value_bits - own, dialect)
-            else:
-                number = _coarser(f"v{i}", found.bounds.vectors[i].value_bits - own, dialect)
-            columns.append(f"{number} AS v{i}")
+    for i, _, bound in aggregated_vectors(found.plan, bounds):
+        if i in moved:
+            number = moved[i].sql(moved[i].value_bits - bound.value_bits, dialect)
+        else:
+            number = _coarser(f"v{i}", found.bounds.vectors[i].value_bits - bound.value_bits, dialect)
+        columns.append(f"{number} AS v{i}")
     text = f"SELECT {', '.join(columns)} FROM {SHARED_PARTIALS}"
     return replace(found, bounds=bounds, unit=UnitPartials(text, keeps_stored_groups=True))
 

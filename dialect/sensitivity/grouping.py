@@ -180,7 +180,7 @@ def _max_dates_per_group(plan: PrivatePlan, _: Properties, day: Expr, time: Expr
     date_range = _date_range(day, time, plan.source.predicates)
     if date_range is None:
         return None
-    event_time = EventTime(next(fields_of(time)), day.field if isinstance(day, Ref) else None)
+    event_time = EventTime(fields_of(time)[0], day.field if isinstance(day, Ref) else None)
     predicates = event_time_predicates(event_time, plan.source.predicates)
     days = [date_range[0] + timedelta(days=i) for i in range((date_range[1] - date_range[0]).days + 1)]
     if len(days) * (predicates.evaluations_per_date + sum(map(size, plan.key_exprs))) > _MAX_EVALUATIONS:

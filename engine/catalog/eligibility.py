@@ -19,8 +19,11 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import wraps
+from typing import TypeVar
 
 from dialect import Catalog, Eligibility
 from dialect.catalog import (
@@ -43,12 +46,31 @@ from engine.catalog.privacy_windows import source_windows
 from engine.catalog.toml_section import ErrorCollector, Section, suggestion
 from engine.errors import CatalogError
 
+T = TypeVar("T")
+_CACHED_CATALOGS = 4  # size of each cache
 AGE_TYPES = {
     AgeUnit.BIRTH_DATE: SqlType.DATE,
     AgeUnit.BIRTH_YEAR: SqlType.BIGINT,
     AgeUnit.AGE: SqlType.BIGINT,
     AgeUnit.AGE_BAND: SqlType.VARCHAR,
 }
+
+
+def cached_by_identity(compute: Callable[[Catalog], T]) -> Callable[[Catalog], T]:
+    """Cache a function of a catalog by identity: hashing a catalog is as slow as the function itself."""
+    cache = deque[tuple[Catalog, T]](maxlen=_CACHED_CATALOGS)
+
+    @wraps(compute)
+    def cached(catalog: Catalog) -> T:
+        """Return the result for this very catalog object, computed once while it is among the last few."""
+        for known, result in tuple(cache):
+            if known is catalog:
+                return result
+        result = compute(catalog)
+        cache.append((catalog, result))
+        return result
+
+    return cached
 
 
 def person_table(catalog: Catalog, dataset: Dataset) -> Table | None:
@@ -222,10 +244,18 @@ def eligibility_filter(catalog: Catalog, dataset: str) -> Eligibility:
     person has not objected. The filter is applied to one person's bounded numbers, which are a function of that
     person's rows alone, so the sums are those of the eligible persons' data (proofs.md#admission).
     """
-    declared = catalog.dataset(dataset) if any(d.name == dataset for d in catalog.datasets) else None
-    table = None if declared is None else person_table(catalog, declared)
-    states = () if table is None or declared is None else _conditions(catalog, declared, table)
-    return Eligibility(_person_type(catalog, dataset), table if states else None, states)
+    return _eligibility_filters(catalog)[dataset]
+
+
+@cached_by_identity
+def _eligibility_filters(catalog: Catalog) -> Mapping[str, Eligibility]:
+    """Return the eligibility filter of each dataset."""
+    filters = {}
+    for dataset in catalog.datasets:
+        table = person_table(catalog, dataset)
+        states = () if table is None else _conditions(catalog, dataset, table)
+        filters[dataset.name] = Eligibility(_person_type(catalog, dataset.name), table if states else None, states)
+    return filters
 
 
 def _conditions(catalog: Catalog, dataset: Dataset, table: Table) -> tuple[EligibilityCondition, ...]:

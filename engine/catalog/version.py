@@ -12,43 +12,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import wraps
 from pathlib import Path
-from typing import TypeVar
 
 from budgets import Ledger
 from dialect import Catalog, PrivatePlan
 from dialect.algebra import tables_of
 from dialect.catalog import Column, Table, stable_text
-from engine.catalog.eligibility import person_table
+from engine.catalog.eligibility import cached_by_identity, person_table
 from engine.errors import CatalogError
 
-T = TypeVar("T")
 DIGEST_LENGTH = 12  # characters of the digest
-_CACHED_CATALOGS = 4  # size of each cache
 
 
-def _cached_by_identity(compute: Callable[[Catalog], T]) -> Callable[[Catalog], T]:
-    """Cache a function of a catalog by identity: hashing a catalog is as slow as the function itself."""
-    cache = deque[tuple[Catalog, T]](maxlen=_CACHED_CATALOGS)
-
-    @wraps(compute)
-    def cached(catalog: Catalog) -> T:
-        """Return the result for this very catalog object, computed once while it is among the last few."""
-        for known, result in tuple(cache):
-            if known is catalog:
-                return result
-        result = compute(catalog)
-        cache.append((catalog, result))
-        return result
-
-    return cached
-
-
-@_cached_by_identity
+@cached_by_identity
 def catalog_version(catalog: Catalog) -> str:
     """Return a digest of the whole catalog, independent of the folder in which it is stored."""
     tables = [stable_text(_with_relative_path(table, catalog)) for table in catalog.tables]
@@ -64,7 +42,7 @@ def release_dependency_digest(plan: PrivatePlan, catalog: Catalog) -> str:
     return _digest((stable_text(dataset.window), *(meanings[name] for name in sorted(_tables_read(plan, catalog)))))
 
 
-@_cached_by_identity
+@cached_by_identity
 def _table_definitions(catalog: Catalog) -> Mapping[str, str]:
     """Return the definition of every table; all at once, so that no timing reveals earlier lookups."""
     return {table.name: table_definition(table, catalog) for table in catalog.tables}

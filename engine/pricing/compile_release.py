@@ -345,15 +345,14 @@ class UnpricedRelease:
             self.plan, self.bounds(math.ceil(rho * PICO)), rho, threshold_delta, self.price_parts, selection_bounds
         )
 
-    def key_texts(self, cost: Cost, bounds: ContributionBounds) -> tuple[str, str]:
+    def key_texts(self, cost: Cost, bounds: ContributionBounds, profile_key: str | None) -> tuple[str, str]:
         """Texts of bounds and cost in the release key; of a profile its key, never what it says."""
-        key = self.profile_key(cost)
-        named = "" if key is None else f" {PROFILE_RULE_VERSION} {key}"
+        named = "" if profile_key is None else f" {PROFILE_RULE_VERSION} {profile_key}"
         return bounds_text(bounds) + named, cost_text(cost)
 
     def release_key(self, cost: Cost, bounds: ContributionBounds) -> str:
         """Release key (hex) of the release at a cost, with the contribution bounds at its price."""
-        return release_key(self.plan, *self.key_texts(cost, bounds), self.catalog)
+        return release_key(self.plan, *self.key_texts(cost, bounds, self.profile_key(cost)), self.catalog)
 
     def profile_key(self, cost: Cost) -> str | None:
         """Release key (hex) of its profile at a cost; None if it has none."""
@@ -367,12 +366,12 @@ class UnpricedRelease:
         )
         return release_key(plan, text, f"{pico_rho} pico-rho{keys}", self.catalog)
 
-    def profile(self, cost: Cost, backend: Backend) -> CompiledProfile | None:
-        """Compile the profile of the release at a cost; None if it needs none."""
+    def profile(self, cost: Cost, own_bounds: ContributionBounds, backend: Backend) -> CompiledProfile | None:
+        """Compile the profile of the release at a cost, with its bounds there; None if it needs none."""
         key, plan = self.profile_key(cost), self.measured_plan
         if key is None:
             return None
-        shared = shared_plan(plan, self.bounds(cost.loss.pico_rho), self.histograms)
+        shared = shared_plan(plan, own_bounds, self.histograms)
         bounds, eligibility = profile_bounds(shared), eligibility_filter(self.catalog, plan.dataset)
         target = with_released_keys(backend.target)
         sql = _supported(lambda: write_profile_sql(shared, bounds, self.histograms, target, eligibility))
@@ -467,14 +466,16 @@ def price_release(
 ) -> CompiledRelease:
     """Bound, price and compile an analyzed release. Raises Refusal if a vector's share of rho is too small."""
     cost = unpriced.cost(rho, delta)
-    bounds, profile = unpriced.bounds(cost.loss.pico_rho), unpriced.profile(cost, backend)
+    bounds = unpriced.bounds(cost.loss.pico_rho)
+    profile = unpriced.profile(cost, bounds, backend)
     eligibility: Eligibility | None = eligibility_filter(unpriced.catalog, unpriced.plan.dataset)
     shared = None if profile is None else profile.shared
     sql = _generate_sql(unpriced.measured_plan, bounds, with_released_keys(backend.target), eligibility, shared)
     selection = None
     if unpriced.selection is not None and cost.keys is not None:
         selection = _compile_selection(*unpriced.selection, cost, cost.keys, backend, eligibility)
-    texts, key = unpriced.key_texts(cost, bounds), unpriced.release_key(cost, bounds)
+    texts = unpriced.key_texts(cost, bounds, None if profile is None else profile.release_key)
+    key = release_key(unpriced.plan, *texts, unpriced.catalog)
     return CompiledRelease(unpriced.plan, bounds, cost, sql, key, unpriced, texts, selection, profile)
 
 

@@ -45,6 +45,15 @@ def is_always_one(vector: QueryVector) -> bool:
     return vector.is_selection_vector
 
 
+def aggregated_vectors(plan: PrivatePlan, bounds: ContributionBounds) -> list[tuple[int, QueryVector, VectorBound]]:
+    """List the vectors that have a partial aggregate, in a column v<i>: (index in the plan, vector, its bound).
+
+    Vectors that are always 1, or counted across people (DISTINCT), have none.
+    """
+    pairs = enumerate(zip(plan.vectors, bounds.vectors, strict=True))
+    return [(i, v, bound) for i, (v, bound) in pairs if v.kind is not VectorKind.DISTINCT and not is_always_one(v)]
+
+
 def partial_aggregate(
     vector: QueryVector, bound: VectorBound, is_grained: bool = False, dialect: EngineDialect = DUCKDB_DIALECT
 ) -> str:

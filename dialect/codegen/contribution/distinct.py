@@ -61,7 +61,7 @@ def distinct_counts(source: str, plan: PrivatePlan, vector: QueryVector, bound: 
     """Write one row per group: the number of remaining distinct values, in released grains, as `column`."""
     keys = plan.key_columns
     value = [f"x{i}" for i in range(1 + len(vector.other_values))]
-    distinct_rows = f"SELECT DISTINCT {', '.join(keys + value)} FROM {source}"
+    distinct_rows = f"SELECT DISTINCT {', '.join((*keys, *value))} FROM {source}"
     total = f"count(*) * {2**bound.fraction_bits}" if bound.fraction_bits else "count(*)"
     by = f" GROUP BY {', '.join(keys)}" if keys else ""
     return f"SELECT {', '.join([*keys, f'{total} AS {column}'])} FROM ({distinct_rows}) AS d{by}"

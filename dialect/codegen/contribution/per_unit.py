@@ -19,7 +19,7 @@ from dialect.algebra.codegen_types import UnitPartials
 from dialect.algebra.relations import Distinct, Filter, Group, PerPerson, Project, Relation, Scan
 from dialect.algebra.release_plan import ContributionBounds, PrivatePlan, QueryVector, VectorBound, VectorKind
 from dialect.catalog.model import SqlType
-from dialect.codegen.contribution.clipping import capped_partial, is_always_one, partial_aggregate, value_grains
+from dialect.codegen.contribution.clipping import aggregated_vectors, capped_partial, partial_aggregate, value_grains
 from dialect.codegen.contribution.public_pushdown import Dictionary
 from dialect.codegen.contribution.unclipped_units import join_norm_test
 from dialect.codegen.contribution.zero_fill import key_set_semi_join
@@ -71,11 +71,6 @@ def _case_when(conditions: list[str], then: str, otherwise: str = "") -> str:
     return f"CASE WHEN {' AND '.join(conditions)} THEN {then}{otherwise} END"
 
 
-def _key_columns(plan: PrivatePlan) -> str:
-    """Write the key columns `, k0, k1, ...` as the continuation of a select list."""
-    return "".join(f", k{position}" for position in range(len(plan.keys)))
-
-
 def merged_partials(
     plan: PrivatePlan, bounds: ContributionBounds, pre_grained: frozenset[int], rows: str
 ) -> UnitPartials:
@@ -114,7 +109,7 @@ def unit_partials(
         str(position + 1) for position in range(len(plan.unit_columns) + (0 if is_key_determined else len(plan.keys)))
     )
     write, group_by = (partial_of_row, "") if has_single_rows else (partial_aggregate, f" GROUP BY {group_positions}")
-    pairs = _aggregated_vectors(plan, bounds)
+    pairs = aggregated_vectors(plan, bounds)
     totals = "".join(f", {write(vector, bound, i in pre_grained, dialect)} AS v{i}" for i, vector, bound in pairs)
     return UnitPartials(f"SELECT {unit}{keys}{totals} FROM {rows}{group_by}", keeps_stored_groups=False)
 
@@ -123,19 +118,6 @@ def capped_partials(
     plan: PrivatePlan, bounds: ContributionBounds, dictionaries: Mapping[int, Dictionary], partials: str
 ) -> str:
     """Write the cap of partial aggregates (`capped_partial`), and drop groups outside the public key set."""
-    bounded = "".join(
-        f", {capped_partial(f'v{i}', vector, bound)}" for i, vector, bound in _aggregated_vectors(plan, bounds)
-    )
-    text = f"SELECT {', '.join(plan.unit_columns)}{_key_columns(plan)}{bounded} FROM ({partials}) AS p"
-    return text + key_set_semi_join("p", plan, dictionaries)
-
-
-def _aggregated_vectors(plan: PrivatePlan, bounds: ContributionBounds) -> list[tuple[int, QueryVector, VectorBound]]:
-    """Select the vectors that have a partial aggregate: (index in the plan, vector, its bound)."""
-    pairs = enumerate(zip(plan.vectors, bounds.vectors, strict=True))
-    return [(i, vector, bound) for i, (vector, bound) in pairs if has_partial(vector)]
-
-
-def has_partial(vector: QueryVector) -> bool:
-    """Return whether a vector has a column v<i>; false where it is always 1, or counted across people (DISTINCT)."""
-    return not is_always_one(vector) and vector.kind is not VectorKind.DISTINCT
+    numbers = [capped_partial(f"v{i}", vector, bound) for i, vector, bound in aggregated_vectors(plan, bounds)]
+    columns = ", ".join((*plan.unit_columns, *plan.key_columns, *numbers))
+    return f"SELECT {columns} FROM ({partials}) AS p{key_set_semi_join('p', plan, dictionaries)}"

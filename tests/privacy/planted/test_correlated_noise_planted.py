@@ -62,7 +62,6 @@ def fewer_keys(plan: Any, backend: DuckDBBackend) -> int | None:
 
 count_keys, bounded = pricing.count_keys, correlated.with_correlated_noise
 BY_ROWS = together(
-    instead(per_unit, "is_always_one", lambda _: False),
     instead(clipping, "is_always_one", lambda _: False),
     instead(per_unit, "partial_aggregate", lambda *_: "count(*)"),
 )
