@@ -121,6 +121,12 @@ class QueryVector:
         """Whether it is a sum of values, and not a count of rows or persons."""
         return self.kind in (VectorKind.SUM, VectorKind.CENTRED, VectorKind.PRODUCT)
 
+    @property
+    def display_name(self) -> str:
+        """The SQL aggregate that it is computed for, as messages name it: count(x), avg(x)."""
+        sql_name = {VectorKind.VALID: "count", VectorKind.CENTRED: "avg"}.get(self.kind, self.kind)
+        return self.canonical_text.replace(f"{self.kind}(", f"{sql_name}(", 1)
+
     @cached_property
     def fields(self) -> frozenset[Field]:
         """Fields of the source that the vector reads."""
@@ -250,6 +256,11 @@ class PrivatePlan:
     def key_exprs(self) -> tuple[Expr, ...]:
         """The group keys as expressions over fields without a definition."""
         return tuple(key.field.expression for key in self.keys)
+
+    @property
+    def display_name(self) -> str:
+        """The release in messages, by its group keys."""
+        return f"by {', '.join(key.canonical_text for key in self.keys)}" if self.keys else "of all rows"
 
     @property
     def canonical_text(self) -> str:

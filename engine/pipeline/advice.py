@@ -26,7 +26,6 @@ from engine.pipeline.cache import ByIdentity
 from engine.pipeline.compiled_query import CompiledQuery
 from engine.pipeline.engine import Engine
 from engine.pricing.compile_release import CompiledRelease, noise_scales
-from engine.pricing.display_names import vector_display_name
 from engine.pricing.expected_error import expected_error, profiled_columns
 from engine.pricing.query_terms import Request, caps
 
@@ -242,14 +241,12 @@ def _reasons(
         noise_text = f"at {price}, that takes noise of {_format_number(sigma)}"
         index = each.plan.vectors.index(vector)
         if each.profile is not None and bound.clip_bound == wanted.bounds.vectors[index].clip_bound:
-            yield f"{vector_display_name(vector)}: how much one person may count for is chosen from a profile."
+            yield f"{vector.display_name}: how much one person may count for is chosen from a profile."
             continue
         bought = wanted.cost.vectors[index].deviation(wanted.bounds.vectors[index])
         if sigma < 0.99 * bought:  # stored releases are precise enough; 0.99: equal but for rounding
             noise_text = f"made of what is held, its noise is {_format_number(sigma)}"
-        yield (
-            f"{vector_display_name(vector)}: one person may count for {_format_number(bound.clip_bound)}; {noise_text}."
-        )
+        yield (f"{vector.display_name}: one person may count for {_format_number(bound.clip_bound)}; {noise_text}.")
         yield from _compare_with_rows(engine, each, sigma, bins.get(place, 1))
     if present.windows > 1:
         yield f"{present.windows} windows are charged, each in full."

@@ -15,7 +15,6 @@ from engine.pipeline.reliability import may_be_nothing
 from engine.pricing.clip_bound_origin import has_fallback_clip_bounds
 from engine.pricing.clip_bounds.profiles.compiled_profile import only_selects_keys
 from engine.pricing.compile_release import CompiledRelease
-from engine.pricing.display_names import release_suffix, vector_display_name
 
 NO_GROUPS_NOTE = (
     "No group is left: none has enough people to be shown, or a later condition removes them all. Coarser keys, a"
@@ -87,17 +86,16 @@ def answer_notes(result: Answered, *, rehearsal: bool) -> list[Note]:
 
 def question_notes(result: SourcedQuery) -> list[Note]:
     """Write the notes known before an answer: the query's own, clipping, hidden groups, people not counted."""
-    plans = [prepared.plan for prepared in result.prepared]
-    notes = list(result.notes)
+    notes, has_several = list(result.notes), len(result.prepared) > 1
     if selection_by_noise(result.question) and result.question.options.intervals is not IntervalCoverage.SIMULTANEOUS:
         misses = f"{100 * (1 - result.query.terms.confidence):.3g}%"
         notes.append(Note(NoteCode.SELECTED, SELECTED_NOTE.format(misses)))
     notes += [
-        Note(NoteCode.NO_NUMBER, KEYS_ONLY_NOTE.format(release_suffix(plan, plans)))
+        Note(NoteCode.NO_NUMBER, KEYS_ONLY_NOTE.format(f" {plan.display_name}" if has_several else ""))
         for plan in _plans_without_numbers(result.question)
     ]
     for source in result.sources:
-        prepared, suffix = source.reported, release_suffix(source.wanted.plan, plans)
+        prepared, suffix = source.reported, f" {source.wanted.plan.display_name}" if has_several else ""
         if prepared.profile is not None:
             text = PROFILE_NOTE if source.measured is None else PROFILED_NOTE
             rho = prepared.cost.loss.rho
@@ -123,7 +121,7 @@ def _release_notes(prepared: CompiledRelease, release_suffix: str) -> Iterator[N
             i, prepared.plan, selected
         ):
             bias_text = _bias_text(vector, bound, is_fallback=is_fallback, is_tuned=model is not None)
-            clipped.setdefault(f"{_bounding_text(bound)} {bias_text}", []).append(vector_display_name(vector))
+            clipped.setdefault(f"{_bounding_text(bound)} {bias_text}", []).append(vector.display_name)
     for text, names in clipped.items():
         yield Note(NoteCode.CLIPPED, f"{', '.join(dict.fromkeys(names))}{release_suffix}: {text}")
     if has_unmeasured_pairs(prepared):

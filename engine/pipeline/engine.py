@@ -27,11 +27,10 @@ import pyarrow as pa
 from budgets import Charge, ChargeRequest, Ledger, Loss
 from dialect import Catalog, Question
 from dialect.algebra import Note
-from dialect.codegen import OuterSql, with_released_keys
+from dialect.codegen import OuterSql
 from dialect.postprocess import mark_shared_noise, with_centres
 from engine.backends.exact import NO_OBJECTIONS, FindObjections, no_objections
 from engine.backends.protocol import Backend, Run
-from engine.catalog.eligibility import eligibility_filter
 from engine.catalog.eligibility_notes import excluded_consent_notes
 from engine.errors import EngineKind, ExecutionFailed, TooLarge, redact, refuse_before_charge
 from engine.mechanism.answer import Answer
@@ -55,12 +54,7 @@ from engine.pipeline.sql_validation import bind_outer, bind_release
 from engine.pipeline.target_budget import StoredAnswers, predicted_errors, rho_for_target
 from engine.pricing.clip_bounds.column_means import with_measured_columns
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, NO_CALIBRATIONS, Calibration, CalibrationProvider
-from engine.pricing.clip_bounds.profiles.averages import MeasuredAverages, noisy_distances, noisy_means
-from engine.pricing.clip_bounds.profiles.compiled_profile import (
-    AverageStatements,
-    CompiledProfile,
-    averages_about_centres,
-)
+from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile, StoredProfile
 from engine.pricing.clip_bounds.profiles.numbers import corrected, noisy_totals
 from engine.pricing.compile_release import (
     CompiledRelease,
@@ -68,11 +62,11 @@ from engine.pricing.compile_release import (
     SelectionRound,
     check_prices,
     price_release,
-    profiled_release,
     unpriced_releases,
 )
 from engine.pricing.group_keys import is_promising, passes_both_rounds, passes_threshold
 from engine.pricing.noisy_release import noisy_release
+from engine.pricing.profiled_release import measure_averages, profiled_release
 from engine.pricing.query_terms import (
     Request,
     caps,
@@ -450,49 +444,16 @@ class Engine:
         if compiled.profile is None:
             return self.measure_release(compiled, objected, describe_release(question, compiled))
         limited = at_most(self.add_noise, compiled.priced[-1].loss.rho)
-        stored = release_from_bytes(profiles[compiled.profile.release_key])
-        keys = stored.selected_keys
-        released = () if keys is None else (keys,)
-        averages = self._measure_averages(compiled, compiled.profile, stored, objected, run, limited)
-        chosen = profiled_release(compiled, stored, averages, self.backend)
-        exact = () if chosen.totals_sql is None else run(chosen.totals_sql, objected, *released).vectors
-        totals = noisy_totals(chosen.vectors, exact, limited)
-        meaning = describe_release(question, chosen.release)
+        stored = StoredProfile(compiled.profile, release_from_bytes(profiles[compiled.profile.release_key]))
+        keys, target = stored.release.selected_keys, self.backend.target
+        read = partial(run, objected=objected, released_keys=keys)
+        averages = measure_averages(compiled, stored, read, limited, target)
+        chosen = profiled_release(compiled, stored, averages, target)
+        exact = () if chosen.totals_sql is None else read(chosen.totals_sql).vectors
+        choice, meaning = chosen.choice, describe_release(question, chosen.release)
+        totals = noisy_totals(choice.vectors, exact, limited)
         measured = self.measure_release(chosen.release, objected, meaning, keys, run, limited)
-        return corrected(measured, chosen.vectors, chosen.averages, chosen.release.bounds, totals)
-
-    def _measure_averages(
-        self,
-        compiled: CompiledRelease,
-        profile: CompiledProfile,
-        stored: Release,
-        objected: pa.Table,
-        run: Run,
-        noise: NoiseSource,
-    ) -> MeasuredAverages:
-        """Measure the units of averages by their distance from centres that the stored profile chose.
-
-        Of products, units are measured by their mean first, from which the centre of products follows.
-
-        Claim: distances and numbers of averages cost their share of the price. Source and proof:
-        engine/pricing/proofs.md#averages, #products.
-        """
-        facts = (self.catalog, compiled.cost.vectors, compiled.unpriced_release.shown_alone)
-        groups = averages_about_centres(profile, stored, *facts)
-        released = () if stored.selected_keys is None else (stored.selected_keys,)
-        statements = AverageStatements(
-            profile, with_released_keys(self.backend.target), eligibility_filter(self.catalog, compiled.plan.dataset)
-        )
-        products = [each for group in groups for each in group.averages if each.product is not None]
-        if products:
-            exact = run(statements.means(products), objected, *released)
-            groups = averages_about_centres(profile, stored, *facts, noisy_means(products, exact, noise)) or groups
-        averages = [each for group in groups for each in group.averages]
-        if not averages:
-            return MeasuredAverages()
-        asked = statements.distances(averages)
-        found = (noisy_distances(measured, run(sql, objected, *released), noise) for measured, sql in asked)
-        return MeasuredAverages(groups, {total: each for part in found for total, each in part.items()})
+        return corrected(measured, choice.vectors, choice.averages, choice.bounds, totals)
 
     def _select_keys(self, compiled: CompiledRelease, objected: pa.Table, noise: NoiseSource) -> tuple[pa.Table, ...]:
         """Partition selection: keep the keys whose noisy weight passes the threshold; nothing for public keys.
@@ -503,11 +464,12 @@ class Engine:
         selection, cost = compiled.selection, compiled.cost
         if selection is None:
             return ()
-        keys, noisy = self._noisy_weights(selection, selection.rounds[0], noise, objected)
+        first, *further = selection.rounds
+        keys, noisy = self._noisy_weights(selection, first, noise, objected)
         passed = passes_threshold(noisy, cost)
-        if selection.second is not None:
+        for second in further:
             is_open = is_promising(noisy, cost)
-            again, noisy_again = self._noisy_weights(selection, selection.second, noise, objected, keys.filter(is_open))
+            again, noisy_again = self._noisy_weights(selection, second, noise, objected, keys.filter(is_open))
             if not again.equals(keys.filter(is_open)):
                 raise ExecutionFailed
             passed[is_open] = passes_both_rounds(noisy, is_open, noisy_again, cost)

@@ -19,7 +19,7 @@ from engine.backends.protocol import Backend
 from engine.mechanism.answer import Answer
 from engine.mechanism.release import Release, measured_centres, release_from_bytes
 from engine.pipeline.post_process import post_process
-from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile
+from engine.pricing.clip_bounds.profiles.compiled_profile import StoredProfile
 from engine.pricing.compile_release import CompiledRelease, UnpricedRelease, price_release
 from engine.pricing.query_terms import QueryTerms
 from engine.pricing.target_error import (
@@ -71,13 +71,13 @@ class StoredAnswers:
         question = with_centres(self.question, measured_centres(releases))
         return post_process(question, compiled, releases, self.query_terms.confidence, self.catalog, self.backend)
 
-    def _profile(self, compiled: CompiledRelease) -> tuple[CompiledProfile, Release] | None:
+    def _profile(self, compiled: CompiledRelease) -> StoredProfile | None:
         """Load the profile that this client paid with a stored release; None if it has none."""
         if compiled.profile is None:
             return None
         key, dataset = compiled.profile.release_key, compiled.plan.dataset
         held = self.ledger.replay(self.client, dataset, {key}).get(key)
-        return None if held is None else (compiled.profile, release_from_bytes(held.payload))
+        return None if held is None else StoredProfile(compiled.profile, release_from_bytes(held.payload))
 
     def _stored_at(self, price: int) -> tuple[tuple[CompiledRelease, ...], tuple[Release, ...]]:
         """Load the releases that this client has stored at a price."""

@@ -37,7 +37,6 @@ from dialect.codegen import (
     selection_plan,
     with_released_keys,
     write_profile_sql,
-    write_totals_sql,
 )
 from dialect.functions import UnsupportedByEngine
 from dialect.postprocess import reads_single_groups as is_by_group
@@ -46,24 +45,19 @@ from engine.backends.protocol import Backend
 from engine.catalog.eligibility import eligibility_filter
 from engine.errors import EngineKind
 from engine.mechanism.gaussian import NoiseRefused, privacy_loss
-from engine.mechanism.release import Release
 from engine.pricing.budget_allocation import PriceParts, equal_parts, split_price, split_prices
 from engine.pricing.clip_bounds.error_models import clip_error_models, restrict_to_released_groups, vectors_shown_alone
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, Calibration
-from engine.pricing.clip_bounds.profiles.averages import ChosenAverages, MeasuredAverages, choose_bounds
 from engine.pricing.clip_bounds.profiles.compiled_profile import (
     CompiledProfile,
-    averages_about_centres,
     calibrated_deviations,
     count_statements,
     profile_bounds,
     profile_histograms,
     profiled_vectors,
     shared_plan,
-    with_measured_centres_of,
     with_profile_part,
 )
-from engine.pricing.clip_bounds.profiles.numbers import ProfiledVector, choose_vectors, number_price
 from engine.pricing.clip_bounds.profiles.public_magnitudes import Magnitude, vector_magnitudes
 from engine.pricing.clip_bounds.tuning import (
     ClipBoundOutcome,
@@ -72,7 +66,7 @@ from engine.pricing.clip_bounds.tuning import (
     tune_clip_bounds,
 )
 from engine.pricing.expected_error import NoiseScales
-from engine.pricing.price import Cost, VectorPrice, approximate_threshold, price, vector_price
+from engine.pricing.price import Cost, VectorPrice, approximate_threshold, price
 from engine.pricing.release_key import bounds_text, cost_text, release_key
 from engine.pricing.work_limits import check_row_limits, count_keys, count_rows, per_group_distinct_bounds, release_work
 
@@ -90,24 +84,10 @@ class SelectionRound:
 
 @dataclass(frozen=True)
 class PartitionSelection:
-    """Partition selection: the passes of a release with private keys that choose them, one or two rounds."""
+    """Partition selection: the passes of a release with private keys that choose them."""
 
-    plan: PrivatePlan
     bounds: ContributionBounds  # of each round
-    sql: BoundedSql
-    cost: VectorPrice
-    second: SelectionRound | None = None  # over the keys that the first round left open
-
-    @property
-    def rounds(self) -> tuple[SelectionRound, ...]:
-        """All rounds in order."""
-        first = SelectionRound(self.plan, self.sql, self.cost)
-        return (first,) if self.second is None else (first, self.second)
-
-    @property
-    def pico_rho(self) -> int:
-        """Price of all rounds, in pico-rho."""
-        return sum(each.cost.pico_rho for each in self.rounds)
+    rounds: tuple[SelectionRound, ...]  # one, or a second one over the keys that the first left open
 
     @property
     def measurements(self) -> Iterator[tuple[int, VectorPrice]]:
@@ -187,27 +167,6 @@ class CompiledRelease:
         first = self.profile.pico_rho + self.cost.keys_pico_rho
         profile = PricedRelease(self.profile.release_key, Loss(first, loss.atto_delta), f"profile of {text}", windows)
         return profile, PricedRelease(self.release_key, Loss(loss.pico_rho - first, 0), text, windows)
-
-
-@dataclass(frozen=True)
-class ProfileChoice:
-    """What was chosen from a stored profile: clip bounds, centres of averages, and prices of the numbers."""
-
-    plan: PrivatePlan  # measured, about the chosen centres
-    bounds: ContributionBounds
-    prices: tuple[VectorPrice, ...]  # of every vector, without the share of its total
-    vectors: tuple[ProfiledVector, ...]
-    averages: tuple[ChosenAverages, ...]
-
-
-@dataclass(frozen=True)
-class ProfiledRelease:
-    """A release whose clip bounds were chosen from its stored profile, ready to run."""
-
-    release: CompiledRelease  # with the chosen bounds, their noise scales and SQL
-    vectors: tuple[ProfiledVector, ...]
-    averages: tuple[ChosenAverages, ...]
-    totals_sql: BoundedSql | None  # None: no total is bought
 
 
 @dataclass(frozen=True)
@@ -374,7 +333,7 @@ class UnpricedRelease:
         shared = shared_plan(plan, own_bounds, self.histograms)
         bounds, eligibility = profile_bounds(shared), eligibility_filter(self.catalog, plan.dataset)
         target = with_released_keys(backend.target)
-        sql = _supported(lambda: write_profile_sql(shared, bounds, self.histograms, target, eligibility))
+        sql = supported(lambda: write_profile_sql(shared, bounds, self.histograms, target, eligibility))
         groups = self.key_count if plan.keys and self.key_count is not None else 1
         if self.selection is not None:
             groups = 0 if plan.others is None else count_rows(plan.others.relation, backend)
@@ -470,7 +429,7 @@ def price_release(
     profile = unpriced.profile(cost, bounds, backend)
     eligibility: Eligibility | None = eligibility_filter(unpriced.catalog, unpriced.plan.dataset)
     shared = None if profile is None else profile.shared
-    sql = _generate_sql(unpriced.measured_plan, bounds, with_released_keys(backend.target), eligibility, shared)
+    sql = bounded_sql(unpriced.measured_plan, bounds, with_released_keys(backend.target), eligibility, shared)
     selection = None
     if unpriced.selection is not None and cost.keys is not None:
         selection = _compile_selection(*unpriced.selection, cost, cost.keys, backend, eligibility)
@@ -488,66 +447,15 @@ def _compile_selection(
     eligibility: Eligibility | None,
 ) -> PartitionSelection:
     """Generate the SQL of each round; the second one is bounded over the keys that the first one leaves open."""
-    sql, second = _generate_sql(plan, bounds, backend.target, eligibility), None
+    rounds = [SelectionRound(plan, bounded_sql(plan, bounds, backend.target, eligibility), first)]
     if cost.second is not None:
         again = plan_over_released_keys(plan)
-        over_open_keys = _generate_sql(again, bounds, with_released_keys(backend.target), eligibility)
-        second = SelectionRound(again, over_open_keys, cost.second.price)
-    return PartitionSelection(plan, bounds, sql, first, second)
+        over_open_keys = bounded_sql(again, bounds, with_released_keys(backend.target), eligibility)
+        rounds.append(SelectionRound(again, over_open_keys, cost.second.price))
+    return PartitionSelection(bounds, tuple(rounds))
 
 
-def choose_from_profile(
-    unpriced: UnpricedRelease, cost: Cost, profile: CompiledProfile, stored: Release,
-    measured: MeasuredAverages | None = None,
-) -> ProfileChoice:  # fmt: skip
-    """Choose the clip bounds of a release at a cost from its stored profile, and price its numbers.
-
-    Claim: a function of the stored profile, the price and public facts. Symbols: `stored` = the payload that the ledger
-    returned, `measured` = averages with noisy distances, None: with likely ones. Source and proof: proofs.md#profiles.
-    """
-    fallback, pico_rho = unpriced.bounds(cost.loss.pico_rho), cost.loss.pico_rho
-    profile = profile.over(stored.selected_keys)
-    vectors = choose_vectors(profile, stored, unpriced.catalog, fallback, cost.vectors)
-    if measured is None:
-        groups = averages_about_centres(profile, stored, unpriced.catalog, cost.vectors, unpriced.shown_alone)
-    else:
-        groups = measured.groups
-    plan = with_measured_centres_of(unpriced.measured_plan, groups)
-    averages = tuple(choose_bounds(each, None if measured is None else measured.distances) for each in groups)
-    tuned = {index: bound for each in averages for index, bound in each.bounds.items()}
-    tuned |= {each.index: each.tuned for each in vectors}
-    bounds = replace(unpriced, measured_plan=plan).bounds_with(pico_rho, tuned)
-    prices = {each.index: number_price(each, bounds.vectors[each.index]) for each in vectors}
-    prices |= {i: vector_price(bounds.vectors[i], own) for each in averages for i, own in each.prices.items()}
-    priced = tuple(
-        prices.get(i, vector_price(bound, own.pico_rho))
-        for i, (own, bound) in enumerate(zip(cost.vectors, bounds.vectors, strict=True))
-    )
-    return ProfileChoice(plan, bounds, priced, vectors, averages)
-
-
-def profiled_release(
-    compiled: CompiledRelease, stored: Release, measured: MeasuredAverages, backend: Backend
-) -> ProfiledRelease:
-    """Choose the clip bounds of a release from its stored profile, and generate the SQL of its numbers.
-
-    Claim: as `choose_from_profile`. Raises Refusal.
-    """
-    unpriced, profile, cost = compiled.unpriced_release, compiled.profile, compiled.cost
-    assert profile is not None  # noqa: S101  the caller asks
-    chosen = choose_from_profile(unpriced, cost, profile, stored, measured)
-    eligibility = eligibility_filter(unpriced.catalog, unpriced.plan.dataset)
-    target = with_released_keys(backend.target)
-    totals = [(each.index, each.total_bound) for each in chosen.vectors if each.total_pico_rho]
-    facts = (profile.shared, profile.bounds, profile.histograms, totals, target, eligibility)
-    totals_sql = _supported(lambda: write_totals_sql(*facts)) if totals else None
-    sql = _generate_sql(chosen.plan, chosen.bounds, target, eligibility, profile.shared)
-    numbers_cost = replace(cost, vectors=chosen.prices)
-    release = replace(compiled, bounds=chosen.bounds, cost=numbers_cost, sql=sql, profile=None)
-    return ProfiledRelease(release, chosen.vectors, chosen.averages, totals_sql)
-
-
-def _generate_sql(
+def bounded_sql(
     plan: PrivatePlan,
     bounds: ContributionBounds,
     target: Target,
@@ -555,10 +463,10 @@ def _generate_sql(
     shared: SharedPlan | None = None,
 ) -> BoundedSql:
     """Generate bounded SQL. Raises Refusal for functions that the backend's engine can't compute as DuckDB does."""
-    return _supported(lambda: generate_sql(plan, bounds, target, eligibility, shared))
+    return supported(lambda: generate_sql(plan, bounds, target, eligibility, shared))
 
 
-def _supported(write: Callable[[], BoundedSql]) -> BoundedSql:
+def supported(write: Callable[[], BoundedSql]) -> BoundedSql:
     """Write bounded SQL. Raises Refusal for functions that the backend's engine can't compute as DuckDB does."""
     try:
         return write()

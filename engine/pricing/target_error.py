@@ -32,9 +32,9 @@ from engine.errors import EngineKind
 from engine.mechanism.answer import Answer
 from engine.mechanism.gaussian import gaussian_scale
 from engine.mechanism.release import Release
-from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile
+from engine.pricing.clip_bounds.profiles.compiled_profile import StoredProfile
 from engine.pricing.clip_bounds.profiles.prediction import expected_profile, predicted_release
-from engine.pricing.compile_release import CompiledRelease, UnpricedRelease, choose_from_profile, noise_scales
+from engine.pricing.compile_release import CompiledRelease, UnpricedRelease, noise_scales
 from engine.pricing.expected_error import (
     Noise,
     data_independent_half_width,
@@ -44,6 +44,7 @@ from engine.pricing.expected_error import (
     profiled_columns,
 )
 from engine.pricing.price import ScaleFunction, vector_price
+from engine.pricing.profiled_release import choose_from_profile
 
 MAX_PICO_RHO = 10**17  # of the whole query: no account has as much
 WidthLimits = Mapping[str, Fraction]  # the largest half-width of each column
@@ -317,16 +318,15 @@ def with_noise_at_price(
     release: Release,
     unpriced: UnpricedRelease,
     price: int,
-    profile: tuple[CompiledProfile, Release] | None = None,
+    profile: StoredProfile | None = None,
 ) -> Release:
     """Return a stored release with the noise scales of another price: its prediction of an answer at that price.
 
     `profile` = the stored profile that its clip bounds were chosen from, if there is one.
     """
     if profile is not None:
-        compiled, stored = profile[0].over(profile[1].selected_keys), profile[1]
-        expected = expected_profile(compiled, stored, unpriced.catalog, unpriced.profile_share(price))
-        chosen = choose_from_profile(unpriced, unpriced.cost(Fraction(price, PICO)), compiled, expected)
+        expected = expected_profile(profile, unpriced.catalog, unpriced.profile_share(price))
+        chosen = choose_from_profile(unpriced, unpriced.cost(Fraction(price, PICO)), expected)
         return predicted_release(release, chosen.vectors, chosen.averages, chosen.bounds, chosen.prices)
     # (unit, sigma) = grain in units and sigma in grains at the other price; converted to the stored release's grains
     scales = zip(noise_scales_at(unpriced, price, gaussian_scale), release.grains, strict=True)

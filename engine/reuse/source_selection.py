@@ -35,7 +35,6 @@ from engine.backends.protocol import Backend
 from engine.errors import TooLarge, refuse_before_charge
 from engine.mechanism.release import ReleaseDescription
 from engine.pricing.compile_release import CompiledRelease
-from engine.pricing.display_names import release_suffix
 from engine.reuse.derived_release import DerivedRelease, derive_release
 from engine.reuse.holdings import (
     Holdings,
@@ -183,9 +182,8 @@ def plan_index(question: Question, compiled: CompiledRelease) -> int:
 
 def source_notes(sources: tuple[ReleaseSource, ...]) -> tuple[Note, ...]:
     """Describe which numbers are derived from the client's holdings, for free."""
-    plans = [each.wanted.plan for each in sources]
     return tuple(
-        _source_note(source.derived, release_suffix(source.wanted.plan, plans).strip())
+        _source_note(source.derived, source.wanted.plan.display_name if len(sources) > 1 else "")
         for source in sources
         if source.derived is not None
     )

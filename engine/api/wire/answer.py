@@ -32,7 +32,6 @@ from engine.pipeline.explain import Explained
 from engine.pipeline.notes import charged_window_list
 from engine.pipeline.outlook import BudgetOutlook, outlook_json
 from engine.pipeline.reliability import is_mostly_weak, may_be_nothing, non_negative_columns, rate_reliability
-from engine.pricing.display_names import release_display_name
 from engine.pricing.simultaneous import joint_confidence
 from engine.reuse.sources import ReleaseSource
 
@@ -134,7 +133,7 @@ def derived_from(sources: tuple[ReleaseSource, ...]) -> list[dict[str, Any]]:
     """List the stored releases that numbers were derived from, and how."""
     return [
         {
-            "release": release_display_name(source.wanted.plan),
+            "release": source.wanted.plan.display_name,
             "release_id": stored.release_key,
             "settled_at": stored.settled_at,
             "standing": stored.is_scheduled,

@@ -10,7 +10,6 @@ from dialect import Question
 from dialect.algebra import Histogram
 from engine.pricing.clip_bound_origin import clip_bound_origins
 from engine.pricing.compile_release import CompiledRelease, clip_bound_alternatives
-from engine.pricing.display_names import key_reason, release_display_name, vector_display_name
 
 
 def column_shapes(question: Question) -> list[dict[str, Any]]:
@@ -36,7 +35,7 @@ def threshold_shapes(prepared: tuple[CompiledRelease, ...]) -> list[dict[str, An
             "threshold": each.cost.threshold_persons,
             "delta": float(each.cost.loss.delta),
             "max_groups_per_person": each.cost.max_groups,
-            "release": release_display_name(each.plan),
+            "release": each.plan.display_name,
         }
         for each in prepared
         if each.cost.threshold is not None
@@ -47,7 +46,7 @@ def _key_rows(prepared: CompiledRelease, histogram: Histogram | None) -> Iterato
     """Group keys of one release. A histogram's bins are counted separately: they are no groups of the answer."""
     bins = 1 if histogram is None else histogram.bin_count
     kind = "private" if prepared.plan.key_set is None else "public"
-    release = release_display_name(prepared.plan)
+    release = prepared.plan.display_name
     groups = None if prepared.key_count is None else prepared.key_count // bins
     for place, key in enumerate(prepared.plan.keys):
         is_bin = histogram is not None and place == histogram.key_index
@@ -55,7 +54,7 @@ def _key_rows(prepared: CompiledRelease, histogram: Histogram | None) -> Iterato
             "name": key.canonical_text,
             "kind": "bins" if is_bin else kind,
             "count": bins if is_bin else groups,
-            "why": key_reason(key, kind),
+            "why": key.reason.removeprefix(f"{kind}: "),
             "release": release,
         }
 
@@ -69,7 +68,7 @@ def _bound_rows(prepared: CompiledRelease) -> Iterator[dict[str, Any]]:
     parts = (prepared.plan.vectors, prepared.bounds.vectors, prepared.cost.vectors, clip_bound_alternatives(prepared))
     for vector, bound, cost, choices, origin in zip(*parts, clip_bound_origins(prepared), strict=True):
         yield {
-            "vector": vector_display_name(vector),
+            "vector": vector.display_name,
             "norm": bound.clip_bound,
             "rule": str(bound.rule),
             "why": bound.reason,
@@ -80,5 +79,5 @@ def _bound_rows(prepared: CompiledRelease) -> Iterator[dict[str, Any]]:
             "kept": bound.retained_share,
             "bias_within": bound.residual_bias_bound,
             "choices": [asdict(each) for each in choices],
-            "release": release_display_name(prepared.plan),
+            "release": prepared.plan.display_name,
         }

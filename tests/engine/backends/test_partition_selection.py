@@ -110,10 +110,13 @@ def test_a_limit_of_groups_limits_the_numbers_too(town: Engine, groups: int) -> 
 def test_the_second_round_spreads_a_person_over_the_open_keys_alone(town: Engine) -> None:
     """Whoever is in three shops weighs 1 / sqrt(3) in each at first, and 1 in the one that is left open."""
     (made,) = town.compile(compile_query(BY_SHOP, town.catalog), Request("ann")).releases
-    assert made.selection is not None and made.selection.second is not None
+    assert made.selection is not None and len(made.selection.rounds) == 2
     nobody, one = _bindings(pa.table({"k0": SHOPS[:1]}))
     weights = {}
-    for name, sql, keys in (("first", made.selection.sql, ()), ("second", made.selection.second.sql, (one,))):
+    for name, sql, keys in (
+        ("first", made.selection.rounds[0].sql, ()),
+        ("second", made.selection.rounds[1].sql, (one,)),
+    ):
         weights[name] = dict(zip(*_rows(town.backend.run(sql, nobody, *keys)), strict=True))
     (of_open,) = weights["second"].values()
     assert of_open > 0 and of_open % (1 << made.selection.bounds.vectors[0].fraction_bits) == 0  # whole persons
@@ -125,7 +128,7 @@ def test_people_in_one_group_have_one_round(town: Engine, groups: int) -> None:
     (made,) = town.compile(
         compile_query(LIMITED.format(groups, "COUNT(*) AS n"), town.catalog), Request("ann")
     ).releases
-    assert made.selection is not None and (made.selection.second is None) == (groups == 1)
+    assert made.selection is not None and (len(made.selection.rounds) == 1) == (groups == 1)
 
 
 def test_without_a_group_limit_people_are_clipped_over_all_released_groups(town: Engine) -> None:
@@ -139,7 +142,9 @@ def test_group_truncation_uses_the_order_of_partition_selection(town: Engine) ->
     (made,) = town.compile(compile_query(sql, town.catalog), Request("ann")).releases
     assert made.selection is not None
     chosen = dict(
-        zip(*_rows(town.backend.run(made.selection.sql, *_bindings(pa.table({"k0": SHOPS}))[:1])), strict=True)
+        zip(
+            *_rows(town.backend.run(made.selection.rounds[0].sql, *_bindings(pa.table({"k0": SHOPS}))[:1])), strict=True
+        )
     )
     counted = dict(zip(*_rows(town.backend.run(made.sql, *_bindings(pa.table({"k0": SHOPS})))), strict=True))
     one = [2 ** each.vectors[0].fraction_bits for each in (made.selection.bounds, made.bounds)]
@@ -172,7 +177,8 @@ def test_all_passes_are_one_charge_before_anything_is_read(town: Engine, failing
 def test_partition_selection_and_numbers_cost_at_most_the_charge(town: Engine) -> None:
     (made,) = town.compile(compile_query(BY_SHOP, town.catalog), Request("ann")).releases
     assert made.selection is not None
-    own = [made.selection.pico_rho, *(vector.pico_rho for vector in made.cost.vectors)]
+    of_keys = sum(each.cost.pico_rho for each in made.selection.rounds)
+    own = [of_keys, *(vector.pico_rho for vector in made.cost.vectors)]
     assert sum(own) <= made.cost.loss.pico_rho
     assert min(own) > made.cost.loss.pico_rho // 4
 

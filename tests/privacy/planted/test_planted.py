@@ -121,8 +121,8 @@ def half_weighed(max_groups: int) -> VectorBound:
 def unweighed_second_round(plan: Any, bounds: Any, *given: Any) -> Any:
     """In the second round a person counts 1 in each open key."""
     plain = replace(bounds, vectors=(replace(bounds.vectors[0], rule=ClipRule.TRUNCATE),))
-    second = compile_selection(plan, plain, *given).second
-    return replace(compile_selection(plan, bounds, *given), second=second)
+    made = compile_selection(plan, bounds, *given)
+    return replace(made, rounds=(made.rounds[0], *compile_selection(plan, plain, *given).rounds[1:]))
 
 
 def bounded_before_mapped(plan: Any, *given: Any, **named: Any) -> Any:

@@ -55,8 +55,8 @@ class Cube(GreyBox):
         made = self._of_tables
         choice = made.selection
         if choice is not None:
-            second = choice.second and replace(choice.second, sql=_over_world(choice.second.sql, world))
-            choice = replace(choice, sql=_over_world(choice.sql, world), second=second)
+            rounds = (replace(each, sql=_over_world(each.sql, world)) for each in choice.rounds)
+            choice = replace(choice, rounds=tuple(rounds))
         return replace(made, sql=_over_world(made.sql, world), selection=choice)
 
     def check_pairs(self, sql: str) -> Pairs:

@@ -103,7 +103,7 @@ def both(
             compile_release(plan, catalog, backend, RHO, reads_single_groups=by_group)
             for catalog, backend in (here, there)
         )
-        keys = None if ours.selection is None else every_other(here[1].run(ours.selection.sql, objected).keys)
+        keys = None if ours.selection is None else every_other(here[1].run(ours.selection.rounds[0].sql, objected).keys)
         pairs = zip(passes(ours, here[1], objected, keys), passes(theirs, there[1], objected, keys), strict=True)
         found += [(one, other) for (_, one), (_, other) in pairs]
     return found

@@ -22,22 +22,17 @@ def passes(
     choice = prepared.selection
     if choice is None:
         return [(prepared, backend.run(prepared.sql, objected))]
-    choosing = replace(prepared, plan=choice.plan, bounds=choice.bounds, sql=choice.sql, selection=None)
     numbers = replace(prepared, plan=prepared.unpriced_release.measured_plan, selection=None)
-    first = backend.run(choice.sql, objected)
+    choosing = [replace(numbers, plan=each.plan, bounds=choice.bounds, sql=each.sql) for each in choice.rounds]
+    first = backend.run(choosing[0].sql, objected)
     keys = every_other(first.keys) if chosen_keys is None else chosen_keys
-    again = choice.second
-    second = (
-        []
-        if again is None
-        else [(replace(choosing, plan=again.plan, sql=again.sql), backend.run(again.sql, objected, keys))]
-    )
-    return [(choosing, first), *second, (numbers, backend.run(prepared.sql, objected, keys))]
+    further = [(each, backend.run(each.sql, objected, keys)) for each in (*choosing[1:], numbers)]
+    return [(choosing[0], first), *further]
 
 
 def choose_keys(prepared: CompiledRelease, backend: Any) -> pa.Table | None:
     """Choose some keys of one world to be used in every world; None if keys are public."""
-    return None if prepared.selection is None else every_other(backend.run(prepared.selection.sql).keys)
+    return None if prepared.selection is None else every_other(backend.run(prepared.selection.rounds[0].sql).keys)
 
 
 def every_other(keys: pa.Table) -> pa.Table:

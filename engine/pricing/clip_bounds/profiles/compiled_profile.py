@@ -72,7 +72,6 @@ class CompiledProfile:
     release_key: str  # hexadecimal
     pico_rho: int  # price of all histograms together
     groups: int  # public keys; 1 without keys; for private keys that of groups of other keys, before they are known
-    is_over_keys: bool = False  # private keys are released, and count among the groups
 
     @property
     def plan(self) -> PrivatePlan:
@@ -114,12 +113,6 @@ class CompiledProfile:
     def privacy_loss(self) -> Fraction:
         """Loss (rho) of all histograms, as they are built."""
         return len(self.histograms) * privacy_loss(self.sensitivity, self.sigma)
-
-    def over(self, selected_keys: pa.Table | None) -> CompiledProfile:
-        """Return the profile with the number of its private keys, once they are released."""
-        if selected_keys is None or self.is_over_keys:
-            return self
-        return replace(self, groups=max(1, self.groups + selected_keys.num_rows), is_over_keys=True)
 
     def measure(self, exact: Exact, add_noise: NoiseSource, selected_keys: pa.Table | None = None) -> Release:
         """Add noise to the histograms: rows of a bin and one number for each histogram, in units.
@@ -251,57 +244,68 @@ def _profile_bits(vector: QueryVector) -> int:
     return max(-MAX_GRAIN_BITS, min(bits, 0 if vector.is_integer else MAX_GRAIN_BITS))
 
 
-def stored_histograms(compiled: CompiledProfile, stored: Release) -> Mapping[ProfileHistogram, tuple[Floats, float]]:
-    """Return the noisy units by bin of each histogram of a stored profile, and their noise scale."""
-    grain, sigma = stored.grains[0], stored.sigmas[0] * stored.grains[0]
-    pairs = zip(compiled.histograms, stored.noisy, strict=True)
-    return {each: (np.asarray(noisy * grain, dtype=np.float64), sigma) for each, noisy in pairs}
+@dataclass(frozen=True)
+class StoredProfile:
+    """A profile with what is stored of it: noisy histograms, and the private keys over which they were measured."""
+
+    compiled: CompiledProfile
+    release: Release
+
+    @property
+    def groups(self) -> int:
+        """Number of groups: public keys, or the released private ones and the groups of other keys."""
+        keys = self.release.selected_keys
+        return self.compiled.groups if keys is None else max(1, self.compiled.groups + keys.num_rows)
+
+    @property
+    def histograms(self) -> Mapping[ProfileHistogram, tuple[Floats, float]]:
+        """Noisy units by bin of each histogram, and their noise scale."""
+        grain, sigma = self.release.grains[0], self.release.sigmas[0] * self.release.grains[0]
+        pairs = zip(self.compiled.histograms, self.release.noisy, strict=True)
+        return {each: (np.asarray(noisy * grain, dtype=np.float64), sigma) for each, noisy in pairs}
 
 
-def read_profile(compiled: CompiledProfile, stored: Release, catalog: Catalog) -> Mapping[int, VectorProfile]:
+def read_profile(stored: StoredProfile, catalog: Catalog) -> Mapping[int, VectorProfile]:
     """Read a stored profile: the contributions to each vector that is profiled alone, by its index."""
-    columns = stored_histograms(compiled, stored)
-    alone = {
-        each.vector for each in compiled.histograms if _is_profiled(compiled.plan.vectors[each.vector], compiled.plan)
-    }
-    return {index: _read_vector(compiled, index, columns, catalog) for index in sorted(alone)}
+    plan, histograms = stored.compiled.plan, stored.histograms
+    alone = {each.vector for each in histograms if _is_profiled(plan.vectors[each.vector], plan)}
+    return {index: _read_vector(stored, index, histograms, catalog) for index in sorted(alone)}
 
 
 def _read_vector(
-    compiled: CompiledProfile, index: int, columns: Mapping[ProfileHistogram, tuple[Floats, float]], catalog: Catalog
+    stored: StoredProfile, index: int, histograms: Mapping[ProfileHistogram, tuple[Floats, float]], catalog: Catalog
 ) -> VectorProfile:
     """Read the histograms of one vector; one of them may not be measured."""
-    is_count, most = not compiled.plan.vectors[index].is_sum, _largest_contribution(compiled, index, catalog)
+    is_count, most = not stored.compiled.plan.vectors[index].is_sum, _largest_contribution(stored, index, catalog)
     norms, totals = (
-        read_histogram(*columns[each], is_total=each.measure is Measure.TOTAL, is_count=is_count, most=most)
-        if each in columns
+        read_histogram(*histograms[each], is_total=each.measure is Measure.TOTAL, is_count=is_count, most=most)
+        if each in histograms
         else None
         for each in (ProfileHistogram(index, Measure.NORM), ProfileHistogram(index, Measure.TOTAL))
     )
-    return _vector_profile(compiled, index, norms, totals)
+    return _vector_profile(stored, index, norms, totals)
 
 
 @or_nothing
 def averages_about_centres(
-    compiled: CompiledProfile, stored: Release, catalog: Catalog, prices: Sequence[VectorPrice],
-    shown_alone: Collection[int] | None, means: Means | None = None,
+    stored: StoredProfile, catalog: Catalog, prices: Sequence[VectorPrice], shown_alone: Collection[int] | None,
+    means: Means | None = None,
 ) -> tuple[AveragesAboutCentres, ...]:  # fmt: skip
     """Choose the centres of profiled averages; those without a visible unit are left out.
 
     `prices` of every vector; `shown_alone` = vectors that are columns of their own, None: all of them; `means` =
     measured ones of units' products.
     """
-    compiled = compiled.over(stored.selected_keys)
-    columns, plan = stored_histograms(compiled, stored), compiled.plan
+    compiled, columns, plan = stored.compiled, stored.histograms, stored.compiled.plan
     shown = range(len(plan.vectors)) if shown_alone is None else shown_alone
     grains = {
-        i: Grains(bound.value_bits, fine.value_bits, _largest_contribution(compiled, i, catalog))
+        i: Grains(bound.value_bits, fine.value_bits, _largest_contribution(stored, i, catalog))
         for i, (bound, fine) in enumerate(zip(compiled.bounds.vectors, compiled.shared.bounds.vectors, strict=True))
     }
     paid = [each.pico_rho for each in prices]
     made = (
         about_centres(
-            each, plan, _read_vector(compiled, each.count, columns, catalog), columns, paid, grains,
+            each, plan, _read_vector(stored, each.count, columns, catalog), columns, paid, grains,
             is_shown=each.count in shown, means=means,
         )
         for each in averages_of(plan)
@@ -310,7 +314,7 @@ def averages_about_centres(
     return tuple(each for each in made if each is not None)
 
 
-def with_measured_centres_of(plan: PrivatePlan, groups: Sequence[AveragesAboutCentres]) -> PrivatePlan:
+def with_chosen_centres(plan: PrivatePlan, groups: Sequence[AveragesAboutCentres]) -> PrivatePlan:
     """Subtract the chosen centres from the values of averages."""
     chosen = {each.total: each for group in groups for each in group.averages}
     vectors = (with_chosen_centre(v, chosen[i]) if i in chosen else v for i, v in enumerate(plan.vectors))
@@ -366,10 +370,10 @@ class AverageStatements:
 
 
 def _vector_profile(
-    compiled: CompiledProfile, index: int, norms: HistogramReading | None, totals: HistogramReading | None
+    stored: StoredProfile, index: int, norms: HistogramReading | None, totals: HistogramReading | None
 ) -> VectorProfile:
     """Profile of one vector from the readings of its histograms; one of them may be absent."""
-    vector, plan = compiled.plan.vectors[index], compiled.plan
+    vector, plan = stored.compiled.plan.vectors[index], stored.compiled.plan
     if norms is not None and totals is not None and totals.last_visible < 0:
         totals = None  # without a visible bin it would say that the total is 0
     is_combined = vector.kind is VectorKind.PERSONS and plan.charged_windows.window_field is not None
@@ -382,13 +386,14 @@ def _vector_profile(
     sensitivity = signed_factor if plan.charged_windows.is_crossing else 1.0
     counts_groups = vector.kind is VectorKind.PERSONS
     return VectorProfile(
-        norms, totals, compiled.groups, sensitivity, _is_signed(vector), counts_groups, is_combined, plan.bins_per_group
+        norms, totals, stored.groups, sensitivity, _is_signed(vector), counts_groups, is_combined, plan.bins_per_group
     )
 
 
-def _largest_contribution(compiled: CompiledProfile, index: int, catalog: Catalog) -> float:
+def _largest_contribution(stored: StoredProfile, index: int, catalog: Catalog) -> float:
     """Public largest contribution of a unit, in value grains."""
-    return _most(compiled.plan, index, compiled.groups, catalog) * 2.0 ** compiled.bounds.vectors[index].value_bits
+    bits = stored.compiled.bounds.vectors[index].value_bits
+    return _most(stored.compiled.plan, index, stored.groups, catalog) * 2.0**bits
 
 
 def _most(plan: PrivatePlan, index: int, groups: int, catalog: Catalog) -> float:

@@ -19,7 +19,7 @@ from engine.backends.exact import Int64Vector
 from engine.mechanism.gaussian import NoiseSource, NoisyVector, gaussian_scale
 from engine.mechanism.release import Release, VectorCorrection
 from engine.pricing.clip_bounds.profiles.averages import REASON, ChosenAverages, correct_averages
-from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile, read_profile
+from engine.pricing.clip_bounds.profiles.compiled_profile import StoredProfile, read_profile
 from engine.pricing.clip_bounds.profiles.estimator import (
     Correction,
     Design,
@@ -63,17 +63,16 @@ class ProfiledVector:
 
 @or_nothing
 def choose_vectors(
-    compiled: CompiledProfile, stored: Release, catalog: Catalog, bounds: ContributionBounds,
-    prices: Sequence[VectorPrice],
+    stored: StoredProfile, catalog: Catalog, bounds: ContributionBounds, prices: Sequence[VectorPrice]
 ) -> tuple[ProfiledVector, ...]:  # fmt: skip
     """Choose the clip bounds of the profiled vectors; `bounds` = fallback bounds, `prices` of every vector."""
     return tuple(
         ProfiledVector(
-            index, grain := 2.0 ** -compiled.bounds.vectors[index].value_bits, profile,
+            index, grain := 2.0 ** -stored.compiled.bounds.vectors[index].value_bits, profile,
             choose_design(profile, prices[index].pico_rho / PICO, bounds.vectors[index].clip_bound / grain),
             prices[index].pico_rho,
         )
-        for index, profile in read_profile(compiled, stored, catalog).items()
+        for index, profile in read_profile(stored, catalog).items()
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from dialect.codegen import Measure, ProfileHistogram
 from engine.mechanism.gaussian import NoisyVector, gaussian_scale
 from engine.mechanism.release import Release
 from engine.pricing.clip_bounds.profiles.averages import ChosenAverages
-from engine.pricing.clip_bounds.profiles.compiled_profile import CompiledProfile, read_profile
+from engine.pricing.clip_bounds.profiles.compiled_profile import StoredProfile, read_profile
 from engine.pricing.clip_bounds.profiles.estimator import median_excess
 from engine.pricing.clip_bounds.profiles.histogram_reading import HistogramReading
 from engine.pricing.clip_bounds.profiles.numbers import ProfiledVector, corrected
@@ -25,17 +25,18 @@ from engine.pricing.price import VectorPrice
 MAX_INTEGER = 2.0**62
 
 
-def expected_profile(compiled: CompiledProfile, stored: Release, catalog: Catalog, pico_rho: int) -> Release:
+def expected_profile(profile: StoredProfile, catalog: Catalog, pico_rho: int) -> StoredProfile:
     """Return a stored profile as it is expected to be at another price, with the noise scale of that price.
 
     What a bin has beyond its reading counts as noise, and shrinks or grows with the scale. Means of values keep their
     counts. `pico_rho` = price of the profile.
     """
+    compiled, stored = profile.compiled, profile.release
     scale = gaussian_scale(compiled.sensitivity, pico_rho // len(compiled.histograms)) / stored.sigmas[0]
     readings = {
         ProfileHistogram(index, measure): each
-        for index, profile in read_profile(compiled, stored, catalog).items()
-        for measure, each in ((Measure.NORM, profile.norms), (Measure.TOTAL, profile.totals or profile.norms))
+        for index, read in read_profile(profile, catalog).items()
+        for measure, each in ((Measure.NORM, read.norms), (Measure.TOTAL, read.totals or read.norms))
         if each.last_visible >= 0
     }
 
@@ -48,7 +49,8 @@ def expected_profile(compiled: CompiledProfile, stored: Release, catalog: Catalo
 
     pairs = zip(compiled.histograms, stored.noisy, strict=True)
     noisy = [rescaled(counts, readings.get(histogram)) for histogram, counts in pairs]
-    return replace(stored, noisy=tuple(noisy), sigmas=tuple(sigma * scale for sigma in stored.sigmas))
+    release = replace(stored, noisy=tuple(noisy), sigmas=tuple(sigma * scale for sigma in stored.sigmas))
+    return replace(profile, release=release)
 
 
 def predicted_release(

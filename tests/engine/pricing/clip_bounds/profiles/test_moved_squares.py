@@ -14,7 +14,7 @@ from engine.mechanism.gaussian import NoisyVector
 from engine.pipeline import engine as pipeline
 from engine.pipeline.engine import Engine
 from engine.pricing.clip_bounds.profiles import averages
-from engine.pricing.compile_release import ProfiledRelease, profiled_release
+from engine.pricing.profiled_release import ProfiledRelease, profiled_release
 from engine.pricing.query_terms import Request
 from tests.engine.town import ROWS, backend_over, make_town
 from tests.engine.windowed_town import WINDOWED
@@ -58,7 +58,7 @@ def most_apart(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]
     (profiled,) = found
     vectors = profiled.release.plan.vectors
     (place,) = (i for i, vector in enumerate(vectors) if vector.factor is not None)
-    numbers, centre = [], profiled.averages[0].group.averages[0].centre
+    numbers, centre = [], profiled.choice.averages[0].group.averages[0].centre
     for i, (value, rows) in enumerate(((centre + 10 * 2.0**-46, 20), (1e-5, 2_000))):
         _, alone = make_world(folder / str(i), 1, value, rows)
         with closing(alone):

@@ -74,7 +74,9 @@ def test_keys_profile_and_numbers_share_one_charge(engine: Engine) -> None:
     release = compiled(engine)
     profile, numbers = release.priced
     assert profile.loss.rho + numbers.loss.rho == RHO and numbers.loss.atto_delta == 0
-    assert profile.loss.pico_rho == release.profile.pico_rho + release.selection.pico_rho  # type: ignore[union-attr]
+    assert profile.loss.pico_rho == release.profile.pico_rho + sum(
+        each.cost.pico_rho for each in release.selection.rounds
+    )  # type: ignore[union-attr]
     assert profile.loss.atto_delta == release.cost.loss.atto_delta > 0
     answered = asked(engine)
     assert answered.charged_loss == Loss(release.cost.loss.pico_rho, release.cost.loss.atto_delta)

@@ -25,12 +25,12 @@ from engine.pipeline.answer_notes import question_notes
 from engine.pipeline.compiled_query import SourcedQuery
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pricing import compile_release
 from engine.pricing.clip_bound_origin import clip_bound_origins
 from engine.pricing.clip_bounds.profiles import numbers
 from engine.pricing.clip_bounds.profiles.averages import AboutCentre, MeasuredAverages
-from engine.pricing.clip_bounds.profiles.compiled_profile import read_profile
+from engine.pricing.clip_bounds.profiles.compiled_profile import StoredProfile, read_profile
 from engine.pricing.compile_release import CompiledRelease, unpriced_release
+from engine.pricing.profiled_release import profiled_release
 from engine.pricing.query_terms import Request
 from engine.pricing.target_error import paid_prices
 from engine.pricing.work_limits import check_row_limits
@@ -264,9 +264,9 @@ def used_profiles(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     used: list[Any] = []
     chosen = read_profile
 
-    def read(compiled: Any, stored: Any, catalog: Any) -> Any:
-        used.append(stored)
-        return chosen(compiled, stored, catalog)
+    def read(stored: Any, catalog: Any) -> Any:
+        used.append(stored.release)
+        return chosen(stored, catalog)
 
     monkeypatch.setattr(numbers, "read_profile", read)
     return used
@@ -341,7 +341,9 @@ def chosen_bounds(catalog: Catalog, backend: Any, noisy: Release) -> tuple[float
     """Clip bounds that follow from a stored profile."""
     with Ledger.open(":memory:") as ledger:
         release = compiled(Engine(catalog, backend, ledger, add_noise), BY_ZONE)
-    found = compile_release.profiled_release(release, noisy, MeasuredAverages(), backend).release
+    assert release.profile is not None
+    stored = StoredProfile(release.profile, noisy)
+    found = profiled_release(release, stored, MeasuredAverages(), backend.target).release
     return tuple(bound.clip_bound for bound in found.bounds.vectors)
 
 
