@@ -158,7 +158,13 @@ def _charge_new(connection: Connection, requests: Sequence[ChargeRequest], *, cl
         journal.insert_entries(connection, rows)
         journal.write_charges(connection, charged)
         return [
-            _charge(bill.request, charge_id, bill.client_loss, _release_keys(bill.request), stored)
+            _charge(
+                bill.request,
+                charge_id,
+                bill.client_loss,
+                tuple(item.release_key for item in bill.request.distinct_releases),
+                stored,
+            )
             for charge_id, bill in charged.items()
         ]
 
@@ -260,11 +266,6 @@ def _charge(
     to_run = tuple(key for key in keys if key not in stored)
     identity = (request.client, request.dataset, request.request_id)
     return Charge(charge_id, *identity, loss, keys, to_run, MappingProxyType(payloads), repeated)
-
-
-def _release_keys(request: ChargeRequest) -> tuple[str, ...]:
-    """Release keys of a request, each once, in its order."""
-    return tuple(item.release_key for item in request.distinct_releases)
 
 
 def _idempotency_key(request: ChargeRequest) -> tuple[str, str]:

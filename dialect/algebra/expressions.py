@@ -6,8 +6,9 @@ An expression is a Literal, a Ref to a field, a Call or a Case. Call names a row
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol, cast
 
 from dialect.algebra.traversal import Node, Opaque, map_children, transform_up, walk
@@ -110,7 +111,7 @@ class Ref(_Leaf):
 
     field: Field
 
-    @property
+    @cached_property
     def type(self) -> SqlType:
         """The field's type."""
         return self.field.type
@@ -209,7 +210,7 @@ def substitute(expr: Expr, images: Mapping[Expr, Expr]) -> Expr:
 
 def fields_of(expr: Expr) -> list[Field]:
     """List the fields that an expression reads, with repetitions."""
-    return [part.field for part in walk(expr) if isinstance(part, Ref)]
+    return [expr.field] if isinstance(expr, Ref) else [part.field for part in walk(expr) if isinstance(part, Ref)]
 
 
 def reads_only_table(expr: Expr, table: str) -> bool:
@@ -238,25 +239,22 @@ def operands(expr: Expr, name: str) -> tuple[Expr, ...]:
     return (expr,)
 
 
-def equal_pairs(facts: Iterable[Expr]) -> Iterator[tuple[Expr, Expr]]:
-    """Yield the two sides of every equality among some facts, in both orders."""
-    for fact in facts:
-        if isinstance(fact, Call) and fact.name == "=":
-            one, other = fact.arguments
-            yield from ((one, other), (other, one))
+def equal_pairs(facts: Iterable[Expr]) -> list[tuple[Expr, Expr]]:
+    """List the two sides of every equality among some facts, in both orders."""
+    sides = (fact.arguments for fact in facts if isinstance(fact, Call) and fact.name == "=")
+    return [pair for one, other in sides for pair in ((one, other), (other, one))]
 
 
 FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}  # comparison -> the same one with its sides exchanged
 
 
-def compared_constants(expr: Expr) -> Iterator[tuple[Expr, str, Literal]]:
-    """Yield the operands that a comparison relates to a constant: (operand, operator with it on the left, constant)."""
-    if isinstance(expr, Call) and expr.name in FLIPPED:
-        one, other = expr.arguments
-        if isinstance(other, Literal):
-            yield one, expr.name, other
-        if isinstance(one, Literal):
-            yield other, FLIPPED[expr.name], one
+def compared_constants(expr: Expr) -> list[tuple[Expr, str, Literal]]:
+    """List the operands that a comparison relates to a constant: (operand, operator with it on the left, constant)."""
+    if not isinstance(expr, Call) or expr.name not in FLIPPED:
+        return []
+    one, other = expr.arguments
+    sides = ((one, expr.name, other), (other, FLIPPED[expr.name], one))
+    return [(operand, sign, end) for operand, sign, end in sides if isinstance(end, Literal)]
 
 
 def conjunction(parts: tuple[Expr, ...]) -> Expr:

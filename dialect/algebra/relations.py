@@ -535,9 +535,9 @@ def identifying_fields(fields: Sequence[Field]) -> list[Field]:
     return [f for f in fields if f.definition is None or not present.issuperset(fields_of(f.definition))]
 
 
-def expressions_of(operator: Operator) -> Iterator[Expr]:
-    """Iterate over the expressions of one operator, each as often as it occurs."""
-    return (part for part in parts_of(operator) if isinstance(part, Expr))
+def expressions_of(operator: Operator) -> list[Expr]:
+    """List the expressions of one operator, each as often as it occurs."""
+    return [part for part in parts_of(operator) if isinstance(part, Expr)]
 
 
 def walk_expressions(part: object) -> Iterator[Expr]:

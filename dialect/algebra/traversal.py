@@ -23,6 +23,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass, replace
+from operator import is_
 from typing import Any, Generic, TypeVar, cast
 
 from dialect.catalog.model import Table
@@ -107,14 +108,9 @@ def map_parts(part: P, transform: Callable[[Node[Any]], Node[Any]]) -> P:
         return transform(part)  # type: ignore[return-value]
     if isinstance(part, tuple):
         items = tuple(map_parts(item, transform) for item in part)
-        return part if all(map(_is_same, items, part)) else items  # type: ignore[return-value]
+        return part if all(map(is_, items, part)) else items  # type: ignore[return-value]
     if not is_entered(part):
         return part
     held = {f.name: getattr(part, f.name) for f in fields(part)}  # type: ignore[arg-type]
     changed = {name: new for name, old in held.items() if (new := map_parts(old, transform)) is not old}
     return replace(part, **changed) if changed else part  # type: ignore[type-var]
-
-
-def _is_same(one: object, other: object) -> bool:
-    """Return whether two names are of one object."""
-    return one is other

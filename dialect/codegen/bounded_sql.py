@@ -46,7 +46,7 @@ from dialect.codegen.contribution.per_unit import capped_partials
 from dialect.codegen.contribution.public_pushdown import Dictionary
 from dialect.codegen.contribution.unclipped_units import CLIPPED_UNITS, all_sums, unclipped_sums
 from dialect.codegen.contribution.zero_fill import answer_sql, key_set_semi_join, key_set_sql
-from dialect.codegen.eligibility import eligible_persons_sql, join_admitted
+from dialect.codegen.eligibility import join_admitted
 from dialect.codegen.engines.dialects import DUCKDB_DIALECT, EngineDialect, dialect_of
 from dialect.codegen.lake import LAKE_RESULT
 from dialect.codegen.materialized_rollups import partials_from_rollup
@@ -104,12 +104,12 @@ def _from_shared(
 
 def _in_duckdb(partials: Partials, admission: Eligibility | None) -> BoundedSql:
     """Write the bounded SQL of a plan for DuckDB, from its partial aggregates."""
-    plan, bounds, target = partials.answer_plan, partials.bounds, partials.target
+    plan, bounds = partials.answer_plan, partials.bounds
     ctes = [*partials.ctes, *_aggregation_ctes(partials, admission)]
     answer = answer_sql(plan, partials.dictionaries, partials.is_key_encoded, centred=bounds.centred_vectors)
     return BoundedSql(
         with_clause(ctes, answer), len(plan.keys), _column_count(bounds),
-        eligible_sql=eligible_persons_sql(admission, target), shared=partials.shared,
+        eligible_sql=partials.eligible_sql, shared=partials.shared,
     )  # fmt: skip
 
 

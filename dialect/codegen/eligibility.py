@@ -49,9 +49,10 @@ def eligibility_ctes(admission: Eligibility | None, target: Target, dataset: str
         objectors = objectors_to_broadcast(admission, dataset in target.lake.same_bits_datasets)[OPT_OUT_TABLE]
     if admission.table is None:
         return [("opted_out_persons", False, objectors)]
+    admitted = f"SELECT a.person FROM {ELIGIBLE_CTE} AS a ANTI JOIN ({objectors}) AS o USING (person)"
     return [
         (ELIGIBLE_CTE, False, eligible_persons_sql(admission, target)),
-        ("admitted_persons", False, _admitted_persons(objectors)),
+        ("admitted_persons", False, admitted),
     ]
 
 
@@ -142,11 +143,6 @@ def _objectors_as(person_type: str) -> str:
     """Select the objectors, cast to the stored type of persons; values that do not fit match nobody."""
     person = "person" if person_type == TEXT else f"TRY_CAST(person AS {person_type})"
     return f"SELECT {person} AS person FROM {OPT_OUT_TABLE}"
-
-
-def _admitted_persons(objectors: str) -> str:
-    """Select the eligible persons without an objection; `objectors` is SQL of those who have one."""
-    return f"SELECT a.person FROM {ELIGIBLE_CTE} AS a ANTI JOIN ({objectors}) AS o USING (person)"
 
 
 def _state_condition(state: EligibilityCondition, table: Table, target: Target) -> str:

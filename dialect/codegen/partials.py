@@ -25,7 +25,7 @@ from dialect.codegen.contribution.physical_plan import PhysicalPlan, physical_pl
 from dialect.codegen.contribution.public_pushdown import Dictionary
 from dialect.codegen.contribution.unclipped_units import is_source_materialized, norm_test_sql
 from dialect.codegen.contribution.zero_fill import dictionary_sql, key_set_semi_join, key_set_sql
-from dialect.codegen.eligibility import eligibility_ctes, objectors_to_broadcast
+from dialect.codegen.eligibility import ELIGIBLE_CTE, eligibility_ctes, objectors_to_broadcast
 from dialect.codegen.engines.dialects import DUCKDB_DIALECT, EngineDialect, dialect_of
 from dialect.codegen.lake import KEY_SET, broadcast_sql, check_lake_support, extract_broadcasts, placeholder
 from dialect.codegen.materialized_rollups import partials_from_rollup
@@ -46,6 +46,10 @@ class SharedPlan:
 
     plan: PrivatePlan
     bounds: ContributionBounds
+    # what was written of it already, by target: with and without truncation
+    written: list[tuple[Target, Eligibility | None, Partials]] = field(
+        default_factory=list, init=False, compare=False, repr=False
+    )
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,11 @@ class Partials:
     is_in_lake: bool = False  # else in DuckDB
     broadcast: Mapping[str, str] = field(default_factory=dict)  # of a lake
     shared: Mapping[str, str] = field(default_factory=dict)  # the subquery `shared_partials`, if statements share it
+
+    @property
+    def eligible_sql(self) -> str:
+        """SQL of the eligible persons; "" without conditions."""
+        return next((text for cte, _, text in self.eligibility if cte == ELIGIBLE_CTE), "")
 
     @property
     def ctes(self) -> list[Subquery]:
@@ -208,10 +217,20 @@ def is_shareable(plan: PrivatePlan, bounds: ContributionBounds, shared: SharedPl
 
 
 def shared_partials(shared: SharedPlan, target: Target, admission: Eligibility | None) -> Partials:
-    """Write the partial aggregates that statements share: of all units, in the fine grains of `shared`.
+    """Write the partial aggregates that statements share, once: of all units, in the fine grains of `shared`.
 
     Groups outside the public key set are dropped here. No unit is merged with others, as none is bounded yet.
     """
+    for of, admitted, partials in shared.written:
+        if of == target and admitted == admission:
+            return partials
+    made = _write_shared(shared, target, admission)
+    shared.written.append((target, admission, made))
+    return made
+
+
+def _write_shared(shared: SharedPlan, target: Target, admission: Eligibility | None) -> Partials:
+    """Write the partial aggregates that statements share, from a rollup, a lake or stored rows."""
     has_mapping = shared.plan.mapping is not None
     rollup = None if has_mapping else partials_from_rollup(shared.plan, shared.bounds, target, admission)
     is_in_lake = target.lake is not None and rollup is None

@@ -37,7 +37,7 @@ from dialect.codegen.contribution.clipping import is_always_one, partials_cte
 from dialect.codegen.contribution.group_truncation import truncate_groups
 from dialect.codegen.contribution.per_unit import capped_partials
 from dialect.codegen.contribution.zero_fill import clamped_to_bigint
-from dialect.codegen.eligibility import eligible_persons_sql, join_admitted
+from dialect.codegen.eligibility import join_admitted
 from dialect.codegen.engines.dialects import EngineDialect, dialect_of
 from dialect.codegen.lake import LAKE_RESULT
 from dialect.codegen.partials import (
@@ -270,9 +270,8 @@ def _over_units(
         text = with_clause([(UNIT_MEASURES, True, measures), last], written.select, dialect)
         if partials.is_in_lake:
             return BoundedSql(text, key_count, vector_count, partials.broadcast, f"SELECT * FROM {LAKE_RESULT}")
-        eligible = eligible_persons_sql(admission, partials.target)
         both = {UNIT_MEASURES: measures, **partials.shared}
-        return BoundedSql(text, key_count, vector_count, eligible_sql=eligible, shared=both)
+        return BoundedSql(text, key_count, vector_count, eligible_sql=partials.eligible_sql, shared=both)
 
     return with_untruncated(write, shared.plan, target)
 

@@ -127,9 +127,14 @@ def selection_by_noise(question: Question) -> NoisySelection | None:
     Claim: noise of columns that are not affected is independent of which rows are shown. Proof: proofs.md#selection.
     Raises: nothing.
     """
+    return question.properties.once(selection_by_noise, question, lambda: _find_selection(question))
+
+
+def _find_selection(question: Question) -> NoisySelection | None:
+    """Find how a query selects rows, by the noise of its columns and of what its operators read."""
     if not question.releases:
         return None
-    rows = _selected(question.outer, question.releases, Properties())
+    rows = _selected(question.outer, question.releases, question.properties)
     columns = [rows.of(Ref(shown.field)) for shown in question.columns]
     combined = frozenset(i for i, noise in enumerate(columns) if noise.is_of_selected_rows)
     if not rows.selecting and not combined:

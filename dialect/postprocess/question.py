@@ -7,10 +7,11 @@ only rewrites expressions of the outer query keeps it: the definitions of fields
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from dialect.algebra.expressions import Field
 from dialect.algebra.formulas import MeanOf, NoisyUnionColumn, ReleasedNumber, ReleasedSum
+from dialect.algebra.properties import Properties
 from dialect.algebra.relations import Public, Released
 from dialect.algebra.release_plan import PrivatePlan, QueryOverReleases, ReleaseColumns
 from dialect.notes import Note
@@ -43,6 +44,8 @@ class Question:
     notes: tuple[Note, ...] = ()  # shown with the result: how its numbers are made
     released_sums: tuple[ReleasedSum, ...] = ()  # over released rows, with noise terms
     union_columns: tuple[NoisyUnionColumn, ...] = ()
+    # of the question and the relations of its outer query; a copy of the question has its own
+    properties: Properties = field(default_factory=Properties, init=False, compare=False, repr=False)
 
 
 def result_columns(query: QueryOverReleases, columns: Sequence[tuple[str, Field]]) -> tuple[ResultColumn, ...]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from dialect.algebra.expressions import (
     Call,
@@ -85,11 +86,6 @@ def _scaled(clip_bounds: ClipBoundsByKeys, factor: float) -> ClipBoundsByKeys:
 def _bound_then_share(bound_and_share: tuple[float, float | None]) -> tuple[float, float]:
     """Order of (clip bound, share of people within it): smaller bounds first, of equal ones the larger share."""
     return bound_and_share[0], -(bound_and_share[1] or 0.0)
-
-
-def _key_count(clip_bounds: ClipBoundsByKeys) -> int:
-    """Return the number of keys that clip bounds are declared by."""
-    return len(clip_bounds.keys)
 
 
 def is_single(plan: PrivatePlan) -> bool:
@@ -217,6 +213,11 @@ class DeclaredClipBounds:
     catalog: Catalog
     known: Properties
 
+    @cached_property
+    def tables(self) -> list[Table]:
+        """The table with the most rows per person, one for each branch of a union."""
+        return _widest_tables(self.plan, self.catalog)
+
     def of_vector(self, vector: QueryVector) -> float:
         """Return the declared clip bound (L2) of a vector, in its unit. Privacy holds for any value.
 
@@ -224,7 +225,7 @@ class DeclaredClipBounds:
 
         For a union, the bounds of its branches add up; those of group memberships add in squares, once per table.
         """
-        tables, windows = _widest_tables(self.plan, self.catalog), self.plan.charged_windows.windows_per_unit
+        tables, windows = self.tables, self.plan.charged_windows.windows_per_unit
         if vector.kind is VectorKind.PERSONS:  # memberships of union branches add in squares
             per_window = math.hypot(*(self._of_table(vector, table) for table in _distinct_tables(tables)))
             return per_window * math.sqrt(windows)
@@ -253,7 +254,7 @@ class DeclaredClipBounds:
 
     def unclipped_share(self, vector: QueryVector) -> float | None:
         """Return the share of people declared to be within a vector's clip bound; None if nothing is declared."""
-        shares = [self._unclipped_share_of_table(vector, table) for table in _widest_tables(self.plan, self.catalog)]
+        shares = [self._unclipped_share_of_table(vector, table) for table in self.tables]
         return None if None in shares else min(each for each in shares if each is not None)
 
     def applicable(self, table: Table) -> list[ClipBoundsByKeys]:
@@ -295,7 +296,8 @@ class DeclaredClipBounds:
             self.known.of(key_determination_test, self.plan, table.name),
         )
         determining = [each for each in declared if each.persons is not None and determines_keys(each.keys)]
-        nearest = max((each for each in declared if key_texts.issuperset(each.keys)), key=_key_count, default=None)
+        nested = (each for each in declared if key_texts.issuperset(each.keys))
+        nearest = max(nested, key=lambda each: len(each.keys), default=None)
         if (
             not self.plan.keys
             or not determining

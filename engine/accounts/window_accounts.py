@@ -112,8 +112,7 @@ def _owner_loss_of(view: AccountView, owner_losses: Mapping[str, Loss]) -> Loss:
 
 def _without_window(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Drop the windows of accounts for comparison; static accounts stay distinct."""
-    return [{key: value for key, value in row.items() if key != "window"} | _static_flag(row) for row in rows]
-
-
-def _static_flag(row: dict[str, Any]) -> dict[str, bool]:
-    return {"static": row["window"] == STATIC}
+    return [
+        {key: value for key, value in row.items() if key != "window"} | {"static": row["window"] == STATIC}
+        for row in rows
+    ]

@@ -58,7 +58,9 @@ def max_intervals(question: Question, key_counts: Sequence[int | None]) -> int:
     groups = [count for count in counts if count is not None]
     if len(groups) < len(counts):
         raise EngineKind.SIMULTANEOUS_PRIVATE_KEYS.at(question.options.span("intervals"))
-    rows = math.prod(groups) if _has_join(question.outer) else sum(groups)
+    # joined rows of releases may be more than their groups
+    has_join = any(isinstance(each.operator, Join) for each in walk(question.outer))
+    rows = math.prod(groups) if has_join else sum(groups)
     keys = {key for release in question.releases for key in release.keys}
     return max(1, rows * sum(column.field not in keys for column in question.columns))
 
@@ -96,8 +98,3 @@ def planned_levels(question: Question, key_counts: Sequence[int | None], confide
 
     candidates = candidate_rows(question.outer, question.releases, count)
     return IntervalLevels(confidence, selection, candidates or 0)
-
-
-def _has_join(relation: Relation) -> bool:
-    """Return whether the query joins released rows, so that its answer may have more rows than groups."""
-    return any(isinstance(each.operator, Join) for each in walk(relation))

@@ -84,7 +84,7 @@ def answer_table(
         "may_be_nothing": [] if rehearsal else may_be_nothing(result.question, result.answer),
         "advice": shorten_advice(advice_shape(get_advice())) if is_mostly_weak(reliabilities) else None,
         "remaining": remaining,
-        "release_id": None if rehearsal else _first_release(result.sources),
+        "release_id": result.sources[0].release_key if result.sources and not rehearsal else None,
         "replayed": bool(result.prepared) and result.charged_loss == Loss(0, 0),
         "numbers_of": result.oldest_day,
         **notes_shape(answer_notes(result, rehearsal=rehearsal)),
@@ -122,11 +122,6 @@ def _shared_fields(result: SourcedQuery, loss: Loss, outlook: BudgetOutlook | No
 def notes_shape(notes: Sequence[Note]) -> dict[str, list[str]]:
     """Return the wire's two parallel lists: sentences, and their codes."""
     return {"notes": [note.text for note in notes], "note_codes": [str(note.code) for note in notes]}
-
-
-def _first_release(sources: tuple[ReleaseSource, ...]) -> str | None:
-    """Key of the release the first numbers come from, or of the first source they are derived from."""
-    return sources[0].release_key if sources else None
 
 
 def derived_from(sources: tuple[ReleaseSource, ...]) -> list[dict[str, Any]]:

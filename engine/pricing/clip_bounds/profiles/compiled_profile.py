@@ -332,7 +332,8 @@ class AverageStatements:
     def means(self, products: Sequence[AboutCentre]) -> BoundedSql:
         """Write the SQL of histograms of units by their mean product."""
         scales = [each.product for each in products if each.product is not None]
-        bits = {each.total: self._limited(each.total, each.value_bits) for each in scales}
+        finest = self.profile.shared.bounds.vectors
+        bits = {each.total: min(each.value_bits, finest[each.total].value_bits) for each in scales}
         bins = [each.bins(bits[each.total]) for each in scales]
         plan, bounds = self._about_factors(products), self._in_bits(bits)
         return write_means_sql(self.profile.shared, plan, bounds, bins, self.target, self.admission)
@@ -350,10 +351,6 @@ class AverageStatements:
             bits = {each.total: round(-math.log2(each.grain)) for each in products}
             about, plan = [each.measured for each in products], self._about_factors(products)
             yield products, write_distances_sql(shared, self._in_bits(bits), histograms, about, *of, plan)
-
-    def _limited(self, total: int, bits: int) -> int:
-        """Limit the value bits of a sum of products to those of the shared partials."""
-        return min(bits, self.profile.shared.bounds.vectors[total].value_bits)
 
     def _about_factors(self, averages: Sequence[AboutCentre]) -> PrivatePlan:
         """Take products about the chosen centres of their factors; nothing else is moved."""
