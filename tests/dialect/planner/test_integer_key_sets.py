@@ -143,3 +143,13 @@ def test_a_number_without_ends_or_with_too_many_values_is_refused(
     refusal = refused(f"SELECT {key}, COUNT(*) {BOTH} {where} GROUP BY ALL")
     assert refusal.code is Code.KEY
     assert hint in refusal.hint
+
+
+def test_integers_of_many_combinations_are_listed_by_their_range(
+    plan_of: Callable[[str], PrivatePlan], target: Target, database: duckdb.DuckDBPyConnection
+) -> None:
+    """Three ages have more than a million combinations, which were once taken for one; the key has four and NULL."""
+    ages = "subscribers a JOIN subscribers b USING (subscriber_id) JOIN subscribers c USING (subscriber_id)"
+    plan = plan_of(f"SELECT (a.age + b.age + c.age) // 100 AS hundreds, COUNT(*) FROM {ages} GROUP BY 1")
+    assert set(_listed(plan, target, database)) == {(0,), (1,), (2,), (3,), (None,)}
+    assert plan.key_set is not None and len(plan.key_set.sources) == 1, "not one list for each age"
