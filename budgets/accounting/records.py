@@ -121,10 +121,9 @@ class PaidRelease:
     windows: tuple[str, ...]
     canonical_query: str
     loss: Loss  # charged in each window
-    settled_at: str | None  # None: charged but not stored yet; a retry is free
+    settled_at: str | None  # not before the client's own charge; None: charged but not stored yet, a retry is free
     query_text: str = ""  # the SQL text sent with the charge; empty in old ledger entries
     charge_id: int = 0  # sequence of the ledger entry of the charge; shared by releases charged together
-    charged_at: str = ""  # UTC, of this client's own charge: the release may have been settled for another one before
 
 
 @dataclass(frozen=True)

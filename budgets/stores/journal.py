@@ -291,7 +291,11 @@ def read_canonical_queries(connection: Connection, dataset: str) -> tuple[str, .
 
 
 def read_purchases(connection: Connection, client: str) -> tuple[PaidRelease, ...]:
-    """Purchases of a client: its paid releases with price, time and query, oldest first."""
+    """Purchases of a client: its paid releases with price, time and query, oldest first.
+
+    A release that another client had bought before is settled with this client's own charge: no record of this client
+    tells when others asked.
+    """
     return tuple(
         PaidRelease(
             row.release_key,
@@ -299,10 +303,9 @@ def read_purchases(connection: Connection, client: str) -> tuple[PaidRelease, ..
             tuple(json.loads(row.windows)),
             row.question,
             _loss(row),
-            row.settled_at,
+            None if row.settled_at is None else max(row.settled_at, row.at),
             json.loads(row.body).get("wording", ""),
             row.charge_id,
-            row.at,
         )
         for row in connection.execute(_PURCHASES, {"holder": own_holder(client)})
     )

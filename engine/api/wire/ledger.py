@@ -9,12 +9,7 @@ from engine.accounts.audit_log import charged_loss
 
 
 def paid_release_shape(release: PaidRelease) -> dict[str, Any]:
-    """Show a release that a client has paid for, from when on the client has it.
-
-    A release that another client bought before is the client's from its own charge on: when another one asked is
-    not shown.
-    """
-    settled_at = release.settled_at and max(release.settled_at, release.charged_at)
+    """Show a release that a client has paid for."""
     return {
         "release_id": release.release_key,
         "dataset": release.dataset,
@@ -23,7 +18,7 @@ def paid_release_shape(release: PaidRelease) -> dict[str, Any]:
         "question": release.canonical_query,
         "rho": float(release.loss.rho),
         "delta": float(release.loss.delta),
-        "settled_at": settled_at,
+        "settled_at": release.settled_at,
     }
 
 
