@@ -117,9 +117,15 @@ def _engines(events: int) -> Iterator[tuple[Engine, WithStored, Path]]:
 
 
 def _timed(declared: Engine, undeclared: WithStored, folder: Path, sql: str, runs: int) -> Timed:
-    """Time a question three ways in turn; each run is of another client at another price, so that none is a repeat."""
-    with Ledger.open(folder / f"{uuid4().hex}.ledger") as ledger:
-        engines = [replace(each, ledger=ledger) for each in (declared, undeclared)]
+    """Time a question three ways in turn; each run is of another client at another price, so that none is a repeat.
+
+    Each catalog has a ledger of its own: what is not clipped is the same release in both.
+    """
+    with (
+        Ledger.open(folder / f"{uuid4().hex}.ledger") as of_declared,
+        Ledger.open(folder / f"{uuid4().hex}.ledger") as of_undeclared,
+    ):
+        engines = [replace(declared, ledger=of_declared), replace(undeclared, ledger=of_undeclared)]
         terms = [Request(f"bench{run}", RHO + Fraction(run, 10**9)) for run in range(2 * runs + 2)]
         for each in engines:
             for asked in terms:  # the scale of a price is known where it was asked before
