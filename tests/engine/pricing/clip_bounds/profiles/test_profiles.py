@@ -14,6 +14,7 @@ from dialect import Code, Refusal
 from dialect.algebra import NoteCode
 from dialect.analysis import partials_work
 from dialect.catalog.model import Catalog
+from dialect.codegen import SHARED_PARTIALS
 from engine.api.wire.answer import explanation_shape
 from engine.backends import duckdb as duckdb_backend
 from engine.backends.exact import Int64Vector
@@ -160,10 +161,9 @@ def test_a_profile_of_other_rows_has_another_key(engine: Engine) -> None:
     assert compiled(engine, BY_ZONE, RHO / 2).profile != compiled(engine, BY_ZONE).profile
 
 
-@pytest.mark.parametrize("planted", ["unit_bins", "clipped_totals"])
-def test_a_profile_that_the_engine_cannot_bind_is_refused_for_free(engine: Engine, planted: str) -> None:
-    """Profile and totals are bound before the charge; without it a charge would precede the failure."""
-    stuck = replace(engine, backend=Unplannable(engine.backend, planted))
+def test_a_profile_that_the_engine_cannot_bind_is_refused_for_free(engine: Engine) -> None:
+    """The partials of profile, totals and numbers are bound before the charge; else it would precede the failure."""
+    stuck = replace(engine, backend=Unplannable(engine.backend, SHARED_PARTIALS))
     for ask in (
         lambda: stuck.answer(BY_ZONE, Request("ann", rho=RHO)),
         lambda: explain(stuck, BY_ZONE, Request("ann")),
@@ -180,7 +180,7 @@ def test_over_a_lake_the_duckdb_form_of_a_profile_is_bound(engine: Engine, sql: 
     query = lake.compile(lake.read(sql, "ann"), Request("ann", rho=RHO))
     assert query.releases[0].profile is not None and query.releases[0].profile.sql.ordering_sql
     lake.bind(query)
-    stuck = replace(lake, backend=Unplannable(lake.backend, "clipped_totals"))
+    stuck = replace(lake, backend=Unplannable(lake.backend, SHARED_PARTIALS))
     with pytest.raises(Refusal):
         stuck.bind(query)
 
