@@ -20,7 +20,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from sqlglot import exp
-from sqlglot.errors import ErrorLevel
 
 from dialect.algebra.expressions import Expr, Field, Ref
 from dialect.algebra.relations import OrderKey, PerPerson, Relation, Sort
@@ -54,7 +53,7 @@ from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, to_suggestions
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
-from dialect.parser.spans import sql_text
+from dialect.parser.spans import default_name, sql_text
 from dialect.parser.suggestions.window_functions import distinct_on_as_qualify
 from dialect.stability import row_operators
 from dialect.stability.row_operators import counting_suggestions
@@ -186,7 +185,6 @@ def _apply_star_modifiers(star: exp.Expr, columns: Sequence[NamedField]) -> list
 
 
 BoundSelect = tuple[Relation, tuple[NamedField, ...]]  # relation, output columns
-_MAX_NAME_LENGTH = 60
 
 
 def expand_select_items(tree: exp.Select, scope: Scope, is_outermost: bool) -> list[SelectItem]:
@@ -203,23 +201,8 @@ def expand_select_items(tree: exp.Select, scope: Scope, is_outermost: bool) -> l
         elif isinstance(node, exp.Alias):
             items.append((node.alias.lower(), node.this))
         else:
-            items.append((_default_name(node), node))
+            items.append((default_name(node), node))
     return items
-
-
-def _default_name(node: exp.Expr) -> str:
-    """Column name of an item without alias, as in DuckDB: its text, shortened.
-
-    Of a large expression no text is generated, since that takes time: nodes are counted up to the limit only.
-    """
-    if isinstance(node, exp.Column):
-        return node.name.lower()
-    if isinstance(node, exp.Count) and isinstance(node.this, exp.Star):
-        return "count_star()"
-    is_small = sum(1 for _ in zip(node.walk(), range(_MAX_NAME_LENGTH), strict=False)) < _MAX_NAME_LENGTH
-    if not is_small:
-        return "expression"
-    return node.sql("duckdb", comments=False, unsupported_level=ErrorLevel.IGNORE)[:_MAX_NAME_LENGTH].lower()
 
 
 def is_grouped(tree: exp.Select, items: Sequence[SelectItem]) -> bool:

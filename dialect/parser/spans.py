@@ -34,12 +34,28 @@ _OPERATOR_TEXT = {  # sqlglot's node key -> the operator as written in SQL
     "jsonextract": "->",
     "jsonextractscalar": "->>",
 }
+_MAX_NAME_LENGTH = 60
 _CALL_NAME = re.compile(r"(\w+)\s*\(\s*(?:distinct\s+)?$", re.IGNORECASE)
 
 
 def sql_text(node: exp.Expr) -> str:
     """Generate DuckDB SQL from a node, without comments."""
     return node.sql("duckdb", comments=False)
+
+
+def default_name(node: exp.Expr) -> str:
+    """Column name of an item without alias, as in DuckDB: its text, shortened.
+
+    Of a large expression no text is generated, since that takes time: nodes are counted up to the limit only.
+    """
+    if isinstance(node, exp.Column):
+        return node.name.lower()
+    if isinstance(node, exp.Count) and isinstance(node.this, exp.Star):
+        return "count_star()"
+    is_small = sum(1 for _ in zip(node.walk(), range(_MAX_NAME_LENGTH), strict=False)) < _MAX_NAME_LENGTH
+    if not is_small:
+        return "expression"
+    return node.sql("duckdb", comments=False, unsupported_level=ErrorLevel.IGNORE)[:_MAX_NAME_LENGTH].lower()
 
 
 def span_of(node: exp.Expr) -> Span | None:

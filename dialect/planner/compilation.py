@@ -14,6 +14,7 @@ from dialect.catalog.model import Catalog
 from dialect.diagnostics.kinds import Kind
 from dialect.parser.compile_context import CompileContext
 from dialect.parser.parser import alias_spellings, bounds_of, options_of, parse
+from dialect.parser.written_averages import read_written_averages
 from dialect.planner.split import split_query
 from dialect.postprocess.question import Question
 
@@ -43,6 +44,8 @@ def parse_text(state: Compilation) -> Compilation:
     context = replace(
         state.context, alias_spellings=alias_spellings(tree), options=options_of(tree), bounds=bounds_of(tree)
     )
+    if not context.bounds:  # they belong to calls by their places in the text
+        read_written_averages(tree)
     return replace(state, context=context, tree=tree)
 
 

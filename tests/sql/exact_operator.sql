@@ -608,3 +608,10 @@ WHERE visit_date BETWEEN DATE '2026-10-01' AND DATE '2026-10-02' GROUP BY CUBE(d
 # title: hours and quarters of an hour of one time
 SELECT date_trunc('hour', start_ts) AS h, time_bucket(INTERVAL 15 MINUTE, start_ts) AS q, COUNT(*) AS n FROM visit
 WHERE visit_date = DATE '2026-10-02' GROUP BY 1, 2;
+
+# title: a percentage beside the count below it
+SELECT place_id, 100.0 * COUNT_IF(dwell_min > 30) / COUNT(*) AS share, COUNT(*) AS n FROM visit GROUP BY place_id;
+
+# title: averages written as quotients
+SELECT SUM(dwell_min) / COUNT(dwell_min) AS mean, COUNT(prev_zone) / COUNT(*) AS known,
+  SUM(CASE WHEN dwell_min > 30 THEN 1 ELSE 0 END) / NULLIF(COUNT(*), 0) AS share FROM visit;

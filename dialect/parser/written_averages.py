@@ -1,0 +1,141 @@
+"""Averages and shares that are written out as quotients, read as AVG: the same number with less noise.
+
+    COUNT(*) FILTER (WHERE c) / COUNT(*)   ->  AVG(CASE WHEN c THEN 1 ELSE 0 END)
+    SUM(x) / COUNT(x)                      ->  AVG(x)
+
+AVG bounds both parts of a quotient by one factor of a person, about a centre; two aggregates of their own are bounded
+one by one. A quotient and its AVG are equal for all rows, and both NULL where there is none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from dialect.parser.spans import default_name
+
+_AGGREGATES = (exp.AggFunc, exp.Filter)
+_SEVERAL_GROUPINGS = (exp.GroupingSets, exp.Cube, exp.Rollup)
+
+
+def read_written_averages(tree: exp.Query) -> None:
+    """Replace quotients by AVG, in place, where their numerator is written nowhere else in its SELECT.
+
+    Where it is, it is released anyhow, and the quotient of the two shown numbers is what a reader expects. A coarser
+    grouping set may be added up from a finer one's counts, so that these are left as they are.
+    """
+    for select in list(tree.find_all(exp.Select)):
+        group = select.args.get("group")
+        if group is None or not any(group.find_all(*_SEVERAL_GROUPINGS)):
+            _read_select(select)
+
+
+def _read_select(select: exp.Select) -> None:
+    """Replace the quotients of one SELECT, without its subqueries."""
+    quotients = [
+        (node, part, average)
+        for node in _own_nodes(select)
+        if isinstance(node, exp.Div) and (part := _aggregate(node.this)) and (average := _average(part, node))
+    ]
+    inside = Counter(_text(part) for _, part, _ in quotients)
+    whole = Counter(_text(node) for node in _own_nodes(select) if _is_whole_aggregate(node))
+    for node, part, average in quotients:
+        if whole[_text(part)] == inside[_text(part)]:
+            _keep_name(node, select)
+            part.replace(average)
+            node.replace(node.this)
+
+
+def _keep_name(node: exp.Expr, select: exp.Select) -> None:
+    """Give the column of a node the name that it has as written."""
+    item = node
+    while item.parent is not None and item.parent is not select:
+        item = item.parent
+    if item.arg_key == "expressions" and not isinstance(item, exp.Alias):
+        named = exp.Alias(alias=exp.to_identifier(default_name(item), quoted=True))
+        item.replace(named)
+        named.set("this", item)
+
+
+def _own_nodes(select: exp.Select) -> Iterator[exp.Expr]:
+    """Nodes of a SELECT, without those of the queries inside it."""
+    yield from select.walk(prune=lambda node: isinstance(node, exp.Query) and node is not select)
+
+
+def _is_whole_aggregate(node: exp.Expr) -> bool:
+    """Return whether a node is an aggregate, with its FILTER."""
+    return isinstance(node, _AGGREGATES) and not isinstance(node.parent, exp.Filter)
+
+
+def _aggregate(node: exp.Expr) -> exp.Expr | None:
+    """Aggregate of a numerator, in brackets, times a number, or as DOUBLE."""
+    if isinstance(node, exp.Paren) or (isinstance(node, exp.Cast) and node.to.is_type("double")):
+        return _aggregate(node.this)
+    if isinstance(node, exp.Mul):
+        for number, other in ((node.this, node.expression), (node.expression, node.this)):
+            if isinstance(number, exp.Literal) and not number.is_string:
+                return _aggregate(other)
+    return node if isinstance(node, _AGGREGATES) else None
+
+
+def _divisor(quotient: exp.Div) -> exp.Expr:
+    """Divisor of a quotient, without NULLIF(..., 0), which changes nothing."""
+    node: exp.Expr = quotient.expression.unnest()
+    if isinstance(node, exp.Nullif) and node.expression.sql() == "0":
+        node = node.this
+    return node
+
+
+def _average(part: exp.Expr, quotient: exp.Div) -> exp.Expr | None:
+    """Return the AVG that a quotient is, or None."""
+    divisor = _divisor(quotient)
+    if not (isinstance(divisor, exp.Count) and _is_plain(divisor)):
+        return None
+    if isinstance(part, exp.Sum) and not isinstance(part.this, exp.Distinct) and not part.expressions:
+        is_same = part.this == divisor.this
+        is_never_null = _counts_rows(divisor) and _is_number(part.this)
+        return exp.Avg(this=part.this.copy()) if is_same or is_never_null else None
+    condition = _condition(part) if _counts_rows(divisor) else None
+    if condition is None:
+        return None
+    branch = exp.If(this=condition.copy(), true=exp.Literal.number(1))
+    return exp.Avg(this=exp.Case(ifs=[branch], default=exp.Literal.number(0)))
+
+
+def _condition(part: exp.Expr) -> exp.Expr | None:
+    """Condition of the rows that an aggregate counts; None if it counts something else."""
+    found: exp.Expr | None = None
+    if isinstance(part, exp.CountIf):
+        found = part.this
+    elif isinstance(part, exp.Filter) and isinstance(part.this, exp.Count) and _counts_rows(part.this):
+        found = part.expression.this
+    elif isinstance(part, exp.Count) and _is_plain(part) and not _counts_rows(part):
+        found = exp.Not(this=exp.Is(this=part.this.copy(), expression=exp.null()))
+    return found
+
+
+def _is_plain(count: exp.Count) -> bool:
+    """Return whether a COUNT counts rows or the values of one expression, without DISTINCT."""
+    return not isinstance(count.this, exp.Distinct) and not count.expressions
+
+
+def _counts_rows(count: exp.Count) -> bool:
+    """Return whether a COUNT is COUNT(*)."""
+    return isinstance(count.this, exp.Star)
+
+
+def _is_number(value: exp.Expr) -> bool:
+    """Return whether a value is one of some numbers in every row, and never NULL."""
+    if isinstance(value, exp.Case):
+        branches = [each.args["true"] for each in value.args["ifs"]]
+        return all(map(_is_number, [*branches, value.args.get("default") or exp.null()]))
+    if isinstance(value, exp.If):
+        return all(_is_number(each or exp.null()) for each in (value.args["true"], value.args.get("false")))
+    return isinstance(value, exp.Literal) and not value.is_string
+
+
+def _text(node: exp.Expr) -> str:
+    """Text by which equal aggregates are known."""
+    return node.sql("duckdb", comments=False, normalize=True)

@@ -1,0 +1,81 @@
+"""Quotients that are averages, read as AVG: which are, what their columns are called, and what stays as it is."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from sqlglot import exp
+
+from dialect.parser.compile_context import CompileContext
+from dialect.parser.parser import parse
+from dialect.parser.written_averages import read_written_averages
+from dialect.planner.compilation import Compilation, parse_text
+
+SHARE = "AVG(CASE WHEN a > 1 THEN 1 ELSE 0 END)"
+AVERAGES = {
+    "count(*) FILTER (WHERE a > 1) / count(*)": SHARE,
+    "count_if(a > 1) / nullif(count(*), 0)": SHARE,
+    "100.0 * count_if(a > 1) / count(*)": f"100.0 * {SHARE}",
+    "(count_if(a > 1) * 100) / count(*)": f"({SHARE} * 100)",
+    "count_if(a > 1) / count(*) * 100": f"{SHARE} * 100",
+    "CAST(count_if(a > 1) AS DOUBLE) / count(*)": f"CAST({SHARE} AS DOUBLE)",
+    "round(100 * sum(CASE WHEN a > 1 THEN 1 ELSE 0 END) / count(*), 1)": f"ROUND(100 * {SHARE}, 1)",
+    "sum(if(a > 1, 1, 0)) / count(*)": SHARE,
+    "sum(a) / count(a)": "AVG(a)",
+    "count(a) / count(*)": "AVG(CASE WHEN NOT a IS NULL THEN 1 ELSE 0 END)",
+    "count_if(a > 1) / count(*) AS s, count(*) AS n": f"{SHARE} AS s, COUNT(*) AS n",
+}
+OTHERS = (
+    "sum(a) / count(*)",  # rows without a value count too
+    "sum(CASE WHEN a > 1 THEN 1 END) / count(*)",  # NULL where there is no such row
+    "count_if(a > 1) / count(*), count_if(a > 1)",
+    "count_if(a > 1) // count(*)",
+    "count_if(a > 1) / count(DISTINCT b)",
+    "count(DISTINCT a) / count(*)",
+    "sum(DISTINCT a) / count(a)",
+    "count(*) FILTER (WHERE a > 1) / count(*) FILTER (WHERE a > 0)",
+    "sum(a) FILTER (WHERE b > 1) / count(a)",
+    "count_if(a > 1) / count(*) OVER ()",
+)
+
+
+def read(items: str, rest: str = "") -> str:
+    tree = parse(f"SELECT {items} FROM t{rest}")
+    read_written_averages(tree)
+    return tree.sql("duckdb").removeprefix("SELECT ")
+
+
+@pytest.mark.parametrize("written", AVERAGES)
+def test_a_quotient_that_is_an_average_is_read_as_one(written: str) -> None:
+    items = written if " AS s" in written else f"{written} AS s"
+    meant = AVERAGES[written] if " AS s" in written else f"{AVERAGES[written]} AS s"
+    assert read(items) == f"{meant} FROM t"
+
+
+@pytest.mark.parametrize("written", OTHERS)
+def test_other_quotients_stay(written: str) -> None:
+    tree = parse(f"SELECT {written} FROM t")
+    as_written = tree.sql("duckdb")
+    read_written_averages(tree)
+    assert tree.sql("duckdb") == as_written
+
+
+def test_conditions_and_subqueries_are_read_and_grouping_sets_are_not() -> None:
+    quotient = "count_if(a > 1) / count(*)"
+    assert read("b", f" GROUP BY b HAVING {quotient} > 0.5").endswith(f"HAVING {SHARE} > 0.5")
+    assert SHARE in read("x", f", (SELECT {quotient} AS x FROM u)")
+    assert SHARE not in read(f"b, {quotient}", " GROUP BY ROLLUP (b)")
+
+
+def test_a_column_keeps_its_name() -> None:
+    assert read("100 * COUNT_IF(a > 1) / COUNT(*)") == f'100 * {SHARE} AS "100 * count_if(a > 1) / count(*)" FROM t'
+
+
+@pytest.mark.parametrize(("bounds", "is_read"), [("", True), (", contribution_bounds_per_group => (0, 100)", False)])
+def test_bounds_of_a_call_keep_a_quotient(bounds: str, is_read: bool) -> None:
+    """They belong to calls by their places in the text."""
+    context = CompileContext(cast("Any", None), f"SELECT SUM(a{bounds}) / COUNT(a) AS m FROM t")
+    tree = parse_text(Compilation(context)).tree
+    assert tree is not None
+    assert (tree.find(exp.Avg) is not None) == is_read
