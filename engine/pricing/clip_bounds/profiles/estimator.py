@@ -37,6 +37,7 @@ MIN_RETAINED_SHARE = 0.2
 INTERVAL_FACTOR = 1.8
 INTERVAL_GROUP_DIFFERENCE = 1.2
 SMALL_GROUP_DIFFERENCE = 0.4  # how much more a small group may lose, relative to what a mean group does
+SIGNED_GROUP_DIFFERENCE = 0.8  # what a group may lose of signed numbers, relative to the sizes that a mean group loses
 SPREAD_LEVELS, SPREAD_WIDTH = (0.05, 0.95), 3.29  # quantiles, and how many standard deviations they are apart
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -253,7 +254,8 @@ def correct_shape(
     shares = profile.retained_shares(np.array([design.shape_bound]))
     told, deviation = float(shares.mean()), float(share_deviations(shares)[0])
     if profile.is_signed:
-        return Correction(1.0, (1 - told) + deviation)
+        lost_by_mean_group = (1 - told) * profile.total / profile.groups
+        return Correction(1.0, (1 - told) + deviation, SIGNED_GROUP_DIFFERENCE * lost_by_mean_group)
     if profile.is_combined:
         deviation = math.hypot(deviation, COMBINED_SHARE_ERROR * (1 - told))
     weights, estimates = [1 / deviation**2], [told]

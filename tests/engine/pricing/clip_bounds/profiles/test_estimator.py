@@ -179,6 +179,27 @@ def test_intervals_without_the_uncertainty_of_the_correction_are_found(
     assert held(town, 12, tighter) < 0.7
 
 
+def test_signed_numbers_hold_what_sizes_lose(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Changes of accounts that nearly cancel: what clipping takes is no share of the number that is left."""
+    town = drawn(KINDS["heavy"], 5)
+    changes = town.vectors * np.where(np.arange(PEOPLE) % 20 < 9, 1, -1)[:, None]
+    changes[town.norms > 12] = np.abs(changes[town.norms > 12])  # the largest are gains
+    profile = VectorProfile(reading(town.norms, 0.0005, is_total=False), None, 5, 1.0, is_signed=True)
+    bound = 12.0
+    factors = np.minimum(1.0, bound / np.maximum(town.norms, 1e-9))
+    clipped, scale = (changes * factors[:, None]).sum(axis=0), 30.0
+
+    def misses() -> int:
+        design = replace(choose_design(profile, 0.009, 64.0), shape_bound=bound)
+        found = correct_shape(profile, design, float(clipped.sum()), scale, None)
+        error = np.hypot(scale, np.abs(clipped) * found.residual + found.floor)
+        return int((np.abs(clipped - changes.sum(axis=0)) > 1.96 * error).sum())
+
+    assert misses() <= 1  # most of the largest are in one group
+    monkeypatch.setattr(estimator, "SIGNED_GROUP_DIFFERENCE", 0.0)
+    assert misses() >= 3
+
+
 @pytest.mark.parametrize(("kind", "groups"), [("exponential", 1), ("exponential", 16), ("heavy", 1)])
 def test_a_corrected_total_is_nearly_unbiased(kind: str, groups: int) -> None:
     town = drawn(KINDS[kind], groups)
