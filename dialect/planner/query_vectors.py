@@ -158,7 +158,8 @@ class QueryVectors:
         """
         one, other = sorted((one, other), key=lambda value: self.canonical.names[self.source_fields[value].id])
         first, second = (self._centred_factor(value, condition, stated) for value in (one, other))
-        is_integer = SqlType.DOUBLE not in (one.type, other.type)
+        is_whole = first.centre.is_integer() and second.centre.is_integer()
+        is_integer = SqlType.DOUBLE not in (one.type, other.type) and is_whole
         text = f"{VectorKind.PRODUCT}({plain_text(one)}, {plain_text(other)})"
         return QueryVector(
             VectorKind.PRODUCT, first.value, condition, first.lower, first.upper, first.centre, is_integer,
@@ -187,6 +188,7 @@ class QueryVectors:
             bounds = clamp_range(argument, self._range(argument, condition), kind, stated)
             lower, upper = bounds.lower, bounds.upper
             centre = self._centre(argument, bounds) if kind is VectorKind.CENTRED else 0.0
+            is_integer = is_integer and centre.is_integer()
         text = kind.value if argument is None else f"{kind}({plain_text(argument)})"
         part = None if kind is VectorKind.CENTRED else stated
         return QueryVector(kind, value, condition, lower, upper, centre, is_integer, len(self.vectors), text, part)
@@ -206,7 +208,8 @@ class QueryVectors:
         )
         if typical is not None:
             centre = min(max(typical, bounds.lower), bounds.upper)
-        return centre if argument.type is SqlType.DOUBLE else float(round(centre))
+        is_narrow = bounds.upper - bounds.lower == 1  # of shares: about 0 or 1, distances would be twice as large
+        return centre if argument.type is SqlType.DOUBLE or is_narrow else float(round(centre))
 
     def _canonical_text(self, vector: QueryVector) -> str:
         """Return the canonical text of a vector: everything that its exact numbers depend on."""

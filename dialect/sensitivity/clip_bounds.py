@@ -336,7 +336,7 @@ class DeclaredClipBounds:
         one = replace(vector, kind=VectorKind.CENTRED, factor=None)
         other = replace(
             one, value=factor.value, lower=factor.lower, upper=factor.upper, centre=factor.centre,
-            is_integer=factor.value.type is SqlType.BIGINT,
+            is_integer=factor.value.type is SqlType.BIGINT and factor.centre.is_integer(),
         )  # fmt: skip
         factor_bounds = [self._of_table(each, table) for each in (one, other)]
         # all clamped products; either factor over all rows times the largest value of the other; both factors

@@ -37,3 +37,7 @@ SELECT COUNT(*) AS n FROM (SELECT subscriber_id, CORR(dwell_min, hour(start_ts))
 
 # title: statistics of releases
 SELECT STDDEV(n) AS s, VAR_POP(m) AS v, CORR(n, m) AS c, REGR_SLOPE(n, m) AS b, REGR_INTERCEPT(n, m) AS a, COVAR_SAMP(n, m) AS d FROM (SELECT place_id, COUNT(*) AS n, SUM(dwell_min) AS m FROM visit GROUP BY place_id);
+
+# title: deviation and correlation of shares
+SELECT STDDEV_POP(CASE WHEN dwell_min > 30 THEN 1 ELSE 0 END) AS d, CORR(CASE WHEN dwell_min > 30 THEN 1 ELSE 0 END, dwell_min) AS r,
+  AVG(CASE WHEN hour(start_ts) < 12 THEN 1 ELSE 0 END) AS m FROM visit;

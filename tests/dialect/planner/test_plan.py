@@ -8,7 +8,7 @@ import pytest
 
 from dialect.algebra.formulas import CountOf, MeanOf, SumOf
 from dialect.algebra.relations import Public, Released, ReleaseScan
-from dialect.algebra.release_plan import PrivatePlan
+from dialect.algebra.release_plan import PrivatePlan, VectorKind
 from dialect.errors import Refusal
 from dialect.postprocess.question import Question
 from tests.support.sql.refused import sql_of
@@ -146,3 +146,13 @@ def test_a_distinct_list_of_people_with_limit_suggests_a_count_by_key(ask: Calla
         ask("SELECT DISTINCT cell_id, subscriber_id FROM events WHERE lat > 1 LIMIT 10")
     by_cell = "SELECT cell_id, COUNT(DISTINCT subscriber_id) FROM events WHERE lat > 1 GROUP BY cell_id"
     assert sql_of(refused.value.hint) == by_cell
+
+
+def test_shares_are_taken_about_one_half(plan_of: Callable[[str], PrivatePlan]) -> None:
+    """About 0 or 1 the noise of a share would be twice as large; averages of wider whole numbers keep whole centres."""
+    share = "CASE WHEN lat > 1 THEN 1 ELSE 0 END"
+    plan = plan_of(f"SELECT AVG({share}), STDDEV_POP({share}), AVG(hour(ts)) FROM events")
+    about = {(v.kind, v.lower, v.upper): (v.centre, v.is_integer, v.magnitude) for v in plan.vectors if v.is_sum}
+    assert about[VectorKind.CENTRED, 0, 1] == (0.5, False, 0.5)
+    assert about[VectorKind.PRODUCT, 0, 1] == (0.5, False, 0.25)
+    assert about[VectorKind.CENTRED, 0, 23] == (12.0, True, 12.0)
