@@ -97,7 +97,7 @@ def build_answer(rows: pa.Table, outer_sql: OuterSql, levels: IntervalLevels, ra
                 if i in outer_sql.ratio_columns
                 else _integer_ends(shown[name], lower, upper, max_rounding)
             )
-            least = np.floor(least)
+            least = np.floor(least - (max_rounding or 0.0))  # the exact number is rounded as the shown one is
         elif raw.has_consistent_counts:
             lower, upper = _widened_to(shown[name], lower, upper)
         lower = np.maximum(lower, least)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -98,6 +99,18 @@ def test_a_corrected_number_is_at_least_its_clipped_part_less_noise() -> None:
     assert lower[0] == pytest.approx(1000 - 3 * half) and lower[1] == pytest.approx(surely[1])
     plain, _ = answered(corrected(*numbers, share=1.0), alone="c1").intervals["n"]
     assert plain == pytest.approx([number - 3 * half for number in numbers])
+
+
+def test_the_lower_end_of_a_rounded_number_is_lower_by_half_a_step() -> None:
+    """Counts rounded to tens: 104 is 100, although surely more than 100 were counted."""
+    (half,) = half_widths([10.0], 0.95, {"c1": 10.0}, "c1")
+    parts = corrected(400.0, share=0.9) | {"numerator_variance": [1e6]}
+    plain, rounded = (
+        answered(parts, alone="c1", rounded={0: RoundingDistance(moved)}, shown=pa.array([400])).intervals["n"][0][0]
+        for moved in (0.0, 5.0)
+    )
+    assert plain == math.floor(0.9 * (400.0 - half))
+    assert rounded == math.floor(0.9 * (400.0 - half) - 5.0)
 
 
 def missed_below(left: float, divisor: float, share: float) -> float:
