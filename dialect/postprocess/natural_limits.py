@@ -1,8 +1,8 @@
 """Natural limits: the range in which the exact number of a column lies, whatever the data.
 
-A count is not negative, a share lies in [0, 1], an average within its column's declared bounds, the number of different
-values is at most that of a complete declared list, and a group with private keys has a row. Shown intervals are
-projected onto these limits.
+A count is not negative, a share lies in [0, 1], an average within its column's declared bounds, a deviation is at
+most half of their width, the number of different values is at most that of a complete declared list, and a group with
+private keys has a row. Shown intervals are projected onto these limits.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, expand_definitions
-from dialect.algebra.formulas import CountOf, MeanOf, SumOf
+from dialect.algebra.formulas import CountOf, MeanOf, MomentsOf, SumOf
 from dialect.algebra.release_plan import PrivatePlan, QueryVector, VectorKind
 from dialect.analysis.predicates import narrowed_range
 from dialect.catalog.model import SqlType, ValueList
@@ -47,7 +47,7 @@ def _intersect(one: Limits, other: Limits) -> Limits:
 
 
 def _released_limits(question: Question) -> dict[Field, Limits]:
-    """Limits of released counts, sums and means."""
+    """Limits of released counts, sums, means and second moments."""
     limits, non_negative = {}, non_negative_fields(question)
     for release in question.releases:
         plan = question.plans[release.plan_index]
@@ -60,7 +60,25 @@ def _released_limits(question: Question) -> dict[Field, Limits]:
             elif isinstance(formula, MeanOf) and (value := plan.vectors[formula.centred_sum].value) is not None:
                 declared = narrowed_range(Ref(value), plan.source.predicates)
                 limits[output.field] = (declared.lower, declared.upper)
+            elif isinstance(formula, MomentsOf):
+                limits[output.field] = _moment_limits(formula, plan)
     return limits
+
+
+def _moment_limits(formula: MomentsOf, plan: PrivatePlan) -> Limits:
+    """Limits of a variance or deviation by the width of its column's range, and of a correlation.
+
+    A population's variance is at most a quarter of the squared width, a sample's at most a half: of two values.
+    """
+    if formula.function == "corr":
+        return -1.0, 1.0
+    value = plan.vectors[formula.sums[0]].value
+    share = {"pop": 0.25, "samp": 0.5}.get(formula.function.rpartition("_")[2])
+    if not formula.function.startswith(("var_", "stddev_")) or share is None or value is None:
+        return UNLIMITED
+    declared = narrowed_range(Ref(value), plan.source.predicates)
+    variance = share * (declared.upper - declared.lower) ** 2
+    return 0.0, variance if formula.function.startswith("var_") else math.sqrt(variance)
 
 
 def _count_limits(vector: QueryVector, plan: PrivatePlan) -> Limits:

@@ -37,6 +37,10 @@ COLUMNS = {
     "COUNT(*) / COUNT(DISTINCT subscriber_id) FROM events": (0, INF),
     "COUNT(*) FILTER (WHERE dwell_s > 9) / COUNT(*) FILTER (WHERE dwell_s > 5) FROM events": (0, INF),
     "COUNT(DISTINCT dwell_s > 9) FROM events": (0, 2),
+    "VAR_POP(dwell_s) FROM events": (0, 3600**2),
+    "STDDEV(dwell_s) FROM events": (0, 7200 / math.sqrt(2)),
+    "CORR(dwell_s, hour(ts)) FROM events": (-1, 1),
+    "COVAR_POP(dwell_s, hour(ts)) FROM events": (-INF, INF),
     f"SUM(n) FROM {CELLS} AS x": (0, INF),
     f"SUM(m) FROM {CELLS} AS x": (-INF, INF),
 }
