@@ -37,12 +37,13 @@ class ReadOnce:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._backend, name)
 
-    def run(self, bounded: BoundedSql, *tables: pa.Table) -> Exact:
+    def run(self, bounded: BoundedSql, *tables: pa.Table, **named: pa.Table) -> Exact:
         """Run bounded SQL, or return what it gave; SQL over rows that are sent along is always run."""
-        if any(table.num_rows for table in tables) or len(tables) > 1:
-            return self._backend.run(bounded, *tables)
+        given = [each for each in (*tables, *named.values()) if each is not None]
+        if any(table.num_rows for table in given) or len(given) > 1:
+            return self._backend.run(bounded, *tables, **named)
         if bounded.text not in self._read:
-            self._read[bounded.text] = self._backend.run(bounded, *tables)
+            self._read[bounded.text] = self._backend.run(bounded, *tables, **named)
         return self._read[bounded.text]
 
 
