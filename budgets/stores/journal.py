@@ -293,8 +293,7 @@ def read_canonical_queries(connection: Connection, dataset: str) -> tuple[str, .
 def read_purchases(connection: Connection, client: str) -> tuple[PaidRelease, ...]:
     """Purchases of a client: its paid releases with price, time and query, oldest first.
 
-    A release that another client had bought before is settled with this client's own charge: no record of this client
-    tells when others asked.
+    A release that another client had bought before is settled with this client's own charge.
     """
     return tuple(
         PaidRelease(

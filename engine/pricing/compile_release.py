@@ -70,7 +70,7 @@ from engine.pricing.price import Cost, VectorPrice, approximate_threshold, price
 from engine.pricing.release_key import bounds_text, cost_text, release_key
 from engine.pricing.work_limits import check_row_limits, count_keys, count_rows, per_group_distinct_bounds, release_work
 
-PROFILE_RULE_VERSION = "profile rule 5"  # changes when the same profile would mean other clip bounds or corrections
+PROFILE_RULE_VERSION = "profile rule 6"  # changes when the same profile would mean other clip bounds or corrections
 
 
 @dataclass(frozen=True)
@@ -320,9 +320,10 @@ class UnpricedRelease:
             return None
         measured = "; ".join(f"{each.measure} of {plan.vector_texts[each.vector]}" for each in self.histograms)
         text = f"{PROFILE_RULE_VERSION}: {measured}, {self.declared_bounds.max_groups} groups"
-        keys = (
-            "" if cost.keys is None else f", keys {cost.keys_pico_rho} from {cost.threshold} on, {cost.max_groups} each"
-        )
+        keys = ""  # of private ones the whole loss, of which thresholds follow: rounded ones are the same at two deltas
+        if cost.keys is not None:
+            spent = f"{cost.keys_pico_rho} pico-rho and {cost.loss.atto_delta} atto-delta"
+            keys = f", keys {spent} from {cost.threshold} on, {cost.max_groups} each"
         return release_key(plan, text, f"{pico_rho} pico-rho{keys}", self.catalog)
 
     def profile(self, cost: Cost, own_bounds: ContributionBounds, backend: Backend) -> CompiledProfile | None:

@@ -211,6 +211,17 @@ def test_keys_are_stored_in_the_payload_of_the_profile(engine: Engine) -> None:
     assert all(np.array_equal(one, other) for one, other in zip(again.noisy, drawn.noisy, strict=True))
 
 
+def test_nearly_equal_deltas_have_profiles_of_their_own(engine: Engine) -> None:
+    """Thresholds are whole numbers, which may be the same at two deltas; a key of both would have two losses."""
+    options = (f"SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(delta = {delta})" for delta in ("1e-11", "1.0000001e-11"))
+    texts = [BY_SHOP.replace("SELECT", each) for each in options]
+    one, other = (compiled(engine, text) for text in texts)
+    assert one.cost.threshold == other.cost.threshold and one.cost.loss != other.cost.loss
+    assert one.profile.release_key != other.profile.release_key  # type: ignore[union-attr]
+    for client, text in zip(("ann", "ben"), texts, strict=True):
+        assert engine.answer(text, Request(client, rho=RHO)).charged_loss.pico_rho > 0
+
+
 def test_a_crash_between_keys_and_numbers_stores_neither(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(Engine, "_measure", None)
