@@ -124,15 +124,16 @@ class AverageProfile:
 
 
 def within_rows(
-    reading: HistogramReading, profile: AverageProfile, classes: ClassPosterior, sign: int, limit: float
-) -> HistogramReading:
+    reading: HistogramReading, profile: AverageProfile, classes: ClassPosterior, sign: int, limit: float,
+    spreads: float = FARTHEST_SPREADS,
+) -> HistogramReading:  # fmt: skip
     """Limit units beyond the visible bins of one side to those whose numbers of values can take them so far.
 
-    A unit with n values is at most n times the farthest usual mean of its class away; `limit` = largest distance of one
-    value on this side, `sign` = 1 above the centre, -1 below it.
+    A unit with n values is at most n times the farthest usual mean of its class away, so many `spreads` beyond that of
+    the class; `limit` = largest distance of one value on this side, `sign` = 1 above the centre, -1 below it.
     """
     errors = np.sqrt(np.maximum(0.0, np.diag(classes.covariance)))
-    of_class = np.maximum(0.0, sign * classes.distances + FARTHEST_SIGMAS * errors) + FARTHEST_SPREADS * profile.spread
+    of_class = np.maximum(0.0, sign * classes.distances + FARTHEST_SIGMAS * errors) + spreads * profile.spread
     reached = profile.values * np.einsum("cp,c->p", profile.members, np.minimum(of_class, limit))
     order = np.argsort(reached)
     beyond = np.append(np.cumsum(profile.units[order][::-1])[::-1], 0.0)  # units from each place on

@@ -36,6 +36,7 @@ from engine.pricing.clip_bounds.column_means import MeanDistribution, distributi
 from engine.pricing.clip_bounds.histograms import MEAN_BINS, ContributionHistogram, HistogramSubject, Quantity
 from engine.pricing.clip_bounds.profiles.average_design import (
     CLASS_GROUP_DIFFERENCE,
+    FARTHEST_SPREADS,
     AverageDesign,
     AverageProfile,
     DistanceProfile,
@@ -436,7 +437,8 @@ def _norms(average: AboutCentre, counts: Floats, sigma: float, classes: ClassPos
     own = counts[begin : begin + NEGATIVE_BINS]
     reading = read_histogram(own, sigma, is_total=True, is_count=False, most=most)
     in_units = replace(reading, points=reading.points * average.grain / CENTRE_STEPS)
-    return within_rows(in_units, average.profile, classes, sign, average.limits[side])
+    spreads = FARTHEST_SPREADS if average.product is None else math.inf  # mean squares of units have no usual limit
+    return within_rows(in_units, average.profile, classes, sign, average.limits[side], spreads)
 
 
 def _classes(average: AboutCentre, sums: Floats, sigma: float) -> ClassPosterior:
