@@ -39,8 +39,9 @@ def _read_select(select: exp.Select) -> None:
         for node in _own_nodes(select)
         if isinstance(node, exp.Div) and (part := _aggregate(node.this)) and (average := _average(part, node))
     ]
-    inside = Counter(_text(part) for _, part, _ in quotients)
-    whole = Counter(_text(node) for node in _own_nodes(select) if _is_whole_aggregate(node))
+    inside, kinds = Counter(_text(part) for _, part, _ in quotients), {type(part) for _, part, _ in quotients}
+    alike = (node for node in _own_nodes(select) if type(node) in kinds and _is_whole_aggregate(node))
+    whole = Counter(map(_text, alike))
     for node, part, average in quotients:
         if whole[_text(part)] == inside[_text(part)]:
             _keep_name(node, select)

@@ -223,7 +223,10 @@ class _IntervalExpansion:
             return self._plain_end(value, reach, expanded, is_integer)
         surely = double_call("-", form.numerator.value_expression(), self._half_width(form, _ZERO))
         least = double_call("least", double_call("+", form.offset, double_call("*", _number(share), surely)), value)
-        least = double_call("floor", least) if is_integer else least
+        if is_integer:  # the exact number is rounded as the shown one is
+            max_rounding = rounding_distance(expanded, self.sources.rounded)
+            most = 0.0 if max_rounding is None else max_rounding.bound(self.parameters.fractional)
+            least = double_call("floor", double_call("-", least, _number(most)))
         return double_call("greatest", self._plain_end(value, reach, expanded, is_integer), least)
 
     def _plain_end(self, value: Expr, reach: Expr, expanded: Expr, is_integer: bool) -> Expr:

@@ -15,6 +15,7 @@ from dialect.algebra.formulas import CountOf, MeanOf, MomentsOf, SumOf
 from dialect.algebra.release_plan import PrivatePlan, QueryVector, VectorKind
 from dialect.analysis.predicates import narrowed_range
 from dialect.catalog.model import SqlType, ValueList
+from dialect.functions.aggregates import AGGREGATES
 from dialect.functions.registry import overload
 from dialect.functions.signatures import Effect
 from dialect.postprocess.noise_propagation import FractionalLinearForm, non_negative_fields
@@ -66,19 +67,11 @@ def _released_limits(question: Question) -> dict[Field, Limits]:
 
 
 def _moment_limits(formula: MomentsOf, plan: PrivatePlan) -> Limits:
-    """Limits of a variance or deviation by the width of its column's range, and of a correlation.
-
-    A population's variance is at most a quarter of the squared width, a sample's at most a half: of two values.
-    """
-    if formula.function == "corr":
-        return -1.0, 1.0
-    value = plan.vectors[formula.sums[0]].value
-    share = {"pop": 0.25, "samp": 0.5}.get(formula.function.rpartition("_")[2])
-    if not formula.function.startswith(("var_", "stddev_")) or share is None or value is None:
-        return UNLIMITED
-    declared = narrowed_range(Ref(value), plan.source.predicates)
-    variance = share * (declared.upper - declared.lower) ** 2
-    return 0.0, variance if formula.function.startswith("var_") else math.sqrt(variance)
+    """Limits of a variance, deviation, covariance or correlation, by the ranges of its columns."""
+    values = [value for i in formula.sums if (value := plan.vectors[i].value) is not None]
+    ranges = [narrowed_range(Ref(value), plan.source.predicates) for value in values]
+    found = AGGREGATES[formula.function].range_rule(ranges, 1)
+    return UNLIMITED if found is None else (found.lower, found.upper)
 
 
 def _count_limits(vector: QueryVector, plan: PrivatePlan) -> Limits:

@@ -40,7 +40,8 @@ COLUMNS = {
     "VAR_POP(dwell_s) FROM events": (0, 3600**2),
     "STDDEV(dwell_s) FROM events": (0, 7200 / math.sqrt(2)),
     "CORR(dwell_s, hour(ts)) FROM events": (-1, 1),
-    "COVAR_POP(dwell_s, hour(ts)) FROM events": (-INF, INF),
+    "COVAR_POP(dwell_s, hour(ts)) FROM events": (-7200 * 23 / 4, 7200 * 23 / 4),
+    "REGR_SLOPE(dwell_s, hour(ts)) FROM events": (-INF, INF),
     f"SUM(n) FROM {CELLS} AS x": (0, INF),
     f"SUM(m) FROM {CELLS} AS x": (-INF, INF),
 }
