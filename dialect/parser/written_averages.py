@@ -50,7 +50,7 @@ def _read_select(select: exp.Select) -> None:
 
 
 def _keep_name(node: exp.Expr, select: exp.Select) -> None:
-    """Give the column of a node the name that it has as written."""
+    """Alias the output column of a node by its original text, if it has no alias."""
     item = node
     while item.parent is not None and item.parent is not select:
         item = item.parent

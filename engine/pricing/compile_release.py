@@ -320,7 +320,7 @@ class UnpricedRelease:
             return None
         measured = "; ".join(f"{each.measure} of {plan.vector_texts[each.vector]}" for each in self.histograms)
         text = f"{PROFILE_RULE_VERSION}: {measured}, {self.declared_bounds.max_groups} groups"
-        keys = ""  # of private ones the whole loss, of which thresholds follow: rounded ones are the same at two deltas
+        keys = ""  # delta is named beside the threshold: two deltas may have the same rounded threshold
         if cost.keys is not None:
             spent = f"{cost.keys_pico_rho} pico-rho and {cost.loss.atto_delta} atto-delta"
             keys = f", keys {spent} from {cost.threshold} on, {cost.max_groups} each"

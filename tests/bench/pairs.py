@@ -160,7 +160,7 @@ def opened(
 
 
 def _catalog_with_norms(events: int, order: str) -> Path:
-    """Write the catalog of the synthetic operator that declares norms beside its data, and return its file."""
+    """Return the catalog file of the synthetic operator with declared norms, after writing it beside the data."""
     file, text = operator_path(events, order=order).with_name("with_norms.toml"), WITH_NORMS.read_text(encoding="utf-8")
     if not file.exists() or file.read_text(encoding="utf-8") != text:
         file.write_text(text, encoding="utf-8")
