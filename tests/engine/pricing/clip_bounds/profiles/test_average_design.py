@@ -64,3 +64,11 @@ def test_a_class_on_the_other_side_is_nearer(profile: AverageProfile, reading: H
     above = replace(classes_of(profile), distances=np.full(len(profile.class_units), 0.4))
     sides = [within_rows(reading, profile, above, sign, LIMIT).totals.mean() for sign in (1, -1)]
     assert sides[0] > sides[1]
+
+
+def test_products_are_limited_by_numbers_of_values_alone(profile: AverageProfile, reading: HistogramReading) -> None:
+    """Mean squares of units have long tails, so that no spread of their class limits them."""
+    usual, widest = (within_rows(reading, profile, classes_of(profile), 1, LIMIT, each) for each in (2.0, np.inf))
+    farthest = LIMIT * profile.values[profile.units > 0].max()
+    assert usual.totals.mean() < widest.totals.mean()
+    assert widest.units[:, widest.points > farthest].sum() == 0
