@@ -62,14 +62,15 @@ class Recentred:
     def sql(self, bits: int, dialect: EngineDialect) -> str:
         """Write the combination in grains that are 2^bits times as large; of a product in wide integers, clamped.
 
-        It is clamped so that no quotient exceeds 64 bits, in which Spark has it.
+        It is clamped so that no quotient exceeds 64 bits, in which Spark has it. A unit without values has the sum 0:
+        clamped as NULL, which `least` ignores, it would have the largest one.
         """
         (_, own), *others = self.terms
         if len(others) == 1:
             return _coarser(f"(v{own} - {-others[0][0]} * v{others[0][1]})", bits, dialect)
         wide = " + ".join(f"CAST({factor} AS {dialect.wide_integer}) * v{i}" for factor, i in self.terms if factor)
         largest = f"CAST({1 << min(62 + bits, 124)} AS {dialect.wide_integer})"
-        return _coarser(f"greatest(-{largest}, least({largest}, {wide}))", bits, dialect)
+        return _coarser(f"greatest(-{largest}, least({largest}, coalesce({wide}, 0)))", bits, dialect)
 
 
 NOT_MOVED: Mapping[int, Recentred] = {}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ from engine.pipeline.engine import Engine
 from engine.pricing.clip_bounds.profiles.products import ProductScale
 from engine.pricing.query_terms import Request
 from tests.engine.pricing.clip_bounds.profiles.test_profiles import MANY_ROWS
-from tests.engine.town import CATALOG, make_town
+from tests.engine.town import CATALOG, backend_over, make_town
 from tests.support.statistics.repeatable_noise import repeatable_noise
 from tests.support.without_norms import without_norms
 
@@ -72,6 +74,18 @@ def test_without_noise_variances_are_those_of_the_rows(catalog: Catalog, backend
     places = [i for i, vector in enumerate(answered.query.releases[0].plan.vectors) if vector.factor is not None]
     corrections = answered.releases[0].corrections
     assert places and all(corrections[i].centre for i in places)
+
+
+def test_people_without_values_have_no_part_in_variances(tmp_path: Path) -> None:
+    """Their sums are NULL, which `least` ignores: clamped, they would be the largest ones."""
+    values = VALUES.replace("AS minutes", "* CASE WHEN i % 3 > 0 THEN 1 END AS minutes")
+    rows = MANY_ROWS.replace(LOW, values)
+    assert rows.count("CASE WHEN i % 3 > 0 THEN 1 END") == 1
+    catalog = make_town(tmp_path, rows, without_norms(CATALOG))
+    with closing(backend_over(catalog, tmp_path)) as backend:
+        exact_rows = backend.run_over(f"SELECT VAR_POP(minutes) AS v FROM {backend.target.addresses['visit']}", {})
+        shown = answer(catalog, backend, by="").answer.table
+    assert shown.column("v").to_numpy() == pytest.approx(exact_rows.column("v").to_numpy(), rel=0.05)
 
 
 def test_intervals_of_variances_hold_the_exact_ones(catalog: Catalog, backend: Any) -> None:
