@@ -62,6 +62,7 @@ PRODUCT_SHARES_TOTAL, PRODUCT_SHARES, PRODUCT_SHARES_OF_MANY = (0.06, 0.1, 0.3),
 LIKELY_ROWS = 16.0  # of a unit at most, in largest visible numbers of rows: that many products add up
 ONLY_MOMENTS = 0.75  # a sum is in no average that is shown if its price is below this share of its products'
 KEPT_PART_TOTAL, KEPT_PART = 0.25, 0.6  # what such a sum keeps of its price, without keys and with
+MOST_OF_SHOWN_COUNT = 0.95  # of the price of an average and its count, for a count that is shown
 # of what correction leaves, of values and of products: fitted on a bench, as no population follows the laws exactly
 ERROR_FACTOR, PRODUCT_ERROR_FACTOR = 1.5, 2.5
 DISTANCE_ROWS = 2 * NEGATIVE_BINS
@@ -250,7 +251,7 @@ def about_centres(
     if rows.is_empty or len(profiles) < len(values):
         return None
     count_share, is_crossing = prices[averages.count], plan.charged_windows.is_crossing
-    pools = _pools(averages, plan, prices, rows.groups)
+    pools = _pools(averages, plan, prices, rows.groups, is_shown=is_shown)
     made = dict[int, AboutCentre]()
     for total in sorted(averages.totals, key=lambda i: plan.vectors[i].factor is not None):  # centres, then products
         vector, own, scale = plan.vectors[total], grains[total], None
@@ -269,16 +270,21 @@ def about_centres(
     return AveragesAboutCentres(tuple(made[i] for i in averages.totals), is_shown, count_share)
 
 
-def _pools(averages: Averages, plan: PrivatePlan, prices: Sequence[int], groups: int) -> dict[int, int]:
+def _pools(
+    averages: Averages, plan: PrivatePlan, prices: Sequence[int], groups: int, *, is_shown: bool
+) -> dict[int, int]:
     """Share the price of sums and count among averages, in pico-rho: together at most that price.
 
-    Where values have no average of their own that is shown, products get most of what they have.
+    Where values have no average of their own that is shown, products get most of what they have, but not of the price
+    of a count that is shown.
     """
-    pools = {i: prices[i] + prices[averages.count] // len(averages.totals) for i in averages.totals}
+    of_count = prices[averages.count] // len(averages.totals)
+    pools = {i: prices[i] + of_count for i in averages.totals}
     products = [i for i in averages.totals if plan.vectors[i].factor is not None]
     for i in values_of(averages, plan) if products else ():
         if prices[i] <= ONLY_MOMENTS * min(prices[product] for product in products):
-            kept = int(pools[i] * (KEPT_PART_TOTAL if groups == 1 else KEPT_PART))
+            own = of_count if is_shown else 0
+            kept = own + int((pools[i] - own) * (KEPT_PART_TOTAL if groups == 1 else KEPT_PART))
             for product in products:
                 pools[product] += (pools[i] - kept) // len(products)
             pools[i] = kept
@@ -479,7 +485,7 @@ def _with_least_error(group: AveragesAboutCentres, distances: Distances) -> Chos
     profile = group.averages[0].profile
     bounds = count_candidates(profile)
     own = tuple(distances[each.total] for each in group.averages)
-    parts = [group.count_share / len(own) / each.pico_rho if group.is_shown else None for each in group.averages]
+    parts = [_part_of_count(group, each) for each in group.averages]
     found = [
         best_designs(each.profile, measured, bounds, each.number_pico_rho / PICO, sensitivities, part)
         for each, measured, part in zip(group.averages, own, parts, strict=True)
@@ -491,6 +497,13 @@ def _with_least_error(group: AveragesAboutCentres, distances: Distances) -> Chos
         relative.append((of_count / of_count.min()) ** 2)
     best = int(np.argmin(np.sum(relative, axis=0)))
     return ChosenAverages(group, own, tuple(designs[best] for _, designs in found))
+
+
+def _part_of_count(group: AveragesAboutCentres, average: AboutCentre) -> float | None:
+    """Part of a shown count in the price of one of its averages, which leaves something for the sum; else None."""
+    if not group.is_shown:
+        return None
+    return min(MOST_OF_SHOWN_COUNT, group.count_share / len(group.averages) / average.pico_rho)
 
 
 def correct_averages(chosen: ChosenAverages, measured: Release) -> tuple[dict[int, float], dict[int, VectorCorrection]]:

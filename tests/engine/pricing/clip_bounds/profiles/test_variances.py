@@ -15,10 +15,12 @@ from budgets import Ledger
 from dialect.algebra import MomentsOf
 from dialect.catalog.model import Catalog
 from engine.backends.exact import Int64Vector
+from engine.errors import ExecutionFailed
 from engine.mechanism import release as released
 from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.release import VectorCorrection
 from engine.pipeline.engine import Engine
+from engine.pricing.clip_bounds.profiles import averages
 from engine.pricing.clip_bounds.profiles.products import ProductScale
 from engine.pricing.query_terms import Request
 from tests.engine.pricing.clip_bounds.profiles.test_profiles import MANY_ROWS
@@ -54,16 +56,16 @@ def noiseless(exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charg
     return NoisyVector(exact)
 
 
-def answer(catalog: Catalog, backend: Any, noise: Any = noiseless, by: str = "zone") -> Any:
-    sql = f"SELECT {by}, {COLUMNS} FROM visit GROUP BY {by} ORDER BY {by}" if by else f"SELECT {COLUMNS} FROM visit"
+def answer(catalog: Catalog, backend: Any, noise: Any = noiseless, by: str = "zone", columns: str = COLUMNS) -> Any:
+    sql = f"SELECT {by}, {columns} FROM visit GROUP BY {by} ORDER BY {by}" if by else f"SELECT {columns} FROM visit"
     with Ledger.open(":memory:") as ledger:
         return Engine(catalog, backend, ledger, noise).answer(sql, Request("ann", rho=RHO))
 
 
-def exact(backend: Any, by: str = "zone") -> Any:
+def exact(backend: Any, by: str = "zone", columns: str = COLUMNS) -> Any:
     address = backend.target.addresses["visit"]
     group = f" GROUP BY {by} ORDER BY {by}" if by else ""
-    return backend.run_over(f"SELECT {COLUMNS} FROM {address}{group}", {})
+    return backend.run_over(f"SELECT {columns} FROM {address}{group}", {})
 
 
 @pytest.mark.parametrize("by", ["zone", ""])
@@ -122,3 +124,27 @@ def test_means_of_products_that_fail_are_taken_as_likely(
 
     monkeypatch.setattr(ProductScale, "means", failing)
     assert answer(catalog, backend).answer.table.num_rows == len(exact(backend))
+
+
+def check_shown_counts(catalog: Catalog, backend: Any, by: str) -> None:
+    """Count and moments are shown, and no average: each sum has a price, and all mechanisms cost no more than it."""
+    for columns in ("COUNT(minutes) AS n, STDDEV(minutes) AS s", "COUNT(*) AS n, COVAR_POP(coins, coins * 2) AS c"):
+        answered = answer(catalog, backend, by=by, columns=columns)
+        count = exact(backend, by, "count(minutes) AS n").column("n").to_numpy()
+        assert answered.answer.table.column("n").to_numpy() == pytest.approx(count, rel=0.05)
+
+
+@pytest.mark.parametrize("by", ["zone", ""])
+def test_a_shown_count_leaves_a_price_for_the_sums_of_moments(catalog: Catalog, backend: Any, by: str) -> None:
+    check_shown_counts(catalog, backend, by)
+
+
+def test_a_planted_count_that_takes_more_than_a_pool_is_found(
+    catalog: Catalog, backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Products take from the price of a shown count, whose part of the rest is more than all."""
+    pools = averages._pools
+    monkeypatch.setattr(averages, "_pools", lambda *given, is_shown: pools(*given, is_shown=False))
+    monkeypatch.setattr(averages, "MOST_OF_SHOWN_COUNT", 10.0)
+    with pytest.raises(ExecutionFailed), np.errstate(invalid="ignore"):
+        check_shown_counts(catalog, backend, "")
