@@ -18,7 +18,7 @@ from dialect.analysis.uniqueness import (
     has_unkeyed_many_to_many_join,
     may_match_several_public_rows,
 )
-from dialect.analysis.work_bounds import NO_WORK, Work, partials_work, work_bound
+from dialect.analysis.work_bounds import NO_WORK, Work, partial_counts, partials_work, work_bound
 
 __all__ = [
     "MAX_DECLARED_TEXT",
@@ -31,6 +31,7 @@ __all__ = [
     "has_unkeyed_many_to_many_join",
     "is_full_scan",
     "may_match_several_public_rows",
+    "partial_counts",
     "partials_work",
     "public_lookup_constants",
     "row_bounds",

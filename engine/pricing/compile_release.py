@@ -400,7 +400,8 @@ def unpriced_release(
     parts = price_parts or equal_parts(plan.vectors, has_private_keys)
     numbers = max(len(histograms), len(measured_plan.vectors))
     statements = count_statements(histograms, measured_plan)
-    work = release_work(plan, once, properties, backend, key_count, statements, numbers)
+    max_groups = None if selection is None else selection[1].max_groups
+    work = release_work(plan, once, properties, backend, key_count, statements, numbers, max_groups)
     return UnpricedRelease(
         plan, measured_plan, selection, catalog, key_count, declared, models,
         with_profile_part(parts, plan) if histograms else parts, calibration,

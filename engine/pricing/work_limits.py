@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from dialect import Catalog, PrivatePlan
 from dialect.algebra import DistinctBound, Field, Properties, Public, VectorKind
-from dialect.analysis import MAX_DECLARED_TEXT, Work, partials_work, row_bounds, work_bound
+from dialect.analysis import MAX_DECLARED_TEXT, Work, partial_counts, partials_work, row_bounds, work_bound
 from dialect.codegen.relations import write_rows
 from dialect.sensitivity import values_by_group
 from engine.backends.protocol import Backend
@@ -19,6 +19,7 @@ MAX_ROWS_PER_PERSON = 10**7
 SCAN_MULTIPLE = 30  # a query may take this many times the steps of a scan of its tables, at least
 MAX_BYTES_PER_PERSON = 10**9  # memory at a time: a quarter of that of all queries together
 SELECTION_PASSES = 2  # a release with private keys reads the rows at most so often to select them
+NOISED_NUMBER_STEPS = 40.0  # of one noisy weight: ten microseconds
 MAX_SEARCHED_ROWS = 10**6  # largest public table searched for a smaller clip bound
 
 
@@ -58,21 +59,24 @@ def check_row_limits(plan: PrivatePlan, backend: Backend) -> tuple[Work, Propert
 
 def release_work(
     plan: PrivatePlan, once: Work, properties: Properties, backend: Backend, key_count: int | None,
-    statements: int = 1, numbers: int = 1,
+    statements: int = 1, numbers: int = 1, max_groups: int | None = None,
 ) -> Work:  # fmt: skip
     """Bound the work of a release: selection of private keys, and its statements.
 
     `once` = work of one pass over the rows; `statements` of profile, distances, totals and numbers, each of at most
-    `numbers` vectors or histograms. Several share their partial aggregates, which DuckDB makes in one pass over the
-    rows; different values are counted in a pass of their own, and a lake runs each statement over the rows.
-    Proof: dialect/analysis/proofs.md#work.
+    `numbers` vectors or histograms; `max_groups` = groups of one person, if keys are private: each may be a key that
+    nobody else has, whose weight gets noise. Several statements share their partial aggregates, which DuckDB makes in
+    one pass over the rows; different values are counted in a pass of their own, and a lake runs each statement over the
+    rows. Proof: dialect/analysis/proofs.md#work.
     """
     selections = 0 if plan.key_set is not None else SELECTION_PASSES + (plan.others is not None)
+    own_keys = 0.0 if max_groups is None else min(float(max_groups), partial_counts(plan, properties, None)[1])
+    noised = Work(max_unit_steps=SELECTION_PASSES * NOISED_NUMBER_STEPS * own_keys)
     if statements == 1 or backend.target.lake is not None:
-        return once.times(selections + statements)
+        return noised + once.times(selections + statements)
     passes = 1 + any(vector.kind is VectorKind.DISTINCT for vector in plan.vectors)
     shared = partials_work(plan, properties, key_count, numbers)
-    return once.times(selections + passes) + shared.times(statements)
+    return noised + once.times(selections + passes) + shared.times(statements)
 
 
 def check_steps(works: Sequence[Work], max_unit_steps: float, max_steps: float) -> None:

@@ -10,13 +10,17 @@ import numpy as np
 import pytest
 
 from dialect import Catalog, PrivatePlan, Refusal, compile_query
+from dialect.analysis import Work
 from dialect.planner.keys.key_set import MAX_KEYS
+from engine.backends.exact import Int64Vector
 from engine.catalog.file import load_catalog
+from engine.mechanism.gaussian import NoisyVector
 from engine.pipeline.engine import Engine
+from engine.pricing import work_limits
 from engine.pricing.compile_release import compile_release
 from engine.pricing.group_keys import check_key_count, is_promising, passes_both_rounds, passes_threshold
 from engine.pricing.query_terms import Request
-from tests.engine.town import opened
+from tests.engine.town import CATALOG, ROWS, make_town, opened
 
 BY_SHOP = "SELECT shop, COUNT(*) AS n FROM visit GROUP BY shop"
 WIDE = """
@@ -122,3 +126,43 @@ def test_a_refusal_names_the_widest_list_and_is_free(tmp_path: Path) -> None:
         assert "coins" in refused.value.hint
         fewer = "SELECT steps, coins, COUNT(*) AS n FROM walk WHERE coins < 500 GROUP BY 1, 2"
         assert compile_release(plan_of(fewer, wide), wide, engine.backend, rho).key_count == 499_000
+
+
+NOISED_STEPS = 40.0  # in which a number gets its noise
+OWN_SHOPS = 60  # of one person, who has been nowhere else
+OWN_ROWS = f"INSERT INTO visit SELECT 5, 9000 + i, 'z1', 1.0, 'own ' || i, 1, DATE '2026-10-01' FROM range({OWN_SHOPS}) AS t(i);"
+
+
+def noised_weights(folder: Path, rows: str, max_groups: int = 50) -> tuple[int, Work]:
+    """Number of noisy weights of a selection of keys, and the bound on its work."""
+    sizes = list[int]()
+
+    def counting(exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charged: int) -> NoisyVector:
+        del sensitivity, scale, pico_rho_charged
+        sizes.append(exact.size)
+        return NoisyVector(exact)
+
+    folder.mkdir()
+    declared = CATALOG.replace("max_groups_per_person = 4", f"max_groups_per_person = {max_groups}")
+    catalog = make_town(folder, ROWS + rows, declared)
+    with opened(catalog, folder, counting) as engine:
+        (made,) = engine.answer(BY_SHOP, Request("ann")).query.releases
+    return sum(sizes[:-1]), made.unpriced_release.work  # the last ones are those of the released keys
+
+
+def check_own_keys(folder: Path) -> None:
+    """The bound on one person's work holds the noise of the keys that only this person has."""
+    (alone, _), (with_own, work) = noised_weights(folder / "without", ""), noised_weights(folder / "with", OWN_ROWS)
+    _, of_one_key = noised_weights(folder / "one", OWN_ROWS, max_groups=1)
+    steps = work.max_unit_steps - of_one_key.max_unit_steps
+    assert 40 <= with_own - alone <= 1 + steps / NOISED_STEPS
+
+
+def test_the_bound_on_work_holds_the_noise_of_a_person_s_own_keys(tmp_path: Path) -> None:
+    check_own_keys(tmp_path)
+
+
+def test_a_planted_bound_without_the_noise_of_keys_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work_limits, "NOISED_NUMBER_STEPS", 0.0)
+    with pytest.raises(AssertionError):
+        check_own_keys(tmp_path)
