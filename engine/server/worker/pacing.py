@@ -24,6 +24,7 @@ from engine.server.worker.scheduler import LONG_BUCKET_FACTOR, QueuedQuery, Sche
 
 MAX_STATEMENT_SECONDS = 600.0  # after which the backend stops a statement
 NOISED_NUMBERS_PER_SECOND = 50_000  # far below the speed of a slow machine
+PROFILED_VECTOR_SECONDS = 0.04  # to plan the statements of one profiled vector, and to choose its clip bound
 
 BucketCallback = Callable[[float], None]
 bucket_callback: ContextVar[BucketCallback | None] = ContextVar(
@@ -57,8 +58,9 @@ class ResponsePacing:
         """Choose the time bucket of a query: the shortest that holds its work and that of one more privacy unit.
 
         Claim: it is a function of plans, catalog, public tables and settings, and never shorter for a larger bound.
-        Symbols: steps of all and of one unit; n, the numbers that are noised. Formula: the least least_seconds * 2^k of
-        at least steps / rows_per_second + n / NOISED_NUMBERS_PER_SECOND.
+        Symbols: steps of all and of one unit; n, the numbers that are noised; v, the profiled vectors. Formula: the
+        least least_seconds * 2^k of at least steps / rows_per_second + n / NOISED_NUMBERS_PER_SECOND + v *
+        PROFILED_VECTOR_SECONDS.
         Source: engine/server/proofs.md#bucket_seconds. Raises nothing.
         """
         expected = sum(map(self._expected_seconds, prepared))
@@ -67,8 +69,10 @@ class ResponsePacing:
 
     def _expected_seconds(self, prepared: CompiledRelease) -> float:
         work = prepared.unpriced_release.work
-        numbers = (prepared.key_count or 1) * len(prepared.plan.vectors)
-        return (work.steps + work.max_unit_steps) / self.rows_per_second + numbers / NOISED_NUMBERS_PER_SECOND
+        vectors = len(prepared.plan.vectors)
+        numbers, profiled = (prepared.key_count or 1) * vectors, vectors * (prepared.profile is not None)
+        of_rows = (work.steps + work.max_unit_steps) / self.rows_per_second
+        return of_rows + numbers / NOISED_NUMBERS_PER_SECOND + profiled * PROFILED_VECTOR_SECONDS
 
     @property
     def max_rows(self) -> float:

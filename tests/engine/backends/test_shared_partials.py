@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -17,6 +18,7 @@ from dialect.analysis import work_bounds
 from dialect.analysis.work_bounds import partial_counts
 from dialect.codegen import SHARED_PARTIALS, write_totals_sql
 from engine.backends import duckdb as backend_module
+from engine.backends import lockdown
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import Exact
 from engine.backends.lockdown import run_on_cursor
@@ -254,3 +256,33 @@ def test_two_releases_have_shared_partials_of_their_own(catalog: Catalog, backen
     with backend.sharing() as run:
         found = shared_results(run, asked)
     assert all(equal(exact, backend.run(each, OBJECTED)) for each, exact in zip(asked, found, strict=True))
+
+
+MANY_VARIANCES = ", ".join(f"VAR_POP(minutes) FILTER (WHERE minutes < {i} + 0.5) AS a{i}" for i in range(24))
+
+
+def check_planning(catalog: Catalog, folder: Path) -> None:
+    """The numbers of many variances are read from partial aggregates in less time than these take."""
+    with closing(backend_over(catalog, folder)) as backend:
+        partials, *_, numbers = statements(catalog, backend, f"SELECT zone, {MANY_VARIANCES} FROM visit GROUP BY zone")
+        with backend.sharing() as run:
+            seconds = []
+            for each in (partials, numbers):
+                begun = time.process_time()
+                run(each, OBJECTED)
+                seconds.append(time.process_time() - begun)
+    assert seconds[1] < 1.5 * seconds[0], seconds
+
+
+def test_many_numbers_are_planned_in_little_time(catalog: Catalog, tmp_path: Path) -> None:
+    check_planning(catalog, tmp_path)
+
+
+def test_a_pass_that_plans_in_the_cube_of_columns_is_found(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once nothing is found, the pass may be turned on again."""
+    passes = str(lockdown.LOCKDOWN_SETTINGS["disabled_optimizers"]).replace(",projection_placement", "")
+    monkeypatch.setattr(lockdown, "LOCKDOWN_SETTINGS", {**lockdown.LOCKDOWN_SETTINGS, "disabled_optimizers": passes})
+    with pytest.raises(AssertionError):
+        check_planning(catalog, tmp_path)

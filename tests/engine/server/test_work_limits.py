@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,10 +20,13 @@ from engine import Refused, Session, open_session
 from engine.pricing.query_terms import Request
 from engine.pricing.work_limits import check_steps
 from engine.server.settings import Settings
+from engine.server.worker import pacing
 from engine.server.worker.pacing import PacedEngine, ResponsePacing
+from tests.engine.town import CATALOG, make_town, opened
 from tests.support.sql.analysts import questions
 from tests.support.sql.sql_cases import sql_cases
 from tests.support.timed_worlds import REFUSED, timed_worlds
+from tests.support.without_norms import without_norms
 
 LARGEST = ("sightings inside a visit", "events within a walk of a place")  # among the shipped questions
 ASKED = [case.sql for file in ("exact_operator", "exact_analysts") for case in sql_cases(file)]
@@ -85,7 +90,7 @@ def test_a_pacing_bucket_covers_and_grows_with_the_cost_bound(
 ) -> None:
     def made(work: Work) -> Any:
         return SimpleNamespace(
-            key_count=1, unpriced_release=SimpleNamespace(work=work), plan=SimpleNamespace(vectors=())
+            key_count=1, unpriced_release=SimpleNamespace(work=work), plan=SimpleNamespace(vectors=()), profile=None
         )
 
     pace = ResponsePacing()
@@ -93,3 +98,26 @@ def test_a_pacing_bucket_covers_and_grows_with_the_cost_bound(
     small, large = (pace.bucket_seconds((made(work),)) for work in works)
     assert small >= (all_ + unit) / pace.rows_per_second
     assert large >= small
+
+
+MANY = ", ".join(f"VAR_POP(minutes) FILTER (WHERE minutes < {i} + 0.5) AS a{i}" for i in range(20))
+
+
+def check_profiled_bucket(folder: Path) -> None:
+    """The bucket of a question with many profiled numbers holds the processor time that it takes over few rows."""
+    catalog = make_town(folder, declared=without_norms(CATALOG))
+    with opened(catalog, folder) as engine:
+        begun = time.process_time()
+        answered = engine.answer(f"SELECT zone, {MANY} FROM visit GROUP BY zone", Request("ann", rho=Fraction(1, 20)))
+        taken = time.process_time() - begun
+    assert taken < ResponsePacing().bucket_seconds(answered.query.releases)
+
+
+def test_a_bucket_holds_what_many_profiled_numbers_take(tmp_path: Path) -> None:
+    check_profiled_bucket(tmp_path)
+
+
+def test_a_planted_bucket_of_rows_alone_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pacing, "PROFILED_VECTOR_SECONDS", 0.0)
+    with pytest.raises(AssertionError):
+        check_profiled_bucket(tmp_path)
