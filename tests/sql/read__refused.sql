@@ -566,7 +566,7 @@ PRAGMA database_list;
 # PRAGMA database_list
 # ^^^^^^
 # Only SELECT questions are answered.
-# Try: SELECT ... FROM ...
+# Try: SELECT COUNT(*) FROM events -- counts the rows
 
 # title: recursion
 WITH RECURSIVE r AS (SELECT 1 AS n) SELECT * FROM r;

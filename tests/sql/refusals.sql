@@ -2024,3 +2024,27 @@ SELECT cell_id, COUNT(*) FROM events GROUP cell_id;
 #                                            ^^^^^^^
 # The SQL can't be read from here on.
 # Try: SELECT cell_id, COUNT(*) FROM events GROUP BY cell_id -- with BY
+
+# title: rows deleted
+DELETE FROM events WHERE cell_id = 1;
+# E_STMT
+# DELETE FROM events WHERE cell_id = 1
+# ^^^^^^
+# Only SELECT questions are answered.
+# Try: SELECT COUNT(*) FROM events -- counts the rows
+
+# title: an answer stored in a table of its own
+CREATE TABLE busy AS SELECT cell_id, COUNT(*) FROM events GROUP BY cell_id;
+# E_STMT
+# CREATE TABLE busy AS SELECT cell_id, COUNT(*) FROM events GROUP BY cell_id
+# ^^^^^^
+# Only SELECT questions are answered.
+# Try: SELECT cell_id, COUNT(*) FROM events GROUP BY cell_id -- the SELECT inside; nothing is stored
+
+# title: a table dropped that is not there
+DROP TABLE nothing;
+# E_STMT
+# DROP TABLE nothing
+# ^^^^
+# Only SELECT questions are answered.
+# Try: SELECT COUNT(*) FROM events -- counts the rows

@@ -26,6 +26,12 @@ from dialect.parser.suggestions.mistyped_syntax import corrections
 _FIRST_TABLE = re.compile(r"\bfrom\s+(\w+)", re.IGNORECASE)
 # refusals that may be caused by foreign syntax
 _FOREIGN_SYNTAX_CODES = (Code.FUNC, Code.COLUMN, Code.WINDOW, Code.TABLE, Code.PARSE)
+_LISTING_WORDS = frozenset({"SHOW", "DESCRIBE", "DESC", "SUMMARIZE"})
+# first words of statements that write or set; others may be a mistyped SELECT
+_STATEMENT_WORDS = frozenset(
+    {"DELETE", "INSERT", "UPDATE", "DROP", "CREATE", "ALTER", "TRUNCATE", "MERGE", "COPY", "EXPORT", "GRANT", "PRAGMA"}
+)
+_INNER_SELECT = re.compile(r"\b(?:select|with)\b.*", re.IGNORECASE | re.DOTALL)
 _QUOTED = re.compile(r'"([^"]*)"')
 _ALIAS = re.compile(r'\bas\s+"([^"]*)"', re.IGNORECASE)
 
@@ -158,13 +164,21 @@ def _suggest_similar_table(refusal: Refusal, span: Span, sql: str, catalog: Cata
 
 
 def _suggest_names(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
-    """Answer SHOW, DESCRIBE and SUMMARIZE in other engines' forms with the names of tables, or of a table's columns."""
+    """Answer SHOW, DESCRIBE and SUMMARIZE in other engines' forms with the names of tables, or of a table's columns.
+
+    For statements that write, suggest the SELECT inside, such as of CREATE TABLE ... AS, or a count of the named table.
+    """
     word = sql[span.start : span.end].upper()
-    if word not in {"SHOW", "DESCRIBE", "DESC", "SUMMARIZE"} or not catalog.tables:
-        return _suggest_corrections(refusal, span, sql, catalog)
     named = [table for name in re.findall(r"\w+", sql)[1:] if (table := catalog.table(name.lower())) is not None]
+    if word in _STATEMENT_WORDS:
+        inner = _INNER_SELECT.search(sql)
+        asked = to_suggestions([inner[0]] if inner else [], "the SELECT inside; nothing is stored")
+        counts = (_count_of(table) for table in (named or catalog.tables)[:1])
+        return replace(refusal, rewrites=(*refusal.rewrites, *asked, *counts))
+    if word not in _LISTING_WORDS or not catalog.tables:
+        return _suggest_corrections(refusal, span, sql, catalog)
     table = named[0] if named else catalog.tables[0]
-    counted = Suggestion(f"SELECT COUNT(*) FROM {table.name}", "counts the rows")
+    counted = _count_of(table)
     if named:
         columns = first_names([c.name for c in table.columns if c.visible])
         return refusal.explained(
@@ -172,6 +186,11 @@ def _suggest_names(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> 
         )
     tables = first_names([each.name for each in catalog.tables])
     return refusal.explained(Kind.TABLES_ASKED_FOR, *refusal.rewrites, names=tables, count=counted)
+
+
+def _count_of(table: Table) -> Suggestion:
+    """Suggest a count of a table's rows."""
+    return Suggestion(f"SELECT COUNT(*) FROM {table.name}", "counts the rows")
 
 
 def _suggest_corrections(refusal: Refusal, span: Span, sql: str, _: Catalog) -> Refusal:
