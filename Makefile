@@ -2,7 +2,7 @@
 # make demo     a synthetic operator, questions in SQL, private answers; the first time pip fetches packages
 # make notebook the first lesson in JupyterLab
 # make test     the quick suite: fast tests of everything, a part of the long ones; five minutes on two idle cores
-# make test-all every test but two files of Spark's, which nightly alone runs; ten minutes
+# make test-all every test but two files of Spark's, which nightly alone runs; twenty minutes
 # make mutants  how many of 30 bugs, drawn by a seed, make test catches; an hour or two on two cores
 # make check    style, types of code and calls of tests, the law of the house
 # make nightly  the long searches, a line of result each, then all tests in their long forms; a few hours on two cores

@@ -12,7 +12,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
-from statistics import NormalDist
+from statistics import NormalDist, median
 from types import UnionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -207,6 +207,7 @@ MOST_NAMES = 40  # zones on a map that bear their numbers
 MOST_FLOWS = 60
 SIMULTANEOUS = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(intervals = 'simultaneous') ..."
 NO_ZONE = "#EEEEEE"
+SKEWED_FROM = 4  # times the median: from there on a linear scale would leave most zones pale
 MAP_COLOURS = "YlGnBu"  # one hue grows darker: readable without colours, too
 
 
@@ -353,9 +354,11 @@ def _draw_choropleth(
     """Colour zones by their numbers; hatch those not significantly above 0."""
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import ListedColormap, Normalize
+    from matplotlib.colors import ListedColormap, PowerNorm
 
-    scale = Normalize(min(0.0, *(number for number, _ in found.values())), max(1.0, *(n for n, _ in found.values())))
+    shown = [number for number, ends in found.values() if _is_above_zero(number, ends, wider)] or [1.0]
+    is_skewed = max(shown) > SKEWED_FROM * median(shown)
+    scale = PowerNorm(0.5 if is_skewed else 1.0, 0.0, max(shown))
     shades = [colormaps[MAP_COLOURS](0.05 + 0.75 * step / 255) for step in range(256)]
     for key, shape in _largest_first({key: shapes[key] for key in found}):
         number, ends = found[key]
@@ -367,7 +370,7 @@ def _draw_choropleth(
             ax.add_patch(patch)
     legend = ScalarMappable(scale, ListedColormap(shades))
     bar = ax.figure.colorbar(legend, ax=ax, shrink=0.6, format="{x:,.6g}")
-    bar.set_label(f"{value}  (hatched: not clearly above 0)")
+    bar.set_label(f"{value}  (hatched: not clearly above 0{'; colours by square root' if is_skewed else ''})")
     bar.outline.set_visible(False)
 
 

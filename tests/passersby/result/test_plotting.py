@@ -11,11 +11,11 @@ from typing import Any
 import matplotlib as mpl
 import pyarrow as pa
 import pytest
-from matplotlib import pyplot
+from matplotlib import colormaps, pyplot
 from matplotlib.container import BarContainer, ErrorbarContainer
 
 import passersby
-from passersby.result.plotting import _bonferroni_factor, shapes_of
+from passersby.result.plotting import MAP_COLOURS, _bonferroni_factor, shapes_of
 from passersby.result.result import Result
 
 SQUARES = {f"z{i}": f"POLYGON (({i} 0, {i + 1} 0, {i + 1} 1, {i} 1, {i} 0))" for i in range(3)}
@@ -116,6 +116,14 @@ def test_a_map_colours_zones_and_hatches_what_may_be_nothing() -> None:
     assert len(ax.collections[0].get_paths()) == 3  # all zones are below
     with pytest.raises(passersby.RefusedError, match="zone="):
         answer([1.0], zone=["elsewhere"]).plot_map(SQUARES)
+
+
+@pytest.mark.parametrize(("numbers", "shade"), [([1600, 100, 100], 0.25), ([100, 80, 60], 0.8)])
+def test_few_large_zones_do_not_leave_the_others_pale(numbers: list[float], shade: float) -> None:
+    ax = answer(numbers, 5, zone=["z0", "z1", "z2"]).plot_map(SQUARES)
+    colours = [patch.get_facecolor() for patch in ax.patches]
+    assert colours[1] == pytest.approx(colormaps[MAP_COLOURS](0.05 + 0.75 * round(shade * 255) / 255))
+    assert ("square root" in ax.figure.axes[1].get_ylabel()) == (shade == 0.25)
 
 
 def test_flows_are_those_that_are_clear_among_so_many() -> None:
