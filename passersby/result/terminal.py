@@ -73,7 +73,7 @@ MOST_ROWS = 40
 FEWEST_BARS = 3  # fewer rows are compared by their numbers alone
 SQL_LOOK = "ansi_dark"
 KEY = ("name", "kind", "groups", "why")
-BOUND = ("vector", "rule", "clip_bound", "sensitivity", "sigma", "bias")
+BOUND = ("vector", "rule", "clip_bound", "sensitivity", "sigma", "expected bias")
 THRESHOLD = ("threshold", "delta", "max_groups_per_person")
 Thing = TypeVar("Thing")
 
@@ -161,7 +161,7 @@ def _long_explanation(explanation: Explained) -> list[RenderableType]:
         parts += [Text(), table_of([{**key, "groups": key["count"]} for key in explanation.keys], (*of, *KEY), "Keys")]
     if explanation.bounds:
         bounds = [readable_bound(bound) for bound in explanation.bounds]
-        rows = [{**bound, "clip_bound": bound["norm"], "bias": bound["predicted_bias"]} for bound in bounds]
+        rows = [{**bound, "clip_bound": bound["norm"], "expected bias": bound["predicted_bias"]} for bound in bounds]
         parts += [Text(), table_of(rows, (*of, *BOUND), "Contribution bounds")]
         reasons = (f"{bound['vector']}: {bound['why']}" for bound in bounds)
         parts += [Text(f"  {printable(reason)}", "dim") for reason in dict.fromkeys(reasons)]

@@ -124,9 +124,14 @@ def _object_many(handler: VerbHandler, *, persons: str, **given: Any) -> dict[st
         return handler.register.object_file(str(path), progress=ignore_progress, **given)
 
 
-def _calibrations_due(handler: VerbHandler) -> list[dict[str, str | None]]:
+def _calibrations_due(handler: VerbHandler) -> list[dict[str, Any]]:
+    """Return each dataset, when its calibration is due (None: it has none), and whether clip bounds are declared."""
+    declared = {table.dataset for table in handler.catalog.tables if table.clip_bounds is not None}
     found = ((of.name, calibration_due_on(handler.ledger, of.name)) for of in handler.catalog.datasets)
-    return [{"dataset": name, "due_on": None if due is None else due.isoformat()} for name, due in found]
+    return [
+        {"dataset": name, "due_on": None if due is None else due.isoformat(), "declares": name in declared}
+        for name, due in found
+    ]
 
 
 def _rollups(handler: VerbHandler) -> dict[str, int]:

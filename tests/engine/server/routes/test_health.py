@@ -84,6 +84,14 @@ def test_rollups_that_are_not_read_are_found(desk: Session, monkeypatch: pytest.
             assert checked(served).get("rollups") == found
 
 
+def test_without_declared_clip_bounds_no_calibration_is_missed(desk: Session) -> None:
+    town = desk.engine.catalog
+    bare = replace(town, tables=tuple(replace(table, clip_bounds=None) for table in town.tables))
+    for catalog, state in ((town, "look"), (bare, "passed")):
+        with inhabited(replace(desk, engine=replace(desk.engine, catalog=catalog))) as served:
+            assert checked(served)["calibration of town"][0] == state
+
+
 def test_an_undeliverable_alert_is_found(desk: Session) -> None:
     with inhabited(desk, alert_webhook="https://hooks.example.org/x", alert_seconds=3600) as served:
         row = {"about": "{}", "channel": "webhook", "said": "{}", "made_at": "2020", "due_at": "2999", "sent_at": None}
