@@ -61,6 +61,7 @@ from dialect.parser.suggestions.aggregates import (
     unknown_aggregate_refusal,
     wrong_type_refusal,
 )
+from dialect.parser.written_averages import is_average_over_rows, is_written_average
 from dialect.stability.outer_joins import check_ignores_null_extended
 from dialect.stability.row_operators import predicates_of
 from dialect.stability.typed_calls import apply_function as apply
@@ -238,8 +239,11 @@ def _bind_call(
     if first is not None and first.type is SqlType.BOOLEAN:
         if aggregate.as_filter_of:
             return BoundAggregate(aggregate.as_filter_of, (), _conjunction(filter_condition, first, node))
-        if aggregate.released_as is ReleasedAs.SUM:
-            return BoundAggregate(name, (_condition_as_number(first, node),), filter_condition)
+        if aggregate.released_as is ReleasedAs.SUM or is_written_average(call):
+            first = _condition_as_number(first, node)
+            arguments = (first,)
+    if first is not None and is_average_over_rows(call) and may_be_null(first):
+        arguments = (apply("coalesce", [first, _ZERO], node),)
     if aggregate.is_count and len(arguments) == 1 and isinstance(first, Case) and is_person_key(first):
         when, value = first.branches[0]  # its only one: CASE WHEN condition THEN person END
         return BoundAggregate(name, (value,), _conjunction(filter_condition, when, node))

@@ -2,9 +2,11 @@
 
     COUNT(*) FILTER (WHERE c) / COUNT(*)   ->  AVG(CASE WHEN c THEN 1 ELSE 0 END)
     SUM(x) / COUNT(x)                      ->  AVG(x)
+    SUM(x) / COUNT(*)                      ->  AVG(COALESCE(x, 0)), where x may be NULL
 
 AVG bounds both parts of a quotient by one factor of a person, about a centre; two aggregates of their own are bounded
-one by one. A quotient and its AVG are equal for all rows, and both NULL where there is none.
+one by one. A quotient and its AVG are equal for all rows, and both NULL where there is none; SUM(x) / COUNT(*) is NULL
+too where rows have no value at all, and its AVG 0, as a noisy sum of no value is about 0.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from sqlglot import exp
 from dialect.parser.spans import default_name
 
 _AGGREGATES = (exp.AggFunc, exp.Filter)
+_WRITTEN_OVER = "written_over"  # of an AVG that was SUM(x) / COUNT(...): what is counted, rows or values
 _SEVERAL_GROUPINGS = (exp.GroupingSets, exp.Cube, exp.Rollup)
 
 
@@ -30,6 +33,16 @@ def read_written_averages(tree: exp.Query) -> None:
         group = select.args.get("group")
         if group is None or not any(group.find_all(*_SEVERAL_GROUPINGS)):
             _read_select(select)
+
+
+def is_written_average(call: exp.Expr) -> bool:
+    """Return whether an AVG was written as a SUM over a COUNT: it takes what SUM takes, conditions too."""
+    return _WRITTEN_OVER in call.meta
+
+
+def is_average_over_rows(call: exp.Expr) -> bool:
+    """Return whether an AVG was written as SUM(x) / COUNT(*): a row without a value counts as 0."""
+    return bool(call.meta.get(_WRITTEN_OVER) == "rows")
 
 
 def _read_select(select: exp.Select) -> None:
@@ -95,9 +108,9 @@ def _average(part: exp.Expr, quotient: exp.Div) -> exp.Expr | None:
     if not (isinstance(divisor, exp.Count) and _is_plain(divisor)):
         return None
     if isinstance(part, exp.Sum) and not isinstance(part.this, exp.Distinct) and not part.expressions:
-        is_same = part.this == divisor.this
-        is_never_null = _counts_rows(divisor) and _is_number(part.this)
-        return exp.Avg(this=part.this.copy()) if is_same or is_never_null else None
+        average, is_over_rows = exp.Avg(this=part.this.copy()), _counts_rows(divisor)
+        average.meta[_WRITTEN_OVER] = "rows" if is_over_rows and not _is_number(part.this) else "values"
+        return average if is_over_rows or part.this == divisor.this else None
     condition = _condition(part) if _counts_rows(divisor) else None
     if condition is None:
         return None

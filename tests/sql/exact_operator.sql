@@ -615,3 +615,8 @@ SELECT place_id, 100.0 * COUNT_IF(dwell_min > 30) / COUNT(*) AS share, COUNT(*) 
 # title: averages written as quotients
 SELECT SUM(dwell_min) / COUNT(dwell_min) AS mean, COUNT(prev_zone) / COUNT(*) AS known,
   SUM(CASE WHEN dwell_min > 30 THEN 1 ELSE 0 END) / NULLIF(COUNT(*), 0) AS share FROM visit;
+
+# title: averages over all rows written as quotients, of numbers and conditions with and without NULL
+SELECT approach_dir, SUM(CASE WHEN dwell_min > 30 THEN dwell_min END) / COUNT(*) AS long_part,
+  SUM(dwell_min > 30) / COUNT(*) AS share, SUM(prev_zone = 'Z01') / COUNT(*) AS known,
+  SUM(prev_zone = next_zone) / COUNT(prev_zone = next_zone) AS back FROM visit GROUP BY approach_dir;

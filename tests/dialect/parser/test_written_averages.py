@@ -23,12 +23,12 @@ AVERAGES = {
     "round(100 * sum(CASE WHEN a > 1 THEN 1 ELSE 0 END) / count(*), 1)": f"ROUND(100 * {SHARE}, 1)",
     "sum(if(a > 1, 1, 0)) / count(*)": SHARE,
     "sum(a) / count(a)": "AVG(a)",
+    "sum(a) / count(*)": "AVG(a)",  # with 0 for rows without a value, in the binder
+    "sum(CASE WHEN a > 1 THEN 1 END) / count(*)": "AVG(CASE WHEN a > 1 THEN 1 END)",
     "count(a) / count(*)": "AVG(CASE WHEN NOT a IS NULL THEN 1 ELSE 0 END)",
     "count_if(a > 1) / count(*) AS s, count(*) AS n": f"{SHARE} AS s, COUNT(*) AS n",
 }
 OTHERS = (
-    "sum(a) / count(*)",  # rows without a value count too
-    "sum(CASE WHEN a > 1 THEN 1 END) / count(*)",  # NULL where there is no such row
     "count_if(a > 1) / count(*), count_if(a > 1)",
     "count_if(a > 1) // count(*)",
     "count_if(a > 1) / count(DISTINCT b)",
