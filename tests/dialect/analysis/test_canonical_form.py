@@ -24,7 +24,7 @@ SAME: list[tuple[str, str]] = [
     ("SELECT x, COUNT(*) FROM (SELECT age + 1 AS x FROM subscribers) GROUP BY x", "SELECT age + 1, COUNT(*) FROM subscribers GROUP BY 1"),
     ("SELECT COUNT(*) FROM events e JOIN cells c ON c.cell_id = e.cell_id", "SELECT COUNT(*) FROM events e JOIN cells c USING (cell_id)"),
     ("SELECT COUNT(*) FROM events e JOIN cells c ON c.cell_id = e.cell_id", "SELECT COUNT(*) FROM events e, cells c WHERE e.cell_id = c.cell_id"),
-    ("SELECT SUM(dwell_s), COUNT(*) FROM events", "SELECT COUNT(*) + 1 AS a, SUM(dwell_s) / COUNT(*) AS b FROM events HAVING COUNT(*) > 3"),
+    ("SELECT SUM(dwell_s), COUNT(*) FROM events", "SELECT COUNT(*) + 1 AS a, SUM(dwell_s) - COUNT(*) AS b FROM events HAVING COUNT(*) > 3"),
     ("SELECT AVG(age) FROM subscribers", "WITH a AS (SELECT age AS b, gender FROM subscribers) SELECT AVG(b) FROM a"),
     ("SELECT COUNT(*) FROM events WHERE ts >= '2026-10-01'", "SELECT COUNT(*) FROM events WHERE ts >= TIMESTAMP '2026-10-01 00:00:00'"),
     ("SELECT SUM(age) FROM subscribers", "SELECT SUM(((CAST(age AS BIGINT)))) FROM subscribers"),
