@@ -13,13 +13,13 @@
 
 Charges of concurrent clients are batched (charging.py); `Ledger` (ledger.py) is the interface that the engine calls.
 
-Accounts form a tree (accounting/holders.py): the dataset as a whole, whose cap is the privacy guarantee; all clients
+Accounts form a tree (accounting/accounts.py): the dataset as a whole, whose cap is the privacy guarantee; all clients
 together; each group on a client's path, `organisation/project/analyst`; and the client itself. Each has one account
 per privacy window, and clients and groups have one over all windows.
 
 The hash chain is the ledger: every other table is derived from it. `verify` (log/verify.py) derives the tables again
 (log/projections.py) and compares; an `Anchor` (log/anchor.py) stored elsewhere exposes a history that was rewritten
-or rolled back. Admin operations append entries to the same chain (administration.py), auditors read it (audit.py).
+or rolled back. Admin operations append entries to the same chain (administration.py), auditors read it (ledger.py).
 Objections of data subjects (GDPR Art. 21) have a separate register (objection_register.py).
 
 The remaining budget is reported as a number of queries: how many more of the same kind fit, and what fits instead
@@ -30,21 +30,23 @@ Correctness: proofs.md. This package knows neither SQL queries nor data nor nois
 
 Modules, each before those that import it:
 
-    errors, accounting, log, stores, administration, forecast, audit, charging, ledger, objection_register.
+    errors, accounting, log, stores, administration, forecast, charging, ledger, objection_register.
 """
 
-from budgets.accounting.accounts import LIFETIME, AccountName, AccountView
-from budgets.accounting.conversion import EpsilonDelta, chargeable, conversion_delta, epsilon_from_rho, rho_from_epsilon
-from budgets.accounting.holders import (
+from budgets.accounting.accounts import (
     ALL_CLIENTS,
     EVERYBODY,
+    LIFETIME,
     OWNER,
+    AccountName,
+    AccountView,
     check_client_name,
     check_name,
+    folded_name,
     own_holder,
     path_prefixes,
 )
-from budgets.accounting.names import folded_name
+from budgets.accounting.conversion import EpsilonDelta, chargeable, conversion_delta, epsilon_from_rho, rho_from_epsilon
 from budgets.accounting.outlook import Outlook
 from budgets.accounting.policy import EACH_WINDOW, MIN_QUERY_RHO, PER_QUERY, STATIC_WINDOW, Caps, Grant
 from budgets.accounting.privacy_loss import (

@@ -7,7 +7,15 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from budgets.accounting.accounts import LIFETIME, check_text
+from budgets.accounting.accounts import (
+    EVERYBODY,
+    LIFETIME,
+    OWNER,
+    check_client_or_owner,
+    check_name,
+    check_text,
+    check_window,
+)
 from budgets.accounting.failures import (
     MAX_COUNTED_PER_CLIENT_TREE,
     MAX_FAILURES_PER_WINDOW,
@@ -16,7 +24,6 @@ from budgets.accounting.failures import (
     counter_keys,
     failure_limits,
 )
-from budgets.accounting.holders import EVERYBODY, OWNER, check_client_or_owner, check_name, check_window
 from budgets.accounting.policy import EACH_WINDOW, PER_QUERY, Grant
 from budgets.accounting.privacy_loss import ATTO, Loss
 from budgets.accounting.records import Charge, TopUp

@@ -20,9 +20,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from budgets.accounting.accounts import path_accounts
+from budgets.accounting.accounts import EVERYBODY, path_accounts, paying_holders
 from budgets.accounting.bill import Bill, make_bill
-from budgets.accounting.holders import EVERYBODY, paying_holders
 from budgets.accounting.outlook import PayingAccounts, would_fit
 from budgets.accounting.policy import PER_QUERY, Grant, budget_refusal, check_query_limits, effective_caps, query_limits
 from budgets.accounting.privacy_loss import Loss

@@ -9,9 +9,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from budgets.accounting.accounts import LIFETIME, AccountName
+from budgets.accounting.accounts import LIFETIME, AccountName, is_client_or_group
 from budgets.accounting.bill import multiplied_loss
-from budgets.accounting.holders import is_client_or_group
 from budgets.accounting.privacy_loss import ZERO_LOSS, Loss, sum_losses
 from budgets.log.chain import Entry
 

@@ -2,7 +2,7 @@
 
     text        parser/parser.py: parse                       syntax tree         one statement, within size limits
     tree        binder/query.py: bind_query                   typed relations     Public | PerPerson | Released
-    relations   planner/split.py: split_query                 Question            releases, and the query over them
+    relations   planner/compilation.py: split_query           Question            releases, and the query over them
     plan        sensitivity/bounding.py: bound_contributions  ContributionBounds  a rule and a clip bound per vector
     both        codegen/bounded_sql.py: write_bounded_sql     BoundedSql          exact integers per group
 

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
-from budgets.accounting.accounts import LIFETIME
-from budgets.accounting.holders import EVERYBODY, is_client_or_group, own_holder, paying_holders
+from budgets.accounting.accounts import EVERYBODY, LIFETIME, is_client_or_group, own_holder, paying_holders
 from budgets.accounting.policy import Debit
 from budgets.accounting.privacy_loss import Loss, sum_losses
 from budgets.accounting.records import ChargeRequest, PricedRelease

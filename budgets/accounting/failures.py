@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from budgets.accounting.holders import EVERYBODY, OWNER, path_prefixes
+from budgets.accounting.accounts import EVERYBODY, OWNER, path_prefixes
 
 MAX_FAILURES_PER_CLIENT = 3  # failed executions before a client is frozen, over all datasets
 MAX_FAILURES_PER_CLIENT_TREE = 10  # likewise for all clients of an outermost group together

@@ -18,9 +18,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import mul
 
-from budgets.accounting.accounts import LIFETIME, AccountName, AccountView
+from budgets.accounting.accounts import EVERYBODY, LIFETIME, AccountName, AccountView, paying_holders
 from budgets.accounting.bill import multiplied_loss
-from budgets.accounting.holders import EVERYBODY, paying_holders
 from budgets.accounting.policy import MIN_QUERY_RHO, holder_rank
 from budgets.accounting.privacy_loss import MAX_UNITS, ZERO_LOSS, Loss, sum_losses
 from budgets.accounting.records import PricedRelease

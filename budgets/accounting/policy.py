@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from budgets.accounting.accounts import LIFETIME, UNCAPPED, AccountName, AccountView
-from budgets.accounting.holders import ALL_CLIENTS, EVERYBODY
+from budgets.accounting.accounts import ALL_CLIENTS, EVERYBODY, LIFETIME, UNCAPPED, AccountName, AccountView
 from budgets.accounting.privacy_loss import ATTO, ZERO_LOSS, Loss, sum_losses
 from budgets.errors import BudgetRefused, CeilingRaised, Code, ParamError
 

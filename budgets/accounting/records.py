@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from budgets.accounting.accounts import check_text
-from budgets.accounting.holders import check_client_or_owner, check_name, check_window
+from budgets.accounting.accounts import check_client_or_owner, check_name, check_text, check_window
 from budgets.accounting.policy import Caps, check_minimum_price
 from budgets.accounting.privacy_loss import Loss
 from budgets.errors import ParamError

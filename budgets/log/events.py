@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from budgets.accounting.accounts import EVERYBODY
 from budgets.accounting.bill import Bill
-from budgets.accounting.holders import EVERYBODY
 from budgets.accounting.privacy_loss import Loss
 from budgets.accounting.records import Charge, PricedRelease
 

@@ -13,10 +13,16 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from budgets.accounting.accounts import LIFETIME
+from budgets.accounting.accounts import (
+    EVERYBODY,
+    LIFETIME,
+    OWNER,
+    folded_name,
+    is_client_or_group,
+    own_holder,
+    path_prefixes,
+)
 from budgets.accounting.failures import counter_keys
-from budgets.accounting.holders import EVERYBODY, OWNER, is_client_or_group, own_holder, path_prefixes
-from budgets.accounting.names import folded_name
 from budgets.log.chain import Entry
 from budgets.log.events import NOTE_PREFIX, EntryKind
 

@@ -15,10 +15,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, cast, insert, select, true, update
 
-from budgets.accounting.accounts import AccountName, AccountView
+from budgets.accounting.accounts import EVERYBODY, AccountName, AccountView
 from budgets.accounting.bill import Bill, sum_debits
 from budgets.accounting.conversion import THRESHOLD_DELTA_DIVISOR
-from budgets.accounting.holders import EVERYBODY
 from budgets.accounting.policy import STATIC_WINDOW, Debit, Grant, check_ceiling, effective_cap
 from budgets.accounting.privacy_loss import ZERO_LOSS, Loss
 from budgets.stores.schema import accounts

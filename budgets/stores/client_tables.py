@@ -33,8 +33,7 @@ from sqlalchemy import (
     update,
 )
 
-from budgets.accounting.holders import EVERYBODY, OWNER, path_prefixes
-from budgets.accounting.names import folded_name
+from budgets.accounting.accounts import EVERYBODY, OWNER, folded_name, path_prefixes
 from budgets.accounting.policy import Grant
 from budgets.accounting.privacy_loss import Loss
 from budgets.accounting.records import ClientStatus, Freeze, TopUp

@@ -6,7 +6,7 @@
     charges       one row per request of a client            charge_keys  the releases it requested
     questions     one row per release key: query and price   purchases    which holder has paid for it
     releases      one row per release key: the one result
-    client_names  one client or group for each folded name (budgets/accounting/names.py)
+    client_names  one client or group for each folded name (budgets/accounting/accounts.py)
     clients, caps, freezes, failures, top_ups                admin decisions, and what admins have to look at
 
 Guards are triggers of SQLite and PostgreSQL: the database itself refuses what no code may do.
@@ -37,8 +37,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateTable
 
+from budgets.accounting.accounts import EVERYBODY
 from budgets.accounting.conversion import THRESHOLD_DELTA_DIVISOR
-from budgets.accounting.holders import EVERYBODY
 from budgets.errors import UnsafeStore
 
 NEVER_CHANGE, NEVER_DELETE = "rows never change", "rows never go"

@@ -33,7 +33,7 @@ class Shortcut(Enum):
     """Physical shortcut: generated SQL of another form that is faster and gives the same integers."""
 
     ROLLUPS = "read a materialized rollup instead of rows"  # dialect/codegen/materialized_rollups.py
-    DISJUNCTIVE_JOINS = "join on OR as a union of hash joins"  # dialect/codegen/relations/joins.py
+    DISJUNCTIVE_JOINS = "join on OR as a union of hash joins"  # dialect/codegen/relations/relation.py
     # passes of dialect/codegen/contribution/physical_plan.py
     DICTIONARY_CODES = "group by integer codes of public texts"  # group truncation hashes them: it keeps other groups
     PUBLIC_GRAINS = "convert public values to value grains before they are joined"

@@ -322,7 +322,7 @@ class VectorBound:
     )  # `key_reason` as people read it; only `key_reason` enters release keys
     is_correlated: bool = field(
         default=False, repr=False
-    )  # released as a centred vector and the number of units (`dialect.sensitivity.correlated_noise`)
+    )  # released as a centred vector and the number of units (`dialect.sensitivity.bounding`)
 
     @property
     def reason(self) -> str:

@@ -45,8 +45,7 @@ from dialect.analysis.row_costs import (
     row_cost,
     window_cost,
 )
-from dialect.catalog.fallback_clip_bounds import fallback_clip_bounds
-from dialect.catalog.model import SqlType
+from dialect.catalog.model import SqlType, fallback_clip_bounds
 from dialect.functions.aggregates import AGGREGATES
 
 IsShort = Callable[[Public, Field], bool]

@@ -24,8 +24,7 @@ from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Refusal
 from dialect.functions.constant_folding import add_units, format_time, parse_timestamp
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
-from dialect.stability.full_joins import JoinResult, join_relations
-from dialect.stability.joins import semi_join
+from dialect.stability.joins import JoinResult, join_relations, semi_join
 from dialect.stability.row_operators import prepare_for_join, project
 from dialect.stability.scans import find_table, scan_table, schema_refusal
 from dialect.stability.typed_calls import apply_function

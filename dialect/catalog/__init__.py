@@ -4,7 +4,7 @@ The catalog file is read by `engine.catalog`. Its result, a Catalog, is immutabl
 
 Modules, each before those that import it:
 
-    privacy_windows, model, fallback_clip_bounds, eligibility, digest_text.
+    privacy_windows, model, eligibility, digest_text.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from dialect.catalog.eligibility import (
     InRange,
     IsIn,
 )
-from dialect.catalog.fallback_clip_bounds import FALLBACK_VALUE_SHARE, fallback_clip_bounds
 from dialect.catalog.model import (
     DEFAULT_CALIBRATION,
+    FALLBACK_VALUE_SHARE,
     NO_ELIGIBILITY_RULES,
     AgeUnit,
     Bounds,
@@ -50,6 +50,7 @@ from dialect.catalog.model import (
     Value,
     ValueList,
     ValueRange,
+    fallback_clip_bounds,
 )
 from dialect.catalog.privacy_windows import (
     MAX_WINDOWS,

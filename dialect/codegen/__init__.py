@@ -4,8 +4,8 @@ PrivatePlan and ContributionBounds -> BoundedSql, whose result is exact integers
 
 Modules, each before those that import it:
 
-    engines, stored_columns, eligibility, relations, contribution, materialized_rollups, lake, other_keys,
-    partials, bounded_sql, profile, partition_selection, outer_query, stored_release_sql.
+    engines, stored_columns, eligibility, relations, contribution, materialized_rollups, lake,
+    partition_selection, partials, bounded_sql, profile, outer_query, stored_release_sql.
 """
 
 from __future__ import annotations

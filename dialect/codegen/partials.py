@@ -29,7 +29,7 @@ from dialect.codegen.eligibility import ELIGIBLE_CTE, eligibility_ctes, objector
 from dialect.codegen.engines.dialects import DUCKDB_DIALECT, EngineDialect, dialect_of
 from dialect.codegen.lake import KEY_SET, broadcast_sql, check_lake_support, extract_broadcasts, placeholder
 from dialect.codegen.materialized_rollups import partials_from_rollup
-from dialect.codegen.other_keys import RELEASED, released_sql, source_ctes, source_keys
+from dialect.codegen.partition_selection import RELEASED, released_sql, source_ctes, source_keys
 from dialect.codegen.relations.relation import write_rows
 from dialect.codegen.relations.truncation import stored_table_truncations
 

@@ -1,22 +1,130 @@
-"""Compilation: SQL text -> Question, by the passes of COMPILE_PASSES over one frozen state."""
+"""Compilation: SQL text -> Question, by the passes of COMPILE_PASSES over one frozen state.
+
+A typed relation is split at its release points, the operators at which private rows become released numbers: the
+releases to make, and the outer query over them. A raw number is one noisy number of a query vector, before formulas and
+rounding.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
 from sqlglot import exp
 
+from dialect.algebra.expressions import Field
+from dialect.algebra.relations import (
+    Distinct,
+    Group,
+    PerPerson,
+    Public,
+    Relation,
+    Released,
+    ReleasePoint,
+    SetOperation,
+    row_inputs,
+)
+from dialect.algebra.traversal import map_children
+from dialect.analysis.lints import LintedQuery, lint
+from dialect.analysis.sql_size import check_sql_size
 from dialect.binder.argument_lists import check_argument_lists
 from dialect.binder.query import BoundQuery, bind_query
 from dialect.catalog.model import Catalog
 from dialect.diagnostics.kinds import Kind
+from dialect.errors import Refusal
+from dialect.notes import Note
 from dialect.parser.compile_context import CompileContext
 from dialect.parser.parser import alias_spellings, bounds_of, options_of, parse
+from dialect.parser.spans import first_word_span
 from dialect.parser.written_averages import read_written_averages
-from dialect.planner.split import split_query
-from dialect.postprocess.question import Question
+from dialect.planner.grouping_set_reuse import finer_set, sum_finer_groups
+from dialect.planner.noise_fields import track_aggregate_noise, track_union_noise, track_window_noise
+from dialect.planner.releases import Planning, plan_release_point, shared_plans
+from dialect.postprocess.interval_functions import check_interval_functions
+from dialect.postprocess.question import Question, result_columns
+from dialect.stability.row_operators import counting_suggestions, refuse_polygons
+
+
+def split_query(selected: BoundQuery, context: CompileContext) -> Question:
+    """Split a typed query at its release points; raises Refusal with E_ROWS if private rows would be output."""
+    if isinstance(selected.relation, PerPerson):
+        raise Kind.ROWS_OF_PEOPLE.at(first_word_span(context.sql), counting_suggestions(context.sql, selected.relation))
+    refuse_polygons(f for _, f in selected.columns)
+    planning = Planning(context, shared_plans(selected.relation, context))
+    outer = _split(selected.relation, planning)
+    check_sql_size(outer)
+    assert isinstance(outer, Released | Public)  # noqa: S101  splitting keeps the kind
+    query = planning.partial_query(outer)
+    names = [(context.alias_spellings.get(name, name), field) for name, field in _unique_names(selected.columns)]
+    question = Question(
+        context.sql, query.plans, query.releases, outer, result_columns(query, names), context.options,
+        _notes(selected.relation, planning), query.released_sums, query.union_columns,
+    )  # fmt: skip
+    check_interval_functions(question)
+    return question
+
+
+def _notes(relation: Relation, planning: Planning) -> tuple[Note, ...]:
+    """Return all notes of a query: those of lints, and those from planning."""
+    context = planning.context
+    query = LintedQuery(relation, context.sql, context.catalog, context.properties, context.unreachable_tables)
+    return (*lint(query), *planning.notes)
+
+
+def _unique_names(columns: Sequence[tuple[str, Field]]) -> list[tuple[str, Field]]:
+    """Make output column names unique by numbering repeated ones: x, x_1, x_2; the fields stay."""
+    taken: set[str] = set()
+    shown: list[tuple[str, Field]] = []
+    for name, f in columns:
+        unique, position = name, 1
+        while unique in taken:
+            unique, position = f"{name}_{position}", position + 1
+        taken.add(unique)
+        shown.append((unique, f))
+    return shown
+
+
+def _split(relation: Relation, planning: Planning) -> Relation:
+    """Replace each release point by a scan of its releases, and track noise through the operators above it.
+
+    Raw numbers are carried along as hidden fields wherever an operator keeps the rows of its source, since the interval
+    of each shown number is computed from them. Grouping and DISTINCT end that.
+    """
+    operator = relation.operator
+    if isinstance(operator, ReleasePoint):
+        return _split_release_point(operator, planning)
+    if isinstance(relation, Public):
+        return relation
+    above = map_children(relation, lambda part: _split(part, planning))
+    if isinstance(above.operator, SetOperation):
+        return track_union_noise(above, above.operator, planning)
+    if isinstance(above.operator, Group):
+        return track_aggregate_noise(above, above.operator, planning)
+    if isinstance(above.operator, Distinct):
+        return above
+    return track_window_noise(_carry_raw_fields(above), planning)
+
+
+def _carry_raw_fields(relation: Relation) -> Relation:
+    """Carry the raw noisy numbers of the rows of its inputs along as hidden fields, for intervals.
+
+    All fields of the inputs that the relation does not have are added after its own.
+    """
+    present = set(relation.fields)
+    extra = tuple(f for part in row_inputs(relation) for f in part.fields if f not in present)
+    return replace(relation, fields=relation.fields + extra)
+
+
+def _split_release_point(boundary: ReleasePoint, planning: Planning) -> Released:
+    """Plan a release point, summed from a finer grouping set if possible; a refusal gets its position in the SQL."""
+    try:
+        finer = finer_set(boundary, planning)
+        if finer is not None:
+            return sum_finer_groups(boundary, finer, planning)
+        return plan_release_point(boundary, planning)
+    except Refusal as refused:
+        raise replace(refused, span=refused.span or boundary.span) from None
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ A query over releases -> a Question, with the linear form of each column in nois
 
 Modules, each before those that import it:
 
-    display_rounding, fieller, noise_propagation, question, interval_functions, unstable_ratios, shared_noise,
-    single_groups, noisy_selection, natural_limits.
+    display_rounding, noise_propagation, question, interval_functions, unstable_ratios, noisy_selection,
+    natural_limits.
 
 Terms in all modules: a raw number is one noisy number of a query vector. The form of a column is offset + numerator /
 denominator, both linear in raw numbers with coefficients free of noise. A grain is the step of a raw number; it is
@@ -15,8 +15,7 @@ fractional if counts are not released as whole numbers.
 from __future__ import annotations
 
 from dialect.postprocess.display_rounding import RoundingDistance
-from dialect.postprocess.fieller import ratio_ends
-from dialect.postprocess.interval_functions import IntervalParameters, uses_interval_functions
+from dialect.postprocess.interval_functions import IntervalParameters, ratio_ends, uses_interval_functions
 from dialect.postprocess.natural_limits import column_limits
 from dialect.postprocess.noise_propagation import (
     ZERO,
@@ -26,9 +25,13 @@ from dialect.postprocess.noise_propagation import (
     non_negative_fields,
 )
 from dialect.postprocess.noisy_selection import NoisySelection, candidate_rows, counting_columns, selection_by_noise
-from dialect.postprocess.question import ResultColumn, result_columns, with_centres
-from dialect.postprocess.shared_noise import mark_shared_noise
-from dialect.postprocess.single_groups import reads_single_groups
+from dialect.postprocess.question import (
+    ResultColumn,
+    mark_shared_noise,
+    reads_single_groups,
+    result_columns,
+    with_centres,
+)
 
 __all__ = [
     "ZERO",

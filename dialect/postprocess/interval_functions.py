@@ -1,7 +1,7 @@
 """Interval functions: DP_INTERVAL_LOW and DP_INTERVAL_HIGH, expanded to expressions over released numbers.
 
 They equal the interval ends shown with the answer: the same operations in the same order, in SQL
-(`proofs.md#interval-ends`).
+(`proofs.md#interval-ends`). The interval of a ratio is Fieller's, written once for arrays and SQL expressions.
 
 Terms: a form is offset + numerator / denominator, both linear in raw noisy numbers. A carried field is a hidden field
 of a relation. The denominator of a ratio is clear of 0 if it exceeds z standard deviations of its noise.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
 from dialect.algebra.expressions import NULL, Call, Case, Expr, Field, Literal, Ref, expand_definitions
 from dialect.algebra.relations import Public, Relation, Released, map_expressions
@@ -26,7 +27,6 @@ from dialect.functions.scalar.noise_intervals import (
     is_interval_end,
 )
 from dialect.postprocess.display_rounding import RoundingDistance, output_rounding, rounding_distance
-from dialect.postprocess.fieller import ratio_ends
 from dialect.postprocess.noise_propagation import (
     FractionalLinearForm,
     LinearCombination,
@@ -41,6 +41,48 @@ from dialect.postprocess.noise_propagation import (
     usable_form,
 )
 from dialect.postprocess.question import Question
+
+Number = TypeVar("Number")
+
+
+class Arithmetic(Protocol[Number]):
+    """Operations + - * / abs sqrt greatest by name, over arrays or expressions."""
+
+    def __call__(self, name: str, /, *arguments: Number) -> Number:
+        """Compute one operation."""
+
+
+def ratio_ends(
+    compute: Arithmetic[Number],
+    ratio_terms: tuple[Number, Number],
+    variances: tuple[Number, Number],
+    covariance: Number,
+    z: Number,
+    constants: tuple[Number, Number, Number],
+) -> tuple[Number, Number]:
+    """Return the lower and the upper end of numerator / denominator.
+
+    Claim: they enclose the exact ratio as often as the normal law is within +- z, where the denominator is clear of 0.
+    Symbols: `ratio_terms` = numerator and denominator; `variances`, `covariance` of their noise; `constants` = 0, 1, 2.
+    Formula: all r with (num - r den)^2 <= z^2 (var_num - 2 r cov + r^2 var_den).
+    Source: Fieller, J. R. Stat. Soc. B 16 (1954) 175-185.
+    Proof: `engine/mechanism/proofs.md#ratio_interval`.
+
+    Variables: `shrink` = 1 - g with g = z^2 var_den / den^2; `spread` = the variance under the root; `reach` = half the
+    distance of both ends.
+    """
+    (top, bottom), (v_top, v_bottom), (zero, one, two) = ratio_terms, variances, constants
+    ratio, step = compute("/", top, bottom), compute("/", z, bottom)
+    square = compute("*", step, step)
+    shrink = compute("-", one, compute("*", square, v_bottom))
+    spread = compute("-", v_top, compute("*", compute("*", two, ratio), covariance))
+    spread = compute("+", spread, compute("*", compute("*", ratio, ratio), v_bottom))
+    less = compute("-", compute("*", v_top, v_bottom), compute("*", covariance, covariance))
+    # non-negative up to rounding: the ratio itself always solves the inequality
+    spread = compute("greatest", compute("-", spread, compute("*", square, less)), zero)
+    middle = compute("/", compute("-", ratio, compute("*", square, covariance)), shrink)
+    reach = compute("/", compute("*", compute("/", z, compute("abs", bottom)), compute("sqrt", spread)), shrink)
+    return compute("-", middle, reach), compute("+", middle, reach)
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,7 @@ from dialect.algebra.release_plan import ReleaseColumns
 from dialect.analysis.uniqueness import equates_unique_key
 from dialect.functions.window_functions import numbers_rows, ranks_rows
 from dialect.postprocess.noise_propagation import non_negative_fields
-from dialect.postprocess.question import Question
-from dialect.postprocess.shared_noise import STORED_ORIGIN
+from dialect.postprocess.question import STORED_ORIGIN, Question
 
 Vectors = frozenset[tuple[int, int]]
 RowCount = Callable[[Relation], int | None]

@@ -2,6 +2,11 @@
 
 Noise is followed to the output columns once, when the query is planned or its releases turn out to share noise. What
 only rewrites expressions of the outer query keeps it: the definitions of fields stay.
+
+A raw number is one noisy number of a query vector. Its origin identifies the noise: numbers with one origin may share
+it, as releases derived from one stored release do. A noise term is the triple (sum of weighted raw numbers, sum of
+squared weights, raw number). Where every number reads one group of one release, noise may be correlated between groups;
+sums, differences and selections of groups have the noise of several, which independent noise serves better.
 """
 
 from __future__ import annotations
@@ -9,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from dialect.algebra.expressions import Field
-from dialect.algebra.formulas import MeanOf, NoisyUnionColumn, ReleasedNumber, ReleasedSum
+from dialect.algebra.expressions import Expr, Field, Origin, Ref, expand_definitions, fields_of
+from dialect.algebra.formulas import MeanOf, NoisyTerm, NoisyUnionColumn, ReleasedNumber, ReleasedSum
 from dialect.algebra.properties import Properties
-from dialect.algebra.relations import Public, Released
+from dialect.algebra.relations import Filter, Join, Project, Public, Relation, Released, ReleaseScan, SemiJoin, Sort
 from dialect.algebra.release_plan import PrivatePlan, QueryOverReleases, ReleaseColumns
 from dialect.notes import Note
 from dialect.parser.options import NO_OPTIONS, Options
@@ -80,3 +85,92 @@ def _about_centre(output: ReleasedNumber, plan_index: int, centres: Mapping[tupl
         return output
     centre = centres.get((plan_index, formula.centred_sum), formula.centre)
     return replace(output, formula=replace(formula, centre=centre))
+
+
+def reads_single_groups(question: Question) -> bool:
+    """Return whether every number shown is computed from the numbers of a single group, whichever they are.
+
+    The query has one release, and above it only projections, ORDER BY, joins with public tables, and filters on what
+    is free of noise. Anything else counts as reading several groups: it may add them up, or choose among them.
+
+    Claim: no output row depends on the noise of two groups of a release, and which rows are shown does not depend on
+    noise. Proof: proofs.md#single-groups
+    """
+    if len(question.releases) != 1 or question.released_sums or question.union_columns:
+        return False
+    return _reads_single_groups(question.outer, frozenset(question.releases[0].keys))
+
+
+def _reads_single_groups(relation: Relation, keys: frozenset[Field]) -> bool:
+    """Return whether each row of a released relation comes from one row of the release, chosen without noise."""
+    operator = relation.operator
+    if isinstance(operator, ReleaseScan):
+        return True
+    if isinstance(operator, Project):
+        return _reads_single_groups(operator.source, keys)
+    if isinstance(operator, Sort):
+        return operator.limit is None and operator.offset == 0 and _reads_single_groups(operator.source, keys)
+    if isinstance(operator, Filter):
+        return _is_noise_free(operator.condition, keys) and _reads_single_groups(operator.source, keys)
+    if isinstance(operator, SemiJoin):
+        is_lookup = isinstance(operator.right, Public) and _is_noise_free(operator.condition, keys)
+        return is_lookup and _reads_single_groups(operator.left, keys)
+    if isinstance(operator, Join):
+        sides = (operator.left, operator.right)
+        released = [side for side in sides if not isinstance(side, Public)]
+        is_lookup = len(released) == 1 and _is_noise_free(operator.condition, keys)
+        return is_lookup and _reads_single_groups(released[0], keys)
+    return False
+
+
+def _is_noise_free(condition: Expr, keys: frozenset[Field]) -> bool:
+    """Return whether a condition reads keys and public columns alone."""
+    read = (part for field in fields_of(condition) for part in fields_of(expand_definitions(Ref(field))))
+    return all(field in keys or field.public_values is not None for field in read)
+
+
+STORED_ORIGIN = "held"
+SharedNoiseIds = Mapping[tuple[int, int], int]  # (plan, vector) -> id of the noise it may share
+
+
+def mark_shared_noise(question: Question, shared_noise_ids: SharedNoiseIds) -> Question:
+    """Mark raw numbers that may share noise by a common origin, so that variances bound their correlation.
+
+    Claim: computed variances are at least those of numbers that share noise with non-negative weights. Symbols:
+    `shared_noise_ids` = one number for all vectors that share noise. Raises: nothing. Proof: proofs.md#shared-noise
+    """
+    if not shared_noise_ids:
+        return question
+    raw: dict[str, Field] = {}
+    for columns in question.releases:
+        for i, of in enumerate(columns.raw_fields):
+            noise_id = shared_noise_ids.get((columns.plan_index, i))
+            raw[of.id] = of if noise_id is None else replace(of, origin=Origin(STORED_ORIGIN, f"n{noise_id}"))
+    releases = tuple(replace(each, raw_fields=tuple(raw[f.id] for f in each.raw_fields)) for each in question.releases)
+    sums = tuple(_mark_released_sum(each, raw) for each in question.released_sums)
+    gathered = tuple(_mark_union_column(each, raw) for each in question.union_columns)
+    marked = replace(question, releases=releases, released_sums=sums, union_columns=gathered)
+    return replace(marked, columns=result_columns(marked, [(shown.name, shown.field) for shown in question.columns]))
+
+
+def _mark_released_sum(released_sum: ReleasedSum, raw: Mapping[str, Field]) -> ReleasedSum:
+    """Replace the raw numbers of a sum's noise terms by marked ones, and give the totals their origin."""
+    terms = (
+        (replace(total, origin=raw[of.id].origin), squares, raw[of.id])
+        for total, squares, of in released_sum.noise_terms
+    )
+    return replace(released_sum, noise_terms=tuple(terms))
+
+
+def _mark_union_column(column: NoisyUnionColumn, raw: Mapping[str, Field]) -> NoisyUnionColumn:
+    """Replace the raw numbers of a union column by marked ones, in numerator and denominator."""
+    below = (
+        None if column.denominator_terms is None else tuple(_mark_term(term, raw) for term in column.denominator_terms)
+    )
+    return replace(column, terms=tuple(_mark_term(term, raw) for term in column.terms), denominator_terms=below)
+
+
+def _mark_term(term: NoisyTerm, raw: Mapping[str, Field]) -> NoisyTerm:
+    """Replace the raw number of a term by the marked one, and give the weighted value its origin."""
+    of = raw[term.raw.id]
+    return replace(term, weighted_value=replace(term.weighted_value, origin=of.origin), raw=of)

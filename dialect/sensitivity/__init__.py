@@ -8,7 +8,7 @@ truncation. A query vector has one number per group; its magnitude is the larges
 
 Modules, each before those that import it:
 
-    grouping, clip_bounds, correlated_noise, bounding.
+    grouping, clip_bounds, bounding.
 """
 
 from __future__ import annotations

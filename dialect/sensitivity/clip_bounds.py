@@ -40,8 +40,16 @@ from dialect.algebra.relations import (
 )
 from dialect.algebra.release_plan import Factor, PrivatePlan, QueryVector, VectorKind
 from dialect.algebra.value_ranges import is_bounded
-from dialect.catalog.fallback_clip_bounds import FALLBACK_VALUE_SHARE, fallback_clip_bounds
-from dialect.catalog.model import Catalog, ClipBounds, ClipBoundsByKeys, Column, SqlType, Table
+from dialect.catalog.model import (
+    FALLBACK_VALUE_SHARE,
+    Catalog,
+    ClipBounds,
+    ClipBoundsByKeys,
+    Column,
+    SqlType,
+    Table,
+    fallback_clip_bounds,
+)
 from dialect.functions.emitter import plain_text
 from dialect.functions.registry import overload
 from dialect.functions.signatures import Effect

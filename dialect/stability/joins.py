@@ -1,7 +1,8 @@
 """Joins, semi-joins and anti joins: private rows are joined to public rows and to rows of the same person only.
 
 Joins: `proofs.md#relation-kinds`. Semi-joins filter private rows by private or public ones
-(`dialect/binder/proofs.md#semi-joins`). LEFT JOIN with WHERE right IS NULL is an anti join (`proofs.md#unmet`).
+(`dialect/binder/proofs.md#semi-joins`). LEFT JOIN with WHERE right IS NULL is an anti join (`proofs.md#unmet`). A FULL
+JOIN of private relations is a UNION ALL of the LEFT JOIN and the unmatched right rows (`proofs.md#full-joins`).
 
 Terms:
 
@@ -15,8 +16,8 @@ Terms:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -31,6 +32,7 @@ from dialect.algebra.relations import (
     Relation,
     Released,
     SemiJoin,
+    SetOperation,
     Values,
     truncate_rows,
     with_null_row,
@@ -39,9 +41,10 @@ from dialect.analysis.uniqueness import covers_primary_key, exactly_equated_fiel
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import to_suggestions
 from dialect.functions.inference import is_function_of_person, null_extended
-from dialect.parser.compile_context import refusal
+from dialect.parser.compile_context import CompileContext, refusal
 from dialect.stability.outer_joins import join_preserved, preserve, with_null_extended
-from dialect.stability.row_operators import predicates_of, prepare_for_join
+from dialect.stability.row_operators import predicates_of, prepare_for_join, project
+from dialect.stability.set_operations import output_column, type_set_operation
 
 _ASSUMED_MATCHES = 100  # assumed public matches per row without a primary key or VALUES
 _MAX_ASSUMED_ROWS = 10_000  # most assumed rows per person after such a join
@@ -70,7 +73,7 @@ def join(left: Relation, right: Relation, kind: JoinKind, condition: Expr, node:
 def _full_join(left: Relation, right: Relation, condition: Expr, node: exp.Expr) -> Relation:
     """FULL JOIN of relations that are not private; private ones are refused, as some rows would have no person.
 
-    Two private relations never come here: `dialect.stability.full_joins` rewrites their FULL JOIN as a union.
+    Two private relations never come here: `dialect.stability.joins` rewrites their FULL JOIN as a union.
     """
     if isinstance(left, PerPerson) or isinstance(right, PerPerson):
         raise refusal(Kind.FULL_JOIN_WITHOUT_PERSON, node)
@@ -320,3 +323,51 @@ def _fields_tested_null(condition: Expr) -> Iterator[Field]:
     for part in conjuncts(condition):
         if isinstance(part, Call) and part.name == "is null" and isinstance(part.arguments[0], Ref):
             yield part.arguments[0].field
+
+
+def full_join(
+    left: PerPerson, right: PerPerson, condition: Expr, node: exp.Join, context: CompileContext
+) -> tuple[Relation, Mapping[str, Field], Field]:
+    """Build a FULL JOIN as a union of the LEFT JOIN and the anti-joined right side; raises Refusal with E_JOIN.
+
+        SELECT l.*, r.*, l.person FROM l LEFT JOIN r ON ...
+        UNION ALL SELECT NULL, r.*, r.person FROM r ANTI JOIN l ON ...
+
+    Returns the relation; id of a field of either side -> its output field; and the person field of every row, which is
+    the last column and has no name in the query.
+    """
+    if left.preserved_side is not None or right.preserved_side is not None:
+        raise refusal(Kind.FULL_JOIN_OF_PRESERVED, node)
+    left_join, unmatched = join(left, right, "left", condition, node), semi_join(right, left, condition, True, node)
+    pairs: list[tuple[Expr, Expr]] = [(Ref(f), Literal(None, f.type)) for f in left_join.fields[: len(left.fields)]]
+    pairs += [(Ref(f), Ref(g)) for f, g in zip(left_join.fields[len(left.fields) :], unmatched.fields, strict=True)]
+    pairs.append((Ref(left.person), Ref(right.person)))
+    left_rows, lefts = project(left_join, [a for a, _ in pairs], context)
+    right_rows, rights = project(unmatched, [b for _, b in pairs], context)
+    names = [f.name for f in (*left_join.fields, left.person)]
+    columns = tuple(
+        (a, b, output_column(context.new_field_id(), name, (a, b), (left_rows, right_rows)))
+        for name, a, b in zip(names, lefts, rights, strict=True)
+    )
+    relation = type_set_operation(SetOperation(left_rows, right_rows, "union", False, columns))
+    output = [field for *_, field in columns]
+    return relation, {f.id: standing for f, standing in zip(left_join.fields, output, strict=False)}, output[-1]
+
+
+@dataclass(frozen=True)
+class JoinResult:
+    """Result of a join."""
+
+    relation: Relation
+    output_fields: Mapping[str, Field]  # id of a field of either side -> field in the result
+    person: Field | None = None  # after a FULL JOIN of private relations: the person of every row
+
+
+def join_relations(
+    left: Relation, right: Relation, kind: JoinKind, condition: Expr, node: exp.Join, context: CompileContext
+) -> JoinResult:
+    """Join two relations of any kinds; raises Refusal with E_JOIN. A FULL JOIN of two private ones becomes a union."""
+    if kind == "full" and isinstance(left, PerPerson) and isinstance(right, PerPerson):
+        return JoinResult(*full_join(left, right, condition, node, context))
+    relation = join(left, right, kind, condition, node)
+    return JoinResult(relation, {f.id: f for f in relation.fields})

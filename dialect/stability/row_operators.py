@@ -1,8 +1,8 @@
 """Kinds of unary operators: projection, filter and DISTINCT over each kind of relation (`proofs.md#relation-kinds`).
 
 Joins: `dialect.stability.joins`. Set operations: `dialect.stability.set_operations`. Groups: `dialect.binder.group_by`.
-Tables: `dialect.stability.scans`. Nothing else creates a PerPerson relation or a ReleasePoint; `dialect.planner.split`
-replaces each ReleasePoint by the scan of a release.
+Tables: `dialect.stability.scans`. Nothing else creates a PerPerson relation or a ReleasePoint;
+`dialect.planner.compilation` replaces each ReleasePoint by the scan of a release.
 
 A query that would output private rows is refused, with suggestions that count people or rows.
 

@@ -1,17 +1,64 @@
-"""Accounts of a dataset by privacy window: which exist, what is left, and equal ones merged for display."""
+"""Accounts of a dataset by privacy window: which exist, what is left, and equal ones merged for display.
+
+Amounts are integers inside, and floats in JSON.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from budgets import EVERYBODY, LIFETIME, OWNER, ZERO_LOSS, AccountName, AccountView, Ledger, Loss, path_prefixes
+from budgets import (
+    EVERYBODY,
+    LIFETIME,
+    OWNER,
+    ZERO_LOSS,
+    AccountName,
+    AccountView,
+    EpsilonDelta,
+    Ledger,
+    Loss,
+    path_prefixes,
+)
 from dialect import Catalog
 from dialect.catalog import STATIC, Dataset, window_of_name
-from engine.accounts import account_json
 from engine.accounts.losses import owner_loss
 from engine.errors import CatalogError
 from engine.pricing.query_terms import caps
+
+
+def account_json(view: AccountView, owner_loss: Loss = ZERO_LOSS) -> dict[str, Any]:
+    """Return the JSON shape of an account; a client's (epsilon, delta) includes the owner's releases."""
+    is_lifetime = view.name.window == LIFETIME  # the sum over several windows alone implies no (epsilon, delta)
+    spent, cap = (None, None) if is_lifetime else (_shown_loss(view, owner_loss), view.cap_epsilon_delta)
+    return {
+        "dataset": view.name.dataset,
+        "window": view.name.window,
+        "client": view.name.client,
+        "cap_rho": float(view.cap.rho),
+        "spent_rho": float(view.spent.rho),
+        "remaining_rho": float(view.remaining.rho),
+        "remaining_delta": float(view.remaining.delta),
+        "epsilon": spent and spent.epsilon,
+        "delta": spent and spent.delta,
+        "cap_epsilon": cap and cap.epsilon,
+        "calibration_rho": float(owner_loss.rho),
+    }
+
+
+def _shown_loss(view: AccountView, owner_loss: Loss) -> EpsilonDelta:
+    """Privacy loss of all releases visible to an account's holder, own and shared (proofs.md#owner_loss)."""
+    return EpsilonDelta.from_loss(view.spent if view.name.client is None else view.spent + owner_loss, view.cap)
+
+
+def remaining_json(view: AccountView, owner_loss: Loss = ZERO_LOSS) -> dict[str, Any]:
+    """Return the JSON shape of the remaining budget, with the spent epsilon: epsilons of remainders do not add up."""
+    return {
+        "rho": float(view.remaining.rho),
+        "delta": float(view.remaining.delta),
+        "epsilon": _shown_loss(view, owner_loss).epsilon,
+        "cap_rho": float(view.cap.rho),
+    }
 
 
 def account_windows(catalog: Catalog, dataset: Dataset) -> tuple[str, ...]:
@@ -55,9 +102,7 @@ def least_remaining(
     pairs = zip(("dataset", "client"), columns, strict=True)
     least = {owner: min(of, key=lambda v: v.remaining.pico_rho) for owner, of in pairs}
     owner_losses = owner_loss(ledger, name)
-    return {
-        owner: account_json.remaining_json(view, _owner_loss_of(view, owner_losses)) for owner, view in least.items()
-    }
+    return {owner: remaining_json(view, _owner_loss_of(view, owner_losses)) for owner, view in least.items()}
 
 
 def accounts_in_force(ledger: Ledger, dataset: Dataset, names: Iterable[AccountName]) -> tuple[AccountView, ...]:
@@ -97,7 +142,7 @@ def accounts_by_run(
     """Return the JSON shape of accounts, merging runs of windows with equal amounts: 2026-01 to 2026-09."""
     shown: list[list[dict[str, Any]]] = []
     for of_window in views_by_window:
-        rows = [account_json.account_json(view, _owner_loss_of(view, owner_losses)) for view in of_window]
+        rows = [account_json(view, _owner_loss_of(view, owner_losses)) for view in of_window]
         if shown and _without_window(shown[-1]) == _without_window(rows):
             for row, next_row in zip(shown[-1], rows, strict=True):
                 row["window"] = f"{row['window'].partition(' to ')[0]} to {next_row['window']}"

@@ -4,6 +4,6 @@ TOML text -> dialect's Catalog, or CatalogError with dotted keys.
 
 Modules, each before those that import it:
 
-    toml_section, columns, privacy_windows, eligibility, eligibility_notes, sources, tables, references, file,
-    folders, operator, bundled, version.
+    toml_section, columns, privacy_windows, eligibility, sources, tables, references, file, folders, operator,
+    bundled, version.
 """

@@ -3,6 +3,9 @@
 The outer SQL returns shown column i as `s<i>`, and the parts of its interval as `s<i>_<part>`: numerator, offset,
 variances and so on. A part that is equal in all rows is a constant of the SQL instead.
 
+Intervals are projected onto natural limits: a count is not negative, a share is at most 1. Numbers stay as they were
+released, since sums of them are unbiased; only their display is moved into the interval.
+
 Terms:
     half-width  distance of the interval ends from the number
     unstable    of a ratio: its denominator may be 0 within its noise, so its value is NULL
@@ -14,15 +17,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dialect import Question
 from dialect.codegen import OuterSql
-from dialect.postprocess import IntervalParameters
+from dialect.postprocess import IntervalParameters, column_limits
 from engine.mechanism.interval_levels import IntervalLevels
 from engine.mechanism.intervals import Floats, half_width, linear_interval, normal_quantile, ratio_interval
 from engine.mechanism.release import RawNoise
@@ -316,3 +320,27 @@ def half_widths(
         return deviations / sigmas[single_number] * half_width(sigmas[single_number], confidence)
     # the upper end around 0 is the half-width
     return linear_interval(0.0, deviations, confidence, deviations / least)[1]
+
+
+def project_intervals(answer: Answer, question: Question) -> Answer:
+    """Intersect the intervals of an answer with the natural limits of their columns."""
+    limits = {column.name: limits for column, limits in zip(question.columns, column_limits(question), strict=True)}
+    intervals: Mapping[str, Ends] = {
+        name: projected(*ends, *limits[name]) if name in limits else ends for name, ends in answer.intervals.items()
+    }
+    return replace(answer, intervals=dict(intervals))
+
+
+def projected(lower: Floats, upper: Floats, least: float, most: float) -> Ends:
+    """Intersect intervals with the range of the exact number.
+
+    Claim: an interval covers the exact number after projection if it did before. Symbols: `least`, `most` = the range.
+    Formula: [max(lower, least), min(upper, most)]; one beyond the range becomes half its width from the nearer end.
+    Raises: nothing. Proof: proofs.md#projected
+    """
+    with np.errstate(invalid="ignore"):  # missing ends stay NaN
+        half = (upper - lower) / 2
+        below, above = upper < least, lower > most
+        low = np.where(above, np.maximum(most - half, least), np.maximum(lower, least))
+        high = np.where(below, np.minimum(least + half, most), np.minimum(upper, most))
+        return np.where(below, least, low), np.where(above, most, high)

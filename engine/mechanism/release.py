@@ -97,7 +97,7 @@ class Release:
 def centred_sum(centred: Int64Vector, units: Int64Vector | None, grain: float) -> NoisyVector:
     """Add half the noisy number of units to a noisy centred vector: people per group, in its grains.
 
-    Both are released numbers (`dialect.sensitivity.correlated_noise`). Without a number of units, the vector itself.
+    Both are released numbers (`dialect.sensitivity.bounding`). Without a number of units, the vector itself.
     """
     return NoisyVector(centred if units is None else centred + units * round(0.5 / grain))
 

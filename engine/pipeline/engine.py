@@ -31,7 +31,7 @@ from dialect.codegen import OuterSql
 from dialect.postprocess import mark_shared_noise, with_centres
 from engine.backends.exact import NO_OBJECTIONS, FindObjections, no_objections
 from engine.backends.protocol import Backend, Run
-from engine.catalog.eligibility_notes import excluded_consent_notes
+from engine.catalog.eligibility import excluded_consent_notes
 from engine.errors import EngineKind, ExecutionFailed, TooLarge, redact, refuse_before_charge
 from engine.mechanism.answer import Answer
 from engine.mechanism.gaussian import NoiseSource, NoisyVector, at_most
@@ -64,8 +64,7 @@ from engine.pricing.compile_release import (
     price_release,
     unpriced_releases,
 )
-from engine.pricing.group_keys import is_promising, passes_both_rounds, passes_threshold
-from engine.pricing.noisy_release import noisy_release
+from engine.pricing.noisy_release import is_promising, noisy_release, passes_both_rounds, passes_threshold
 from engine.pricing.profiled_release import measure_averages, profiled_release
 from engine.pricing.query_terms import (
     Request,

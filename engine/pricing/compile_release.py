@@ -45,7 +45,6 @@ from engine.backends.protocol import Backend
 from engine.catalog.eligibility import eligibility_filter
 from engine.errors import EngineKind
 from engine.mechanism.gaussian import NoiseRefused, privacy_loss
-from engine.pricing.budget_allocation import PriceParts, equal_parts, split_price, split_prices
 from engine.pricing.clip_bounds.error_models import clip_error_models, restrict_to_released_groups, vectors_shown_alone
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, Calibration
 from engine.pricing.clip_bounds.profiles.compiled_profile import (
@@ -66,7 +65,16 @@ from engine.pricing.clip_bounds.tuning import (
     tune_clip_bounds,
 )
 from engine.pricing.expected_error import NoiseScales
-from engine.pricing.price import Cost, VectorPrice, approximate_threshold, price
+from engine.pricing.price import (
+    Cost,
+    PriceParts,
+    VectorPrice,
+    approximate_threshold,
+    equal_parts,
+    price,
+    split_price,
+    split_prices,
+)
 from engine.pricing.release_key import bounds_text, cost_text, release_key
 from engine.pricing.work_limits import check_row_limits, count_keys, count_rows, per_group_distinct_bounds, release_work
 

@@ -1,6 +1,6 @@
-"""Noisy release: every exact vector of a release gets its noise, and becomes a released one.
+"""Noisy release: every exact vector gets its noise, and private keys are shown that pass their threshold.
 
-A vector with correlated noise is two measurements with independent noise (`dialect.sensitivity.correlated_noise`): its
+A vector with correlated noise is two measurements with independent noise (`dialect.sensitivity.bounding`): its
 centred vector, and the number of units, which follows the vectors in the exact result.
 
 Proof: `engine/mechanism/proofs.md#correlated`.
@@ -8,11 +8,16 @@ Proof: `engine/mechanism/proofs.md#correlated`.
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
+
 from dialect import ContributionBounds
 from engine.backends.exact import Exact, Int64Vector
 from engine.mechanism.gaussian import NoiseSource, NoisyVector
 from engine.mechanism.release import Release, ReleaseDescription, centred_sum
-from engine.pricing.price import Cost, VectorPrice
+from engine.pricing.price import ROUND_PARTS, Cost, VectorPrice
+
+PROMISING_DEVIATIONS = 2.0  # standard deviations of the first round's noise
 
 
 def noisy_release(
@@ -55,3 +60,33 @@ def noisy_release(
         exact.keys, tuple(noisy), tuple(grains), tuple(sigmas), meaning,
         unit_counts=tuple(unit_counts), shared_sigmas=shared,
     )  # fmt: skip
+
+
+def passes_threshold(noisy_weights: NoisyVector, cost: Cost) -> npt.NDArray[np.bool_]:
+    """Mark the private keys that pass: noisy weight >= threshold, both in grains (proofs.md#partition-selection)."""
+    assert cost.threshold is not None  # noqa: S101  called for private keys only
+    return noisy_weights >= cost.threshold
+
+
+def is_promising(noisy_weights: NoisyVector, cost: Cost) -> npt.NDArray[np.bool_]:
+    """Mark the keys of the second round: not released by the first one, and not hopeless by its noisy weights.
+
+    With PROMISING_DEVIATIONS more, the sum of both rounds would pass at the same weight.
+    """
+    assert cost.second is not None and cost.keys is not None  # noqa: S101  called for two rounds only
+    hoped = (noisy_weights + PROMISING_DEVIATIONS * cost.keys.sigma) * sum(ROUND_PARTS)
+    promising: npt.NDArray[np.bool_] = ~passes_threshold(noisy_weights, cost) & (hoped >= cost.second.threshold)
+    return promising
+
+
+def passes_both_rounds(
+    first: NoisyVector, is_open: npt.NDArray[np.bool_], second: NoisyVector, cost: Cost
+) -> npt.NDArray[np.bool_]:
+    """Mark the keys of the second round that pass: weighted sum of both noisy weights >= threshold, in grains.
+
+    `first` = noisy weights of all keys, `second` of those that are open. Proof: proofs.md#two-rounds
+    """
+    assert cost.second is not None  # noqa: S101  called for two rounds only
+    of_first, of_second = ROUND_PARTS
+    passing: npt.NDArray[np.bool_] = of_first * first[is_open] + of_second * second >= cost.second.threshold
+    return passing

@@ -9,17 +9,19 @@ from dialect import Catalog, PrivatePlan
 from dialect.algebra import DistinctBound, Field, Properties, Public, VectorKind
 from dialect.analysis import MAX_DECLARED_TEXT, Work, partial_counts, partials_work, row_bounds, work_bound
 from dialect.codegen.relations import write_rows
+from dialect.diagnostics import Unnamed
+from dialect.planner.keys import MAX_KEYS
 from dialect.sensitivity import values_by_group
 from engine.backends.protocol import Backend
 from engine.errors import EngineKind
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, Calibration
-from engine.pricing.group_keys import MAX_COUNTED_ROWS, check_key_count
 
 MAX_ROWS_PER_PERSON = 10**7
 SCAN_MULTIPLE = 30  # a query may take this many times the steps of a scan of its tables, at least
 MAX_BYTES_PER_PERSON = 10**9  # memory at a time: a quarter of that of all queries together
 SELECTION_PASSES = 2  # a release with private keys reads the rows at most so often to select them
 NOISED_NUMBER_STEPS = 40.0  # of one noisy weight: ten microseconds
+MAX_COUNTED_ROWS = 100 * MAX_KEYS  # counting stops here: 0 to 2^63 would take years
 MAX_SEARCHED_ROWS = 10**6  # largest public table searched for a smaller clip bound
 
 
@@ -149,3 +151,21 @@ def _largest_group(public: Public, equated: tuple[Field, ...], backend: Backend)
     rows = write_rows(public, public.fields, backend.target)
     place = f"row_number() OVER (PARTITION BY {', '.join(f.id for f in equated)}) AS place"
     return backend.count(f"SELECT place FROM (SELECT {place} FROM ({rows}) AS p) AS n GROUP BY place")
+
+
+def check_key_count(plan: PrivatePlan, key_count: int | None, factor_counts: tuple[int, ...]) -> None:
+    """Refuse a public key set of more than MAX_KEYS keys, naming its largest factor (proofs.md#check_key_count).
+
+    `key_count` = None if the factors are so large that their product was not counted: that is refused too.
+    `factor_counts` = number of values of each list of which the key set is the product.
+    """
+    if key_count is not None and key_count <= MAX_KEYS:
+        return
+    sources = plan.key_set.sources if plan.key_set is not None else ()
+    # (number of values, description) of the longest list
+    values, key = max(
+        zip(factor_counts, (source.description for source in sources), strict=False), default=(0, Unnamed.KEYS)
+    )
+    if values > MAX_COUNTED_ROWS:  # counting stopped there, so that it is not the real number
+        raise EngineKind.TOO_MANY_GROUPS_TO_COUNT.at(limit=MAX_KEYS, key=key, counted=MAX_COUNTED_ROWS)
+    raise EngineKind.TOO_MANY_GROUPS.at(limit=MAX_KEYS, key=key, values=values)

@@ -30,7 +30,7 @@ PLANTED = {
     "duckdb": ("engine/pipeline/engine.py", "import duckdb"),
     "spark": ("engine/pipeline/engine.py", "import pyspark.sql"),
     "inside-budgets": ("budgets/accounting/privacy_loss.py", "import budgets.stores.journal"),
-    "inside-dialect": ("dialect/catalog/model.py", "import dialect.planner.split"),
+    "inside-dialect": ("dialect/catalog/model.py", "import dialect.planner.compilation"),
     "inside-engine": ("engine/mechanism/gaussian.py", "import engine.pipeline.engine"),
     "inside-server": ("engine/server/auth/keys.py", "import engine.server.service"),
     "inside-passersby": ("passersby/errors.py", "import passersby.client.connection"),

@@ -5,14 +5,21 @@ The rows are the same in every run: nothing depends on the order in which thread
 There is one writer per operator, (operator, needed fields, target) -> SELECT, each of which computes the fields that
 its inputs must have. A release point is the operator at which noise is added: the planner splits plans there, so that
 relations below and above it are written apart.
+
+A disjunctive equi-join becomes a UNION ALL of one equi-join per equality, since engines hash equalities, but compare
+all pairs for OR (`dialect/codegen/proofs.md#either-equality`):
+
+    ON a.x = b.x OR a.y = b.y        ->        ON a.x = b.x   UNION ALL   ON a.y = b.y AND (a.x = b.x) IS NOT TRUE
+
+Semi-join predicates are written in a form that raises for no row (`dialect/binder/proofs.md#semi-joins`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from dialect.algebra.codegen_types import Target
-from dialect.algebra.expressions import Expr, Field, Literal, Ref, fields_of
+from dialect.algebra.codegen_types import Shortcut, Target
+from dialect.algebra.expressions import TRUE, Call, Expr, Field, Literal, Ref, conjuncts, fields_of
 from dialect.algebra.relations import (
     DictionaryEncoded,
     Distinct,
@@ -35,10 +42,11 @@ from dialect.algebra.relations import (
     Values,
     Window,
 )
+from dialect.algebra.traversal import walk
+from dialect.analysis.disjunctive_joins import disjuncts, split_equalities
 from dialect.analysis.ties import breaks_ties_by_hash
-from dialect.catalog.model import Table
+from dialect.catalog.model import SqlType, Table
 from dialect.codegen.engines.dialects import dialect_of
-from dialect.codegen.relations.joins import write_join, write_semi_join_condition
 from dialect.codegen.relations.truncation import write_row_truncation
 from dialect.codegen.relations.values import select_list, write_series, write_values
 from dialect.codegen.relations.window_functions import write_windows
@@ -46,6 +54,7 @@ from dialect.codegen.stored_columns import retention_predicates, stored_column, 
 from dialect.functions.emitter import write_expr, write_order_term
 
 Needed = frozenset[Field]
+_HASH_JOINABLE = ("=", "is not distinct from")  # joined by hash, for every type
 _NON_EXPANDING = (
     Filter,
     Project,
@@ -137,9 +146,64 @@ def _project(operator: Project, needed: Needed, target: Target) -> str:
     return f"SELECT {select_list(columns)} FROM ({source}) AS p"
 
 
-def _join(operator: Join, needed: Needed, target: Target) -> str:
-    """Write a join (`write_join`)."""
-    return write_join(operator, needed, target, write_rows)
+def _join(join: Join, needed: Needed, target: Target) -> str:
+    """Write a join; a disjunctive equi-join reads both inputs once per equality.
+
+    A join without condition is a CROSS JOIN, except left and full joins, which keep rows without a partner.
+    """
+    needed_below = needed | _fields_read(join.condition)
+    left = write_rows(join.left, needed_below & set(join.left.fields), target)
+    right = write_rows(join.right, needed_below & set(join.right.fields), target)
+    columns = select_list([f.id for f in _needed_of((*join.left.fields, *join.right.fields), needed)])
+    if join.condition == TRUE and join.kind not in ("left", "full"):
+        return f"SELECT {columns} FROM ({left}) AS l CROSS JOIN ({right}) AS r"
+    joined_inputs = f"SELECT {columns} FROM ({left}) AS l {join.kind.upper()} JOIN ({right}) AS r ON "
+    return " UNION ALL ".join(f"{joined_inputs}{on}" for on in _disjoint_conditions(join, target))
+
+
+def _disjoint_conditions(join: Join, target: Target) -> list[str]:
+    """Write disjoint join conditions, of which each pair of the join satisfies exactly one.
+
+    A single condition for all other joins and in Spark.
+
+    Claim: the pairs that meet the first equality, those that meet the second and not the first, and so on, are those
+    of the join. Symbols: none. Source and proof: dialect/codegen/proofs.md#either-equality. Raises: nothing.
+    """
+    emitter, alternatives = dialect_of(target).emitter, split_equalities(join)
+    is_split = dialect_of(target).splits_disjunctions and Shortcut.DISJUNCTIVE_JOINS in target.shortcuts
+    if not alternatives or not is_split:
+        return [write_expr(join.condition, emitter)]
+    required = [part for part in conjuncts(join.condition) if disjuncts(part) != alternatives]
+    required_sql = [write_expr(part, emitter) for part in required]
+    alternative_sql = [write_expr(each, emitter) for each in alternatives]
+    return [
+        " AND ".join([test, *(f"({earlier}) IS NOT TRUE" for earlier in alternative_sql[:index]), *required_sql])
+        for index, test in enumerate(alternative_sql)
+    ]
+
+
+def _semi_join_condition(condition: Expr, target: Target) -> str:
+    """Write the condition of a semi-join or an anti-join.
+
+    Claim: it is true of the same pairs, and no pair makes the engine raise. Symbols: none. Source and proof:
+    dialect/binder/proofs.md#semi-joins. Raises: nothing.
+    """
+    emitter = dialect_of(target).emitter
+    parts = conjuncts(condition)
+    if dialect_of(target).compares_intervals_in_joins or not any(map(_compares_intervals, parts)):
+        return write_expr(condition, emitter)
+    return " AND ".join(_hide_interval_comparison(part, write_expr(part, emitter)) for part in parts)
+
+
+def _hide_interval_comparison(part: Expr, written: str) -> str:
+    """Wrap a comparison of intervals in CASE, because DuckDB's nested loop join does not support it directly."""
+    return f"CASE WHEN {written} THEN TRUE END" if _compares_intervals(part) else f"({written})"
+
+
+def _compares_intervals(part: Expr) -> bool:
+    """Return whether a predicate compares intervals in a way that DuckDB cannot join by hash."""
+    is_hash_joinable = isinstance(part, Call) and part.name in _HASH_JOINABLE
+    return not is_hash_joinable and any(each.type is SqlType.INTERVAL for each in walk(part))
 
 
 def _set_operation(operator: SetOperation, needed: Needed, target: Target) -> str:
@@ -168,7 +232,7 @@ def _semi_join(operator: SemiJoin, needed: Needed, target: Target) -> str:
     keyword = "ANTI" if operator.is_anti else "SEMI"
     return (
         f"SELECT {columns} FROM ({left}) AS l {keyword} JOIN ({right}) AS r"
-        f" ON {write_semi_join_condition(operator.condition, target)}"
+        f" ON {_semi_join_condition(operator.condition, target)}"
     )
 
 

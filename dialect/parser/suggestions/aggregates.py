@@ -14,8 +14,8 @@ from dialect.diagnostics.field_values import AggregateHint, ArgumentTypes, Discl
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal, Suggestion, to_suggestions
 from dialect.parser.compile_context import refusal, suggest_replaced
-from dialect.parser.placeholders import MAX_PLACEHOLDER, MIN_PLACEHOLDER
 from dialect.parser.spans import sql_text, with_tree_changed, written_name
+from dialect.parser.tokens import MAX_PLACEHOLDER, MIN_PLACEHOLDER
 
 _COUNT_TEMPLATES = ("COUNT(DISTINCT {0})", "COUNT({0})")
 _BIN_TEMPLATE = "FLOOR({0} / 10) * 10"

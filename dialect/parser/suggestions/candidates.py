@@ -13,7 +13,6 @@ from dialect.catalog.model import Catalog, Table
 from dialect.diagnostics.kinds import Kind
 from dialect.diagnostics.names import MAX_LISTED_NAMES, first_names, near_names
 from dialect.errors import Code, Diagnostic, Refusal, Span, Suggestion, join_differences, to_suggestions
-from dialect.parser.placeholders import fill_placeholders
 from dialect.parser.spans import first_word_span
 from dialect.parser.suggestions.foreign_dialects import (
     replace_ampersands,
@@ -22,6 +21,7 @@ from dialect.parser.suggestions.foreign_dialects import (
     to_rollup_syntax,
 )
 from dialect.parser.suggestions.mistyped_syntax import corrections
+from dialect.parser.tokens import fill_placeholders
 
 _FIRST_TABLE = re.compile(r"\bfrom\s+(\w+)", re.IGNORECASE)
 # refusals that may be caused by foreign syntax

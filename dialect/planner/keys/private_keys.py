@@ -16,7 +16,7 @@ from dialect.errors import Refusal, Suggestion, join_differences
 from dialect.functions.emitter import plain_text
 from dialect.functions.registry import overload
 from dialect.parser.compile_context import CompileContext
-from dialect.parser.placeholders import END_PLACEHOLDER, MAX_PLACEHOLDER, MIN_PLACEHOLDER, START_PLACEHOLDER
+from dialect.parser.tokens import END_PLACEHOLDER, MAX_PLACEHOLDER, MIN_PLACEHOLDER, START_PLACEHOLDER
 from dialect.planner.keys.public_domains import returns_integer
 
 _FINE_TIMES = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.TIME, SqlType.INTERVAL)

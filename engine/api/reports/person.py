@@ -31,8 +31,7 @@ from dialect.catalog import STATIC, AgeUnit, Catalog, Dataset, MinimumAge, Priva
 from engine.accounts.audit_log import format_delta, format_epsilon
 from engine.accounts.losses import whole_person_loss
 from engine.accounts.worst_case import ceiling_accounts, worst_over_all_windows
-from engine.catalog.eligibility import age_reference_day, first_retained_day
-from engine.catalog.eligibility_notes import format_state
+from engine.catalog.eligibility import age_reference_day, first_retained_day, format_state
 from engine.pricing.query_terms import caps
 
 PERIOD_TEXTS = {

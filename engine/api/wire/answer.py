@@ -1,10 +1,10 @@
-"""Wire shapes of answers and explanations: Arrow with a privacy card, and plain dicts."""
+"""Wire shapes of answers and explanations: Arrow with a privacy card, and plain dicts with what bounds them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from fractions import Fraction
 from typing import Any
 
@@ -13,14 +13,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from budgets import Loss, epsilon_from_rho
-from dialect.algebra import Note
-from engine.api.wire.explanation import bound_shapes, column_shapes, key_shapes, threshold_shapes
-from engine.mechanism.answer import interval_parts
+from dialect import Question
+from dialect.algebra import Histogram, Note
+from engine.mechanism.answer import interval_parts, project_intervals
 from engine.mechanism.intervals import Floats
-from engine.mechanism.projection import project_intervals
 from engine.pipeline.advice import MAX_ADVICE_CHARACTERS, NO_ADVICE, Advice
-from engine.pipeline.answer_notes import answer_notes, question_notes
 from engine.pipeline.bias import (
+    clip_bound_origins,
     column_bias_bounds,
     column_biases,
     column_clip_bounds,
@@ -29,9 +28,10 @@ from engine.pipeline.bias import (
 )
 from engine.pipeline.compiled_query import Answered, SourcedQuery
 from engine.pipeline.explain import Explained
-from engine.pipeline.notes import charged_window_list
+from engine.pipeline.notes import answer_notes, charged_window_list, question_notes
 from engine.pipeline.outlook import BudgetOutlook, outlook_json
 from engine.pipeline.reliability import is_mostly_weak, may_be_nothing, non_negative_columns, rate_reliability
+from engine.pricing.compile_release import CompiledRelease, clip_bound_alternatives
 from engine.pricing.simultaneous import joint_confidence
 from engine.reuse.sources import ReleaseSource
 
@@ -233,3 +233,74 @@ def explanation_shape(explanation: Explained, remaining: dict[str, Any]) -> dict
         "sql": explanation.sql,
         **notes_shape(question_notes(explanation)),
     }
+
+
+def column_shapes(question: Question) -> list[dict[str, Any]]:
+    """Names and types of the answer's columns."""
+    return [{"name": shown.name, "type": str(shown.field.type)} for shown in question.columns]
+
+
+def key_shapes(question: Question, prepared: tuple[CompiledRelease, ...]) -> list[dict[str, Any]]:
+    """Group keys of each release: public or private, why, and the number of groups where it is public."""
+    bins = {release.plan_index: release.histogram for release in question.releases}
+    return [fact for place, each in enumerate(prepared) for fact in _key_rows(each, bins.get(place))]
+
+
+def bound_shapes(compiled: tuple[CompiledRelease, ...]) -> list[dict[str, Any]]:
+    """Contribution bound and noise of each query vector, in the unit of its column."""
+    return [fact for each in compiled for fact in _bound_rows(each)]
+
+
+def threshold_shapes(prepared: tuple[CompiledRelease, ...]) -> list[dict[str, Any]]:
+    """Partition-selection threshold (in persons) of each release with private keys, and its delta."""
+    return [
+        {
+            "threshold": each.cost.threshold_persons,
+            "delta": float(each.cost.loss.delta),
+            "max_groups_per_person": each.cost.max_groups,
+            "release": each.plan.display_name,
+        }
+        for each in prepared
+        if each.cost.threshold is not None
+    ]
+
+
+def _key_rows(prepared: CompiledRelease, histogram: Histogram | None) -> Iterator[dict[str, Any]]:
+    """Group keys of one release. A histogram's bins are counted separately: they are no groups of the answer."""
+    bins = 1 if histogram is None else histogram.bin_count
+    kind = "private" if prepared.plan.key_set is None else "public"
+    release = prepared.plan.display_name
+    groups = None if prepared.key_count is None else prepared.key_count // bins
+    for place, key in enumerate(prepared.plan.keys):
+        is_bin = histogram is not None and place == histogram.key_index
+        yield {
+            "name": key.canonical_text,
+            "kind": "bins" if is_bin else kind,
+            "count": bins if is_bin else groups,
+            "why": key.reason.removeprefix(f"{kind}: "),
+            "release": release,
+        }
+
+
+def _bound_rows(prepared: CompiledRelease) -> Iterator[dict[str, Any]]:
+    """Contribution bound of each query vector in JSON form: clip bound, noise, bias, alternatives.
+
+    The keys `norm`, `kept` and `bias_within` hold the clip bound, the share that clipping leaves, and the residual
+    bias.
+    """
+    parts = (prepared.plan.vectors, prepared.bounds.vectors, prepared.cost.vectors, clip_bound_alternatives(prepared))
+    for vector, bound, cost, choices, origin in zip(*parts, clip_bound_origins(prepared), strict=True):
+        yield {
+            "vector": vector.display_name,
+            "norm": bound.clip_bound,
+            "rule": str(bound.rule),
+            "why": bound.reason,
+            "norm_from": origin,
+            "sensitivity": bound.sensitivity * bound.grain_size,
+            "sigma": cost.deviation(bound),
+            "predicted_bias": bound.predicted_bias,
+            "kept": bound.retained_share,
+            "bias_within": bound.residual_bias_bound,
+            "choices": [asdict(each) for each in choices],
+            "release": prepared.plan.display_name,
+        }

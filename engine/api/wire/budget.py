@@ -9,9 +9,14 @@ from typing import Any
 from budgets import EVERYBODY, LIFETIME, OWNER, AccountName, AccountView, Forecast, Ledger, path_prefixes
 from dialect import Catalog
 from dialect.catalog import Dataset
-from engine.accounts import account_json
 from engine.accounts.losses import owner_loss
-from engine.accounts.window_accounts import account_windows, accounts_by_run, client_accounts, window_views
+from engine.accounts.window_accounts import (
+    account_json,
+    account_windows,
+    accounts_by_run,
+    client_accounts,
+    window_views,
+)
 from engine.pipeline.outlook import forecast_sentence, next_budget
 from engine.pricing.query_terms import caps
 
@@ -28,7 +33,7 @@ def budget_shape(ledger: Ledger, catalog: Catalog, client: str | None, now: date
         lifetime_views = [] if client is None else _capped_lifetime_accounts(ledger, dataset, client)
         shown = [
             *accounts_by_run(found, owner_loss(ledger, dataset.name)),
-            *map(account_json.account_json, lifetime_views),
+            *map(account_json, lifetime_views),
         ]
         accounts += [
             account | {"questions": int(account["remaining_rho"] / float(dataset.defaults.rho) + 1e-9)}
@@ -51,7 +56,7 @@ def _client_rows(ledger: Ledger, catalog: Catalog, dataset: Dataset) -> Iterator
     for views_of_client in client_accounts(ledger, dataset, account_windows(catalog, dataset)):
         in_windows = [(view,) for view in views_of_client if view.name.window != LIFETIME]
         yield from accounts_by_run(in_windows, owner_losses)
-        yield from (account_json.account_json(view) for view in views_of_client if view.name.window == LIFETIME)
+        yield from (account_json(view) for view in views_of_client if view.name.window == LIFETIME)
 
 
 def _unknown_client_warning(ledger: Ledger, client: str | None) -> list[str]:

@@ -13,7 +13,7 @@ from dialect.algebra import Note, NoteCode
 from dialect.catalog import Catalog, SqlType
 from dialect.functions import AGGREGATES, TABLE_FUNCTIONS, Aggregate, Function, TableFunction, kind_name, overloads
 from engine.api.wire.answer import EMPTY_CARD, notes_shape, with_card
-from engine.catalog.eligibility_notes import eligibility_notes
+from engine.catalog.eligibility import eligibility_notes
 
 DESCRIBE_COLUMNS = ("name", "type", "nullable", "declared")
 LISTING_COLUMNS: Mapping[Listing, tuple[str, ...]] = {

@@ -19,7 +19,7 @@ from dialect.catalog import (
     ValueRange,
     next_window_start,
 )
-from engine.catalog.eligibility_notes import excluded_consent_notes
+from engine.catalog.eligibility import excluded_consent_notes
 
 COLUMN_ATTRIBUTES = {  # key on the wire -> field of Column
     "time_zone": "time_zone",

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from budgets import PICO
-from engine.pricing.budget_allocation import ASSUMED_MEAN_OFFSET
 from engine.pricing.clip_bounds.column_means import MeanDistribution
 from engine.pricing.clip_bounds.distribution import ContributionDistribution
 from engine.pricing.clip_bounds.histograms import MEAN_STEPS, ContributionHistogram
 from engine.pricing.clip_bounds.tails import Floats, denoised_people
+from engine.pricing.price import ASSUMED_MEAN_OFFSET
 
 ASSUMED_MEAN_SLOPE = 0.05  # assumed slope of means over ln(rows), in largest magnitudes of a value
 ASSUMED_OTHER_DIFFERENCE = (

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from budgets.accounting.accounts import LIFETIME, AccountName, AccountView, check_text
-from budgets.accounting.holders import ALL_CLIENTS, check_name
+from budgets.accounting.accounts import ALL_CLIENTS, LIFETIME, AccountName, AccountView, check_name, check_text
 from budgets.accounting.privacy_loss import ZERO_LOSS, Loss
 from budgets.errors import ParamError
 from tests.budgets.ledger_checks import ANN, SHARED

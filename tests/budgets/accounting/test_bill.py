@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from budgets.accounting.accounts import LIFETIME
+from budgets.accounting.accounts import ALL_CLIENTS, EVERYBODY, LIFETIME, OWNER
 from budgets.accounting.bill import Bill, make_bill
-from budgets.accounting.holders import ALL_CLIENTS, EVERYBODY, OWNER
 from budgets.accounting.privacy_loss import ZERO_LOSS, Loss
 from tests.budgets.ledger_checks import ask, item
 

@@ -12,8 +12,7 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from budgets import Ledger, LedgerError, UnsafeStore
-from budgets.accounting.holders import check_client_name
-from budgets.accounting.names import folded_name, normal_name
+from budgets.accounting.accounts import check_client_name, folded_name, normal_name
 from budgets.accounting.privacy_loss import Loss
 from budgets.errors import Forbidden, ParamError
 from budgets.stores import client_tables

@@ -9,7 +9,7 @@ from hypothesis import Phase, settings
 
 from budgets import LIFETIME, BudgetRefused
 from budgets.accounting import outlook
-from budgets.accounting.holders import EVERYBODY
+from budgets.accounting.accounts import EVERYBODY
 from budgets.accounting.outlook import PayingAccounts
 from tests.budgets.accounting import test_outlook as outlook_tests
 

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from budgets.accounting.accounts import LIFETIME, UNCAPPED, AccountName, AccountView
-from budgets.accounting.holders import ALL_CLIENTS, EVERYBODY
+from budgets.accounting.accounts import ALL_CLIENTS, EVERYBODY, LIFETIME, UNCAPPED, AccountName, AccountView
 from budgets.accounting.policy import (
     EACH_WINDOW,
     MIN_QUERY_RHO,

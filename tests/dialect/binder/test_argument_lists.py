@@ -8,7 +8,7 @@ import pytest
 from sqlglot import exp
 
 import dialect
-from dialect.binder.arities import _SPECIAL_ARITIES, Arity, arity_of
+from dialect.binder.argument_lists import _SPECIAL_ARITIES, Arity, arity_of
 from dialect.binder.scalars import _BINDERS, _CALLS
 from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal

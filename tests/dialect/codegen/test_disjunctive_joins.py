@@ -18,7 +18,7 @@ from dialect.catalog.model import EngineName
 from dialect.codegen.relations.relation import write_rows
 
 either_equality: ModuleType = import_module("dialect.analysis.disjunctive_joins")
-write_join: ModuleType = import_module("dialect.codegen.relations.joins")
+writers: ModuleType = import_module("dialect.codegen.relations.relation")
 Rows = Callable[[str], BoundQuery]
 EITHER = {
     "h.h = hour(e.ts) OR h.h = e.cell_id": 2,
@@ -67,9 +67,9 @@ def test_pairs_that_match_both_disjuncts_are_found_if_joined_twice(
     relation = _joined(next(iter(EITHER)), rows_of)
     once = _on_or(relation, target, database)
     monkeypatch.setattr(
-        write_join,
+        writers,
         "_disjoint_conditions",
-        lambda join, _: [write_join.write_expr(each) for each in write_join.split_equalities(join)],
+        lambda join, _: [writers.write_expr(each) for each in writers.split_equalities(join)],
     )
     twice = _pairs(relation, target, database)
     assert twice > once

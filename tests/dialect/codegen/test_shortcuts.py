@@ -37,7 +37,7 @@ rollups, joins, public_side, pushdown, unclipped, render = (
     import_module(f"dialect.codegen.{name}")
     for name in (
         "materialized_rollups",
-        "relations.joins",
+        "relations.relation",
         "contribution.public_pushdown",
         "contribution.aggregation_pushdown",
         "contribution.unclipped_units",

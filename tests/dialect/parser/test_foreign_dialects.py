@@ -8,8 +8,8 @@ import pytest
 
 from dialect import Question
 from dialect.errors import Code, Refusal, Span, Suggestion
-from dialect.parser.placeholders import fill_placeholders
 from dialect.parser.suggestions.foreign_dialects import rewrite_call_at, to_duckdb
+from dialect.parser.tokens import fill_placeholders
 
 SHOWN = {
     "safe_divide(a, f(b, c))": "((a) / nullif(f(b, c), 0))",

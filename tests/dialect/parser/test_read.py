@@ -11,7 +11,7 @@ import dialect
 from dialect.algebra.codegen_types import Target
 from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal
-from dialect.parser.placeholders import fill_placeholders
+from dialect.parser.tokens import fill_placeholders
 from tests.support.neighbours.attack_catalog import attack_catalog
 from tests.support.sql.sql_snapshots import Snapshot, snapshots, update
 

@@ -19,10 +19,10 @@ from sqlglot import exp
 from dialect.catalog.model import Catalog
 from dialect.errors import Code, Suggestion
 from dialect.functions.registry import callable_names
-from dialect.parser.placeholders import fill_placeholders
 from dialect.parser.suggestions import aggregates as aggregate_refusals
 from dialect.parser.suggestions import foreign_dialects
 from dialect.parser.suggestions.foreign_dialects import CALL_REWRITES, to_duckdb
+from dialect.parser.tokens import fill_placeholders
 from dialect.stability.typed_calls import nearest_name
 from tests.support.sql.plain import MACROS
 from tests.support.sql.refusal_sites import below_dialect

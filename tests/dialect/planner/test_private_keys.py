@@ -8,7 +8,7 @@ import pytest
 
 from dialect import Refusal, compile_query
 from dialect.catalog.model import Catalog
-from dialect.parser.placeholders import fill_placeholders
+from dialect.parser.tokens import fill_placeholders
 from tests.support.sql.refused import sql_of
 
 DAY = "ts >= YOUR_START AND ts < YOUR_END"

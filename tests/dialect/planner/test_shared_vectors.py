@@ -11,7 +11,7 @@ import pytest
 from dialect.algebra.relations import ReleasePoint
 from dialect.algebra.release_plan import PrivatePlan
 from dialect.parser.compile_context import CompileContext
-from dialect.planner import releases, split
+from dialect.planner import compilation, releases
 from dialect.postprocess.question import Question
 
 Ask = Callable[[str], Question]
@@ -75,7 +75,7 @@ def test_a_merge_that_changes_rows_groups_or_vectors_is_dropped(
         return made
 
     monkeypatch.setattr(releases, "_plan_point", other_when_merged)
-    monkeypatch.setattr(split, "shared_plans", recorded)
+    monkeypatch.setattr(compilation, "shared_plans", recorded)
     ask("SELECT * FROM (SELECT COUNT(*) FROM events) CROSS JOIN (SELECT SUM(dwell_s) FROM events)")
     assert [len(plan.vectors) for plan in shared] == [1]
 

@@ -10,8 +10,7 @@ import pytest
 
 from dialect.algebra.release_plan import PrivatePlan, VectorBound
 from dialect.catalog.model import Catalog, ClipBounds
-from dialect.sensitivity.bounding import bound_contributions
-from dialect.sensitivity.correlated_noise import correlated_noise_factor
+from dialect.sensitivity.bounding import bound_contributions, correlated_noise_factor
 
 Plans = Callable[[str], PrivatePlan]
 PEOPLE = "SELECT hour(ts), COUNT(DISTINCT subscriber_id) FROM events GROUP BY 1"

@@ -14,7 +14,7 @@ from engine.api.session import Session
 from engine.api.wire import answer as wire_answer
 from engine.api.wire import tables as wire_tables
 from engine.mechanism.answer import Answer
-from engine.pipeline import answer_notes as wire_notes
+from engine.pipeline import notes as wire_notes
 from engine.pipeline.compiled_query import Answered
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain

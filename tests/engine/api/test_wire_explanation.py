@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dialect import Question
-from engine.api.wire.explanation import bound_shapes, column_shapes, key_shapes, threshold_shapes
+from engine.api.wire.answer import bound_shapes, column_shapes, key_shapes, threshold_shapes
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pricing.compile_release import CompiledRelease

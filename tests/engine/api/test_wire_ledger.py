@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from budgets import AccountName, AccountView, Loss, epsilon_from_rho
-from engine.accounts import account_json
+from engine.accounts.window_accounts import account_json, remaining_json
 from engine.api.wire import ledger as wire_ledger
 from engine.pipeline.engine import Engine
 from engine.pricing.query_terms import Request
@@ -20,7 +20,7 @@ VIEW = AccountView(
 
 
 def test_an_account_reports_spent_and_remaining_budget() -> None:
-    shown = account_json.account_json(VIEW)
+    shown = account_json(VIEW)
     assert {name: type(value) for name, value in shown.items()} == {
         "dataset": str, "window": str, "client": str, "cap_rho": float, "spent_rho": float, "remaining_rho": float,
         "remaining_delta": float, "epsilon": float, "delta": float, "cap_epsilon": float, "calibration_rho": float,
@@ -33,17 +33,17 @@ def test_an_account_reports_spent_and_remaining_budget() -> None:
 
 
 def test_the_remaining_rho_is_reported_with_the_spent_epsilon() -> None:
-    shown = account_json.remaining_json(VIEW)
+    shown = remaining_json(VIEW)
     assert set(shown) == {"rho", "delta", "epsilon", "cap_rho"}
     assert shown["rho"] == float(VIEW.remaining.rho)
     assert shown["cap_rho"] == 0.1
-    assert shown["epsilon"] == account_json.account_json(VIEW)["epsilon"]
+    assert shown["epsilon"] == account_json(VIEW)["epsilon"]
     assert shown["epsilon"] == pytest.approx(epsilon_from_rho(VIEW.spent.rho, Fraction(9, 10**10)), rel=1e-6)
 
 
 def test_the_shared_account_has_no_client() -> None:
     shared = AccountView(AccountName("town", "forever"), VIEW.cap, VIEW.spent)
-    assert account_json.account_json(shared)["client"] is None
+    assert account_json(shared)["client"] is None
 
 
 def test_ledger_rows_and_releases_show_the_question_and_no_answer(engine: Engine) -> None:

@@ -64,7 +64,7 @@ def test_a_semi_join_on_intervals_finds_one_person_s_match(
 def test_a_planted_comparison_as_it_stands_raises_for_one_person(
     tmp_path: Path, sign: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relation_codegen, "write_semi_join_condition", lambda condition, _: write_expr(condition))
+    monkeypatch.setattr(relation_codegen, "_semi_join_condition", lambda condition, _: write_expr(condition))
     sql = ASKED.format("EXISTS", MET.format(APART.format(sign)))
     with pytest.raises(ExecutionFailed):
         exact(tmp_path / "more", VICTIM, sql)

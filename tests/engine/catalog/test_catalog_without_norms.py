@@ -11,11 +11,10 @@ import pytest
 from dialect import compile_query
 from dialect.catalog.model import Catalog
 from dialect.sensitivity import clip_bounds_of, declares_clip_bounds
-from engine.pipeline.answer_notes import question_notes
-from engine.pipeline.bias import column_biases
+from engine.pipeline.bias import clip_bound_origins, column_biases
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pricing.clip_bound_origin import clip_bound_origins
+from engine.pipeline.notes import question_notes
 from engine.pricing.query_terms import Request
 from tests.engine.town import CATALOG, ROWS, make_town, opened
 from tests.support.without_norms import without_norms

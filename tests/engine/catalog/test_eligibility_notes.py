@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.api.session import Session
-from engine.catalog.eligibility_notes import eligibility_notes, excluded_consent_notes
+from engine.catalog.eligibility import eligibility_notes, excluded_consent_notes
 from tests.engine.town import CATALOG, make_town, opened
 
 RULES = """

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialect import compile_query
-from engine.mechanism import projection
-from engine.mechanism.answer import Answer
-from engine.mechanism.projection import project_intervals, projected
+from engine.mechanism import answer
+from engine.mechanism.answer import Answer, project_intervals, projected
 from engine.pipeline.engine import Engine
 from tests.support.planted import instead
 
@@ -25,7 +24,7 @@ LIMITS = st.sampled_from(
 
 def loses(lower: float, upper: float, limits: tuple[float, float], number: float) -> bool:
     """Is a number within its limits covered before the projection, and not after it?"""
-    low, high = projection.projected(np.array([lower]), np.array([upper]), *limits)
+    low, high = answer.projected(np.array([lower]), np.array([upper]), *limits)
     was_covered = lower <= number <= upper and limits[0] <= number <= limits[1]
     return was_covered and not low[0] <= number <= high[0]
 
@@ -45,7 +44,7 @@ def test_no_projection_loses_a_possible_number(
 
 
 def test_an_end_beyond_the_number_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    instead(projection, "projected", lambda lower, upper, least, most: (lower.clip(least + 1), upper))(monkeypatch)
+    instead(answer, "projected", lambda lower, upper, least, most: (lower.clip(least + 1), upper))(monkeypatch)
     assert loses(-5.0, 5.0, (0.0, math.inf), 0.5)
 
 

@@ -19,7 +19,7 @@ from engine.mechanism.release import Release, outer_sql_table, release_from_byte
 from engine.pipeline import engine as pipeline
 from engine.pipeline.engine import Engine
 from engine.pricing import compile_release as compile_release_module
-from engine.pricing import group_keys
+from engine.pricing import noisy_release
 from engine.pricing.query_terms import Request
 
 KEYS = pa.table({"k0": ["a", "b", None], "k1": pa.array([1, None, 3], pa.int32())})
@@ -88,7 +88,7 @@ def test_exact_numbers_cannot_be_serialized(engine: Engine) -> None:
 
 def test_only_releases_are_turned_into_bytes() -> None:
     """In the rooms where exact numbers are, nothing else writes any."""
-    for module in (exact, gaussian, group_keys, compile_release_module, backends.duckdb):
+    for module in (exact, gaussian, noisy_release, compile_release_module, backends.duckdb):
         assert not {"json", "pickle", "ipc"} & set(vars(module)), module.__name__
     assert vars(pipeline)["release_to_bytes"] is release.release_to_bytes
 

@@ -11,8 +11,7 @@ from types import FrameType
 
 import pytest
 
-from dialect.planner.compilation import bind_tree
-from dialect.planner.split import split_query
+from dialect.planner.compilation import bind_tree, split_query
 from dialect.postprocess.noise_propagation import are_noisy, column_forms
 from engine.pipeline.compiled_query import Answered
 from engine.pipeline.engine import Engine

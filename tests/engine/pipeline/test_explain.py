@@ -11,7 +11,7 @@ import pytest
 
 from budgets import Loss
 from dialect import Refusal
-from engine.api.wire.explanation import column_shapes
+from engine.api.wire.answer import column_shapes
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import Explained, explain
 from engine.pricing.query_terms import Request

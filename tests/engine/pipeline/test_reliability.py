@@ -14,10 +14,10 @@ from dialect import compile_query
 from dialect.algebra import NoteCode
 from engine.api.session import Session
 from engine.mechanism.answer import Answer
-from engine.pipeline.answer_notes import question_notes
 from engine.pipeline.bias import column_biases, unmeasured_pair_columns
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
+from engine.pipeline.notes import question_notes
 from engine.pipeline.reliability import (
     Reliability,
     expected_loss,

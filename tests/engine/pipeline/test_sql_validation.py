@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from dialect import Catalog, Code, Refusal, Target
-from dialect.binder.arities import arity_of
+from dialect.binder.argument_lists import arity_of
 from dialect.catalog import OPT_OUT_TABLE
 from dialect.functions.aggregates import AGGREGATES
 from dialect.functions.registry import callable_names

@@ -11,7 +11,7 @@ import pytest
 from budgets import PICO
 from dialect import compile_query
 from engine.pipeline.engine import Engine
-from engine.pricing.budget_allocation import ASSUMED_MEAN_OFFSET, split_price, split_prices
+from engine.pricing.price import ASSUMED_MEAN_OFFSET, split_price, split_prices
 from engine.pricing.query_terms import Request
 from tests.engine.town import make_town, opened
 

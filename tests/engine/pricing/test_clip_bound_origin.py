@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from dialect import compile_query
+from engine.pipeline.bias import clip_bound_origins
 from engine.pipeline.engine import Engine
-from engine.pricing.clip_bound_origin import clip_bound_origins
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, Calibration, HistogramSubject, Quantity
 from engine.pricing.compile_release import clip_bound_alternatives
 from tests.engine.pricing.test_tuned_clip_bounds import ROWS, made

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dialect.algebra import NoteCode
-from engine.pipeline.answer_notes import FEW_ROWS_REASON, answer_notes
 from engine.pipeline.engine import Engine
+from engine.pipeline.notes import FEW_ROWS_REASON, answer_notes
 from engine.pricing.query_terms import Request
 from engine.pricing.target_error import format_half_widths
 from engine.server.http.sizes import NOISY_NOTES

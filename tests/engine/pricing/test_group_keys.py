@@ -18,8 +18,9 @@ from engine.mechanism.gaussian import NoisyVector
 from engine.pipeline.engine import Engine
 from engine.pricing import work_limits
 from engine.pricing.compile_release import compile_release
-from engine.pricing.group_keys import check_key_count, is_promising, passes_both_rounds, passes_threshold
+from engine.pricing.noisy_release import is_promising, passes_both_rounds, passes_threshold
 from engine.pricing.query_terms import Request
+from engine.pricing.work_limits import check_key_count
 from tests.engine.town import CATALOG, ROWS, make_town, opened
 
 BY_SHOP = "SELECT shop, COUNT(*) AS n FROM visit GROUP BY shop"

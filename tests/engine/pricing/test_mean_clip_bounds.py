@@ -14,7 +14,6 @@ import pytest
 from dialect import compile_query
 from dialect.catalog.model import Bounds
 from engine.pipeline.engine import Engine
-from engine.pricing.budget_allocation import split_prices
 from engine.pricing.clip_bounds.column_means import MeanDistribution, mean_distribution
 from engine.pricing.clip_bounds.distribution import contribution_distribution
 from engine.pricing.clip_bounds.error_models import vectors_shown_alone
@@ -35,6 +34,7 @@ from engine.pricing.clip_bounds.means import (
 )
 from engine.pricing.clip_bounds.tuning import BOUND_DEVIATIONS
 from engine.pricing.compile_release import CompiledRelease, price_release, unpriced_release
+from engine.pricing.price import split_prices
 from tests.engine.pricing.test_column_means import COLUMN
 from tests.engine.pricing.test_column_means import histogram as mean_histogram
 from tests.engine.pricing.test_contribution_distribution import MADE, UNTIL

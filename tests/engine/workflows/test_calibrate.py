@@ -17,9 +17,9 @@ from dialect.catalog.privacy_windows import PrivacyWindow, WindowRange
 from engine.accounts.losses import owner_keys, owner_loss
 from engine.api.wire import budget as wire_budget
 from engine.errors import ExecutionFailed
-from engine.pipeline.answer_notes import question_notes
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import WidthSource, explain
+from engine.pipeline.notes import question_notes
 from engine.pricing.clip_bounds.histograms import Calibration, Calibrations, Quantity
 from engine.pricing.clip_bounds.stored_calibrations import calibration_due_on, load_calibrations
 from engine.pricing.compile_release import CompiledRelease

@@ -21,7 +21,7 @@ from tests.support.planted import Plant, instead, rewritten, together
 render, zero_fill, correlated, per_unit, clipping, pricing = (
     import_module("dialect.codegen.bounded_sql"),
     import_module("dialect.codegen.contribution.zero_fill"),
-    import_module("dialect.sensitivity.correlated_noise"),
+    import_module("dialect.sensitivity.bounding"),
     import_module("dialect.codegen.contribution.per_unit"),
     import_module("dialect.codegen.contribution.clipping"),
     import_module("engine.pricing.compile_release"),

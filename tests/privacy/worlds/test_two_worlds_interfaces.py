@@ -13,8 +13,8 @@ import pytest
 
 from dialect.algebra import Note, NoteCode
 from engine import Session
-from engine.pipeline.answer_notes import answer_notes
 from engine.pipeline.compiled_query import Answered
+from engine.pipeline.notes import answer_notes
 from engine.server.console import analyst
 from engine.server.flight import padding
 from engine.server.http import responses, sizes

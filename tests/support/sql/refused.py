@@ -7,7 +7,7 @@ import re
 import dialect
 from dialect.catalog.model import Catalog
 from dialect.errors import Refusal
-from dialect.parser.placeholders import fill_placeholders
+from dialect.parser.tokens import fill_placeholders
 
 
 def refusal_of(sql: str, catalog: Catalog) -> Refusal | None:

@@ -30,7 +30,6 @@ from dialect.sensitivity import MAX_GRAIN_BITS, declares_clip_bounds, finest_val
 from engine.backends.exact import Exact
 from engine.mechanism.gaussian import NoiseSource, gaussian_scale, privacy_loss
 from engine.mechanism.release import Release
-from engine.pricing.budget_allocation import PriceParts
 from engine.pricing.clip_bounds.profiles.averages import (
     AboutCentre,
     Averages,
@@ -53,7 +52,7 @@ from engine.pricing.clip_bounds.profiles.histogram_reading import (
     read_histogram,
 )
 from engine.pricing.clip_bounds.tuning import ClipErrorModel
-from engine.pricing.price import VectorPrice
+from engine.pricing.price import PriceParts, VectorPrice
 
 PROFILE_TENTHS_GROUPED, PROFILE_TENTHS_TOTAL = 1, 2  # share of a release's price, in tenths, with and without keys
 MAGNITUDE_BITS = 13  # value grains of the largest value of a row: 2^12 to 2^13

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from engine.pipeline.answer_notes import FEW_ROWS_REASON
+from engine.pipeline.notes import FEW_ROWS_REASON
 from engine.server.console import analyst as answer_pages
 from engine.server.console.sessions import PAGES, SESSION_COOKIE, page
 from engine.server.http.roles import Role

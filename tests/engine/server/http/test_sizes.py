@@ -14,7 +14,7 @@ from dialect.parser.suggestions.rewrite_suggestions import ChangeKind
 from engine.api.wire import answer as wire_answer
 from engine.api.wire.answer import CARD, advice_shape, shorten_advice
 from engine.pipeline.advice import Advice, Proposal
-from engine.pipeline.answer_notes import FEW_ROWS_REASON
+from engine.pipeline.notes import FEW_ROWS_REASON
 from engine.server.flight import padding
 from engine.server.http import sizes
 from engine.server.http.responses import ARROW, JSON, answer_body

@@ -15,8 +15,7 @@ from dialect import Refusal
 from dialect.catalog.model import Catalog
 from dialect.parser.options import parse_target_error
 from engine.api.wire.answer import explanation_shape
-from engine.mechanism.answer import interval_parts
-from engine.mechanism.projection import project_intervals
+from engine.mechanism.answer import interval_parts, project_intervals
 from engine.mechanism.release import Release
 from engine.pipeline import target_budget
 from engine.pipeline.compiled_query import Answered

@@ -16,9 +16,9 @@ from dialect.catalog.model import Catalog
 from engine.errors import ExecutionFailed
 from engine.mechanism.gaussian import NoiseRefused, add_noise, privacy_loss
 from engine.mechanism.release import release_from_bytes, release_to_bytes
-from engine.pipeline.answer_notes import question_notes
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
+from engine.pipeline.notes import question_notes
 from engine.pricing.clip_bounds.profiles import average_design, averages, compiled_profile, numbers
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.query_terms import Request

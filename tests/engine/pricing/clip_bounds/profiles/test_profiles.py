@@ -22,11 +22,11 @@ from engine.backends.lockdown import run_on_cursor
 from engine.errors import ExecutionFailed
 from engine.mechanism.gaussian import NoiseRefused, NoisyVector, add_noise, privacy_loss
 from engine.mechanism.release import Release, release_from_bytes, release_to_bytes
-from engine.pipeline.answer_notes import question_notes
+from engine.pipeline.bias import clip_bound_origins
 from engine.pipeline.compiled_query import SourcedQuery
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pricing.clip_bound_origin import clip_bound_origins
+from engine.pipeline.notes import question_notes
 from engine.pricing.clip_bounds.profiles import numbers
 from engine.pricing.clip_bounds.profiles.averages import AboutCentre, MeasuredAverages
 from engine.pricing.clip_bounds.profiles.compiled_profile import StoredProfile, read_profile
