@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from budgets.accounting.conversion import EpsilonDelta, chargeable
 from budgets.accounting.privacy_loss import ATTO, MAX_UNITS, Loss
@@ -162,7 +162,7 @@ class AccountView:
         """Does the account limit anything? A lifetime account without a declared cap does not."""
         return self.cap != UNCAPPED
 
-    @property
+    @cached_property
     def remaining(self) -> Loss:
         """Loss that can still be charged: rho, and delta for partition-selection thresholds."""
         return chargeable(self.cap).excess_over(self.spent)

@@ -59,7 +59,7 @@ class PayingAccounts:
 
     def allows(self, items: Sequence[PricedRelease]) -> bool:
         """Return whether one more query with these releases fits."""
-        return queries_left(self, items) > 0
+        return _most_queries(self, items)[0] > 0
 
 
 @dataclass(frozen=True)
@@ -83,21 +83,24 @@ def outlook(accounts: PayingAccounts, items: Sequence[PricedRelease], free_windo
     to which the query may be moved. Formula: queries_left = min of floor(remaining / debit) over accounts and
     components. Source: proofs.md#outlook. Raises nothing.
     """
-    count = queries_left(accounts, items)
+    count, binding_account = _most_queries(accounts, items)
     fits = would_fit(accounts, items)
     if count:
-        return Outlook(count, _binding_account(accounts, items), fits)
-    binding_account = None if _exceeds_query_limit(accounts, items) else _binding_account(accounts, items)
+        return Outlook(count, binding_account, fits)
     return Outlook(
         0, binding_account, fits, _fitting_windows(accounts, items), _other_windows(accounts, items, free_windows)
     )
 
 
-def queries_left(accounts: PayingAccounts, items: Sequence[PricedRelease]) -> int:
-    """Count how many new queries with these releases fit one after another."""
+def _most_queries(accounts: PayingAccounts, items: Sequence[PricedRelease]) -> tuple[int, AccountView | None]:
+    """Count how many new queries with these releases fit one after another, and find the account that is the limit.
+
+    Of several, the account closest to the client; none where one query costs more than it may.
+    """
     if _exceeds_query_limit(accounts, items):
-        return 0
-    return min((_count_fits(view.remaining, loss) for view, loss in accounts.debits(items)), default=0)
+        return 0, None
+    counts = ((_count_fits(view.remaining, loss), view) for view, loss in accounts.debits(items))
+    return min(counts, key=lambda pair: (pair[0], holder_rank(pair[1].name)), default=(0, None))
 
 
 def would_fit(accounts: PayingAccounts, items: Sequence[PricedRelease]) -> Loss:
@@ -113,13 +116,6 @@ def _exceeds_query_limit(accounts: PayingAccounts, items: Iterable[PricedRelease
     """Check whether the query costs more than a single query may, however much budget is left."""
     price = sum_losses(item.loss for item in items)
     return not all(price.fits_in(limit) for limit in accounts.query_limits)
-
-
-def _binding_account(accounts: PayingAccounts, items: Sequence[PricedRelease]) -> AccountView:
-    """Find the account that allows the fewest queries; of several, the one closest to the client."""
-    pairs = accounts.debits(items)
-    # pair = (account, loss it would be debited)
-    return min(pairs, key=lambda pair: (_count_fits(pair[0].remaining, pair[1]), holder_rank(pair[0].name)))[0]
 
 
 def _count_fits(remaining: Loss, loss: Loss) -> int:

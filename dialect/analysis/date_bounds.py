@@ -18,7 +18,7 @@ from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, conjunc
 from dialect.analysis.time_granularity import date_of, truncate_time, truncation_unit
 from dialect.catalog.model import SqlType
 from dialect.functions.constant_folding import parse_timestamp
-from dialect.functions.registry import is_local_time, overload
+from dialect.functions.registry import OVERLOADS, is_local_time
 
 Value = datetime | int | float
 ValueRangeOnDate = tuple[Value, Value]  # smallest and largest value of an expression on a date
@@ -93,7 +93,7 @@ class EventTimePredicates:
 
         For a weekday or month name it is the number of the name, which distinguishes groups as well.
         """
-        if isinstance(expr, Call) and expr.type is SqlType.VARCHAR and overload(expr.function).part_of is not None:
+        if isinstance(expr, Call) and expr.type is SqlType.VARCHAR and OVERLOADS[expr.function].part_of is not None:
             range_ = self._range(expr.arguments[-1], day)
             span = None if range_ is None else _date_part_range(expr, range_)
         else:
@@ -200,7 +200,7 @@ def _function_range(expr: Call, range_: ValueRangeOnDate) -> ValueRangeOnDate | 
     low, high = range_
     if not isinstance(low, datetime) or not isinstance(high, datetime):
         return None
-    row = overload(expr.function)
+    row = OVERLOADS[expr.function]
     if row.keeps_moment:
         return range_
     if (unit := truncation_unit(expr, expr.arguments[-1])) is not None:
@@ -210,7 +210,7 @@ def _function_range(expr: Call, range_: ValueRangeOnDate) -> ValueRangeOnDate | 
 
 def _date_part_range(expr: Call, range_: ValueRangeOnDate) -> ValueRangeOnDate | None:
     """Range of a date part (month, isodow, ...), known only if both ends lie on one date."""
-    (low, high), part = range_, overload(expr.function).part_of
+    (low, high), part = range_, OVERLOADS[expr.function].part_of
     if part is None or not isinstance(low, datetime) or not isinstance(high, datetime) or low.date() != high.date():
         return None
     return part(low), part(high)

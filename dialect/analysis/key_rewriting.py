@@ -16,7 +16,7 @@ from dialect.algebra.traversal import map_children
 from dialect.analysis.time_granularity import hour_of, truncate_time, truncation_unit
 from dialect.catalog.model import SqlType
 from dialect.functions.constant_folding import parse_timestamp
-from dialect.functions.registry import overload, overloads
+from dialect.functions.registry import OVERLOADS, overloads
 from dialect.functions.signatures import constant_values
 
 Cells = Mapping[Expr, Field]  # key expression over the row -> field with its value
@@ -68,7 +68,7 @@ def _rewrite_by_truncation(expr: Expr, cells: Cells, truncations: Cells) -> Expr
             # a truncation may be NULL where its time is not, beyond the calendar; then only a truncation agrees with it
             step = (
                 truncation_unit(key_expr, time)
-                if key_expr in truncations or overload(expr.function).has_step  # NULL exactly where the truncation is
+                if key_expr in truncations or OVERLOADS[expr.function].has_step  # NULL exactly where the truncation is
                 else None
             )
             if step is not None and (_is_constant_within(expr, time, step) or _splits_at_step(expr, time, step)):
@@ -78,12 +78,12 @@ def _rewrite_by_truncation(expr: Expr, cells: Cells, truncations: Cells) -> Expr
 
 def _rewrite_by_hour(expr: Expr, cells: Cells) -> Expr | None:
     """Compute part_of_day(ts) from a key hour(ts), as a CASE over equal blocks of hours; None without such a key."""
-    if not isinstance(expr, Call) or not overload(expr.function).is_by_hour:
+    if not isinstance(expr, Call) or not OVERLOADS[expr.function].is_by_hour:
         return None
     hour = cells.get(hour_of(expr.arguments[0]))
     if hour is None:
         return None
-    parts = overload(expr.function).listed_values
+    parts = OVERLOADS[expr.function].listed_values
     length = 24 // len(parts)
     within = [
         Call(_IN, (Ref(hour), *(Literal(at, SqlType.BIGINT) for at in range(first, first + length))), SqlType.BOOLEAN)
@@ -100,7 +100,7 @@ def _is_constant_within(expr: Call, time: Expr, step: str) -> bool:
     """
     if any(part != time and not isinstance(part, Literal) for part in expr.arguments):
         return False
-    row = overload(expr.function)
+    row = OVERLOADS[expr.function]
     on = row.constant_within
     within = on if isinstance(on, str) else on(*constant_values(row, expr.arguments))
     unit = truncation_unit(expr, time) or within or ""

@@ -16,7 +16,7 @@ from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref
 from dialect.algebra.relations import AggregateCall, FrameUnit, WindowCall
 from dialect.catalog.model import SqlType, ValueList
 from dialect.functions.aggregates import AGGREGATES
-from dialect.functions.registry import overload
+from dialect.functions.registry import OVERLOADS
 from dialect.functions.scalar.patterns import is_linear_search, state_count
 from dialect.functions.signatures import Cost as CallCost
 from dialect.functions.signatures import Function, TextLength
@@ -109,7 +109,7 @@ class TextSizes:
     def _text_length(self, call: Call) -> float:
         """Upper bound on the characters of a computed text, from those of the arguments."""
         parts, last = [self.extent(each).characters for each in call.arguments], call.arguments[-1]
-        match overload(call.function).text_length:
+        match OVERLOADS[call.function].text_length:
             case TextLength.TOTAL:
                 return min(float(MAX_COMPUTED_TEXT), sum(parts))
             case TextLength.COUNT if isinstance(last, Literal) and isinstance(last.value, int) and last.value >= 0:
@@ -137,7 +137,7 @@ def row_cost(expr: Expr, sizes: TextSizes) -> float:
     if isinstance(expr, Case):
         parts = (*(part for branch in expr.branches for part in branch), expr.otherwise)
         return sum(_PER_CALL + row_cost(part, sizes) for part in parts) + _copy_cost(sizes.extent(expr), expr.type)
-    form = overload(expr.function).duckdb
+    form = OVERLOADS[expr.function].duckdb
     repeats = [max(1, form.count(f"{{{place}}}")) for place in range(len(expr.arguments))]
     below = sum(times * row_cost(each, sizes) for times, each in zip(repeats, expr.arguments, strict=True))
     return below + _own_cost(expr, sizes)
@@ -154,7 +154,7 @@ def _own_cost(call: Call, sizes: TextSizes) -> float:
 
     Calls on lists, regular expressions and texts have rules of their own, added to a cost per call.
     """
-    row = overload(call.function)
+    row = OVERLOADS[call.function]
     per_call = row.cost.per_call + row.cost.per_argument * len(call.arguments)
     if not call.arguments:
         return per_call
@@ -169,7 +169,7 @@ def _list_cost(call: Call, cost: CallCost, sizes: TextSizes) -> float:
     """Cost of a list function: every element, and every character of every element; or of splitting a text."""
     size = Extent.largest(sizes.extent(each) for each in (*call.arguments, call) if each.type in _LISTS)
     is_split = not any(each.type in _LISTS for each in call.arguments)
-    split = _text_cost(call, overload(call.function), sizes) if is_split else 0.0
+    split = _text_cost(call, OVERLOADS[call.function], sizes) if is_split else 0.0
     return cost.per_element * size.length + cost.per_list_character * size.characters + split
 
 
@@ -215,7 +215,7 @@ def _regexp_cost(call: Call, sizes: TextSizes) -> float:
     if call.type is SqlType.BOOLEAN:
         return once
     captured = width * _PER_STATE * min(states, width)
-    if overload(call.function).text_length is not TextLength.COMPUTED:  # nothing is replaced
+    if OVERLOADS[call.function].text_length is not TextLength.COMPUTED:  # nothing is replaced
         return captured
     written = _PER_WRITTEN_CHARACTER * sizes.extent(call.arguments[2]).length
     if len(call.arguments) == 3:

@@ -27,7 +27,7 @@ from dialect.analysis.disjunctive_joins import times_written
 from dialect.diagnostics.kinds import Kind
 from dialect.functions.aggregates import AGGREGATES, ReleasedAs
 from dialect.functions.emitter import DUCKDB, Emitter
-from dialect.functions.registry import overload
+from dialect.functions.registry import OVERLOADS
 from dialect.functions.tie_order import hash_text_length, value_occurrences
 
 MAX_SQL_CHARACTERS = 400_000  # characters of generated SQL per query
@@ -51,7 +51,7 @@ def expression_sql_size(expr: Expr, engine: Emitter = DUCKDB) -> int:
             return _PER_FIELD
         if isinstance(part, Case):
             return 16 + sum(each + 12 for each in below)
-        form = engine.form_of(overload(part.function), part.arguments) or ""
+        form = engine.form_of(OVERLOADS[part.function], part.arguments) or ""
         return len(form) + sum((each + 5) * max(1, form.count(f"{{{place}}}")) for place, each in enumerate(below))
 
     return fold(expr, length)

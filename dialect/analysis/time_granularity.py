@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from dialect.algebra.expressions import Call, Expr, Literal
 from dialect.catalog.model import SqlType
 from dialect.functions.constant_folding import MONTHS, SECONDS, add_units
-from dialect.functions.registry import overload, overloads
+from dialect.functions.registry import OVERLOADS, overloads
 from dialect.functions.signatures import Truncation
 
 _MONTH_ORIGIN = datetime(2000, 1, 1)
@@ -23,7 +23,7 @@ def truncation_unit(expr: Expr, time: Expr) -> str | None:
     """Return the unit to which an expression truncates a time (`to_date`: 'day'); None for other expressions."""
     if not isinstance(expr, Call) or expr.arguments[-1:] != (time,):
         return None
-    match overload(expr.function).truncation, expr.arguments[0]:
+    match OVERLOADS[expr.function].truncation, expr.arguments[0]:
         case Truncation.DAY, _:
             return "day"
         case Truncation.UNIT, Literal(unit) if unit in {*SECONDS, *MONTHS}:
@@ -91,7 +91,7 @@ def determined_expressions(key: Expr) -> Iterator[Expr]:
     if inner is not None:
         yield from determined_expressions(inner)
     else:
-        determined = (overloads(name)[0] for name in overload(key.function).determines)
+        determined = (overloads(name)[0] for name in OVERLOADS[key.function].determines)
         yield from (Call(row.row_name, key.arguments, row.result) for row in determined)
         yield from _determined_of_time(key)
 
@@ -111,7 +111,7 @@ def _injective_operand(key: Call) -> Expr | None:
     inner = [part for part in key.arguments if not isinstance(part, Literal)]
     if len(inner) != 1 or inner[0].type not in _INTEGER_OR_DATE:
         return None
-    return inner[0] if overload(key.function).is_injective else None
+    return inner[0] if OVERLOADS[key.function].is_injective else None
 
 
 def _determined_of_time(key: Call) -> Iterator[Expr]:
@@ -121,7 +121,7 @@ def _determined_of_time(key: Call) -> Iterator[Expr]:
     """
     if not key.arguments:  # pi()
         return
-    time = key.arguments[-1] if overload(key.function).has_step else key.arguments[0]
+    time = key.arguments[-1] if OVERLOADS[key.function].has_step else key.arguments[0]
     seconds, format_ = _step_seconds(key), _strftime_format(key)
     if (seconds and SECONDS["hour"] % seconds == 0) or "%H" in format_:
         yield hour_of(time)
@@ -131,11 +131,11 @@ def _determined_of_time(key: Call) -> Iterator[Expr]:
 
 def _step_seconds(key: Call) -> int:
     """Width in seconds of the steps to which a key truncates a time, aligned to midnight; 0 for other keys."""
-    step = str(getattr(key.arguments[0], "value", "")) if overload(key.function).has_step else ""
+    step = str(getattr(key.arguments[0], "value", "")) if OVERLOADS[key.function].has_step else ""
     amount, _, unit = step.rpartition(" ")
     return int(amount or 1) * SECONDS.get(unit, 0)
 
 
 def _strftime_format(key: Call) -> str:
     """Return the format of strftime; empty for other functions."""
-    return str(getattr(key.arguments[-1], "value", "")) if overload(key.function).takes("format!") else ""
+    return str(getattr(key.arguments[-1], "value", "")) if OVERLOADS[key.function].takes("format!") else ""

@@ -47,7 +47,7 @@ from dialect.codegen.contribution.public_pushdown import Dictionary
 from dialect.codegen.contribution.unclipped_units import CLIPPED_UNITS, all_sums, unclipped_sums
 from dialect.codegen.contribution.zero_fill import answer_sql, key_set_semi_join, key_set_sql
 from dialect.codegen.eligibility import join_admitted
-from dialect.codegen.engines.dialects import DUCKDB_DIALECT, EngineDialect, dialect_of
+from dialect.codegen.engines.dialects import DUCKDB_DIALECT, ENGINE_DIALECTS, EngineDialect
 from dialect.codegen.lake import LAKE_RESULT
 from dialect.codegen.materialized_rollups import partials_from_rollup
 from dialect.codegen.partials import (
@@ -123,7 +123,7 @@ def _for_lake(partials: Partials, target: Target, admission: Eligibility | None)
 
     DuckDB's statement joins the lake's sums, in the table LAKE_RESULT, to the key set.
     """
-    plan, bounds, dialect = partials.answer_plan, partials.bounds, dialect_of(partials.target)
+    plan, bounds, dialect = partials.answer_plan, partials.bounds, ENGINE_DIALECTS[partials.target.engine]
     keys = list[Subquery]()
     if plan.key_set is not None and plan.keys:
         keys = [("key_set", True, key_set_sql(plan.key_set, NO_DICTIONARIES, target))]
@@ -150,7 +150,10 @@ def _aggregation_ctes(found: Partials, admission: Eligibility | None) -> list[Su
     plan, bounds, dictionaries, partials = found.plan, found.bounds, found.dictionaries, found.unit
     if partials.merges_unclipped_units:
         return _merged_aggregation_ctes(plan, bounds, dictionaries, partials)
-    is_scaled, dialect = any(bound.rule is ClipRule.SCALE for bound in bounds.vectors), dialect_of(found.target)
+    is_scaled, dialect = (
+        any(bound.rule is ClipRule.SCALE for bound in bounds.vectors),
+        ENGINE_DIALECTS[found.target.engine],
+    )
     # materialized, else DuckDB joins admitted persons to rows; reading a rollup again is cheaper than materializing it
     materialized = (
         None if partials.keeps_stored_groups else is_scaled or admission is not None or bounds.max_groups is not None

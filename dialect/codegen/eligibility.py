@@ -25,7 +25,7 @@ from dialect.catalog.eligibility import (
     IsIn,
 )
 from dialect.catalog.model import SqlType, Table
-from dialect.codegen.engines.dialects import DUCKDB_DIALECT, EngineDialect, dialect_of
+from dialect.codegen.engines.dialects import DUCKDB_DIALECT, ENGINE_DIALECTS, EngineDialect
 from dialect.codegen.stored_columns import stored_column
 
 ELIGIBLE_CTE = "eligible_persons"  # the first CTE of bounded SQL, where there are eligibility conditions
@@ -77,7 +77,7 @@ def eligible_persons_sql(admission: Eligibility | None, target: Target) -> str:
     table = admission.table
     conditions = " AND ".join(_state_condition(state, table, target) for state in admission.conditions)
     assert table.person is not None  # noqa: S101  the catalog reader finds the table of persons
-    person = dialect_of(target).quote_identifier(table.person.column)
+    person = ENGINE_DIALECTS[target.engine].quote_identifier(table.person.column)
     return f"SELECT {person} AS person FROM {target.addresses[table.name]} WHERE {conditions}"
 
 
@@ -134,7 +134,7 @@ def _lake_person_type(stored_type: str) -> str:
 
 def _objectors_of(admission: Eligibility, target: Target) -> str:
     """Select the objectors: from broadcast rows, or from the stored table."""
-    if dialect_of(target).reads_broadcast_objectors:
+    if ENGINE_DIALECTS[target.engine].reads_broadcast_objectors:
         return f"SELECT person FROM {{{OPT_OUT_TABLE}}}"
     return _objectors_as(admission.person_type)
 
@@ -147,7 +147,7 @@ def _objectors_as(person_type: str) -> str:
 
 def _state_condition(state: EligibilityCondition, table: Table, target: Target) -> str:
     """Write one eligibility condition on the stored column; NULL does not satisfy it."""
-    column, quote = table.column(state.column), dialect_of(target).emitter.quote
+    column, quote = table.column(state.column), ENGINE_DIALECTS[target.engine].emitter.quote
     assert column is not None  # noqa: S101  the catalog reader finds it
     stored = stored_column(column, table, target.engine)
     if isinstance(state, IsIn):
@@ -155,7 +155,7 @@ def _state_condition(state: EligibilityCondition, table: Table, target: Target) 
     if isinstance(state, InRange):
         lower, upper = (quote(Literal(end, state.type)) for end in (state.lower, state.upper))
         return f"{stored} BETWEEN {lower} AND {upper}"
-    return _country_condition(stored, state, dialect_of(target))
+    return _country_condition(stored, state, ENGINE_DIALECTS[target.engine])
 
 
 def _country_condition(stored: str, state: CountryCondition, dialect: EngineDialect) -> str:

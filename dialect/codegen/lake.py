@@ -19,7 +19,7 @@ from dialect.algebra.release_plan import ContributionBounds, PrivatePlan
 from dialect.algebra.traversal import transform_down
 from dialect.analysis.sql_size import check_sql_size
 from dialect.catalog.model import EngineName, SqlType
-from dialect.codegen.engines.dialects import ENGINE_DIALECTS, dialect_of
+from dialect.codegen.engines.dialects import ENGINE_DIALECTS
 from dialect.codegen.materialized_rollups import write_rollup
 from dialect.codegen.relations.relation import release_table_name, write_rows
 from dialect.codegen.relations.values import select_list
@@ -47,7 +47,7 @@ def check_lake_support(plan: PrivatePlan, lake: Target) -> None:
     for key in plan.keys:
         if key.field.type in (SqlType.TIME, SqlType.INTERVAL):
             raise UnsupportedByEngine(f"a key of type {key.field.type} has no form there")
-    check_sql_size(plan.source, engine=dialect_of(lake).emitter)
+    check_sql_size(plan.source, engine=ENGINE_DIALECTS[lake.engine].emitter)
 
 
 def extract_broadcasts(source: PerPerson, lake: Target) -> tuple[PerPerson, Target, tuple[Public, ...]]:

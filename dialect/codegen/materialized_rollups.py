@@ -34,7 +34,7 @@ from dialect.catalog.model import SqlType
 from dialect.codegen.contribution.clipping import MAX_UNSQUARED_GRAINS, is_always_one, partial_aggregate
 from dialect.codegen.contribution.public_pushdown import encode_text_keys
 from dialect.codegen.eligibility import is_eligibility_stored
-from dialect.codegen.engines.dialects import dialect_of
+from dialect.codegen.engines.dialects import ENGINE_DIALECTS
 from dialect.codegen.relations.relation import write_rows
 from dialect.functions.emitter import write_expr
 from dialect.planner.reuse.view_matching import CanonicalPlan, canonical_plan, non_null_keys
@@ -77,7 +77,7 @@ def write_rollup(plan: PrivatePlan, bounds: ContributionBounds, target: Target) 
     # GROUP BY 1, 2, ...: unit and keys come first
     key_positions = ", ".join(str(place + 1) for place in range(len(columns)))
     numbers = enumerate(zip(plan.vectors, bounds.vectors, strict=True))
-    dialect = dialect_of(target)
+    dialect = ENGINE_DIALECTS[target.engine]
     columns += [
         f"CAST({partial_aggregate(v, bound, dialect=dialect)} AS BIGINT) AS n{i}"
         for i, (v, bound) in numbers

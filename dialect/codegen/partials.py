@@ -26,7 +26,7 @@ from dialect.codegen.contribution.public_pushdown import Dictionary
 from dialect.codegen.contribution.unclipped_units import is_source_materialized, norm_test_sql
 from dialect.codegen.contribution.zero_fill import dictionary_sql, key_set_semi_join, key_set_sql
 from dialect.codegen.eligibility import ELIGIBLE_CTE, eligibility_ctes, objectors_to_broadcast
-from dialect.codegen.engines.dialects import DUCKDB_DIALECT, EngineDialect, dialect_of
+from dialect.codegen.engines.dialects import DUCKDB_DIALECT, ENGINE_DIALECTS, EngineDialect
 from dialect.codegen.lake import KEY_SET, broadcast_sql, check_lake_support, extract_broadcasts, placeholder
 from dialect.codegen.materialized_rollups import partials_from_rollup
 from dialect.codegen.partition_selection import RELEASED, released_sql, source_ctes, source_keys
@@ -169,10 +169,12 @@ def read_lake_partials(
     if key_set_semi_join("p", plan, NO_DICTIONARIES) and plan.key_set is not None:
         keys.append(("key_set", False, f"SELECT * FROM {placeholder(KEY_SET)}"))
         broadcast |= {KEY_SET: key_set_sql(plan.key_set, NO_DICTIONARIES, target)}
-    partials = unit_partials(plan, bounds, frozenset(), dialect_of(lake_target))
+    partials = unit_partials(plan, bounds, frozenset(), ENGINE_DIALECTS[lake_target.engine])
     broadcast |= {} if plan.mapping is None else {RELEASED: released_sql(plan.mapping, target)}
     broadcast |= broadcast_sql(rows, lake_target, target)
-    sources = source_ctes(plan, source_sql, f"SELECT * FROM {placeholder(RELEASED)}", dialect_of(lake_target))
+    sources = source_ctes(
+        plan, source_sql, f"SELECT * FROM {placeholder(RELEASED)}", ENGINE_DIALECTS[lake_target.engine]
+    )
     return Partials(
         plan, plan, bounds, lake_target, eligibility, tuple(sources), tuple(keys), partials,
         is_in_lake=True, broadcast=broadcast,
@@ -241,7 +243,7 @@ def _write_shared(shared: SharedPlan, target: Target, admission: Eligibility | N
         own = replace(target, shortcuts=target.shortcuts - {Shortcut.UNCLIPPED_UNITS})
         found = read_partials(shared.plan, shared.bounds, own, admission, rollup, is_shared=True)
     capped = capped_partials(found.plan, found.bounds, found.dictionaries, found.unit.text)
-    sql = with_clause([*found.rows, *found.keys], capped, dialect_of(found.target))
+    sql = with_clause([*found.rows, *found.keys], capped, ENGINE_DIALECTS[found.target.engine])
     return replace(
         found, plan=replace(found.plan, key_set=None), rows=((SHARED_PARTIALS, True, sql),),
         keys=() if is_in_lake else found.keys, is_in_lake=is_in_lake, shared={SHARED_PARTIALS: sql},
@@ -305,7 +307,7 @@ def in_grains_of(found: Partials, bounds: ContributionBounds, moved: Mapping[int
 
     `moved` = by index of a vector, its number about other centres.
     """
-    dialect, columns = dialect_of(found.target), [*found.plan.unit_columns, *found.plan.key_columns]
+    dialect, columns = ENGINE_DIALECTS[found.target.engine], [*found.plan.unit_columns, *found.plan.key_columns]
     for i, _, bound in aggregated_vectors(found.plan, bounds):
         if i in moved:
             number = moved[i].sql(moved[i].value_bits - bound.value_bits, dialect)

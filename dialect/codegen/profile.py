@@ -38,7 +38,7 @@ from dialect.codegen.contribution.group_truncation import truncate_groups
 from dialect.codegen.contribution.per_unit import capped_partials
 from dialect.codegen.contribution.zero_fill import clamped_to_bigint
 from dialect.codegen.eligibility import join_admitted
-from dialect.codegen.engines.dialects import EngineDialect, dialect_of
+from dialect.codegen.engines.dialects import ENGINE_DIALECTS, EngineDialect
 from dialect.codegen.lake import LAKE_RESULT
 from dialect.codegen.partials import (
     NOT_MOVED,
@@ -263,7 +263,7 @@ def _over_units(
     def write(of: Target) -> BoundedSql:
         moved = NOT_MOVED if plan is None else recentred(shared, plan)
         partials = in_grains_of(shared_partials(shared, of, admission), bounds, moved)
-        dialect = dialect_of(partials.target)
+        dialect = ENGINE_DIALECTS[partials.target.engine]
         written = answer(dialect)
         measures = _unit_measures(partials, histograms, admission)
         last = (written.cte, True, f"SELECT {written.columns} FROM {written.rows}")
@@ -278,7 +278,7 @@ def _over_units(
 
 def _unit_measures(partials: Partials, histograms: Sequence[ProfileHistogram], admission: Eligibility | None) -> str:
     """Write one row per admitted unit from its partial aggregates. Rows of nobody are no unit."""
-    plan, bounds, dialect = partials.plan, partials.bounds, dialect_of(partials.target)
+    plan, bounds, dialect = partials.plan, partials.bounds, ENGINE_DIALECTS[partials.target.engine]
     is_truncated = bounds.max_groups is not None  # then partials are read several times
     capped = ("unit_partials", is_truncated, capped_partials(plan, bounds, {}, partials.unit.text))
     ctes: list[Subquery] = [*partials.eligibility, *partials.rows, capped]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from dialect.algebra.expressions import Call, Case, Expr, Literal, Ref
 from dialect.catalog.model import SqlType
-from dialect.functions.registry import overload
+from dialect.functions.registry import OVERLOADS
 from dialect.functions.scalar.geography import POLYGON_TYPE as POLYGON
 from dialect.functions.scalar.geography import SPARK_POLYGON_TYPE as POLYGON_OF_SPARK
 from dialect.functions.scalar.time import microseconds, microseconds_of_day
@@ -168,7 +168,7 @@ def _write_call(expr: Call, engine: Emitter) -> str:
 
     A slot is (digit, star, separator): the argument at that position, or all from it on, joined by the separator.
     """
-    form = engine.form_of(overload(expr.function), expr.arguments)
+    form = engine.form_of(OVERLOADS[expr.function], expr.arguments)
     if form is None:
         raise UnsupportedByEngine(f"{expr.name} has no form in {engine.name}")
     arguments = [write_expr(argument, engine) for argument in expr.arguments]

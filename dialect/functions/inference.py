@@ -28,7 +28,7 @@ from dialect.algebra.expressions import (
 from dialect.algebra.relations import public_values_of, with_null_row
 from dialect.algebra.traversal import walk
 from dialect.catalog.model import Bounds, ValueList
-from dialect.functions.registry import overload
+from dialect.functions.registry import OVERLOADS
 from dialect.functions.signatures import Nulls, Partial
 
 MAX_DEFINITION = 200  # nodes; the field of a longer definition is opaque to inference
@@ -58,7 +58,7 @@ def _hull_of(values: Sequence[Expr]) -> Bounds:
 def _is_always_null(expr: Expr) -> bool:
     """Return whether an expression is NULL in every row: a NULL, or a strict call with such an argument."""
     if isinstance(expr, Call):
-        return overload(expr.function).is_strict and any(map(_is_always_null, expr.arguments))
+        return OVERLOADS[expr.function].is_strict and any(map(_is_always_null, expr.arguments))
     return isinstance(expr, Literal) and expr.value is None
 
 
@@ -67,7 +67,7 @@ def _call_range(expr: Call) -> Bounds:
 
     COALESCE, LEAST and GREATEST ignore NULL arguments, and x * x is a square: these need the arguments themselves.
     """
-    row = overload(expr.function)
+    row = OVERLOADS[expr.function]
     if row.name == "coalesce":
         return _hull_of(expr.arguments)
     if row.name in {"least", "greatest"}:
@@ -92,7 +92,7 @@ def may_be_null(expr: Expr, include_far: bool = True) -> bool:
         return expr.field.nullable
     if isinstance(expr, Case):
         return any(may_be_null(value, include_far) for value in case_values(expr))
-    row = overload(expr.function)
+    row = OVERLOADS[expr.function]
     if row.nulls is Nulls.NEVER:
         return False
     if row.nulls is Nulls.ALL:
@@ -104,7 +104,7 @@ def may_be_null(expr: Expr, include_far: bool = True) -> bool:
 def is_null_beyond_calendar(expr: Expr) -> bool:
     """Return whether a subexpression is NULL for dates and times beyond any calendar."""
     calls = (part for part in walk(expr) if isinstance(part, Call))
-    return any(overload(call.function).partial is Partial.BEYOND_CALENDAR for call in calls)
+    return any(OVERLOADS[call.function].partial is Partial.BEYOND_CALENDAR for call in calls)
 
 
 def is_null_if_inputs_null(expr: Expr) -> bool:
@@ -118,7 +118,7 @@ def is_null_if_inputs_null(expr: Expr) -> bool:
         return True
     if isinstance(expr, Case):
         return all(is_null_if_inputs_null(value) for value in case_values(expr))
-    parts, nulls = map(is_null_if_inputs_null, expr.arguments), overload(expr.function).nulls
+    parts, nulls = map(is_null_if_inputs_null, expr.arguments), OVERLOADS[expr.function].nulls
     return any(parts) if nulls is Nulls.ANY else nulls in (Nulls.ALL, Nulls.ALL_OR_SOME) and all(parts)
 
 

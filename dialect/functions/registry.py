@@ -39,8 +39,8 @@ def _by_name(rows: tuple[Function, ...]) -> dict[str, tuple[Function, ...]]:
     return forms
 
 
-_OVERLOADS = _by_name(INTERVALS + LOGIC + NUMBERS + CASTS + TEXT + LISTS + TIMES + PLACES + CELLS + POLYGONS)
-_ROWS = {form.row_name: form for forms in _OVERLOADS.values() for form in forms}
+_BY_NAME = _by_name(INTERVALS + LOGIC + NUMBERS + CASTS + TEXT + LISTS + TIMES + PLACES + CELLS + POLYGONS)
+OVERLOADS = {form.row_name: form for forms in _BY_NAME.values() for form in forms}  # by unique row name
 
 
 def _nodes(row: Function) -> tuple[type[exp.Expr], ...]:
@@ -53,45 +53,42 @@ def _nodes(row: Function) -> tuple[type[exp.Expr], ...]:
 
 def _slots(name: str, node: type[exp.Expr]) -> tuple[str, ...]:
     """Return the parts of a node that are arguments: the first ones; of a variadic function, all up to its list."""
-    kinds, parts = [row.argument_kinds for row in _OVERLOADS[name]], tuple(node.arg_types)
+    kinds, parts = [row.argument_kinds for row in _BY_NAME[name]], tuple(node.arg_types)
     if any(each and each[-1].endswith(VARIADIC) for each in kinds):
         return parts[: next(i for i, part in enumerate(parts) if part.startswith("expression")) + 1]
     return parts[: max(map(len, kinds))]
 
 
 # sqlglot's node -> (function name, parts of the node that are its arguments)
-NODE_FUNCTIONS = {node: (row.name, _slots(row.name, node)) for row in _ROWS.values() for node in _nodes(row)}
-OTHER_NAMES = {other: row.name for row in _ROWS.values() for other in row.other_names}
-DATE_PARTS = {part: row.name for row in _ROWS.values() for part in row.date_parts}  # part as written -> function name
+NODE_FUNCTIONS = {node: (row.name, _slots(row.name, node)) for row in OVERLOADS.values() for node in _nodes(row)}
+OTHER_NAMES = {other: row.name for row in OVERLOADS.values() for other in row.other_names}
+DATE_PARTS = {
+    part: row.name for row in OVERLOADS.values() for part in row.date_parts
+}  # part as written -> function name
 # type as sqlglot names it -> (the dialect's type, function name of the cast)
-CAST_TYPES = {type_: (row.result, row.name) for row in _ROWS.values() for type_ in row.cast_types}
+CAST_TYPES = {type_: (row.result, row.name) for row in OVERLOADS.values() for type_ in row.cast_types}
 
 
 def overloads(name: str) -> tuple[Function, ...]:
     """Return the overloads of a function name, most specific first; empty if the function is not allowed."""
-    return _OVERLOADS.get(name, ())
-
-
-def overload(row: str) -> Function:
-    """Return an overload by its unique row name."""
-    return _ROWS[row]
+    return _BY_NAME.get(name, ())
 
 
 def is_date(expr: Expr) -> TypeGuard[Call]:
     """Return whether an expression is the date of a time."""
-    return isinstance(expr, Call) and overload(expr.function).truncation is Truncation.DAY
+    return isinstance(expr, Call) and OVERLOADS[expr.function].truncation is Truncation.DAY
 
 
 def is_local_time(expr: Expr) -> TypeGuard[Call]:
     """Return whether an expression is the local time of an instant in a time zone, its second argument."""
-    return isinstance(expr, Call) and overload(expr.function).is_local_time
+    return isinstance(expr, Call) and OVERLOADS[expr.function].is_local_time
 
 
 def all_overloads() -> tuple[Function, ...]:
     """Return every row of the allow-list."""
-    return tuple(_ROWS.values())
+    return tuple(OVERLOADS.values())
 
 
 def callable_names() -> tuple[str, ...]:
     """Return every function name that an analyst may write, sorted."""
-    return tuple(sorted(name for name, forms in _OVERLOADS.items() if forms[0].is_callable))
+    return tuple(sorted(name for name, forms in _BY_NAME.items() if forms[0].is_callable))

@@ -15,7 +15,7 @@ from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
 from dialect.algebra.formulas import CountOf, MeanOf, MomentsOf, QuantileOf
 from dialect.algebra.release_plan import QueryOverReleases
 from dialect.catalog.model import SqlType
-from dialect.functions.registry import overload
+from dialect.functions.registry import OVERLOADS
 from dialect.functions.signatures import Effect
 
 HALF = 0.5
@@ -92,7 +92,7 @@ def rounding_distance(expr: Expr, by_field: Mapping[Field, RoundingDistance | No
     known_parts = [part for part in parts if part is not None]
     if len(known_parts) < len(parts):
         return None
-    name, effect = expr.name, overload(expr.function).effect
+    name, effect = expr.name, OVERLOADS[expr.function].effect
     if effect is Effect.ROUNDS:
         return known_parts[0].plus(RoundingDistance(_half_step(expr)))
     if name in ("+", "-"):

@@ -16,7 +16,7 @@ from dialect.algebra.release_plan import PrivatePlan, QueryVector, VectorKind
 from dialect.analysis.predicates import narrowed_range
 from dialect.catalog.model import SqlType, ValueList
 from dialect.functions.aggregates import AGGREGATES
-from dialect.functions.registry import overload
+from dialect.functions.registry import OVERLOADS
 from dialect.functions.signatures import Effect
 from dialect.postprocess.noise_propagation import FractionalLinearForm, non_negative_fields
 from dialect.postprocess.question import Question
@@ -96,7 +96,7 @@ def _expression_limits(expr: Expr, released: Mapping[Field, Limits]) -> Limits:
         return (float(expr.value), float(expr.value)) if is_number and expr.value is not None else UNLIMITED
     if not isinstance(expr, Call) or not expr.arguments:
         return UNLIMITED
-    name, effect = expr.name, overload(expr.function).effect
+    name, effect = expr.name, OVERLOADS[expr.function].effect
     parts = [_expression_limits(part, released) for part in expr.arguments]
     if effect in _KEEPING:
         return parts[0]

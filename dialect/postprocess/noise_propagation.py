@@ -24,7 +24,7 @@ from dialect.algebra.release_plan import QueryOverReleases, VectorKind
 from dialect.algebra.traversal import walk
 from dialect.catalog.model import SqlType
 from dialect.functions.builders import double_call
-from dialect.functions.registry import overload
+from dialect.functions.registry import OVERLOADS
 from dialect.functions.scalar.noise_intervals import is_interval_end
 from dialect.functions.signatures import Effect
 
@@ -418,7 +418,7 @@ def form_of(expr: Expr, known_forms: Mapping[Field, FractionalLinearForm]) -> Fr
         )
     if not isinstance(expr, Call):
         return None
-    effect = overload(expr.function).effect
+    effect = OVERLOADS[expr.function].effect
     if effect in _NOISE_PRESERVING and all(isinstance(part, Literal) for part in expr.arguments[1:]):
         return form_of(expr.arguments[0], known_forms)
     parts = [form_of(argument, known_forms) for argument in expr.arguments]

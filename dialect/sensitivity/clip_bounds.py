@@ -51,7 +51,7 @@ from dialect.catalog.model import (
     fallback_clip_bounds,
 )
 from dialect.functions.emitter import plain_text
-from dialect.functions.registry import overload
+from dialect.functions.registry import OVERLOADS
 from dialect.functions.signatures import Effect
 from dialect.sensitivity.grouping import (
     grouping_attributes,
@@ -210,7 +210,7 @@ def _is_multiple(expr: Expr) -> bool:
     if len(parts) != 1 or not _is_multiple(parts[0]):
         return False
     divided = expr.name == "/" and parts[0] == expr.arguments[0]
-    return divided or expr.name == "*" or overload(expr.function).effect in (Effect.KEEPS, Effect.NEGATES)
+    return divided or expr.name == "*" or OVERLOADS[expr.function].effect in (Effect.KEEPS, Effect.NEGATES)
 
 
 @dataclass(frozen=True)

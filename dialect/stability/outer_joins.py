@@ -39,7 +39,7 @@ from dialect.diagnostics.kinds import Kind
 from dialect.errors import Suggestion
 from dialect.functions.aggregates import Aggregate, ReleasedAs
 from dialect.functions.inference import null_extended
-from dialect.functions.registry import overload
+from dialect.functions.registry import OVERLOADS
 from dialect.functions.signatures import Effect
 from dialect.parser.compile_context import refusal
 
@@ -90,9 +90,9 @@ def _call_outcomes(preserved: PreservedSide, call: Call) -> NullExtendedValues:
     rule = _OUTCOME_RULES.get(call.name)
     if rule is not None:
         return rule(parts)
-    if overload(call.function).is_strict and any(part == _NULL for part in parts):
+    if OVERLOADS[call.function].is_strict and any(part == _NULL for part in parts):
         return _NULL
-    keeps_zero = overload(call.function).effect in _ZERO_PRESERVING
+    keeps_zero = OVERLOADS[call.function].effect in _ZERO_PRESERVING
     return parts[0] if keeps_zero and parts[0] <= {NullExtendedValue.NULL, NullExtendedValue.ZERO} else _ANY
 
 

@@ -29,7 +29,7 @@ from dialect.catalog.privacy_windows import UNITS_WITHIN_WINDOW, PrivacyWindow, 
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal, Suggestion
 from dialect.functions.inference import definition_of
-from dialect.functions.registry import is_date, is_local_time, overload
+from dialect.functions.registry import OVERLOADS, is_date, is_local_time
 from dialect.parser.compile_context import CompileContext, refusal
 from dialect.stability.typed_calls import apply_function, to_local_time
 
@@ -137,7 +137,7 @@ def _determines_window(expr: Expr, event_times: frozenset[Field], window: Privac
     if is_local_time(expr):
         own = isinstance(first, Ref) and expr.arguments[1] == default_time_zone(first.field)
         return own and _determines_window(first, event_times, window)
-    row, last = overload(expr.function), expr.arguments[-1]
+    row, last = OVERLOADS[expr.function], expr.arguments[-1]
     is_inside = row.keeps_moment or is_date(expr) or truncation_unit(expr, last) in UNITS_WITHIN_WINDOW[window]
     return is_inside and _determines_window(last, event_times, window)
 

@@ -13,7 +13,7 @@ Terms:
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -274,6 +274,12 @@ class RawNoise:
     consistency_factors: dict[str, float] = field(default_factory=dict)  # noise reduction factor by consistency
     has_consistent_counts: bool = False  # some counts are shown as made consistent, not as noised
     residuals: dict[str, Residual] = field(default_factory=dict)  # error that the correction of clipped numbers leaves
+
+    @property
+    def key(self) -> Hashable:
+        """The noise as a cache key of what is computed from it."""
+        tables = (self.variances, self.sigmas, self.consistency_factors, self.residuals)
+        return *(tuple(each.items()) for each in tables), frozenset(self.fractional), self.has_consistent_counts
 
 
 def raw_noise(question: Question, releases: Sequence[Release]) -> RawNoise:

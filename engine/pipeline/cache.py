@@ -1,8 +1,8 @@
 """Plan cache: bound queries, prices, outer SQL and advice of recent requests, separate for each client.
 
-Cached values depend on text, catalog, calibrations and public key sets only: no account, no row, and of a release only
-the noise scales that its key determines. A client sees only its own entries, so response times reveal nothing about
-other clients (proofs.md#plan-cache).
+Cached values depend on text, catalog, calibrations and public key sets only: no account, no row, and of releases, which
+their client holds, only the noise scales and centres that their key names. A client sees only its own entries, so
+response times reveal nothing about other clients (proofs.md#plan-cache).
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ Terms:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -37,10 +37,10 @@ from engine.mechanism.answer import Answer
 from engine.mechanism.gaussian import NoiseSource, NoisyVector, at_most
 from engine.mechanism.interval_levels import IntervalLevels
 from engine.mechanism.release import (
+    RawNoise,
     Release,
     ReleaseDescription,
     measured_centres,
-    raw_noise,
     release_from_bytes,
     release_to_bytes,
 )
@@ -49,7 +49,7 @@ from engine.pipeline.compiled_query import Answered, CompiledQuery
 from engine.pipeline.consistency import consistency_notes, make_query_consistent
 from engine.pipeline.notes import unlisted_value_notes, window_notes
 from engine.pipeline.outlook import BudgetOutlook, adding_alternatives, budget_outlook
-from engine.pipeline.post_process import post_process, sql_depends_on_candidates, write_outer_sql
+from engine.pipeline.post_process import WriteOuterSql, post_process, write_outer_sql
 from engine.pipeline.sql_validation import bind_outer, bind_release
 from engine.pipeline.target_budget import StoredAnswers, predicted_errors, rho_for_target
 from engine.pricing.clip_bounds.column_means import with_measured_columns
@@ -124,13 +124,9 @@ class Engine:
                 question, sources, tuple(source.build(stored) for source in sources), self.catalog
             )
         with refuse_before_charge(TooLarge.PUBLIC_TABLES, when=charge is None):
-            noisy = mark_shared_noise(with_centres(question, measured_centres(releases)), correlated_vectors(sources))
-            is_consistent = any(release.consistent_sigmas for release in releases)  # these have other noise scales
-            has_own_noise = noisy is question and to_charge == query.releases and not is_consistent
-            has_own_noise &= all(each.profile is None for each in query.releases)  # else noise is known afterwards
-            is_known = has_own_noise and not sql_depends_on_candidates(question)
-            outer_sql = self.outer_sql(query, releases) if is_known else None
-            shown = self.finish(noisy, query.releases, releases, query.terms.confidence, outer_sql)  # post-processing
+            noisy = self.with_measured_noise(query, sources, releases)
+            write = partial(self._write_outer_sql, request.client)
+            shown = self.finish(noisy, query.releases, releases, query.terms.confidence, write)  # post-processing
         sources = with_measured(sources, releases)
         notes = self.notes(query, sources, is_free=loss == Loss(0, 0), consistency=consistency_notes(releases))
         oldest = oldest_day(sources, stored.keys() - set(charge.to_run if charge is not None else ()), self.ledger)
@@ -273,10 +269,11 @@ class Engine:
         compiled, terms = query.releases, query.terms
         if not compiled:
             return None
-        paid = charged or compiled
-        charge_request = self.charge_request(query.question.sql, paid, query.request)
+        paid, dataset = charged or compiled, self.catalog.dataset(compiled[0].plan.dataset)
+        priced = tuple(item for each in paid for item in each.priced)
+        another = ChargeRequest(query.request.client, dataset.name, "another", "another", priced, caps(dataset))
         outlook = budget_outlook(
-            self.ledger, self.catalog, query.question, compiled, charge_request, terms.confidence, now, len(paid)
+            self.ledger, self.catalog, query.question, compiled, another, terms.confidence, now, len(paid)
         )
         # per release; stored answers predict widths that depend on data, which only a target error needs
         fitting_pico_rho = outlook.outlook.would_fit.pico_rho // len(paid)
@@ -289,19 +286,30 @@ class Engine:
         compiled, confidence = query.releases, query.terms.confidence
         if not compiled:
             return
-        empty = self._bind_releases(compiled, query.request)
-        arguments = (query.question, compiled, empty, confidence, self.catalog, self.backend)
-        self.plan_cache.get_or_compute(query.request.client, _outer_key(query), lambda: bind_outer(*arguments))
-
-    def outer_sql(self, query: CompiledQuery, releases: tuple[Release, ...]) -> OuterSql:
-        """Write the outer SQL of a query over its own releases, unless it was written when it was bound."""
-        return self.plan_cache.get_or_compute(
-            query.request.client,
-            _outer_key(query),
-            lambda: write_outer_sql(
-                query.question, raw_noise(query.question, releases), IntervalLevels(query.terms.confidence)
-            ),
+        empty, write = (
+            self._bind_releases(compiled, query.request),
+            partial(self._write_outer_sql, query.request.client),
         )
+        key = bind_outer, ByIdentity(query.question), tuple(each.release_key for each in compiled), confidence
+        arguments = (query.question, compiled, empty, confidence, self.catalog, self.backend, write)
+        self.plan_cache.get_or_compute(query.request.client, key, lambda: bind_outer(*arguments))
+
+    def with_measured_noise(
+        self, query: CompiledQuery, sources: tuple[ReleaseSource, ...], releases: tuple[Release, ...]
+    ) -> Question:
+        """Return the question with measured centres and with the noise that its releases share, cached."""
+        question, centres, correlated = query.question, measured_centres(releases), correlated_vectors(sources)
+        if not centres and not correlated:
+            return question
+        key = with_centres, ByIdentity(question), tuple(centres.items()), tuple(correlated.items())
+        return self.plan_cache.get_or_compute(
+            query.request.client, key, lambda: mark_shared_noise(with_centres(question, centres), correlated)
+        )
+
+    def _write_outer_sql(self, client: str, question: Question, raw: RawNoise, levels: IntervalLevels) -> OuterSql:
+        """Write the outer SQL of a query over releases of some noise, cached."""
+        key = write_outer_sql, ByIdentity(question), raw.key, levels
+        return self.plan_cache.get_or_compute(client, key, lambda: write_outer_sql(question, raw, levels))
 
     def _bind_releases(self, compiled: tuple[CompiledRelease, ...], request: Request) -> tuple[Release, ...]:
         """Bind the bounded SQL of releases against empty tables, cached, and return releases without rows.
@@ -494,19 +502,10 @@ class Engine:
         compiled: tuple[CompiledRelease, ...],
         releases: tuple[Release, ...],
         confidence: float,
-        outer_sql: OuterSql | None = None,
+        write: WriteOuterSql = write_outer_sql,
     ) -> Answer:
-        """Post-process the releases of a query: run its outer SQL and compute intervals at a confidence level.
-
-        `outer_sql` = that SQL, if it is written already.
-        """
-        return post_process(question, compiled, releases, confidence, self.catalog, self.backend, outer_sql)
-
-
-def _outer_key(query: CompiledQuery) -> Hashable:
-    """Cache key of a query's outer SQL over its own releases."""
-    keys = tuple(each.release_key for each in query.releases)
-    return bind_outer, ByIdentity(query.question), keys, query.terms.confidence
+        """Post-process the releases of a query: run its outer SQL and compute intervals at a confidence level."""
+        return post_process(question, compiled, releases, confidence, self.catalog, self.backend, write)
 
 
 # what is known of a query before its releases are charged, in order

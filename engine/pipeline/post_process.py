@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pyarrow as pa
@@ -19,7 +19,6 @@ from dialect.postprocess import (
     counting_columns,
     result_columns,
     selection_by_noise,
-    uses_interval_functions,
 )
 from engine.backends.protocol import Backend
 from engine.backends.sandbox import public_table, public_table_sql, run_outer
@@ -27,6 +26,8 @@ from engine.mechanism.answer import Answer, build_answer, interval_constants
 from engine.mechanism.interval_levels import IntervalLevels
 from engine.mechanism.release import RawNoise, Release, outer_sql_table, raw_noise
 from engine.pricing.compile_release import CompiledRelease
+
+WriteOuterSql = Callable[[Question, RawNoise, IntervalLevels], OuterSql]
 
 
 def post_process(
@@ -36,19 +37,18 @@ def post_process(
     confidence: float,
     catalog: Catalog,
     backend: Backend,
-    outer_sql: OuterSql | None = None,
+    write: WriteOuterSql,
 ) -> Answer:
     """Run the outer SQL over releases and public tables, and compute intervals at a confidence level.
 
-    `compiled` and `releases` have one element for each plan of the query. `outer_sql` = its outer SQL, if that is
-    written already, for releases of the same noise.
+    `compiled` and `releases` have one element for each plan of the query. `write` = `write_outer_sql`, cached or not.
     """
     public = {table: public_table(table, catalog, backend) for table in public_tables_read(question)}
-    question = with_hidden_count(question)
+    question, asked = with_hidden_count(question), question
     raw = raw_noise(question, releases)
     levels = _interval_levels(question, compiled, releases, confidence, raw, public)
     tables = public | _release_tables(question, compiled, releases, levels.null_level)
-    sql = write_outer_sql(question, raw, levels) if outer_sql is None else outer_sql
+    sql = write(asked, raw, levels)
     return _without_hidden_count(build_answer(_run_outer(sql, tables), sql, levels, raw))
 
 
@@ -126,17 +126,17 @@ def bind_post_processing(
     confidence: float,
     catalog: Catalog,
     backend: Backend,
-) -> OuterSql:
-    """Bind the outer SQL over empty releases and empty public tables, and return it. Raises ExecutionFailed."""
+    write: WriteOuterSql,
+) -> None:
+    """Bind the outer SQL over empty releases and empty public tables. Raises ExecutionFailed."""
     tables = {
         table: backend.empty.columns(public_table_sql(table, catalog, backend.empty.target), {})
         for table in public_tables_read(question)
     }
     tables |= _release_tables(question, compiled, empty, confidence)
-    sql = write_outer_sql(question, raw_noise(question, empty), IntervalLevels(confidence))
+    sql = write(question, raw_noise(question, empty), IntervalLevels(confidence))
     if sql.unchanged_release is None:
         run_outer(f"DESCRIBE {sql.text}", tables)
-    return sql
 
 
 def _release_tables(
@@ -186,9 +186,3 @@ def _sandbox_target(question: Question) -> Target:
     """Names of the tables of a question in the sandbox database."""
     tables = [*public_tables_read(question), *(release_table_name(i) for i in range(len(question.releases)))]
     return Target({table: quote_identifier(table) for table in tables})
-
-
-def sql_depends_on_candidates(question: Question) -> bool:
-    """Return whether the outer SQL depends on how many rows noise selects from: by NULL ratios, or interval ends."""
-    selection = selection_by_noise(question)
-    return selection is not None and (selection.nulls_by_noise or uses_interval_functions(question))

@@ -13,13 +13,13 @@ import numpy as np
 import pyarrow as pa
 
 from dialect import BoundedSql, Catalog, ContributionBounds, PrivatePlan, Question, generate_sql
-from dialect.codegen import RELEASED_KEYS, OuterSql, SharedPlan, with_released_keys
+from dialect.codegen import RELEASED_KEYS, SharedPlan, with_released_keys
 from engine.backends.protocol import Backend
 from engine.catalog.eligibility import eligibility_filter
 from engine.errors import EngineKind, ExecutionFailed
 from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.release import Release
-from engine.pipeline.post_process import bind_post_processing
+from engine.pipeline.post_process import WriteOuterSql, bind_post_processing
 from engine.pricing.compile_release import CompiledRelease
 
 
@@ -50,10 +50,11 @@ def bind_outer(
     confidence: float,
     catalog: Catalog,
     backend: Backend,
-) -> OuterSql:
-    """Bind the post-processing SQL of a query over empty releases, and return it. Raises Refusal with E_FUNC."""
+    write: WriteOuterSql,
+) -> None:
+    """Bind the post-processing SQL of a query over empty releases. Raises Refusal with E_FUNC."""
     with _refusing_unbindable():
-        return bind_post_processing(question, compiled, empty, confidence, catalog, backend)
+        bind_post_processing(question, compiled, empty, confidence, catalog, backend, write)
 
 
 def _bind_keys(

@@ -18,7 +18,7 @@ from dialect.postprocess import with_centres
 from engine.backends.protocol import Backend
 from engine.mechanism.answer import Answer
 from engine.mechanism.release import Release, measured_centres, release_from_bytes
-from engine.pipeline.post_process import post_process
+from engine.pipeline.post_process import post_process, write_outer_sql
 from engine.pricing.clip_bounds.profiles.compiled_profile import StoredProfile
 from engine.pricing.compile_release import CompiledRelease, UnpricedRelease, price_release
 from engine.pricing.query_terms import QueryTerms
@@ -69,7 +69,9 @@ class StoredAnswers:
     def _shown(self, compiled: tuple[CompiledRelease, ...], releases: tuple[Release, ...]) -> Answer:
         """Post-process releases, about the centres that their averages were measured with."""
         question = with_centres(self.question, measured_centres(releases))
-        return post_process(question, compiled, releases, self.query_terms.confidence, self.catalog, self.backend)
+        return post_process(
+            question, compiled, releases, self.query_terms.confidence, self.catalog, self.backend, write_outer_sql
+        )
 
     def _profile(self, compiled: CompiledRelease) -> StoredProfile | None:
         """Load the profile that this client paid with a stored release; None if it has none."""

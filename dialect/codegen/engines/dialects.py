@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dialect.algebra.codegen_types import Target
 from dialect.catalog.model import EngineName
 from dialect.codegen.engines.duckdb import DUCKDB_DIALECT
 from dialect.codegen.engines.engine import EngineDialect
@@ -16,7 +15,6 @@ __all__ = [
     "MAX_SMALL_SUMMAND",
     "SMALL_SUM",
     "EngineDialect",
-    "dialect_of",
     "hash_order",
 ]
 MAX_SMALL_SUMMAND = 2**28  # the sum of 2^35 numbers up to this one fits 64 bits
@@ -25,11 +23,6 @@ ENGINE_DIALECTS: dict[EngineName, EngineDialect] = {
     EngineName.DUCKDB: DUCKDB_DIALECT,
     EngineName.SPARK: SPARK_DIALECT,
 }
-
-
-def dialect_of(target: Target) -> EngineDialect:
-    """Return the dialect of the target's engine."""
-    return ENGINE_DIALECTS[target.engine]
 
 
 def hash_order(columns: Sequence[str], dialect: EngineDialect = DUCKDB_DIALECT) -> str:

@@ -46,7 +46,7 @@ from dialect.algebra.traversal import walk
 from dialect.analysis.disjunctive_joins import disjuncts, split_equalities
 from dialect.analysis.ties import breaks_ties_by_hash
 from dialect.catalog.model import SqlType, Table
-from dialect.codegen.engines.dialects import dialect_of
+from dialect.codegen.engines.dialects import ENGINE_DIALECTS
 from dialect.codegen.relations.truncation import write_row_truncation
 from dialect.codegen.relations.values import select_list, write_series, write_values
 from dialect.codegen.relations.window_functions import write_windows
@@ -81,7 +81,7 @@ def _needed_of(fields: Sequence[Field], needed: Needed) -> list[Field]:
 
 def _expr_sql(expr: Expr, target: Target) -> str:
     """Write an expression in the target's engine."""
-    return write_expr(expr, dialect_of(target).emitter)
+    return write_expr(expr, ENGINE_DIALECTS[target.engine].emitter)
 
 
 def _fields_read(*exprs: Expr) -> Needed:
@@ -97,7 +97,7 @@ def _scan(scan: Scan, needed: Needed, target: Target) -> str:
     scanned = _needed_of(scan.fields, needed)
     columns = select_list([f"{_stored_column(scan, f, target)} AS {f.id}" for f in scanned])
     persons = [
-        dialect_of(target).quote_identifier(f.origin.column)
+        ENGINE_DIALECTS[target.engine].quote_identifier(f.origin.column)
         for f in scanned
         if f.is_person_key and f.origin is not None
     ]
@@ -117,7 +117,7 @@ def _objectable_predicates(table: Table, fields: Sequence[Field], target: Target
     characters without NUL, as engine/data/objections.py takes them. Source: dialect/codegen/proofs.md#can-object.
     Raises nothing.
     """
-    person, dialect = text_person_column(table), dialect_of(target)
+    person, dialect = text_person_column(table), ENGINE_DIALECTS[target.engine]
     is_person_read = person is not None and any(f.origin is not None and f.origin.column == person for f in fields)
     return [dialect.is_objectable.format(dialect.quote_identifier(str(person)))] if is_person_read else []
 
@@ -169,8 +169,8 @@ def _disjoint_conditions(join: Join, target: Target) -> list[str]:
     Claim: the pairs that meet the first equality, those that meet the second and not the first, and so on, are those
     of the join. Symbols: none. Source and proof: dialect/codegen/proofs.md#either-equality. Raises: nothing.
     """
-    emitter, alternatives = dialect_of(target).emitter, split_equalities(join)
-    is_split = dialect_of(target).splits_disjunctions and Shortcut.DISJUNCTIVE_JOINS in target.shortcuts
+    emitter, alternatives = ENGINE_DIALECTS[target.engine].emitter, split_equalities(join)
+    is_split = ENGINE_DIALECTS[target.engine].splits_disjunctions and Shortcut.DISJUNCTIVE_JOINS in target.shortcuts
     if not alternatives or not is_split:
         return [write_expr(join.condition, emitter)]
     required = [part for part in conjuncts(join.condition) if disjuncts(part) != alternatives]
@@ -188,9 +188,9 @@ def _semi_join_condition(condition: Expr, target: Target) -> str:
     Claim: it is true of the same pairs, and no pair makes the engine raise. Symbols: none. Source and proof:
     dialect/binder/proofs.md#semi-joins. Raises: nothing.
     """
-    emitter = dialect_of(target).emitter
+    emitter = ENGINE_DIALECTS[target.engine].emitter
     parts = conjuncts(condition)
-    if dialect_of(target).compares_intervals_in_joins or not any(map(_compares_intervals, parts)):
+    if ENGINE_DIALECTS[target.engine].compares_intervals_in_joins or not any(map(_compares_intervals, parts)):
         return write_expr(condition, emitter)
     return " AND ".join(_hide_interval_comparison(part, write_expr(part, emitter)) for part in parts)
 
@@ -251,7 +251,9 @@ def _group(operator: Group, needed: Needed, target: Target) -> str:
         needed_below |= {operator.source.person}
     source = write_rows(operator.source, needed_below, target)
     columns = [f.id for f in _needed_of(operator.keys, needed)]
-    columns += [f"{dialect_of(target).aggregate_call(m, operator.source)} AS {m.result.id}" for m in aggregates]
+    columns += [
+        f"{ENGINE_DIALECTS[target.engine].aggregate_call(m, operator.source)} AS {m.result.id}" for m in aggregates
+    ]
     by = f" GROUP BY {', '.join(f.id for f in operator.keys)}" if operator.keys else ""
     dummy = "1 AS dummy" if operator.keys else "count(*) AS dummy"
     return f"SELECT {', '.join(columns) or dummy} FROM ({source}) AS g{by}"
@@ -274,7 +276,7 @@ def _null_row_padded(operator: NullRowPadded, needed: Needed, target: Target) ->
     """Write the source's rows and one further row of NULLs."""
     padded = _needed_of(operator.source.fields, needed)
     source = write_rows(operator.source, needed, target)
-    nulls = select_list([dialect_of(target).emitter.quote(Literal(None, f.type)) for f in padded])
+    nulls = select_list([ENGINE_DIALECTS[target.engine].emitter.quote(Literal(None, f.type)) for f in padded])
     return f"SELECT {select_list([f.id for f in padded])} FROM ({source}) AS n UNION ALL SELECT {nulls}"
 
 

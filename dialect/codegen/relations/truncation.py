@@ -21,7 +21,7 @@ from dialect.algebra.properties import Properties
 from dialect.algebra.relations import Filter, Join, Project, Relation, RowTruncation, Scan, identifying_fields
 from dialect.algebra.traversal import walk
 from dialect.analysis.uniqueness import minimal_ordering_fields
-from dialect.codegen.engines.dialects import dialect_of
+from dialect.codegen.engines.dialects import ENGINE_DIALECTS
 from dialect.codegen.relations.values import select_list
 
 _Write = Callable[[Relation, Iterable[Field], Target], str]
@@ -38,7 +38,7 @@ def write_row_truncation(truncation: RowTruncation, needed: frozenset[Field], ta
         return write(truncation.source, needed, target)
     unit = [f for f in (truncation.person, truncation.window) if f is not None]
     columns = [f for f in truncation.source.fields if f in needed]
-    if not dialect_of(target).rereads_rows:
+    if not ENGINE_DIALECTS[target.engine].rereads_rows:
         return _first_by_hash(
             write(truncation.source, truncation.source.fields, target), truncation, unit, columns, target
         )
@@ -95,7 +95,7 @@ def _first_by_hash(
 
     The tie-breaking columns make the order total, so that rows with equal hashes come in the same order in each run.
     """
-    dialect = dialect_of(target)
+    dialect = ENGINE_DIALECTS[target.engine]
     # computed columns must not change which rows are chosen
     row = ", ".join(f.id for f in identifying_fields(truncation.source.fields))
     ties = (f"{f.id}{dialect.nulls_last}" for f in minimal_ordering_fields(truncation.source, Properties(), unit))

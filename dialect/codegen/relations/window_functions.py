@@ -26,7 +26,7 @@ from dialect.algebra.relations import (
 )
 from dialect.analysis.ties import depends_on_peer_order, has_rows_frame, peer_columns
 from dialect.analysis.uniqueness import minimal_ordering_fields
-from dialect.codegen.engines.dialects import EngineDialect, dialect_of
+from dialect.codegen.engines.dialects import ENGINE_DIALECTS, EngineDialect
 from dialect.codegen.relations.values import select_list
 from dialect.functions.tie_order import TieOrder
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, DeterminedBy
@@ -100,7 +100,7 @@ def write_windows(window: Window, needed: frozenset[Field], target: Target, writ
 
     Columns that break ties, and the person, are read from the source even if nothing else needs them.
     """
-    dialect = dialect_of(target)
+    dialect = ENGINE_DIALECTS[target.engine]
     calls, source_fields = [call for call in window.calls if call.result in needed], set(window.source.fields)
     read_fields = (
         needed | {f for call in calls for expr in call_expressions(call) for f in fields_of(expr)}
@@ -128,7 +128,7 @@ def _total_order(
     if not order_sensitive:
         return _TotalOrder((), uses_position=False)
     has_one_order = len({(call.partition, call.order) for call in order_sensitive}) == 1
-    may_order_by_columns = dialect_of(target).orders_windows_by_columns and has_one_order
+    may_order_by_columns = ENGINE_DIALECTS[target.engine].orders_windows_by_columns and has_one_order
     if may_order_by_columns and all(map(breaks_ties_last, order_sensitive)):
         fields = _ordering_fields(source, read, peer_columns(order_sensitive[0]))
         if len(fields) <= _MAX_REPEATED_COLUMNS:

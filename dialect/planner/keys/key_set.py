@@ -35,7 +35,7 @@ from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import computed_field, may_be_null
-from dialect.functions.registry import overload
+from dialect.functions.registry import OVERLOADS
 from dialect.functions.signatures import KeySetRule, constant_values
 from dialect.parser.compile_context import CompileContext
 from dialect.planner.keys import public_domains
@@ -244,14 +244,14 @@ def _date_part_list(expr: Call, facts: Sequence[Expr], context: CompileContext) 
         or found.size >= (_DAYS_PER_CENTURY if found.source.is_exhaustive else _DAYS_PER_YEAR)
     ):
         return None
-    return replace(found, size=min(found.size, len(overload(expr.function).listed_values) + 1))
+    return replace(found, size=min(found.size, len(OVERLOADS[expr.function].listed_values) + 1))
 
 
 def _function_range_list(
     expr: Call, facts: Sequence[Expr], context: CompileContext, list_booleans: bool
 ) -> PublicList | None:
     """List the values that a function can return: on the known times, or for any argument; None if unknown."""
-    row = overload(expr.function)
+    row = OVERLOADS[expr.function]
     nulls = (None,) if may_be_null(expr, include_far=False) else ()
     if row.key_set is KeySetRule.STEPS:
         return public_domains.list_of_truncations(expr, facts, context)

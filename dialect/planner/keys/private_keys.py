@@ -14,7 +14,7 @@ from dialect.catalog.model import SqlType, ValueRange
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal, Suggestion, join_differences
 from dialect.functions.emitter import plain_text
-from dialect.functions.registry import overload
+from dialect.functions.registry import OVERLOADS
 from dialect.parser.compile_context import CompileContext
 from dialect.parser.tokens import END_PLACEHOLDER, MAX_PLACEHOLDER, MIN_PLACEHOLDER, START_PLACEHOLDER
 from dialect.planner.keys.public_domains import returns_integer
@@ -89,7 +89,7 @@ def _declared_date(time: Expr, context: CompileContext) -> tuple[str, ValueRange
 
 def _truncated_operand(expr: Expr) -> Expr:
     """Return the time that is truncated or bucketed; the expression itself if it is neither."""
-    return expr.arguments[-1] if isinstance(expr, Call) and overload(expr.function).has_step else expr
+    return expr.arguments[-1] if isinstance(expr, Call) and OVERLOADS[expr.function].has_step else expr
 
 
 def _coarser_key_suggestions(sql: str, name: str, coarse: str, condition: str) -> tuple[Suggestion, ...]:

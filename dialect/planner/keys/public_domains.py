@@ -43,7 +43,7 @@ from dialect.functions.constant_folding import format_time, parse_timestamp
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import range_of
 from dialect.functions.literals import literal_of
-from dialect.functions.registry import is_local_time, overload
+from dialect.functions.registry import OVERLOADS, is_local_time
 from dialect.functions.signatures import Nulls, Partial
 from dialect.parser.compile_context import CompileContext
 
@@ -342,7 +342,7 @@ _NUMBERS = (SqlType.BIGINT, SqlType.DOUBLE)
 
 def returns_integer(expr: Expr) -> bool:
     """Return whether a call always returns whole numbers, in BIGINT or in DOUBLE."""
-    return isinstance(expr, Call) and (expr.type is SqlType.BIGINT or overload(expr.function).is_integral)
+    return isinstance(expr, Call) and (expr.type is SqlType.BIGINT or OVERLOADS[expr.function].is_integral)
 
 
 def integer_lists(expr: Expr, facts: Sequence[Expr], context: CompileContext) -> tuple[PublicList, ...] | None:
@@ -413,7 +413,7 @@ def _may_be_null(expr: Expr) -> bool:
         return expr.field.nullable
     if isinstance(expr, Case):
         return any(map(_may_be_null, case_values(expr)))
-    row = overload(expr.function)
+    row = OVERLOADS[expr.function]
     if row.nulls is Nulls.ALL:
         return all(map(_may_be_null, expr.arguments))
     partial = row.partial.is_ordinary and not _never_overflows(expr)
@@ -425,7 +425,7 @@ def _never_overflows(expr: Call) -> bool:
 
     False for functions that are NULL for other reasons, and for a left shift of negative numbers, which has no range.
     """
-    row, ends = overload(expr.function), range_of(expr)
+    row, ends = OVERLOADS[expr.function], range_of(expr)
     if row.partial is Partial.BY_ZERO:
         divisor = range_of(expr.arguments[1])
         return not divisor.lower <= 0 <= divisor.upper

@@ -28,7 +28,7 @@ from dialect.analysis.predicates import LARGEST_EXACT, between
 from dialect.catalog.model import SqlType, ValueList, ValueRange
 from dialect.functions.constant_folding import parse_timestamp
 from dialect.functions.inference import may_be_null
-from dialect.functions.registry import is_local_time, overload
+from dialect.functions.registry import OVERLOADS, is_local_time
 
 Constant = int | float | str | datetime
 SimpleCondition = tuple[
@@ -124,7 +124,7 @@ def possible_values(expr: Expr) -> list[Constant] | None:
     if isinstance(expr, Ref) and expr.field.domain_is_complete and isinstance(expr.field.domain, ValueList):
         values = tuple(value for value in expr.field.domain.values if value is not None)
     elif isinstance(expr, Call):
-        values = overload(expr.function).listed_values
+        values = OVERLOADS[expr.function].listed_values
     else:
         return None
     found = [_constant(Literal(value, expr.type), expr.type) for value in values]

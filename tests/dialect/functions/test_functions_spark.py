@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from pyspark.sql import SparkSession
 
-from dialect.functions.registry import _ROWS
+from dialect.functions.registry import OVERLOADS
 from dialect.functions.signatures import NoForm
 from tests.support.spark.on_spark import ExpressionResults, of_conformance, of_forms, session
 from tests.support.sql.form_samples import ALL
@@ -60,5 +60,5 @@ def test_every_form_of_spark_gives_duckdbs_value(spark: SparkSession) -> None:
 def test_a_wrong_form_is_caught(key: str, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
     (form,) = (each for each in ALL if f"{each.name}({', '.join(each.argument_kinds)})" == key)
     assert not _wrong(list(of_forms(spark, [form])))
-    monkeypatch.setitem(_ROWS, form.row_name, replace(form, spark=WRONG[key]))
+    monkeypatch.setitem(OVERLOADS, form.row_name, replace(form, spark=WRONG[key]))
     assert _wrong(list(of_forms(spark, [form])))

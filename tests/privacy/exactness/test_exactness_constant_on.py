@@ -114,7 +114,7 @@ def test_a_list_of_keys_by_a_longer_unit_is_found(name: str, oracle: Oracle, mon
     assert oracle.ask(PLANTED[name]).difference is None
     for form in all_overloads():
         if form.name == name:
-            monkeypatch.setitem(functions._ROWS, form.row_name, _coarser(form))
+            monkeypatch.setitem(functions.OVERLOADS, form.row_name, _coarser(form))
     assert oracle.ask(PLANTED[name]).difference is not None
 
 

@@ -72,10 +72,10 @@ def test_every_source_is_asked_where_people_are(
 
 def _in_no_box(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: any place is looked up in a strip, though an infinite one has no number."""
-    form = functions.overload("within_polygon#0")
+    form = functions.OVERLOADS["within_polygon#0"]
     start = form.duckdb.index("WHEN"), form.duckdb.index("THEN")
     bare = f"{form.duckdb[: start[0]]}WHEN {{0}} IS NOT NULL {form.duckdb[start[1] :]}"
-    monkeypatch.setitem(functions._ROWS, form.row_name, replace(form, duckdb=bare.replace("TRY_CAST", "CAST")))
+    monkeypatch.setitem(functions.OVERLOADS, form.row_name, replace(form, duckdb=bare.replace("TRY_CAST", "CAST")))
 
 
 def _cells_by_rank(monkeypatch: pytest.MonkeyPatch) -> None:

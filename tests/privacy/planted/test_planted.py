@@ -109,7 +109,7 @@ def keys_counted_in_the_data(plan: Any, backend: DuckDBBackend) -> int | None:
 
 
 def zeros_distinguished(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(functions._ROWS, "/#0", replace(functions.overload("/#0"), duckdb="({0} / {1})"))
+    monkeypatch.setitem(functions.OVERLOADS, "/#0", replace(functions.OVERLOADS["/#0"], duckdb="({0} / {1})"))
 
 
 def half_weighed(max_groups: int) -> VectorBound:

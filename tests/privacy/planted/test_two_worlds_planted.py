@@ -91,7 +91,7 @@ def instead(where: Any, name: str, other: Any) -> Callable[[pytest.MonkeyPatch],
 
 
 def form(row: str, duckdb_form: str) -> Callable[[pytest.MonkeyPatch], None]:
-    return lambda m: m.setitem(functions._ROWS, row, replace(functions.overload(row), duckdb=duckdb_form))
+    return lambda m: m.setitem(functions.OVERLOADS, row, replace(functions.OVERLOADS[row], duckdb=duckdb_form))
 
 
 PLANTED = {

@@ -13,6 +13,7 @@ from dialect.catalog.model import Catalog
 from engine.backends.exact import Int64Vector
 from engine.mechanism.gaussian import NoisyVector
 from engine.pipeline import engine as pipeline
+from engine.pipeline import post_process
 from engine.pipeline.engine import Engine
 from engine.pricing.query_terms import Request
 from tests.engine.pricing.clip_bounds.profiles.test_profiles import MANY_ROWS
@@ -73,3 +74,21 @@ def test_a_planted_centre_that_is_not_added_back_is_found(
     monkeypatch.setattr(pipeline, "with_centres", lambda question, centres: question)
     shown = asked(catalog, backend).answer.table.column("m").to_numpy()
     assert (np.abs(shown - exact_means(backend)) > 10).all()
+
+
+def test_outer_sql_is_written_once_for_each_noise(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When it is bound, and about the measured centre; a repeat writes none, and shows the same intervals."""
+    real, written = post_process.write_outer_query, list[str]()
+
+    def recorded(*given: Any) -> Any:
+        written.append(real(*given).text)
+        return real(*given)
+
+    monkeypatch.setattr(post_process, "write_outer_query", recorded)
+    first, again = (engine.answer(AVERAGES, Request("ann", rho=RHO / 2)).answer for _ in range(2))
+    assert len(set(written)) == len(written) == 2
+    assert again.table.equals(first.table)
+    assert np.array_equal(again.intervals["m"][0], first.intervals["m"][0], equal_nan=True)
+    other = engine.answer(AVERAGES, Request("ann", rho=RHO)).answer
+    assert len(written) == 4
+    assert (other.intervals["m"][0] != first.intervals["m"][0]).all()
