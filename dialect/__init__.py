@@ -30,7 +30,7 @@ from dialect.codegen.partials import SharedPlan as _SharedPlan
 from dialect.diagnostics.kinds import Kind as _Kind
 from dialect.errors import Code, Refusal, Span
 from dialect.functions.registry import callable_names as function_names
-from dialect.parser.options import Options
+from dialect.parser.privacy_clause import Options
 from dialect.parser.spans import first_word_span as _first_word_span
 from dialect.parser.statements import Describe, ExplainPrivacy, Listing, Show, Statement
 from dialect.parser.statements import parse_statement as _parse_statement

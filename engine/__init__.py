@@ -14,8 +14,8 @@ wire shapes: HTTP server, command line and Python use it alike.
 
 Modules, each before those that import it:
 
-    errors, progress, catalog, backends, data, mechanism, pricing, problems, reuse, accounts, pipeline, workflows,
-    api, server.
+    errors, progress, catalog, backends, data, mechanism, pricing, reuse, accounts, pipeline, workflows, api,
+    server.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ from engine.api.workflows import (
     run_scheduled,
     show_scheduled,
 )
-from engine.problems import Refused
+from engine.errors import Refused
 from engine.server.host import bootstrap, ensure_catalog, serve
 
 __all__ = [

@@ -405,10 +405,6 @@ class WindowCalls:
         if any(f in window_fields for expr in exprs for f in fields_of(expr)):
             raise refusal(Kind.NESTED_WINDOW, node)
 
-    def apply_to(self, relation: Relation) -> Relation:
-        """Compute the collected window calls over a relation."""
-        return add_window_calls(relation, self.calls)
-
     def _bind_function(self, node: exp.Window) -> tuple[str, tuple[Expr, ...], Expr | None, bool]:
         """Bind the function of a window call: (name, arguments, FILTER condition, is it IGNORE NULLS)."""
         inner, test, ignores_nulls = self._unwrap(node)
@@ -565,5 +561,5 @@ def bind_qualify(tree: exp.Select, resolver: RowResolver | GroupResolver) -> Exp
 
 def apply_windows(relation: Relation, windows: WindowCalls, test: Expr | None) -> Relation:
     """Compute the window calls of a SELECT, then apply its QUALIFY."""
-    with_windows = windows.apply_to(relation)
+    with_windows = add_window_calls(relation, windows.calls) if windows.calls else relation
     return with_windows if test is None else filter_rows(with_windows, test, windows.context.properties)

@@ -313,6 +313,11 @@ class Dataset:
     ingest_version: str = field(default="", repr=False)  # version of the rows added by ingest; '' for none
 
     @property
+    def full_data_version(self) -> str:
+        """The version of the data: the steward's `data_version`, and a digest of the ingested files."""
+        return f"{self.data_version}+{self.ingest_version}" if self.ingest_version else str(self.data_version)
+
+    @property
     def window_names(self) -> tuple[str, ...]:
         """Names of all declared privacy windows, the earliest first."""
         return (str(self.window),) if self.window_range is None else self.window_range.window_names()

@@ -25,11 +25,9 @@ from dialect.codegen.materialized_rollups import is_rollup_compatible, write_rol
 from dialect.codegen.outer_query import ARITHMETIC, OuterSql, public_tables_read, write_outer_query
 from dialect.codegen.partials import SHARED_PARTIALS, SharedPlan, with_shared_from
 from dialect.codegen.partition_selection import (
-    RELEASED_KEYS,
     max_weight,
     plan_over_released_keys,
     selection_plan,
-    with_released_keys,
 )
 from dialect.codegen.profile import (
     CENTRE_STEPS,
@@ -47,6 +45,7 @@ from dialect.codegen.profile import (
     write_profile_sql,
     write_totals_sql,
 )
+from dialect.codegen.relations.relation import RELEASED_KEYS
 from dialect.codegen.stored_columns import (
     SAME_BITS_FORMS,
     SPARK_UNSIGNED_TYPE,
@@ -98,7 +97,6 @@ __all__ = [
     "stored_rollup_sql",
     "stored_time",
     "text_person_column",
-    "with_released_keys",
     "with_shared_from",
     "write_derived_release",
     "write_distances_sql",

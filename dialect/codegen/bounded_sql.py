@@ -80,7 +80,11 @@ def write_bounded_sql(
     """
     if shared is not None and is_shareable(plan, bounds, shared):
         return _from_shared(plan, bounds, target, admission, shared)
-    rollup_partials = None if plan.mapping is not None else partials_from_rollup(plan, bounds, target, admission)
+    rollup_partials = (
+        None
+        if plan.mapping is not None or not target.rollups
+        else partials_from_rollup(plan, bounds, target, admission)
+    )
     if target.lake is not None and rollup_partials is None:
         return _for_lake(read_lake_partials(plan, bounds, target, target.lake, admission), target, admission)
 

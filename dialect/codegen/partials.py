@@ -234,8 +234,8 @@ def shared_partials(shared: SharedPlan, target: Target, admission: Eligibility |
 
 def _write_shared(shared: SharedPlan, target: Target, admission: Eligibility | None) -> Partials:
     """Write the partial aggregates that statements share, from a rollup, a lake or stored rows."""
-    has_mapping = shared.plan.mapping is not None
-    rollup = None if has_mapping else partials_from_rollup(shared.plan, shared.bounds, target, admission)
+    has_rollup = bool(target.rollups) and shared.plan.mapping is None
+    rollup = None if not has_rollup else partials_from_rollup(shared.plan, shared.bounds, target, admission)
     is_in_lake = target.lake is not None and rollup is None
     if target.lake is not None and is_in_lake:
         found = read_lake_partials(shared.plan, shared.bounds, target, target.lake, admission)

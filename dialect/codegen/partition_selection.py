@@ -27,10 +27,7 @@ from dialect.algebra.expressions import Field, Literal
 from dialect.algebra.relations import Public, ReleaseScan, SetOperation
 from dialect.algebra.release_plan import ContributionBounds, KeyMapping, KeySet, KeySource, PrivatePlan
 from dialect.codegen.engines.dialects import EngineDialect
-from dialect.codegen.relations.relation import release_table_name, write_rows
-
-RELEASED_KEYS_INDEX = -1  # index of the release that is passed to the backend: the keys of the first pass
-RELEASED_KEYS = "released_keys"  # its table in the backend, with columns k0, k1, ...
+from dialect.codegen.relations.relation import RELEASED_KEYS_INDEX, write_rows
 
 
 def selection_plan(plan: PrivatePlan) -> PrivatePlan:
@@ -71,11 +68,6 @@ def plan_over_released_keys(plan: PrivatePlan) -> PrivatePlan:
 def _released_key_set(rows: Public, fields: tuple[Field, ...]) -> KeySet:
     """Build the key set of released keys."""
     return KeySet(rows, fields, (KeySource(rows, "the released keys", is_exhaustive=False),))
-
-
-def with_released_keys(target: Target) -> Target:
-    """Add the table of released keys to a target."""
-    return replace(target, addresses={**target.addresses, release_table_name(RELEASED_KEYS_INDEX): RELEASED_KEYS})
 
 
 def max_weight(groups: int, bounds: ContributionBounds) -> int:

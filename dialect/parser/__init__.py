@@ -4,14 +4,14 @@ SQL text -> a sqlglot tree that carries its options, or a Refusal with a span.
 
 Modules, each before those that import it:
 
-    options, tokens, privacy_clause, aggregate_bounds, clause_order, spans, written_averages, compile_context,
-    parser, statements, suggestions.
+    tokens, privacy_clause, aggregate_bounds, clause_order, spans, written_averages, compile_context, parser,
+    statements, suggestions.
 """
 
 from __future__ import annotations
 
 from dialect.parser.compile_context import CompileContext
-from dialect.parser.options import IntervalCoverage, TargetError, parse_target_error
+from dialect.parser.privacy_clause import IntervalCoverage, TargetError, parse_target_error
 from dialect.parser.tokens import MAX_CHARACTERS, split_list, split_statements, strip_comments
 
 __all__ = [

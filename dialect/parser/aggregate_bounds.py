@@ -14,8 +14,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from dialect.catalog.model import Bounds
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Span
-from dialect.parser.options import parse_decimal
-from dialect.parser.privacy_clause import blank_out, parse_rule
+from dialect.parser.privacy_clause import blank_out, parse_decimal, parse_rule
 from dialect.parser.tokens import closing_bracket
 
 ARGUMENT_NAME = "contribution_bounds_per_group"

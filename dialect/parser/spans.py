@@ -13,7 +13,7 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel
 
 from dialect.errors import Span
-from dialect.parser.options import NO_OPTIONS
+from dialect.parser.privacy_clause import NO_OPTIONS
 
 _OPERATOR_TEXT = {  # sqlglot's node key -> the operator as written in SQL
     "bitwiseand": "&",

@@ -119,8 +119,8 @@ def _carry_raw_fields(relation: Relation) -> Relation:
 def _split_release_point(boundary: ReleasePoint, planning: Planning) -> Released:
     """Plan a release point, summed from a finer grouping set if possible; a refusal gets its position in the SQL."""
     try:
-        finer = finer_set(boundary, planning)
-        if finer is not None:
+        sets = boundary.grouping_sets
+        if sets is not None and (finer := finer_set(boundary, sets, planning)) is not None:
             return sum_finer_groups(boundary, finer, planning)
         return plan_release_point(boundary, planning)
     except Refusal as refused:

@@ -20,7 +20,7 @@ from math import prod
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, fields_of
 from dialect.algebra.formulas import CountOf, ReleasedNumber, SumOf
-from dialect.algebra.relations import AggregateCall, Group, PerPerson, Released, ReleasePoint
+from dialect.algebra.relations import AggregateCall, Group, GroupingSets, PerPerson, Released, ReleasePoint
 from dialect.algebra.release_plan import SHOWN_ADDITIVE_KINDS, PrivatePlan
 from dialect.analysis import predicates
 from dialect.analysis.time_granularity import truncation_unit
@@ -131,17 +131,15 @@ class _Draft:
     context: CompileContext
 
 
-def finer_set(boundary: ReleasePoint, planning: Planning) -> tuple[Field, ...] | None:
-    """Return the keys of the grouping set that is summed for this release point; None if it is released itself.
+def finer_set(boundary: ReleasePoint, grouping_sets: GroupingSets, planning: Planning) -> tuple[Field, ...] | None:
+    """Return the keys of the grouping set that is summed for one of several; None if it is released itself.
 
     The choice is made once for all grouping sets of a GROUP BY, and cached in `planning.roll_ups`.
     """
-    if boundary.grouping_sets is None:
-        return None
-    if boundary.grouping_sets not in planning.roll_ups:
-        planning.roll_ups[boundary.grouping_sets] = _choose_roll_ups(boundary, planning.context)
-    finer = planning.roll_ups[boundary.grouping_sets].get(frozenset(boundary.keys))
-    return next((keys for keys in boundary.grouping_sets.sets if frozenset(keys) == finer), None)
+    if grouping_sets not in planning.roll_ups:
+        planning.roll_ups[grouping_sets] = _choose_roll_ups(boundary, planning.context)
+    finer = planning.roll_ups[grouping_sets].get(frozenset(boundary.keys))
+    return next((keys for keys in grouping_sets.sets if frozenset(keys) == finer), None)
 
 
 def sum_finer_groups(boundary: ReleasePoint, finer: tuple[Field, ...], planning: Planning) -> Released:

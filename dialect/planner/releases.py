@@ -55,7 +55,7 @@ from dialect.functions.emitter import plain_text
 from dialect.functions.inference import is_constant_per_person
 from dialect.notes import Note
 from dialect.parser.compile_context import CompileContext
-from dialect.parser.options import KeyHandling
+from dialect.parser.privacy_clause import KeyHandling
 from dialect.planner.keys.key_set import build_key_set
 from dialect.planner.keys.other_keys import other_keys
 from dialect.planner.keys.private_keys import check_private_keys

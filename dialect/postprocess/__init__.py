@@ -4,8 +4,7 @@ A query over releases -> a Question, with the linear form of each column in nois
 
 Modules, each before those that import it:
 
-    display_rounding, noise_propagation, question, interval_functions, unstable_ratios, noisy_selection,
-    natural_limits.
+    display_rounding, noise_propagation, question, interval_functions, noisy_selection, natural_limits.
 
 Terms in all modules: a raw number is one noisy number of a query vector. The form of a column is offset + numerator /
 denominator, both linear in raw numbers with coefficients free of noise. A grain is the step of a raw number; it is

@@ -37,7 +37,7 @@ from dialect.algebra.release_plan import ReleaseColumns
 from dialect.analysis.uniqueness import equates_unique_key
 from dialect.functions.window_functions import numbers_rows, ranks_rows
 from dialect.postprocess.noise_propagation import non_negative_fields
-from dialect.postprocess.question import STORED_ORIGIN, Question
+from dialect.postprocess.question import STORED_ORIGIN, Question, reads_single_groups
 
 Vectors = frozenset[tuple[int, int]]
 RowCount = Callable[[Relation], int | None]
@@ -131,8 +131,8 @@ def selection_by_noise(question: Question) -> NoisySelection | None:
 
 def _find_selection(question: Question) -> NoisySelection | None:
     """Find how a query selects rows, by the noise of its columns and of what its operators read."""
-    if not question.releases:
-        return None
+    if not question.releases or reads_single_groups(question):
+        return None  # the usual question: its rows are chosen without noise
     rows = _selected(question.outer, question.releases, question.properties)
     columns = [rows.of(Ref(shown.field)) for shown in question.columns]
     combined = frozenset(i for i, noise in enumerate(columns) if noise.is_of_selected_rows)

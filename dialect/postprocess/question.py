@@ -20,7 +20,7 @@ from dialect.algebra.properties import Properties
 from dialect.algebra.relations import Filter, Join, Project, Public, Relation, Released, ReleaseScan, SemiJoin, Sort
 from dialect.algebra.release_plan import PrivatePlan, QueryOverReleases, ReleaseColumns
 from dialect.notes import Note
-from dialect.parser.options import NO_OPTIONS, Options
+from dialect.parser.privacy_clause import NO_OPTIONS, IntervalCoverage, Options
 from dialect.postprocess.display_rounding import RoundingDistance, rounding_by_column
 from dialect.postprocess.noise_propagation import FractionalLinearForm, are_noisy, column_forms
 
@@ -51,6 +51,11 @@ class Question:
     union_columns: tuple[NoisyUnionColumn, ...] = ()
     # of the question and the relations of its outer query; a copy of the question has its own
     properties: Properties = field(default_factory=Properties, init=False, compare=False, repr=False)
+
+    @property
+    def is_simultaneous(self) -> bool:
+        """Whether the intervals of all its numbers hold together, if it has any."""
+        return self.options.intervals is IntervalCoverage.SIMULTANEOUS and bool(self.releases)
 
 
 def result_columns(query: QueryOverReleases, columns: Sequence[tuple[str, Field]]) -> tuple[ResultColumn, ...]:

@@ -53,8 +53,6 @@ def add_window_calls(relation: Relation, requested: Sequence[RequestedCall]) -> 
     person's own multiset of rows. Raises Refusal with E_WINDOW unless every partition contains a person field that is
     never NULL. Proof: dialect/codegen/proofs.md#windows
     """
-    if not requested:
-        return relation
     results = tuple(each.call.result for each in requested)
     if isinstance(relation, PerPerson):
         for each in requested:

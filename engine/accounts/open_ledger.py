@@ -12,7 +12,7 @@ from dialect.catalog import Catalog
 from engine.accounts.ledger_binding import IN_MEMORY, exists_or_needs_no_file, open_bound_ledger
 from engine.catalog.bundled import BUNDLED, find_catalog
 from engine.catalog.folders import default_ledger, ledger_bindings_folder
-from engine.problems import refusals
+from engine.errors import refusals
 from engine.progress import Progress
 
 

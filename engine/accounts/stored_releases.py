@@ -7,7 +7,6 @@ from typing import Any
 from budgets import OWNER, EntryKind, Ledger
 from dialect import Catalog
 from dialect.catalog import Dataset
-from engine.catalog.sources import full_data_version
 from engine.reuse.replay import data_version_of
 
 
@@ -24,7 +23,7 @@ def _releases_of_dataset(ledger: Ledger, dataset: Dataset) -> list[dict[str, Any
     outdated: set[str] = set()  # made from another data version: no longer replayed to clients
     for entry in ledger.find_entries(kind=EntryKind.CHARGED):
         is_outdated = (
-            data_version_of(entry.content.get("versions", "")) not in ("", full_data_version(dataset))
+            data_version_of(entry.content.get("versions", "")) not in ("", dataset.full_data_version)
             and entry.holder != OWNER
         )
         for release in entry.content["releases"] if entry.dataset == dataset.name else ():

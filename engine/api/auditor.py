@@ -18,7 +18,7 @@ from engine.accounts.open_ledger import ledger_address, opened_for_audit
 from engine.api.csv_cells import write_cells
 from engine.catalog.bundled import find_catalog
 from engine.catalog.folders import ledger_bindings_folder
-from engine.problems import refusals
+from engine.errors import refusals
 
 COLUMNS = ("sequence", "at", "kind", "dataset", "holder", "actor", "request_id", "body", "previous_hash", "row_hash")
 SCHEMA = pa.schema([(name, pa.int64() if name == "sequence" else pa.string()) for name in COLUMNS])

@@ -10,7 +10,6 @@ from budgets import CeilingRaised, Ledger
 from dialect.catalog import Catalog, Dataset, Table
 from dialect.sensitivity import clip_bounds_of
 from engine.accounts.window_accounts import account_windows, check_window_lengths
-from engine.catalog.sources import full_data_version
 from engine.catalog.version import changed_privacy_units, table_definition
 from engine.errors import CatalogError
 from engine.pricing.query_terms import caps
@@ -154,7 +153,7 @@ def _lost_replays(current: Catalog, new: Catalog, ledger: Ledger) -> Iterator[Ch
 def _dataset_version(catalog: Catalog, name: str) -> str:
     """Text of everything about a dataset that all its release keys depend on, to compare two catalogs."""
     found = [dataset for dataset in catalog.datasets if dataset.name == name]
-    return repr([(full_data_version(dataset), dataset.eligibility, dataset.window) for dataset in found])
+    return repr([(dataset.full_data_version, dataset.eligibility, dataset.window) for dataset in found])
 
 
 def _changed_tables(current: Catalog, new: Catalog) -> list[str]:

@@ -8,10 +8,9 @@ from typing import Any
 
 from dialect.catalog import SqlType, Table
 from engine.api.session import Session
-from engine.backends.sandbox import public_table
+from engine.backends.lockdown import public_table
 from engine.data.files.polygons import IndexedPolygon
-from engine.errors import EngineKind, TooLarge, refuse_before_charge
-from engine.problems import refusals
+from engine.errors import EngineKind, TooLarge, refusals, refuse_before_charge
 
 Corner = tuple[float, float]
 JSON_TYPES = (str, int, float, bool, type(None))  # JSON scalars; other values become text

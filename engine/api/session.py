@@ -27,7 +27,7 @@ from engine.catalog.folders import cache_folder
 from engine.catalog.version import check_privacy_units
 from engine.data.objections import CatalogObjections
 from engine.data.open_data import open_data
-from engine.errors import EngineKind, ExecutionFailed, TooLarge, refuse_before_charge
+from engine.errors import EngineKind, ExecutionFailed, TooLarge, refusals, refuse_before_charge
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.advice import find_advice
 from engine.pipeline.engine import Engine
@@ -36,7 +36,6 @@ from engine.pricing.clip_bounds.column_means import with_measured_columns
 from engine.pricing.clip_bounds.stored_calibrations import ReloadedCalibrations
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.query_terms import Request, caps, requested_error
-from engine.problems import refusals
 from engine.progress import Progress, ignore_progress
 from engine.reuse.sources import charged_releases
 

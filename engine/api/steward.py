@@ -23,8 +23,7 @@ from engine.data.checks.undeclared import undeclared_hints
 from engine.data.draft_catalog import draft_catalog
 from engine.data.materialized_rollups import rollup_errors
 from engine.data.objections import CatalogObjections
-from engine.errors import CatalogError
-from engine.problems import refusals
+from engine.errors import CatalogError, refusals
 from engine.progress import ignore_progress
 
 

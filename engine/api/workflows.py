@@ -27,7 +27,7 @@ from engine.api.session import RequestTerms, Session, open_session
 from engine.api.wire import answer as wire_answer
 from engine.api.wire.answer import price
 from engine.catalog.bundled import find_dataset
-from engine.errors import CatalogError, EngineKind, redact
+from engine.errors import CatalogError, EngineKind, Refused, problem, redact, refusals
 from engine.pipeline.engine import Engine
 from engine.pricing.clip_bounds.column_means import mean_distribution
 from engine.pricing.clip_bounds.histograms import ContributionHistogram, HistogramSubject, Quantity
@@ -37,7 +37,6 @@ from engine.pricing.clip_bounds.tails import denoised_people
 from engine.pricing.clip_bounds.value_bounds import bounds_of_values
 from engine.pricing.compile_release import CompiledRelease, clip_bound_alternatives
 from engine.pricing.query_terms import Request, resolve_terms
-from engine.problems import Refused, problem, refusals
 from engine.progress import Progress, ignore_progress
 from engine.workflows.calibrate import CalibrationPlan, calibrate, plan_calibration
 from engine.workflows.scheduled_queries import (

@@ -22,7 +22,7 @@ from itertools import combinations
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
-from dialect.catalog import Catalog, Dataset, SqlType, Table
+from dialect.catalog import Catalog, SqlType, Table
 from engine.catalog.toml_section import ErrorCollector, Section
 from engine.errors import CatalogError, DataError
 
@@ -166,11 +166,6 @@ def ingest_folder(table: Table) -> IngestFolder | None:
     if not table.private or table.source.format != "parquet" or "://" in folder or not plain:
         return None
     return IngestFolder(Path(folder), *pattern.split("*"))
-
-
-def full_data_version(dataset: Dataset) -> str:
-    """Return the version of a dataset's data: the steward's `data_version`, and a digest of the ingested files."""
-    return f"{dataset.data_version}+{dataset.ingest_version}" if dataset.ingest_version else str(dataset.data_version)
 
 
 def with_ingest_digest(catalog: Catalog) -> Catalog:

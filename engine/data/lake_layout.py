@@ -16,7 +16,6 @@ from dialect.algebra import Rollup
 from dialect.codegen import eligible_persons_sql
 from engine.backends.protocol import Lake
 from engine.catalog.eligibility import eligibility_filter
-from engine.catalog.sources import full_data_version
 from engine.data.checks.lake import lake_placeholder, lake_target
 from engine.data.checks.snapshot import check_sources, check_stored
 from engine.data.files.cache import DATA_FILE
@@ -55,7 +54,7 @@ def lake_layout_inputs(catalog: Catalog, lake: Lake) -> CopyInputs:
     inputs = copy_inputs(public_catalog(catalog).tables)
     for table in (table for table in catalog.tables if table.private):
         inputs[f"lake.{table.name}"] = {"declared": declaration_text(table), "stored": stored[lake_placeholder(table)]}
-    versions = {dataset.name: full_data_version(dataset) for dataset in catalog.datasets}
+    versions = {dataset.name: dataset.full_data_version for dataset in catalog.datasets}
     return {**inputs, "lake": {"remote": catalog.remote, "versions": versions}}
 
 

@@ -28,7 +28,7 @@ from dialect.algebra import GROUP_ADDITIVE_KINDS, ClipRule, Note, NoteCode, Quer
 from dialect.codegen import write_group_mapping
 from dialect.planner.reuse import Derivation, canonical_plan, find_derivation
 from engine.backends.exact import Int64Vector
-from engine.backends.sandbox import run_outer
+from engine.backends.lockdown import run_outer
 from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.intervals import Floats
 from engine.mechanism.release import Release

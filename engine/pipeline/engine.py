@@ -197,6 +197,8 @@ class Engine:
 
     def _set_interval_level(self, query: CompiledQuery) -> CompiledQuery:
         """Set the confidence of each interval, so that all hold together where the query wants simultaneous ones."""
+        if not query.question.is_simultaneous:
+            return query
         key_counts = [each.key_count for each in query.unpriced]
         level = level_of_each_interval(query.question, key_counts, query.terms.confidence)
         return replace(query, terms=replace(query.terms, confidence=level))

@@ -16,7 +16,7 @@ from dialect.analysis import format_value, public_lookup_constants
 from dialect.catalog import STATIC, ColumnValues, PrivacyWindow
 from dialect.codegen.relations import write_rows
 from dialect.diagnostics import near_names
-from dialect.parser import CompileContext, IntervalCoverage
+from dialect.parser import CompileContext
 from dialect.planner.keys import column_values
 from dialect.postprocess import selection_by_noise
 from engine.backends.protocol import Backend
@@ -222,7 +222,7 @@ def answer_notes(result: Answered, *, rehearsal: bool) -> list[Note]:
 def question_notes(result: SourcedQuery) -> list[Note]:
     """Write the notes known before an answer: the query's own, clipping, hidden groups, people not counted."""
     notes, has_several = list(result.notes), len(result.prepared) > 1
-    if selection_by_noise(result.question) and result.question.options.intervals is not IntervalCoverage.SIMULTANEOUS:
+    if selection_by_noise(result.question) and not result.question.is_simultaneous:
         misses = f"{100 * (1 - result.query.terms.confidence):.3g}%"
         notes.append(Note(NoteCode.SELECTED, SELECTED_NOTE.format(misses)))
     notes += [

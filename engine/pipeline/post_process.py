@@ -13,15 +13,14 @@ from dialect.algebra import Call, CountOf, Expr, Literal, Ref, Relation, Release
 from dialect.codegen import ARITHMETIC, OuterSql, public_tables_read, write_outer_query
 from dialect.codegen.relations import release_table_name, write_rows
 from dialect.functions import quote_identifier
-from dialect.parser import IntervalCoverage
 from dialect.postprocess import (
     candidate_rows,
     counting_columns,
     result_columns,
     selection_by_noise,
 )
+from engine.backends.lockdown import public_table, public_table_sql, run_outer
 from engine.backends.protocol import Backend
-from engine.backends.sandbox import public_table, public_table_sql, run_outer
 from engine.mechanism.answer import Answer, build_answer, interval_constants
 from engine.mechanism.interval_levels import IntervalLevels
 from engine.mechanism.release import RawNoise, Release, outer_sql_table, raw_noise
@@ -109,11 +108,10 @@ def _interval_levels(
         counted = run_outer(f"SELECT COUNT(*) AS n FROM ({rows}) AS candidates", tables)
         return int(counted.column("n")[0].as_py())
 
-    is_simultaneous = question.options.intervals is IntervalCoverage.SIMULTANEOUS
     return IntervalLevels(
         confidence,
         selection,
-        1 if is_simultaneous else candidate_rows(question.outer, question.releases, count) or 1,
+        1 if question.is_simultaneous else candidate_rows(question.outer, question.releases, count) or 1,
         sum(len(each.raw_fields) * releases[each.plan_index].keys.num_rows for each in question.releases),
         bool(raw.consistency_factors) or any(release.is_correlated for release in releases),
     )

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from dialect import BoundedSql, Catalog, ContributionBounds, PrivatePlan, Question, generate_sql
-from dialect.codegen import RELEASED_KEYS, SharedPlan, with_released_keys
+from dialect.codegen import RELEASED_KEYS, SharedPlan
 from engine.backends.protocol import Backend
 from engine.catalog.eligibility import eligibility_filter
 from engine.errors import EngineKind, ExecutionFailed
@@ -73,7 +73,7 @@ def _bind_keys(
     empty = backend.empty
     if sql.ordering_sql:
         admission = eligibility_filter(catalog, plan.dataset)
-        sql = generate_sql(plan, bounds, with_released_keys(empty.target), admission, shared)
+        sql = generate_sql(plan, bounds, empty.target, admission, shared)
     return empty.columns(sql.text, tables).select([f"k{i}" for i in range(sql.key_count)])
 
 

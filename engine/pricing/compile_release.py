@@ -35,7 +35,6 @@ from dialect.codegen import (
     SharedPlan,
     plan_over_released_keys,
     selection_plan,
-    with_released_keys,
     write_profile_sql,
 )
 from dialect.functions import UnsupportedByEngine
@@ -341,7 +340,7 @@ class UnpricedRelease:
             return None
         shared = shared_plan(plan, own_bounds, self.histograms)
         bounds, eligibility = profile_bounds(shared), eligibility_filter(self.catalog, plan.dataset)
-        target = with_released_keys(backend.target)
+        target = backend.target
         sql = supported(lambda: write_profile_sql(shared, bounds, self.histograms, target, eligibility))
         groups = self.key_count if plan.keys and self.key_count is not None else 1
         if self.selection is not None:
@@ -439,7 +438,7 @@ def price_release(
     profile = unpriced.profile(cost, bounds, backend)
     eligibility: Eligibility | None = eligibility_filter(unpriced.catalog, unpriced.plan.dataset)
     shared = None if profile is None else profile.shared
-    sql = bounded_sql(unpriced.measured_plan, bounds, with_released_keys(backend.target), eligibility, shared)
+    sql = bounded_sql(unpriced.measured_plan, bounds, backend.target, eligibility, shared)
     selection = None
     if unpriced.selection is not None and cost.keys is not None:
         selection = _compile_selection(*unpriced.selection, cost, cost.keys, backend, eligibility)
@@ -460,7 +459,7 @@ def _compile_selection(
     rounds = [SelectionRound(plan, bounded_sql(plan, bounds, backend.target, eligibility), first)]
     if cost.second is not None:
         again = plan_over_released_keys(plan)
-        over_open_keys = bounded_sql(again, bounds, with_released_keys(backend.target), eligibility)
+        over_open_keys = bounded_sql(again, bounds, backend.target, eligibility)
         rounds.append(SelectionRound(again, over_open_keys, cost.second.price))
     return PartitionSelection(bounds, tuple(rounds))
 

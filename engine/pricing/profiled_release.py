@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from dialect import BoundedSql, ContributionBounds, PrivatePlan, Target
-from dialect.codegen import with_released_keys, write_totals_sql
+from dialect.codegen import write_totals_sql
 from engine.backends.exact import Exact
 from engine.catalog.eligibility import eligibility_filter
 from engine.mechanism.gaussian import NoiseSource
@@ -70,7 +70,7 @@ def measure_averages(
     facts = (unpriced.catalog, compiled.cost.vectors, unpriced.shown_alone)
     groups = averages_about_centres(stored, *facts)
     admission = eligibility_filter(unpriced.catalog, compiled.plan.dataset)
-    statements = AverageStatements(stored.compiled, with_released_keys(target), admission)
+    statements = AverageStatements(stored.compiled, target, admission)
     products = [each for group in groups for each in group.averages if each.product is not None]
     if products:
         means = noisy_means(products, run(statements.means(products)), add_noise)
@@ -117,7 +117,7 @@ def profiled_release(
 
     Claim: as `choose_from_profile`. Raises Refusal.
     """
-    unpriced, profile, target = compiled.unpriced_release, stored.compiled, with_released_keys(target)
+    unpriced, profile = compiled.unpriced_release, stored.compiled
     chosen = choose_from_profile(unpriced, compiled.cost, stored, measured)
     eligibility = eligibility_filter(unpriced.catalog, unpriced.plan.dataset)
     totals = [(each.index, each.total_bound) for each in chosen.vectors if each.total_pico_rho]

@@ -15,7 +15,6 @@ from dialect import Catalog, ContributionBounds, Eligibility, PrivatePlan
 from dialect.algebra import ClipRule, VectorBound
 from dialect.catalog import Layouts, stable_text
 from engine.catalog.eligibility import eligibility_filter
-from engine.catalog.sources import full_data_version
 from engine.catalog.version import release_dependency_digest
 from engine.pricing.price import Cost, VectorPrice
 
@@ -35,7 +34,7 @@ _LAYOUTS: Final[Layouts] = {
 
 def release_key(plan: PrivatePlan, bounds: str, cost: str, catalog: Catalog) -> str:
     """Release key (hex) from a plan and the texts of its contribution bounds and cost."""
-    version = full_data_version(catalog.dataset(plan.dataset))
+    version = catalog.dataset(plan.dataset).full_data_version
     versions = (version, _eligibility_text(plan, catalog), release_dependency_digest(plan, catalog))
     return hashlib.sha256(
         "\n".join((MECHANISM_VERSION, plan.canonical_text, bounds, cost, *versions)).encode()

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from dialect import Question
 from dialect.algebra import Join, Public, Relation, ReleaseScan, walk
-from dialect.parser import IntervalCoverage
 from dialect.postprocess import candidate_rows, selection_by_noise
 from engine.errors import EngineKind
 from engine.mechanism.interval_levels import IntervalLevels
@@ -27,22 +26,18 @@ class JointConfidence:
 
 
 def level_of_each_interval(question: Question, key_counts: Sequence[int | None], confidence: float) -> float:
-    """Confidence level of each interval of a query. Raises Refusal as `max_intervals` does.
+    """Confidence level of each interval of a query whose intervals hold together.
 
-    `key_counts` = number of public keys of each plan, None for private ones.
+    `key_counts` = number of public keys of each plan, None for private ones. Raises Refusal as `max_intervals` does.
     """
-    if question.options.intervals is not IntervalCoverage.SIMULTANEOUS or not question.releases:
-        return confidence
     return bonferroni_level(JointConfidence(confidence, max_intervals(question, key_counts)))
 
 
-def joint_confidence(question: Question, key_counts: Sequence[int | None], level: float) -> JointConfidence | None:
-    """Joint confidence of a query's intervals, given the level of each; None if they are not simultaneous.
+def joint_confidence(question: Question, key_counts: Sequence[int | None], level: float) -> JointConfidence:
+    """Joint confidence of a query's simultaneous intervals, given the level of each.
 
     Inverse of `bonferroni_level`, for display: rounding to nine digits removes its rounding up.
     """
-    if question.options.intervals is not IntervalCoverage.SIMULTANEOUS or not question.releases:
-        return None
     interval_count = max_intervals(question, key_counts)
     return JointConfidence(round(1 - (1 - level) * interval_count, 9), interval_count)
 
@@ -82,7 +77,7 @@ def planned_levels(question: Question, key_counts: Sequence[int | None], confide
     `key_counts` = number of public keys of each plan, None for private ones.
     """
     selection = selection_by_noise(question)
-    if selection is None or question.options.intervals is IntervalCoverage.SIMULTANEOUS:
+    if selection is None or question.is_simultaneous:
         return IntervalLevels(confidence)
 
     def count(relation: Relation) -> int | None:

@@ -19,7 +19,7 @@ import pyarrow as pa
 from dialect.algebra import VectorBound
 from dialect.codegen import write_derived_release, write_pinned_counts
 from dialect.planner.reuse import Derivation
-from engine.backends.sandbox import run_outer
+from engine.backends.lockdown import run_outer
 from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.release import Release
 

@@ -20,7 +20,6 @@ from itertools import count
 from budgets import Ledger, ReleaseAge
 from dialect import Catalog
 from dialect.catalog import Dataset
-from engine.catalog.sources import full_data_version
 from engine.catalog.version import UNIT_SEPARATOR, catalog_version, format_units
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.release_key import MECHANISM_VERSION
@@ -127,7 +126,7 @@ def load_paid_releases(compiled: Sequence[CompiledRelease], ledger: Ledger, clie
 def version_text(catalog: Catalog, dataset: Dataset) -> str:
     """Text of the current versions of data, catalog, mechanism and code, and of the privacy unit."""
     versions_by_name = {
-        "data": full_data_version(dataset),
+        "data": dataset.full_data_version,
         "catalog": catalog_version(catalog),
         "mechanism": MECHANISM_VERSION,
         "code": code_version(),

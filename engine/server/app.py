@@ -29,7 +29,7 @@ from starlette.types import ASGIApp
 from budgets import LedgerError, LedgerUnavailable, ParamError, failure_cause
 from engine.accounts.audit_log import KeyEvent, record_key_event
 from engine.accounts.open_ledger import ledger_address, opened_ledger
-from engine.problems import Refused, refusals
+from engine.errors import Refused, refusals
 from engine.server.auth.keys import Keys, read_pepper
 from engine.server.auth.tokens import read_key_set
 from engine.server.console import routes

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from budgets import ParamError
 from engine.catalog.bundled import find_catalog
-from engine.problems import refusals
+from engine.errors import refusals
 
 if TYPE_CHECKING:
     from engine.server.settings import Settings

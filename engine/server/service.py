@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from starlette.requests import Request
 
 from engine.accounts.audit_log import KeyEvent
-from engine.problems import Refused
+from engine.errors import Refused
 from engine.server.auth.keys import Keys
 from engine.server.auth.limits import Limits
 from engine.server.auth.tokens import Tokens

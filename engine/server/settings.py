@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from budgets import ParamError
 from dialect.parser import MAX_CHARACTERS
-from engine.problems import refusals
+from engine.errors import refusals
 from engine.server.worker.frames import Json
 
 PREFIX = "PASSERSBY_SERVER_"

@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from dialect import Catalog, compile_query
 from engine.catalog.file import load_catalog
-from engine.catalog.sources import full_data_version
 from engine.data.open_data import open_data
 from engine.pricing.compile_release import compile_release
 from tests.engine.town import make_town
@@ -66,4 +65,4 @@ def visits(catalog: Catalog, cache: Path) -> int:
 def state(where: Path, cache: Path) -> tuple[int, str]:
     """Number of visits that a query counts, and the version of the data."""
     catalog = load_catalog(where)
-    return visits(catalog, cache), full_data_version(catalog.dataset("town"))
+    return visits(catalog, cache), catalog.dataset("town").full_data_version

@@ -11,10 +11,9 @@ import pytest
 from budgets import LedgerError, UnsafeStore
 from dialect.diagnostics.kinds import Kind
 from engine.api.session import Session
-from engine.errors import CatalogError, DataError, ExecutionFailed, redact
+from engine.errors import CatalogError, DataError, ExecutionFailed, Refused, redact
 from engine.mechanism.gaussian import NoiseRefused
 from engine.pipeline.engine import Engine
-from engine.problems import Refused
 from tests.support.ledger.blank_ledger import blank_ledger
 
 SQL = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"

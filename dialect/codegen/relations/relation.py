@@ -54,6 +54,8 @@ from dialect.codegen.stored_columns import retention_predicates, stored_column, 
 from dialect.functions.emitter import write_expr, write_order_term
 
 Needed = frozenset[Field]
+RELEASED_KEYS_INDEX = -1  # index of the release that is passed to the backend: the keys of the first pass
+RELEASED_KEYS = "released_keys"  # its table in the backend, with columns k0, k1, ...
 _HASH_JOINABLE = ("=", "is not distinct from")  # joined by hash, for every type
 _NON_EXPANDING = (
     Filter,
@@ -342,7 +344,9 @@ def _release_scan(operator: ReleaseScan, needed: Needed, target: Target) -> str:
     table = release_table_name(operator.index)
     target.broadcast_columns.get(table, set()).update(needed)
     columns = select_list([f.id for f in _needed_of(operator.fields, needed)])
-    return f"SELECT {columns} FROM {target.addresses[table]}"
+    return (
+        f"SELECT {columns} FROM {RELEASED_KEYS if operator.index == RELEASED_KEYS_INDEX else target.addresses[table]}"
+    )
 
 
 def release_table_name(index: int) -> str:

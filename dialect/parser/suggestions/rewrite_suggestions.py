@@ -15,8 +15,8 @@ from fractions import Fraction
 from sqlglot import exp
 
 from dialect.catalog.model import Catalog, Column, ColumnValues, SqlType, Table
-from dialect.parser.options import Options
 from dialect.parser.parser import bounds_of, options_of, parse
+from dialect.parser.privacy_clause import Options
 
 _NEXT_UNIT = {"MINUTE": "HOUR", "HOUR": "DAY", "DAY": "WEEK", "WEEK": "MONTH", "MONTH": "YEAR"}
 _MERGED_BINS = 4  # bins that are merged into one

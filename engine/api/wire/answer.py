@@ -169,13 +169,11 @@ def shorten_advice(advice: dict[str, Any] | None) -> dict[str, Any] | None:
 
 def _simultaneous(result: SourcedQuery) -> dict[str, Any] | None:
     """Count the intervals that hold together, and at which confidence; None where each holds only by itself."""
+    if not result.question.is_simultaneous:
+        return None
     counts = [prepared.key_count for prepared in result.prepared]
     simultaneous = joint_confidence(result.question, counts, result.query.terms.confidence)
-    return (
-        None
-        if simultaneous is None
-        else {"confidence": simultaneous.confidence, "numbers": simultaneous.interval_count}
-    )
+    return {"confidence": simultaneous.confidence, "numbers": simultaneous.interval_count}
 
 
 def _selection(result: Answered) -> dict[str, int] | None:

@@ -34,7 +34,6 @@ from dialect.catalog import Catalog, Table, WindowRange
 from engine.catalog.sources import (
     IngestFolder,
     StoreAddress,
-    full_data_version,
     ingest_digest,
     ingest_folder,
     is_store_address,
@@ -335,4 +334,4 @@ def _publish_accepted(taken: Path, table: Table, place: IngestFolder) -> Path:
 def _current_version(catalog: Catalog, table: Table) -> str:
     """Return the current version of the dataset's data."""
     dataset = catalog.dataset(table.dataset)
-    return full_data_version(replace(dataset, ingest_version=ingest_digest(catalog, dataset.name)))
+    return replace(dataset, ingest_version=ingest_digest(catalog, dataset.name)).full_data_version

@@ -21,7 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from dialect.algebra import NoteCode
 from engine.api.wire.answer import read_answer
-from engine.problems import Refused
+from engine.errors import Refused
 from engine.server.auth.keys import new_id
 from engine.server.console.drawing import (
     LONGEST_BAR,

@@ -25,7 +25,7 @@ from starlette.concurrency import run_in_threadpool
 
 from budgets import LedgerError
 from dialect.parser import MAX_CHARACTERS
-from engine.problems import Refused
+from engine.errors import Refused
 from engine.server.auth.keys import Keys, Principal, new_id, new_session_secret
 from engine.server.console.drawing import half_width_text, left_text, loss_text, width_range_text
 from engine.server.http.problems import Problem, problem_of, status_of

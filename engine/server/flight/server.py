@@ -15,7 +15,7 @@ import pyarrow.flight as fl
 from pydantic import ValidationError
 
 from budgets import ParamError
-from engine.problems import Refused, problem, problem_shape
+from engine.errors import Refused, problem, problem_shape
 from engine.server.auth.keys import Principal
 from engine.server.flight.commands import Command, UnsupportedCommand, pack, read_command
 from engine.server.flight.metadata import metadata_result, schema_of

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from budgets import LedgerError
-from engine.problems import Refused, problem, problem_shape
+from engine.errors import Refused, problem, problem_shape
 from engine.server.http.texts import replace_surrogates_in_object
 
 MEDIA_TYPE = "application/problem+json"

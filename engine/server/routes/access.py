@@ -9,7 +9,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from engine.problems import Refused
+from engine.errors import Refused
 from engine.server.auth.keys import Principal
 from engine.server.http.problems import Problem
 from engine.server.http.roles import RULES, Role, Scope

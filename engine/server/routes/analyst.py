@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from engine.problems import Refused
+from engine.errors import Refused
 from engine.server.auth.keys import new_id
 from engine.server.http.problems import Problem
 from engine.server.http.requests import QueryRequest, WorkloadRequest

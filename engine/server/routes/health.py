@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
 
-from engine.problems import Refused
+from engine.errors import Refused
 from engine.server.http.responses import Alert, HealthCheck, StoredReleases
 from engine.server.routes.access import Caller
 from engine.server.routes.alerts import Alerts, is_open

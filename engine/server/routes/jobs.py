@@ -13,7 +13,7 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from budgets import LedgerError
-from engine.problems import Refused
+from engine.errors import Refused
 from engine.server.auth.keys import new_id
 from engine.server.http.problems import Problem, problem_body
 from engine.server.service import Service

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from engine.problems import problem_shape
+from engine.errors import problem_shape
 from engine.server.http.problems import problem_response
 from engine.server.service import Service
 from engine.server.telemetry import log

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from engine.problems import Refused
+from engine.errors import Refused
 from engine.server.service import Service
 from engine.server.telemetry import Throttle, log
 from engine.server.worker.link import STARTING, WorkerDied

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.problems import Refused
+from engine.errors import Refused
 from engine.server.telemetry import log
 from engine.server.worker.frames import Frame, Result, next_frame, pack
 

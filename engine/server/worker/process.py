@@ -15,9 +15,8 @@ from typing import Any, BinaryIO
 
 from budgets import LedgerUnavailable, failure_cause
 from engine.api.session import open_session
-from engine.errors import ExecutionFailed
+from engine.errors import ExecutionFailed, Refused, problem_shape
 from engine.mechanism.gaussian import NoiseRefused
-from engine.problems import Refused, problem_shape
 from engine.server.telemetry import Throttle
 from engine.server.worker.frames import Frame, Json, pack, read_frame
 from engine.server.worker.hardening import forbid_dumps, silence_tracebacks

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from engine.problems import Refused, problem_shape
+from engine.errors import Refused, problem_shape
 
 LONG_BUCKET_FACTOR = 4  # a query is long if its bucket is at least this many times the shortest
 

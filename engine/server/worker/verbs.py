@@ -27,9 +27,9 @@ from engine.api.session import RequestTerms, Session
 from engine.api.wire import statements
 from engine.api.workflows import list_scheduled, plan_workload, show_scheduled, with_scheduled_holdings
 from engine.data.objections import CatalogObjections
+from engine.errors import refusals
 from engine.pipeline.engine import Engine
 from engine.pricing.clip_bounds.stored_calibrations import calibration_due_on
-from engine.problems import refusals
 from engine.progress import ignore_progress
 from engine.server.worker.frames import Result
 from engine.server.worker.pacing import PacedEngine

@@ -16,7 +16,7 @@ from dialect import BoundedSql
 from engine.api.session import Session
 from engine.backends.exact import Exact
 from engine.backends.protocol import Backend
-from engine.problems import Refused
+from engine.errors import Refused
 from passersby.result.card import Answer
 from tests.bench.honesty.catalogs import Opened, Subject
 from tests.bench.honesty.cells import Record, Shown

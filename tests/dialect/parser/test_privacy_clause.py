@@ -10,8 +10,8 @@ import pytest
 from dialect.algebra.relations import ContributionLimits
 from dialect.algebra.release_plan import PrivatePlan
 from dialect.errors import Code, Refusal
-from dialect.parser.options import KeyHandling, Options, TargetError
 from dialect.parser.parser import options_of, parse
+from dialect.parser.privacy_clause import KeyHandling, Options, TargetError
 from dialect.parser.tokens import MAX_CHARACTERS
 from dialect.postprocess.question import Question
 

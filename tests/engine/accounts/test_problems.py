@@ -10,10 +10,9 @@ import pytest
 from budgets import AccountName, BudgetRefused, IdempotencyError, LedgerUnavailable, ParamError
 from dialect import Span
 from dialect.diagnostics.kinds import Kind
-from engine.errors import CatalogError, DataError, ExecutionFailed
+from engine.errors import AnyProblem, CatalogError, DataError, ExecutionFailed, problem
 from engine.pipeline.engine import Engine
 from engine.pricing.query_terms import Request
-from engine.problems import AnyProblem, problem
 
 AMOUNTS = {"account", "window", "requested_rho", "remaining_rho", "short_by_rho", "would_fit_rho"}
 INSTEAD = {"would_fit_error", "would_fit_windows", "other_windows", "free_at_rho"}

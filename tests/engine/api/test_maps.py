@@ -15,8 +15,7 @@ from engine import outlines
 from engine.api.maps import _geometry
 from engine.api.session import Session, open_session
 from engine.data.files.polygons import parse_polygon
-from engine.errors import ExecutionFailed
-from engine.problems import Refused
+from engine.errors import ExecutionFailed, Refused
 
 HOLE = "POLYGON ((0 0, 6 0, 6 4, 3 5, 0 4, 0 0), (1 1, 1 2, 2 2, 2 1, 1 1))"
 TWO = "MULTIPOLYGON (((0 0, 1 0, 1 1, 0 1, 0 0)), ((2 0, 3 0, 3 1, 2 1, 2 0)))"

@@ -16,10 +16,10 @@ from engine.accounts.losses import owner_loss
 from engine.api.session import Session
 from engine.api.wire.answer import derived_from
 from engine.api.workflows import show_scheduled, with_scheduled_holdings
+from engine.errors import Refused
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pricing.query_terms import Request
-from engine.problems import Refused
 from engine.workflows import scheduled_queries
 from engine.workflows.scheduled_queries import ScheduledQuery
 from tests.engine.complete_town import DAILY, anew, ask, held_town, price

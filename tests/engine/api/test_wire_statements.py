@@ -15,8 +15,8 @@ from engine.api.session import Session
 from engine.api.wire import tables as wire_tables
 from engine.api.wire.statements import describe_table
 from engine.api.wire.tables import CHARGED_TEXT, TIMELESS_TEXT
+from engine.errors import Refused
 from engine.pipeline.engine import Engine
-from engine.problems import Refused
 
 COUNT = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
 

@@ -15,10 +15,9 @@ import pytest
 from dialect import BoundedSql, Catalog, Refusal, compile_query
 from engine.backends.duckdb import DuckDBBackend, Limits
 from engine.data.snapshot import open_snapshot
-from engine.errors import ExecutionFailed
+from engine.errors import ExecutionFailed, problem
 from engine.pipeline.engine import Engine
 from engine.pricing.query_terms import Request
-from engine.problems import problem
 from tests.engine.town import make_town
 
 TIGHT = Limits(memory="64MB", threads=2, seconds=1, temporary="8MB")

@@ -19,9 +19,8 @@ from dialect.codegen import outer_query
 from dialect.codegen.outer_query import OuterSql
 from dialect.functions.builders import double_call
 from dialect.functions.emitter import write_expr
-from engine.backends import sandbox as module
-from engine.backends.lockdown import connect_to_memory
-from engine.backends.sandbox import run_outer
+from engine.backends import lockdown as module
+from engine.backends.lockdown import connect_to_memory, run_outer
 from engine.errors import ExecutionFailed
 from engine.pipeline import post_process as post_process_module
 from engine.pipeline.engine import Engine

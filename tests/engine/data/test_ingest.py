@@ -20,11 +20,11 @@ import pytest
 from typer.testing import CliRunner
 
 import engine
+from dialect.catalog.model import Dataset
 from engine import Refused, Session, ingest_files, open_session
 from engine.catalog.file import load_catalog
 from engine.data.open_data import open_data
 from engine.data.snapshot import open_snapshot
-from engine.pricing import release_key
 from passersby.cli.app import app
 from tests.engine.ingest_town import BAD, DECLARED, GOOD, HEADER, SECRET, VISITS, make, new_file, state
 from tests.support.ledger.dying_ingest import BUG, DONE, STEPS
@@ -323,7 +323,7 @@ def test_an_answer_from_before_the_ingest_is_not_replayed(town: Town) -> None:
 
 
 def test_a_data_version_that_ignores_added_files_is_caught(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(release_key, "full_data_version", lambda dataset: str(dataset.data_version))
+    monkeypatch.setattr(Dataset, "full_data_version", property(lambda dataset: str(dataset.data_version)))
     assert is_served_again(town)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from budgets import Loss
 from dialect import compile_query
-from dialect.parser.options import TargetError
+from dialect.parser.privacy_clause import TargetError
 from dialect.parser.suggestions.rewrite_suggestions import ChangeKind
 from engine.api import session as session_module
 from engine.api.session import Session

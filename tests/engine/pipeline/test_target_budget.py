@@ -11,7 +11,7 @@ import pytest
 
 from budgets import BudgetRefused, Ledger, Loss
 from dialect import Refusal
-from dialect.parser.options import parse_target_error
+from dialect.parser.privacy_clause import parse_target_error
 from engine.pipeline.compiled_query import Answered
 from engine.pipeline.engine import Engine
 from engine.pricing.query_terms import Request

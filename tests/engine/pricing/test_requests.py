@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from dialect.parser.options import parse_target_error
+from dialect.parser.privacy_clause import parse_target_error
 from engine.pricing.query_terms import Request, ledger_text, new_request_id, request_digest
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from budgets import MIN_QUERY_RHO, PICO, BudgetRefused, Loss
 from dialect import Code, Refusal, compile_query
-from dialect.parser.options import TargetError, parse_target_error
+from dialect.parser.privacy_clause import TargetError, parse_target_error
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pricing.compile_release import unpriced_release

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from engine.problems import Refused
+from engine.errors import Refused
 from engine.server.settings import Settings, check_listening, url_host
 from tests.support.server.serving import PATIENCE, PROGRAM
 from tests.support.server.sinks import certificate

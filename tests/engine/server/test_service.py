@@ -10,7 +10,7 @@ import pytest
 
 from budgets.accounting.failures import MAX_FAILURES_PER_CLIENT
 from engine import Session
-from engine.problems import Refused
+from engine.errors import Refused
 from engine.server.service import MAX_WORKER_DEATHS
 from engine.server.worker.frames import Result
 from engine.server.worker.link import NO_CALLBACKS, QueryCallbacks, WorkerDied

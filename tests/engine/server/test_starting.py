@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine import ensure_catalog
-from engine.problems import Refused
+from engine.errors import Refused
 from engine.server import app
 from engine.server.app import check_starting
 from engine.server.settings import Settings

@@ -20,7 +20,7 @@ import pytest
 from adbc_driver_flightsql import DatabaseOptions
 
 import passersby
-from engine.problems import Refused
+from engine.errors import Refused
 from engine.server.settings import Settings, check_listening
 from tests.engine.server.test_alive import alive
 from tests.support.server.serving import Running, running

@@ -31,7 +31,6 @@ from dialect.codegen import (
     MeanBins,
     Measure,
     profile,
-    with_released_keys,
     write_distances_sql,
     write_means_sql,
     write_totals_sql,
@@ -125,7 +124,7 @@ class Measured:
         if not totals:
             return histograms, []
         admission = eligibility_filter(self.catalog, self.plan.dataset)
-        target = with_released_keys(backend.target)
+        target = backend.target
         facts = (compiled.shared, compiled.bounds, compiled.histograms)
         sql = write_totals_sql(*facts, totals, target, admission)
         return histograms, [int(total[0]) for total in backend.run(sql, NO_OBJECTIONS, *self.released).vectors]
@@ -146,7 +145,7 @@ class Measured:
         about = [CentredAverage(each.vector, each.count, *CENTRE_AND_REACH) for each in means]
         if not about:
             return []
-        admission, target = eligibility_filter(self.catalog, self.plan.dataset), with_released_keys(backend.target)
+        admission, target = eligibility_filter(self.catalog, self.plan.dataset), backend.target
         facts = (compiled.shared, compiled.bounds, compiled.histograms)
         sql = write_distances_sql(*facts, about, target, admission)
         exact = backend.run(sql, NO_OBJECTIONS, *self.released)
@@ -166,7 +165,7 @@ class Measured:
         pairs = [(i, each.count) for each in compiled.averages for i in each.totals if moved.vectors[i].factor]
         if not pairs:
             return [], False
-        admission, target = eligibility_filter(self.catalog, self.plan.dataset), with_released_keys(backend.target)
+        admission, target = eligibility_filter(self.catalog, self.plan.dataset), backend.target
         facts, found = (target, admission), list[tuple[np.ndarray, int]]()
         bins = [MeanBins(*pair, (0, -900, -1, 0, 1, 900)) for pair in pairs]
         about = [CentredAverage(*pair, *CENTRE_AND_REACH) for pair in pairs]

@@ -15,7 +15,7 @@ from dialect import Refusal
 from dialect.algebra.release_plan import VectorKind
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import Exact
-from engine.backends.sandbox import run_outer
+from engine.backends.lockdown import run_outer
 from engine.pipeline import post_process as post_process_module
 from tests.support.planted import changing
 from tests.support.sql import exact, planted_codegen

@@ -173,6 +173,6 @@ def test_a_sum_with_the_noise_of_one_number_is_found(engine: Engine, monkeypatch
         }
         return {**variances, **summed}
 
-    modules = map(import_module, ("dialect.codegen.outer_query", "dialect.postprocess.unstable_ratios"))
+    modules = map(import_module, ("dialect.codegen.outer_query", "dialect.codegen.outer_query"))
     together(*(instead(module, "all_variances", of_one) for module in modules))(monkeypatch)
     assert found(engine, SUMS, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dialect
 from dialect.catalog.model import Catalog
 from dialect.errors import Refusal
-from engine.problems import problem
+from engine.errors import problem
 
 
 def outcome(sql: str, catalog: Catalog) -> str:

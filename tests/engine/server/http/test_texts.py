@@ -11,7 +11,7 @@ import pyarrow.flight as fl
 import pytest
 from fastapi import FastAPI
 
-from engine.problems import Refused
+from engine.errors import Refused
 from engine.server.flight.commands import Command
 from engine.server.flight.server import _as_flight_errors, _question
 from engine.server.http.problems import Problem, problem_response

@@ -11,9 +11,8 @@ from typing import Any, cast
 
 import pytest
 
-from engine.errors import ExecutionFailed
+from engine.errors import ExecutionFailed, Refused, problem
 from engine.mechanism.gaussian import NoiseRefused
-from engine.problems import Refused, problem
 from engine.server.worker.frames import Frame, Result, pack, read_frame
 from engine.server.worker.process import Worker
 from engine.server.worker.verbs import VerbHandler

@@ -10,6 +10,7 @@ import pytest
 
 from budgets import Ledger
 from dialect.catalog.model import Catalog
+from dialect.codegen.outer_query import write_outer_query
 from engine.backends.exact import Int64Vector
 from engine.mechanism.gaussian import NoisyVector
 from engine.pipeline import engine as pipeline
@@ -78,7 +79,7 @@ def test_a_planted_centre_that_is_not_added_back_is_found(
 
 def test_outer_sql_is_written_once_for_each_noise(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """When it is bound, and about the measured centre; a repeat writes none, and shows the same intervals."""
-    real, written = post_process.write_outer_query, list[str]()
+    real, written = write_outer_query, list[str]()
 
     def recorded(*given: Any) -> Any:
         written.append(real(*given).text)

@@ -13,7 +13,7 @@ import pytest
 from budgets import Ledger
 from dialect import Refusal
 from dialect.catalog.model import Catalog
-from dialect.parser.options import parse_target_error
+from dialect.parser.privacy_clause import parse_target_error
 from engine.api.wire.answer import explanation_shape
 from engine.mechanism.answer import interval_parts, project_intervals
 from engine.mechanism.release import Release
