@@ -45,7 +45,7 @@ from dialect.analysis.row_costs import (
     row_cost,
     window_cost,
 )
-from dialect.catalog.model import SqlType, fallback_clip_bounds
+from dialect.catalog.model import SqlType
 from dialect.functions.aggregates import AGGREGATES
 
 IsShort = Callable[[Public, Field], bool]
@@ -222,7 +222,7 @@ class _WorkTraversal:
         scans = [relation.operator] if isinstance(relation.operator, Scan) else []
         table = scans[0].table if scans else None
         size = float(table.size_class) if table is not None and table.size_class is not None else UNDECLARED_TABLE_ROWS
-        clip_bound = maximum if table is None else (table.clip_bounds or fallback_clip_bounds(table)).rows
+        clip_bound = maximum if table is None else table.applied_clip_bounds.rows
         typical = 1.0 if relation.has_one_row_per_person else max(1.0, min(maximum, clip_bound))
         return self.add_cost(
             _RowCounts(size, typical, maximum, size, Work(scan_steps=size)), Cost(_READ_COST), Cost(_READ_COST)

@@ -50,7 +50,6 @@ from dialect.catalog.model import (
     Value,
     ValueList,
     ValueRange,
-    fallback_clip_bounds,
 )
 from dialect.catalog.privacy_windows import (
     MAX_WINDOWS,
@@ -109,7 +108,6 @@ __all__ = [
     "ValueRange",
     "WindowRange",
     "example_window_name",
-    "fallback_clip_bounds",
     "first_day_of_name",
     "first_day_of_window",
     "next_window_start",

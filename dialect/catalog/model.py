@@ -258,6 +258,11 @@ class Table:
     )  # in one window, by size classes; None: unknown
 
     @cached_property
+    def applied_clip_bounds(self) -> ClipBounds:
+        """The declared clip bounds of a private table, else fallback bounds of unknown coverage."""
+        return self.clip_bounds or fallback_clip_bounds(self)
+
+    @cached_property
     def has_one_row_per_person(self) -> bool:
         """Return whether the primary key allows one row per person, so that nothing is ever clipped."""
         return self.person is not None and not self.person.through and self.primary_key == (self.person.column,)

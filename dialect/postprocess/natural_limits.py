@@ -32,6 +32,11 @@ def column_limits(question: Question) -> tuple[Limits, ...]:
 
     Claim: the exact number lies within them. Proof: proofs.md#natural-limits. Raises: nothing.
     """
+    return question.properties.once(column_limits, question, lambda: _find_limits(question))
+
+
+def _find_limits(question: Question) -> tuple[Limits, ...]:
+    """Find the natural limits of every output column, from those of the released numbers that it is computed from."""
     released = _released_limits(question)
     return tuple(
         _intersect(

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from dialect.sensitivity.bounding import LOG_NORMAL_SIGMA, MAX_GRAIN_BITS, TunedClipBound, finest_value_bits
 from dialect.sensitivity.clip_bounds import (
-    clip_bounds_of,
     column_multiple,
     counted_table,
     declares_clip_bounds,
@@ -33,7 +32,6 @@ __all__ = [
     "LOG_NORMAL_SIGMA",
     "MAX_GRAIN_BITS",
     "TunedClipBound",
-    "clip_bounds_of",
     "column_multiple",
     "counted_table",
     "declares_clip_bounds",

@@ -43,12 +43,10 @@ from dialect.algebra.value_ranges import is_bounded
 from dialect.catalog.model import (
     FALLBACK_VALUE_SHARE,
     Catalog,
-    ClipBounds,
     ClipBoundsByKeys,
     Column,
     SqlType,
     Table,
-    fallback_clip_bounds,
 )
 from dialect.functions.emitter import plain_text
 from dialect.functions.registry import OVERLOADS
@@ -60,11 +58,6 @@ from dialect.sensitivity.grouping import (
     key_equivalents,
     per_group_distinct_bounds,
 )
-
-
-def clip_bounds_of(table: Table) -> ClipBounds:
-    """Return the clip bounds of a private table: the declared ones, else fallback bounds of unknown coverage."""
-    return table.clip_bounds or fallback_clip_bounds(table)
 
 
 def declares_clip_bounds(plan: PrivatePlan, catalog: Catalog) -> bool:
@@ -153,7 +146,7 @@ def _widest_table(names: frozenset[str], derived: Table | None, catalog: Catalog
     def width(table: Table) -> tuple[float, float, str]:
         """Order of tables by rows per person."""
         size = 0.0 if is_declared or table.has_one_row_per_person else float(table.size_class or 1)
-        return size, clip_bounds_of(table).rows, table.name
+        return size, table.applied_clip_bounds.rows, table.name
 
     return max(tables, key=width)
 
@@ -275,7 +268,7 @@ class DeclaredClipBounds:
         Claim: each is valid for the plan's own groups if it is for the groups it is declared for, where a person's
         contributions have one sign. Proof: proofs.md#usual-keys. Raises: nothing.
         """
-        declared, grouping = clip_bounds_of(table), self.known.of(grouping_attributes, self.plan, table.name)
+        declared, grouping = table.applied_clip_bounds, self.known.of(grouping_attributes, self.plan, table.name)
         overall = ClipBoundsByKeys((), declared.rows, declared.persons, expected_coverage=declared.expected_coverage)
         others = [(each, frozenset(each.keys) - grouping) for each in declared.by_keys]
         further_keys = frozenset[str]().union(*(keys for _, keys in others))
@@ -300,7 +293,7 @@ class DeclaredClipBounds:
         """
         key_texts, declared, determines_keys = (
             self.known.of(key_equivalents, self.plan),
-            clip_bounds_of(table).by_keys,
+            table.applied_clip_bounds.by_keys,
             self.known.of(key_determination_test, self.plan, table.name),
         )
         determining = [each for each in declared if each.persons is not None and determines_keys(each.keys)]
@@ -323,7 +316,7 @@ class DeclaredClipBounds:
         """
         if vector.kind is VectorKind.PERSONS:
             by_keys = self.of_persons(table)
-            return by_keys.persons if by_keys and by_keys.persons is not None else clip_bounds_of(table).persons
+            return by_keys.persons if by_keys and by_keys.persons is not None else table.applied_clip_bounds.persons
         rows = self.of_rows(table)[0]
         if vector.kind is VectorKind.ROWS or vector.kind is VectorKind.VALID:
             return rows
@@ -389,7 +382,7 @@ class DeclaredClipBounds:
         if column.bounds is not None and column.bounds.lower < 0 < column.bounds.upper:
             key_texts, unscaled_keys = (
                 {key.canonical_text for key in self.plan.keys},
-                [each.keys for each in by_keys if each in clip_bounds_of(table).by_keys],
+                [each.keys for each in by_keys if each in table.applied_clip_bounds.by_keys],
             )
             declared = [each for each in declared if not each[0] or each[0] in unscaled_keys]
             found = max(declared, key=lambda each: (key_texts.issubset(each[0]), len(each[0])), default=None)
@@ -402,7 +395,7 @@ class DeclaredClipBounds:
         if vector.kind is VectorKind.PERSONS:
             clip_bounds = self.of_persons(table)
             if clip_bounds is None:
-                return clip_bounds_of(table).expected_coverage
+                return table.applied_clip_bounds.expected_coverage
             # keys that do not determine the plan's are declared for fewer groups than the plan has
             determines_keys = self.known.of(key_determination_test, self.plan, table.name)
             is_known = clip_bounds.persons is None or determines_keys(clip_bounds.keys)

@@ -8,7 +8,6 @@ from fractions import Fraction
 
 from budgets import CeilingRaised, Ledger
 from dialect.catalog import Catalog, Dataset, Table
-from dialect.sensitivity import clip_bounds_of
 from engine.accounts.window_accounts import account_windows, check_window_lengths
 from engine.catalog.version import changed_privacy_units, table_definition
 from engine.errors import CatalogError
@@ -130,7 +129,7 @@ def _table_bounds(table: Table) -> str:
         (c.name, c.sum_clip_bound, c.centred_sum_clip_bound, c.centre, c.bounds, c.measures_bounds)
         for c in sorted(table.columns, key=lambda column: column.name)
     ]
-    return repr((clip_bounds_of(table), table.max_groups_per_person, table.max_rows_per_person, columns))
+    return repr((table.applied_clip_bounds, table.max_groups_per_person, table.max_rows_per_person, columns))
 
 
 def _lost_replays(current: Catalog, new: Catalog, ledger: Ledger) -> Iterator[Change]:

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dialect import Catalog, Question
+from dialect import Catalog
 from dialect.algebra import GROUP_ADDITIVE_KINDS, ClipRule, Note, NoteCode, QueryVector, VectorBound, VectorKind
 from dialect.codegen import write_group_mapping
 from dialect.planner.reuse import Derivation, canonical_plan, find_derivation
@@ -127,15 +127,13 @@ class _HierarchyLevel:
 
 
 def make_query_consistent(
-    question: Question, sources: Sequence[ReleaseSource], releases: tuple[Release, ...], catalog: Catalog
+    sources: Sequence[ReleaseSource], releases: tuple[Release, ...], catalog: Catalog
 ) -> tuple[Release, ...]:
-    """Make the releases of a query consistent, if its options request it; else they are returned unchanged.
+    """Make the releases of a query consistent, whose options request it.
 
     Releases that share noise, being derived from one stored release, are not adjusted, nor are those whose groups do:
     least squares assumes independence.
     """
-    if not question.options.consistent:
-        return releases
     correlated = {plan for plan, _ in correlated_vectors(tuple(sources))}
     return make_consistent(
         [source.reported for source in sources],

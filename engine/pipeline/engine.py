@@ -120,9 +120,9 @@ class Engine:
             self.on_free_repeat(request.client, query.dataset)
         loss = Loss(0, 0) if charge is None or charge.is_repeat else charge.loss
         with refuse_before_charge(TooLarge.CONSISTENCY, when=charge is None):
-            releases = make_query_consistent(
-                question, sources, tuple(source.build(stored) for source in sources), self.catalog
-            )
+            releases = tuple(source.build(stored) for source in sources)
+            if question.options.consistent:
+                releases = make_query_consistent(sources, releases, self.catalog)
         with refuse_before_charge(TooLarge.PUBLIC_TABLES, when=charge is None):
             noisy = self.with_measured_noise(query, sources, releases)
             write = partial(self._write_outer_sql, request.client)

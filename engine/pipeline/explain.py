@@ -113,8 +113,9 @@ def _expected_widths(
     if not profiled:
         return ExpectedWidths(widths, WidthSource.NOISE, {}, {})
     if stored is not None or not charged_releases(sources):
-        built = tuple(source.build(stored or {}) for source in sources)
-        releases = make_query_consistent(query.question, sources, built, engine.catalog)
+        releases = tuple(source.build(stored or {}) for source in sources)
+        if query.question.options.consistent:
+            releases = make_query_consistent(sources, releases, engine.catalog)
         question = mark_shared_noise(with_centres(query.question, measured_centres(releases)), correlated)
         answer = engine.finish(question, query.releases, releases, query.terms.confidence)
         return _widths_of(answer, marked, widths, WidthSource.ANSWER)

@@ -35,7 +35,7 @@ def errors(engine: Engine, truths: list[dict[tuple[object, ...], int]]) -> np.nd
     found = []
     for _ in range(NOISINGS):
         noised = tuple(_noised(engine, p, e) for p, e in zip(prepared, exact, strict=True))
-        settled = make_query_consistent(question, ways, noised, engine.catalog)
+        settled = make_query_consistent(ways, noised, engine.catalog)
         found.append([[_error(r, t) for r, t in zip(some, truths, strict=True)] for some in (noised, settled)])
     return np.array(found)
 

@@ -10,7 +10,7 @@ import pytest
 
 from dialect import compile_query
 from dialect.catalog.model import Catalog
-from dialect.sensitivity import clip_bounds_of, declares_clip_bounds
+from dialect.sensitivity import declares_clip_bounds
 from engine.pipeline.bias import clip_bound_origins, column_biases
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
@@ -92,7 +92,7 @@ def test_nothing_is_predicted_of_a_fallback_clip_bound(undeclared: Engine, title
 
 
 def test_fallback_clip_bounds_follow_size_classes_and_limits(catalog: Catalog) -> None:
-    tables = {table.name: clip_bounds_of(table) for table in catalog.tables if table.private}
+    tables = {table.name: table.applied_clip_bounds for table in catalog.tables if table.private}
     found = {name: (bounds.rows, bounds.persons, bounds.expected_coverage) for name, bounds in tables.items()}
     many = (4 * 1e3 / 1e2, 20**0.5, None)  # four times the mean of a person
     assert found == {"person": (1.0, 1.0, None), "visit": (40.0, 2.0, None), "purchase": many, "seen": many}
@@ -102,7 +102,7 @@ def test_fallback_clip_bounds_follow_size_classes_and_limits(catalog: Catalog) -
         8.0: replace(visit, mean_rows_per_person=0.01),
         5.0: replace(visit, max_rows_per_person=5),
     }
-    assert all(clip_bounds_of(table).rows == rows for rows, table in changed.items())
+    assert all(table.applied_clip_bounds.rows == rows for rows, table in changed.items())
 
 
 def test_a_plan_declares_its_clip_bounds_if_its_widest_tables_do(catalog: Catalog, town: Catalog) -> None:
