@@ -29,8 +29,7 @@ from budgets.errors import LedgerError, ProtocolError, UnsafeStore
 from budgets.forecast import RATE_PERIOD, Forecast, dated_debits, forecast
 from budgets.log.anchor import Anchor
 from budgets.log.chain import Entry
-from budgets.log.events import EntryKind, release_event
-from budgets.log.repeats import RepeatCounts, repeat_events
+from budgets.log.events import EntryKind, RepeatCounts, release_event, repeat_events
 from budgets.log.verify import clock_regressions, verify
 from budgets.stores import balances, client_tables, journal
 from budgets.stores.copy import write_copy

@@ -54,7 +54,7 @@ def redact(error: Exception) -> LedgerError | ExecutionFailed:
 
 @contextmanager
 def refuse_before_charge(failure: TooLarge, *, when: bool = True) -> Iterator[None]:
-    """Turn a failure that happens before any charge into a refusal. The body reads only public or released data."""
+    """Raise a failure that happens before any charge as a refusal. The body reads only public or released data."""
     try:
         yield
     except ExecutionFailed:

@@ -57,8 +57,7 @@ from dialect.notes import Note
 from dialect.parser.compile_context import CompileContext
 from dialect.parser.privacy_clause import KeyHandling
 from dialect.planner.keys.key_set import build_key_set
-from dialect.planner.keys.other_keys import other_keys
-from dialect.planner.keys.private_keys import check_private_keys
+from dialect.planner.keys.private_keys import check_private_keys, other_keys
 from dialect.planner.quantiles import (
     HistogramPlan,
     is_histogram_aggregate,

@@ -32,8 +32,7 @@ from dialect.functions.signatures import (
 )
 from dialect.parser.compile_context import refusal
 from dialect.parser.spans import span_of, sql_text, written_name
-from dialect.parser.suggestions.foreign_dialects import CALL_REWRITES
-from dialect.parser.suggestions.foreign_names import FOREIGN_FUNCTIONS
+from dialect.parser.suggestions.foreign_dialects import CALL_REWRITES, FOREIGN_FUNCTIONS
 
 _DAY = re.compile(r"(\d{4}-\d\d-\d\d)[ T]?%")
 _MONTH, _CLOCK = re.compile(r"\d{4}-\d\d-?%"), re.compile(r"\d\d:\d\d(:00)?")

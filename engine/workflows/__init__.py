@@ -4,5 +4,5 @@ A plan of queries -> their answers, and the stored releases.
 
 Modules, each before those that import it:
 
-    calibration_questions, delivered_windows, calibrate, rehearsal, scheduled_queries, workload.
+    calibration_questions, calibrate, rehearsal, scheduled_queries, workload.
 """

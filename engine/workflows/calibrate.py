@@ -3,12 +3,15 @@
 Catalog, data, ledger -> a calibration, stored and recorded in the ledger's chain. It is charged to the owner, as part
 of every client's loss. All histograms share one charge, which is durable before any of them is read
 (`proofs.md#calibration`).
+
+Delivered privacy windows are those that the steward declares complete, never inferred from rows: by `delivered_until`
+in the catalog, and by `passersby ingest --window` (`proofs.md#delivered-windows`).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -16,8 +19,10 @@ from typing import Any
 
 from budgets import OWNER, PICO, Charge, Loss, ParamError, sum_losses
 from dialect import Refusal
-from dialect.catalog import Catalog, Dataset, next_window_start, window_name
+from dialect.catalog import Catalog, Dataset, Table, next_window_start, window_name
 from engine.accounts.losses import owner_keys
+from engine.catalog.sources import ingest_folder
+from engine.data.ingest.add_files import registered_windows
 from engine.pipeline.engine import Engine
 from engine.pricing.clip_bounds.histograms import Calibration, Quantity
 from engine.pricing.clip_bounds.stored_calibrations import (
@@ -31,7 +36,29 @@ from engine.pricing.query_terms import Request
 from engine.pricing.work_limits import count_keys
 from engine.progress import Progress
 from engine.workflows.calibration_questions import CalibrationQuestion, Uncalibrated, calibration_questions
-from engine.workflows.delivered_windows import delivered_windows
+
+
+def delivered_windows(catalog: Catalog, dataset: Dataset) -> Mapping[str, frozenset[str]]:
+    """Return the delivered windows of each private table that has a time column and is calibrated.
+
+    Claim: the same for neighbouring data. Symbols: catalog and ingest register, both written by the steward. Formula:
+    windows up to `delivered_until`, and those that an ingest into the table was declared for. Source:
+    proofs.md#delivered-windows. Raises nothing.
+    """
+    timed = (t for t in catalog.private_tables(dataset.name) if t.time_column is not None)
+    return {
+        table.name: _windows_of_table(catalog, dataset, table) for table in timed if not table.has_one_row_per_person
+    }
+
+
+def _windows_of_table(catalog: Catalog, dataset: Dataset, table: Table) -> frozenset[str]:
+    """Return the delivered windows of one table."""
+    windows = dataset.window_names
+    until = windows.index(dataset.delivered_until) + 1 if dataset.delivered_until else 0
+    place = None if catalog.remote else ingest_folder(table)
+    registered = frozenset() if place is None else registered_windows(place)
+    return frozenset(windows[:until]) | (registered & set(windows))
+
 
 DECLARE_CURE = (
     'delivered_until = "{window}" in [datasets.{dataset}] where its rows are there, or passersby ingest --window'

@@ -28,12 +28,33 @@ from passersby.dbapi.errors import (
     Warning,  # noqa: A004  PEP 249 names it so
     translate_errors,
 )
-from passersby.dbapi.types import BINARY, DATETIME, NUMBER, ROWID, STRING
 
 if TYPE_CHECKING:
     import pyarrow
 
     from passersby.result.result import Result
+
+
+class TypeObject(frozenset[str]):
+    """A set of SQL types, comparable to a column's type code; DECIMAL(9,2) counts as DECIMAL."""
+
+    def __eq__(self, other: object) -> bool:
+        return other.partition("(")[0] in self if isinstance(other, str) else super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = frozenset.__hash__
+
+
+STRING = TypeObject({"VARCHAR"})
+BINARY = TypeObject({"BLOB"})
+NUMBER = TypeObject(
+    {"BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
+    | {"FLOAT", "DOUBLE", "DECIMAL"}
+)
+DATETIME = TypeObject({"DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ"})
+ROWID = TypeObject()
 
 
 Description = tuple[str, str, None, None, None, None, bool]

@@ -4,5 +4,5 @@ Amounts, spans, values -> text.
 
 Modules, each before those that import it:
 
-    caret, csv_cells, numbers.
+    csv_cells, numbers.
 """

@@ -4,8 +4,7 @@ A refused node -> SQL that may replace it, with the difference in meaning.
 
 Modules, each before those that import it:
 
-    aggregates, columns, foreign_formats, foreign_dialects, foreign_names, mistyped_syntax, rewrite_suggestions,
-    candidates, window_functions.
+    aggregates, columns, foreign_dialects, rewrite_suggestions, candidates, window_functions.
 """
 
 from __future__ import annotations

@@ -2,6 +2,10 @@
 
 A key with almost as many values as rows is refused, as hardly any group would be large enough to be shown. Refusals
 suggest a coarser key, or a WHERE that bounds it.
+
+Other keys: for each public parent one group that gathers the rows of private keys that are not released, added by
+`OPTIONS(others = true)`. The parents are the keys with a public key set of their own; if all keys have one, the last
+one of the GROUP BY is no parent. In these groups the remaining keys are `(others)`, or NULL if they are no text.
 """
 
 from __future__ import annotations
@@ -10,6 +14,8 @@ import re
 from collections.abc import Sequence
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
+from dialect.algebra.relations import PerPerson, Project, Public, Values
+from dialect.algebra.release_plan import OtherKeys
 from dialect.catalog.model import SqlType, ValueRange
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal, Suggestion, join_differences
@@ -17,6 +23,7 @@ from dialect.functions.emitter import plain_text
 from dialect.functions.registry import OVERLOADS
 from dialect.parser.compile_context import CompileContext
 from dialect.parser.tokens import END_PLACEHOLDER, MAX_PLACEHOLDER, MIN_PLACEHOLDER, START_PLACEHOLDER
+from dialect.planner.keys.key_set import build_key_set
 from dialect.planner.keys.public_domains import returns_integer
 
 _FINE_TIMES = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.TIME, SqlType.INTERVAL)
@@ -104,3 +111,33 @@ def _coarser_key_suggestions(sql: str, name: str, coarse: str, condition: str) -
         with_end = re.sub(r"\bgroup by\b", f"WHERE {condition} GROUP BY", rewritten, count=1, flags=re.IGNORECASE)
     ends = "rows outside the ends are left out"
     return Suggestion(rewritten, key), Suggestion(with_end, join_differences(key, ends))
+
+
+OTHERS = "(others)"  # text key of the groups of what is not released
+
+
+def other_keys(
+    keys: Sequence[Field], written: Sequence[Field], source: PerPerson, context: CompileContext
+) -> OtherKeys:
+    """List the groups of unreleased keys: a public relation with one row per public parent.
+
+    `keys` in the plan's order, `written` as in GROUP BY. Claim: the relation follows from declared domains, public
+    tables and the text of the query. Source and proof: dialect/planner/proofs.md#key-sets. Raises Refusal with E_KEY if
+    there are too many parents.
+    """
+    listed = {key for key in written if build_key_set([key], source, context) is not None}
+    if len(listed) == len(written):
+        listed.discard(written[-1])
+    parents = tuple(i for i, key in enumerate(keys) if key in listed)
+    found = build_key_set([keys[i] for i in parents], source, context) if parents else None
+    rows = Public(Values(((),), ()), ()) if found is None else found.relation
+    own = {} if found is None else dict(zip(parents, found.keys, strict=True))
+    values = tuple(None if i in own else _other_value(key) for i, key in enumerate(keys))
+    fields = tuple(Field(context.new_field_id(), None, key.type) for key in keys)
+    columns = tuple((field, Ref(own[i]) if i in own else _other_value(keys[i])) for i, field in enumerate(fields))
+    return OtherKeys(values, Public(Project(rows, columns), (*rows.fields, *fields)), fields)
+
+
+def _other_value(key: Field) -> Literal:
+    """Return the value of a key in groups of unreleased keys: text, or NULL where the key is no text."""
+    return Literal(OTHERS if key.type is SqlType.VARCHAR else None, key.type)

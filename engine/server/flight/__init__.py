@@ -4,5 +4,5 @@ Flight calls -> Arrow.
 
 Modules, each before those that import it:
 
-    commands, metadata, padding, server.
+    commands, metadata, server.
 """

@@ -7,5 +7,5 @@ background, watching budgets and the server's own parts.
 
 Modules, each before those that import it:
 
-    access, admin, alerts, jobs, analyst, readiness, health, middleware, sharing.
+    access, admin, alerts, jobs, analyst, health, middleware, sharing.
 """

@@ -19,11 +19,10 @@ import pytest
 from engine import Session
 from engine.api.wire.answer import CARD
 from engine.server.auth.keys import Keys
-from engine.server.flight import padding as module
+from engine.server.flight import server as module
 from engine.server.flight.commands import Command, UnsupportedCommand, pack, read_command
 from engine.server.flight.metadata import metadata_result
-from engine.server.flight.padding import padded
-from engine.server.flight.server import FlightServer
+from engine.server.flight.server import FlightServer, padded
 from engine.server.http.roles import Role
 from engine.server.service import Service
 from engine.server.settings import Settings

@@ -16,8 +16,7 @@ from engine import Refused, calibrate_catalog, ingest_files, open_session
 from engine.catalog.file import load_catalog
 from engine.data.ingest.add_files import REGISTER_FILE, STAGING
 from engine.errors import CatalogError
-from engine.workflows.calibrate import plan_calibration
-from engine.workflows.delivered_windows import delivered_windows
+from engine.workflows.calibrate import delivered_windows, plan_calibration
 from tests.engine.ingest_town import GOOD, make, new_file
 
 UNTIL = 'delivered_until = "2026-10-02"\n'

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from passersby.text.caret import WIDEST, point_at
+from passersby.errors import WIDEST, point_at
 
 
 def under(sql: str, start: int, end: int) -> str:

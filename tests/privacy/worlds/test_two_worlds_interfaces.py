@@ -16,7 +16,7 @@ from engine import Session
 from engine.pipeline.compiled_query import Answered
 from engine.pipeline.notes import answer_notes
 from engine.server.console import analyst
-from engine.server.flight import padding
+from engine.server.flight import server as flight_server
 from engine.server.http import responses, sizes
 from engine.server.routes.middleware import RequestMiddleware
 from engine.server.telemetry import log
@@ -57,8 +57,8 @@ def test_there_are_answers_and_refusals_among_them() -> None:
 
 @contextmanager
 def a_card_that_is_not_filled_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(padding, "size_class", lambda length: length)
-    monkeypatch.setattr(padding, "public_length", lambda *_: 0)
+    monkeypatch.setattr(flight_server, "size_class", lambda length: length)
+    monkeypatch.setattr(flight_server, "public_length", lambda *_: 0)
     yield "flight"
 
 

@@ -15,7 +15,7 @@ from engine.api.wire import answer as wire_answer
 from engine.api.wire.answer import CARD, advice_shape, shorten_advice
 from engine.pipeline.advice import Advice, Proposal
 from engine.pipeline.notes import FEW_ROWS_REASON
-from engine.server.flight import padding
+from engine.server.flight import server as flight_server
 from engine.server.http import sizes
 from engine.server.http.responses import ARROW, JSON, answer_body
 from engine.server.worker.verbs import arrow_stream
@@ -97,8 +97,8 @@ def test_a_stored_answer_without_note_codes_has_one_length(media_type: str, monk
 
 
 def test_a_long_stored_answer_without_note_codes_is_sent_over_flight(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(padding, "MAX_ROWS_WITH_INTERVALS", 1)
-    schema, batches = padding.padded(old_card(pa.table({"n": [1.0, 2.0]}), ["n: clipped at 33 per person."]))
+    monkeypatch.setattr(flight_server, "MAX_ROWS_WITH_INTERVALS", 1)
+    schema, batches = flight_server.padded(old_card(pa.table({"n": [1.0, 2.0]}), ["n: clipped at 33 per person."]))
     card = json.loads(schema.metadata[CARD])
     assert sum(batch.num_rows for batch, _ in batches) == 2
     codes = dict(zip(card["notes"], card["note_codes"], strict=True))

@@ -21,8 +21,8 @@ from structlog.testing import capture_logs
 from budgets import Ledger, LedgerError, LedgerUnavailable, failure_cause
 from engine import Session
 from engine.server.http.roles import Role
-from engine.server.routes import readiness
-from engine.server.routes.readiness import Part, Readiness
+from engine.server.routes import health
+from engine.server.routes.health import Part, Readiness
 from engine.server.worker.link import STARTING
 from tests.support.ledger.crash_points import charges
 from tests.support.neighbours.in_flight import RequestBatch, kill_under_requests, retry_until_answered
@@ -34,7 +34,7 @@ FULL, REFUSED = "ENOSPC", "connection refused"
 
 @pytest.fixture
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readiness, "PROBE_SECONDS", 0.02)
+    monkeypatch.setattr(health, "PROBE_SECONDS", 0.02)
 
 
 def failing(error: Exception) -> Any:
@@ -119,7 +119,7 @@ def test_a_stale_readiness_check_counts_as_not_ready(desk: Session, monkeypatch:
         looked = Readiness(served.house)
         asyncio.run(looked.probe())
         assert looked.failing_part() is None
-        monkeypatch.setattr(readiness, "STALE_SECONDS", -1.0)
+        monkeypatch.setattr(health, "STALE_SECONDS", -1.0)
         assert looked.failing_part() is Part.WORKER
 
 
