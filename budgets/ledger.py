@@ -273,20 +273,21 @@ class Ledger(AdminOperations, Audit):
         Source: proofs.md#one-result-for-ever.
         Raises ProtocolError for keys that the charge did not pay for, LedgerUnavailable, UnsafeStore.
         """
+        bases = rests_on or {}
         with self._store.writing() as connection:
             row = journal.find_charge(connection, charge.client, charge.request_id)
             keys = () if row is None else journal.read_release_keys(connection, row.id)
             if row is None or row.id != charge.id or not set(payloads) <= set(keys):
                 raise ProtocolError("Only what a charge has paid for can be stored.", "charge before running.")
-            at = journal.now_text()
-            stored = {}
-            for key in sorted(
-                payloads, key=lambda key: key in (rests_on or {})
-            ):  # those that others rest on come first
-                basis = (rests_on or {}).get(key)
-                if basis is None or journal.read_releases(connection, row.dataset, (basis,)) == {
-                    basis: payloads[basis]
-                }:
+            at, stored = journal.now_text(), {}
+
+            def is_stored(basis: str) -> bool:
+                """Check that the payload of a release is the one that is stored, now or before."""
+                return journal.read_releases(connection, charge.dataset, (basis,)) == {basis: payloads[basis]}
+
+            for key in sorted(payloads, key=bases.__contains__):  # those that others rest on come first
+                basis = bases.get(key)
+                if basis is None or is_stored(basis):
                     stored[key] = journal.write_release(connection, charge, key, payloads[key], at)
             events = [release_event(charge, key, result) for key, result in stored.items() if result is not None]
             if events:

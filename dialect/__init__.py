@@ -25,8 +25,7 @@ from dialect.algebra.codegen_types import BoundedSql, Target
 from dialect.algebra.release_plan import ContributionBounds, PrivatePlan
 from dialect.catalog.eligibility import Eligibility
 from dialect.catalog.model import Catalog
-from dialect.codegen.bounded_sql import write_bounded_sql as _write_bounded_sql
-from dialect.codegen.partials import SharedPlan as _SharedPlan
+from dialect.codegen.bounded_sql import write_bounded_sql as generate_sql
 from dialect.diagnostics.kinds import Kind as _Kind
 from dialect.errors import Code, Refusal, Span
 from dialect.functions.registry import callable_names as function_names
@@ -94,18 +93,3 @@ def parse_statement(sql: str) -> Statement | None:
         return _parse_statement(sql)
     except Refusal as refused:
         raise _replace(refused, span=refused.span or _first_word_span(sql)) from None
-
-
-def generate_sql(
-    plan: PrivatePlan,
-    bounds: ContributionBounds,
-    target: Target,
-    eligibility: Eligibility | None = None,
-    shared: _SharedPlan | None = None,
-) -> BoundedSql:
-    """Generate the bounded SQL of one release in an engine's dialect.
-
-    `eligibility`: conditions on the persons whose rows are read; None reads everybody's. `shared`: the plan of partial
-    aggregates that its profile reads as well.
-    """
-    return _write_bounded_sql(plan, bounds, target, eligibility, shared)

@@ -69,10 +69,12 @@ def write_bounded_sql(
     plan: PrivatePlan,
     bounds: ContributionBounds,
     target: Target,
-    admission: Eligibility | None,
+    admission: Eligibility | None = None,
     shared: SharedPlan | None = None,
 ) -> BoundedSql:
     """Write the bounded SQL of a plan for DuckDB, or for the lake that holds people's rows.
+
+    `admission` = conditions on the persons whose rows are read; None: everybody's are.
 
     A materialized rollup is read instead of rows if one covers the plan. If stored tables are truncated, a second text
     without the truncation is written, with the conditions under which the engine may run it. `shared` = the plan of

@@ -12,7 +12,8 @@ Terms:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -24,7 +25,6 @@ from dialect import (
     Eligibility,
     PrivatePlan,
     Question,
-    Target,
     bound_contributions,
     generate_sql,
 )
@@ -32,7 +32,6 @@ from dialect.algebra import Properties, VectorKind
 from dialect.analysis import NO_WORK, Work
 from dialect.codegen import (
     ProfileHistogram,
-    SharedPlan,
     plan_over_released_keys,
     selection_plan,
     write_profile_sql,
@@ -341,7 +340,7 @@ class UnpricedRelease:
         shared = shared_plan(plan, own_bounds, self.histograms)
         bounds, eligibility = profile_bounds(shared), eligibility_filter(self.catalog, plan.dataset)
         target = backend.target
-        sql = supported(lambda: write_profile_sql(shared, bounds, self.histograms, target, eligibility))
+        sql = write_profile_sql(shared, bounds, self.histograms, target, eligibility)
         groups = self.key_count if plan.keys and self.key_count is not None else 1
         if self.selection is not None:
             groups = 0 if plan.others is None else count_rows(plan.others.relation, backend)
@@ -429,6 +428,16 @@ def unpriced_releases(
     )
 
 
+@contextmanager
+def _refusing_unsupported() -> Iterator[None]:
+    """Raise Refusal for functions that the backend's engine can't compute as DuckDB does."""
+    try:
+        yield
+    except UnsupportedByEngine as missing:
+        raise EngineKind.NOT_IN_LAKE.at(missing=str(missing)) from None
+
+
+@_refusing_unsupported()
 def price_release(
     unpriced: UnpricedRelease, backend: Backend, rho: Fraction, delta: Fraction | None = None
 ) -> CompiledRelease:
@@ -438,7 +447,7 @@ def price_release(
     profile = unpriced.profile(cost, bounds, backend)
     eligibility: Eligibility | None = eligibility_filter(unpriced.catalog, unpriced.plan.dataset)
     shared = None if profile is None else profile.shared
-    sql = bounded_sql(unpriced.measured_plan, bounds, backend.target, eligibility, shared)
+    sql = generate_sql(unpriced.measured_plan, bounds, backend.target, eligibility, shared)
     selection = None
     if unpriced.selection is not None and cost.keys is not None:
         selection = _compile_selection(*unpriced.selection, cost, cost.keys, backend, eligibility)
@@ -456,31 +465,12 @@ def _compile_selection(
     eligibility: Eligibility | None,
 ) -> PartitionSelection:
     """Generate the SQL of each round; the second one is bounded over the keys that the first one leaves open."""
-    rounds = [SelectionRound(plan, bounded_sql(plan, bounds, backend.target, eligibility), first)]
+    rounds = [SelectionRound(plan, generate_sql(plan, bounds, backend.target, eligibility), first)]
     if cost.second is not None:
         again = plan_over_released_keys(plan)
-        over_open_keys = bounded_sql(again, bounds, backend.target, eligibility)
+        over_open_keys = generate_sql(again, bounds, backend.target, eligibility)
         rounds.append(SelectionRound(again, over_open_keys, cost.second.price))
     return PartitionSelection(bounds, tuple(rounds))
-
-
-def bounded_sql(
-    plan: PrivatePlan,
-    bounds: ContributionBounds,
-    target: Target,
-    eligibility: Eligibility | None,
-    shared: SharedPlan | None = None,
-) -> BoundedSql:
-    """Generate bounded SQL. Raises Refusal for functions that the backend's engine can't compute as DuckDB does."""
-    return supported(lambda: generate_sql(plan, bounds, target, eligibility, shared))
-
-
-def supported(write: Callable[[], BoundedSql]) -> BoundedSql:
-    """Write bounded SQL. Raises Refusal for functions that the backend's engine can't compute as DuckDB does."""
-    try:
-        return write()
-    except UnsupportedByEngine as missing:
-        raise EngineKind.NOT_IN_LAKE.at(missing=str(missing)) from None
 
 
 def check_prices(losses: Mapping[str, Fraction], charged: Sequence[PricedRelease]) -> None:

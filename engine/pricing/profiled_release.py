@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from dialect import BoundedSql, ContributionBounds, PrivatePlan, Target
+from dialect import BoundedSql, ContributionBounds, PrivatePlan, Target, generate_sql
 from dialect.codegen import write_totals_sql
 from engine.backends.exact import Exact
 from engine.catalog.eligibility import eligibility_filter
@@ -28,7 +28,7 @@ from engine.pricing.clip_bounds.profiles.compiled_profile import (
     with_chosen_centres,
 )
 from engine.pricing.clip_bounds.profiles.numbers import ProfiledVector, choose_vectors, number_price
-from engine.pricing.compile_release import CompiledRelease, UnpricedRelease, bounded_sql, supported
+from engine.pricing.compile_release import CompiledRelease, UnpricedRelease
 from engine.pricing.price import Cost, VectorPrice, vector_price
 
 
@@ -115,15 +115,15 @@ def profiled_release(
 ) -> ProfiledRelease:
     """Choose the clip bounds of a release from its stored profile, and generate the SQL of its numbers.
 
-    Claim: as `choose_from_profile`. Raises Refusal.
+    Claim: as `choose_from_profile`. Raises nothing that compiling the release did not: it has the same functions.
     """
     unpriced, profile = compiled.unpriced_release, stored.compiled
     chosen = choose_from_profile(unpriced, compiled.cost, stored, measured)
     eligibility = eligibility_filter(unpriced.catalog, unpriced.plan.dataset)
     totals = [(each.index, each.total_bound) for each in chosen.vectors if each.total_pico_rho]
     facts = (profile.shared, profile.bounds, profile.histograms, totals, target, eligibility)
-    totals_sql = supported(lambda: write_totals_sql(*facts)) if totals else None
-    sql = bounded_sql(chosen.plan, chosen.bounds, target, eligibility, profile.shared)
+    totals_sql = write_totals_sql(*facts) if totals else None
+    sql = generate_sql(chosen.plan, chosen.bounds, target, eligibility, profile.shared)
     cost = replace(compiled.cost, vectors=chosen.prices)
     release = replace(compiled, bounds=chosen.bounds, cost=cost, sql=sql, profile=None)
     return ProfiledRelease(release, chosen, totals_sql)
