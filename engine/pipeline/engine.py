@@ -49,8 +49,7 @@ from engine.pipeline.compiled_query import Answered, CompiledQuery
 from engine.pipeline.consistency import consistency_notes, make_query_consistent
 from engine.pipeline.notes import unlisted_value_notes, window_notes
 from engine.pipeline.outlook import BudgetOutlook, adding_alternatives, budget_outlook
-from engine.pipeline.post_process import WriteOuterSql, post_process, write_outer_sql
-from engine.pipeline.sql_validation import bind_outer, bind_release
+from engine.pipeline.post_process import WriteOuterSql, bind_outer, bind_release, post_process, write_outer_sql
 from engine.pipeline.target_budget import StoredAnswers, predicted_errors, rho_for_target
 from engine.pricing.clip_bounds.column_means import with_measured_columns
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, NO_CALIBRATIONS, Calibration, CalibrationProvider

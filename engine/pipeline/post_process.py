@@ -1,16 +1,22 @@
-"""Post-processing: the outer SQL of a query runs over its releases and public tables, and intervals are computed."""
+"""Post-processing: the outer SQL of a query runs over its releases and public tables, and intervals are computed.
+
+Before the charge, a query's generated SQL is bound against empty tables: SQL that the engine can't bind would fail on
+every dataset, so it is refused, and costs nothing. Proof: `engine/backends/proofs.md#bound-before-charged`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 from pyarrow.compute import call_function
 
-from dialect import Catalog, Question, Target
+from dialect import BoundedSql, Catalog, ContributionBounds, PrivatePlan, Question, Target, generate_sql
 from dialect.algebra import Call, CountOf, Expr, Literal, Ref, Relation, ReleaseScan
-from dialect.codegen import ARITHMETIC, OuterSql, public_tables_read, write_outer_query
+from dialect.codegen import ARITHMETIC, RELEASED_KEYS, OuterSql, SharedPlan, public_tables_read, write_outer_query
 from dialect.codegen.relations import release_table_name, write_rows
 from dialect.functions import quote_identifier
 from dialect.postprocess import (
@@ -21,7 +27,10 @@ from dialect.postprocess import (
 )
 from engine.backends.lockdown import public_table, public_table_sql, run_outer
 from engine.backends.protocol import Backend
+from engine.catalog.eligibility import eligibility_filter
+from engine.errors import EngineKind, ExecutionFailed
 from engine.mechanism.answer import Answer, build_answer, interval_constants
+from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.interval_levels import IntervalLevels
 from engine.mechanism.release import RawNoise, Release, outer_sql_table, raw_noise
 from engine.pricing.compile_release import CompiledRelease
@@ -117,7 +126,7 @@ def _interval_levels(
     )
 
 
-def bind_post_processing(
+def bind_outer(
     question: Question,
     compiled: tuple[CompiledRelease, ...],
     empty: tuple[Release, ...],
@@ -126,15 +135,16 @@ def bind_post_processing(
     backend: Backend,
     write: WriteOuterSql,
 ) -> None:
-    """Bind the outer SQL over empty releases and empty public tables. Raises ExecutionFailed."""
-    tables = {
-        table: backend.empty.columns(public_table_sql(table, catalog, backend.empty.target), {})
-        for table in public_tables_read(question)
-    }
-    tables |= _release_tables(question, compiled, empty, confidence)
-    sql = write(question, raw_noise(question, empty), IntervalLevels(confidence))
-    if sql.unchanged_release is None:
-        run_outer(f"DESCRIBE {sql.text}", tables)
+    """Bind the outer SQL over empty releases and empty public tables. Raises Refusal with E_FUNC."""
+    with _refusing_unbindable():
+        tables = {
+            table: backend.empty.columns(public_table_sql(table, catalog, backend.empty.target), {})
+            for table in public_tables_read(question)
+        }
+        tables |= _release_tables(question, compiled, empty, confidence)
+        sql = write(question, raw_noise(question, empty), IntervalLevels(confidence))
+        if sql.unchanged_release is None:
+            run_outer(f"DESCRIBE {sql.text}", tables)
 
 
 def _release_tables(
@@ -184,3 +194,52 @@ def _sandbox_target(question: Question) -> Target:
     """Names of the tables of a question in the sandbox database."""
     tables = [*public_tables_read(question), *(release_table_name(i) for i in range(len(question.releases)))]
     return Target({table: quote_identifier(table) for table in tables})
+
+
+def bind_release(compiled: CompiledRelease, catalog: Catalog, backend: Backend) -> Release:
+    """Bind the SQL of a release and return an empty release with typed columns.
+
+    Claim: the result, and whether it is refused, depend on plan, bounds and types. Symbols: tables without rows.
+    Formula: none. Source: engine/backends/proofs.md#bound-before-charged. Raises Refusal with E_FUNC.
+    """
+    tables = dict[str, pa.Table]()
+    with _refusing_unbindable():
+        if compiled.selection is not None:
+            for each in compiled.selection.rounds:
+                bounds = compiled.selection.bounds
+                tables[RELEASED_KEYS] = _bind_keys(each.plan, bounds, each.sql, tables, catalog, backend)
+        shared = None if compiled.profile is None else compiled.profile.shared
+        plan = compiled.unpriced_release.measured_plan
+        keys = _bind_keys(plan, compiled.bounds, compiled.sql, tables, catalog, backend, shared)
+    empty_vectors = tuple(NoisyVector(np.zeros(0, np.int64)) for _ in compiled.bounds.vectors)
+    grains, sigmas = (b.grain_size for b in compiled.bounds.vectors), (c.sigma for c in compiled.cost.vectors)
+    return Release(keys, empty_vectors, tuple(grains), tuple(sigmas))
+
+
+def _bind_keys(
+    plan: PrivatePlan,
+    bounds: ContributionBounds,
+    sql: BoundedSql,
+    tables: dict[str, pa.Table],
+    catalog: Catalog,
+    backend: Backend,
+    shared: SharedPlan | None = None,
+) -> pa.Table:
+    """Bind bounded SQL (a lake's in its DuckDB form) and return its empty key columns.
+
+    Statements that share its partial aggregates read their integers only, so they bind where it does.
+    """
+    empty = backend.empty
+    if sql.ordering_sql:
+        admission = eligibility_filter(catalog, plan.dataset)
+        sql = generate_sql(plan, bounds, empty.target, admission, shared)
+    return empty.columns(sql.text, tables).select([f"k{i}" for i in range(sql.key_count)])
+
+
+@contextmanager
+def _refusing_unbindable() -> Iterator[None]:
+    """Refuse SQL that can't be bound, without the engine's error text."""
+    try:
+        yield
+    except ExecutionFailed:
+        raise EngineKind.ENGINE_CANNOT_PLAN.at() from None

@@ -30,7 +30,7 @@ from budgets import (
 from dialect.catalog import STATIC, AgeUnit, Catalog, Dataset, MinimumAge, PrivacyWindow, Table
 from engine.accounts.audit_log import format_delta, format_epsilon
 from engine.accounts.losses import whole_person_loss
-from engine.accounts.worst_case import ceiling_accounts, worst_over_all_windows
+from engine.accounts.window_accounts import ceiling_accounts, worst_over_all_windows
 from engine.catalog.eligibility import age_reference_day, first_retained_day, format_state
 from engine.pricing.query_terms import caps
 

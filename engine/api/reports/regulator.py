@@ -16,7 +16,7 @@ from typing import Any
 from budgets import ZERO_LOSS, AccountView, Anchor, EntryKind, EpsilonDelta, Ledger
 from dialect.catalog import Catalog, Dataset, PrivacyWindow
 from engine.accounts.audit_log import format_delta, format_epsilon
-from engine.accounts.worst_case import WorstCase, ceiling_accounts, worst_over_all_windows, worst_window
+from engine.accounts.window_accounts import WorstCase, ceiling_accounts, worst_over_all_windows, worst_window
 from engine.api.admin import Admin
 from engine.api.reports.person import TEMPLATES, WIDTH, eligibility_text
 from engine.catalog.version import catalog_version

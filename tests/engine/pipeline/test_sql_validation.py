@@ -20,10 +20,10 @@ from engine.backends.empty_tables import EmptyTables, declared_columns
 from engine.backends.exact import NO_OBJECTIONS
 from engine.errors import ExecutionFailed
 from engine.pipeline import engine as pipeline
-from engine.pipeline import sql_validation
+from engine.pipeline import post_process
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pipeline.sql_validation import bind_release
+from engine.pipeline.post_process import bind_release
 from engine.pricing.query_terms import Request
 from tests.support.binding import Unplannable, over_lake
 
@@ -223,7 +223,7 @@ def test_declared_tables_stand_in_for_a_lakes(town: Catalog) -> None:
 
 
 def test_a_bind_refusal_never_contains_the_engine_s_text() -> None:
-    with pytest.raises(Refusal) as refused, sql_validation._refusing_unbindable():
+    with pytest.raises(Refusal) as refused, post_process._refusing_unbindable():
         raise ExecutionFailed("secret")
     assert "secret" not in str(refused.value)
     assert refused.value.__cause__ is None
