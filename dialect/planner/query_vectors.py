@@ -169,9 +169,12 @@ class QueryVectors:
 
     def _centred_factor(self, value: Expr, condition: Field | None, stated: Bounds | None) -> Factor:
         """Build one factor of a product: a value with its clamping range and its centre."""
-        ends = self._range(value, condition)
-        bounds = integer_bounds(clamp_range(value, ends, VectorKind.CENTRED, stated), value.type)
+        bounds = self._centred_bounds(value, condition, stated)
         return Factor(self.source_fields[value], bounds.lower, bounds.upper, self._centre(value, bounds))
+
+    def _centred_bounds(self, value: Expr, condition: Field | None, stated: Bounds | None) -> Bounds:
+        """Clamping range of a centred value, the same in its sum and in products: integers have whole ends."""
+        return integer_bounds(clamp_range(value, self._range(value, condition), VectorKind.CENTRED, stated), value.type)
 
     def _vector(
         self, kind: VectorKind, argument: Expr | None, condition: Field | None, stated: Bounds | None
@@ -185,9 +188,14 @@ class QueryVectors:
         lower, upper, centre, is_integer = 0.0, 1.0, 0.0, True
         if argument is not None and kind in (VectorKind.SUM, VectorKind.CENTRED):
             is_integer = argument.type is not SqlType.DOUBLE
-            bounds = clamp_range(argument, self._range(argument, condition), kind, stated)
+            is_centred = kind is VectorKind.CENTRED
+            bounds = (
+                self._centred_bounds(argument, condition, stated)
+                if is_centred
+                else clamp_range(argument, self._range(argument, condition), kind, stated)
+            )
             lower, upper = bounds.lower, bounds.upper
-            centre = self._centre(argument, bounds) if kind is VectorKind.CENTRED else 0.0
+            centre = self._centre(argument, bounds) if is_centred else 0.0
             is_integer = is_integer and centre.is_integer()
         text = kind.value if argument is None else f"{kind}({plain_text(argument)})"
         part = None if kind is VectorKind.CENTRED else stated

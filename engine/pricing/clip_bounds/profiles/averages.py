@@ -302,10 +302,10 @@ def product_scale(total: int, count: int, plan: PrivatePlan, made: Mapping[int, 
 
 
 def _average_of(side: QueryVector | Factor, plan: PrivatePlan, made: Mapping[int, AboutCentre]) -> AboutCentre:
-    """Average of one factor's values."""
+    """Average of one factor's values. Raises LookupError where there is none."""
     wanted = (side.value, side.lower, side.upper)
-    vectors = ((plan.vectors[i], each) for i, each in made.items())
-    return next(each for own, each in vectors if (own.value, own.lower, own.upper) == wanted and own.factor is None)
+    own = ((plan.vectors[i], each) for i, each in made.items())
+    return {(v.value, v.lower, v.upper): each for v, each in own if v.factor is None}[wanted]
 
 
 def _product_profile(

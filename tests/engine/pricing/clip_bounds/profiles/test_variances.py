@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from budgets import Ledger
 from dialect.algebra import MomentsOf
 from dialect.catalog.model import Catalog
+from dialect.planner.query_vectors import QueryVectors
 from engine.backends.exact import Int64Vector
 from engine.errors import ExecutionFailed
 from engine.mechanism import release as released
@@ -148,3 +150,32 @@ def test_a_planted_count_that_takes_more_than_a_pool_is_found(
     monkeypatch.setattr(averages, "MOST_OF_SHOWN_COUNT", 10.0)
     with pytest.raises(ExecutionFailed), np.errstate(invalid="ignore"):
         check_shown_counts(catalog, backend, "")
+
+
+def check_stated_fractions(catalog: Catalog, backend: Any) -> None:
+    """Whole numbers are clamped to whole ends, whatever the question states, in their sum and in their squares."""
+    for ends in ("(0.5, 3.5)", "(1.6, 2.4)"):
+        columns = f"VAR_POP(coins, contribution_bounds_per_group => {ends}) AS v"
+        answered = answer(catalog, backend, columns=columns)
+        clamped = "least(greatest(coins, 0), 4)" if ends == "(0.5, 3.5)" else "least(greatest(coins, 1), 3)"
+        rows = exact(backend, columns=f"VAR_POP({clamped}) AS v")
+        assert answered.answer.table.column("v").to_numpy() == pytest.approx(rows.column("v").to_numpy(), rel=0.05)
+
+
+def test_fractional_ends_of_whole_numbers_are_rounded_outward(catalog: Catalog, backend: Any) -> None:
+    check_stated_fractions(catalog, backend)
+
+
+def test_planted_ends_of_squares_that_values_do_not_have_are_found(
+    catalog: Catalog, backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The profile looks for the average of the squared values, and finds none."""
+    bounds = QueryVectors._centred_bounds
+    factor = QueryVectors._centred_factor
+
+    def planted(self: QueryVectors, *given: Any) -> Any:
+        return replace(factor(self, *given), lower=bounds(self, *given).lower - 1)
+
+    monkeypatch.setattr(QueryVectors, "_centred_factor", planted)
+    with pytest.raises(AssertionError):
+        check_stated_fractions(catalog, backend)
