@@ -45,10 +45,14 @@ class _Sums:
 
 @dataclass(frozen=True)
 class PerValue:
-    """What is added to a sum for each value that is counted, and the standard deviation of its error."""
+    """What is added to a sum for each value that is counted, and the standard deviation of its error.
+
+    `above` = that of a further error by which the sum may be larger and not smaller.
+    """
 
     added: float = 0.0
     error: float = 0.0
+    above: float = 0.0
 
 
 NOTHING = PerValue()
@@ -63,22 +67,24 @@ def compute_moments(
     Claim: the ends hold the formula of the exact bounded sums with probability near `confidence`; a group whose count,
     or whose spread in a denominator, is not clearly above what the formula needs has none. Symbols: u = the noisy
     numbers, S = diag(sigma^2), z = normal quantile, f = formula, `per_value` = by vector, what clipping took from it;
-    its error times the count adds to sigma. Formula: the least and the largest f(x) over
-    (x - u)' S^-1 (x - u) <= z^2. Source: Fieller, J. R. Stat. Soc. B 16 (1954) 175-185, whose interval this is for a
-    ratio; profile likelihood for the rest. Raises: ValueError unless 0 < confidence < 1. Proof: proofs.md#moments
+    its error times the count adds to sigma, one of squares above alone for x above u. Formula: the least and the
+    largest f(x) over (x - u)' S^-1 (x - u) <= z^2. Source: Fieller, J. R. Stat. Soc. B 16 (1954) 175-185, whose
+    interval this is for a ratio; profile likelihood for the rest. Raises: ValueError unless 0 < confidence < 1. Proof:
+    proofs.md#moments
     """
     z, statistic = normal_quantile(confidence), MOMENTS[formula.function]
     centre = np.stack([np.asarray(noisy[i], dtype=np.float64) for i in formula.vectors])
     each_value = [per_value.get(i, NOTHING) for i in formula.vectors]
-    added, errors = (np.array(numbers)[:, None] for numbers in zip(*map(astuple, each_value), strict=True))
+    added, errors, above = (np.array(numbers)[:, None] for numbers in zip(*map(astuple, each_value), strict=True))
     scale = np.hypot(np.array([sigmas[i] for i in formula.vectors])[:, None], errors * np.maximum(centre[0], 0.0))
+    scale_above = np.hypot(scale, above * np.maximum(centre[0], 0.0))
     # number 0 is the count; a sample's variance, say, needs at least two values
     is_unstable = ~(centre[0] - (statistic.min_values - 1) > z * scale[0]) | ~(centre[0] >= statistic.min_values)
     centre[0] = np.where(is_unstable, statistic.min_values, centre[0])
 
     def sums_at(offset: Floats) -> _Sums:
         """Compute the sums at an offset in standard deviations, with what is added for each value."""
-        numbers = centre + scale * offset
+        numbers = centre + np.where(offset > 0, scale_above, scale) * offset
         return _sums(formula, numbers + added * numbers[0])
 
     def value_at(offset: Floats) -> Floats:

@@ -54,11 +54,12 @@ class ReleaseDescription:
 class VectorCorrection:
     """What is known of one vector whose clip bound was chosen from a profile."""
 
-    share: float = 0.0  # standard deviation of the error that correction leaves, as a share of the number
+    share: float = 0.0  # standard deviation of the error that correction leaves, as a share of the number or distance
     amount: float = 0.0  # the same of an average, in its unit
     floor: float = 0.0  # added to the share of a number of any size, in its unit: small groups may differ more
     centre: float | None = None  # of a centred sum: what is added back to its average; None: as planned
     shift: float = 0.0  # the part of the centre by which the average is corrected: it was not subtracted
+    above: float = 0.0  # further error of an average of squares, in its unit, by which it may be larger and not smaller
     retained_share: float = 1.0  # by which a number was divided that is at least its clipped part; 1: not known
 
 
@@ -243,7 +244,7 @@ def about_measured_centres(
         for i, centre in zip(formula.sums, formula.centres, strict=True)
     )
     per_value = {
-        i: PerValue(each.shift if i in formula.sums else each.centre or 0.0, each.amount)
+        i: PerValue(each.shift if i in formula.sums else each.centre or 0.0, each.amount, each.above)
         for i, each in corrections.items()
         if each.centre is not None
     }

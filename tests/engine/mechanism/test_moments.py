@@ -167,3 +167,16 @@ def test_what_is_added_for_each_value_moves_sums_and_widens_intervals(function: 
     plain, narrow = estimate(exact, {}), estimate(clipped, {i: PerValue(each) for i, each in added.items()})
     wide = estimate(clipped, {i: PerValue(each, 0.02) for i, each in added.items()})
     assert narrow[0] == pytest.approx(plain[0]) == wide[0] and wide[1] < narrow[1] < narrow[2] < wide[2]
+
+
+def test_a_further_error_of_squares_widens_a_variance_above_alone() -> None:
+    first = np.linspace(20, 50, 400)
+    formula, exact = _sums("var_pop", first, first)
+    errors = {formula.products[0]: PerValue(0.0, 0.5), formula.sums[0]: PerValue(0.0, 0.01)}
+    ends = []
+    for above in (0.0, 20.0):
+        given = errors | {formula.products[0]: PerValue(0.0, 0.5, above)}
+        found = compute_moments(formula, [np.array([x]) for x in exact], [0.01] * len(exact), 0.95, given)
+        ends.append((float(found.lower[0]), float(found.upper[0])))
+    assert ends[0][0] == pytest.approx(ends[1][0])
+    assert ends[1][1] == pytest.approx(float(np.var(first)) + 1.96 * math.hypot(20.0, 0.5), rel=0.01)

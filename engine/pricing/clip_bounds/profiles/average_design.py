@@ -28,9 +28,12 @@ REACH_COVER = 0.98  # share of units whose means are within reach of class means
 LEAST_PLACE = 1e-4  # share of units below which a mean is left out
 GROUP_OFFSET, WHOLE_OFFSET = 1.0, 0.15  # distance of the averages of groups, and of all, from the centre, in spreads
 CLASS_GROUP_DIFFERENCE = 0.4  # how groups differ in what clipping moves, as a share of what is usual
-# units that noise may hide beyond the visible ones: in standard deviations of a bin, to choose bounds and in intervals
-LIKELY_UNSEEN, POSSIBLY_UNSEEN = 0.1, 1.5
-UNSEEN_REACH = 8.0  # their distances, in largest visible ones
+HIDDEN_UNITS = (0.5, 1.25, 2.0)  # of a population that noise hides, in noise scales of units of a kind
+HIDDEN_PRIOR = 0.5  # probability that there is one
+HIDDEN_MEANS = 8  # possible means of it
+HIDDEN_REACH = 4.0  # its largest mean, in largest distances of one value, as bounds cut values off; of products 1
+HIDDEN_LEVEL, HIDDEN_WIDTH = 0.95, 1.96  # quantile of what it adds, and how many standard deviations that is
+HIDDEN_SHARE = 0.5  # of what it may add, where clip bounds are chosen
 FARTHEST_SPREADS, FARTHEST_SIGMAS = 2.0, 2.0  # mean distance of a unit beyond that of its class, in spreads and errors
 LEAST_KEPT = 0.02  # share of values that clipping leaves at least
 COUNT_PARTS = (0.3, 0.6)  # least and largest share of the price for a count that is not shown
@@ -146,6 +149,55 @@ def within_rows(
 
 
 @dataclass(frozen=True, eq=False)
+class HiddenPopulation:
+    """Units that noise may hide: as many values as others have, and means far from theirs."""
+
+    norms: Floats  # of distances of one unit, by possible population
+    sums: Floats  # of distances of all its units over all groups, per norm of one
+    chances: Floats  # probability of each; together HIDDEN_PRIOR, or 0 where no mean is beyond the usual ones
+
+    def deviations(self, bounds: Floats) -> Floats:
+        """Deviation of the sum of what its distances exceed clip bounds by."""
+        exceeded = self.sums[:, None] * np.maximum(0.0, self.norms[:, None] - bounds[None, :])
+        order = np.argsort(exceeded, axis=0)
+        chances = 1 - self.chances.sum() + np.cumsum(self.chances[order], axis=0)
+        places = np.argmax(chances >= HIDDEN_LEVEL, axis=0)
+        ranked = np.take_along_axis(exceeded, order, axis=0)
+        result: Floats = np.take_along_axis(ranked, places[None, :], axis=0)[0] / HIDDEN_WIDTH
+        return result if self.chances.sum() > 1 - HIDDEN_LEVEL else np.zeros(len(bounds))
+
+
+def hidden_population(
+    profile: AverageProfile, limits: tuple[float, float], sigma: float, *, is_value: bool = True
+) -> HiddenPopulation:
+    """List the populations that noise may hide.
+
+    Their means are anywhere from the usual ones on, on a logarithmic scale. `limits` = largest distances of a value, or
+    of a product, above and below the centre; `sigma` = noise scale of units by the norm of their distances, beside
+    those by rows and by means.
+    """
+    reach = HIDDEN_REACH if is_value else 1.0
+    sigma = float(np.sum(np.array([sigma, profile.units_deviation, profile.rows.norms.sigma]) ** -2.0) ** -0.5)
+    classes = profile.class_units > 0
+    units = profile.class_units[classes]
+    norms = profile.by_class(profile.units * profile.rows.norms.points)[classes] / units
+    values = profile.by_class(profile.units * profile.values)[classes] / units
+    least = FARTHEST_SPREADS * profile.spread
+    lengths = np.array([max(0.0, math.log(reach * limit / least)) for limit in limits])
+    steps = (np.arange(HIDDEN_MEANS) + 0.5) / HIDDEN_MEANS
+    means = least * np.exp(np.multiply.outer(lengths, steps)).ravel()
+    of_side = np.repeat(lengths / max(float(lengths.sum()), 1e-12), HIDDEN_MEANS) / HIDDEN_MEANS
+    counts = sigma * np.array(HIDDEN_UNITS)
+    shape = (len(units), len(means), len(counts))
+    chances = HIDDEN_PRIOR * np.multiply.outer(units / units.sum(), of_side) / len(counts)
+    return HiddenPopulation(
+        np.broadcast_to(np.multiply.outer(norms, means)[..., None], shape).ravel(),
+        np.broadcast_to(np.multiply.outer(values / norms, counts)[:, None, :], shape).ravel(),
+        np.broadcast_to(chances[..., None], shape).ravel(),
+    )
+
+
+@dataclass(frozen=True, eq=False)
 class DistanceProfile:
     """What is measured about the centre: class means, and units by the norm of their distances."""
 
@@ -154,9 +206,10 @@ class DistanceProfile:
     negative: HistogramReading
     spread: float  # of the means of units
     total_per_norm: float  # sum of distances over all groups, per norm
+    hidden: HiddenPopulation
     is_measured: bool = True  # False: likely ones, before they are measured
 
-    def excess(self, bounds: Floats, unseen: float = POSSIBLY_UNSEEN) -> tuple[Floats, Floats]:
+    def excess(self, bounds: Floats) -> tuple[Floats, Floats]:
         """Sum of what distances exceed clip bounds by: net of both sides, and its standard deviation."""
         sums, squares = [], np.zeros(len(bounds))
         for side in (self.positive, self.negative):
@@ -164,9 +217,13 @@ class DistanceProfile:
             by_scenario = weighted_sums(side.units, beyond)
             sums.append(by_scenario.mean(axis=0))
             squares += by_scenario.var(axis=0) + side.excess_noise(beyond) + (TAIL_LAW_ERROR * sums[-1]) ** 2
-            farthest = min(UNSEEN_REACH * side.largest_visible, float(side.points.max()))
-            squares += (unseen * side.sigma * np.maximum(0.0, farthest - bounds)) ** 2
         return self.total_per_norm * (sums[0] - sums[1]), self.total_per_norm * np.sqrt(squares)
+
+    def clipped_share(self, bound: float) -> float:
+        """Share of all distances, of either sign, that clipping takes."""
+        sides = [(side.units.mean(axis=0), side.points) for side in (self.positive, self.negative)]
+        taken = sum(float(units @ np.maximum(0.0, points - bound)) for units, points in sides)
+        return taken / max(1e-12, sum(float(units @ points) for units, points in sides))
 
     def by_chance(self, bounds: Floats) -> Floats:
         """Sum over units of squared distances that clipping takes."""
@@ -231,8 +288,8 @@ def best_designs(
     of_sum = sensitivities[1] * sum_bounds[None, :]
     parts = np.clip(of_count / (of_count + of_sum), *COUNT_PARTS) if count_part is None else np.array([[count_part]])
     noise = (of_count**2 / parts + of_sum**2 / (1 - parts)) / (2 * rho * (left.retained[:, None] * group) ** 2)
-    net, error = distances.excess(sum_bounds, LIKELY_UNSEEN)
-    by_sum = (error / profile.total) ** 2
+    net, error = distances.excess(sum_bounds)
+    by_sum = (error**2 + (HIDDEN_SHARE * distances.hidden.deviations(sum_bounds)) ** 2) / profile.total**2
     by_count = np.maximum(0.0, distances.classes.variances(left.moved))
     if groups > 1:
         shift = distances.classes.distances @ left.moved

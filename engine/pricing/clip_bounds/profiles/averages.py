@@ -44,16 +44,29 @@ from engine.pricing.clip_bounds.profiles.average_design import (
     count_candidates,
     count_clipping,
     count_errors,
+    hidden_population,
     within_rows,
 )
-from engine.pricing.clip_bounds.profiles.class_means import ClassPosterior, posterior_of_classes, prior_of_classes
+from engine.pricing.clip_bounds.profiles.class_means import (
+    ClassPosterior,
+    clamped_part,
+    posterior_of_classes,
+    prior_of_classes,
+)
 from engine.pricing.clip_bounds.profiles.estimator import FAILED_ARITHMETIC, VectorProfile
 from engine.pricing.clip_bounds.profiles.histogram_reading import Floats, HistogramReading, read_histogram
-from engine.pricing.clip_bounds.profiles.products import BINS_PER_SIDE, ProductScale, grain_bits, product_range
+from engine.pricing.clip_bounds.profiles.products import (
+    AVERAGED_KINDS,
+    BINS_PER_SIDE,
+    ProductScale,
+    about_factors,
+    grain_bits,
+    has_fractional_centre,
+    product_range,
+)
 
 REASON = "chosen from the profile that was bought with the question"
 DAY = date(1970, 1, 1)  # of histograms that belong to one question
-NARROW_RANGE = 64.0  # of whole numbers whose averages have fractional centres
 CLEAR_COUNT = 5.0  # standard deviations from which on the average over all groups is taken as measured
 MANY_GROUPS = 10
 # shares of the price, by number of groups, for: means of products, class means, norms of distances
@@ -66,7 +79,6 @@ MOST_OF_SHOWN_COUNT = 0.95  # of the price of an average and its count, for a co
 # of what correction leaves, of values and of products: fitted on a bench, as no population follows the laws exactly
 ERROR_FACTOR, PRODUCT_ERROR_FACTOR = 1.5, 2.5
 DISTANCE_ROWS = 2 * NEGATIVE_BINS
-AVERAGED_KINDS = (VectorKind.CENTRED, VectorKind.PRODUCT)
 Means = Mapping[int, MeanDistribution]  # of units' mean products, by sum of products
 Distances = Mapping[int, DistanceProfile]  # by centred sum
 
@@ -343,12 +355,6 @@ def _centre(profile: AverageProfile, vector: QueryVector, finest: float) -> floa
     return min(max(centre, vector.lower), vector.upper)
 
 
-def has_fractional_centre(vector: QueryVector) -> bool:
-    """Return whether the average of whole numbers may have a fractional centre: in a narrow range it matters."""
-    widths = [side.upper - side.lower for side in (vector, vector.factor) if side is not None]
-    return vector.kind in AVERAGED_KINDS and min(widths) <= NARROW_RANGE
-
-
 def with_chosen_centre(vector: QueryVector, chosen: AboutCentre) -> QueryVector:
     """Subtract the chosen centre from the values of a centred sum, or from products of distances from centres."""
     is_integer = vector.is_integer and not has_fractional_centre(vector)
@@ -356,13 +362,6 @@ def with_chosen_centre(vector: QueryVector, chosen: AboutCentre) -> QueryVector:
         return replace(vector, centre=chosen.centre, is_integer=is_integer)
     about = about_factors(vector, chosen.product)
     return replace(about, offset=chosen.centre, is_integer=is_integer)
-
-
-def about_factors(vector: QueryVector, scale: ProductScale) -> QueryVector:
-    """Take products about the chosen centres of their factors."""
-    assert vector.factor is not None  # noqa: S101  a product has one
-    first, second = scale.centres
-    return replace(vector, centre=first, factor=replace(vector.factor, centre=second))
 
 
 def noisy_means(averages: Sequence[AboutCentre], exact: Exact, add_noise: NoiseSource) -> Means:
@@ -414,8 +413,9 @@ def noisy_distances(
         except FAILED_ARITHMETIC:  # that it failed would tell of noise that is never stored
             found[each.total] = _likely_distances(each)
             continue
+        hidden = hidden_population(each.profile, each.limits, noisy[1][1], is_value=each.product is None)
         found[each.total] = DistanceProfile(
-            classes, positive, negative, each.profile.spread, each.profile.total_per_norm
+            classes, positive, negative, each.profile.spread, each.profile.total_per_norm, hidden
         )
     return found
 
@@ -433,7 +433,8 @@ def _likely_distances(average: AboutCentre) -> DistanceProfile:
     sigma = gaussian_scale(MEAN_STEPS * average.unit_sensitivity, average.prices.classes) / MEAN_STEPS
     sums = profile.class_units * (profile.mean - average.centre) / average.reach
     classes = _classes(average, sums, sigma)
-    return DistanceProfile(classes, side, side, profile.spread, profile.total_per_norm, is_measured=False)
+    hidden = hidden_population(profile, average.limits, of_units, is_value=average.product is None)
+    return DistanceProfile(classes, side, side, profile.spread, profile.total_per_norm, hidden, is_measured=False)
 
 
 def _norms(average: AboutCentre, counts: Floats, sigma: float, classes: ClassPosterior, sign: int) -> HistogramReading:
@@ -453,17 +454,10 @@ def _classes(average: AboutCentre, sums: Floats, sigma: float) -> ClassPosterior
     units = profile.class_units
     amount = math.hypot(reach * sigma, 0.5 * profile.spread * profile.units_deviation)
     measured = sums[: len(units)] * reach / np.maximum(units, 1e-3)
-    taken = _clamped_part(measured, reach)
+    taken = clamped_part(measured, reach)
     beyond = np.hypot(profile.beyond(average.centre, reach), taken)
     deviations = np.hypot(amount / np.maximum(units, 1e-3), beyond)
     return posterior_of_classes(units, measured + taken, deviations, profile.mean - average.centre, profile.spread)
-
-
-def _clamped_part(distances: Floats, reach: float) -> Floats:
-    """Estimate what clamping took of class means: little about the centre, much where a mean is near the reach."""
-    near = np.minimum(np.abs(distances), 0.9 * reach)
-    parts: Floats = 0.5 * np.sign(distances) * near**2 / (reach - near)
-    return parts
 
 
 def choose_bounds(group: AveragesAboutCentres, distances: Distances | None) -> ChosenAverages:
@@ -565,8 +559,11 @@ def _correction(
         by_chance = float(left.by_chance[0]) * profile.spread**2 + float(distances.by_chance(sum_bound)[0])
         amount = uncertainty + differing + by_chance / rows.groups / rows.usual_group**2
     factor = ERROR_FACTOR if average.product is None else PRODUCT_ERROR_FACTOR
-    error = factor * math.sqrt(max(0.0, amount))
-    return VectorCorrection(amount=error, centre=average.centre + shift, shift=shift)
+    hidden = float(distances.hidden.deviations(sum_bound)[0]) / values
+    above = hidden if average.product is not None and average.product.is_square else 0.0
+    error = math.hypot(factor * math.sqrt(max(0.0, amount)), hidden - above)
+    lost = max(1 - retained, distances.clipped_share(design.sum_bound)) if rows.groups > 1 else 0.0
+    return VectorCorrection(lost, error, centre=average.centre + shift, shift=shift, above=above)
 
 
 def _share_within_groups(average: AboutCentre, measured: Release) -> float:

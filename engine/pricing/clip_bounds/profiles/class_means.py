@@ -93,6 +93,13 @@ def posterior_of_classes(
     return ClassPosterior(np.asarray(mean), np.asarray(second))
 
 
+def clamped_part(distances: Floats, reach: float) -> Floats:
+    """Estimate what clamping took of class means: little about the centre, much where a mean is near the reach."""
+    near = np.minimum(np.abs(distances), 0.9 * reach)
+    parts: Floats = 0.5 * np.sign(distances) * near**2 / (reach - near)
+    return parts
+
+
 def class_of(values: Floats, highest: int) -> npt.NDArray[np.int64]:
     """Class of units with these numbers of values."""
     return np.clip(np.floor(np.log2(np.maximum(values, 1.0)) + 1e-9), 0, highest).astype(np.int64)

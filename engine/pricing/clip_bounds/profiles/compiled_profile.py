@@ -37,10 +37,8 @@ from engine.pricing.clip_bounds.profiles.averages import (
     Grains,
     Means,
     about_centres,
-    about_factors,
     average_histograms,
     averages_of,
-    has_fractional_centre,
     with_chosen_centre,
 )
 from engine.pricing.clip_bounds.profiles.calibrated_error import ExpectedProfile, calibrated_error
@@ -51,6 +49,7 @@ from engine.pricing.clip_bounds.profiles.histogram_reading import (
     HistogramReading,
     read_histogram,
 )
+from engine.pricing.clip_bounds.profiles.products import about_factors, has_fractional_centre
 from engine.pricing.clip_bounds.tuning import ClipErrorModel
 from engine.pricing.price import PriceParts, VectorPrice
 

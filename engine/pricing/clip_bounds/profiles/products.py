@@ -13,17 +13,19 @@ Terms:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dialect.algebra import QueryVector
+from dialect.algebra import QueryVector, VectorKind
 from dialect.codegen import CENTRE_STEPS, MeanBins
 from engine.pricing.clip_bounds.column_means import MeanDistribution, denoised_means
 from engine.pricing.clip_bounds.tails import Floats
 
 LARGEST_SIZES, BINS_PER_SIDE = 2.0**14, 36  # of a unit's mean product: so many sizes, and half doublings below
 PRODUCT_GRAINS = 2.0**8  # value grains of a usual product where units are measured
+NARROW_RANGE = 64.0  # of whole numbers whose averages have fractional centres
+AVERAGED_KINDS = (VectorKind.CENTRED, VectorKind.PRODUCT)
 BEYOND = 1.2  # mean of the last bin, over where it begins
 
 
@@ -100,3 +102,16 @@ def product_range(vector: QueryVector, centres: tuple[float, float]) -> tuple[fl
     corners = [one * two for one in first for two in second]
     is_square = (own.value, own.lower, own.upper) == (other.value, other.lower, other.upper)
     return 0.0 if is_square else min(corners), max(corners)
+
+
+def has_fractional_centre(vector: QueryVector) -> bool:
+    """Return whether the average of whole numbers may have a fractional centre: in a narrow range it matters."""
+    widths = [side.upper - side.lower for side in (vector, vector.factor) if side is not None]
+    return vector.kind in AVERAGED_KINDS and min(widths) <= NARROW_RANGE
+
+
+def about_factors(vector: QueryVector, scale: ProductScale) -> QueryVector:
+    """Take products about the chosen centres of their factors."""
+    assert vector.factor is not None  # noqa: S101  a product has one
+    first, second = scale.centres
+    return replace(vector, centre=first, factor=replace(vector.factor, centre=second))

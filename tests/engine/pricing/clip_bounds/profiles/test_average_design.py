@@ -1,4 +1,4 @@
-"""Norms of distances beyond the visible bins: limited by what the numbers of values of units allow."""
+"""Distances beyond the visible bins: limited by numbers of values, and those of a population that noise hides."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from engine.pricing.clip_bounds.column_means import MeanDistribution
-from engine.pricing.clip_bounds.profiles.average_design import AverageProfile, within_rows
+from engine.pricing.clip_bounds.profiles.average_design import (
+    AverageProfile,
+    DistanceProfile,
+    hidden_population,
+    within_rows,
+)
 from engine.pricing.clip_bounds.profiles.class_means import ClassPosterior
 from engine.pricing.clip_bounds.profiles.estimator import VectorProfile
 from engine.pricing.clip_bounds.profiles.histogram_reading import HistogramReading, read_histogram
@@ -72,3 +77,35 @@ def test_products_are_limited_by_numbers_of_values_alone(profile: AverageProfile
     farthest = LIMIT * profile.values[profile.units > 0].max()
     assert usual.totals.mean() < widest.totals.mean()
     assert widest.units[:, widest.points > farthest].sum() == 0
+
+
+def test_a_population_that_noise_hides_is_held(profile: AverageProfile) -> None:
+    """Thirty units of 16 values each, whose means are near the upper end: beyond a clip bound they exceed the noise."""
+    bound, units, values = np.array([2.0]), 30, 16
+    exceeded = units * (values * LIMIT - bound[0])
+    hidden = hidden_population(profile, (LIMIT, 0.1), 35.0)
+    assert exceeded < 1.96 * hidden.deviations(bound)[0] < 3 * exceeded
+
+
+def test_what_noise_hides_falls_with_the_clip_bound_and_with_the_noise(profile: AverageProfile) -> None:
+    bounds = np.geomspace(0.1, 1e4, 20)
+    small, large = (hidden_population(profile, (LIMIT, LIMIT), sigma).deviations(bounds) for sigma in (3.0, 30.0))
+    assert (np.diff(large) <= 0).all() and large[0] > 0 and large[-1] == 0
+    assert (small[large > 0] < large[large > 0] / 4).all()
+
+
+def test_no_population_hides_within_the_usual_means(profile: AverageProfile) -> None:
+    nearest, bounds = 2 * profile.spread, np.geomspace(0.1, 1e4, 20)
+    limits = (0.99 * nearest, 0.5 * nearest)
+    assert (hidden_population(profile, limits, 20.0, is_value=False).deviations(bounds) == 0).all()
+    assert hidden_population(profile, limits, 20.0).deviations(bounds)[0] > 0  # of values that bounds cut off
+
+
+def test_the_clipped_share_of_distances_is_that_of_both_sides(
+    profile: AverageProfile, reading: HistogramReading
+) -> None:
+    hidden = hidden_population(profile, (LIMIT, LIMIT), 20.0)
+    distances = DistanceProfile(classes_of(profile), reading, reading, profile.spread, 1.0, hidden)
+    bounds = [float(reading.points.max()), 1.0, 0.1]
+    shares = [distances.clipped_share(bound) for bound in bounds]
+    assert shares[0] == 0 < shares[1] < shares[2] < 1
