@@ -17,7 +17,7 @@ from functools import lru_cache
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, conjuncts, equal_pairs, fields_of
 from dialect.analysis.time_granularity import date_of, truncate_time, truncation_unit
 from dialect.catalog.model import SqlType
-from dialect.functions.constant_folding import parse_timestamp
+from dialect.functions.literals import parse_timestamp
 from dialect.functions.registry import OVERLOADS, is_local_time
 
 Value = datetime | int | float

@@ -15,7 +15,7 @@ from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref, c
 from dialect.algebra.traversal import map_children
 from dialect.analysis.time_granularity import hour_of, truncate_time, truncation_unit
 from dialect.catalog.model import SqlType
-from dialect.functions.constant_folding import parse_timestamp
+from dialect.functions.literals import parse_timestamp
 from dialect.functions.registry import OVERLOADS, overloads
 from dialect.functions.signatures import constant_values
 

@@ -31,9 +31,9 @@ from dialect.algebra.value_ranges import is_bounded
 from dialect.analysis.ties import tie_notes
 from dialect.catalog.model import Catalog, ColumnValues, SqlType, ValueList, ValueRange
 from dialect.diagnostics.names import first_names
-from dialect.functions.constant_folding import parse_timestamp
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import range_of
+from dialect.functions.literals import parse_timestamp
 from dialect.notes import Note, NoteCode
 
 MAX_NOTES = 8

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from dialect.algebra.expressions import Call, Expr, Literal
 from dialect.catalog.model import SqlType
-from dialect.functions.constant_folding import MONTHS, SECONDS, add_units
+from dialect.functions.literals import MONTHS, SECONDS, add_units
 from dialect.functions.registry import OVERLOADS, overloads
 from dialect.functions.signatures import Truncation
 

@@ -22,7 +22,7 @@ from dialect.binder.table_functions import TableFunctionCall, parse_table_functi
 from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Refusal
-from dialect.functions.constant_folding import add_units, format_time, parse_timestamp
+from dialect.functions.literals import add_units, format_time, parse_timestamp
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.stability.joins import JoinResult, join_relations, semi_join
 from dialect.stability.row_operators import prepare_for_join, project

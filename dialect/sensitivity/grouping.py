@@ -22,8 +22,8 @@ from dialect.analysis.predicates import between, compared_expressions, declared_
 from dialect.analysis.time_granularity import date_of, determined_expressions, truncation_unit
 from dialect.analysis.uniqueness import EXACT_TYPES, attribute_closure
 from dialect.catalog.model import SqlType, ValueRange
-from dialect.functions.constant_folding import MONTHS, SECONDS, parse_timestamp
 from dialect.functions.emitter import plain_text
+from dialect.functions.literals import MONTHS, SECONDS, parse_timestamp
 from dialect.functions.registry import is_local_time
 
 _DAY_OR_COARSER = frozenset(unit for unit, seconds in SECONDS.items() if seconds >= SECONDS["day"]) | frozenset(MONTHS)

@@ -17,8 +17,7 @@ from dialect.diagnostics.kinds import Kind
 from dialect.diagnostics.names import near_names
 from dialect.errors import Refusal, Span, Suggestion
 from dialect.functions import builders, literals
-from dialect.functions.constant_folding import fold_constants
-from dialect.functions.literals import iso_suggestion
+from dialect.functions.literals import fold_constants, iso_suggestion
 from dialect.functions.registry import callable_names, overloads
 from dialect.functions.scalar.noise_intervals import is_interval_end
 from dialect.functions.signatures import (

@@ -5,5 +5,5 @@ quantiles, moments and intervals of what is computed from it. The only randomnes
 
 Modules, each before those that import it:
 
-    intervals, interval_levels, gaussian, moments, quantiles, release, answer, thresholds.
+    intervals, gaussian, moments, quantiles, release, answer, thresholds.
 """

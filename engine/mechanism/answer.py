@@ -27,8 +27,14 @@ import pyarrow.compute as pc
 from dialect import Question
 from dialect.codegen import OuterSql
 from dialect.postprocess import IntervalParameters, column_limits
-from engine.mechanism.interval_levels import IntervalLevels
-from engine.mechanism.intervals import Floats, half_width, linear_interval, normal_quantile, ratio_interval
+from engine.mechanism.intervals import (
+    Floats,
+    IntervalLevels,
+    half_width,
+    linear_interval,
+    normal_quantile,
+    ratio_interval,
+)
 from engine.mechanism.release import RawNoise
 
 Ends = tuple[Floats, Floats]

@@ -35,7 +35,7 @@ from engine.catalog.eligibility import excluded_consent_notes
 from engine.errors import EngineKind, ExecutionFailed, TooLarge, redact, refuse_before_charge
 from engine.mechanism.answer import Answer
 from engine.mechanism.gaussian import NoiseSource, NoisyVector, at_most
-from engine.mechanism.interval_levels import IntervalLevels
+from engine.mechanism.intervals import IntervalLevels
 from engine.mechanism.release import (
     RawNoise,
     Release,

@@ -16,7 +16,7 @@ from budgets import Loss
 from dialect import Question
 from dialect.postprocess import mark_shared_noise, with_centres
 from engine.mechanism.answer import Answer, interval_parts, project_intervals
-from engine.mechanism.interval_levels import IntervalLevels
+from engine.mechanism.intervals import IntervalLevels
 from engine.mechanism.release import measured_centres
 from engine.pipeline.advice import Advice, find_advice
 from engine.pipeline.compiled_query import CompiledQuery, SourcedQuery

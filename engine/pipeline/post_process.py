@@ -31,7 +31,7 @@ from engine.catalog.eligibility import eligibility_filter
 from engine.errors import EngineKind, ExecutionFailed
 from engine.mechanism.answer import Answer, build_answer, interval_constants
 from engine.mechanism.gaussian import NoisyVector
-from engine.mechanism.interval_levels import IntervalLevels
+from engine.mechanism.intervals import IntervalLevels
 from engine.mechanism.release import RawNoise, Release, outer_sql_table, raw_noise
 from engine.pricing.compile_release import CompiledRelease
 

@@ -18,8 +18,7 @@ from dialect.algebra import Expr, Literal
 from dialect.catalog import SqlType
 from dialect.postprocess import FractionalLinearForm, ResultColumn, column_limits
 from engine.mechanism.answer import half_widths, integer_half_widths
-from engine.mechanism.interval_levels import IntervalLevels
-from engine.mechanism.intervals import normal_quantile
+from engine.mechanism.intervals import IntervalLevels, normal_quantile
 from engine.pricing.clip_bounds.profiles.public_magnitudes import Magnitude
 
 NoiseScales = tuple[tuple[tuple[float, float], ...], ...]  # for each plan and vector: (grain in units, sigma in grains)

@@ -14,7 +14,7 @@ from dialect import Question
 from dialect.algebra import Join, Public, Relation, ReleaseScan, walk
 from dialect.postprocess import candidate_rows, selection_by_noise
 from engine.errors import EngineKind
-from engine.mechanism.interval_levels import IntervalLevels
+from engine.mechanism.intervals import IntervalLevels
 
 
 @dataclass(frozen=True)

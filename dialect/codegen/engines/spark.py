@@ -18,8 +18,8 @@ from dialect.catalog.model import Column, SqlType
 from dialect.codegen.engines.engine import SALT, UNSIGNED_TYPE, EngineDialect
 from dialect.functions.aggregate_forms import AggregateOperands
 from dialect.functions.aggregates import Aggregate, per_person_spark_sql
-from dialect.functions.constant_folding import MONTHS
 from dialect.functions.emitter import SPARK, UnsupportedByEngine, quote_for_spark
+from dialect.functions.literals import MONTHS
 from dialect.functions.scalar.text import SPARK_TRIMMED
 from dialect.functions.scalar.time import SPARK_LOCAL_TIMESTAMP
 from dialect.functions.signatures import quote_spark_identifier

@@ -26,8 +26,7 @@ from dialect.algebra import value_ranges as ranges
 from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal
-from dialect.functions.constant_folding import MONTHS, SECONDS
-from dialect.functions.literals import is_too_long
+from dialect.functions.literals import MONTHS, SECONDS, is_too_long
 from dialect.functions.signatures import (
     SAME,
     Cost,

@@ -26,8 +26,8 @@ from typing import TypeGuard
 from dialect.algebra.expressions import FLIPPED, Call, Expr, Field, Literal, Ref, fields_of
 from dialect.analysis.predicates import LARGEST_EXACT, between
 from dialect.catalog.model import SqlType, ValueList, ValueRange
-from dialect.functions.constant_folding import parse_timestamp
 from dialect.functions.inference import may_be_null
+from dialect.functions.literals import parse_timestamp
 from dialect.functions.registry import OVERLOADS, is_local_time
 
 Constant = int | float | str | datetime

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialect.analysis.time_granularity import bucket_start, count_steps, truncate_time
-from dialect.functions.constant_folding import add_units
+from dialect.functions.literals import add_units
 from dialect.functions.scalar.time import TIME_UNITS
 
 MOMENTS = st.datetimes(min_value=datetime(1600, 1, 1), max_value=datetime(2400, 12, 31))

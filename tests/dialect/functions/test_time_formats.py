@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from dialect.algebra.expressions import Literal
 from dialect.analysis.time_granularity import truncate_time
 from dialect.catalog.model import SqlType
-from dialect.functions.constant_folding import add_units
 from dialect.functions.emitter import quote_literal
+from dialect.functions.literals import add_units
 from dialect.functions.scalar.time import format_mistake, granularity_of_format
 
 SIGNS = "aAbBcdfgGHIjmMnpSuUVwWxXyYzZQ%-"

@@ -13,7 +13,7 @@ import pytest
 from dialect.codegen.outer_query import OuterSql
 from dialect.postprocess.display_rounding import RoundingDistance
 from engine.mechanism.answer import Answer, build_answer, half_widths
-from engine.mechanism.interval_levels import IntervalLevels
+from engine.mechanism.intervals import IntervalLevels
 from engine.mechanism.release import RawNoise
 from engine.pipeline.engine import Engine
 from engine.pricing.query_terms import Request

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from dialect import compile_query
-from engine.mechanism import interval_levels
+from engine.mechanism import intervals as interval_levels
 from engine.pipeline import post_process
 from engine.pipeline.engine import Engine
 from engine.pricing.query_terms import Request
