@@ -6,7 +6,8 @@
 
 AVG bounds both parts of a quotient by one factor of a person, about a centre; two aggregates of their own are bounded
 one by one. A quotient and its AVG are equal for all rows, and both NULL where there is none; SUM(x) / COUNT(*) is NULL
-too where rows have no value at all, and its AVG 0, as a noisy sum of no value is about 0.
+too where rows have no value at all, and its AVG 0, as a noisy sum of no value is about 0. In a subquery, which may
+group by the person and is exact then, it is left as it is.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def read_written_averages(tree: exp.Query) -> None:
     for select in list(tree.find_all(exp.Select)):
         group = select.args.get("group")
         if group is None or not any(group.find_all(*_SEVERAL_GROUPINGS)):
-            _read_select(select)
+            _read_select(select, is_outermost=select is tree)
 
 
 def is_written_average(call: exp.Expr) -> bool:
@@ -45,12 +46,15 @@ def is_average_over_rows(call: exp.Expr) -> bool:
     return bool(call.meta.get(_WRITTEN_OVER) == "rows")
 
 
-def _read_select(select: exp.Select) -> None:
+def _read_select(select: exp.Select, *, is_outermost: bool) -> None:
     """Replace the quotients of one SELECT, without its subqueries."""
     quotients = [
         (node, part, average)
         for node in _own_nodes(select)
-        if isinstance(node, exp.Div) and (part := _aggregate(node.this)) and (average := _average(part, node))
+        if isinstance(node, exp.Div)
+        and (part := _aggregate(node.this))
+        and (average := _average(part, node))
+        and (is_outermost or not is_average_over_rows(average))
     ]
     inside, kinds = Counter(_text(part) for _, part, _ in quotients), {type(part) for _, part, _ in quotients}
     alike = (node for node in _own_nodes(select) if type(node) in kinds and _is_whole_aggregate(node))

@@ -620,3 +620,7 @@ SELECT SUM(dwell_min) / COUNT(dwell_min) AS mean, COUNT(prev_zone) / COUNT(*) AS
 SELECT approach_dir, SUM(CASE WHEN dwell_min > 30 THEN dwell_min END) / COUNT(*) AS long_part,
   SUM(dwell_min > 30) / COUNT(*) AS share, SUM(prev_zone = 'Z01') / COUNT(*) AS known,
   SUM(prev_zone = next_zone) / COUNT(prev_zone = next_zone) AS back FROM visit GROUP BY approach_dir;
+
+# title: a person's quotient over all rows is NULL where no row has a value
+SELECT x IS NULL AS without_value, COUNT(*) AS n FROM (SELECT subscriber_id,
+  SUM(CASE WHEN dwell_min > 120 THEN dwell_min END) / COUNT(*) AS x FROM visit GROUP BY subscriber_id) GROUP BY 1;

@@ -66,6 +66,7 @@ def test_conditions_and_subqueries_are_read_and_grouping_sets_are_not() -> None:
     assert read("b", f" GROUP BY b HAVING {quotient} > 0.5").endswith(f"HAVING {SHARE} > 0.5")
     assert SHARE in read("x", f", (SELECT {quotient} AS x FROM u)")
     assert SHARE not in read(f"b, {quotient}", " GROUP BY ROLLUP (b)")
+    assert "AVG" not in read("x", ", (SELECT p, sum(a) / count(*) AS x FROM u GROUP BY p)")  # NULL without a value
 
 
 def test_a_column_keeps_its_name() -> None:
