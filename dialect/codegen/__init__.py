@@ -5,11 +5,12 @@ PrivatePlan and ContributionBounds -> BoundedSql, whose result is exact integers
 Modules, each before those that import it:
 
     engines, stored_columns, eligibility, relations, contribution, materialized_rollups, lake,
-    partition_selection, partials, bounded_sql, profile, outer_query, stored_release_sql.
+    partition_selection, partials, profile, bounded_sql, outer_query, stored_release_sql.
 """
 
 from __future__ import annotations
 
+from dialect.algebra.codegen_types import Shortcut
 from dialect.codegen.eligibility import eligible_persons_sql, read_eligible_from
 from dialect.codegen.engines.dialects import DUCKDB_DIALECT, ENGINE_DIALECTS, EngineDialect
 from dialect.codegen.lake import (
@@ -23,7 +24,14 @@ from dialect.codegen.lake import (
 )
 from dialect.codegen.materialized_rollups import is_rollup_compatible, write_rollup
 from dialect.codegen.outer_query import ARITHMETIC, OuterSql, public_tables_read, write_outer_query
-from dialect.codegen.partials import SHARED_PARTIALS, SharedPlan, with_shared_from
+from dialect.codegen.partials import (
+    SHARED_PARTIALS,
+    Measure,
+    ProfileHistogram,
+    SharedPlan,
+    has_own_grains,
+    with_shared_from,
+)
 from dialect.codegen.partition_selection import (
     max_weight,
     plan_over_released_keys,
@@ -38,8 +46,6 @@ from dialect.codegen.profile import (
     NEGATIVE_BINS,
     CentredAverage,
     MeanBins,
-    Measure,
-    ProfileHistogram,
     write_distances_sql,
     write_means_sql,
     write_profile_sql,
@@ -80,7 +86,9 @@ __all__ = [
     "OuterSql",
     "ProfileHistogram",
     "SharedPlan",
+    "Shortcut",
     "eligible_persons_sql",
+    "has_own_grains",
     "is_rollup_compatible",
     "lake_rollup",
     "max_weight",

@@ -7,6 +7,7 @@ PrivatePlan and ContributionBounds -> BoundedSql, by these CTEs:
     unit_partials       per-unit partial aggregates: one row per (unit, group), exact integers v0, v1, ...
     truncated_partials  the same after group truncation: at most L0 groups per unit, where a limit is needed
     unit_count          number of admitted units with any row in a listed group, where noise is correlated
+    unit_measures       one row per admitted unit, with the norms that its profile has measured, if it has one
     clip_factors        clipping factors f0, f1, ...: one row per admitted unit, where vectors are scaled
     group_sums          one row per group, w0, w1, ...: the person is gone
 
@@ -63,6 +64,7 @@ from dialect.codegen.partials import (
     with_clause,
     with_untruncated,
 )
+from dialect.codegen.profile import UNIT_MEASURES, has_measured_norms, measured_units
 
 
 def write_bounded_sql(
@@ -102,20 +104,30 @@ def _from_shared(
     """Write the bounded SQL of a plan from partial aggregates that other statements of its release read as well."""
 
     def write(of: Target) -> BoundedSql:
-        partials = in_grains_of(shared_partials(shared, of, admission), bounds, recentred(shared, plan))
-        return _for_lake(partials, target, admission) if partials.is_in_lake else _in_duckdb(partials, admission)
+        moved = recentred(shared, plan)
+        partials = in_grains_of(shared_partials(shared, of, admission), bounds, moved)
+        if partials.is_in_lake:
+            return _for_lake(partials, target, admission)
+        has_norms = has_measured_norms(plan, bounds, shared, moved)
+        return _in_duckdb(partials, admission, measured_units(shared, of, admission) if has_norms else "")
 
     return with_untruncated(write, plan, target)
 
 
-def _in_duckdb(partials: Partials, admission: Eligibility | None) -> BoundedSql:
-    """Write the bounded SQL of a plan for DuckDB, from its partial aggregates."""
-    plan, bounds = partials.answer_plan, partials.bounds
+def _in_duckdb(partials: Partials, admission: Eligibility | None, measures: str = "") -> BoundedSql:
+    """Write the bounded SQL of a plan for DuckDB, from its partial aggregates.
+
+    `measures` = SQL of the measures of admitted units that a profile reads, if they have the norms of all vectors.
+    """
+    plan, bounds, shared = partials.answer_plan, partials.bounds, partials.shared
     ctes = [*partials.ctes, *_aggregation_ctes(partials, admission)]
+    if measures:
+        shared = {UNIT_MEASURES: measures, **shared}
+        ctes = [*partials.rows, *partials.keys, *_measured_aggregation_ctes(partials, measures)]
     answer = answer_sql(plan, partials.dictionaries, partials.is_key_encoded, centred=bounds.centred_vectors)
     return BoundedSql(
         with_clause(ctes, answer), len(plan.keys), _column_count(bounds),
-        eligible_sql=partials.eligible_sql, shared=partials.shared,
+        eligible_sql=partials.eligible_sql, shared=shared,
     )  # fmt: skip
 
 
@@ -187,6 +199,22 @@ def _aggregation_ctes(found: Partials, admission: Eligibility | None) -> list[Su
                 (f"distinct_counts{i}", False, distinct_counts(f"truncated_values{i}", plan, vector, bound, f"w{i}")),
             ]
     return ctes
+
+
+def _measured_aggregation_ctes(found: Partials, measures: str) -> list[Subquery]:
+    """Write the CTEs from partial aggregates to sums where the norms of admitted units are measured already.
+
+    The join to the clipping factors drops persons who are not admitted.
+    """
+    plan, bounds, dialect = found.plan, found.bounds, ENGINE_DIALECTS[found.target.engine]
+    capped = capped_partials(plan, bounds, found.dictionaries, found.unit.text)
+    ctes: list[Subquery] = [(UNIT_MEASURES, True, measures), ("unit_partials", None, capped)]
+    if bounds.max_groups is not None:
+        ctes += truncate_groups(plan, bounds.max_groups, dialect)
+    if bounds.centred_vectors:
+        ctes.append(("unit_count", True, f"SELECT count(*) AS units FROM {UNIT_MEASURES}"))
+    ctes.append(("clip_factors", False, clipping_factors(plan, bounds, None, dialect, UNIT_MEASURES)))
+    return [*ctes, ("group_sums", False, _sums_per_group(plan, bounds, None, is_scaled=True, dialect=dialect))]
 
 
 def _unit_count(plan: PrivatePlan, admission: Eligibility | None, dialect: EngineDialect) -> str:

@@ -4,15 +4,17 @@ Bounded SQL, profiles and totals of one release all continue from here. Where th
 
     shared_partials  per-unit partial aggregates in fine value grains, not capped yet: one row per (unit, group)
     unit_partials    the same in the value grains of one statement, capped
+    unit_measures    one row per admitted unit: sums and sums of squares over its groups (`profile`)
 
-`shared_partials` is the same text in each statement, so that a backend may compute it once (`with_shared_from`,
-`dialect/codegen/proofs.md#shared-partials`). Terms are those of `bounded_sql`.
+`shared_partials` and `unit_measures` are the same text in each statement, so that a backend may compute them once
+(`with_shared_from`, `dialect/codegen/proofs.md#shared-partials`). Terms are those of `bounded_sql`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from dialect.algebra.codegen_types import BoundedSql, Shortcut, Subquery, Target, UnitPartials
 from dialect.algebra.release_plan import ContributionBounds, Factor, PrivatePlan, QueryVector, VectorKind
@@ -37,6 +39,31 @@ NO_DICTIONARIES: Mapping[int, Dictionary] = {}
 SHARED_PARTIALS = "shared_partials"
 
 
+class Measure(StrEnum):
+    """Which number of a unit decides its bin."""
+
+    NORM = "norm"
+    TOTAL = "total"
+    MEAN = "mean"
+
+
+@dataclass(frozen=True)
+class ProfileHistogram:
+    """Histogram of a profile: the query vector, and the number of a unit that decides its bin."""
+
+    vector: int  # index in the plan
+    measure: Measure
+    count: int = 0  # of MEAN: index of the vector that counts the values
+    parts: tuple[float, ...] = ()  # of MEAN: where the parts of the range begin, but for the first, as shares of it
+
+    @property
+    def squared_vectors(self) -> tuple[int, ...]:
+        """Indices of the vectors whose sums of squares over the groups of a unit it measures."""
+        if self.measure is Measure.MEAN:
+            return self.vector, self.count
+        return (self.vector,) if self.measure is Measure.NORM else ()
+
+
 @dataclass(frozen=True)
 class SharedPlan:
     """Plan of partial aggregates that the statements of one release share, with their fine value grains.
@@ -46,6 +73,8 @@ class SharedPlan:
 
     plan: PrivatePlan
     bounds: ContributionBounds
+    histograms: tuple[ProfileHistogram, ...]  # of its profile, whose measures of units clipping factors may read
+    profile_bounds: ContributionBounds  # value grains of these measures
     # what was written of it already, by target: with and without truncation
     written: list[tuple[Target, Eligibility | None, Partials]] = field(
         default_factory=list, init=False, compare=False, repr=False
@@ -219,6 +248,12 @@ def is_shareable(plan: PrivatePlan, bounds: ContributionBounds, shared: SharedPl
     )
 
 
+def has_own_grains(bounds: ContributionBounds, shared: SharedPlan) -> bool:
+    """Return whether shared partials are in the value grains of bounds, so that nothing is rounded a second time."""
+    pairs = zip(bounds.vectors, shared.bounds.vectors, strict=True)
+    return all(own.value_bits == fine.value_bits for own, fine in pairs)
+
+
 def shared_partials(shared: SharedPlan, target: Target, admission: Eligibility | None) -> Partials:
     """Write the partial aggregates that statements share, once: of all units, in the fine grains of `shared`.
 
@@ -332,9 +367,12 @@ def with_shared_from(text: str, shared: Mapping[str, str], table_of: Callable[[s
     Claim: the result is that of the text as it is. Symbols: `shared` as of bounded SQL. Formula: none. Source and
     proof: dialect/codegen/proofs.md#shared-partials. Raises what `table_of` does.
     """
-    if not shared:
-        return text
-    (cte, sql), *inner = shared.items()
-    table = table_of(with_shared_from(sql, dict(inner), table_of))
-    from_table = f"{cte} AS {DUCKDB_DIALECT.not_materialized}(SELECT * FROM {table})"
-    return text.replace(f"{cte} AS {DUCKDB_DIALECT.materialized}({sql})", from_table)
+    inner = dict(shared)
+    for cte, sql in shared.items():
+        del inner[cte]
+        subquery = f"{cte} AS {DUCKDB_DIALECT.materialized}({sql})"
+        if subquery in text:
+            table = table_of(with_shared_from(sql, inner, table_of))
+            from_table = f"{cte} AS {DUCKDB_DIALECT.not_materialized}(SELECT * FROM {table})"
+            text = text.replace(subquery, from_table)
+    return text

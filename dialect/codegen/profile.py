@@ -27,13 +27,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import NamedTuple
 
 from dialect.algebra.codegen_types import BoundedSql, Subquery, Target
-from dialect.algebra.release_plan import ContributionBounds, PrivatePlan
+from dialect.algebra.release_plan import ClipRule, ContributionBounds, PrivatePlan
 from dialect.catalog.eligibility import Eligibility
-from dialect.codegen.contribution.clipping import is_always_one, partials_cte
+from dialect.codegen.contribution.clipping import has_single_row_units, is_always_one, partials_cte
 from dialect.codegen.contribution.group_truncation import truncate_groups
 from dialect.codegen.contribution.per_unit import capped_partials
 from dialect.codegen.contribution.zero_fill import clamped_to_bigint
@@ -42,7 +41,10 @@ from dialect.codegen.engines.dialects import ENGINE_DIALECTS, EngineDialect
 from dialect.codegen.lake import LAKE_RESULT
 from dialect.codegen.partials import (
     NOT_MOVED,
+    Measure,
     Partials,
+    ProfileHistogram,
+    Recentred,
     SharedPlan,
     in_grains_of,
     recentred,
@@ -59,26 +61,7 @@ HIGHEST_DISTANCE_BIN = 119  # of squared distances, in such parts
 NEGATIVE_BINS = 128  # bins of units whose sum is below the centre begin here
 # sums of squared sums, of products, and of squared counts are clamped to these, so that squared distances fit 126 bits
 LARGEST_SQUARES, LARGEST_PRODUCTS, LARGEST_COUNTS = 1 << 98, 1 << 86, 1 << 74
-LOG_ERROR = "0.000000001"  # far more than log2 in floating point is wrong by
 UNIT_MEASURES = "unit_measures"
-
-
-class Measure(StrEnum):
-    """Which number of a unit decides its bin."""
-
-    NORM = "norm"
-    TOTAL = "total"
-    MEAN = "mean"
-
-
-@dataclass(frozen=True)
-class ProfileHistogram:
-    """Histogram of a profile: the query vector, and the number of a unit that decides its bin."""
-
-    vector: int  # index in the plan
-    measure: Measure
-    count: int = 0  # of MEAN: index of the vector that counts the values
-    parts: tuple[float, ...] = ()  # of MEAN: where the parts of the range begin, but for the first, as shares of it
 
 
 @dataclass(frozen=True)
@@ -125,13 +108,8 @@ def write_profile_sql(
 
     def answer(dialect: EngineDialect) -> UnitAnswer:
         """Write the bins of a unit."""
-        logs = {h: _log_of(each) for h, each in enumerate(histograms) if each.measure is not Measure.MEAN}
-        bins = (
-            f"{_log_bin(h, logs[h], dialect) if h in logs else _mean_bin(_parts(each, shared.plan, bounds))} AS b{h}"
-            for h, each in enumerate(histograms)
-        )
-        select = _sums_by_bin(["1"] * len(histograms), "unit_bins")
-        return UnitAnswer("unit_bins", ", ".join(bins), select, _with_logs(UNIT_MEASURES, logs))
+        bins = (f"{_bin(each, shared.plan, bounds, dialect)} AS b{h}" for h, each in enumerate(histograms))
+        return UnitAnswer("unit_bins", ", ".join(bins), _sums_by_bin(["1"] * len(histograms), "unit_bins"))
 
     return _over_units(shared, bounds, histograms, answer, target, admission, 1, len(histograms))
 
@@ -202,14 +180,14 @@ def write_distances_sql(
         measured = ", ".join(
             f"{_distance(each, dialect)} AS d{h}, {_squared_distance(each)} AS q{h}" for h, each in enumerate(averages)
         )
-        logs, columns = dict[int, Log](), list[str]()
+        columns = list[str]()
         for h, each in enumerate(averages):
-            logs[2 * h], logs[2 * h + 1] = Log(f"sum{each.count}", HIGHEST_CLASS), Log(f"q{h}", HIGHEST_DISTANCE_BIN)
-            of_class, of_norm = (_log_bin(b, logs[b], dialect) for b in (2 * h, 2 * h + 1))
+            of_class = _log_bin(f"sum{each.count}", HIGHEST_CLASS, dialect)
+            of_norm = _log_bin(f"q{h}", HIGHEST_DISTANCE_BIN, dialect)
             side = f"CASE WHEN d{h} < 0 THEN {NEGATIVE_BINS} ELSE 0 END"
             columns += [f"{of_class} AS b{2 * h}", f"{side} + {of_norm} AS b{2 * h + 1}"]
             columns.append(f"{_clipped_mean(h, each, dialect)} AS x{h}")
-        rows = _with_logs(f"(SELECT *, {measured} FROM {UNIT_MEASURES}) AS u", logs)
+        rows = f"(SELECT *, {measured} FROM {UNIT_MEASURES}) AS u"
         return UnitAnswer("unit_distances", ", ".join(columns), _sums_by_bin(numbers, "unit_distances"), rows)
 
     return _over_units(shared, bounds, histograms, answer, target, admission, 1, len(numbers), plan)
@@ -271,9 +249,42 @@ def _over_units(
         if partials.is_in_lake:
             return BoundedSql(text, key_count, vector_count, partials.broadcast, f"SELECT * FROM {LAKE_RESULT}")
         both = {UNIT_MEASURES: measures, **partials.shared}
-        return BoundedSql(text, key_count, vector_count, eligible_sql=partials.eligible_sql, shared=both)
+        is_read_once = has_single_row_units(partials.plan, bounds) and not any(
+            each.measure is Measure.MEAN for each in shared.histograms
+        )
+        read = partials.shared if is_read_once else both
+        return BoundedSql(text, key_count, vector_count, eligible_sql=partials.eligible_sql, shared=read)
 
     return with_untruncated(write, shared.plan, target)
+
+
+def measured_units(shared: SharedPlan, target: Target, admission: Eligibility | None) -> str:
+    """Write the measures of units that a profile reads, in its value grains: the subquery `unit_measures`."""
+    partials = in_grains_of(shared_partials(shared, target, admission), shared.profile_bounds)
+    return _unit_measures(partials, shared.histograms, admission)
+
+
+def has_measured_norms(
+    plan: PrivatePlan, bounds: ContributionBounds, shared: SharedPlan, moved: Mapping[int, Recentred]
+) -> bool:
+    """Return whether the measures of units have the norm of each scaled vector, in its value grains.
+
+    `moved` = vectors whose values are taken about other centres than in the profile. Where a unit has one row of
+    partial aggregates, that row tells its norm.
+
+    Claim: then its sum of squares is that of the unit's partial aggregates in the statement. Source and proof:
+    dialect/codegen/proofs.md#shared-partials. Raises nothing.
+    """
+    if has_single_row_units(plan, bounds) or bounds.max_groups != shared.profile_bounds.max_groups:
+        return False
+    measured = {i for each in shared.histograms for i in each.squared_vectors} - moved.keys()
+    pairs = enumerate(zip(bounds.vectors, shared.profile_bounds.vectors, strict=True))
+    scaled = [
+        i in measured and own.value_bits == of_profile.value_bits
+        for i, (own, of_profile) in pairs
+        if own.rule is ClipRule.SCALE
+    ]
+    return bool(scaled) and all(scaled)
 
 
 def _unit_measures(partials: Partials, histograms: Sequence[ProfileHistogram], admission: Eligibility | None) -> str:
@@ -285,27 +296,43 @@ def _unit_measures(partials: Partials, histograms: Sequence[ProfileHistogram], a
     if bounds.max_groups is not None:
         ctes += truncate_groups(plan, bounds.max_groups, dialect)
     unit = ", ".join(plan.unit_columns)
-    numbers = ", ".join(f"{sql} AS {name}" for name, sql in _measured_integers(plan, histograms, dialect).items())
+    is_single_row = has_single_row_units(plan, bounds)
+    integers = _measured_integers(plan, histograms, dialect, is_single_row)
+    numbers = ", ".join(f"{sql} AS {name}" for name, sql in integers.items())
     rows = f"{partials_cte(bounds)} WHERE person IS NOT NULL"
-    measures = f"(SELECT {unit}, {numbers} FROM {rows} GROUP BY {unit}) AS m"
+    measures = f"(SELECT {unit}, {numbers} FROM {rows}{'' if is_single_row else f' GROUP BY {unit}'}) AS m"
     return with_clause(ctes, f"SELECT * FROM {join_admitted(measures, admission, dialect)}", dialect)
 
 
 def _measured_integers(
-    plan: PrivatePlan, histograms: Sequence[ProfileHistogram], dialect: EngineDialect
+    plan: PrivatePlan, histograms: Sequence[ProfileHistogram], dialect: EngineDialect, is_single_row: bool
 ) -> dict[str, str]:
-    """Write the exact integers that the bins of a unit follow from, over its groups, by their column."""
+    """Write the exact integers that the bins of a unit follow from, over its groups, by their column.
+
+    With one row per unit, they are the numbers of that row.
+    """
+    wide = f"CAST({{}} AS {dialect.wide_integer})"
+    one, total, squares = ("1", wide, wide) if is_single_row else ("count(*)", dialect.wide_sum, dialect.sum_of_squares)
     found = dict[str, str]()
     for each in histograms:
-        is_average = each.measure is Measure.MEAN
-        for i in (each.vector, each.count) if is_average else (each.vector,):
+        for i in each.squared_vectors or (each.vector,):
             is_one = is_always_one(plan.vectors[i])
-            found[f"sum{i}"] = "count(*)" if is_one else dialect.wide_sum.format(f"v{i}")
-            if is_average or each.measure is Measure.NORM:
-                found[f"squares{i}"] = "count(*)" if is_one else dialect.sum_of_squares.format(f"v{i}")
-        if is_average:
-            found[f"products{each.vector}_{each.count}"] = dialect.wide_sum.format(f"v{each.vector} * v{each.count}")
+            found[f"sum{i}"] = one if is_one else total.format(f"v{i}")
+            if each.squared_vectors:
+                of_row = f"v{i} * v{i}" if is_single_row else f"v{i}"  # below 2^62
+                found[f"squares{i}"] = one if is_one else squares.format(of_row)
+        if each.measure is Measure.MEAN:
+            found[f"products{each.vector}_{each.count}"] = total.format(f"v{each.vector} * v{each.count}")
     return found
+
+
+def _bin(histogram: ProfileHistogram, plan: PrivatePlan, bounds: ContributionBounds, dialect: EngineDialect) -> str:
+    """Write a unit's bin of a histogram, from its exact integers."""
+    if histogram.measure is Measure.MEAN:
+        return _mean_bin(_parts(histogram, plan, bounds))
+    if histogram.measure is Measure.NORM:
+        return _log_bin(f"squares{histogram.vector}", HIGHEST_BIN, dialect)
+    return _log_bin(f"sum{histogram.vector}", HIGHEST_BIN, dialect, power=2)
 
 
 def _parts(histogram: ProfileHistogram, plan: PrivatePlan, bounds: ContributionBounds) -> MeanBins:
@@ -328,43 +355,13 @@ def _mean_bin(bins: MeanBins) -> str:
     return f"CASE WHEN {count} > 0 THEN {_bisected(is_below, (0, *bins.begins), LOWEST_BIN)} END"
 
 
-class Log(NamedTuple):
-    """An integer whose bin is the whole part of log2 of it, or of its square."""
-
-    number: str
-    highest: int  # bin
-    power: int = 1
-
-
-def _log_of(histogram: ProfileHistogram) -> Log:
-    """Return the integer whose logarithm decides a unit's bin."""
-    if histogram.measure is Measure.NORM:
-        return Log(f"squares{histogram.vector}", HIGHEST_BIN)
-    return Log(f"sum{histogram.vector}", HIGHEST_BIN, power=2)
-
-
-def _with_logs(rows: str, logs: Mapping[int, Log]) -> str:
-    """Add to rows the logarithm l<i> of each integer, and the whole number r<i> that is nearest to it."""
-    if not logs:
-        return rows
-    of_numbers = (f"{log.power} * log2(CAST(greatest({log.number}, 1) AS DOUBLE)) AS l{i}" for i, log in logs.items())
-    nearest = (f"CAST(least({log.highest + 1}, round(l{i})) AS INTEGER) AS r{i}" for i, log in logs.items())
-    return f"(SELECT *, {', '.join(nearest)} FROM (SELECT *, {', '.join(of_numbers)} FROM {rows}) AS l) AS r"
-
-
-def _log_bin(i: int, log: Log, dialect: EngineDialect) -> str:
-    """Write the whole part of a logarithm of `_with_logs`, at most the highest bin; NULL for an integer below 1.
-
-    The logarithm in floating point decides unless it is near a whole number, where it may be wrong by one: there the
-    exact power of two does.
-    """
-    wide, low = dialect.wide_integer, f"least(r{i}, 60)"  # each factor is exact as DOUBLE and as BIGINT
-    power_of_two = f"CAST(CAST(pow(2, {low}) AS BIGINT) AS {wide}) * CAST(pow(2, r{i} - {low}) AS BIGINT)"
-    limited = f"CAST(least({log.number}, {1 << (log.highest + 1) // log.power + 1}) AS {wide})"  # no square overflows
-    is_below = f"{' * '.join([limited] * log.power)} < {power_of_two}"
-    near = f"r{i} - CASE WHEN {is_below} THEN 1 ELSE 0 END"
-    whole = f"CASE WHEN abs(l{i} - r{i}) > {LOG_ERROR} THEN CAST(floor(l{i}) AS INTEGER) ELSE {near} END"
-    return f"CASE WHEN {log.number} >= 1 THEN least({log.highest}, {whole}) END"
+def _log_bin(number: str, highest: int, dialect: EngineDialect, power: int = 1) -> str:
+    """Write the whole part of log2 of an integer, or of its square; at most the highest bin, NULL for one below 1."""
+    limited = (
+        f"CAST(least({number}, {1 << (highest + 1) // power + 1}) AS {dialect.wide_integer})"  # no square overflows
+    )
+    bits = dialect.bit_length.format(" * ".join([limited] * power))
+    return f"CASE WHEN {number} >= 1 THEN least({highest}, {bits} - 1) END"
 
 
 def _bisected(is_below: str, ends: Sequence[int], first: int) -> str:

@@ -359,7 +359,7 @@ class Engine:
                 with self._statements(running) as run:
                     profiles = self._draw_profiles(running, charge, objected, run)
                     measured = {
-                        p.release_key: release_to_bytes(self._measure(question, p, objected, profiles, run))
+                        p.release_key: release_to_bytes(self._measure(question, p, charge, objected, profiles, run))
                         for p in running
                     }
                 payloads = {key: profiles[key] for key in rests_on.values()} | measured
@@ -446,7 +446,13 @@ class Engine:
         return profile.measure(exact, limited, *released)
 
     def _measure(
-        self, question: Question, compiled: CompiledRelease, objected: pa.Table, profiles: Mapping[str, bytes], run: Run
+        self,
+        question: Question,
+        compiled: CompiledRelease,
+        charge: Charge,
+        objected: pa.Table,
+        profiles: Mapping[str, bytes],
+        run: Run,
     ) -> Release:
         """Measure a release, with clip bounds chosen from its profile, over the keys stored with it, if it has one."""
         if compiled.profile is None:
@@ -454,9 +460,10 @@ class Engine:
         limited = at_most(self.add_noise, compiled.priced[-1].loss.rho)
         stored = StoredProfile(compiled.profile, release_from_bytes(profiles[compiled.profile.release_key]))
         keys, target = stored.release.selected_keys, self.backend.target
+        is_drawn = compiled.profile.release_key not in charge.stored
         read = partial(run, objected=objected, released_keys=keys)
         averages = measure_averages(compiled, stored, read, limited, target)
-        chosen = profiled_release(compiled, stored, averages, target)
+        chosen = profiled_release(compiled, stored, averages, target, is_drawn=is_drawn)
         exact = () if chosen.totals_sql is None else read(chosen.totals_sql).vectors
         choice, meaning = chosen.choice, describe_release(question, chosen.release)
         totals = noisy_totals(choice.vectors, exact, limited)

@@ -49,7 +49,6 @@ from engine.pricing.clip_bounds.profiles.compiled_profile import (
     CompiledProfile,
     calibrated_deviations,
     count_statements,
-    profile_bounds,
     profile_histograms,
     profiled_vectors,
     shared_plan,
@@ -338,7 +337,7 @@ class UnpricedRelease:
         if key is None:
             return None
         shared = shared_plan(plan, own_bounds, self.histograms)
-        bounds, eligibility = profile_bounds(shared), eligibility_filter(self.catalog, plan.dataset)
+        bounds, eligibility = shared.profile_bounds, eligibility_filter(self.catalog, plan.dataset)
         target = backend.target
         sql = write_profile_sql(shared, bounds, self.histograms, target, eligibility)
         groups = self.key_count if plan.keys and self.key_count is not None else 1

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from dialect import BoundedSql, ContributionBounds, PrivatePlan, Target, generate_sql
-from dialect.codegen import write_totals_sql
+from dialect.codegen import Shortcut, has_own_grains, write_totals_sql
 from engine.backends.exact import Exact
 from engine.catalog.eligibility import eligibility_filter
 from engine.mechanism.gaussian import NoiseSource
@@ -104,16 +104,20 @@ def choose_from_profile(
     prices = {each.index: number_price(each, bounds.vectors[each.index]) for each in vectors}
     prices |= {i: vector_price(bounds.vectors[i], own) for each in averages for i, own in each.prices.items()}
     priced = tuple(
-        prices.get(i, vector_price(bound, own.pico_rho))
+        prices[i] if i in prices else vector_price(bound, own.pico_rho)
         for i, (own, bound) in enumerate(zip(cost.vectors, bounds.vectors, strict=True))
     )
     return ProfileChoice(plan, bounds, priced, vectors, averages)
 
 
 def profiled_release(
-    compiled: CompiledRelease, stored: StoredProfile, measured: MeasuredAverages, target: Target
+    compiled: CompiledRelease, stored: StoredProfile, measured: MeasuredAverages, target: Target, *, is_drawn: bool
 ) -> ProfiledRelease:
     """Choose the clip bounds of a release from its stored profile, and generate the SQL of its numbers.
+
+    `is_drawn`: its profile has been drawn by this execution. Where no statement but that of the numbers reads partial
+    aggregates, they are not shared, if values are rounded alike. The chosen clip bounds may clip most units, so that
+    unclipped ones are not looked for.
 
     Claim: as `choose_from_profile`. Raises nothing that compiling the release did not: it has the same functions.
     """
@@ -123,7 +127,10 @@ def profiled_release(
     totals = [(each.index, each.total_bound) for each in chosen.vectors if each.total_pico_rho]
     facts = (profile.shared, profile.bounds, profile.histograms, totals, target, eligibility)
     totals_sql = write_totals_sql(*facts) if totals else None
-    sql = generate_sql(chosen.plan, chosen.bounds, target, eligibility, profile.shared)
+    is_shared = is_drawn or bool(totals) or bool(measured.groups) or not has_own_grains(chosen.bounds, profile.shared)
+    of_numbers = target if is_shared else replace(target, shortcuts=target.shortcuts - {Shortcut.UNCLIPPED_UNITS})
+    shared = profile.shared if is_shared else None
+    sql = generate_sql(chosen.plan, chosen.bounds, of_numbers, eligibility, shared)
     cost = replace(compiled.cost, vectors=chosen.prices)
     release = replace(compiled, bounds=chosen.bounds, cost=cost, sql=sql, profile=None)
     return ProfiledRelease(release, chosen, totals_sql)

@@ -19,7 +19,7 @@ from uuid import uuid4
 import pyarrow as pa
 
 from budgets import Charge, Ledger
-from dialect import Refusal, compile_query
+from dialect import Question, Refusal, compile_query
 from engine.backends.protocol import Run
 from engine.catalog.file import load_catalog
 from engine.catalog.operator import operator_path
@@ -60,14 +60,24 @@ class WithStored(Engine):
     drawn: dict[str, bytes] = field(default_factory=dict, compare=False)  # by text of the plan's vectors
     is_stored: list[bool] = field(default_factory=lambda: [False], compare=False)
 
+    def settle(
+        self, question: Question, charged_releases: tuple[CompiledRelease, ...], charge: Charge | None
+    ) -> Mapping[str, bytes]:
+        """Settle as if the ledger had returned the profiles."""
+        if self.is_stored[0] and charge is not None:
+            keys = {
+                p.profile.release_key: repr(p.profile.histograms) for p in charged_releases if p.profile is not None
+            }
+            stored = {key: self.drawn[text] for key, text in keys.items()}
+            charge = replace(charge, stored={**charge.stored, **stored})
+        return super().settle(question, charged_releases, charge)
+
     def _draw_profiles(
         self, running: list[CompiledRelease], charge: Charge, objected: pa.Table, run: Run
     ) -> Mapping[str, bytes]:
-        keys = {p.profile.release_key: repr(p.profile.histograms) for p in running if p.profile is not None}
-        if self.is_stored[0]:
-            return {key: self.drawn[text] for key, text in keys.items()}
         found = super()._draw_profiles(running, charge, objected, run)
-        self.drawn.update({text: found[key] for key, text in keys.items()})
+        drawn = {repr(p.profile.histograms): found[p.profile.release_key] for p in running if p.profile is not None}
+        self.drawn.update(drawn)
         return found
 
 

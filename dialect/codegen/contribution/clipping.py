@@ -258,41 +258,47 @@ def clipping_factors(
     bounds: ContributionBounds,
     admission: Eligibility | None,
     dialect: EngineDialect = DUCKDB_DIALECT,
+    measures: str = "",
 ) -> str:
     """Write clipping factors: per unit, min(1, C / L2 norm), the smallest within a scale group, in released grains.
+
+    `measures` = a CTE that already has one row per admitted unit, with the sum of squares of vector i in squares<i>.
 
     Column f<i> multiplies a partial in value grains to give released grains. Where a unit has one row of partial
     aggregates, that row gets the factors as columns. A vector that is always 1 is its factor, truncated to an integer.
     """
     is_single_row, columns = has_single_row_units(plan, bounds), []
     for indices in scale_groups(plan, bounds):
-        ratios = [_clipping_ratio(i, plan.vectors[i], bounds.vectors[i], dialect, is_single_row) for i in indices]
+        squares = {i: _sum_of_squares(i, plan.vectors[i], dialect, is_single_row) for i in indices}
+        squares = {i: f"squares{i}" for i in indices} if measures else squares
+        ratios = [_clipping_ratio(squares[i], bounds.vectors[i]) for i in indices]
         smallest = ratios[0] if len(ratios) == 1 else f"least({', '.join(ratios)})"
         for i in indices:
             factor = f"{smallest} * {2 ** bounds.vectors[i].fraction_bits}"
             columns.append(f"{dialect.truncated.format(factor) if is_always_one(plan.vectors[i]) else factor} AS f{i}")
     unit = ", ".join(plan.unit_columns)
+    if measures:
+        return f"SELECT {unit}, {', '.join(columns)} FROM {measures}"
     of_unit = f"SELECT {unit}, {', '.join(columns)} FROM {partials_cte(bounds)} GROUP BY {unit}"
     factors = f"SELECT *, {', '.join(columns)} FROM unit_partials" if is_single_row else of_unit
     return factors if admission is None else f"SELECT * FROM {join_admitted(f'({factors}) AS f', admission, dialect)}"
 
 
-def _clipping_ratio(
-    i: int,
-    vector: QueryVector,
-    bound: VectorBound,
-    dialect: EngineDialect = DUCKDB_DIALECT,
-    is_single_row: bool = False,
-) -> str:
+def _sum_of_squares(i: int, vector: QueryVector, dialect: EngineDialect, is_single_row: bool) -> str:
+    """Write the exact sum of squares of a vector over the groups of one unit, in value grains.
+
+    With one row per unit, it is that row's square. A vector that is always 1 has its number of groups.
+    """
+    if is_single_row:
+        return "1" if is_always_one(vector) else f"v{i} * v{i}"  # below 2^62
+    return "count(*)" if is_always_one(vector) else dialect.sum_of_squares.format(f"v{i}")
+
+
+def _clipping_ratio(squares: str, bound: VectorBound) -> str:
     """Write min(1, C / norm) from the exact sum of squares, with a margin that absorbs every rounding error.
 
-    The norm is over the groups of one unit, in value grains; with one row per unit, it is that row's value. A vector
-    that is always 1 has its number of groups as sum of squares. The comparison with C^2 is in integers, so that no unit
-    within the bound is scaled.
+    The comparison with C^2 is in integers, so that no unit within the bound is scaled.
     """
-    squares = "count(*)" if is_always_one(vector) else dialect.sum_of_squares.format(f"v{i}")
-    if is_single_row:
-        squares = "1" if is_always_one(vector) else f"v{i} * v{i}"  # below 2^62
     clip_bound = (
         f"CAST({bound.clip_bound_grains} AS DOUBLE) / {1 << bound.fraction_bits}"  # exact: a division by a power of two
     )

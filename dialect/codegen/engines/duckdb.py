@@ -76,6 +76,7 @@ DUCKDB_DIALECT = DuckDBDialect(
     wide_integer="HUGEINT",
     wide_sum="sum({0})",
     sum_of_squares="sum({0} * {0})",
+    bit_length="length(bin({0}))",
     truncated="CAST(trunc({0}) AS BIGINT)",
     rounded="CAST({0} AS BIGINT)",
     quotient="{0} // {1}",

@@ -49,6 +49,7 @@ class EngineDialect(ABC):
     wide_integer: str  # type of 128-bit integers, or of 38 digits
     wide_sum: str  # SUM of integers that cannot overflow
     sum_of_squares: str  # exact sum of squares of integers below 2^31
+    bit_length: str  # number of binary digits of an integer from 1 to 2^122
     truncated: str  # DOUBLE to BIGINT, truncated towards zero
     rounded: str  # DOUBLE to BIGINT, rounded half to even
     quotient: str  # integer division, truncated towards zero

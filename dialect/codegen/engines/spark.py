@@ -28,6 +28,11 @@ from dialect.functions.window_functions import WINDOW_FUNCTIONS, DeterminedBy
 # Identity on doubles, in a form that no file statistics apply to: Parquet's leave NaN out and distinguish two zeros,
 # while Spark sorts NaN above all and has one zero (dialect/codegen/proofs.md#lakes); https://spark.apache.org/docs/latest/api/sql/#nanvl
 SPARK_DOUBLE = "nanvl(CAST({0} AS DOUBLE), CAST('NaN' AS DOUBLE))"
+# the upper half of wide ones as BIGINT, as no form of bin() reads decimals
+_BIT_LENGTH = (
+    "CASE WHEN {0} < 4611686018427387904 THEN length(bin(CAST(least({0}, 4611686018427387904) AS BIGINT)))"
+    " ELSE 62 + length(bin({0} DIV 4611686018427387904)) END"
+)
 _FIRST_DAY, _LAST_DAY = "0001-01-01", "9999-12-31"
 _WHOLE_PARTITION = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
 _UP_TO_CURRENT_ROW = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
@@ -148,6 +153,7 @@ SPARK_DIALECT = SparkDialect(
     wide_integer="DECIMAL(38, 0)",
     wide_sum="sum(CAST({0} AS DECIMAL(38, 0)))",
     sum_of_squares=_SQUARES,
+    bit_length=_BIT_LENGTH,
     truncated="CAST({0} AS BIGINT)",
     rounded="CAST(rint({0}) AS BIGINT)",
     quotient="{0} div {1}",

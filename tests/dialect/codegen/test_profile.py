@@ -32,7 +32,7 @@ from dialect.codegen import (
 from dialect.codegen.engines.dialects import EngineDialect
 from dialect.sensitivity.bounding import bound_contributions
 from engine.pricing.clip_bounds.profiles.averages import average_histograms, averages_of
-from engine.pricing.clip_bounds.profiles.compiled_profile import profile_bounds, shared_plan
+from engine.pricing.clip_bounds.profiles.compiled_profile import shared_plan
 from tests.engine.town import CATALOG, make_town
 from tests.support.without_norms import without_norms
 
@@ -102,7 +102,7 @@ def grains_of(plan: PrivatePlan, catalog: Catalog) -> tuple[SharedPlan, Contribu
     """Shared partial aggregates of a plan, and the value grains of its profile."""
     averages = [each for average in averages_of(plan) for each in average_histograms(average, plan)]
     shared = shared_plan(plan, bound_contributions(plan, catalog, None), [*histograms_of(plan), *averages])
-    return shared, profile_bounds(shared)
+    return shared, shared.profile_bounds
 
 
 def counted(title: str, catalog: Catalog, rows: Rows) -> dict[int, Counter[int]]:
@@ -240,12 +240,11 @@ def test_bins_begin_at_the_least_integer_whose_square_reaches_a_power_of_two(mea
     ends = [1 << number for number in range(81)]
     if measure is Measure.TOTAL:
         ends = [math.isqrt(square - 1) + 1 for square in ends]
-    log = profile._log_of(ProfileHistogram(0, measure))
-    bin_sql = profile._log_bin(0, log, DUCKDB_DIALECT)
+    number, power = ("squares0", 1) if measure is Measure.NORM else ("sum0", 2)
+    bin_sql = profile._log_bin(number, 80, DUCKDB_DIALECT, power)
     numbers = [(b, n) for b, end in enumerate(ends) for n in (end - 1, end, end + 1)] + [(81, 10**38)]
     values = ", ".join(f"({n}::HUGEINT)" for _, n in numbers)
-    rows = profile._with_logs(f"(VALUES {values}) AS v({log.number})", {0: log})
-    found = [row[0] for row in duckdb.sql(f"SELECT {bin_sql} FROM {rows}").fetchall()]
+    found = [row[0] for row in duckdb.sql(f"SELECT {bin_sql} FROM (VALUES {values}) AS v({number})").fetchall()]
     assert found == [max((b for b, end in enumerate(ends) if n >= end), default=None) for _, n in numbers]
 
 

@@ -32,7 +32,7 @@ from engine.pricing.compile_release import CompiledRelease, price_release, unpri
 from tests.support.greybox.greybox import RHO, InMemory
 from tests.support.neighbours.window_questions import fill_dates
 from tests.support.neighbours.window_worlds import PRIVATE, Data, Row, Worlds, catalog_text
-from tests.support.spark.on_lake import Both
+from tests.support.spark.on_lake import Both, session_of
 from tests.support.spark.spark_cluster import Cluster
 from tests.support.without_norms import without_norms
 
@@ -160,3 +160,13 @@ def test_a_planted_sum_in_place_of_squares_is_found(months: Both, monkeypatch: p
     (one,), (other,) = (releases(months, each, sql) for each in (months.duck, months.lake))
     ours, theirs = statements(months, months.duck, one)[0], statements(months, months.lake, other)[0]
     assert integers(months.lake, theirs) != integers(months.duck, ours)
+
+
+def test_the_binary_digits_of_wide_integers_are_counted(months: Both) -> None:
+    numbers = [number for bits in range(1, 123) for number in (2 ** (bits - 1), 2**bits - 1)]
+    digits = ENGINE_DIALECTS[EngineName.SPARK].bit_length.format("n")
+    values = ", ".join(f"(CAST('{number}' AS DECIMAL(38, 0)))" for number in numbers)
+    session = session_of(months.lake.lake)
+    found = session.sql(f"SELECT n, {digits} AS digits FROM (VALUES {values}) AS v(n)").toArrow()
+    assert [int(n).bit_length() for n in found.column("n").to_pylist()] == found.column("digits").to_pylist()
+    assert found.num_rows == len(numbers)

@@ -216,7 +216,7 @@ def shared_plan(plan: PrivatePlan, bounds: ContributionBounds, histograms: Seque
 
     Whole numbers of a narrow range have fractions of one, in which centres of averages are chosen. Those of profiled
     vectors are as fine as any clip bound may need; others keep the grains of `bounds`, which are
-    those of the price.
+    those of the price. Those of the profile are independent of clip bounds: the largest value has 2^12 to 2^13 of them.
     """
     profiled = profiled_vectors(histograms, plan) | {each.count for each in histograms if each.measure is Measure.MEAN}
     vectors = [replace(v, is_integer=v.is_integer and not has_fractional_centre(v)) for v in plan.vectors]
@@ -224,16 +224,13 @@ def shared_plan(plan: PrivatePlan, bounds: ContributionBounds, histograms: Seque
         replace(bound, rule=ClipRule.UNCLIPPED, value_bits=finest_value_bits(vector)) if i in profiled else bound
         for i, (vector, bound) in enumerate(zip(vectors, bounds.vectors, strict=True))
     ]
-    return SharedPlan(replace(plan, vectors=tuple(vectors)), replace(bounds, vectors=tuple(fine)))
-
-
-def profile_bounds(shared: SharedPlan) -> ContributionBounds:
-    """Choose the value grains of a profile, independent of clip bounds: the largest value has 2^12 to 2^13 of them."""
-    vectors = [
+    measured = [
         replace(bound, rule=ClipRule.SCALE, value_bits=min(_profile_bits(vector), bound.value_bits), fraction_bits=0)
-        for vector, bound in zip(shared.plan.vectors, shared.bounds.vectors, strict=True)
+        for vector, bound in zip(vectors, fine, strict=True)
     ]
-    return replace(shared.bounds, vectors=tuple(vectors))
+    of_profile = replace(bounds, vectors=tuple(measured))
+    shared = replace(plan, vectors=tuple(vectors)), replace(bounds, vectors=tuple(fine))
+    return SharedPlan(*shared, tuple(histograms), of_profile)
 
 
 def _profile_bits(vector: QueryVector) -> int:

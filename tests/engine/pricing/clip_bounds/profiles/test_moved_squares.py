@@ -52,7 +52,9 @@ def most_apart(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]
     catalog, backend = make_world(folder / "all", PEOPLE, 2e-9, 20 * PEOPLE)
     found: list[ProfiledRelease] = []
     with closing(backend), Ledger.open(":memory:") as ledger, monkeypatch.context() as patched:
-        patched.setattr(pipeline, "profiled_release", lambda *given: record(found, profiled_release(*given)))
+        patched.setattr(
+            pipeline, "profiled_release", lambda *given, **named: record(found, profiled_release(*given, **named))
+        )
         engine = Engine(catalog, backend, ledger, lambda exact, *_: NoisyVector(exact))
         engine.answer(CROSSING, Request("ann", rho=Fraction("0.05")))
     (profiled,) = found

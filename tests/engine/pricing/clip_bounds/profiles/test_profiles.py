@@ -343,7 +343,7 @@ def chosen_bounds(catalog: Catalog, backend: Any, noisy: Release) -> tuple[float
         release = compiled(Engine(catalog, backend, ledger, add_noise), BY_ZONE)
     assert release.profile is not None
     stored = StoredProfile(release.profile, noisy)
-    found = profiled_release(release, stored, MeasuredAverages(), backend.target).release
+    found = profiled_release(release, stored, MeasuredAverages(), backend.target, is_drawn=True).release
     return tuple(bound.clip_bound for bound in found.bounds.vectors)
 
 
