@@ -26,7 +26,6 @@ from engine.pricing.clip_bounds.tails import TAIL_RELATIVE_ERROR, Floats, denois
 
 TOTAL_DISPERSION = 0.24  # standard deviation of ln(total / norm) among people with one norm who choose their groups
 KINDS_PER_NORM = 7  # equally likely kinds of people with one norm, by factor on their mean total
-_INTERPOLATED = np.vectorize(np.interp, otypes=[np.float64], signature="(n),(m),(m)->(n)")  # row by row
 FIT_ITERATIONS = 2  # iterations fitting mean totals to the measured ones; a third changes little
 
 
@@ -84,7 +83,8 @@ def _totals_at_ranks(people: Floats, ranked_people: Floats, totals: Floats) -> F
 
     ranks, amounts = shares(ranked_people, ranked_people), shares(totals * ranked_people, ranked_people)
     ends = shares(people, people)
-    cumulative = _INTERPOLATED(ends, ranks, amounts)
+    rows = zip(ends, ranks, amounts, strict=True)
+    cumulative = np.array([np.interp(*each) for each in rows]) if ends.ndim > 1 else np.interp(ends, ranks, amounts)
     means: Floats = np.diff(cumulative) / np.maximum(np.diff(ends), math.ulp(1.0))
     return means
 

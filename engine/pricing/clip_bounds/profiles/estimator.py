@@ -23,7 +23,7 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 
 from engine.pricing.clip_bounds.distribution import totals_by_rank
-from engine.pricing.clip_bounds.profiles.histogram_reading import Floats, HistogramReading, weighted_sums
+from engine.pricing.clip_bounds.profiles.histogram_reading import Floats, HistogramReading
 
 TOTAL_PARTS = (0.0, 0.25)  # candidate shares of the price for the total; 0: the profile alone tells what is lost
 BOUNDS_PER_DOUBLING = 4
@@ -95,9 +95,11 @@ class VectorProfile:
 
     def retained_shares(self, clip_bounds: Floats) -> Floats:
         """Share of the total that clipping norms leaves: scenarios x clip bounds."""
-        clipped = np.minimum(1.0, clip_bounds[None, :] / self.norms.points[:, None])
-        totals = self.contributions.sum(axis=1, keepdims=True)
-        shares: Floats = weighted_sums(self.contributions, clipped) / np.maximum(totals, 1e-300)
+        points, contributions = self.norms.points, self.contributions
+        within = np.searchsorted(points, clip_bounds, side="right")  # points that a clip bound leaves unchanged
+        whole = np.pad(np.cumsum(contributions, axis=1), ((0, 0), (1, 0)))
+        clipped = clip_bounds * sums_from(contributions / points)[:, within]
+        shares: Floats = (whole[:, within] + clipped) / np.maximum(whole[:, -1:], 1e-300)
         return shares
 
     @cached_property
@@ -166,10 +168,17 @@ def best_total(totals: HistogramReading, rho: float) -> tuple[float, float]:
 def excess_variances(totals: HistogramReading, bounds: Floats) -> Floats:
     """Compute the variance of the excess beyond clip bounds: by scenario, by histogram noise, by the law's error."""
     beyond = np.maximum(0.0, totals.points[:, None] - bounds[None, :])
-    excess = weighted_sums(totals.units, beyond)
+    above = np.searchsorted(totals.points, bounds, side="right")  # first point beyond a clip bound
+    units, sums = sums_from(totals.units)[:, above], sums_from(totals.units * totals.points)[:, above]
+    excess = np.maximum(0.0, sums - units * bounds)
     of_law = (TAIL_LAW_ERROR * excess.mean(axis=0)) ** 2
     variances: Floats = spread(excess) ** 2 + totals.excess_noise(beyond) + of_law
     return variances
+
+
+def sums_from(amounts: Floats) -> Floats:
+    """Sum the amounts from each place on: scenarios x (places + 1), of which the last is 0."""
+    return np.pad(np.cumsum(amounts[:, ::-1], axis=1)[:, ::-1], ((0, 0), (0, 1)))
 
 
 def spread(scenarios: Floats) -> Floats:
@@ -184,10 +193,29 @@ def median_excess(totals: HistogramReading, bound: float) -> float:
     return float(np.median(totals.units @ np.maximum(0.0, totals.points - bound)))
 
 
+@dataclass(frozen=True, eq=False)
+class ClippingEffects:
+    """What clipping does to grouped numbers at each clip bound, whatever the price."""
+
+    retained: Floats  # expected retained share
+    deviation: Floats  # standard deviation of the share that the profile tells, relative to it
+    by_chance: Floats  # variance of a usual group, as the units of groups differ by chance, in value grains
+
+    @classmethod
+    def at(cls, profile: VectorProfile, bounds: Floats) -> ClippingEffects:
+        """Compute the effects of clip bounds, in value grains."""
+        shares = profile.retained_shares(bounds)
+        retained = np.maximum(shares.mean(axis=0), 1e-9)
+        unevenness = np.minimum(1.0, bounds[None, :] / profile.norms.points[:, None]) / retained - 1
+        squares = profile.norms.units.mean(axis=0) * profile.norms.points**2
+        by_chance = (squares @ unevenness**2) / (2 * profile.groups)
+        return cls(retained, share_deviations(shares) / retained, by_chance)
+
+
 def _shape_designs(profile: VectorProfile, rho: float) -> Iterator[Design]:
     """Best designs of grouped numbers, with and without a total."""
     bounds = candidate_bounds(profile.norms)
-    shares = profile.retained_shares(bounds)
+    effects = ClippingEffects.at(profile, bounds)
     for part in TOTAL_PARTS:
         if part and (profile.totals is None or profile.is_signed or profile.bins_per_group > 1):
             continue
@@ -195,31 +223,28 @@ def _shape_designs(profile: VectorProfile, rho: float) -> Iterator[Design]:
         if part and profile.totals is not None:
             total_bound, deviation = best_total(profile.totals, rho * part)
             total_error = deviation / max(profile.total, 1e-9)
-        errors = _shape_errors(profile, bounds, shares, rho * (1 - part), total_error)
+        errors = _shape_errors(profile, bounds, effects, rho * (1 - part), total_error)
         best = int(np.argmin(errors))
         yield Design(total_bound, float(bounds[best]), part, float(errors[best]))
 
 
-def _shape_errors(profile: VectorProfile, bounds: Floats, shares: Floats, rho: float, total_error: float) -> Floats:
+def _shape_errors(
+    profile: VectorProfile, bounds: Floats, effects: ClippingEffects, rho: float, total_error: float
+) -> Floats:
     """Compute the expected error of a usual group at each clip bound, in value grains, after correction.
 
-    Signed numbers are not corrected. `shares` = retained shares at the clip bounds, `total_error` = error of the total
-    relative to it.
+    Signed numbers are not corrected. `effects` of the clip bounds, `total_error` = error of the total relative to it.
     """
-    group = profile.usual_group
-    retained = np.maximum(shares.mean(axis=0), 1e-9)
+    group, retained = profile.usual_group, effects.retained
     noise = profile.sensitivity * bounds / math.sqrt(2 * rho)
     if profile.is_signed:
         signed: Floats = np.hypot(noise, (1 - retained) * group)
         return signed
     summed_noise = math.sqrt(profile.groups) * noise / (retained * max(profile.total, 1e-9))
-    by_sum, by_profile = np.hypot(total_error, summed_noise), share_deviations(shares) / retained
-    share_error = 1 / np.hypot(1 / np.maximum(by_sum, 1e-12), 1 / np.maximum(by_profile, 1e-12))
-    unevenness = np.minimum(1.0, bounds[None, :] / profile.norms.points[:, None]) / retained - 1
-    squares = profile.norms.units.mean(axis=0) * profile.norms.points**2
-    by_chance = (squares @ unevenness**2) / (2 * profile.groups)
+    by_sum = np.hypot(total_error, summed_noise)
+    share_error = 1 / np.hypot(1 / np.maximum(by_sum, 1e-12), 1 / np.maximum(effects.deviation, 1e-12))
     differing = GROUP_DIFFERENCE * (1 - retained) / retained * group
-    parts = ((noise / retained) ** 2, (share_error * group) ** 2, by_chance, differing**2)
+    parts = ((noise / retained) ** 2, (share_error * group) ** 2, effects.by_chance, differing**2)
     errors: Floats = np.where(retained < MIN_RETAINED_SHARE, np.inf, np.sqrt(sum(parts)))
     return errors
 

@@ -221,26 +221,33 @@ def _tail_laws(counts: Floats, sigma: float, visible: tuple[int, int], most: flo
     first, last = visible
     begin = _begin_of_tail(counts / np.maximum(fillings, 0.25), sigma, max(first, last - FITTED_BINS + 1), last)
     end = min(len(counts), last + 1 + HIDDEN_FITTED_BINS)
-    x = (np.arange(len(counts)) - last) * math.log(2) / 2
     level = math.log(max(float(counts[last]), sigma) / max(float(fillings[last]), 0.25))
     levels = np.exp(level + LEVELS)
-    # laws x bins, at level 0: a law is a slope and a curvature, and each level multiplies it
-    exponents = -_LAWS[0][:, None] * x - _LAWS[1][:, None] * x**2
-    laws = np.exp(np.clip(exponents, -50, 50)) * fillings
+    laws = _laws(len(counts), last) * fillings
     observed, fitted = counts[begin:end], laws[:, begin:end]
     misfits = RELATIVE_MISFIT * (1 + MISFIT_GROWTH * np.maximum(0, last - np.arange(begin, end)))
     precisions = 1 / (sigma**2 + (misfits * np.maximum(observed, 0.0)) ** 2)
     # sum of squares about the observed units, for each law and level, but for a constant
     squares = np.outer(fitted**2 @ precisions, levels**2) - 2 * np.outer(fitted @ (precisions * observed), levels)
-    usual = -0.5 * ((_LAWS[0] - SLOPE_PRIOR[0]) / SLOPE_PRIOR[1]) ** 2
-    prior = np.maximum(usual, LEAST_LOG_PRIOR) + _log_curvature_prior(_LAWS[1])
-    posterior = prior[:, None] - 0.5 * squares
+    posterior = _log_prior()[:, None] - 0.5 * squares
     contributions = _contributions(len(counts))[last + 1 :]
     beyond = np.where(contributions <= max(most, 1.0), laws[:, last + 1 :], 0.0)
     chosen = _equally_likely(np.outer(beyond @ contributions, levels), posterior, LAWS)
     of_law, of_level = np.divmod(chosen, len(levels))
     result: Floats = beyond[of_law] * levels[of_level, None]
     return result
+
+
+@lru_cache(maxsize=32)
+def _laws(count: int, last: int) -> Floats:
+    """Units by bin of every law at level 0, relative to those of the last visible bin: laws x bins.
+
+    A law is a slope and a curvature, and each level multiplies it.
+    """
+    x = (np.arange(count) - last) * math.log(2) / 2
+    exponents = -_LAWS[0][:, None] * x - _LAWS[1][:, None] * x**2
+    laws: Floats = np.exp(np.clip(exponents, -50, 50))
+    return laws
 
 
 def _begin_of_tail(densities: Floats, sigma: float, first: int, last: int) -> int:
@@ -274,11 +281,18 @@ def _tail_scenarios(laws: Floats, counts: Floats, visible: tuple[int, float], si
     near_laws, far_laws = np.hsplit(laws, [len(counted)])
     near_seconds, far_seconds = np.hsplit(seconds, [len(counted)])
     expected = (near_laws[:, None, :] + near_seconds[None, :, :]).reshape(-1, len(counted))
-    variances = sigma**2 + (LAW_ERROR * expected) ** 2
-    misfits = ((counted - expected) ** 2 / variances + np.log(variances)).sum(axis=1)
-    tails = _with_counted(expected, counted, sigma)
+    own = np.square(LAW_ERROR * expected)
+    variances, apart = own + sigma**2, counted - expected
+    misfits = np.square(apart)
+    misfits /= variances
+    misfits += np.log(variances)
+    # the law of each scenario and the noisy counts of hidden bins together, by inverse variance
+    tails = np.divide(own, variances, out=own)
+    tails *= apart
+    tails += expected
+    np.maximum(tails, 0.0, out=tails)
     contributed = tails @ contributions[: len(counted)] + np.add.outer(far_laws @ far, far_seconds @ far).ravel()
-    chosen = _equally_likely(contributed, np.tile(prior, len(laws)) - misfits / 2, SCENARIOS)
+    chosen = _equally_likely(contributed, np.tile(prior, len(laws)) - misfits.sum(axis=1) / 2, SCENARIOS)
     of_law, of_second = np.divmod(chosen, len(seconds))
     result: Floats = np.hstack([tails[chosen], far_laws[of_law] + far_seconds[of_second]])
     return result
@@ -297,10 +311,12 @@ def _second_populations(contributions: Floats, seen: float, most: float) -> tupl
     return units[:, :-1], np.log(np.concatenate([[1 - SECOND_PRIOR], chances]))
 
 
-def _with_counted(laws: Floats, counted: Floats, sigma: float) -> Floats:
-    """Combine the law of each scenario with the noisy counts of hidden bins, by inverse variance."""
-    variances = (LAW_ERROR * laws) ** 2
-    return np.maximum(0.0, laws + variances / (variances + sigma**2) * (counted - laws))
+@lru_cache(maxsize=1)
+def _log_prior() -> Floats:
+    """Logarithms of the prior of the laws, by slope and curvature."""
+    usual = -0.5 * ((_LAWS[0] - SLOPE_PRIOR[0]) / SLOPE_PRIOR[1]) ** 2
+    prior: Floats = np.maximum(usual, LEAST_LOG_PRIOR) + _log_curvature_prior(_LAWS[1])
+    return prior
 
 
 def _log_curvature_prior(curvatures: Floats) -> Floats:
