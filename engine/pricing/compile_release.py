@@ -47,6 +47,7 @@ from engine.pricing.clip_bounds.error_models import clip_error_models, restrict_
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, Calibration
 from engine.pricing.clip_bounds.profiles.compiled_profile import (
     CompiledProfile,
+    bin_counts,
     calibrated_deviations,
     count_statements,
     profile_histograms,
@@ -344,7 +345,8 @@ class UnpricedRelease:
         if self.selection is not None:
             groups = 0 if plan.others is None else count_rows(plan.others.relation, backend)
         pico_rho = self.profile_share(cost.loss.pico_rho)
-        return CompiledProfile(shared, bounds, self.histograms, sql, key, pico_rho, groups)
+        bins = bin_counts(shared, groups if self.selection is None else None, self.catalog)
+        return CompiledProfile(shared, bounds, self.histograms, sql, key, bins, pico_rho, groups)
 
 
 def compile_release(

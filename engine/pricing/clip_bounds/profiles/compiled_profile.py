@@ -28,7 +28,7 @@ from dialect.codegen import (
 )
 from dialect.sensitivity import MAX_GRAIN_BITS, declares_clip_bounds, finest_value_bits
 from engine.backends.exact import Exact
-from engine.mechanism.gaussian import NoiseSource, gaussian_scale, privacy_loss
+from engine.mechanism.gaussian import NoiseSource, NoisyVector, gaussian_scale, privacy_loss
 from engine.mechanism.release import Release
 from engine.pricing.clip_bounds.profiles.averages import (
     AboutCentre,
@@ -47,6 +47,7 @@ from engine.pricing.clip_bounds.profiles.histogram_reading import (
     SIGNIFICANT_SIGMAS,
     Floats,
     HistogramReading,
+    possible_bins,
     read_histogram,
 )
 from engine.pricing.clip_bounds.profiles.products import about_factors, has_fractional_centre
@@ -68,6 +69,7 @@ class CompiledProfile:
     histograms: tuple[ProfileHistogram, ...]
     sql: BoundedSql
     release_key: str  # hexadecimal
+    bin_counts: tuple[int, ...]  # of each histogram: further bins are 0, as no unit is read there
     pico_rho: int  # price of all histograms together
     groups: int  # public keys; 1 without keys; for private keys that of groups of other keys, before they are known
 
@@ -115,7 +117,8 @@ class CompiledProfile:
     def measure(self, exact: Exact, add_noise: NoiseSource, selected_keys: pa.Table | None = None) -> Release:
         """Add noise to the histograms: rows of a bin and one number for each histogram, in units.
 
-        `selected_keys` = the private keys over which they were measured, which are stored with them.
+        `selected_keys` = the private keys over which they were measured, which are stored with them. Bins beyond those
+        that public limits leave to a unit are 0, whatever the data.
 
         Claim: the result is pico_rho-zCDP. Symbols: a unit is in at most one bin of each histogram. Formula: the sum of
         the losses of the histograms. Source and proof: engine/pricing/proofs.md#profiles. Raises NoiseRefused.
@@ -123,10 +126,12 @@ class CompiledProfile:
         bins = np.arange(LOWEST_BIN, HIGHEST_BIN + 1)
         places = exact.keys.column(0).to_numpy().astype(np.int64) - LOWEST_BIN
         noisy = []
-        for counts in exact.vectors:
-            dense = np.zeros(len(bins), dtype=np.int64)
+        for counts, measured in zip(exact.vectors, self.bin_counts, strict=True):
+            dense, released = np.zeros(len(bins), dtype=np.int64), np.zeros(len(bins), dtype=np.int64)
             dense[places] = counts * self.step
-            noisy.append(add_noise(dense, self.sensitivity, self.sigma, self.histogram_pico_rho))
+            price = self.sensitivity, self.sigma, self.histogram_pico_rho
+            released[:measured] = add_noise(dense[:measured], *price)
+            noisy.append(NoisyVector(released))
         grains = (1 / self.step,) * len(noisy)
         sigmas = (self.sigma,) * len(noisy)
         return Release(pa.table({"k0": bins}), tuple(noisy), grains, sigmas, selected_keys=selected_keys)
@@ -160,6 +165,22 @@ def profile_histograms(
         if not only_selects_keys(i, plan, shown_alone)
         for measure in _measures(vector, plan)
     )
+
+
+def bin_counts(shared: SharedPlan, groups: int | None, catalog: Catalog) -> tuple[int, ...]:
+    """Count the bins of each histogram that a unit may be in by public limits; `groups` None: nobody knows yet."""
+    return tuple(_bin_count(each, shared, groups, catalog) for each in shared.histograms)
+
+
+def _bin_count(histogram: ProfileHistogram, shared: SharedPlan, groups: int | None, catalog: Catalog) -> int:
+    """Count the bins of one histogram; `read_histogram` takes no others for possible."""
+    if histogram.measure is Measure.MEAN:
+        return len(histogram.parts) + 1
+    bins, index = HIGHEST_BIN - LOWEST_BIN + 1, histogram.vector
+    if groups is None and shared.plan.vectors[index].kind is VectorKind.PERSONS:
+        return bins
+    most = _most(shared.plan, index, groups or 1, catalog) * 2.0 ** shared.profile_bounds.vectors[index].value_bits
+    return possible_bins(bins, most)
 
 
 def count_statements(histograms: Sequence[ProfileHistogram], plan: PrivatePlan) -> int:

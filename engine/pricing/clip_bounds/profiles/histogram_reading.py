@@ -116,8 +116,7 @@ def read_histogram(counts: Floats, sigma: float, *, is_total: bool, is_count: bo
     and not of norms; `is_count`: of rows or groups, not of values; `most` = public largest contribution, in grains.
     No visible bin: one scenario without units.
     """
-    possible = np.exp2(np.arange(len(counts)) / 2) <= max(most, 1.0)
-    counts = np.where(possible, counts, 0.0)
+    counts = np.where(np.arange(len(counts)) < possible_bins(len(counts), most), counts, 0.0)
     visible = _visible_range(counts, sigma)
     points, bins = _points(len(counts), is_total, is_count, most)
     if visible is None:
@@ -131,6 +130,11 @@ def read_histogram(counts: Floats, sigma: float, *, is_total: bool, is_count: bo
     by_bin[:, last + 1 :] = tails
     units = _spread(by_bin, points, bins)
     return HistogramReading(points, units, bins, sigma, last)
+
+
+def possible_bins(count: int, most: float) -> int:
+    """Count the first bins, of so many, that contributions up to the public largest one, in grains, are in."""
+    return int(np.count_nonzero(np.exp2(np.arange(count) / 2) <= max(most, 1.0)))
 
 
 def _visible_range(counts: Floats, sigma: float) -> tuple[int, int] | None:

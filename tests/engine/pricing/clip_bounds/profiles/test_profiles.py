@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from budgets import Charge, Ledger
@@ -14,10 +15,10 @@ from dialect import Code, Refusal
 from dialect.algebra import NoteCode
 from dialect.analysis import partials_work
 from dialect.catalog.model import Catalog
-from dialect.codegen import SHARED_PARTIALS
+from dialect.codegen import HIGHEST_BIN, LOWEST_BIN, SHARED_PARTIALS
 from engine.api.wire.answer import explanation_shape
 from engine.backends import duckdb as duckdb_backend
-from engine.backends.exact import Int64Vector
+from engine.backends.exact import Exact, Int64Vector
 from engine.backends.lockdown import run_on_cursor
 from engine.errors import ExecutionFailed
 from engine.mechanism.gaussian import NoiseRefused, NoisyVector, add_noise, privacy_loss
@@ -335,6 +336,18 @@ def test_a_planted_second_draw_of_a_profile_is_found(engine: Engine, monkeypatch
     monkeypatch.setattr(Ledger, "settle", lambda self, charge, payloads, *_: settle(self, charge, payloads))
     used, stored = with_another_draw_in_between(engine, monkeypatch), stored_profile(engine, "ann")
     assert stored is not None and len(used) == 1 and not is_same(used[0], stored)
+
+
+def test_bins_beyond_public_limits_are_0_whatever_the_data(engine: Engine) -> None:
+    """Units in every bin: those beyond the limits are not released, and get no noise."""
+    profile = compiled(engine, BY_ZONE).profile
+    assert profile is not None
+    bins = pa.table({"k0": np.arange(LOWEST_BIN, HIGHEST_BIN + 1)})
+    everywhere = Exact(bins, tuple(np.full(bins.num_rows, 5) for _ in profile.histograms))
+    drawn = profile.measure(everywhere, lambda exact, *_: NoisyVector(exact + 2))
+    for noisy, count in zip(drawn.noisy, profile.bin_counts, strict=True):
+        assert 0 < count < bins.num_rows
+        assert noisy.tolist() == [7] * count + [0] * (bins.num_rows - count)
 
 
 def chosen_bounds(catalog: Catalog, backend: Any, noisy: Release) -> tuple[float, ...]:
