@@ -27,6 +27,7 @@ from engine.pricing.clip_bounds.profiles.compiled_profile import (
     averages_about_centres,
     with_chosen_centres,
 )
+from engine.pricing.clip_bounds.profiles.estimator import FAILED_ARITHMETIC
 from engine.pricing.clip_bounds.profiles.numbers import ProfiledVector, choose_vectors, number_price
 from engine.pricing.compile_release import CompiledRelease, UnpricedRelease
 from engine.pricing.price import Cost, VectorPrice, vector_price
@@ -122,7 +123,10 @@ def profiled_release(
     Claim: as `choose_from_profile`. Raises nothing that compiling the release did not: it has the same functions.
     """
     unpriced, profile = compiled.unpriced_release, stored.compiled
-    chosen = choose_from_profile(unpriced, compiled.cost, stored, measured)
+    try:
+        chosen = choose_from_profile(unpriced, compiled.cost, stored, measured)
+    except FAILED_ARITHMETIC:  # that it failed would tell of noise that is never stored
+        chosen = _nothing_chosen(unpriced, compiled.cost, measured)
     eligibility = eligibility_filter(unpriced.catalog, unpriced.plan.dataset)
     totals = [(each.index, each.total_bound) for each in chosen.vectors if each.total_pico_rho]
     facts = (profile.shared, profile.bounds, profile.histograms, totals, target, eligibility)
@@ -134,3 +138,16 @@ def profiled_release(
     cost = replace(compiled.cost, vectors=chosen.prices)
     release = replace(compiled, bounds=chosen.bounds, cost=cost, sql=sql, profile=None)
     return ProfiledRelease(release, chosen, totals_sql)
+
+
+def _nothing_chosen(unpriced: UnpricedRelease, cost: Cost, measured: MeasuredAverages) -> ProfileChoice:
+    """Return fallback bounds, at the prices that measured distances left."""
+    left = dict[int, int]()
+    for each in (average for group in measured.groups for average in group.averages):
+        of_count = each.number_pico_rho // 2
+        left[each.total] = each.number_pico_rho - of_count
+        left[each.count] = left.get(each.count, 0) + of_count
+    bounds = unpriced.bounds(cost.loss.pico_rho)
+    pairs = enumerate(zip(cost.vectors, bounds.vectors, strict=True))
+    prices = tuple(vector_price(bound, left[i]) if i in left else own for i, (own, bound) in pairs)
+    return ProfileChoice(unpriced.measured_plan, bounds, prices, (), ())

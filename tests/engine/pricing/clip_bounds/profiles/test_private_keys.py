@@ -19,6 +19,7 @@ from engine.mechanism.release import release_from_bytes, release_to_bytes
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pipeline.notes import question_notes
+from engine.pricing import profiled_release
 from engine.pricing.clip_bounds.profiles import average_design, averages, compiled_profile, numbers
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.query_terms import Request
@@ -145,6 +146,31 @@ def test_a_choice_that_fails_by_measured_distances_is_made_without(
     monkeypatch.setattr(averages, "best_designs", failing)
     spent = losses_of(catalog, backend, FEW_SHOPS, Fraction("0.02"))
     assert float(spent / Fraction("0.02")) == pytest.approx(1, rel=1e-5) and spent <= Fraction("0.02")
+
+
+def check_failing_prices(catalog: Catalog, backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer comes at the price of the question though no price of a chosen clip bound can be computed."""
+
+    def failing(*_: object) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(averages.ChosenAverages, "prices", property(failing))
+    for sql in (BY_SHOP, FEW_SHOPS):
+        spent = losses_of(catalog, backend, sql, Fraction("0.02"))
+        assert float(spent / Fraction("0.02")) == pytest.approx(1, rel=1e-5) and spent <= Fraction("0.02")
+
+
+def test_prices_that_fail_choose_nothing(catalog: Catalog, backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_failing_prices(catalog, backend, monkeypatch)
+
+
+def test_a_planted_failure_of_prices_is_found(catalog: Catalog, backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def planted(*_: object) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(profiled_release, "_nothing_chosen", planted)
+    with pytest.raises(ExecutionFailed):
+        check_failing_prices(catalog, backend, monkeypatch)
 
 
 def test_a_planted_selection_that_is_not_charged_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
