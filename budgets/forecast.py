@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from budgets.accounting.accounts import LIFETIME, AccountName, is_client_or_group
-from budgets.accounting.bill import multiplied_loss
 from budgets.accounting.privacy_loss import ZERO_LOSS, Loss, sum_losses
 from budgets.log.chain import Entry
 
@@ -57,7 +56,7 @@ def _debits_of_entry(entry: Entry, holders: Collection[str]) -> dict[AccountName
     for release in entry.content["releases"]:
         windows, loss = entry.content["windows"][release["windows"]], Loss(*release["loss"])
         for holder in (payer for payer in release["payers"] if payer in holders):
-            lifetime = [(LIFETIME, multiplied_loss(loss, len(windows)))] if is_client_or_group(holder) else []
+            lifetime = [(LIFETIME, loss.times(len(windows)))] if is_client_or_group(holder) else []
             for window, debit in [*((window, loss) for window in windows), *lifetime]:
                 name = AccountName(entry.dataset, window, holder)
                 paid[name] = paid.get(name, ZERO_LOSS) + debit

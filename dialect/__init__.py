@@ -18,7 +18,6 @@ Modules, each before those that import it:
 
 from __future__ import annotations
 
-from dataclasses import replace as _replace
 from functools import partial as _partial
 
 from dialect.algebra.codegen_types import BoundedSql, Target
@@ -31,8 +30,7 @@ from dialect.errors import Code, Refusal, Span
 from dialect.functions.registry import callable_names as function_names
 from dialect.parser.privacy_clause import Options
 from dialect.parser.spans import first_word_span as _first_word_span
-from dialect.parser.statements import Describe, ExplainPrivacy, Listing, Show, Statement
-from dialect.parser.statements import parse_statement as _parse_statement
+from dialect.parser.statements import Describe, ExplainPrivacy, Listing, Show, Statement, parse_statement
 from dialect.parser.suggestions.candidates import with_compiling_suggestion as _with_compiling_suggestion
 from dialect.planner.compilation import compile_text as _compile_text
 from dialect.postprocess.question import Question
@@ -85,11 +83,3 @@ def _compile_query(sql: str, catalog: Catalog) -> Question:
         raise _Kind.NESTED_TOO_DEEPLY_HERE.at(_first_word_span(sql)) from None
     except Refusal as refusal:
         raise _with_compiling_suggestion(refusal, sql, catalog, _partial(_compile_text, catalog=catalog)) from None
-
-
-def parse_statement(sql: str) -> Statement | None:
-    """Parse a statement other than SELECT; None for a query; raises Refusal with E_STMT for anything else."""
-    try:
-        return _parse_statement(sql)
-    except Refusal as refused:
-        raise _replace(refused, span=refused.span or _first_word_span(sql)) from None

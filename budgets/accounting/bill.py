@@ -97,7 +97,7 @@ def _debits(items: tuple[PricedRelease, ...], holders: tuple[str, ...]) -> Itera
         yield Debit(holders, windows, loss)
     clients = tuple(holder for holder in holders if is_client_or_group(holder))
     if clients:
-        yield Debit(clients, (LIFETIME,), sum_losses([multiplied_loss(item.loss, len(item.windows)) for item in items]))
+        yield Debit(clients, (LIFETIME,), sum_losses([item.loss.times(len(item.windows)) for item in items]))
 
 
 def _windows_by_loss(items: Iterable[PricedRelease]) -> Iterator[tuple[tuple[str, ...], Loss]]:
@@ -121,8 +121,3 @@ def _windows_by_loss(items: Iterable[PricedRelease]) -> Iterator[tuple[tuple[str
         by_loss.setdefault(loss, []).append(window)
     for loss, touched in by_loss.items():
         yield tuple(touched), loss  # the windows that pay exactly this loss
-
-
-def multiplied_loss(loss: Loss, count: int) -> Loss:
-    """Multiply a loss by a count."""
-    return loss if count == 1 else Loss(loss.pico_rho * count, loss.atto_delta * count)

@@ -19,7 +19,6 @@ from functools import cached_property
 from operator import mul
 
 from budgets.accounting.accounts import EVERYBODY, LIFETIME, AccountName, AccountView, paying_holders
-from budgets.accounting.bill import multiplied_loss
 from budgets.accounting.policy import MIN_QUERY_RHO, holder_rank
 from budgets.accounting.privacy_loss import MAX_UNITS, ZERO_LOSS, Loss, sum_losses
 from budgets.accounting.records import PricedRelease
@@ -44,7 +43,7 @@ class PayingAccounts:
         for item in items:
             for window in item.windows:
                 losses[window] = losses.get(window, ZERO_LOSS) + item.loss
-        losses[LIFETIME] = sum_losses(multiplied_loss(item.loss, len(item.windows)) for item in items)
+        losses[LIFETIME] = sum_losses(item.loss.times(len(item.windows)) for item in items)
         return tuple((view, loss) for window, loss in losses.items() for view in self._views_by_window.get(window, ()))
 
     @cached_property

@@ -69,6 +69,10 @@ class Loss:
         """Add two losses: sequential composition."""
         return Loss(self.pico_rho + other.pico_rho, self.atto_delta + other.atto_delta)
 
+    def times(self, count: int) -> Loss:
+        """Return the loss of as many charges like this one."""
+        return self if count == 1 else Loss(self.pico_rho * count, self.atto_delta * count)
+
     def fits_in(self, limit: Loss) -> bool:
         """Return whether both rho and delta are at most those of the limit."""
         return self.pico_rho <= limit.pico_rho and self.atto_delta <= limit.atto_delta

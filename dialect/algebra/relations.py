@@ -273,6 +273,11 @@ class ReleaseScan:
     keys: tuple[Field, ...] | None = None  # unique key; None for rows without a known one
 
 
+def release_table_name(index: int) -> str:
+    """Name the table of a release in the outer query; no declared table can have this name."""
+    return f"release {index}"
+
+
 @dataclass(frozen=True)
 class Distinct:
     """SELECT DISTINCT of some fields."""

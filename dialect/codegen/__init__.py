@@ -23,7 +23,7 @@ from dialect.codegen.lake import (
     stored_rollup_sql,
 )
 from dialect.codegen.materialized_rollups import is_rollup_compatible, write_rollup
-from dialect.codegen.outer_query import ARITHMETIC, OuterSql, public_tables_read, write_outer_query
+from dialect.codegen.outer_query import ARITHMETIC, OuterSql, write_outer_query
 from dialect.codegen.partials import (
     SHARED_PARTIALS,
     Measure,
@@ -96,7 +96,6 @@ __all__ = [
     "partition_sql",
     "placeholder",
     "plan_over_released_keys",
-    "public_tables_read",
     "read_eligible_from",
     "row_count_sql",
     "same_bits_datasets",

@@ -14,14 +14,14 @@ from dataclasses import replace
 
 from dialect.algebra.codegen_types import LakeSql, Rollup, Target
 from dialect.algebra.expressions import Field
-from dialect.algebra.relations import PerPerson, Public, Relation, ReleaseScan
+from dialect.algebra.relations import PerPerson, Public, Relation, ReleaseScan, release_table_name
 from dialect.algebra.release_plan import ContributionBounds, PrivatePlan
 from dialect.algebra.traversal import transform_down
 from dialect.analysis.sql_size import check_sql_size
 from dialect.catalog.model import EngineName, SqlType
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS
 from dialect.codegen.materialized_rollups import write_rollup
-from dialect.codegen.relations.relation import release_table_name, write_rows
+from dialect.codegen.relations.relation import write_rows
 from dialect.codegen.relations.values import select_list
 from dialect.functions.emitter import UnsupportedByEngine
 from dialect.functions.scalar.time import MICROSECONDS_OF_INTERVAL

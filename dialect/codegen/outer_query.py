@@ -16,10 +16,10 @@ from statistics import NormalDist
 
 from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import NULL, Call, Case, Expr, Field, Literal, Ref, expand_definitions, fields_of
-from dialect.algebra.relations import Public, Relation, Released, ReleaseScan, Sort, map_expressions, tables_of
+from dialect.algebra.relations import Public, Relation, Released, ReleaseScan, Sort, map_expressions, release_table_name
 from dialect.algebra.traversal import map_children
 from dialect.catalog.model import SqlType
-from dialect.codegen.relations.relation import release_table_name, write_rows
+from dialect.codegen.relations.relation import write_rows
 from dialect.functions.builders import comparison, double_call
 from dialect.postprocess.display_rounding import RoundingDistance
 from dialect.postprocess.interval_functions import IntervalParameters, expand_interval_functions
@@ -279,8 +279,3 @@ def _below_sort(outer: Released | Public, select_list: list[tuple[str, Expr]]) -
         fields.append(computed_field)
     relation = source.with_columns(computed)
     return (relation if sort is None else replace(outer.with_children((relation,)), fields=relation.fields)), fields
-
-
-def public_tables_read(question: Question) -> tuple[str, ...]:
-    """Return the names of the public tables that the outer query reads."""
-    return tuple(sorted(tables_of(question.outer)))

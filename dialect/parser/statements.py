@@ -9,13 +9,15 @@ DESCRIBE table
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sqlglot.tokenizer_core import Token, TokenType
 
 from dialect.diagnostics.kinds import Kind
+from dialect.errors import Refusal
 from dialect.parser.privacy_clause import blank_out
+from dialect.parser.spans import first_word_span
 from dialect.parser.tokens import token_span, tokenize
 
 
@@ -58,7 +60,7 @@ _STATEMENT_KEYWORDS = {"EXPLAIN", "SHOW", "DESCRIBE", "DESC"}
 
 
 def parse_statement(sql: str) -> Statement | None:
-    """Parse a statement; None for a query; raises Refusal with E_STMT, and what `tokenize` raises.
+    """Parse a statement other than SELECT; None for a query; raises Refusal with E_STMT for anything else.
 
     Most texts are queries: their first word decides without tokenization, unless a comment or a break may stand before
     it.
@@ -66,6 +68,14 @@ def parse_statement(sql: str) -> Statement | None:
     # 8: length of DESCRIBE, the longest of these keywords
     if sql.lstrip()[:8].partition(" ")[0].strip().upper() not in _STATEMENT_KEYWORDS and not _needs_tokenizing(sql):
         return None  # shortcut for nearly every text: no second tokenization
+    try:
+        return _parse_tokens(sql)
+    except Refusal as refused:
+        raise replace(refused, span=refused.span or first_word_span(sql)) from None
+
+
+def _parse_tokens(sql: str) -> Statement | None:
+    """Parse a statement by its tokens; None for a query."""
     tokens = [token for token in tokenize(sql) if token.text != ";"]
     if not tokens or tokens[0].text.upper() not in _STATEMENT_KEYWORDS:
         return None

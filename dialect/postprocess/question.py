@@ -13,11 +13,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from dialect.algebra.expressions import Expr, Field, Origin, Ref, expand_definitions, fields_of
 from dialect.algebra.formulas import MeanOf, NoisyTerm, NoisyUnionColumn, ReleasedNumber, ReleasedSum
 from dialect.algebra.properties import Properties
-from dialect.algebra.relations import Filter, Join, Project, Public, Relation, Released, ReleaseScan, SemiJoin, Sort
+from dialect.algebra.relations import (
+    Filter,
+    Join,
+    Project,
+    Public,
+    Relation,
+    Released,
+    ReleaseScan,
+    SemiJoin,
+    Sort,
+    tables_of,
+)
 from dialect.algebra.release_plan import PrivatePlan, QueryOverReleases, ReleaseColumns
 from dialect.notes import Note
 from dialect.parser.privacy_clause import NO_OPTIONS, IntervalCoverage, Options
@@ -51,6 +63,11 @@ class Question:
     union_columns: tuple[NoisyUnionColumn, ...] = ()
     # of the question and the relations of its outer query; a copy of the question has its own
     properties: Properties = field(default_factory=Properties, init=False, compare=False, repr=False)
+
+    @cached_property
+    def public_tables(self) -> tuple[str, ...]:
+        """The names of the public tables that the outer query reads."""
+        return tuple(sorted(tables_of(self.outer)))
 
     @property
     def is_simultaneous(self) -> bool:

@@ -120,14 +120,16 @@ class Engine:
         loss = Loss(0, 0) if charge is None or charge.is_repeat else charge.loss
         with refuse_before_charge(TooLarge.CONSISTENCY, when=charge is None):
             releases = tuple(source.build(stored) for source in sources)
+            adjusted: tuple[Note, ...] = ()
             if question.options.consistent:
                 releases = make_query_consistent(sources, releases, self.catalog)
+                adjusted = consistency_notes(releases)
         with refuse_before_charge(TooLarge.PUBLIC_TABLES, when=charge is None):
             noisy = self.with_measured_noise(query, sources, releases)
             write = partial(self._write_outer_sql, request.client)
             shown = self.finish(noisy, query.releases, releases, query.terms.confidence, write)  # post-processing
         sources = with_measured(sources, releases)
-        notes = self.notes(query, sources, is_free=loss == Loss(0, 0), consistency=consistency_notes(releases))
+        notes = self.notes(query, sources, is_free=loss == Loss(0, 0), consistency=adjusted)
         oldest = oldest_day(sources, stored.keys() - set(charge.to_run if charge is not None else ()), self.ledger)
         return Answered(query, sources, notes, self.excluded_consent_notes(query), shown, releases, loss, oldest)
 

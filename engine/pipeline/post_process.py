@@ -15,9 +15,9 @@ import pyarrow as pa
 from pyarrow.compute import call_function
 
 from dialect import BoundedSql, Catalog, ContributionBounds, PrivatePlan, Question, Target, generate_sql
-from dialect.algebra import Call, CountOf, Expr, Literal, Ref, Relation, ReleaseScan
-from dialect.codegen import ARITHMETIC, RELEASED_KEYS, OuterSql, SharedPlan, public_tables_read, write_outer_query
-from dialect.codegen.relations import release_table_name, write_rows
+from dialect.algebra import Call, CountOf, Expr, Literal, Ref, Relation, ReleaseScan, release_table_name
+from dialect.codegen import ARITHMETIC, RELEASED_KEYS, OuterSql, SharedPlan, write_outer_query
+from dialect.codegen.relations import write_rows
 from dialect.functions import quote_identifier
 from dialect.postprocess import (
     candidate_rows,
@@ -51,7 +51,7 @@ def post_process(
 
     `compiled` and `releases` have one element for each plan of the query. `write` = `write_outer_sql`, cached or not.
     """
-    public = {table: public_table(table, catalog, backend) for table in public_tables_read(question)}
+    public = {table: public_table(table, catalog, backend) for table in question.public_tables}
     question, asked = with_hidden_count(question), question
     raw = raw_noise(question, releases)
     levels = _interval_levels(question, compiled, releases, confidence, raw, public)
@@ -139,7 +139,7 @@ def bind_outer(
     with _refusing_unbindable():
         tables = {
             table: backend.empty.columns(public_table_sql(table, catalog, backend.empty.target), {})
-            for table in public_tables_read(question)
+            for table in question.public_tables
         }
         tables |= _release_tables(question, compiled, empty, confidence)
         sql = write(question, raw_noise(question, empty), IntervalLevels(confidence))
@@ -192,7 +192,7 @@ def write_outer_sql(question: Question, raw: RawNoise, levels: IntervalLevels) -
 
 def _sandbox_target(question: Question) -> Target:
     """Names of the tables of a question in the sandbox database."""
-    tables = [*public_tables_read(question), *(release_table_name(i) for i in range(len(question.releases)))]
+    tables = [*question.public_tables, *(release_table_name(i) for i in range(len(question.releases)))]
     return Target({table: quote_identifier(table) for table in tables})
 
 

@@ -76,7 +76,7 @@ def resolve_terms(question: Question, request: Request, catalog: Catalog) -> Que
 
 def _requested_rho(options: Options, request: Request, dataset: Dataset) -> Fraction | None:
     """Return the requested rho of the whole query; None if neither clause nor call names one."""
-    rho, span = options.rho, options.span("rho", "epsilon")
+    rho = options.rho
     if options.epsilon is not None:
         rho = rho_from_epsilon(options.epsilon, conversion_delta(caps(dataset).dataset))
     # only a price in the clause is checked here; one of the call was checked when it was parsed
@@ -87,7 +87,7 @@ def _requested_rho(options: Options, request: Request, dataset: Dataset) -> Frac
             f"{float(MIN_QUERY_RHO):g}",
             epsilon_from_rho(MIN_QUERY_RHO, conversion_delta(caps(dataset).dataset)),
         )
-        raise EngineKind.RHO_TOO_SMALL.at(span, min_rho=min_rho, epsilon=epsilon)
+        raise EngineKind.RHO_TOO_SMALL.at(options.span("rho", "epsilon"), min_rho=min_rho, epsilon=epsilon)
     return rho
 
 

@@ -7,9 +7,8 @@ Modules, each before those that import it:
 
 from __future__ import annotations
 
-from dialect.codegen.relations.relation import release_table_name, write_rows
+from dialect.codegen.relations.relation import write_rows
 
 __all__ = [
-    "release_table_name",
     "write_rows",
 ]

@@ -41,6 +41,7 @@ from dialect.algebra.relations import (
     Sort,
     Values,
     Window,
+    release_table_name,
 )
 from dialect.algebra.traversal import walk
 from dialect.analysis.disjunctive_joins import disjuncts, split_equalities
@@ -347,11 +348,6 @@ def _release_scan(operator: ReleaseScan, needed: Needed, target: Target) -> str:
     return (
         f"SELECT {columns} FROM {RELEASED_KEYS if operator.index == RELEASED_KEYS_INDEX else target.addresses[table]}"
     )
-
-
-def release_table_name(index: int) -> str:
-    """Name the table of a release in the outer query; no declared table can have this name."""
-    return f"release {index}"
 
 
 _Writer = Callable[..., str]

@@ -10,8 +10,8 @@ import duckdb
 import pytest
 
 from dialect.algebra.codegen_types import Target
+from dialect.algebra.relations import release_table_name
 from dialect.codegen.outer_query import write_outer_query
-from dialect.codegen.relations.relation import release_table_name
 from dialect.postprocess.question import Question
 
 R = "(SELECT cell_id AS c, COUNT(*) AS n, SUM(dwell_s) AS s FROM events GROUP BY cell_id)"
