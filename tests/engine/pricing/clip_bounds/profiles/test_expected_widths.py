@@ -42,7 +42,7 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
 def engine(catalog: Catalog, backend: Any) -> Iterator[Engine]:
     """Make an engine whose noise is the same in every run: what a profile leaves of a tail open differs by its noise."""
     with Ledger.open(":memory:") as ledger:
-        yield Engine(catalog, backend, ledger, repeatable_noise())
+        yield Engine(catalog, backend, ledger, repeatable_noise(2))
 
 
 def half_widths(answered: Answered) -> dict[str, float]:
