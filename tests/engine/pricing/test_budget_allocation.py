@@ -35,7 +35,7 @@ def budget_shares(town: Engine, sql: str) -> dict[str, Fraction]:
     "shown",
     [
         "COUNT(*) AS n, SUM(minutes) AS s",
-        "SUM(minutes) / COUNT(*) AS m",
+        "SUM(minutes) / SUM(coins) AS m",
         "COUNT(*) AS n, COUNT(*) AS again, SUM(coins) AS s",
     ],
 )
