@@ -40,7 +40,11 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
 
 @pytest.fixture
 def engine(catalog: Catalog, backend: Any) -> Iterator[Engine]:
-    """Make an engine whose noise is the same in every run: what a profile leaves of a tail open differs by its noise."""
+    """Make an engine whose noise is the same in every run.
+
+    What a profile leaves of a tail open differs by its noise: where the tail may hold a person of half a group's rows,
+    that person widens averages by group several times.
+    """
     with Ledger.open(":memory:") as ledger:
         yield Engine(catalog, backend, ledger, repeatable_noise(2))
 
