@@ -200,7 +200,9 @@ def test_a_sum_clipped_more_than_its_count_stays_within_its_clip_bound(
     assert norms["centred"] < 6600 * norms["valid"] / 2
     ratio = clipping._clipping_ratio
     monkeypatch.setattr(
-        clipping, "_clipping_ratio", lambda i, v, *given: "CAST(1 AS DOUBLE)" if v.is_sum else ratio(i, v, *given)
+        clipping,
+        "_clipping_ratio",
+        lambda squares, bound: "CAST(1 AS DOUBLE)" if bound.clip_bound == norms["centred"] else ratio(squares, bound),
     )
     with pytest.raises(SensitivityExceeded):
         check(connection, catalog, far, known, sql)
