@@ -29,6 +29,7 @@ LEAST_PLACE = 1e-4  # share of units below which a mean is left out
 GROUP_OFFSET, WHOLE_OFFSET = 1.0, 0.15  # distance of the averages of groups, and of all, from the centre, in spreads
 CLASS_GROUP_DIFFERENCE = 0.4  # how groups differ in what clipping moves, as a share of what is usual
 HIDDEN_UNITS = (0.5, 1.25, 2.0)  # of a population that noise hides, in noise scales of units of a kind
+HIDDEN_CLASS = 10.0  # units of a class, in noise scales of a bin of means: up to there any mean may be theirs
 HIDDEN_PRIOR = 0.5  # probability that there is one
 HIDDEN_MEANS = 8  # possible means of it
 HIDDEN_REACH = 4.0  # its largest mean, in largest distances of one value, as bounds cut values off; of products 1
@@ -137,6 +138,7 @@ def within_rows(
     """
     errors = np.sqrt(np.maximum(0.0, np.diag(classes.covariance)))
     of_class = np.maximum(0.0, sign * classes.distances + FARTHEST_SIGMAS * errors) + spreads * profile.spread
+    of_class[profile.class_units < HIDDEN_CLASS * profile.units_deviation] = limit
     reached = profile.values * np.einsum("cp,c->p", profile.members, np.minimum(of_class, limit))
     order = np.argsort(reached)
     beyond = np.append(np.cumsum(profile.units[order][::-1])[::-1], 0.0)  # units from each place on
@@ -172,9 +174,10 @@ def hidden_population(
 ) -> HiddenPopulation:
     """List the populations that noise may hide.
 
-    Their means are anywhere from the usual ones on, on a logarithmic scale. `limits` = largest distances of a value, or
-    of a product, above and below the centre; `sigma` = noise scale of units by the norm of their distances, beside
-    those by rows and by means.
+    Their means are anywhere from the usual ones on, on a logarithmic scale. Without keys any class is as likely as one
+    with many units or values: machines and staff are few, have many values, and means unlike others. `limits` = largest
+    distances of a value, or of a product, above and below the centre; `sigma` = noise scale of units by the norm of
+    their distances, beside those by rows and by means.
     """
     reach = HIDDEN_REACH if is_value else 1.0
     sigma = float(np.sum(np.array([sigma, profile.units_deviation, profile.rows.norms.sigma]) ** -2.0) ** -0.5)
@@ -188,13 +191,31 @@ def hidden_population(
     means = least * np.exp(np.multiply.outer(lengths, steps)).ravel()
     of_side = np.repeat(lengths / max(float(lengths.sum()), 1e-12), HIDDEN_MEANS) / HIDDEN_MEANS
     counts = sigma * np.array(HIDDEN_UNITS)
-    shape = (len(units), len(means), len(counts))
-    chances = HIDDEN_PRIOR * np.multiply.outer(units / units.sum(), of_side) / len(counts)
+    counts = np.minimum(counts, np.maximum(1.0, units)[:, None])
+    shape = (len(units), len(means), counts.shape[1])
+    of_class = units / units.sum()
+    if profile.rows.groups == 1:
+        of_class = (of_class + units * values / (units @ values) + 1 / len(units)) / 3
+    chances = HIDDEN_PRIOR * np.multiply.outer(of_class, of_side) / counts.shape[1]
     return HiddenPopulation(
         np.broadcast_to(np.multiply.outer(norms, means)[..., None], shape).ravel(),
-        np.broadcast_to(np.multiply.outer(values / norms, counts)[:, None, :], shape).ravel(),
+        np.broadcast_to((values / norms)[:, None, None] * counts[:, None, :], shape).ravel(),
         np.broadcast_to(chances[..., None], shape).ravel(),
     )
+
+
+def hidden_means(profile: AverageProfile, limit: float) -> Floats:
+    """Deviation of the mean of each class by units whose means noise hides, anywhere up to a limit; 0 with keys.
+
+    Their means are on a logarithmic scale from the usual ones on; `limit` = largest distance of a value.
+    """
+    least = FARTHEST_SPREADS * profile.spread
+    if limit <= least or profile.rows.groups > 1:
+        return np.zeros(len(profile.class_units))
+    usual = math.sqrt(HIDDEN_PRIOR * (limit**2 - least**2) / (2 * math.log(limit / least)))
+    hidden = HIDDEN_UNITS[1] * profile.units_deviation
+    result: Floats = usual * np.minimum(1.0, hidden / np.maximum(profile.class_units, 1e-3))
+    return result
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,6 +44,7 @@ from engine.pricing.clip_bounds.profiles.average_design import (
     count_candidates,
     count_clipping,
     count_errors,
+    hidden_means,
     hidden_population,
     within_rows,
 )
@@ -442,7 +443,7 @@ def _norms(average: AboutCentre, counts: Floats, sigma: float, classes: ClassPos
     begin, side = (0, 0) if sign > 0 else (NEGATIVE_BINS, 1)
     most = min(average.most, 2.0 ** (NEGATIVE_BINS / 2), average.largest[side] / average.grain * CENTRE_STEPS)
     own = counts[begin : begin + NEGATIVE_BINS]
-    reading = read_histogram(own, sigma, is_total=True, is_count=False, most=most)
+    reading = read_histogram(own, sigma, is_total=True, is_count=False, most=most, is_distance=not average.product)
     in_units = replace(reading, points=reading.points * average.grain / CENTRE_STEPS)
     spreads = FARTHEST_SPREADS if average.product is None else math.inf  # mean squares of units have no usual limit
     return within_rows(in_units, average.profile, classes, sign, average.limits[side], spreads)
@@ -457,7 +458,9 @@ def _classes(average: AboutCentre, sums: Floats, sigma: float) -> ClassPosterior
     taken = clamped_part(measured, reach)
     beyond = np.hypot(profile.beyond(average.centre, reach), taken)
     deviations = np.hypot(amount / np.maximum(units, 1e-3), beyond)
-    return posterior_of_classes(units, measured + taken, deviations, profile.mean - average.centre, profile.spread)
+    known = posterior_of_classes(units, measured + taken, deviations, profile.mean - average.centre, profile.spread)
+    far = hidden_means(profile, max(average.limits) if average.product is None else 0.0)
+    return replace(known, covariance=known.covariance + np.diag(far**2))
 
 
 def choose_bounds(group: AveragesAboutCentres, distances: Distances | None) -> ChosenAverages:

@@ -15,6 +15,7 @@ Terms:
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -48,18 +49,22 @@ SCENARIOS = 31  # kept scenarios: the same of laws with and without a second pop
 SECOND_PRIOR = 0.5  # probability of a second population: residents, staff, machines
 SECOND_BINS = 22  # bins beyond the last visible one that it may be in
 SECOND_DECAY = 0.85  # probability of a bin, relative to that of the nearer one
-SECOND_SHARES = (
-    0.01,
-    0.02,
-    0.04,
-    0.08,
-    0.16,
-    0.32,
-    0.64,
-    1.28,
-    2.56,
-)  # what it contributes, as shares of what is visible
-SECOND_SHARE_PRIOR = (0.24, 0.24, 0.2, 0.15, 0.09, 0.04, 0.02, 0.01, 0.01)
+# what it contributes, as shares of what is visible, and how likely that is
+SECOND_SHARES = {
+    0.01: 0.24,
+    0.02: 0.24,
+    0.04: 0.2,
+    0.08: 0.15,
+    0.16: 0.09,
+    0.32: 0.04,
+    0.64: 0.02,
+    1.28: 0.01,
+    2.56: 0.01,
+}
+# the same of distances from a centre: where most means are alike, few units may have far more than all others
+DISTANCE_SHARES = {
+    **SECOND_SHARES, 0.08: 0.14, 0.16: 0.08, 5.12: 0.01, 10.24: 0.005, 20.48: 0.005
+}  # fmt: skip
 LEAST_SECOND_UNITS = 5.0  # fewer are no population
 SECOND_SPREAD = (0.6, 0.4)  # its units, by bin
 POINTS_PER_BIN = 4
@@ -109,11 +114,14 @@ def weighted_sums(units: Floats, amounts: Floats) -> Floats:
     return result
 
 
-def read_histogram(counts: Floats, sigma: float, *, is_total: bool, is_count: bool, most: float) -> HistogramReading:
+def read_histogram(
+    counts: Floats, sigma: float, *, is_total: bool, is_count: bool, most: float, is_distance: bool = False
+) -> HistogramReading:
     """Read a noisy histogram of a profile.
 
     `counts` = noisy units by bin, from squared contributions of 1 on; `sigma` = their noise scale; `is_total`: of sums
-    and not of norms; `is_count`: of rows or groups, not of values; `most` = public largest contribution, in grains.
+    and not of norms; `is_count`: of rows or groups, not of values; `most` = public largest contribution, in grains;
+    `is_distance`: of distances from a centre, of which few units may have most.
     No visible bin: one scenario without units.
     """
     counts = np.where(np.arange(len(counts)) < possible_bins(len(counts), most), counts, 0.0)
@@ -125,7 +133,9 @@ def read_histogram(counts: Floats, sigma: float, *, is_total: bool, is_count: bo
     people = np.where((np.arange(len(counts)) >= first) & (np.arange(len(counts)) <= last), np.maximum(counts, 0), 0.0)
     laws = _tail_laws(counts, sigma, (first, last), most, _fillings(len(counts), is_total and is_count))
     seen = float(people[: last + 1] @ _contributions(len(counts))[: last + 1])
-    tails = _tail_scenarios(laws, counts, (last, seen), sigma, most)
+    shares = DISTANCE_SHARES if is_distance else SECOND_SHARES
+    seconds = _second_populations(_contributions(len(counts))[last + 1 :], seen, most, shares)
+    tails = _tail_scenarios(laws, counts, last, sigma, seconds)
     by_bin = np.tile(people, (len(tails), 1))
     by_bin[:, last + 1 :] = tails
     units = _spread(by_bin, points, bins)
@@ -272,15 +282,16 @@ def _equally_likely(contributed: Floats, log_weights: Floats, kept: int) -> npt.
     return chosen
 
 
-def _tail_scenarios(laws: Floats, counts: Floats, visible: tuple[int, float], sigma: float, most: float) -> Floats:
+def _tail_scenarios(
+    laws: Floats, counts: Floats, last: int, sigma: float, populations: tuple[Floats, Floats]
+) -> Floats:
     """Units in the bins beyond the last visible one, in equally likely scenarios: a law and perhaps a population.
 
-    `visible` = the last visible bin, and what all visible ones contribute. Noisy units of the bins beyond tell how
+    `populations` = possible second ones, and the logarithms of their prior. Noisy units of the bins beyond tell how
     likely a scenario is.
     """
-    last, seen = visible
     counted, contributions = counts[last + 1 :], _contributions(len(counts))[last + 1 :]
-    seconds, prior = _second_populations(contributions, seen, most)
+    seconds, prior = populations
     counted, far = counted[:HIDDEN_FITTED_BINS], contributions[HIDDEN_FITTED_BINS:]
     near_laws, far_laws = np.hsplit(laws, [len(counted)])
     near_seconds, far_seconds = np.hsplit(seconds, [len(counted)])
@@ -302,16 +313,21 @@ def _tail_scenarios(laws: Floats, counts: Floats, visible: tuple[int, float], si
     return result
 
 
-def _second_populations(contributions: Floats, seen: float, most: float) -> tuple[Floats, Floats]:
-    """Units by bin of each possible second population, none first, and the logarithms of their prior."""
+def _second_populations(
+    contributions: Floats, seen: float, most: float, shares: Mapping[float, float]
+) -> tuple[Floats, Floats]:
+    """Units by bin of each possible second population, none first, and the logarithms of their prior.
+
+    `seen` = what all visible units contribute; `shares` = probability of each share of it.
+    """
     places = np.flatnonzero(contributions[:SECOND_BINS] <= most)
     decays = SECOND_DECAY**places
-    sizes = np.outer(seen / contributions[places], SECOND_SHARES)
+    sizes = np.outer(seen / contributions[places], list(shares))
     of_place, of_share = np.nonzero(sizes >= LEAST_SECOND_UNITS)
     units = np.zeros((1 + len(of_place), len(contributions) + 1))
     for step, part in enumerate(SECOND_SPREAD):
         units[1 + np.arange(len(of_place)), places[of_place] + step] = part * sizes[of_place, of_share]
-    chances = SECOND_PRIOR * decays[of_place] / decays.sum() * np.array(SECOND_SHARE_PRIOR)[of_share]
+    chances = SECOND_PRIOR * decays[of_place] / decays.sum() * np.array(list(shares.values()))[of_share]
     return units[:, :-1], np.log(np.concatenate([[1 - SECOND_PRIOR], chances]))
 
 
