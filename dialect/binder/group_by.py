@@ -54,6 +54,7 @@ from dialect.functions.aggregates import AGGREGATES
 from dialect.functions.inference import definition_of, is_constant_per_person
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.parser.spans import span_of, sql_text, with_node_replaced
+from dialect.parser.suggestions.aggregates import with_group_by
 from dialect.parser.suggestions.window_functions import qualify_in_subquery
 from dialect.stability.outer_joins import check_preserved_keys
 from dialect.stability.row_operators import person_key_among, project, refuse_persons, refuse_polygons, strip_fields
@@ -199,7 +200,7 @@ class GroupResolver:
         keys, rewrites = _with_items_as_keys(node)
         average = Suggestion(f"AVG({node.name})", f"the mean of {node.name} in each group")
         refused = refusal(Kind.NOT_GROUPED, node, average, name=node.name, keys=keys or node.name)
-        finer = to_suggestions((*rewrites, *_with_column_as_key(node)), _FINER_DIFFERENCE)
+        finer = to_suggestions((*rewrites, *_with_column_as_key(node), *with_group_by(node)), _FINER_DIFFERENCE)
         raise replace(refused, rewrites=(*finer, *refused.rewrites))
 
     def bind_special(self, node: exp.Expr) -> Expr | None:

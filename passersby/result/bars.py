@@ -30,9 +30,14 @@ def interval_bar(values: Sequence[Any], ends: Sequence[Interval | None]) -> list
 
 
 def is_clear(value: object, ends: Interval) -> bool:
-    """Return whether a number is more than noise: an interval without 0, no half of it wider than the number."""
+    """Return whether a number is more than noise: an interval without 0, no half of it wider than the number.
+
+    A number beyond its interval is shown as the nearer end, and counts as that.
+    """
     low, high = ends
-    return isinstance(value, int | float) and (low > 0 or high < 0) and (high - low) / 2 <= abs(value)
+    if not isinstance(value, int | float):
+        return False
+    return (low > 0 or high < 0) and (high - low) / 2 <= abs(min(max(value, low), high))
 
 
 def budget_bar(share: float, cells: int = 40) -> Text:

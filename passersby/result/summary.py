@@ -42,7 +42,7 @@ OMITTED = frozenset(
     }
 )
 PHRASES = {
-    "profile": "clipping is corrected, and intervals hold what is left of it",
+    "profile": "clipping is corrected; intervals may miss what a few heavy people add",
     "pairs": "bias unknown: rows of one person are joined with each other",
     "fan_out": "bias unknown: a row may match several rows of a public table",
     "crossing_windows": "more noise: rows of one privacy window decide what counts of another",

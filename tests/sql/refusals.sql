@@ -2048,3 +2048,11 @@ DROP TABLE nothing;
 # ^^^^
 # Only SELECT questions are answered.
 # Try: SELECT COUNT(*) FROM events -- counts the rows
+
+# title: a computed item and a count without GROUP BY
+SELECT hour(ts) AS h, COUNT(*) AS n FROM events ORDER BY n DESC LIMIT 3;
+# E_KEY
+# SELECT hour(ts) AS h, COUNT(*) AS n FROM events ORDER BY n DESC LIMIT 3
+#             ^^
+# ts is neither a group key nor in an aggregate.
+# Try: SELECT hour(ts) AS h, COUNT(*) AS n FROM events GROUP BY ALL ORDER BY n DESC LIMIT 3 -- a row for each value of the added keys

@@ -102,6 +102,7 @@ _DIFFERENCES: dict[str, str] = {
 }
 _MINUTES = "in minutes"
 CLAMPED_TO_ENDS = f"a value beyond {MIN_PLACEHOLDER} or {MAX_PLACEHOLDER} counts as that end"
+_AFTER_GROUP_BY = {"having": "HAVING", "order": "ORDER BY", "limit": "LIMIT"}  # parts of a query behind GROUP BY
 
 
 def across_persons_refusal(name: str, node: exp.Expr, person_key: str | None) -> Refusal:
@@ -245,6 +246,17 @@ def _grouped_by_argument(node: exp.Expr, template: str = "{0}") -> tuple[Suggest
 def _grouped_by_argument_or_bins(node: exp.Expr) -> tuple[Suggestion, ...]:
     """Suggest grouping by an aggregate's column, and by bins of it."""
     return (*_grouped_by_argument(node), *_grouped_by_argument(node, _BIN_TEMPLATE))
+
+
+def with_group_by(node: exp.Column) -> tuple[str, ...]:
+    """Suggest grouping by all select items without aggregates, where the whole query has no GROUP BY yet."""
+    select = node.find_ancestor(exp.Select)
+    if select is None or select is not node.root() or select.args.get("group") is not None:
+        return ()
+    sql = str(select.meta.get("sql", "")).rstrip("; \n\t")
+    later = [sql.upper().rfind(words) for part, words in _AFTER_GROUP_BY.items() if select.args.get(part) is not None]
+    place = later[0] if later else len(sql)
+    return (f"{sql[:place].rstrip()} GROUP BY ALL {sql[place:]}".rstrip(),)
 
 
 def _first_argument(node: exp.Expr) -> exp.Expr | None:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from passersby.client.connection import Connection
 from passersby.errors import error_from_problem
-from passersby.result.bars import CELLS, budget_bar, interval_bar
+from passersby.result.bars import CELLS, budget_bar, interval_bar, is_clear
 from passersby.result.listing import Budget
 from passersby.result.terminal import as_text, show_error, show_explanation, show_result
 from passersby.result.terminal_lists import declared_windows, show_history, show_ledger, show_tables
@@ -94,6 +94,10 @@ def test_a_number_that_may_be_noise_has_a_word_in_place_of_its_bar() -> None:
     assert clear[-1].startswith("█") and poor[-2].startswith("█") and poor[-1] == "poor"
     assert noise[-3:] == ["may", "be", "nothing"] and wide[-1] == "poor", "half of an interval is wider than the number"
     assert not {"█", "▒"} & set(" ".join(noise + wide))
+
+
+def test_a_number_beyond_its_interval_is_as_clear_as_the_nearer_end() -> None:
+    assert not is_clear(-987, (1, 913)) and is_clear(-987, (-1200, -800)) and is_clear(990, (900, 980))
 
 
 def test_words_stay_where_bars_find_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
