@@ -165,7 +165,7 @@ def _join(join: Join, needed: Needed, target: Target) -> str:
 
 
 def _disjoint_conditions(join: Join, target: Target) -> list[str]:
-    """Write disjoint join conditions, of which each pair of the join satisfies exactly one.
+    """Write disjoint join conditions: each pair of the join satisfies exactly one.
 
     A single condition for all other joins and in Spark.
 

@@ -177,7 +177,7 @@ def excess_variances(totals: HistogramReading, bounds: Floats) -> Floats:
 
 
 def sums_from(amounts: Floats) -> Floats:
-    """Sum the amounts from each place on: scenarios x (places + 1), of which the last is 0."""
+    """Cumulative sums of the amounts from each place to the end: scenarios x (places + 1); the last is 0."""
     return np.pad(np.cumsum(amounts[:, ::-1], axis=1)[:, ::-1], ((0, 0), (0, 1)))
 
 
@@ -195,7 +195,7 @@ def median_excess(totals: HistogramReading, bound: float) -> float:
 
 @dataclass(frozen=True, eq=False)
 class ClippingEffects:
-    """What clipping does to grouped numbers at each clip bound, whatever the price."""
+    """Losses and errors of grouped numbers by clipping, at each clip bound; noise is not in them."""
 
     retained: Floats  # expected retained share
     deviation: Floats  # standard deviation of the share that the profile tells, relative to it
