@@ -9,28 +9,33 @@ import datetime
 import json
 import math
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
-from statistics import NormalDist, median
+from statistics import NormalDist, median, median_low
 from types import UnionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from passersby.errors import RefusedError
 from passersby.result.card import Answer, Interval
 from passersby.result.summary import level_of
-from passersby.text.numbers import value_text, with_interval
+from passersby.text.numbers import printable, value_text, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.text import Text
+    from matplotlib.transforms import Bbox
     from shapely import Geometry
 
 
-# Okabe and Ito's colours, which nearly everybody can distinguish
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
-INK, FAINT = "#333333", "#777777"
+# Okabe and Ito's colours, which nearly everybody can distinguish; their black is the text colour of the style
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "", "#F0E442")
+FAINT, PALE, PALER = 0.6, 0.2, 0.07  # shares of the text colour in remarks, borders, areas
 WIDTH_INCHES, ROW_INCHES, LEAST_INCHES = 8.0, 0.32, 3.6
-MOST_BARS = 60
+MOST_BARS = 40
+SMALL = 8  # points of remarks
+Colour = tuple[float, float, float]
 
 
 class Point(NamedTuple):
@@ -68,7 +73,9 @@ def plot(result: Answer, *, value: str | None = None, ax: Axes | None = None) ->
         ax.set_xlabel(value)
     if len(series) > 1:
         ax.legend(title=", ".join(keys[1:]), frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return finish_axes(ax, result, "whiskers: ")
+    names = 0 if _has_lines(series) else len(_bar_names(series))
+    cut = f"the {MOST_BARS} largest of {names:,}" if names > MOST_BARS else ""
+    return finish_axes(ax, result, _title(value, keys), f"whiskers: {_level_text(result)}", cut)
 
 
 def value_column(result: Answer, value: str | None) -> str:
@@ -89,19 +96,50 @@ def new_axes(height_inches: float) -> Axes:
     return ax
 
 
-def finish_axes(ax: Axes, result: Answer, shown_as: str = "") -> Axes:
-    """Remove needless spines, and write the level of the intervals above the plot."""
+def finish_axes(ax: Axes, result: Answer, title: str, *remarks: str) -> Axes:
+    """Remove needless spines; write a title above the plot, unless it has one, and remarks in small below the title."""
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
-    label = "no intervals"
-    if result.rehearsal:
-        label = "synthetic rows: these numbers mean nothing"
-    elif result.confidence and result.intervals:
-        label = f"{shown_as}{level_of(result)}"
+    told = ["synthetic rows: these numbers mean nothing"] if result.rehearsal else [each for each in remarks if each]
+    if not ax.get_title() and not ax.get_title(loc="left"):
+        ax.set_title(title, loc="left", fontweight="bold", fontsize=11, pad=8 + 11 * len(told))
     ax.annotate(
-        label, (1, 1), xycoords="axes fraction", ha="right", va="bottom", fontsize=8, color=FAINT, annotation_clip=False
-    )
+        "\n".join(told), (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", va="bottom",
+        fontsize=SMALL, color=mixed(FAINT), annotation_clip=False,
+    )  # fmt: skip
     return ax
+
+
+def _title(value: str, keys: Sequence[str]) -> str:
+    """Title of a plot: the number, and the keys by which it is grouped."""
+    return f"{value} by {', '.join(keys)}" if keys else value
+
+
+def _level_text(result: Answer) -> str:
+    """Level of the intervals, or that there are none."""
+    return level_of(result) if result.confidence and result.intervals else "no intervals"
+
+
+def mixed(share: float) -> Colour:
+    """Mix of the style's background (0) and its text colour (1): readable on light and on dark styles."""
+    from matplotlib import rcParams
+    from matplotlib.colors import to_rgb
+
+    ink = to_rgb(rcParams["text.color"])
+    surface = next((rcParams[name] for name in ("axes.facecolor", "figure.facecolor") if rcParams[name] != "none"), "w")
+    red, green, blue = (share * one + (1 - share) * other for one, other in zip(ink, to_rgb(surface), strict=True))
+    return red, green, blue
+
+
+def _series_colours() -> Iterable[Any]:
+    """Colours of series, again from the first one after the last; on a dark style bright blue comes first."""
+    order = sorted(COLOURS, key=lambda colour: colour != main_colour())
+    return cycle(colour or mixed(1) for colour in order)
+
+
+def main_colour() -> str:
+    """Colour of a single series, and of arrows."""
+    return COLOURS[5 if sum(mixed(0)) < sum(mixed(1)) else 0]
 
 
 def _ordered_key_first(result: Answer, keys: list[str]) -> list[str]:
@@ -141,34 +179,38 @@ def _has_lines(series: Series) -> bool:
 
 
 def _lines(ax: Axes, series: Series) -> None:
-    """Draw each series as a line with error bars."""
-    for (name, points), colour in zip(series.items(), cycle(COLOURS), strict=False):
-        x, y, below, above = zip(*sorted(points, key=lambda point: point.key), strict=True)
-        ax.errorbar(x, y, (below, above), label=name, color=colour, marker="o", ms=3.5, lw=1.4, elinewidth=1)
-    ax.axhline(0, color=FAINT, lw=0.6)
-    ax.yaxis.set_major_formatter("{x:,.6g}")
-    if isinstance(next(iter(series.values()))[0].key, datetime.date):
-        ax.figure.autofmt_xdate()
-    else:
-        from matplotlib.ticker import MaxNLocator
+    """Draw each series as a line with error bars, fainter ones where lines cross."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.ticker import MaxNLocator
 
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for (name, points), colour in zip(series.items(), _series_colours(), strict=False):
+        x, y, below, above = zip(*sorted(points, key=lambda point: point.key), strict=True)
+        drawn = ax.errorbar(x, y, (below, above), label=name, color=colour, marker="o", ms=3.5, lw=1.4, elinewidth=1)
+        for whiskers in drawn[2]:
+            whiskers.set_alpha(1.0 if len(series) == 1 else 0.45)
+    ax.axhline(0, color=mixed(FAINT), lw=0.6)
+    ax.yaxis.set_major_formatter("{x:,.6g}")
+    ax.margins(x=0.02)
+    if isinstance(next(iter(series.values()))[0].key, datetime.date):
+        locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12, steps=[1, 2, 3, 5, 10]))
 
 
 def _bars(ax: Axes, series: Series) -> None:
-    """Draw each series as horizontal bars with error bars; of too many names the largest, in their order."""
+    """Draw each series as horizontal bars with error bars; of too many names the largest, largest first."""
     names, thick = _largest_names(series), 0.8 / len(series)
-    for number, ((name, points), colour) in enumerate(zip(series.items(), cycle(COLOURS), strict=False)):
+    for number, ((name, points), colour) in enumerate(zip(series.items(), _series_colours(), strict=False)):
         shown = [point for point in points if value_text(point.key) in names]
         y = [names.index(value_text(point.key)) - 0.4 + thick * (number + 0.5) for point in shown]
         values, errors = [point.value for point in shown], [[p.below for p in shown], [p.above for p in shown]]
         ax.barh(y, values, thick * 0.9, color=colour, alpha=0.75, label=name)
-        ax.errorbar(values, y, xerr=errors, fmt="none", ecolor=INK, elinewidth=1, capsize=2)
+        ax.errorbar(values, y, xerr=errors, fmt="none", ecolor=mixed(0.9), elinewidth=1, capsize=2)
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.4, -0.6)
-    if len(names) < (count := len(_bar_names(series))):
-        _annotate_left(ax, f"the {len(names)} largest of {count:,}")
-    ax.axvline(0, color=FAINT, lw=0.6)
+    ax.axvline(0, color=mixed(FAINT), lw=0.6)
     ax.xaxis.set_major_formatter("{x:,.6g}")
 
 
@@ -178,18 +220,12 @@ def _bar_names(series: Series) -> list[str]:
 
 
 def _largest_names(series: Series) -> list[str]:
-    """Texts of the keys that are drawn: all, or those with the largest numbers, in the order of the answer."""
+    """Texts of the keys that are drawn: all in the order of the answer, or those with the largest numbers by size."""
     names, largest = _bar_names(series), dict[str, float]()
     for point in (point for points in series.values() for point in points):
         name = value_text(point.key)
         largest[name] = max(abs(point.value), largest.get(name, 0.0))
-    drawn = set(sorted(names, key=largest.__getitem__, reverse=True)[:MOST_BARS])
-    return [name for name in names if name in drawn]
-
-
-def _annotate_left(ax: Axes, text: str) -> None:
-    """Write a remark above the left end of a plot."""
-    ax.annotate(text, (0, 1), xycoords="axes fraction", va="bottom", fontsize=8, color=FAINT, annotation_clip=False)
+    return names if len(names) <= MOST_BARS else sorted(names, key=largest.__getitem__, reverse=True)[:MOST_BARS]
 
 
 def _height(series: Series) -> float:
@@ -203,12 +239,13 @@ def _height(series: Series) -> float:
 Number = tuple[float, "Interval | None"]
 LEVEL = 0.95
 Zones = Mapping[str, Any] | str | os.PathLike[str]
-MOST_NAMES = 40  # zones on a map that bear their numbers
 MOST_FLOWS = 60
+MOST_NUMBERS = 40  # zones of a map up to which those that may be noise alone bear their numbers, too
 SIMULTANEOUS = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(intervals = 'simultaneous') ..."
-NO_ZONE = "#EEEEEE"
 SKEWED_FROM = 4  # times the median: from there on a linear scale would leave most zones pale
 MAP_COLOURS = "YlGnBu"  # one hue grows darker: readable without colours, too
+SCALE_INCHES = 1.3  # width that the colour scale of a map takes
+DARK = 0.55  # luminance below which a zone's name is white
 
 
 def plot_map(
@@ -217,20 +254,23 @@ def plot_map(
     """Map zones coloured by a number; zones that are not significantly above 0 are hatched.
 
     `zones` is GeoJSON, as a dict or a file, e.g. `connection.outlines("zone")`, or a dict of zone -> WKT. `zone` names
-    the answer's column of zone ids: by default the first key. Raises RefusedError if no id is among the zones.
+    the answer's column of zone ids: by default the first key. Zones bear their name and number where they fit. Raises
+    RefusedError if no id is among the zones.
     """
     value = value_column(result, value)
-    zone = zone or _first_key(result)
-    shapes, numbers = shapes_of(zones), _numbers(result, (zone,), value)
+    zone, zones = zone or _first_key(result), _loaded(zones)
+    shapes, names, numbers = shapes_of(zones), _names_of(zones), _numbers(result, (zone,), value)
     found = {key: pair for (key,), pair in numbers.items() if key in shapes}
     if not found:
         raise RefusedError("E_PARAM", f"No value of {zone} is the id of a zone.", "zone=..., or other zones")
-    ax = _base_map(shapes, shapes, ax)
-    _draw_choropleth(ax, shapes, found, value, _widening(result, len(found)))
-    for key, (number, ends) in list(found.items())[: MOST_NAMES if len(found) <= MOST_NAMES else 0]:
-        at = shapes[key].representative_point()
-        ax.annotate(with_interval(round(number), ends), (at.x, at.y), ha="center", va="center", fontsize=6, color=INK)
-    return finish_axes(ax, result)
+    ax = _base_map(shapes, shapes, ax, SCALE_INCHES)
+    wider = _widening(result, len(found))
+    clear = {key: pair for key, pair in found.items() if _is_above_zero(*pair, wider)}
+    fills = _draw_choropleth(ax, shapes, found, clear, value)
+    finish_axes(ax, result, _title(value, [zone]), _level_text(result), _typical_interval(names, clear))
+    numbered = found if len(found) <= MOST_NUMBERS else clear
+    _label_zones(ax, shapes, {key: _zone_texts(key, names, numbered.get(key)) for key in found}, fills)
+    return ax
 
 
 def plot_flows(
@@ -246,7 +286,7 @@ def plot_flows(
 
     `origin` and `destination` name columns of the answer: by default its first two keys.
     """
-    value = value_column(result, value)
+    value, zones = value_column(result, value), _loaded(zones)
     origin, destination = origin or _first_key(result), destination or _first_key(result, 1)
     shapes, numbers = shapes_of(zones), _numbers(result, (origin, destination), value)
     wider = _widening(result, len(numbers))
@@ -263,24 +303,38 @@ def plot_flows(
             f"{hint}coarser zones, or a longer time",
         )
     drawn = sorted(clear, reverse=True)[:MOST_FLOWS]
-    in_view = {key for _, start, end in drawn for key in (start, end)}
+    in_view = list(dict.fromkeys(key for _, start, end in drawn for key in (start, end)))
     ax = _base_map(shapes, in_view, ax)
     for number, start, end in reversed(drawn):
         _arrow(ax, shapes[start], shapes[end], number / drawn[0][0])
-    _name_zones(ax, shapes, in_view)
-    _annotate_left(
-        ax, f"{len(drawn)} of {len(clear):,} flows that are clearly above 0; the largest: {drawn[0][0]:,.0f} {value}"
-    )
-    return finish_axes(ax, result)
+    _arrow_legend(ax, drawn, numbers, value)
+    remark = f"arrows: the {len(drawn)} largest of {len(clear):,} flows that are clearly above 0"
+    finish_axes(ax, result, f"{value} from {origin} to {destination}", _level_text(result), remark)
+    _name_zones(ax, shapes, _names_of(zones), in_view)
+    return ax
+
+
+def _loaded(zones: Zones) -> Mapping[str, Any]:
+    """Zones of a file, or those given."""
+    if isinstance(zones, str | os.PathLike):
+        zones = json.loads(Path(zones).read_text(encoding="utf-8"))
+    assert isinstance(zones, Mapping)  # noqa: S101  a file's content, which is tested where it is read
+    return zones
+
+
+def _names_of(zones: Mapping[str, Any]) -> dict[str, str]:
+    """Name of each zone for people: the property `name` where it is there and nobody else's, else the id."""
+    features = [feature for feature in zones.get("features", ()) if "id" in feature]
+    named = {str(feature["id"]): (feature.get("properties") or {}).get("name") for feature in features}
+    counts = Counter(named.values())
+    return {key: printable(str(name)) for key, name in named.items() if name and counts[name] == 1}
 
 
 def shapes_of(zones: Zones) -> dict[str, Geometry]:
     """Geometry of each zone, from GeoJSON by id, or from WKT by key; raises RefusedError for anything else."""
     import shapely
 
-    if isinstance(zones, str | os.PathLike):
-        zones = json.loads(Path(zones).read_text(encoding="utf-8"))
-    assert isinstance(zones, Mapping)  # noqa: S101  a file's content, which is tested below
+    zones = _loaded(zones)
     try:
         if zones.get("type") == "FeatureCollection":
             features = [feature for feature in zones["features"] if feature["geometry"] is not None]
@@ -329,7 +383,24 @@ def _is_above_zero(number: float, ends: Interval | None, factor: float) -> bool:
     return number > 0 if ends is None else ends[0] > 0 and number > (number - ends[0]) * factor
 
 
-def _base_map(shapes: Mapping[str, Geometry], in_view: Collection[str], ax: Axes | None) -> Axes:
+def _typical_interval(names: Mapping[str, str], clear: Mapping[str, Number]) -> str:
+    """Return an example of how exact a map's numbers are: the zone of median relative width, with its interval."""
+    widths = {(ends[1] - ends[0]) / number: key for key, (number, ends) in clear.items() if ends is not None}
+    if not widths:
+        return ""
+    key = widths[median_low(widths)]
+    number, ends = clear[key]
+    return f"a typical interval, {names.get(key, key)}: {with_interval(_whole(number), ends)}"
+
+
+def _whole(number: float) -> float:
+    """Return the number as a whole one where it is large enough for that."""
+    return round(number) if abs(number) >= 100 or number == round(number) else number
+
+
+def _base_map(
+    shapes: Mapping[str, Geometry], in_view: Collection[str], ax: Axes | None, beside_inches: float = 0.0
+) -> Axes:
     """Draw all zones at the aspect ratio of their latitude, and set the view to some of them."""
     import shapely
     from matplotlib.collections import PatchCollection
@@ -338,9 +409,10 @@ def _base_map(shapes: Mapping[str, Geometry], in_view: Collection[str], ax: Axes
     west, south, east, north = (float(end) for end in seen)
     aspect = 1 / max(0.1, math.cos(math.radians((south + north) / 2)))
     if ax is None:
-        ax = new_axes(min(10.0, max(3.0, WIDTH_INCHES * aspect * (north - south) / max(1e-9, east - west))))
+        map_inches = (WIDTH_INCHES - beside_inches) * aspect * (north - south) / max(1e-9, east - west)
+        ax = new_axes(min(10.0, max(3.0, 0.8 + map_inches)))
     patches = [patch for _, shape in _largest_first(shapes) for patch in _patches(shape)]
-    ax.add_collection(PatchCollection(patches, facecolor=NO_ZONE, edgecolor="white", linewidth=0.8))
+    ax.add_collection(PatchCollection(patches, facecolor=mixed(PALER), edgecolor=mixed(PALE), linewidth=0.6))
     ax.set_xlim(west, east)
     ax.set_ylim(south, north)
     ax.set_aspect(aspect)
@@ -349,29 +421,86 @@ def _base_map(shapes: Mapping[str, Geometry], in_view: Collection[str], ax: Axes
 
 
 def _draw_choropleth(
-    ax: Axes, shapes: Mapping[str, Geometry], found: Mapping[str, Number], value: str, wider: float
-) -> None:
-    """Colour zones by their numbers; hatch those not significantly above 0."""
+    ax: Axes, shapes: Mapping[str, Geometry], found: Mapping[str, Number], clear: Mapping[str, Number], value: str
+) -> dict[str, Colour]:
+    """Colour zones by their numbers, hatch those not significantly above 0, add a legend; return the colours."""
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap, PowerNorm
+    from matplotlib.patches import Patch
 
-    shown = [number for number, ends in found.values() if _is_above_zero(number, ends, wider)] or [1.0]
+    shown = [number for number, _ in clear.values()] or [1.0]
     is_skewed = max(shown) > SKEWED_FROM * median(shown)
     scale = PowerNorm(0.5 if is_skewed else 1.0, 0.0, max(shown))
     shades = [colormaps[MAP_COLOURS](0.05 + 0.75 * step / 255) for step in range(256)]
+    hatched = {"facecolor": mixed(0), "edgecolor": mixed(PALE), "hatch": "////", "linewidth": 0.4}
+    fills: dict[str, Colour] = {}
     for key, shape in _largest_first({key: shapes[key] for key in found}):
-        number, ends = found[key]
-        clear = _is_above_zero(number, ends, wider)
+        fills[key] = shades[round(scale(found[key][0]) * 255)][:3] if key in clear else mixed(0)
         for patch in _patches(shape):
-            look = shades[round(scale(number) * 255)] if clear else NO_ZONE
-            patch.set(facecolor=look, edgecolor="white" if clear else "#BBBBBB", linewidth=0.8 if clear else 0.0)
-            patch.set_hatch(None if clear else "////")
+            patch.set(
+                **({"facecolor": fills[key], "edgecolor": mixed(0), "linewidth": 0.8} if key in clear else hatched)
+            )
             ax.add_patch(patch)
-    legend = ScalarMappable(scale, ListedColormap(shades))
-    bar = ax.figure.colorbar(legend, ax=ax, shrink=0.6, format="{x:,.6g}")
-    bar.set_label(f"{value}  (hatched: not clearly above 0{'; colours by square root' if is_skewed else ''})")
+    bar = ax.figure.colorbar(ScalarMappable(scale, ListedColormap(shades)), ax=ax, shrink=0.6, format="{x:,.6g}")
+    bar.ax.set_title(value, loc="left", fontsize=9)
+    bar.set_label("colours by square root" if is_skewed else "", fontsize=SMALL)
     bar.outline.set_visible(False)
+    if len(clear) < len(found):
+        missing = Patch(label="not clearly above 0: may be noise alone")
+        missing.set(**hatched)
+        ax.legend(handles=[missing], loc="upper left", bbox_to_anchor=(0, 0), frameon=False, fontsize=SMALL)
+    return fills
+
+
+def _zone_texts(key: str, names: Mapping[str, str], number: Number | None) -> list[str]:
+    """Texts of a zone on a map, the longest first."""
+    name = names.get(key, key)
+    numbers = [] if number is None else [with_interval(_whole(number[0]), ends) for ends in (number[1], None)]
+    return [*(f"{name}\n{text}" for text in numbers), *(f"{key}\n{text}" for text in numbers), name, key]
+
+
+def _label_zones(
+    ax: Axes, shapes: Mapping[str, Geometry], texts: Mapping[str, Sequence[str]], fills: Mapping[str, Colour]
+) -> None:
+    """Write on each zone the first of its texts that fits into it; nothing on regions that hold other zones."""
+    import shapely
+    from matplotlib.patheffects import withStroke
+
+    ax.figure.figure.draw_without_rendering()  # sets the layout, by which texts are measured
+    keys = list(texts)
+    taken: list[Bbox] = []
+    points = [_inside(shapes[key]) for key in keys]
+    held = shapely.STRtree(shapely.points(points)).query([shapes[key] for key in keys], predicate="contains")
+    regions = {zone for zone, other in held.T if zone != other and shapes[keys[zone]].area > shapes[keys[other]].area}
+    for place, key in enumerate(keys):
+        if place in regions:
+            continue
+        red, green, blue = fills[key]
+        colour = "white" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < DARK else "#222222"
+        text = ax.annotate("", points[place], ha="center", va="center", fontsize=6, color=colour)
+        text.set_path_effects([withStroke(linewidth=1.5, foreground=fills[key])])
+        west, _, east, _ = shapes[key].bounds
+        room = abs(ax.transData.transform((east, 0))[0] - ax.transData.transform((west, 0))[0])
+        if not _write_first_that_fits(text, texts[key], room, taken):
+            text.remove()
+
+
+def _write_first_that_fits(text: Text, choices: Sequence[str], room: float, taken: list[Bbox]) -> bool:
+    """Write the first choice that is well within the room (in pixels) and overlaps no other text, if there is one."""
+    for choice in choices:
+        text.set_text(choice)
+        box = text.get_window_extent()
+        if box.width <= 0.95 * room and not any(box.overlaps(other) for other in taken):
+            taken.append(box)
+            return True
+    return False
+
+
+def _inside(shape: Geometry) -> tuple[float, float]:
+    """Point in a zone at which its name stands and its arrows begin and end: the middle, if that is in it."""
+    at = shape.centroid if shape.contains(shape.centroid) else shape.representative_point()
+    return at.x, at.y
 
 
 def _largest_first(shapes: Mapping[str, Geometry]) -> list[tuple[str, Geometry]]:
@@ -393,21 +522,54 @@ def _patches(shape: Geometry) -> list[Any]:
 
 
 def _arrow(ax: Axes, start: Geometry, end: Geometry, share: float) -> None:
-    """Draw one flow as a curved arrow."""
+    """Draw one flow as a curved arrow that leaves room for the names of its zones."""
     from matplotlib.patches import FancyArrowPatch
 
-    one, other = start.representative_point(), end.representative_point()
     ax.add_patch(
         FancyArrowPatch(
-            (one.x, one.y), (other.x, other.y), connectionstyle="arc3,rad=0.18", arrowstyle="-|>",
-            mutation_scale=6 + 10 * share, linewidth=0.6 + 5 * share, color="#0072B2", alpha=0.25 + 0.5 * share,
-            shrinkA=4, shrinkB=4,
+            _inside(start), _inside(end), connectionstyle="arc3,rad=0.18", arrowstyle="-|>",
+            mutation_scale=6 + 10 * share, linewidth=_arrow_width(share), alpha=_arrow_alpha(share),
+            color=main_colour(), shrinkA=9, shrinkB=9,
         )
     )  # fmt: skip
 
 
-def _name_zones(ax: Axes, shapes: Mapping[str, Geometry], keys: set[str]) -> None:
-    """Write the ids of zones on a map, if they are few."""
-    for key in sorted(keys)[: MOST_NAMES if len(keys) <= MOST_NAMES else 0]:
-        at = shapes[key].representative_point()
-        ax.annotate(key, (at.x, at.y), ha="center", va="center", fontsize=7, color=INK)
+def _arrow_width(share: float) -> float:
+    """Width in points of an arrow, by its share of the largest number."""
+    return 0.6 + 5 * share
+
+
+def _arrow_alpha(share: float) -> float:
+    """Opacity of an arrow, by its share of the largest number."""
+    return 0.3 + 0.5 * share
+
+
+def _arrow_legend(
+    ax: Axes, drawn: Sequence[tuple[float, str, str]], numbers: Mapping[tuple[str, ...], Number], value: str
+) -> None:
+    """Legend of the arrows' widths: the largest, a middle and the smallest flow, each with its interval."""
+    from matplotlib.lines import Line2D
+
+    handles = []
+    for number, start, end in dict.fromkeys((drawn[0], drawn[len(drawn) // 2], drawn[-1])):
+        share, ends = number / drawn[0][0], numbers[start, end][1]
+        line = Line2D([], [], color=main_colour(), linewidth=_arrow_width(share), alpha=_arrow_alpha(share))
+        line.set_label(with_interval(_whole(number), ends))
+        handles.append(line)
+    ax.legend(
+        handles=handles, title=value, loc="upper left", bbox_to_anchor=(0, 0), frameon=False, ncols=len(handles),
+        fontsize=SMALL, title_fontsize=SMALL, alignment="left",
+    )  # fmt: skip
+
+
+def _name_zones(ax: Axes, shapes: Mapping[str, Geometry], names: Mapping[str, str], keys: Sequence[str]) -> None:
+    """Write the names of zones above the arrows, on a halo of the background; the first ones where they overlap."""
+    from matplotlib.patheffects import withStroke
+
+    ax.figure.figure.draw_without_rendering()
+    taken: list[Bbox] = []
+    for key in keys:
+        text = ax.annotate("", _inside(shapes[key]), ha="center", va="center", fontsize=7, color=mixed(1), zorder=5)
+        text.set_path_effects([withStroke(linewidth=2.5, foreground=mixed(0))])
+        if not _write_first_that_fits(text, (names.get(key, key), key), math.inf, taken):
+            text.remove()
