@@ -24,6 +24,7 @@ from engine.server.worker.scheduler import LONG_BUCKET_FACTOR, QueuedQuery, Sche
 
 MAX_STATEMENT_SECONDS = 600.0  # after which the backend stops a statement
 NOISED_NUMBERS_PER_SECOND = 50_000  # far below the speed of a slow machine
+PLANNED_VECTOR_SECONDS = 0.01  # to plan the part of a statement that is one vector's
 PROFILED_VECTOR_SECONDS = 0.04  # to plan the statements of one profiled vector, and to choose its clip bound
 
 BucketCallback = Callable[[float], None]
@@ -58,9 +59,9 @@ class ResponsePacing:
         """Choose the time bucket of a query: the shortest that holds its work and that of one more privacy unit.
 
         Claim: it is a function of plans, catalog, public tables and settings, and never shorter for a larger bound.
-        Symbols: steps of all and of one unit; n, the numbers that are noised; v, the profiled vectors. Formula: the
-        least least_seconds * 2^k of at least steps / rows_per_second + n / NOISED_NUMBERS_PER_SECOND + v *
-        PROFILED_VECTOR_SECONDS.
+        Symbols: steps of all and of one unit; n, the numbers that are noised; v, the vectors, whose statements are
+        planned. Formula: the least least_seconds * 2^k of at least steps / rows_per_second + n /
+        NOISED_NUMBERS_PER_SECOND + v * PROFILED_VECTOR_SECONDS, or PLANNED_VECTOR_SECONDS without a profile.
         Source: engine/server/proofs.md#bucket_seconds. Raises nothing.
         """
         expected = sum(map(self._expected_seconds, prepared))
@@ -70,9 +71,10 @@ class ResponsePacing:
     def _expected_seconds(self, prepared: CompiledRelease) -> float:
         work = prepared.unpriced_release.work
         vectors = len(prepared.plan.vectors)
-        numbers, profiled = (prepared.key_count or 1) * vectors, vectors * (prepared.profile is not None)
+        numbers = (prepared.key_count or 1) * vectors
         of_rows = (work.steps + work.max_unit_steps) / self.rows_per_second
-        return of_rows + numbers / NOISED_NUMBERS_PER_SECOND + profiled * PROFILED_VECTOR_SECONDS
+        of_plan = vectors * (PLANNED_VECTOR_SECONDS if prepared.profile is None else PROFILED_VECTOR_SECONDS)
+        return of_rows + numbers / NOISED_NUMBERS_PER_SECOND + of_plan
 
     @property
     def max_rows(self) -> float:

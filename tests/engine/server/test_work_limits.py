@@ -103,6 +103,9 @@ def test_a_pacing_bucket_covers_and_grows_with_the_cost_bound(
 MANY = ", ".join(f"VAR_POP(minutes) FILTER (WHERE minutes < {i} + 0.5) AS a{i}" for i in range(20))
 
 
+SLOPES = ", ".join(f"REGR_SLOPE(minutes, coins) FILTER (WHERE minutes < {i} + 0.5) AS a{i}" for i in range(36))
+
+
 def check_profiled_bucket(folder: Path) -> None:
     """The bucket of a question with many profiled numbers holds the processor time that it takes over few rows."""
     catalog = make_town(folder, declared=without_norms(CATALOG))
@@ -113,6 +116,17 @@ def check_profiled_bucket(folder: Path) -> None:
     assert taken < ResponsePacing().bucket_seconds(answered.query.releases)
 
 
+def check_bucket_under_norms(folder: Path) -> None:
+    """The bucket of a question with many numbers under declared norms holds the time of their statement."""
+    with opened(make_town(folder), folder) as engine:
+        question = engine.read(f"SELECT zone, {SLOPES} FROM visit GROUP BY zone", "ann")
+        (release,) = engine.compile(question, Request("ann", rho=Fraction(1, 20))).releases
+        begun = time.process_time()
+        engine.measure_release(release)
+        taken = time.process_time() - begun
+    assert release.profile is None and taken < ResponsePacing().bucket_seconds((release,))
+
+
 def test_a_bucket_holds_what_many_profiled_numbers_take(tmp_path: Path) -> None:
     check_profiled_bucket(tmp_path)
 
@@ -121,3 +135,15 @@ def test_a_planted_bucket_of_rows_alone_is_found(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(pacing, "PROFILED_VECTOR_SECONDS", 0.0)
     with pytest.raises(AssertionError):
         check_profiled_bucket(tmp_path)
+
+
+def test_a_bucket_holds_what_many_numbers_under_norms_take(tmp_path: Path) -> None:
+    check_bucket_under_norms(tmp_path)
+
+
+def test_a_planted_bucket_without_planning_under_norms_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pacing, "PLANNED_VECTOR_SECONDS", 0.0)
+    with pytest.raises(AssertionError):
+        check_bucket_under_norms(tmp_path)
