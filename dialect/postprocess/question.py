@@ -69,6 +69,14 @@ class Question:
         """The names of the public tables that the outer query reads."""
         return tuple(sorted(tables_of(self.outer)))
 
+    @cached_property
+    def is_ordered(self) -> bool:
+        """Whether the query ends in ORDER BY or LIMIT, so that the order of its rows is the client's choice."""
+        relation: Relation = self.outer
+        while isinstance(relation.operator, Project):
+            relation = relation.operator.source
+        return isinstance(relation.operator, Sort)
+
     @property
     def is_simultaneous(self) -> bool:
         """Whether the intervals of all its numbers hold together, if it has any."""

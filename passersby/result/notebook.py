@@ -21,6 +21,7 @@ from passersby.result.summary import (
     explanation_columns,
     explanation_head,
     explanation_lines,
+    hidden_rows_text,
     intervals_text,
     level_of,
     long_price_text,
@@ -88,7 +89,8 @@ def result_html(result: Answer) -> str:
         columns.append(("<th></th>", [f"<td class='faint'>{'may be nothing' if mark else ''}</td>" for mark in marks]))
     heads = "".join(head for head, _ in columns)
     body = ["".join(cells) for cells in zip(*(cells for _, cells in columns), strict=True)]
-    more = f"<p class='faint'>{len(result) - MOST_ROWS:,} more rows</p>" if len(result) > MOST_ROWS else ""
+    hidden = hidden_rows_text(result, MOST_ROWS, PAGE)
+    more = f"<p class='faint'>{escape(hidden)}</p>" if hidden else ""
     short = [f"{name}: {'; '.join(filter(None, parts))}" for name, *parts in answer_columns(result)]
     words = {word for column in reliability.values() for word in column}
     legend = [ITALICS] if words & {"poor", "noise"} else []

@@ -81,7 +81,26 @@ def python_hints(name: str) -> OutputHints:
 
 
 PYTHON_ANSWER, PYTHON_EXPLANATION = python_hints("answer"), python_hints("explanation")
-PAGE = OutputHints("rho {}", "")
+PAGE = OutputHints("rho {}", "", PYTHON_ANSWER.all_rows)
+
+
+def hidden_rows_text(result: Answer, most: int, surface: OutputHints) -> str:
+    """Say which rows of an answer are not shown, whether the largest number is among them, and how to see them."""
+    if len(result) <= most:
+        return ""
+    text = f"{len(result) - most:,} more rows"
+    if key := next((name for name in result.columns if name not in result.intervals), None):
+        place = result.columns.index(key)
+        first, last = (value_text(result.rows[row][place]) for row in (most, -1))
+        text += f", {printable(key)} {first} to {last}"
+    lines = [f"{text}: {surface.all_rows}" if surface.all_rows else text]
+    if name := next(iter(result.intervals), None):
+        place = result.columns.index(name)
+        numbers = [row[place] if isinstance(row[place], int | float) else float("-inf") for row in result.rows]
+        if max(numbers[most:]) > max(numbers[:most]):
+            column = printable(name if name.isidentifier() else f'"{name}"')
+            lines.append(f"the largest {printable(name)} is among them: ORDER BY {column} DESC has it first, for free")
+    return "; ".join(lines)
 
 
 def short_price(price: Mapping[str, Any]) -> str:

@@ -31,6 +31,7 @@ from passersby.result.summary import (
     explanation_columns,
     explanation_head,
     explanation_lines,
+    hidden_rows_text,
     intervals_text,
     level_of,
     long_price_text,
@@ -98,8 +99,8 @@ def show_result(
         _row_table(result, most, has_bars=False, has_words=False),
     )
     parts: list[RenderableType] = [rows]
-    if len(result) > most:
-        parts.append(Text(f"  {len(result) - most:,} more rows: {surface.all_rows}", "dim"))
+    if hidden := hidden_rows_text(result, most, surface):
+        parts.append(Text(f"  {hidden}", "dim"))
     if details:
         return Group(*parts, *_card(result), *_notes(result.notes), *show_advice(result.advice))
     return Group(*parts, Text(), *_short_answer(result, surface))

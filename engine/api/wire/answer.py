@@ -15,6 +15,7 @@ import pyarrow as pa
 from budgets import Loss, epsilon_from_rho
 from dialect import Question
 from dialect.algebra import Histogram, Note
+from engine.api.wire.row_order import in_natural_order
 from engine.mechanism.answer import interval_parts, project_intervals
 from engine.mechanism.intervals import Floats
 from engine.pipeline.advice import MAX_ADVICE_CHARACTERS, NO_ADVICE, Advice
@@ -61,7 +62,8 @@ def answer_table(
 
     The card contains advice only where a column is mostly unreliable.
     """
-    result = replace(result, answer=project_intervals(result.answer, result.question))
+    answer = in_natural_order(project_intervals(result.answer, result.question), result.question)
+    result = replace(result, answer=answer)
     shared = _shared_fields(result, result.charged_loss, outlook_inputs)
     reliabilities = rate_reliability(
         result.answer,

@@ -129,9 +129,18 @@ def test_the_text_is_readable(answer: Result) -> None:
 
 def test_a_long_answer_is_truncated_in_text_and_complete_in_data() -> None:
     made = result({"i": list(range(1000))})
-    assert "960 more rows" in repr(made)
+    assert "960 more rows, i 40 to 999: answer.rows" in repr(made)
     assert len(repr(made).splitlines()) < 60
     assert len(made.df()) == 1000
+
+
+def test_hidden_rows_are_named_and_a_hidden_largest_number_too() -> None:
+    zones, falling = [f"z{i}" for i in range(50)], list(range(50, 0, -1))
+    rising = result({"zone": zones, "n": falling[::-1]}, {"n": [[n - 1, n + 1] for n in falling[::-1]]})
+    assert "10 more rows, zone z40 to z49: answer.rows; the largest n is among them: ORDER BY n DESC" in " ".join(
+        repr(rising).split()
+    )
+    assert "the largest" not in repr(result({"zone": zones, "n": falling}, {"n": [[n - 1, n + 1] for n in falling]}))
 
 
 def test_json_has_values_as_json_knows_them() -> None:
