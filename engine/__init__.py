@@ -48,7 +48,6 @@ from engine.api.workflows import (
     calibrate_catalog,
     list_calibrations,
     list_scheduled,
-    plan_workload,
     run_scheduled,
     show_scheduled,
 )
@@ -77,7 +76,6 @@ __all__ = [
     "open_session",
     "optimize_catalog",
     "outlines",
-    "plan_workload",
     "remove_cached_copies",
     "report_ledger",
     "restore_ledger",

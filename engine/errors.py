@@ -95,7 +95,6 @@ class TooLarge(StrEnum):
     PUBLIC_TABLES = "The public tables of this question can't be read"
     POLYGONS = "The polygons can't be read"
     REHEARSAL = "The rehearsal can't be run"
-    WORKLOAD = "The questions of this workload can't be compared"
     PUBLIC_LISTS = "The public lists of this question can't be counted"
 
 
@@ -194,9 +193,6 @@ class EngineKind(Diagnostic):
     SIMULTANEOUS_PRIVATE_KEYS = (Code.PARAM,
         "Simultaneous intervals need a list of groups that is known without the data; here it is private.",
         "intervals = 'each'")
-    WORKLOAD_SIZE = Code.PARAM, "A workload is 1 to {limit} questions.", "questions with ; between them"
-    WORKLOAD_OF_PUBLIC_TABLES = (Code.PARAM, "A question of a workload asks about public tables alone.",
-        "leave it out: it is free")
 
 
 AnyProblem = Refusal | CatalogError | LedgerError | DataError | ExecutionFailed

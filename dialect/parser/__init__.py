@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dialect.parser.compile_context import CompileContext
 from dialect.parser.privacy_clause import IntervalCoverage, TargetError, parse_target_error
-from dialect.parser.tokens import MAX_CHARACTERS, split_list, split_statements, strip_comments
+from dialect.parser.tokens import MAX_CHARACTERS, split_list, strip_comments
 
 __all__ = [
     "MAX_CHARACTERS",
@@ -21,6 +21,5 @@ __all__ = [
     "TargetError",
     "parse_target_error",
     "split_list",
-    "split_statements",
     "strip_comments",
 ]

@@ -97,15 +97,6 @@ def strip_comments(sql: str) -> str:
     return text
 
 
-def split_statements(text: str) -> tuple[str, ...]:
-    """Split a file of statements at its semicolons, keeping leading comments; raises Refusal with E_PARSE."""
-    tokens = _raw_tokens(text)
-    ends = [token.start for token in tokens if token.token_type is TokenType.SEMICOLON]
-    parts = [text[a:b].strip() for a, b in pairwise([0, *ends, len(text)])]
-    statements = [part.removeprefix(";").strip() for part in parts]
-    return tuple(part for part in statements if part and _raw_tokens(part))
-
-
 def token_span(token: Token) -> Span:
     """Span of a token."""
     return Span(token.start, token.end + 1)

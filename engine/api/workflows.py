@@ -1,7 +1,7 @@
-"""Workflows in wire shapes: calibration, workload plans, shared numbers, scheduled queries.
+"""Workflows in wire shapes: calibration, shared numbers, scheduled queries.
 
-Calibration: preview its cost, run it, list its histograms. Workload plans: plan a file of queries and buy what was
-planned (`passersby plan`). Scheduled queries: release those due, show one, list those a client may see.
+Calibration: preview its cost, run it, list its histograms. Scheduled queries: release those due, show one, list those a
+client may see.
 
 Shared numbers: a client shows an answer it has stored to another client, who pays for it on its own account;
 everybody's account is not charged again. The release keys decide what may be shown (proofs.md#sharing).
@@ -12,16 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
-from fractions import Fraction
 from typing import Any, Unpack
 
 import numpy as np
 import pyarrow as pa
 
-from budgets import Charge, Forbidden, Loss, parse_positive_amount
+from budgets import Forbidden, Loss, parse_positive_amount
 from dialect import Refusal, compile_query
 from dialect.catalog import Catalog, Dataset, SqlType
-from dialect.parser import split_list, split_statements
+from dialect.parser import split_list
 from engine.accounts.window_accounts import least_remaining
 from engine.api.session import RequestTerms, Session, open_session
 from engine.api.wire import answer as wire_answer
@@ -47,7 +46,6 @@ from engine.workflows.scheduled_queries import (
     stored_answer,
     visible_release_keys,
 )
-from engine.workflows.workload import PlannedQuery, plan_queries
 
 PRICING_CLIENT = "anybody"  # client for pricing a usual query; never charged
 
@@ -216,62 +214,6 @@ def _aggregate(measured: HistogramSubject, catalog: Catalog) -> str:
         assert table is not None and table.person is not None  # noqa: S101  it was calibrated
         return f"COUNT(DISTINCT {table.person.column})"
     return f"SUM({measured.column})"
-
-
-def plan_workload(
-    session: Session, text: str, *, client: str, rho: str, confidence: float | None = None, apply: bool = False
-) -> dict[str, Any]:
-    """Plan the queries of a file for a total price in rho; with `apply`, buy what was planned. Raises Refused.
-
-    Afterwards each query is free for this client at the price it would have alone (`ask_at_rho`), or less. If one
-    query can't be bought or answered, `charged_rho` of the refusal is the total charged so far, including that query;
-    planning the same file again continues there.
-    """
-    with refusals():
-        amount = parse_positive_amount(rho, "rho")
-        planned = plan_queries(session.engine, split_statements(text), amount, Request(client, confidence=confidence))
-    charged = _buy(session, [each for each in planned if each.price], client) if apply else Fraction(0)
-    alone_rho = next(each.separate_price for each in planned if each.is_requested)
-    return {
-        "rho": float(amount),
-        "ask_at_rho": float(alone_rho),
-        "applied": apply,
-        "charged_rho": float(charged),
-        "questions": [_plan_shape(each) for each in planned],
-    }
-
-
-def _buy(session: Session, planned: Sequence[PlannedQuery], client: str) -> Fraction:
-    """Buy queries one after another, and return the total charged in rho; raises Refused, with `charged_rho`."""
-    charges = list[Charge]()
-    engine = replace(session.engine, on_charge=charges.append)
-    for each in planned:
-        try:
-            engine.answer(each.sql, Request(client, rho=each.price))
-        except Exception as error:
-            redacted = error if isinstance(error, Refusal) else redact(error)
-            if redacted is not error and not charges:
-                raise  # a defect before any charge: not a refusal
-            raise Refused(problem(redacted, each.sql) | {"charged_rho": float(_rho(charges))}) from redacted
-    return _rho(charges)
-
-
-def _rho(charges: Sequence[Charge]) -> Fraction:
-    """Total rho of the charges that debited something."""
-    return sum((charge.loss.rho for charge in charges if not charge.is_repeat), Fraction(0))
-
-
-def _plan_shape(planned: PlannedQuery) -> dict[str, Any]:
-    """Planned query in JSON form; `made_of` = numbers, from 1, of the planned queries it is derived from."""
-    return {
-        "sql": planned.sql,
-        "asked": planned.is_requested,
-        "alone_rho": float(planned.separate_price),
-        "alone_error": planned.separate_error,
-        "rho": float(planned.price),
-        "error": planned.error if planned.is_requested else {},
-        "made_of": [place + 1 for place in planned.derived_from],
-    }
 
 
 NOTE_TOPIC = "shared"

@@ -1,8 +1,8 @@
-"""Workflows over several queries: calibration, scheduled queries, workload planning, rehearsal.
+"""Workflows over several queries: calibration, scheduled queries, rehearsal.
 
 A plan of queries -> their answers, and the stored releases.
 
 Modules, each before those that import it:
 
-    calibration_questions, calibrate, rehearsal, scheduled_queries, workload.
+    calibration_questions, calibrate, rehearsal, scheduled_queries.
 """

@@ -1,21 +1,19 @@
-"""Commands for analysts: query, explain, rehearse, budget, history, tables, plan, standing; about-me.
+"""Commands for analysts: query, explain, rehearse, budget, history, tables, standing; about-me.
 
-`plan` finds the cheapest set of releases for a file of questions. Scheduled queries: `standing run` is for the owner of
+Scheduled queries: `standing run` is for the owner of
 the dataset, `standing list` and `standing show` are for the clients named in the file. `about-me` is for people in the
 data.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.console import RenderableType
 from rich.text import Text
 
 from passersby.cli.options import (
@@ -37,7 +35,6 @@ from passersby.cli.options import (
     open_connection,
     question,
     refusals,
-    text_of,
 )
 from passersby.cli.output import (
     Document,
@@ -277,60 +274,3 @@ def show(
     with open_connection(catalog, client, ledger, form) as connection:
         answer = connection.standing(name, file=file, window=window)
         write_result(answer, form, details=verbose, command="standing show")
-
-
-Workload = Annotated[
-    Path,
-    typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Questions in SQL, with ; between them."),
-]
-Total = Annotated[str, typer.Option("--rho", metavar="AMOUNT", help="Privacy loss of all of them together.")]
-Apply = Annotated[bool, typer.Option("--apply", help="Buy what is planned; then each question is free.")]
-_LONGEST_SQL = 60  # characters of a question in the table
-
-
-def plan(
-    file: Workload,
-    rho: Total,
-    apply: Apply = False,
-    confidence: Confidence = None,
-    catalog: Catalog = "operator",
-    client: Client = None,
-    ledger: Ledger = None,
-    form: DocumentOption = Document.TABLE,
-) -> None:
-    """Plan questions together: buy few releases from which all of them are derived, instead of one for each.
-
-    A question behind a line `-- candidate` may be bought, though nobody asks it: finer groups often serve many.
-    """
-    text = text_of(file)
-    with open_connection(catalog, client, ledger, form) as connection:
-        try:
-            with show_waiting("Planning: prices, and which answers follow from others"):
-                planned = connection.plan(text, rho=rho, confidence=confidence, apply=apply)
-        except PassersbyError as refused:
-            charged = refused.details.get("charged_rho")
-            if charged and form is not Document.JSON:  # which has it itself
-                sys.stderr.write(f"note: rho {charged:.4g} of the plan is bought; the same command goes on there\n")
-            raise
-        write_document(planned, _plan_table, form)
-
-
-def _plan_table(planned: dict[str, Any]) -> RenderableType:
-    """Table of a plan's questions: price of each alone, its planned price, and what it is derived from."""
-    table = Table("", "question", "alone: rho", "± alone", "planned: rho", "± planned", "made of")
-    for i, each in enumerate(planned["questions"], 1):
-        sql = " ".join(printable(each["sql"]).split())
-        shown = sql if len(sql) <= _LONGEST_SQL else sql[: _LONGEST_SQL - 1] + "…"
-        alone = f"{each['alone_rho']:.4g}" if each["asked"] else "not asked"
-        bought = f"{each['rho']:.4g}" if each["rho"] else "free"
-        sources = ", ".join(map(str, each["made_of"]))
-        table.add_row(str(i), shown, alone, _errors(each["alone_error"]), bought, _errors(each["error"]), sources)
-    state = (
-        f"bought for rho {planned['charged_rho']:.4g}" if planned["applied"] else "nothing is bought yet: add --apply"
-    )
-    return Group(table, f"{state}; afterwards each is free with --rho {planned['ask_at_rho']:.6g}")
-
-
-def _errors(errors: dict[str, float | None]) -> str:
-    """Half-widths of an answer's columns in one line; "-" where none is known in advance."""
-    return ", ".join(f"{name} {width:,.4g}" for name, width in errors.items() if width is not None) or "-"

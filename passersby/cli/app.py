@@ -40,7 +40,7 @@ def _add(group: typer.Typer, *commands: Callable[..., None], panel: str | None =
         group.command(rich_help_panel=panel)(command)
 
 
-_add(app, analyst.query, analyst.explain, analyst.rehearse, analyst.plan, analyst.tables, panel="Ask")
+_add(app, analyst.query, analyst.explain, analyst.rehearse, analyst.tables, panel="Ask")
 _add(app, analyst.budget, analyst.history, panel="Account for it")
 app.add_typer(ledger, name="ledger", rich_help_panel="Account for it")
 ledger.callback(invoke_without_command=True)(cli_ledger.rows)

@@ -85,25 +85,6 @@ class Connection:
             terms = _terms(rho, confidence, target_error)
             return Result(self._target().rehearse(_text(sql), client=self.client, **terms))
 
-    def plan(self, text: str, *, rho: Amount, confidence: float | None = None, apply: bool = False) -> dict[str, Any]:
-        """Plan several queries, separated by semicolons, for a total price; with `apply`, run them as planned.
-
-        The result has `ask_at_rho`, the rho at which each query can be answered free of charge from the planned
-        releases, and the price and half-widths of each query alone and as planned. Raise RefusedError, BudgetError or
-        ExecutionError. With `apply` their `details["charged_rho"]` is what was charged before, failed queries included:
-        these are paid, and running the same plan again continues there.
-        """
-        text = _text(text)
-        with translate_errors():
-            if self._remote is not None:
-                return self._remote.plan(text, client=self.client, rho=str(rho), confidence=confidence, apply=apply)
-            import engine
-
-            session = self._in_process("plans")
-            return engine.plan_workload(
-                session, text, client=self.client, rho=str(rho), confidence=confidence, apply=apply
-            )
-
     def run_standing(self, file: str | os.PathLike[str], *, early: bool = False) -> list[dict[str, Any]]:
         """Run each scheduled query of a file for every completed window not released yet; with `early`, for all.
 

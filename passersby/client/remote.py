@@ -10,7 +10,6 @@ import ssl
 import time
 import uuid
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -211,29 +210,6 @@ class RemoteSession:
         del client
         body: JsonObject = self.transport.send("POST", "/v1/explain", json=_request_body(sql, terms)).json()
         return body
-
-    def plan(self, text: str, *, client: str, rho: str, confidence: float | None, apply: bool) -> JsonObject:
-        """Plan several queries; with `apply`, run each as planned."""
-        with show_waiting("Planning: what each question costs, and which answers say others"):
-            request = {"questions": text, "rho": rho, **({} if confidence is None else {"confidence": confidence})}
-            planned: JsonObject = self.transport.send("POST", "/v1/plan", json=request).json()
-        before = self._paid_rho(client) if apply else {}
-        try:
-            for each in planned["questions"] if apply else ():
-                if each["rho"]:
-                    exact = f"{each['rho']:.12f}"  # in units of the ledger
-                    bought = self.query(each["sql"], client=client, rho=exact, confidence=confidence)
-                    planned["charged_rho"] += json.loads(bought.schema.metadata[b"passersby"])["price"]["rho"]
-        except PassersbyError as refused:
-            with suppress(PassersbyError):  # otherwise the sum so far is a lower bound
-                planned["charged_rho"] = sum(rho for key, rho in self._paid_rho(client).items() if key not in before)
-            refused.details["charged_rho"] = planned["charged_rho"]
-            raise
-        return {**planned, "applied": apply}
-
-    def _paid_rho(self, client: str) -> dict[str, float]:
-        """Return the rho of each release that a client has paid for, stored or not."""
-        return {each["release_id"]: each["rho"] for each in self.history(client)}
 
     def standing(self, name: str, window: str | None) -> pyarrow.Table:
         """Fetch the result of a scheduled query."""

@@ -20,7 +20,7 @@ class Limits:
     """The limits of one server. Servers that share a ledger count separately."""
 
     def __init__(self, rate: str, queue: int, per_client: int) -> None:
-        """`queue` and `per_client` bound concurrent long calls that read no data: rehearsals and plans."""
+        """`queue` and `per_client` bound concurrent long calls that read no data: rehearsals."""
         self._request_rate, self._failure_rate = parse(rate), parse(f"{MAX_FAILURES_PER_MINUTE}/minute")
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._long_calls = QueuePlaces(queue, per_client)
@@ -37,7 +37,7 @@ class Limits:
 
     def long_call(self, name: str) -> AbstractContextManager[None]:
         """Reserve a slot for a long call that reads no data, until the block ends; raises QueueFull if none is free."""
-        return self._long_calls.hold(name, "rehearsals or plans")
+        return self._long_calls.hold(name, "rehearsals")
 
     def _rate_problem(self, item: RateLimitItem, *whose: str) -> Problem:
         window_stats = self._limiter.get_window_stats(item, *whose)

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from engine.server.http.roles import Role
-from engine.server.http.texts import AmountText, Anchor, Name, Person, PersonLines, Reason, Sql, SqlFile
+from engine.server.http.texts import AmountText, Anchor, Name, Person, PersonLines, Reason, Sql
 
 # Passed on as the text that was sent, so that 0.1 is exact
 Amount = Annotated[AmountText | int | Annotated[float, Field(allow_inf_nan=False)], AfterValidator(str)]
@@ -36,16 +36,6 @@ class ShareRequest(RequestBody):
     rho: Amount | None = None
     confidence: Confidence | None = None
     days: float | None = Field(None, gt=0, le=365, description="How long the link lives; 30 where absent.")
-
-
-class WorkloadRequest(RequestBody):
-    """Queries to be planned together."""
-
-    questions: SqlFile = Field(
-        description="Questions in SQL, with ; between them; -- candidate before one nobody asks."
-    )
-    rho: Amount = Field(description="Privacy loss of all of them together.")
-    confidence: Confidence | None = Field(None, description="Level of the intervals.")
 
 
 class ClientRequest(RequestBody):

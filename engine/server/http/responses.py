@@ -172,16 +172,6 @@ class KeyOwner(ResponseBody):
     key_id: str
 
 
-class WorkloadPlan(ResponseBody):
-    """The cheapest set of purchases for several queries: the price of each, and the releases it is derived from."""
-
-    rho: float
-    ask_at_rho: float
-    applied: bool
-    charged_rho: float
-    questions: list[dict[str, Any]]
-
-
 class ScheduledQuery(ResponseBody):
     """A scheduled query that the caller is entitled to see."""
 

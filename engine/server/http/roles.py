@@ -67,7 +67,6 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("DELETE", "/v1/shares/{share_id}"): QUERYING,
     ("POST", "/v1/explain"): DRY_RUNS,
     ("POST", "/v1/rehearse"): DRY_RUNS,
-    ("POST", "/v1/plan"): QUERYING,
     ("GET", "/v1/standing"): QUERYING,
     ("GET", "/v1/standing/{name}"): QUERYING,
     ("GET", "/v1/budget"): BUDGET_READING,

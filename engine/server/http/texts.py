@@ -22,7 +22,6 @@ Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=
 Person = Annotated[str, StringConstraints(min_length=1, max_length=MAX_PERSON_CHARACTERS, pattern=NO_NUL)]
 AmountText = Annotated[str, StringConstraints(max_length=40, pattern=NO_NUL)]
 Sql = Annotated[str, StringConstraints(max_length=MAX_CHARACTERS, pattern=NO_NUL)]
-SqlFile = Annotated[str, StringConstraints(max_length=100 * MAX_CHARACTERS, pattern=NO_NUL)]  # of many statements
 Anchor = Annotated[str, StringConstraints(max_length=10_000, pattern=NO_NUL)]
 PersonLines = Annotated[str, StringConstraints(max_length=10_000_000, pattern=NO_NUL)]
 

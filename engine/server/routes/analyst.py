@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from engine.errors import Refused
 from engine.server.auth.keys import new_id
 from engine.server.http.problems import Problem
-from engine.server.http.requests import QueryRequest, WorkloadRequest
+from engine.server.http.requests import QueryRequest
 from engine.server.http.responses import (
     ARROW,
     JSON,
@@ -27,7 +27,6 @@ from engine.server.http.responses import (
     PaidRelease,
     ScheduledQuery,
     Table,
-    WorkloadPlan,
     answer_body,
 )
 from engine.server.http.texts import Name
@@ -145,14 +144,6 @@ async def rehearse(asked: QueryRequest, asker: Caller, write: AnswerWriter) -> R
     """Answer for free on synthetic rows, generated from the catalog alone. The numbers mean nothing."""
     with asker.service.limits.long_call(asker.name):
         return write(await asker.call("rehearse", **session_arguments(asked, asker)))
-
-
-@router.post("/plan", responses={200: {"model": WorkloadPlan}}, operation_id="plan")
-async def plan(asked: WorkloadRequest, asker: Caller) -> Json:
-    """Plan the cheapest purchases for several queries: no data, no charge. Each is bought as a query."""
-    with asker.service.limits.long_call(asker.name):
-        terms = {"rho": asked.rho, "confidence": asked.confidence}
-        return await asker.call("plan", client=asker.name, text=asked.questions, **terms)
 
 
 @router.get("/standing", response_model=list[ScheduledQuery], operation_id="standings")

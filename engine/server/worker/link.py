@@ -24,7 +24,7 @@ STARTUP_BEATS = 120  # until a new worker's first heartbeat: it loads its librar
 CALL_SECONDS = 60.0  # time limit of calls that read no data
 LONG_CALL_SECONDS = 900.0
 LONG_CALLS = frozenset(
-    {"audit", "figures", "ledger", "object_many", "plan", "rehearse", "release_figure", "report", "take", "verify"}
+    {"audit", "figures", "ledger", "object_many", "rehearse", "release_figure", "report", "take", "verify"}
 )
 STARTING = "starting"  # state of a worker that opens its data
 # A query that reads data for longer than both of these hangs; the engine itself stops a statement earlier.

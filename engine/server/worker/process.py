@@ -23,7 +23,7 @@ from engine.server.worker.hardening import forbid_dumps, silence_tracebacks
 from engine.server.worker.pacing import PacedEngine, ResponsePacing, bucket_callback, queued_callback
 from engine.server.worker.verbs import VerbHandler
 
-SLOW_VERBS = frozenset({"query", "rehearse", "plan", "take"})  # verbs that may wait for a slot, or take long
+SLOW_VERBS = frozenset({"query", "rehearse", "take"})  # verbs that may wait for a slot, or take long
 SLOW_THREADS = 512  # threads for these: more than queue, admitted calls and jobs together
 QUICK_THREADS = 16  # threads for quick verbs, which never wait for slow ones
 BEAT_SECONDS = 1.0

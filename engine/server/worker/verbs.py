@@ -25,7 +25,7 @@ from engine.api.maps import outlines
 from engine.api.objection_counts import release_objection_count, released_counts
 from engine.api.session import RequestTerms, Session
 from engine.api.wire import statements
-from engine.api.workflows import list_scheduled, plan_workload, show_scheduled, with_scheduled_holdings
+from engine.api.workflows import list_scheduled, show_scheduled, with_scheduled_holdings
 from engine.data.objections import CatalogObjections
 from engine.errors import refusals
 from engine.pipeline.engine import Engine
@@ -162,7 +162,6 @@ VERBS: Mapping[str, Callable[..., Any]] = {
     "share": lambda handler, **given: workflows.share(handler.session, **given),
     "offer": lambda handler, **given: workflows.offer(handler.session, **given),
     "take": lambda handler, **given: workflows.take(handler.session, **given),
-    "plan": lambda handler, **given: plan_workload(handler.session, **given),
     "standings": lambda handler, **given: list_scheduled(handler.session, handler.standing, **given),
     "standing": lambda handler, **given: show_scheduled(handler.session, handler.standing, **given),
     "outlines": lambda handler, name: outlines(handler.session, name),

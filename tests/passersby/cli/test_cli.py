@@ -147,7 +147,7 @@ def test_a_refusal_is_json_for_those_who_asked_for_json(run: Run) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        "explain", "plan", "standing run", "standing list", "object", "ingest",
+        "explain", "standing run", "standing list", "object", "ingest",
         "catalog optimize", "catalog forget", "catalog calibrate", "ledger verify",
     ],
 )  # fmt: skip

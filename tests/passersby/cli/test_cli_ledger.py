@@ -140,7 +140,6 @@ def test_local_only_commands_refer_to_the_console(run: Run, tmp_path: Path, comm
         ("ledger", "report", "--html", "{nowhere}"),
         ("about-me", "--html", "{nowhere}"),
         ("ledger", "verify", "--anchor", "{bytes}"),
-        ("plan", "{bytes}", "--rho", "0.1"),
     ],
     ids=" ".join,
 )

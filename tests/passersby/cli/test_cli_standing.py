@@ -45,13 +45,8 @@ def test_releases_made_before_a_failure_are_shown_with_it(tmp_path: Path, monkey
     (tmp_path / "file").write_text("SELECT 1")
 
     def interrupted(*_: object, **__: object) -> None:
-        raise ExecutionError("E_EXEC", "cut off", details={"outcomes": [released], "charged_rho": 0.02})
+        raise ExecutionError("E_EXEC", "cut off", details={"outcomes": [released]})
 
     monkeypatch.setattr(Connection, "run_standing", interrupted)
-    monkeypatch.setattr(Connection, "plan", interrupted)
     told = CliRunner().invoke(app, ["standing", "run", str(tmp_path / "file"), *where])
     assert (told.exit_code, json.loads(told.stdout)) == (1, [released]) and "cut off" in told.stderr
-    told = CliRunner().invoke(app, ["plan", str(tmp_path / "file"), "--rho", "0.1", *where])
-    assert (told.exit_code, told.stdout, json.loads(told.stderr)["charged_rho"]) == (1, "", 0.02)
-    told = CliRunner().invoke(app, ["plan", str(tmp_path / "file"), "--rho", "0.1", *where[:-2]])
-    assert told.stderr.startswith("note: rho 0.02 of the plan is bought")

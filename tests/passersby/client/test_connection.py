@@ -100,7 +100,7 @@ def test_an_invalid_amount_is_refused(ana: Connection, rho: str | float) -> None
 
 @pytest.mark.parametrize("given", [None, 3, b"SELECT 1"])
 def test_a_question_that_is_no_text_is_refused(ana: Connection, given: object) -> None:
-    for ask in (ana.query, ana.explain, ana.rehearse, lambda given: ana.plan(given, rho=0.1)):
+    for ask in (ana.query, ana.explain, ana.rehearse):
         with pytest.raises(passersby.RefusedError, match="E_PARAM: A question is text"):
             ask(given)
 
@@ -224,7 +224,6 @@ def test_every_method_of_a_closed_connection_is_refused(daily: Session) -> None:
         closed.tables,
         closed.functions,
         lambda: closed.outlines("zone"),
-        lambda: closed.plan(COUNT, rho=1),
         lambda: closed.standing("footfall"),
         lambda: closed.standings(file="x"),
     ):

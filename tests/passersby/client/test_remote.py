@@ -274,61 +274,6 @@ def test_calls_that_a_server_does_not_offer_are_refused(far: Connection) -> None
         far.standings(file="y")
 
 
-def test_a_plan_is_that_of_the_engine_and_is_bought_question_by_question(far: Connection, ana: Connection) -> None:
-    text = f"{COUNT};\nSELECT count(*) AS visits FROM visit;\nSELECT shop, count(*) AS n FROM visit GROUP BY shop"
-    told, here = (each.plan(text, rho="0.03") for each in (far, ana))
-    assert told == here and spent(far) == 0.0
-    bought = far.plan(text, rho="0.03", apply=True)
-    planned = sum(each["rho"] for each in told["questions"])
-    assert bought["applied"] and bought["charged_rho"] == pytest.approx(planned) == pytest.approx(spent(far))
-    for each in bought["questions"]:
-        assert far.query(each["sql"], rho=each["rho"] or bought["ask_at_rho"]).price["rho"] == 0
-    assert spent(far) == pytest.approx(planned)
-
-
-def test_an_interrupted_plan_reports_what_was_charged(far: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    text, real, asked = (
-        "SELECT COUNT(*) AS n FROM visit; SELECT SUM(minutes) AS m FROM visit",
-        remote.RemoteSession.query,
-        [],
-    )
-
-    def failing(*given: object, **terms: object) -> object:
-        asked.append(given)
-        if len(asked) == 2:
-            raise passersby.BudgetError("E_BUDGET", "Too dear.")
-        return real(*given, **terms)
-
-    monkeypatch.setattr(remote.RemoteSession, "query", failing)
-    with pytest.raises(passersby.BudgetError) as cut:
-        far.plan(text, rho="0.02", apply=True)
-    assert 0 < cut.value.details["charged_rho"] < 0.02
-
-
-@pytest.mark.parametrize("nth", [1, 2])
-def test_a_plan_counts_a_query_that_failed_after_its_charge(
-    nth: int, far: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A plan at a server reports what the ledger has charged, not what was answered."""
-    text, real, asked = (
-        "SELECT COUNT(*) AS n FROM visit; SELECT SUM(minutes) AS m FROM visit",
-        remote.RemoteSession.query,
-        [],
-    )
-
-    def failing(*given: object, **terms: object) -> object:
-        asked.append(given)
-        answer = real(*given, **terms)
-        if len(asked) == nth:
-            raise passersby.ExecutionError("E_EXEC", "It could not be answered.")
-        return answer
-
-    monkeypatch.setattr(remote.RemoteSession, "query", failing)
-    with pytest.raises(passersby.ExecutionError) as cut:
-        far.plan(text, rho="0.02", apply=True)
-    assert 0 < cut.value.details["charged_rho"] == pytest.approx(spent(far)) == pytest.approx(0.01 * nth)
-
-
 def test_a_client_without_scheduled_queries_is_refused_by_name(far: Connection) -> None:
     with pytest.raises(passersby.PassersbyError, match="entitled to no standing question footfall"):
         far.standing("footfall")

@@ -41,9 +41,6 @@ SENT = {
     ("POST", "/v1/shares"): Sent(COUNT),
     ("POST", "/v1/explain"): Sent(COUNT),
     ("POST", "/v1/rehearse"): Sent(COUNT),
-    ("POST", "/v1/plan"): Sent(
-        {"questions": f"{COUNT['sql']};\nSELECT zone, count(*) AS n FROM visit GROUP BY zone", "rho": 0.01}
-    ),
     ("GET", "/v1/history"): Sent(also={"client": "analyst"}),
     ("POST", "/v1/admin/clients"): Sent({"client": "new", **WHY}),
     ("DELETE", "/v1/admin/clients/{client}"): Sent(params=WHY),
@@ -160,7 +157,6 @@ NAMES_NOBODY = {
     "/v1/queries",
     "/v1/explain",
     "/v1/rehearse",
-    "/v1/plan",
     "/v1/standing",
     "/v1/me",
 }  # the key alone says whose

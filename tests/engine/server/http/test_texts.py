@@ -24,7 +24,7 @@ from tests.support.timeouts import until
 
 HALF = "\ud800"  # one half of a character that needs two
 BAD = {"half": f"a{HALF}", "only a half": HALF, "nul": "a\0b", "very long": "a" * 900_000}
-BULK = {("POST /v1/admin/objections/bulk", "persons"), ("POST /v1/plan", "questions")}  # as long as a body may be
+BULK = {("POST /v1/admin/objections/bulk", "persons")}  # as long as a body may be
 
 
 class TextField(NamedTuple):
