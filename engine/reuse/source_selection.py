@@ -6,7 +6,6 @@ Terms:
     wanted      release of the query, as compiled at its price
     holdings    stored releases of the client, in charge order
     derivation  how a wanted release is summed from the groups of a stored one
-    part        rows of a stored release that one of its conditions on keys selects
 """
 
 from __future__ import annotations
@@ -23,14 +22,7 @@ from dialect import Catalog, Question
 from dialect.algebra import Note, NoteCode, PrivatePlan
 from dialect.codegen.relations import write_rows
 from dialect.parser import strip_comments
-from dialect.planner.reuse import (
-    Decompositions,
-    Derivation,
-    canonical_plan,
-    equivalent_part_derivation,
-    find_derivation,
-    stored_parts,
-)
+from dialect.planner.reuse import Derivation, canonical_plan, find_derivation
 from engine.backends.protocol import Backend
 from engine.errors import TooLarge, refuse_before_charge
 from engine.mechanism.release import ReleaseDescription
@@ -97,8 +89,7 @@ class _HoldingsSearch:
         self.matcher, self.wanted = matcher, wanted
         # else a repeat would match other releases of the same charge first
         self.holdings = holdings.same_plan_first(wanted.plan)
-        self.matchable_plan, self.condition_reader = canonical_plan(wanted.plan), Decompositions()
-        self.compared_count = 0
+        self.matchable_plan = canonical_plan(wanted.plan)
 
     @cached_property
     def key_table(self) -> pa.Table:
@@ -110,29 +101,15 @@ class _HoldingsSearch:
         matched = Counter[bool]()  # number of matches of the same plan, and of others
         for stored in self.holdings.releases:
             has_same_plan = stored.has_plan(self.wanted.plan)
-            derivation = self._match(stored) if matched[has_same_plan] < MAX_MATCHED_RELEASES else None
+            if matched[has_same_plan] >= MAX_MATCHED_RELEASES:
+                continue
+            derivation = find_derivation(self.matchable_plan, stored.matchable_plan, self.matcher.catalog)
             if derivation is None:
                 continue
             matched[has_same_plan] += 1
             derived = self._derive(stored, derivation)
             if derived is not None:
                 yield derived
-
-    def _match(self, stored: StoredRelease) -> Derivation | None:
-        """Derive the wanted release from all rows of a stored one, else from a part of them; None if impossible.
-
-        Comparing parts is expensive, so it is done for the first MAX_MATCHED_RELEASES stored releases that have any.
-        """
-        match = find_derivation(self.matchable_plan, stored.matchable_plan, self.matcher.catalog)
-        parts = (
-            stored_parts(self.matchable_plan, stored.matchable_plan)
-            if match is None and self.compared_count < MAX_MATCHED_RELEASES
-            else ()
-        )
-        self.compared_count += bool(parts)
-        return match or equivalent_part_derivation(
-            self.matchable_plan, parts, self.matcher.catalog, self.condition_reader
-        )
 
     def _derive(self, stored: StoredRelease, match: Derivation) -> DerivedRelease | None:
         """Derive the wanted numbers from a stored release, with its bounds; None if a wanted key may be missing."""

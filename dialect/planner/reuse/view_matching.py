@@ -5,9 +5,6 @@ Proof: `dialect/analysis/proofs.md#derivation`. Decided from text, catalog and p
     stored:  SELECT hour, gender, COUNT(*) ... GROUP BY hour, gender
     wanted:  SELECT hour, COUNT(*) ... WHERE gender = 'F' GROUP BY hour   ->   filter the stored groups, sum by hour
 
-A part of a stored release may cover other rows than the wanted ones. Linear combinations of parts that yield the wanted
-numbers are solved for elsewhere, from the predicate regions (`dialect/planner/proofs.md#held-parts`).
-
 Terms: wanted is the release that a query needs, stored a release of the client that exists already. A cell is a group
 of the stored release; fields k0, k1, ... have the values of its keys. A list of key values is open if rows may have
 other values, which are then in no group.
@@ -19,7 +16,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from dialect.algebra.expressions import (
-    Call,
     Expr,
     Field,
     Literal,
@@ -33,13 +29,12 @@ from dialect.algebra.release_plan import GROUP_ADDITIVE_KINDS, PrivatePlan, Vect
 from dialect.analysis.canonical_form import CanonicalForm
 from dialect.analysis.key_rewriting import UnderivableError, rewrite_over_keys
 from dialect.analysis.predicates import between, is_implied, listed_values
-from dialect.catalog.model import Catalog, SqlType
+from dialect.catalog.model import Catalog
 from dialect.functions.inference import is_null_beyond_calendar, may_be_null
-from dialect.functions.registry import is_local_time, overloads
+from dialect.functions.registry import is_local_time
 from dialect.parser.compile_context import CompileContext
 from dialect.planner.keys.key_set import public_lists
 from dialect.planner.keys.public_domains import PublicList
-from dialect.planner.reuse.predicate_regions import Decompositions, RowSets
 
 _REUSABLE_KINDS = (
     *GROUP_ADDITIVE_KINDS,
@@ -94,7 +89,8 @@ def canonical_plan(plan: PrivatePlan) -> CanonicalPlan:
 def find_derivation(wanted: CanonicalPlan, stored: CanonicalPlan, catalog: Catalog) -> Derivation | None:
     """Find how the groups of a wanted release are computed from a stored one; None if they are not derivable.
 
-    Every window charged to the wanted release must be charged to the stored one, which otherwise has no rows of it.
+    Every window charged to the wanted release must be charged to the stored one, which otherwise has no rows of it. It
+    is not derivable if the stored release may lack wanted rows, or its keys do not determine a wanted key or condition.
 
     Claim: for every data set, a wanted exact number before bounding is the sum of the stored ones of its groups, if
     each wanted group has at least one and each open list has all required values. Symbols: `wanted`, `stored`. Raises:
@@ -103,17 +99,6 @@ def find_derivation(wanted: CanonicalPlan, stored: CanonicalPlan, catalog: Catal
     vectors = match_vectors(wanted, stored)
     if vectors is None or not set(wanted.plan.charged_windows.windows) <= set(stored.plan.charged_windows.windows):
         return None
-    return derivation_over(wanted, stored, vectors, catalog)
-
-
-def derivation_over(
-    wanted: CanonicalPlan, stored: CanonicalPlan, vectors: tuple[int, ...], catalog: Catalog
-) -> Derivation | None:
-    """Derive wanted groups from a stored release with the given `vectors`, without comparing charged windows.
-
-    `vectors` are the indices of the stored vectors, per wanted vector. None if the stored release may lack wanted rows,
-    or its keys do not determine a wanted key or condition.
-    """
     conditions = tuple(wanted.conditions.values())
     if not all(
         is_implied(each, conditions) for text, each in stored.conditions.items() if text not in wanted.conditions
@@ -122,7 +107,8 @@ def derivation_over(
     completeness = _required_open_lists(wanted, stored, catalog)
     if completeness is None:
         return None
-    cells = group_fields(stored)
+    pairs = zip(stored.keys, stored.plan.keys, strict=True)
+    cells = {expr: Field(f"k{i}", None, expr.type, may_be_null(Ref(key.field))) for i, (expr, key) in enumerate(pairs)}
     try:
         keys = tuple(rewrite_over_keys(key, cells) for key in wanted.keys)
         extra_conditions = [each for text, each in wanted.conditions.items() if text not in stored.conditions]
@@ -131,12 +117,6 @@ def derivation_over(
         return None
     needs_single_groups = any(vector.kind not in GROUP_ADDITIVE_KINDS for vector in wanted.plan.vectors)
     return Derivation(keys, condition, vectors, completeness[0], completeness[1], needs_single_groups)
-
-
-def group_fields(stored: CanonicalPlan) -> dict[Expr, Field]:
-    """Map the key expressions of a stored release to the fields of its cells: k0, k1, ..."""
-    pairs = zip(stored.keys, stored.plan.keys, strict=True)
-    return {expr: _group_field(i, expr, key.field) for i, (expr, key) in enumerate(pairs)}
 
 
 def match_vectors(wanted: CanonicalPlan, stored: CanonicalPlan) -> tuple[int, ...] | None:
@@ -161,11 +141,6 @@ def _is_comparable(wanted: PrivatePlan, stored: PrivatePlan) -> bool:
 def _rename_fields(expr: Expr, names: Mapping[str, str]) -> Expr:
     """Replace the ids of the fields in an expression by their canonical names, so that two plans are comparable."""
     return map_fields(expr, lambda read: Ref(replace(read, id=names.get(read.id, read.id))))
-
-
-def _group_field(place: int, expr: Expr, key: Field) -> Field:
-    """Create the field of a stored key: k0, k1, ..."""
-    return Field(f"k{place}", None, expr.type, may_be_null(Ref(key)))
 
 
 def _match_vectors(wanted: PrivatePlan, stored: PrivatePlan) -> tuple[int, ...] | None:
@@ -257,81 +232,3 @@ def _compared_times(conditions: tuple[Expr, ...]) -> Iterator[Expr]:
     for part in (part for fact in conditions for part in fact.children if not isinstance(part, Literal)):
         if isinstance(part, Ref) or is_local_time(part):
             yield part
-
-
-_NOT, _IS_TRUE = (overloads(name)[0].row_name for name in ("not", "is true"))
-
-
-@dataclass(frozen=True)
-class StoredPart:
-    """Some groups of a stored release, with the conditions on rows that they cover."""
-
-    wanted: CanonicalPlan  # canonical form of the wanted plan, with the conditions of these rows
-    stored: CanonicalPlan  # stored
-    vectors: tuple[int, ...]
-
-    @property
-    def conditions(self) -> Mapping[str, Expr]:
-        """Conditions on the covered rows, by canonical text."""
-        return self.wanted.conditions
-
-    def find_derivation(self, catalog: Catalog) -> Derivation | None:
-        """Find how the wanted groups of the covered rows are computed; None if that is not certain."""
-        return derivation_over(self.wanted, self.stored, self.vectors, catalog)
-
-
-def stored_parts(wanted: CanonicalPlan, stored: CanonicalPlan) -> tuple[StoredPart, ...]:
-    """Split a stored release into the groups that satisfy the wanted conditions derivable from its keys, and the rest.
-
-        stored:  GROUP BY city, gender    wanted:  WHERE gender = 'F'    ->    gender = 'F'; not true(gender = 'F')
-
-    Claim: each part has the wanted numbers of the rows that satisfy its conditions, where `derivation_over` succeeds;
-    no group is in two parts. Symbols: `wanted`, `stored`. Raises: nothing. Proof: dialect/planner/proofs.md#held-parts
-    """
-    vectors = (
-        match_vectors(wanted, stored) if all(v.kind in GROUP_ADDITIVE_KINDS for v in wanted.plan.vectors) else None
-    )
-    if vectors is None:
-        return ()
-    derivable = _conditions_on_keys(wanted, stored)
-    if not derivable:
-        return (StoredPart(replace(wanted, conditions=stored.conditions), stored, vectors),)
-    others = _not_true(conjunction(tuple(derivable.values())))
-    conditions_of_parts = (
-        {**stored.conditions, **derivable},
-        {**stored.conditions, f"not true({' and '.join(sorted(derivable))})": others},
-    )
-    return tuple(StoredPart(replace(wanted, conditions=some), stored, vectors) for some in conditions_of_parts)
-
-
-def equivalent_part_derivation(
-    wanted: CanonicalPlan, parts: Iterable[StoredPart], catalog: Catalog, decompositions: Decompositions | None = None
-) -> Derivation | None:
-    """Derive the wanted groups from a part that covers exactly their rows under other, equivalent predicates.
-
-    Equivalent: every pattern of the two row sets is in both or in neither. None if there is no such part, or too many
-    regions to decide it.
-    """
-    for part in parts:
-        sets = RowSets(decompositions)
-        if all(map(sets.add, (wanted.conditions, part.conditions))) and all(map(all, sets.patterns())):
-            return part.find_derivation(catalog)
-    return None
-
-
-def _conditions_on_keys(wanted: CanonicalPlan, stored: CanonicalPlan) -> dict[str, Expr]:
-    """Return the wanted conditions that the stored release lacks, but that are derivable from its keys."""
-    cells, found = group_fields(stored), dict[str, Expr]()
-    for text, each in wanted.conditions.items():
-        if text not in stored.conditions:
-            try:
-                rewrite_over_keys(each, cells)
-            except UnderivableError:
-                continue
-            found[text] = each
-    return found
-
-
-def _not_true(condition: Expr) -> Expr:
-    """Build the test that a condition is false or NULL."""
-    return Call(_NOT, (Call(_IS_TRUE, (condition,), SqlType.BOOLEAN),), SqlType.BOOLEAN)

@@ -13,7 +13,6 @@ from budgets import Loss
 from dialect.algebra.expressions import Expr
 from dialect.algebra.release_plan import VectorKind
 from dialect.planner.keys.public_domains import PublicList
-from dialect.planner.reuse import predicate_regions
 from dialect.planner.reuse.view_matching import CanonicalPlan
 from engine.pipeline import engine as pipeline
 from engine.pipeline.engine import Engine
@@ -127,23 +126,6 @@ def test_another_clipping_bias_taken_for_a_similar_one_is_found(town: Engine, mo
     assert not is_derived()
     monkeypatch.setattr(sources, "has_similar_bias", lambda stored, wanted: True)
     assert is_derived()
-
-
-def test_nulls_that_are_forgotten_are_found(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    held, asked = (
-        "SELECT COUNT(*) AS n FROM visit WHERE (minutes > 30) IS NOT TRUE",
-        ("SELECT COUNT(*) AS n FROM visit WHERE minutes <= 30"),
-    )
-    assert not is_free_after(town, held, asked)
-    monkeypatch.setattr(predicate_regions, "may_be_null", lambda expr, include_far=True: False)
-    assert is_free_after(town, held, asked)
-
-
-def test_conditions_that_are_forgotten_are_found(town: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    held, asked = (f"SELECT COUNT(*) AS n FROM visit WHERE {each}" for each in ("zone = 'z1'", "coins > 3"))
-    assert not is_free_after(town, held, asked)
-    monkeypatch.setattr(predicate_regions.RowSets, "patterns", lambda self: ((True, True),))
-    assert is_free_after(town, held, asked)
 
 
 def is_free_after(engine: Engine, held: str, asked: str) -> bool:

@@ -108,7 +108,6 @@ EVERY: dict[str, int] = {
     "tests/dialect/analysis/test_date_pruning.py": 4,
     "tests/dialect/algebra/test_ranges.py": 3,
     "tests/dialect/test_refusals.py": 2,
-    "tests/dialect/planner/test_row_patterns.py": 3,
     "tests/engine/backends/test_duckdb.py": 2,
     "tests/engine/backends/test_eligible_persons.py": 3,
     "tests/engine/server/test_requests.py": 2,
