@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from budgets import Loss
 from dialect import Question
-from dialect.postprocess import mark_shared_noise, with_centres
+from dialect.postprocess import mark_shared_noise, selection_by_noise, with_centres
 from engine.mechanism.answer import Answer, interval_parts, project_intervals
 from engine.mechanism.intervals import IntervalLevels
 from engine.mechanism.release import measured_centres
@@ -125,7 +125,9 @@ def _expected_widths(
     open_columns = profiled_columns(marked, [each.unknown_vectors for each in query.unpriced]) & widths.keys()
     if not open_columns:
         return ExpectedWidths(widths, WidthSource.CALIBRATION, {}, {})
-    ranges = public_half_widths(marked, [magnitudes(each) for each in query.releases], levels)
+    is_top = selection_by_noise(marked) is not None
+    sizes = [magnitudes(each, shows_largest=is_top) for each in query.releases]
+    ranges = public_half_widths(marked, sizes, levels)
     half_widths = {name: None if name in open_columns else width for name, width in widths.items()}
     shown = {name: ranges[name] for name in open_columns if name in ranges}
     return ExpectedWidths(half_widths, WidthSource.MAGNITUDES, shown, {})

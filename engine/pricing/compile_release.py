@@ -502,8 +502,12 @@ def noise_scales(compiled: tuple[CompiledRelease, ...]) -> NoiseScales:
     return tuple(p.unpriced_release.scales(p.bounds, p.cost.vectors) for p in compiled)
 
 
-def magnitudes(compiled: CompiledRelease) -> tuple[Magnitude, ...]:
-    """Public orders of magnitude of a release's numbers, whose profile is not bought yet."""
+def magnitudes(compiled: CompiledRelease, *, shows_largest: bool = False) -> tuple[Magnitude, ...]:
+    """Public orders of magnitude of a release's numbers, whose profile is not bought yet.
+
+    `shows_largest`: noisy numbers choose the groups that are shown.
+    """
     unpriced = compiled.unpriced_release
     plan, groups, profiled = unpriced.measured_plan, compiled.key_count, unpriced.profiled_vectors
-    return vector_magnitudes(plan, compiled.bounds, compiled.cost.vectors, profiled, groups, unpriced.catalog)
+    prices, catalog = compiled.cost.vectors, unpriced.catalog
+    return vector_magnitudes(plan, compiled.bounds, prices, profiled, groups, catalog, shows_largest=shows_largest)

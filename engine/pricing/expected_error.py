@@ -19,7 +19,7 @@ from dialect.catalog import SqlType
 from dialect.postprocess import FractionalLinearForm, ResultColumn, column_limits
 from engine.mechanism.answer import half_widths, integer_half_widths
 from engine.mechanism.intervals import IntervalLevels, normal_quantile
-from engine.pricing.clip_bounds.profiles.public_magnitudes import Magnitude
+from engine.pricing.clip_bounds.profiles.public_magnitudes import SIZE_SLACK, Magnitude
 
 NoiseScales = tuple[tuple[tuple[float, float], ...], ...]  # for each plan and vector: (grain in units, sigma in grains)
 
@@ -155,7 +155,8 @@ def _deviation(form: FractionalLinearForm, numbers: Mapping[str, Magnitude], *, 
     terms = [[(_literal(factor), numbers[raw.id]) for raw, factor in part.terms] for part in parts]
     if any(factor is None for part in terms for factor, _ in part):
         return None
-    variances = [_variance(part, is_largest=is_largest) for part in terms]
+    slack = SIZE_SLACK if form.denominator is None else 1.0  # a ratio's parts have the same rows
+    variances = [_variance(part, slack, is_largest=is_largest) for part in terms]
     if form.denominator is None:
         return math.sqrt(variances[0])
     sizes = [_size(part, _literal(each.constant)) for part, each in zip(terms, parts, strict=True)]
@@ -164,11 +165,15 @@ def _deviation(form: FractionalLinearForm, numbers: Mapping[str, Magnitude], *, 
     return math.sqrt(variances[0] + (sizes[0] / sizes[1]) ** 2 * variances[1]) / abs(sizes[1])
 
 
-def _variance(terms: Sequence[tuple[float | None, Magnitude]], *, is_largest: bool) -> float:
-    """Variance of a linear combination: of independent noise, and of what correction leaves, which adds up."""
+def _variance(terms: Sequence[tuple[float | None, Magnitude]], slack: float, *, is_largest: bool) -> float:
+    """Variance of a linear combination: of independent noise, and of what correction leaves, which adds up.
+
+    `slack` = times the declared size that tables may have.
+    """
     if not is_largest:
-        return sum(((factor or 0.0) * each.least_deviation) ** 2 for factor, each in terms)
-    residual = sum(abs(factor or 0.0) * each.residual for factor, each in terms)
+        left = sum(abs(factor or 0.0) * each.least_residual for factor, each in terms)
+        return left**2 + sum(((factor or 0.0) * each.least_deviation) ** 2 for factor, each in terms)
+    residual = slack * sum(abs(factor or 0.0) * each.residual for factor, each in terms)
     return residual**2 + sum(((factor or 0.0) * each.most_deviation) ** 2 for factor, each in terms)
 
 

@@ -381,6 +381,8 @@ def width_text(explanation: Explained, name: str, unknown: str) -> str:
 def _width_source_text(explanation: Explained) -> str:
     """Source of the half-widths; those of public sizes are of a group of usual size where there are groups."""
     source = explanation.expected_from
+    if source == "magnitudes" and "selected" in explanation.note_codes:
+        return WIDTH_SOURCES[source]  # of the groups that are shown, which are the largest
     return GROUPED_MAGNITUDES if source == "magnitudes" and explanation.keys else WIDTH_SOURCES.get(source, "")
 
 

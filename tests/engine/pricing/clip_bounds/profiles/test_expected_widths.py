@@ -68,6 +68,19 @@ def test_before_a_profile_is_bought_a_range_from_public_sizes_is_expected(engine
         assert low <= answered[name] <= high, name
 
 
+def test_the_range_is_narrow_without_conditions_and_allows_for_the_largest_groups(engine: Engine) -> None:
+    def expected(sql: str) -> tuple[float, float]:
+        return explain(engine, sql, Request("ann", rho=RHO)).expected.ranges["n"]
+
+    counts = "SELECT zone, COUNT(*) AS n FROM visit"
+    low, high = expected(f"{counts} GROUP BY zone")
+    assert high / low < 50
+    few_low, few_high = expected(f"{counts} WHERE minutes < 3 GROUP BY zone")
+    assert few_low < low and few_high == high  # a condition may leave few rows
+    largest = expected(f"{counts} GROUP BY zone ORDER BY n DESC LIMIT 1")
+    assert largest[1] > 2 * high  # seven zones: a usual one has a seventh of the rows, the largest 40% by Zipf's law
+
+
 @pytest.mark.parametrize("sql", [BY_ZONE, IN_ALL], ids=["by zone", "in all"])
 def test_of_a_repeat_the_total_half_widths_are_expected(engine: Engine, sql: str) -> None:
     """Noise and clipping together, as the stored answer shows them; not the noise alone."""
