@@ -273,6 +273,20 @@ class CountClipping:
     by_chance: Floats  # sum over units of squared changes of the norm
 
 
+def weight_deviation(profile: AverageProfile, bound: float, classes: ClassPosterior) -> float:
+    """Deviation of what clipping of the count moves, by who may lie beyond the visible bins: those weigh more or less.
+
+    `bound` = clip bound of the count. A rare scenario would dominate the variance: the quantile HIDDEN_LEVEL counts.
+    """
+    factors = np.minimum(1.0, bound / profile.rows.norms.points)
+    values = profile.rows.norms.units * profile.values
+    whole, kept = (np.einsum("cp,sp->cs", profile.members, each) for each in (values, values * factors))
+    moved = whole / np.maximum(whole.sum(axis=0), 1e-9) - kept / np.maximum(kept.sum(axis=0), 1e-9)
+    apart = moved - count_clipping(profile, np.array([bound])).moved
+    squares = (classes.distances @ apart) ** 2 + np.maximum(0.0, classes.variances(apart))
+    return math.sqrt(float(np.quantile(squares, HIDDEN_LEVEL))) / HIDDEN_WIDTH
+
+
 def count_clipping(profile: AverageProfile, bounds: Floats) -> CountClipping:
     """Compute what clipping of the count leaves, at some clip bounds."""
     norms = profile.rows.norms.points

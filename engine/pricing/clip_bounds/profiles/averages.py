@@ -46,6 +46,7 @@ from engine.pricing.clip_bounds.profiles.average_design import (
     count_errors,
     hidden_means,
     hidden_population,
+    weight_deviation,
     within_rows,
 )
 from engine.pricing.clip_bounds.profiles.class_means import (
@@ -561,6 +562,7 @@ def _correction(
         differing += (0.5 * CLASS_GROUP_DIFFERENCE) ** 2 * prior
         by_chance = float(left.by_chance[0]) * profile.spread**2 + float(distances.by_chance(sum_bound)[0])
         amount = uncertainty + differing + by_chance / rows.groups / rows.usual_group**2
+    amount += weight_deviation(profile, design.count_bound, posterior) ** 2
     factor = ERROR_FACTOR if average.product is None else PRODUCT_ERROR_FACTOR
     hidden = float(distances.hidden.deviations(sum_bound)[0]) / values
     above = hidden if average.product is not None and average.product.is_square else 0.0

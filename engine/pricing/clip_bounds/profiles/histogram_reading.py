@@ -67,6 +67,9 @@ DISTANCE_SHARES = {
 }  # fmt: skip
 LEAST_SECOND_UNITS = 5.0  # fewer are no population
 SECOND_SPREAD = (0.6, 0.4)  # its units, by bin
+BROAD_SPREAD = (0.04, 0.11, 0.21, 0.28, 0.21, 0.11, 0.04)  # the same of a broad one: log-normal
+BROAD_PRIOR, BROAD_STEP = 0.08, 2  # probability of a broad one; bins between possible ones
+BROAD_SHARES = {0.16: 0.4, 0.4: 0.25, 1.0: 0.2, 2.56: 0.15}
 POINTS_PER_BIN = 4
 LAST_INTEGER_BIN = 8  # bins of counts up to this one list their integers
 
@@ -320,15 +323,29 @@ def _second_populations(
 
     `seen` = what all visible units contribute; `shares` = probability of each share of it.
     """
-    places = np.flatnonzero(contributions[:SECOND_BINS] <= most)
+    narrow, narrow_prior = _populations(contributions, seen, most, shares, SECOND_SPREAD, 1)
+    broad, broad_prior = _populations(contributions, seen, most, BROAD_SHARES, BROAD_SPREAD, BROAD_STEP)
+    none = np.zeros((1, len(contributions)))
+    neither = np.array([1 - SECOND_PRIOR - BROAD_PRIOR])
+    prior = np.concatenate([neither, SECOND_PRIOR * narrow_prior, BROAD_PRIOR * broad_prior])
+    return np.concatenate([none, narrow, broad]), np.log(prior)
+
+
+def _populations(
+    contributions: Floats, seen: float, most: float, shares: Mapping[float, float], parts: tuple[float, ...], step: int
+) -> tuple[Floats, Floats]:
+    """Units by bin of populations that begin every `step` bins and have so many `parts` of them in a bin."""
+    places = np.flatnonzero(contributions[:SECOND_BINS:step] <= most) * step
+    shapes = np.zeros((len(places), len(contributions) + len(parts)))
+    for number, part in enumerate(parts):
+        shapes[np.arange(len(places)), places + number] = part
+    shapes = np.where(contributions <= most, shapes[:, : len(contributions)], 0.0)
+    sizes = np.outer(seen / (shapes @ contributions), list(shares))
+    of_place, of_share = np.nonzero(sizes * shapes.sum(axis=1)[:, None] >= LEAST_SECOND_UNITS)
     decays = SECOND_DECAY**places
-    sizes = np.outer(seen / contributions[places], list(shares))
-    of_place, of_share = np.nonzero(sizes >= LEAST_SECOND_UNITS)
-    units = np.zeros((1 + len(of_place), len(contributions) + 1))
-    for step, part in enumerate(SECOND_SPREAD):
-        units[1 + np.arange(len(of_place)), places[of_place] + step] = part * sizes[of_place, of_share]
-    chances = SECOND_PRIOR * decays[of_place] / decays.sum() * np.array(list(shares.values()))[of_share]
-    return units[:, :-1], np.log(np.concatenate([[1 - SECOND_PRIOR], chances]))
+    chances = decays[of_place] / decays.sum() * np.array(list(shares.values()))[of_share]
+    units: Floats = sizes[of_place, of_share, None] * shapes[of_place]
+    return units, chances
 
 
 @lru_cache(maxsize=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -165,7 +166,18 @@ def test_intervals_hold_the_exact_numbers(kind: str, groups: int) -> None:
 def test_intervals_that_know_no_second_population_are_found(groups: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without it, none of the numbers with hidden residents lies in its interval."""
     monkeypatch.setattr(histogram_reading, "SECOND_PRIOR", 1e-9)
+    monkeypatch.setattr(histogram_reading, "BROAD_PRIOR", 1e-9)
     assert held(drawn(KINDS["residents"], groups), 12) < 0.5
+
+
+def test_a_broad_population_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """240 machines have four tenths of all rows, and no bin of a profile has enough of them to be visible."""
+    spread = np.array([NormalDist().inv_cdf(each) for each in np.clip((QUANTILES - 0.97) / 0.03, 0.001, 0.999)])
+    machines = 400 * np.exp(0.5 * spread)
+    town = drawn(np.where(QUANTILES > 0.97, machines, 3 - 20 * np.log(1 - np.minimum(0.95, QUANTILES / 0.97))), 1)
+    assert held(town, 20) >= 0.7
+    monkeypatch.setattr(histogram_reading, "BROAD_PRIOR", 1e-9)
+    assert held(town, 20) < 0.4
 
 
 @pytest.mark.parametrize("groups", [1, 5, 16])

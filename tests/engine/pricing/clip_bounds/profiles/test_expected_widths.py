@@ -134,7 +134,7 @@ def test_a_target_error_needs_a_held_profile(engine: Engine) -> None:
     assert "nobody has measured" in str(refused.value)
     assert not engine.ledger.paid_releases("ann")
     before = half_widths(engine.answer(IN_ALL, Request("ann", rho=Fraction("0.0005"))))["n"]
-    less = str(round(0.7 * before))
+    less = str(round(0.8 * before))
     answered = target(engine, IN_ALL, less)
     assert 0.05 < half_widths(answered)["n"] / before < 2.5  # noise of the new profile decides within this range
     again = target(engine, IN_ALL, less)
