@@ -96,4 +96,4 @@ def test_the_values_of_a_public_column_are_read_once(engine: Engine, monkeypatch
         engine.backend._columns.clear()  # type: ignore[attr-defined]
         read.clear()
         assert [len(notes(replace(engine), "zone = 'nowhere'")) for _ in range(2)] == [1, 1]
-        assert len(read) == times
+        assert sum("count(*)" not in sql for sql in read) == times  # their number is asked for by whoever is first
