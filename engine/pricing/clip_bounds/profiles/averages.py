@@ -60,6 +60,7 @@ from engine.pricing.clip_bounds.profiles.histogram_reading import Floats, Histog
 from engine.pricing.clip_bounds.profiles.products import (
     AVERAGED_KINDS,
     BINS_PER_SIDE,
+    Grains,
     ProductScale,
     about_factors,
     grain_bits,
@@ -91,15 +92,6 @@ class Averages:
 
     totals: tuple[int, ...]  # of values, and of products
     count: int
-
-
-@dataclass(frozen=True)
-class Grains:
-    """Value grains of a sum: 2^-value_bits in a profile, where it is at most `most`, and 2^-finest_bits at least."""
-
-    value_bits: int
-    finest_bits: int
-    most: float
 
 
 class DistancePrices(NamedTuple):

@@ -34,7 +34,6 @@ from engine.pricing.clip_bounds.profiles.averages import (
     AboutCentre,
     Averages,
     AveragesAboutCentres,
-    Grains,
     Means,
     about_centres,
     average_histograms,
@@ -50,7 +49,7 @@ from engine.pricing.clip_bounds.profiles.histogram_reading import (
     possible_bins,
     read_histogram,
 )
-from engine.pricing.clip_bounds.profiles.products import about_factors, has_fractional_centre
+from engine.pricing.clip_bounds.profiles.products import Grains, about_factors, has_fractional_centre
 from engine.pricing.clip_bounds.tuning import ClipErrorModel
 from engine.pricing.price import PriceParts, VectorPrice
 

@@ -30,6 +30,15 @@ BEYOND = 1.2  # mean of the last bin, over where it begins
 
 
 @dataclass(frozen=True)
+class Grains:
+    """Value grains of a sum: 2^-value_bits in a profile, where it is at most `most`, and 2^-finest_bits at least."""
+
+    value_bits: int
+    finest_bits: int
+    most: float
+
+
+@dataclass(frozen=True)
 class ProductScale:
     """A sum of products about chosen centres: its vectors, centres, and the size of its products."""
 
