@@ -25,7 +25,7 @@ Objections of data subjects (GDPR Art. 21) have a separate register (objection_r
 The remaining budget is reported as a number of queries: how many more of the same kind fit, and what fits instead
 (accounting/outlook.py). A run-out date is estimated for display only (forecast.py).
 
-Amounts are integers (accounting/privacy_loss.py), converted to (epsilon, delta) for display (accounting/conversion.py).
+Amounts are integers, converted to (epsilon, delta) for display (accounting/privacy_loss.py).
 Correctness: proofs.md. This package knows neither SQL queries nor data nor noise.
 
 Modules, each before those that import it:
@@ -46,7 +46,6 @@ from budgets.accounting.accounts import (
     own_holder,
     path_prefixes,
 )
-from budgets.accounting.conversion import EpsilonDelta, chargeable, conversion_delta, epsilon_from_rho, rho_from_epsilon
 from budgets.accounting.outlook import Outlook
 from budgets.accounting.policy import EACH_WINDOW, MIN_QUERY_RHO, PER_QUERY, STATIC_WINDOW, Caps, Grant
 from budgets.accounting.privacy_loss import (
@@ -54,9 +53,14 @@ from budgets.accounting.privacy_loss import (
     MAX_UNITS,
     PICO,
     ZERO_LOSS,
+    EpsilonDelta,
     Loss,
+    chargeable,
+    conversion_delta,
+    epsilon_from_rho,
     parse_nonnegative_amount,
     parse_positive_amount,
+    rho_from_epsilon,
     sum_losses,
 )
 from budgets.accounting.records import (

@@ -13,8 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from budgets.accounting.conversion import EpsilonDelta, chargeable
-from budgets.accounting.privacy_loss import ATTO, MAX_UNITS, Loss
+from budgets.accounting.privacy_loss import ATTO, MAX_UNITS, EpsilonDelta, Loss, chargeable
 from budgets.errors import ParamError
 
 # Printable but invisible characters: Unicode's Default_Ignorable_Code_Point, the blank Braille

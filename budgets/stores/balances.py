@@ -17,9 +17,8 @@ from sqlalchemy import Connection, Row, bindparam, cast, insert, select, true, u
 
 from budgets.accounting.accounts import EVERYBODY, AccountName, AccountView
 from budgets.accounting.bill import Bill, sum_debits
-from budgets.accounting.conversion import THRESHOLD_DELTA_DIVISOR
 from budgets.accounting.policy import STATIC_WINDOW, Debit, Grant, check_ceiling, effective_cap
-from budgets.accounting.privacy_loss import ZERO_LOSS, Loss
+from budgets.accounting.privacy_loss import THRESHOLD_DELTA_DIVISOR, ZERO_LOSS, Loss
 from budgets.stores.schema import accounts
 from budgets.stores.store import in_list, json_list, list_elements
 

@@ -38,7 +38,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateTable
 
 from budgets.accounting.accounts import EVERYBODY
-from budgets.accounting.conversion import THRESHOLD_DELTA_DIVISOR
+from budgets.accounting.privacy_loss import THRESHOLD_DELTA_DIVISOR
 from budgets.errors import UnsafeStore
 
 NEVER_CHANGE, NEVER_DELETE = "rows never change", "rows never go"

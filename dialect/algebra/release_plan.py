@@ -40,7 +40,7 @@ class ChargedWindows:
     is_every_window: bool = False  # all declared windows, because no predicate limits them
     derived_windows: tuple[str, ...] = ()  # those charged as the source of derived columns or tables
 
-    @property
+    @cached_property
     def canonical_text(self) -> str:
         """Canonical text of the charged windows and of whether people are bounded across them; "" for `forever`.
 
@@ -252,7 +252,12 @@ class PrivatePlan:
         """Names of the columns of the keys in bounded SQL."""
         return tuple(f"k{i}" for i in range(len(self.keys)))
 
-    @property
+    @cached_property
+    def is_single(self) -> bool:
+        """Whether every privacy unit is in at most one group, by enforced keys: then nothing is clipped over groups."""
+        return self.has_one_group_per_person or self.has_one_row_per_person
+
+    @cached_property
     def key_exprs(self) -> tuple[Expr, ...]:
         """The group keys as expressions over fields without a definition."""
         return tuple(key.field.expression for key in self.keys)
@@ -357,7 +362,7 @@ class ContributionBounds:
     vectors: tuple[VectorBound, ...]
     max_groups: int | None = None  # L0 per person; None: not limited
 
-    @property
+    @cached_property
     def centred_vectors(self) -> dict[int, int]:
         """Index of each vector with correlated noise -> half a person in its grains: what is subtracted per unit."""
         return {i: bound.half_person for i, bound in enumerate(self.vectors) if bound.is_correlated}

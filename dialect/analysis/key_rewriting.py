@@ -16,16 +16,19 @@ from dialect.algebra.traversal import map_children
 from dialect.analysis.time_granularity import hour_of, truncate_time, truncation_unit
 from dialect.catalog.model import SqlType
 from dialect.functions.literals import parse_timestamp
-from dialect.functions.registry import OVERLOADS, overloads
+from dialect.functions.registry import OVERLOADS, OVERLOADS_BY_NAME
 from dialect.functions.signatures import constant_values
 
 Cells = Mapping[Expr, Field]  # key expression over the row -> field with its value
 FINER = ("second", "minute", "hour", "day", "month", "quarter", "year")
 _COARSER_UNITS = {unit: frozenset(FINER[i:]) for i, unit in enumerate(FINER)} | {"week": frozenset({"week"})}
 _COARSER_UNITS |= {unit: _COARSER_UNITS[unit] | {"week"} for unit in ("second", "minute", "hour", "day")}
-_IN = overloads("in")[0].row_name
+_IN = OVERLOADS_BY_NAME["in"][0].row_name
 _TIMES = (SqlType.DATE, SqlType.TIMESTAMP)
-_CAST = {SqlType.TIMESTAMP: overloads("to_timestamp")[0].row_name, SqlType.DATE: overloads("to_date")[0].row_name}
+_CAST = {
+    SqlType.TIMESTAMP: OVERLOADS_BY_NAME["to_timestamp"][0].row_name,
+    SqlType.DATE: OVERLOADS_BY_NAME["to_date"][0].row_name,
+}
 
 
 class UnderivableError(Exception):

@@ -9,11 +9,11 @@ element.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref
-from dialect.algebra.relations import AggregateCall, FrameUnit, WindowCall
+from dialect.algebra.relations import AggregateCall, FrameUnit, Relation, WindowCall
 from dialect.catalog.model import SqlType, ValueList
 from dialect.functions.aggregates import AGGREGATES
 from dialect.functions.registry import OVERLOADS
@@ -67,10 +67,22 @@ def list_extent(element: Extent, count: float) -> Extent:
 
 @dataclass(frozen=True)
 class TextSizes:
-    """Size estimates of texts and lists in one row: upper bounds, or typical sizes."""
+    """Size estimates of texts and lists of the fields seen so far: upper bounds, or typical sizes."""
 
     stored_text: int  # characters of a stored text without a declared domain
-    computed: Mapping[Field, Extent] = field(default_factory=dict)  # extents of computed fields
+    computed: dict[Field, Extent] = field(default_factory=dict)  # extents of computed fields
+
+    def record(self, found: Iterable[tuple[Field, Extent]]) -> None:
+        """Record the sizes of computed fields."""
+        self.computed.update(list(found))
+
+    def field_characters(self, read: Field) -> float:
+        """Characters of a field's value; of a list, those of all its elements."""
+        return self.field_extent(read).characters
+
+    def row_characters(self, relation: Relation, read: frozenset[Field]) -> float:
+        """Characters per row in the fields that are read."""
+        return sum(self.field_characters(f) for f in relation.fields if f in read)
 
     def extent(self, expr: Expr) -> Extent:
         """Extent of an expression's value. Everything but texts and lists counts as one character."""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from dialect.algebra.expressions import Call, Expr, Literal
 from dialect.catalog.model import SqlType
 from dialect.functions.literals import MONTHS, SECONDS, add_units
-from dialect.functions.registry import OVERLOADS, overloads
+from dialect.functions.registry import OVERLOADS, OVERLOADS_BY_NAME
 from dialect.functions.signatures import Truncation
 
 _MONTH_ORIGIN = datetime(2000, 1, 1)
@@ -76,7 +76,7 @@ def _amount(step: str) -> tuple[int, str]:
 
 
 _INTEGER_OR_DATE = (SqlType.BIGINT, SqlType.DATE)
-_HOUR, _DATE = overloads("hour")[0].row_name, overloads("to_date")[0].row_name
+_HOUR, _DATE = OVERLOADS_BY_NAME["hour"][0].row_name, OVERLOADS_BY_NAME["to_date"][0].row_name
 
 
 def determined_expressions(key: Expr) -> Iterator[Expr]:
@@ -91,7 +91,7 @@ def determined_expressions(key: Expr) -> Iterator[Expr]:
     if inner is not None:
         yield from determined_expressions(inner)
     else:
-        determined = (overloads(name)[0] for name in OVERLOADS[key.function].determines)
+        determined = (OVERLOADS_BY_NAME[name][0] for name in OVERLOADS[key.function].determines)
         yield from (Call(row.row_name, key.arguments, row.result) for row in determined)
         yield from _determined_of_time(key)
 

@@ -148,7 +148,7 @@ def partials_work(plan: PrivatePlan, known: Properties, key_count: int | None, n
     vectors or histograms of the statement. Formula: `partial_counts` times the cost of a partial. Source:
     proofs.md#work. Raises nothing of its own.
     """
-    max_sizes = _SizeEstimates(MAX_COMPUTED_TEXT)
+    max_sizes = TextSizes(MAX_COMPUTED_TEXT)
     characters = sum(max_sizes.field_characters(key.field) for key in plan.keys)
     products = sum(vector.factor is not None for vector in plan.vectors)
     cost = _PARTIAL_COST + _PER_MEASURED_NUMBER * numbers + _PER_PRODUCT * products
@@ -180,7 +180,7 @@ class _WorkTraversal:
     def __init__(self, known: Properties, is_short: IsShort) -> None:
         """Start without computed fields; for the parameters see `work_bound`."""
         self._known, self._is_short = known, is_short
-        self.max_sizes, self.typical_sizes = _SizeEstimates(MAX_COMPUTED_TEXT), _SizeEstimates(_TYPICAL_TEXT)
+        self.max_sizes, self.typical_sizes = TextSizes(MAX_COMPUTED_TEXT), TextSizes(_TYPICAL_TEXT)
 
     def visit(self, relation: Relation, needed: frozenset[Field]) -> _RowCounts:
         """Rows and work of a relation, bottom-up; fields that no operator above needs are not read."""
@@ -239,12 +239,12 @@ class _WorkTraversal:
         counted = self.add_cost(below, typical_cost, max_cost)
         return replace(counted, maximum=maximum, typical=min(counted.typical, maximum))
 
-    def _cost(self, operator: Operator, sizes: _SizeEstimates, rows: float, read: frozenset[Field]) -> Cost:
+    def _cost(self, operator: Operator, sizes: TextSizes, rows: float, read: frozenset[Field]) -> Cost:
         """Cost of an operator per source row; records the sizes of the texts that it computes."""
         if isinstance(operator, Window):
-            costs = [window_cost(call, rows, sizes.sizes) for call in operator.calls]
+            costs = [window_cost(call, rows, sizes) for call in operator.calls]
             sizes.record(
-                (c.result, Extent.largest(map(sizes.sizes.extent, c.arguments))) for c in operator.calls if c.arguments
+                (c.result, Extent.largest(map(sizes.extent, c.arguments))) for c in operator.calls if c.arguments
             )
             carried = sizes.row_characters(operator.source, read)
             return Cost(
@@ -252,9 +252,9 @@ class _WorkTraversal:
                 sum(c.bytes for c in costs) + _ROW_BYTES + buffered_bytes(carried),
             )
         if isinstance(operator, Group):
-            costs = [aggregate_cost(measure, sizes.sizes) for measure in operator.aggregates]
+            costs = [aggregate_cost(measure, sizes) for measure in operator.aggregates]
             keys = sum(sizes.field_characters(f) for f in operator.keys)
-            sizes.record(_aggregate_extents(operator, sizes.sizes, rows))
+            sizes.record(_aggregate_extents(operator, sizes, rows))
             return Cost(
                 _GROUP_COST + _PER_KEY_CHARACTER * keys + sum(c.nanoseconds for c in costs),
                 buffered_bytes(keys) + sum(c.bytes for c in costs),
@@ -265,9 +265,9 @@ class _WorkTraversal:
         if isinstance(operator, RowTruncation):
             width = sizes.row_characters(operator.source, read)
             return Cost(_SORT_COST + _PER_COMPARED_CHARACTER * width, _ROW_BYTES + buffered_bytes(width))
-        computed = [row_cost(expr, sizes.sizes) for expr in expressions_of(operator)]
+        computed = [row_cost(expr, sizes) for expr in expressions_of(operator)]
         if isinstance(operator, Project):
-            sizes.record((f, sizes.sizes.extent(expr)) for f, expr in operator.computed)
+            sizes.record((f, sizes.extent(expr)) for f, expr in operator.computed)
         return Cost(sum(computed) if computed else _PROJECT_COST)
 
     def _set_operation(
@@ -288,11 +288,9 @@ class _WorkTraversal:
         return self.add_cost(replace(combined, work=buffered), typical_cost, max_cost)
 
     @staticmethod
-    def _set_operation_cost(operator: SetOperation, sizes: _SizeEstimates) -> Cost:
+    def _set_operation_cost(operator: SetOperation, sizes: TextSizes) -> Cost:
         """Cost of a set operation per row: whole rows are compared, except by UNION ALL."""
-        sizes.record(
-            (output, Extent.largest(map(sizes.sizes.field_extent, sides))) for *sides, output in operator.columns
-        )
+        sizes.record((output, Extent.largest(map(sizes.field_extent, sides))) for *sides, output in operator.columns)
         if operator.kind == "union" and not operator.is_distinct:
             return Cost(_PROJECT_COST)
         width = sum(sizes.field_characters(output) for _, _, output in operator.columns)
@@ -319,8 +317,7 @@ class _WorkTraversal:
         if is_existence_test:
             total_pairs = left.total + right.total
         typical_cost, max_cost = (
-            Cost(_COMPARE_COST + row_cost(join.condition, sizes.sizes))
-            for sizes in (self.typical_sizes, self.max_sizes)
+            Cost(_COMPARE_COST + row_cost(join.condition, sizes)) for sizes in (self.typical_sizes, self.max_sizes)
         )
         maximum = float(self._known.of(row_bounds, relation).total)
         total = left.total if isinstance(join, SemiJoin) else total_pairs
@@ -346,30 +343,6 @@ class _WorkTraversal:
             for sizes in (self.typical_sizes, self.max_sizes)
         )
         return self.add_cost(rows, typical_cost, max_cost)
-
-
-class _SizeEstimates:
-    """Sizes of texts and lists of the fields seen so far, either upper bounds or typical sizes.
-
-    A field computed later is recorded in the same mapping that `sizes` reads.
-    """
-
-    def __init__(self, stored_text: int) -> None:
-        """Start without computed fields; `stored_text` is the length of a stored text, in characters."""
-        self._computed: dict[Field, Extent] = {}
-        self.sizes = TextSizes(stored_text, self._computed)
-
-    def record(self, found: Iterator[tuple[Field, Extent]]) -> None:
-        """Record the sizes of computed fields."""
-        self._computed.update(list(found))
-
-    def field_characters(self, read: Field) -> float:
-        """Characters of a field's value; of a list, those of all its elements."""
-        return self.sizes.field_extent(read).characters
-
-    def row_characters(self, relation: Relation, read: frozenset[Field]) -> float:
-        """Characters per row in the fields that are read."""
-        return sum(self.field_characters(f) for f in relation.fields if f in read)
 
 
 def _units_of_join(join: Join | SemiJoin, left: float, right: float) -> float:

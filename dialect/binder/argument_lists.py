@@ -20,7 +20,7 @@ from dialect.diagnostics.kinds import Kind
 from dialect.diagnostics.names import near_names
 from dialect.errors import Code, Refusal, Span, Suggestion
 from dialect.functions.aggregates import AGGREGATE_NODES, AGGREGATES
-from dialect.functions.registry import NODE_FUNCTIONS, OTHER_NAMES, all_overloads, overloads
+from dialect.functions.registry import NODE_FUNCTIONS, OTHER_NAMES, OVERLOADS_BY_NAME, all_overloads
 from dialect.functions.signatures import VARIADIC, kind_name
 from dialect.functions.table_functions import TABLE_FUNCTIONS
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, WINDOW_NODES
@@ -156,7 +156,7 @@ def _derive_arities() -> dict[str, Arity]:
     """
     arities: dict[str, Arity] = {}
     for name in dict.fromkeys(row.name for row in all_overloads()):
-        signatures = [row.argument_kinds for row in overloads(name)]
+        signatures = [row.argument_kinds for row in OVERLOADS_BY_NAME[name]]
         repeated = any(each and each[-1].endswith(VARIADIC) for each in signatures)
         takes = tuple(sorted({f"({', '.join(map(kind_name, each))})" for each in signatures}))
         arities[name] = Arity(min(map(len, signatures)), None if repeated else max(map(len, signatures)), takes)

@@ -28,7 +28,7 @@ from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code
 from dialect.functions import literals
-from dialect.functions.registry import CAST_TYPES, NODE_FUNCTIONS, OTHER_NAMES, callable_names, overloads
+from dialect.functions.registry import CAST_TYPES, NODE_FUNCTIONS, OTHER_NAMES, OVERLOADS_BY_NAME, callable_names
 from dialect.parser.compile_context import check_parts, refusal
 from dialect.stability.typed_calls import apply_function, build_case, syntax_refusal, tilde_refusal
 
@@ -257,7 +257,7 @@ def _cast(node: exp.Expr, resolver: NameResolver) -> Expr:
         raise literals.interval_refusal(node)
     if target is SqlType.INTERVAL:
         return value
-    row = overloads(cast)[-1]  # of numbers
+    row = OVERLOADS_BY_NAME[cast][-1]  # of numbers
     if row.takes("digits!"):
         return _decimal(value, node)
     if row.limits is not None and isinstance(value, Literal) and value.type is target is SqlType.BIGINT:

@@ -265,7 +265,28 @@ class Table:
     @cached_property
     def has_one_row_per_person(self) -> bool:
         """Return whether the primary key allows one row per person, so that nothing is ever clipped."""
-        return self.person is not None and not self.person.through and self.primary_key == (self.person.column,)
+        return self.own_person_column is not None and self.primary_key == (self.own_person_column,)
+
+    @cached_property
+    def own_person_column(self) -> str | None:
+        """Return the table's own person key column; None where the person is found through a foreign key."""
+        return None if self.person is None or self.person.through else self.person.column
+
+    @cached_property
+    def text_person_column(self) -> str | None:
+        """Return the table's own person key column if it is a text; None otherwise."""
+        column = self.column(self.own_person_column or "")
+        return column.name if column is not None and column.type is SqlType.VARCHAR else None
+
+    @cached_property
+    def person_key_columns(self) -> frozenset[str]:
+        """Return the columns that lead to a row's person: own key, foreign keys on the way, primary key.
+
+        They are only ever compared, never computed with, so that their values may be read in any type that keeps them
+        apart.
+        """
+        path = () if self.person is None else (self.person.column, *(own for own, _ in self.person.through))
+        return frozenset((*path, *self.primary_key))
 
     def column(self, name: str) -> Column | None:
         """Return the declared column of this lower-case name, or None."""

@@ -55,11 +55,9 @@ from dialect.codegen.relations.relation import RELEASED_KEYS
 from dialect.codegen.stored_columns import (
     SAME_BITS_FORMS,
     SPARK_UNSIGNED_TYPE,
-    own_person_column,
     same_bits_datasets,
     stored_column,
     stored_time,
-    text_person_column,
 )
 from dialect.codegen.stored_release_sql import write_derived_release, write_group_mapping, write_pinned_counts
 
@@ -92,7 +90,6 @@ __all__ = [
     "is_rollup_compatible",
     "lake_rollup",
     "max_weight",
-    "own_person_column",
     "partition_sql",
     "placeholder",
     "plan_over_released_keys",
@@ -103,7 +100,6 @@ __all__ = [
     "stored_column",
     "stored_rollup_sql",
     "stored_time",
-    "text_person_column",
     "with_shared_from",
     "write_derived_release",
     "write_distances_sql",

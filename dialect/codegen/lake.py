@@ -22,8 +22,7 @@ from dialect.catalog.model import EngineName, SqlType
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS
 from dialect.codegen.materialized_rollups import write_rollup
 from dialect.codegen.relations.relation import write_rows
-from dialect.codegen.relations.values import select_list
-from dialect.functions.emitter import UnsupportedByEngine
+from dialect.functions.emitter import UnsupportedByEngine, select_list
 from dialect.functions.scalar.time import MICROSECONDS_OF_INTERVAL
 
 KEY_SET = "key_set"  # placeholder of the public key set, to which groups are limited

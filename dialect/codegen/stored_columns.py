@@ -34,31 +34,20 @@ def same_bits_datasets(catalog: Catalog) -> frozenset[str]:
     2^63, else p - 2^64, of p from 0 to 2^64 - 1. Source: proofs.md#same-bits. Raises: nothing.
     """
     person_tables = [table for table in catalog.tables if table.person is not None]
-    excluded = {table.dataset for table in person_tables if own_person_column(table) and not _is_unsigned(table)}
+    excluded = {table.dataset for table in person_tables if table.own_person_column and not _is_unsigned(table)}
     tables_by_name = {table.name: table for table in person_tables}
     referenced_tables = [
         tables_by_name[target] for table in person_tables if table.person for _, target in table.person.through
     ]
     excluded |= {
-        table.dataset for table in referenced_tables if own_person_column(table) in table.primary_key
+        table.dataset for table in referenced_tables if table.own_person_column in table.primary_key
     }  # columns of other tables refer to persons by this key
     return frozenset({table.dataset for table in person_tables} - excluded)
 
 
-def own_person_column(table: Table) -> str | None:
-    """Return a table's own person key column; None where the person is found through a foreign key."""
-    return None if table.person is None or table.person.through else table.person.column
-
-
-def text_person_column(table: Table) -> str | None:
-    """Return a table's own person key column if it is a text; None otherwise."""
-    column = table.column(own_person_column(table) or "")
-    return column.name if column is not None and column.type is SqlType.VARCHAR else None
-
-
 def _is_unsigned(table: Table) -> bool:
     """Return whether a table's own person key column is stored as an unsigned 64-bit integer."""
-    column = table.column(own_person_column(table) or "")
+    column = table.column(table.own_person_column or "")
     return column is not None and column.stored_type.upper() == UNSIGNED_TYPE
 
 
@@ -74,21 +63,9 @@ def stored_column(
     Spark reads unsigned integers as decimals. A table's keys stay decimals, except person keys of `same_bits_datasets`,
     which are read as the signed BIGINT of the same bits.
     """
-    is_key = table is not None and column.name in _person_key_columns(table)
-    is_same_bits = table is not None and table.dataset in same_bits_datasets and column.name == own_person_column(table)
+    is_key = table is not None and column.name in table.person_key_columns
+    is_same_bits = table is not None and table.dataset in same_bits_datasets and column.name == table.own_person_column
     return ENGINE_DIALECTS[engine].stored_column(column, is_key, is_same_bits)
-
-
-def _person_key_columns(table: Table) -> set[str]:
-    """Return the columns that lead to a row's person: own key, foreign keys on the way, primary key.
-
-    They are only ever compared, never computed with, so that their values may be read in any type that keeps them
-    apart.
-    """
-    person_columns = (
-        {table.person.column, *(own for own, _ in table.person.through)} if table.person is not None else set()
-    )
-    return person_columns | set(table.primary_key)
 
 
 def retention_predicates(table: Table, engine: EngineName = EngineName.DUCKDB) -> list[str]:

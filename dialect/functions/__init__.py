@@ -12,20 +12,20 @@ from __future__ import annotations
 
 from dialect.functions.aggregates import AGGREGATES, MOMENTS, Aggregate
 from dialect.functions.emitter import UnsupportedByEngine, quote_identifier, quote_literal, quote_text
-from dialect.functions.registry import overloads
+from dialect.functions.registry import OVERLOADS_BY_NAME
 from dialect.functions.signatures import Function, kind_name, quote_spark_identifier
 from dialect.functions.table_functions import TABLE_FUNCTIONS, TableFunction
 
 __all__ = [
     "AGGREGATES",
     "MOMENTS",
+    "OVERLOADS_BY_NAME",
     "TABLE_FUNCTIONS",
     "Aggregate",
     "Function",
     "TableFunction",
     "UnsupportedByEngine",
     "kind_name",
-    "overloads",
     "quote_identifier",
     "quote_literal",
     "quote_spark_identifier",

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dialect.algebra.expressions import Call, Expr, Literal
 from dialect.catalog.model import SqlType
-from dialect.functions.registry import overloads
+from dialect.functions.registry import OVERLOADS_BY_NAME
 
 
 def _row_name(name: str, *arguments: str) -> str:
     """Return the row name of the overload of a function with exactly these argument kinds."""
-    return next(form.row_name for form in overloads(name) if form.argument_kinds == arguments)
+    return next(form.row_name for form in OVERLOADS_BY_NAME[name] if form.argument_kinds == arguments)
 
 
 _DOUBLES = {

@@ -181,3 +181,8 @@ def _write_call(expr: Call, engine: Emitter) -> str:
         return separator.join(arguments[int(position or 0) :])
 
     return _SLOT.sub(fill_slot, form)
+
+
+def select_list(columns: Sequence[str]) -> str:
+    """Join the columns of a select list; a dummy column where there are none."""
+    return ", ".join(columns) or "1 AS dummy"

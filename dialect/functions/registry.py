@@ -39,8 +39,9 @@ def _by_name(rows: tuple[Function, ...]) -> dict[str, tuple[Function, ...]]:
     return forms
 
 
-_BY_NAME = _by_name(INTERVALS + LOGIC + NUMBERS + CASTS + TEXT + LISTS + TIMES + PLACES + CELLS + POLYGONS)
-OVERLOADS = {form.row_name: form for forms in _BY_NAME.values() for form in forms}  # by unique row name
+# name -> its overloads, most specific first; a function without a row is not allowed
+OVERLOADS_BY_NAME = _by_name(INTERVALS + LOGIC + NUMBERS + CASTS + TEXT + LISTS + TIMES + PLACES + CELLS + POLYGONS)
+OVERLOADS = {form.row_name: form for forms in OVERLOADS_BY_NAME.values() for form in forms}  # by unique row name
 
 
 def _nodes(row: Function) -> tuple[type[exp.Expr], ...]:
@@ -53,7 +54,7 @@ def _nodes(row: Function) -> tuple[type[exp.Expr], ...]:
 
 def _slots(name: str, node: type[exp.Expr]) -> tuple[str, ...]:
     """Return the parts of a node that are arguments: the first ones; of a variadic function, all up to its list."""
-    kinds, parts = [row.argument_kinds for row in _BY_NAME[name]], tuple(node.arg_types)
+    kinds, parts = [row.argument_kinds for row in OVERLOADS_BY_NAME[name]], tuple(node.arg_types)
     if any(each and each[-1].endswith(VARIADIC) for each in kinds):
         return parts[: next(i for i, part in enumerate(parts) if part.startswith("expression")) + 1]
     return parts[: max(map(len, kinds))]
@@ -67,11 +68,6 @@ DATE_PARTS = {
 }  # part as written -> function name
 # type as sqlglot names it -> (the dialect's type, function name of the cast)
 CAST_TYPES = {type_: (row.result, row.name) for row in OVERLOADS.values() for type_ in row.cast_types}
-
-
-def overloads(name: str) -> tuple[Function, ...]:
-    """Return the overloads of a function name, most specific first; empty if the function is not allowed."""
-    return _BY_NAME.get(name, ())
 
 
 def is_date(expr: Expr) -> TypeGuard[Call]:
@@ -91,4 +87,4 @@ def all_overloads() -> tuple[Function, ...]:
 
 def callable_names() -> tuple[str, ...]:
     """Return every function name that an analyst may write, sorted."""
-    return tuple(sorted(name for name, forms in _BY_NAME.items() if forms[0].is_callable))
+    return tuple(sorted(name for name, forms in OVERLOADS_BY_NAME.items() if forms[0].is_callable))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, islice
 
 from sqlglot import exp
 
@@ -47,10 +47,14 @@ class CompileContext:
 
     def new_field_id(self) -> str:
         """Return a new field id, unique in this query; raises Refusal with E_COMPLEX after too many."""
-        number = next(self.field_ids)
-        if number >= MAX_FIELDS:
+        return self.new_field_ids(1)[0]
+
+    def new_field_ids(self, count: int) -> list[str]:
+        """Return several new field ids, each unique in this query; raises Refusal with E_COMPLEX after too many."""
+        numbers = list(islice(self.field_ids, count))
+        if numbers and numbers[-1] >= MAX_FIELDS:
             raise Kind.TOO_MANY_FIELDS.at()
-        return f"c{number}"
+        return [f"c{number}" for number in numbers]
 
     def charge_pruning_steps(self, steps: int) -> None:
         """Charge steps of date pruning against the query's limit; raises Refusal with E_COMPLEX beyond it."""

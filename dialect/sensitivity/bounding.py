@@ -40,7 +40,7 @@ from dialect.algebra.release_plan import (
 )
 from dialect.analysis.uniqueness import has_many_to_many_join, may_match_several_public_rows
 from dialect.catalog.model import Catalog
-from dialect.sensitivity.clip_bounds import DeclaredClipBounds, declared_max_groups, drops_contributions, is_single
+from dialect.sensitivity.clip_bounds import DeclaredClipBounds, declared_max_groups, drops_contributions
 
 ROOT_BITS = 20  # a root that is not a whole number is rounded up to finer grains, which costs less than a millionth
 
@@ -189,9 +189,9 @@ def _max_groups(plan: PrivatePlan, catalog: Catalog, key_count: int | None) -> i
     """
     stated = min((n for n in (plan.limits.max_groups, plan.limits.max_rows) if n is not None), default=None)
     if plan.key_set is None:
-        return 1 if is_single(plan) else declared_max_groups(plan, catalog) if stated is None else stated
+        return 1 if plan.is_single else declared_max_groups(plan, catalog) if stated is None else stated
     stated = plan.limits.max_groups
-    return None if is_single(plan) or stated is None or (key_count is not None and stated >= key_count) else stated
+    return None if plan.is_single or stated is None or (key_count is not None and stated >= key_count) else stated
 
 
 def _bound_vector(
@@ -278,7 +278,7 @@ def _clip(
         f"each person's numbers over all groups are scaled to a norm of {clip_bound:g}{source}",
     )
     plain = f"clipped at {clip_bound:g} per person over all groups (L2){source}"
-    if is_single(plan):
+    if plan.is_single:
         rule, reason = ClipRule.CLAMP, f"a person has one number here, clamped to {clip_bound:g}{source}"
         plain = f"clipped at {clip_bound:g} per person, who has one number here{source}"
     made = replace(_clip_to(rule, vector, clip_bound, reason), predicted_bias=bias, plain_reason=plain)
@@ -358,7 +358,7 @@ def _proved_norm(plan: PrivatePlan, vector: QueryVector, groups: int | None) -> 
     if groups is not None and plan.limits.max_rows is not None:
         groups = min(groups, plan.limits.max_rows)  # a row is in one group
     if vector.kind is VectorKind.PERSONS:
-        if is_single(plan):
+        if plan.is_single:
             return 1, "a person counts once, in one group"
         return groups, f"a person counts once in each of {groups} groups"
     if plan.limits.max_rows is not None and not plan.has_one_row_per_person:
@@ -410,7 +410,7 @@ def _bound_clamped_partials(
     exceeds the clip bound or if g is unknown. Without keys there is one group, even if there is nothing to count.
     """
     assert vector.partial_bounds is not None  # noqa: S101  the caller checks
-    groups = 1 if is_single(plan) or groups == 0 else groups
+    groups = 1 if plan.is_single or groups == 0 else groups
     max_partial = max(abs(vector.partial_bounds.lower), abs(vector.partial_bounds.upper))
     needs_scaling = groups is None or max_partial * math.sqrt(groups) > clip_bound
     limit = clip_bound if groups is None or needs_scaling else max_partial * math.sqrt(groups)
@@ -471,7 +471,7 @@ def _max_groups_of_distinct(
 
     A person in g groups has a norm of sqrt(g) there, so g is its square; there are no more groups than keys.
     """
-    if is_single(plan):
+    if plan.is_single:
         return 1
     if max_groups is not None:
         return max_groups

@@ -89,19 +89,11 @@ def _bound_then_share(bound_and_share: tuple[float, float | None]) -> tuple[floa
     return bound_and_share[0], -(bound_and_share[1] or 0.0)
 
 
-def is_single(plan: PrivatePlan) -> bool:
-    """Return whether every privacy unit is in at most one group, by enforced keys.
-
-    Then there is nothing to clip over groups.
-    """
-    return plan.has_one_group_per_person or plan.has_one_row_per_person
-
-
 def drops_contributions(plan: PrivatePlan, key_count: int | None) -> bool:
     """Return whether limits stated in the query drop rows or groups of people, so that the bias is unknown."""
     rows, groups = plan.limits.max_rows, plan.limits.max_groups
     fewer_rows = rows is not None and isinstance(plan.source.operator, RowTruncation)
-    return fewer_rows or (groups is not None and not is_single(plan) and (key_count is None or groups < key_count))
+    return fewer_rows or (groups is not None and not plan.is_single and (key_count is None or groups < key_count))
 
 
 def counted_table(plan: PrivatePlan, catalog: Catalog) -> Table | None:

@@ -196,7 +196,7 @@ def scan_table(table: Table, context: CompileContext, node: exp.Expr) -> Relatio
     per person where the person key is the primary key; else at most R rows.
     """
     if not table.private:
-        fields = _link_cells(table, tuple(_stored_field(table, c, context) for c in table.columns if c.visible))
+        fields = _fields_with_hidden(table, (), context)
         return Public(Scan(table, fields), fields)
     assert table.person is not None  # noqa: S101  the catalog reader refuses a private table without person
     if table.person.through:
@@ -215,28 +215,29 @@ def scan_table(table: Table, context: CompileContext, node: exp.Expr) -> Relatio
     )  # fmt: skip
 
 
-def _stored_field(table: Table, column: Column, context: CompileContext, of_person: bool = False) -> Field:
-    """Field of a stored column: its declared type, bounds, domain and time zone.
+def _stored_fields(
+    table: Table, columns: Sequence[Column], context: CompileContext, of_person: bool = False
+) -> tuple[Field, ...]:
+    """Fields of stored columns: their declared types, bounds, domains and time zones.
 
-    `of_person`: the table has one row per person, so the field is constant per person. Hidden columns have no name.
-    Domains of public tables are left out: their values are read from the rows themselves.
-    """
-    nullable = column.nullable and not _is_window_column(table, column, context)
-    return Field(
-        context.new_field_id(), column.name if column.visible else None, column.type, nullable, column.bounds,
-        domain=column.domain if table.private else None, origin=Origin(table.name, column.name),
-        is_constant_per_person=of_person, time_zone=column.time_zone,
-        domain_is_complete=table.private and column.complete,
-    )  # fmt: skip
-
-
-def _is_window_column(table: Table, column: Column, context: CompileContext) -> bool:
-    """Return whether rows with NULL in this column lie in no privacy window, and so are never read.
+    `of_person`: the table has one row per person, so the fields are constant per person. Hidden columns have no name.
+    Domains of public tables are left out: their values are read from the rows themselves. Rows with NULL in the time or
+    date column of a table with windows lie in no privacy window, and so are never read.
 
     Proof: `dialect/analysis/proofs.md#touched-windows`.
     """
-    times = (table.time_column, table.date_column) if table.private else ()
-    return column.name in times and context.catalog.dataset(table.dataset).window_range is not None
+    has_windows = table.private and context.catalog.dataset(table.dataset).window_range is not None
+    never_null = (table.time_column, table.date_column) if has_windows else ()
+    return tuple(
+        Field(
+            field_id, column.name if column.visible else None, column.type,
+            column.nullable and column.name not in never_null, column.bounds,
+            domain=column.domain if table.private else None, origin=Origin(table.name, column.name),
+            is_constant_per_person=of_person, time_zone=column.time_zone,
+            domain_is_complete=table.private and column.complete,
+        )
+        for column, field_id in zip(columns, context.new_field_ids(len(columns)), strict=True)
+    )  # fmt: skip
 
 
 def _fields_with_hidden(
@@ -244,7 +245,7 @@ def _fields_with_hidden(
 ) -> tuple[Field, ...]:
     """Create fields for visible columns, and for hidden columns that every row must carry."""
     shown = [column for column in table.columns if column.visible or column.name in hidden]
-    return _link_cells(table, tuple(_stored_field(table, column, context, of_person) for column in shown))
+    return _link_cells(table, _stored_fields(table, shown, context, of_person))
 
 
 def _link_cells(table: Table, fields: tuple[Field, ...]) -> tuple[Field, ...]:
@@ -298,7 +299,7 @@ def _scan_through_foreign_keys(table: Table, context: CompileContext, node: exp.
         target = context.catalog.table(target_name)
         assert target is not None  # noqa: S101  the catalog reader checks the path
         on_path.append(target)
-        target_fields = tuple(replace(_stored_field(target, column, context), name=None) for column in target.columns)
+        target_fields = tuple(replace(f, name=None) for f in _stored_fields(target, target.columns, context))
         on = apply_function(
             "=",
             [

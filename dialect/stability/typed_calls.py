@@ -18,7 +18,7 @@ from dialect.diagnostics.names import near_names
 from dialect.errors import Refusal, Span, Suggestion
 from dialect.functions import builders, literals
 from dialect.functions.literals import fold_constants, iso_suggestion
-from dialect.functions.registry import callable_names, overloads
+from dialect.functions.registry import OVERLOADS_BY_NAME, callable_names
 from dialect.functions.scalar.noise_intervals import is_interval_end
 from dialect.functions.signatures import (
     Effect,
@@ -160,10 +160,11 @@ def apply_function(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr
     as argument, with E_COMPLEX for a too large expression. Comparisons of wrong types get a suggested rewrite.
     """
     _refuse_person_key(name, arguments, node)
-    if not overloads(name):
+    forms = OVERLOADS_BY_NAME.get(name)
+    if forms is None:
         raise unknown_function(name, node)
     aligned = _coerce(name, _flatten(name, arguments), node)
-    for form in overloads(name):
+    for form in forms:
         if accepts(form, aligned):
             misuse = constant_mistake(form, aligned)
             if misuse is not None:
@@ -301,7 +302,9 @@ def _name_in_query(name: str, node: exp.Expr) -> str:
 
 def _argument_lists(name: str) -> str:
     """List the argument types of every overload of a function."""
-    return " or ".join(sorted({f"({', '.join(map(kind_name, form.argument_kinds))})" for form in overloads(name)}))
+    return " or ".join(
+        sorted({f"({', '.join(map(kind_name, form.argument_kinds))})" for form in OVERLOADS_BY_NAME[name]})
+    )
 
 
 def _refuse_person_key(name: str, arguments: Sequence[Expr], node: exp.Expr) -> None:
@@ -335,7 +338,7 @@ def _coerce(name: str, arguments: list[Expr], node: exp.Expr) -> list[Expr]:
 
     Concatenation casts numbers and times to text. Instants stay in functions that read them as such.
     """
-    rows, kinds = overloads(name), {argument.type for argument in arguments}
+    rows, kinds = OVERLOADS_BY_NAME[name], {argument.type for argument in arguments}
     has_common_type = name in _COMPARISONS or rows[0].result is SqlType.NULL
     if has_common_type and kinds & set(_TIMES):
         target = next(kind for kind in reversed(_TIMES) if kind in kinds)  # the type with the most information

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from budgets import Loss
 from dialect import Question
@@ -49,9 +50,9 @@ class SourcedQuery:
         """The compiled releases at the query's price."""
         return self.query.releases
 
-    @property
+    @cached_property
     def reported(self) -> tuple[CompiledRelease, ...]:
-        """The compiled releases with the actual bounds and noise of their sources."""
+        """Return the compiled releases with the actual bounds and noise of their sources."""
         return tuple(source.reported for source in self.sources)
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from dialect.algebra import VectorBound
 from engine.mechanism.release import Release, ReleaseDescription, release_from_bytes
@@ -41,9 +42,9 @@ class ReleaseSource:
         """Build the release: derived, or as it is in the stored payloads."""
         return release_from_bytes(stored[self.release_key]) if self.derived is None else self.derived.release
 
-    @property
+    @cached_property
     def reported(self) -> CompiledRelease:
-        """The compiled release with the actual bounds and noise of its source, for reporting."""
+        """Return the compiled release with the actual bounds and noise of its source, for reporting."""
         if self.derived is not None:
             release, own_bounds, profile = self.derived.release, self.derived.bounds, None
         elif self.measured is not None and self.measured.description is not None:

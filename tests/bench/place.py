@@ -14,7 +14,7 @@ import pyarrow as pa
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
 from dialect.catalog.model import SqlType
 from dialect.functions.emitter import write_expr
-from dialect.functions.registry import overloads
+from dialect.functions.registry import OVERLOADS_BY_NAME
 from engine.data.files.derived_columns import SHAPE_TYPE
 from engine.data.files.polygons import parse_polygon
 from tests.bench.machine import table
@@ -54,7 +54,7 @@ def _written(name: str, form: int, *arguments: str | int) -> str:
     parts: tuple[Expr, ...] = tuple(
         Literal(a, SqlType.BIGINT) if isinstance(a, int) else Ref(Field(a, None, KINDS[a])) for a in arguments
     )
-    row = overloads(name)[form]
+    row = OVERLOADS_BY_NAME[name][form]
     return write_expr(Call(row.row_name, parts, row.result))
 
 

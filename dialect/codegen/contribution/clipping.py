@@ -32,7 +32,6 @@ from dialect.catalog.model import SqlType
 from dialect.codegen.eligibility import join_admitted
 from dialect.codegen.engines.dialects import DUCKDB_DIALECT, MAX_SMALL_SUMMAND, SMALL_SUM, EngineDialect
 from dialect.functions.emitter import quote_literal
-from dialect.sensitivity.clip_bounds import is_single
 
 ROUNDING_MARGIN = (
     "(1 - 1 / 281474976710656)"  # 1 - 2^-48: a margin, so that no rounding can lift a vector above its clip bound
@@ -250,7 +249,7 @@ def has_single_row_units(plan: PrivatePlan, bounds: ContributionBounds) -> bool:
 
     With group truncation, units are read from `truncated_partials`, and this shortcut is not taken.
     """
-    return is_single(plan) and bounds.max_groups is None
+    return plan.is_single and bounds.max_groups is None
 
 
 def clipping_factors(

@@ -43,7 +43,6 @@ from dialect.codegen.contribution.clipping import partial_aggregate, value_grain
 from dialect.codegen.eligibility import join_admitted
 from dialect.codegen.relations.relation import write_rows
 from dialect.codegen.relations.truncation import is_cheap_to_reread
-from dialect.sensitivity.clip_bounds import is_single
 
 CLIPPED_UNITS = "SELECT * FROM merged_partials WHERE person IS NOT NULL"
 
@@ -57,7 +56,7 @@ def can_merge_unclipped(plan: PrivatePlan, bounds: ContributionBounds) -> bool:
     Claim: a unit's numbers are sums over its rows, and a unit whose rows contribute at most C in absolute value is not
     scaled. Source and proof: dialect/codegen/proofs.md#light-units. Raises: nothing.
     """
-    if not plan.keys or is_single(plan) or bounds.max_groups is not None:
+    if not plan.keys or plan.is_single or bounds.max_groups is not None:
         return False
     pairs = zip(plan.vectors, bounds.vectors, strict=True)
     return all(

@@ -49,10 +49,39 @@ from dialect.analysis.ties import breaks_ties_by_hash
 from dialect.catalog.model import SqlType, Table
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS
 from dialect.codegen.relations.truncation import write_row_truncation
-from dialect.codegen.relations.values import select_list, write_series, write_values
 from dialect.codegen.relations.window_functions import write_windows
-from dialect.codegen.stored_columns import retention_predicates, stored_column, text_person_column
-from dialect.functions.emitter import write_expr, write_order_term
+from dialect.codegen.stored_columns import retention_predicates, stored_column
+from dialect.functions.emitter import quote_literal, select_list, write_expr, write_order_term
+
+
+def write_values(values: Values, needed: frozenset[Field], target: Target) -> str:
+    """Write rows of constants as VALUES; without rows, one row of typed NULLs that WHERE FALSE removes.
+
+    `target` is ignored: constants are written alike for all targets, which are DuckDB's here.
+    """
+    del target
+    if not values.fields:
+        return "SELECT 1 AS dummy"
+    columns = select_list([f.id for f in values.fields if f in needed])
+    names = ", ".join(f.id for f in values.fields)
+    cells = [
+        [quote_literal(Literal(c.value, f.type)) for c, f in zip(row, values.fields, strict=True)]
+        for row in values.rows
+    ]
+    if not cells:
+        nulls = ", ".join(quote_literal(Literal(None, f.type)) for f in values.fields)
+        return f"SELECT {columns} FROM (VALUES ({nulls})) AS v({names}) WHERE FALSE"
+    rows = ", ".join(f"({', '.join(row)})" for row in cells)
+    return f"SELECT {columns} FROM (VALUES {rows}) AS v({names})"
+
+
+def write_series(series: Series, needed: frozenset[Field], target: Target) -> str:
+    """Write a series, both ends included; its one column is always written, and `target` is ignored."""
+    del needed, target
+    lower, upper, kind = quote_literal(series.lower), quote_literal(series.upper), series.field.type
+    step = "" if series.lower.type is SqlType.BIGINT else f", INTERVAL '{series.step}'"
+    return f"SELECT CAST(x AS {kind}) AS {series.field.id} FROM generate_series({lower}, {upper}{step}) AS s(x)"
+
 
 Needed = frozenset[Field]
 RELEASED_KEYS_INDEX = -1  # index of the release that is passed to the backend: the keys of the first pass
@@ -120,7 +149,7 @@ def _objectable_predicates(table: Table, fields: Sequence[Field], target: Target
     characters without NUL, as engine/data/objections.py takes them. Source: dialect/codegen/proofs.md#can-object.
     Raises nothing.
     """
-    person, dialect = text_person_column(table), ENGINE_DIALECTS[target.engine]
+    person, dialect = table.text_person_column, ENGINE_DIALECTS[target.engine]
     is_person_read = person is not None and any(f.origin is not None and f.origin.column == person for f in fields)
     return [dialect.is_objectable.format(dialect.quote_identifier(str(person)))] if is_person_read else []
 

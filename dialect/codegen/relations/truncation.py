@@ -22,7 +22,7 @@ from dialect.algebra.relations import Filter, Join, Project, Relation, RowTrunca
 from dialect.algebra.traversal import walk
 from dialect.analysis.uniqueness import minimal_ordering_fields
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS
-from dialect.codegen.relations.values import select_list
+from dialect.functions.emitter import select_list
 
 _Write = Callable[[Relation, Iterable[Field], Target], str]
 _NON_BLOCKING = (Scan, Filter, Project, Join)  # non-blocking operators: cheaper to read again than to materialize

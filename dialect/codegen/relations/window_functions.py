@@ -27,7 +27,7 @@ from dialect.algebra.relations import (
 from dialect.analysis.ties import depends_on_peer_order, has_rows_frame, peer_columns
 from dialect.analysis.uniqueness import minimal_ordering_fields
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS, EngineDialect
-from dialect.codegen.relations.values import select_list
+from dialect.functions.emitter import select_list
 from dialect.functions.tie_order import TieOrder
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, DeterminedBy
 

@@ -11,7 +11,15 @@ import pyarrow as pa
 from dialect import Listing, function_names
 from dialect.algebra import Note, NoteCode
 from dialect.catalog import Catalog, SqlType
-from dialect.functions import AGGREGATES, TABLE_FUNCTIONS, Aggregate, Function, TableFunction, kind_name, overloads
+from dialect.functions import (
+    AGGREGATES,
+    OVERLOADS_BY_NAME,
+    TABLE_FUNCTIONS,
+    Aggregate,
+    Function,
+    TableFunction,
+    kind_name,
+)
 from engine.api.wire.answer import EMPTY_CARD, notes_shape, with_card
 from engine.catalog.eligibility import eligibility_notes
 
@@ -109,7 +117,7 @@ def function_rows() -> list[dict[str, Any]]:
             "meaning": meaning,
         }
         for name in function_names()
-        for form in overloads(name)
+        for form in OVERLOADS_BY_NAME[name]
         for meaning in (form.meaning or "as in DuckDB",)
     ]
     found += [_aggregate_row(each) for each in AGGREGATES.values()]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dialect.catalog import MAX_PERSON_CHARACTERS, Catalog, Column, ColumnValues, Source, SqlType, Table
-from dialect.codegen import DUCKDB_DIALECT, text_person_column
+from dialect.codegen import DUCKDB_DIALECT
 from dialect.functions import quote_identifier
 from engine.catalog.toml_section import suggestion
 from engine.data.checks.declared import (
@@ -139,7 +139,7 @@ class _TableCheck:
 
     def skipped_persons(self) -> Iterator[Finding]:
         """Report the number of rows that are skipped because no objection could name their person."""
-        person = text_person_column(self.table) if self.table.private else None
+        person = self.table.text_person_column if self.table.private else None
         if person is None:
             return
         column = quote_identifier(person)

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from dialect.algebra import Rollup, Target
 from dialect.catalog import Catalog, ColumnValues, EngineName, SqlType, Table
-from dialect.codegen import KEY_SET, own_person_column, placeholder, same_bits_datasets
+from dialect.codegen import KEY_SET, placeholder, same_bits_datasets
 from dialect.functions import quote_identifier
 from engine.backends.lake import LakeBackend
 from engine.data.checks.declared import IS_VIEW, constraints, type_mismatch
@@ -67,7 +67,7 @@ def lake_target(
 def bit_cast_person_columns(catalog: Catalog) -> Mapping[str, str]:
     """Map each lake table to its person column, where that is read as the BIGINT of the same bits."""
     datasets = same_bits_datasets(catalog)
-    own = {lake_placeholder(t): own_person_column(t) for t in catalog.tables if t.private and t.dataset in datasets}
+    own = {lake_placeholder(t): t.own_person_column for t in catalog.tables if t.private and t.dataset in datasets}
     return {place: column for place, column in own.items() if column is not None}
 
 

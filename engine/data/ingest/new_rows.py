@@ -26,7 +26,7 @@ from dialect.catalog import (
     WindowRange,
     window_name,
 )
-from dialect.codegen import DUCKDB_DIALECT, stored_column, stored_time, text_person_column
+from dialect.codegen import DUCKDB_DIALECT, stored_column, stored_time
 from dialect.functions import quote_identifier, quote_text
 from engine.catalog.columns import sql_type
 from engine.data.checks.declared import (
@@ -240,7 +240,7 @@ class NewRows:
             yield f"{non_empty_text} IS NOT NULL AND {typed} IS NULL", f"{column.name} is no {column.stored_type}"
             if not column.nullable or column.name in self.table.primary_key:
                 yield f"{typed} IS NULL", f"{column.name} is NULL"
-            if column.name == text_person_column(self.table):
+            if column.name == self.table.text_person_column:
                 nameless = f"NOT ({DUCKDB_DIALECT.is_objectable.format(typed)})"
                 yield nameless, f"{column.name} names nobody who could object"
             if column.complete:

@@ -116,7 +116,7 @@ def _measured_columns(catalog: Catalog, calibrations: CalibrationProvider) -> It
     Columns with a centre of their own, and those whose averages are not computed about a centre, need no usual value.
     """
     today = {dataset.name: calibrations.today(dataset.name) for dataset in catalog.datasets}
-    for table in (each for each in catalog.tables if each.private):
+    for table in (each for each in catalog.tables if each.private and today[each.dataset].histograms):
         for column in table.columns:
             calibration = today[table.dataset]
             is_averaged = column.centred_sum_clip_bound is not None or table.clip_bounds is None

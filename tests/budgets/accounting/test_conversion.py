@@ -9,8 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgets.accounting.conversion import EpsilonDelta, chargeable, conversion_delta, epsilon_from_rho, rho_from_epsilon
-from budgets.accounting.privacy_loss import PICO, Loss
+from budgets.accounting.privacy_loss import (
+    PICO,
+    EpsilonDelta,
+    Loss,
+    chargeable,
+    conversion_delta,
+    epsilon_from_rho,
+    rho_from_epsilon,
+)
 from budgets.errors import ParamError
 
 RHOS = st.fractions(min_value=Fraction(1, PICO), max_value=50)

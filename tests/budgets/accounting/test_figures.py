@@ -9,7 +9,7 @@ from fractions import Fraction
 import pytest
 
 from budgets import BudgetRefused, Caps, Ledger, Loss, PricedRelease, rho_from_epsilon
-from budgets.accounting.conversion import conversion_delta
+from budgets.accounting.privacy_loss import conversion_delta
 from budgets.stores import journal
 from tests.budgets.ledger_checks import SHARED, answer, ask, item
 

@@ -18,7 +18,7 @@ from dialect.binder.query import BoundQuery
 from dialect.catalog.model import Bounds
 from dialect.functions.emitter import write_expr
 from dialect.functions.inference import range_of
-from dialect.functions.registry import callable_names, overloads
+from dialect.functions.registry import OVERLOADS_BY_NAME, callable_names
 from dialect.functions.signatures import Function
 from tests.support.sql.form_samples import ALL, TYPES, Sample, samples
 
@@ -109,7 +109,7 @@ def test_every_number_that_can_be_bounded_has_a_rule() -> None:
     unruled = {
         form.name
         for name in callable_names()
-        for form in overloads(name)
+        for form in OVERLOADS_BY_NAME[name]
         if _is_number(form) and form.range_rule is None
     }
     times = {"epoch", "epoch_ms", "epoch_us", "julian", "date_diff", "date_sub", "dwell_minutes", "-"}
@@ -151,7 +151,7 @@ def test_a_distance_lies_within_what_the_bounds_of_places_leave(
 ) -> None:
     ends = [(low, low + size) for low, size in zip(start, sizes, strict=True)] * 2
     points = [min(low + share * (high - low), high) for (low, high), share in zip(ends, at, strict=True)]
-    sample = next(iter(samples(overloads("haversine_m")[0])))  # of doubles alone
+    sample = next(iter(samples(OVERLOADS_BY_NAME["haversine_m"][0])))  # of doubles alone
     inferred = _range(sample, [Bounds(low, high) for low, high in ends])
     cells = ", ".join(
         f"CAST({value!r} AS DOUBLE) AS {name}" for value, (name, _) in zip(points, sample.columns(), strict=True)
@@ -162,6 +162,6 @@ def test_a_distance_lies_within_what_the_bounds_of_places_leave(
 
 def test_a_town_is_not_as_wide_as_the_earth() -> None:
     lon, lat = Bounds(-104, -103), Bounds(20, 21)
-    (way,) = (form.range_rule for form in overloads("haversine_m"))
+    (way,) = (form.range_rule for form in OVERLOADS_BY_NAME["haversine_m"])
     assert way is not None and way(lon, lat, lon, lat).upper == pytest.approx(222_390, rel=1e-3)
     assert way(lon, Bounds(-math.inf, 21), lon, lat) == way(*[Bounds(-180, 180)] * 4) == Bounds(0, 6_371_000 * math.pi)

@@ -8,7 +8,7 @@ import pytest
 from dialect.algebra.expressions import Literal
 from dialect.catalog.model import SqlType
 from dialect.functions.emitter import quote_literal, write_expr
-from dialect.functions.registry import _BY_NAME as FORMS
+from dialect.functions.registry import OVERLOADS_BY_NAME as FORMS
 from dialect.functions.signatures import Function, Partial
 from tests.support.sql.form_samples import ALL, STORED, STORED_AS, TYPES, Sample, samples
 from tests.support.sql.plain import MACROS

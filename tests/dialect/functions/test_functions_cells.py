@@ -13,7 +13,7 @@ import pytest
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
 from dialect.catalog.model import SqlType
 from dialect.functions.emitter import write_expr
-from dialect.functions.registry import overloads
+from dialect.functions.registry import OVERLOADS_BY_NAME
 
 DRAWN = random.Random(5)
 LON, LAT, TEXT, NUMBER = (
@@ -24,7 +24,7 @@ RESOLUTIONS = range(16)
 
 
 def _written(name: str, form: int, *arguments: Expr) -> str:
-    row = overloads(name)[form]
+    row = OVERLOADS_BY_NAME[name][form]
     return write_expr(Call(row.row_name, arguments, row.result))
 
 

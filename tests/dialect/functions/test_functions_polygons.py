@@ -14,13 +14,13 @@ import shapely
 from dialect.algebra.expressions import Call, Field, Ref
 from dialect.catalog.model import SqlType
 from dialect.functions.emitter import write_expr
-from dialect.functions.registry import overloads
+from dialect.functions.registry import OVERLOADS_BY_NAME
 from dialect.functions.scalar.geography import POLYGON_TYPE
 from engine.data.files.derived_columns import SHAPE_TYPE
 from engine.data.files.polygons import parse_polygon
 
 Place = tuple[float | None, float | None]
-(FORM,) = overloads("within_polygon")
+(FORM,) = OVERLOADS_BY_NAME["within_polygon"]
 ARGUMENTS = (("lon", SqlType.DOUBLE), ("lat", SqlType.DOUBLE), ("shape", SqlType.POLYGON))
 WITHIN = write_expr(Call(FORM.row_name, tuple(Ref(Field(name, None, kind)) for name, kind in ARGUMENTS), FORM.result))
 EXTREME = (math.nan, math.inf, -math.inf, 1e308, -1e308, 5e-324, -0.0, 180.0, -180.0, None)

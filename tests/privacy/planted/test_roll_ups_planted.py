@@ -13,7 +13,7 @@ from dialect.algebra.relations import Filter, Released
 from dialect.algebra.release_plan import VectorKind
 from dialect.binder.group_by import GroupResolver
 from dialect.catalog.model import SqlType
-from dialect.functions.registry import overloads
+from dialect.functions.registry import OVERLOADS_BY_NAME
 from dialect.planner import grouping_set_reuse
 from dialect.planner.keys.key_set import public_lists
 from dialect.planner.keys.public_domains import PublicList
@@ -23,7 +23,7 @@ from tests.support.sql.sql_cases import sql_cases
 from tests.support.worlds import make_world
 
 CASES = {case.title: case.sql for case in sql_cases("exact_groupings")}
-_IS_NULL, _NOT = overloads("is null")[0].row_name, overloads("not")[0].row_name
+_IS_NULL, _NOT = OVERLOADS_BY_NAME["is null"][0].row_name, OVERLOADS_BY_NAME["not"][0].row_name
 OUTSIDE = "SELECT cell_id, COUNT(*) AS n FROM events GROUP BY ROLLUP (cell_id)"
 
 

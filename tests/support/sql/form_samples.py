@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
 from dialect.catalog.model import SqlType
 from dialect.functions.emitter import quote_literal
-from dialect.functions.registry import _BY_NAME as FORMS
+from dialect.functions.registry import OVERLOADS_BY_NAME as FORMS
 from dialect.functions.scalar.geography import POLYGON_TYPE as STORED_POLYGON
 from dialect.functions.scalar.time import TIME_UNITS
 from dialect.functions.signatures import CONSTANT, VARIADIC, Function, accepts, constant_mistake
