@@ -141,6 +141,8 @@ class EngineKind(Diagnostic):
     TOO_MANY_GROUPS = (Code.KEY,
         "The answer would have more than {limit:,} keys; the widest list is {key} with {values:,} values.",
         "a coarser key instead of {key}, or a WHERE that names some of its values")
+    UNLISTED_VALUE = (Code.KEY,
+        "{column}: {value} is {no_value}. No row should match: the price would buy noise alone.", "{values}")
     TOO_MANY_GROUPS_TO_COUNT = (Code.KEY,
         ("The answer would have more than {limit:,} keys; "
          "the widest list is {key} with more than {counted:,} values."),

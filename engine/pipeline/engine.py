@@ -47,7 +47,8 @@ from engine.mechanism.release import (
 from engine.pipeline.cache import ByIdentity, PlanCache
 from engine.pipeline.compiled_query import Answered, CompiledQuery
 from engine.pipeline.consistency import consistency_notes, make_query_consistent
-from engine.pipeline.notes import unlisted_value_notes, window_notes
+from engine.pipeline.listed_values import refuse_unlisted_values, unlisted_value_notes
+from engine.pipeline.notes import window_notes
 from engine.pipeline.outlook import BudgetOutlook, adding_alternatives, budget_outlook
 from engine.pipeline.post_process import WriteOuterSql, bind_outer, bind_release, post_process, write_outer_sql
 from engine.pipeline.target_budget import StoredAnswers, predicted_errors, rho_for_target
@@ -59,6 +60,7 @@ from engine.pricing.compile_release import (
     CompiledRelease,
     PartitionSelection,
     SelectionRound,
+    UnpricedRelease,
     check_prices,
     price_release,
     unpriced_releases,
@@ -192,9 +194,14 @@ class Engine:
         unpriced = self.plan_cache.get_or_compute(
             query.request.client,
             (ByIdentity(question), calibration),
-            lambda: unpriced_releases(question, self.catalog, self.backend, calibration),
+            lambda: self._unpriced_releases(question, calibration),
         )
         return replace(query, unpriced=unpriced)
+
+    def _unpriced_releases(self, question: Question, calibration: Calibration) -> tuple[UnpricedRelease, ...]:
+        """Refuse values that no row should have, then bound the contributions of each release."""
+        refuse_unlisted_values(question, self.catalog, self.backend)
+        return unpriced_releases(question, self.catalog, self.backend, calibration)
 
     def _set_interval_level(self, query: CompiledQuery) -> CompiledQuery:
         """Set the confidence of each interval, so that all hold together where the query wants simultaneous ones."""

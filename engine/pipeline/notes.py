@@ -1,88 +1,22 @@
 """Notes: sentences about what a query is charged to, and about the reliability and completeness of its numbers.
 
-Of a query: constants missing from a column's public table, and its privacy windows (`proofs.md#windows`). Only public
-tables are read for them: neighbouring datasets get the same notes. Of an answer: its released numbers alone.
+Of a query: its privacy windows (`proofs.md#windows`). Of an answer: its released numbers alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 
 from budgets import PICO
-from dialect import Catalog, Question, Refusal
+from dialect import Question
 from dialect.algebra import ChargedWindows, Note, NoteCode, PrivatePlan, QueryVector, VectorBound, VectorKind
-from dialect.analysis import format_value, public_lookup_constants
-from dialect.catalog import STATIC, ColumnValues, PrivacyWindow
-from dialect.codegen.relations import write_rows
-from dialect.diagnostics import near_names
-from dialect.parser import CompileContext
-from dialect.planner.keys import column_values
+from dialect.catalog import STATIC, PrivacyWindow
 from dialect.postprocess import selection_by_noise
-from engine.backends.protocol import Backend
-from engine.errors import ExecutionFailed
 from engine.pipeline.bias import has_fallback_clip_bounds, has_unmeasured_fan_out, has_unmeasured_pairs
 from engine.pipeline.compiled_query import Answered, SourcedQuery
 from engine.pipeline.reliability import may_be_nothing
 from engine.pricing.clip_bounds.profiles.compiled_profile import only_selects_keys
 from engine.pricing.compile_release import CompiledRelease
-
-MAX_PUBLIC_VALUES = 100_000  # values of one table
-MAX_LISTED_VALUES = 8
-MAX_COMPARED_VALUES = 2_000  # values searched for a similar one
-
-
-def unlisted_value_notes(question: Question, catalog: Catalog, backend: Backend) -> tuple[Note, ...]:
-    """Lint constants that do not occur in the public table from which their column takes its values."""
-    constants_by_column: dict[tuple[str, ColumnValues], dict[object, None]] = {}
-    for field, constant in public_lookup_constants(tuple(plan.source for plan in question.plans)):
-        assert isinstance(field.domain, ColumnValues)  # noqa: S101  looked up there
-        constants_by_column.setdefault((field.name or field.domain.column, field.domain), {})[constant.value] = None
-    return tuple(
-        note
-        for (name, domain), constants in constants_by_column.items()
-        for note in _unlisted_notes(name, domain, list(constants), catalog, backend)
-    )
-
-
-def _unlisted_notes(
-    name: str, domain: ColumnValues, constants: list[object], catalog: Catalog, backend: Backend
-) -> Iterator[Note]:
-    """Note constants that the public table does not have: MAX_LISTED_VALUES of them by value, then their number."""
-    # empty: not known, so that no constant is reported
-    values = _public_values(domain, catalog, backend)
-    value_set = set(values)
-    unlisted = [value for value in constants if values and value not in value_set]
-    for value in unlisted[:MAX_LISTED_VALUES]:
-        where = f"{format_value(value)} is no {domain.column} of {domain.table}"
-        yield Note(NoteCode.UNKNOWN_VALUE, f"{name}: {where}{_suggestion(value, values)}: no row should match.")
-    if len(unlisted) > MAX_LISTED_VALUES:
-        more = f"{name}: {len(unlisted) - MAX_LISTED_VALUES} more are no {domain.column} of {domain.table} either."
-        yield Note(NoteCode.UNKNOWN_VALUE, more)
-
-
-def _public_values(domain: ColumnValues, catalog: Catalog, backend: Backend) -> tuple[object, ...]:
-    """Values of a public column; empty if there are too many, or it can't be read now."""
-    listed = column_values(domain, CompileContext(catalog, ""))
-    rows = write_rows(listed, listed.fields, backend.target)
-    with suppress(Refusal, ExecutionFailed):
-        if backend.count(f"SELECT 1 AS one FROM ({rows}) AS l LIMIT {MAX_PUBLIC_VALUES + 1}") <= MAX_PUBLIC_VALUES:
-            return backend.values(rows)
-    return ()
-
-
-def _suggestion(value: object, values: Sequence[object]) -> str:
-    """Suggest the intended value: equal but for case, else a similar one, else all values of a short list."""
-    texts = sorted(each for each in values if isinstance(each, str))
-    if isinstance(value, str):
-        plain = value.strip().casefold()
-        equal_ignoring_case = [each for each in texts if each.strip().casefold() == plain]
-        if equal_ignoring_case or len(texts) <= MAX_COMPARED_VALUES:
-            similar = equal_ignoring_case or near_names(value, texts, min_similarity=0.7)
-            if (similar and len(texts) > MAX_LISTED_VALUES) or equal_ignoring_case:
-                return f", which has {format_value(similar[0])}"
-    return f", which has {', '.join(map(format_value, texts))}" if 0 < len(texts) <= MAX_LISTED_VALUES else ""
-
 
 _MAX_LISTED_WINDOWS = 12  # windows listed by name
 
@@ -172,12 +106,14 @@ JOIN_MULTIPLICITY_NOTE = (
     " Join on that table's whole primary key, as its steward declares it, or use IN or EXISTS, which count a row once."
 )
 PROFILED_NOTE = (
-    "Clipping{0} is corrected; the intervals hold what is left of it (profile: rho {1:.6g} of {2:.6g}). Up to about"
-    " {3:,} people who contribute far more than others can't be seen in it."
+    "What one person adds{0} is limited. What the limit cuts off is estimated and added back, and intervals allow for"
+    " the error of that (profile: rho {1:.6g} of {2:.6g}). They may miss what up to about {3:,} people add who"
+    " contribute far more than others: noise hides these."
 )
 PROFILE_NOTE = (
-    "A contribution profile{0} is bought with the question, rho {1:.6g} of {2:.6g}: it chooses clip bounds,"
-    " and the intervals will hold what clipping leaves."
+    "A contribution profile{0} is bought with the question, rho {1:.6g} of {2:.6g}: it measures how much people add,"
+    " and limits what one of them may add. Intervals will allow for what the limit cuts off, but may miss a few people"
+    " who add far more than others."
 )
 OTHERS_TEXT = (
     " Their rows are in one group (others) for each public parent, by text keys '(others)', by other keys NULL."
@@ -265,7 +201,7 @@ def _release_notes(prepared: CompiledRelease, release_suffix: str) -> Iterator[N
         yield Note(NoteCode.FAN_OUT, JOIN_MULTIPLICITY_NOTE)
     if prepared.cost.threshold is not None:
         threshold_persons, groups = prepared.cost.threshold_persons, prepared.cost.max_groups
-        weight = "" if groups == 1 else ", where a person in k groups counts 1/sqrt(k) in each"
+        weight = "" if groups == 1 else "; a person in several groups counts for less in each, 1/sqrt(k) in k groups"
         text = f"Groups{release_suffix} with fewer than about {threshold_persons:,} people are hidden{weight}."
         text += OTHERS_TEXT if prepared.plan.others is not None else ""
         yield Note(NoteCode.HIDDEN_GROUPS, text)

@@ -88,7 +88,7 @@ def test_nothing_is_predicted_of_a_fallback_clip_bound(undeclared: Engine, title
     if clipped:
         assert None in column_biases(found.question, found.prepared).values()
         texts = [note.text for note in question_notes(found)]
-        assert any("no bound is declared" in text or text.startswith("Clipping is corrected") for text in texts)
+        assert any("no bound is declared" in text or text.startswith("What one person adds") for text in texts)
 
 
 def test_fallback_clip_bounds_follow_size_classes_and_limits(catalog: Catalog) -> None:

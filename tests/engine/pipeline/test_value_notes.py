@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from dialect import Code, Refusal
 from dialect.algebra import NoteCode
 from engine.backends import duckdb
+from engine.errors import EngineKind
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pipeline.notes import _suggestion
+from engine.pipeline.listed_values import _suggestion
 from engine.pricing.query_terms import Request
 
 
@@ -32,8 +34,8 @@ def notes(engine: Engine, condition: str) -> list[str]:
 @pytest.mark.parametrize(
     ("condition", "odd"),
     [
-        ("zone = 'nowhere'", ["nowhere"]),
-        ("zone IN ('nowhere', 'nothing') AND minutes > 3", ["nowhere", "nothing"]),
+        ("zone IN ('z0', 'nowhere')", ["nowhere"]),
+        ("(zone IN ('nowhere', 'nothing') OR minutes > 3)", ["nowhere", "nothing"]),
         ("zone <> 'nowhere'", ["nowhere"]),
         ("zone IS NOT NULL", []),
         ("upper(zone) = 'nowhere'", []),
@@ -51,24 +53,60 @@ def test_a_value_of_the_public_table_has_no_note(engine: Engine) -> None:
 
 def test_only_a_few_of_many_unknown_values_are_listed(engine: Engine) -> None:
     listed = ", ".join(f"'nowhere {place}'" for place in range(50))
-    told = explain(engine, f"SELECT COUNT(*) AS n FROM visit WHERE zone IN ({listed})", Request("ann")).notes
+    told = explain(engine, f"SELECT COUNT(*) AS n FROM visit WHERE zone IN ('z0', {listed})", Request("ann")).notes
     texts = [note.text for note in told if note.code is NoteCode.UNKNOWN_VALUE]
     assert len(texts) == 9 and texts[-1] == "zone: 42 more are no zone of zone either."
 
 
+@pytest.mark.parametrize(
+    ("sql", "why", "hint"),
+    [
+        (
+            "SELECT COUNT(*) FROM visit WHERE zone = 'Z3'",
+            "zone: 'Z3' is no zone of zone",
+            "zone = 'z3' -- of 'z3'",
+        ),
+        ("SELECT COUNT(*) FROM visit WHERE 'x' = zone AND minutes > 3", "zone: 'x' is no zone of", "one of 'z0', 'z1'"),
+        ("SELECT COUNT(*) FROM visit WHERE zone IN ('x', 'y')", "'x' is no zone", "one of"),
+        ("SELECT COUNT(*) FROM person WHERE gender = 'female'", "its declared values", "one of 'f', 'm'"),
+        ("SELECT COUNT(*) FROM visit JOIN zone USING (zone) WHERE name = 'zone 4'", "is no name of zone", "'Zone 4'"),
+        ("SELECT zone, COUNT(*) FROM visit WHERE zone = 'x' GROUP BY zone", "zone: 'x'", "one of"),
+        ("SELECT COUNT(*) FROM (SELECT person_id FROM visit WHERE zone = 'x' GROUP BY 1)", "zone: 'x'", "one of"),
+    ],
+)
+def test_a_condition_that_no_listed_value_meets_is_refused_before_the_charge(
+    engine: Engine, sql: str, why: str, hint: str
+) -> None:
+    for ask in (engine.answer, lambda *asked: explain(engine, *asked)):
+        with pytest.raises(Refusal) as refused:
+            ask(sql, Request("ann"))
+        assert (refused.value.code, refused.value.kind) == (Code.KEY, EngineKind.UNLISTED_VALUE)
+        assert why in refused.value.why and hint in refused.value.hint
+    assert not any(entry.kind == "charge" for entry in engine.ledger.find_entries())
+
+
+@pytest.mark.parametrize(
+    "condition", ["zone = 'z1'", "trim(zone) = 'x'", "zone <> 'x'", "(zone = 'x' OR minutes > 3)", "minutes = 1000000"]
+)
+def test_conditions_that_rows_may_meet_are_answered(engine: Engine, condition: str) -> None:
+    assert engine.answer(f"SELECT COUNT(*) FROM visit WHERE {condition}", Request("ann")).charged_loss.pico_rho > 0
+    filtered = f"SELECT COUNT(*) FILTER (WHERE zone = 'x'), COUNT(*) FROM visit WHERE {condition}"
+    assert explain(engine, filtered, Request("ann")).loss.pico_rho > 0
+
+
 @pytest.mark.parametrize("charged", [True, False])
 def test_an_answer_and_its_replay_have_the_notes_of_explain(engine: Engine, charged: bool) -> None:
-    sql, asked = "SELECT COUNT(*) AS n FROM visit WHERE zone = 'nowhere'", Request("ann")
-    before = notes(engine, "zone = 'nowhere'")
+    sql, asked = "SELECT COUNT(*) AS n FROM visit WHERE zone IN ('z0', 'nowhere')", Request("ann")
+    before = notes(engine, "zone IN ('z0', 'nowhere')")
     answered = engine.answer(sql, asked) if charged else (engine.answer(sql, asked), engine.answer(sql, asked))[1]
     assert (answered.charged_loss.pico_rho > 0) is charged
     assert before and set(before) <= {note.text for note in answered.notes}
 
 
 def test_a_repeated_query_does_no_value_lookup(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    sql, asked = "SELECT COUNT(*) AS n FROM visit WHERE zone = 'nowhere'", Request("ann")
+    sql, asked = "SELECT COUNT(*) AS n FROM visit WHERE zone IN ('z0', 'nowhere')", Request("ann")
     told = explain(engine, sql, asked).notes
-    monkeypatch.setattr("engine.pipeline.notes.column_values", None)
+    monkeypatch.setattr("engine.pipeline.listed_values.column_values", None)
     assert explain(engine, sql, asked).notes == told
 
 
@@ -91,9 +129,9 @@ def test_the_values_of_a_public_column_are_read_once(engine: Engine, monkeypatch
     """Whoever asks next waits for no reading; what is too much to keep is read each time."""
     read, table = list[str](), engine.backend._table  # type: ignore[attr-defined]
     monkeypatch.setattr(engine.backend, "_table", lambda sql: (read.append(sql), table(sql))[1])
-    for kept, times in ((10_000, 1), (0, 2)):
+    for kept, times in ((10_000, 1), (0, 4)):  # by the refusal and by the note
         monkeypatch.setattr(duckdb, "MAX_CACHED_VALUES", kept)
         engine.backend._columns.clear()  # type: ignore[attr-defined]
         read.clear()
-        assert [len(notes(replace(engine), "zone = 'nowhere'")) for _ in range(2)] == [1, 1]
+        assert [len(notes(replace(engine), "zone IN ('z0', 'nowhere')")) for _ in range(2)] == [1, 1]
         assert sum("count(*)" not in sql for sql in read) == times  # their number is asked for by whoever is first

@@ -1,0 +1,161 @@
+"""Constants that no row should have, by the public values of their columns: notes, and a refusal before the charge.
+
+A note where a constant is one of several that a condition allows, as in IN; a refusal where a condition that every row
+must meet has no other: noise would be all that the price buys, and may look like a finding. Only catalog and public
+tables are read: neighbouring datasets get the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from dialect import Catalog, Question, Refusal
+from dialect.algebra import Call, Expr, Field, Literal, Note, NoteCode, Ref
+from dialect.analysis import format_value, public_lookup_constants
+from dialect.catalog import ColumnValues, SqlType, ValueList
+from dialect.codegen.relations import write_rows
+from dialect.diagnostics import first_names, near_names
+from dialect.errors import Span, Suggestion
+from dialect.parser import CompileContext
+from dialect.planner.keys import column_values
+from engine.backends.protocol import Backend
+from engine.errors import EngineKind, ExecutionFailed
+
+MAX_PUBLIC_VALUES = 100_000  # values of one table
+MAX_LISTED_VALUES = 8
+MAX_COMPARED_VALUES = 2_000  # values searched for a similar one
+
+
+def refuse_unlisted_values(question: Question, catalog: Catalog, backend: Backend) -> None:
+    """Refuse a question that rows can only answer with values that their column should not have. Raises Refusal.
+
+    Of its conditions those count that all rows of a release meet: `column = constant` and `column IN (constants)`, of
+    texts and whole numbers. A computed value, as trim(place_id), has no list: it is not refused.
+    """
+    read: dict[ColumnValues, tuple[object, ...]] = {}
+    for plan in question.plans:
+        for fact in plan.source.predicates:
+            field, constants = _required_constants(fact)
+            domain = None if field is None else _domain(field, catalog)
+            if field is None or domain is None:
+                continue
+            if isinstance(domain, ColumnValues) and domain not in read:
+                read[domain] = _public_values(domain, catalog, backend)
+            values = read[domain] if isinstance(domain, ColumnValues) else domain.values
+            if values and not set(constants) & set(values):
+                raise _refusal(question.sql, field, constants[0], values, domain)
+
+
+def _required_constants(fact: Expr) -> tuple[Field | None, Sequence[object]]:
+    """Column that a condition compares by = or IN, and the only values that meet it; no column for other conditions."""
+    if not isinstance(fact, Call) or fact.name not in ("=", "in"):
+        return None, []
+    fields = [part.field for part in fact.arguments if isinstance(part, Ref)]
+    constants = [part.value for part in fact.arguments if isinstance(part, Literal)]
+    is_lookup = len(fields) == 1 and constants and len(constants) == len(fact.arguments) - 1
+    if not is_lookup or fields[0].type not in (SqlType.VARCHAR, SqlType.BIGINT) or None in constants:
+        return None, []
+    return fields[0], constants
+
+
+def _domain(field: Field, catalog: Catalog) -> ValueList | ColumnValues | None:
+    """Values that a column should have: its declared ones, or those of the public table that it is a column of."""
+    if isinstance(field.domain, ValueList | ColumnValues):
+        return field.domain
+    table = None if field.origin is None else catalog.table(field.origin.table)
+    if field.origin is None or table is None or table.private:
+        return None
+    return ColumnValues(table.name, field.origin.column)
+
+
+def _refusal(
+    sql: str, field: Field, value: object, values: Sequence[object], domain: ValueList | ColumnValues
+) -> Refusal:
+    """Refusal of a value, with the question about a similar one, or where the values are listed."""
+    written = f"'{value}'" if isinstance(value, str) else str(value)
+    place = sql.find(written) if sql.count(written) == 1 else -1
+    span = None if place < 0 else Span(place, place + len(written))
+    no_value = "none of its declared values"
+    if isinstance(domain, ColumnValues):
+        no_value = f"no {domain.column} of {domain.table}"
+    refusal = EngineKind.UNLISTED_VALUE.at(
+        span,
+        column=field.name or "the column",
+        value=format_value(value),
+        no_value=no_value,
+        values=_list_text(values, domain),
+    )
+    similar = _similar_values(value, values)
+    if similar and place >= 0:
+        other = similar[0].replace("'", "''")
+        corrected = f"{sql[:place]}'{other}'{sql[place + len(written) :]}"
+        refusal.suggestion = Suggestion(corrected, f"of {format_value(similar[0])}, a near value")
+    return refusal
+
+
+def _list_text(values: Sequence[object], domain: ValueList | ColumnValues) -> str:
+    """How the values of a column are read: all of few, else a free question."""
+    if isinstance(domain, ValueList) or len(values) <= MAX_LISTED_VALUES:
+        return f"one of {first_names(sorted(format_value(value) for value in values if value is not None))}"
+    return f"SELECT DISTINCT {domain.column} FROM {domain.table} ORDER BY 1 -- lists them, for free"
+
+
+def unlisted_value_notes(question: Question, catalog: Catalog, backend: Backend) -> tuple[Note, ...]:
+    """Lint constants that do not occur in the public table from which their column takes its values."""
+    constants_by_column: dict[tuple[str, ColumnValues], dict[object, None]] = {}
+    for field, constant in public_lookup_constants(tuple(plan.source for plan in question.plans)):
+        assert isinstance(field.domain, ColumnValues)  # noqa: S101  looked up there
+        constants_by_column.setdefault((field.name or field.domain.column, field.domain), {})[constant.value] = None
+    return tuple(
+        note
+        for (name, domain), constants in constants_by_column.items()
+        for note in _unlisted_notes(name, domain, list(constants), catalog, backend)
+    )
+
+
+def _unlisted_notes(
+    name: str, domain: ColumnValues, constants: list[object], catalog: Catalog, backend: Backend
+) -> Iterator[Note]:
+    """Note constants that the public table does not have: MAX_LISTED_VALUES of them by value, then their number."""
+    # empty: not known, so that no constant is reported
+    values = _public_values(domain, catalog, backend)
+    value_set = set(values)
+    unlisted = [value for value in constants if values and value not in value_set]
+    for value in unlisted[:MAX_LISTED_VALUES]:
+        where = f"{format_value(value)} is no {domain.column} of {domain.table}"
+        yield Note(NoteCode.UNKNOWN_VALUE, f"{name}: {where}{_suggestion(value, values)}: no row should match.")
+    if len(unlisted) > MAX_LISTED_VALUES:
+        more = f"{name}: {len(unlisted) - MAX_LISTED_VALUES} more are no {domain.column} of {domain.table} either."
+        yield Note(NoteCode.UNKNOWN_VALUE, more)
+
+
+def _public_values(domain: ColumnValues, catalog: Catalog, backend: Backend) -> tuple[object, ...]:
+    """Values of a public column; empty if there are too many, or it can't be read now."""
+    listed = column_values(domain, CompileContext(catalog, ""))
+    rows = write_rows(listed, listed.fields, backend.target)
+    with suppress(Refusal, ExecutionFailed):
+        if backend.count(f"SELECT 1 AS one FROM ({rows}) AS l LIMIT {MAX_PUBLIC_VALUES + 1}") <= MAX_PUBLIC_VALUES:
+            return backend.values(rows)
+    return ()
+
+
+def _suggestion(value: object, values: Sequence[object]) -> str:
+    """Suggest the intended value: equal but for case, else a similar one, else all values of a short list."""
+    texts = sorted(each for each in values if isinstance(each, str))
+    similar = _similar_values(value, values)
+    if similar and (len(texts) > MAX_LISTED_VALUES or similar[0].strip().casefold() == str(value).strip().casefold()):
+        return f", which has {format_value(similar[0])}"
+    return f", which has {', '.join(map(format_value, texts))}" if 0 < len(texts) <= MAX_LISTED_VALUES else ""
+
+
+def _similar_values(value: object, values: Sequence[object]) -> list[str]:
+    """Texts that are a value but for case, else a similar one."""
+    texts = sorted(each for each in values if isinstance(each, str))
+    if not isinstance(value, str):
+        return []
+    plain = value.strip().casefold()
+    equal_ignoring_case = [each for each in texts if each.strip().casefold() == plain]
+    if equal_ignoring_case or len(texts) > MAX_COMPARED_VALUES:
+        return equal_ignoring_case
+    return near_names(value, texts, min_similarity=0.7)
