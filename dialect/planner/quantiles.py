@@ -79,8 +79,8 @@ class Bins:
         widths = [stretch.width for stretch in self.stretches]
         last = self.stretches[-1]
         upper = last.upper - (1 if self.is_integer else 0)
-        wide = f"{widths[0]:g}" if widths[0] == widths[-1] else f"{widths[0]:g} to {widths[-1]:g}"
-        return f"{self.count} bins of {wide} from {self.stretches[0].lower:g} to {upper:g}"
+        wide = f"{widths[0]:.3g}" if widths[0] == widths[-1] else f"{widths[0]:.3g} to {widths[-1]:.3g}"
+        return f"{self.count} bins, {wide} wide, from {self.stretches[0].lower:g} to {upper:g}"
 
 
 def choose_bins(value: Expr, ends: Bounds) -> Bins:
@@ -254,7 +254,10 @@ def _plan_histogram(
             ),
         )
     counted = AggregateCall("count_star", (), None, Field(context.new_field_id(), None, SqlType.BIGINT, nullable=False))
-    note = Note(NoteCode.QUANTILE, f"Quantiles of {text} are read from a noisy histogram of {bins.describe()}.")
+    note = Note(
+        NoteCode.QUANTILE,
+        f"Quantiles of {text} are read from noisy counts in {bins.describe()}: no more exact than a bin.",
+    )
     return HistogramPlan(
         ReleasePoint(filtered, (*boundary.keys, key), (counted,), boundary.span), bins, tuple(measures), note
     )

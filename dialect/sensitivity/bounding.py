@@ -454,9 +454,8 @@ def _bound_distinct_values(
     squared = groups * values * values
     if plan.limits.max_rows is not None:
         squared = min(squared, plan.limits.max_rows**2)  # a row has one value in one group
-    reason = (
-        f"at most {values:,} different values of a person count in each of at most {groups:,} groups, chosen by hash"
-    )
+    where = f" in each of at most {groups:,} groups" if groups > 1 else ""
+    reason = f"at most {values:,} different values of a person count{where}, chosen by hash"
     bias = 0.0 if plan.has_one_row_per_person else None
     return replace(
         _bound_unit_per_group(ClipRule.TRUNCATE, squared, reason), predicted_bias=bias, max_groups=groups,

@@ -241,7 +241,7 @@ def _reasons(
         noise_text = f"at {price}, that takes noise of {_format_number(sigma)}"
         index = each.plan.vectors.index(vector)
         if each.profile is not None and bound.clip_bound == wanted.bounds.vectors[index].clip_bound:
-            yield f"{vector.display_name}: how much one person may count for is chosen from a profile."
+            yield f"{vector.display_name}: how much one person may count for is measured, with a part of the price."
             continue
         bought = wanted.cost.vectors[index].deviation(wanted.bounds.vectors[index])
         if sigma < 0.99 * bought:  # stored releases are precise enough; 0.99: equal but for rounding

@@ -60,8 +60,8 @@ GROUP BY s.gender, s.age_band ORDER BY s.gender, s.age_band""",
         """SELECT p.category, count(*) AS visits, avg(v.dwell_min) AS minutes
 FROM visit v JOIN place p USING (place_id)
 GROUP BY p.category ORDER BY visits DESC""",
-        "Nobody declared how many visits a person makes: a part of the price measures it, and clipping is corrected."
-        " Intervals may miss what a few heavy people add.",
+        "Nobody declared how many visits a person makes: a part of the price measures it. Each person counts up to a"
+        " limit, and what that cuts off is added back. Intervals may miss a few very active people.",
     ),
     Scene(
         "From which zones do the mall's visitors come?",

@@ -14,6 +14,7 @@ from passersby.text.numbers import (
     RELIABILITY,
     epsilon_rounded_up,
     half_width_text,
+    narrowing_text,
     parts_text,
     percent,
     printable,
@@ -42,7 +43,7 @@ OMITTED = frozenset(
     }
 )
 PHRASES = {
-    "profile": "clipping is corrected; intervals may miss what a few heavy people add",
+    "profile": "limited per person and corrected; intervals may miss a few very active people",
     "pairs": "bias unknown: rows of one person are joined with each other",
     "fan_out": "bias unknown: a row may match several rows of a public table",
     "crossing_windows": "more noise: rows of one privacy window decide what counts of another",
@@ -50,16 +51,17 @@ PHRASES = {
     "no_group": "no group has enough people to be shown",
     "no_row": "no row is left after the conditions on the numbers",
     "no_number": "only public keys are shown: the price buys nothing",
-    "selected": "noise decides which rows are shown: wider intervals",
+    "selected": "rows on top may have lucky noise: intervals are wider to allow for it",
     "ties": "a hash decides between rows of one person that tie",
     "consistent": "levels were made consistent: details add up to totals",
 }
 WIDTH_SOURCES = {  # of the half-widths of an explanation
-    "profile": "half-widths by the profile that you bought with this question",
-    "calibration": "half-widths by the owner's calibration",
-    "magnitudes": "a range, from public sizes: asking once, also at a small rho, narrows it",
+    "profile": "as wide as your earlier answer to this question predicts",
+    "calibration": "as wide as the owner's measurements predict",
+    "magnitudes": "rough, from public sizes: asking once, also at a small rho, narrows it",
 }
-GROUPED_MAGNITUDES = "for usual groups, large ones are wider: asking at a small rho narrows the range"
+UNKNOWN_WIDTHS = "intervals come with the answer: asking once, also at a small rho, tells how wide they are"
+GROUPED_MAGNITUDES = "rough, for usual groups (large ones are wider): asking at a small rho narrows it"
 CHANGES = {"coarser": "coarser groups", "fewer keys": "fewer keys", "longer": "a longer time", "people": "count people"}
 BIAS_HEAD = "expected bias, not in the interval"
 FREE_PUBLIC = "free: public tables, no noise"
@@ -253,7 +255,7 @@ def _change(proposal: Mapping[str, Any], surface: OutputHints) -> str:
         column, width = known[0]
         is_first = column == next(iter(proposal["expected_error"]))
         return f"{name} -> {'' if is_first else f'{printable(column)} '}{half_width_text(width)}"
-    return name if relative is None else f"{name} -> {relative:.0%} of the relative error"
+    return name if relative is None else f"{name} -> {narrowing_text(relative, is_relative=not pays)}"
 
 
 def answer_head(answer: Answer) -> str:
@@ -363,7 +365,7 @@ def explanation_columns(explanation: Explained) -> list[tuple[str, str, str]]:
     return [
         (
             printable(name),
-            width_text(explanation, name, "by row"),
+            width_text(explanation, name, "with the answer"),
             " ".join(filter(None, (bias.size, clip_text(explanation, name)))) if has_bias else "",
         )
         for name, bias in biases.items()
@@ -381,6 +383,8 @@ def width_text(explanation: Explained, name: str, unknown: str) -> str:
 def _width_source_text(explanation: Explained) -> str:
     """Source of the half-widths; those of public sizes are of a group of usual size where there are groups."""
     source = explanation.expected_from
+    if source == "magnitudes" and not explanation.expected_range:
+        return UNKNOWN_WIDTHS
     if source == "magnitudes" and "selected" in explanation.note_codes:
         return WIDTH_SOURCES[source]  # of the groups that are shown, which are the largest
     return GROUPED_MAGNITUDES if source == "magnitudes" and explanation.keys else WIDTH_SOURCES.get(source, "")

@@ -177,9 +177,16 @@ def proposal_text(proposal: Mapping[str, Any]) -> str:
         f"{printable(name)} {half_width_text(w)}" for name, w in proposal["expected_error"].items() if w is not None
     ]
     relative = proposal["relative_width"]
-    more = [f"relative error {relative:.0%} of what it is now"] if relative is not None else []
+    is_relative = proposal["change"] != "more"
+    more = [narrowing_text(relative, is_relative=is_relative)] if relative is not None else []
     groups = [f"{n:,} group{'' if n == 1 else 's'}"] if (n := proposal["groups"]) else []
     return "; ".join([printable(proposal["told"]), *widths, *more, *groups, privacy_loss_text(proposal["price"])])
+
+
+def narrowing_text(ratio: float, *, is_relative: bool) -> str:
+    """How wide intervals become: half as wide; `is_relative`: in relation to the numbers, which grow as well."""
+    size = "half" if round(ratio, 2) == 0.5 else f"{ratio:.0%}"
+    return f"{size} as wide{', relative to the numbers' if is_relative else ''}"
 
 
 def percent(share: float) -> str:

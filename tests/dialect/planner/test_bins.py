@@ -57,13 +57,13 @@ def test_a_number_from_0_on_is_in_the_bin_that_holds_it(upper: float, share: flo
 @pytest.mark.parametrize(
     ("kind", "lower", "upper", "told"),
     [
-        (SqlType.BIGINT, 0, 127, "128 bins of 1 from 0 to 127"),
-        (SqlType.BIGINT, 0, 128, "129 bins of 1 to 2 from 0 to 129"),
-        (SqlType.BIGINT, 0, 5_000, "148 bins of 1 to 256 from 0 to 5119"),
-        (SqlType.BIGINT, 1, 5_000, "148 bins of 1 to 256 from 0 to 5119"),
-        (SqlType.BIGINT, -500, 500, "126 bins of 8 from -500 to 507"),
-        (SqlType.DOUBLE, 0.0, 1440.0, "128 bins of 0.703125 to 45 from 0 to 1440"),
-        (SqlType.DOUBLE, -3.0, 7.0, "128 bins of 0.078125 from -3 to 7"),
+        (SqlType.BIGINT, 0, 127, "128 bins, 1 wide, from 0 to 127"),
+        (SqlType.BIGINT, 0, 128, "129 bins, 1 to 2 wide, from 0 to 129"),
+        (SqlType.BIGINT, 0, 5_000, "148 bins, 1 to 256 wide, from 0 to 5119"),
+        (SqlType.BIGINT, 1, 5_000, "148 bins, 1 to 256 wide, from 0 to 5119"),
+        (SqlType.BIGINT, -500, 500, "126 bins, 8 wide, from -500 to 507"),
+        (SqlType.DOUBLE, 0.0, 1440.0, "128 bins, 0.703 to 45 wide, from 0 to 1440"),
+        (SqlType.DOUBLE, -3.0, 7.0, "128 bins, 0.0781 wide, from -3 to 7"),
     ],
 )
 def test_bins_are_described_in_words(kind: SqlType, lower: float, upper: float, told: str) -> None:

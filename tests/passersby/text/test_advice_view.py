@@ -57,7 +57,7 @@ def test_simultaneous_intervals_are_described_as_such(shown: Any) -> None:
 def test_advice_gives_a_whole_question_its_width_and_its_price(shown: Any) -> None:
     told = shown(given(advice=ADVICE)).replace("\n", " ")
     assert "why so wide: rows: one person may count for 55; at rho 0.005, that takes noise of 550." in told
-    assert "relative error 15% of what it is now; 2,544 groups; rho 0.005" in told
+    assert "15% as wide, relative to the numbers; 2,544 groups; rho 0.005" in told
     assert "SELECT cell.zone_id, count(*) AS n" in told
     assert "why so wide" not in shown(given())
 
