@@ -34,6 +34,7 @@ from engine.api.auditor import (
 from engine.api.maps import outlines
 from engine.api.session import Session, open_session
 from engine.api.steward import (
+    catalog_keys_text,
     draft_catalog_text,
     find_catalog_errors,
     ingest_files,
@@ -62,6 +63,7 @@ __all__ = [
     "backup_ledger",
     "bootstrap",
     "calibrate_catalog",
+    "catalog_keys_text",
     "draft_catalog_text",
     "ensure_catalog",
     "export_ledger",

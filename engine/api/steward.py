@@ -20,7 +20,7 @@ from engine.catalog.bundled import find_catalog
 from engine.catalog.folders import cache_folder
 from engine.data.checks.catalog import Finding, check_catalog
 from engine.data.checks.undeclared import undeclared_hints
-from engine.data.draft_catalog import draft_catalog
+from engine.data.draft_catalog import catalog_keys, draft_catalog
 from engine.data.materialized_rollups import rollup_errors
 from engine.data.objections import CatalogObjections
 from engine.errors import CatalogError, refusals
@@ -69,6 +69,11 @@ def list_catalog_changes(
             asdict(change)
             for change in catalog_diff(opened_catalog.catalog, find_catalog(new_catalog_source), opened_catalog.ledger)
         ]
+
+
+def catalog_keys_text() -> str:
+    """Explain every key of a catalog, as TOML with comments."""
+    return catalog_keys()
 
 
 def draft_catalog_text(folder: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, count
 from pathlib import Path
 from string import Template
@@ -17,23 +17,27 @@ from engine.data.files.csv_files import UnreadableError
 from engine.data.files.stored_files import StoredFiles, is_uuid, uuid_cure
 from engine.errors import CatalogError
 
-HEAD_TEMPLATE = Path(__file__).parents[1] / "catalog" / "catalogs_bundled" / "new_head.toml"
+BUNDLED = Path(__file__).parents[1] / "catalog" / "catalogs_bundled"
+HEAD_TEMPLATE, KEYS_TEMPLATE = BUNDLED / "new_head.toml", BUNDLED / "keys.toml"
 FORMATS = {".parquet": "parquet", ".csv": "csv", ".duckdb": "duckdb", ".db": "duckdb"}
 # a name that ends in a number: after a separator, or of four digits, as versions like v2 are no parts of one table
 NUMBERED = re.compile(r"([^*?\[\]]*?[^\d\W_][^*?\[\]\d]*?)(?:[-_. ]+\d|\d{4})[\d\-_. ]*")
+PERSON_LIKE = re.compile(
+    "person|people|client|user|customer|subscriber|member|card|visitor|rider|patient|employee|student|passenger|imsi"
+    "|msisdn|device|account|guest|resident"
+)
 TABLE_TEMPLATE = """
 ## -------------------------------------------------------------------------------- $name
 # [tables.$name]
 # dataset = "$dataset"
 # kind = ""                    # "private" where rows are about persons, "public" where nobody is in them
 # source = $source
-$grows# primary_key = []             # columns that together name one row; [] where there are none
+$grows# primary_key = []             # columns that name one row; the person's column where a person has one row
 ## only where kind is "private":
-# person = ""                  # column that names the person a row is about
+# person = ""                  # column that names the person a row is about$person
 # size_class = ""              # order of magnitude of the number of rows: "1e6"
-# max_rows_per_person = 10000  # in one window, kept before two private tables are joined
-# max_groups_per_person = 20   # kept where keys are private
-## in every case: the columns that analysts may use, each with what can be said of it
+$time## in every case: the columns that analysts may use. Add bounds = [0, 100] to a number that is summed or averaged
+## (values beyond count as these ends); values = ["N", "S"], range = [0, 23] or values_of = "TABLE.COLUMN" to a key
 # [tables.$name.columns]"""
 CSV_INGEST_NOTE = (
     "## passersby ingest adds rows to Parquet alone: docs/ingest.md, A table of CSV, tells how to make it such\n"
@@ -53,13 +57,21 @@ def draft_catalog(folder: Path) -> str:
     dataset, used = _to_identifier(folder.name), set[str]()
     sections = [Template(HEAD_TEMPLATE.read_text("utf-8")).substitute(name=dataset, folder=_printable(folder.name))]
     with StoredFiles() as files:
-        for found, source in _sources(folder, files):
-            name = _unused(_to_identifier(found), used)
-            sections += [_table_declaration(name, dataset, source, folder), *_column_declarations(source, files)]
+        named = [(_unused(_to_identifier(found), used), source) for found, source in _sources(folder, files)]
+        columns = {name: _columns(source, files) for name, source in named}
+        for name, source in named:
+            hints = {"person": _person_hint(name, columns), "time": _time_hint(columns[name])}
+            declared = _table_declaration(name, dataset, source, folder, hints)
+            sections += [declared, *_column_declarations(source, files)]
     if len(sections) == 1:
         why = "there are no Parquet, CSV or DuckDB files in it."
         raise CatalogError(str(folder), "folder", why, "give a folder with your files.")
     return "\n".join(sections) + "\n"
+
+
+def catalog_keys() -> str:
+    """Explain every key of a catalog, as TOML with comments."""
+    return Template(KEYS_TEMPLATE.read_text("utf-8")).substitute(name="mine")
 
 
 def _unused(name: str, used: set[str]) -> str:
@@ -148,13 +160,42 @@ def _database_tables(path: Path, files: StoredFiles) -> Iterator[tuple[str, Sour
         yield table, Source("duckdb", str(path), table)
 
 
-def _table_declaration(name: str, dataset: str, source: Source, folder: Path) -> str:
+def _columns(source: Source, files: StoredFiles) -> dict[str, str]:
+    """Types of the columns of a source, by name in lower case; none if it cannot be read, or has no names."""
+    try:
+        columns = files.columns(source, guessed=True)
+        has_header = source.format != "csv" or _has_header_row(source, columns, files)
+    except UnreadableError:
+        return {}
+    return {name.lower(): kind for name, kind in columns.items()} if has_header else {}
+
+
+def _person_hint(name: str, columns: Mapping[str, Mapping[str, str]]) -> str:
+    """Which columns of a table may name people: named like that, those that other tables have too first."""
+    likely = [
+        (column, [other for other, theirs in columns.items() if other != name and column in theirs])
+        for column in columns[name]
+        if IDENTIFIER.fullmatch(column) and PERSON_LIKE.search(column)
+    ]
+    likely.sort(key=lambda found: -len(found[1]))
+    texts = [f"{column} (also in {', '.join(others[:3])})" if others else column for column, others in likely[:2]]
+    return f": perhaps {' or '.join(texts)}" if texts else ""
+
+
+def _time_hint(columns: Mapping[str, str]) -> str:
+    """Suggest the first time as that at which a row happened, in a line of comment; empty if there is none."""
+    times = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
+    found = [name for name, kind in columns.items() if sql_type(kind) in times and IDENTIFIER.fullmatch(name)]
+    return f'## time_column = "{found[0]}"   when a row happened; windows of time need it\n' if found else ""
+
+
+def _table_declaration(name: str, dataset: str, source: Source, folder: Path, hints: Mapping[str, str]) -> str:
     """Write the commented-out declaration of a table."""
     path = str(Path(source.path).relative_to(folder))
     inside = f", table = {_toml_string(source.table)}" if source.table else ""
     stored = f"{{ {source.format} = {_toml_string(path)}{inside} }}"
     ingest_note = CSV_INGEST_NOTE if source.format == "csv" else ""
-    return Template(TABLE_TEMPLATE).substitute(name=name, dataset=dataset, source=stored, grows=ingest_note)
+    return Template(TABLE_TEMPLATE).substitute(name=name, dataset=dataset, source=stored, grows=ingest_note, **hints)
 
 
 def _toml_string(text: str) -> str:

@@ -238,7 +238,20 @@ def new(folder: Folder, to: To = None) -> None:
         except FileExistsError:
             why = f"{target} is there already, and is not overwritten. Name another file with --to."
             raise typer.BadParameter(why, param_hint=None if to is None else "--to") from None
-    console().print(Text(f"Written: {target}\nDeclare your tables in it, then: passersby catalog check {target}"))
+    lines = (
+        f"Written: {target}",
+        '1. Edit it: take "# " off the lines of your tables, and fill in what is blank',
+        f"2. passersby catalog check {target}",
+        f"3. passersby tables --catalog {target}",
+        "All keys of a catalog: passersby catalog keys",
+    )
+    console().print(Text("\n".join(lines)))
+
+
+def keys() -> None:
+    """Explain every key of a catalog, with its default or an example."""
+    with refusals(Format.TABLE), engine_module() as engine:
+        typer.echo(engine.catalog_keys_text())
 
 
 def optimize(named: Named = None, catalog: NamedCatalog = None, form: DocumentOption = Document.TABLE) -> None:

@@ -13,11 +13,10 @@ _TIMES = frozenset({SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.DATE})
 
 
 def undeclared_hints(catalog: Catalog) -> tuple[str, ...]:
-    """List what a steward may have overlooked, the gravest first: consent, key sets, bounds, ranges of time."""
+    """List what a steward may have overlooked, the gravest first: consent, keys, key sets, bounds, ranges of time."""
     private = [table for table in catalog.tables if table.private]
-    return tuple(
-        hint for hints in (_consent, _key_sets, _bounds, _times) for table in private for hint in hints(table, catalog)
-    )
+    kinds = (_consent, _primary_key, _key_sets, _bounds, _times)
+    return tuple(hint for hints in kinds for table in private for hint in hints(table, catalog))
 
 
 def _consent(table: Table, catalog: Catalog) -> Iterator[str]:
@@ -29,6 +28,22 @@ def _consent(table: Table, catalog: Catalog) -> Iterator[str]:
                 f"{table.name}.{column.name} may be people's consent, and none is declared: all are counted, also who"
                 f' refused. Cure: consent = {{ column = "{column.name}", admitted = [...] }} in [tables.{table.name}].'
             )
+
+
+def _primary_key(table: Table, _: Catalog) -> Iterator[str]:
+    """Yield a table without a primary key and without times: its rows may be one a person, which nothing tells."""
+    if (
+        table.person is None
+        or table.person.through
+        or table.primary_key
+        or any(column.type in _TIMES for column in table.columns)
+    ):
+        return
+    key = f'primary_key = ["{table.person.column}"]'
+    yield (
+        f"{table.name}: no primary_key. Where a person has one row, {key} makes counts of it as exact as those of"
+        " people, and lets other tables be joined with it."
+    )
 
 
 def _key_sets(table: Table, catalog: Catalog) -> Iterator[str]:
@@ -46,7 +61,10 @@ def _bounds(table: Table, _: Catalog) -> Iterator[str]:
     """Yield numbers without bounds, other than those named like ids."""
     names = [column.name for column in _open_columns(table) if column.type in _NUMBERS and _may_be_summed(column)]
     if names:
-        yield f"{table.name}: no bounds of {', '.join(names)}. A column is summed or averaged only within bounds."
+        yield (
+            f"{table.name}: no bounds of {', '.join(names)}. A column is summed or averaged only within bounds, as"
+            " bounds = [0, 100]; values beyond count as these ends."
+        )
 
 
 def _times(table: Table, _: Catalog) -> Iterator[str]:
@@ -56,7 +74,8 @@ def _times(table: Table, _: Catalog) -> Iterator[str]:
     timed = [column for column in _open_columns(table) if column.type in _TIMES]
     if timed:
         names = ", ".join(column.name for column in timed)
-        yield f"{table.name}: no range of {names}. Questions by day have to name their ends."
+        days = 'range = ["2026-01-01", "2026-12-31"]'
+        yield f"{table.name}: no range of {names}, as {days}. Questions by day have to name their ends."
 
 
 def _may_be_summed(column: Column) -> bool:

@@ -37,6 +37,11 @@ def test_what_an_accepted_catalog_leaves_undeclared_is_hinted_at(tmp_path: Path)
     assert "all are counted, also who refused" in consent and 'consent = { column = "consent"' in consent
     assert 'visit.zone: values_of = "zone.zone"' in zone and "visit: no bounds of coins" in bounds
     assert "visit: no range of day" in days
+    keyless = CATALOG.replace('primary_key = ["person_id"]\n', "", 1)
+    keyless = keyless.replace('consent = { column = "consent", admitted = ["yes"] }\n', "", 1)
+    catalog.write_text(keyless, encoding="utf-8")
+    consent, key = list_undeclared(str(catalog))
+    assert key.startswith('person: no primary_key. Where a person has one row, primary_key = ["person_id"] makes')
 
 
 def test_rollups_that_cannot_be_made_are_findings(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from engine.catalog import columns, file
 from engine.catalog import tables as catalog_tables
 from engine.catalog.file import load_catalog
 from engine.data.checks.catalog import check_catalog
-from engine.data.draft_catalog import HEAD_TEMPLATE, draft_catalog
+from engine.data.draft_catalog import HEAD_TEMPLATE, KEYS_TEMPLATE, draft_catalog
 from engine.errors import CatalogError
 
 CANARY = "canary7f3a"
@@ -179,8 +179,23 @@ def test_omitted_columns_and_files_have_a_comment(folder: Path) -> None:
     assert "notes" not in text and "readme" not in text
 
 
+def test_the_draft_begins_with_what_is_usual(folder: Path) -> None:
+    text = draft_catalog(folder)
+    assert len(text.partition("\n# [tables.")[0].splitlines()) < 30
+    assert "passersby catalog check" in text and "passersby catalog keys" in text
+
+
+def test_columns_that_may_name_people_are_suggested(folder: Path) -> None:
+    """Names alone suggest them: nothing is filled in, and no value is read."""
+    hints = dict(re.findall(r"# \[tables\.(\w+)\].*?# person = \"\" +# ([^\n]*)", draft_catalog(folder), re.DOTALL))
+    told = "column that names the person a row is about"
+    assert hints["trips"] == f"{told}: perhaps person_id (also in citta_trips, parts, legs)"
+    assert hints["zones"] == told
+    assert '## time_column = "start_ts"' in draft_catalog(folder)
+
+
 def test_every_key_is_explained() -> None:
-    text = HEAD_TEMPLATE.read_text(encoding="utf-8")
+    text = KEYS_TEMPLATE.read_text(encoding="utf-8")
     known = {*file.FILE_KEYS, *catalog_tables.TABLE_KEYS, *columns.COLUMN_KEYS} - {
         "columns",
         "dataset",
@@ -191,13 +206,15 @@ def test_every_key_is_explained() -> None:
     assert not unexplained
 
 
-def test_the_head_alone_holds_the_defaults(tmp_path: Path) -> None:
-    head = HEAD_TEMPLATE.read_text(encoding="utf-8").replace("$name", "city")
+@pytest.mark.parametrize("template", [HEAD_TEMPLATE, KEYS_TEMPLATE])
+def test_the_head_and_the_explained_keys_hold_the_defaults(tmp_path: Path, template: Path) -> None:
+    head = template.read_text(encoding="utf-8").replace("$name", "city")
     zones = '[tables.zones]\ndataset = "city"\nkind = "public"\nsource = { csv = "z.csv" }\n'
     path = tmp_path / "catalog.toml"
     path.write_text(f'{head}\n{zones}columns = {{ zone = {{ type = "VARCHAR" }} }}\n', encoding="utf-8")
     stated = load_catalog(path).datasets[0]
-    path.write_text(re.sub(r"(?ms)^\[datasets\.city\.defaults\].*?(?=^\[tables)", "", path.read_text("utf-8")), "utf-8")
+    shorter = re.sub(r"(?ms)^\[datasets\.city\.(defaults|budget)\].*?(?=^\[tables)", "", path.read_text("utf-8"))
+    path.write_text(shorter, "utf-8")
     assert load_catalog(path).datasets[0] == stated
 
 

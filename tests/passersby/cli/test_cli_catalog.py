@@ -47,7 +47,9 @@ def test_new_writes_a_catalog_in_which_nothing_can_be_asked(run: Run, folder: Pa
     text = (folder / "catalog.toml").read_text(encoding="utf-8")
     assert "stays" in text
     assert not [line for line in text.splitlines() if line.startswith("[tables.")]
-    assert "catalog check" in made.stdout
+    assert "catalog check" in made.stdout and "catalog keys" in made.stdout
+    explained = run("catalog", "keys")
+    assert explained.exit_code == 0 and "max_groups_per_person" in explained.stdout
 
 
 def test_new_overwrites_nothing(run: Run, folder: Path) -> None:
