@@ -13,7 +13,7 @@ import typer
 from rich.console import Console, RenderableType
 
 from passersby.result import exports
-from passersby.result.summary import OutputHints, intervals_text, price_text
+from passersby.result.summary import OutputHints, beyond_text, intervals_text, price_text
 from passersby.result.wire import plain
 from passersby.text.numbers import printable
 
@@ -68,7 +68,8 @@ def write_result(result: Result, form: Format, *, details: bool = False, command
         flat = result.flat()
         exports.write_rows(sys.stdout, flat.column_names, exports.rows_of(flat))
         sys.stderr.write(f"{intervals_text(result)} · {price_text(result)}\n")
-        sys.stderr.writelines(f"note: {printable(note)}\n" for note in result.notes)
+        notes = [*filter(None, [beyond_text(result)]), *result.notes]
+        sys.stderr.writelines(f"note: {printable(note)}\n" for note in notes)
     elif form is Format.ARROW:
         _write_arrow(result.arrow())
     else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from passersby.errors import RefusedError
 from passersby.result.card import Answer
+from passersby.result.summary import beyond_text
 from passersby.result.wire import plain
 from passersby.text.csv_cells import write_cells
 from passersby.text.numbers import left_text, percent, privacy_loss_text
@@ -101,6 +102,7 @@ def _card_sheet(book: Workbook, result: Answer) -> None:
         ("price", "free" if result.replayed or result.rehearsal else privacy_loss_text(result.price)),
         ("left", left_text(result.remaining)),
         ("release", result.release_id or ""),
+        ("note", beyond_text(result)),
         *(("note", note) for note in result.notes),
     ]
     wrapped = book.add_format({"text_wrap": True, "valign": "top"})

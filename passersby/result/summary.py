@@ -86,6 +86,19 @@ PYTHON_ANSWER, PYTHON_EXPLANATION = python_hints("answer"), python_hints("explan
 PAGE = OutputHints("rho {}", "", PYTHON_ANSWER.all_rows)
 
 
+def beyond_text(answer: Answer) -> str:
+    """Say that data hold numbers beyond their own intervals, such as counts below 0; empty if there are none."""
+    beyond = 0
+    for name, ends in answer.intervals.items():
+        values = (row[answer.columns.index(name)] for row in answer.rows)
+        pairs = [(value, pair) for value, pair in zip(values, ends, strict=True) if pair is not None]
+        beyond += sum(isinstance(value, int | float) and not low <= value <= high for value, (low, high) in pairs)
+    if not beyond:
+        return ""
+    numbers = f"{beyond:,} number{' is' if beyond == 1 else 's are'}"
+    return f"{numbers} beyond the interval, as counts below 0: read the nearer end, but add up the numbers as they are"
+
+
 def hidden_rows_text(result: Answer, most: int, surface: OutputHints) -> str:
     """Say which rows of an answer are not shown, whether the largest number is among them, and how to see them."""
     if len(result) <= most:

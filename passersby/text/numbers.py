@@ -62,13 +62,16 @@ def noisy_text(value: object, ends: Interval | None) -> tuple[str, str]:
     """Noisy value, and separately its half-width, or both ends of an asymmetric interval.
 
     A number beyond its interval is one beyond its natural limits, such as a count below 0: it is shown as the nearer
-    end, and the answer's data keep it as it was released.
+    end, and the answer's data keep it as it was released. Below a limit above 0, as a group that surely has a row, only
+    the high end is known: a 1 would look counted.
     """
     if not isinstance(value, int | float) or isinstance(value, bool):
         return value_text(value), ""
     if ends is None:
         return _number(value, None), ""
     low, high = ends
+    if low > 0 and value < low * (1 - 1e-9):
+        return f"≤ {_number(_round_up(high, places := _places(high - low, whole=isinstance(value, int))), places)}", ""
     value = min(max(value, low), high)
     below, above = value - low, high - value
     places = _places(max((high - low) / 2, 0), whole=isinstance(value, int))

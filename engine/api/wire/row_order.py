@@ -19,22 +19,20 @@ NUMBER = re.compile(r"(\d+(?:\.\d+)?)")
 
 
 def in_natural_order(answer: Answer, question: Question) -> Answer:
-    """Sort the rows of an answer by the keys that they are in the order of, numbers in texts by size, NULL last.
+    """Sort the rows of an answer by its keys from left to right, numbers in texts by size, NULL last.
 
-    An answer is unchanged if its question has ORDER BY or LIMIT, or if no key is a text with a number.
+    Keys that rows are in no order of stay out. An answer is unchanged if its question has ORDER BY or LIMIT.
     """
     names = [column.name for column in question.columns if not column.is_noisy]
-    keys = {name: answer.table.column(name) for name in names}
-    keys = {name: column for name, column in keys.items() if not pa.types.is_nested(column.type)}
-    if question.is_ordered or not any(pa.types.is_string(column.type) for column in keys.values()):
+    columns = {
+        name: column.to_pylist() for name in names if not pa.types.is_nested((column := answer.table.column(name)).type)
+    }
+    if question.is_ordered or not columns or answer.table.num_rows < 2:
         return answer
-    columns = {name: column.to_pylist() for name, column in keys.items()}
-    sorted_by = [columns[name] for name in _leading_keys(columns)]
-    if not any(isinstance(value, str) and NUMBER.search(value) for column in sorted_by for value in column):
-        return answer
-    natural = [[_natural_key(value) for value in column] for column in sorted_by]
+    leading = set(_leading_keys(columns))
+    natural = [[_natural_key(value) for value in columns[name]] for name in columns if name in leading]
     order = sorted(range(answer.table.num_rows), key=lambda row: [column[row] for column in natural])
-    return _taken(answer, order)
+    return answer if order == list(range(len(order))) else _taken(answer, order)
 
 
 def _leading_keys(columns: dict[str, list[Any]]) -> list[str]:

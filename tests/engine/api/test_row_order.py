@@ -47,8 +47,8 @@ def test_an_order_of_the_question_is_kept(engine: Engine, end: str) -> None:
     assert ordered(["Z1", "Z10", "Z2"], of)[0] == ["Z1", "Z10", "Z2"]
 
 
-def test_keys_sort_in_the_order_in_which_rows_came(engine: Engine) -> None:
+def test_keys_sort_from_left_to_right(engine: Engine) -> None:
     of = compile_query("SELECT zone, coins AS h, COUNT(*) AS n FROM visit GROUP BY h, zone", engine.catalog)
     table = pa.table({"zone": ["Z1", "Z10", "Z2", "Z1"], "h": [1, 1, 1, 2], "n": [0, 1, 2, 3]})
     made = in_natural_order(Answer(table, {}, {}), of)
-    assert made.table.column("n").to_pylist() == [0, 2, 1, 3]
+    assert made.table.column("n").to_pylist() == [0, 3, 2, 1]  # rows came by h

@@ -39,6 +39,18 @@ def test_csv_has_the_ends_of_intervals(ana: Connection, tmp_path: Path) -> None:
     assert [int(row["visits"]) for row in rows] == [row[1] for row in answer.rows]
 
 
+def test_numbers_beyond_their_intervals_are_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    low = result_of({"intervals": {"n": [[0, 5], [0, 9], [1, 8]]}}, zone=["a", "b", "c"], n=[-3, 4, -7])
+    told = "2 numbers are beyond the interval, as counts below 0"
+    output.write_result(low, output.Format.CSV)
+    assert told in capsys.readouterr().err
+    low.to_excel(tmp_path / "a.xlsx")
+    rows = openpyxl.load_workbook(tmp_path / "a.xlsx")["how to read it"].iter_rows(values_only=True)
+    assert any(name == "note" and str(text).startswith(told) for name, text in rows)
+    output.write_result(result_of({"intervals": {"n": [[0, 5]]}}, n=[4]), output.Format.CSV)
+    assert "beyond" not in capsys.readouterr().err
+
+
 def test_no_spreadsheet_runs_a_value_of_csv(tmp_path: Path) -> None:
     texts = ["=1+1", "@x", "-a", "a-", "\tx", None]
     result_of(zone=texts, n=[-1, 2, 3, 4, 5, 6]).to_csv(tmp_path / "a.csv")
