@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, cast
 
-from dialect.algebra.traversal import Node, Opaque, map_children, transform_up, walk
+from dialect.algebra.traversal import Node, Opaque, map_children, transform_up
 from dialect.catalog.model import Bounds, Domain, SqlType
 from dialect.errors import Span
 
@@ -72,9 +72,9 @@ class Field(Opaque):
         compare=False, default=(), repr=False
     )  # of a set operation's column: one per input
 
-    @property
+    @cached_property
     def expression(self) -> Expr:
-        """What it holds, over fields without definition: its definition, or a reference to it."""
+        """Return what it holds, over fields without definition: its definition, or a reference to it."""
         return self.definition or Ref(self)
 
 
@@ -210,7 +210,7 @@ def substitute(expr: Expr, images: Mapping[Expr, Expr]) -> Expr:
 
 def fields_of(expr: Expr) -> list[Field]:
     """List the fields that an expression reads, with repetitions."""
-    return [expr.field] if isinstance(expr, Ref) else [part.field for part in walk(expr) if isinstance(part, Ref)]
+    return [expr.field] if isinstance(expr, Ref) else [read for part in expr.children for read in fields_of(part)]
 
 
 def reads_only_table(expr: Expr, table: str) -> bool:

@@ -49,7 +49,7 @@ class Opaque:
 
 def map_children(node: Node[N], transform: Callable[[N], N]) -> N:
     """Copy a node with `transform` applied to each child."""
-    return node.with_children([transform(child) for child in node.children])
+    return node.with_children([transform(child) for child in node.children]) if node.children else cast("N", node)
 
 
 def transform_up(node: Node[N], transform: Callable[[N], N]) -> N:

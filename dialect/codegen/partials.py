@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 
 from dialect.algebra.codegen_types import BoundedSql, Shortcut, Subquery, Target, UnitPartials
 from dialect.algebra.release_plan import ContributionBounds, Factor, PrivatePlan, QueryVector, VectorKind
@@ -56,9 +57,9 @@ class ProfileHistogram:
     count: int = 0  # of MEAN: index of the vector that counts the values
     parts: tuple[float, ...] = ()  # of MEAN: where the parts of the range begin, but for the first, as shares of it
 
-    @property
+    @cached_property
     def squared_vectors(self) -> tuple[int, ...]:
-        """Indices of the vectors whose sums of squares over the groups of a unit it measures."""
+        """Return the indices of the vectors whose sums of squares over the groups of a unit it measures."""
         if self.measure is Measure.MEAN:
             return self.vector, self.count
         return (self.vector,) if self.measure is Measure.NORM else ()

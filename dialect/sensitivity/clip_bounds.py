@@ -260,8 +260,11 @@ class DeclaredClipBounds:
         Claim: each is valid for the plan's own groups if it is for the groups it is declared for, where a person's
         contributions have one sign. Proof: proofs.md#usual-keys. Raises: nothing.
         """
-        declared, grouping = table.applied_clip_bounds, self.known.of(grouping_attributes, self.plan, table.name)
+        declared = table.applied_clip_bounds
         overall = ClipBoundsByKeys((), declared.rows, declared.persons, expected_coverage=declared.expected_coverage)
+        if not declared.by_keys:
+            return [overall]
+        grouping = self.known.of(grouping_attributes, self.plan, table.name)
         others = [(each, frozenset(each.keys) - grouping) for each in declared.by_keys]
         further_keys = frozenset[str]().union(*(keys for _, keys in others))
         values = self.known.of(per_group_distinct_bounds, self.plan, table.name, further_keys)

@@ -16,7 +16,6 @@ import pyarrow as pa
 
 from dialect import BoundedSql, Catalog, ContributionBounds, Eligibility, PrivatePlan, Target
 from dialect.algebra import ClipRule, QueryVector, VectorKind
-from dialect.catalog import Table
 from dialect.codegen import (
     HIGHEST_BIN,
     LOWEST_BIN,
@@ -413,8 +412,8 @@ def _most(plan: PrivatePlan, index: int, groups: int, catalog: Catalog) -> float
     vector = plan.vectors[index]
     if vector.kind is VectorKind.PERSONS:
         return math.sqrt(groups)
-    tables = [table for name in plan.tables if (table := catalog.table(name)) is not None]
-    return max(map(_row_limit, tables), default=1) * vector.magnitude
+    tables = (table for table in catalog.tables if table.name in plan.tables)
+    return max((table.max_rows_per_person or 1 for table in tables), default=1) * vector.magnitude
 
 
 def calibrated_deviations(
@@ -435,11 +434,6 @@ def calibrated_deviations(
         expected = ExpectedProfile(sigma, grain, _most(plan, index, groups, catalog) / grain, groups, has_totals)
         found[index] = calibrated_error(model, expected, max(1, prices[index].pico_rho))
     return found
-
-
-def _row_limit(table: Table) -> int:
-    """Return the declared limit of a person's rows in a table."""
-    return table.max_rows_per_person or 1
 
 
 def with_profile_part(parts: PriceParts, plan: PrivatePlan) -> PriceParts:
