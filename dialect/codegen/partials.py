@@ -22,9 +22,13 @@ from dialect.algebra.release_plan import ContributionBounds, Factor, PrivatePlan
 from dialect.catalog.eligibility import Eligibility
 from dialect.codegen.contribution.aggregation_pushdown import join_keys
 from dialect.codegen.contribution.clipping import aggregated_vectors
-from dialect.codegen.contribution.key_encoding import encoded_rows, without_implied_predicates
 from dialect.codegen.contribution.per_unit import capped_partials, merged_partials, unit_partials
-from dialect.codegen.contribution.physical_plan import PhysicalPlan, physical_plan
+from dialect.codegen.contribution.physical_plan import (
+    PhysicalPlan,
+    encoded_rows,
+    physical_plan,
+    without_implied_predicates,
+)
 from dialect.codegen.contribution.public_pushdown import Dictionary
 from dialect.codegen.contribution.unclipped_units import is_source_materialized, norm_test_sql
 from dialect.codegen.contribution.zero_fill import dictionary_sql, key_set_semi_join, key_set_sql

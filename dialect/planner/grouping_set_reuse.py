@@ -29,8 +29,7 @@ from dialect.functions.emitter import plain_text
 from dialect.functions.inference import may_be_null
 from dialect.notes import Note, NoteCode
 from dialect.parser.compile_context import CompileContext
-from dialect.planner.keys.dependent_keys import determining_keys, rewrite_facts_over_lists
-from dialect.planner.keys.key_set import public_lists
+from dialect.planner.keys.key_set import determining_keys, public_lists, rewrite_facts_over_lists
 from dialect.planner.keys.public_domains import PublicList
 from dialect.planner.noise_fields import track_aggregate_noise
 from dialect.planner.quantiles import is_histogram_aggregate

@@ -4,5 +4,5 @@ Input: ledger and catalog. Output: what is spent and what is left.
 
 Modules, each before those that import it:
 
-    losses, window_accounts, alerts, audit_log, ledger_binding, open_ledger, stored_releases.
+    window_accounts, alerts, audit_log, ledger_binding, open_ledger, stored_releases.
 """

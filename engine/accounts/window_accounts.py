@@ -1,22 +1,28 @@
 """Accounts of a dataset by privacy window: which exist, what is left, and equal ones merged for display.
 
 Amounts are integers inside, and floats in JSON. Also the worst case of one person, in one window and over all: spent so
-far, and the limit.
+far, and the limit; and the loss of the owner's own releases, which every client is shown because clients' budgets bear
+it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from budgets import (
+    ATTO,
     EVERYBODY,
     LIFETIME,
+    MAX_UNITS,
     OWNER,
     ZERO_LOSS,
     AccountName,
     AccountView,
+    Entry,
+    EntryKind,
     EpsilonDelta,
     Ledger,
     Loss,
@@ -25,9 +31,67 @@ from budgets import (
 )
 from dialect import Catalog
 from dialect.catalog import STATIC, Dataset, window_of_name
-from engine.accounts.losses import WholePerson, owner_loss, whole_person_loss
 from engine.errors import CatalogError
 from engine.pricing.query_terms import caps
+
+
+def owner_loss(ledger: Ledger, dataset: str) -> Mapping[str, Loss]:
+    """Sum the losses charged to everybody for the owner, by window; windows without any are absent.
+
+    Claim: a client's purchases and these together are all that the client is shown of a window by this engine. Proof:
+    proofs.md#owner_loss
+    """
+    losses: defaultdict[str, Loss] = defaultdict(lambda: ZERO_LOSS)
+    for _, windows, loss in _owner_charges(ledger, dataset):
+        for window in windows:
+            losses[window] += loss
+    return losses
+
+
+def owner_keys(ledger: Ledger, dataset: str) -> frozenset[str]:
+    """Keys of the releases that the owner was charged for, without those that a client had bought before."""
+    return frozenset(key for key, _, _ in _owner_charges(ledger, dataset))
+
+
+def _owner_charges(ledger: Ledger, dataset: str) -> Iterator[tuple[str, Sequence[str], Loss]]:
+    for entry in ledger.find_entries(kind=EntryKind.CHARGED, holder=OWNER):
+        for release in entry.content["releases"] if entry.dataset == dataset else ():
+            if EVERYBODY in release["payers"]:
+                yield release["key"], entry.content["windows"][release["windows"]], Loss(*release["loss"])
+
+
+@dataclass(frozen=True)
+class WholePerson:
+    """Loss of a person over all windows together, at the dataset's delta; it may exceed what an account can hold."""
+
+    pico_rho: int
+    atto_delta: int
+    cap: Loss
+
+    @property
+    def epsilon_delta(self) -> EpsilonDelta | None:
+        """The loss as (epsilon, delta); None if it is too large to be written, and bounds nothing."""
+        if self.pico_rho > MAX_UNITS or self.atto_delta >= ATTO:
+            return None
+        return EpsilonDelta.from_loss(Loss(self.pico_rho, self.atto_delta), self.cap)
+
+
+def whole_person_loss(entries: tuple[Entry, ...], dataset: Dataset) -> WholePerson:
+    """Sum the losses of all releases for one person's whole history.
+
+    Claim: removing everything of a person costs at most this. Symbols: a release that is charged to k windows at rho
+    and delta in each. Formula: sum of k^2 rho, sum of k delta. Source: group privacy of zCDP, Bun and Steinke, arXiv
+    1605.02065, Proposition 1.9: k neighbours in a row multiply the distance by k. Proof: proofs.md#whole-person
+    """
+    charged = (e.content for e in entries if e.kind == EntryKind.CHARGED and e.dataset == dataset.name)
+    paid = [
+        (len(content["windows"][release["windows"]]), Loss(*release["loss"]))
+        for content in charged
+        for release in content["releases"]
+        if EVERYBODY in release["payers"]  # the first charge pays for everybody, once
+    ]
+    pico_rho, atto_delta = sum(k**2 * loss.pico_rho for k, loss in paid), sum(k * loss.atto_delta for k, loss in paid)
+    return WholePerson(pico_rho, atto_delta, caps(dataset.budget).dataset)
 
 
 def account_json(view: AccountView, owner_loss: Loss = ZERO_LOSS) -> dict[str, Any]:
@@ -85,7 +149,7 @@ def window_views(
     ledger: Ledger, dataset: Dataset, client: str | None, windows: Iterable[str], *, groups: bool = False
 ) -> list[tuple[AccountView, ...]]:
     """Find the accounts of some windows: that of all clients, and those of one client or of its groups too."""
-    caps_today = caps(dataset)
+    caps_today = caps(dataset.budget)
     own = () if client is None else path_prefixes(client) if groups else (client,)
     holders = (EVERYBODY, *own)
     names = [AccountName(dataset.name, window, holder) for window in windows for holder in holders]
@@ -113,7 +177,7 @@ def accounts_in_force(ledger: Ledger, dataset: Dataset, names: Iterable[AccountN
 
     A ledger's own list has the caps of each account's last charge, which an approval may have changed since.
     """
-    clients, today = {member.client for member in ledger.clients() if not member.is_group}, caps(dataset)
+    clients, today = {member.client for member in ledger.clients() if not member.is_group}, caps(dataset.budget)
     client = {name: name.holder if name.holder in clients else OWNER for name in names}
     return ledger.accounts_with_caps(dataset.name, {name: today.cap_of(name, payer) for name, payer in client.items()})
 
@@ -177,7 +241,7 @@ class WorstCase:
 
 def ceiling_accounts(catalog: Catalog, ledger: Ledger, dataset: Dataset) -> tuple[AccountView, ...]:
     """Find the account that all clients share of each privacy window, in order, whether charged or not."""
-    today = caps(dataset)
+    today = caps(dataset.budget)
     windows = account_windows(catalog, dataset)
     names = {AccountName(dataset.name, window, EVERYBODY): today.ceiling(window) for window in windows}
     return ledger.accounts_with_caps(dataset.name, names)

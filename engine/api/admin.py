@@ -73,7 +73,7 @@ class Admin:
 
         None for `lifetime`, which the dataset does not limit. A client's cap above this has no effect.
         """
-        current_caps = caps(find_dataset(self.catalog, dataset))
+        current_caps = caps(find_dataset(self.catalog, dataset).budget)
         return (
             None
             if scope == "lifetime"
@@ -155,7 +155,7 @@ class Admin:
 
         Caps include the admins' grants. The last account read is the lifetime account, which is no window.
         """
-        current_caps = caps(dataset)
+        current_caps = caps(dataset.budget)
         windows = (*account_windows(self.catalog, dataset), LIFETIME)
         names = [AccountName(dataset.name, window, member.client) for window in windows]
         holder = "" if member.is_group else member.client  # a group without a grant has the dataset's ceiling
@@ -213,7 +213,7 @@ class Admin:
 def _parse_cap(dataset: Dataset, scope: str, rho: str) -> Loss:
     """Parse a cap. Its delta is the catalog's, or unlimited where the cap limits rho alone."""
     amount = parse_positive_amount(rho, "A cap's rho", floor=MIN_QUERY_RHO)
-    current_caps = caps(dataset)
+    current_caps = caps(dataset.budget)
     deltas: dict[str, Fraction] = {
         "lifetime": UNLIMITED_DELTA,
         "query": chargeable(current_caps.dataset).delta,

@@ -55,7 +55,7 @@ def forbidden_changes(new: Catalog, ledger: Ledger) -> Iterator[Change]:
     )
     for dataset in new.datasets:
         try:
-            ledger.check_caps(dataset.name, account_windows(new, dataset), caps(dataset))
+            ledger.check_caps(dataset.name, account_windows(new, dataset), caps(dataset.budget))
         except CeilingRaised as error:
             yield Change(FORBIDDEN, f"datasets.{dataset.name}.budget", f"{error.why} {error.hint}")
 

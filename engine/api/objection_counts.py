@@ -114,5 +114,12 @@ def _charge_request(engine: Engine, declared: Dataset, item: PricedRelease) -> C
     digest = hashlib.sha256(item.release_key.encode()).hexdigest()
     data_versions = version_text(engine.catalog, declared)
     return ChargeRequest(
-        OWNER, declared.name, new_request_id(), digest, (item,), caps(declared), data_versions, item.canonical_query
+        OWNER,
+        declared.name,
+        new_request_id(),
+        digest,
+        (item,),
+        caps(declared.budget),
+        data_versions,
+        item.canonical_query,
     )

@@ -170,7 +170,9 @@ class Session:
         check_window_lengths(self.engine.ledger, self.engine.catalog)
         check_privacy_units(self.engine.ledger, self.engine.catalog)
         for dataset in self.engine.catalog.datasets:
-            self.engine.ledger.check_caps(dataset.name, account_windows(self.engine.catalog, dataset), caps(dataset))
+            self.engine.ledger.check_caps(
+                dataset.name, account_windows(self.engine.catalog, dataset), caps(dataset.budget)
+            )
 
     def close(self) -> None:
         """Close the register, the ledger and the data."""

@@ -97,7 +97,7 @@ def _compute_advice(engine: Engine, query: CompiledQuery, reported: tuple[Compil
 def _max_rho(engine: Engine, compiled: tuple[CompiledRelease, ...]) -> Fraction:
     """Largest rho that the catalog allows any query over all privacy windows it is charged to, for any client."""
     plan = compiled[0].plan
-    allowed = caps(engine.catalog.dataset(plan.dataset))
+    allowed = caps(engine.catalog.dataset(plan.dataset).budget)
     windows = {window for each in compiled for window in each.plan.charged_windows.windows}
     ceilings = [allowed.ceiling(window).excess_over(allowed.reserve) for window in windows]
     return min(loss.rho for loss in (*ceilings, *([] if allowed.query is None else [allowed.query])))

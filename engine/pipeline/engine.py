@@ -266,7 +266,7 @@ class Engine:
             version_text(self.catalog, dataset),
         )
         return ChargeRequest(
-            request.client, dataset.name, key, body, items, caps(dataset), noted_versions, ledger_text(sql)
+            request.client, dataset.name, key, body, items, caps(dataset.budget), noted_versions, ledger_text(sql)
         )
 
     def budget_outlook(
@@ -281,7 +281,7 @@ class Engine:
             return None
         paid, dataset = charged or compiled, self.catalog.dataset(compiled[0].plan.dataset)
         priced = tuple(item for each in paid for item in each.priced)
-        another = ChargeRequest(query.request.client, dataset.name, "another", "another", priced, caps(dataset))
+        another = ChargeRequest(query.request.client, dataset.name, "another", "another", priced, caps(dataset.budget))
         outlook = budget_outlook(
             self.ledger, self.catalog, query.question, compiled, another, terms.confidence, now, len(paid)
         )

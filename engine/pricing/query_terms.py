@@ -12,6 +12,7 @@ import os
 import time
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from budgets import (
     ATTO,
@@ -26,7 +27,7 @@ from budgets import (
     rho_from_epsilon,
 )
 from dialect import Catalog, Options, Question
-from dialect.catalog import Dataset
+from dialect.catalog import Budget, Dataset
 from dialect.parser import TargetError, parse_target_error, strip_comments
 from engine.errors import EngineKind
 
@@ -78,14 +79,14 @@ def _requested_rho(options: Options, request: Request, dataset: Dataset) -> Frac
     """Return the requested rho of the whole query; None if neither clause nor call names one."""
     rho = options.rho
     if options.epsilon is not None:
-        rho = rho_from_epsilon(options.epsilon, conversion_delta(caps(dataset).dataset))
+        rho = rho_from_epsilon(options.epsilon, conversion_delta(caps(dataset.budget).dataset))
     # only a price in the clause is checked here; one of the call was checked when it was parsed
     if rho is None:
         return request.rho
     if rho < MIN_QUERY_RHO:
         min_rho, epsilon = (
             f"{float(MIN_QUERY_RHO):g}",
-            epsilon_from_rho(MIN_QUERY_RHO, conversion_delta(caps(dataset).dataset)),
+            epsilon_from_rho(MIN_QUERY_RHO, conversion_delta(caps(dataset.budget).dataset)),
         )
         raise EngineKind.RHO_TOO_SMALL.at(options.span("rho", "epsilon"), min_rho=min_rho, epsilon=epsilon)
     return rho
@@ -126,12 +127,12 @@ def _suggested_confidence(level: object) -> str:
     return "confidence 0.95"
 
 
-def caps(dataset: Dataset) -> Caps:
-    """Budget caps of a dataset, from its catalog, rounded down.
+@lru_cache(maxsize=64)
+def caps(budget: Budget) -> Caps:
+    """Return the caps of a dataset's budget, rounded down.
 
     A cap on a single query limits its rho alone: its delta is as large as any that the accounts could ever be charged.
     """
-    budget = dataset.budget
     ceiling = Loss.rounded_down(budget.rho, budget.delta)
     static = None if budget.static_budget is None else Loss.rounded_down(*budget.static_budget)
     thresholds = chargeable(ceiling.componentwise_max(static or ceiling)).delta  # a single query is capped in rho alone

@@ -20,7 +20,7 @@ from typing import Any
 from budgets import OWNER, PICO, Charge, Loss, ParamError, sum_losses
 from dialect import Refusal
 from dialect.catalog import Catalog, Dataset, Table, next_window_start, window_name
-from engine.accounts.losses import owner_keys
+from engine.accounts.window_accounts import owner_keys
 from engine.catalog.sources import ingest_folder
 from engine.data.ingest.add_files import registered_windows
 from engine.pipeline.engine import Engine

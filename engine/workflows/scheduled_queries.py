@@ -20,7 +20,7 @@ from typing import Any
 from budgets import OWNER, PICO, BudgetRefused, Loss, StoredRelease
 from dialect import compile_query
 from dialect.catalog import Dataset, first_day_of_name, next_window_start
-from engine.accounts.losses import owner_keys
+from engine.accounts.window_accounts import owner_keys
 from engine.catalog.toml_section import Section, read_toml
 from engine.errors import CatalogError
 from engine.mechanism.release import release_from_bytes

@@ -5,6 +5,10 @@ Proof: `dialect/planner/proofs.md#key-sets`.
 A key set is itself a public relation: the cross product of public lists, filtered by predicates that every row
 satisfies, and projected through the key expressions. Each list replaces one subexpression of the keys.
 
+A key that a finer time key determines is computed from its list, so that impossible combinations are never enumerated:
+
+    GROUP BY date_trunc('hour', ts), dayname(ts)   ->   one list of hours; dayname is computed from it
+
 Terms: a fact is a predicate that is true of every row. Each replacement of a list is the pair (subexpression of a key,
 expression over the list that has its value); the first one identifies the list. A list is exhaustive (closed) if no row
 can have a value outside it.
@@ -12,7 +16,8 @@ can have a value outside it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from math import prod
 
@@ -25,22 +30,132 @@ from dialect.algebra.expressions import (
     Ref,
     case_values,
     conjunction,
+    equal_pairs,
     expand_definitions,
+    fields_of,
     substitute,
 )
 from dialect.algebra.relations import Distinct, Filter, Join, PerPerson, Project, Public, Values
 from dialect.algebra.release_plan import KeySet
 from dialect.analysis import predicates
+from dialect.analysis.key_rewriting import FINER, UnderivableError, rewrite_over_keys
+from dialect.analysis.time_granularity import truncation_unit
 from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import computed_field, may_be_null
-from dialect.functions.registry import OVERLOADS
+from dialect.functions.registry import OVERLOADS, is_date
 from dialect.functions.signatures import KeySetRule, constant_values
 from dialect.parser.compile_context import CompileContext
 from dialect.planner.keys import public_domains
-from dialect.planner.keys.dependent_keys import compute_dependent_keys, rewrite_facts_over_lists
 from dialect.planner.keys.public_domains import PublicList, SideKeySet, integer_lists, union_lists
+
+
+def determining_keys(exprs: Sequence[Expr], facts: Sequence[Expr]) -> dict[int, int]:
+    """Map the position of each dependent key to that of the key that determines it: a finer step of the same time.
+
+    Claim: on each row a dependent key is a function of the other. Raises: nothing. Proof:
+    dialect/planner/proofs.md#dependent-keys
+    """
+    dates = _date_definitions(facts)
+    exprs_as_dates = [dates.get(expr, expr) for expr in exprs]
+    finest: list[int] = []
+    units = {place: _unit_of(expr) for place, expr in enumerate(exprs_as_dates)}  # weeks are not nested
+    for position in sorted((i for i in units if units[i] in FINER), key=lambda i: FINER.index(units[i])):
+        # from the finest unit on: a key that a finer one determines is no determinant itself
+        if all(_derive_from(exprs_as_dates[position], exprs_as_dates[other]) is None for other in finest):
+            finest.append(position)
+    dependent = {}
+    for position in sorted(set(range(len(exprs_as_dates))) - set(finest)):
+        determinant = next(
+            (i for i in finest if _derive_from(exprs_as_dates[position], exprs_as_dates[i]) is not None), None
+        )
+        if determinant is not None:
+            dependent[position] = determinant
+    return dependent
+
+
+def compute_dependent_keys(
+    exprs: Sequence[Expr], lists: Sequence[tuple[PublicList, ...] | None], facts: Sequence[Expr]
+) -> list[tuple[PublicList, ...] | None]:
+    """Compute dependent keys from the public list of the key that determines them, instead of lists of their own.
+
+    `lists` has, per key, the lists whose product contains its values; None for a private key. In the result a dependent
+    key has no list, and its image is a further replacement of the determinant's list.
+    """
+    result, dates = list(lists), _date_definitions(facts)
+    exprs_as_dates = [dates.get(expr, expr) for expr in exprs]
+    for position, determinant in determining_keys(exprs, facts).items():
+        single = _single_list(exprs[determinant], result[determinant])
+        if single is not None:
+            listed, field = single
+            image = rewrite_over_keys(exprs_as_dates[position], {exprs_as_dates[determinant]: field})
+            result[determinant] = (replace(listed, replacements=(*listed.replacements, (exprs[position], image))),)
+            result[position] = ()
+    return result
+
+
+def rewrite_facts_over_lists(facts: Sequence[Expr], lists: Collection[PublicList]) -> Iterator[tuple[Expr, Expr]]:
+    """Rewrite the facts over the values of the public lists; yields (fact, rewritten fact) where possible.
+
+    Each fact is tried as it is, and with date columns replaced by the dates of their times. It is possible if the
+    result reads nothing but listed values. Facts that only define a date column become trivial, and are left out.
+    """
+    pairs, dates = [pair for each in lists for pair in each.replacements], _date_definitions(facts)
+    listed = {f for _, new in pairs for f in fields_of(new)}
+    cells = {old: new.field for old, new in pairs if isinstance(new, Ref)}
+    for fact in facts:
+        for variant in (fact, substitute(fact, dates)):
+            rewritten = substitute(variant, dict(pairs))
+            if not listed.issuperset(fields_of(rewritten)):
+                with suppress(UnderivableError):
+                    rewritten = rewrite_over_keys(variant, cells)
+            if listed.issuperset(fields_of(rewritten)):
+                if not _is_trivial(rewritten):
+                    yield fact, rewritten
+                break
+
+
+def _is_trivial(fact: Expr) -> bool:
+    """Return whether a rewritten fact is an equality of an expression with itself, which filters nothing."""
+    return isinstance(fact, Call) and fact.name == "=" and fact.arguments[0] == fact.arguments[1]
+
+
+def _date_definitions(facts: Sequence[Expr]) -> Mapping[Expr, Expr]:
+    """Map columns to the date expressions that a fact equates them with: `day = to_date(ts)`, on either side."""
+    return {one: day for one, day in equal_pairs(facts) if isinstance(one, Ref) and is_date(day)}
+
+
+def _unit_of(expr: Expr) -> str:
+    """Return the unit to which a key truncates a time; empty for other keys."""
+    return truncation_unit(expr, expr.arguments[-1]) or "" if isinstance(expr, Call) and expr.arguments else ""
+
+
+def _derive_from(expr: Expr, determinant: Expr) -> Expr | None:
+    """Compute a key from the values of another one; None if that does not determine it.
+
+    A key does not depend on itself. A key without fields is constant: it has a list of one value, and needs no other
+    key. The field of the result is a placeholder, as callers only test whether there is a result.
+    """
+    if expr == determinant or not any(True for _ in fields_of(expr)):
+        return None
+    try:
+        return rewrite_over_keys(expr, {determinant: Field("told", None, determinant.type)})
+    except UnderivableError:
+        return None
+
+
+def _single_list(expr: Expr, lists: tuple[PublicList, ...] | None) -> tuple[PublicList, Field] | None:
+    """Return (the list, the field of its values) if one list enumerates the values of a key itself; else None.
+
+    With several lists, or a list of a part of the key, there is no field from which a dependent key could be computed.
+    """
+    if lists is None or len(lists) != 1:
+        return None
+    # the first replacement is the key, or part of a key, that the list enumerates
+    (old, new), *_ = lists[0].replacements
+    return (lists[0], new.field) if old == expr and isinstance(new, Ref) else None
+
 
 MAX_KEYS = 1_000_000  # values of one list
 MAX_COMBINATIONS = 2 * MAX_KEYS  # combinations of lists, before predicates filter them

@@ -29,8 +29,7 @@ from budgets import (
 )
 from dialect.catalog import STATIC, AgeUnit, Catalog, Dataset, MinimumAge, PrivacyWindow, Table
 from engine.accounts.audit_log import format_delta, format_epsilon
-from engine.accounts.losses import whole_person_loss
-from engine.accounts.window_accounts import ceiling_accounts, worst_over_all_windows
+from engine.accounts.window_accounts import ceiling_accounts, whole_person_loss, worst_over_all_windows
 from engine.catalog.eligibility import age_reference_day, first_retained_day, format_state
 from engine.pricing.query_terms import caps
 
@@ -47,7 +46,7 @@ ROUND_NUMBERS = {10**6: "a million", 10**9: "a billion", 10**12: "a trillion"}
 
 def worst_case_text(catalog: Catalog, ledger: Ledger, dataset: Dataset) -> Iterator[str]:
     """Worst-case disclosure to all clients together, in words: per privacy window, then over all windows."""
-    cap, accounts = caps(dataset).dataset, ceiling_accounts(catalog, ledger, dataset)
+    cap, accounts = caps(dataset.budget).dataset, ceiling_accounts(catalog, ledger, dataset)
     limit, has_windows = EpsilonDelta.from_loss(chargeable(cap), cap), dataset.window is not PrivacyWindow.FOREVER
     period_suffix = PERIOD_TEXTS[dataset.window]
     period_phrase = f" on what can be learned of all that you did{period_suffix}," if has_windows else ""

@@ -91,7 +91,7 @@ def ledger_report(catalog: Catalog, ledger: Ledger) -> Report:
 
 def _dataset_report(catalog: Catalog, ledger: Ledger, dataset: Dataset, clients: list[dict[str, Any]]) -> DatasetReport:
     """Report of one dataset; `clients` = rows of all datasets, of which its own are taken."""
-    current_caps, accounts = caps(dataset), ceiling_accounts(catalog, ledger, dataset)
+    current_caps, accounts = caps(dataset.budget), ceiling_accounts(catalog, ledger, dataset)
     charged = ledger.entries(dataset=dataset.name)
     return DatasetReport(
         name=dataset.name,

@@ -62,16 +62,17 @@ def answer_table(
 
     The card contains advice only where a column is mostly unreliable.
     """
-    answer = in_natural_order(project_intervals(result.answer, result.question), result.question)
+    question, reported = result.question, result.reported
+    answer = in_natural_order(project_intervals(result.answer, question), question)
     result = replace(result, answer=answer)
     shared = _shared_fields(result, result.charged_loss, outlook_inputs)
     reliabilities = rate_reliability(
         result.answer,
         shared["predicted_bias"],
         shared["bias_within"],
-        unmeasured_pair_columns(result.question, result.reported),
-        non_negative_columns(result.question),
-        unmeasured_bias_columns(result.question, result.reported),
+        unmeasured_pair_columns(question, reported),
+        non_negative_columns(question),
+        unmeasured_bias_columns(question, reported),
     )
     card = {
         **EMPTY_CARD,
@@ -83,7 +84,7 @@ def answer_table(
         "interval_parts": interval_parts(result.answer),
         "reliability": {} if rehearsal else reliabilities,
         "selection": _selection(result),
-        "may_be_nothing": [] if rehearsal else may_be_nothing(result.question, result.answer),
+        "may_be_nothing": [] if rehearsal else may_be_nothing(question, answer),
         "advice": shorten_advice(advice_shape(get_advice())) if is_mostly_weak(reliabilities) else None,
         "remaining": remaining,
         "release_id": result.sources[0].release_key if result.sources and not rehearsal else None,
@@ -107,9 +108,10 @@ def read_answer(rows: bytes) -> tuple[pa.Table, dict[str, Any]]:
 
 def _shared_fields(result: SourcedQuery, loss: Loss, outlook: BudgetOutlook | None) -> dict[str, Any]:
     """Fields that the cards of answers and explanations share."""
+    question, reported = result.question, result.reported
     return {
-        "predicted_bias": column_biases(result.question, result.reported),
-        "bias_within": column_bias_bounds(result.question, result.reported),
+        "predicted_bias": column_biases(question, reported),
+        "bias_within": column_bias_bounds(question, reported),
         "confidence": result.query.terms.confidence,
         "simultaneous": _simultaneous(result),
         "price": price(loss),
@@ -117,7 +119,7 @@ def _shared_fields(result: SourcedQuery, loss: Loss, outlook: BudgetOutlook | No
         "made_from": derived_from(result.sources),
         "windows": charged_window_list(result.prepared),
         "thresholds": threshold_shapes(result.prepared),
-        "clip_bounds": column_clip_bounds(result.question, result.reported),
+        "clip_bounds": column_clip_bounds(question, reported),
     }
 
 

@@ -9,12 +9,12 @@ from typing import Any
 from budgets import EVERYBODY, LIFETIME, OWNER, AccountName, AccountView, Forecast, Ledger, path_prefixes
 from dialect import Catalog
 from dialect.catalog import Dataset
-from engine.accounts.losses import owner_loss
 from engine.accounts.window_accounts import (
     account_json,
     account_windows,
     accounts_by_run,
     client_accounts,
+    owner_loss,
     window_views,
 )
 from engine.pipeline.outlook import forecast_sentence, next_budget
@@ -69,7 +69,7 @@ def _unknown_client_warning(ledger: Ledger, client: str | None) -> list[str]:
 def _capped_lifetime_accounts(ledger: Ledger, dataset: Dataset, client: str) -> list[AccountView]:
     """Lifetime accounts on a client's path that have a cap."""
     names = [AccountName(dataset.name, LIFETIME, holder) for holder in path_prefixes(client)]
-    found = ledger.accounts_with_caps(dataset.name, {name: caps(dataset).cap_of(name, client) for name in names})
+    found = ledger.accounts_with_caps(dataset.name, {name: caps(dataset.budget).cap_of(name, client) for name in names})
     return [view for view in found if view.is_capped]
 
 

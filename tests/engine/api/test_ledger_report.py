@@ -13,7 +13,7 @@ import pytest
 
 from budgets import EVERYBODY, AccountName, ChargeRequest, EpsilonDelta, Ledger, Loss, PricedRelease
 from dialect import Catalog
-from engine.accounts.losses import whole_person_loss
+from engine.accounts.window_accounts import whole_person_loss
 from engine.api.admin import Admin
 from engine.api.reports.regulator import account_row, bars, ledger_report, report_html, report_text
 from engine.pricing.query_terms import caps
@@ -37,7 +37,7 @@ def catalog(tmp_path: Path) -> Catalog:
 def charge(ledger: Ledger, catalog: Catalog, client: str, key: str, rho: str, *windows: str) -> None:
     (dataset,) = catalog.datasets
     item = PricedRelease(key, Loss.rounded_up(rho, "1e-12"), "town: visit#1", windows)
-    ledger.charge(ChargeRequest(client, dataset.name, key, key, (item,), caps(dataset)))
+    ledger.charge(ChargeRequest(client, dataset.name, key, key, (item,), caps(dataset.budget)))
 
 
 def test_every_number_is_the_ledger_s(ledger: Ledger, catalog: Catalog) -> None:
@@ -55,7 +55,7 @@ def test_every_number_is_the_ledger_s(ledger: Ledger, catalog: Catalog) -> None:
     one, all_windows = dataset.worst
     assert one.spent == kept[DAYS[0]].spent_epsilon_delta and one.limit == kept[DAYS[0]].cap_epsilon_delta
     assert all_windows.spent == whole_person_loss(ledger.entries(), catalog.datasets[0]).epsilon_delta
-    cap = caps(catalog.datasets[0]).dataset
+    cap = caps(catalog.datasets[0].budget).dataset
     assert all_windows.limit == EpsilonDelta.from_loss(Loss(25 * cap.pico_rho, 5 * (cap.atto_delta // 10)), cap)
     anchor = ledger.anchor()
     assert (report.anchor, report.found, report.last) == (anchor, (), ledger.entries()[-1].at)

@@ -16,7 +16,7 @@ from dialect import Catalog
 from dialect.catalog.model import AgeUnit, Dataset, EligibilityRules, Jurisdiction, MinimumAge, Retention
 from dialect.catalog.privacy_windows import PrivacyWindow
 from engine.accounts.audit_log import format_epsilon
-from engine.accounts.losses import WholePerson, whole_person_loss
+from engine.accounts.window_accounts import WholePerson, whole_person_loss
 from engine.api.reports.person import (
     Page,
     certainty_text,
@@ -50,7 +50,7 @@ def ruled(town: Catalog) -> Catalog:
 
 
 def charge(ledger: Ledger, dataset: Dataset, key: str, rho: str, *windows: str, client: str = "ann") -> None:
-    limits = caps(dataset)
+    limits = caps(dataset.budget)
     item = PricedRelease(key, Loss.rounded_up(rho, "1e-12"), f"question {key}", windows or ("forever",))
     ledger.charge(ChargeRequest(client, dataset.name, key + client, key, (item,), limits, "data 1"))
 
@@ -226,7 +226,7 @@ def test_timeless_tables_have_a_limit_of_their_own(ledger: Ledger, tmp_path: Pat
     other = replace(dataset, name="village", window=PrivacyWindow.FOREVER, window_range=None)
     both = (*catalog.tables, *(replace(t, name=f"v_{t.name}", dataset="village") for t in catalog.tables))
     town, village = person_report(replace(catalog, datasets=(dataset, other), tables=both), ledger)
-    static, cap = caps(dataset).static, caps(dataset).dataset
+    static, cap = caps(dataset.budget).static, caps(dataset.budget).dataset
     assert static is not None
     alone = EpsilonDelta.from_loss(chargeable(static), static).epsilon
     assert f"without a time has a limit of its own: epsilon {format_epsilon(alone)} at" in page_words((town,))

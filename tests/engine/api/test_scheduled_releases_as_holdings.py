@@ -12,7 +12,7 @@ import pytest
 from budgets import EVERYBODY, Forbidden, Loss
 from dialect.algebra import NoteCode
 from engine import run_scheduled
-from engine.accounts.losses import owner_loss
+from engine.accounts.window_accounts import owner_loss
 from engine.api.session import Session
 from engine.api.wire.answer import derived_from
 from engine.api.workflows import show_scheduled, with_scheduled_holdings

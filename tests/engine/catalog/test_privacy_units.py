@@ -87,7 +87,9 @@ def charge(ledger: Ledger, catalog: Catalog, key: str) -> None:
     (dataset,) = catalog.datasets
     item = PricedRelease(key, Loss.rounded_up(Fraction(1, 100)), f"question {key}", (DAYS[0],))
     ledger.charge(
-        ChargeRequest("ann", dataset.name, key, key, (item,), caps(dataset), replay.version_text(catalog, dataset))
+        ChargeRequest(
+            "ann", dataset.name, key, key, (item,), caps(dataset.budget), replay.version_text(catalog, dataset)
+        )
     )
 
 

@@ -53,7 +53,7 @@ def test_the_requested_rho_is_that_of_the_whole_query(engine: Engine, sql: str) 
 @pytest.mark.parametrize("epsilon", ["0.2", "0.5", "1.0"])
 @pytest.mark.parametrize("sql", [CLAUSE, TWO])
 def test_a_requested_epsilon_is_not_exceeded_and_fully_used(engine: Engine, sql: str, epsilon: str) -> None:
-    delta = conversion_delta(caps(engine.catalog.datasets[0]).dataset)
+    delta = conversion_delta(caps(engine.catalog.datasets[0].budget).dataset)
     loss = charged(engine, sql.format(f"epsilon = {epsilon}"))
     assert (
         epsilon_from_rho(loss.rho, delta) <= Fraction(epsilon) < epsilon_from_rho(loss.rho + Fraction(3, 10**12), delta)
@@ -98,10 +98,10 @@ def test_a_limited_question_is_answered(engine: Engine) -> None:
 
 def test_every_cap_of_the_catalog_reaches_the_ledger(engine: Engine) -> None:
     dataset = engine.catalog.datasets[0]
-    plain = caps(dataset)
+    plain = caps(dataset.budget)
     assert (plain.reserve, plain.query, plain.lifetime) == (Loss(0, 0), None, None)
     said = {"reserve_rho": Fraction(1, 20), "query_rho": Fraction(1, 50), "lifetime_rho": Fraction(3, 10)}
-    capped = caps(replace(dataset, budget=replace(dataset.budget, **said)))
+    capped = caps(replace(dataset.budget, **said))
     assert capped.reserve == Loss.rounded_up("0.05") and (capped.dataset, capped.client) == (
         plain.dataset,
         plain.client,

@@ -33,7 +33,7 @@ def test_a_year_of_daily_dashboards(tmp_path: Path) -> None:
             assert answered.prepared[0].plan.charged_windows.windows == (day.isoformat(),)
         assert PRICE * len(YEAR) > 2 * town.budget.rho
         for day in (YEAR[0], YEAR[len(YEAR) // 2], YEAR[-1]):
-            account = engine.ledger.account(AccountName("town", day.isoformat(), "ann"), caps(town).client)
+            account = engine.ledger.account(AccountName("town", day.isoformat(), "ann"), caps(town.budget).client)
             assert account.spent.rho == PRICE
         assert engine.answer(DASHBOARD.format(YEAR[0]), Request("ann", PRICE)).charged_loss == Loss(0, 0)  # seen before
         old = DASHBOARD.replace("GROUP", "AND coins < {} GROUP")

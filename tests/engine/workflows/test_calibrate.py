@@ -14,7 +14,7 @@ import pytest
 
 from budgets import EVERYBODY, OWNER, PICO, AccountName, BudgetRefused, Charge, Ledger, Loss, ParamError, UnsafeStore
 from dialect.catalog.privacy_windows import PrivacyWindow, WindowRange
-from engine.accounts.losses import owner_keys, owner_loss
+from engine.accounts.window_accounts import owner_keys, owner_loss
 from engine.api.wire import budget as wire_budget
 from engine.errors import ExecutionFailed
 from engine.pipeline.engine import Engine

@@ -13,7 +13,7 @@ import pytest
 
 from budgets import EVERYBODY, AccountName
 from engine import Refused, run_scheduled, show_scheduled
-from engine.accounts.losses import owner_loss
+from engine.accounts.window_accounts import owner_loss
 from engine.api import workflows
 from engine.api.session import Session
 from engine.api.wire.answer import CARD

@@ -18,7 +18,7 @@ from tests.support.worlds import write_world
 coarser: Any = import_module("dialect.analysis.key_rewriting")
 facts: Any = import_module("dialect.analysis.predicates")
 public_lists: Any = import_module("dialect.planner.keys.public_domains")
-told_keys: Any = import_module("dialect.planner.keys.dependent_keys")
+told_keys: Any = import_module("dialect.planner.keys.key_set")
 unfit: Any = import_module("engine.data.checks.declared")
 ROWS = """
 CREATE TABLE visit AS SELECT i AS visit_id, i % 40 AS person_id, begun, begun::DATE + CAST({0} AS INTEGER) AS day, i % 3 AS place
