@@ -90,10 +90,10 @@ def gaussian_scale(sensitivity: int, pico_rho: int) -> float:
         raise ValueError(f"pico_rho must be at least 1, not {pico_rho}")
     _require_grains(sensitivity)
     scale = sensitivity / math.sqrt(2 * pico_rho / PICO)
-    while _exceeds(_measured_rho(_mechanism(scale), sensitivity), pico_rho):
+    while _exceeds(_measured_rho(scale, sensitivity), pico_rho):
         scale = math.nextafter(scale, math.inf)
     # the closed form may also land a few floats too high
-    while not _exceeds(_measured_rho(_mechanism(math.nextafter(scale, 0.0)), sensitivity), pico_rho):
+    while not _exceeds(_measured_rho(math.nextafter(scale, 0.0), sensitivity), pico_rho):
         scale = math.nextafter(scale, 0.0)
     return scale
 
@@ -104,7 +104,7 @@ def privacy_loss(sensitivity: int, scale: float) -> Fraction:
 
     Raises ValueError for a sensitivity outside 1..2^52, a scale that is not positive and finite, or an infinite loss.
     """
-    measured_rho = _measured_rho(_mechanism(scale), sensitivity)
+    measured_rho = _measured_rho(scale, sensitivity)
     if not math.isfinite(measured_rho):
         raise ValueError(f"a sensitivity of {sensitivity} at scale {scale!r} has no finite loss")
     return Fraction(measured_rho)
@@ -142,11 +142,10 @@ def add_noise(exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charg
     """
     if exact.dtype != np.int64 or exact.ndim != 1:
         raise TypeError(f"noise needs a one-dimensional int64 vector, not {exact.ndim} dimensions of {exact.dtype}")
-    mechanism = _mechanism(scale)
-    measured_rho = _measured_rho(mechanism, sensitivity)
+    measured_rho = _measured_rho(scale, sensitivity)
     if _exceeds(measured_rho, pico_rho_charged):
         raise NoiseRefused(measured_rho, pico_rho_charged)
-    return NoisyVector(_in_slices(mechanism, exact))
+    return NoisyVector(_in_slices(_mechanism(scale), exact))
 
 
 def _require_grains(sensitivity: int) -> None:
@@ -163,10 +162,11 @@ def _mechanism(scale: float) -> Measurement:
     return make_gaussian(_VECTORS, _DISTANCE, scale=scale) >> _ARRAY
 
 
-def _measured_rho(mechanism: Measurement, sensitivity: int) -> float:
-    """Evaluate the mechanism's privacy map; a sensitivity up to 2^52 is exact as a float."""
+@lru_cache(maxsize=4096)
+def _measured_rho(scale: float, sensitivity: int) -> float:
+    """Evaluate the built mechanism's privacy map, once for each; a sensitivity up to 2^52 is exact as a float."""
     _require_grains(sensitivity)
-    return float(mechanism.map(float(sensitivity)))  # type: ignore[no-untyped-call]
+    return float(_mechanism(scale).map(float(sensitivity)))  # type: ignore[no-untyped-call]
 
 
 def _exceeds(measured_rho: float, pico_rho: int) -> bool:

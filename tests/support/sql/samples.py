@@ -17,7 +17,7 @@ def measured_pico_rho(sensitivity: int, scale: float) -> int:
 
     Raises ValueError as `add_noise` does, OverflowError if the cost is infinite.
     """
-    return math.ceil(Fraction(gaussian._measured_rho(gaussian._mechanism(scale), sensitivity)) * PICO)
+    return math.ceil(Fraction(gaussian._measured_rho(scale, sensitivity)) * PICO)
 
 
 def gaussian_samples(count: int, scale: float) -> NoisyVector:
