@@ -68,7 +68,7 @@ def write_result(result: Result, form: Format, *, details: bool = False, command
         flat = result.flat()
         exports.write_rows(sys.stdout, flat.column_names, exports.rows_of(flat))
         sys.stderr.write(f"{intervals_text(result)} · {price_text(result)}\n")
-        notes = [*filter(None, [beyond_text(result)]), *result.notes]
+        notes = [*result.notes, *filter(None, [beyond_text(result)])]
         sys.stderr.writelines(f"note: {printable(note)}\n" for note in notes)
     elif form is Format.ARROW:
         _write_arrow(result.arrow())
