@@ -43,6 +43,8 @@ VISITS = Rows(
         "mean": Measure("mean minutes", Aggregate.AVERAGE, "dwell_min", centre=45),
         "long": Measure("share above an hour", Aggregate.SHARE, "dwell_min > 60", centre=0.5),
         "evening": Measure("share after 17:00", Aggregate.SHARE, "hour(start_ts) >= 17", centre=0.5),
+        "night": Measure("share before 6:00", Aggregate.SHARE, "hour(start_ts) < 6", centre=0.5),
+        "whole": Measure("share above four hours", Aggregate.SHARE, "dwell_min > 240", centre=0.5),
         "median": Measure("median minutes", Aggregate.QUANTILE, "dwell_min"),
         "p90": Measure("90th percentile of minutes", Aggregate.QUANTILE, "dwell_min", level=0.9),
         "sd": Measure("deviation of minutes", Aggregate.STDDEV, "dwell_min", centre=45),
@@ -226,6 +228,7 @@ def questions() -> Iterator[Question]:
     yield from product(PASSBYS, "rows people", ["place", "heading", "date"])
     yield from product(PASSBYS, "rows", ["place"], ["tuesday"])
     yield from product(SUBSCRIBERS, "people", ["", "age", "gender", "age+gender"])
+    yield from product(VISITS, "night whole", ["", "place", "weekday"])
     yield from product(FREQUENCY, "people", ["times", "heavy"])
     yield from product(FREQUENCY, "mean minutes")
     yield from product(FIRST_VISITS, "rows", ["hour", "date"])

@@ -13,28 +13,38 @@ Terms:
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
+from dialect.codegen import NEGATIVE_BINS
 from engine.pricing.clip_bounds.column_means import MeanDistribution
 from engine.pricing.clip_bounds.profiles.class_means import ClassPosterior, class_of, prior_of_classes
 from engine.pricing.clip_bounds.profiles.estimator import TAIL_LAW_ERROR, VectorProfile, candidate_bounds
-from engine.pricing.clip_bounds.profiles.histogram_reading import Floats, HistogramReading, weighted_sums
+from engine.pricing.clip_bounds.profiles.histogram_reading import LAW_ERROR, Floats, HistogramReading, weighted_sums
 
+T = TypeVar("T", bound=np.generic)
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 HIGHEST_CLASS_READ = 20
 REACH_COVER = 0.98  # share of units whose means are within reach of class means
 LEAST_PLACE = 1e-4  # share of units below which a mean is left out
 GROUP_OFFSET, WHOLE_OFFSET = 1.0, 0.15  # distance of the averages of groups, and of all, from the centre, in spreads
 CLASS_GROUP_DIFFERENCE = 0.4  # how groups differ in what clipping moves, as a share of what is usual
 HIDDEN_UNITS = (0.5, 1.25, 2.0)  # of a population that noise hides, in noise scales of units of a kind
+MORE_HIDDEN_UNITS = (3.5, 6.0)  # of one that is spread over several bins, in noise scales of one
+HIDDEN_SPREAD = (0.25, 0.5, 0.25)  # its units, by bin of their distances
+USUAL_MISFIT = 0.05  # misfit of the clamped means of usual units, as a share of the units of their class
 HIDDEN_CLASS = 10.0  # units of a class, in noise scales of a bin of means: up to there any mean may be theirs
 HIDDEN_PRIOR = 0.5  # probability that there is one
 HIDDEN_MEANS = 8  # possible means of it
-HIDDEN_REACH = 4.0  # its largest mean, in largest distances of one value, as bounds cut values off; of products 1
+HIDDEN_REACH = 4.0  # its largest mean, in largest distances of one value, before it is measured; of products 1
 HIDDEN_LEVEL, HIDDEN_WIDTH = 0.95, 1.96  # quantile of what it adds, and how many standard deviations that is
-HIDDEN_SHARE = 0.5  # of what it may add, where clip bounds are chosen
+HIDDEN_SHARE = 0.25  # of what it may add, where clip bounds are chosen
 FARTHEST_SPREADS, FARTHEST_SIGMAS = 2.0, 2.0  # mean distance of a unit beyond that of its class, in spreads and errors
 LEAST_KEPT = 0.02  # share of values that clipping leaves at least
 COUNT_PARTS = (0.3, 0.6)  # least and largest share of the price for a count that is not shown
@@ -151,37 +161,100 @@ def within_rows(
 
 
 @dataclass(frozen=True, eq=False)
+class FarUnits:
+    """What is measured of units whose means are far from those of others."""
+
+    class_sums: Floats  # clamped means by class, in reaches, beyond those of usual units
+    class_variances: Floats
+    sides: Floats  # noisy units by bin of distances beyond the expected ones: above and below the centre, by bins
+    variances: Floats  # of these
+    last_visible: tuple[int, int]
+    first: float  # distance where bins begin, in the unit of the average
+
+    def log_likelihoods(self, classes: Ints, norms: Floats, units: Floats, is_below: Bools) -> Floats:
+        """Log likelihood ratios of possible populations against none, by class, norm and number of units."""
+        sign = np.where(is_below, -1.0, 1.0)
+        result: Floats = units * (sign * self.class_sums[classes] - units / 2) / self.class_variances[classes]
+        side = is_below.astype(np.int64)
+        bins = np.clip(np.floor(2 * np.log2(norms / self.first)).astype(np.int64), 1, self.sides.shape[1] - 2)
+        for step, part in zip((-1, 0, 1), HIDDEN_SPREAD, strict=True):
+            own = part * units
+            result += own * (self.sides[side, bins + step] - own / 2) / self.variances[side, bins + step]
+        return np.where(bins <= np.array(self.last_visible)[side], -np.inf, result)
+
+
+def far_units(
+    profile: AverageProfile, classes: ClassPosterior, reach: float, first: float,
+    noisy: Sequence[tuple[Floats, float]], sides: Sequence[HistogramReading],
+) -> FarUnits:  # fmt: skip
+    """Compare what is measured with what usual units explain.
+
+    `noisy` = class means in reaches, and units by bin of their distances, each with its noise scale; `first` = distance
+    where bins begin, in the unit of the average; `sides` = readings above and below the centre.
+    """
+    (sums, class_sigma), (counts, sigma) = noisy
+    units, shape = profile.class_units, (2, NEGATIVE_BINS)
+    usual, misfit = units * np.clip(classes.distances / reach, -1, 1), USUAL_MISFIT * units
+    beyond, variances = np.zeros(shape), np.zeros(shape)
+    for side, (reading, begin) in enumerate(zip(sides, (0, NEGATIVE_BINS), strict=True)):
+        expected = np.bincount(reading.bins, reading.units.mean(axis=0), NEGATIVE_BINS)[:NEGATIVE_BINS]
+        is_hidden = np.arange(NEGATIVE_BINS) > reading.last_visible
+        beyond[side] = np.where(is_hidden, counts[begin : begin + NEGATIVE_BINS] - expected, 0.0)
+        variances[side] = sigma**2 + (LAW_ERROR * expected) ** 2
+    last = (sides[0].last_visible, sides[1].last_visible)
+    return FarUnits(sums[: len(units)] - usual, class_sigma**2 + misfit**2, beyond, variances, last, first)
+
+
+@dataclass(frozen=True, eq=False)
 class HiddenPopulation:
     """Units that noise may hide: as many values as others have, and means far from theirs."""
 
     norms: Floats  # of distances of one unit, by possible population
-    sums: Floats  # of distances of all its units over all groups, per norm of one
-    chances: Floats  # probability of each; together HIDDEN_PRIOR, or 0 where no mean is beyond the usual ones
+    sums: Floats  # of distances of all its units over all groups, per norm of one; negative below the centre
+    chances: Floats  # probability of each; together at most 1
+
+    def shifts(self, bounds: Floats) -> Floats:
+        """Median of the sum of what its distances exceed clip bounds by: 0 where none is as likely as any."""
+        exceeded, chances = self._exceeded(bounds)
+        return _quantiles(exceeded, chances, 0.5)
 
     def deviations(self, bounds: Floats) -> Floats:
-        """Deviation of the sum of what its distances exceed clip bounds by."""
+        """Deviation of the sum of what its distances exceed clip bounds by, from its median."""
+        exceeded, chances = self._exceeded(bounds)
+        apart = np.abs(exceeded - _quantiles(exceeded, chances, 0.5)[None, :])
+        result: Floats = _quantiles(apart, chances, HIDDEN_LEVEL) / HIDDEN_WIDTH
+        return result
+
+    def _exceeded(self, bounds: Floats) -> tuple[Floats, Floats]:
+        """Compute what distances exceed clip bounds by: of no population and each possible one; and probabilities."""
         exceeded = self.sums[:, None] * np.maximum(0.0, self.norms[:, None] - bounds[None, :])
-        order = np.argsort(exceeded, axis=0)
-        chances = 1 - self.chances.sum() + np.cumsum(self.chances[order], axis=0)
-        places = np.argmax(chances >= HIDDEN_LEVEL, axis=0)
-        ranked = np.take_along_axis(exceeded, order, axis=0)
-        result: Floats = np.take_along_axis(ranked, places[None, :], axis=0)[0] / HIDDEN_WIDTH
-        return result if self.chances.sum() > 1 - HIDDEN_LEVEL else np.zeros(len(bounds))
+        none = np.zeros((1, len(bounds)))
+        return np.concatenate([none, exceeded]), np.append(1 - self.chances.sum(), self.chances)
+
+
+def _quantiles(amounts: Floats, chances: Floats, level: float) -> Floats:
+    """Quantile of amounts of unequal probabilities; alternatives x columns."""
+    order = np.argsort(amounts, axis=0, kind="stable")
+    places = np.argmax(np.cumsum(chances[order], axis=0) >= level - 1e-9, axis=0)
+    result: Floats = np.take_along_axis(np.take_along_axis(amounts, order, axis=0), places[None, :], axis=0)[0]
+    return result
 
 
 def hidden_population(
-    profile: AverageProfile, limits: tuple[float, float], sigma: float, *, is_value: bool = True
-) -> HiddenPopulation:
-    """List the populations that noise may hide.
+    profile: AverageProfile, limits: tuple[float, float], sigma: float, *, is_value: bool = True,
+    found: FarUnits | None = None,
+) -> HiddenPopulation:  # fmt: skip
+    """List the populations that noise may hide, with their probabilities.
 
-    Their means are anywhere from the usual ones on, on a logarithmic scale. Without keys any class is as likely as one
-    with many units or values: machines and staff are few, have many values, and means unlike others. `limits` = largest
-    distances of a value, or of a product, above and below the centre; `sigma` = noise scale of units by the norm of
-    their distances, beside those by rows and by means.
+    Their means are anywhere from the usual ones on, on a logarithmic scale. Without keys, or once they are measured,
+    any class is as likely as one with many units or values: machines and staff are few, have many values, and means
+    unlike others. `limits` = largest distances of a value, or of a product, above and below the centre; `sigma` = noise
+    scale of units by the norm of their distances, beside those by rows and by means; `found` = what is measured of far
+    units, None: nothing yet.
     """
-    reach = HIDDEN_REACH if is_value else 1.0
-    sigma = float(np.sum(np.array([sigma, profile.units_deviation, profile.rows.norms.sigma]) ** -2.0) ** -0.5)
-    classes = profile.class_units > 0
+    reach = HIDDEN_REACH if is_value and found is None else 1.0
+    all_sigmas = np.array([sigma, profile.units_deviation, profile.rows.norms.sigma])
+    classes = np.flatnonzero(profile.class_units > 0)
     units = profile.class_units[classes]
     norms = profile.by_class(profile.units * profile.rows.norms.points)[classes] / units
     values = profile.by_class(profile.units * profile.values)[classes] / units
@@ -190,18 +263,29 @@ def hidden_population(
     steps = (np.arange(HIDDEN_MEANS) + 0.5) / HIDDEN_MEANS
     means = least * np.exp(np.multiply.outer(lengths, steps)).ravel()
     of_side = np.repeat(lengths / max(float(lengths.sum()), 1e-12), HIDDEN_MEANS) / HIDDEN_MEANS
-    counts = sigma * np.array(HIDDEN_UNITS)
+    counts = float(np.sum(all_sigmas**-2.0) ** -0.5) * np.array(HIDDEN_UNITS)
+    if found is not None:  # measured ones tell which are likely
+        counts = np.append(counts, sigma * np.array(MORE_HIDDEN_UNITS))
     counts = np.minimum(counts, np.maximum(1.0, units)[:, None])
-    shape = (len(units), len(means), counts.shape[1])
     of_class = units / units.sum()
-    if profile.rows.groups == 1:
+    if found is not None or profile.rows.groups == 1:
         of_class = (of_class + units * values / (units @ values) + 1 / len(units)) / 3
-    chances = HIDDEN_PRIOR * np.multiply.outer(of_class, of_side) / counts.shape[1]
-    return HiddenPopulation(
-        np.broadcast_to(np.multiply.outer(norms, means)[..., None], shape).ravel(),
-        np.broadcast_to((values / norms)[:, None, None] * counts[:, None, :], shape).ravel(),
-        np.broadcast_to(chances[..., None], shape).ravel(),
-    )
+    shape = (len(units), len(means), counts.shape[1])
+
+    def each(amounts: npt.NDArray[T]) -> npt.NDArray[T]:
+        """List amounts by class, mean and number of units."""
+        return np.broadcast_to(amounts, shape).ravel()
+
+    chances = each(HIDDEN_PRIOR * np.multiply.outer(of_class, of_side)[..., None] / counts.shape[1])
+    of_population = each(np.multiply.outer(norms, means)[..., None])
+    is_below = each((np.arange(len(means)) >= HIDDEN_MEANS)[None, :, None])
+    numbers = each(counts[:, None, :])
+    if found is not None:
+        told = found.log_likelihoods(each(classes[:, None, None]), of_population, numbers, is_below)
+        weights = chances * np.exp(np.clip(told, -500, 500))
+        chances = weights / (1 - chances.sum() + weights.sum())
+    sums = np.where(is_below, -1.0, 1.0) * each((values / norms)[:, None, None]) * numbers
+    return HiddenPopulation(of_population, sums, chances)
 
 
 def hidden_means(profile: AverageProfile, limit: float) -> Floats:
@@ -238,7 +322,8 @@ class DistanceProfile:
             by_scenario = weighted_sums(side.units, beyond)
             sums.append(by_scenario.mean(axis=0))
             squares += by_scenario.var(axis=0) + side.excess_noise(beyond) + (TAIL_LAW_ERROR * sums[-1]) ** 2
-        return self.total_per_norm * (sums[0] - sums[1]), self.total_per_norm * np.sqrt(squares)
+        net = self.total_per_norm * (sums[0] - sums[1]) + self.hidden.shifts(bounds)
+        return net, self.total_per_norm * np.sqrt(squares)
 
     def clipped_share(self, bound: float) -> float:
         """Share of all distances, of either sign, that clipping takes."""

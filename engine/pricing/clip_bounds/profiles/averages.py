@@ -44,6 +44,7 @@ from engine.pricing.clip_bounds.profiles.average_design import (
     count_candidates,
     count_clipping,
     count_errors,
+    far_units,
     hidden_means,
     hidden_population,
     weight_deviation,
@@ -404,10 +405,13 @@ def noisy_distances(
         try:
             classes = _classes(each, *noisy[0])
             positive, negative = (_norms(each, noisy[1][0], noisy[1][1], classes, sign) for sign in (1, -1))
+            first = each.grain / CENTRE_STEPS
+            far = far_units(each.profile, classes, each.reach, first, noisy, (positive, negative))
+            sigma, is_value = noisy[1][1], each.product is None
+            hidden = hidden_population(each.profile, each.limits, sigma, is_value=is_value, found=far)
         except FAILED_ARITHMETIC:  # that it failed would tell of noise that is never stored
             found[each.total] = _likely_distances(each)
             continue
-        hidden = hidden_population(each.profile, each.limits, noisy[1][1], is_value=each.product is None)
         found[each.total] = DistanceProfile(
             classes, positive, negative, each.profile.spread, each.profile.total_per_norm, hidden
         )

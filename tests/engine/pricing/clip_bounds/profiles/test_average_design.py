@@ -11,6 +11,9 @@ from engine.pricing.clip_bounds.column_means import MeanDistribution
 from engine.pricing.clip_bounds.profiles.average_design import (
     AverageProfile,
     DistanceProfile,
+    FarUnits,
+    HiddenPopulation,
+    far_units,
     hidden_means,
     hidden_population,
     weight_deviation,
@@ -137,6 +140,42 @@ def test_who_may_weigh_more_widens_averages(profile: AverageProfile) -> None:
 
     assert deviation(doubtful, 16.0) > 0.015 > 3 * deviation(clear, 16.0)
     assert deviation(doubtful, 1e4) == 0  # nothing is clipped
+
+
+STAFF, STAFF_VALUES, STAFF_MEAN = 100, 150, 0.3  # units, values of one, and its mean distance
+
+
+def measured(profile: AverageProfile, staff: int) -> FarUnits:
+    """Measured distances, without noise, of staff above the centre in the class of 128 to 255 values."""
+    sigma, first, size = 35.0, 1e-3, 128
+    sums, counts = np.zeros(21), np.zeros(2 * size)
+    sums[7] = staff
+    place = int(2 * np.log2(STAFF_VALUES * STAFF_MEAN / first))
+    counts[place - 1 : place + 2] = staff * np.array([0.25, 0.5, 0.25])
+    points = first * 2 ** ((np.arange(size) + 0.5) / 2)
+    side = HistogramReading(points, np.zeros((1, size)), np.arange(size), sigma, 2)
+    return far_units(profile, classes_of(profile), 0.05, first, ((sums, sigma), (counts, sigma)), (side, side))
+
+
+def with_staff(found: FarUnits | None) -> HiddenPopulation:
+    """Populations that may hide among units of whom 150 have 128 to 255 values."""
+    counts = np.zeros(80)
+    counts[:12], counts[14:16] = np.geomspace(4_000, 300, 12), 75
+    rows = read_histogram(counts, 10.0, is_total=True, is_count=True, most=1e4)
+    means = MeanDistribution(np.array([0.0, 0.02]), np.array([0.5, 0.5]), 0.0, 1.0, 0.0)
+    profile = AverageProfile(VectorProfile(rows, None, 5, 1.0, is_signed=False), means, 30.0)
+    return hidden_population(profile, (LIMIT, 0.1), 35.0, found=found)
+
+
+def test_measured_distances_tell_whether_staff_hide(profile: AverageProfile) -> None:
+    """Too few for any visible bin, they are far from others: class means and distances tell of them together."""
+    bound, exceeded = np.array([4.0]), STAFF * (STAFF_VALUES * STAFF_MEAN - 4.0)
+    before, found, none = (with_staff(each) for each in (None, measured(profile, 3 * STAFF // 2), measured(profile, 0)))
+    assert before.shifts(bound)[0] == 0 == none.shifts(bound)[0]  # none is as likely as any
+    assert found.shifts(bound)[0] > exceeded / 3
+    assert abs(found.shifts(bound)[0] - exceeded) < 1.96 * found.deviations(bound)[0]
+    assert none.deviations(bound)[0] < found.deviations(bound)[0] / 3
+    assert found.chances.sum() > 0.9 > 0.5 > none.chances.sum()
 
 
 def test_the_clipped_share_of_distances_is_that_of_both_sides(
