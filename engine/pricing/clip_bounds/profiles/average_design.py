@@ -44,6 +44,7 @@ HIDDEN_PRIOR = 0.5  # probability that there is one
 HIDDEN_MEANS = 8  # possible means of it
 HIDDEN_REACH = 4.0  # its largest mean, in largest distances of one value, before it is measured; of products 1
 HIDDEN_LEVEL, HIDDEN_WIDTH = 0.95, 1.96  # quantile of what it adds, and how many standard deviations that is
+UNLIKELY = 1e-3  # populations that have less together are left out
 HIDDEN_SHARE = 0.25  # of what it may add, where clip bounds are chosen
 FARTHEST_SPREADS, FARTHEST_SIGMAS = 2.0, 2.0  # mean distance of a unit beyond that of its class, in spreads and errors
 LEAST_KEPT = 0.02  # share of values that clipping leaves at least
@@ -215,21 +216,25 @@ class HiddenPopulation:
 
     def shifts(self, bounds: Floats) -> Floats:
         """Median of the sum of what its distances exceed clip bounds by: 0 where none is as likely as any."""
-        exceeded, chances = self._exceeded(bounds)
-        return _quantiles(exceeded, chances, 0.5)
+        if max(self.chances[self.sums > 0].sum(), self.chances[self.sums < 0].sum()) < 0.5:
+            return np.zeros(len(bounds))
+        return _quantiles(self._exceeded(bounds), self._all_chances, 0.5)
 
     def deviations(self, bounds: Floats) -> Floats:
         """Deviation of the sum of what its distances exceed clip bounds by, from its median."""
-        exceeded, chances = self._exceeded(bounds)
-        apart = np.abs(exceeded - _quantiles(exceeded, chances, 0.5)[None, :])
-        result: Floats = _quantiles(apart, chances, HIDDEN_LEVEL) / HIDDEN_WIDTH
+        apart = np.abs(self._exceeded(bounds) - self.shifts(bounds)[None, :])
+        result: Floats = _quantiles(apart, self._all_chances, HIDDEN_LEVEL) / HIDDEN_WIDTH
         return result
 
-    def _exceeded(self, bounds: Floats) -> tuple[Floats, Floats]:
-        """Compute what distances exceed clip bounds by: of no population and each possible one; and probabilities."""
+    def _exceeded(self, bounds: Floats) -> Floats:
+        """Compute what distances exceed clip bounds by: of no population, and of each possible one."""
         exceeded = self.sums[:, None] * np.maximum(0.0, self.norms[:, None] - bounds[None, :])
-        none = np.zeros((1, len(bounds)))
-        return np.concatenate([none, exceeded]), np.append(1 - self.chances.sum(), self.chances)
+        return np.concatenate([np.zeros((1, len(bounds))), exceeded])
+
+    @property
+    def _all_chances(self) -> Floats:
+        """Probabilities of no population, and of each possible one."""
+        return np.append(1 - self.chances.sum(), self.chances)
 
 
 def _quantiles(amounts: Floats, chances: Floats, level: float) -> Floats:
@@ -285,7 +290,8 @@ def hidden_population(
         weights = chances * np.exp(np.clip(told, -500, 500))
         chances = weights / (1 - chances.sum() + weights.sum())
     sums = np.where(is_below, -1.0, 1.0) * each((values / norms)[:, None, None]) * numbers
-    return HiddenPopulation(of_population, sums, chances)
+    kept = chances > UNLIKELY / len(chances)
+    return HiddenPopulation(of_population[kept], sums[kept], chances[kept])
 
 
 def hidden_means(profile: AverageProfile, limit: float) -> Floats:
