@@ -128,7 +128,7 @@ class EngineKind(Diagnostic):
         ("join public tables by equality with their primary key, or aggregate per person before joining; "
          "cut text to what is needed, as left(x, 20) does, before it is searched"))
     # E_STMT
-    FREE_STATEMENT = Code.STMT, "This costs nothing: a query answers it for free.", "ask it, as it is"
+    FREE_STATEMENT = Code.STMT, "This costs nothing: a query answers it for free.", "query it instead"
     # E_TABLE
     NO_POLYGONS = Code.TABLE, "{table} has no polygons.", "a public table with a column of type POLYGON"
     SEVERAL_DATASETS = Code.TABLE, "A question looks at one dataset.", "ask one question of each"
@@ -142,7 +142,15 @@ class EngineKind(Diagnostic):
         "The answer would have more than {limit:,} keys; the widest list is {key} with {values:,} values.",
         "a coarser key instead of {key}, or a WHERE that names some of its values")
     UNLISTED_VALUE = (Code.KEY,
-        "{column}: {value} is {no_value}. No row should match: the price would buy noise alone.", "{values}")
+        ("{column}: {value} is none of its declared values. "
+         "No row should match: the price would buy noise alone."), "one of {values}")
+    UNKNOWN_VALUE = (Code.KEY,
+        ("{column}: {value} is no {listed} of {table}. "
+         "No row should match: the price would buy noise alone."), "one of {values}")
+    UNKNOWN_VALUE_OF_MANY = (Code.KEY,
+        ("{column}: {value} is no {listed} of {table}. "
+         "No row should match: the price would buy noise alone."),
+        "SELECT DISTINCT {listed} FROM {table} ORDER BY 1 -- lists them, for free")
     TOO_MANY_GROUPS_TO_COUNT = (Code.KEY,
         ("The answer would have more than {limit:,} keys; "
          "the widest list is {key} with more than {counted:,} values."),

@@ -76,29 +76,23 @@ def _refusal(
     written = f"'{value}'" if isinstance(value, str) else str(value)
     place = sql.find(written) if sql.count(written) == 1 else -1
     span = None if place < 0 else Span(place, place + len(written))
-    no_value = "none of its declared values"
-    if isinstance(domain, ColumnValues):
-        no_value = f"no {domain.column} of {domain.table}"
-    refusal = EngineKind.UNLISTED_VALUE.at(
-        span,
-        column=field.name or "the column",
-        value=format_value(value),
-        no_value=no_value,
-        values=_list_text(values, domain),
-    )
+    column, shown, known = field.name or field.id, format_value(value), sorted(map(format_value, values))
+    if isinstance(domain, ValueList):
+        refusal = EngineKind.UNLISTED_VALUE.at(span, column=column, value=shown, values=first_names(known))
+    elif len(values) <= MAX_LISTED_VALUES:
+        refusal = EngineKind.UNKNOWN_VALUE.at(
+            span, column=column, value=shown, listed=domain.column, table=domain.table, values=first_names(known)
+        )
+    else:
+        refusal = EngineKind.UNKNOWN_VALUE_OF_MANY.at(
+            span, column=column, value=shown, listed=domain.column, table=domain.table
+        )
     similar = _similar_values(value, values)
     if similar and place >= 0:
         other = similar[0].replace("'", "''")
         corrected = f"{sql[:place]}'{other}'{sql[place + len(written) :]}"
         refusal.suggestion = Suggestion(corrected, f"of {format_value(similar[0])}, a near value")
     return refusal
-
-
-def _list_text(values: Sequence[object], domain: ValueList | ColumnValues) -> str:
-    """How the values of a column are read: all of few, else a free question."""
-    if isinstance(domain, ValueList) or len(values) <= MAX_LISTED_VALUES:
-        return f"one of {first_names(sorted(format_value(value) for value in values if value is not None))}"
-    return f"SELECT DISTINCT {domain.column} FROM {domain.table} ORDER BY 1 -- lists them, for free"
 
 
 def unlisted_value_notes(question: Question, catalog: Catalog, backend: Backend) -> tuple[Note, ...]:
