@@ -11,6 +11,8 @@ last day begins; `ts = '2026-10-10'` is true only at midnight.
 A contradiction, by function ranges, declared bounds and the text itself: `hour(t) = 25`; `day >= DATE '2026-10-05'
 AND day < DATE '2026-10-05'`.
 
+A comparison with NULL: `place_id = NULL` is never true.
+
 A hash that decides between tied rows (`ties`); conditions on time outside of every declared privacy window.
 
 A comparison is the pair (operator, constant), with the column or expression on its left.
@@ -39,6 +41,8 @@ from dialect.notes import Note, NoteCode
 MAX_NOTES = 8
 _MOMENTS = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
 _DATE_LITERAL = re.compile(r"'\s*(\d{4})-(\d\d?)-(\d\d?)\s*'", re.ASCII)
+_TEXT = re.compile(r"'(?:[^']|'')*'")
+_NULL_COMPARISON = re.compile(r"(==?|<>|!=) *NULL\b(?! *\))", re.IGNORECASE)
 _FLIPPED_AT_MIDNIGHT = {">=": "<=", "=": "=", "in": "in"}  # for a constant on the left
 
 
@@ -109,6 +113,14 @@ def _midnight_note(name: str, sign: str, day: date) -> Note:
         return Note(NoteCode.MIDNIGHT, text)
     whole_day = f"{name} >= '{day}' AND {name} < '{after}'"
     return Note(NoteCode.MIDNIGHT, f"{name} = '{day}' matches midnight only. For the whole day: {whole_day}.")
+
+
+def null_comparisons(query: LintedQuery) -> Iterator[Note]:
+    """Note comparisons with a written NULL, which are never true."""
+    if found := _NULL_COMPARISON.search(_TEXT.sub("''", query.sql)):
+        meant = "IS NULL" if found[1] in ("=", "==") else "IS NOT NULL"
+        text = f"{found[0]} is never true, of NULL neither: {meant} tests for a missing value."
+        yield Note(NoteCode.FALSE_PREDICATE, text)
 
 
 _LOWER_BOUNDS, _UPPER_BOUNDS = (">", ">=", "="), ("<", "<=", "=")
@@ -300,7 +312,7 @@ def ties(query: LintedQuery) -> tuple[Note, ...]:
 
 
 Lint = Callable[[LintedQuery], Iterable[Note]]
-LINTS: tuple[Lint, ...] = (undeclared_values, contradictions, midnights, ties, outside_windows)
+LINTS: tuple[Lint, ...] = (undeclared_values, contradictions, null_comparisons, midnights, ties, outside_windows)
 
 
 def lint(query: LintedQuery) -> tuple[Note, ...]:

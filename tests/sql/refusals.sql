@@ -199,7 +199,7 @@ SELECT COUNT(*) FROM events WHERE COUNT(*) > 3;
 # SELECT COUNT(*) FROM events WHERE COUNT(*) > 3
 #                                   ^^^^^^^
 # An aggregate can't stand here.
-# Try: put it into the select list or HAVING
+# Try: SELECT COUNT(*) FROM events HAVING COUNT(*) > 3 -- tests groups
 
 # title: a path into a column
 SELECT COUNT(e.ts.year) FROM events e;

@@ -16,6 +16,7 @@ from dialect.diagnostics.kinds import Kind
 from dialect.diagnostics.names import MAX_LISTED_NAMES, first_names, near_names
 from dialect.errors import Code, Diagnostic, Refusal, Span, Suggestion, join_differences, to_suggestions
 from dialect.parser.spans import first_word_span
+from dialect.parser.suggestions.beginners import moved_aggregates, other_columns, quoted_dates, slips
 from dialect.parser.suggestions.foreign_dialects import (
     replace_ampersands,
     rewrite_call_at,
@@ -26,7 +27,7 @@ from dialect.parser.tokens import fill_placeholders
 
 _KEYWORDS = (
     *("select", "distinct", "from", "where", "group", "order", "by", "having", "limit", "join", "using", "between"),
-    *("and", "interval", "union", "case", "when", "then", "else", "end", "with", "left", "inner"),
+    *("and", "interval", "union", "case", "when", "then", "else", "end", "with", "left", "inner", "desc"),
 )
 _CLAUSES = re.compile(r"\s+(?:as|from|where|group|order|having|limit)\b", re.IGNORECASE)
 _WITHOUT_BY = re.compile(r"\b(group|order)\b(?!\s+by\b)", re.IGNORECASE)
@@ -37,7 +38,7 @@ _MIN_LENGTH = 3  # of a word that may be a mistyped keyword
 
 def corrections(sql: str, span: Span) -> tuple[Suggestion, ...]:
     """Candidates for a text that can't be read from `span` on, those nearest to it first."""
-    return (*_with_balanced_brackets(sql, span), *_with_by(sql), *_with_keywords(sql, span))
+    return (*_with_balanced_brackets(sql, span), *_with_by(sql), *slips(sql), *_with_keywords(sql, span))
 
 
 def _with_keywords(sql: str, span: Span) -> Iterator[Suggestion]:
@@ -106,8 +107,10 @@ def _suggest_duckdb_syntax(refusal: Refusal, span: Span, sql: str) -> Refusal | 
     have no call at the span: there any rewrite of the query counts.
     """
     call, rewritten = rewrite_call_at(sql, span), to_duckdb(sql)
-    # SELECT TOP 5 is read as a column named top
-    has_parsed = refusal.code is not Code.PARSE and sql[span.start : span.start + 3].lower() != "top"
+    # SELECT TOP 5 is read as a column named top, and [name] as a list
+    is_bracketed = "[" in sql[max(0, span.start - 1) : span.start + 1]
+    is_read_wrongly = is_bracketed or sql[span.start : span.start + 3].lower() == "top"
+    has_parsed = refusal.code is not Code.PARSE and not is_read_wrongly
     if rewritten.sql == sql or (call is None and has_parsed):
         return None
     return replace(refusal, suggestion=call, rewrites=(rewritten, *refusal.rewrites))
@@ -131,7 +134,8 @@ def _suggest_for_column(refusal: Refusal, span: Span, sql: str, catalog: Catalog
     if sql.startswith('"', span.start):
         return _suggest_single_quotes(refusal, span, sql, catalog)
     column = sql[span.start : span.end].rpartition(".")[2].strip().lower()
-    return _suggest_join(refusal, column, sql, catalog)
+    others = (*refusal.rewrites, *other_columns(refusal, span, sql, catalog))
+    return _suggest_join(replace(refusal, rewrites=others), column, sql, catalog)
 
 
 def _suggest_single_quotes(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
@@ -173,7 +177,7 @@ def _suggest_join(refusal: Refusal, column: str, sql: str, catalog: Catalog) -> 
     )
     names = ", ".join(table.name for table in tables_with_column[:MAX_LISTED_NAMES])
     first_join = joins[0][1].strip() if joins else f"FROM {tables_with_column[0].name}"
-    return refusal.explained(Kind.COLUMN_ELSEWHERE, *rewrites, tables=names, join=first_join)
+    return refusal.explained(Kind.COLUMN_ELSEWHERE, *rewrites, *refusal.rewrites, tables=names, join=first_join)
 
 
 def _join_difference(column: str, table: Table, join: str) -> str:
@@ -208,7 +212,33 @@ def _suggest_similar_table(refusal: Refusal, span: Span, sql: str, catalog: Cata
     rewrites = tuple(
         Suggestion(sql[:start] + name + sql[start + len(written) :], f"of {name}, a near name") for name in near
     )
-    return replace(refusal, fields={**refusal.fields, "tables": first_names(near + rest)}, rewrites=rewrites)
+    joined = _joined_table(written, sql, catalog) if refusal.kind is Kind.TABLE_NOT_IN_FROM else ()
+    fields = {**refusal.fields, "tables": first_names(near + rest)}
+    return replace(refusal, fields=fields, rewrites=(*joined, *rewrites))
+
+
+def _joined_table(written: str, sql: str, catalog: Catalog) -> tuple[Suggestion, ...]:
+    """Join a table that a column names and FROM does not, by its key."""
+    table, first = catalog.table(written.partition(".")[0].strip('"')), _FIRST_TABLE.search(sql)
+    source = catalog.table(first[1].lower()) if first else None
+    on = _join_columns(source, table) if source is not None and table is not None else []
+    if first is None or table is None or not on:
+        return ()
+    join = f" JOIN {table.name} USING ({', '.join(on)})"
+    difference = f"joins {table.name}; rows that meet none of it are left out"
+    return (Suggestion(sql[: first.end()] + join + sql[first.end() :], difference),)
+
+
+def _suggest_dates(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
+    """Suggest quotes for dates that stand as numbers."""
+    del span, catalog
+    return replace(refusal, rewrites=(*refusal.rewrites, *quoted_dates(sql)))
+
+
+def _suggest_places_of_aggregates(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
+    """Suggest HAVING, or a subquery, for an aggregate that can't stand where it does."""
+    del span, catalog
+    return replace(refusal, rewrites=(*refusal.rewrites, *moved_aggregates(sql)))
 
 
 def _suggest_names(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
@@ -258,6 +288,10 @@ _SUGGESTERS: Mapping[Diagnostic, _Suggester] = {
     Kind.TABLE_NOT_IN_FROM: _suggest_similar_table,
     Kind.NOT_A_SELECT: _suggest_names,
     Kind.UNREADABLE_FROM_HERE: _suggest_corrections,
+    Kind.CLAUSE_MISPLACED: _suggest_corrections,
+    Kind.COMPARISON_TYPES: _suggest_dates,
+    Kind.ARGUMENT_TYPES: _suggest_dates,
+    Kind.AGGREGATE_HERE: _suggest_places_of_aggregates,
 }
 _MAX_COMPILED = 4  # suggestions compiled for one refusal
 _MAX_SUGGESTION_CHARACTERS = 240  # characters

@@ -382,6 +382,8 @@ CALL_REWRITES: dict[str, CallRewrite] = {
     "nullifzero": _template("nullif({0}, 0)"),
     "ratio_to_report": _template("1.0 * ({0}) / SUM({0})"),
     "isnull": _isnull,
+    "average": _template("avg({0})"),
+    "dow": _template("dayofweek({0})", "Sunday is 0"),
     "to_date": _typed_literal("DATE"),
     "to_timestamp": _typed_literal("TIMESTAMP"),
     "date_format": _date_format,

@@ -55,6 +55,8 @@ FOREIGN: dict[str, dict[str, str]] = {
     "zeroifnull": {"zeroifnull(a)": "CASE WHEN a IS NULL THEN 0 ELSE a END"},
     "nullifzero": {"nullifzero(b)": "CASE WHEN b <> 0 THEN b END"},
     "ratio_to_report": {"ratio_to_report(n) OVER ()": "n / (SELECT sum(n) FROM v)"},
+    "average": {"average(n) OVER ()": "sum(n) OVER () / count(n) OVER ()"},
+    "dow": {"dow(t)": "isodow(t) % 7"},
     "isnull": {"isnull(a, 0)": "CASE WHEN a IS NULL THEN 0 ELSE a END", "isnull(a)": "a IS NULL"},
     "to_date": {"to_date(t)": "t::DATE", "to_date('2026-10-14', 'YYYY-MM-DD')": "DATE '2026-10-14'"},
     "to_timestamp": {"to_timestamp('2026-10-14 08:00', 'YYYY-MM-DD HH24:MI')": "TIMESTAMP '2026-10-14 08:00:00'"},

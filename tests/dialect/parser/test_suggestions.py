@@ -46,7 +46,7 @@ TRIED = {
     "select count(*) from trip where 3 = mode": "select count(*) from trip where '3' = mode",
     "select count(*) from trip where dep_ts like '2026-10-05%'": "select count(*) from trip where CAST(dep_ts AS DATE) = DATE '2026-10-05'",
     "select `zone_id`, count(*) from visit group by 1": 'select "zone_id", count(*) from visit group by 1',
-    "select [mode], count(*) from trip group by 1": "a column without brackets, or in double quotes",
+    "select [mode], count(*) from trip group by 1": "select mode, count(*) from trip group by 1",
 }  # fmt: skip
 
 
