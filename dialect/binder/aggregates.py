@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from dialect.algebra.expressions import NULL, Case, Expr, Field, Literal, Ref, expand_definitions, fields_of, map_fields
+from dialect.algebra.expressions import Case, Expr, Field, Literal, Ref, expand_definitions, fields_of, map_fields
 from dialect.algebra.relations import (
     AggregateCall,
     Distinct,
@@ -31,7 +31,14 @@ from dialect.algebra.relations import (
 )
 from dialect.algebra.value_ranges import is_bounded
 from dialect.analysis.predicates import narrowed_range
-from dialect.binder.scalars import NameResolver, bind_condition, bind_scalar
+from dialect.binder.scalars import (
+    NameResolver,
+    bind_condition,
+    bind_scalar,
+    condition_as_number,
+    share_of_finite,
+    value_or_zero,
+)
 from dialect.binder.scope import RowResolver, aggregate_name
 from dialect.catalog.model import Bounds, Column, SqlType
 from dialect.diagnostics.kinds import Kind
@@ -61,11 +68,11 @@ from dialect.parser.suggestions.aggregates import (
     unknown_aggregate_refusal,
     wrong_type_refusal,
 )
-from dialect.parser.written_averages import is_average_over_rows, is_written_average
+from dialect.parser.written_averages import is_average_over_rows, is_share_of_values, is_written_average
 from dialect.stability.outer_joins import check_ignores_null_extended
 from dialect.stability.row_operators import predicates_of
 from dialect.stability.typed_calls import apply_function as apply
-from dialect.stability.typed_calls import build_case, is_person_key, polygon_refusal
+from dialect.stability.typed_calls import is_person_key, polygon_refusal
 
 OrderedArguments = tuple[tuple[Expr, ...], tuple[SortDirection, ...]]  # arguments, directions of the last ones
 # DuckDB can't bind these over a constant
@@ -195,7 +202,6 @@ class BoundAggregate:
 
 
 _MAX_DOUBLE = sys.float_info.max
-_ONE, _ZERO = Literal(1, SqlType.BIGINT), Literal(0, SqlType.BIGINT)
 
 
 def bind_aggregate_call(
@@ -240,10 +246,12 @@ def _bind_call(
         if aggregate.as_filter_of:
             return BoundAggregate(aggregate.as_filter_of, (), _conjunction(filter_condition, first, node))
         if aggregate.released_as is ReleasedAs.SUM or is_written_average(call):
-            first = _condition_as_number(first, node)
+            first = condition_as_number(first, node)
             arguments = (first,)
-    if first is not None and is_average_over_rows(call) and may_be_null(first):
-        arguments = (apply("coalesce", [first, _ZERO], node),)
+    if first is not None and is_average_over_rows(call):
+        arguments = (value_or_zero(first, node),)
+    if first is not None and is_share_of_values(call):
+        arguments = (share_of_finite(first, node),)
     if aggregate.is_count and len(arguments) == 1 and isinstance(first, Case) and is_person_key(first):
         when, value = first.branches[0]  # its only one: CASE WHEN condition THEN person END
         return BoundAggregate(name, (value,), _conjunction(filter_condition, when, node))
@@ -299,13 +307,6 @@ def _bind_counted_argument(node: exp.Expr, resolver: NameResolver) -> Expr:
                     ((bind_condition(branches[0].this, resolver), value),), Literal(None, SqlType.NULL), value.type
                 )
     return bind_scalar(node, resolver)
-
-
-def _condition_as_number(test: Expr, node: exp.Expr) -> Expr:
-    """Convert a condition to 1 or 0, and NULL where it is NULL, so that its sum counts the true rows."""
-    if not may_be_null(test):
-        return build_case([(test, _ONE)], _ZERO, node)
-    return build_case([(test, _ONE), (apply("not", [test], node), _ZERO)], NULL, node)
 
 
 def _conjunction(test: Expr | None, other: Expr, node: exp.Expr) -> Expr:

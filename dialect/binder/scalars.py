@@ -11,7 +11,7 @@ from typing import Protocol
 
 from sqlglot import exp
 
-from dialect.algebra.expressions import NULL, Expr, Literal
+from dialect.algebra.expressions import NULL, Call, Case, Expr, Literal
 from dialect.binder.special_calls import (
     LIST_TESTS,
     NAMED_CALLS,
@@ -28,6 +28,7 @@ from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code
 from dialect.functions import literals
+from dialect.functions.inference import may_be_null
 from dialect.functions.registry import CAST_TYPES, NODE_FUNCTIONS, OTHER_NAMES, OVERLOADS_BY_NAME, callable_names
 from dialect.parser.compile_context import check_parts, refusal
 from dialect.stability.typed_calls import apply_function, build_case, syntax_refusal, tilde_refusal
@@ -303,3 +304,32 @@ _BINDERS: dict[type[exp.Expr], Callable[[exp.Expr, NameResolver], Expr]] = {
     exp.Cast: _cast,
     exp.TryCast: _cast,
 }
+
+
+_ONE, _ZERO = Literal(1, SqlType.BIGINT), Literal(0, SqlType.BIGINT)
+
+
+def condition_as_number(test: Expr, node: exp.Expr) -> Expr:
+    """Convert a condition to 1 or 0, and NULL where it is NULL, so that its sum counts the true rows."""
+    if not may_be_null(test):
+        return build_case([(test, _ONE)], _ZERO, node)
+    return build_case([(test, _ONE), (apply_function("not", [test], node), _ZERO)], NULL, node)
+
+
+def value_or_zero(value: Expr, node: exp.Expr) -> Expr:
+    """Return a value, and 0 where a sum has none: it leaves out NULL, NaN and infinities."""
+    if value.type is SqlType.DOUBLE:
+        return build_case([(apply_function("isfinite", [value], node), value)], _ZERO, node)
+    return apply_function("coalesce", [value, _ZERO], node) if may_be_null(value) else value
+
+
+def share_of_finite(share: Expr, node: exp.Expr) -> Expr:
+    """Convert 1 where a value is not NULL, and else 0, to 1 where COUNT counts the value: NaN and infinities are none.
+
+    Other expressions, as of a value that is never NULL, stay as they are.
+    """
+    test = share.branches[0][0] if isinstance(share, Case) else None
+    is_null = test.arguments[0] if isinstance(test, Call) else None
+    if not isinstance(is_null, Call) or is_null.arguments[0].type is not SqlType.DOUBLE:
+        return share
+    return build_case([(apply_function("isfinite", [is_null.arguments[0]], node), _ONE)], _ZERO, node)

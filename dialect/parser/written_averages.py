@@ -2,7 +2,10 @@
 
     COUNT(*) FILTER (WHERE c) / COUNT(*)   ->  AVG(CASE WHEN c THEN 1 ELSE 0 END)
     SUM(x) / COUNT(x)                      ->  AVG(x)
+    COUNT(x) / COUNT(*)                    ->  AVG(CASE WHEN x IS NOT NULL THEN 1 ELSE 0 END)
     SUM(x) / COUNT(*)                      ->  AVG(COALESCE(x, 0)), where x may be NULL
+
+NaN and infinities are no values in either part of these quotients, so that they count as NULL in the AVG.
 
 AVG bounds both parts of a quotient by one factor of a person, about a centre; two aggregates of their own are bounded
 one by one. A quotient and its AVG are equal for all rows, and both NULL where there is none; SUM(x) / COUNT(*) is NULL
@@ -21,6 +24,7 @@ from dialect.parser.spans import default_name
 
 _AGGREGATES = (exp.AggFunc, exp.Filter)
 _WRITTEN_OVER = "written_over"  # of an AVG that was SUM(x) / COUNT(...): what is counted, rows or values
+_SHARE_OF = "share_of"  # of an AVG that was COUNT(x) / COUNT(*): values
 _SEVERAL_GROUPINGS = (exp.GroupingSets, exp.Cube, exp.Rollup)
 
 
@@ -44,6 +48,11 @@ def is_written_average(call: exp.Expr) -> bool:
 def is_average_over_rows(call: exp.Expr) -> bool:
     """Return whether an AVG was written as SUM(x) / COUNT(*): a row without a value counts as 0."""
     return bool(call.meta.get(_WRITTEN_OVER) == "rows")
+
+
+def is_share_of_values(call: exp.Expr) -> bool:
+    """Return whether an AVG was written as COUNT(x) / COUNT(*): what COUNT does not count as a value is none."""
+    return _SHARE_OF in call.meta
 
 
 def _read_select(select: exp.Select, *, is_outermost: bool) -> None:
@@ -119,7 +128,10 @@ def _average(part: exp.Expr, quotient: exp.Div) -> exp.Expr | None:
     if condition is None:
         return None
     branch = exp.If(this=condition.copy(), true=exp.Literal.number(1))
-    return exp.Avg(this=exp.Case(ifs=[branch], default=exp.Literal.number(0)))
+    share = exp.Avg(this=exp.Case(ifs=[branch], default=exp.Literal.number(0)))
+    if isinstance(part, exp.Count):
+        share.meta[_SHARE_OF] = "values"
+    return share
 
 
 def _condition(part: exp.Expr) -> exp.Expr | None:

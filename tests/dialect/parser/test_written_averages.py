@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -11,6 +12,8 @@ from dialect.parser.compile_context import CompileContext
 from dialect.parser.parser import parse
 from dialect.parser.written_averages import read_written_averages
 from dialect.planner.compilation import Compilation, parse_text
+from tests.engine.complete_town import anew, ask, held_town
+from tests.engine.town import ROWS
 
 SHARE = "AVG(CASE WHEN a > 1 THEN 1 ELSE 0 END)"
 AVERAGES = {
@@ -80,3 +83,19 @@ def test_bounds_of_a_call_keep_a_quotient(bounds: str, is_read: bool) -> None:
     tree = parse_text(Compilation(context)).tree
     assert tree is not None
     assert (tree.find(exp.Avg) is not None) == is_read
+
+
+NO_NUMBERS = "UPDATE visit SET minutes = CASE visit_id % 4 WHEN 0 THEN 'nan' WHEN 1 THEN '-inf' ELSE minutes::VARCHAR END::DOUBLE;"
+
+
+@pytest.mark.parametrize("part", ["SUM(minutes)", "COUNT(minutes)"])
+def test_a_quotient_is_that_of_its_parts_where_values_are_not_finite(part: str, tmp_path: Path) -> None:
+    found = dict[str, float]()
+    with held_town(tmp_path, rows=ROWS + NO_NUMBERS) as town:
+        for items in (f"{part} / COUNT(*)", part, "COUNT(*)"):
+            engine = anew(town, exact=True)
+            answered = ask(engine, f"SELECT {items} AS a FROM visit", "9")
+            found[items] = answered.answer.table.column("a")[0].as_py()
+            engine.ledger.close()
+    whole, of, to = found.values()
+    assert of > 0 and whole == pytest.approx(of / to, rel=1e-6)
