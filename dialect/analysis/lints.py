@@ -243,7 +243,7 @@ def undeclared_values(query: LintedQuery) -> Iterator[Note]:
 
 def _declared_time(column: Field, catalog: Catalog) -> ValueRange | None:
     """Date range of a table's event time, declared by its date column."""
-    table = None if column.origin is None else catalog.table(column.origin.table)
+    table = None if column.origin is None else catalog.tables_by_name.get(column.origin.table)
     if table is None or column.origin is None or column.origin.column != table.time_column or table.date_column is None:
         return None
     dates = table.column(table.date_column)

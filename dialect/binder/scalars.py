@@ -22,7 +22,6 @@ from dialect.binder.special_calls import (
     is_polygon_call,
     like_escape,
     point_and_polygon,
-    refuse_polygon,
 )
 from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
@@ -31,7 +30,7 @@ from dialect.functions import literals
 from dialect.functions.inference import may_be_null
 from dialect.functions.registry import CAST_TYPES, NODE_FUNCTIONS, OTHER_NAMES, OVERLOADS_BY_NAME, callable_names
 from dialect.parser.compile_context import check_parts, refusal
-from dialect.stability.typed_calls import apply_function, build_case, syntax_refusal, tilde_refusal
+from dialect.stability.typed_calls import apply_function, build_case, polygon_refusal, syntax_refusal, tilde_refusal
 
 _CALLS = TIME_CALLS | TEXT_CALLS
 _BOOLEAN_TYPES = (SqlType.BOOLEAN, SqlType.NULL)
@@ -72,11 +71,14 @@ def bind_scalar(node: exp.Expr, resolver: NameResolver) -> Expr:
     special = resolver.bind_special(node)
     if special is not None:
         return special
+    if isinstance(node, exp.Column):
+        column = resolver.resolve_column(node)
+        if column.type is SqlType.POLYGON:
+            raise polygon_refusal(node)
+        return column
     literal = literals.parse_constant(node)
     if literal is not None:
         return literal
-    if isinstance(node, exp.Column):
-        return refuse_polygon(resolver.resolve_column(node), node)
     binder = _BINDERS.get(type(node))
     if binder is not None:
         return binder(node, resolver)

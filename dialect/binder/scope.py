@@ -181,7 +181,7 @@ class RowResolver:
         if self.subqueries is not None and is_subquery_expression(node):
             return self.subqueries.bind(node)
         refuse_non_row_nodes(node)
-        if is_cell_call(node):
+        if isinstance(node, exp.Anonymous) and is_cell_call(node):
             return bind_cell_call(node, self.resolve_column, (f for _, f in self.scope.columns()))
         if aggregate_name(node) is not None:
             raise refusal(Kind.AGGREGATE_HERE, node)

@@ -31,7 +31,7 @@ from dialect.functions.scalar.time import TIME_UNITS
 from dialect.functions.signatures import CONSTANT_RANGES
 from dialect.parser.compile_context import check_parts, refusal
 from dialect.parser.spans import sql_text, written_name
-from dialect.stability.typed_calls import apply_function, polygon_refusal
+from dialect.stability.typed_calls import apply_function
 
 _COARSEST, _FINEST = CONSTANT_RANGES["resolution"]
 
@@ -161,13 +161,6 @@ def point_and_polygon(node: exp.Expr) -> tuple[exp.Expr, exp.Expr, exp.Expr]:
     if "lon" not in parts:
         raise refusal(Kind.POINT_FORM, node)
     return parts["lon"], parts["lat"], parts["polygon"]
-
-
-def refuse_polygon(value: Expr, node: exp.Expr) -> Expr:
-    """Refuse a polygon where a scalar value is required; other values are returned."""
-    if value.type is SqlType.POLYGON:
-        raise polygon_refusal(node)
-    return value
 
 
 # test of a list against constants -> how the tests of its members are joined

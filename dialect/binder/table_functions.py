@@ -148,7 +148,7 @@ def build_sightings(rows: Relation, shown: Sequence[NamedField], catalog: Catalo
 
 def _split_window(rows: PerPerson, catalog: Catalog) -> str | None:
     """Privacy window length at whose boundaries movement is split; None where the dataset has a single window."""
-    dataset = catalog.dataset(rows.dataset)
+    dataset = catalog.datasets_by_name[rows.dataset]
     return str(dataset.window) if len(dataset.window_names) > 1 else None
 
 
@@ -191,7 +191,7 @@ def _join_places(
     """
     assert movement.through is not None  # noqa: S101  checked by the caller
     own, name = movement.through
-    key, target = columns.name_by_origin(Origin(table.name, own)), catalog.table(name)
+    key, target = columns.name_by_origin(Origin(table.name, own)), catalog.tables_by_name.get(name)
     missing = {role: column for role, column in _place_columns(movement).items() if column and role not in found}
     if key is None or target is None or not missing:
         return ""

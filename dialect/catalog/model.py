@@ -359,18 +359,14 @@ class Catalog:
     tables: tuple[Table, ...]
     remote: str | None = None  # Spark Connect address of the lake with private tables; None: DuckDB
 
-    def table(self, name: str) -> Table | None:
-        """Return the declared table of this lower-case name, or None."""
-        return self._tables_by_name.get(name)
-
     @cached_property
-    def _tables_by_name(self) -> dict[str, Table]:
-        """Map table names to tables."""
+    def tables_by_name(self) -> dict[str, Table]:
+        """Map lower-case table names to the declared tables."""
         return {table.name: table for table in self.tables}
 
     def column(self, table: str, name: str) -> Column | None:
         """Return a declared column, or for `<table>.movement` a derived movement column; None where there is none."""
-        declared = self.table(table.removesuffix(MOVEMENT_SUFFIX))
+        declared = self.tables_by_name.get(table.removesuffix(MOVEMENT_SUFFIX))
         if declared is None or not table.endswith(MOVEMENT_SUFFIX):
             return declared.column(name) if declared is not None else None
         return next((c for c in (declared.movement.columns if declared.movement else ()) if c.name == name), None)
@@ -386,13 +382,9 @@ class Catalog:
         """Return the private tables of a dataset, in order of declaration."""
         return tuple(table for table in self.tables if table.private and table.dataset == dataset)
 
-    def dataset(self, name: str) -> Dataset:
-        """Return the dataset of this name; it must be declared."""
-        return self._datasets_by_name[name]
-
     @cached_property
-    def _datasets_by_name(self) -> dict[str, Dataset]:
-        """Map dataset names to datasets."""
+    def datasets_by_name(self) -> dict[str, Dataset]:
+        """Map dataset names to the declared datasets."""
         return {dataset.name: dataset for dataset in self.datasets}
 
 

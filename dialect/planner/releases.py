@@ -180,7 +180,7 @@ def _other_keys_text(keys: Sequence[Field], others: OtherKeys | None, canonical:
 
 def _is_private(name: str, context: CompileContext) -> bool:
     """Return whether a name is that of a private table; false for unknown names."""
-    table = context.catalog.table(name)
+    table = context.catalog.tables_by_name.get(name)
     return table is not None and table.private
 
 

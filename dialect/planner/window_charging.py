@@ -464,7 +464,7 @@ def determine_charged_windows(
     Needs: `keys`, the group keys, and `read`, the other fields of the source that are read. Raises: nothing.
     Proof: proofs.md#charged-windows
     """
-    dataset = context.catalog.dataset(source.dataset)
+    dataset = context.catalog.datasets_by_name[source.dataset]
     stretch = retained_windows(context.catalog, dataset)
     if stretch is None:
         return source, ChargedWindows(dataset.window_names)

@@ -131,7 +131,7 @@ def _widest_table(names: frozenset[str], derived: Table | None, catalog: Catalog
 
     By the declared clip bounds of rows; where one of the tables declares none, the one with the most rows in all.
     """
-    counted = (_with_derived_bounds(catalog.table(name), derived) for name in names)
+    counted = (_with_derived_bounds(catalog.tables_by_name.get(name), derived) for name in names)
     tables = [table for table in counted if table is not None and table.private]
     is_declared = all(table.clip_bounds is not None for table in tables)
 

@@ -174,7 +174,7 @@ _DEFAULT_MAX_ROWS = 10_000  # R of a table that declares none
 
 def find_table(catalog: Catalog, name: str, node: exp.Expr) -> Table:
     """Look up a declared table; raises Refusal with E_TABLE."""
-    table = catalog.table(name)
+    table = catalog.tables_by_name.get(name)
     if table is None:
         table_names = ", ".join(t.name for t in catalog.tables[:12])
         raise refusal(Kind.UNKNOWN_TABLE, node, name=node.name[:40], tables=table_names)
@@ -226,7 +226,7 @@ def _stored_fields(
 
     Proof: `dialect/analysis/proofs.md#touched-windows`.
     """
-    has_windows = table.private and context.catalog.dataset(table.dataset).window_range is not None
+    has_windows = table.private and context.catalog.datasets_by_name[table.dataset].window_range is not None
     never_null = (table.time_column, table.date_column) if has_windows else ()
     return tuple(
         Field(
@@ -270,7 +270,7 @@ def _admitted_predicates(table: Table, fields: tuple[Field, ...], context: Compi
     They are stated, not tested here: the window filter of each scan tests them, and data of a dataset without windows
     are refused when they are opened unless every row is on its declared date.
     """
-    stretch, event_time = context.catalog.dataset(table.dataset).window_range, event_time_of(table, fields)
+    stretch, event_time = context.catalog.datasets_by_name[table.dataset].window_range, event_time_of(table, fields)
     if event_time is None:
         return ()
     if stretch is None:
@@ -296,7 +296,7 @@ def _scan_through_foreign_keys(table: Table, context: CompileContext, node: exp.
     )
     relation = Relation(Scan(table, fields), fields)  # no kind before the person key is found
     for key_column, target_name in table.person.through:
-        target = context.catalog.table(target_name)
+        target = context.catalog.tables_by_name.get(target_name)
         assert target is not None  # noqa: S101  the catalog reader checks the path
         on_path.append(target)
         target_fields = tuple(replace(f, name=None) for f in _stored_fields(target, target.columns, context))

@@ -163,7 +163,7 @@ def least_remaining(
     ledger: Ledger, catalog: Catalog, name: str, client: str, windows: Iterable[str] | None = None
 ) -> dict[str, Any]:
     """Remaining budget for a query: that of the window with the least, among its windows or all of them."""
-    dataset = catalog.dataset(name)
+    dataset = catalog.datasets_by_name[name]
     views_by_window = window_views(ledger, dataset, client, windows or account_windows(catalog, dataset))
     columns = zip(*views_by_window, strict=True)
     pairs = zip(("dataset", "client"), columns, strict=True)

@@ -24,7 +24,7 @@ def outlines(session: Session, table_name: str) -> dict[str, Any]:
     table without polygons; private tables have none.
     """
     (description,) = session.tables(table_name)
-    table = session.engine.catalog.table(description["name"])
+    table = session.engine.catalog.tables_by_name.get(description["name"])
     polygon_column = (
         next((c.name for c in table.columns if c.type is SqlType.POLYGON and c.visible), None) if table else None
     )

@@ -148,10 +148,10 @@ def ingest_files(
 
 def _charged_windows(catalog: Catalog, table_name: str, ledger: Ledger) -> set[str]:
     """Privacy windows of a table's dataset that have been charged."""
-    table = catalog.table(table_name)
+    table = catalog.tables_by_name.get(table_name)
     if table is None or not table.private:
         return set()
-    declared = account_windows(catalog, catalog.dataset(table.dataset))
+    declared = account_windows(catalog, catalog.datasets_by_name[table.dataset])
     return {view.name.window for view in ledger.accounts(table.dataset)} & set(declared)
 
 

@@ -151,7 +151,7 @@ def _histogram_shape(histogram: ContributionHistogram, engine: Engine) -> dict[s
 def _value_bounds(histogram: ContributionHistogram, engine: Engine) -> list[float] | None:
     """Bounds that a histogram of values measured; None for any other."""
     measured = histogram.subject
-    table = engine.catalog.table(measured.table)
+    table = engine.catalog.tables_by_name.get(measured.table)
     column = None if table is None or measured.column is None else table.column(measured.column)
     if measured.kind is not Quantity.VALUES or column is None:
         return None
@@ -162,7 +162,7 @@ def _value_bounds(histogram: ContributionHistogram, engine: Engine) -> list[floa
 def _mean_centre(histogram: ContributionHistogram, engine: Engine) -> float | None:
     """Centre that averages of a column are taken around; None where the noise hides people's means."""
     measured = histogram.subject
-    table = engine.catalog.table(measured.table)
+    table = engine.catalog.tables_by_name.get(measured.table)
     column = None if table is None or measured.column is None else table.column(measured.column)
     if measured.kind is not Quantity.MEANS or column is None:
         return None
@@ -173,7 +173,7 @@ def _mean_centre(histogram: ContributionHistogram, engine: Engine) -> float | No
 def _mean_trend(histogram: ContributionHistogram, engine: Engine) -> float | None:
     """Least change of people's means with ln(rows); None for a histogram of contributions."""
     measured = histogram.subject
-    table = engine.catalog.table(measured.table)
+    table = engine.catalog.tables_by_name.get(measured.table)
     if measured.kind is not Quantity.MEANS_BY_ROWS or table is None:
         return None
     calibrations = engine.calibrations.today(table.dataset)
@@ -210,7 +210,7 @@ def _aggregate(measured: HistogramSubject, catalog: Catalog) -> str:
     if measured.kind is Quantity.ROWS:
         return "COUNT(*)"
     if measured.kind is Quantity.PERSONS:
-        table = catalog.table(measured.table)
+        table = catalog.tables_by_name.get(measured.table)
         assert table is not None and table.person is not None  # noqa: S101  it was calibrated
         return f"COUNT(DISTINCT {table.person.column})"
     return f"SUM({measured.column})"

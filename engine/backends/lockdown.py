@@ -113,7 +113,7 @@ def public_table(table_name: str, catalog: Catalog, backend: Backend) -> pa.Tabl
 
 def public_table_sql(table_name: str, catalog: Catalog, target: Target) -> str:
     """Generate SQL that reads all rows of a public table."""
-    table = catalog.table(table_name)
+    table = catalog.tables_by_name.get(table_name)
     assert table is not None and not table.private  # noqa: S101  released relations hold no private scan
     columns = ", ".join(quote_identifier(column.name) for column in table.columns)
     return f"SELECT {columns} FROM {target.addresses[table_name]}"

@@ -436,7 +436,7 @@ def eligibility_notes(declared: Table | None, catalog: Catalog) -> tuple[str, ..
     """Return the notes on which persons' rows of a private table are read; none for a public table."""
     if declared is None or not declared.private:
         return ()
-    dataset = catalog.dataset(declared.dataset)
+    dataset = catalog.datasets_by_name[declared.dataset]
     whose = "; ".join(("who has not objected", *_condition_texts(catalog, dataset)))
     read = f"Read are rows of persons of whom all of this is known and so: {whose}."
     return (read, *excluded_consent_notes(catalog, dataset), *_retention_notes(catalog, dataset))

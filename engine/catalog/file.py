@@ -152,7 +152,7 @@ def _with_mean_rows(catalog: Catalog) -> Catalog:
 
 def _mean_rows(table: Table, catalog: Catalog) -> float | None:
     """Mean rows of a person in one privacy window; None for a public table, or where no table lists the people."""
-    dataset = catalog.dataset(table.dataset)
+    dataset = catalog.datasets_by_name[table.dataset]
     people = person_table(catalog, dataset) if table.private else None
     if people is None or people.size_class is None or table.size_class is None:
         return None

@@ -37,7 +37,7 @@ def catalog_version(catalog: Catalog) -> str:
 
 def release_dependency_digest(plan: PrivatePlan, catalog: Catalog) -> str:
     """Return a digest of the catalog parts that determine a release (proofs.md#what-a-release-rests-on)."""
-    dataset = catalog.dataset(plan.dataset)
+    dataset = catalog.datasets_by_name[plan.dataset]
     meanings = _table_definitions(catalog)
     return _digest((stable_text(dataset.window), *(meanings[name] for name in sorted(_tables_read(plan, catalog)))))
 
@@ -55,7 +55,7 @@ def _tables_read(plan: PrivatePlan, catalog: Catalog) -> Iterable[str]:
         names |= tables_of(plan.key_set.relation)
     if plan.others is not None:
         names |= tables_of(plan.others.relation)
-    if (deciding := person_table(catalog, catalog.dataset(plan.dataset))) is not None:
+    if (deciding := person_table(catalog, catalog.datasets_by_name[plan.dataset])) is not None:
         names.add(deciding.name)
     found: dict[str, Table] = {}
     while missing := names - found.keys():

@@ -106,7 +106,7 @@ def _append_files(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, table: Table, files: Sequence[str]
 ) -> tuple[date, ...]:
     """Append the rows of files to their table; return the first days of the privacy windows that they are in."""
-    stretch, days = catalog.dataset(table.dataset).window_range, set[date]()
+    stretch, days = catalog.datasets_by_name[table.dataset].window_range, set[date]()
     for file in files:
         copy_table(connection, catalog, replace(table, name=NEW_ROWS, source=replace(table.source, path=file)))
         if stretch is not None and table.time_column is not None:
@@ -163,7 +163,7 @@ def _may_depend_on_time(table: Table) -> bool:
 
 def _rows_in_windows(layout: _LayoutUpdate, table: Table, begins: Sequence[date]) -> str:
     """Write the SELECT of a table's rows in some privacy windows."""
-    stretch = layout.catalog.dataset(table.dataset).window_range
+    stretch = layout.catalog.datasets_by_name[table.dataset].window_range
     assert stretch is not None  # noqa: S101  rows lie in windows
     day = f"CAST({stored_time(table)} AS DATE)"
     within = (window_condition(day, stretch.window, begin, begin) for begin in begins)

@@ -173,7 +173,7 @@ def _check_cells(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
 
 def single_key_name(catalog: Catalog, public: str) -> str:
     """Return the single primary key column of a public lookup table."""
-    table = catalog.table(public)
+    table = catalog.tables_by_name.get(public)
     assert table is not None  # noqa: S101  the catalog was checked
     return table.primary_key[0]
 

@@ -97,7 +97,7 @@ def _compute_advice(engine: Engine, query: CompiledQuery, reported: tuple[Compil
 def _max_rho(engine: Engine, compiled: tuple[CompiledRelease, ...]) -> Fraction:
     """Largest rho that the catalog allows any query over all privacy windows it is charged to, for any client."""
     plan = compiled[0].plan
-    allowed = caps(engine.catalog.dataset(plan.dataset).budget)
+    allowed = caps(engine.catalog.datasets_by_name[plan.dataset].budget)
     windows = {window for each in compiled for window in each.plan.charged_windows.windows}
     ceilings = [allowed.ceiling(window).excess_over(allowed.reserve) for window in windows]
     return min(loss.rho for loss in (*ceilings, *([] if allowed.query is None else [allowed.query])))
@@ -254,7 +254,11 @@ def _reasons(
 
 def _compare_with_rows(engine: Engine, compiled: CompiledRelease, sigma: float, bins: int) -> Iterator[str]:
     """Compare the noise with the declared number of rows of an average group."""
-    sizes = [table.size_class for name in compiled.plan.tables if (table := engine.catalog.table(name)) is not None]
+    sizes = [
+        table.size_class
+        for name in compiled.plan.tables
+        if (table := engine.catalog.tables_by_name.get(name)) is not None
+    ]
     rows = max((float(size) for size in sizes if size), default=None)
     counted = any(vector.kind is VectorKind.ROWS for vector in compiled.plan.vectors)
     is_comparable = counted and has_stored_rows_only(compiled.plan.source) and filters_time_only(compiled.plan.source)
@@ -262,7 +266,7 @@ def _compare_with_rows(engine: Engine, compiled: CompiledRelease, sigma: float, 
         return
     charged_windows, declared = (
         compiled.plan.charged_windows.windows,
-        engine.catalog.dataset(compiled.plan.dataset).window_names,
+        engine.catalog.datasets_by_name[compiled.plan.dataset].window_names,
     )
     window_count = len({*charged_windows} & {*declared}) or len(declared)  # all rows of a table without time count
     rows *= window_count / len(declared)

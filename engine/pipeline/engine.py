@@ -142,7 +142,9 @@ class Engine:
     def excluded_consent_notes(self, query: CompiledQuery) -> tuple[str, ...]:
         """Describe the consent states whose rows are excluded in the query's dataset."""
         return (
-            () if query.dataset is None else excluded_consent_notes(self.catalog, self.catalog.dataset(query.dataset))
+            ()
+            if query.dataset is None
+            else excluded_consent_notes(self.catalog, self.catalog.datasets_by_name[query.dataset])
         )
 
     def notes(
@@ -258,7 +260,7 @@ class Engine:
 
     def charge_request(self, sql: str, compiled: tuple[CompiledRelease, ...], request: Request) -> ChargeRequest:
         """Build the charge request: who pays for which releases, with which versions and text."""
-        dataset = self.catalog.dataset(compiled[0].plan.dataset)
+        dataset = self.catalog.datasets_by_name[compiled[0].plan.dataset]
         items = tuple(item for p in compiled for item in p.priced)
         key, body, noted_versions = (
             request.request_id or new_request_id(),
@@ -279,7 +281,7 @@ class Engine:
         compiled, terms = query.releases, query.terms
         if not compiled:
             return None
-        paid, dataset = charged or compiled, self.catalog.dataset(compiled[0].plan.dataset)
+        paid, dataset = charged or compiled, self.catalog.datasets_by_name[compiled[0].plan.dataset]
         priced = tuple(item for each in paid for item in each.priced)
         another = ChargeRequest(query.request.client, dataset.name, "another", "another", priced, caps(dataset.budget))
         outlook = budget_outlook(

@@ -63,7 +63,7 @@ def _domain(field: Field, catalog: Catalog) -> ValueList | ColumnValues | None:
     """Values that a column should have: its declared ones, or those of the public table that it is a column of."""
     if isinstance(field.domain, ValueList | ColumnValues):
         return field.domain
-    table = None if field.origin is None else catalog.table(field.origin.table)
+    table = None if field.origin is None else catalog.tables_by_name.get(field.origin.table)
     if field.origin is None or table is None or table.private:
         return None
     return ColumnValues(table.name, field.origin.column)

@@ -60,7 +60,7 @@ def budget_outlook(
     A query with fixed windows can't be moved to others. Without `now` (in refusals), a stored answer at another price
     is looked up only if nothing fits.
     """
-    dataset = catalog.dataset(charge_request.dataset)
+    dataset = catalog.datasets_by_name[charge_request.dataset]
     fixed_windows = frozenset(
         window for each in compiled for window in (*each.plan.charged_windows.derived_windows, STATIC)
     )
@@ -100,7 +100,9 @@ def _stored_rho(
     """Highest other price at which the client has stored every release of this query; None if there is none."""
     unpriced = [each.unpriced_release for each in compiled]
     delta = next((each.cost.loss.delta for each in compiled if each.cost.threshold is not None), Fraction(0))
-    generations = ReplayGenerations(ledger, compiled[0].unpriced_release.catalog.dataset(charge_request.dataset))
+    generations = ReplayGenerations(
+        ledger, compiled[0].unpriced_release.catalog.datasets_by_name[charge_request.dataset]
+    )
     prices = paid_prices(unpriced, ledger.paid_releases(charge_request.client), delta, generations.current_key)
     others = [price for price in prices if price != compiled[0].cost.loss.pico_rho]
     return Fraction(max(others) * len(compiled), PICO) if others else None

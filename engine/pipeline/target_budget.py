@@ -46,7 +46,9 @@ class StoredAnswers:
 
     def prices(self) -> tuple[int, ...]:
         """Prices, in pico-rho, at which this client has the query's releases stored, of any age."""
-        generations = ReplayGenerations(self.ledger, self.catalog.dataset(self.unpriced[0].plan.dataset)).latest_key
+        generations = ReplayGenerations(
+            self.ledger, self.catalog.datasets_by_name[self.unpriced[0].plan.dataset]
+        ).latest_key
         return paid_prices(self.unpriced, self.ledger.paid_releases(self.client), self.query_terms.delta, generations)
 
     def stored_answer(self, price: int) -> pa.Table:

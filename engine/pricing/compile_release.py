@@ -285,7 +285,7 @@ class UnpricedRelease:
             return self.clip_error_models
         # `selection` = (plan, bounds)
         threshold_weight = approximate_threshold(
-            self.selection[1], share, self.catalog.dataset(self.plan.dataset).defaults.delta
+            self.selection[1], share, self.catalog.datasets_by_name[self.plan.dataset].defaults.delta
         )
         return restrict_to_released_groups(
             self.clip_error_models,
@@ -303,7 +303,7 @@ class UnpricedRelease:
 
     def cost(self, rho: Fraction, delta: Fraction | None = None) -> Cost:
         """Cost of the release at `rho`; `delta` defaults to the catalog's."""
-        threshold_delta = self.catalog.dataset(self.plan.dataset).defaults.delta if delta is None else delta
+        threshold_delta = self.catalog.datasets_by_name[self.plan.dataset].defaults.delta if delta is None else delta
         # `selection` = (plan, bounds) of partition selection
         selection_bounds = None if self.selection is None else self.selection[1]
         return price(

@@ -66,7 +66,7 @@ def resolve_terms(question: Question, request: Request, catalog: Catalog) -> Que
     A query over public tables only has no release; its terms come from the catalog's first dataset.
     """
     names = [plan.dataset for plan in question.plans] or [catalog.datasets[0].name]
-    dataset, options = catalog.dataset(names[0]), question.options
+    dataset, options = catalog.datasets_by_name[names[0]], question.options
     thresholded = sum(plan.key_set is None for plan in question.plans)
     rho = _requested_rho(options, request, dataset)
     share = dataset.defaults.rho if rho is None else _share(rho, len(question.plans), PICO, options)

@@ -34,7 +34,7 @@ _LAYOUTS: Final[Layouts] = {
 
 def release_key(plan: PrivatePlan, bounds: str, cost: str, catalog: Catalog) -> str:
     """Release key (hex) from a plan and the texts of its contribution bounds and cost."""
-    version = catalog.dataset(plan.dataset).full_data_version
+    version = catalog.datasets_by_name[plan.dataset].full_data_version
     versions = (version, _eligibility_text(plan, catalog), release_dependency_digest(plan, catalog))
     return hashlib.sha256(
         "\n".join((MECHANISM_VERSION, plan.canonical_text, bounds, cost, *versions)).encode()

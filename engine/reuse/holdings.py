@@ -104,7 +104,7 @@ def find_holdings(
     `scheduled_keys` = keys of scheduled releases that the client may read now. Source and proof:
     engine/pipeline/proofs.md#stored-plans. Raises: Forbidden.
     """
-    replays = ReplayGenerations(ledger, catalog.dataset(dataset))
+    replays = ReplayGenerations(ledger, catalog.datasets_by_name[dataset])
     own = _stored_releases(ledger, client, catalog, recovered_plans, replays)
     if not scheduled_keys:
         return Holdings(ledger, client, dataset, tuple(own))

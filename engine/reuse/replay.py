@@ -102,7 +102,7 @@ def with_current_keys(
     """Set every release key of a query to the generation that applies now; `any_age`: to the newest stored one."""
     if not compiled:
         return ()
-    generations = ReplayGenerations(ledger, catalog.dataset(compiled[0].plan.dataset))
+    generations = ReplayGenerations(ledger, catalog.datasets_by_name[compiled[0].plan.dataset])
     key = generations.latest_key if any_age else generations.current_key
     return tuple(
         replace(

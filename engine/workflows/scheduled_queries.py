@@ -96,7 +96,7 @@ def _scheduled_query(name: str, section: Section, engine: Engine) -> ScheduledQu
 
 def scheduled_windows(query: ScheduledQuery, engine: Engine) -> Iterator[str]:
     """Yield the privacy windows in which a scheduled query is released, the earliest first."""
-    windows = engine.catalog.dataset(query.dataset).window_names
+    windows = engine.catalog.datasets_by_name[query.dataset].window_names
     yield from (window for window in windows if query.first_window is None or window >= query.first_window)
 
 
@@ -126,7 +126,7 @@ def _release_window(query: ScheduledQuery, window: str, engine: Engine, today: d
     if _stored_releases(query, window, prepared, engine) is not None:
         yield Outcome(query.name, window, Fraction(0), "held")
         return
-    due_on = ended_on(engine.catalog.dataset(query.dataset), window)
+    due_on = ended_on(engine.catalog.datasets_by_name[query.dataset], window)
     if today is not None and today < due_on:  # a release is never repeated, and rows of this window may still arrive
         yield Outcome(query.name, window, Fraction(0), f"not over: due on {due_on}")
         return
@@ -162,7 +162,7 @@ def stored_answer(query: ScheduledQuery, window: str, engine: Engine) -> Answere
 
 def _compile_window(query: ScheduledQuery, window: str, engine: Engine) -> CompiledQuery:
     """Compile a scheduled query for one window, at a price at which no client has bought it."""
-    dataset = engine.catalog.dataset(query.dataset)
+    dataset = engine.catalog.datasets_by_name[query.dataset]
     question = compile_query(_bind_window(query.sql, window, dataset), engine.catalog)
     share = Fraction(int(query.share * dataset.budget.rho * PICO), PICO)
     released = {each.release_key for each in engine.ledger.paid_releases(OWNER)}

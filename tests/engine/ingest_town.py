@@ -65,4 +65,4 @@ def visits(catalog: Catalog, cache: Path) -> int:
 def state(where: Path, cache: Path) -> tuple[int, str]:
     """Number of visits that a query counts, and the version of the data."""
     catalog = load_catalog(where)
-    return visits(catalog, cache), catalog.dataset("town").full_data_version
+    return visits(catalog, cache), catalog.datasets_by_name["town"].full_data_version

@@ -164,7 +164,7 @@ def _suggest_join(refusal: Refusal, column: str, sql: str, catalog: Catalog) -> 
     """
     tables_with_column = [t for t in catalog.tables if any(c.visible and c.name.lower() == column for c in t.columns)]
     first = _FIRST_TABLE.search(sql)
-    source = catalog.table(first[1].lower()) if first else None
+    source = catalog.tables_by_name.get(first[1].lower()) if first else None
     if not tables_with_column or source is None or source in tables_with_column:
         return refusal
     # (table, the columns to join it by)
@@ -247,7 +247,9 @@ def _suggest_names(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> 
     For statements that write, suggest the SELECT inside, such as of CREATE TABLE ... AS, or a count of the named table.
     """
     word = sql[span.start : span.end].upper()
-    named = [table for name in re.findall(r"\w+", sql)[1:] if (table := catalog.table(name.lower())) is not None]
+    named = [
+        table for name in re.findall(r"\w+", sql)[1:] if (table := catalog.tables_by_name.get(name.lower())) is not None
+    ]
     if word in _STATEMENT_WORDS:
         inner = _INNER_SELECT.search(sql)
         asked = to_suggestions([inner[0]] if inner else [], "the SELECT inside; nothing is stored")

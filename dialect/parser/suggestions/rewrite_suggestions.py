@@ -91,7 +91,7 @@ def _lookup_columns(key: exp.Column, column: Column, catalog: Catalog) -> Iterat
     The key's domain must be the table's primary key, and have the key's name, since the suggestion joins by USING.
     """
     domain = column.domain
-    table = catalog.table(domain.table) if isinstance(domain, ColumnValues) else None
+    table = catalog.tables_by_name.get(domain.table) if isinstance(domain, ColumnValues) else None
     if table is None or not isinstance(domain, ColumnValues) or table.primary_key != (domain.column,):
         return
     for other in table.columns:
@@ -214,7 +214,7 @@ def _analyse_query(sql: str, catalog: Catalog) -> _PlainQuery | None:
     )
     group = tree.args.get("group")
     keys = (() if group is None else _key_positions(tree, group)) if plain else None
-    tables = (catalog.table(table.name.lower()) for table in tree.find_all(exp.Table))
+    tables = (catalog.tables_by_name.get(table.name.lower()) for table in tree.find_all(exp.Table))
     private = tuple(table for table in tables if table is not None and table.private)
     return _PlainQuery(tree, options_of(tree), sql, catalog, keys, private) if keys is not None and private else None
 

@@ -87,7 +87,7 @@ def _fine_time_refusal(expr: Expr, text: str, context: CompileContext) -> Refusa
 def _declared_date(time: Expr, context: CompileContext) -> tuple[str, ValueRange] | None:
     """Return (name of the column with the date of a time, its declared range); None if the table declares none."""
     origin = time.field.origin if isinstance(time, Ref) else None
-    table = None if origin is None else context.catalog.table(origin.table)
+    table = None if origin is None else context.catalog.tables_by_name.get(origin.table)
     if table is None or origin is None or origin.column != table.time_column or table.date_column is None:
         return None
     column = table.column(table.date_column)

@@ -71,7 +71,7 @@ def _arrow_column(values: list[Any]) -> pa.Array:
 def describe_table(table: Mapping[str, Any], catalog: Catalog, remaining: Mapping[str, Any]) -> pa.Table:
     """Answer of DESCRIBE: one row per column, with notes on the table's time range and on who is in it."""
     notes = [Note(NoteCode.TABLE_WINDOWS, text) for text in table["windows_told"]]
-    eligibility = eligibility_notes(catalog.table(table["name"]), catalog)
+    eligibility = eligibility_notes(catalog.tables_by_name.get(table["name"]), catalog)
     notes += [Note(NoteCode.ELIGIBILITY, text) for text in eligibility]
     return rows_table(column_rows(table), DESCRIBE_COLUMNS, remaining, notes)
 

@@ -50,7 +50,7 @@ def table_shape(declared: Table, catalog: Catalog) -> dict[str, Any]:
         "time_column": declared.time_column,
         **windows,
         "windows_told": list(_window_sentences(windows, declared.time_column)),
-        "not_counted": list(excluded_consent_notes(catalog, catalog.dataset(declared.dataset)))
+        "not_counted": list(excluded_consent_notes(catalog, catalog.datasets_by_name[declared.dataset]))
         if declared.private
         else [],
         "norms": None if declared.clip_bounds is None else _clip_bound_shape(declared.clip_bounds),
@@ -66,7 +66,7 @@ def _declared_windows(declared: Table, catalog: Catalog) -> dict[str, str | None
     found = dict.fromkeys(("window", "first_window", "last_window", "first_day", "last_day"), None)
     if not declared.private:
         return found
-    dataset = catalog.dataset(declared.dataset)
+    dataset = catalog.datasets_by_name[declared.dataset]
     if (stretch := dataset.window_range) is None:
         return {**found, "window": str(dataset.window)}
     last_day = next_window_start(stretch.window, stretch.last) - timedelta(days=1)

@@ -67,7 +67,7 @@ def relies_on_date(table: Table, catalog: Catalog) -> bool:
     They do in datasets without privacy windows; with windows, each scan checks it.
     """
     dated = table.private and table.date_column is not None and table.time_column is not None
-    return dated and catalog.dataset(table.dataset).window_range is None
+    return dated and catalog.datasets_by_name[table.dataset].window_range is None
 
 
 def date_mismatch_condition(table: Table, engine: EngineName = EngineName.DUCKDB) -> str:

@@ -138,7 +138,7 @@ def ingest(
     """
     table, place = _find_target(catalog, table_name)
     charged = () if allow_late else charged
-    stretch = catalog.dataset(table.dataset).window_range if table.time_column is not None else None
+    stretch = catalog.datasets_by_name[table.dataset].window_range if table.time_column is not None else None
     declared = _declared_windows(table, stretch, windows)
     # a row without a time changes every window
     _check_charged(table, declared or (sorted(charged) if stretch is None else ()), charged)
@@ -184,7 +184,7 @@ def ingest(
 
 def _find_target(catalog: Catalog, table_name: str) -> tuple[Table, IngestFolder]:
     """Return the private table, and its folder for ingested files. Raises DataError."""
-    table = catalog.table(table_name)
+    table = catalog.tables_by_name.get(table_name)
     if table is None:
         private_tables = [each.name for each in catalog.tables if each.private]
         cure = suggestion(table_name, private_tables, "declare one in the catalog")
@@ -333,5 +333,5 @@ def _publish_accepted(taken: Path, table: Table, place: IngestFolder) -> Path:
 
 def _current_version(catalog: Catalog, table: Table) -> str:
     """Return the current version of the dataset's data."""
-    dataset = catalog.dataset(table.dataset)
+    dataset = catalog.datasets_by_name[table.dataset]
     return replace(dataset, ingest_version=ingest_digest(catalog, dataset.name)).full_data_version

@@ -250,7 +250,10 @@ class NewRows:
 
     def _time_rules(self, column: str) -> Iterator[tuple[str, str]]:
         """Yield the rules on the time column: declared windows and range, the delivery's windows, matching date."""
-        day, stretch = f"CAST({stored_time(self.table)} AS DATE)", self.catalog.dataset(self.table.dataset).window_range
+        day, stretch = (
+            f"CAST({stored_time(self.table)} AS DATE)",
+            self.catalog.datasets_by_name[self.table.dataset].window_range,
+        )
         domain, ranges = _declared_column(self.table, column).domain, []
         if stretch is not None:
             ranges.append(window_condition(day, stretch.window, stretch.first, stretch.last))

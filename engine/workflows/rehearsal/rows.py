@@ -107,7 +107,7 @@ def _key_number(catalog: Catalog, table: Table, column: Column) -> str | None:
         return None
     targets = dict(table.person.through)
     if column.name in targets:
-        target = catalog.table(targets[column.name])
+        target = catalog.tables_by_name.get(targets[column.name])
         assert target is not None  # noqa: S101  the catalog was checked
         return f"1 + pick({draw(table, column)}, {row_count(catalog, target)})"
     if column.name == table.person.column and not targets:
@@ -137,7 +137,7 @@ def _date_range(catalog: Catalog, table: Table, column: Column) -> ValueRange:
 
     The time and date columns of a table stay within the declared privacy windows.
     """
-    stretch = catalog.dataset(table.dataset).window_range
+    stretch = catalog.datasets_by_name[table.dataset].window_range
     if stretch is not None and column.name in (table.time_column, table.date_column):
         return _window_dates(stretch, (c for c in table.columns if c.name in (table.time_column, table.date_column)))
     columns = (column, *table.columns, *(c for t in catalog.tables for c in t.columns))

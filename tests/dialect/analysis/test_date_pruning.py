@@ -95,7 +95,7 @@ def test_date_pruning_omits_no_day_of_a_qualifying_row(condition: str) -> None:
 
 def _visits() -> str:
     """Write visits at and around every end of a day, the columns of which nothing is asked being NULL."""
-    visit = CATALOGS[PrivacyWindow.DAY].table("visit")
+    visit = CATALOGS[PrivacyWindow.DAY].tables_by_name.get("visit")
     assert visit is not None
     known = {"person_id": "1", "began": "began", "day": "CAST(began AS DATE)", "steps": "hour(began)"}
     columns = ", ".join(f"{known.get(c.name, f'CAST(NULL AS {c.type})')} AS {c.name}" for c in visit.columns)

@@ -22,7 +22,7 @@ def rows(sql: str, catalog: Catalog = OPERATOR) -> BoundQuery:
 def test_columns_of_stays_are_those_of_the_tables_movement() -> None:
     made = rows("SELECT * FROM stays(event)")
     assert isinstance(made.relation, PerPerson)
-    assert made.relation.derived_from == OPERATOR.table("event")
+    assert made.relation.derived_from == OPERATOR.tables_by_name.get("event")
     origins = {name: field.origin for name, field in made.columns if not field.is_person_key}
     assert origins["dwell_min"] == Origin("event" + MOVEMENT_SUFFIX, "dwell_min")
     assert all(origin == Origin("event" + MOVEMENT_SUFFIX, name) for name, origin in origins.items())
@@ -39,12 +39,12 @@ def test_derived_columns_preserve_the_person_key() -> None:
 
 def test_tables_without_declared_movement_get_no_derived_columns() -> None:
     made = rows("SELECT subscriber_id, start_ts AS ts, zone_id FROM visit")
-    for table in (None, OPERATOR.table("visit")):
+    for table in (None, OPERATOR.tables_by_name.get("visit")):
         assert attach_movement_columns(made.relation, made.columns, table) == (made.relation, made.columns)
 
 
 def test_definitions_read_columns_as_they_are_called_now() -> None:
-    event = OPERATOR.table("event")
+    event = OPERATOR.tables_by_name.get("event")
     made = rows(
         "SELECT subscriber_id, dwell_min * 2 AS double, dwell_min FROM (SELECT *, dwell_min + 1 AS more FROM visit)"
     )

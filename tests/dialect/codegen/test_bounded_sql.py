@@ -215,7 +215,7 @@ def test_eligibility_gives_the_integers_of_data_without_ineligible_people(
     sql: str, plan_of: Plans, catalog: Catalog, target: Target, database: duckdb.DuckDBPyConnection
 ) -> None:
     """Filter one person's numbers at the end, and the rows at the beginning: the same exact integers."""
-    people = catalog.table("subscribers")
+    people = catalog.tables_by_name.get("subscribers")
     assert people is not None
     admission = Eligibility("BIGINT", people, (IsIn("consent", (True,)),))
     admitted = "(SELECT * FROM {} WHERE subscriber_id IN (SELECT subscriber_id FROM subscribers WHERE consent))"

@@ -132,7 +132,7 @@ def admissions(catalog: Catalog) -> tuple[Eligibility | None, ...]:
     return (
         None,
         Eligibility("BIGINT", None),
-        Eligibility("BIGINT", catalog.table("subscribers"), (IsIn("consent", (True,)),)),
+        Eligibility("BIGINT", catalog.tables_by_name.get("subscribers"), (IsIn("consent", (True,)),)),
     )
 
 

@@ -213,16 +213,17 @@ def test_a_function_without_a_spark_form_is_refused_before_the_charge(lake: Cata
 
 
 def test_a_lake_that_is_not_as_declared_does_not_open(lake: Catalog, backend: LakeBackend, tmp_path: Path) -> None:
-    person = lake.table("person")
+    person = lake.tables_by_name.get("person")
     assert person is not None
     gender = next(c for c in person.columns if c.name == "gender")
     wrong = replace(
         person,
         columns=tuple(
-            replace(c, type=lake.table("visit").columns[0].type) if c is gender else c for c in person.columns
+            replace(c, type=lake.tables_by_name.get("visit").columns[0].type) if c is gender else c
+            for c in person.columns
         ),
     )  # type: ignore[union-attr]
-    twice = replace(person, source=lake.table("visit").source)  # type: ignore[union-attr]
+    twice = replace(person, source=lake.tables_by_name.get("visit").source)  # type: ignore[union-attr]
     for changed, why in ((wrong, "gender is stored as string"), (twice, "there is no column gender")):
         tables = tuple(changed if t.name == "person" else t for t in lake.tables)
         with pytest.raises(DataError, match=why):

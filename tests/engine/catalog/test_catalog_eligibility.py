@@ -152,9 +152,9 @@ def test_the_declared_days_are_those_of_all_tables(tmp_path: Path) -> None:
 
 def test_the_table_of_persons_is_found_or_named(tmp_path: Path) -> None:
     one = load(tmp_path, 'minors = { age = "age" }')
-    assert person_table(one, one.datasets[0]) is one.table("people")
+    assert person_table(one, one.datasets[0]) is one.tables_by_name.get("people")
     both = load(tmp_path, "", MORE)
-    assert person_table(both, both.datasets[0]) is both.table("members"), "the one with consent"
+    assert person_table(both, both.datasets[0]) is both.tables_by_name.get("members"), "the one with consent"
 
 
 NO_RANGE = ', range = ["2025-03-01", "2026-03-31"]'

@@ -166,7 +166,7 @@ def test_a_whole_catalog_is_read(tmp_path: Path) -> None:
 
 def test_tables_are_read_as_declared(tmp_path: Path) -> None:
     catalog = _load(tmp_path, WHOLE)
-    people, trips, legs, zones = (catalog.table(name) for name in ("people", "trips", "legs", "zones"))
+    people, trips, legs, zones = (catalog.tables_by_name.get(name) for name in ("people", "trips", "legs", "zones"))
     assert people and trips and legs and zones and trips.clip_bounds
     assert people.consent == Consent("consent_state", ("opt_in", "none"))
     assert trips.person == PersonPath("person_id")
@@ -187,7 +187,7 @@ def test_tables_are_read_as_declared(tmp_path: Path) -> None:
 
 def test_columns_are_read_as_declared(tmp_path: Path) -> None:
     catalog = _load(tmp_path, WHOLE)
-    trips, people = catalog.table("trips"), catalog.table("people")
+    trips, people = catalog.tables_by_name.get("trips"), catalog.tables_by_name.get("people")
     assert trips and people
     types = {column.name: column.type for column in trips.columns}
     assert types == {
@@ -222,7 +222,7 @@ def test_columns_are_read_as_declared(tmp_path: Path) -> None:
 
 
 def test_the_consent_column_is_hidden_by_default(tmp_path: Path) -> None:
-    people = _load(tmp_path, WHOLE).table("people")
+    people = _load(tmp_path, WHOLE).tables_by_name.get("people")
     assert people
     assert [column.name for column in people.columns if not column.visible] == ["consent_state"]
 
@@ -230,7 +230,7 @@ def test_the_consent_column_is_hidden_by_default(tmp_path: Path) -> None:
 def test_sources_may_lie_in_another_folder(tmp_path: Path) -> None:
     path = tmp_path / "catalog.toml"
     path.write_text(WHOLE, encoding="utf-8")
-    people = load_catalog(path, data_folder=tmp_path / "elsewhere").table("people")
+    people = load_catalog(path, data_folder=tmp_path / "elsewhere").tables_by_name.get("people")
     assert people and people.source.path == str(tmp_path / "elsewhere" / "people.parquet")
 
 
@@ -564,4 +564,4 @@ def test_a_path_runs_through_one_persons_rows(tmp_path: Path) -> None:
         "rows of stays may be another person's.",
     )
     own = text.replace('person = "guest_id"', 'person = { through = ["place_id -> places"], column = "host_id" }')
-    assert _load(tmp_path, own).table("reviews") is not None
+    assert _load(tmp_path, own).tables_by_name.get("reviews") is not None

@@ -83,7 +83,7 @@ def _load(folder: Path, text: str) -> Catalog:
 
 
 def _movement(catalog: Catalog, table: str) -> Movement:
-    declared = catalog.table(table)
+    declared = catalog.tables_by_name.get(table)
     assert declared is not None and declared.movement is not None
     return declared.movement
 

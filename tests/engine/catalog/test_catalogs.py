@@ -113,7 +113,7 @@ def _place(folder: Path) -> None:
 
 
 def _trips_path(catalog: Catalog) -> str:
-    trips = catalog.table("trips")
+    trips = catalog.tables_by_name.get("trips")
     assert trips
     return trips.source.path
 
@@ -151,7 +151,7 @@ def test_the_mibici_catalog_is_as_the_questions_need_it() -> None:
         "stations": False,
         "zones": False,
     }
-    trips, persons = catalog.table("trips"), catalog.table("persons")
+    trips, persons = catalog.tables_by_name.get("trips"), catalog.tables_by_name.get("persons")
     assert trips and persons and persons.person
     assert persons.primary_key == (persons.person.column,)
     for name in ("origin_zone", "dest_zone"):

@@ -116,12 +116,12 @@ def test_objectors_are_as_good_as_deleted(tmp_path: Path) -> None:
 
 def test_consent_in_one_table_decides_for_all_tables(town: Catalog) -> None:
     found = eligibility_filter(town, "town")
-    assert found.table is town.table("person")
+    assert found.table is town.tables_by_name.get("person")
     assert (found.person_type, found.conditions) == ("BIGINT", (IsIn("consent", ("yes",)),))
 
 
 def test_without_declared_consent_everybody_is_eligible(town: Catalog) -> None:
-    person = town.table("person")
+    person = town.tables_by_name.get("person")
     assert person is not None
     without = tuple(replace(table, consent=None) if table is person else table for table in town.tables)
     found = eligibility_filter(replace(town, tables=without), "town")

@@ -25,8 +25,8 @@ def test_private_tables_have_a_note_for_every_eligibility_rule_and_public_ones_n
     declared = declared.replace("gender = {", 'law = { type = "VARCHAR", visible = false }\ngender = {')
     declared = declared.replace('size_class = "1e3"\nmax', 'size_class = "1e3"\ntime_column = "day"\nmax')
     catalog = make_town(tmp_path, declared=declared)
-    told = eligibility_notes(catalog.table("visit"), catalog)
-    assert told == eligibility_notes(catalog.table("person"), catalog)
+    told = eligibility_notes(catalog.tables_by_name.get("visit"), catalog)
+    assert told == eligibility_notes(catalog.tables_by_name.get("person"), catalog)
     whose = "who has not objected; whose consent is yes; whose law is none of DE, FR; whose age is one of f, m"
     assert told == (
         f"Read are rows of persons of whom all of this is known and so: {whose}.",
@@ -34,7 +34,7 @@ def test_private_tables_have_a_note_for_every_eligibility_rule_and_public_ones_n
         "Rows from before 2026-10-03 are not read.",
         "Numbers are repeated for 30 days; then the same question is made anew, and charged.",
     )
-    assert eligibility_notes(catalog.table("zone"), catalog) == ()
+    assert eligibility_notes(catalog.tables_by_name.get("zone"), catalog) == ()
 
 
 def test_describe_includes_the_eligibility_notes(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def _of(catalog: Catalog, table: Table) -> Catalog:
 
 
 def _with(catalog: Catalog, table: str, column: str, **changes: object) -> Catalog:
-    declared = catalog.table(table)
+    declared = catalog.tables_by_name.get(table)
     assert declared is not None
     changed = (replace(c, **changes) if c.name == column else c for c in declared.columns)  # type: ignore[arg-type]
     return _of(catalog, replace(declared, columns=tuple(changed)))

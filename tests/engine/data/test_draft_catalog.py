@@ -149,7 +149,7 @@ def test_filled_in_it_loads_and_fits_its_files(folder: Path) -> None:
         "zones": False,
         "zones_2": False,
     }
-    trips = catalog.table("citta_trips")
+    trips = catalog.tables_by_name.get("citta_trips")
     assert trips
     assert {column.name: column.stored_type for column in trips.columns} == {
         "person_id": "INTEGER",

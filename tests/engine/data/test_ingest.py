@@ -271,7 +271,7 @@ def stored(town: Path) -> tuple[int, bool]:
     """Row count, and whether the version changed."""
     with duckdb.connect() as connection:
         (rows,) = connection.execute(f"SELECT count(*) FROM '{town}/visits/*.parquet'").fetchall()[0]
-    return rows, load_catalog(town / "catalog.toml").dataset("town").ingest_version != ""
+    return rows, load_catalog(town / "catalog.toml").datasets_by_name["town"].ingest_version != ""
 
 
 BEFORE, AFTER = (VISITS, False), (VISITS + len(GOOD), True)

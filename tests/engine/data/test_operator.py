@@ -181,7 +181,7 @@ def _domain_sql(column_domain: ValueList | ValueRange | ColumnValues) -> str:
 
 @pytest.mark.parametrize("table", COLUMNS)
 def test_catalog_describes_the_table(operator: duckdb.DuckDBPyConnection, catalog: Catalog, table: str) -> None:
-    declared = catalog.table(table)
+    declared = catalog.tables_by_name.get(table)
     assert declared
     assert ", ".join(f"{c.name} {source_type(c)}" for c in declared.columns) == COLUMNS[table]
     assert declared.private == (table in PRIVATE)
@@ -215,7 +215,7 @@ def _clip_bounds(table: Table) -> Iterator[tuple[str, str, float]]:
 
 @pytest.mark.parametrize("table", ["event", "visit", "passby", "trip"])
 def test_clip_bounds_bind_for_few_people(operator: duckdb.DuckDBPyConnection, declared: Catalog, table: str) -> None:
-    found = declared.table(table)
+    found = declared.tables_by_name.get(table)
     assert found
     for value, keys, norm in _clip_bounds(found):
         groups = f"SELECT subscriber_id, {value}::DOUBLE AS v FROM {table} GROUP BY subscriber_id, {keys}"

@@ -99,7 +99,7 @@ class _Lake:
         return pa.table({"one": [1] if text == self.found else pa.array([], pa.int32())})
 
     def stored_types(self, table: str) -> Mapping[str, str]:
-        declared = self.catalog.table(table.removeprefix("table_"))
+        declared = self.catalog.tables_by_name.get(table.removeprefix("table_"))
         assert declared is not None
         return {column.name: STORED[str(column.type)] for column in declared.columns}
 

@@ -72,7 +72,7 @@ def test_the_key_of_a_release_is_that_of_plan_bounds_price_and_version(
 
     (dataset,) = town.datasets
     newer = replace(town, datasets=(replace(dataset, data_version=2),))
-    visit = town.table("visit")
+    visit = town.tables_by_name.get("visit")
     assert visit is not None and visit.clip_bounds is not None
     bounded = replace(visit, clip_bounds=replace(visit.clip_bounds, rows=5.0))
     other = replace(town, tables=tuple(bounded if table.name == "visit" else table for table in town.tables))

@@ -109,7 +109,7 @@ def make_worlds(connection: duckdb.DuckDBPyConnection, catalog: Catalog, sights:
 
 
 def _make(connection: duckdb.DuckDBPyConnection, catalog: Catalog, world: str, name: str, rows: str) -> None:
-    table = catalog.table(name)
+    table = catalog.tables_by_name.get(name)
     assert isinstance(table, Table)
     stored = ", ".join(c.name for c in table.columns if c.cell is None)
     select = write_derived_rows(connection, table, f"SELECT {stored} {rows}", lambda part: None)

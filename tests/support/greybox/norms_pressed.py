@@ -82,7 +82,7 @@ def _store(connection: duckdb.DuckDBPyConnection, vectors: list[list[int]]) -> N
 
 def _normed(catalog: Catalog, norm: int) -> Catalog:
     """Declare the clip bound of SUM(steps)."""
-    events = catalog.table("events")
+    events = catalog.tables_by_name.get("events")
     assert events is not None
     bounds = Bounds(-float(ONE_ROW), float(ONE_ROW))
     columns = tuple(

@@ -83,7 +83,7 @@ def _view(catalog: Catalog, table: Table, addresses: Mapping[str, str]) -> str:
         return select
     person = _person(catalog, table, addresses)
     if table.person.through and table.column(table.person.column) is None:
-        holder = catalog.table(table.person.through[-1][1])
+        holder = catalog.tables_by_name.get(table.person.through[-1][1])
         assert holder is not None
         if any(column.name == table.person.column and column.visible for column in holder.columns):
             select = select.replace(" FROM ", f", {person} AS {quoted(table.person.column)} FROM ", 1)
@@ -95,7 +95,7 @@ def _seen(catalog: Catalog, table: Table) -> str:
     """SQL of the sightings of a table, as declared: the input of movement.sql."""
     assert table.movement is not None and table.person is not None
     own, there = table.movement.through or ("", "")
-    public = catalog.table(there)
+    public = catalog.tables_by_name.get(there)
     place = "r" if public is None else "p"
     join = "" if public is None else f" JOIN {quoted(there)} p ON p.{quoted(public.primary_key[0])} = r.{quoted(own)}"
     named = ((table.movement.zone, "zone_id"), (table.movement.lon, "lon"), (table.movement.lat, "lat"))
@@ -118,7 +118,7 @@ def _person(catalog: Catalog, table: Table, addresses: Mapping[str, str]) -> str
         return f"t.{quoted(table.person.column)}"
     looked_up = f"t.{quoted(table.person.through[0][0])}"
     for position, (_, far) in enumerate(table.person.through):
-        target = catalog.table(far)
+        target = catalog.tables_by_name.get(far)
         assert target is not None
         last = position == len(table.person.through) - 1
         wanted = table.person.column if last else table.person.through[position + 1][0]
@@ -138,7 +138,7 @@ def _admitted(catalog: Catalog, table: Table, addresses: Mapping[str, str], pers
 
 def _in_windows(catalog: Catalog, table: Table, addresses: Mapping[str, str]) -> str:
     """SQL condition that a row and every row on its path to the person lie in the same declared window."""
-    stretch = catalog.dataset(table.dataset).window_range
+    stretch = catalog.datasets_by_name[table.dataset].window_range
     if stretch is None or table.person is None:
         return ""
     end = next_window_start(stretch.window, stretch.last)
@@ -155,7 +155,7 @@ def _times(catalog: Catalog, table: Table, addresses: Mapping[str, str]) -> Iter
     where = "FROM (SELECT 1)"
     wanted = "t.{}"
     for own, far in (("", table.name), *(table.person.through if table.person else ())):
-        target = catalog.table(far)
+        target = catalog.tables_by_name.get(far)
         assert target is not None
         if own:
             key = wanted.format(quoted(own)) if wanted == "t.{}" else f"(SELECT {wanted.format(quoted(own))} {where})"

@@ -58,7 +58,7 @@ def vector_magnitudes(
     usual = _Rows(None, None, 0.0, most)
     if rows is not None and groups:
         largest = rows / (math.log(groups) + 0.58) if shows_largest and groups > 1 else rows / groups
-        has_conditions = _has_conditions(plan, catalog.dataset(plan.dataset))
+        has_conditions = _has_conditions(plan, catalog.datasets_by_name[plan.dataset])
         usual = _Rows(rows / groups, largest, 0.0 if has_conditions else least, most)
     return tuple(
         _magnitude(vector, bound, price.deviation(bound), usual, is_profiled=i in profiled)
@@ -110,9 +110,13 @@ def _ends_of(window: PrivacyWindow, name: str) -> tuple[str, ...]:
 
 def _all_rows(plan: PrivatePlan, catalog: Catalog) -> float | None:
     """Rows of all groups by the size class of the largest table, in the charged windows; None if it is unknown."""
-    sizes = [float(table.size_class) for name in plan.tables if (table := catalog.table(name)) and table.size_class]
+    sizes = [
+        float(table.size_class)
+        for name in plan.tables
+        if (table := catalog.tables_by_name.get(name)) and table.size_class
+    ]
     if not sizes:
         return None
-    declared = catalog.dataset(plan.dataset).window_names
+    declared = catalog.datasets_by_name[plan.dataset].window_names
     charged = len({*plan.charged_windows.windows} & {*declared}) or len(declared)
     return max(sizes) * charged / len(declared)

@@ -81,7 +81,7 @@ def test_keys_profile_and_numbers_share_one_charge(engine: Engine) -> None:
     assert profile.loss.atto_delta == release.cost.loss.atto_delta > 0
     answered = asked(engine)
     assert answered.charged_loss == Loss(release.cost.loss.pico_rho, release.cost.loss.atto_delta)
-    delta = engine.catalog.dataset("town").defaults.delta
+    delta = engine.catalog.datasets_by_name["town"].defaults.delta
     prices = paid_prices([release.unpriced_release], engine.ledger.paid_releases("ann"), delta, lambda key: key)
     assert prices == (release.cost.loss.pico_rho,)
 

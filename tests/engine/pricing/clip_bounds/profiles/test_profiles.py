@@ -125,7 +125,7 @@ def test_the_price_of_a_stored_answer_is_known_from_that_of_its_numbers(engine: 
     """A target error is priced by stored answers; the ledger has their loss without the profile's."""
     engine.answer(BY_ZONE, Request("ann", rho=rho))
     release = compiled(engine, BY_ZONE, rho)
-    delta = engine.catalog.dataset("town").defaults.delta
+    delta = engine.catalog.datasets_by_name["town"].defaults.delta
     prices = paid_prices([release.unpriced_release], engine.ledger.paid_releases("ann"), delta, lambda key: key)
     assert prices == (release.cost.loss.pico_rho,)
 
