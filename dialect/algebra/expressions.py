@@ -90,6 +90,7 @@ class _Leaf(Node["Expr"]):
     """An expression without subexpressions."""
 
     children = ()
+    compared_constants = ()
 
     def with_children(self, parts: Sequence[Expr]) -> Expr:
         """Return the expression itself."""
@@ -137,6 +138,15 @@ class Call(Node["Expr"]):
         object.__setattr__(self, "name", self.function.partition("#")[0])
         _set_children(self, self.arguments)
 
+    @cached_property
+    def compared_constants(self) -> tuple[tuple[Expr, str, Literal], ...]:
+        """List operands that a comparison relates to a constant: (operand, operator with it on the left, constant)."""
+        if self.name not in FLIPPED:
+            return ()
+        one, other = self.arguments
+        sides = ((one, self.name, other), (other, FLIPPED[self.name], one))
+        return tuple((operand, sign, end) for operand, sign, end in sides if isinstance(end, Literal))
+
     def with_children(self, parts: Sequence[Expr]) -> Call:
         """Copy with other arguments."""
         if all(new is old for new, old in zip(parts, self.arguments, strict=True)):
@@ -147,6 +157,8 @@ class Call(Node["Expr"]):
 @dataclass(frozen=True)
 class Case(Node["Expr"]):
     """CASE WHEN: the value of the first branch whose condition is true, otherwise `otherwise`."""
+
+    compared_constants = ()
 
     branches: tuple[tuple[Expr, Expr], ...]
     otherwise: Expr
@@ -246,15 +258,6 @@ def equal_pairs(facts: Iterable[Expr]) -> list[tuple[Expr, Expr]]:
 
 
 FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}  # comparison -> the same one with its sides exchanged
-
-
-def compared_constants(expr: Expr) -> list[tuple[Expr, str, Literal]]:
-    """List the operands that a comparison relates to a constant: (operand, operator with it on the left, constant)."""
-    if not isinstance(expr, Call) or expr.name not in FLIPPED:
-        return []
-    one, other = expr.arguments
-    sides = ((one, expr.name, other), (other, FLIPPED[expr.name], one))
-    return [(operand, sign, end) for operand, sign, end in sides if isinstance(end, Literal)]
 
 
 def conjunction(parts: tuple[Expr, ...]) -> Expr:

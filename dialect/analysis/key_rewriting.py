@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref, compared_constants, substitute
+from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref, substitute
 from dialect.algebra.traversal import map_children
 from dialect.analysis.time_granularity import hour_of, truncate_time, truncation_unit
 from dialect.catalog.model import SqlType
@@ -119,7 +119,7 @@ def _splits_at_step(expr: Call, time: Expr, step: str) -> bool:
     return any(
         operand == time and sign in (">=", "<") and end.value is not None and end.type in _TIMES
         and truncate_time(step, at := parse_timestamp(str(end.value))) == at
-        for operand, sign, end in compared_constants(expr)
+        for operand, sign, end in expr.compared_constants
     )  # fmt: skip
 
 

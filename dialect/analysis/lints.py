@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import product
 
-from dialect.algebra.expressions import FLIPPED, Call, Expr, Field, Literal, Ref, compared_constants, conjuncts
+from dialect.algebra.expressions import FLIPPED, Call, Expr, Field, Literal, Ref, conjuncts
 from dialect.algebra.properties import Properties
 from dialect.algebra.relations import Relation, walk_expressions
 from dialect.algebra.value_ranges import is_bounded
@@ -153,7 +153,7 @@ def _contradictions(comparisons: list[tuple[Expr, _Comparison]]) -> Iterator[Not
 
 def _comparisons(expr: Call) -> Iterator[tuple[Expr, _Comparison]]:
     """Comparisons with constants in a single comparison or in the operands of an AND."""
-    for value, sign, constant in (found for part in conjuncts(expr) for found in compared_constants(part)):
+    for value, sign, constant in (found for part in conjuncts(expr) for found in part.compared_constants):
         if not isinstance(value, Literal):
             yield value, (sign, constant)
 
@@ -246,7 +246,7 @@ def _declared_time(column: Field, catalog: Catalog) -> ValueRange | None:
     table = None if column.origin is None else catalog.tables_by_name.get(column.origin.table)
     if table is None or column.origin is None or column.origin.column != table.time_column or table.date_column is None:
         return None
-    dates = table.column(table.date_column)
+    dates = table.columns_by_name.get(table.date_column)
     return dates.domain if dates is not None and isinstance(dates.domain, ValueRange) else None
 
 

@@ -18,7 +18,6 @@ from dialect.algebra.expressions import (
     Field,
     Literal,
     Ref,
-    compared_constants,
     equal_pairs,
     reads_only_table,
 )
@@ -242,7 +241,7 @@ def _comparisons(fact: Expr, expr: Expr) -> Iterator[tuple[str, Literal]]:
 
     The operator is written with the expression on the left.
     """
-    return ((sign, end) for operand, sign, end in compared_constants(fact) if operand == expr)
+    return ((sign, end) for operand, sign, end in fact.compared_constants if operand == expr)
 
 
 def _sort_key(end: Literal) -> tuple[int, str]:

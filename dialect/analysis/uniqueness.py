@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterator
 
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, compared_constants, conjuncts, fields_of
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, conjuncts, fields_of
 from dialect.algebra.properties import Properties
 from dialect.algebra.relations import (
     Distinct,
@@ -156,7 +156,7 @@ def _is_person_constant(expr: Expr) -> bool:
 
 def _allows_one_row_number(conjunct: Expr, row_numbers: Collection[Field]) -> bool:
     """Return whether a comparison with a constant allows a single row number: `n = 3`, `n <= 1`, `n < 2`."""
-    for number, sign, constant in compared_constants(conjunct):
+    for number, sign, constant in conjunct.compared_constants:
         if isinstance(number, Ref) and number.field in row_numbers:
             limit = constant.value if isinstance(constant.value, int | float) else math.inf
             return sign == "=" or (sign == "<=" and limit < 2) or (sign == "<" and limit <= 2)

@@ -275,7 +275,7 @@ class Table:
     @cached_property
     def text_person_column(self) -> str | None:
         """Return the table's own person key column if it is a text; None otherwise."""
-        column = self.column(self.own_person_column or "")
+        column = self.columns_by_name.get(self.own_person_column or "")
         return column.name if column is not None and column.type is SqlType.VARCHAR else None
 
     @cached_property
@@ -288,13 +288,9 @@ class Table:
         path = () if self.person is None else (self.person.column, *(own for own, _ in self.person.through))
         return frozenset((*path, *self.primary_key))
 
-    def column(self, name: str) -> Column | None:
-        """Return the declared column of this lower-case name, or None."""
-        return self._columns_by_name.get(name)
-
     @cached_property
-    def _columns_by_name(self) -> dict[str, Column]:
-        """Map column names to columns."""
+    def columns_by_name(self) -> dict[str, Column]:
+        """Map lower-case column names to the declared columns."""
         return {column.name: column for column in self.columns}
 
 
@@ -368,12 +364,16 @@ class Catalog:
         """Return a declared column, or for `<table>.movement` a derived movement column; None where there is none."""
         declared = self.tables_by_name.get(table.removesuffix(MOVEMENT_SUFFIX))
         if declared is None or not table.endswith(MOVEMENT_SUFFIX):
-            return declared.column(name) if declared is not None else None
+            return declared.columns_by_name.get(name) if declared is not None else None
         return next((c for c in (declared.movement.columns if declared.movement else ()) if c.name == name), None)
 
     def inherited_person_column(self, table: Table) -> Column | None:
         """Visible person column that a table reaches by foreign keys and shows as its own; None otherwise."""
-        if table.person is None or not table.person.through or table.column(table.person.column) is not None:
+        if (
+            table.person is None
+            or not table.person.through
+            or table.columns_by_name.get(table.person.column) is not None
+        ):
             return None
         column = self.column(table.person.through[-1][1], table.person.column)
         return column if column is not None and column.visible else None

@@ -147,7 +147,7 @@ def _objectors_as(person_type: str) -> str:
 
 def _state_condition(state: EligibilityCondition, table: Table, target: Target) -> str:
     """Write one eligibility condition on the stored column; NULL does not satisfy it."""
-    column, quote = table.column(state.column), ENGINE_DIALECTS[target.engine].emitter.quote
+    column, quote = table.columns_by_name.get(state.column), ENGINE_DIALECTS[target.engine].emitter.quote
     assert column is not None  # noqa: S101  the catalog reader finds it
     stored = stored_column(column, table, target.engine)
     if isinstance(state, IsIn):

@@ -47,7 +47,7 @@ def same_bits_datasets(catalog: Catalog) -> frozenset[str]:
 
 def _is_unsigned(table: Table) -> bool:
     """Return whether a table's own person key column is stored as an unsigned 64-bit integer."""
-    column = table.column(table.own_person_column or "")
+    column = table.columns_by_name.get(table.own_person_column or "")
     return column is not None and column.stored_type.upper() == UNSIGNED_TYPE
 
 
@@ -87,7 +87,7 @@ def retention_predicates(table: Table, engine: EngineName = EngineName.DUCKDB) -
 
 def stored_time(table: Table, engine: EngineName = EngineName.DUCKDB) -> str:
     """Write the time column of a stored row as local time in its zone, as queries read it."""
-    column = table.column(table.time_column or "")
+    column = table.columns_by_name.get(table.time_column or "")
     assert column is not None  # noqa: S101  callers check the time column
     stored = stored_column(column, table, engine)
     if column.type is not SqlType.TIMESTAMPTZ:

@@ -152,7 +152,7 @@ def _value_bounds(histogram: ContributionHistogram, engine: Engine) -> list[floa
     """Bounds that a histogram of values measured; None for any other."""
     measured = histogram.subject
     table = engine.catalog.tables_by_name.get(measured.table)
-    column = None if table is None or measured.column is None else table.column(measured.column)
+    column = None if table is None or measured.column is None else table.columns_by_name.get(measured.column)
     if measured.kind is not Quantity.VALUES or column is None:
         return None
     bounds = bounds_of_values(histogram, is_integer=column.type is SqlType.BIGINT)
@@ -163,7 +163,7 @@ def _mean_centre(histogram: ContributionHistogram, engine: Engine) -> float | No
     """Centre that averages of a column are taken around; None where the noise hides people's means."""
     measured = histogram.subject
     table = engine.catalog.tables_by_name.get(measured.table)
-    column = None if table is None or measured.column is None else table.column(measured.column)
+    column = None if table is None or measured.column is None else table.columns_by_name.get(measured.column)
     if measured.kind is not Quantity.MEANS or column is None:
         return None
     means = mean_distribution(histogram, column)

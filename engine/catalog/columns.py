@@ -57,7 +57,7 @@ def check_place_column(catalog: Catalog, table: Table, column: Column) -> None:
     if column.cell is None:
         return
     for word, name in (("lon", column.cell.lon), ("lat", column.cell.lat)):
-        found = table.column(name)
+        found = table.columns_by_name.get(name)
         if found is None:
             cure = suggestion(name, [c.name for c in table.columns], "declare it.")
             raise CatalogError(catalog.path, f"{key}.h3.{word}", f"{table.name} has no column {name}.", cure)
@@ -319,7 +319,7 @@ class TableResolver:
 
     def declared_column(self, table: Table, name: str, key: str) -> Column:
         """Return a declared column of a table. Raises CatalogError."""
-        column = table.column(name)
+        column = table.columns_by_name.get(name)
         if column is None:
             names = [column.name for column in table.columns]
             raise self.error(key, f"{table.name} declares no column {name}.", suggestion(name, names, "declare it."))

@@ -130,7 +130,7 @@ def _time_column_ranges(catalog: Catalog, dataset: Dataset) -> Iterator[ValueRan
     """Yield the declared ranges of the dataset's private time columns."""
     for table in catalog.private_tables(dataset.name):
         if table.time_column is not None:
-            column = table.column(table.time_column)
+            column = table.columns_by_name.get(table.time_column)
             if column is not None and isinstance(column.domain, ValueRange):
                 yield column.domain
 
@@ -222,7 +222,7 @@ class _EligibilityCheck:
         table = person_table(self.catalog, self.dataset)
         if table is None:
             return  # collected by check_person_table
-        column = table.column(name)
+        column = table.columns_by_name.get(name)
         if column is None:
             names = [c.name for c in table.columns]
             raise self._error(key, f"{table.name} declares no column {name}.", suggestion(name, names, "declare it."))
@@ -299,7 +299,7 @@ def _years_before(day: dt.date, years: int) -> dt.date:
 def _person_type(catalog: Catalog, dataset: str) -> str:
     """Return the stored type of person keys: the common type, or one wide enough for all tables."""
     own = ((t, t.person) for t in catalog.private_tables(dataset) if t.person)
-    columns = (table.column(person.column) for table, person in own if not person.through)
+    columns = (table.columns_by_name.get(person.column) for table, person in own if not person.through)
     kinds = {(c.type, c.stored_type.upper()) for c in columns if c is not None}
     if any(kind is SqlType.VARCHAR for kind, _ in kinds):
         return SqlType.VARCHAR
@@ -452,7 +452,7 @@ def excluded_consent_notes(catalog: Catalog, dataset: Dataset) -> tuple[str, ...
 
 def _excluded_states(table: Table, consent: Consent) -> str:
     """Name the consent states that exclude a person: every declared state that is not admitted."""
-    column = table.column(consent.column)
+    column = table.columns_by_name.get(consent.column)
     states: tuple[object, ...] = ()
     if column is not None and column.type is SqlType.BOOLEAN:
         states = (True, False)

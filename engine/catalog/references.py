@@ -197,7 +197,7 @@ def _check_person_types(catalog: Catalog, tables: tuple[Table, ...]) -> None:
 def _person_columns(tables: tuple[Table, ...]) -> Iterator[tuple[Table, Column]]:
     """Yield the tables with a person column of their own, and that column."""
     for table in tables:
-        if table.person and not table.person.through and (column := table.column(table.person.column)):
+        if table.person and not table.person.through and (column := table.columns_by_name.get(table.person.column)):
             yield table, column
 
 

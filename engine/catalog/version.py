@@ -137,7 +137,7 @@ def _format_unit(table: Table) -> str:
     """Format a table's privacy unit: person key with its foreign-key path, time column and time zone."""
     assert table.person is not None  # noqa: S101  every private table has one
     person = " -> ".join((*(f"{own} of {to}" for own, to in table.person.through), table.person.column))
-    time = None if table.time_column is None else table.column(table.time_column)
+    time = None if table.time_column is None else table.columns_by_name.get(table.time_column)
     if time is None:
         return f"by {person}"
     zone = f" in {time.time_zone}" if time.time_zone is not None else ""

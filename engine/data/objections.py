@@ -77,7 +77,7 @@ def person_column(catalog: Catalog, dataset: str) -> tuple[str, SqlType]:
     """Return the name and type of a dataset's person key. Raises ParamError where it has none."""
     tables = (t for t in catalog.tables if t.dataset == dataset and t.person is not None and not t.person.through)
     for table in tables:
-        column = table.column(table.person.column) if table.person is not None else None
+        column = table.columns_by_name.get(table.person.column) if table.person is not None else None
         if column is not None:
             return column.name, column.type
     raise ParamError(f"Dataset {dataset} has no persons.", "name a dataset with private tables")

@@ -244,7 +244,7 @@ def _value_sql(measured: HistogramSubject, table: Table) -> str:
     """Write one person's value in one group: a count, or a clamped sum in units of the largest value."""
     if measured.column is None:
         return "COUNT(*)"
-    column = table.column(measured.column)
+    column = table.columns_by_name.get(measured.column)
     assert column is not None and column.bounds is not None  # noqa: S101  such columns are measured
     clamped = f"least(greatest({column.name}, {column.bounds.lower!r}), {column.bounds.upper!r})"
     offset = {Quantity.SUMS: "", Quantity.MEANS: f" - {column.bounds.lower!r}"}

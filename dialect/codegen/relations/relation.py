@@ -156,7 +156,7 @@ def _objectable_predicates(table: Table, fields: Sequence[Field], target: Target
 
 def _stored_column(scan: Scan, field: Field, target: Target) -> str:
     """Write the stored column of a scan's field, cast to its dialect type."""
-    column = scan.table.column(field.origin.column) if field.origin else None
+    column = scan.table.columns_by_name.get(field.origin.column) if field.origin else None
     assert column is not None  # noqa: S101  scan fields are declared columns
     return stored_column(column, scan.table, target.engine, target.same_bits_datasets)
 

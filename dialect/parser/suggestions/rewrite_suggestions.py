@@ -74,13 +74,13 @@ def _coarser_columns(key: exp.Column, private: tuple[Table, ...], catalog: Catal
     """
     name = key.name.lower()
     for table in private:
-        column = table.column(name)
+        column = table.columns_by_name.get(name)
         if column is None:
             continue
         if column.type is SqlType.DATE:
             yield _by_week(key)
         for source_join in table.source.joins:
-            if source_join.join_column == name and table.column(source_join.column) is not None:
+            if source_join.join_column == name and table.columns_by_name.get(source_join.column) is not None:
                 yield CoarserKey(exp.column(source_join.column, table=key.table or None), f"by {source_join.column}")
         yield from _lookup_columns(key, column, catalog)
 

@@ -90,7 +90,7 @@ def _declared_date(time: Expr, context: CompileContext) -> tuple[str, ValueRange
     table = None if origin is None else context.catalog.tables_by_name.get(origin.table)
     if table is None or origin is None or origin.column != table.time_column or table.date_column is None:
         return None
-    column = table.column(table.date_column)
+    column = table.columns_by_name.get(table.date_column)
     return (column.name, column.domain) if column is not None and isinstance(column.domain, ValueRange) else None
 
 

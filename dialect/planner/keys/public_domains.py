@@ -193,7 +193,7 @@ def _list_of_column_domain(expr: Ref, domain: ColumnValues, context: CompileCont
 def column_values(domain: ColumnValues, context: CompileContext) -> Public:
     """Return the distinct values of a public column as a relation with one field."""
     table = context.catalog.tables_by_name.get(domain.table)
-    column = table.column(domain.column) if table is not None else None
+    column = table.columns_by_name.get(domain.column) if table is not None else None
     assert table is not None and column is not None  # noqa: S101  the catalog reader checks both
     wanted = Field(context.new_field_id(), None, column.type, column.nullable, origin=Origin(table.name, column.name))
     return Public(Distinct(Public(Scan(table, (wanted,)), (wanted,)), (wanted,)), (wanted,))

@@ -189,7 +189,7 @@ class _TableCheck:
         through = self.table.person.through[:1] if self.table.person else ()
         for key, own, name in [*keys, *(("person.through[0]", *step) for step in through)]:
             target = readable.get(name)
-            if target is None or self.table.column(own) is None:
+            if target is None or self.table.columns_by_name.get(own) is None:
                 continue
             key_column, own_column = quote_identifier(target.table.primary_key[0]), quote_identifier(own)
             missing = (

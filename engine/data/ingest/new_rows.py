@@ -328,7 +328,7 @@ def _file_source(path: Path) -> Source:
 
 def _declared_column(table: Table, column: str) -> Column:
     """Return a declared column."""
-    found = table.column(column)
+    found = table.columns_by_name.get(column)
     assert found is not None  # noqa: S101  the catalog was checked
     return found
 

@@ -65,7 +65,7 @@ def _person_count(catalog: Catalog) -> int:
 
 def _max_keys(table: Table, column_name: str) -> int:
     """Return the number of distinct values that a column's integer type allows."""
-    column = table.column(column_name)
+    column = table.columns_by_name.get(column_name)
     return PERSONS * ROWS_PER_PERSON if column is None else MAX_KEYS_BY_TYPE.get(column.stored_type.upper(), 2**31)
 
 

@@ -106,7 +106,9 @@ def test_tables_report_their_queryable_time_range(
         engine.catalog.datasets[0], window_range=stretch, window=stretch.window if stretch else PrivacyWindow.FOREVER
     )
     catalog = replace(engine.catalog, datasets=(dataset,))
-    visit, zone = (wire_tables.table_shape(each, catalog) for each in map(catalog.tables_by_name.get, ("visit", "zone")) if each)
+    visit, zone = (
+        wire_tables.table_shape(each, catalog) for each in map(catalog.tables_by_name.get, ("visit", "zone")) if each
+    )
     assert tuple(visit[name] for name in ("window", "first_window", "last_window")) == windows
     assert (visit["first_day"], visit["last_day"]) == days
     assert {zone[name] for name in ("window", "first_window", "last_window", "first_day", "last_day")} == {None}

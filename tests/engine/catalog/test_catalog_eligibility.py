@@ -142,7 +142,7 @@ def test_the_retention_period_ends_at_the_last_declared_day(
 def test_the_declared_days_are_those_of_all_tables(tmp_path: Path) -> None:
     catalog = load(tmp_path, "retention = { months = 1 }")
     (timed,) = [table for table in catalog.tables if table.time_column is not None]
-    column = timed.column(timed.time_column or "")
+    column = timed.columns_by_name.get(timed.time_column or "")
     assert column is not None and column.domain is not None
     far = replace(column, domain=replace(column.domain, lower="2024-01-05", upper="2025-06-30"))
     columns = tuple(far if each is column else each for each in timed.columns)

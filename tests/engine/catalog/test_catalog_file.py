@@ -215,7 +215,11 @@ def test_columns_are_read_as_declared(tmp_path: Path) -> None:
         "ok": ValueList((True, False)),
         "holiday": ValueList(("2026-12-24", "2026-12-25")),
     }
-    start, km, age = trips.column("start_ts"), trips.column("km"), people.column("age")
+    start, km, age = (
+        trips.columns_by_name.get("start_ts"),
+        trips.columns_by_name.get("km"),
+        people.columns_by_name.get("age"),
+    )
     assert start and start.stored_utc and start.time_zone == "America/Mexico_City"
     assert km and (km.stored_type, km.bounds) == ("DECIMAL(9, 2)", Bounds(0, 1500))
     assert age and (age.sum_clip_bound, age.centred_sum_clip_bound, age.centre) == (120.0, 60.5, 40.0)

@@ -155,7 +155,7 @@ def test_the_mibici_catalog_is_as_the_questions_need_it() -> None:
     assert trips and persons and persons.person
     assert persons.primary_key == (persons.person.column,)
     for name in ("origin_zone", "dest_zone"):
-        zone = trips.column(name)
+        zone = trips.columns_by_name.get(name)
         assert zone and zone.type is SqlType.BIGINT and zone.domain == ColumnValues("zones", "zone_id")
 
 

@@ -138,7 +138,7 @@ def whole_path(path: PersonPath) -> str:
 
 
 def whole_time(table: Table) -> str:
-    column = table.column(table.time_column or "")
+    column = table.columns_by_name.get(table.time_column or "")
     return "" if column is None else f"{column.name} {column.time_zone} {column.stored_utc}"
 
 

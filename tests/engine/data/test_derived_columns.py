@@ -137,4 +137,4 @@ def test_progress_is_reported_while_cells_are_computed(catalog: Catalog, tmp_pat
 
 
 def test_a_column_of_polygons_has_the_declared_form_or_is_refused(catalog: Catalog) -> None:
-    assert Column("shape", SqlType.POLYGON, "POLYGON") == catalog.tables[2].column("shape")
+    assert Column("shape", SqlType.POLYGON, "POLYGON") == catalog.tables[2].columns_by_name.get("shape")

@@ -82,7 +82,7 @@ def _view(catalog: Catalog, table: Table, addresses: Mapping[str, str]) -> str:
     if table.person is None:
         return select
     person = _person(catalog, table, addresses)
-    if table.person.through and table.column(table.person.column) is None:
+    if table.person.through and table.columns_by_name.get(table.person.column) is None:
         holder = catalog.tables_by_name.get(table.person.through[-1][1])
         assert holder is not None
         if any(column.name == table.person.column and column.visible for column in holder.columns):
@@ -160,7 +160,7 @@ def _times(catalog: Catalog, table: Table, addresses: Mapping[str, str]) -> Iter
         if own:
             key = wanted.format(quoted(own)) if wanted == "t.{}" else f"(SELECT {wanted.format(quoted(own))} {where})"
             wanted, where = "f.{}", f"FROM {addresses[far]} AS f WHERE f.{quoted(target.primary_key[0])} = {key}"
-        column = target.column(target.time_column or "")
+        column = target.columns_by_name.get(target.time_column or "")
         if column is not None:
             read = "{}" if wanted == "t.{}" else f"(SELECT {{}} {where})"
             time = read.format(wanted.format(quoted(column.name)))
