@@ -219,8 +219,8 @@ def _suggest_similar_table(refusal: Refusal, span: Span, sql: str, catalog: Cata
 
 def _joined_table(written: str, sql: str, catalog: Catalog) -> tuple[Suggestion, ...]:
     """Join a table that a column names and FROM does not, by its key."""
-    table, first = catalog.table(written.partition(".")[0].strip('"')), _FIRST_TABLE.search(sql)
-    source = catalog.table(first[1].lower()) if first else None
+    table, first = catalog.tables_by_name.get(written.partition(".")[0].strip('"')), _FIRST_TABLE.search(sql)
+    source = catalog.tables_by_name.get(first[1].lower()) if first else None
     on = _join_columns(source, table) if source is not None and table is not None else []
     if first is None or table is None or not on:
         return ()
