@@ -244,6 +244,7 @@ MOST_NUMBERS = 40  # zones of a map up to which those that may be noise alone be
 SIMULTANEOUS = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(intervals = 'simultaneous') ..."
 SKEWED_FROM = 4  # times the median: from there on a linear scale would leave most zones pale
 MAP_COLOURS = "YlGnBu"  # one hue grows darker: readable without colours, too
+LABEL_POINTS = (10, 8)  # font sizes tried before the smallest, 6
 SCALE_INCHES = 1.3  # width that the colour scale of a map takes
 DARK = 0.55  # luminance below which a zone's name is white
 
@@ -473,17 +474,31 @@ def _label_zones(
     points = [_inside(shapes[key]) for key in keys]
     held = shapely.STRtree(shapely.points(points)).query([shapes[key] for key in keys], predicate="contains")
     regions = {zone for zone, other in held.T if zone != other and shapes[keys[zone]].area > shapes[keys[other]].area}
-    for place, key in enumerate(keys):
-        if place in regions:
-            continue
+    named = [(key, point) for place, (key, point) in enumerate(zip(keys, points, strict=True)) if place not in regions]
+    size = next((each for each in LABEL_POINTS if _all_fit(ax, shapes, texts, [key for key, _ in named], each)), 6)
+    for key, point in named:
         red, green, blue = fills[key]
         colour = "white" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < DARK else "#222222"
-        text = ax.annotate("", points[place], ha="center", va="center", fontsize=6, color=colour)
+        text = ax.annotate("", point, ha="center", va="center", fontsize=size, color=colour)
         text.set_path_effects([withStroke(linewidth=1.5, foreground=fills[key])])
-        west, _, east, _ = shapes[key].bounds
-        room = abs(ax.transData.transform((east, 0))[0] - ax.transData.transform((west, 0))[0])
-        if not _write_first_that_fits(text, texts[key], room, taken):
+        if not _write_first_that_fits(text, texts[key], _room(ax, shapes[key]), taken):
             text.remove()
+
+
+def _all_fit(
+    ax: Axes, shapes: Mapping[str, Geometry], texts: Mapping[str, Sequence[str]], keys: Sequence[str], size: float
+) -> bool:
+    """Return whether the longest text of every zone fits into it at a font size."""
+    sample = ax.annotate("", (0, 0), fontsize=size)
+    fits = all(_write_first_that_fits(sample, [texts[key][0]], _room(ax, shapes[key]), taken=[]) for key in keys)
+    sample.remove()
+    return fits
+
+
+def _room(ax: Axes, shape: Geometry) -> float:
+    """Width of a zone in pixels."""
+    west, _, east, _ = shape.bounds
+    return float(abs(ax.transData.transform((east, 0))[0] - ax.transData.transform((west, 0))[0]))
 
 
 def _write_first_that_fits(text: Text, choices: Sequence[str], room: float, taken: list[Bbox]) -> bool:

@@ -138,6 +138,8 @@ def test_zones_bear_names_and_numbers_that_fit_and_regions_bear_none() -> None:
     zones = {"type": "FeatureCollection", "features": [region, *features]}
     ax = answer([200, 50, 5, 60, 400], 6, zone=["z0", "z1", "z2", "z3", "all"]).plot_map(zones)
     drawn = [text.get_text() for text in ax.texts if text.get_fontsize() == 6]
+    few = answer([200, 50], 6, zone=["z0", "z1"]).plot_map(SQUARES)
+    assert [text.get_fontsize() for text in few.texts if "±" in text.get_text()][-2:] == [10, 10]
     assert drawn == ["North\n200 ± 6", "z1\n50 ± 6", "z2\n5 ± 6", "z3\n60 ± 6"]
     legend = ax.get_legend()
     assert legend is not None and "may be noise" in legend.get_texts()[0].get_text()
