@@ -63,7 +63,7 @@ def _dates_and_times(plan: PrivatePlan, _: Properties, table: str) -> tuple[tupl
 def _times_in(expr: Expr) -> Iterator[Expr]:
     """Yield the wall-clock times that an expression reads: TIMESTAMP columns, and columns in their time zone."""
     parts = walk(expr, lambda part: () if is_local_time(part) else part.children)
-    return (part for part in parts if part.type is SqlType.TIMESTAMP and (is_local_time(part) or isinstance(part, Ref)))
+    return (part for part in parts if part.type is SqlType.TIMESTAMP and (isinstance(part, Ref) or is_local_time(part)))
 
 
 def key_equivalents(plan: PrivatePlan, known: Properties) -> frozenset[str]:

@@ -19,7 +19,7 @@ from dialect.errors import Refusal, Span, Suggestion
 from dialect.functions import builders, literals
 from dialect.functions.literals import fold_constants, iso_suggestion
 from dialect.functions.registry import OVERLOADS_BY_NAME, callable_names
-from dialect.functions.scalar.noise_intervals import is_interval_end
+from dialect.functions.scalar.noise_intervals import HIGH, LOW
 from dialect.functions.signatures import (
     Effect,
     Function,
@@ -230,8 +230,8 @@ def _build_call(form: Function, arguments: Sequence[Expr], node: exp.Expr) -> Ca
     keeps the type of its first. Interval ends keep their span, to be refused later where no released number is read.
     """
     if form.result is not SqlType.NULL:
-        built = Call(form.row_name, tuple(arguments), form.result)
-        return replace(built, span=span_of(node)) if is_interval_end(built) else built
+        span = span_of(node) if form.name in (LOW, HIGH) else None
+        return Call(form.row_name, tuple(arguments), form.result, span)
     kind, values = unify_types(arguments, node)
     return Call(form.row_name, tuple(values), arguments[0].type if form.effect is Effect.KEEPS_OR_NULL else kind)
 
