@@ -1,8 +1,8 @@
 """Two synthetic shops with heavy tails, a month as privacy window: data, catalog and questions.
 
 `pareto`: how often a person buys is Pareto-distributed with shape 1.3. `rare`: 1 person in 1,000 buys a thousand times
-as often as the others, and these hold half of all rows. Both have 300,000 units (people and months), 300 of them heavy
-in `rare`. Heavy people prefer other regions and cheaper goods, so that clipping them changes the shape as well.
+as often as the others, and these hold half of all rows: 300 of 300,000 people, whom noise hides in part. `pareto` has
+100,000 people. Heavy people prefer other regions and cheaper goods, so that clipping them changes the shape as well.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from tests.bench.honesty.questions import (
     product,
 )
 
-PEOPLE_COUNT, REGIONS, CATEGORIES, MAX_ROWS = 100_000, 60, 12, 5_000
+PEOPLE_COUNTS = {"pareto": 100_000, "rare": 300_000}
+REGIONS, CATEGORIES, MAX_ROWS = 60, 12, 5_000
 MONTH_STARTS = np.array(["2026-01-01", "2026-02-01", "2026-03-01"], dtype="datetime64[us]")
 MONTH_DAYS = (31, 28, 31)
 AGES, TARIFFS = ("18-29", "30-44", "45-59", "60+"), ("basic", "plus", "pro")
@@ -40,20 +41,20 @@ AGES, TARIFFS = ("18-29", "30-44", "45-59", "60+"), ("basic", "plus", "pro")
 
 def write_shop(tail: str, database: Path) -> None:
     """Write the data of a tail, `pareto` or `rare`, into a new DuckDB database."""
-    draw = np.random.default_rng(1300 if tail == "pareto" else 1000)
+    draw, people = np.random.default_rng(1300 if tail == "pareto" else 1000), PEOPLE_COUNTS[tail]
     if tail == "pareto":
-        rate = np.minimum(draw.random(PEOPLE_COUNT) ** (-1 / 1.3), MAX_ROWS - 1)
+        rate = np.minimum(draw.random(people) ** (-1 / 1.3), MAX_ROWS - 1)
         is_heavy = rate > 20
     else:
-        is_heavy = np.arange(PEOPLE_COUNT) % 1000 == 0
-        rate = draw.gamma(4, 0.5, PEOPLE_COUNT) * np.where(is_heavy, 1000, 1)
+        is_heavy = np.arange(people) % 1000 == 0
+        rate = draw.gamma(4, 0.5, people) * np.where(is_heavy, 1000, 1)
     months = [_month(draw, month, np.minimum(rate, MAX_ROWS - 1), is_heavy) for month in range(len(MONTH_STARTS))]
     purchase = pa.concat_tables(months)
     shopper = pa.table(
         {
-            "person_id": np.arange(PEOPLE_COUNT),
-            "age": np.array(AGES)[draw.integers(0, len(AGES), PEOPLE_COUNT)],
-            "tariff": np.array(TARIFFS)[np.where(is_heavy, 2, draw.integers(0, 3, PEOPLE_COUNT))],
+            "person_id": np.arange(people),
+            "age": np.array(AGES)[draw.integers(0, len(AGES), people)],
+            "tariff": np.array(TARIFFS)[np.where(is_heavy, 2, draw.integers(0, 3, people))],
         }
     )
     with duckdb.connect(str(database)) as connection:
