@@ -37,6 +37,7 @@ GROUP_OFFSET, WHOLE_OFFSET = 1.0, 0.15  # distance of the averages of groups, an
 CLASS_GROUP_DIFFERENCE = 0.4  # how groups differ in what clipping moves, as a share of what is usual
 HIDDEN_UNITS = (0.5, 1.25, 2.0)  # of a population that noise hides, in noise scales of units of a kind
 MORE_HIDDEN_UNITS = (3.5, 6.0)  # of one that is spread over several bins, in noise scales of one
+NEAREST_SPREADS = 0.25  # mean of a measured one beyond the others, in spreads: many values add up
 HIDDEN_SPREAD = (0.25, 0.5, 0.25)  # its units, by bin of their distances
 USUAL_MISFIT = 0.05  # misfit of the clamped means of usual units, as a share of the units of their class
 HIDDEN_CLASS = 10.0  # units of a class, in noise scales of a bin of means: up to there any mean may be theirs
@@ -171,11 +172,12 @@ class FarUnits:
     variances: Floats  # of these
     last_visible: tuple[int, int]
     first: float  # distance where bins begin, in the unit of the average
+    reach: float  # of class means
 
-    def log_likelihoods(self, classes: Ints, norms: Floats, units: Floats, is_below: Bools) -> Floats:
-        """Log likelihood ratios of possible populations against none, by class, norm and number of units."""
-        sign = np.where(is_below, -1.0, 1.0)
-        result: Floats = units * (sign * self.class_sums[classes] - units / 2) / self.class_variances[classes]
+    def log_likelihoods(self, classes: Ints, norms: Floats, means: Floats, units: Floats, is_below: Bools) -> Floats:
+        """Log likelihood ratios of possible populations against none, by class, norm, mean and number of units."""
+        sign, moved = np.where(is_below, -1.0, 1.0), units * np.minimum(1.0, means / self.reach)
+        result: Floats = moved * (sign * self.class_sums[classes] - moved / 2) / self.class_variances[classes]
         side = is_below.astype(np.int64)
         bins = np.clip(np.floor(2 * np.log2(norms / self.first)).astype(np.int64), 1, self.sides.shape[1] - 2)
         for step, part in zip((-1, 0, 1), HIDDEN_SPREAD, strict=True):
@@ -203,7 +205,7 @@ def far_units(
         beyond[side] = np.where(is_hidden, counts[begin : begin + NEGATIVE_BINS] - expected, 0.0)
         variances[side] = sigma**2 + (LAW_ERROR * expected) ** 2
     last = (sides[0].last_visible, sides[1].last_visible)
-    return FarUnits(sums[: len(units)] - usual, class_sigma**2 + misfit**2, beyond, variances, last, first)
+    return FarUnits(sums[: len(units)] - usual, class_sigma**2 + misfit**2, beyond, variances, last, first, reach)
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,7 +265,7 @@ def hidden_population(
     units = profile.class_units[classes]
     norms = profile.by_class(profile.units * profile.rows.norms.points)[classes] / units
     values = profile.by_class(profile.units * profile.values)[classes] / units
-    least = FARTHEST_SPREADS * profile.spread
+    least = (FARTHEST_SPREADS if found is None else NEAREST_SPREADS) * profile.spread
     lengths = np.array([max(0.0, math.log(reach * limit / least)) for limit in limits])
     steps = (np.arange(HIDDEN_MEANS) + 0.5) / HIDDEN_MEANS
     means = least * np.exp(np.multiply.outer(lengths, steps)).ravel()
@@ -286,7 +288,8 @@ def hidden_population(
     is_below = each((np.arange(len(means)) >= HIDDEN_MEANS)[None, :, None])
     numbers = each(counts[:, None, :])
     if found is not None:
-        told = found.log_likelihoods(each(classes[:, None, None]), of_population, numbers, is_below)
+        places, of_mean = each(classes[:, None, None]), each(means[None, :, None])
+        told = found.log_likelihoods(places, of_population, of_mean, numbers, is_below)
         weights = chances * np.exp(np.clip(told, -500, 500))
         chances = weights / (1 - chances.sum() + weights.sum())
     sums = np.where(is_below, -1.0, 1.0) * each((values / norms)[:, None, None]) * numbers
