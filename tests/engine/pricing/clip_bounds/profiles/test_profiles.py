@@ -241,7 +241,7 @@ def test_explain_states_the_profile_and_the_answer_what_it_chose(engine: Engine,
     assert "unit_bins" in shape["sql"] and not shape["clip_bounds"]
     answered = engine.answer(sql, request)
     (told,) = profile_notes(answered)
-    assert share in told and "is corrected" in told and "can't be seen" in told
+    assert share in told and "estimated and added back" in told and "noise hides these" in told
     for after in (answered, explain(engine, sql, request), engine.answer(sql, request)):
         assert profile_notes(after) == [told]
         assert [b.clip_bound for r in after.reported for b in r.bounds.vectors] != [b["norm"] for b in shape["bounds"]]
