@@ -36,7 +36,9 @@ LEAST_PLACE = 1e-4  # share of units below which a mean is left out
 GROUP_OFFSET, WHOLE_OFFSET = 1.0, 0.15  # distance of the averages of groups, and of all, from the centre, in spreads
 CLASS_GROUP_DIFFERENCE = 0.4  # how groups differ in what clipping moves, as a share of what is usual
 HIDDEN_UNITS = (0.5, 1.25, 2.0)  # of a population that noise hides, in noise scales of units of a kind
-MORE_HIDDEN_UNITS = (3.5, 6.0)  # of one that is spread over several bins, in noise scales of one
+MORE_HIDDEN_UNITS = (3.5, 6.0, 10.0, 17.0)  # of one that is spread over several bins, in noise scales of one
+CLASS_SIGMAS = 2.0  # units that a class may have beyond those that are read, in their noise scales
+GRID_ERROR = 0.3  # error of a median, as possible populations are few
 NEAREST_SPREADS = 0.25  # mean of a measured one beyond the others, in spreads: many values add up
 HIDDEN_SPREAD = (0.25, 0.5, 0.25)  # its units, by bin of their distances
 USUAL_MISFIT = 0.05  # misfit of the clamped means of usual units, as a share of the units of their class
@@ -164,22 +166,28 @@ def within_rows(
 
 @dataclass(frozen=True, eq=False)
 class FarUnits:
-    """What is measured of units whose means are far from those of others."""
+    """What is measured of units whose distances are far from those of others."""
 
     class_sums: Floats  # clamped means by class, in reaches, beyond those of usual units
     class_variances: Floats
     sides: Floats  # noisy units by bin of distances beyond the expected ones: above and below the centre, by bins
     variances: Floats  # of these
+    expected: Floats  # units by bin that the readings expect beyond the visible bins
     last_visible: tuple[int, int]
     first: float  # distance where bins begin, in the unit of the average
     reach: float  # of class means
 
     def log_likelihoods(self, classes: Ints, norms: Floats, means: Floats, units: Floats, is_below: Bools) -> Floats:
-        """Log likelihood ratios of possible populations against none, by class, norm, mean and number of units."""
-        sign, moved = np.where(is_below, -1.0, 1.0), units * np.minimum(1.0, means / self.reach)
-        result: Floats = moved * (sign * self.class_sums[classes] - moved / 2) / self.class_variances[classes]
-        side = is_below.astype(np.int64)
+        """Log likelihood ratios of possible populations against none, by class, norm, mean and number of units.
+
+        What units that the readings expect there add to class means tells of no further ones.
+        """
+        clamped, side = np.minimum(1.0, means / self.reach), is_below.astype(np.int64)
         bins = np.clip(np.floor(2 * np.log2(norms / self.first)).astype(np.int64), 1, self.sides.shape[1] - 2)
+        moved, told = units * clamped, np.where(is_below, -1.0, 1.0) * self.class_sums[classes]
+        known = clamped * sum(self.expected[side, bins + step] for step in (-1, 0, 1))
+        told -= np.minimum(known, np.maximum(told, 0.0))
+        result: Floats = moved * (told - moved / 2) / self.class_variances[classes]
         for step, part in zip((-1, 0, 1), HIDDEN_SPREAD, strict=True):
             own = part * units
             result += own * (self.sides[side, bins + step] - own / 2) / self.variances[side, bins + step]
@@ -198,19 +206,20 @@ def far_units(
     (sums, class_sigma), (counts, sigma) = noisy
     units, shape = profile.class_units, (2, NEGATIVE_BINS)
     usual, misfit = units * np.clip(classes.distances / reach, -1, 1), USUAL_MISFIT * units
-    beyond, variances = np.zeros(shape), np.zeros(shape)
+    beyond, variances, hidden = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     for side, (reading, begin) in enumerate(zip(sides, (0, NEGATIVE_BINS), strict=True)):
         expected = np.bincount(reading.bins, reading.units.mean(axis=0), NEGATIVE_BINS)[:NEGATIVE_BINS]
         is_hidden = np.arange(NEGATIVE_BINS) > reading.last_visible
         beyond[side] = np.where(is_hidden, counts[begin : begin + NEGATIVE_BINS] - expected, 0.0)
-        variances[side] = sigma**2 + (LAW_ERROR * expected) ** 2
+        variances[side], hidden[side] = sigma**2 + (LAW_ERROR * expected) ** 2, np.where(is_hidden, expected, 0.0)
     last = (sides[0].last_visible, sides[1].last_visible)
-    return FarUnits(sums[: len(units)] - usual, class_sigma**2 + misfit**2, beyond, variances, last, first, reach)
+    class_sums, class_variances = sums[: len(units)] - usual, class_sigma**2 + misfit**2
+    return FarUnits(class_sums, class_variances, beyond, variances, hidden, last, first, reach)
 
 
 @dataclass(frozen=True, eq=False)
 class HiddenPopulation:
-    """Units that noise may hide: as many values as others have, and means far from theirs."""
+    """Units that noise may hide: as many values as others have, and distances far from theirs."""
 
     norms: Floats  # of distances of one unit, by possible population
     sums: Floats  # of distances of all its units over all groups, per norm of one; negative below the centre
@@ -223,10 +232,16 @@ class HiddenPopulation:
         return _quantiles(self._exceeded(bounds), self._all_chances, 0.5)
 
     def deviations(self, bounds: Floats) -> Floats:
-        """Deviation of the sum of what its distances exceed clip bounds by, from its median."""
-        apart = np.abs(self._exceeded(bounds) - self.shifts(bounds)[None, :])
-        result: Floats = _quantiles(apart, self._all_chances, HIDDEN_LEVEL) / HIDDEN_WIDTH
-        return result
+        """Deviation of the sum of what its distances exceed clip bounds by, from its median, to either side."""
+        return np.maximum(*self.sides(bounds))
+
+    def sides(self, bounds: Floats) -> tuple[Floats, Floats]:
+        """Deviations of that sum below and above its median."""
+        shifts = self.shifts(bounds)
+        apart = self._exceeded(bounds) - shifts[None, :]
+        sides = (_quantiles(np.maximum(0.0, sign * apart), self._all_chances, HIDDEN_LEVEL) for sign in (-1, 1))
+        below, above = (np.hypot(side / HIDDEN_WIDTH, GRID_ERROR * shifts) for side in sides)
+        return below, above
 
     def _exceeded(self, bounds: Floats) -> Floats:
         """Compute what distances exceed clip bounds by: of no population, and of each possible one."""
@@ -273,7 +288,9 @@ def hidden_population(
     counts = float(np.sum(all_sigmas**-2.0) ** -0.5) * np.array(HIDDEN_UNITS)
     if found is not None:  # measured ones tell which are likely
         counts = np.append(counts, sigma * np.array(MORE_HIDDEN_UNITS))
-    counts = np.minimum(counts, np.maximum(1.0, units)[:, None])
+    # a class may have more than what is read: noise hides units in its two bins
+    unread = 0.0 if found is None else CLASS_SIGMAS * math.sqrt(2) * profile.rows.norms.sigma
+    counts = np.minimum(counts, np.maximum(1.0, units + unread)[:, None])
     of_class = units / units.sum()
     if found is not None or profile.rows.groups == 1:
         of_class = (of_class + units * values / (units @ values) + 1 / len(units)) / 3

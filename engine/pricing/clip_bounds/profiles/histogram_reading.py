@@ -298,7 +298,7 @@ def _tail_scenarios(
     counted, far = counted[:HIDDEN_FITTED_BINS], contributions[HIDDEN_FITTED_BINS:]
     near_laws, far_laws = np.hsplit(laws, [len(counted)])
     near_seconds, far_seconds = np.hsplit(seconds, [len(counted)])
-    expected = (near_laws[:, None, :] + near_seconds[None, :, :]).reshape(-1, len(counted))
+    expected = (near_laws[:, None, :] + near_seconds[None, :, :]).reshape(len(laws) * len(seconds), len(counted))
     own = np.square(LAW_ERROR * expected)
     variances, apart = own + sigma**2, counted - expected
     misfits = np.square(apart)
