@@ -36,7 +36,7 @@ LEAST_PLACE = 1e-4  # share of units below which a mean is left out
 GROUP_OFFSET, WHOLE_OFFSET = 1.0, 0.15  # distance of the averages of groups, and of all, from the centre, in spreads
 CLASS_GROUP_DIFFERENCE = 0.4  # how groups differ in what clipping moves, as a share of what is usual
 HIDDEN_UNITS = (0.5, 1.25, 2.0)  # of a population that noise hides, in noise scales of units of a kind
-MORE_HIDDEN_UNITS = (3.5, 6.0, 10.0, 17.0)  # of one that is spread over several bins, in noise scales of one
+MORE_HIDDEN_UNITS = (3.5, 6.0)  # of one that is spread over several bins, in noise scales of one
 CLASS_SIGMAS = 2.0  # units that a class may have beyond those that are read, in their noise scales
 GRID_ERROR = 0.3  # error of a median, as possible populations are few
 NEAREST_SPREADS = 0.25  # mean of a measured one beyond the others, in spreads: many values add up
@@ -48,7 +48,7 @@ HIDDEN_MEANS = 8  # possible means of it
 HIDDEN_REACH = 4.0  # its largest mean, in largest distances of one value, before it is measured; of products 1
 HIDDEN_LEVEL, HIDDEN_WIDTH = 0.95, 1.96  # quantile of what it adds, and how many standard deviations that is
 UNLIKELY = 1e-3  # populations that have less together are left out
-HIDDEN_SHARE = 0.25  # of what it may add, where clip bounds are chosen
+HIDDEN_SHARE = 0.5  # of what it may add, where clip bounds are chosen before it is measured
 FARTHEST_SPREADS, FARTHEST_SIGMAS = 2.0, 2.0  # mean distance of a unit beyond that of its class, in spreads and errors
 LEAST_KEPT = 0.02  # share of values that clipping leaves at least
 COUNT_PARTS = (0.3, 0.6)  # least and largest share of the price for a count that is not shown
@@ -224,6 +224,7 @@ class HiddenPopulation:
     norms: Floats  # of distances of one unit, by possible population
     sums: Floats  # of distances of all its units over all groups, per norm of one; negative below the centre
     chances: Floats  # probability of each; together at most 1
+    is_measured: bool  # by class means and distances
 
     def shifts(self, bounds: Floats) -> Floats:
         """Median of the sum of what its distances exceed clip bounds by: 0 where none is as likely as any."""
@@ -263,8 +264,8 @@ def _quantiles(amounts: Floats, chances: Floats, level: float) -> Floats:
 
 
 def hidden_population(
-    profile: AverageProfile, limits: tuple[float, float], sigma: float, *, is_value: bool = True,
-    found: FarUnits | None = None,
+    profile: AverageProfile, limits: tuple[float, float], sigma: float, found: FarUnits | None = None, *,
+    is_value: bool = True,
 ) -> HiddenPopulation:  # fmt: skip
     """List the populations that noise may hide, with their probabilities.
 
@@ -311,7 +312,7 @@ def hidden_population(
         chances = weights / (1 - chances.sum() + weights.sum())
     sums = np.where(is_below, -1.0, 1.0) * each((values / norms)[:, None, None]) * numbers
     kept = chances > UNLIKELY / len(chances)
-    return HiddenPopulation(of_population[kept], sums[kept], chances[kept])
+    return HiddenPopulation(of_population[kept], sums[kept], chances[kept], found is not None)
 
 
 def hidden_means(profile: AverageProfile, limit: float) -> Floats:
@@ -435,7 +436,9 @@ def best_designs(
     parts = np.clip(of_count / (of_count + of_sum), *COUNT_PARTS) if count_part is None else np.array([[count_part]])
     noise = (of_count**2 / parts + of_sum**2 / (1 - parts)) / (2 * rho * (left.retained[:, None] * group) ** 2)
     net, error = distances.excess(sum_bounds)
-    by_sum = (error**2 + (HIDDEN_SHARE * distances.hidden.deviations(sum_bounds)) ** 2) / profile.total**2
+    by_sum = error**2 / profile.total**2
+    if not distances.hidden.is_measured:
+        by_sum += (HIDDEN_SHARE * distances.hidden.deviations(sum_bounds) / profile.total) ** 2
     by_count = np.maximum(0.0, distances.classes.variances(left.moved))
     if groups > 1:
         shift = distances.classes.distances @ left.moved

@@ -406,9 +406,10 @@ def noisy_distances(
             classes = _classes(each, *noisy[0])
             positive, negative = (_norms(each, noisy[1][0], noisy[1][1], classes, sign) for sign in (1, -1))
             first = each.grain / CENTRE_STEPS
-            far = far_units(each.profile, classes, each.reach, first, noisy, (positive, negative))
-            sigma, is_value = noisy[1][1], each.product is None
-            hidden = hidden_population(each.profile, each.limits, sigma, is_value=is_value, found=far)
+            far = None  # mean squares of units have long tails, which are no population
+            if each.product is None:
+                far = far_units(each.profile, classes, each.reach, first, noisy, (positive, negative))
+            hidden = hidden_population(each.profile, each.limits, noisy[1][1], far, is_value=each.product is None)
         except FAILED_ARITHMETIC:  # that it failed would tell of noise that is never stored
             found[each.total] = _likely_distances(each)
             continue
@@ -440,7 +441,7 @@ def _norms(average: AboutCentre, counts: Floats, sigma: float, classes: ClassPos
     begin, side = (0, 0) if sign > 0 else (NEGATIVE_BINS, 1)
     most = min(average.most, 2.0 ** (NEGATIVE_BINS / 2), average.largest[side] / average.grain * CENTRE_STEPS)
     own = counts[begin : begin + NEGATIVE_BINS]
-    reading = read_histogram(own, sigma, is_total=True, is_count=False, most=most, is_distance=not average.product)
+    reading = read_histogram(own, sigma, is_total=True, is_count=False, most=most)
     in_units = replace(reading, points=reading.points * average.grain / CENTRE_STEPS)
     spreads = FARTHEST_SPREADS if average.product is None else math.inf  # mean squares of units have no usual limit
     return within_rows(in_units, average.profile, classes, sign, average.limits[side], spreads)

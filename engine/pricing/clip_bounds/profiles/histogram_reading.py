@@ -61,8 +61,8 @@ SECOND_SHARES = {
     1.28: 0.01,
     2.56: 0.01,
 }
-# the same of distances from a centre: where most means are alike, few units may have far more than all others
-DISTANCE_SHARES = {
+# the same of values and distances, of which few units may have far more than all others
+VALUE_SHARES = {
     **SECOND_SHARES, 0.08: 0.14, 0.16: 0.08, 5.12: 0.01, 10.24: 0.005, 20.48: 0.005
 }  # fmt: skip
 LEAST_SECOND_UNITS = 5.0  # fewer are no population
@@ -70,6 +70,7 @@ SECOND_SPREAD = (0.6, 0.4)  # its units, by bin
 BROAD_SPREAD = (0.04, 0.11, 0.21, 0.28, 0.21, 0.11, 0.04)  # the same of a broad one: log-normal
 BROAD_PRIOR, BROAD_STEP = 0.08, 2  # probability of a broad one; bins between possible ones
 BROAD_SHARES = {0.16: 0.4, 0.4: 0.25, 1.0: 0.2, 2.56: 0.15}
+BROAD_VALUE_SHARES = {0.16: 0.35, 0.4: 0.25, 1.0: 0.2, 2.56: 0.1, 6.5: 0.06, 16.0: 0.04}
 POINTS_PER_BIN = 4
 LAST_INTEGER_BIN = 8  # bins of counts up to this one list their integers
 
@@ -117,14 +118,11 @@ def weighted_sums(units: Floats, amounts: Floats) -> Floats:
     return result
 
 
-def read_histogram(
-    counts: Floats, sigma: float, *, is_total: bool, is_count: bool, most: float, is_distance: bool = False
-) -> HistogramReading:
+def read_histogram(counts: Floats, sigma: float, *, is_total: bool, is_count: bool, most: float) -> HistogramReading:
     """Read a noisy histogram of a profile.
 
     `counts` = noisy units by bin, from squared contributions of 1 on; `sigma` = their noise scale; `is_total`: of sums
-    and not of norms; `is_count`: of rows or groups, not of values; `most` = public largest contribution, in grains;
-    `is_distance`: of distances from a centre, of which few units may have most.
+    and not of norms; `is_count`: of rows or groups, not of values; `most` = public largest contribution, in grains.
     No visible bin: one scenario without units.
     """
     counts = np.where(np.arange(len(counts)) < possible_bins(len(counts), most), counts, 0.0)
@@ -136,8 +134,7 @@ def read_histogram(
     people = np.where((np.arange(len(counts)) >= first) & (np.arange(len(counts)) <= last), np.maximum(counts, 0), 0.0)
     laws = _tail_laws(counts, sigma, (first, last), most, _fillings(len(counts), is_total and is_count))
     seen = float(people[: last + 1] @ _contributions(len(counts))[: last + 1])
-    shares = DISTANCE_SHARES if is_distance else SECOND_SHARES
-    seconds = _second_populations(_contributions(len(counts))[last + 1 :], seen, most, shares)
+    seconds = _second_populations(_contributions(len(counts))[last + 1 :], seen, most, is_count=is_count)
     tails = _tail_scenarios(laws, counts, last, sigma, seconds)
     by_bin = np.tile(people, (len(tails), 1))
     by_bin[:, last + 1 :] = tails
@@ -316,15 +313,14 @@ def _tail_scenarios(
     return result
 
 
-def _second_populations(
-    contributions: Floats, seen: float, most: float, shares: Mapping[float, float]
-) -> tuple[Floats, Floats]:
+def _second_populations(contributions: Floats, seen: float, most: float, *, is_count: bool) -> tuple[Floats, Floats]:
     """Units by bin of each possible second population, none first, and the logarithms of their prior.
 
-    `seen` = what all visible units contribute; `shares` = probability of each share of it.
+    `seen` = what all visible units contribute; `is_count`: rows or groups, not values.
     """
+    shares, broad_shares = (SECOND_SHARES, BROAD_SHARES) if is_count else (VALUE_SHARES, BROAD_VALUE_SHARES)
     narrow, narrow_prior = _populations(contributions, seen, most, shares, SECOND_SPREAD, 1)
-    broad, broad_prior = _populations(contributions, seen, most, BROAD_SHARES, BROAD_SPREAD, BROAD_STEP)
+    broad, broad_prior = _populations(contributions, seen, most, broad_shares, BROAD_SPREAD, BROAD_STEP)
     none = np.zeros((1, len(contributions)))
     neither = np.array([1 - SECOND_PRIOR - BROAD_PRIOR])
     prior = np.concatenate([neither, SECOND_PRIOR * narrow_prior, BROAD_PRIOR * broad_prior])
