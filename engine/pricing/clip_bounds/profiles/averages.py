@@ -255,7 +255,7 @@ def about_centres(
     values = values_of(averages, plan)
     found = [_profile(total, averages, plan, rows, stored) for total in values]
     profiles = {total: each for total, each in zip(values, found, strict=True) if each is not None}
-    if rows.is_empty or len(profiles) < len(values):
+    if rows.is_unseen or len(profiles) < len(values):
         return None
     count_share, is_crossing = prices[averages.count], plan.charged_windows.is_crossing
     pools = _pools(averages, plan, prices, rows.groups, is_shown=is_shown)

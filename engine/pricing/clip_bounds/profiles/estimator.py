@@ -78,7 +78,12 @@ class VectorProfile:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no unit is visible, so that nothing is known."""
+        """Whether there are no units at all."""
+        return not self.norms.units.any()
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether no unit is visible."""
         return self.norms.last_visible < 0
 
     @property

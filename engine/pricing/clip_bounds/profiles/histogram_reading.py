@@ -71,6 +71,9 @@ BROAD_SPREAD = (0.04, 0.11, 0.21, 0.28, 0.21, 0.11, 0.04)  # the same of a broad
 BROAD_PRIOR, BROAD_STEP = 0.08, 2  # probability of a broad one; bins between possible ones
 BROAD_SHARES = {0.16: 0.4, 0.4: 0.25, 1.0: 0.2, 2.56: 0.15}
 BROAD_VALUE_SHARES = {0.16: 0.35, 0.4: 0.25, 1.0: 0.2, 2.56: 0.1, 6.5: 0.06, 16.0: 0.04}
+UNSEEN_UNITS = (0.1, 0.5, 1.0, 2.0, 3.0, 4.5, 6.0)  # of a population where no bin is visible, in noise scales
+UNSEEN_DECAY = 0.8  # probability of a bin, relative to the one before
+UNSEEN_VALUE_BINS = 16  # of values: counted from so many bins below the largest on
 POINTS_PER_BIN = 4
 LAST_INTEGER_BIN = 8  # bins of counts up to this one list their integers
 
@@ -123,13 +126,13 @@ def read_histogram(counts: Floats, sigma: float, *, is_total: bool, is_count: bo
 
     `counts` = noisy units by bin, from squared contributions of 1 on; `sigma` = their noise scale; `is_total`: of sums
     and not of norms; `is_count`: of rows or groups, not of values; `most` = public largest contribution, in grains.
-    No visible bin: one scenario without units.
+    No visible bin: scenarios of one population, as the noisy bins tell.
     """
     counts = np.where(np.arange(len(counts)) < possible_bins(len(counts), most), counts, 0.0)
     visible = _visible_range(counts, sigma)
     points, bins = _points(len(counts), is_total, is_count, most)
     if visible is None:
-        return HistogramReading(points, np.zeros((1, len(points))), bins, sigma, -1)
+        return HistogramReading(points, _spread(_unseen(counts, sigma, most, is_count), points, bins), bins, sigma, -1)
     first, last = visible
     people = np.where((np.arange(len(counts)) >= first) & (np.arange(len(counts)) <= last), np.maximum(counts, 0), 0.0)
     laws = _tail_laws(counts, sigma, (first, last), most, _fillings(len(counts), is_total and is_count))
@@ -342,6 +345,26 @@ def _populations(
     chances = decays[of_place] / decays.sum() * np.array(list(shares.values()))[of_share]
     units: Floats = sizes[of_place, of_share, None] * shapes[of_place]
     return units, chances
+
+
+def _unseen(counts: Floats, sigma: float, most: float, is_count: bool) -> Floats:
+    """Units by bin in equally likely scenarios, where no bin is visible: one population, narrow or broad, somewhere."""
+    possible = possible_bins(len(counts), most)
+    begin = 0 if is_count else max(0, possible - UNSEEN_VALUE_BINS)
+    found = [np.zeros((0, len(counts)))]
+    for parts in (SECOND_SPREAD, BROAD_SPREAD):
+        shapes = np.zeros((possible, len(counts) + len(parts)))
+        for number, part in enumerate(parts):
+            shapes[np.arange(possible), np.arange(possible) + number] = part
+        found.append(np.where(np.arange(len(counts)) < possible, shapes[:, : len(counts)], 0.0))
+    shapes = np.concatenate(found)
+    expected = np.multiply.outer(sigma * np.array(UNSEEN_UNITS), shapes)
+    places = np.tile(np.maximum(0, np.arange(possible) - begin), 2)
+    fits = (expected @ counts - 0.5 * np.square(expected).sum(axis=-1)) / sigma**2 + places * math.log(UNSEEN_DECAY)
+    chosen = _equally_likely(expected @ _contributions(len(counts)), fits, SCENARIOS)
+    of_size, of_shape = np.divmod(chosen, len(shapes))
+    units: Floats = expected[of_size, of_shape]
+    return units
 
 
 @lru_cache(maxsize=1)

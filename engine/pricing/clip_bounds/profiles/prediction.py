@@ -89,7 +89,7 @@ def predicted_release(
 def _retained_share(vector: ProfiledVector) -> float:
     """Return the expected share of a vector's numbers that its clip bound leaves."""
     profile, bound = vector.profile, vector.design.shape_bound
-    if profile.is_signed or profile.is_empty:
+    if profile.is_signed or profile.is_unseen:
         return 1.0
     return float(profile.retained_shares(np.array([bound])).mean())
 

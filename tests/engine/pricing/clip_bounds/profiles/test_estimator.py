@@ -180,6 +180,15 @@ def test_a_broad_population_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     assert held(town, 20) < 0.4
 
 
+def test_a_population_in_no_visible_bin_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A condition that selects 120 machines alone: a clip bound by fallback would leave less than half of their rows."""
+    town = Town(np.floor(150 * np.exp(0.4 * np.sin(np.arange(120))))[:, None])
+    assert reading(town.totals, 0.001, is_total=True).last_visible == -1
+    assert held(town, 20) >= 0.7
+    monkeypatch.setattr(VectorProfile, "is_empty", property(lambda each: each.is_unseen))
+    assert held(town, 20) < 0.3
+
+
 @pytest.mark.parametrize("groups", [1, 5, 16])
 def test_intervals_without_the_uncertainty_of_the_correction_are_found(
     groups: int, monkeypatch: pytest.MonkeyPatch
