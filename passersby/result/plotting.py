@@ -200,13 +200,18 @@ def _lines(ax: Axes, series: Series) -> None:
 
 
 def _bars(ax: Axes, series: Series) -> None:
-    """Draw each series as horizontal bars with error bars; of too many names the largest, largest first."""
+    """Draw each series as horizontal bars with error bars; of too many names the largest, largest first.
+
+    Bars whose interval holds 0 are pale.
+    """
     names, thick = _largest_names(series), 0.8 / len(series)
     for number, ((name, points), colour) in enumerate(zip(series.items(), _series_colours(), strict=False)):
         shown = [point for point in points if value_text(point.key) in names]
         y = [names.index(value_text(point.key)) - 0.4 + thick * (number + 0.5) for point in shown]
         values, errors = [point.value for point in shown], [[p.below for p in shown], [p.above for p in shown]]
-        ax.barh(y, values, thick * 0.9, color=colour, alpha=0.75, label=name)
+        bars = ax.barh(y, values, thick * 0.9, color=colour, alpha=0.75, label=name)
+        for bar, point in zip(bars, shown, strict=True):
+            bar.set_alpha(PALE_ALPHA if point.value - point.below <= 0 <= point.value + point.above else 0.75)
         ax.errorbar(values, y, xerr=errors, fmt="none", ecolor=mixed(0.9), elinewidth=1, capsize=2)
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.4, -0.6)
@@ -240,6 +245,7 @@ Number = tuple[float, "Interval | None"]
 LEVEL = 0.95
 Zones = Mapping[str, Any] | str | os.PathLike[str]
 MOST_FLOWS = 60
+PALE_ALPHA = 0.25  # of bars that may be nothing
 MOST_NUMBERS = 40  # zones of a map up to which those that may be noise alone bear their numbers, too
 SIMULTANEOUS = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(intervals = 'simultaneous') ..."
 SKEWED_FROM = 4  # times the median: from there on a linear scale would leave most zones pale

@@ -65,6 +65,13 @@ def test_names_stand_at_bars_with_whiskers() -> None:
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
 
 
+def test_bars_that_may_be_nothing_are_pale() -> None:
+    ax = answer([20, 4, -9], 5, place=["a", "b", "c"]).plot()
+    (bars,) = [c for c in ax.containers if isinstance(c, BarContainer)]
+    solid, pale, negative = (bar.get_alpha() or 0 for bar in bars)
+    assert pale < 0.5 * solid and negative == solid
+
+
 @pytest.mark.parametrize("keys", [{"hour": [1, 2, 1, 2]}, {"place": ["a", "b", "a", "b"]}])
 def test_a_second_key_makes_a_series_each(keys: dict[str, list[Any]]) -> None:
     ax = answer([1, 2, 3, 4], **keys, who=["f", "f", "m", "m"]).plot()
