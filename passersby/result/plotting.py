@@ -100,11 +100,11 @@ def finish_axes(ax: Axes, result: Answer, title: str, *remarks: str) -> Axes:
     """Remove needless spines; write a title above the plot, unless it has one, and remarks in small below the title."""
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
-    told = ["synthetic rows: these numbers mean nothing"] if result.rehearsal else [each for each in remarks if each]
+    lines = ["synthetic rows: these numbers mean nothing"] if result.rehearsal else [each for each in remarks if each]
     if not ax.get_title() and not ax.get_title(loc="left"):
-        ax.set_title(title, loc="left", fontweight="bold", fontsize=11, pad=8 + 11 * len(told))
+        ax.set_title(title, loc="left", fontweight="bold", fontsize=11, pad=8 + 11 * len(lines))
     ax.annotate(
-        "\n".join(told), (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", va="bottom",
+        "\n".join(lines), (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", va="bottom",
         fontsize=SMALL, color=mixed(FAINT), annotation_clip=False,
     )  # fmt: skip
     return ax

@@ -87,7 +87,7 @@ PAGE = OutputHints("rho {}", "", PYTHON_ANSWER.all_rows)
 
 
 def beyond_text(answer: Answer) -> str:
-    """Say that data hold numbers beyond their own intervals, such as counts below 0; empty if there are none."""
+    """Note that data hold numbers beyond their own intervals, such as counts below 0; empty if there are none."""
     beyond = 0
     for name, ends in answer.intervals.items():
         values = (row[answer.columns.index(name)] for row in answer.rows)
@@ -100,7 +100,7 @@ def beyond_text(answer: Answer) -> str:
 
 
 def hidden_rows_text(result: Answer, most: int, surface: OutputHints) -> str:
-    """Say which rows of an answer are not shown, whether the largest number is among them, and how to see them."""
+    """Name which rows of an answer are not shown, whether the largest number is among them, and how to see them."""
     if len(result) <= most:
         return ""
     text = f"{len(result) - most:,} more rows"

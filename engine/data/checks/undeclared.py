@@ -31,7 +31,7 @@ def _consent(table: Table, catalog: Catalog) -> Iterator[str]:
 
 
 def _primary_key(table: Table, _: Catalog) -> Iterator[str]:
-    """Yield a table without a primary key and without times: its rows may be one a person, which nothing tells."""
+    """Yield a table without a primary key and without times: nothing declares whether a person has one row."""
     if (
         table.person is None
         or table.person.through

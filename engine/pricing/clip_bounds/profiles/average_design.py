@@ -180,14 +180,14 @@ class FarUnits:
     def log_likelihoods(self, classes: Ints, norms: Floats, means: Floats, units: Floats, is_below: Bools) -> Floats:
         """Log likelihood ratios of possible populations against none, by class, norm, mean and number of units.
 
-        What units that the readings expect there add to class means tells of no further ones.
+        Class means that units expected by the readings explain are no evidence of further ones.
         """
         clamped, side = np.minimum(1.0, means / self.reach), is_below.astype(np.int64)
         bins = np.clip(np.floor(2 * np.log2(norms / self.first)).astype(np.int64), 1, self.sides.shape[1] - 2)
-        moved, told = units * clamped, np.where(is_below, -1.0, 1.0) * self.class_sums[classes]
+        moved, unexplained = units * clamped, np.where(is_below, -1.0, 1.0) * self.class_sums[classes]
         known = clamped * sum(self.expected[side, bins + step] for step in (-1, 0, 1))
-        told -= np.minimum(known, np.maximum(told, 0.0))
-        result: Floats = moved * (told - moved / 2) / self.class_variances[classes]
+        unexplained -= np.minimum(known, np.maximum(unexplained, 0.0))
+        result: Floats = moved * (unexplained - moved / 2) / self.class_variances[classes]
         for step, part in zip((-1, 0, 1), HIDDEN_SPREAD, strict=True):
             own = part * units
             result += own * (self.sides[side, bins + step] - own / 2) / self.variances[side, bins + step]
@@ -307,8 +307,8 @@ def hidden_population(
     numbers = each(counts[:, None, :])
     if found is not None:
         places, of_mean = each(classes[:, None, None]), each(means[None, :, None])
-        told = found.log_likelihoods(places, of_population, of_mean, numbers, is_below)
-        weights = chances * np.exp(np.clip(told, -500, 500))
+        log_ratios = found.log_likelihoods(places, of_population, of_mean, numbers, is_below)
+        weights = chances * np.exp(np.clip(log_ratios, -500, 500))
         chances = weights / (1 - chances.sum() + weights.sum())
     sums = np.where(is_below, -1.0, 1.0) * each((values / norms)[:, None, None]) * numbers
     kept = chances > UNLIKELY / len(chances)

@@ -67,7 +67,7 @@ def vector_magnitudes(
 
 
 class _Rows(NamedTuple):
-    """Rows of the groups of a question; None: no size class tells them."""
+    """Rows of the groups of a question; None: no size class is declared."""
 
     usual: float | None  # of a usual group
     shown: float | None  # of a group that is shown: a usual one, or the largest

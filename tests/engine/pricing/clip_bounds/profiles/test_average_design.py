@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from engine.pricing.clip_bounds.column_means import MeanDistribution
+from engine.pricing.clip_bounds.profiles import average_design
 from engine.pricing.clip_bounds.profiles.average_design import (
     AverageProfile,
     DistanceProfile,
@@ -157,11 +158,11 @@ def measured(profile: AverageProfile, staff: int) -> FarUnits:
     return far_units(profile, classes_of(profile), 0.05, first, ((sums, sigma), (counts, sigma)), (side, side))
 
 
-def with_staff(found: FarUnits | None) -> HiddenPopulation:
-    """Populations that may hide among units of whom 150 have 128 to 255 values."""
+def with_staff(found: FarUnits | None, read: float = 75, sigma: float = 10.0) -> HiddenPopulation:
+    """Populations that may hide among units of whom 150 (twice those `read` in a bin) have 128 to 255 values."""
     counts = np.zeros(80)
-    counts[:12], counts[14:16] = np.geomspace(4_000, 300, 12), 75
-    rows = read_histogram(counts, 10.0, is_total=True, is_count=True, most=1e4)
+    counts[:12], counts[14:16] = np.geomspace(4_000, 300, 12), read
+    rows = read_histogram(counts, sigma, is_total=True, is_count=True, most=1e4)
     means = MeanDistribution(np.array([0.0, 0.02]), np.array([0.5, 0.5]), 0.0, 1.0, 0.0)
     profile = AverageProfile(VectorProfile(rows, None, 5, 1.0, is_signed=False), means, 30.0)
     return hidden_population(profile, (LIMIT, 0.1), 35.0, found=found)
@@ -176,6 +177,19 @@ def test_measured_distances_tell_whether_staff_hide(profile: AverageProfile) -> 
     assert abs(found.shifts(bound)[0] - exceeded) < 1.96 * found.deviations(bound)[0]
     assert none.deviations(bound)[0] < found.deviations(bound)[0] / 3
     assert found.chances.sum() > 0.9 > 0.5 > none.chances.sum()
+
+
+def test_a_planted_cap_by_read_units_is_found(profile: AverageProfile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where noise hides staff, few units of their class are read: these are no limit of how many there are."""
+    bound, exceeded = np.array([4.0]), STAFF * (STAFF_VALUES * STAFF_MEAN - 4.0)
+
+    def is_held() -> bool:
+        found = with_staff(measured(profile, 3 * STAFF // 2), read=0, sigma=30.0)
+        return bool(abs(found.shifts(bound)[0] - exceeded) < 1.96 * found.deviations(bound)[0])
+
+    assert is_held()
+    monkeypatch.setattr(average_design, "CLASS_SIGMAS", 0.0)
+    assert not is_held()
 
 
 def test_the_clipped_share_of_distances_is_that_of_both_sides(
