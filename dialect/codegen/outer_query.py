@@ -127,7 +127,7 @@ class OuterSql:
     s0_lower and s0_upper. Components with the same value in every row are no columns; `constants` holds them.
     """
 
-    text: str
+    text: str  # empty for an unchanged release
     names: tuple[str, ...]  # of the result columns
     uncertain_columns: tuple[int, ...]  # indices of the result columns that have an interval
     ratio_columns: tuple[int, ...]  # indices of those with a denominator
@@ -176,13 +176,11 @@ def write_outer_query(
     stored_intervals = _stored_intervals(question)
     for i, (lower, upper) in stored_intervals.items():
         select_list += [(f"s{i}_lower", Ref(lower)), (f"s{i}_upper", Ref(upper))]
-    relation, fields = _below_sort(question.outer, select_list)
-    text = write_rows(relation, fields, target)
-    columns = ", ".join(f"{f.id} AS {name}" for f, (name, _) in zip(fields, select_list, strict=True))
+    unchanged = _unchanged_release(question.outer, select_list)
     single = ((i, form.single_raw_id) for i, form in forms.items())
     rounding = ((i, question.columns[i].rounding) for i in forms)
     return OuterSql(  # in the order of its fields
-        f"SELECT {columns} FROM ({text}) AS answer",
+        "" if unchanged is not None else _outer_text(question.outer, select_list, target),
         tuple(shown.name for shown in question.columns),
         tuple(forms),
         tuple(i for i, form in forms.items() if form.denominator is not None),
@@ -196,8 +194,15 @@ def write_outer_query(
         tuple(stored_intervals),
         {i: distance for i, distance in rounding if distance is not None},
         constants,
-        _unchanged_release(question.outer, select_list),
+        unchanged,
     )
+
+
+def _outer_text(outer: Released | Public, select_list: list[tuple[str, Expr]], target: Target) -> str:
+    """Write a SELECT of the named expressions over the rows of the outer query."""
+    relation, fields = _below_sort(outer, select_list)
+    columns = ", ".join(f"{f.id} AS {name}" for f, (name, _) in zip(fields, select_list, strict=True))
+    return f"SELECT {columns} FROM ({write_rows(relation, fields, target)}) AS answer"
 
 
 def _unchanged_release(outer: Released | Public, select_list: list[tuple[str, Expr]]) -> UnchangedRelease | None:

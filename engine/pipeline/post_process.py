@@ -135,7 +135,12 @@ def bind_outer(
     backend: Backend,
     write: WriteOuterSql,
 ) -> None:
-    """Bind the outer SQL over empty releases and empty public tables. Raises Refusal with E_FUNC."""
+    """Bind the outer SQL over empty releases and empty public tables. Raises Refusal with E_FUNC.
+
+    Rows of a release that are shown as they are need no SQL: ARITHMETIC binds over the numbers of any release.
+    """
+    if isinstance(question.outer.operator, ReleaseScan):
+        return
     with _refusing_unbindable():
         tables = {
             table: backend.empty.columns(public_table_sql(table, catalog, backend.empty.target), {})
@@ -143,8 +148,7 @@ def bind_outer(
         }
         tables |= _release_tables(question, compiled, empty, confidence)
         sql = write(question, raw_noise(question, empty), IntervalLevels(confidence))
-        if sql.unchanged_release is None:
-            run_outer(f"DESCRIBE {sql.text}", tables)
+        run_outer(f"DESCRIBE {sql.text}", tables)
 
 
 def _release_tables(
