@@ -23,7 +23,7 @@ from dialect.algebra.relations import (
     expressions_of,
 )
 from dialect.algebra.traversal import fold, walk
-from dialect.analysis.disjunctive_joins import times_written
+from dialect.analysis.predicates import times_written
 from dialect.diagnostics.kinds import Kind
 from dialect.functions.aggregates import AGGREGATES, ReleasedAs
 from dialect.functions.emitter import DUCKDB, Emitter

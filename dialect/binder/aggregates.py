@@ -57,8 +57,8 @@ from dialect.functions.aggregates import (
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import may_be_null, with_null_alternative
 from dialect.functions.scalar.noise_intervals import contains_interval_end
-from dialect.parser.aggregate_bounds import check_bounds_apply
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
+from dialect.parser.privacy_clause import check_bounds_apply
 from dialect.parser.spans import sql_text, written_name
 from dialect.parser.suggestions.aggregates import (
     CLAMPED_TO_ENDS,

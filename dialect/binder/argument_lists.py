@@ -24,8 +24,7 @@ from dialect.functions.registry import NODE_FUNCTIONS, OTHER_NAMES, OVERLOADS_BY
 from dialect.functions.signatures import VARIADIC, kind_name
 from dialect.functions.table_functions import TABLE_FUNCTIONS
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, WINDOW_NODES
-from dialect.parser.aggregate_bounds import ARGUMENT_NAME
-from dialect.parser.privacy_clause import OPTION_NAMES
+from dialect.parser.privacy_clause import ARGUMENT_NAME, OPTION_NAMES
 from dialect.parser.tokens import CLOSERS, DUCKDB, OPENERS, closing_bracket
 
 # one of their arguments is in WITHIN GROUP

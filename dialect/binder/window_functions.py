@@ -47,8 +47,8 @@ from dialect.functions.emitter import plain_text
 from dialect.functions.inference import is_function_of_person, may_be_null, range_of, with_null_alternative
 from dialect.functions.literals import MONTHS, SECONDS
 from dialect.functions.window_functions import MAX_OFFSET, WINDOW_FUNCTIONS, WINDOW_NODES, DeterminedBy
-from dialect.parser.aggregate_bounds import check_bounds_apply
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
+from dialect.parser.privacy_clause import check_bounds_apply
 from dialect.parser.spans import written_name
 from dialect.stability.row_operators import filter_rows
 from dialect.stability.typed_calls import apply_function, is_person_key

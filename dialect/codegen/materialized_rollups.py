@@ -27,8 +27,8 @@ from dialect.algebra.release_plan import (
     VectorBound,
     VectorKind,
 )
-from dialect.analysis.key_rewriting import UnderivableError, rewrite_over_keys
 from dialect.analysis.predicates import is_implied
+from dialect.analysis.time_granularity import UnderivableError, rewrite_over_keys
 from dialect.catalog.eligibility import Eligibility
 from dialect.catalog.model import SqlType
 from dialect.codegen.contribution.clipping import MAX_UNSQUARED_GRAINS, is_always_one, partial_aggregate

@@ -20,7 +20,7 @@ from dialect.algebra.relations import Public, Relation, Released, ReleaseScan, S
 from dialect.algebra.traversal import map_children
 from dialect.catalog.model import SqlType
 from dialect.codegen.relations.relation import write_rows
-from dialect.functions.builders import comparison, double_call
+from dialect.functions.registry import comparison, double_call
 from dialect.postprocess.display_rounding import RoundingDistance
 from dialect.postprocess.interval_functions import IntervalParameters, expand_interval_functions
 from dialect.postprocess.noise_propagation import (

@@ -13,8 +13,7 @@ from dialect.algebra.properties import Properties
 from dialect.catalog.model import Catalog
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Diagnostic, Refusal, Suggestion
-from dialect.parser.aggregate_bounds import BoundsByCall
-from dialect.parser.privacy_clause import NO_OPTIONS, Options
+from dialect.parser.privacy_clause import NO_OPTIONS, BoundsByCall, Options
 from dialect.parser.spans import span_of, sql_text, with_node_replaced, written_name
 
 # sqlglot's name of a node part -> its SQL keyword

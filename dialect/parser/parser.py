@@ -16,9 +16,15 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Refusal, Span, to_suggestions
-from dialect.parser.aggregate_bounds import BoundsByCall, check_bounded_calls, extract_named_bounds
 from dialect.parser.clause_order import check_clause_order
-from dialect.parser.privacy_clause import NO_OPTIONS, Options, extract_clause
+from dialect.parser.privacy_clause import (
+    NO_OPTIONS,
+    BoundsByCall,
+    Options,
+    check_bounded_calls,
+    extract_clause,
+    extract_named_bounds,
+)
 from dialect.parser.spans import span_of
 from dialect.parser.tokens import DUCKDB, token_span, tokenize
 

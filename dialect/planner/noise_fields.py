@@ -33,7 +33,7 @@ from dialect.algebra.relations import (
 from dialect.analysis.uniqueness import equates_unique_key
 from dialect.catalog.model import SqlType
 from dialect.functions.aggregates import AGGREGATES, ReleasedAs
-from dialect.functions.builders import double_call, is_not_null, to_double
+from dialect.functions.registry import double_call, is_not_null, to_double
 from dialect.functions.window_functions import WINDOW_FUNCTIONS
 from dialect.planner.releases import Planning
 from dialect.postprocess.noise_propagation import (

@@ -21,9 +21,9 @@ from dialect.algebra.relations import AggregateCall, Join, PerPerson, Public, Re
 from dialect.analysis.predicates import narrowed_range
 from dialect.catalog.model import Bounds, SqlType, ValueRange
 from dialect.functions.aggregates import AGGREGATES, ReleasedAs
-from dialect.functions.builders import comparison, double_call, integer_call, is_not_null, to_bigint
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import definition_of, is_function_of_person
+from dialect.functions.registry import comparison, double_call, integer_call, is_not_null, to_bigint
 from dialect.notes import Note, NoteCode
 from dialect.parser.compile_context import CompileContext
 from dialect.stability.row_operators import project

@@ -50,9 +50,9 @@ from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal
 from dialect.functions.aggregates import MOMENTS
-from dialect.functions.builders import is_not_distinct
 from dialect.functions.emitter import plain_text
 from dialect.functions.inference import is_constant_per_person
+from dialect.functions.registry import is_not_distinct
 from dialect.notes import Note
 from dialect.parser.compile_context import CompileContext
 from dialect.parser.privacy_clause import KeyHandling

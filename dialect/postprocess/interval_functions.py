@@ -20,7 +20,7 @@ from dialect.analysis.sql_size import expressions_below
 from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Span
-from dialect.functions.builders import comparison, double_call, is_null, to_bigint, to_double
+from dialect.functions.registry import comparison, double_call, is_null, to_bigint, to_double
 from dialect.functions.scalar.noise_intervals import (
     HIGH,
     LOW,

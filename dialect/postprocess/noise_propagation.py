@@ -23,8 +23,7 @@ from dialect.algebra.relations import Group, Public, SetOperation
 from dialect.algebra.release_plan import QueryOverReleases, VectorKind
 from dialect.algebra.traversal import walk
 from dialect.catalog.model import SqlType
-from dialect.functions.builders import double_call
-from dialect.functions.registry import OVERLOADS
+from dialect.functions.registry import OVERLOADS, double_call
 from dialect.functions.scalar.noise_intervals import is_interval_end
 from dialect.functions.signatures import Effect
 

@@ -16,9 +16,9 @@ from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.diagnostics.names import near_names
 from dialect.errors import Refusal, Span, Suggestion
-from dialect.functions import builders, literals
+from dialect.functions import literals
 from dialect.functions.literals import fold_constants, iso_suggestion
-from dialect.functions.registry import OVERLOADS_BY_NAME, callable_names
+from dialect.functions.registry import OVERLOADS_BY_NAME, callable_names, local_timestamp
 from dialect.functions.scalar.noise_intervals import HIGH, LOW
 from dialect.functions.signatures import (
     Effect,
@@ -208,7 +208,7 @@ def to_local_time(argument: Expr) -> Expr:
     if argument.type is not SqlType.TIMESTAMPTZ:
         return argument
     zone = argument.field.time_zone if isinstance(argument, Ref) else None
-    return builders.local_timestamp(argument, zone or "UTC")
+    return local_timestamp(argument, zone or "UTC")
 
 
 def is_person_key(expr: Expr) -> bool:

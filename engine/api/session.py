@@ -33,7 +33,7 @@ from engine.pipeline.advice import find_advice
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pricing.clip_bounds.column_means import with_measured_columns
-from engine.pricing.clip_bounds.stored_calibrations import ReloadedCalibrations
+from engine.pricing.clip_bounds.histograms import ReloadedCalibrations
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.query_terms import Request, caps, requested_error
 from engine.progress import Progress, ignore_progress

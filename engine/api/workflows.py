@@ -29,9 +29,14 @@ from engine.catalog.bundled import find_dataset
 from engine.errors import CatalogError, EngineKind, Refused, problem, redact, refusals
 from engine.pipeline.engine import Engine
 from engine.pricing.clip_bounds.column_means import mean_distribution
-from engine.pricing.clip_bounds.histograms import ContributionHistogram, HistogramSubject, Quantity
+from engine.pricing.clip_bounds.histograms import (
+    ContributionHistogram,
+    HistogramSubject,
+    Quantity,
+    calibration_due_on,
+    load_calibrations,
+)
 from engine.pricing.clip_bounds.means import measured_mean_slope
-from engine.pricing.clip_bounds.stored_calibrations import calibration_due_on, load_calibrations
 from engine.pricing.clip_bounds.tails import denoised_people
 from engine.pricing.clip_bounds.value_bounds import bounds_of_values
 from engine.pricing.compile_release import CompiledRelease, clip_bound_alternatives

@@ -79,8 +79,17 @@ from engine.pricing.simultaneous import level_of_each_interval
 from engine.pricing.target_error import target_notes
 from engine.reuse.holdings import RecoveredPlans, ScheduledKeys, matchable_plan, no_scheduled_keys
 from engine.reuse.replay import load_paid_releases, version_text, with_current_keys
-from engine.reuse.source_selection import ViewMatcher, describe_release, oldest_day, plan_index, source_notes
-from engine.reuse.sources import ReleaseSource, charged_releases, correlated_vectors, with_measured
+from engine.reuse.sources import (
+    ReleaseSource,
+    ViewMatcher,
+    charged_releases,
+    correlated_vectors,
+    describe_release,
+    oldest_day,
+    plan_index,
+    source_notes,
+    with_measured,
+)
 
 
 def _ignore_charge(charge: Charge) -> None:

@@ -24,10 +24,11 @@ from engine.accounts.window_accounts import owner_keys
 from engine.catalog.sources import ingest_folder
 from engine.data.ingest.add_files import registered_windows
 from engine.pipeline.engine import Engine
-from engine.pricing.clip_bounds.histograms import Calibration, Quantity
-from engine.pricing.clip_bounds.stored_calibrations import (
+from engine.pricing.clip_bounds.histograms import (
     CALIBRATION_TOPIC,
     NOTE_FORMAT,
+    Calibration,
+    Quantity,
     load_calibrations,
     subject_to_json,
 )

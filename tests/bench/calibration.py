@@ -21,8 +21,7 @@ from engine.catalog.file import load_catalog
 from engine.data.snapshot import open_snapshot
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine
-from engine.pricing.clip_bounds.histograms import Calibration, Calibrations
-from engine.pricing.clip_bounds.stored_calibrations import load_calibrations
+from engine.pricing.clip_bounds.histograms import Calibration, Calibrations, load_calibrations
 from engine.pricing.query_terms import Request
 from engine.workflows.calibrate import calibrate, plan_calibration
 from tests.bench.machine import table

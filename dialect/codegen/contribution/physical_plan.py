@@ -24,7 +24,7 @@ from dialect.codegen.contribution.aggregation_pushdown import Pushdown, aggregat
 from dialect.codegen.contribution.public_pushdown import Dictionary, encode_text_keys, pre_grain_values
 from dialect.codegen.contribution.unclipped_units import can_merge_unclipped
 from dialect.codegen.contribution.zero_fill import ENCODED_KEY, key_join_condition
-from dialect.functions.builders import is_not_null
+from dialect.functions.registry import is_not_null
 
 
 def is_key_encoded(plan: PrivatePlan, bounds: ContributionBounds, dictionaries: Mapping[int, Dictionary]) -> bool:

@@ -44,7 +44,7 @@ from dialect.algebra.relations import (
     release_table_name,
 )
 from dialect.algebra.traversal import walk
-from dialect.analysis.disjunctive_joins import disjuncts, split_equalities
+from dialect.analysis.predicates import disjuncts, split_equalities
 from dialect.analysis.ties import breaks_ties_by_hash
 from dialect.catalog.model import SqlType, Table
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS

@@ -38,8 +38,7 @@ from dialect.algebra.expressions import (
 from dialect.algebra.relations import Distinct, Filter, Join, PerPerson, Project, Public, Values
 from dialect.algebra.release_plan import KeySet
 from dialect.analysis import predicates
-from dialect.analysis.key_rewriting import FINER, UnderivableError, rewrite_over_keys
-from dialect.analysis.time_granularity import truncation_unit
+from dialect.analysis.time_granularity import FINER, UnderivableError, rewrite_over_keys, truncation_unit
 from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.functions.emitter import plain_text

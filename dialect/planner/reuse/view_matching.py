@@ -27,8 +27,8 @@ from dialect.algebra.expressions import (
 )
 from dialect.algebra.release_plan import GROUP_ADDITIVE_KINDS, PrivatePlan, VectorKind
 from dialect.analysis.canonical_form import CanonicalForm
-from dialect.analysis.key_rewriting import UnderivableError, rewrite_over_keys
 from dialect.analysis.predicates import between, is_implied, listed_values
+from dialect.analysis.time_granularity import UnderivableError, rewrite_over_keys
 from dialect.catalog.model import Catalog
 from dialect.functions.inference import is_null_beyond_calendar, may_be_null
 from dialect.functions.registry import is_local_time

@@ -5,6 +5,5 @@ bias. All of it is post-processing of public facts.
 
 Modules, each before those that import it:
 
-    histograms, value_bounds, tails, distribution, column_means, means, tuning, error_models, stored_calibrations,
-    profiles.
+    histograms, value_bounds, tails, distribution, column_means, means, tuning, error_models, profiles.
 """

@@ -29,7 +29,7 @@ from engine.api.workflows import list_scheduled, show_scheduled, with_scheduled_
 from engine.data.objections import CatalogObjections
 from engine.errors import refusals
 from engine.pipeline.engine import Engine
-from engine.pricing.clip_bounds.stored_calibrations import calibration_due_on
+from engine.pricing.clip_bounds.histograms import calibration_due_on
 from engine.progress import ignore_progress
 from engine.server.worker.frames import Result
 from engine.server.worker.pacing import PacedEngine

@@ -6,7 +6,7 @@ import pytest
 from sqlglot import exp
 
 from dialect.algebra.expressions import Expr, Field, Literal, Ref
-from dialect.analysis.key_rewriting import UnderivableError, rewrite_over_keys
+from dialect.analysis.time_granularity import UnderivableError, rewrite_over_keys
 from dialect.catalog.model import SqlType
 from dialect.functions.emitter import write_expr
 from dialect.planner.reuse.view_matching import non_null_keys

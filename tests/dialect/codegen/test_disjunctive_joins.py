@@ -17,7 +17,7 @@ from dialect.binder.query import BoundQuery
 from dialect.catalog.model import EngineName
 from dialect.codegen.relations.relation import write_rows
 
-either_equality: ModuleType = import_module("dialect.analysis.disjunctive_joins")
+either_equality: ModuleType = import_module("dialect.analysis.predicates")
 writers: ModuleType = import_module("dialect.codegen.relations.relation")
 Rows = Callable[[str], BoundQuery]
 EITHER = {

@@ -7,7 +7,7 @@ from sqlglot import exp
 
 from dialect.algebra.expressions import Field, Literal, Ref
 from dialect.catalog.model import SqlType
-from dialect.functions import builders
+from dialect.functions import registry as builders
 from dialect.stability.typed_calls import apply_function
 
 ONE, OTHER = (Ref(Field(name, name, SqlType.DOUBLE)) for name in ("x", "y"))

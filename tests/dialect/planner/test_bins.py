@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from dialect.algebra.expressions import Field, Ref
 from dialect.catalog.model import Bounds, SqlType
-from dialect.functions.builders import is_not_null
 from dialect.functions.emitter import write_expr
+from dialect.functions.registry import is_not_null
 from dialect.planner.quantiles import MAX_BINS, MAX_GROWING_BINS, Bins, bin_number, choose_bins, has_bin
 
 

@@ -15,7 +15,7 @@ from engine.api.wire import ledger as wire_ledger
 from engine.data import objections
 from engine.errors import ExecutionFailed
 from engine.pipeline.engine import Engine
-from engine.pricing.clip_bounds import stored_calibrations
+from engine.pricing.clip_bounds import histograms
 from engine.pricing.query_terms import Request
 from engine.workflows import scheduled_queries
 from engine.workflows.calibrate import calibrate, plan_calibration
@@ -57,7 +57,7 @@ def test_owner_queries_are_logged_with_their_price(engine: Engine) -> None:
 
 def test_every_row_kind_can_be_filtered_and_has_a_description(engine: Engine) -> None:
     topics = (
-        *(stored_calibrations.CALIBRATION_TOPIC, key_acts.KEY_TOPIC, objection_counts.NOTE_TOPIC),
+        *(histograms.CALIBRATION_TOPIC, key_acts.KEY_TOPIC, objection_counts.NOTE_TOPIC),
         *(objections.TOPIC, workflows.NOTE_TOPIC, scheduled_queries.TOPIC),
     )
     noted = {f"note_{topic}" for topic in topics}

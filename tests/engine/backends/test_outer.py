@@ -17,8 +17,8 @@ from dialect.algebra.relations import Released
 from dialect.catalog.model import SqlType
 from dialect.codegen import outer_query
 from dialect.codegen.outer_query import OuterSql, UnchangedRelease
-from dialect.functions.builders import double_call
 from dialect.functions.emitter import write_expr
+from dialect.functions.registry import double_call
 from engine.backends import lockdown as module
 from engine.backends.lockdown import connect_to_memory, run_outer
 from engine.errors import ExecutionFailed

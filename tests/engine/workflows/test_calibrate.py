@@ -20,8 +20,13 @@ from engine.errors import ExecutionFailed
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import WidthSource, explain
 from engine.pipeline.notes import question_notes
-from engine.pricing.clip_bounds.histograms import Calibration, Calibrations, Quantity
-from engine.pricing.clip_bounds.stored_calibrations import calibration_due_on, load_calibrations
+from engine.pricing.clip_bounds.histograms import (
+    Calibration,
+    Calibrations,
+    Quantity,
+    calibration_due_on,
+    load_calibrations,
+)
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.query_terms import Request
 from engine.workflows.calibrate import calibrate, default_window, plan_calibration
@@ -325,7 +330,7 @@ def test_a_new_calibration_is_found_while_the_ledger_is_open(monkeypatch: pytest
         looked.append(datasets)
         return Calibrations({"town": Calibration((len(looked),))})  # type: ignore[arg-type]
 
-    module = import_module("engine.pricing.clip_bounds.stored_calibrations")
+    module = import_module("engine.pricing.clip_bounds.histograms")
     monkeypatch.setattr(module, "load_calibrations", noted)
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(Calibration, "valid_on", lambda self, day: self)

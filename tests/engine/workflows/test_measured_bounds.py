@@ -26,8 +26,8 @@ from engine.pricing.clip_bounds.histograms import (
     ContributionHistogram,
     HistogramSubject,
     Quantity,
+    load_calibrations,
 )
-from engine.pricing.clip_bounds.stored_calibrations import load_calibrations
 from engine.pricing.clip_bounds.value_bounds import bounds_of_values
 from engine.pricing.query_terms import Request
 from engine.workflows.calibrate import calibrate, plan_calibration

@@ -15,7 +15,7 @@ from engine.errors import DataError
 from tests.support.sql.oracle import Oracle
 from tests.support.worlds import write_world
 
-coarser: Any = import_module("dialect.analysis.key_rewriting")
+coarser: Any = import_module("dialect.analysis.time_granularity")
 facts: Any = import_module("dialect.analysis.predicates")
 public_lists: Any = import_module("dialect.planner.keys.public_domains")
 told_keys: Any = import_module("dialect.planner.keys.key_set")

@@ -16,7 +16,7 @@ from dialect.planner.keys.public_domains import PublicList
 from dialect.planner.reuse.view_matching import CanonicalPlan
 from engine.pipeline import engine as pipeline
 from engine.pipeline.engine import Engine
-from engine.reuse import source_selection, sources
+from engine.reuse import sources
 from tests.engine.complete_town import DAILY, anew, ask, held_town, price
 from tests.engine.reuse.test_source_selection import BY_ZONE, FINE, PEOPLE, rows
 from tests.engine.town import ROWS
@@ -109,7 +109,7 @@ def test_a_source_that_is_too_imprecise_is_found(town: Engine, monkeypatch: pyte
         return given.releases[0].deviations()[0] > 1.01 * alone.releases[0].deviations()[0]
 
     assert not is_wide()
-    monkeypatch.setattr(source_selection, "is_precise_enough", lambda derived, wanted: True)
+    monkeypatch.setattr(sources, "is_precise_enough", lambda derived, wanted: True)
     assert is_wide()
 
 

@@ -21,7 +21,7 @@ from engine.pipeline import target_budget
 from engine.pipeline.compiled_query import Answered
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import WidthSource, explain
-from engine.pricing.clip_bounds.stored_calibrations import load_calibrations
+from engine.pricing.clip_bounds.histograms import load_calibrations
 from engine.pricing.query_terms import Request
 from engine.pricing.target_error import with_noise_at_price
 from engine.workflows.calibrate import calibrate, plan_calibration
