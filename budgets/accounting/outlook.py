@@ -44,10 +44,10 @@ class PayingAccounts:
             for window in item.windows:
                 losses[window] = losses.get(window, ZERO_LOSS) + item.loss
         losses[LIFETIME] = sum_losses(item.loss.times(len(item.windows)) for item in items)
-        return tuple((view, loss) for window, loss in losses.items() for view in self._views_by_window.get(window, ()))
+        return tuple((view, loss) for window, loss in losses.items() for view in self.views_by_window.get(window, ()))
 
     @cached_property
-    def _views_by_window(self) -> Mapping[str, Sequence[AccountView]]:
+    def views_by_window(self) -> Mapping[str, Sequence[AccountView]]:
         """The client's paying accounts, grouped by window so that many windows are looked up one by one."""
         found: dict[str, list[AccountView]] = {}
         holders = set(paying_holders(self.client))
@@ -139,15 +139,13 @@ def _tightest_constraints(accounts: PayingAccounts, items: Sequence[PricedReleas
     once = (1,) * len(items)
     for limit in accounts.query_limits:
         found[once] = found.get(once, limit).componentwise_min(limit)
-    lifetime_multiplicities = tuple(len(item.windows) for item in items)
-    multiplicities_by_window: dict[str, Multiplicities] = {}
-    for view, _ in accounts.debits(items):
-        window = view.name.window
-        if window not in multiplicities_by_window:
-            multiplicities_by_window[window] = tuple(int(window in item.windows) for item in items)
-        multiplicities = lifetime_multiplicities if window == LIFETIME else multiplicities_by_window[window]
-        remaining = view.remaining
-        found[multiplicities] = found.get(multiplicities, remaining).componentwise_min(remaining)
+    multiplicities = {LIFETIME: tuple(len(item.windows) for item in items)}
+    for window in {window for item in items for window in item.windows}:
+        multiplicities[window] = tuple(int(window in item.windows) for item in items)
+    for window, times in multiplicities.items():
+        for view in accounts.views_by_window.get(window, ()):
+            remaining = view.remaining
+            found[times] = found.get(times, remaining).componentwise_min(remaining)
     return found
 
 

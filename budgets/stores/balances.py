@@ -4,7 +4,7 @@ Terms:
     account      row for dataset, holder and privacy window (or the lifetime): ceiling, cap and amount spent
     current cap  cap that applies now, by catalog and grants; the row has that of its last charge
     open         insert the row of an account, with its ceiling equal to its cap
-    of_holders, of_windows  JSON lists in SQL parameters: one statement reads or debits all their combinations
+    of_holders, of_windows  lists in SQL parameters: one statement reads or debits all their combinations
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from budgets.accounting.bill import Bill, sum_debits
 from budgets.accounting.policy import STATIC_WINDOW, Debit, Grant, check_ceiling, effective_cap
 from budgets.accounting.privacy_loss import THRESHOLD_DELTA_DIVISOR, ZERO_LOSS, Loss
 from budgets.stores.schema import accounts
-from budgets.stores.store import in_list, json_list, list_elements
+from budgets.stores.store import in_list, list_elements
 
 CapsByWindows = dict[tuple[str, ...], dict[str, Loss]]  # by windows, then by holder
 
@@ -82,8 +82,8 @@ def open_accounts(connection: Connection, bill: Bill, grants: Sequence[Grant]) -
     Returns what it opened and what it changed, for the ledger entries of the charge.
     """
     opened, dataset = OpenedAccounts(), bill.request.dataset
-    of_holders = json_list({holder for debit in bill.debits for holder in debit.holders})
-    of_windows = json_list({window for debit in bill.debits for window in debit.windows})
+    of_holders = [*{holder for debit in bill.debits for holder in debit.holders}]
+    of_windows = [*{window for debit in bill.debits for window in debit.windows}]
     parameters = {"of_dataset": dataset, "of_holders": of_holders, "of_windows": of_windows}
     rows = {(row.holder, row.window_name): row for row in connection.execute(_READ, parameters)}
     for debit in bill.debits:
@@ -149,9 +149,9 @@ def read_accounts_with_caps(
     connection: Connection, dataset: str, caps: Mapping[AccountName, Loss]
 ) -> tuple[AccountView, ...]:
     """Read accounts of a dataset under the given caps; an account that is not open has spent nothing."""
-    parameters = {"of_dataset": dataset, "of_holders": json_list({name.holder for name in caps})}
-    rows = connection.execute(_READ, parameters | {"of_windows": json_list({name.window for name in caps})})
-    found = {_name(row): row for row in rows}
+    of_holders, of_windows = [*{name.holder for name in caps}], [*{name.window for name in caps}]
+    parameters = {"of_dataset": dataset, "of_holders": of_holders, "of_windows": of_windows}
+    found = {_name(row): row for row in connection.execute(_READ, parameters)}
     return tuple(_view_with_cap(name, cap, found.get(name)) for name, cap in caps.items())
 
 
@@ -162,7 +162,7 @@ def read_datasets(connection: Connection) -> tuple[str, ...]:
 
 def read_ceilings(connection: Connection, dataset: str, windows: Sequence[str]) -> dict[AccountName, Loss]:
     """Read the ceilings that the first charges of a dataset fixed, by dataset account."""
-    parameters = {"of_dataset": dataset, "of_holders": json_list([EVERYBODY]), "of_windows": json_list(windows)}
+    parameters = {"of_dataset": dataset, "of_holders": [EVERYBODY], "of_windows": windows}
     return {_name(row): _ceiling(row) for row in connection.execute(_READ, parameters)}
 
 
@@ -181,7 +181,7 @@ def _caps_by_windows(
         yield windows_of_cap, effective_cap(request.caps.cap_of(account, request.client), own_grants, account)
 
 
-def _debit_rows(bills: Sequence[Bill], grants: Sequence[Grant], debit: Debit) -> Iterator[dict[str, object]]:
+def _debit_rows(bills: Sequence[Bill], grants: Sequence[Grant], debit: Debit) -> Iterator[dict[str, Any]]:
     """Build the parameters of the UPDATE for a debit: one row for each group of holders and windows with equal caps.
 
     Clients without a grant share the catalog's cap, so they are grouped together; other holders are looked up one by
@@ -210,15 +210,15 @@ def _insert(connection: Connection, dataset: str, new: CapsByWindows) -> None:
     """Insert new accounts with nothing spent: one statement for each list of windows and equal cap."""
     for windows, caps in new.items():
         for cap in dict.fromkeys(caps.values()):
-            row = {"dataset": dataset, "of_windows": json_list(windows)}
-            row["of_holders"] = json_list(holder for holder, own in caps.items() if own == cap)
-            connection.execute(_OPEN, row | vars(cap) | {"nothing": 0})
+            holders = [holder for holder, own in caps.items() if own == cap]
+            row = {"dataset": dataset, "of_windows": windows, "of_holders": holders, "nothing": 0}
+            connection.execute(_OPEN, row | vars(cap))
 
 
 def set_caps(connection: Connection, names: Sequence[AccountName], cap: Loss) -> None:
     """Set accounts of one holder to another cap; their ceilings rise with it, except the dataset's."""
-    parameters = {"of_dataset": names[0].dataset, "of_holders": json_list([names[0].holder])}
-    parameters["of_windows"] = json_list(name.window for name in names)
+    windows = [name.window for name in names]
+    parameters = {"of_dataset": names[0].dataset, "of_holders": [names[0].holder], "of_windows": windows}
     for part, units in vars(cap).items():
         ceiling, cap_column = accounts.c[f"ceiling_{part}"], accounts.c[f"cap_{part}"]
         raised = update(accounts).where(*_IN_DEBIT, ceiling < units).values({ceiling: units})
@@ -260,4 +260,4 @@ def _spent(row: Row[Any]) -> Loss:
 
 def _debit_parameters(dataset: str, debit: Debit) -> dict[str, object]:
     """Build the SQL parameters that select the accounts of a debit."""
-    return {"of_dataset": dataset, "of_holders": json_list(debit.holders), "of_windows": json_list(debit.windows)}
+    return {"of_dataset": dataset, "of_holders": debit.holders, "of_windows": debit.windows}

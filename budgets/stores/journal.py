@@ -32,7 +32,7 @@ from budgets.stores.schema import (
     questions,
     releases,
 )
-from budgets.stores.store import in_list, insert_new, insert_rows, json_list, lookup_pairs
+from budgets.stores.store import in_list, insert_new, insert_rows, lookup_pairs
 
 # Statements of every charge, built once.
 _HEAD = select(chain_head)
@@ -217,7 +217,7 @@ def find_charge(connection: Connection, client: str, request_id: str) -> Row[Any
 
 def find_charges(connection: Connection, requests: Iterable[ChargeRequest]) -> dict[tuple[str, str], Row[Any]]:
     """Find the earlier charges of some requests, by client and request id."""
-    parameters = {"requests": json_list((request.client, request.request_id) for request in requests)}
+    parameters = {"requests": [(request.client, request.request_id) for request in requests]}
     found = connection.execute(_CHARGES, parameters).all()
     # NULL: a requested pair without a charge, by the outer join
     return {(row.client, row.request_id): row for row in found if row[0] is not None}
@@ -243,15 +243,15 @@ def read_paid(
 
     `charged_keys` contains the keys charged before; others cannot have been paid for and are not looked up.
     """
-    pairs = (
+    pairs = [
         (holder, item.release_key)
         for each in requests
         for item in each.releases
         if item.release_key in charged_keys
         for holder in paying_holders(each.client)
-    )
+    ]
     paid: dict[str, set[str]] = {}
-    for holder, release_key in connection.execute(_PAID_KEYS, {"dataset": dataset, "asked": json_list(pairs)}).all():
+    for holder, release_key in connection.execute(_PAID_KEYS, {"dataset": dataset, "asked": pairs}).all():
         if holder is not None:
             paid.setdefault(holder, set()).add(release_key)
     return paid
@@ -259,19 +259,19 @@ def read_paid(
 
 def read_releases(connection: Connection, dataset: str, keys: Iterable[str]) -> dict[str, bytes]:
     """Read the stored payloads of some release keys."""
-    some = connection.execute(_RELEASES, {"dataset": dataset, "keys": json_list(keys)})
+    some = connection.execute(_RELEASES, {"dataset": dataset, "keys": [*keys]})
     return {row.release_key: row.payload for row in some}
 
 
 def read_replay(connection: Connection, client: str, dataset: str, keys: Sequence[str]) -> dict[str, StoredRelease]:
     """Read the stored releases, among some keys, that a client has paid for."""
-    parameters = {"holder": own_holder(client), "dataset": dataset, "keys": json_list(keys)}
+    parameters = {"holder": own_holder(client), "dataset": dataset, "keys": [*keys]}
     return {row.release_key: StoredRelease(*row) for row in connection.execute(_REPLAY, parameters)}
 
 
 def read_release_ages(connection: Connection, dataset: str, keys: Sequence[str]) -> dict[str, ReleaseAge]:
     """Read when the stored releases among some keys were computed."""
-    parameters = {"dataset": dataset, "keys": json_list(keys)}
+    parameters = {"dataset": dataset, "keys": [*keys]}
     return {
         row.release_key: ReleaseAge(row.release_key, row.settled_at, days_since(row.at))
         for row in connection.execute(_RELEASE_AGES, parameters)
@@ -317,7 +317,7 @@ def read_rows(connection: Connection, table: Table) -> tuple[Mapping[str, Any], 
 
 def read_charged_terms(connection: Connection, dataset: str, keys: Iterable[str]) -> dict[str, ChargedTerms]:
     """Read the price and the windows at which some release keys were first charged."""
-    rows = connection.execute(_CHARGED_TERMS, {"dataset": dataset, "keys": json_list(keys)})
+    rows = connection.execute(_CHARGED_TERMS, {"dataset": dataset, "keys": [*keys]})
     return {row.release_key: (_loss(row), frozenset(json.loads(row.windows))) for row in rows}
 
 

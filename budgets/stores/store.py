@@ -1,14 +1,14 @@
 """A ledger store: read and write connections, one exception type for database failures, portable SQL helpers.
 
-Lists are passed as one JSON parameter, so that one statement text serves 365 windows or 64 clients and contains no
-name.
+Lists of texts, or of pairs of texts, are passed as one parameter of type JSON, so that one statement text serves 365
+windows or 64 clients and contains no name.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar
 
 from sqlalchemy import (
+    JSON,
     Boolean,
     Column,
     ColumnElement,
@@ -99,8 +100,8 @@ def _compile_list_function(element: _ListFunction, compiler: SQLCompiler, **opti
 
 
 def in_list(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
-    """Build the condition that a column is in the list of a parameter, encoded by `json_list`."""
-    return is_among(column, bindparam(parameter, type_=Text))
+    """Build the condition that a column is in the list of a parameter."""
+    return is_among(column, bindparam(parameter, type_=JSON))
 
 
 def lookup_pairs(one: Column[Any], other: Column[Any], parameter: str, *also: ColumnElement[bool]) -> FromClause:
@@ -109,19 +110,14 @@ def lookup_pairs(one: Column[Any], other: Column[Any], parameter: str, *also: Co
     SQLite plans an inner join or `(one, other) IN (...)` badly: it scans each row for each pair, or each first text for
     each second one.
     """
-    pairs = pair_elements(bindparam(parameter, type_=Text)).table_valued("value")
+    pairs = pair_elements(bindparam(parameter, type_=JSON)).table_valued("value")
     texts = [text_of_pair(pairs.c.value, literal_column(place)) for place in "01"]
     return pairs.outerjoin(one.table, and_(one == texts[0], other == texts[1], *also))
 
 
 def list_elements(parameter: str) -> TableValuedAlias:
     """Table of the elements of a list parameter, in the column `value`."""
-    return text_elements(bindparam(parameter, type_=Text)).table_valued("value")
-
-
-def json_list(texts: Iterable[str | tuple[str, str]]) -> str:
-    """Encode texts, or pairs of texts, as the JSON list of a parameter."""
-    return json.dumps(list(texts))
+    return text_elements(bindparam(parameter, type_=JSON)).table_valued("value")
 
 
 PrepareTables = Callable[[Connection], None]  # creates missing tables; raises for others

@@ -267,7 +267,7 @@ class PrivatePlan:
         """The release in messages, by its group keys."""
         return f"by {', '.join(key.canonical_text for key in self.keys)}" if self.keys else "of all rows"
 
-    @property
+    @cached_property
     def canonical_text(self) -> str:
         """Canonical text: equal for all spellings of the same release."""
         return f"{self.canonical_groups} vectors {'; '.join(self.vector_texts)}"
@@ -339,12 +339,12 @@ class VectorBound:
         """Half a person in released grains: the centre that each unit subtracts from a centred vector."""
         return 1 << self.fraction_bits - 1
 
-    @property
+    @cached_property
     def clip_bound_value_grains(self) -> int:
         """Clip bound in value grains, rounded down."""
         return self.clip_bound_grains >> self.fraction_bits
 
-    @property
+    @cached_property
     def squared_clip_bound(self) -> int:
         """C^2 in squared value grains, rounded down. An integer sum of squares exceeds it exactly if it exceeds C^2."""
         return self.clip_bound_grains**2 >> 2 * self.fraction_bits

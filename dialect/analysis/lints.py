@@ -24,6 +24,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from itertools import product
 
 from dialect.algebra.expressions import FLIPPED, Call, Expr, Field, Literal, Ref, conjuncts
@@ -56,6 +57,11 @@ class LintedQuery:
     properties: Properties
     unreachable_tables: Mapping[str, tuple[str, str]]  # table outside its windows -> first and last declared window
 
+    @cached_property
+    def calls(self) -> tuple[Call, ...]:
+        """The calls of all its expressions, the innermost first."""
+        return tuple(calls_of(self.relation))
+
 
 def calls_of(part: object) -> Iterator[Call]:
     """Iterate over the calls of all expressions of a relation, or of a tuple of them, the innermost first."""
@@ -80,7 +86,7 @@ def midnights(query: LintedQuery) -> tuple[Note, ...]:
     written = _DATE_LITERAL.findall(query.sql)
     date_texts = {f"{int(year):04}-{int(month):02}-{int(day):02}" for year, month, day in written}
     found: dict[Note, None] = {}
-    for call in calls_of(query.relation) if date_texts else ():
+    for call in query.calls if date_texts else ():
         if len(call.arguments) < 2:
             continue
         sign = call.name if isinstance(call.arguments[0], Ref) else _FLIPPED_AT_MIDNIGHT.get(call.name)
@@ -130,7 +136,7 @@ _Comparison = tuple[str, Literal]  # comparison operator and constant
 
 def contradictions(query: LintedQuery) -> Iterator[Note]:
     """Note values that a comparison, or two comparisons of one AND, can never satisfy."""
-    for call in calls_of(query.relation):
+    for call in query.calls:
         yield from _contradictions(list(_comparisons(call)))
 
 
@@ -226,7 +232,7 @@ def undeclared_values(query: LintedQuery) -> Iterator[Note]:
     Nothing is noted unless all other operands are constants. A range is checked for every comparison, a list only for
     equality and IN, as the order of listed values means nothing.
     """
-    for call in calls_of(query.relation):
+    for call in query.calls:
         columns = [part.field for part in call.arguments if isinstance(part, Ref)]
         constants = [part for part in call.arguments if isinstance(part, Literal)]
         if len(columns) != 1 or len(columns) + len(constants) < len(call.arguments):

@@ -82,7 +82,7 @@ class _DivisionGuard:
         return comparison(">", size, reach)
 
 
-def guard_ratios(question: Question, variances: Mapping[str, float], quantile: float) -> Question:
+def guard_ratios(question: Question, variances: Variances, non_negative: frozenset[Field], quantile: float) -> Question:
     """Replace unstable ratios by NULL; `quantile` is of the confidence level, `variances` are by raw field id.
 
     Claim: a ratio is NULL exactly where its interval at the level would be unbounded: denominator <= quantile * its
@@ -91,9 +91,7 @@ def guard_ratios(question: Question, variances: Mapping[str, float], quantile: f
     """
     if not any(variances.values()):
         return question
-    guard = _DivisionGuard(
-        forms_by_field(question), all_variances(question, variances), non_negative_fields(question), quantile
-    )
+    guard = _DivisionGuard(forms_by_field(question), variances, non_negative, quantile)
     outer = map_expressions(question.outer, guard.guard)
     assert isinstance(outer, Released | Public)  # noqa: S101  guarding keeps the kind
     return replace(question, outer=outer)
@@ -162,13 +160,13 @@ def write_outer_query(
     question = (
         question if interval_reaches is None else expand_interval_functions(question, interval_reaches, residuals)
     )
-    question = guard_ratios(question, variances, NormalDist().inv_cdf((1 + confidence) / 2))
-    fields_above_zero, all_raw_variances = non_negative_fields(question), all_variances(question, variances)
-    all_raw_residuals = all_residuals(question, residuals)
+    non_negative, noise = non_negative_fields(question), all_variances(question, variances)
+    question = guard_ratios(question, noise, non_negative, NormalDist().inv_cdf((1 + confidence) / 2))
+    left = all_residuals(question, residuals)
     select_list: list[tuple[str, Expr]] = [(f"s{i}", Ref(shown.field)) for i, shown in enumerate(question.columns)]
     forms = {i: shown.form for i, shown in enumerate(question.columns) if shown.form is not None}
     for i, form in forms.items():
-        components = _interval_components(form, all_raw_variances, all_raw_residuals, fields_above_zero)
+        components = _interval_components(form, noise, left, non_negative)
         select_list += [(f"s{i}_{part}", expr) for part, expr in zip(INTERVAL_COMPONENTS, components, strict=True)]
     literals = ((name, expr.value) for name, expr in select_list if isinstance(expr, Literal))
     constants = {name: float(value) for name, value in literals if value is not None}
@@ -185,7 +183,7 @@ def write_outer_query(
         tuple(forms),
         tuple(i for i, form in forms.items() if form.denominator is not None),
         {i: raw for i, raw in single if raw is not None and raw in variances},
-        frozenset(i for i, form in forms.items() if _is_signed_ratio(form, fields_above_zero)),
+        frozenset(i for i, form in forms.items() if _is_signed_ratio(form, non_negative)),
         tuple(
             i
             for i, shown in enumerate(question.columns)

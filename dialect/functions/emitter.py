@@ -10,7 +10,7 @@ what follows the star.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from dialect.algebra.expressions import Call, Case, Expr, Literal, Ref
@@ -73,6 +73,12 @@ def quote_literal(literal: Literal) -> str:
         amount, unit = value.split(" ")
         return f"INTERVAL '{int(amount)} {unit}'"
     return f"CAST({text} AS {kind})"
+
+
+def value_rows(rows: Iterable[Sequence[Literal]], types: Sequence[SqlType]) -> str:
+    """Write the rows of a VALUES list, of constants as values of the types of its columns."""
+    cells = [[quote_literal(Literal(each.value, of)) for each, of in zip(row, types, strict=True)] for row in rows]
+    return ", ".join(f"({', '.join(row)})" for row in cells)
 
 
 # https://spark.apache.org/docs/latest/sql-ref-datatypes.html

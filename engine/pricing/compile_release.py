@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 
 from budgets import PICO, Loss, PricedRelease
 from dialect import (
@@ -163,7 +164,7 @@ class CompiledRelease:
         of_profile = of_keys + self.profile.privacy_loss
         return {self.profile.release_key: of_profile, self.release_key: self.privacy_loss - of_keys}
 
-    @property
+    @cached_property
     def priced(self) -> tuple[PricedRelease, ...]:
         """What is charged: its profile, if it has one, with its private keys; and its numbers."""
         windows, text = self.plan.charged_windows.windows, self.plan.canonical_text
@@ -212,7 +213,7 @@ class UnpricedRelease:
             reads_single_groups=self.reads_single_groups and not self._has_profiled_persons,
         )  # fmt: skip
 
-    @property
+    @cached_property
     def profiled_vectors(self) -> frozenset[int]:
         """Indices of the query vectors whose clip bounds a profile chooses."""
         return profiled_vectors(self.histograms, self.plan)

@@ -51,7 +51,7 @@ from dialect.codegen.engines.dialects import ENGINE_DIALECTS
 from dialect.codegen.relations.truncation import write_row_truncation
 from dialect.codegen.relations.window_functions import write_windows
 from dialect.codegen.stored_columns import retention_predicates, stored_column
-from dialect.functions.emitter import quote_literal, select_list, write_expr, write_order_term
+from dialect.functions.emitter import quote_literal, select_list, value_rows, write_expr, write_order_term
 
 
 def write_values(values: Values, needed: frozenset[Field], target: Target) -> str:
@@ -64,15 +64,10 @@ def write_values(values: Values, needed: frozenset[Field], target: Target) -> st
         return "SELECT 1 AS dummy"
     columns = select_list([f.id for f in values.fields if f in needed])
     names = ", ".join(f.id for f in values.fields)
-    cells = [
-        [quote_literal(Literal(c.value, f.type)) for c, f in zip(row, values.fields, strict=True)]
-        for row in values.rows
-    ]
-    if not cells:
-        nulls = ", ".join(quote_literal(Literal(None, f.type)) for f in values.fields)
-        return f"SELECT {columns} FROM (VALUES ({nulls})) AS v({names}) WHERE FALSE"
-    rows = ", ".join(f"({', '.join(row)})" for row in cells)
-    return f"SELECT {columns} FROM (VALUES {rows}) AS v({names})"
+    types = [f.type for f in values.fields]
+    nothing = (tuple(Literal(None, each) for each in types),)
+    rows = value_rows(values.rows or nothing, types)
+    return f"SELECT {columns} FROM (VALUES {rows}) AS v({names}){'' if values.rows else ' WHERE FALSE'}"
 
 
 def write_series(series: Series, needed: frozenset[Field], target: Target) -> str:

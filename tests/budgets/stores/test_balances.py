@@ -11,7 +11,6 @@ from budgets import LIFETIME, AccountName, Caps, Grant, Loss
 from budgets.accounting.bill import Bill, make_bill, sum_debits
 from budgets.accounting.policy import EACH_WINDOW, effective_cap
 from budgets.stores.balances import _debit_rows
-from budgets.stores.store import json_list
 from tests.budgets.ledger_checks import ask, item
 
 ASKERS = ("ann", "acme/ben", "acme/maps/cid", "acme/maps/dora")
@@ -48,8 +47,7 @@ def caps_of(made: Sequence[Bill], given: Sequence[Grant]) -> dict[tuple[str, str
         for row in rows
         for holder in HOLDERS + ("", "*")
         for window in (*WINDOWS, LIFETIME)
-        if json_list([holder])[1:-1] in str(row["of_holders"])[1:-1].split(", ")
-        and json_list([window])[1:-1] in str(row["of_windows"])[1:-1].split(", ")
+        if holder in row["of_holders"] and window in row["of_windows"]
     ]
     assert len(dict(named)) == len(named)
     return dict(named)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +17,6 @@ from budgets import Ledger, LedgerUnavailable, UnsafeStore, failure_cause
 from budgets.stores import journal, postgres
 from budgets.stores.open import open_store
 from budgets.stores.postgres import assert_durable
-from budgets.stores.store import json_list
 from tests.budgets.ledger_checks import ask, check_books, item
 from tests.support.ledger.postgres import Server, new_server, server
 from tests.support.timeouts import until
@@ -158,7 +158,7 @@ def test_a_writer_waits_for_another_process_and_then_gives_up(address: str, monk
 def test_charges_use_index_lookups_only(address: str) -> None:
     """The control is a session with the server's own settings, which reads all charges to find a few."""
     asked = str(journal._CHARGES.compile(dialect=psycopg_dialect()))
-    named = {"requests": json_list([("ann", f"r{number}") for number in range(3)])}
+    named = {"requests": json.dumps([("ann", f"r{number}") for number in range(3)])}
 
     def plan(connection: Connection) -> str:
         return "\n".join(connection.exec_driver_sql(f"EXPLAIN {asked}", named).scalars())

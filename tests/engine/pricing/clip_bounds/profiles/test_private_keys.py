@@ -174,7 +174,7 @@ def test_a_planted_failure_of_prices_is_found(catalog: Catalog, backend: Any, mo
 
 
 def test_a_planted_selection_that_is_not_charged_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    priced = CompiledRelease.priced.fget  # type: ignore[attr-defined]
+    priced = CompiledRelease.priced.func  # type: ignore[attr-defined]
 
     def cheaper(release: CompiledRelease) -> Any:
         profile, numbers = priced(release)

@@ -113,7 +113,7 @@ def test_a_planted_price_of_distances_that_is_not_taken_off_is_found(
 
 def test_a_planted_profile_that_is_not_charged_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """The map of each built mechanism is compared with its item of the charge: without one it has no price."""
-    priced = CompiledRelease.priced.fget  # type: ignore[attr-defined]
+    priced = CompiledRelease.priced.func  # type: ignore[attr-defined]
     monkeypatch.setattr(CompiledRelease, "priced", property(lambda self: priced(self)[1:]))
     with pytest.raises(NoiseRefused):
         engine.answer(BY_ZONE, Request("ann", rho=RHO))
