@@ -30,6 +30,7 @@ from dialect.codegen.partials import (
     ProfileHistogram,
     SharedPlan,
     has_own_grains,
+    with_shared_ctes,
     with_shared_from,
 )
 from dialect.codegen.partition_selection import (
@@ -46,6 +47,7 @@ from dialect.codegen.profile import (
     NEGATIVE_BINS,
     CentredAverage,
     MeanBins,
+    with_totals,
     write_distances_sql,
     write_means_sql,
     write_profile_sql,
@@ -100,7 +102,9 @@ __all__ = [
     "stored_column",
     "stored_rollup_sql",
     "stored_time",
+    "with_shared_ctes",
     "with_shared_from",
+    "with_totals",
     "write_derived_release",
     "write_distances_sql",
     "write_group_mapping",

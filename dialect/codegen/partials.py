@@ -381,3 +381,15 @@ def with_shared_from(text: str, shared: Mapping[str, str], table_of: Callable[[s
             from_table = f"{cte} AS {DUCKDB_DIALECT.not_materialized}(SELECT * FROM {table})"
             text = text.replace(subquery, from_table)
     return text
+
+
+def with_shared_ctes(text: str, shared: Mapping[str, str]) -> str:
+    """Rewrite SQL to compute each of its shared subqueries once, in CTEs of its own.
+
+    Claim: the result is that of the text as it is. Symbols: `shared` as of bounded SQL. Formula: none. Source and
+    proof: dialect/codegen/proofs.md#shared-partials. Raises nothing.
+    """
+    names = dict[str, str]()  # by SQL, each after those that it reads
+    rewritten = with_shared_from(text, shared, lambda sql: names.setdefault(sql, f"shared{len(names)}"))
+    ctes = "".join(f"{name} AS {DUCKDB_DIALECT.materialized}({sql}),\n" for sql, name in names.items())
+    return f"WITH {ctes}{rewritten.removeprefix('WITH ')}" if names else text

@@ -26,7 +26,7 @@ and of distances, so that a backend may compute it once, as `shared_partials`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from dialect.algebra.codegen_types import BoundedSql, Subquery, Target
@@ -152,6 +152,37 @@ def write_totals_sql(
     sums = ", ".join(f"{clamped_to_bigint(f'sum(c{i})')} AS w{i}" for i in range(len(totals)))
     answer = UnitAnswer("clipped_totals", clipped, f"SELECT {sums} FROM clipped_totals")
     return _over_units(shared, bounds, histograms, lambda _: answer, target, admission, 0, len(totals))
+
+
+def with_totals(numbers: BoundedSql, totals: BoundedSql) -> BoundedSql:
+    """Write numbers and totals of one release as one statement of DuckDB: totals follow the vectors in every row.
+
+    Claim: its columns are those of both statements. Symbols: both of the same shared partials. Formula: none. Source
+    and proof: dialect/codegen/proofs.md#shared-partials. Raises nothing.
+    """
+    further = "".join(f", totals.w{i} AS w{numbers.vector_count + i}" for i in range(totals.vector_count))
+    order = ", ".join(f"k{i} NULLS LAST" for i in range(numbers.key_count))
+
+    def both(one: str, other: str) -> str:
+        """Join the only row of totals to each row of numbers."""
+        ctes: list[Subquery] = [("numbers", False, one), ("totals", False, other)]
+        by = f" ORDER BY {order}" if order else ""
+        return with_clause(ctes, f"SELECT numbers.*{further} FROM numbers CROSS JOIN totals{by}")
+
+    def merged(one: Mapping[str, str], other: Mapping[str, str]) -> Mapping[str, str]:
+        """Shared subqueries of both: those with others inside come first."""
+        return {**one, **other} if len(one) > len(other) else {**other, **one}
+
+    together = replace(
+        numbers, text=both(numbers.text, totals.text), vector_count=numbers.vector_count + totals.vector_count,
+        shared=merged(numbers.shared, totals.shared),
+    )  # fmt: skip
+    if not numbers.untruncated_text:
+        return together
+    return replace(
+        together, untruncated_text=both(numbers.untruncated_text, totals.untruncated_text),
+        untruncated_shared=merged(numbers.untruncated_shared, totals.untruncated_shared),
+    )  # fmt: skip
 
 
 def write_distances_sql(

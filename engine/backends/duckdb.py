@@ -14,7 +14,7 @@ import pyarrow as pa
 from dialect import BoundedSql, Target
 from dialect.algebra import MAX_SMALLINT_ROWS, Rollup
 from dialect.catalog import OPT_OUT_TABLE
-from dialect.codegen import RELEASED_KEYS, read_eligible_from, with_shared_from
+from dialect.codegen import RELEASED_KEYS, read_eligible_from, with_shared_ctes, with_shared_from
 from engine.backends.empty_tables import DeclaredColumn, EmptyTables
 from engine.backends.exact import NO_OBJECTIONS, Exact
 from engine.backends.lockdown import connect_to_memory, lock_down, run_on_cursor, run_statement
@@ -111,7 +111,7 @@ class DuckDBBackend:
         k0, k1, ...
         """
         prepared = self._prepared(bounded)
-        table = self._table(prepared.text, objected, released_keys)
+        table = self._table(with_shared_ctes(prepared.text, prepared.shared), objected, released_keys)
         return Exact.from_table(table, bounded.key_count, bounded.vector_count)
 
     def _prepared(self, bounded: BoundedSql) -> BoundedSql:

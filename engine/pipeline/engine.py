@@ -417,20 +417,15 @@ class Engine:
         compiled: CompiledRelease,
         objected: pa.Table = NO_OBJECTIONS,
         meaning: ReleaseDescription | None = None,
-        selected_keys: pa.Table | None = None,
-        run: Run | None = None,
-        noise: NoiseSource | None = None,
     ) -> Release:
-        """Measure a release: read exact integers and add noise; private keys are selected first.
+        """Measure a release without a profile: read exact integers and add noise; private keys are selected first.
 
         `objected` = persons to exclude; `meaning` = description stored with the release, by which its plan is recovered
-        later; `selected_keys` = its private keys, if they are released; `run` = runs its SQL, `noise` = adds its noise.
-        Proof: `engine/pricing/proofs.md#partition-selection`.
+        later. Proof: `engine/pricing/proofs.md#partition-selection`.
         """
-        run, noise = run or self.backend.run, noise or self.add_noise
-        released = (selected_keys,) if selected_keys is not None else self._select_keys(compiled, objected, noise)
-        exact = run(compiled.sql, objected, *released)  # one row per group, without person keys
-        return noisy_release(exact, compiled.bounds, compiled.cost, noise, meaning)
+        released = self._select_keys(compiled, objected, self.add_noise)
+        exact = self.backend.run(compiled.sql, objected, *released)  # one row per group, without person keys
+        return noisy_release(exact, compiled.bounds, compiled.cost, self.add_noise, meaning)
 
     def _statements(self, running: list[CompiledRelease]) -> AbstractContextManager[Run]:
         """Context of the statements of releases: those with a profile share their partial aggregates."""
@@ -484,10 +479,12 @@ class Engine:
         read = partial(run, objected=objected, released_keys=keys)
         averages = measure_averages(compiled, stored, read, limited, target)
         chosen = profiled_release(compiled, stored, averages, target, is_drawn=is_drawn)
-        exact = () if chosen.totals_sql is None else read(chosen.totals_sql).vectors
-        choice, meaning = chosen.choice, describe_release(question, chosen.release)
-        totals = noisy_totals(choice.vectors, exact, limited)
-        measured = self.measure_release(chosen.release, objected, meaning, keys, run, limited)
+        if not is_drawn and not averages.groups:  # no other statement reads what it may share
+            read = partial(self.backend.run, objected=objected, released_keys=keys)
+        exact, exact_totals = chosen.read(read)
+        choice, meaning, release = chosen.choice, describe_release(question, chosen.release), chosen.release
+        totals = noisy_totals(choice.vectors, exact_totals, limited) if exact_totals else {}
+        measured = noisy_release(exact, release.bounds, release.cost, limited, meaning)
         return corrected(measured, choice.vectors, choice.averages, choice.bounds, totals)
 
     def _select_keys(self, compiled: CompiledRelease, objected: pa.Table, noise: NoiseSource) -> tuple[pa.Table, ...]:

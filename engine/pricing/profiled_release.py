@@ -6,12 +6,12 @@ from both, and the SQL of the numbers is generated at these bounds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from dialect import BoundedSql, ContributionBounds, PrivatePlan, Target, generate_sql
-from dialect.codegen import Shortcut, has_own_grains, write_totals_sql
-from engine.backends.exact import Exact
+from dialect.codegen import Shortcut, has_own_grains, with_totals, write_totals_sql
+from engine.backends.exact import Exact, Int64Vector
 from engine.catalog.eligibility import eligibility_filter
 from engine.mechanism.gaussian import NoiseSource
 from engine.pricing.clip_bounds.profiles.averages import (
@@ -51,6 +51,21 @@ class ProfiledRelease:
     release: CompiledRelease  # with the chosen bounds, their noise scales and SQL
     choice: ProfileChoice
     totals_sql: BoundedSql | None  # None: no total is bought
+
+    def read(self, run: Callable[[BoundedSql], Exact]) -> tuple[Exact, Sequence[Int64Vector]]:
+        """Read exact numbers and totals: in one statement, unless a lake has people's rows.
+
+        Without a key, whose numbers would be corrected, there are no totals. Symbols: `run` reads exact numbers over
+        the released keys.
+        """
+        numbers_sql = self.release.sql
+        if self.totals_sql is None:
+            return run(numbers_sql), ()
+        if numbers_sql.ordering_sql:
+            return run(numbers_sql), run(self.totals_sql).vectors
+        both, count = run(with_totals(numbers_sql, self.totals_sql)), numbers_sql.vector_count
+        totals = [vector[:1] for vector in both.vectors[count:] if vector.size]
+        return Exact(both.keys, both.vectors[:count]), totals
 
 
 def measure_averages(

@@ -18,7 +18,7 @@ from dialect import BoundedSql, Catalog, PrivatePlan, compile_query, generate_sq
 from dialect.algebra import Properties, QueryVector, VectorKind
 from dialect.analysis import work_bounds
 from dialect.analysis.work_bounds import partial_counts
-from dialect.codegen import SHARED_PARTIALS, has_own_grains, write_totals_sql
+from dialect.codegen import SHARED_PARTIALS, has_own_grains, with_shared_ctes, with_totals, write_totals_sql
 from dialect.codegen.profile import UNIT_MEASURES
 from dialect.sensitivity import TunedClipBound
 from engine.backends import duckdb as backend_module
@@ -30,10 +30,11 @@ from engine.backends.protocol import Run
 from engine.catalog.eligibility import eligibility_filter
 from engine.errors import ExecutionFailed
 from engine.mechanism.gaussian import NoisyVector
+from engine.pricing import profiled_release as profiled_module
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION
 from engine.pricing.clip_bounds.profiles.compiled_profile import StoredProfile
 from engine.pricing.compile_release import CompiledRelease, price_release, unpriced_releases
-from engine.pricing.profiled_release import measure_averages, profiled_release
+from engine.pricing.profiled_release import ProfileChoice, ProfiledRelease, measure_averages, profiled_release
 from tests.engine.town import CATALOG, ROWS, backend_over, make_town
 from tests.engine.windowed_town import WINDOWED
 from tests.support.without_norms import without_norms
@@ -188,6 +189,61 @@ def test_numbers_of_a_stored_profile_share_partials_where_another_statement_read
         has_others or not has_own_grains(found.release.bounds, stored.compiled.shared)
     )
     assert equal(backend.run(drawn.release.sql, OBJECTED), backend.run(found.release.sql, OBJECTED))
+
+
+@pytest.mark.parametrize("title", QUESTIONS)
+def test_a_statement_alone_computes_what_it_shares_once(title: str, catalog: Catalog, backend: DuckDBBackend) -> None:
+    for each in statements(catalog, backend, QUESTIONS[title]):
+        alone = with_shared_ctes(each.text, each.shared)
+        assert all(alone.count(sql) == 1 for sql in list(each.shared.values())[-1:]) and alone != each.text
+        assert equal(backend.run(each, OBJECTED), backend.run(replace(each, shared={}), OBJECTED))
+
+
+def has_equal_totals(catalog: Catalog, backend: DuckDBBackend, title: str) -> bool:
+    """Whether numbers and totals that are read together are those of two statements, alone and over tables."""
+    totals, numbers = statements(catalog, backend, QUESTIONS[title])[1:]
+    release = replace(compiled(catalog, backend, QUESTIONS[title]), sql=numbers)
+    asked = ProfiledRelease(release, ProfileChoice(release.plan, release.bounds, (), (), ()), totals)
+    own = partial(backend.run, objected=OBJECTED)
+    with backend.sharing() as run:
+        both = [asked.read(read) for read in (own, partial(run, objected=OBJECTED))]
+    of_totals = [vector.tolist() for vector in own(totals).vectors]
+    return all(equal(exact, own(numbers)) and [v.tolist() for v in more] == of_totals for exact, more in both)
+
+
+@pytest.mark.parametrize("title", [title for title in QUESTIONS if title != "averages"])
+def test_numbers_and_totals_of_one_statement_are_those_of_two(
+    title: str, catalog: Catalog, backend: DuckDBBackend
+) -> None:
+    assert has_equal_totals(catalog, backend, title)
+
+
+def test_a_planted_total_that_is_added_up_over_groups_is_found(
+    catalog: Catalog, backend: DuckDBBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person would move it by its clip bound in each group."""
+
+    def added_up(numbers: BoundedSql, totals: BoundedSql) -> BoundedSql:
+        both = with_totals(numbers, totals)
+        return replace(both, text=both.text.replace(", totals.w0 AS", ", sum(totals.w0) OVER () AS"))
+
+    monkeypatch.setattr(profiled_module, "with_totals", added_up)
+    assert has_equal_totals(catalog, backend, "in all") and not has_equal_totals(catalog, backend, "by zone")
+
+
+def test_without_a_group_there_is_no_total(catalog: Catalog, backend: DuckDBBackend) -> None:
+    """A private key that passes is needed, else nothing would be corrected by the total."""
+    totals, numbers = statements(catalog, backend, QUESTIONS["by zone"])[1:]
+    none = partial(backend.run, objected=OBJECTED)
+    release = replace(compiled(catalog, backend, QUESTIONS["by zone"]), sql=numbers)
+    asked = ProfiledRelease(release, ProfileChoice(release.plan, release.bounds, (), (), ()), totals)
+
+    def without_rows(bounded: BoundedSql) -> Exact:
+        exact = none(bounded)
+        return Exact(exact.keys.slice(0, 0), tuple(vector[:0] for vector in exact.vectors))
+
+    exact, found = asked.read(without_rows)
+    assert len(exact.vectors) == numbers.vector_count and not found
 
 
 def test_a_centre_moves_by_whole_grains_of_the_shared_partials(catalog: Catalog, backend: DuckDBBackend) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 from budgets import Charge, Ledger, Loss
 from dialect.algebra import VectorKind
 from dialect.catalog.model import Catalog
+from engine.backends.exact import NO_OBJECTIONS, Exact, Int64Vector
 from engine.errors import ExecutionFailed
 from engine.mechanism.gaussian import NoiseRefused, add_noise, privacy_loss
 from engine.mechanism.release import release_from_bytes, release_to_bytes
@@ -22,6 +25,7 @@ from engine.pipeline.notes import question_notes
 from engine.pricing import profiled_release
 from engine.pricing.clip_bounds.profiles import average_design, averages, compiled_profile, numbers
 from engine.pricing.compile_release import CompiledRelease
+from engine.pricing.profiled_release import ProfiledRelease
 from engine.pricing.query_terms import Request
 from engine.pricing.target_error import paid_prices
 from tests.engine.town import CATALOG, ROWS, make_town
@@ -281,6 +285,11 @@ def test_numbers_are_shown_for_the_stored_keys_alone(engine: Engine, monkeypatch
 
 def test_a_planted_second_draw_of_keys_is_found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers whose keys are chosen once more: some pass by a noise that nobody paid for."""
-    measure = Engine.measure_release
-    monkeypatch.setattr(Engine, "measure_release", lambda self, *args: measure(self, *args[:3]))
+    read = ProfiledRelease.read
+
+    def with_other_keys(found: ProfiledRelease, run: Callable[..., Exact]) -> tuple[Exact, Sequence[Int64Vector]]:
+        (keys,) = engine._select_keys(found.release, NO_OBJECTIONS, engine.add_noise)
+        return read(found, partial(run, released_keys=keys))
+
+    monkeypatch.setattr(ProfiledRelease, "read", with_other_keys)
     assert shown(asked(engine)) != stored_keys(engine)
