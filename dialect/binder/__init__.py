@@ -5,6 +5,6 @@ person's) or Released (numbers with noise).
 
 Modules, each before those that import it:
 
-    special_calls, scalars, scope, aggregates, argument_lists, table_functions, from_clause, group_by, subqueries,
-    window_functions, select_list, query.
+    special_calls, scalars, scope, aggregate_fields, aggregates, argument_lists, table_functions, from_clause, group_by,
+    subqueries, window_functions, select_list, query.
 """

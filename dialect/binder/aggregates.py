@@ -19,18 +19,13 @@ from sqlglot import exp
 from dialect.algebra.expressions import Case, Expr, Field, Literal, Ref, expand_definitions, fields_of, map_fields
 from dialect.algebra.relations import (
     AggregateCall,
-    Distinct,
     PerPerson,
-    Project,
-    Public,
     Relation,
     SortDirection,
-    public_values_of,
-    row_bound_over_windows,
-    with_null_row,
 )
 from dialect.algebra.value_ranges import is_bounded
 from dialect.analysis.predicates import narrowed_range
+from dialect.binder.aggregate_fields import aggregate_field, with_person_range
 from dialect.binder.scalars import (
     NameResolver,
     bind_condition,
@@ -51,11 +46,10 @@ from dialect.functions.aggregates import (
     DistinctRule,
     Order,
     ReleasedAs,
-    aggregate_range,
     products_fit,
 )
 from dialect.functions.emitter import plain_text
-from dialect.functions.inference import may_be_null, with_null_alternative
+from dialect.functions.inference import may_be_null
 from dialect.functions.scalar.noise_intervals import contains_interval_end
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.parser.privacy_clause import check_bounds_apply
@@ -337,7 +331,6 @@ def is_not_null(value: Expr, node: exp.Expr) -> Expr:
 # widest range of fixed-point sums: at most 2^27 grains of at most 2^60, else a value overflows 64 bits
 MAX_MAGNITUDE = 1e25
 _LIST_TYPES = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
-_LIST_OF = {SqlType.VARCHAR: SqlType.VARCHAR_LIST, SqlType.BIGINT: SqlType.BIGINT_LIST}
 # type -> conversions to a number
 _NUMBER_CONVERSIONS = {
     SqlType.BOOLEAN: ("CAST({0} AS INT)",),
@@ -387,10 +380,9 @@ def bind_measure(
         if aggregate.released_as is ReleasedAs.QUANTILE:
             field = _released_quantile_field(aggregate, arguments, context)
             return AggregateCall(name, arguments, filter_condition, field)
-    field = _measure_field(aggregate, arguments, filter_condition, source, context)
-    # groups of one person exist only where there is a row; a FILTER may leave none
-    if aggregate.released_as is ReleasedAs.ROWS and filter_condition is None and not is_release_point:
-        field = _with_minimum_one(field)
+    field = aggregate_field(aggregate, arguments, filter_condition, source, context)
+    if isinstance(source, PerPerson) and not is_release_point:
+        field = with_person_range(field, aggregate, arguments, filter_condition, source, context)
     return AggregateCall(name, arguments, filter_condition, field, bounds, bound.directions)
 
 
@@ -542,57 +534,3 @@ def _written_name(node: exp.Expr) -> str:
     """Name of the aggregate as the analyst wrote it."""
     call = _unfiltered_call(node)
     return written_name(call.this if isinstance(call, exp.WithinGroup) else call)
-
-
-def _measure_field(
-    aggregate: Aggregate,
-    arguments: tuple[Expr, ...],
-    filter_condition: Expr | None,
-    source: Relation,
-    context: CompileContext,
-) -> Field:
-    """Field of an aggregate's value: type, range, domain and origin; MIN and the like keep those of their argument."""
-    first_field = arguments[0].field if arguments and isinstance(arguments[0], Ref) else None
-    argument_field = first_field if aggregate.returns_argument else None
-    kind = aggregate.result or (arguments[0].type if arguments else SqlType.BIGINT)
-    kind = _LIST_OF[kind] if aggregate.returns_list else kind
-    is_never_null = aggregate.returns_argument and isinstance(source, PerPerson) and filter_condition is None
-    keeps_origin = argument_field is not None or aggregate.released_as is ReleasedAs.MEAN
-    text = f"{aggregate.name}({', '.join(plain_text(argument) for argument in arguments)})"
-    rows = row_bound_over_windows(source, context.windows_per_unit) if isinstance(source, PerPerson) else None
-    result = Field(
-        context.new_field_id(), text, kind,
-        nullable=not aggregate.is_count and not (is_never_null and not any(may_be_null(a) for a in arguments)),
-        bounds=None if rows is None else aggregate_range(aggregate, arguments, rows),
-        domain=argument_field.domain if argument_field else None,
-        time_zone=argument_field.time_zone if argument_field else None,
-        origin=first_field.origin if first_field and keeps_origin else None,
-    )  # fmt: skip
-    if argument_field is not None and argument_field.alternatives:
-        result = replace(
-            result,
-            alternatives=with_null_alternative(argument_field) if result.nullable else argument_field.alternatives,
-        )
-    return (
-        with_key_set(result, argument_field)
-        if argument_field is not None and argument_field.public_values is not None
-        else result
-    )
-
-
-def _with_minimum_one(rows: Field) -> Field:
-    """Raise the lower bound of a person's row count to 1: a group of rows is never empty."""
-    return rows if rows.bounds is None else replace(rows, bounds=Bounds(1, rows.bounds.upper))
-
-
-def with_key_set(result: Field, argument: Field) -> Field:
-    """Key set of one person's MIN or similar of a public column: only that column's values.
-
-    Other columns of the same public row are left out: the field's value may come from another row than theirs.
-    """
-    public = public_values_of(argument)
-    assert public is not None  # noqa: S101  checked by the caller
-    value_field = Field(result.id, None, result.type, argument.nullable)
-    projected = Public(Project(public, ((value_field, Ref(argument)),)), (*public.fields, value_field))
-    key_set = Public(Distinct(projected, (value_field,)), (value_field,))
-    return replace(result, public_values=with_null_row(key_set) if result.nullable else key_set)

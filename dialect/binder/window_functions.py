@@ -35,7 +35,8 @@ from dialect.algebra.relations import (
     is_whole_partition,
     row_bound_over_windows,
 )
-from dialect.binder.aggregates import bind_aggregate_call, check_argument_types, with_key_set
+from dialect.binder.aggregate_fields import with_key_set
+from dialect.binder.aggregates import bind_aggregate_call, check_argument_types
 from dialect.binder.group_by import GroupResolver
 from dialect.binder.scalars import NameResolver, bind_condition, bind_scalar
 from dialect.binder.scope import RowResolver, Scope, aggregate_name, has_window

@@ -244,7 +244,7 @@ def _plan_histogram(
     text = plain_text(value)
     key = replace(
         bin_field, name=f"bin({text})", nullable=False, definition=None, domain=ValueRange(0, bins.count - 1),
-        is_constant_per_person=is_function_of_person(value),
+        bounds=None, is_constant_per_person=is_function_of_person(value),
     )  # fmt: skip
     if filtered.preserved_side is not None:
         filtered = replace(

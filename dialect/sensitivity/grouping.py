@@ -10,21 +10,19 @@ declares them. A dated expression is a pair (date, time that it is the date of).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from dialect.algebra.expressions import Expr, Literal, Ref, equal_pairs, fields_of, reads_only_table, size
 from dialect.algebra.properties import Properties
 from dialect.algebra.release_plan import PrivatePlan
-from dialect.algebra.traversal import walk
-from dialect.analysis.date_bounds import EventTime, event_time_predicates
+from dialect.analysis.date_bounds import event_time_predicates
 from dialect.analysis.predicates import between, compared_expressions, declared_dates, predicate_cardinality
 from dialect.analysis.time_granularity import date_of, determined_expressions, truncation_unit
 from dialect.analysis.uniqueness import EXACT_TYPES, attribute_closure
-from dialect.catalog.model import SqlType, ValueRange
+from dialect.analysis.value_counts import event_time_of, possible_dates, times_in
+from dialect.catalog.model import SqlType
 from dialect.functions.emitter import plain_text
 from dialect.functions.literals import MONTHS, SECONDS, parse_timestamp
-from dialect.functions.registry import is_local_time
 
 _DAY_OR_COARSER = frozenset(unit for unit, seconds in SECONDS.items() if seconds >= SECONDS["day"]) | frozenset(MONTHS)
 _DAY_OR_FINER = frozenset(unit for unit, seconds in SECONDS.items() if seconds <= SECONDS["day"])
@@ -56,14 +54,8 @@ def _dates_and_times(plan: PrivatePlan, _: Properties, table: str) -> tuple[tupl
     """Return date expressions over a table, each with its time: declared date columns, and casts of times to dates."""
     facts, keys = plan.source.predicates, plan.key_exprs
     declared = ((Ref(day), time) for day, time in declared_dates(facts) if reads_only_table(Ref(day), table))
-    times = dict.fromkeys(time for expr in (*facts, *keys) for time in _times_in(expr) if reads_only_table(time, table))
+    times = dict.fromkeys(time for expr in (*facts, *keys) for time in times_in(expr) if reads_only_table(time, table))
     return (*declared, *((date_of(time), time) for time in times))
-
-
-def _times_in(expr: Expr) -> Iterator[Expr]:
-    """Yield the wall-clock times that an expression reads: TIMESTAMP columns, and columns in their time zone."""
-    parts = walk(expr, lambda part: () if is_local_time(part) else part.children)
-    return (part for part in parts if part.type is SqlType.TIMESTAMP and (isinstance(part, Ref) or is_local_time(part)))
 
 
 def key_equivalents(plan: PrivatePlan, known: Properties) -> frozenset[str]:
@@ -141,10 +133,6 @@ def _truncates_within_day(keys: Sequence[Expr], time: Expr) -> bool:
     return any(truncation_unit(part, time) in _DAY_OR_FINER for key in keys for part in determined_expressions(key))
 
 
-_MAX_DATES = 1_100  # most dates to count
-_MAX_EVALUATIONS = 200_000  # most evaluated subexpressions over all dates
-
-
 def per_group_distinct_bounds(
     plan: PrivatePlan, known: Properties, table: str, texts: frozenset[str]
 ) -> Mapping[str, int]:
@@ -177,34 +165,12 @@ def _max_dates_per_group(plan: PrivatePlan, _: Properties, day: Expr, time: Expr
     None if the dates are unknown or too many to evaluate. A key that varies within a date is ignored, which makes
     groups larger. Counting has no privacy cost.
     """
-    date_range = _date_range(day, time, plan.source.predicates)
-    if date_range is None:
+    dates = possible_dates(day, time, plan.source.predicates, sum(map(size, plan.key_exprs)))
+    if dates is None:
         return None
-    event_time = EventTime(fields_of(time)[0], day.field if isinstance(day, Ref) else None)
-    predicates = event_time_predicates(event_time, plan.source.predicates)
-    days = [date_range[0] + timedelta(days=i) for i in range((date_range[1] - date_range[0]).days + 1)]
-    if len(days) * (predicates.evaluations_per_date + sum(map(size, plan.key_exprs))) > _MAX_EVALUATIONS:
-        return None
+    predicates = event_time_predicates(event_time_of(day, time), plan.source.predicates)
     keys = [key for key in plan.key_exprs if predicates.depends_on_date(key)]
-    if not keys and not predicates.may_exclude_dates:
-        return len(days)
-    groups = Counter(
-        tuple(predicates.value_on(key, each) for key in keys) for each in days if predicates.is_possible(each)
-    )
+    if not keys:
+        return max(1, len(dates))
+    groups = Counter(tuple(predicates.value_on(key, each) for key in keys) for each in dates)
     return max(groups.values(), default=1)
-
-
-def _date_range(day: Expr, time: Expr, facts: Sequence[Expr]) -> tuple[date, date] | None:
-    """Return the (first, last) date that predicates allow, else those declared in the catalog; None if too many."""
-    implied = between(day, facts) or between(time, facts)
-    ends = _declared_ends(day, time) if implied is None else tuple(end.value for end in implied)
-    if ends is None:
-        return None
-    first, last = (parse_timestamp(str(end)).date() for end in ends)
-    return (first, last) if 0 <= (last - first).days < _MAX_DATES else None
-
-
-def _declared_ends(day: Expr, time: Expr) -> tuple[object, ...] | None:
-    """Return the ends of the declared range of a date, or of its time; None without one."""
-    domains = (field.domain for part in (day, time) for field in fields_of(part))
-    return next(((each.lower, each.upper) for each in domains if isinstance(each, ValueRange)), None)

@@ -302,7 +302,7 @@ def _direct_list(expr: Expr, facts: Sequence[Expr], context: CompileContext) -> 
     """Find a list of the expression itself, rather than of its operands; None if there is none.
 
     From the shortest to the longest source: a joined public relation, constants in a fact, a range in facts, and for a
-    column a set operation, or else its declared domain.
+    column a set operation, the numbers that one person can have, or else its declared domain.
     """
     public = public_domains.list_of_public_relation(expr) if isinstance(expr, Ref) else None
     if public is not None:
@@ -315,7 +315,11 @@ def _direct_list(expr: Expr, facts: Sequence[Expr], context: CompileContext) -> 
         return public_domains.list_of_range(expr, *ends, "a range in the question", context)
     if not isinstance(expr, Ref):
         return None
-    return _set_operation_list(expr, context) or public_domains.list_of_declared_domain(expr, context)
+    return (
+        _set_operation_list(expr, context)
+        or public_domains.list_of_counts(expr, facts, context)
+        or public_domains.list_of_declared_domain(expr, context)
+    )
 
 
 def _set_operation_list(expr: Ref, context: CompileContext) -> PublicList | None:

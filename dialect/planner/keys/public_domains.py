@@ -36,7 +36,7 @@ from dialect.algebra.release_plan import KeySet, KeySource
 from dialect.algebra.traversal import walk
 from dialect.algebra.value_ranges import UNKNOWN, is_bounded
 from dialect.analysis.canonical_form import CanonicalForm
-from dialect.analysis.predicates import between, declared_dates, narrow_expression
+from dialect.analysis.predicates import between, declared_dates, narrow_expression, narrowed_range
 from dialect.analysis.time_granularity import bucket_start, count_steps, truncate_time, truncation_unit
 from dialect.catalog.model import Bounds, ColumnValues, SqlType, ValueList, ValueRange
 from dialect.functions.emitter import plain_text
@@ -363,6 +363,21 @@ def integer_lists(expr: Expr, facts: Sequence[Expr], context: CompileContext) ->
     what = f"the range of {plain_text(expr)}"
     listed = list_of_integers(expr, math.ceil(ends.lower), math.floor(ends.upper), what, context)
     return (add_null(listed, _may_be_null(narrow)),)
+
+
+def list_of_counts(expr: Ref, facts: Sequence[Expr], context: CompileContext) -> PublicList | None:
+    """List the integers that a number of each person can be, as COUNT(DISTINCT date) is; None for other fields.
+
+    Its declared values follow from those of the counted column. If other keys make the list too long, keys are private.
+    """
+    field = expr.field
+    is_number = field.type is SqlType.BIGINT and field.origin is None and isinstance(field.domain, ValueRange)
+    ends = narrowed_range(expr, facts)
+    if not is_number or not _is_exact(ends):  # bins of a histogram have no range
+        return None
+    what = f"the range of {plain_text(expr)}"
+    listed = list_of_integers(expr, math.ceil(ends.lower), math.floor(ends.upper), what, context)
+    return add_null(listed, field.nullable)
 
 
 def _is_exact(ends: Bounds | None) -> bool:

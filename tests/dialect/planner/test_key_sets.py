@@ -54,6 +54,8 @@ LISTED: list[tuple[str, str, int, list[tuple[object, ...]]]] = [
     ("isodow(ts)", "FROM events", 8, [(7,)]),
     ("hour_of_week(ts)", "FROM events", 169, [(167,)]),
     ("is_weekend(ts)", "FROM events", 3, [(True,), (None,)]),
+    ("p.days", "FROM (SELECT subscriber_id, COUNT(DISTINCT ts::DATE) AS days FROM events GROUP BY 1) p", 8, [(0,), (7,)]),
+    ("p.days // 3", "FROM (SELECT subscriber_id, COUNT(DISTINCT ts::DATE) AS days FROM events GROUP BY 1) p", 3, [(0,), (2,)]),
     ("part_of_day(ts)", "FROM events", 5, [("night",), (None,)]),
     ("dwell_band(dwell_s / 60)", "FROM events", 8, [("5-10",), (">240",), (None,)]),
     ("compass8(bearing_deg(lon, lat, 13.4, 52.5))", "FROM events", 9, [("N",), ("NW",), (None,)]),

@@ -208,6 +208,9 @@ MARKED = Database(
 CANCELLING = Database(
     tuple(Run(str(p), n, lon=lon) for p in (VICTIM, *range(1, 9)) for n, lon in ((2, "'1e17'"), (1, "'1.5'"))), PEOPLE
 )  # fmt: skip
+UNDECLARED = Database(
+    (*(Run(ME, ts=f"TIMESTAMP '2026-11-0{day} 08:00:00'") for day in range(1, 10)), *CROWD), PEOPLE
+)  # fmt: skip
 ZEROS = Database(tuple(Run(str(p), 2, lon="'0.0'") for p in (VICTIM, *range(1, 9))), PEOPLE)
 
 BY_CELL = "SELECT e.cell_id, {} FROM events e GROUP BY 1"
@@ -235,6 +238,7 @@ HABITUAL = (
     "SELECT COUNT(*) FROM events e WHERE subscriber_id IN (SELECT subscriber_id FROM subscribers WHERE age > 100)"
 )
 FULL = "SELECT COUNT(*) FROM (SELECT subscriber_id, age FROM subscribers WHERE age > 100) s FULL JOIN events e USING (subscriber_id)"
+DAYS = "SELECT SUM(days) FROM (SELECT subscriber_id, COUNT(DISTINCT CAST(ts AS DATE)) AS days FROM events GROUP BY 1) p"
 SUMMED = "SELECT COUNT(*) FROM (SELECT subscriber_id, SUM(lon) AS s FROM events GROUP BY 1) AS p WHERE s > 0.5"
 WEST = "SELECT COUNT(*) FROM (SELECT subscriber_id, MIN(lon) AS west FROM events GROUP BY 1) AS p WHERE 1 / west > 0"
 
@@ -266,6 +270,7 @@ PLANTED = (
     Planted("a partner taken for the person's own", instead(joins, "_join_private", always_of_the_person), UNMATCHED, MANY, UnexpectedChange),
     Planted("the greater factor of a mean", rewritten(render, "clipping_factors", lambda sql: sql.replace("least(", "greatest(")), BY_CELL.format("AVG(e.dwell_s)"), MANY, SensitivityExceeded),
     Planted("a clamp inside the expression", rewritten(partials, "_integer_grains", lambda sql: re.sub(r"CASE WHEN (\w+) .*", r"CAST(\1 AS BIGINT)", sql)), "SELECT SUM(age * age) FROM subscribers", MANY, SensitivityExceeded),
+    Planted("more dates of a person than are declared", rewritten(partials, "_integer_grains", lambda sql: re.sub(r"CASE WHEN (\w+) .*", r"CAST(\1 AS BIGINT)", sql)), DAYS, UNDECLARED, SensitivityExceeded),
     Planted("groups chosen by what others do", instead(render, "truncate_groups", prefer_popular_groups), BY_STEPS, TIED, SensitivityExceeded),
     Planted("more weight than the price covers", instead(bound, "_bound_selection_vector", half_weighed), BY_STEPS, SPREAD, SensitivityExceeded),
     Planted("a person who weighs 1 in each group", rewritten(partials, "_clipping_ratio", lambda sql: "CAST(1 AS DOUBLE)"), BY_STEPS, SPREAD, SensitivityExceeded),
