@@ -104,8 +104,14 @@ def with_centres(question: Question, centres: Mapping[tuple[int, int], float]) -
         replace(columns, outputs=tuple(_about_centre(each, columns.plan_index, centres) for each in columns.outputs))
         for columns in question.releases
     )
-    moved = replace(question, releases=releases)
-    return replace(moved, columns=result_columns(moved, [(shown.name, shown.field) for shown in question.columns]))
+    return _with_forms(replace(question, releases=releases))
+
+
+def _with_forms(question: Question) -> Question:
+    """Follow noise to the columns of a question again, after its raw numbers or centres changed: all else stays."""
+    forms = column_forms(question, [shown.field for shown in question.columns])
+    columns = zip(question.columns, forms, strict=True)
+    return replace(question, columns=tuple(replace(shown, form=form) for shown, form in columns))
 
 
 def _about_centre(output: ReleasedNumber, plan_index: int, centres: Mapping[tuple[int, int], float]) -> ReleasedNumber:
@@ -179,8 +185,7 @@ def mark_shared_noise(question: Question, shared_noise_ids: SharedNoiseIds) -> Q
     releases = tuple(replace(each, raw_fields=tuple(raw[f.id] for f in each.raw_fields)) for each in question.releases)
     sums = tuple(_mark_released_sum(each, raw) for each in question.released_sums)
     gathered = tuple(_mark_union_column(each, raw) for each in question.union_columns)
-    marked = replace(question, releases=releases, released_sums=sums, union_columns=gathered)
-    return replace(marked, columns=result_columns(marked, [(shown.name, shown.field) for shown in question.columns]))
+    return _with_forms(replace(question, releases=releases, released_sums=sums, union_columns=gathered))
 
 
 def _mark_released_sum(released_sum: ReleasedSum, raw: Mapping[str, Field]) -> ReleasedSum:
