@@ -205,31 +205,27 @@ def _with_sums(question: Question, raw: Collection[str]) -> frozenset[str]:
 
 def has_unmeasured_pairs(compiled: CompiledRelease) -> bool:
     """Check whether a release counts pairs of a person's own rows with unknown clipping bias."""
-    rows = [
-        kind is not VectorKind.PERSONS for kind in _vector_kinds(compiled)
-    ]  # a person counts once, however many rows match
-    return has_unkeyed_many_to_many_join(compiled.plan.source) and _is_unmeasured(compiled, rows)
+    # a person counts once, however many rows match
+    return has_unkeyed_many_to_many_join(compiled.plan.source) and _is_unmeasured(compiled, counts_persons=False)
 
 
 def has_unmeasured_fan_out(compiled: CompiledRelease) -> bool:
     """Check whether a release counts private rows joined to several public ones with unknown clipping bias."""
-    rows = [
-        kind is not VectorKind.PERSONS or bool(compiled.plan.keys) for kind in _vector_kinds(compiled)
-    ]  # once per group
-    known = compiled.unpriced_release.properties
-    return known.of(may_match_several_public_rows, compiled.plan.source) and _is_unmeasured(compiled, rows)
+    plan, known = compiled.plan, compiled.unpriced_release.properties
+    # a person counts once in each group
+    several = known.of(may_match_several_public_rows, plan.source)
+    return several and _is_unmeasured(compiled, counts_persons=bool(plan.keys))
 
 
-def _vector_kinds(compiled: CompiledRelease) -> list[VectorKind]:
-    """Return the kind of each query vector."""
-    return [vector.kind for vector in compiled.plan.vectors]
+def _is_unmeasured(compiled: CompiledRelease, *, counts_persons: bool) -> bool:
+    """Check whether a number that grows with further rows of a person has an unknown clipping bias.
 
-
-def _is_unmeasured(compiled: CompiledRelease, grows_with_rows: Sequence[bool]) -> bool:
-    """Check whether a number that grows with further rows of a person has an unknown clipping bias."""
+    Numbers of rows and sums grow; `counts_persons`: so do numbers of persons.
+    """
+    pairs = zip(compiled.plan.vectors, compiled.bounds.vectors, strict=True)
     return any(
-        grows and bound.predicted_bias is None
-        for grows, bound in zip(grows_with_rows, compiled.bounds.vectors, strict=True)
+        bound.predicted_bias is None and (counts_persons or vector.kind is not VectorKind.PERSONS)
+        for vector, bound in pairs
     )
 
 

@@ -201,10 +201,7 @@ class UnpricedRelease:
 
     def bounds(self, pico_rho: int) -> ContributionBounds:
         """Contribution bounds at a price: tuned clip bounds if a calibration applies, else the declared ones."""
-        # no vector is tuned
-        if not any(self.clip_error_models):
-            return self.declared_bounds
-        return self.bounded(self._tuned_clip_bounds(pico_rho))
+        return self.bounded(self._tuned_clip_bounds(pico_rho)) if any(self.clip_error_models) else self.declared_bounds
 
     def bounded(self, clip_bounds: Sequence[TunedClipBound | None]) -> ContributionBounds:
         """Contribution bounds with some clip bounds; None where the declared one applies."""
@@ -249,6 +246,8 @@ class UnpricedRelease:
 
     def _tuned_clip_bounds(self, pico_rho: int) -> tuple[TunedClipBound | None, ...]:
         """Clip bounds tuned on a calibration; None for the vectors that have none."""
+        if not any(self.clip_error_models):
+            return (None,) * len(self.clip_error_models)
         return tune_clip_bounds(
             # a share of 0 has no noise scale; `price` refuses it afterwards
             self._clip_error_models_at(pico_rho),

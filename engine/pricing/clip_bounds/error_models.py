@@ -71,7 +71,8 @@ def clip_error_models(
     """
     table, known = counted_table(plan, catalog), properties or Properties()
     if (
-        table is None
+        not calibration.histograms
+        or table is None
         or plan.limits.is_stated
         or has_many_to_many_join(plan.source)
         or known.of(may_match_several_public_rows, plan.source)
