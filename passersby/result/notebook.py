@@ -51,7 +51,7 @@ from passersby.text.numbers import (
 if TYPE_CHECKING:
     from passersby.errors import PassersbyError
 
-ITALICS = "in italics: poor, good only to say that it is not 0; fainter: may be nothing"
+ITALICS = "in italics: poor, good only to say that it is not 0; fainter: may be 0"
 MOST_ROWS = 100
 BAR = 120  # width of a drawing, in its own units
 # currentColor follows the notebook's theme; the accent is readable on white and on black

@@ -245,7 +245,7 @@ Number = tuple[float, "Interval | None"]
 LEVEL = 0.95
 Zones = Mapping[str, Any] | str | os.PathLike[str]
 MOST_FLOWS = 60
-PALE_ALPHA = 0.25  # of bars that may be nothing
+PALE_ALPHA = 0.25  # of bars that may be 0
 MOST_NUMBERS = 40  # zones of a map up to which those that may be noise alone bear their numbers, too
 SIMULTANEOUS = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(intervals = 'simultaneous') ..."
 SKEWED_FROM = 4  # times the median: from there on a linear scale would leave most zones pale

@@ -92,7 +92,7 @@ def show_result(
     result: Answer, most: int = MOST_ROWS, *, details: bool = False, surface: OutputHints = PYTHON_ANSWER
 ) -> RenderableType:
     """Render rows with intervals, then a few lines on budget, price and bias; or all details."""
-    # where there is room: interval bars for the first noisy column, and words for what is poor or may be nothing
+    # where there is room: interval bars for the first noisy column, and words for what is poor or may be 0
     rows = _FittingTable(
         _row_table(result, most, has_bars=True, has_words=True),
         _row_table(result, most, has_bars=False, has_words=True),
@@ -282,7 +282,7 @@ def _row_table(result: Answer, most: int, *, has_bars: bool, has_words: bool) ->
 
 
 def _reliability_words(ratings: Sequence[str | None], count: int) -> list[str]:
-    """Words for the numbers of the first rows that are poor or may be nothing; empty for the others."""
+    """Words for the numbers of the first rows that are poor or may be 0; empty for the others."""
     words = [RELIABILITY[rating] if rating in UNRELIABLE else "" for rating in ratings[:count]]
     return words + [""] * (count - len(words))
 

@@ -150,7 +150,7 @@ def delta_text(delta: float) -> str:
     return f"{delta:.2g}".replace("e-0", "e-")
 
 
-RELIABILITY = {"good": "good", "fair": "fair", "poor": "poor", "noise": "may be nothing"}
+RELIABILITY = {"good": "good", "fair": "fair", "poor": "poor", "noise": "may be 0"}
 UNRELIABLE = ("poor", "noise")  # ratings of numbers that are marked where they are shown
 
 

@@ -313,11 +313,22 @@ def _bound_rows(prepared: CompiledRelease) -> Iterator[dict[str, Any]]:
 
 
 NUMBER = re.compile(r"(\d+(?:\.\d+)?)")
+NAMES_IN_ORDER = [  # English names of weekdays and of months, and their short forms, with their places
+    {name.casefold(): place for place, name in enumerate(names)}
+    for names in (
+        ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+        ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
+        ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+         "December"),
+        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+    )
+]  # fmt: skip
 
 
 def in_natural_order(answer: Answer, question: Question) -> Answer:
-    """Sort the rows of an answer by its keys from left to right, numbers in texts by size, NULL last.
+    """Sort the rows of an answer by its keys from left to right, NULL last.
 
+    Weekdays and months sort by their place in the week and the year, other texts with the numbers in them by size.
     Keys that rows are in no order of stay out. An answer is unchanged if its question has ORDER BY or LIMIT.
     """
     names = [column.name for column in question.columns if not column.is_noisy]
@@ -327,7 +338,7 @@ def in_natural_order(answer: Answer, question: Question) -> Answer:
     if question.is_ordered or not columns or answer.table.num_rows < 2:
         return answer
     leading = set(_leading_keys(columns))
-    natural = [[_natural_key(value) for value in columns[name]] for name in columns if name in leading]
+    natural = [_natural_keys(columns[name]) for name in columns if name in leading]
     order = sorted(range(answer.table.num_rows), key=lambda row: [column[row] for column in natural])
     return answer if order == list(range(len(order))) else _taken(answer, order)
 
@@ -350,6 +361,15 @@ def _is_sorted(values: Sequence[Any], is_tied: Sequence[bool]) -> bool:
         tied and before != value and (before is None or (value is not None and value < before))
         for tied, before, value in zip(is_tied, values, values[1:], strict=False)
     )
+
+
+def _natural_keys(values: Sequence[Any]) -> list[tuple[bool, Any]]:
+    """Keys by which the values of a column sort: names of weekdays or months by their place, if there are no others."""
+    names = {value.casefold() if isinstance(value, str) else "" for value in values if value is not None}
+    places = next((each for each in NAMES_IN_ORDER if names and names <= each.keys()), None)
+    if places is None:
+        return list(map(_natural_key, values))
+    return [(value is None, value if value is None else places[value.casefold()]) for value in values]
 
 
 def _natural_key(value: object) -> tuple[bool, Any]:

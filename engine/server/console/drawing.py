@@ -90,7 +90,7 @@ MAX_NUMBER_LENGTH = 24  # characters of a number or an interval end
 LOPSIDED_SHARE = 0.2  # difference of the sides, as a share of the wider: above it both ends are shown
 MIN_GROUPED, MAX_EXACT = 1_000, 1e15  # values from which digits are grouped, and from which floats have an exponent
 DIGITS = 2  # significant digits of an interval's half-width
-RELIABILITY_TEXTS = {"good": "good", "fair": "fair", "poor": "poor", "noise": "may be nothing"}
+RELIABILITY_TEXTS = {"good": "good", "fair": "fair", "poor": "poor", "noise": "may be 0"}
 
 
 def value_text(value: object) -> str:

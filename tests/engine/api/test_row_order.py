@@ -32,6 +32,10 @@ def ordered(zones: list[str | None], of: Question) -> tuple[list[Any], list[floa
         (["10", "2"], ["2", "10"]),
         (["0.5-2", "10-50", "2-10", "50+"], ["0.5-2", "2-10", "10-50", "50+"]),
         (["a", "b"], ["a", "b"]),
+        (["Friday", "Monday", "Sunday", None], ["Monday", "Friday", "Sunday", None]),
+        (["Fri", "Mon"], ["Mon", "Fri"]),
+        (["April", "January", "May"], ["January", "April", "May"]),
+        (["Friday", "Late", "Monday"], ["Friday", "Late", "Monday"]),  # not names of days alone
         (["Z2", "Z1", "Z10"], ["Z2", "Z1", "Z10"]),  # in no order of keys: as the question made them
     ],
 )

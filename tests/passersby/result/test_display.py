@@ -92,7 +92,7 @@ def test_a_number_that_may_be_noise_has_a_word_in_place_of_its_bar() -> None:
     answer = result({"n": numbers}, {"n": ends}, reliability={"n": ["good", "poor", "noise", "poor"]})
     clear, poor, noise, wide = (line.split() for line in as_text(show_result, answer).splitlines()[2:6])
     assert clear[-1].startswith("█") and poor[-2].startswith("█") and poor[-1] == "poor"
-    assert noise[-3:] == ["may", "be", "nothing"] and wide[-1] == "poor", "half of an interval is wider than the number"
+    assert noise[-3:] == ["may", "be", "0"] and wide[-1] == "poor", "half of an interval is wider than the number"
     assert not {"█", "▒"} & set(" ".join(noise + wide))
 
 
@@ -105,7 +105,7 @@ def test_words_stay_where_bars_find_no_room(monkeypatch: pytest.MonkeyPatch) -> 
     columns = {"place": ["a long name of a place in town"] * 3, "n": [100, 200, 3]}
     answer = result(columns, {"n": [[90, 110], [190, 210], [-7, 13]]}, reliability={"n": ["good", "good", "noise"]})
     text = as_text(show_result, answer)
-    assert "may be nothing" in text and "█" not in text
+    assert "may be 0" in text and "█" not in text
 
 
 @pytest.mark.parametrize(("share", "full"), [(0, 0), (1e-6, 1), (0.5, 20), (1, 40), (1.2, 40)])

@@ -118,7 +118,7 @@ def test_reliability_and_bias_of_a_column_fit_80_columns(monkeypatch: pytest.Mon
     words = ["good"] * 6 + ["fair"] * 7 + ["poor"] * 3 + ["noise"] * 5
     card = {"reliability": {"people": words}, "predicted_bias": {"people": -0.08}}
     lines = repr(result({"people": [7.0] * 21}, {"people": [[6, 8]] * 21}, **card)).splitlines()
-    assert "people   6 good, 7 fair, 3 poor, 5 may be nothing   bias about -8%, not in ±" in lines
+    assert "people   6 good, 7 fair, 3 poor, 5 may be 0   bias about -8%, not in ±" in lines
 
 
 def test_notes_are_chosen_by_code_never_by_their_words() -> None:

@@ -39,13 +39,13 @@ def shown(request: pytest.FixtureRequest) -> Any:
 
 def test_numbers_are_counted_by_their_word(shown: Any) -> None:
     told = " ".join(shown(given(predicted_bias={"n": -0.051})).split())  # a narrow screen breaks lines
-    assert "reliability of n: 2 good, 1 poor, 1 may be nothing; expected bias -5.1%" in told
+    assert "reliability of n: 2 good, 1 poor, 1 may be 0; expected bias -5.1%" in told
     assert "expected bias" not in shown(given(predicted_bias={"n": None}))
 
 
 def test_weak_numbers_look_weak_in_a_notebook() -> None:
     page = given()._repr_html_()
-    assert page.count("class='number noise' title='may be nothing'") == 1
+    assert page.count("class='number noise' title='may be 0'") == 1
     assert page.count("class='number poor'") == 1
 
 

@@ -207,7 +207,7 @@ def test_an_answer_shows_reliability_price_and_remaining_budget(browsers: dict[R
         assert re.search(r"rho 0\.06 \(epsilon \d\.\d\d at delta 1e-9\)", shown)
         assert "Left: you rho " in shown and "</strong> at this price" in shown
         assert "Epsilon</em>, at a small delta, is the same loss" in shown
-    assert re.search(r'<small>± [\d,]+</small> <small class="word">(good|fair|poor|may be nothing)</small>', shown)
+    assert re.search(r'<small>± [\d,]+</small> <small class="word">(good|fair|poor|may be 0)</small>', shown)
     assert "free (asked before)" in analyst.post("/console/ask", sql=COUNT, do="ask", rho="0.06").text
     wide = analyst.post("/console/ask", sql="SELECT zone, count(*) AS n FROM visit GROUP BY zone", do="explain").text
     assert "Narrower intervals" in wide and "pay four times as much" in wide
