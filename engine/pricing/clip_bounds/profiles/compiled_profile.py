@@ -10,6 +10,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -42,6 +43,7 @@ from engine.pricing.clip_bounds.profiles.averages import (
 from engine.pricing.clip_bounds.profiles.calibrated_error import ExpectedProfile, calibrated_error
 from engine.pricing.clip_bounds.profiles.estimator import VectorProfile, or_nothing
 from engine.pricing.clip_bounds.profiles.histogram_reading import (
+    REMEMBERED_READINGS,
     SIGNIFICANT_SIGMAS,
     Floats,
     HistogramReading,
@@ -385,20 +387,28 @@ def _vector_profile(
 ) -> VectorProfile:
     """Profile of one vector from the readings of its histograms; one of them may be absent."""
     vector, plan = stored.compiled.plan.vectors[index], stored.compiled.plan
-    if norms is not None and totals is not None and totals.last_visible < 0:
-        totals = None  # without a visible bin it would say that the total is 0
     is_combined = vector.kind is VectorKind.PERSONS and plan.charged_windows.window_field is not None
-    if norms is None:
-        norms, totals = totals, None
-    elif vector.kind is VectorKind.PERSONS:
-        totals = None if is_combined else replace(norms, points=norms.points**2)
-    assert norms is not None  # noqa: S101  a profiled vector has a histogram
     signed_factor = 2.0 if _is_signed(vector) else math.sqrt(2) if plan.keys else 1.0
     sensitivity = signed_factor if plan.charged_windows.is_crossing else 1.0
     counts_groups = vector.kind is VectorKind.PERSONS
-    return VectorProfile(
-        norms, totals, stored.groups, sensitivity, _is_signed(vector), counts_groups, is_combined, plan.bins_per_group
-    )
+    facts = (stored.groups, sensitivity, _is_signed(vector), counts_groups, is_combined, plan.bins_per_group)
+    return _profile_of_readings(norms, totals, *facts)
+
+
+@lru_cache(maxsize=REMEMBERED_READINGS)
+def _profile_of_readings(
+    norms: HistogramReading | None, totals: HistogramReading | None, groups: int, sensitivity: float,
+    is_signed: bool, counts_groups: bool, is_combined: bool, bins_per_group: int,
+) -> VectorProfile:  # fmt: skip
+    """Profile of one vector: remembered with what was computed of it, as readings are."""
+    if norms is not None and totals is not None and totals.last_visible < 0:
+        totals = None  # without a visible bin it would say that the total is 0
+    if norms is None:
+        norms, totals = totals, None
+    elif counts_groups:
+        totals = None if is_combined else replace(norms, points=norms.points**2)
+    assert norms is not None  # noqa: S101  a profiled vector has a histogram
+    return VectorProfile(norms, totals, groups, sensitivity, is_signed, counts_groups, is_combined, bins_per_group)
 
 
 def _largest_contribution(stored: StoredProfile, index: int, catalog: Catalog) -> float:

@@ -17,13 +17,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, wraps
+from functools import cached_property, lru_cache, wraps
 from typing import ParamSpec, TypeVar
 
 import numpy as np
 
 from engine.pricing.clip_bounds.distribution import totals_by_rank
-from engine.pricing.clip_bounds.profiles.histogram_reading import Floats, HistogramReading
+from engine.pricing.clip_bounds.profiles.histogram_reading import (
+    REMEMBERED_READINGS,
+    Floats,
+    HistogramReading,
+    sums_from,
+)
 
 TOTAL_PARTS = (0.0, 0.25)  # candidate shares of the price for the total; 0: the profile alone tells what is lost
 BOUNDS_PER_DOUBLING = 4
@@ -100,12 +105,18 @@ class VectorProfile:
 
     def retained_shares(self, clip_bounds: Floats) -> Floats:
         """Share of the total that clipping norms leaves: scenarios x clip bounds."""
-        points, contributions = self.norms.points, self.contributions
-        within = np.searchsorted(points, clip_bounds, side="right")  # points that a clip bound leaves unchanged
-        whole = np.pad(np.cumsum(contributions, axis=1), ((0, 0), (1, 0)))
-        clipped = clip_bounds * sums_from(contributions / points)[:, within]
-        shares: Floats = (whole[:, within] + clipped) / np.maximum(whole[:, -1:], 1e-300)
+        within = np.searchsorted(
+            self.norms.points, clip_bounds, side="right"
+        )  # points that a clip bound leaves unchanged
+        whole, norms = self._sums
+        shares: Floats = (whole[:, within] + clip_bounds * norms[:, within]) / np.maximum(whole[:, -1:], 1e-300)
         return shares
+
+    @cached_property
+    def _sums(self) -> tuple[Floats, Floats]:
+        """Sums of the contributions up to each point, and from each on of contributions over norms."""
+        whole = np.pad(np.cumsum(self.contributions, axis=1), ((0, 0), (1, 0)))
+        return whole, sums_from(self.contributions / self.norms.points)
 
     @cached_property
     def contributions(self) -> Floats:
@@ -164,26 +175,28 @@ def candidate_bounds(reading: HistogramReading) -> Floats:
 
 def best_total(totals: HistogramReading, rho: float) -> tuple[float, float]:
     """Clip bound of a total with the least expected error at a price, and that error (a standard deviation)."""
-    bounds = candidate_bounds(totals)
-    variances = bounds**2 / (2 * rho) + excess_variances(totals, bounds)
+    bounds, of_excess = _excess_of_candidates(totals)
+    variances = bounds**2 / (2 * rho) + of_excess
     best = int(np.argmin(variances))
     return float(bounds[best]), math.sqrt(variances[best])
+
+
+@lru_cache(maxsize=REMEMBERED_READINGS)
+def _excess_of_candidates(totals: HistogramReading) -> tuple[Floats, Floats]:
+    """Candidate clip bounds of a total, and the variance of the excess beyond each."""
+    bounds = candidate_bounds(totals)
+    return bounds, excess_variances(totals, bounds)
 
 
 def excess_variances(totals: HistogramReading, bounds: Floats) -> Floats:
     """Compute the variance of the excess beyond clip bounds: by scenario, by histogram noise, by the law's error."""
     beyond = np.maximum(0.0, totals.points[:, None] - bounds[None, :])
     above = np.searchsorted(totals.points, bounds, side="right")  # first point beyond a clip bound
-    units, sums = sums_from(totals.units)[:, above], sums_from(totals.units * totals.points)[:, above]
+    units, sums = (each[:, above] for each in totals.sums_from)
     excess = np.maximum(0.0, sums - units * bounds)
     of_law = (TAIL_LAW_ERROR * excess.mean(axis=0)) ** 2
     variances: Floats = spread(excess) ** 2 + totals.excess_noise(beyond) + of_law
     return variances
-
-
-def sums_from(amounts: Floats) -> Floats:
-    """Cumulative sums of the amounts from each place to the end: scenarios x (places + 1); the last is 0."""
-    return np.pad(np.cumsum(amounts[:, ::-1], axis=1)[:, ::-1], ((0, 0), (0, 1)))
 
 
 def spread(scenarios: Floats) -> Floats:
@@ -217,10 +230,16 @@ class ClippingEffects:
         return cls(retained, share_deviations(shares) / retained, by_chance)
 
 
+@lru_cache(maxsize=REMEMBERED_READINGS)
+def _effects_of_candidates(profile: VectorProfile) -> tuple[Floats, ClippingEffects]:
+    """Candidate clip bounds of grouped numbers, and the effects of each."""
+    bounds = candidate_bounds(profile.norms)
+    return bounds, ClippingEffects.at(profile, bounds)
+
+
 def _shape_designs(profile: VectorProfile, rho: float) -> Iterator[Design]:
     """Best designs of grouped numbers, with and without a total."""
-    bounds = candidate_bounds(profile.norms)
-    effects = ClippingEffects.at(profile, bounds)
+    bounds, effects = _effects_of_candidates(profile)
     for part in TOTAL_PARTS:
         if part and (profile.totals is None or profile.is_signed or profile.bins_per_group > 1):
             continue

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -76,6 +76,7 @@ UNSEEN_DECAY = 0.8  # probability of a bin, relative to the one before
 UNSEEN_VALUE_BINS = 16  # of values: counted from so many bins below the largest on
 POINTS_PER_BIN = 4
 LAST_INTEGER_BIN = 8  # bins of counts up to this one list their integers
+REMEMBERED_READINGS = 64  # about 200 kB each, with what follows from them
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +94,11 @@ class HistogramReading:
         """Sum of all contributions, by scenario."""
         result: Floats = self.units @ self.points
         return result
+
+    @cached_property
+    def sums_from(self) -> tuple[Floats, Floats]:
+        """Units from each point on, and the sums of their contributions."""
+        return sums_from(self.units), sums_from(self.units * self.points)
 
     @property
     def largest_visible(self) -> float:
@@ -112,6 +118,13 @@ class HistogramReading:
         return variances
 
 
+def sums_from(amounts: Floats) -> Floats:
+    """Cumulative sums of the amounts from each place to the end: scenarios x (places + 1); the last is 0."""
+    sums = np.zeros((amounts.shape[0], amounts.shape[1] + 1))
+    np.cumsum(amounts[:, ::-1], axis=1, out=sums[:, -2::-1])
+    return sums
+
+
 def weighted_sums(units: Floats, amounts: Floats) -> Floats:
     """Sum what units at each point add: scenarios x points, or points alone; points x alternatives.
 
@@ -126,8 +139,23 @@ def read_histogram(counts: Floats, sigma: float, *, is_total: bool, is_count: bo
 
     `counts` = noisy units by bin, from squared contributions of 1 on; `sigma` = their noise scale; `is_total`: of sums
     and not of norms; `is_count`: of rows or groups, not of values; `most` = public largest contribution, in grains.
-    No visible bin: scenarios of one population, as the noisy bins tell.
+    No visible bin: scenarios of one population, as the noisy bins tell. The last readings are remembered, as the
+    profile of one price is read again for each client and by `explain`.
     """
+    return _read(np.asarray(counts, dtype=np.float64).tobytes(), sigma, is_total, is_count, most)
+
+
+@lru_cache(maxsize=REMEMBERED_READINGS)
+def _read(stored: bytes, sigma: float, is_total: bool, is_count: bool, most: float) -> HistogramReading:
+    """Read a noisy histogram, given as the bytes of its floats; who has the reading can't change it."""
+    reading = _reading(np.frombuffer(stored), sigma, is_total=is_total, is_count=is_count, most=most)
+    for numbers in (reading.points, reading.units, reading.bins):
+        numbers.flags.writeable = False
+    return reading
+
+
+def _reading(counts: Floats, sigma: float, *, is_total: bool, is_count: bool, most: float) -> HistogramReading:
+    """Read a noisy histogram."""
     counts = np.where(np.arange(len(counts)) < possible_bins(len(counts), most), counts, 0.0)
     visible = _visible_range(counts, sigma)
     points, bins = _points(len(counts), is_total, is_count, most)
@@ -141,8 +169,7 @@ def read_histogram(counts: Floats, sigma: float, *, is_total: bool, is_count: bo
     tails = _tail_scenarios(laws, counts, last, sigma, seconds)
     by_bin = np.tile(people, (len(tails), 1))
     by_bin[:, last + 1 :] = tails
-    units = _spread(by_bin, points, bins)
-    return HistogramReading(points, units, bins, sigma, last)
+    return HistogramReading(points, _spread(by_bin, points, bins), bins, sigma, last)
 
 
 def possible_bins(count: int, most: float) -> int:

@@ -12,7 +12,14 @@ from budgets import Ledger
 from dialect.catalog.model import Catalog
 from engine.mechanism.gaussian import add_noise
 from engine.pipeline.engine import Engine
+from engine.pricing.clip_bounds.profiles import histogram_reading
 from tests.engine.town import backend_over
+
+
+@pytest.fixture(autouse=True)
+def _forgotten_readings() -> None:
+    """Forget readings: a test may plant other laws and populations than those of an earlier one."""
+    histogram_reading._read.cache_clear()
 
 
 @pytest.fixture(scope="module")

@@ -94,6 +94,20 @@ def test_a_reading_of_noise_alone_knows_nothing() -> None:
     assert reading(np.zeros(0), 0.002, is_total=True).last_visible == -1
 
 
+def test_a_reading_is_remembered_by_all_that_it_depends_on() -> None:
+    counts = np.zeros(BINS)
+    counts[3:8] = 5_000.0, 2_000.0, 700.0, 200.0, 60.0
+    given = {"sigma": 4.0, "is_total": False, "is_count": True, "most": 10_000.0}
+    first = read_histogram(counts, **given)  # type: ignore[arg-type]
+    assert read_histogram(counts.copy(), **given) is first  # type: ignore[arg-type]
+    changed = [{**given, name: other} for name, other in (("sigma", 5.0), ("is_total", True), ("most", 100.0))]
+    assert all(read_histogram(counts, **each) is not first for each in changed)  # type: ignore[arg-type]
+    counts[5] += 1.0
+    assert read_histogram(counts, **given) is not first  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="read-only"):
+        first.units[0] = 0.0
+
+
 def test_few_people_are_visible_together() -> None:
     """1,500 people, of whom one bin alone is above the noise by itself: without its neighbours any tail would do."""
     counts = np.zeros(BINS)
