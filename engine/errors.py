@@ -151,6 +151,9 @@ class EngineKind(Diagnostic):
         ("{column}: {value} is no {listed} of {table}. "
          "No row should match: the price would buy noise alone."),
         "SELECT DISTINCT {listed} FROM {table} ORDER BY 1 -- lists them, for free")
+    NO_DECLARED_DATE = (Code.KEY,
+        ("{column}: its declared range, {first} to {last}, has no date that meets the conditions. "
+         "No row should match: the price would buy noise alone."), "dates from {first} to {last}")
     TOO_MANY_GROUPS_TO_COUNT = (Code.KEY,
         ("The answer would have more than {limit:,} keys; "
          "the widest list is {key} with more than {counted:,} values."),

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
-from dialect.algebra.expressions import Call, Case, Expr, Literal, Ref, case_values, fields_of, size
+from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref, case_values, fields_of, size
 from dialect.algebra.relations import Distinct, Filter, Group, Project, Relation
 from dialect.algebra.traversal import walk
 from dialect.analysis.date_bounds import EventTime, event_time_predicates
@@ -73,8 +73,13 @@ def possible_dates(day: Expr, time: Expr, facts: Sequence[Expr], evaluations: in
     """
     implied = between(day, facts) or between(time, facts)
     ends = _declared_ends(day, time) if implied is None else tuple(end.value for end in implied)
-    if ends is None:
-        return None
+    return None if ends is None else _dates_between(ends, day, time, facts, evaluations)
+
+
+def _dates_between(
+    ends: Sequence[object], day: Expr, time: Expr, facts: Sequence[Expr], evaluations: int = 0
+) -> list[date] | None:
+    """List the dates between two ends that the facts allow; None if there are none or too many between the ends."""
     first, last = (parse_timestamp(str(end)).date() for end in ends)
     predicates = event_time_predicates(event_time_of(day, time), facts)
     days = (last - first).days + 1
@@ -82,6 +87,23 @@ def possible_dates(day: Expr, time: Expr, facts: Sequence[Expr], evaluations: in
         return None
     dates = [first + timedelta(days=i) for i in range(days)]
     return [each for each in dates if predicates.is_possible(each)] if predicates.may_exclude_dates else dates
+
+
+def excluded_ranges(facts: Sequence[Expr]) -> Iterator[tuple[Field, ValueRange]]:
+    """Yield the columns whose declared range has no date that the facts allow, with that range.
+
+    Claim: no row that lies within the declared range satisfies the facts. Proof: proofs.md#value-counts.
+    """
+    read = dict.fromkeys(field for fact in facts for field in fields_of(fact))
+    pairs: list[tuple[Field, Expr, Expr]] = [(day, Ref(day), time) for day, time in declared_dates(facts)]
+    pairs += [(field, date_of(Ref(field)), Ref(field)) for field in read if field.type is SqlType.TIMESTAMP]
+    pairs += [(field, Ref(field), Ref(field)) for field in read if field.type is SqlType.DATE]
+    for field, day, time in pairs:
+        range_ = field.domain
+        if not isinstance(range_, ValueRange) or not isinstance(range_.lower, str):
+            continue
+        if _dates_between((range_.lower, range_.upper), day, time, facts) == []:
+            yield field, range_
 
 
 def event_time_of(day: Expr, time: Expr) -> EventTime:

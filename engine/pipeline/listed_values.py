@@ -1,19 +1,20 @@
 """Constants that no row should have, by the public values of their columns: notes, and a refusal before the charge.
 
 A note where a constant is one of several that a condition allows, as in IN; a refusal where a condition that every row
-must meet has no other: noise would be all that the price buys, and may look like a finding. Only catalog and public
-tables are read: neighbouring datasets get the same.
+must meet has no other, or leaves no date of a declared range: noise would be all that the price buys, and may look
+like a finding. Only catalog and public tables are read: neighbouring datasets get the same.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from dialect import Catalog, Question, Refusal
+from dialect import Catalog, Question, Refusal, compile_query
 from dialect.algebra import Call, Expr, Field, Literal, Note, NoteCode, Ref
-from dialect.analysis import format_value, public_lookup_constants
-from dialect.catalog import ColumnValues, SqlType, ValueList
+from dialect.analysis import excluded_ranges, format_value, public_lookup_constants
+from dialect.catalog import ColumnValues, SqlType, ValueList, ValueRange
 from dialect.codegen.relations import write_rows
 from dialect.diagnostics import first_names, near_names
 from dialect.errors import Span, Suggestion
@@ -24,6 +25,7 @@ from engine.errors import EngineKind, ExecutionFailed
 
 MAX_PUBLIC_VALUES = 100_000  # values of one table
 MAX_LISTED_VALUES = 8
+YEAR, WRITTEN_DATE = re.compile(r"\b(?:19|20)\d\d\b"), re.compile(r"\b\d{4}-\d\d-\d\d\b")
 MAX_COMPARED_VALUES = 2_000  # values searched for a similar one
 
 
@@ -31,8 +33,12 @@ def refuse_unlisted_values(question: Question, catalog: Catalog, backend: Backen
     """Refuse a question that rows can only answer with values that their column should not have. Raises Refusal.
 
     Of its conditions those count that all rows of a release meet: `column = constant` and `column IN (constants)`, of
-    texts and whole numbers. A computed value, as trim(place_id), has no list: it is not refused.
+    texts and whole numbers. A computed value, as trim(place_id), has no list: it is not refused. All conditions on a
+    time count together: none of the dates that the catalog declares may meet them.
     """
+    for plan in question.plans:
+        for time, dates in excluded_ranges(plan.source.predicates):
+            raise _no_date_refusal(question.sql, time, dates, catalog)
     read: dict[ColumnValues, tuple[object, ...]] = {}
     for plan in question.plans:
         for fact in plan.source.predicates:
@@ -93,6 +99,37 @@ def _refusal(
         corrected = f"{sql[:place]}'{other}'{sql[place + len(written) :]}"
         refusal.suggestion = Suggestion(corrected, f"of {format_value(similar[0])}, a near value")
     return refusal
+
+
+def _no_date_refusal(sql: str, field: Field, dates: ValueRange, catalog: Catalog) -> Refusal:
+    """Refusal of conditions that no declared date meets, with the question about declared dates."""
+    column = field.name or (field.id if field.origin is None else field.origin.column)
+    outside = (found for found in WRITTEN_DATE.finditer(sql) if not str(dates.lower) <= found[0] <= str(dates.upper))
+    span = next((Span(*found.span()) for found in outside), None)
+    refusal = EngineKind.NO_DECLARED_DATE.at(span, column=column, first=dates.lower, last=dates.upper)
+    for corrected, difference in _with_declared_dates(sql, dates):
+        with suppress(Refusal):
+            plans = compile_query(corrected, catalog).plans
+            if not any(True for plan in plans for _ in excluded_ranges(plan.source.predicates)):
+                refusal.suggestion = Suggestion(corrected, difference)
+                break
+    return refusal
+
+
+def _with_declared_dates(sql: str, dates: ValueRange) -> Iterator[tuple[str, str]]:
+    """Yield questions with other dates, and the difference: the same days of a declared year, else the whole range.
+
+    One date beyond the range was meant as an end on its other side; of several the first is the first declared date.
+    """
+    first, last = str(dates.lower)[:10], str(dates.upper)[:10]
+    yield YEAR.sub(last[:4], sql), f"in {last[:4]}"
+    beyond = sorted({day for day in WRITTEN_DATE.findall(sql) if not first <= day <= last})
+    ends = (
+        {beyond[0]: first, beyond[-1]: last}
+        if len(beyond) > 1
+        else {day: first if day > last else last for day in beyond}
+    )
+    yield WRITTEN_DATE.sub(lambda found: ends.get(found[0], found[0]), sql), "of declared dates"
 
 
 def unlisted_value_notes(question: Question, catalog: Catalog, backend: Backend) -> tuple[Note, ...]:

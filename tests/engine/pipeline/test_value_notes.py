@@ -1,4 +1,4 @@
-"""A value missing from the public table of its column is noted before the charge, from public rows alone."""
+"""Conditions that no listed value, or no declared date, meets: noted or refused before the charge, without the data."""
 
 from __future__ import annotations
 
@@ -87,7 +87,42 @@ def test_a_condition_that_no_listed_value_meets_is_refused_before_the_charge(
 
 
 @pytest.mark.parametrize(
-    "condition", ["zone = 'z1'", "trim(zone) = 'x'", "zone <> 'x'", "(zone = 'x' OR minutes > 3)", "minutes = 1000000"]
+    ("condition", "instead"),
+    [
+        ("day > '2026-12-01'", "day > '2026-10-01' -- of declared dates"),
+        ("day BETWEEN '2025-10-02' AND '2025-10-03'", "day BETWEEN '2026-10-02' AND '2026-10-03' -- in 2026"),
+        ("day BETWEEN '2026-09-02' AND '2026-09-09'", "day BETWEEN '2026-10-01' AND '2026-10-04' -- of declared dates"),
+        ("day < '2026-09-01' AND minutes > 3", "day < '2026-10-04' AND minutes > 3 -- of declared dates"),
+        ("year(day) = 2025", "year(day) = 2026 -- in 2026"),
+        ("date_trunc('month', day) = '2026-11-01'", "date_trunc('month', day) = '2026-10-01' -- of declared dates"),
+        ("month(day) = 9", "dates from 2026-10-01 to 2026-10-04"),
+    ],
+)
+def test_conditions_that_no_declared_date_meets_are_refused_before_the_charge(
+    engine: Engine, condition: str, instead: str
+) -> None:
+    for ask in (engine.answer, lambda *asked: explain(engine, *asked)):
+        with pytest.raises(Refusal, match="2026-10-01 to 2026-10-04, has no date that meets the") as refused:
+            ask(f"SELECT COUNT(*) FROM visit WHERE {condition}", Request("ann"))
+        assert refused.value.kind is EngineKind.NO_DECLARED_DATE
+        assert refused.value.hint.endswith(instead)
+        if refused.value.suggestion is not None:
+            assert explain(engine, refused.value.suggestion.sql, Request("ann")).loss.pico_rho > 0
+    assert not any(entry.kind == "charge" for entry in engine.ledger.find_entries())
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "zone = 'z1'",
+        "trim(zone) = 'x'",
+        "zone <> 'x'",
+        "(zone = 'x' OR minutes > 3)",
+        "minutes = 1000000",
+        "day > '2026-10-03'",
+        "day IS NOT NULL OR day > '2027-01-01'",
+        "CAST(day AS VARCHAR) = '2027'",
+    ],
 )
 def test_conditions_that_rows_may_meet_are_answered(engine: Engine, condition: str) -> None:
     assert engine.answer(f"SELECT COUNT(*) FROM visit WHERE {condition}", Request("ann")).charged_loss.pico_rho > 0
