@@ -25,7 +25,13 @@ from dialect.codegen import NEGATIVE_BINS
 from engine.pricing.clip_bounds.column_means import MeanDistribution
 from engine.pricing.clip_bounds.profiles.class_means import ClassPosterior, class_of, prior_of_classes
 from engine.pricing.clip_bounds.profiles.estimator import TAIL_LAW_ERROR, VectorProfile, candidate_bounds
-from engine.pricing.clip_bounds.profiles.histogram_reading import LAW_ERROR, Floats, HistogramReading, weighted_sums
+from engine.pricing.clip_bounds.profiles.histogram_reading import (
+    LAW_ERROR,
+    Floats,
+    HistogramReading,
+    possible_bins,
+    weighted_sums,
+)
 
 T = TypeVar("T", bound=np.generic)
 Ints = npt.NDArray[np.int64]
@@ -139,6 +145,16 @@ class AverageProfile:
         """Compute the mean distance of units beyond the reach of class means."""
         places, shares = self.places
         return float(shares @ np.maximum(0.0, np.abs(places - centre) - reach))
+
+
+def measured_rows(most: float) -> tuple[Ints, Ints]:
+    """Return the rows of class means, and of units by distance, that are measured: what follows reads no others.
+
+    `most` = public largest distance of a unit from the planned centre, in the unit of the bins: from another one it is
+    at most twice as far, and a population has two bins beside its own.
+    """
+    bins = min(NEGATIVE_BINS, possible_bins(NEGATIVE_BINS, 2 * most) + 2)
+    return np.arange(HIGHEST_CLASS_READ + 1), np.add.outer((0, NEGATIVE_BINS), np.arange(bins)).ravel()
 
 
 def within_rows(

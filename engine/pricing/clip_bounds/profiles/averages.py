@@ -21,7 +21,6 @@ from dialect import PrivatePlan
 from dialect.algebra import Factor, QueryVector, VectorKind
 from dialect.codegen import (
     CENTRE_STEPS,
-    HIGHEST_CLASS,
     MEAN_STEPS,
     NEGATIVE_BINS,
     CentredAverage,
@@ -47,6 +46,7 @@ from engine.pricing.clip_bounds.profiles.average_design import (
     far_units,
     hidden_means,
     hidden_population,
+    measured_rows,
     weight_deviation,
     within_rows,
 )
@@ -393,15 +393,15 @@ def noisy_distances(
     places = exact.keys.column(0).to_numpy().astype(np.int64)
     found = {}
     for i, each in enumerate(averages):
-        noisy = []
-        of_classes = (2 * i, HIGHEST_CLASS + 1, MEAN_STEPS, each.prices.classes)
-        for column, rows, step, pico_rho in (of_classes, (2 * i + 1, DISTANCE_ROWS, 1, each.prices.norms)):
-            dense = np.zeros(DISTANCE_ROWS, dtype=np.int64)
+        noisy, (of_classes, of_bins) = [], measured_rows(each.most)
+        means = (2 * i, of_classes, MEAN_STEPS, each.prices.classes)
+        for column, rows, step, pico_rho in (means, (2 * i + 1, of_bins, 1, each.prices.norms)):
+            dense, released = np.zeros(DISTANCE_ROWS, dtype=np.int64), np.zeros(DISTANCE_ROWS)
             dense[places] = exact.vectors[column]
             sensitivity = step * each.unit_sensitivity
             sigma = gaussian_scale(sensitivity, pico_rho)
-            released = add_noise(dense[:rows], sensitivity, sigma, pico_rho)
-            noisy.append((np.asarray(released, dtype=np.float64) / step, sigma / step))
+            released[rows] = add_noise(dense[rows], sensitivity, sigma, pico_rho)
+            noisy.append((released / step, sigma / step))
         try:
             classes = _classes(each, *noisy[0])
             positive, negative = (_norms(each, noisy[1][0], noisy[1][1], classes, sign) for sign in (1, -1))

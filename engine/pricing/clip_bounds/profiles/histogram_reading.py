@@ -325,21 +325,31 @@ def _tail_scenarios(
     counted, far = counted[:HIDDEN_FITTED_BINS], contributions[HIDDEN_FITTED_BINS:]
     near_laws, far_laws = np.hsplit(laws, [len(counted)])
     near_seconds, far_seconds = np.hsplit(seconds, [len(counted)])
-    expected = (near_laws[:, None, :] + near_seconds[None, :, :]).reshape(len(laws) * len(seconds), len(counted))
+    # bins x scenarios: a sum over the bins adds whole rows
+    shape = len(counted), len(laws) * len(seconds)
+    expected = (near_laws.T[:, :, None] + near_seconds.T[:, None, :]).reshape(shape)
     own = np.square(LAW_ERROR * expected)
-    variances, apart = own + sigma**2, counted - expected
-    misfits = np.square(apart)
-    misfits /= variances
-    misfits += np.log(variances)
+    variances, apart = own + sigma**2, counted[:, None] - expected
     # the law of each scenario and the noisy counts of hidden bins together, by inverse variance
-    tails = np.divide(own, variances, out=own)
-    tails *= apart
-    tails += expected
-    np.maximum(tails, 0.0, out=tails)
-    contributed = tails @ contributions[: len(counted)] + np.add.outer(far_laws @ far, far_seconds @ far).ravel()
-    chosen = _equally_likely(contributed, np.tile(prior, len(laws)) - misfits.sum(axis=1) / 2, SCENARIOS)
+    own *= apart
+    own /= variances
+    expected += own
+    tails = np.maximum(expected, 0.0, out=expected)
+    np.square(apart, out=apart)
+    apart /= variances
+    misfits = apart.sum(axis=0) + _log_product(variances / sigma**2)
+    contributed = np.einsum("b,ba->a", contributions[: len(counted)], tails)
+    contributed += np.add.outer(far_laws @ far, far_seconds @ far).ravel()
+    chosen = _equally_likely(contributed, np.tile(prior, len(laws)) - misfits / 2, SCENARIOS)
     of_law, of_second = np.divmod(chosen, len(seconds))
-    result: Floats = np.hstack([tails[chosen], far_laws[of_law] + far_seconds[of_second]])
+    result: Floats = np.hstack([tails[:, chosen].T, far_laws[of_law] + far_seconds[of_second]])
+    return result
+
+
+def _log_product(factors: Floats) -> Floats:
+    """Logarithm of the product of each column; of half of it at a time, which no factor below 10^28 overflows."""
+    halves = np.array_split(factors, 2)
+    result: Floats = sum(np.log(np.multiply.reduce(half, axis=0)) for half in halves)
     return result
 
 

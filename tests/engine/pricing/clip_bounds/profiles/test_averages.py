@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -16,6 +17,8 @@ from engine.mechanism.gaussian import NoisyVector
 from engine.pipeline import engine as pipeline
 from engine.pipeline import post_process
 from engine.pipeline.engine import Engine
+from engine.pricing.clip_bounds.profiles import averages
+from engine.pricing.clip_bounds.profiles.average_design import measured_rows
 from engine.pricing.query_terms import Request
 from tests.engine.pricing.clip_bounds.profiles.test_profiles import MANY_ROWS
 from tests.engine.town import CATALOG, make_town
@@ -66,6 +69,41 @@ def test_intervals_of_averages_hold_the_exact_ones(catalog: Catalog, backend: An
         lower, upper = asked(catalog, backend, repeatable_noise(seed)).answer.intervals["m"]
         holds.append((lower <= exact_means(backend)) & (exact_means(backend) <= upper))
     assert np.mean(holds) >= 0.8
+
+
+def shown_with(catalog: Catalog, backend: Any, measured: Callable[[float], Any]) -> tuple[int, list[list[float]]]:
+    """Ask with only some rows of distances measured, each with the same noise whichever others are."""
+    drawn, rows = np.random.default_rng(1).integers(-40, 40, averages.DISTANCE_ROWS), list[Any]()
+
+    def noise(exact: Int64Vector, *_: Any) -> NoisyVector:
+        own = [each for each in rows if len(each) == len(exact)]
+        return NoisyVector(exact + drawn[own[0]] if own else exact)
+
+    def noted(most: float) -> Any:
+        rows.extend(measured(most))
+        return rows[-2:]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(averages, "measured_rows", noted)
+        answer = asked(catalog, backend, noise).answer
+    ends = [answer.intervals["m"][side].tolist() for side in (0, 1)]
+    return sum(map(len, rows)), [answer.table.column("m").to_pylist(), *ends]
+
+
+def test_rows_of_distances_that_are_not_measured_change_nothing(catalog: Catalog, backend: Any) -> None:
+    every = np.arange(averages.DISTANCE_ROWS)
+    (few, found), (many, wanted) = (
+        shown_with(catalog, backend, rows) for rows in (measured_rows, lambda _: (every, every))
+    )
+    assert few < 0.6 * many and found == wanted
+
+
+def test_a_planted_row_that_is_read_and_not_measured_is_found(catalog: Catalog, backend: Any) -> None:
+    classes, _ = measured_rows(1.0)
+    (_, found), (_, wanted) = (
+        shown_with(catalog, backend, rows) for rows in (measured_rows, lambda _: (classes, measured_rows(2.0**9)[1]))
+    )
+    assert found != wanted
 
 
 def test_a_planted_centre_that_is_not_added_back_is_found(
