@@ -140,7 +140,7 @@ def test_who_may_weigh_more_widens_averages(profile: AverageProfile) -> None:
         return weight_deviation(own, bound, classes)
 
     assert deviation(doubtful, 16.0) > 0.015 > 3 * deviation(clear, 16.0)
-    assert deviation(doubtful, 1e4) == 0  # nothing is clipped
+    assert deviation(doubtful, 1e4) < 1e-12  # nothing is clipped, but for rounding
 
 
 STAFF, STAFF_VALUES, STAFF_MEAN = 100, 150, 0.3  # units, values of one, and its mean distance
