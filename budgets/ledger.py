@@ -269,7 +269,7 @@ class Ledger(AdminOperations, Audit):
         Claim: a release key has one result for ever, the first one stored, whoever computed it; a release that rests on
         another one is stored only with the very payload that it was computed from. Symbols: payloads by release key;
         `rests_on` = release key -> key of the one that it was computed from. Formula: insert if absent, without those
-        that rest on another payload than the stored one, then read what is stored.
+        that rest on another payload than the stored one, then read what was stored before.
         Source: proofs.md#one-result-for-ever.
         Raises ProtocolError for keys that the charge did not pay for, LedgerUnavailable, UnsafeStore.
         """
@@ -279,20 +279,22 @@ class Ledger(AdminOperations, Audit):
             keys = () if row is None else journal.read_release_keys(connection, row.id)
             if row is None or row.id != charge.id or not set(payloads) <= set(keys):
                 raise ProtocolError("Only what a charge has paid for can be stored.", "charge before running.")
-            at, stored = journal.now_text(), {}
+            at, digests = journal.now_text(), dict[str, str]()  # of what is stored now, by key
 
             def is_stored(basis: str) -> bool:
                 """Check that the payload of a release is the one that is stored, now or before."""
-                return journal.read_releases(connection, charge.dataset, (basis,)) == {basis: payloads[basis]}
+                wanted = {basis: payloads[basis]}
+                return basis in digests or journal.read_releases(connection, charge.dataset, wanted) == wanted
 
             for key in sorted(payloads, key=bases.__contains__):  # those that others rest on come first
-                basis = bases.get(key)
-                if basis is None or is_stored(basis):
-                    stored[key] = journal.write_release(connection, charge, key, payloads[key], at)
-            events = [release_event(charge, key, result) for key, result in stored.items() if result is not None]
-            if events:
-                journal.append(connection, events, at)
-            return MappingProxyType(journal.read_releases(connection, row.dataset, keys))
+                if key not in bases or is_stored(bases[key]):
+                    digest = journal.write_release(connection, charge, key, payloads[key], at)
+                    digests |= {} if digest is None else {key: digest}
+            if digests:
+                journal.append(connection, [release_event(charge, *each) for each in digests.items()], at)
+            others = [key for key in keys if key not in digests]
+            before = journal.read_releases(connection, row.dataset, others) if others else {}
+            return MappingProxyType(before | {key: payloads[key] for key in digests})
 
     def outlook(self, request: ChargeRequest, more_windows: Iterable[str] = ()) -> Outlook:
         """Count how many more queries like this one fit; if none, what fits instead, `more_windows` included."""

@@ -115,10 +115,11 @@ class Engine:
         """Answer a query, or one whose releases are compiled and paid. Raises Refusal, LedgerError, ExecutionFailed."""
         question = self.read(sql, request.client)  # SQL text -> releases and outer SQL
         query = self.compile(question, request, paid_releases)  # bounds, price and SQL, from public facts
-        stored = self.replay(query.releases, request)  # a repeated query is free
-        sources = self.release_sources(query, stored)  # the client's holdings may answer it for free
-        to_charge = charged_releases(sources)
-        stored = self.replay(to_charge, request) if to_charge != query.releases else stored
+        with self.ledger.snapshot():
+            stored = self.replay(query.releases, request)  # a repeated query is free
+            sources = self.release_sources(query, stored)  # the client's holdings may answer it for free
+            to_charge = charged_releases(sources)
+            stored = self.replay(to_charge, request) if to_charge != query.releases else stored
         charge: Charge | None = None
         if stored is None:
             self.bind(query)  # SQL that can't be bound is refused here, for free
@@ -394,7 +395,7 @@ class Engine:
             again = replace(charge, stored={**charge.stored, **settled}, to_run=tuple(missing))
             return self.settle(question, charged_releases, again)
         plans = {p.release_key: matchable_plan(question, plan_index(question, p)) for p in running}
-        self.recovered_plans.add(plans)
+        self.recovered_plans.add(plans | dict.fromkeys(rests_on.values()))  # nothing is derived from a profile
         return {**charge.stored, **settled}
 
     def on_free_repeat(self, client: str, dataset: str) -> None:
