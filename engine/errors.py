@@ -151,6 +151,8 @@ class EngineKind(Diagnostic):
         ("{column}: {value} is no {listed} of {table}. "
          "No row should match: the price would buy noise alone."),
         "SELECT DISTINCT {listed} FROM {table} ORDER BY 1 -- lists them, for free")
+    NO_RESULT = (Code.KEY,
+        "{call} is never {value}. No row matches: the price would buy noise alone.", "one of {values}")
     NO_DECLARED_DATE = (Code.KEY,
         ("{column}: its declared range, {first} to {last}, has no date that meets the conditions. "
          "No row should match: the price would buy noise alone."), "dates from {first} to {last}")

@@ -11,14 +11,15 @@ Modules, each before those that import it:
 from __future__ import annotations
 
 from dialect.functions.aggregates import AGGREGATES, MOMENTS, Aggregate
-from dialect.functions.emitter import UnsupportedByEngine, quote_identifier, quote_literal, quote_text
-from dialect.functions.registry import OVERLOADS_BY_NAME
+from dialect.functions.emitter import UnsupportedByEngine, plain_text, quote_identifier, quote_literal, quote_text
+from dialect.functions.registry import OVERLOADS, OVERLOADS_BY_NAME
 from dialect.functions.signatures import Function, kind_name, quote_spark_identifier
 from dialect.functions.table_functions import TABLE_FUNCTIONS, TableFunction
 
 __all__ = [
     "AGGREGATES",
     "MOMENTS",
+    "OVERLOADS",
     "OVERLOADS_BY_NAME",
     "TABLE_FUNCTIONS",
     "Aggregate",
@@ -26,6 +27,7 @@ __all__ = [
     "TableFunction",
     "UnsupportedByEngine",
     "kind_name",
+    "plain_text",
     "quote_identifier",
     "quote_literal",
     "quote_spark_identifier",

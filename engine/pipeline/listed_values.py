@@ -18,6 +18,7 @@ from dialect.catalog import ColumnValues, SqlType, ValueList, ValueRange
 from dialect.codegen.relations import write_rows
 from dialect.diagnostics import first_names, near_names
 from dialect.errors import Span, Suggestion
+from dialect.functions import OVERLOADS, plain_text
 from dialect.parser import CompileContext
 from dialect.planner.keys import column_values
 from engine.backends.protocol import Backend
@@ -33,16 +34,17 @@ def refuse_unlisted_values(question: Question, catalog: Catalog, backend: Backen
     """Refuse a question that rows can only answer with values that their column should not have. Raises Refusal.
 
     Of its conditions those count that all rows of a release meet: `column = constant` and `column IN (constants)`, of
-    texts and whole numbers. A computed value, as trim(place_id), has no list: it is not refused. All conditions on a
-    time count together: none of the dates that the catalog declares may meet them.
+    texts and whole numbers. A function with few values, as dayname, has a list; another computed value, as
+    trim(place_id), has none: it is not refused. All conditions on a time count together: none of the dates that the
+    catalog declares may meet them.
     """
-    for plan in question.plans:
-        for time, dates in excluded_ranges(plan.source.predicates):
-            raise _no_date_refusal(question.sql, time, dates, catalog)
     read: dict[ColumnValues, tuple[object, ...]] = {}
     for plan in question.plans:
         for fact in plan.source.predicates:
-            field, constants = _required_constants(fact)
+            compared, constants = _required_constants(fact)
+            if isinstance(compared, Call):
+                _refuse_missing_result(question.sql, compared, constants)
+            field = compared.field if isinstance(compared, Ref) else None
             domain = None if field is None else _domain(field, catalog)
             if field is None or domain is None:
                 continue
@@ -51,18 +53,49 @@ def refuse_unlisted_values(question: Question, catalog: Catalog, backend: Backen
             values = read[domain] if isinstance(domain, ColumnValues) else domain.values
             if values and not set(constants) & set(values):
                 raise _refusal(question.sql, field, constants[0], values, domain)
+        for time, dates in excluded_ranges(plan.source.predicates):
+            raise _no_date_refusal(question.sql, time, dates, catalog)
 
 
-def _required_constants(fact: Expr) -> tuple[Field | None, Sequence[object]]:
-    """Column that a condition compares by = or IN, and the only values that meet it; no column for other conditions."""
+def _required_constants(fact: Expr) -> tuple[Expr | None, Sequence[object]]:
+    """Column or call that a condition compares by = or IN, and the only values that meet it; None for others."""
     if not isinstance(fact, Call) or fact.name not in ("=", "in"):
         return None, []
-    fields = [part.field for part in fact.arguments if isinstance(part, Ref)]
+    compared = [part for part in fact.arguments if not isinstance(part, Literal)]
     constants = [part.value for part in fact.arguments if isinstance(part, Literal)]
-    is_lookup = len(fields) == 1 and constants and len(constants) == len(fact.arguments) - 1
-    if not is_lookup or fields[0].type not in (SqlType.VARCHAR, SqlType.BIGINT) or None in constants:
+    is_lookup = len(compared) == 1 and constants
+    if not is_lookup or compared[0].type not in (SqlType.VARCHAR, SqlType.BIGINT) or None in constants:
         return None, []
-    return fields[0], constants
+    return compared[0], constants
+
+
+def _refuse_missing_result(sql: str, call: Call, constants: Sequence[object]) -> None:
+    """Refuse constants of which none is a value of a function with few values, such as dayname. Raises Refusal."""
+    values = OVERLOADS[call.function].listed_values
+    if not values or set(constants) & set(values):
+        return
+    place, written = _place(sql, constants[0])
+    refusal = EngineKind.NO_RESULT.at(
+        None if place < 0 else Span(place, place + len(written)), call=plain_text(call),
+        value=format_value(constants[0]), values=first_names(list(map(format_value, values)), len(values)),
+    )  # fmt: skip
+    raise _with_similar_value(refusal, sql, constants[0], values)
+
+
+def _place(sql: str, value: object) -> tuple[int, str]:
+    """Return where a constant is written in the question, -1 if in no or several places, and as what."""
+    written = f"'{value}'" if isinstance(value, str) else str(value)
+    return sql.find(written) if sql.count(written) == 1 else -1, written
+
+
+def _with_similar_value(refusal: Refusal, sql: str, value: object, values: Sequence[object]) -> Refusal:
+    """Suggest the question about a similar value, if there is one and the constant is written once."""
+    similar, (place, written) = _similar_values(value, values), _place(sql, value)
+    if similar and place >= 0:
+        other = similar[0].replace("'", "''")
+        corrected = f"{sql[:place]}'{other}'{sql[place + len(written) :]}"
+        refusal.suggestion = Suggestion(corrected, f"of {format_value(similar[0])}, a near value")
+    return refusal
 
 
 def _domain(field: Field, catalog: Catalog) -> ValueList | ColumnValues | None:
@@ -79,8 +112,7 @@ def _refusal(
     sql: str, field: Field, value: object, values: Sequence[object], domain: ValueList | ColumnValues
 ) -> Refusal:
     """Refusal of a value, with the question about a similar one, or where the values are listed."""
-    written = f"'{value}'" if isinstance(value, str) else str(value)
-    place = sql.find(written) if sql.count(written) == 1 else -1
+    place, written = _place(sql, value)
     span = None if place < 0 else Span(place, place + len(written))
     column, shown, known = field.name or field.id, format_value(value), sorted(map(format_value, values))
     if isinstance(domain, ValueList):
@@ -93,12 +125,7 @@ def _refusal(
         refusal = EngineKind.UNKNOWN_VALUE_OF_MANY.at(
             span, column=column, value=shown, listed=domain.column, table=domain.table
         )
-    similar = _similar_values(value, values)
-    if similar and place >= 0:
-        other = similar[0].replace("'", "''")
-        corrected = f"{sql[:place]}'{other}'{sql[place + len(written) :]}"
-        refusal.suggestion = Suggestion(corrected, f"of {format_value(similar[0])}, a near value")
-    return refusal
+    return _with_similar_value(refusal, sql, value, values)
 
 
 def _no_date_refusal(sql: str, field: Field, dates: ValueRange, catalog: Catalog) -> Refusal:

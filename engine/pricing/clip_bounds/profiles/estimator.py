@@ -226,7 +226,7 @@ class ClippingEffects:
         retained = np.maximum(shares.mean(axis=0), 1e-9)
         unevenness = np.minimum(1.0, bounds[None, :] / profile.norms.points[:, None]) / retained - 1
         squares = profile.norms.units.mean(axis=0) * profile.norms.points**2
-        by_chance = (squares @ unevenness**2) / (2 * profile.groups)
+        by_chance = (squares @ unevenness**2) / (2 * max(1, profile.groups))
         return cls(retained, share_deviations(shares) / retained, by_chance)
 
 
