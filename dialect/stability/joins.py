@@ -185,11 +185,17 @@ def _assumed_rows(person: PerPerson, public: Public, condition: Expr) -> int:
 
 
 def _using_person(node: exp.Expr, person: str) -> list[str]:
-    """Suggested text of a join clause: USING the person key alone. Empty where a subquery, not a table, is joined."""
+    """Suggested text of a join clause: USING the person key, and columns of one name that the join equates.
+
+    Empty where a subquery, not a table, is joined.
+    """
     if not isinstance(node, exp.Join) or not isinstance(node.this, exp.Table):
         return []
     alias = f" {node.this.alias}" if node.this.alias else ""
-    return [f"{node.this.name}{alias} USING ({person})"]
+    names = [column.name for column in node.args.get("using") or ()]
+    if isinstance(on := node.args.get("on"), exp.EQ) and on.left.name == on.right.name:
+        names.append(on.left.name)
+    return [f"{node.this.name}{alias} USING ({', '.join([person, *names])})"]
 
 
 def _join_private(left: PerPerson, right: PerPerson, kind: JoinKind, condition: Expr, node: exp.Expr) -> PerPerson:

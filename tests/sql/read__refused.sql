@@ -166,7 +166,7 @@ SELECT COUNT(*) FROM events a JOIN events b ON a.cell_id = b.cell_id;
 # SELECT COUNT(*) FROM events a JOIN events b ON a.cell_id = b.cell_id
 #                                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # Two private tables can only be joined on the person key.
-# Try: SELECT COUNT(*) FROM events a JOIN events b USING (subscriber_id) -- each row meets those of the same person alone
+# Try: SELECT COUNT(*) FROM events a JOIN events b USING (subscriber_id, cell_id) -- each row meets those of the same person alone
 
 # title: a join of persons under OR
 SELECT COUNT(*) FROM events a JOIN events b ON a.subscriber_id = b.subscriber_id OR a.cell_id = b.cell_id;

@@ -82,12 +82,12 @@ def _counted_by(written: str, near: str, sql: str) -> Iterator[Suggestion]:
 
 def _ordered_by_aggregate(written: str, sql: str) -> Iterator[Suggestion]:
     """Order by the one aggregate of the select list, where ORDER BY has a name that nothing has."""
-    query = _parsed(sql)
+    query = parsed_select(sql)
     if query is None or not re.search(rf"{_ORDERED_BY}{re.escape(written)}\b", sql, re.IGNORECASE):
         return
     numbers = [item for item in query.selects if item.find(exp.AggFunc) is not None]
     if len(numbers) == 1:
-        target = numbers[0].alias or _text(numbers[0])
+        target = numbers[0].alias or tree_text(numbers[0])
         changed = re.sub(
             rf"{_ORDERED_BY}{re.escape(written)}\b", lambda found: found[1] + target, sql, flags=re.IGNORECASE
         )
@@ -96,7 +96,7 @@ def _ordered_by_aggregate(written: str, sql: str) -> Iterator[Suggestion]:
 
 def moved_aggregates(sql: str) -> Iterator[Suggestion]:
     """Move aggregates to where they can stand: out of WHERE into HAVING, inside another one into a subquery."""
-    query = _parsed(sql)
+    query = parsed_select(sql)
     if query is None:
         return
     if (where := query.args.get("where")) is not None and where.find(exp.AggFunc) is not None:
@@ -107,7 +107,7 @@ def moved_aggregates(sql: str) -> Iterator[Suggestion]:
         changed.set("where", exp.Where(this=exp.and_(*early, copy=True)) if early else None)
         having = [changed.args["having"].this] if changed.args.get("having") is not None else []
         changed.set("having", exp.Having(this=exp.and_(*having, *late, copy=True)))
-        yield Suggestion(_text(changed), "tests groups")
+        yield Suggestion(tree_text(changed), "tests groups")
     yield from _nested_aggregate(query)
 
 
@@ -123,10 +123,10 @@ def _nested_aggregate(query: exp.Select) -> Iterator[Suggestion]:
     below.set("order", None)
     above = outer.copy()
     above.set("this", exp.column("n"))
-    yield Suggestion(f"SELECT {_text(above)} FROM ({_text(below)})", "over the groups, of noisy numbers")
+    yield Suggestion(f"SELECT {tree_text(above)} FROM ({tree_text(below)})", "over the groups, of noisy numbers")
 
 
-def _parsed(sql: str) -> exp.Select | None:
+def parsed_select(sql: str) -> exp.Select | None:
     """Tree of a single SELECT; None for any other text, and for one with a privacy clause, which no tree contains."""
     try:
         tree = parse(sql)
@@ -136,7 +136,7 @@ def _parsed(sql: str) -> exp.Select | None:
     return tree if isinstance(tree, exp.Select) and is_plain else None
 
 
-def _text(node: exp.Expr) -> str:
+def tree_text(node: exp.Expr) -> str:
     """Write the SQL of a tree; empty where sqlglot can't write it."""
     try:
         return str(node.sql("duckdb", comments=False, unsupported_level=ErrorLevel.IGNORE))

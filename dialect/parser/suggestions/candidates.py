@@ -23,6 +23,7 @@ from dialect.parser.suggestions.foreign_dialects import (
     to_duckdb,
     to_rollup_syntax,
 )
+from dialect.parser.suggestions.separate_tables import separate_tables
 from dialect.parser.tokens import fill_placeholders
 
 _KEYWORDS = (
@@ -212,9 +213,16 @@ def _suggest_similar_table(refusal: Refusal, span: Span, sql: str, catalog: Cata
     rewrites = tuple(
         Suggestion(sql[:start] + name + sql[start + len(written) :], f"of {name}, a near name") for name in near
     )
-    joined = _joined_table(written, sql, catalog) if refusal.kind is Kind.TABLE_NOT_IN_FROM else ()
+    is_outer = refusal.kind is Kind.TABLE_NOT_IN_FROM
+    joined = (*separate_tables(sql, catalog), *_joined_table(written, sql, catalog)) if is_outer else ()
     fields = {**refusal.fields, "tables": first_names(near + rest)}
     return replace(refusal, fields=fields, rewrites=(*joined, *rewrites))
+
+
+def _suggest_separate_tables(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
+    """Suggest grouping each of two private tables by its own, before joining them by person."""
+    del span
+    return replace(refusal, rewrites=(*separate_tables(sql, catalog), *refusal.rewrites))
 
 
 def _joined_table(written: str, sql: str, catalog: Catalog) -> tuple[Suggestion, ...]:
@@ -288,6 +296,7 @@ _SUGGESTERS: Mapping[Diagnostic, _Suggester] = {
     Kind.UNQUOTED_TEXT: _suggest_for_column,
     Kind.UNKNOWN_TABLE: _suggest_similar_table,
     Kind.TABLE_NOT_IN_FROM: _suggest_similar_table,
+    Kind.JOIN_WITHOUT_PERSON: _suggest_separate_tables,
     Kind.NOT_A_SELECT: _suggest_names,
     Kind.UNREADABLE_FROM_HERE: _suggest_corrections,
     Kind.CLAUSE_MISPLACED: _suggest_corrections,
@@ -296,7 +305,7 @@ _SUGGESTERS: Mapping[Diagnostic, _Suggester] = {
     Kind.AGGREGATE_HERE: _suggest_places_of_aggregates,
 }
 _MAX_COMPILED = 4  # suggestions compiled for one refusal
-_MAX_SUGGESTION_CHARACTERS = 240  # characters
+_MAX_SUGGESTION_CHARACTERS = 400  # characters
 _MAX_REWRITE_STEPS = 2  # a rewrite for DuckDB may be refused too, and its own suggestion compile
 
 

@@ -37,8 +37,8 @@ def reading(**outcomes: BaseException) -> Callable[[str], object]:
         (("good", "better"), "good"),
         (("bad", "deep", "good"), "good"),
         (("bad", "deep"), "another"),
-        (("x" * 241, "good"), "good"),
-        (("x" * 240,), "x" * 240),
+        (("x" * 401, "good"), "good"),
+        (("x" * 400,), "x" * 400),
         (("bad", "bad", "bad", "bad", "good"), "another"),
     ],
 )

@@ -30,6 +30,12 @@ TRIED = {
     "select histogram(dwell_min) from visit": "SELECT FLOOR(dwell_min / 10) * 10, COUNT(*) FROM visit GROUP BY FLOOR(dwell_min / 10) * 10",
     "select zone_id, hour(start_ts) h, count(*) from visit group by zone_id": "select zone_id, hour(start_ts) h, count(*) from visit group by zone_id, h",
     "select zone_id, hour(start_ts), count(*) from visit group by 1": "select zone_id, hour(start_ts), count(*) from visit group by 1, HOUR(start_ts)",
+    # each table by its own, where rows of different people would be compared
+    "select p.place_id, count(*) n, (select count(*) from visit v where v.place_id = p.place_id and v.dwell_min > 5) m from passby p group by 1 limit 3": "WITH p AS (SELECT p.place_id, COUNT(*) AS n FROM passby AS p GROUP BY 1), v AS (SELECT v.place_id, COUNT(*) AS m FROM visit AS v WHERE v.dwell_min > 5 GROUP BY 1) SELECT place_id, n, m FROM p JOIN v USING (place_id) LIMIT 3",
+    "select p.place_id, count(distinct p.subscriber_id) n, avg(dwell_min) m from passby p join visit v using (place_id) group by 1 order by m": "WITH p AS (SELECT p.place_id, COUNT(DISTINCT p.subscriber_id) AS n FROM passby AS p GROUP BY 1), v AS (SELECT v.place_id, AVG(dwell_min) AS m FROM visit AS v GROUP BY 1) SELECT place_id, n, m FROM p JOIN v USING (place_id) ORDER BY m",
+    "select count(distinct p.subscriber_id) n, count(distinct v.subscriber_id) m from passby p, visit v where p.place_id = v.place_id and p.place_id = 'P1'": "SELECT (SELECT COUNT(DISTINCT p.subscriber_id) FROM passby AS p WHERE p.place_id = 'P1') AS n, (SELECT COUNT(DISTINCT v.subscriber_id) FROM visit AS v WHERE v.place_id = 'P1') AS m",
+    # the place that the question joins on, too
+    "select count(p.heading || v.approach_dir) from passby p join visit v using (place_id)": "select count(p.heading || v.approach_dir) from passby p join visit v USING (subscriber_id, place_id)",
     # every day that is declared, not one
     "select start_ts d, count(*) from visit where zone_id = 'Z1' group by 1": "select date_trunc('hour', start_ts) d, count(*) from visit where zone_id = 'Z1' group by 1",
     # the asker's own end, and one more
