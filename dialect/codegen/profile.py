@@ -280,10 +280,7 @@ def _over_units(
         if partials.is_in_lake:
             return BoundedSql(text, key_count, vector_count, partials.broadcast, f"SELECT * FROM {LAKE_RESULT}")
         both = {UNIT_MEASURES: measures, **partials.shared}
-        is_read_once = has_single_row_units(partials.plan, bounds) and not any(
-            each.measure is Measure.MEAN for each in shared.histograms
-        )
-        read = partials.shared if is_read_once else both
+        read = partials.shared if has_single_row_units(partials.plan, bounds) else both  # a row tells its measures
         return BoundedSql(text, key_count, vector_count, eligible_sql=partials.eligible_sql, shared=read)
 
     return with_untruncated(write, shared.plan, target)

@@ -61,7 +61,8 @@ def run_on_cursor(cursor: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[s
     """Run one statement on a cursor, over its temporary tables too. Raises ExecutionFailed, as `run_statement`."""
     try:
         for name, table in tables.items():
-            cursor.register(name, table)  # visible to this cursor only
+            if name in sql:  # it takes longer to register one than to look for its name
+                cursor.register(name, table)  # visible to this cursor only
         return cursor.execute(sql).to_arrow_table()
     except (duckdb.Error, MemoryError, pa.ArrowException) as failure:
         kind = type(failure).__name__

@@ -31,7 +31,9 @@ TABLES = {"release 0": pa.table({"k": ["a", "b"], "n": [3, 4]}), "zone": pa.tabl
 
 def test_the_outer_database_has_releases_and_public_tables_alone() -> None:
     listed = 'SELECT table_name FROM duckdb_tables() UNION SELECT view_name FROM duckdb_views() WHERE NOT "internal"'
-    assert set(run_outer(listed, TABLES).column(0).to_pylist()) == set(TABLES)
+    named = f"{listed} -- {', '.join(TABLES)}"
+    assert set(run_outer(named, TABLES).column(0).to_pylist()) == set(TABLES)
+    assert not run_outer(listed, TABLES).num_rows  # what a statement does not name is not there for it
     assert run_outer("SELECT count(*) AS n FROM duckdb_databases() WHERE NOT internal", TABLES).to_pylist() == [
         {"n": 1}
     ]
