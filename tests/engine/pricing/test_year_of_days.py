@@ -16,9 +16,7 @@ from tests.engine.windowed_town import WINDOWED
 
 STEP = 1 if os.environ.get("PASSERSBY_NIGHTLY") else 7  # days from one dashboard to the next
 YEAR = [date(2026, 1, 1) + timedelta(days=i) for i in range(0, 365, STEP)]
-DECLARED = WINDOWED.replace('first_window = "2026-10-01"', 'first_window = "2026-01-01"').replace(
-    'last_window = "2026-10-04"', 'last_window = "2026-12-31"'
-)
+DECLARED = WINDOWED.replace('"2026-10-01"', '"2026-01-01"').replace('"2026-10-04"', '"2026-12-31"')
 DASHBOARD = "SELECT zone, COUNT(*) AS n FROM visit WHERE day = DATE '{}' GROUP BY zone"
 PRICE = Fraction(1, 100)
 A_DAY_BEARS = 10  # questions of one client
