@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from budgets import Loss, sum_losses
+from budgets import PICO, Loss, sum_losses
 from dialect import Refusal
 from dialect.algebra import ROW_ADDITIVE_KINDS, VectorKind
 from dialect.analysis import filters_time_only, has_stored_rows_only
@@ -25,9 +25,9 @@ from dialect.parser.suggestions import ChangeKind, Rewrite, suggest_rewrites
 from engine.pipeline.cache import ByIdentity
 from engine.pipeline.compiled_query import CompiledQuery
 from engine.pipeline.engine import Engine
-from engine.pricing.compile_release import CompiledRelease, noise_scales
+from engine.pricing.compile_release import CompiledRelease, noise_scales, price_release
 from engine.pricing.expected_error import expected_error, profiled_columns
-from engine.pricing.query_terms import Request, caps
+from engine.pricing.query_terms import caps
 
 MAX_PROPOSALS = 3  # proposals shown
 MAX_WIDTH_RATIO = 0.9  # a proposal must narrow intervals to this share, absolutely or relative to group content
@@ -90,7 +90,7 @@ def _compute_advice(engine: Engine, query: CompiledQuery, reported: tuple[Compil
     rewrites = (
         each for each in suggest_rewrites(query.question.sql, engine.catalog, rho) if each.change not in excluded
     )
-    proposals = [found for each in rewrites if (found := _proposal(uncached_engine, each, present, query.request))]
+    proposals = [found for each in rewrites if (found := _proposal(uncached_engine, each, present, query, rho))]
     return Advice(tuple(_reasons(engine, query, reported, present)), _best_of_each_change(proposals))
 
 
@@ -128,17 +128,30 @@ class _ExpectedAccuracy:
         )
 
 
-def _proposal(engine: Engine, rewrite: Rewrite, present: _ExpectedAccuracy, request: Request) -> Proposal | None:
-    """Bind and price a rewrite; None if it is refused, or narrows intervals too little both absolutely and relatively.
+def _compile_rewrite(engine: Engine, rewrite: Rewrite, asked: CompiledQuery, rho: Fraction) -> CompiledQuery:
+    """Bind and price a rewrite; the same question at `rho` is bound already. Raises Refusal.
 
     A rewrite for a higher price states it in its SQL, so the price of the call is dropped.
     """
+    if rewrite.is_same_question:
+        share = Fraction(int(rho * PICO) // len(asked.unpriced), PICO)
+        releases = (price_release(each, engine.backend, share, asked.terms.delta) for each in asked.unpriced)
+        return replace(asked, releases=tuple(releases))
+    request = replace(asked.request, request_id=None)
+    if rewrite.change is ChangeKind.HIGHER_PRICE:
+        request = replace(request, rho=None)
+    return engine.compile(engine.read(rewrite.sql, request.client), request)
+
+
+def _proposal(
+    engine: Engine, rewrite: Rewrite, present: _ExpectedAccuracy, asked: CompiledQuery, rho: Fraction
+) -> Proposal | None:
+    """Bind and price a rewrite; None if it is refused, or narrows intervals too little both absolutely and relatively.
+
+    `rho` = the price of a rewrite for a higher price.
+    """
     try:
-        question = engine.read(rewrite.sql, request.client)
-        terms = replace(
-            request, request_id=None, rho=None if rewrite.change is ChangeKind.HIGHER_PRICE else request.rho
-        )
-        query = engine.compile(question, terms)
+        query = _compile_rewrite(engine, rewrite, asked, rho)
         proposed = _ExpectedAccuracy.of_query(query)
     except Refusal:
         return None
@@ -153,7 +166,7 @@ def _proposal(engine: Engine, rewrite: Rewrite, present: _ExpectedAccuracy, requ
         if proposed.windows <= present.windows
         else f"{rewrite.description}, charged to {proposed.windows} windows"
     )
-    profiled = profiled_columns(question, [each.unknown_vectors for each in query.unpriced])
+    profiled = profiled_columns(query.question, [each.unknown_vectors for each in query.unpriced])
     widths = {name: None if name in profiled else width for name, width in proposed.widths.items()}
     return Proposal(rewrite.change, description, rewrite.sql, loss, widths, proposed.groups, relative)
 

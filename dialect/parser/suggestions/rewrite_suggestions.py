@@ -162,6 +162,7 @@ class Rewrite:
     renamed_columns: Mapping[str, str] = field(
         default_factory=dict
     )  # old -> new name of columns that count persons now
+    is_same_question: bool = False  # whose price alone is another one
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,9 @@ def suggest_rewrites(sql: str, catalog: Catalog, rho: Fraction) -> Iterator[Rewr
     yield from _suggest_fewer_keys(query)
     yield from _suggest_counting_persons(query)
     yield from _suggest_longer_time(query)
-    yield Rewrite(ChangeKind.HIGHER_PRICE, "pay four times as much", query.generate(query.tree, rho))
+    is_same_question = parse(to_sql(query.tree)) == query.tree
+    text = query.generate(query.tree, rho)
+    yield Rewrite(ChangeKind.HIGHER_PRICE, "pay four times as much", text, is_same_question=is_same_question)
 
 
 def _analyse_query(sql: str, catalog: Catalog) -> _PlainQuery | None:
