@@ -5,11 +5,22 @@ Of a query: its privacy windows (`proofs.md#windows`). Of an answer: its release
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from budgets import PICO
 from dialect import Question
-from dialect.algebra import ChargedWindows, Note, NoteCode, PrivatePlan, QueryVector, VectorBound, VectorKind
+from dialect.algebra import (
+    ChargedWindows,
+    ClipRule,
+    Field,
+    Note,
+    NoteCode,
+    PrivatePlan,
+    QueryVector,
+    VectorBound,
+    VectorKind,
+)
 from dialect.catalog import STATIC, PrivacyWindow
 from dialect.postprocess import selection_by_noise
 from engine.pipeline.bias import has_fallback_clip_bounds, has_unmeasured_fan_out, has_unmeasured_pairs
@@ -123,6 +134,11 @@ REHEARSAL_NOTE = (
     "Synthetic rows: the numbers mean nothing, and nothing is charged. The other notes are about the question."
 )
 SELECTED_NOTE = "Noise decides which rows are shown: intervals are wider, so that at most {0} of those shown miss."
+WIDE_VALUES_NOTE = (
+    "{0}: one person's value may be anything up to {1:,.0f}, and noise hides a value of that size. If hardly anybody"
+    " has more than {2:,}, write least(x, {2}) for that column x: intervals are far narrower."
+)
+WIDE_VALUES = 10_000  # the largest value of a person from which on a narrower range is suggested
 MIN_SHOWN_BIAS = 0.001  # a smaller bias is shown as "below" it
 
 
@@ -195,6 +211,11 @@ def _release_notes(prepared: CompiledRelease, release_suffix: str) -> Iterator[N
             clipped.setdefault(f"{_bounding_text(bound)} {bias_text}", []).append(vector.display_name)
     for text, names in clipped.items():
         yield Note(NoteCode.CLIPPED, f"{', '.join(dict.fromkeys(names))}{release_suffix}: {text}")
+    wide = {(value.name, vector.upper) for vector, value in _values_of_persons(prepared) if vector.upper >= WIDE_VALUES}
+    yield from (
+        Note(NoteCode.WIDE_VALUES, WIDE_VALUES_NOTE.format(name, most, _round_number(most / 100)))
+        for name, most in sorted(wide, key=str)
+    )
     if has_unmeasured_pairs(prepared):
         yield Note(NoteCode.PAIRS, PERSON_PAIRS_NOTE)
     if has_unmeasured_fan_out(prepared):
@@ -205,6 +226,22 @@ def _release_notes(prepared: CompiledRelease, release_suffix: str) -> Iterator[N
         text = f"Groups{release_suffix} with fewer than about {threshold_persons:,} people are hidden{weight}."
         text += OTHERS_TEXT if prepared.plan.others is not None else ""
         yield Note(NoteCode.HIDDEN_GROUPS, text)
+
+
+def _values_of_persons(prepared: CompiledRelease) -> Iterator[tuple[QueryVector, Field]]:
+    """Vectors that sum a number computed of each person's rows, whose largest possible value decides the noise."""
+    if prepared.plan.has_one_row_per_person:
+        for vector, bound in zip(prepared.plan.vectors, prepared.bounds.vectors, strict=True):
+            value = vector.value
+            is_computed = value is not None and value.name and value.origin is None and value.definition is None
+            if value is not None and is_computed and vector.is_sum and bound.rule is ClipRule.UNCLIPPED:
+                yield vector, value
+
+
+def _round_number(number: float) -> int:
+    """Return the least 1, 2 or 5 times a power of ten that is not below a number of at least 1."""
+    power = 10 ** math.floor(math.log10(number))
+    return next(int(factor * power) for factor in (1, 2, 5, 10) if factor * power >= number)
 
 
 def _plans_without_numbers(question: Question) -> Iterator[PrivatePlan]:

@@ -11,9 +11,11 @@ import pytest
 
 from budgets import Loss
 from dialect import Refusal
+from dialect.algebra import NoteCode
 from engine.api.wire.answer import column_shapes
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import Explained, explain
+from engine.pipeline.notes import question_notes
 from engine.pricing.query_terms import Request
 
 ANN = Request("ann")
@@ -108,3 +110,17 @@ def test_types_are_those_of_the_answer(engine: Engine) -> None:
         told = {column["name"]: known[column["type"]] for column in column_shapes(explain(engine, sql, ANN).question)}
         table = engine.answer(sql, ANN).answer.table
         assert told == dict(zip(table.column_names, table.schema.types, strict=True))
+
+
+def test_a_wide_range_of_one_persons_value_is_noted(engine: Engine) -> None:
+    minutes = "(SELECT person_id, SUM(minutes) AS m, COUNT(*) AS n FROM visit GROUP BY 1)"
+
+    def wide(value: str) -> list[str]:
+        notes = question_notes(explain(engine, f"SELECT AVG({value}) FROM {minutes}", Request("ann")))
+        return [note.text for note in notes if note.code is NoteCode.WIDE_VALUES]
+
+    (note,) = wide("m")
+    assert (
+        note.startswith("sum(minutes): one person's value may be anything up to 600,000") and "least(x, 10000)" in note
+    )
+    assert not wide("least(m, 10000)") and not wide("LEAST(n, 5)")
