@@ -73,20 +73,21 @@ def possible_dates(day: Expr, time: Expr, facts: Sequence[Expr], evaluations: in
     """
     implied = between(day, facts) or between(time, facts)
     ends = _declared_ends(day, time) if implied is None else tuple(end.value for end in implied)
-    return None if ends is None else _dates_between(ends, day, time, facts, evaluations)
+    found = None if ends is None else _dates_between(ends, day, time, facts, evaluations)
+    return None if found is None else list(found)
 
 
 def _dates_between(
     ends: Sequence[object], day: Expr, time: Expr, facts: Sequence[Expr], evaluations: int = 0
-) -> list[date] | None:
-    """List the dates between two ends that the facts allow; None if there are none or too many between the ends."""
+) -> Iterator[date] | None:
+    """Find the dates between two ends that the facts allow; None if there are none or too many between the ends."""
     first, last = (parse_timestamp(str(end)).date() for end in ends)
     predicates = event_time_predicates(event_time_of(day, time), facts)
     days = (last - first).days + 1
     if not 1 <= days <= MAX_DATES or days * (predicates.evaluations_per_date + evaluations) > MAX_EVALUATIONS:
         return None
-    dates = [first + timedelta(days=i) for i in range(days)]
-    return [each for each in dates if predicates.is_possible(each)] if predicates.may_exclude_dates else dates
+    dates = (first + timedelta(days=i) for i in range(days))
+    return filter(predicates.is_possible, dates) if predicates.may_exclude_dates else dates
 
 
 def excluded_ranges(facts: Sequence[Expr]) -> Iterator[tuple[Field, ValueRange]]:
@@ -102,7 +103,8 @@ def excluded_ranges(facts: Sequence[Expr]) -> Iterator[tuple[Field, ValueRange]]
         range_ = field.domain
         if not isinstance(range_, ValueRange) or not isinstance(range_.lower, str):
             continue
-        if _dates_between((range_.lower, range_.upper), day, time, facts) == []:
+        found = _dates_between((range_.lower, range_.upper), day, time, facts)
+        if found is not None and not any(found):  # the first one is enough
             yield field, range_
 
 
