@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import mul
 
@@ -71,6 +71,7 @@ class Outlook:
     fitting_windows: tuple[str, ...] = ()  # if the query does not fit: those of its windows in which it does
     other_windows: tuple[str, ...] = ()  # if the query does not fit: other windows in which it does
     blocked_reason: str | None = None  # why this client is not charged at all: frozen or removed
+    views: Mapping[AccountName, AccountView] = field(default_factory=dict, compare=False, repr=False)  # what was read
 
 
 def outlook(accounts: PayingAccounts, items: Sequence[PricedRelease], free_windows: Sequence[str] = ()) -> Outlook:
@@ -85,10 +86,9 @@ def outlook(accounts: PayingAccounts, items: Sequence[PricedRelease], free_windo
     count, binding_account = _most_queries(accounts, items)
     fits = would_fit(accounts, items)
     if count:
-        return Outlook(count, binding_account, fits)
-    return Outlook(
-        0, binding_account, fits, _fitting_windows(accounts, items), _other_windows(accounts, items, free_windows)
-    )
+        return Outlook(count, binding_account, fits, views=accounts.views)
+    fitting, others = _fitting_windows(accounts, items), _other_windows(accounts, items, free_windows)
+    return Outlook(0, binding_account, fits, fitting, others, views=accounts.views)
 
 
 def _most_queries(accounts: PayingAccounts, items: Sequence[PricedRelease]) -> tuple[int, AccountView | None]:

@@ -34,6 +34,8 @@ from dialect.catalog import STATIC, Dataset, window_of_name
 from engine.errors import CatalogError
 from engine.pricing.query_terms import caps
 
+NO_VIEWS: Mapping[AccountName, AccountView] = {}
+
 
 def owner_loss(ledger: Ledger, dataset: str) -> Mapping[str, Loss]:
     """Sum the losses charged to everybody for the owner, by window; windows without any are absent.
@@ -146,25 +148,44 @@ def check_window_lengths(ledger: Ledger, catalog: Catalog) -> None:
 
 
 def window_views(
-    ledger: Ledger, dataset: Dataset, client: str | None, windows: Iterable[str], *, groups: bool = False
+    ledger: Ledger,
+    dataset: Dataset,
+    client: str | None,
+    windows: Iterable[str],
+    *,
+    groups: bool = False,
+    known: Mapping[AccountName, AccountView] = NO_VIEWS,
 ) -> list[tuple[AccountView, ...]]:
-    """Find the accounts of some windows: that of all clients, and those of one client or of its groups too."""
+    """Find the accounts of some windows: that of all clients, and those of one client or of its groups too.
+
+    They are not read again if all of them are `known`.
+    """
     caps_today = caps(dataset.budget)
     own = () if client is None else path_prefixes(client) if groups else (client,)
     holders = (EVERYBODY, *own)
     names = [AccountName(dataset.name, window, holder) for window in windows for holder in holders]
-    accounts = ledger.accounts_with_caps(
-        dataset.name, {name: caps_today.cap_of(name, client or OWNER) for name in names}
-    )
+    if known.keys() >= set(names):
+        accounts = tuple(known[name] for name in names)
+    else:
+        today = {name: caps_today.cap_of(name, client or OWNER) for name in names}
+        accounts = ledger.accounts_with_caps(dataset.name, today)
     return [accounts[at : at + len(holders)] for at in range(0, len(accounts), len(holders))]
 
 
 def least_remaining(
-    ledger: Ledger, catalog: Catalog, name: str, client: str, windows: Iterable[str] | None = None
+    ledger: Ledger,
+    catalog: Catalog,
+    name: str,
+    client: str,
+    windows: Iterable[str] | None = None,
+    known: Mapping[AccountName, AccountView] = NO_VIEWS,
 ) -> dict[str, Any]:
-    """Remaining budget for a query: that of the window with the least, among its windows or all of them."""
+    """Remaining budget for a query: that of the window with the least, among its windows or all of them.
+
+    `known` = accounts that were read in the same snapshot.
+    """
     dataset = catalog.datasets_by_name[name]
-    views_by_window = window_views(ledger, dataset, client, windows or account_windows(catalog, dataset))
+    views_by_window = window_views(ledger, dataset, client, windows or account_windows(catalog, dataset), known=known)
     columns = zip(*views_by_window, strict=True)
     pairs = zip(("dataset", "client"), columns, strict=True)
     least = {owner: min(of, key=lambda v: v.remaining.pico_rho) for owner, of in pairs}

@@ -32,6 +32,7 @@ from engine.mechanism.gaussian import add_noise
 from engine.pipeline.advice import find_advice
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
+from engine.pipeline.outlook import BudgetOutlook
 from engine.pricing.clip_bounds.column_means import with_measured_columns
 from engine.pricing.clip_bounds.histograms import ReloadedCalibrations
 from engine.pricing.compile_release import CompiledRelease
@@ -93,10 +94,9 @@ class Session:
             answered = self.engine.answer(sql, terms, paid)
             get_advice = partial(find_advice, self.engine, answered.query, answered.reported)
             with self.engine.ledger.snapshot():
-                outlook_inputs = self.engine.budget_outlook(answered.query, charged_releases(answered.sources))
-                return wire_answer.answer_table(
-                    answered, self._remaining_budget(terms, answered.prepared), outlook_inputs, get_advice
-                )
+                outlook = self.engine.budget_outlook(answered.query, charged_releases(answered.sources))
+                remaining = self._remaining_budget(terms, answered.prepared, outlook)
+                return wire_answer.answer_table(answered, remaining, outlook, get_advice)
 
     def explain(self, sql: str, **given: Unpack[RequestTerms]) -> dict[str, Any]:
         """Price, expected errors, bounds and keys of a query. Reads no data, charges nothing; raises Refused."""
@@ -106,7 +106,8 @@ class Session:
                 raise EngineKind.FREE_STATEMENT.at()
             with self.engine.ledger.snapshot():
                 explained = explain(self.engine, sql, terms)
-                return wire_answer.explanation_shape(explained, self._remaining_budget(terms, explained.prepared))
+                remaining = self._remaining_budget(terms, explained.prepared, explained.outlook)
+                return wire_answer.explanation_shape(explained, remaining)
 
     @refusals()
     def budget(self, client: str | None = None) -> dict[str, Any]:
@@ -221,8 +222,14 @@ class Session:
         rows = wire_statements.filter_like(list_rows[show.listing](), show.like)
         return wire_statements.rows_table(rows, wire_statements.LISTING_COLUMNS[show.listing], remaining)
 
-    def _remaining_budget(self, terms: Request, prepared: tuple[CompiledRelease, ...]) -> dict[str, Any]:
-        """Least budget left to the client in the windows of a query; without one, of the first dataset."""
+    def _remaining_budget(
+        self, terms: Request, prepared: tuple[CompiledRelease, ...], outlook: BudgetOutlook | None = None
+    ) -> dict[str, Any]:
+        """Least budget left to the client in the windows of a query; without one, of the first dataset.
+
+        `outlook` = of the query, in the same snapshot.
+        """
         name = prepared[0].plan.dataset if prepared else self.engine.catalog.datasets[0].name
         windows = {window for each in prepared for window in each.plan.charged_windows.windows}
-        return least_remaining(self.engine.ledger, self.engine.catalog, name, terms.client, windows)
+        known = {} if outlook is None else outlook.outlook.views
+        return least_remaining(self.engine.ledger, self.engine.catalog, name, terms.client, windows, known)

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from budgets import Ledger
 from engine import Refused, Session, open_session
+from engine.accounts.window_accounts import least_remaining
 from tests.engine.town import CATALOG, make_town
 
 BY_ZONE = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
@@ -170,6 +172,16 @@ def test_every_answer_reports_the_remaining_budget(desk: Session) -> None:
     assert (remaining["client"]["rho"], remaining["dataset"]["rho"]) == (0.095, 0.195)
     other = card(desk.query(BY_ZONE, client="ben"))["remaining"]
     assert (other["client"]["rho"], other["dataset"]["rho"]) == (0.095, 0.195)
+
+
+def test_accounts_are_read_once_for_an_answer(desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The remaining budget is that of the accounts which the outlook reads, as if they were read again."""
+    for sql in (BY_ZONE, "SELECT COUNT(*) AS n FROM visit"):
+        shown = card(desk.query(sql, client="ann"))["remaining"]
+        assert shown == least_remaining(desk.engine.ledger, desk.engine.catalog, "town", "ann")
+    monkeypatch.setattr(Ledger, "accounts_with_caps", lambda *_: pytest.fail("accounts are read again"))
+    assert card(desk.query(BY_ZONE, client="ann"))["remaining"] == shown
+    assert desk.explain(BY_ZONE, client="ann")["remaining"] == shown
 
 
 def test_budget_shows_a_client_its_own_and_an_admin_all(desk: Session) -> None:
