@@ -127,6 +127,7 @@ def mixed(share: float) -> Colour:
 
     ink = to_rgb(rcParams["text.color"])
     surface = next((rcParams[name] for name in ("axes.facecolor", "figure.facecolor") if rcParams[name] != "none"), "w")
+    share **= 0.7 if sum(ink) > sum(to_rgb(surface)) else 1.0  # faint light lines are hard to see on a dark surface
     red, green, blue = (share * one + (1 - share) * other for one, other in zip(ink, to_rgb(surface), strict=True))
     return red, green, blue
 
@@ -270,8 +271,8 @@ def plot_map(
     found = {key: pair for (key,), pair in numbers.items() if key in shapes}
     if not found:
         raise RefusedError("E_PARAM", f"No value of {zone} is the id of a zone.", "zone=..., or other zones")
-    ax = _base_map(shapes, shapes, ax, SCALE_INCHES)
-    wider = _widening(result, len(found))
+    ax = _base_map(shapes, found, ax, SCALE_INCHES)
+    wider = 1.0 if result.card.get("simultaneous") else _bonferroni_factor(len(found), result.confidence)
     clear = {key: pair for key, pair in found.items() if _is_above_zero(*pair, wider)}
     fills = _draw_choropleth(ax, shapes, found, clear, value)
     finish_axes(ax, result, _title(value, [zone]), _level_text(result), _typical_interval(names, clear))
@@ -296,7 +297,7 @@ def plot_flows(
     value, zones = value_column(result, value), _loaded(zones)
     origin, destination = origin or _first_key(result), destination or _first_key(result, 1)
     shapes, numbers = shapes_of(zones), _numbers(result, (origin, destination), value)
-    wider = _widening(result, len(numbers))
+    wider = 1.0 if result.card.get("simultaneous") else _bonferroni_factor(len(numbers), result.confidence)
     clear = [
         (number, start, end)
         for (start, end), (number, pair) in numbers.items()
@@ -315,9 +316,10 @@ def plot_flows(
     for number, start, end in reversed(drawn):
         _arrow(ax, shapes[start], shapes[end], number / drawn[0][0])
     _arrow_legend(ax, drawn, numbers, value)
-    remark = f"arrows: the {len(drawn)} largest of {len(clear):,} flows that are clearly above 0"
+    cut = f"the {len(drawn)} largest of {len(clear):,} " if len(drawn) < len(clear) else ""
+    remark = f"arrows: {cut}flows that are clearly above 0"
     finish_axes(ax, result, f"{value} from {origin} to {destination}", _level_text(result), remark)
-    _name_zones(ax, shapes, _names_of(zones), in_view)
+    _name_zones(ax, shapes, _names_of(zones), drawn)
     return ax
 
 
@@ -371,11 +373,6 @@ def _numbers(result: Answer, keys: tuple[str, ...], value: str) -> dict[tuple[st
     }
 
 
-def _widening(result: Answer, count: int) -> float:
-    """Factor by which intervals widen to hold simultaneously; 1 where they already do."""
-    return 1.0 if result.card.get("simultaneous") else _bonferroni_factor(count, result.confidence)
-
-
 def _bonferroni_factor(count: int, confidence: float | None) -> float:
     """Factor by which intervals widen to hold simultaneously for so many numbers (Bonferroni's inequality)."""
     tail = (1 - (confidence or LEVEL)) / 2
@@ -395,8 +392,7 @@ def _typical_interval(names: Mapping[str, str], clear: Mapping[str, Number]) -> 
     widths = {(ends[1] - ends[0]) / number: key for key, (number, ends) in clear.items() if ends is not None}
     if not widths:
         return ""
-    key = widths[median_low(widths)]
-    number, ends = clear[key]
+    number, ends = clear[key := widths[median_low(widths)]]
     return f"a typical interval, {names.get(key, key)}: {with_interval(_whole(number), ends)}"
 
 
@@ -408,13 +404,18 @@ def _whole(number: float) -> float:
 def _base_map(
     shapes: Mapping[str, Geometry], in_view: Collection[str], ax: Axes | None, beside_inches: float = 0.0
 ) -> Axes:
-    """Draw all zones at the aspect ratio of their latitude, and set the view to some of them."""
+    """Draw all zones at the aspect ratio of their latitude, and set the view to some of them and what is around."""
     import shapely
     from matplotlib.collections import PatchCollection
 
-    seen = shapely.total_bounds([shapes[key] for key in in_view])
-    west, south, east, north = (float(end) for end in seen)
+    west, south, east, north = map(float, shapely.total_bounds([shapes[key] for key in in_view]))
     aspect = 1 / max(0.1, math.cos(math.radians((south + north) / 2)))
+    # a margin within the map, and no side below three quarters of the other
+    side, ends = 0.75 * max(east - west, (north - south) * aspect), shapely.total_bounds(list(shapes.values()))
+    across = 0.1 * side + max(0, side - (east - west)) / 2
+    along = 0.1 * side / aspect + max(0, side / aspect - (north - south)) / 2
+    west, south = max(west - across, float(ends[0])), max(south - along, float(ends[1]))
+    east, north = min(east + across, float(ends[2])), min(north + along, float(ends[3]))
     if ax is None:
         map_inches = (WIDTH_INCHES - beside_inches) * aspect * (north - south) / max(1e-9, east - west)
         ax = new_axes(min(10.0, max(3.0, 0.8 + map_inches)))
@@ -422,7 +423,7 @@ def _base_map(
     ax.add_collection(PatchCollection(patches, facecolor=mixed(PALER), edgecolor=mixed(PALE), linewidth=0.6))
     ax.set_xlim(west, east)
     ax.set_ylim(south, north)
-    ax.set_aspect(aspect)
+    ax.set_aspect(aspect, anchor="NW")
     ax.axis("off")
     return ax
 
@@ -484,7 +485,8 @@ def _label_zones(
     size = next((each for each in LABEL_POINTS if _all_fit(ax, shapes, texts, [key for key, _ in named], each)), 6)
     for key, point in named:
         red, green, blue = fills[key]
-        colour = "white" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < DARK else "#222222"
+        contrast = "white" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < DARK else "#222222"
+        colour = mixed(FAINT) if fills[key] == mixed(0) else contrast  # zones that may be noise alone stand back
         text = ax.annotate("", point, ha="center", va="center", fontsize=size, color=colour)
         text.set_path_effects([withStroke(linewidth=1.5, foreground=fills[key])])
         if not _write_first_that_fits(text, texts[key], _room(ax, shapes[key]), taken):
@@ -543,26 +545,20 @@ def _patches(shape: Geometry) -> list[Any]:
 
 
 def _arrow(ax: Axes, start: Geometry, end: Geometry, share: float) -> None:
-    """Draw one flow as a curved arrow that leaves room for the names of its zones."""
+    """Draw one flow as a curved arrow between the dots of its zones."""
     from matplotlib.patches import FancyArrowPatch
 
     ax.add_patch(
         FancyArrowPatch(
             _inside(start), _inside(end), connectionstyle="arc3,rad=0.18", arrowstyle="-|>",
-            mutation_scale=6 + 10 * share, linewidth=_arrow_width(share), alpha=_arrow_alpha(share),
-            color=main_colour(), shrinkA=9, shrinkB=9,
+            mutation_scale=6 + 10 * share, color=main_colour(), shrinkA=4, shrinkB=4, **_arrow_style(share),
         )
     )  # fmt: skip
 
 
-def _arrow_width(share: float) -> float:
-    """Width in points of an arrow, by its share of the largest number."""
-    return 0.6 + 5 * share
-
-
-def _arrow_alpha(share: float) -> float:
-    """Opacity of an arrow, by its share of the largest number."""
-    return 0.3 + 0.5 * share
+def _arrow_style(share: float) -> dict[str, Any]:
+    """Width in points and opacity of an arrow, by its share of the largest number."""
+    return {"linewidth": 0.6 + 5 * share, "alpha": 0.3 + 0.5 * share}
 
 
 def _arrow_legend(
@@ -574,23 +570,31 @@ def _arrow_legend(
     handles = []
     for number, start, end in dict.fromkeys((drawn[0], drawn[len(drawn) // 2], drawn[-1])):
         share, ends = number / drawn[0][0], numbers[start, end][1]
-        line = Line2D([], [], color=main_colour(), linewidth=_arrow_width(share), alpha=_arrow_alpha(share))
-        line.set_label(with_interval(_whole(number), ends))
-        handles.append(line)
+        text = with_interval(_whole(number), ends)
+        handles.append(Line2D([], [], color=main_colour(), label=text, **_arrow_style(share)))
     ax.legend(
         handles=handles, title=value, loc="upper left", bbox_to_anchor=(0, 0), frameon=False, ncols=len(handles),
         fontsize=SMALL, title_fontsize=SMALL, alignment="left",
     )  # fmt: skip
 
 
-def _name_zones(ax: Axes, shapes: Mapping[str, Geometry], names: Mapping[str, str], keys: Sequence[str]) -> None:
-    """Write the names of zones above the arrows, on a halo of the background; the first ones where they overlap."""
+def _name_zones(
+    ax: Axes, shapes: Mapping[str, Geometry], names: Mapping[str, str], drawn: Sequence[tuple[float, str, str]]
+) -> None:
+    """Draw a dot for each zone, and its name off most of its arrows; the first names where they overlap."""
     from matplotlib.patheffects import withStroke
 
     ax.figure.figure.draw_without_rendering()
     taken: list[Bbox] = []
-    for key in keys:
-        text = ax.annotate("", _inside(shapes[key]), ha="center", va="center", fontsize=7, color=mixed(1), zorder=5)
+    northward: Counter[str] = Counter()  # numbers times how far north their arrows lead
+    for number, start, end in drawn:
+        rise = number * (_inside(shapes[end])[1] - _inside(shapes[start])[1])
+        northward.update({start: rise, end: -rise})
+    for key, rise in northward.items():
+        at, down = _inside(shapes[key]), rise >= 0
+        ax.plot(*at, "o", color=mixed(1), markersize=3.5, zorder=4)
+        text = ax.annotate("", at, (0, -5 if down else 5), textcoords="offset points", ha="center", fontsize=7)
+        text.set(va="top" if down else "bottom", color=mixed(1), zorder=5)
         text.set_path_effects([withStroke(linewidth=2.5, foreground=mixed(0))])
         if not _write_first_that_fits(text, (names.get(key, key), key), math.inf, taken):
             text.remove()

@@ -14,6 +14,7 @@ import pytest
 from matplotlib import colormaps, pyplot
 from matplotlib.colors import to_hex
 from matplotlib.container import BarContainer, ErrorbarContainer
+from matplotlib.text import Annotation
 from shapely.geometry import box, mapping
 
 import passersby
@@ -173,6 +174,17 @@ def test_arrows_have_a_legend_with_intervals() -> None:
     assert [text.get_text() for text in legend.get_texts()] == ["100 ± 5", "60 ± 5", "50 ± 5"]
 
 
+def test_names_stand_off_arrows_and_a_view_has_room_around_its_zones() -> None:
+    shapes = {f"z{n}": f"POLYGON (({n} 0, {n + 1} 0, {n + 1} 1, {n} 1, {n} 0))" for n in range(9)}
+    shapes["north"] = "POLYGON ((4 5, 5 5, 5 6, 4 6, 4 5))"
+    flows = answer([100], 5, o=["z4"], d=["north"]).plot_flows(shapes)
+    heights = {text.get_text(): text.xyann[1] for text in flows.texts if isinstance(text, Annotation)}
+    assert heights["z4"] < 0 < heights["north"] and len(flows.lines) == 2
+    west, east = flows.get_xlim()
+    assert 0 < west < 4 and 5 < east < 9 and flows.get_ylim() == (0.0, 6.0)  # within the map
+    assert answer([100], 5, zone=["z4"]).plot_map(shapes).get_xlim() == pytest.approx((3.925, 5.075))
+
+
 def test_flows_are_those_that_are_clear_among_so_many() -> None:
     ax = answer([100, 6, 50, 70], 5, o=["z0", "z1", "z1", "z2"], d=["z1", "z0", "z1", "z9"]).plot_flows(SQUARES)
     assert len(ax.patches) == 1
@@ -185,7 +197,7 @@ def test_a_number_below_an_interval_cut_at_zero_is_not_above_zero() -> None:
     zones = answer([100, -40, 3], ends=ends, zone=["z0", "z1", "z2"]).plot_map(SQUARES)
     assert [bool(patch.get_hatch()) for patch in zones.patches] == [False, True, True]
     flows = answer([100, -40, 3], ends=ends, o=["z0", "z1", "z2"], d=["z1", "z2", "z0"]).plot_flows(SQUARES)
-    assert any("the 1 largest of 1 flows" in text.get_text() for text in flows.texts)
+    assert any("arrows: flows that are clearly above 0" in text.get_text() for text in flows.texts)
     bars = answer([100, -40, 3], ends=ends, zone=["z0", "z1", "z2"]).plot()
     assert whiskers(bars) == [(95, 130), (0, 400), (0, 300)]
     assert [bar.get_width() for bar in bars.containers[0]] == [100, 0, 3]
