@@ -38,7 +38,6 @@ from dialect.algebra.release_plan import (
     VectorBound,
     VectorKind,
 )
-from dialect.analysis.uniqueness import has_many_to_many_join, may_match_several_public_rows
 from dialect.catalog.model import Catalog
 from dialect.sensitivity.clip_bounds import DeclaredClipBounds, declared_max_groups, drops_contributions
 
@@ -225,7 +224,7 @@ def _bound_vector(
         plan,
         vector,
         clip_bound,
-        _declared_bias(plan, vector, declared) if tuned is None else tuned.predicted_bias,
+        _declared_bias(vector, declared) if tuned is None else tuned.predicted_bias,
         tuned,
     )
 
@@ -254,14 +253,12 @@ def _bound_selection_vector(max_groups: int) -> VectorBound:
     )
 
 
-def _declared_bias(plan: PrivatePlan, vector: QueryVector, declared: DeclaredClipBounds) -> float | None:
+def _declared_bias(vector: QueryVector, declared: DeclaredClipBounds) -> float | None:
     """Predict the clipping bias under a declared clip bound; None if nothing is declared.
 
     None too if the joins of the plan multiply a person's rows, which declared clip bounds do not account for.
     """
-    if has_many_to_many_join(plan.source) or declared.known.of(may_match_several_public_rows, plan.source):
-        return None
-    unclipped_share = declared.unclipped_share(vector)
+    unclipped_share = None if declared.has_multiplied_rows else declared.unclipped_share(vector)
     return None if unclipped_share is None else predicted_bias(unclipped_share)
 
 

@@ -40,6 +40,7 @@ from dialect.algebra.relations import (
 )
 from dialect.algebra.release_plan import Factor, PrivatePlan, QueryVector, VectorKind
 from dialect.algebra.value_ranges import is_bounded
+from dialect.analysis.uniqueness import has_many_to_many_join, may_match_several_public_rows
 from dialect.catalog.model import (
     FALLBACK_VALUE_SHARE,
     Catalog,
@@ -210,6 +211,12 @@ class DeclaredClipBounds:
     def tables(self) -> list[Table]:
         """The table with the most rows per person, one for each branch of a union."""
         return _widest_tables(self.plan, self.catalog)
+
+    @cached_property
+    def has_multiplied_rows(self) -> bool:
+        """Whether joins of the plan multiply a person's rows."""
+        source = self.plan.source
+        return has_many_to_many_join(source) or self.known.of(may_match_several_public_rows, source)
 
     def of_vector(self, vector: QueryVector) -> float:
         """Return the declared clip bound (L2) of a vector, in its unit. Privacy holds for any value.
