@@ -7,13 +7,14 @@ only a range is known, from public orders of magnitude.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from budgets import Loss
 from dialect import Question
+from dialect.algebra import VectorKind
 from dialect.postprocess import mark_shared_noise, selection_by_noise, with_centres
 from engine.mechanism.answer import Answer, interval_parts, project_intervals
 from engine.mechanism.intervals import IntervalLevels
@@ -23,7 +24,8 @@ from engine.pipeline.compiled_query import CompiledQuery, SourcedQuery
 from engine.pipeline.consistency import make_query_consistent
 from engine.pipeline.engine import Engine
 from engine.pipeline.outlook import BudgetOutlook
-from engine.pricing.compile_release import magnitudes, noise_scales
+from engine.pricing.clip_bounds.profiles.public_magnitudes import Magnitude
+from engine.pricing.compile_release import CompiledRelease, magnitudes, noise_scales
 from engine.pricing.expected_error import NoiseScales, expected_error, profiled_columns, public_half_widths
 from engine.pricing.query_terms import Request
 from engine.pricing.simultaneous import planned_levels
@@ -49,6 +51,7 @@ class ExpectedWidths:
     source: WidthSource
     ranges: Mapping[str, tuple[float, float]]  # over the rows of an answer, or from public orders of magnitude
     parts: Mapping[str, Mapping[str, float]]  # of noise alone and of clipping alone, where both are known
+    usual_rows: float | None = None  # of a group, by public sizes, where ranges are of such groups
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,22 @@ def _expected_widths(
     ranges = public_half_widths(marked, sizes, levels)
     half_widths = {name: None if name in open_columns else width for name, width in widths.items()}
     shown = {name: ranges[name] for name in open_columns if name in ranges}
-    return ExpectedWidths(half_widths, WidthSource.MAGNITUDES, shown, {})
+    usual = None if is_top else _usual_rows(query.releases, sizes)
+    return ExpectedWidths(half_widths, WidthSource.MAGNITUDES, shown, {}, usual)
+
+
+def _usual_rows(releases: Sequence[CompiledRelease], sizes: Sequence[Sequence[Magnitude]]) -> float | None:
+    """Rows of a usual group by the size class of its table, of the smallest release; None if a condition may cut them.
+
+    Numbers that a condition leaves few of have no least residual.
+    """
+    counted = (
+        each.usual
+        for release, magnitudes_ in zip(releases, sizes, strict=True)
+        for vector, each in zip(release.plan.vectors, magnitudes_, strict=True)
+        if vector.kind is VectorKind.ROWS and each.least_residual > 0
+    )
+    return min((rows for rows in counted if rows is not None), default=None)
 
 
 def _widths_of(

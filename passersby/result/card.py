@@ -209,6 +209,11 @@ class Explained(Card):
         return str(self.card.get("expected_from") or "noise")
 
     @property
+    def usual_rows(self) -> float | None:
+        """Rows of a usual group by public sizes, where `expected_range` is of such groups; None if unknown."""
+        return self.card.get("usual_rows")
+
+    @property
     def keys(self) -> list[dict[str, Any]]:
         """Group keys: public ones all appear, private ones have to reach a threshold."""
         return list(self.card["keys"])

@@ -62,6 +62,7 @@ WIDTH_SOURCES = {  # of the half-widths of an explanation
 }
 UNKNOWN_WIDTHS = "intervals come with the answer: asking once, also at a small rho, tells how wide they are"
 GROUPED_MAGNITUDES = "rough, for usual groups (large ones are wider): asking at a small rho narrows it"
+SIZED_MAGNITUDES = "rough, for about {} rows in each group: asking at a small rho narrows it"
 CHANGES = {"coarser": "coarser groups", "fewer keys": "fewer keys", "longer": "a longer time", "people": "count people"}
 BIAS_HEAD = "expected bias, not in the interval"
 FREE_PUBLIC = "free: public tables, no noise"
@@ -400,7 +401,10 @@ def _width_source_text(explanation: Explained) -> str:
         return UNKNOWN_WIDTHS
     if source == "magnitudes" and "selected" in explanation.note_codes:
         return WIDTH_SOURCES[source]  # of the groups that are shown, which are the largest
-    return GROUPED_MAGNITUDES if source == "magnitudes" and explanation.keys else WIDTH_SOURCES.get(source, "")
+    if source != "magnitudes" or not explanation.keys:
+        return WIDTH_SOURCES.get(source, "")
+    rows = explanation.usual_rows
+    return GROUPED_MAGNITUDES if rows is None else SIZED_MAGNITUDES.format(f"{float(f'{rows:.2g}'):,.0f}")
 
 
 def explanation_lines(explanation: Explained, surface: OutputHints) -> list[str]:

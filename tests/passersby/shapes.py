@@ -116,6 +116,7 @@ EXPLANATION = {key: shape for key, shape in ANSWER.items() if key not in OF_ANSW
     "expected_error": Each(Maybe(float)),
     "expected_range": Each([float]),
     "expected_from": str,
+    "usual_rows": Maybe(float),
     "sql": str,
     "crossing": bool,
 }

@@ -233,6 +233,7 @@ def explanation_shape(explanation: Explained, remaining: dict[str, Any]) -> dict
         "expected_error": explanation.expected_error,
         "expected_range": {name: list(ends) for name, ends in explanation.expected.ranges.items()},
         "expected_from": str(explanation.expected.source),
+        "usual_rows": explanation.expected.usual_rows,
         "interval_parts": explanation.expected.parts,
         "advice": advice_shape(explanation.advice),
         "crossing": any(each.plan.charged_windows.is_crossing for each in explanation.prepared),

@@ -85,6 +85,7 @@ class Explanation(Card):
     expected_error: dict[str, float | None]
     expected_range: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
     expected_from: Literal["noise", "answer", "profile", "calibration", "magnitudes"]
+    usual_rows: float | None = None
     thresholds: list[dict[str, Any]]
     crossing: bool
     sql: str

@@ -93,6 +93,7 @@ EXPLAINED = {
     "expected_error": dict,
     "expected_range": dict,
     "expected_from": str,
+    "usual_rows": float | None,
     "thresholds": list,
     "windows": [str],
     "crossing": bool,

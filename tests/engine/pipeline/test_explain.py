@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from budgets import Loss
-from dialect import Refusal
+from dialect import Catalog, Refusal
 from dialect.algebra import NoteCode
 from engine.api.wire.answer import column_shapes
 from engine.pipeline.engine import Engine
@@ -124,3 +124,16 @@ def test_a_wide_range_of_one_persons_value_is_noted(engine: Engine) -> None:
         note.startswith("sum(minutes): one person's value may be anything up to 600,000") and "least(x, 10000)" in note
     )
     assert not wide("least(m, 10000)") and not wide("LEAST(n, 5)")
+
+
+def test_rows_of_a_usual_group_follow_from_public_sizes(town: Catalog, engine: Engine) -> None:
+    tables = tuple(replace(table, clip_bounds=None) if table.name == "visit" else table for table in town.tables)
+    undeclared = replace(engine, catalog=replace(town, tables=tables))
+
+    def rows(sql: str) -> float | None:
+        return explain(undeclared, sql, ANN).expected.usual_rows
+
+    by_zone = "SELECT zone, COUNT(*) AS n FROM visit {}GROUP BY zone"
+    assert rows(by_zone.format("")) == pytest.approx(1_000 / 7)
+    assert rows(by_zone.format("WHERE minutes > 3 ")) is None  # which may leave few of them
+    assert rows(f"{by_zone.format('')} ORDER BY n DESC LIMIT 3") is None
