@@ -248,7 +248,7 @@ def _clipped_mean(h: int, average: CentredAverage, dialect: EngineDialect) -> st
     Sums and counts are below 2^52 and the centre below 2^25, so that all products fit 128 bits and 38 digits.
     """
     count = f"sum{average.count}"
-    steps = dialect.quotient.format(f"(d{h} * {MEAN_STEPS})", f"({count} * {average.reach})")
+    steps = dialect.wide_quotient.format(f"(d{h} * {MEAN_STEPS})", f"({count} * {average.reach})")
     return f"CASE WHEN {count} > 0 THEN greatest(-{MEAN_STEPS}, least({MEAN_STEPS}, {steps})) ELSE 0 END"
 
 

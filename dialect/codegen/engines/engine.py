@@ -53,6 +53,7 @@ class EngineDialect(ABC):
     truncated: str  # DOUBLE to BIGINT, truncated towards zero
     rounded: str  # DOUBLE to BIGINT, rounded half to even
     quotient: str  # integer division, truncated towards zero
+    wide_quotient: str  # the same of a wide integer by a positive one
     is_finite: str
     hash: str  # hash of columns
     salted_hash: str  # salted hash of columns

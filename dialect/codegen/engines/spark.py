@@ -157,6 +157,7 @@ SPARK_DIALECT = SparkDialect(
     truncated="CAST({0} AS BIGINT)",
     rounded="CAST(rint({0}) AS BIGINT)",
     quotient="{0} div {1}",
+    wide_quotient="{0} div {1}",
     is_finite="(abs({0}) < CAST('inf' AS DOUBLE))",
     hash="xxhash64({0})",
     salted_hash=f"xxhash64({{0}}, {SALT}L)",

@@ -338,6 +338,16 @@ def test_distances_are_those_of_exact_integers(catalog: Catalog) -> None:
     assert {b: row[1] for b, row in found.items() if row[1]} == norms and max(norms) >= NEGATIVE_BINS > min(norms)
 
 
+def test_a_wide_quotient_is_that_of_exact_integers() -> None:
+    """Within 64 bits, beyond them, and where one of both is beyond."""
+    ends = [0, 1, 6, 7, 8, 2**31, 2**62, 2**63 - 1, 2**63, 2**63 + 5, 2**90 + 11, 2**110]
+    pairs = [(sign * one, other) for sign in (1, -1) for one in ends for other in ends[1:]]
+    rows = ", ".join(f"({i}, CAST({one} AS HUGEINT), CAST({other} AS HUGEINT))" for i, (one, other) in enumerate(pairs))
+    quotient = DUCKDB_DIALECT.wide_quotient.format("one", "other")
+    found = duckdb.sql(f"SELECT {quotient} FROM (VALUES {rows}) AS t(i, one, other) ORDER BY i").fetchall()
+    assert [each[0] for each in found] == [abs(one) // other * (1 if one >= 0 else -1) for one, other in pairs]
+
+
 def largest_distance_steps(catalog: Catalog) -> tuple[int, int]:
     """Largest changes of class means and of units by norm, in absolute numbers, by removing one person."""
     rows = visits()
