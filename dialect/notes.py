@@ -25,6 +25,7 @@ class NoteCode(StrEnum):
     EXTREME = "extreme"  # MIN or MAX is replaced by a quantile
     CONSISTENT = "consistent"  # levels of a hierarchy were adjusted to add up
     NO_INTERVAL = "no_interval"  # made from noisy numbers, without a known interval
+    FEW_VALUES = "few_values"  # fewer different values are declared than the noise of their count
     WIDE_VALUES = "wide_values"  # the largest possible value of a person decides the noise
     SELECTED = "selected"  # noisy numbers decide which rows are shown: wider intervals
     MAY_BE_NOTHING = "may_be_nothing"  # rows that noise selected, whose exact number may be 0

@@ -10,7 +10,7 @@ Modules, each before those that import it:
 from __future__ import annotations
 
 from dialect.algebra.codegen_types import MAX_SMALLINT_ROWS, LakeSql, Rollup, Target
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, fields_of
 from dialect.algebra.formulas import CountOf, Formula, Histogram, MeanOf, MomentsOf, QuantileOf, ReleasedNumber, SumOf
 from dialect.algebra.properties import Properties
 from dialect.algebra.relations import Join, Public, Relation, ReleaseScan, release_table_name, tables_of
@@ -68,6 +68,7 @@ __all__ = [
     "Target",
     "VectorBound",
     "VectorKind",
+    "fields_of",
     "release_table_name",
     "tables_of",
     "walk",

@@ -18,13 +18,14 @@ from dialect.analysis.uniqueness import (
     has_unkeyed_many_to_many_join,
     may_match_several_public_rows,
 )
-from dialect.analysis.value_counts import excluded_ranges
+from dialect.analysis.value_counts import count_values, excluded_ranges
 from dialect.analysis.work_bounds import NO_WORK, Work, partial_counts, partials_work, work_bound
 
 __all__ = [
     "MAX_DECLARED_TEXT",
     "NO_WORK",
     "Work",
+    "count_values",
     "excluded_ranges",
     "filters_time_only",
     "format_value",

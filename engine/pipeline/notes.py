@@ -20,7 +20,9 @@ from dialect.algebra import (
     QueryVector,
     VectorBound,
     VectorKind,
+    fields_of,
 )
+from dialect.analysis import count_values
 from dialect.catalog import STATIC, PrivacyWindow
 from dialect.postprocess import selection_by_noise
 from engine.pipeline.bias import has_fallback_clip_bounds, has_unmeasured_fan_out, has_unmeasured_pairs
@@ -138,6 +140,10 @@ WIDE_VALUES_NOTE = (
     "{0}: one person's value may be anything up to {1:,.0f}, and noise hides a value of that size. If hardly anybody"
     " has more than {2:,}, write least(x, {2}) for that column x: intervals are far narrower."
 )
+FEW_VALUES_NOTE = (
+    "{0}: at most {1:,} values are declared, and noise hides more than that. For a mean per value, average over groups:"
+    " SELECT avg(n) FROM (SELECT x, count(*) AS n ... GROUP BY x)."
+)
 WIDE_VALUES = 10_000  # the largest value of a person from which on a narrower range is suggested
 MIN_SHOWN_BIAS = 0.001  # a smaller bias is shown as "below" it
 
@@ -216,6 +222,7 @@ def _release_notes(prepared: CompiledRelease, release_suffix: str) -> Iterator[N
         Note(NoteCode.WIDE_VALUES, WIDE_VALUES_NOTE.format(name, most, _round_number(most / 100)))
         for name, most in sorted(wide, key=str)
     )
+    yield from _few_values_notes(prepared)
     if has_unmeasured_pairs(prepared):
         yield Note(NoteCode.PAIRS, PERSON_PAIRS_NOTE)
     if has_unmeasured_fan_out(prepared):
@@ -226,6 +233,22 @@ def _release_notes(prepared: CompiledRelease, release_suffix: str) -> Iterator[N
         text = f"Groups{release_suffix} with fewer than about {threshold_persons:,} people are hidden{weight}."
         text += OTHERS_TEXT if prepared.plan.others is not None else ""
         yield Note(NoteCode.HIDDEN_GROUPS, text)
+
+
+def _few_values_notes(prepared: CompiledRelease) -> Iterator[Note]:
+    """Note counts of different values of which fewer are declared than noise hides, such as the dates of a month.
+
+    Values that are constant per person are left out: those of many people are not counted here.
+    """
+    rows = zip(prepared.plan.vectors, prepared.bounds.vectors, prepared.cost.vectors, strict=True)
+    for vector, bound, price in rows:
+        value = vector.value if vector.kind is VectorKind.DISTINCT and not vector.other_values else None
+        if value is None or any(field.is_constant_per_person for field in fields_of(value.expression)):
+            continue
+        declared = count_values(value.expression, prepared.plan.source.predicates)
+        if declared is not None and price.deviation(bound) > declared:
+            name = f"count(distinct {vector.display_name.removeprefix('distinct(')}"
+            yield Note(NoteCode.FEW_VALUES, FEW_VALUES_NOTE.format(name, declared))
 
 
 def _values_of_persons(prepared: CompiledRelease) -> Iterator[tuple[QueryVector, Field]]:

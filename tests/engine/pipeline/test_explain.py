@@ -137,3 +137,15 @@ def test_rows_of_a_usual_group_follow_from_public_sizes(town: Catalog, engine: E
     assert rows(by_zone.format("")) == pytest.approx(1_000 / 7)
     assert rows(by_zone.format("WHERE minutes > 3 ")) is None  # which may leave few of them
     assert rows(f"{by_zone.format('')} ORDER BY n DESC LIMIT 3") is None
+
+
+def test_a_count_of_values_that_noise_exceeds_is_noted(engine: Engine) -> None:
+    def few(sql: str) -> list[str]:
+        notes = question_notes(explain(engine, sql, Request("ann")))
+        return [note.text for note in notes if note.code is NoteCode.FEW_VALUES]
+
+    assert few("SELECT COUNT(DISTINCT day) FROM visit")[0].startswith(
+        "count(distinct day): at most 4 values are declared"
+    )
+    assert not few("SELECT COUNT(DISTINCT gender) FROM person")  # constant per person
+    assert not few("SELECT COUNT(DISTINCT shop), COUNT(DISTINCT person_id) FROM visit")
