@@ -39,11 +39,11 @@ GROUP_DIFFERENCE = 0.4  # how groups differ in their retained share, relative to
 USUAL_SIZE = 0.7  # size of a usual group over the mean: most groups are smaller
 MIN_RETAINED_SHARE = 0.2
 # intervals are wider than the expected error, as the model may itself be wrong; chosen on the data of the honesty bench
-INTERVAL_FACTOR = 1.8
-INTERVAL_GROUP_DIFFERENCE = 1.2
+INTERVAL_FACTOR, TOTAL_INTERVAL_FACTOR = 1.5, 1.8  # of numbers by group, and of one without keys
+INTERVAL_GROUP_DIFFERENCE = 1.0
 SMALL_GROUP_DIFFERENCE = 0.4  # how much more a small group may lose, relative to what a mean group does
 SIGNED_GROUP_DIFFERENCE = 0.8  # what a group may lose of signed numbers, relative to the sizes that a mean group loses
-SPREAD_LEVELS, SPREAD_WIDTH = (0.05, 0.95), 3.29  # quantiles, and how many standard deviations they are apart
+SPREAD_LEVELS, SPREAD_WIDTH = (0.025, 0.975), 3.92  # quantiles, and how many standard deviations they are apart
 P = ParamSpec("P")
 T = TypeVar("T")
 FAILED_ARITHMETIC = (ArithmeticError, ValueError, LookupError)
@@ -100,8 +100,8 @@ class VectorProfile:
 
     @cached_property
     def total(self) -> float:
-        """Expected sum of all contributions over all groups."""
-        return float(self.contributions.sum(axis=1).mean() if self.totals is None else self.totals.totals.mean())
+        """Median, over scenarios, of the sum of all contributions over all groups."""
+        return float(np.median(self.contributions.sum(axis=1) if self.totals is None else self.totals.totals))
 
     def retained_shares(self, clip_bounds: Floats) -> Floats:
         """Share of the total that clipping norms leaves: scenarios x clip bounds."""
@@ -161,7 +161,7 @@ def choose_design(profile: VectorProfile, rho: float, fallback: float) -> Design
     if profile.is_empty:
         return Design(None, fallback, 0.0, profile.sensitivity * fallback / math.sqrt(2 * rho))
     if profile.groups == 1 and not profile.is_signed:
-        bound, error = best_total(profile.norms, rho)
+        bound, error = best_total(profile.norms, rho, geometric_deviation)
         return Design(None, bound, 0.0, error)
     return min(_shape_designs(profile, rho), key=lambda design: design.expected_error)
 
@@ -173,34 +173,57 @@ def candidate_bounds(reading: HistogramReading) -> Floats:
     return bounds
 
 
-def best_total(totals: HistogramReading, rho: float) -> tuple[float, float]:
-    """Clip bound of a total with the least expected error at a price, and that error (a standard deviation)."""
-    bounds, of_excess = _excess_of_candidates(totals)
-    variances = bounds**2 / (2 * rho) + of_excess
-    best = int(np.argmin(variances))
-    return float(bounds[best]), math.sqrt(variances[best])
+def best_total(totals: HistogramReading, rho: float, average: Callable[[Floats], Floats]) -> tuple[float, float]:
+    """Clip bound of a total with the least average deviation over scenarios at a price, and its standard deviation."""
+    bounds, apart, of_excess = _excess_of_candidates(totals)
+    noise = bounds**2 / (2 * rho)
+    best = int(np.argmin(average(noise + apart)))
+    return float(bounds[best]), math.sqrt(noise[best] + of_excess[best])
 
 
 @lru_cache(maxsize=REMEMBERED_READINGS)
-def _excess_of_candidates(totals: HistogramReading) -> tuple[Floats, Floats]:
-    """Candidate clip bounds of a total, and the variance of the excess beyond each."""
+def _excess_of_candidates(totals: HistogramReading) -> tuple[Floats, Floats, Floats]:
+    """Candidate clip bounds of a total, and the variance of the excess beyond each: by scenario, and over all."""
     bounds = candidate_bounds(totals)
-    return bounds, excess_variances(totals, bounds)
+    excess = excesses(totals, bounds)
+    apart = (excess - np.median(excess, axis=0)) ** 2 + (TAIL_LAW_ERROR * excess) ** 2
+    return bounds, apart + _histogram_noise(totals, bounds), excess_variances(totals, bounds)
+
+
+def mean_deviation(variances: Floats) -> Floats:
+    """Compute the mean standard deviation over scenarios: the usual ones count, where squares are of the rare ones."""
+    result: Floats = np.sqrt(variances).mean(axis=0)
+    return result
+
+
+def geometric_deviation(variances: Floats) -> Floats:
+    """Compute the geometric mean of the standard deviation over scenarios: the usual ones alone count."""
+    result: Floats = np.exp(np.log(variances).mean(axis=0) / 2)
+    return result
 
 
 def excess_variances(totals: HistogramReading, bounds: Floats) -> Floats:
     """Compute the variance of the excess beyond clip bounds: by scenario, by histogram noise, by the law's error."""
-    beyond = np.maximum(0.0, totals.points[:, None] - bounds[None, :])
-    above = np.searchsorted(totals.points, bounds, side="right")  # first point beyond a clip bound
-    units, sums = (each[:, above] for each in totals.sums_from)
-    excess = np.maximum(0.0, sums - units * bounds)
+    excess = excesses(totals, bounds)
     of_law = (TAIL_LAW_ERROR * excess.mean(axis=0)) ** 2
-    variances: Floats = spread(excess) ** 2 + totals.excess_noise(beyond) + of_law
+    variances: Floats = spread(excess) ** 2 + _histogram_noise(totals, bounds) + of_law
     return variances
 
 
+def excesses(totals: HistogramReading, bounds: Floats) -> Floats:
+    """Compute the excess beyond clip bounds: scenarios x clip bounds."""
+    above = np.searchsorted(totals.points, bounds, side="right")  # first point beyond a clip bound
+    units, sums = (each[:, above] for each in totals.sums_from)
+    return np.maximum(0.0, sums - units * bounds)
+
+
+def _histogram_noise(totals: HistogramReading, bounds: Floats) -> Floats:
+    """Variance of the excess beyond clip bounds by the noise of the histogram."""
+    return totals.excess_noise(np.maximum(0.0, totals.points[:, None] - bounds[None, :]))
+
+
 def spread(scenarios: Floats) -> Floats:
-    """Compute the standard deviation over scenarios by their middle nine tenths: rare ones would dominate it."""
+    """Compute the standard deviation over scenarios by their middle 95%: rarer ones would dominate it."""
     low, high = np.quantile(scenarios, SPREAD_LEVELS, axis=0)
     result: Floats = (high - low) / SPREAD_WIDTH
     return result
@@ -215,19 +238,20 @@ def median_excess(totals: HistogramReading, bound: float) -> float:
 class ClippingEffects:
     """Losses and errors of grouped numbers by clipping, at each clip bound; noise is not in them."""
 
-    retained: Floats  # expected retained share
-    deviation: Floats  # standard deviation of the share that the profile tells, relative to it
+    retained: Floats  # median retained share
+    deviation: Floats  # of the share that the profile tells, relative to the median: scenarios x clip bounds
     by_chance: Floats  # variance of a usual group, as the units of groups differ by chance, in value grains
 
     @classmethod
     def at(cls, profile: VectorProfile, bounds: Floats) -> ClippingEffects:
         """Compute the effects of clip bounds, in value grains."""
         shares = profile.retained_shares(bounds)
-        retained = np.maximum(shares.mean(axis=0), 1e-9)
+        retained = np.maximum(np.median(shares, axis=0), 1e-9)
+        of_law = (RETAINED_SHARE_ERROR * (1 - shares)) ** 2 + LEAST_SHARE_ERROR**2
+        deviation = np.sqrt(of_law + (shares - retained) ** 2) / retained
         unevenness = np.minimum(1.0, bounds[None, :] / profile.norms.points[:, None]) / retained - 1
         squares = profile.norms.units.mean(axis=0) * profile.norms.points**2
-        by_chance = (squares @ unevenness**2) / (2 * max(1, profile.groups))
-        return cls(retained, share_deviations(shares) / retained, by_chance)
+        return cls(retained, deviation, (squares @ unevenness**2) / (2 * max(1, profile.groups)))
 
 
 @lru_cache(maxsize=REMEMBERED_READINGS)
@@ -245,7 +269,7 @@ def _shape_designs(profile: VectorProfile, rho: float) -> Iterator[Design]:
             continue
         total_bound, total_error = None, math.inf
         if part and profile.totals is not None:
-            total_bound, deviation = best_total(profile.totals, rho * part)
+            total_bound, deviation = best_total(profile.totals, rho * part, mean_deviation)
             total_error = deviation / max(profile.total, 1e-9)
         errors = _shape_errors(profile, bounds, effects, rho * (1 - part), total_error)
         best = int(np.argmin(errors))
@@ -269,7 +293,7 @@ def _shape_errors(
     share_error = 1 / np.hypot(1 / np.maximum(by_sum, 1e-12), 1 / np.maximum(effects.deviation, 1e-12))
     differing = GROUP_DIFFERENCE * (1 - retained) / retained * group
     parts = ((noise / retained) ** 2, (share_error * group) ** 2, effects.by_chance, differing**2)
-    errors: Floats = np.where(retained < MIN_RETAINED_SHARE, np.inf, np.sqrt(sum(parts)))
+    errors: Floats = np.where(retained < MIN_RETAINED_SHARE, np.inf, mean_deviation(sum(parts, np.zeros(1))))
     return errors
 
 
@@ -287,7 +311,7 @@ def correct_total(profile: VectorProfile, design: Design, noisy_total: float, sc
     excess = median_excess(profile.norms, design.shape_bound)
     whole = max(noisy_total, scale) + excess
     deviation = math.sqrt(excess_variances(profile.norms, np.array([design.shape_bound]))[0])
-    return Correction(max(noisy_total, scale) / whole, INTERVAL_FACTOR * deviation / whole)
+    return Correction(max(noisy_total, scale) / whole, TOTAL_INTERVAL_FACTOR * deviation / whole)
 
 
 def correct_shape(

@@ -32,15 +32,17 @@ TOGETHER_BINS, TOGETHER_SIGMAS = (2, 3, 5), 1.5  # so many of them; the outer on
 MAX_BIN_GAP = 2  # largest distance between connected visible bins
 FITTED_BINS = 8  # most visible bins that a tail is fitted to
 HIDDEN_FITTED_BINS = 22  # bins beyond the visible ones that are fitted too
-RISE_SIGMAS, RISE_SHARE = 3.0, 0.8  # units rise if a later bin has so many more, in noise scales, and relative to it
 RELATIVE_MISFIT = 0.12  # relative misfit of a bin: no population follows a law exactly
+FREE_MISFIT = 1.0  # the same of a bin before the tail, which follows no law
+LEAST_TAIL_BINS = 4  # visible bins of the tail at least, if there are more: fewer say little of a law
 MISFIT_GROWTH = 0.2  # further misfit of each bin below the last visible one, in misfits of that
 # slopes of ln(units) over ln(contribution) at the last visible bin; the steep ones end a population at once
 SLOPES = np.concatenate([np.arange(0.4, 4.01, 0.1), [5.0, 6.5, 8.5, 11.0, 15.0, 25.0]])
-SLOPE_PRIOR = (1.3, 0.7)  # mean and standard deviation
+SLOPE_PRIOR = (1.6, 0.9)  # mean and standard deviation
 LEAST_LOG_PRIOR = -6.0  # no slope is excluded
-CURVATURES = (0.0, 0.06, 0.13, 0.21, 0.3, 0.42, 0.6, 0.9, 1.3)  # 0: a power law; others: log-normal
-CURVATURE_DEVIATION = 0.9  # of a half-normal prior of the curvatures other than 0, which have half of the mass
+CURVATURES = (0.0, 0.08, 0.18, 0.3, 0.45, 0.65, 0.9, 1.3, 2.0, 3.0)  # 0: a power law; others: log-normal
+POWER_LAW_PRIOR = 0.15  # probability of curvature 0
+CURVATURE_DEVIATION = 1.5  # of a half-normal prior of the other curvatures
 _LAWS = [each.ravel() for each in np.meshgrid(SLOPES, np.array(CURVATURES), indexing="ij")]  # slopes, curvatures
 LEVELS = np.arange(-0.6, 0.61, 0.15)  # ln of the law's units at the last visible bin, about the counted ones
 LAW_ERROR = 0.35  # relative error of a law in one bin
@@ -68,7 +70,7 @@ VALUE_SHARES = {
 LEAST_SECOND_UNITS = 5.0  # fewer are no population
 SECOND_SPREAD = (0.6, 0.4)  # its units, by bin
 BROAD_SPREAD = (0.04, 0.11, 0.21, 0.28, 0.21, 0.11, 0.04)  # the same of a broad one: log-normal
-BROAD_PRIOR, BROAD_STEP = 0.08, 2  # probability of a broad one; bins between possible ones
+BROAD_PRIOR, BROAD_STEP = 0.15, 2  # probability of a broad one; bins between possible ones
 BROAD_SHARES = {0.16: 0.4, 0.4: 0.25, 1.0: 0.2, 2.56: 0.15}
 BROAD_VALUE_SHARES = {0.16: 0.35, 0.4: 0.25, 1.0: 0.2, 2.56: 0.1, 6.5: 0.06, 16.0: 0.04}
 UNSEEN_UNITS = (0.1, 0.5, 1.0, 2.0, 3.0, 4.5, 6.0)  # of a population where no bin is visible, in noise scales
@@ -259,26 +261,42 @@ def _contributions(count: int) -> Floats:
 def _tail_laws(counts: Floats, sigma: float, visible: tuple[int, int], most: float, fillings: Floats) -> Floats:
     """Units in the bins beyond the last visible one, by equally likely laws.
 
-    ln(units) = a - b x - c x^2 with x = ln(contribution) from the last visible bin on, fitted to the visible bins below
-    it and to the noisy ones beyond; times the filling of the bin.
+    ln(units) = a - b x - c x^2 with x = ln(contribution) from the last visible bin on, fitted to visible bins from an
+    unknown one on, where the tail begins, and to the noisy ones beyond; times the filling of the bin.
     """
     first, last = visible
-    begin = _begin_of_tail(counts / np.maximum(fillings, 0.25), sigma, max(first, last - FITTED_BINS + 1), last)
-    end = min(len(counts), last + 1 + HIDDEN_FITTED_BINS)
+    begin, end = max(first, last - FITTED_BINS + 1), min(len(counts), last + 1 + HIDDEN_FITTED_BINS)
     level = math.log(max(float(counts[last]), sigma) / max(float(fillings[last]), 0.25))
     levels = np.exp(level + LEVELS)
     laws = _laws(len(counts), last) * fillings
-    observed, fitted = counts[begin:end], laws[:, begin:end]
     misfits = RELATIVE_MISFIT * (1 + MISFIT_GROWTH * np.maximum(0, last - np.arange(begin, end)))
-    precisions = 1 / (sigma**2 + (misfits * np.maximum(observed, 0.0)) ** 2)
-    # sum of squares about the observed units, for each law and level, but for a constant
-    squares = np.outer(fitted**2 @ precisions, levels**2) - 2 * np.outer(fitted @ (precisions * observed), levels)
-    posterior = _log_prior()[:, None] - 0.5 * squares
+    begins = max(1, last - begin + 2 - LEAST_TAIL_BINS)
+    fits = _log_fits(counts[begin:end], sigma, misfits, laws[:, begin:end], levels, begins)
     contributions = _contributions(len(counts))[last + 1 :]
     beyond = np.where(contributions <= max(most, 1.0), laws[:, last + 1 :], 0.0)
-    chosen = _equally_likely(np.outer(beyond @ contributions, levels), posterior, LAWS)
+    chosen = _equally_likely(np.outer(beyond @ contributions, levels), _log_prior()[:, None] + fits, LAWS)
     of_law, of_level = np.divmod(chosen, len(levels))
     result: Floats = beyond[of_law] * levels[of_level, None]
+    return result
+
+
+def _log_fits(observed: Floats, sigma: float, misfits: Floats, laws: Floats, levels: Floats, begins: int) -> Floats:
+    """Compute the logarithm of the likelihood of every law at every level, over all bins where the tail may begin.
+
+    The tail begins in one of the first bins, so many `begins`. Those before it follow no law.
+    """
+    sizes = np.maximum(observed, 0.0)
+    variances = sigma**2 + (misfits * sizes) ** 2
+    free = sigma**2 + (FREE_MISFIT * sizes[:begins]) ** 2
+    # (observed - level * law)^2 / variance is quadratic in the level; its parts are summed from each begin on
+    squares, products, own = (
+        np.cumsum((part / variances)[..., ::-1], axis=-1)[..., ::-1][..., :begins]
+        for part in (laws**2, laws * observed, observed**2)
+    )
+    misses = squares[:, None] * levels[:, None] ** 2 - 2 * products[:, None] * levels[:, None] + own
+    of_tail, before = np.log(variances[:begins]), np.log(free)
+    of_scales = np.cumsum(of_tail[::-1])[::-1] + np.cumsum(before) - before
+    result: Floats = np.logaddexp.reduce(-0.5 * (misses + of_scales), axis=-1)
     return result
 
 
@@ -292,13 +310,6 @@ def _laws(count: int, last: int) -> Floats:
     exponents = -_LAWS[0][:, None] * x - _LAWS[1][:, None] * x**2
     laws: Floats = np.exp(np.clip(exponents, -50, 50))
     return laws
-
-
-def _begin_of_tail(densities: Floats, sigma: float, first: int, last: int) -> int:
-    """First bin from which on units do not rise any more, clear of the noise; bins before say nothing of the tail."""
-    later = np.maximum.accumulate(densities[first : last + 1][::-1])[::-1]
-    rising = np.flatnonzero(densities[first:last] + RISE_SIGMAS * sigma < RISE_SHARE * later[1:])
-    return first + int(rising[-1]) + 1 if len(rising) else first
 
 
 def _equally_likely(contributed: Floats, log_weights: Floats, kept: int) -> npt.NDArray[np.int64]:
@@ -413,8 +424,8 @@ def _log_prior() -> Floats:
 
 
 def _log_curvature_prior(curvatures: Floats) -> Floats:
-    """Logarithm of the prior of curvatures: half of the mass on 0, the rest half-normal."""
+    """Logarithm of the prior of curvatures: POWER_LAW_PRIOR on 0, the rest half-normal."""
     half_normal = np.exp(-0.5 * (np.array(CURVATURES[1:]) / CURVATURE_DEVIATION) ** 2)
     density = np.exp(-0.5 * (curvatures / CURVATURE_DEVIATION) ** 2) / half_normal.sum()
-    result: Floats = np.log(np.where(curvatures == 0, 1.0, density) / 2)
+    result: Floats = np.log(np.where(curvatures == 0, POWER_LAW_PRIOR, (1 - POWER_LAW_PRIOR) * density))
     return result

@@ -124,6 +124,40 @@ def test_few_people_are_visible_together() -> None:
     assert np.mean(np.array(misses) > 1.7) < 0.15
 
 
+# by bin: visitors, and staff whose own distribution falls off far beyond theirs
+STAFF = (8330, 7684, 5898, 4099, 2403, 1367, 634, 255, 176, 137, 190, 102, 59, 18, 4)
+
+
+def tail_over_exact(seed: int) -> Floats:
+    """Median contributions of the tail that readings of visitors and staff find, over the exact ones."""
+    counts, sigma = np.zeros(60), 22.0
+    counts[28 : 28 + len(STAFF)] = STAFF
+    exact = float((counts * np.exp2((np.arange(60) + 0.5) / 2))[39:].sum())
+    draw, found = np.random.default_rng(seed), []
+    for _ in range(30):
+        noise = sigma * draw.standard_normal(60)
+        read = read_histogram(counts + noise, sigma, is_total=True, is_count=False, most=8e7)
+        found.append(float(np.median((read.units * read.points)[:, read.bins >= 39].sum(axis=1))) / exact)
+    return np.array(found)
+
+
+def test_a_tail_begins_where_units_follow_one_law(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Staff far above visitors end soon; a law through both populations has a tail of several times theirs."""
+    assert 0.5 < np.median(tail_over_exact(3)) < 2.0
+    monkeypatch.setattr(histogram_reading, "FREE_MISFIT", 1e9)  # no bin is before the tail
+    assert np.median(tail_over_exact(4)) > 2.0
+
+
+def test_a_clip_bound_suits_usual_scenarios(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few scenarios have large populations that noise hides: a bound for these would be noisy in all others."""
+    people, price = KINDS["exponential"], 0.002
+    profile = VectorProfile(reading(people, price, is_total=True), None, 1, 1.0, is_signed=False)
+    bound = choose_design(profile, price, 1.0).shape_bound
+    assert np.maximum(0.0, people - bound).sum() < 0.02 * people.sum()
+    monkeypatch.setattr(estimator, "geometric_deviation", lambda variances: np.sqrt(variances.mean(axis=0)))
+    assert choose_design(profile, price, 1.0).shape_bound > 1.5 * bound
+
+
 def answered(town: Town, rho: float, tighter: float = 1.0) -> tuple[Floats, Floats]:
     """Corrected numbers by group, and the standard deviation that their intervals are made of.
 

@@ -154,7 +154,7 @@ def test_a_calibration_tells_half_widths_to_everybody(engine: Engine) -> None:
     width = half_widths(known.answer(by_zone, Request("ann", rho=RHO)))["n"]
     # what each profile leaves of a tail open differs by its noise
     assert 0.2 < (before.expected_error["n"] or 0) / width < 5
-    assert 20 < half_widths(target(known, by_zone, "400", "bob"))["n"] < 4_000
+    assert 20 < half_widths(target(known, by_zone, "900", "bob"))["n"] < 4_000
     filtered = by_zone.replace(" GROUP", " WHERE coins > 2 GROUP")
     assert explain(known, filtered, Request("ann", rho=RHO)).expected.source is WidthSource.MAGNITUDES
 
