@@ -18,6 +18,7 @@ from dialect.parser.privacy_clause import NO_OPTIONS
 
 _OUTSIDE_TEXT = r"(?=(?:[^']*'[^']*')*[^']*$)"  # an even number of quotes follows
 _BARE_DATE = re.compile(rf"(?<![\w'-])(\d{{4}})-(\d\d?)-(\d\d?)(?![\w'-]){_OUTSIDE_TEXT}")
+_LOCAL_DATE = re.compile(r"'(\d\d?)([/.])(\d\d?)\2(\d{4})'")
 _LOOSE_END = re.compile(r"\s*(?:,|\b(?:and|or|where|on|having|order\s+by|group\s+by))\s*;?\s*$", re.IGNORECASE)
 _IN_SELECT = re.compile(r"\bin\s+(select\b[^()]*(?:\([^()]*\)[^()]*)*)$", re.IGNORECASE)
 _ALIAS_OF_WORDS = re.compile(r"\bas\s+(\w+(?:\s+\w+)+)(?=\s*,|\s+from\b)", re.IGNORECASE)
@@ -52,6 +53,20 @@ def quoted_dates(sql: str) -> Iterator[Suggestion]:
         yield Suggestion(changed, "2026-10-14 without quotes is a subtraction")
 
 
+def iso_dates(sql: str) -> Iterator[Suggestion]:
+    """Write dates such as '10/31/2026' and '31.10.2026' as ISO dates: with slashes the month first, if it is one."""
+
+    def written(found: re.Match[str]) -> str:
+        """Write one date."""
+        first, second = int(found[1]), int(found[3])
+        month, day = (first, second) if found[2] == "/" and first <= 12 else (second, first)
+        return f"'{found[4]}-{month:02}-{day:02}'"
+
+    changed = _LOCAL_DATE.sub(written, sql)
+    if changed != sql:
+        yield Suggestion(changed, "dates are written year-month-day: check which number is the month")
+
+
 def other_columns(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Iterator[Suggestion]:
     """Replace an unknown column wherever it stands: by a near name, a part of the table's time, or an aggregate."""
     written = sql[span.start : span.end].rpartition(".")[2].strip()
@@ -61,10 +76,19 @@ def other_columns(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> I
     if near := refusal.fields.get("near"):
         yield Suggestion(word.sub(str(near), sql), f"{near} is a near name")
         yield from _counted_by(written, str(near), sql)
+    yield from _grouped_by_call(written, word, sql)
     times = [table.time_column for table in catalog.tables if table.time_column and _names_table(sql, table.name)]
     if (part := _PARTS_OF_TIME.get(written.lower())) and times:
         yield Suggestion(word.sub(part.format(times[0]), sql), f"of {times[0]}")
     yield from _ordered_by_aggregate(written, sql)
+
+
+def _grouped_by_call(written: str, word: re.Pattern[str], sql: str) -> Iterator[Suggestion]:
+    """Group by the item of the select list whose function has the name: SELECT month(day) AS m ... GROUP BY month."""
+    query = parsed_select(sql)
+    for place, item in enumerate(query.selects if query is not None else (), 1):
+        if tree_text(item.unalias()).lower().startswith(f"{written.lower()}("):
+            yield Suggestion(word.sub(item.alias or str(place), sql), f"by {tree_text(item.unalias())}")
 
 
 def _names_table(sql: str, name: str) -> bool:
