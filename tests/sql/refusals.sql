@@ -1687,7 +1687,7 @@ SELECT days, COUNT(*) FROM (SELECT subscriber_id, run, LEAST(COUNT(*), 9) AS day
 # SELECT days, COUNT(*) FROM (SELECT subscriber_id, run, LEAST(COUNT(*), 9) AS days FROM (SELECT subscriber_id, d - ROW_NUMBER() OVER (PARTITION BY subscriber_id ORDER BY d) AS run FROM (SELECT DISTINCT subscriber_id, CAST(ts AS DATE) AS d FROM events)) GROUP BY ALL) GROUP BY 1
 #                                                                                                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # - does not take (DATE, BIGINT).
-# Try: DATE_DIFF('DAY', CAST('1970-01-01' AS DATE), d) - ROW_NUMBER() OVER (PARTITION BY subscriber_id ORDER BY d) -- a number of days since 1970-01-01
+# Try: SELECT days, COUNT(*) FROM (SELECT subscriber_id, run, LEAST(COUNT(*), 9) AS days FROM (SELECT subscriber_id, DATE_DIFF('DAY', CAST('1970-01-01' AS DATE), d) - ROW_NUMBER() OVER (PARTITION BY subscriber_id ORDER BY d) AS run FROM (SELECT DISTINCT subscriber_id, CAST(ts AS DATE) AS d FROM events)) GROUP BY ALL) GROUP BY 1 -- a number of days since 1970-01-01
 
 # title: a query that names itself
 WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 9) SELECT COUNT(*) FROM events JOIN r ON r.n = cell_id;
