@@ -18,7 +18,6 @@ from dialect.parser.privacy_clause import NO_OPTIONS
 
 _OUTSIDE_TEXT = r"(?=(?:[^']*'[^']*')*[^']*$)"  # an even number of quotes follows
 _BARE_DATE = re.compile(rf"(?<![\w'-])(\d{{4}})-(\d\d?)-(\d\d?)(?![\w'-]){_OUTSIDE_TEXT}")
-_LOCAL_DATE = re.compile(r"'(\d\d?)([/.])(\d\d?)\2(\d{4})'")
 _LOOSE_END = re.compile(r"\s*(?:,|\b(?:and|or|where|on|having|order\s+by|group\s+by))\s*;?\s*$", re.IGNORECASE)
 _IN_SELECT = re.compile(r"\bin\s+(select\b[^()]*(?:\([^()]*\)[^()]*)*)$", re.IGNORECASE)
 _ALIAS_OF_WORDS = re.compile(r"\bas\s+(\w+(?:\s+\w+)+)(?=\s*,|\s+from\b)", re.IGNORECASE)
@@ -51,20 +50,6 @@ def quoted_dates(sql: str) -> Iterator[Suggestion]:
     changed = _BARE_DATE.sub(quoted, sql)
     if changed != sql:
         yield Suggestion(changed, "2026-10-14 without quotes is a subtraction")
-
-
-def iso_dates(sql: str) -> Iterator[Suggestion]:
-    """Write dates such as '10/31/2026' and '31.10.2026' as ISO dates: with slashes the month first, if it is one."""
-
-    def written(found: re.Match[str]) -> str:
-        """Write one date."""
-        first, second = int(found[1]), int(found[3])
-        month, day = (first, second) if found[2] == "/" and first <= 12 else (second, first)
-        return f"'{found[4]}-{month:02}-{day:02}'"
-
-    changed = _LOCAL_DATE.sub(written, sql)
-    if changed != sql:
-        yield Suggestion(changed, "dates are written year-month-day: check which number is the month")
 
 
 def other_columns(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Iterator[Suggestion]:

@@ -16,7 +16,7 @@ from dialect.diagnostics.kinds import Kind
 from dialect.diagnostics.names import MAX_LISTED_NAMES, first_names, near_names
 from dialect.errors import Code, Diagnostic, Refusal, Span, Suggestion, join_differences, to_suggestions
 from dialect.parser.spans import first_word_span
-from dialect.parser.suggestions.beginners import iso_dates, moved_aggregates, other_columns, quoted_dates, slips
+from dialect.parser.suggestions.beginners import moved_aggregates, other_columns, quoted_dates, slips
 from dialect.parser.suggestions.foreign_dialects import (
     replace_ampersands,
     rewrite_call_at,
@@ -243,12 +243,6 @@ def _suggest_dates(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> 
     return replace(refusal, rewrites=(*refusal.rewrites, *quoted_dates(sql)))
 
 
-def _suggest_iso_dates(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
-    """Suggest ISO dates for dates in the order of a country."""
-    del span, catalog
-    return replace(refusal, rewrites=(*refusal.rewrites, *iso_dates(sql)))
-
-
 def _suggest_places_of_aggregates(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
     """Suggest HAVING, or a subquery, for an aggregate that can't stand where it does."""
     del span, catalog
@@ -309,7 +303,6 @@ _SUGGESTERS: Mapping[Diagnostic, _Suggester] = {
     Kind.COMPARISON_TYPES: _suggest_dates,
     Kind.ARGUMENT_TYPES: _suggest_dates,
     Kind.AGGREGATE_HERE: _suggest_places_of_aggregates,
-    Kind.NOT_OF_TYPE: _suggest_iso_dates,
 }
 _MAX_COMPILED = 4  # suggestions compiled for one refusal
 _MAX_SUGGESTION_CHARACTERS = 400  # characters

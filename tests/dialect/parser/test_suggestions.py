@@ -36,8 +36,6 @@ TRIED = {
     "select count(distinct p.subscriber_id) n, count(distinct v.subscriber_id) m from passby p, visit v where p.place_id = v.place_id and p.place_id = 'P1'": "SELECT (SELECT COUNT(DISTINCT p.subscriber_id) FROM passby AS p WHERE p.place_id = 'P1') AS n, (SELECT COUNT(DISTINCT v.subscriber_id) FROM visit AS v WHERE v.place_id = 'P1') AS m",
     # the place that the question joins on, too
     "select count(p.heading || v.approach_dir) from passby p join visit v using (place_id)": "select count(p.heading || v.approach_dir) from passby p join visit v USING (subscriber_id, place_id)",
-    "select mode, count(*) from trip where trip_date = '10/05/2026' group by 1": "select mode, count(*) from trip where trip_date = '2026-10-05' group by 1",
-    "select mode, count(*) from trip where trip_date >= '05.10.2026' group by 1": "select mode, count(*) from trip where trip_date >= '2026-10-05' group by 1",
     "select month(trip_date) as m, count(*) from trip group by month": "select month(trip_date) as m, count(*) from trip group by m",
     "select hour(dep_ts), count(*) from trip group by hour": "select hour(dep_ts), count(*) from trip group by 1",
     # every day that is declared, not one
