@@ -306,6 +306,31 @@ def test_parts_of_a_charge_may_settle_one_by_one(ledger: Ledger) -> None:
     assert dict(ledger.settle(charge, {"aa": b"1", "bb": b"3"})) == {"aa": b"1", "bb": b"2"}
 
 
+def check_another_profile(ledger: Ledger) -> None:
+    """Settle two runs of numbers that rest on a profile, each on its own: the second gets what the first stored."""
+    first = ledger.charge(ask(item("profile"), item("aa")))
+    second = ledger.charge(ask(item("profile"), item("aa"), item("bb"), client="ben"))
+    one = ledger.settle(first, {"profile": b"1", "aa": b"on 1"}, {"aa": "profile"})
+    payloads = {"profile": b"2", "aa": b"on 2", "bb": b"on 2"}
+    other = ledger.settle(second, payloads, {"aa": "profile", "bb": "profile"})
+    assert dict(one) == dict(other) == {"profile": b"1", "aa": b"on 1"}
+    held = ledger.replay("ben", "operator", ["profile", "aa", "bb"])
+    assert {key: each.payload for key, each in held.items()} == dict(other)
+
+
+def test_numbers_of_another_profile_than_the_stored_one_are_dropped(ledger: Ledger) -> None:
+    check_another_profile(ledger)
+
+
+def test_a_planted_result_that_is_taken_for_the_stored_one_is_found(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = journal.write_release
+    monkeypatch.setattr(journal, "write_release", lambda *given: write(*given) or "0" * 64)
+    with pytest.raises(AssertionError):
+        check_another_profile(ledger)
+
+
 # ---------------------------------------------------------------- reading
 
 
