@@ -296,7 +296,9 @@ def _log_fits(observed: Floats, sigma: float, misfits: Floats, laws: Floats, lev
     misses = squares[:, None] * levels[:, None] ** 2 - 2 * products[:, None] * levels[:, None] + own
     of_tail, before = np.log(variances[:begins]), np.log(free)
     of_scales = np.cumsum(of_tail[::-1])[::-1] + np.cumsum(before) - before
-    result: Floats = np.logaddexp.reduce(-0.5 * (misses + of_scales), axis=-1)
+    fits = -0.5 * (misses + of_scales)
+    best = fits.max(axis=-1)
+    result: Floats = best + np.log(np.exp(fits - best[..., None]).sum(axis=-1))
     return result
 
 
