@@ -70,7 +70,7 @@ def _required_constants(fact: Expr) -> tuple[Expr | None, Sequence[object]]:
 
 
 def _refuse_missing_result(sql: str, call: Call, constants: Sequence[object]) -> None:
-    """Refuse constants of which none is a value of a function with few values, such as dayname. Raises Refusal."""
+    """Refuse constants that a function with few values, such as dayname, never returns. Raises Refusal."""
     values = OVERLOADS[call.function].listed_values
     if not values or set(constants) & set(values):
         return

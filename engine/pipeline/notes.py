@@ -236,7 +236,7 @@ def _release_notes(prepared: CompiledRelease, release_suffix: str) -> Iterator[N
 
 
 def _few_values_notes(prepared: CompiledRelease) -> Iterator[Note]:
-    """Note counts of different values of which fewer are declared than noise hides, such as the dates of a month.
+    """Note COUNT(DISTINCT x) where the noise exceeds the number of declared values, such as the dates of a month.
 
     Values that are constant per person are left out: those of many people are not counted here.
     """

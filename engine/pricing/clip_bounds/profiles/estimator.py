@@ -105,9 +105,8 @@ class VectorProfile:
 
     def retained_shares(self, clip_bounds: Floats) -> Floats:
         """Share of the total that clipping norms leaves: scenarios x clip bounds."""
-        within = np.searchsorted(
-            self.norms.points, clip_bounds, side="right"
-        )  # points that a clip bound leaves unchanged
+        # points that a clip bound leaves unchanged
+        within = np.searchsorted(self.norms.points, clip_bounds, side="right")
         whole, norms = self._sums
         shares: Floats = (whole[:, within] + clip_bounds * norms[:, within]) / np.maximum(whole[:, -1:], 1e-300)
         return shares
@@ -154,8 +153,8 @@ class Correction:
 def choose_design(profile: VectorProfile, rho: float, fallback: float) -> Design:
     """Choose the design of least expected error at a price, rho; `fallback` = clip bound where no unit is visible.
 
-    Claim: the choice is a function of released numbers, the price and public facts. Formula: least sum of squares of
-    noise, error of the correction, and differences of groups. Source and proof:
+    Claim: the choice is a function of released numbers, the price and public facts. Formula: least deviation by
+    noise, correction and differences of groups, averaged over the scenarios of the reading. Source and proof:
     engine/pricing/proofs.md#profile-estimator.
     """
     if profile.is_empty:
@@ -292,8 +291,8 @@ def _shape_errors(
     by_sum = np.hypot(total_error, summed_noise)
     share_error = 1 / np.hypot(1 / np.maximum(by_sum, 1e-12), 1 / np.maximum(effects.deviation, 1e-12))
     differing = GROUP_DIFFERENCE * (1 - retained) / retained * group
-    parts = ((noise / retained) ** 2, (share_error * group) ** 2, effects.by_chance, differing**2)
-    errors: Floats = np.where(retained < MIN_RETAINED_SHARE, np.inf, mean_deviation(sum(parts, np.zeros(1))))
+    variances = (noise / retained) ** 2 + (share_error * group) ** 2 + effects.by_chance + differing**2
+    errors: Floats = np.where(retained < MIN_RETAINED_SHARE, np.inf, mean_deviation(variances))
     return errors
 
 
