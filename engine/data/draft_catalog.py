@@ -13,13 +13,15 @@ from string import Template
 from dialect.catalog import Source, SqlType
 from engine.catalog.columns import sql_type
 from engine.catalog.toml_section import IDENTIFIER
-from engine.data.files.csv_files import UnreadableError
+from engine.data.files.csv_files import UnreadableError, csv_header_fault
 from engine.data.files.stored_files import StoredFiles, is_uuid, uuid_cure
 from engine.errors import CatalogError
 
 BUNDLED = Path(__file__).parents[1] / "catalog" / "catalogs_bundled"
 HEAD_TEMPLATE, KEYS_TEMPLATE = BUNDLED / "new_head.toml", BUNDLED / "keys.toml"
 FORMATS = {".parquet": "parquet", ".csv": "csv", ".duckdb": "duckdb", ".db": "duckdb"}
+OTHER_FORMATS = {".json", ".jsonl", ".ndjson", ".tsv", ".xlsx", ".xls", ".feather", ".orc", ".avro", ".sqlite"}
+HOW_TO_CONVERT = "docs/ingest.md, A table of CSV, tells how"
 # a name that ends in a number: after a separator, or of four digits, as versions like v2 are no parts of one table
 NUMBERED = re.compile(r"([^*?\[\]]*?[^\d\W_][^*?\[\]\d]*?)(?:[-_. ]+\d|\d{4})[\d\-_. ]*")
 PERSON_LIKE = re.compile(
@@ -42,6 +44,7 @@ $time## in every case: the columns that analysts may use. Add bounds = [0, 100] 
 CSV_INGEST_NOTE = (
     "## passersby ingest adds rows to Parquet alone: docs/ingest.md, A table of CSV, tells how to make it such\n"
 )
+FOLDER_CURE = "give a folder with your files."
 
 
 def draft_catalog(folder: Path) -> str:
@@ -49,24 +52,33 @@ def draft_catalog(folder: Path) -> str:
 
     Finds Parquet and CSV files and the tables of DuckDB files in the folder, and Parquet and CSV files in its
     subfolders, each of which is one table. Files that differ in a number alone, as those of several months do, are one
-    table if they have the same columns. Raises CatalogError where there is none.
+    table if they have the same columns. Raises CatalogError where there is none that can be read.
     """
     if not folder.is_dir():
-        raise CatalogError(str(folder), "folder", "there is no such folder.", "give a folder with your files.")
+        raise CatalogError(str(folder), "folder", "there is no such folder.", FOLDER_CURE)
     folder = folder.resolve()
     dataset, used = _to_identifier(folder.name), set[str]()
     sections = [Template(HEAD_TEMPLATE.read_text("utf-8")).substitute(name=dataset, folder=_printable(folder.name))]
     with StoredFiles() as files:
         named = [(_unused(_to_identifier(found), used), source) for found, source in _sources(folder, files)]
         columns = {name: _columns(source, files) for name, source in named}
+        faults = {name: _fault(source, folder, files) for name, source in named}
         for name, source in named:
-            hints = {"person": _person_hint(name, columns), "time": _time_hint(columns[name])}
-            declared = _table_declaration(name, dataset, source, folder, hints)
-            sections += [declared, *_column_declarations(source, files)]
+            if faults[name] is None:
+                hints = {"person": _person_hint(name, columns), "time": _time_hint(columns[name])}
+                declared = _table_declaration(name, dataset, source, folder, hints)
+                sections += [declared, *_column_declarations(source, files)]
+    left_out = [fault for fault in faults.values() if fault is not None]
+    left_out += [
+        f"{path.name}: only Parquet, CSV (.csv) and DuckDB files are read; {HOW_TO_CONVERT}"
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in OTHER_FORMATS
+    ]
     if len(sections) == 1:
-        why = "there are no Parquet, CSV or DuckDB files in it."
-        raise CatalogError(str(folder), "folder", why, "give a folder with your files.")
-    return "\n".join(sections) + "\n"
+        why = "there are no Parquet, CSV or DuckDB files in it that can be read."
+        raise CatalogError(str(folder), "folder", " ".join([why, *(f"{each}." for each in left_out[:3])]), FOLDER_CURE)
+    noted = [f"## - {_printable(each)}" for each in left_out]
+    return "\n".join([*sections, *(["\n## Left out:"] if noted else []), *noted]) + "\n"
 
 
 def catalog_keys() -> str:
@@ -203,14 +215,22 @@ def _toml_string(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
+def _fault(source: Source, folder: Path, files: StoredFiles) -> str | None:
+    """Return why a source cannot be read, after its path; None if it can."""
+    path = Path(source.path).relative_to(folder)
+    if source.format == "csv" and (fault := csv_header_fault(source.path)) is not None:
+        return fault if fault.startswith(str(path)) else f"{path}: {fault}"
+    try:
+        files.columns(source, guessed=True)
+    except UnreadableError:
+        return f"{path} cannot be read as {source.format}"
+    return None
+
+
 def _column_declarations(source: Source, files: StoredFiles) -> Iterable[str]:
     """Write the column declarations, one per line, or a comment that states why not."""
-    try:
-        columns = files.columns(source, guessed=True)
-        has_header = source.format != "csv" or _has_header_row(source, columns, files)
-    except UnreadableError:
-        return [f"## This cannot be read as {source.format}."]
-    if not has_header:
+    columns = files.columns(source, guessed=True)
+    if source.format == "csv" and not _has_header_row(source, columns, files):
         return [
             "## Not listed, because the first line of the file may be values and no names. Where it is names,",
             '## list the columns yourself: name = { type = "VARCHAR" }',
@@ -229,15 +249,18 @@ def _column_lines(columns: dict[str, str], source: Source) -> Iterator[str]:
     for stored_name, stored_type in columns.items():
         name, kind = stored_name.lower(), sql_type(stored_type)
         if not IDENTIFIER.fullmatch(name) or name in seen:
-            yield f"## {_printable(stored_name)} is left out: rename it in the file to a to z, 0 to 9 and _."
+            other = _to_identifier(stored_name)
+            yield f"## {_printable(stored_name)} is left out: rename it in the file, as {other}; {HOW_TO_CONVERT}."
         elif is_uuid(stored_type) and source.format != "duckdb":
             yield f'# {name} = {{ type = "VARCHAR" }}  # stored as UUID, read as its text in lower case'
-        elif is_uuid(stored_type):
-            yield f"## {name} is left out: the type UUID is not supported in a DuckDB table."
+        elif is_uuid(stored_type) or stored_type.startswith("ENUM("):
+            # the full type of an ENUM or STRUCT contains values or field names
+            short = stored_type.partition("(")[0]
+            yield f"## {name} is left out: the type {short} is not supported in a DuckDB table."
             yield f"## To use it, {uuid_cure(name, source.table)}"
         elif kind is None:
-            # the full type of an ENUM or STRUCT contains values or field names
-            yield f"## {name} is left out: the type {stored_type.partition('(')[0]} is not supported."
+            how = f" Store its fields as columns: {HOW_TO_CONVERT}." if stored_type.startswith("STRUCT(") else ""
+            yield f"## {name} is left out: the type {stored_type.partition('(')[0]} is not supported.{how}"
         else:
             zone = ', time_zone = ""' if kind is SqlType.TIMESTAMPTZ else ""
             yield f'# {name} = {{ type = "{stored_type}"{zone} }}'

@@ -6,6 +6,7 @@ its price is shown first. Commands on objections open no data, and reveal nobody
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -207,7 +208,7 @@ def check(named: Named = None, catalog: OwnCatalog = "operator", form: FormatOpt
             console().print(Text(f"{where}: the catalog is accepted, and the files are as it says.", "green"))
             for hint in engine.list_undeclared(where)[:MOST_HINTS]:
                 console().print(Text(f"- {hint}", "yellow"))
-            console().print(Text(f"See what analysts will see: passersby tables --catalog {where}"))
+            console().print(Text(f"See what analysts will see: passersby tables --catalog {shlex.quote(str(where))}"))
     raise typer.Exit(1 if findings else 0)
 
 
@@ -241,8 +242,8 @@ def new(folder: Folder, to: To = None) -> None:
     lines = (
         f"Written: {target}",
         '1. Edit it: take "# " off the lines of your tables, and fill in what is blank',
-        f"2. passersby catalog check {target}",
-        f"3. passersby tables --catalog {target}",
+        f"2. passersby catalog check {shlex.quote(str(target))}",
+        f"3. passersby tables --catalog {shlex.quote(str(target))}",
         "All keys of a catalog: passersby catalog keys",
     )
     console().print(Text("\n".join(lines)))

@@ -18,7 +18,7 @@ from engine.data.checks.declared import (
     outside_list_condition,
     relies_on_date,
 )
-from engine.data.files.csv_files import UnreadableError, csv_fault
+from engine.data.files.csv_files import UnreadableError, csv_header_fault, first_csv_fault
 from engine.data.files.derived_columns import source_columns, source_type
 from engine.data.files.polygons import is_polygon
 from engine.data.files.stored_files import (
@@ -89,6 +89,8 @@ class _TableCheck:
         except UnreadableError:
             what = f"table {source.table} of a DuckDB file" if source.table else f"{source.format} files"
             cure = "check the path, and that no other program writes to it."
+            if source.format == "csv" and (fault := csv_header_fault(source.path)) is not None:
+                what, cure = f"{what}: {fault}", "give all files the same first line of names, or take the file out."
             yield self.finding("source", f"{source.path} cannot be read as {what}.", cure)
             return
         yield from self.persons_in_public(found)
@@ -159,7 +161,7 @@ class _TableCheck:
             typed = typed_value(self.table.source, name, source_type(column))
             wrong = f"SELECT 1 FROM {stored} WHERE {name} IS NOT NULL AND {typed} IS NULL"
             why = f"a value of {column.name} is no {column.stored_type}."
-            yield wrong, f"{key}.type", why, "correct the files, or declare a wider type."
+            yield wrong, f"{key}.type", why, _type_cure(column)
             if not column.nullable:
                 cure = "correct the files, or declare nullable = true."
                 null = f"SELECT 1 FROM {self.rows} WHERE {name} IS NULL"
@@ -221,11 +223,16 @@ def _is_stored_as(column: Column, source: Source, stored: str) -> bool:
     return source.format == "csv" or (fits(stored, kind) and narrow)
 
 
+def _type_cure(column: Column) -> str:
+    """Return the cure for a text that is no value of its declared type: of times, how they are written."""
+    if column.type in (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.DATE):
+        return "write times as 2026-10-17 09:30:00, dates as 2026-10-17: docs/ingest.md, A table of CSV, tells how."
+    return "correct the files, or declare a wider type."
+
+
 def _read_failure(table: Table) -> tuple[str, str]:
     """Return why the rows can't be read, and the cure; for CSV with line and cause, without values."""
-    path = Path(table.source.path)
-    fault = csv_fault(path) if table.source.format == "csv" and path.is_file() else None
+    fault = first_csv_fault(table.source.path) if table.source.format == "csv" else None
     if fault is None:
         return "the rows cannot be read to the end.", "check that the files are whole."
-    line, why = fault
-    return f"the rows cannot be read to the end: line {line:,}: {why}.", "correct the file."
+    return f"the rows cannot be read to the end: {fault}.", "correct the file."

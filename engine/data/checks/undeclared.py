@@ -67,9 +67,14 @@ def _bounds(table: Table, _: Catalog) -> Iterator[str]:
         )
 
 
-def _times(table: Table, _: Catalog) -> Iterator[str]:
-    """Yield times without a range, if no time of the table has one: questions by day, week or month name their ends."""
-    if any(column.domain is not None for column in table.columns if column.type in _TIMES):
+def _times(table: Table, catalog: Catalog) -> Iterator[str]:
+    """Yield times without a range, if no time of the table has one: questions by day, week or month name their ends.
+
+    Declared privacy windows are such ends of a table's time.
+    """
+    dataset = catalog.datasets_by_name.get(table.dataset or "")
+    windowed = table.time_column is not None and dataset is not None and dataset.window_range is not None
+    if windowed or any(column.domain is not None for column in table.columns if column.type in _TIMES):
         return
     timed = [column for column in _open_columns(table) if column.type in _TIMES]
     if timed:

@@ -95,6 +95,7 @@ def read_header(path: str) -> tuple[str, ...]:
 
 MAX_VALUE_LENGTH = 2_000_000  # per value; about DuckDB's limit for a line
 LINE_ENDS = ("\r\n", "\n", "\r")
+NO_HEADER = "a line of names in UTF-8 is wanted"
 UNCLOSED_QUOTE, TEXT_AFTER_QUOTE = "a quote is not closed", "something stands behind a closing quote"
 
 
@@ -116,12 +117,39 @@ class _Lines:
         return next((end for end in LINE_ENDS if self.last.endswith(end)), "")
 
 
+def csv_header_fault(pattern: str) -> str | None:
+    """Return which of the files has no header, or another one than the first file, and why; None if all share one."""
+    paths, first = sorted(glob(pattern, recursive=True)), None  # noqa: PTH207  a stored pattern
+    for path in paths:
+        if Path(path).is_file() and not Path(path).stat().st_size:
+            return f"{Path(path).name} is empty"
+        try:
+            header = read_header(path)
+        except UnreadableError:
+            return f"{Path(path).name}: line 1: {NO_HEADER}"
+        if header != (first := first or header):
+            return f"the first line of {Path(path).name} names other columns than that of {Path(paths[0]).name}"
+    return None
+
+
+def first_csv_fault(pattern: str) -> str | None:
+    """Return the first fault of CSV files, with file, line and reason: of a header, else of a row; None without one."""
+    if (found := csv_header_fault(pattern)) is not None:
+        return found
+    paths = [Path(path) for path in sorted(glob(pattern, recursive=True))]  # noqa: PTH207  a stored pattern
+    for path in paths:
+        if (fault := csv_fault(path)) is not None:
+            line, why = fault
+            return f"{f'{path.name}: ' if len(paths) > 1 else ''}line {line:,}: {why}"
+    return None
+
+
 def csv_fault(path: Path) -> tuple[int, str] | None:
     """Return the line, counted from 1, of the first row that violates the grammar of `csv_relation`, and the reason."""
     try:
         delimiter, *names = read_header(str(path))
     except UnreadableError:
-        return 1, "a line of names in UTF-8 is wanted"
+        return 1, NO_HEADER
     with (
         pa.input_stream(str(path), compression="detect") as file,
         io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="") as text,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from glob import escape, glob
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -80,8 +81,12 @@ class StoredFiles:
         return tuple(table for (table,) in self._fetch(f"{select} ORDER BY 1", [alias]))
 
     def has_header(self, path: str) -> bool:
-        """Return whether the first line of a CSV file looks like a header. Raises UnreadableError."""
-        return bool(self._fetch("SELECT HasHeader FROM sniff_csv(?)", [path])[0][0])
+        """Return whether the first line of CSV files, which all share it, looks like a header. Raises UnreadableError.
+
+        DuckDB sniffs one file alone.
+        """
+        found = sorted(glob(path, recursive=True)) or [path]  # noqa: PTH207  a stored pattern
+        return bool(self._fetch("SELECT HasHeader FROM sniff_csv(?)", [escape(found[0])])[0][0])
 
     def typed_relation(self, source: Source, types: dict[str, str]) -> str:
         """Write the relation of a source with the declared types; values of another type become NULL."""

@@ -37,6 +37,10 @@ def test_what_an_accepted_catalog_leaves_undeclared_is_hinted_at(tmp_path: Path)
     assert "all are counted, also who refused" in consent and 'consent = { column = "consent"' in consent
     assert 'visit.zone: values_of = "zone.zone"' in zone and "visit: no bounds of coins" in bounds
     assert "visit: no range of day" in days
+    windows = 'window = "month"\nfirst_window = "2026-10"\nlast_window = "2026-10"\n'
+    windowed = catalog.read_text(encoding="utf-8").replace('window = "forever"\n', windows)
+    catalog.write_text(windowed.replace("[tables.visit]\n", '[tables.visit]\ntime_column = "day"\n'), encoding="utf-8")
+    assert not [hint for hint in list_undeclared(str(catalog)) if "no range" in hint]  # windows are such ends
     keyless = CATALOG.replace('primary_key = ["person_id"]\n', "", 1)
     keyless = keyless.replace('consent = { column = "consent", admitted = ["yes"] }\n', "", 1)
     catalog.write_text(keyless, encoding="utf-8")

@@ -170,6 +170,31 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     assert found["tables.trips.source"] == "the rows cannot be read to the end."
 
 
+@pytest.mark.parametrize(
+    ("second", "why"),
+    [
+        ("person_id,town\n1,9\n", "the first line of b.csv names other columns than that of a.csv"),
+        ("", "b.csv is empty"),
+        ("Person_ID,age\n4217\n", "b.csv: line 2: 1 field instead of 2"),
+    ],
+)
+def test_the_bad_one_of_several_csv_files_is_named(tmp_path: Path, second: str, why: str) -> None:
+    assert _check(tmp_path) == ()
+    (tmp_path / "a.csv").write_bytes((tmp_path / "people.csv").read_bytes())
+    (tmp_path / "b.csv").write_text(second)
+    found = {finding.key: finding.why for finding in _read(tmp_path, CATALOG.replace("people.csv", "[ab].csv"))}
+    assert why in found["tables.people.source"] and "4217" not in found["tables.people.source"]
+
+
+def test_a_text_that_is_no_time_is_told_how_times_are_written(tmp_path: Path) -> None:
+    timed = CATALOG.replace('age = { type = "SMALLINT" }', 'age = { type = "DATE" }')
+    found = {
+        finding.key: finding
+        for finding in _check(tmp_path, people="SELECT 1 AS person_id, '9.5.26' AS age", text=timed)
+    }
+    assert "dates as 2026-10-17: docs/ingest.md" in found["tables.people.columns.age.type"].cure
+
+
 def test_a_damaged_csv_file_is_reported_by_line_and_reason_without_values(tmp_path: Path) -> None:
     assert _check(tmp_path) == ()
     for text, why in (

@@ -63,6 +63,14 @@ def test_new_overwrites_nothing(run: Run, folder: Path) -> None:
     assert run("catalog", "new", str(folder), "--to", str(folder / "other.toml")).exit_code == 0
 
 
+def test_commands_to_copy_are_quoted(run: Run, tmp_path: Path) -> None:
+    """A path with blanks stays one argument of the shell."""
+    (tmp_path / "my data").mkdir()
+    (tmp_path / "my data/stays.csv").write_text("person_id,minutes\n1,5\n")
+    written = run("catalog", "new", str(tmp_path / "my data"))
+    assert f"passersby catalog check '{tmp_path}/my data/catalog.toml'" in "".join(written.stdout.split("\n"))
+
+
 def test_new_refuses_a_folder_without_files(run: Run, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     refused = run("catalog", "new", str(tmp_path / "empty"))
