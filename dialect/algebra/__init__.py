@@ -13,7 +13,7 @@ from dialect.algebra.codegen_types import MAX_SMALLINT_ROWS, LakeSql, Rollup, Ta
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, fields_of
 from dialect.algebra.formulas import CountOf, Formula, Histogram, MeanOf, MomentsOf, QuantileOf, ReleasedNumber, SumOf
 from dialect.algebra.properties import Properties
-from dialect.algebra.relations import Join, Public, Relation, ReleaseScan, release_table_name, tables_of
+from dialect.algebra.relations import Join, Public, Relation, ReleaseScan, Sort, release_table_name, tables_of
 from dialect.algebra.release_plan import (
     GROUP_ADDITIVE_KINDS,
     ROW_ADDITIVE_KINDS,
@@ -64,6 +64,7 @@ __all__ = [
     "ReleaseScan",
     "ReleasedNumber",
     "Rollup",
+    "Sort",
     "SumOf",
     "Target",
     "VectorBound",

@@ -17,7 +17,7 @@ from dialect import Target
 from dialect.catalog import OPT_OUT_TABLE, SqlType, Table
 from dialect.functions import quote_identifier
 from dialect.functions.scalar import POLYGON_TYPE
-from engine.backends.lockdown import DuckDBConfig, connect_to_memory, lock_down, run_statement
+from engine.backends.lockdown import DuckDBConfig, column_types, connect_to_memory, lock_down, run_statement
 
 DeclaredColumn = tuple[str, str, str, str, str]  # database, schema, table, column, DuckDB type
 _COLUMNS = """
@@ -81,9 +81,8 @@ class EmptyTables:
         Claim: whether it raises depends on the SQL and on types alone. Symbols: tables without rows. Formula: none.
         Source: proofs.md#bound-before-charged. Raises ExecutionFailed, with constant text.
         """
-        described = run_statement(self._connection, f"DESCRIBE {sql}", tables)
-        columns = zip(described["column_name"].to_pylist(), described["column_type"].to_pylist(), strict=True)
-        return pa.schema([(column, self._type(kind)) for column, kind in columns]).empty_table()
+        columns = column_types(self._connection, sql, tables)
+        return pa.schema([(column, self._type(kind)) for column, kind in columns.items()]).empty_table()
 
     def _type(self, kind: str) -> pa.DataType:
         if kind not in self._types:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from queue import Empty, SimpleQueue
+from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -22,6 +23,7 @@ from engine.errors import ExecutionFailed
 # to_arrow_table copies even a million rows faster than a relation is planned twice (`run_statement`)
 warnings.filterwarnings("ignore", "Arrow output on a DB-API result")
 
+Rows = TypeVar("Rows")
 DuckDBConfig = dict[str, str | bool | int | float | list[str]]
 # set at connect: cursors do not inherit later settings
 LOCKDOWN_SETTINGS: Mapping[str, str] = {
@@ -59,11 +61,25 @@ def run_statement(connection: duckdb.DuckDBPyConnection, sql: str, tables: Mappi
 
 def run_on_cursor(cursor: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
     """Run one statement on a cursor, over its temporary tables too. Raises ExecutionFailed, as `run_statement`."""
+    return _fetch(cursor, sql, tables, cursor.to_arrow_table)
+
+
+def column_types(connection: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, pa.Table]) -> dict[str, str]:
+    """Bind one statement without running it: DuckDB's type of each column. Raises ExecutionFailed."""
+    with closing(connection.cursor()) as cursor:
+        return {name: kind for name, kind, *_ in _fetch(cursor, f"DESCRIBE {sql}", tables, cursor.fetchall)}
+
+
+def _fetch(
+    cursor: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, pa.Table], fetch: Callable[[], Rows]
+) -> Rows:
+    """Execute one statement and fetch its rows. Raises ExecutionFailed, as `run_statement`."""
     try:
         for name, table in tables.items():
             if name in sql:  # it takes longer to register one than to look for its name
                 cursor.register(name, table)  # visible to this cursor only
-        return cursor.execute(sql).to_arrow_table()
+        cursor.execute(sql)
+        return fetch()
     except (duckdb.Error, MemoryError, pa.ArrowException) as failure:
         kind = type(failure).__name__
     raise ExecutionFailed(kind)  # raised outside the handler, so that no engine error is its context

@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyarrow.compute import call_function
 
 from dialect import BoundedSql, Catalog, ContributionBounds, PrivatePlan, Question, Target, generate_sql
-from dialect.algebra import Call, CountOf, Expr, Literal, Ref, Relation, ReleaseScan, release_table_name
+from dialect.algebra import Call, CountOf, Expr, Literal, Ref, Relation, ReleaseScan, Sort, release_table_name
 from dialect.codegen import ARITHMETIC, RELEASED_KEYS, OuterSql, SharedPlan, write_outer_query
 from dialect.codegen.relations import write_rows
 from dialect.functions import quote_identifier
@@ -137,9 +137,13 @@ def bind_outer(
 ) -> None:
     """Bind the outer SQL over empty releases and empty public tables. Raises Refusal with E_FUNC.
 
-    Rows of a release that are shown as they are need no SQL: ARITHMETIC binds over the numbers of any release.
+    Rows of a release that are shown as they are, or sorted by its columns, need no test: ARITHMETIC and ORDER BY bind
+    over the columns of any release.
     """
-    if isinstance(question.outer.operator, ReleaseScan):
+    operator = question.outer.operator
+    if isinstance(operator, Sort) and all(isinstance(key.expr, Ref) for key in operator.order):
+        operator = operator.source.operator
+    if isinstance(operator, ReleaseScan):
         return
     with _refusing_unbindable():
         tables = {
