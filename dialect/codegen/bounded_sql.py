@@ -20,8 +20,8 @@ explains norm_tests, merged_partials, clipped_sums and unclipped_sums). Terms:
     admitted         meets the eligibility conditions and has not objected (`dialect.codegen.eligibility`)
     value grain      fixed-point unit of a vector: 2^-value_bits of the value's unit (value_bits of its VectorBound)
     released grain   unit of released integers: 2^-fraction_bits of a value grain
-    pre-grained      its values are converted to value grains in the public input already (`public_pushdown`)
-    dictionaries     integer codes of text keys, by key index (`public_pushdown`)
+    pre-grained      its values are converted to value grains in the public input already (`pushdown`)
+    dictionaries     integer codes of text keys, by key index (`pushdown`)
     encoded key      one integer for a whole public key (`key_encoding`)
 """
 
@@ -43,8 +43,7 @@ from dialect.codegen.contribution.clipping import (
 )
 from dialect.codegen.contribution.distinct import distinct_counts, distinct_values, truncated_values
 from dialect.codegen.contribution.group_truncation import truncate_groups
-from dialect.codegen.contribution.per_unit import capped_partials
-from dialect.codegen.contribution.public_pushdown import Dictionary
+from dialect.codegen.contribution.pushdown import Dictionary
 from dialect.codegen.contribution.unclipped_units import CLIPPED_UNITS, all_sums, unclipped_sums
 from dialect.codegen.contribution.zero_fill import answer_sql, key_set_semi_join, key_set_sql
 from dialect.codegen.eligibility import join_admitted
@@ -55,6 +54,7 @@ from dialect.codegen.partials import (
     NO_DICTIONARIES,
     Partials,
     SharedPlan,
+    capped_partials,
     in_grains_of,
     is_shareable,
     read_lake_partials,

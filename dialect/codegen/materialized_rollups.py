@@ -10,7 +10,7 @@ also for groups outside any public key set. A query that reads it applies these 
     wanted view      canonical form of the query's plan, with fields renamed to canonical names
     rollup view      the same of the plan that declares the rollup
     value grain      fixed-point unit of a stored number: 2^-value_bits of the value's unit
-    encoded key      integer code of a public text key (`public_pushdown`)
+    encoded key      integer code of a public text key (`pushdown`)
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from dialect.analysis.predicates import is_implied
 from dialect.analysis.time_granularity import UnderivableError, rewrite_over_keys
 from dialect.catalog.eligibility import Eligibility
 from dialect.catalog.model import SqlType
+from dialect.codegen.contribution.pushdown import encode_text_keys
 from dialect.codegen.contribution.clipping import MAX_UNSQUARED_GRAINS, is_always_one, partial_aggregate
-from dialect.codegen.contribution.public_pushdown import encode_text_keys
 from dialect.codegen.eligibility import is_eligibility_stored
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS
 from dialect.codegen.relations.relation import write_rows

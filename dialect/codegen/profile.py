@@ -34,7 +34,6 @@ from dialect.algebra.release_plan import ClipRule, ContributionBounds, PrivatePl
 from dialect.catalog.eligibility import Eligibility
 from dialect.codegen.contribution.clipping import has_single_row_units, is_always_one, partials_cte
 from dialect.codegen.contribution.group_truncation import truncate_groups
-from dialect.codegen.contribution.per_unit import capped_partials
 from dialect.codegen.contribution.zero_fill import clamped_to_bigint
 from dialect.codegen.eligibility import join_admitted
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS, EngineDialect
@@ -46,6 +45,7 @@ from dialect.codegen.partials import (
     ProfileHistogram,
     Recentred,
     SharedPlan,
+    capped_partials,
     in_grains_of,
     recentred,
     shared_partials,

@@ -20,8 +20,14 @@ from dialect.algebra.expressions import Field, Ref, conjunction, conjuncts
 from dialect.algebra.relations import Distinct, Filter
 from dialect.algebra.release_plan import ContributionBounds, GroupKey, PrivatePlan, VectorKind
 from dialect.catalog.model import SqlType
-from dialect.codegen.contribution.aggregation_pushdown import Pushdown, aggregated_plan, find_pushdown
-from dialect.codegen.contribution.public_pushdown import Dictionary, encode_text_keys, pre_grain_values
+from dialect.codegen.contribution.pushdown import (
+    Dictionary,
+    Pushdown,
+    aggregated_plan,
+    encode_text_keys,
+    find_pushdown,
+    pre_grain_values,
+)
 from dialect.codegen.contribution.unclipped_units import can_merge_unclipped
 from dialect.codegen.contribution.zero_fill import ENCODED_KEY, key_join_condition
 from dialect.functions.registry import is_not_null

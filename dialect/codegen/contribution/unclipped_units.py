@@ -17,7 +17,7 @@ Terms:
     admitted         meets the eligibility conditions and has not objected (`dialect.codegen.eligibility`)
     value grain      fixed-point unit of a vector: 2^-value_bits of the value's unit (value_bits of its VectorBound)
     released grain   unit of released integers: 2^-fraction_bits of a value grain
-    pre-grained      its values are converted to value grains in the public input already (`public_pushdown`)
+    pre-grained      its values are converted to value grains in the public input already (`pushdown`)
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 
 from dialect.algebra.codegen_types import Target
 from dialect.algebra.release_plan import KeySet, PrivatePlan, VectorKind
-from dialect.codegen.contribution.public_pushdown import Dictionary
+from dialect.codegen.contribution.pushdown import Dictionary
 from dialect.codegen.relations.relation import write_rows
 
 MAX_BIGINT = 2**63 - 1

@@ -14,7 +14,7 @@ from dialect.algebra.codegen_types import Shortcut, Target
 from dialect.algebra.release_plan import PrivatePlan
 from dialect.catalog.model import Catalog
 
-eager = import_module("dialect.codegen.contribution.aggregation_pushdown")
+eager = import_module("dialect.codegen.contribution.pushdown")
 JOINED = "FROM events e JOIN subscribers s ON s.subscriber_id = e.subscriber_id"
 PARTED = (
     f"SELECT s.gender, COUNT(*), COUNT(DISTINCT e.subscriber_id), SUM(e.dwell_s) {JOINED} GROUP BY 1",

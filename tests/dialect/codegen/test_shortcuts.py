@@ -33,13 +33,12 @@ BY_GENDER = (
     "SELECT w.g, COUNT(*) AS n, COUNT(DISTINCT a.pid) AS p FROM act AS a JOIN who AS w ON a.pid = w.pid GROUP BY 1",
     "SELECT w.g, COUNT(*), SUM(LEAST(a.z, 9)) FROM act AS a JOIN who AS w USING (pid) WHERE a.b OR a.z > 1 GROUP BY 1",
 )
-rollups, joins, public_side, pushdown, unclipped, render = (
+rollups, joins, pushdown, unclipped, render = (
     import_module(f"dialect.codegen.{name}")
     for name in (
         "materialized_rollups",
         "relations.relation",
-        "contribution.public_pushdown",
-        "contribution.aggregation_pushdown",
+        "contribution.pushdown",
         "contribution.unclipped_units",
         "partials",
     )
@@ -175,7 +174,7 @@ PLANTED: dict[Shortcut, Callable[[pytest.MonkeyPatch], None]] = {
     # texts of some rows have no code
     Shortcut.DICTIONARY_CODES: _rewritten(render, "dictionary_sql", lambda sql: f"SELECT * FROM ({sql}) WHERE code > 1"),
     # grains of half the size
-    Shortcut.PUBLIC_GRAINS: _rewritten(public_side, "value_grains", lambda sql: f"2 * ({sql})"),
+    Shortcut.PUBLIC_GRAINS: _rewritten(pushdown, "value_grains", lambda sql: f"2 * ({sql})"),
     # rows of all keys that agree in all but the last column
     Shortcut.ENCODED_KEYS: _rewritten(render, "encoded_rows", lambda sql: sql.rpartition(" AND ")[0]),
     # numbers joined to the keys of every person

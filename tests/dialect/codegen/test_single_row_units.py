@@ -13,8 +13,8 @@ import dialect
 from dialect.algebra.codegen_types import Target
 from dialect.algebra.release_plan import PrivatePlan
 from dialect.catalog.model import Catalog
-from dialect.codegen.contribution import per_unit
-from dialect.codegen.contribution.per_unit import is_one_row_per_person
+from dialect.codegen import partials
+from dialect.codegen.partials import is_one_row_per_person
 
 Plans = Callable[[str], PrivatePlan]
 ONE_EACH = (
@@ -67,7 +67,7 @@ def test_skipping_the_grouping_of_single_rows_changes_no_result(
 ) -> None:  # fmt: skip
     plan = plan_of(sql)
     text, answer = _answer(plan, catalog, target, database)
-    monkeypatch.setattr(per_unit, "is_one_row_per_person", lambda _: False)
+    monkeypatch.setattr(partials, "is_one_row_per_person", lambda _: False)
     grouped, same = _answer(plan, catalog, target, database)
     assert answer == same
     assert any(any(row[len(plan.keys) :]) for row in answer)
@@ -94,6 +94,6 @@ def test_treating_many_rows_of_a_person_as_one_exceeds_the_clip_bound(
     alone = Target({**target.addresses, "events": person})  # the sightings of one, a thousand times each
     _, ((kept,),) = _answer(plan, catalog, alone, database)
     assert abs(kept) <= bound.sensitivity
-    monkeypatch.setattr(per_unit, "is_one_row_per_person", lambda _: True)
+    monkeypatch.setattr(partials, "is_one_row_per_person", lambda _: True)
     _, ((passed,),) = _answer(plan, catalog, alone, database)
     assert abs(passed) > bound.sensitivity

@@ -18,11 +18,11 @@ from tests.support.neighbours.window_worlds import VICTIM as VISITOR
 from tests.support.neighbours.window_worlds import Data, Row, Worlds
 from tests.support.planted import Plant, instead, rewritten, together
 
-render, zero_fill, correlated, per_unit, clipping, pricing = (
+render, zero_fill, correlated, partials, clipping, pricing = (
     import_module("dialect.codegen.bounded_sql"),
     import_module("dialect.codegen.contribution.zero_fill"),
     import_module("dialect.sensitivity.bounding"),
-    import_module("dialect.codegen.contribution.per_unit"),
+    import_module("dialect.codegen.partials"),
     import_module("dialect.codegen.contribution.clipping"),
     import_module("engine.pricing.compile_release"),
 )
@@ -63,7 +63,7 @@ def fewer_keys(plan: Any, backend: DuckDBBackend) -> int | None:
 count_keys, bounded = pricing.count_keys, correlated.with_correlated_noise
 BY_ROWS = together(
     instead(clipping, "is_always_one", lambda _: False),
-    instead(per_unit, "partial_aggregate", lambda *_: "count(*)"),
+    instead(partials, "partial_aggregate", lambda *_: "count(*)"),
 )
 
 

@@ -23,7 +23,7 @@ from tests.support.greybox.norms_pressed import pressing_vectors, scaled
 from tests.support.planted import Plant, another_form, instead, rewritten, written
 
 # modules by their names: the package's face hides some of them behind a function
-bound, from_clause, functions, joins, measures, one_release, partials, render, unit_groups = (
+bound, from_clause, functions, joins, measures, one_release, partials, render = (
     import_module("dialect.sensitivity.bounding"),
     import_module("dialect.binder.from_clause"),
     import_module("dialect.functions.registry"),
@@ -32,10 +32,9 @@ bound, from_clause, functions, joins, measures, one_release, partials, render, u
     import_module("dialect.planner.releases"),
     import_module("dialect.codegen.contribution.clipping"),
     import_module("dialect.codegen.bounded_sql"),
-    import_module("dialect.codegen.contribution.per_unit"),
 )
 eager, first_groups, histograms, light_units, one_row = (
-    import_module("dialect.codegen.contribution.aggregation_pushdown"),
+    import_module("dialect.codegen.contribution.pushdown"),
     import_module("dialect.codegen.contribution.group_truncation"),
     import_module("dialect.planner.quantiles"),
     import_module("dialect.codegen.contribution.unclipped_units"),
@@ -287,7 +286,7 @@ PLANTED = (
     Planted("rows of a full join hidden by the rows of whoever is there", written(SemiJoin, lambda sql: re.sub(r" ON .*", " ON TRUE", sql)), FULL, CHOSEN, SensitivityExceeded),
     Planted("a union that forgets whose rows are equal", written(SetOperation, one_for_all), UNITED, MANY, UnexpectedChange),
     Planted("a difference with the rows of everybody", written(SetOperation, without_anybodys), UNITED.replace("UNION", "EXCEPT ALL"), SUBTRACTED, SensitivityExceeded),
-    Planted("persons counted by their rows", lambda m: (instead(partials, "is_always_one", lambda _: False)(m), instead(unit_groups, "partial_aggregate", lambda *_: "count(*)")(m), None)[-1], "SELECT COUNT(DISTINCT subscriber_id) FROM events", MANY, SensitivityExceeded),
+    Planted("persons counted by their rows", lambda m: (instead(partials, "is_always_one", lambda _: False)(m), instead(partial_aggregates, "partial_aggregate", lambda *_: "count(*)")(m), None)[-1], "SELECT COUNT(DISTINCT subscriber_id) FROM events", MANY, SensitivityExceeded),
     Planted("a cap whose square overflows", instead(partials, "MAX_PARTIAL_GRAINS", 2**62), BY_CELL.format("SUM(e.dwell_s)"), HEAVY, UnexpectedChange),
     Planted("a clamp that is no clamp", instead(partials, "clamped", not_clamped), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),
     Planted("a sum of doubles as the engine adds them", another_form("{name}({0})", "sum", "avg"), SUMMED, CANCELLING, UnexpectedChange),
