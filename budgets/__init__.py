@@ -2,7 +2,7 @@
 
     caps, priced query             accounting/policy.py, accounting/records.py: Caps, PricedRelease, ChargeRequest
       -> client standing           stores/client_tables.py: who is frozen or removed, which caps admins granted
-      -> make_bill                 accounting/bill.py: which holder on the client's path still owes which release
+      -> make_bill                 accounting/records.py: which holder on the client's path still owes which release
       -> open accounts, debit      stores/balances.py: one conditional UPDATE for equal debits, all or none
       -> chain entry               log/events.py, log/chain.py, stores/journal.py: linked to the entry before it
       -> charge, purchases         stores/journal.py: tables derived from the chain
@@ -20,7 +20,7 @@ per privacy window, and clients and groups have one over all windows.
 The hash chain is the ledger: every other table is derived from it. `verify` (log/verify.py) derives the tables again
 (log/projections.py) and compares; an `Anchor` (log/anchor.py) stored elsewhere exposes a history that was rewritten
 or rolled back. Admin operations append entries to the same chain (administration.py), auditors read it (ledger.py).
-Objections of data subjects (GDPR Art. 21) have a separate register (objection_register.py).
+Objections of data subjects (GDPR Art. 21) have a separate register (`ObjectionRegister` in ledger.py).
 
 The remaining budget is reported as a number of queries: how many more of the same kind fit, and what fits instead
 (accounting/outlook.py). A run-out date is estimated for display only (forecast.py).
@@ -30,7 +30,7 @@ Correctness: proofs.md. This package knows neither SQL queries nor data nor nois
 
 Modules, each before those that import it:
 
-    errors, accounting, log, stores, administration, forecast, charging, ledger, objection_register.
+    errors, accounting, log, stores, administration, forecast, charging, ledger.
 """
 
 from budgets.accounting.accounts import (
@@ -88,11 +88,10 @@ from budgets.errors import (
     UnsafeStore,
 )
 from budgets.forecast import Forecast
-from budgets.ledger import Ledger
+from budgets.ledger import Ledger, ObjectionRegister, register_address
 from budgets.log.anchor import Anchor
 from budgets.log.chain import Entry
 from budgets.log.events import EntryKind, Objection, ObjectionEvent, ObjectionEventKind
-from budgets.objection_register import ObjectionRegister, register_address
 from budgets.stores.open import shown_address
 from budgets.stores.probe import failure_cause
 

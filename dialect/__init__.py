@@ -28,9 +28,9 @@ from dialect.codegen.bounded_sql import write_bounded_sql as generate_sql
 from dialect.diagnostics.kinds import Kind as _Kind
 from dialect.errors import Code, Refusal, Span
 from dialect.functions.registry import callable_names as function_names
+from dialect.parser.parser import Describe, ExplainPrivacy, Listing, Show, Statement, parse_statement
 from dialect.parser.privacy_clause import Options
 from dialect.parser.spans import first_word_span as _first_word_span
-from dialect.parser.statements import Describe, ExplainPrivacy, Listing, Show, Statement, parse_statement
 from dialect.parser.suggestions.candidates import with_compiling_suggestion as _with_compiling_suggestion
 from dialect.planner.compilation import compile_text as _compile_text
 from dialect.postprocess.question import Question

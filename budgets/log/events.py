@@ -18,9 +18,8 @@ from enum import StrEnum
 from typing import Any
 
 from budgets.accounting.accounts import EVERYBODY
-from budgets.accounting.bill import Bill
 from budgets.accounting.privacy_loss import Loss
-from budgets.accounting.records import Charge, PricedRelease
+from budgets.accounting.records import Bill, Charge, PricedRelease
 
 
 class ObjectionEventKind(StrEnum):

@@ -16,9 +16,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, cast, insert, select, true, update
 
 from budgets.accounting.accounts import EVERYBODY, AccountName, AccountView
-from budgets.accounting.bill import Bill, sum_debits
 from budgets.accounting.policy import STATIC_WINDOW, Debit, Grant, check_ceiling, effective_cap
 from budgets.accounting.privacy_loss import THRESHOLD_DELTA_DIVISOR, ZERO_LOSS, Loss
+from budgets.accounting.records import Bill, sum_debits
 from budgets.stores.schema import accounts
 from budgets.stores.store import in_list, list_elements
 

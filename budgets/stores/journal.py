@@ -16,9 +16,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Integer, Row, Select, Table, and_, bindparam, insert, select, update
 
 from budgets.accounting.accounts import EVERYBODY, own_holder, paying_holders
-from budgets.accounting.bill import Bill
 from budgets.accounting.privacy_loss import Loss
-from budgets.accounting.records import Charge, ChargeRequest, PaidRelease, ReleaseAge, StoredRelease
+from budgets.accounting.records import Bill, Charge, ChargeRequest, PaidRelease, ReleaseAge, StoredRelease
 from budgets.errors import ProtocolError
 from budgets.log.chain import GENESIS, Entry, canonical_json, chained_entry
 from budgets.log.events import BODY_FORMAT, EntryKind, Event, salted_digest

@@ -23,7 +23,7 @@ from dialect.diagnostics.kinds import Kind
 from dialect.diagnostics.names import near_names
 from dialect.errors import Refusal, Suggestion, to_suggestions
 from dialect.functions.aggregates import AGGREGATE_NODES, UNTYPED_AGGREGATES
-from dialect.functions.scalar.noise_intervals import HIGH, LOW
+from dialect.functions.scalar.numbers import HIGH, LOW
 from dialect.parser.compile_context import refusal
 from dialect.parser.spans import sql_text
 from dialect.parser.suggestions.columns import explain_unknown_column

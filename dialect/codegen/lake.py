@@ -17,7 +17,7 @@ from dialect.algebra.expressions import Field
 from dialect.algebra.relations import PerPerson, Public, Relation, ReleaseScan, release_table_name
 from dialect.algebra.release_plan import ContributionBounds, PrivatePlan
 from dialect.algebra.traversal import transform_down
-from dialect.analysis.sql_size import check_sql_size
+from dialect.analysis.work_bounds import check_sql_size
 from dialect.catalog.model import EngineName, SqlType
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS
 from dialect.codegen.materialized_rollups import write_rollup

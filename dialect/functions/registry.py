@@ -27,8 +27,7 @@ from dialect.catalog.model import SqlType
 from dialect.functions.scalar.casts import CASTS
 from dialect.functions.scalar.geography import CELLS, PLACES, POLYGONS
 from dialect.functions.scalar.logic import LOGIC
-from dialect.functions.scalar.noise_intervals import INTERVALS
-from dialect.functions.scalar.numbers import NUMBERS
+from dialect.functions.scalar.numbers import INTERVALS, NUMBERS
 from dialect.functions.scalar.text import LISTS, TEXT
 from dialect.functions.scalar.time import TIMES
 from dialect.functions.signatures import VARIADIC, Function, Truncation

@@ -27,7 +27,7 @@ from dialect.algebra.relations import (
 )
 from dialect.algebra.traversal import map_children
 from dialect.analysis.lints import LintedQuery, lint
-from dialect.analysis.sql_size import check_sql_size
+from dialect.analysis.work_bounds import check_sql_size
 from dialect.binder.argument_lists import check_argument_lists
 from dialect.binder.query import BoundQuery, bind_query
 from dialect.catalog.model import Catalog

@@ -45,7 +45,7 @@ from dialect.algebra.release_plan import (
 )
 from dialect.algebra.traversal import Node, map_parts, walk
 from dialect.analysis.canonical_form import CanonicalForm
-from dialect.analysis.sql_size import check_sql_size
+from dialect.analysis.work_bounds import check_sql_size
 from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal

@@ -24,7 +24,7 @@ from dialect.algebra.release_plan import QueryOverReleases, VectorKind
 from dialect.algebra.traversal import walk
 from dialect.catalog.model import SqlType
 from dialect.functions.registry import OVERLOADS, double_call
-from dialect.functions.scalar.noise_intervals import is_interval_end
+from dialect.functions.scalar.numbers import is_interval_end
 from dialect.functions.signatures import Effect
 
 ZERO = Literal(0.0, SqlType.DOUBLE)

@@ -19,7 +19,7 @@ from dialect.errors import Refusal, Span, Suggestion
 from dialect.functions import literals
 from dialect.functions.literals import fold_constants, iso_suggestion
 from dialect.functions.registry import OVERLOADS_BY_NAME, callable_names, local_timestamp
-from dialect.functions.scalar.noise_intervals import HIGH, LOW
+from dialect.functions.scalar.numbers import HIGH, LOW
 from dialect.functions.signatures import (
     Effect,
     Function,

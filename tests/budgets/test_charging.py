@@ -13,8 +13,8 @@ from hypothesis import strategies as some
 from sqlalchemy import Connection, event
 
 from budgets import Charge, ChargeRequest, Ledger, LedgerError, Loss, charging
-from budgets.accounting.bill import Bill, make_bill, sum_debits
 from budgets.accounting.policy import Caps, Debit, Grant
+from budgets.accounting.records import Bill, make_bill, sum_debits
 from budgets.stores import balances, journal
 from tests.budgets.ledger_checks import CAPS, answer, ask, check_books, item
 from tests.support.ledger.blank_ledger import blank_ledger

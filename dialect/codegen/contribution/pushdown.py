@@ -8,7 +8,7 @@ event is aggregated per person, then joined to home: of 10 million events only 1
 text is not carried through the aggregation.
 
 Pushdown to the public input: text keys of joined public rows are dictionary-encoded, and rows are grouped by their
-codes; summed values are converted to value grains (fixed-point integers, in units of 2^-value_bits of the value's unit).
+codes; summed values are converted to value grains (fixed-point integers, units of 2^-value_bits of the value's unit).
 
 Proof: `dialect/codegen/proofs.md#render`. Source: Yan and Larson, Eager Aggregation and Lazy Aggregation, VLDB 1995.
 """

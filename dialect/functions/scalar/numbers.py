@@ -12,6 +12,8 @@ from dataclasses import replace
 from sqlglot import exp
 
 from dialect.algebra import value_ranges as ranges
+from dialect.algebra.expressions import Call, Expr
+from dialect.algebra.traversal import walk
 from dialect.catalog.model import SqlType
 from dialect.functions.signatures import SAME, Cost, Effect, Function, Partial, SparkForm
 
@@ -373,3 +375,28 @@ NUMBERS: tuple[Function, ...] = (
     Function("isfinite", ("time",), _BOOLEAN, "isfinite({0})", "CASE WHEN {0} IS NOT NULL THEN TRUE END"),
     Function("pi", (), _DOUBLE, "pi()", SAME, ranges.constant(math.pi, math.pi)),
 )  # fmt: skip
+
+
+LOW, HIGH = "dp_interval_low", "dp_interval_high"
+
+
+def _interval_end(name: str, adjective: str) -> tuple[Function, ...]:
+    """Declare one interval function for integers and doubles; without noise, it is its argument."""
+    meaning = f"the {adjective} end of the interval of a released number, at the question's confidence"
+    return tuple(
+        Function(name, (kind,), result, "{0}", SAME, partial=Partial.FOR_SOME_VALUES, meaning=meaning)
+        for kind, result in (("int", SqlType.BIGINT), ("num", SqlType.DOUBLE))
+    )
+
+
+INTERVALS: tuple[Function, ...] = (*_interval_end(LOW, "lower"), *_interval_end(HIGH, "upper"))
+
+
+def is_interval_end(expr: Expr) -> bool:
+    """Return whether an expression is a call of an interval function."""
+    return isinstance(expr, Call) and expr.name in (LOW, HIGH)
+
+
+def contains_interval_end(expr: Expr) -> bool:
+    """Return whether an expression contains a call of an interval function."""
+    return any(map(is_interval_end, walk(expr)))

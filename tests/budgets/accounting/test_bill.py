@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from budgets.accounting.accounts import ALL_CLIENTS, EVERYBODY, LIFETIME, OWNER
-from budgets.accounting.bill import Bill, make_bill
 from budgets.accounting.privacy_loss import ZERO_LOSS, Loss
+from budgets.accounting.records import Bill, make_bill
 from tests.budgets.ledger_checks import ask, item
 
 TEAM = ("acme", "acme/maps", "acme/maps/ann")

@@ -10,7 +10,7 @@ import pytest
 import dialect
 from dialect.algebra.codegen_types import Target
 from dialect.algebra.relations import Public
-from dialect.analysis.sql_size import MAX_SQL_CHARACTERS, expression_sql_size
+from dialect.analysis.work_bounds import MAX_SQL_CHARACTERS, expression_sql_size
 from dialect.catalog.model import Catalog
 from dialect.codegen.outer_query import write_outer_query
 from dialect.errors import Code, Refusal

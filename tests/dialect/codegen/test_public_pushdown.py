@@ -13,8 +13,8 @@ import dialect
 from dialect.algebra.codegen_types import Shortcut, Target
 from dialect.algebra.release_plan import PrivatePlan
 from dialect.catalog.model import Catalog
-from dialect.codegen.contribution.pushdown import Dictionary, encode_text_keys, pre_grain_values
 from dialect.codegen.contribution.clipping import value_grains
+from dialect.codegen.contribution.pushdown import Dictionary, encode_text_keys, pre_grain_values
 
 public_side, render = (
     import_module("dialect.codegen.contribution.pushdown"),

@@ -13,7 +13,7 @@ from dialect.algebra.expressions import Field
 from dialect.algebra.properties import Properties
 from dialect.algebra.relations import PerPerson, Relation, RowTruncation, Window
 from dialect.algebra.traversal import walk
-from dialect.analysis import sql_size
+from dialect.analysis import work_bounds
 from dialect.analysis.cardinality import row_bounds
 from dialect.binder.query import BoundQuery
 from dialect.catalog.model import Bounds, Catalog, ValueList
@@ -189,4 +189,4 @@ def test_no_window_call_is_longer_than_its_predicted_size(call: str, rows_of: Ro
     relation = rows_of(
         f"SELECT subscriber_id, {call} AS w, lag(lat) OVER ({BY} ORDER BY lon + cell_id) AS v FROM events"
     ).relation
-    assert len(write_rows(relation, relation.fields, target)) <= sql_size._relation_sql_size(relation, DUCKDB)
+    assert len(write_rows(relation, relation.fields, target)) <= work_bounds._relation_sql_size(relation, DUCKDB)
