@@ -108,7 +108,7 @@ def shop_catalog(tail: str, database: str) -> dict[str, Any]:
         "amount": {
             "type": "DOUBLE",
             "nullable": False,
-            "bounds": [0, 100],
+            "bounds": [0, 1000],
             "sum_norm": 600,
             "centred_norm": 250,
             "centre": 15,

@@ -36,6 +36,7 @@ class ExpectedProfile:
     most: float  # largest contribution of a unit, in value grains
     groups: int  # public keys; 1 without keys
     has_totals: bool  # are sums over all groups measured beside norms?
+    is_single: bool  # is a unit in one group?
 
 
 @lru_cache(maxsize=1024)
@@ -82,6 +83,5 @@ def _read(model: ClipErrorModel, expected: ExpectedProfile) -> VectorProfile:
     elif expected.has_totals:
         totals = reading(distribution.totals, is_total=True)
         totals = None if totals.last_visible < 0 else totals  # as of a profile that was bought
-    return VectorProfile(
-        norms, totals, expected.groups, model.sensitivity, is_signed=False, counts_groups=counts_groups
-    )
+    counted = {"is_signed": False, "counts_groups": counts_groups, "is_single": expected.is_single}
+    return VectorProfile(norms, totals, expected.groups, model.sensitivity, **counted)

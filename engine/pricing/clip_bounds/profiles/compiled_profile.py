@@ -391,14 +391,15 @@ def _vector_profile(
     signed_factor = 2.0 if _is_signed(vector) else math.sqrt(2) if plan.keys else 1.0
     sensitivity = signed_factor if plan.charged_windows.is_crossing else 1.0
     counts_groups = vector.kind is VectorKind.PERSONS
-    facts = (stored.groups, sensitivity, _is_signed(vector), counts_groups, is_combined, plan.bins_per_group)
+    scale = (stored.groups, sensitivity, _is_signed(vector), counts_groups)
+    facts = (*scale, is_combined, plan.bins_per_group, plan.is_single)
     return _profile_of_readings(norms, totals, *facts)
 
 
 @lru_cache(maxsize=REMEMBERED_READINGS)
 def _profile_of_readings(
     norms: HistogramReading | None, totals: HistogramReading | None, groups: int, sensitivity: float,
-    is_signed: bool, counts_groups: bool, is_combined: bool, bins_per_group: int,
+    is_signed: bool, counts_groups: bool, is_combined: bool, bins_per_group: int, is_single: bool,
 ) -> VectorProfile:  # fmt: skip
     """Profile of one vector: remembered with what was computed of it, as readings are."""
     if norms is not None and totals is not None and totals.last_visible < 0:
@@ -408,7 +409,8 @@ def _profile_of_readings(
     elif counts_groups:
         totals = None if is_combined else replace(norms, points=norms.points**2)
     assert norms is not None  # noqa: S101  a profiled vector has a histogram
-    return VectorProfile(norms, totals, groups, sensitivity, is_signed, counts_groups, is_combined, bins_per_group)
+    counted = (counts_groups, is_combined, bins_per_group, is_single)
+    return VectorProfile(norms, totals, groups, sensitivity, is_signed, *counted)
 
 
 def _largest_contribution(stored: StoredProfile, index: int, catalog: Catalog) -> float:
@@ -441,7 +443,8 @@ def calibrated_deviations(
         vector, groups = plan.vectors[index], max(1, round(model.groups)) if plan.keys else 1
         grain = 2.0 ** -_profile_bits(vector)
         has_totals = ProfileHistogram(index, Measure.NORM) in histograms and Measure.TOTAL in _measures(vector, plan)
-        expected = ExpectedProfile(sigma, grain, _most(plan, index, groups, catalog) / grain, groups, has_totals)
+        most = _most(plan, index, groups, catalog) / grain
+        expected = ExpectedProfile(sigma, grain, most, groups, has_totals, plan.is_single)
         found[index] = calibrated_error(model, expected, max(1, prices[index].pico_rho))
     return found
 
