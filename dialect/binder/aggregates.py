@@ -59,6 +59,7 @@ from dialect.parser.suggestions.aggregates import (
     INTERVAL_TO_NUMBER,
     across_persons_refusal,
     clamp_to_ends,
+    clamped_difference,
     unknown_aggregate_refusal,
     wrong_type_refusal,
 )
@@ -464,7 +465,7 @@ def _are_ranges_known(
 
 def _unknown_range_refusal(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp.Expr) -> Exception:
     """Refusal of values of unknown range."""
-    clamped = Suggestion(_clamped_call(_unfiltered_call(node), arguments), CLAMPED_TO_ENDS)
+    clamped = _clamped_call(_unfiltered_call(node), arguments)
     code = Code.AGG if aggregate.is_extreme else Code.BOUNDS
     return refusal(Kind.NO_DECLARED_BOUNDS, node, clamped, code=code, name=_written_name(node), clamped=clamped)
 
@@ -506,23 +507,24 @@ def _with_known_ranges(
         raise _unknown_range_refusal(aggregate, arguments, node)
     missing = next((column.name for column in measured.values() if column.measured_bounds is None), None)
     if missing is not None:
-        clamped = Suggestion(_clamped_call(_unfiltered_call(node), arguments), CLAMPED_TO_ENDS)
+        clamped = _clamped_call(_unfiltered_call(node), arguments)
         raise refusal(Kind.BOUNDS_NOT_MEASURED, node, clamped, column=missing, clamped=clamped)
     return with_bounds(lambda column: column.measured_bounds)
 
 
-def _clamped_call(call: exp.Expr, arguments: tuple[Expr, ...]) -> str:
+def _clamped_call(call: exp.Expr, arguments: tuple[Expr, ...]) -> Suggestion:
     """Suggest the call with LEAST and GREATEST around its arguments; of WITHIN GROUP the second is the level."""
     if isinstance(call, exp.WithinGroup):
         value, level = call.expression.expressions[0].this, arguments[1]
         assert isinstance(level, Literal)  # noqa: S101  bound as a constant
-        return f"QUANTILE_CONT({sql_text(clamp_to_ends(value))}, {level.value})"
+        return Suggestion(f"QUANTILE_CONT({sql_text(clamp_to_ends(value))}, {level.value})", clamped_difference(value))
+    inner = call.this.expressions[0] if isinstance(call.this, exp.Distinct) else call.this
     clamped = call.copy()
-    inner = clamped.this.expressions[0] if isinstance(clamped.this, exp.Distinct) else clamped.this
     clamped.set("this", clamp_to_ends(inner))
     if len(arguments) > 1 and clamped.args.get("expression") is not None:
-        clamped.set("expression", clamp_to_ends(clamped.expression))
-    return sql_text(clamped)
+        clamped.set("expression", clamp_to_ends(call.expression))
+        return Suggestion(sql_text(clamped), CLAMPED_TO_ENDS)
+    return Suggestion(sql_text(clamped), clamped_difference(inner))
 
 
 def _unfiltered_call(node: exp.Expr) -> exp.Expr:

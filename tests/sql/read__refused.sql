@@ -190,7 +190,7 @@ SELECT COUNT(*) FROM events NATURAL JOIN subscribers;
 # SELECT COUNT(*) FROM events NATURAL JOIN subscribers
 #                                          ^^^^^^^^^^^
 # NATURAL JOIN is not in the dialect: a join says which columns are equal.
-# Try: JOIN ... USING (...)
+# Try: SELECT COUNT(*) FROM events JOIN subscribers USING (subscriber_id) -- by all columns that both have
 
 # title: an as-of join
 SELECT COUNT(*) FROM events a ASOF JOIN events b ON a.ts >= b.ts;
@@ -598,7 +598,7 @@ SELECT COUNT(*) FROM events TABLESAMPLE 10%;
 # SELECT COUNT(*) FROM events TABLESAMPLE 10%
 #                      ^^^^^^^^^^^^^^^^^^^^^
 # Samples are not in the dialect.
-# Try: leave TABLESAMPLE out
+# Try: SELECT COUNT(*) FROM events -- of all rows
 
 # title: a pivot
 SELECT * FROM subscribers PIVOT (COUNT(*) FOR home_zone IN ('a'));

@@ -383,7 +383,7 @@ SELECT COUNT(*) FROM events USING SAMPLE 10%;
 # SELECT COUNT(*) FROM events USING SAMPLE 10%
 #                                          ^^
 # Samples are not in the dialect.
-# Try: leave SAMPLE out
+# Try: SELECT COUNT(*) FROM events -- of all rows
 
 # title: a number that is too large
 SELECT COUNT(*) FROM events WHERE dwell_s < 1e400;
@@ -1575,7 +1575,7 @@ SELECT SUM(ts - CAST(CAST(ts AS DATE) AS TIMESTAMP)) FROM events;
 # SELECT SUM(ts - CAST(CAST(ts AS DATE) AS TIMESTAMP)) FROM events
 #        ^^^^^^^^^^^^^^^^^^^^^
 # SUM takes numbers: minutes between two times are such, within ends of your own.
-# Try: SELECT SUM(LEAST(GREATEST(DATE_DIFF('MINUTE', CAST(CAST(ts AS DATE) AS TIMESTAMP), ts), YOUR_MIN), YOUR_MAX)) FROM events -- in minutes; a value beyond YOUR_MIN or YOUR_MAX counts as that end
+# Try: SELECT SUM(LEAST(GREATEST(DATE_DIFF('MINUTE', CAST(CAST(ts AS DATE) AS TIMESTAMP), ts), 0), 1440)) FROM events -- in minutes; a value beyond 0 or 1440 counts as that end: choose yours
 
 # title: names in backticks
 SELECT `gender`, COUNT(*) FROM subscribers GROUP BY 1;
@@ -2056,3 +2056,43 @@ SELECT hour(ts) AS h, COUNT(*) AS n FROM events ORDER BY n DESC LIMIT 3;
 #             ^^
 # ts is neither a group key nor in an aggregate.
 # Try: SELECT hour(ts) AS h, COUNT(*) AS n FROM events GROUP BY ALL ORDER BY n DESC LIMIT 3 -- a row for each value of the added keys
+
+# title: a pivot as a statement
+PIVOT (SELECT home_zone, gender, age FROM subscribers) ON gender USING count(*) GROUP BY age ORDER BY age;
+# E_STMT
+# PIVOT (SELECT home_zone, gender, age FROM subscribers) ON gender USING count(*) GROUP BY age ORDER BY age
+# ^^^^^
+# Only SELECT questions are answered.
+# Try: SELECT age, COUNT(*) FILTER(WHERE gender = 'f') AS "f", COUNT(*) FILTER(WHERE gender = 'm') AS "m", COUNT(*) FILTER(WHERE gender = 'x') AS "x" FROM (SELECT home_zone, gender, age FROM subscribers) GROUP BY ALL ORDER BY age -- a column for each declared or named gender
+
+# title: a pivot of named values
+SELECT * FROM subscribers PIVOT (count(*) AS n FOR home_zone IN ('a', 'b') GROUP BY gender) AS p;
+# E_TABLE
+# SELECT * FROM subscribers PIVOT (count(*) AS n FOR home_zone IN ('a', 'b') GROUP BY gender) AS p
+#               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# PIVOT or UNPIVOT is not part of the dialect here.
+# Try: SELECT gender, COUNT(*) FILTER(WHERE home_zone = 'a') AS "a_n", COUNT(*) FILTER(WHERE home_zone = 'b') AS "b_n" FROM subscribers GROUP BY ALL -- a column for each declared or named home_zone
+
+# title: a pivot of values that a table lists
+PIVOT events ON cell_id USING sum(dwell_s) GROUP BY hour(ts);
+# E_STMT
+# PIVOT events ON cell_id USING sum(dwell_s) GROUP BY hour(ts)
+# ^^^^^
+# Only SELECT questions are answered.
+# Try: SELECT HOUR(ts), cell_id, SUM(dwell_s) FROM events GROUP BY ALL -- a row for each cell_id, in place of a column
+
+# title: the mean of a length of time
+SELECT AVG(days) FROM (SELECT subscriber_id, DATE_DIFF('day', MIN(ts), MAX(ts)) AS days FROM events GROUP BY subscriber_id);
+# E_BOUNDS
+# SELECT AVG(days) FROM (SELECT subscriber_id, DATE_DIFF('day', MIN(ts), MAX(ts)) AS days FROM events GROUP BY subscriber_id)
+#        ^^^^^^^^
+# AVG needs a range that is known without the data: no bounds are declared. Say your own ends.
+# Try: SELECT AVG(LEAST(GREATEST(days, 0), 366)) FROM (SELECT subscriber_id, DATE_DIFF('day', MIN(ts), MAX(ts)) AS days FROM events GROUP BY subscriber_id) -- a value beyond 0 or 366 counts as that end: choose yours
+
+# title: a natural join with a public table
+SELECT zone, COUNT(*) FROM events NATURAL JOIN cells GROUP BY zone;
+# E_JOIN
+# SELECT zone, COUNT(*) FROM events NATURAL JOIN cells GROUP BY zone
+#                                                ^^^^^
+# NATURAL JOIN is not in the dialect: a join says which columns are equal.
+# Try: SELECT zone, COUNT(*) FROM events JOIN cells USING (cell_id, lon, lat) GROUP BY zone -- by all columns that both have

@@ -4,7 +4,7 @@ A refused node -> SQL that may replace it, with the difference in meaning.
 
 Modules, each before those that import it:
 
-    aggregates, beginners, separate_tables, columns, foreign_dialects, rewrite_suggestions, candidates,
+    aggregates, beginners, clauses, separate_tables, columns, foreign_dialects, rewrite_suggestions, candidates,
     window_functions.
 """
 

@@ -102,6 +102,8 @@ _DIFFERENCES: dict[str, str] = {
 }
 _MINUTES = "in minutes"
 CLAMPED_TO_ENDS = f"a value beyond {MIN_PLACEHOLDER} or {MAX_PLACEHOLDER} counts as that end"
+# unit of a length of time -> what it is at most: a day for parts of a day, a year for days and longer
+_LONGEST = {"SECOND": 86_400, "MINUTE": 1_440, "HOUR": 24, "DAY": 366, "WEEK": 53, "MONTH": 12}
 _AFTER_GROUP_BY = {"having": "HAVING", "order": "ORDER BY", "limit": "LIMIT"}  # parts of a query behind GROUP BY
 
 
@@ -165,10 +167,11 @@ def wrong_type_refusal(accepted: ArgumentTypes, replacements: tuple[str, ...], n
         difference_sql = (
             f"DATE_DIFF('MINUTE', {', '.join(sql_text(each) for each in (call.this.expression, call.this.this))})"
         )
-        bounded = template.format(sql_text(clamp_to_ends(_parse_sql(difference_sql))))
+        difference = _parse_sql(difference_sql)
+        bounded = template.format(sql_text(clamp_to_ends(difference)))
         suggestions = (
             Suggestion(template.format(difference_sql), _MINUTES),
-            Suggestion(bounded, f"{_MINUTES}; {CLAMPED_TO_ENDS}"),
+            Suggestion(bounded, f"{_MINUTES}; {clamped_difference(difference)}"),
         )
         return refusal(
             Kind.AGGREGATE_OF_INTERVAL, call, *suggestions, name=name, accepted=accepted, clamped=suggestions[1]
@@ -197,14 +200,36 @@ def wrong_type_refusal(accepted: ArgumentTypes, replacements: tuple[str, ...], n
 def clamp_to_ends(value: exp.Expr) -> exp.Expr:
     """Wrap LEAST and GREATEST around a value, with placeholders for the ends that it does not state.
 
-    LEAST(x, 10) states an upper end, GREATEST(x, 0) a lower one.
+    LEAST(x, 10) states an upper end, GREATEST(x, 0) a lower one. A length of time has ends from its unit alone.
     """
+    if (longest := _longest(value)) is not None:
+        return _parse_sql(f"LEAST(GREATEST({sql_text(value)}, 0), {longest})")
     has_end = any(map(_is_number, (value.this, *value.expressions)))
     if isinstance(value, exp.Least) and has_end:
         return _parse_sql(f"GREATEST({sql_text(value)}, {MIN_PLACEHOLDER})")
     if isinstance(value, exp.Greatest) and has_end:
         return _parse_sql(f"LEAST({sql_text(value)}, {MAX_PLACEHOLDER})")
     return _parse_sql(f"LEAST(GREATEST({sql_text(value)}, {MIN_PLACEHOLDER}), {MAX_PLACEHOLDER})")
+
+
+def clamped_difference(value: exp.Expr) -> str:
+    """State how a value between the ends of `clamp_to_ends` differs from the value itself."""
+    longest = _longest(value)
+    return CLAMPED_TO_ENDS if longest is None else f"a value beyond 0 or {longest} counts as that end: choose yours"
+
+
+def _longest(value: exp.Expr) -> int | None:
+    """Longest usual length of a difference of two times, in its unit; None for other values.
+
+    A column is looked up among the aliases of the query's subqueries.
+    """
+    if isinstance(value, exp.Column):
+        aliases = value.root().find_all(exp.Alias)
+        value = next((each.this for each in aliases if each.alias.lower() == value.name.lower()), value)
+    if isinstance(value, exp.DateDiff):
+        return _LONGEST.get(value.text("unit").upper().removesuffix("S"))
+    is_interval = isinstance(value, exp.TimeToUnix) and isinstance(value.this, exp.Sub)
+    return _LONGEST["SECOND"] if is_interval else None
 
 
 def _is_number(node: exp.Expr | None) -> bool:

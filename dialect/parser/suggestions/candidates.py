@@ -17,6 +17,7 @@ from dialect.diagnostics.names import MAX_LISTED_NAMES, first_names, near_names
 from dialect.errors import Code, Diagnostic, Refusal, Span, Suggestion, join_differences, to_suggestions
 from dialect.parser.spans import first_word_span
 from dialect.parser.suggestions.beginners import moved_aggregates, other_columns, quoted_dates, slips
+from dialect.parser.suggestions.clauses import pivoted, with_using, without_samples
 from dialect.parser.suggestions.foreign_dialects import (
     replace_ampersands,
     rewrite_call_at,
@@ -286,9 +287,32 @@ def _suggest_corrections(refusal: Refusal, span: Span, sql: str, _: Catalog) -> 
     return replace(refusal, rewrites=(*refusal.rewrites, *corrections(sql, span)))
 
 
+def _suggest_filters(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
+    """Suggest aggregates with FILTER for PIVOT."""
+    del span
+    return replace(refusal, rewrites=(*refusal.rewrites, *pivoted(sql, catalog)))
+
+
+def _suggest_using(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
+    """Suggest USING for NATURAL JOIN."""
+    del span
+    return replace(refusal, rewrites=(*refusal.rewrites, *with_using(sql, catalog)))
+
+
+def _suggest_all_rows(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
+    """Suggest the query without its sample."""
+    del span, catalog
+    return replace(refusal, rewrites=(*refusal.rewrites, *without_samples(sql)))
+
+
 _Suggester = Callable[[Refusal, Span, str, Catalog], Refusal]  # refusal, its span, SQL text, catalog
 _SUGGESTERS: Mapping[Diagnostic, _Suggester] = {
     Kind.AMPERSANDS: _suggest_and,
+    Kind.PIVOT_CLAUSE: _suggest_filters,
+    Kind.PIVOT_STATEMENT: _suggest_filters,
+    Kind.JOIN_WITHOUT_EQUALITY: _suggest_using,
+    Kind.TABLE_SAMPLE: _suggest_all_rows,
+    Kind.SELECT_SAMPLE: _suggest_all_rows,
     Kind.UNSUPPORTED_PART: _suggest_rollup_syntax,
     Kind.UNKNOWN_COLUMN: _suggest_for_column,
     Kind.MISSPELT_COLUMN: _suggest_for_column,

@@ -26,7 +26,7 @@ TRIED = {
     "select datepart(hour, dep_ts) h, count(*) from trip group by 1": "select date_part('hour', dep_ts) h, count(*) from trip group by 1",
     "select first(place_id) from visit": "SELECT place_id, COUNT(*) FROM visit GROUP BY place_id",
     "select * from information_schema.tables": "SHOW TABLES",
-    "select avg(end_ts - start_ts) from visit": f"select avg(LEAST(GREATEST({MINUTES}, YOUR_MIN), YOUR_MAX)) from visit",
+    "select avg(end_ts - start_ts) from visit": f"select avg(LEAST(GREATEST({MINUTES}, 0), 1440)) from visit",
     "select histogram(dwell_min) from visit": "SELECT FLOOR(dwell_min / 10) * 10, COUNT(*) FROM visit GROUP BY FLOOR(dwell_min / 10) * 10",
     "select zone_id, hour(start_ts) h, count(*) from visit group by zone_id": "select zone_id, hour(start_ts) h, count(*) from visit group by zone_id, h",
     "select zone_id, hour(start_ts), count(*) from visit group by 1": "select zone_id, hour(start_ts), count(*) from visit group by 1, HOUR(start_ts)",

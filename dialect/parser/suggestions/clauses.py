@@ -1,0 +1,123 @@
+"""Suggestions for clauses that the dialect lacks: PIVOT as columns with FILTER, NATURAL JOIN as USING, no sample.
+
+Each is a function of the refused text and the catalog, and yields whole queries; only those that compile are shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sqlglot import exp, parse_one
+from sqlglot.errors import SqlglotError
+
+from dialect.catalog.model import Catalog, Column, Table, ValueList
+from dialect.errors import Suggestion
+from dialect.parser.suggestions.beginners import parsed_select, tree_text
+
+_MAX_PIVOTED = 12  # most values that become columns
+_AFTER_PIVOT = re.compile(r"\s+(?:order\s+by|limit)\b[^()]*$", re.IGNORECASE)  # sqlglot reads none behind PIVOT
+
+
+def pivoted(sql: str, catalog: Catalog) -> Iterator[Suggestion]:
+    """Write PIVOT as an aggregate with FILTER for each value, or as a group of rows for each."""
+    later = _AFTER_PIVOT.search(sql.rstrip("; \n"))
+    tail = "" if later is None else later[0]
+    pivot, source = _pivot_of(sql.rstrip("; \n").removesuffix(tail))
+    named: list[exp.Expr] = [] if pivot is None else pivot.args.get("fields") or pivot.expressions
+    if pivot is None or source is None or len(named) != 1:
+        return
+    column = named[0].this if isinstance(named[0], exp.In) else named[0]
+    group = pivot.args.get("group")
+    aggregates = pivot.args.get("using") or (pivot.expressions if pivot.args.get("fields") else [])
+    if not isinstance(column, exp.Column) or group is None or not aggregates:
+        return
+    keys = [key.copy() for key in group.expressions]
+    values = named[0].expressions if isinstance(named[0], exp.In) else _declared_values(column, source, catalog)
+    if 0 < len(values) <= _MAX_PIVOTED and all(isinstance(value, exp.Literal) for value in values):
+        columns = [
+            _filtered(aggregate, column, value, len(aggregates) > 1) for value in values for aggregate in aggregates
+        ]
+        yield Suggestion(
+            tree_text(_grouped([*keys, *columns], source)) + tail, f"a column for each declared or named {column.name}"
+        )
+    rows = [*keys, column.copy(), *(aggregate.copy() for aggregate in aggregates)]
+    yield Suggestion(tree_text(_grouped(rows, source)) + tail, f"a row for each {column.name}, in place of a column")
+
+
+def _pivot_of(sql: str) -> tuple[exp.Pivot | None, exp.Expr | None]:
+    """Parse PIVOT as a statement, or as the clause of a table behind SELECT * FROM: (pivot, what it reads)."""
+    try:
+        tree = parse_one(sql, dialect="duckdb")
+    except SqlglotError:
+        return None, None
+    if isinstance(tree, exp.Pivot):
+        return (None, None) if tree.args.get("unpivot") else (tree, tree.this.copy())
+    read = tree.args["from_"].this if isinstance(tree, exp.Select) and tree.args.get("from_") else None
+    pivots = [] if read is None else read.args.get("pivots") or []
+    plain = tree.is_star and {key for key, value in tree.args.items() if value} == {"expressions", "from_"}
+    if read is None or len(pivots) != 1 or not plain or pivots[0].args.get("unpivot"):
+        return None, None
+    source = read.copy()
+    source.set("pivots", None)
+    return pivots[0], source
+
+
+def _declared_values(column: exp.Column, source: exp.Expr, catalog: Catalog) -> list[exp.Expr]:
+    """List the declared values of a column of a table that is read; empty if none are declared."""
+    for each in source.find_all(exp.Table):
+        table = catalog.tables_by_name.get(each.name.lower())
+        declared = None if table is None else table.columns_by_name.get(column.name.lower())
+        if declared is not None and isinstance(declared.domain, ValueList):
+            return [exp.convert(value) for value in declared.domain.values if value is not None]
+    return []
+
+
+def _filtered(aggregate: exp.Expr, column: exp.Column, value: exp.Expr, with_name: bool) -> exp.Expr:
+    """Write an aggregate of the rows with one value, named as DuckDB names the column."""
+    call = exp.Filter(this=aggregate.unalias().copy(), expression=exp.Where(this=column.copy().eq(value.copy())))
+    suffix = f"_{aggregate.alias or tree_text(aggregate)}" if with_name or aggregate.alias else ""
+    return exp.alias_(call, f"{value.name}{suffix}", quoted=True)
+
+
+def _grouped(items: list[exp.Expr], source: exp.Expr) -> exp.Select:
+    """Write a SELECT of keys and aggregates, grouped by the keys."""
+    return exp.Select(expressions=items, from_=exp.From(this=source.copy()), group=exp.Group(all=True))
+
+
+def with_using(sql: str, catalog: Catalog) -> Iterator[Suggestion]:
+    """Write NATURAL JOIN with USING and the columns that both tables have; with the key alone where those fail."""
+    query = parsed_select(sql)
+    if query is None or (read := query.args.get("from_")) is None:
+        return
+    joins = query.args.get("joins") or []
+    tables = [catalog.tables_by_name.get(each.name.lower()) for each in (read.this, *(join.this for join in joins))]
+    if None in tables:
+        return
+    for key_alone in (False, True):
+        changed, names = query.copy(), set[str]()
+        for i, join in enumerate(changed.args["joins"]):
+            names |= {column.name for column in _visible(tables[i])}
+            joined = tables[i + 1]
+            shared = [column.name for column in _visible(joined) if column.name in names]
+            key = () if joined is None else joined.primary_key
+            if join.method == "NATURAL":
+                join.set("method", None)
+                join.set("using", [exp.to_identifier(name) for name in shared if not key_alone or name in key])
+        yield Suggestion(tree_text(changed), "by the key alone" if key_alone else "by all columns that both have")
+
+
+def _visible(table: Table | None) -> list[Column]:
+    """Columns of a table that analysts see."""
+    return [] if table is None else [column for column in table.columns if column.visible]
+
+
+def without_samples(sql: str) -> Iterator[Suggestion]:
+    """Leave TABLESAMPLE and USING SAMPLE out."""
+    query = parsed_select(sql)
+    if query is None:
+        return
+    changed = query.copy()
+    for node in changed.find_all(exp.Select, exp.Table, exp.Subquery):
+        node.set("sample", None)
+    yield Suggestion(tree_text(changed), "of all rows")
