@@ -19,6 +19,7 @@ class NoteCode(StrEnum):
     MIDNIGHT = "midnight"  # a date compared with a timestamp leaves out most of the day
     OUTSIDE_WINDOWS = "outside_windows"  # no declared privacy window can hold a row
     TIES = "ties"  # a hash decides between rows of equal order
+    NAMES_AS_TEXT = "names_as_text"  # names of weekdays or months are sorted as texts
     # how numbers are made
     ROLLED_UP = "rolled_up"  # coarser groups are sums of finer released ones
     QUANTILE = "quantile"  # read from a noisy histogram

@@ -29,7 +29,7 @@ from itertools import product
 
 from dialect.algebra.expressions import FLIPPED, Call, Expr, Field, Literal, Ref, conjuncts
 from dialect.algebra.properties import Properties
-from dialect.algebra.relations import Relation, walk_expressions
+from dialect.algebra.relations import OrderKey, Project, Relation, Sort, walk_expressions
 from dialect.algebra.value_ranges import is_bounded
 from dialect.analysis.ties import tie_notes
 from dialect.catalog.model import Catalog, ColumnValues, SqlType, ValueList, ValueRange
@@ -44,6 +44,8 @@ _MOMENTS = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
 _DATE_LITERAL = re.compile(r"'\s*(\d{4})-(\d\d?)-(\d\d?)\s*'", re.ASCII)
 _TEXT = re.compile(r"'(?:[^']|'')*'")
 _NULL_COMPARISON = re.compile(r"(==?|<>|!=) *NULL\b(?! *\))", re.IGNORECASE)
+_NUMBER_OF_NAME = {"dayname": "isodow", "monthname": "month"}
+_NAMES_NOTE = "ORDER BY {0}(...) sorts names as texts. Without ORDER BY they come by the calendar, as by {1}(...)."
 _FLIPPED_AT_MIDNIGHT = {">=": "<=", "=": "=", "in": "in"}  # for a constant on the left
 
 
@@ -317,8 +319,33 @@ def ties(query: LintedQuery) -> tuple[Note, ...]:
     return tie_notes(query.relation, query.sql, query.properties)
 
 
+def names_in_order(query: LintedQuery) -> Iterator[Note]:
+    """Note names of weekdays and months in the last ORDER BY, which sorts them as texts: Friday before Monday."""
+    order: tuple[OrderKey, ...] = ()
+    computed: dict[Field, Expr] = {}
+    relation: Relation | None = query.relation
+    while relation is not None:
+        operator = relation.operator
+        order = operator.order if isinstance(operator, Sort) and not order else order
+        computed |= operator.computed if isinstance(operator, Project) else ()
+        relation = getattr(operator, "source", None)
+    for key in order:
+        written = computed.get(key.expr.field) if isinstance(key.expr, Ref) else key.expr
+        number = _NUMBER_OF_NAME.get(written.name) if isinstance(written, Call) else None
+        if isinstance(written, Call) and number is not None:
+            yield Note(NoteCode.NAMES_AS_TEXT, _NAMES_NOTE.format(written.name, number))
+
+
 Lint = Callable[[LintedQuery], Iterable[Note]]
-LINTS: tuple[Lint, ...] = (undeclared_values, contradictions, null_comparisons, midnights, ties, outside_windows)
+LINTS: tuple[Lint, ...] = (
+    undeclared_values,
+    contradictions,
+    null_comparisons,
+    midnights,
+    ties,
+    outside_windows,
+    names_in_order,
+)
 
 
 def lint(query: LintedQuery) -> tuple[Note, ...]:

@@ -8,8 +8,8 @@ of a relation. The denominator of a ratio is clear of 0 if it exceeds z standard
 
 Shown intervals are projected onto natural limits: the range in which the exact number of a column lies, whatever the
 data. A count is not negative, a share lies in [0, 1], an average within its column's declared bounds, a deviation is at
-most half of their width, the number of different values is at most that of a complete declared list, and a group with
-private keys has a row.
+most half of their width, the number of different values is at most that of a complete declared list, or of the dates
+that conditions and a declared range leave, and a group with private keys has a row.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
-from dialect.algebra.expressions import NULL, Call, Case, Expr, Field, Literal, Ref, expand_definitions
+from dialect.algebra.expressions import NULL, Call, Case, Expr, Field, Literal, Ref, expand_definitions, fields_of
 from dialect.algebra.formulas import CountOf, MeanOf, MomentsOf, SumOf
 from dialect.algebra.relations import Public, Relation, Released, map_expressions
 from dialect.algebra.release_plan import PrivatePlan, QueryVector, VectorKind
 from dialect.algebra.traversal import map_children, walk
 from dialect.analysis.predicates import narrowed_range
+from dialect.analysis.value_counts import count_values
 from dialect.analysis.work_bounds import expressions_below
 from dialect.catalog.model import SqlType, ValueList
 from dialect.diagnostics.kinds import Kind
@@ -358,6 +359,7 @@ _ZERO, _ONE, _TWO = _number(0.0), _number(1.0), _number(2.0)
 
 Limits = tuple[float, float]
 UNLIMITED: Limits = (-math.inf, math.inf)
+_TIMES = (SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
 _KEEPING = (Effect.KEEPS, Effect.KEEPS_OR_NULL)
 _ROWS_OF_A_UNIT = (VectorKind.PERSONS, VectorKind.ROWS)
 
@@ -424,7 +426,16 @@ def _count_limits(vector: QueryVector, plan: PrivatePlan) -> Limits:
             most = 2.0
         elif isinstance(value.domain, ValueList) and value.domain_is_complete:
             most = float(len(value.domain.values))
+        elif (dates := _count_dates(value, plan)) is not None:
+            most = float(dates)
     return float(has_row), most
+
+
+def _count_dates(value: Field, plan: PrivatePlan) -> int | None:
+    """Bound the different values of an expression of stored times alone, by their declared dates; None for others."""
+    read = fields_of(value.expression)
+    is_timed = bool(read) and all(field.type in _TIMES and not field.is_constant_per_person for field in read)
+    return count_values(value.expression, plan.source.predicates) if is_timed else None
 
 
 def _expression_limits(expr: Expr, released: Mapping[Field, Limits]) -> Limits:

@@ -1,4 +1,4 @@
-"""A date as the end of a range of timestamps has a lint that it means midnight; an explicit time has none."""
+"""A date as the end of a range of timestamps means midnight, and names of days are sorted as texts: lints say so."""
 
 from __future__ import annotations
 
@@ -37,3 +37,22 @@ def test_a_date_compared_with_a_timestamp_has_a_lint(condition: str, ask: Callab
 def test_a_date_column_of_a_subquery_has_no_lint(ask: Callable[[str], Question]) -> None:
     inner = "SELECT date_trunc('day', ts) AS d FROM events"
     assert not ask(f"SELECT COUNT(*) FROM ({inner}) WHERE d = '2026-10-10'").notes
+
+
+@pytest.mark.parametrize(
+    ("key", "order", "noted"),
+    [
+        ("dayname(ts)", "1", "isodow"),
+        ("monthname(ts)", "COUNT(*) DESC, k", "month"),
+        ("dayname(ts)", "dayname(ts)", "isodow"),
+        ("isodow(ts)", "1", None),
+        ("dayname(ts)", "2", None),
+    ],
+)
+def test_names_of_days_in_order_by_have_a_lint(
+    key: str, order: str, noted: str | None, ask: Callable[[str], Question]
+) -> None:
+    """They are sorted as texts, as in DuckDB; without ORDER BY rows come by the calendar."""
+    notes = ask(f"SELECT {key} AS k, COUNT(*) FROM events GROUP BY {key} ORDER BY {order}").notes
+    found = [note.text for note in notes if note.code is NoteCode.NAMES_AS_TEXT]
+    assert [f"as by {noted}(...)" in text for text in found] == ([] if noted is None else [True])
