@@ -117,6 +117,18 @@ def test_an_answer_is_readable_on_a_phone_and_on_a_desktop(
         assert serious_violations(page) == []
 
 
+def test_a_long_name_of_a_column_stays_beside_its_values_on_a_phone(visited: Visited) -> None:
+    with visited.context(Role.ANALYST, PHONE) as context:
+        page = context.pages[0]
+        page.goto("/console/ask")
+        page.fill("#sql", BY_ZONE.replace("zone,", f"zone AS {'long_' * 11}name,", 1))
+        page.fill("#ask-rho", "0.06")
+        page.click("text=Ask, and pay")
+        expect(page.locator("#answer")).to_be_visible()
+        cells = "[...document.querySelectorAll('tbody [data-label]')]"
+        assert page.evaluate(f"{cells}.filter(cell => cell.scrollWidth > cell.clientWidth + 1).length") == 0
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_bars_and_lines_stand_out_from_their_ground(visited: Visited, scheme: str) -> None:
     with visited.context(Role.ANALYST, scheme=scheme) as context:

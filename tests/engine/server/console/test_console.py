@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import pytest
 
@@ -211,6 +211,16 @@ def test_an_answer_shows_reliability_price_and_remaining_budget(browsers: dict[R
     assert "free (asked before)" in analyst.post("/console/ask", sql=COUNT, do="ask", rho="0.06").text
     wide = analyst.post("/console/ask", sql="SELECT zone, count(*) AS n FROM visit GROUP BY zone", do="explain").text
     assert "Narrower intervals" in wide and "pay four times as much" in wide
+
+
+def test_a_suggested_question_can_be_filled_in(browsers: dict[Role, Browser]) -> None:
+    analyst = browsers[Role.ANALYST]
+    refused = analyst.post("/console/ask", sql="SELECT count(*) FROM visits", do="explain").text
+    link = re.search(r'<a href="/console/ask\?sql=([^"]+)" aria-label="Fill in the suggested question">', refused)
+    assert link is not None
+    filled = re.search(r"<textarea[^>]*>\s*(.*?)</textarea>", analyst.get("/console/ask", sql=unquote(link[1])).text)
+    assert filled is not None and filled[1] == "SELECT count(*) FROM visit -- of visit, a near name"
+    assert "Fill in the suggested" not in analyst.post("/console/ask", sql="SELECT now()", do="explain").text
 
 
 def test_foreign_text_is_escaped(browsers: dict[Role, Browser]) -> None:
