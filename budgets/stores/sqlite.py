@@ -29,6 +29,7 @@ WAL_CHECKPOINT_PAGES = 4_000  # 16 MB: hot pages are checkpointed once for many 
 READ_ONLY = "PRAGMA query_only = ON"
 
 _FULL_OR_EXTRA = (2, 3)
+_DURABILITY = "SELECT journal_mode, synchronous FROM pragma_journal_mode, pragma_synchronous"
 
 
 def open_sqlite(path: str | Path, prepare: PrepareTables = ensure_schema) -> Store:
@@ -48,8 +49,7 @@ def assert_durable(connection: Connection) -> None:
     Formula: journal_mode = wal and synchronous >= FULL, checked in every write transaction, where it cannot change.
     Source: sqlite.org/pragma.html#pragma_synchronous; proofs.md#durable-before-data-is-read. Raises UnsafeStore.
     """
-    journal = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
-    synchronous = connection.exec_driver_sql("PRAGMA synchronous").scalar_one()
+    journal, synchronous = connection.exec_driver_sql(_DURABILITY).one()
     if journal != "wal" or synchronous not in _FULL_OR_EXTRA:
         raise UnsafeStore(
             f"The ledger's journal_mode is {journal} and synchronous is {synchronous}; wal and 2 are needed, "

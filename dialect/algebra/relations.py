@@ -561,7 +561,7 @@ def walk_expressions(part: object) -> Iterator[Expr]:
             yield part
         elif isinstance(part, tuple):
             stack.extend(reversed(part))
-        elif is_entered(part):
+        elif is_entered(type(part)):
             stack.extend(reversed(vars(part).values()))
 
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass, replace
+from functools import cache
 from operator import is_
 from typing import Any, Generic, TypeVar, cast
 
@@ -81,9 +82,10 @@ def walk(node: Node[N], below: Callable[[N], Sequence[N]] | None = None) -> list
     return visited
 
 
-def is_entered(part: object) -> bool:
-    """Return whether the fields of an object are parts of the tree: of operators and their parameters they are."""
-    return is_dataclass(part) and not isinstance(part, Opaque | Table)
+@cache
+def is_entered(kind: type) -> bool:
+    """Return whether the fields of an object of a class are parts of the tree, as of operators and their parameters."""
+    return is_dataclass(kind) and not issubclass(kind, Opaque | Table)
 
 
 def parts_of(part: object) -> list[Node[Any]]:
@@ -94,7 +96,7 @@ def parts_of(part: object) -> list[Node[Any]]:
     """
     if isinstance(part, Node):
         return [part]
-    if is_entered(part):
+    if is_entered(type(part)):
         part = tuple(vars(part).values())
     return [found for each in part for found in parts_of(each)] if isinstance(part, tuple) else []
 
@@ -109,7 +111,7 @@ def map_parts(part: P, transform: Callable[[Node[Any]], Node[Any]]) -> P:
     if isinstance(part, tuple):
         items = tuple(map_parts(item, transform) for item in part)
         return part if all(map(is_, items, part)) else items  # type: ignore[return-value]
-    if not is_entered(part):
+    if not is_entered(type(part)):
         return part
     held = {f.name: getattr(part, f.name) for f in fields(part)}  # type: ignore[arg-type]
     changed = {name: new for name, old in held.items() if (new := map_parts(old, transform)) is not old}

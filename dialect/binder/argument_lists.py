@@ -7,7 +7,7 @@ flag, a separator or a unit that is not an argument of the bound call counts as 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -204,12 +204,12 @@ class WrittenCall:
         return len(self.arguments) + keyword_count + (self.is_within_group and self.name in ORDERED_SET_AGGREGATES)
 
 
-def check_argument_lists(sql: str, tokens: list[Token], tree: exp.Expr | None) -> None:
+def check_argument_lists(sql: str, tokens: list[Token], nodes: Sequence[exp.Expr] | None) -> None:
     """Refuse a call whose arguments do not match its function; raises Refusal.
 
-    `tokens` are those of the query without clause and named bounds. Without a tree, calls are found by name.
+    `tokens` are those of the query without clause and named bounds. Without nodes of a tree, calls are found by name.
     """
-    for call in _written_calls(tokens, tree):
+    for call in _written_calls(tokens, nodes):
         if is_table_function(call.name) or (call.node is not None and _is_table_function_call(call.node)):
             continue  # checks its own parameters
         if call.name in _SQLGLOT_ONLY:
@@ -226,28 +226,28 @@ def check_argument_lists(sql: str, tokens: list[Token], tree: exp.Expr | None) -
         _check_time_units(call, sql)
 
 
-def _written_calls(tokens: list[Token], tree: exp.Expr | None) -> Iterator[WrittenCall]:
+def _written_calls(tokens: list[Token], tree_nodes: Sequence[exp.Expr] | None) -> Iterator[WrittenCall]:
     """Iterate over the calls in text order: a name before an opening bracket, if `_nodes_by_offset` has its node.
 
     Names without a node are calls by the rules of `_is_call`.
     """
-    nodes = {} if tree is None else _nodes_by_offset(tree)
+    nodes = _nodes_by_offset(tree_nodes or ())
     for position in range(len(tokens) - 1):
         name, opening = tokens[position], tokens[position + 1]
         if opening.token_type is not TokenType.L_PAREN or (end := closing_bracket(tokens, position + 1)) is None:
             continue
         node = nodes.get(name.start)
-        if node is None and not _is_call(tokens, position, end, tree is None):
+        if node is None and not _is_call(tokens, position, end, tree_nodes is None):
             continue
         after = tokens[end + 1].text.upper() if len(tokens) > end + 1 else ""
         span, parts = Span(name.start, tokens[end].end + 1), _split_arguments(tokens[position + 2 : end])
         yield WrittenCall(name.text.lower(), span, parts, after == "WITHIN", node)
 
 
-def _nodes_by_offset(tree: exp.Expr) -> dict[int, exp.Expr]:
+def _nodes_by_offset(tree_nodes: Sequence[exp.Expr]) -> dict[int, exp.Expr]:
     """Map start offset of a call's name -> its node, the outermost at each offset."""
     nodes: dict[int, exp.Expr] = {}
-    for node in tree.walk():
+    for node in tree_nodes:
         if "start" in node.meta and not isinstance(node, _NON_CALL_NODES):
             nodes.setdefault(node.meta["start"], node)
     return nodes

@@ -3,14 +3,15 @@
 The privacy clause is parsed separately.
 
 The tree's root carries what the text states outside of the tree, in its `meta`: the text itself ("sql"), the options of
-the privacy clause ("options") and the named contribution bounds by call ("bounds").
+the privacy clause ("options"), the named contribution bounds by call ("bounds") and aliases ("alias_spellings").
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -40,13 +41,13 @@ MAX_JOINS = 20
 MAX_AGGREGATES = 50
 
 _QUERY_STARTS = {TokenType.SELECT, TokenType.WITH, TokenType.FROM}
-CallCheck = Callable[[str, list[Token], exp.Expr | None], None]  # text, tokens, and tree; None: it does not parse
+CallCheck = Callable[[str, list[Token], Sequence[exp.Expr] | None], None]  # text, tokens, nodes if it parses
 _is_parsing: ContextVar[bool] = ContextVar("_reading", default=False)
 logging.getLogger("sqlglot").addFilter(lambda _: not _is_parsing.get())  # query text must not be logged
 _IDENTIFIER_TOKENS = {TokenType.VAR, TokenType.IDENTIFIER}
 
 
-def _accept_calls(sql: str, tokens: list[Token], tree: exp.Expr | None) -> None:
+def _accept_calls(sql: str, tokens: list[Token], nodes: Sequence[exp.Expr] | None) -> None:
     """Accept every call."""
 
 
@@ -67,13 +68,15 @@ def parse(sql: str, check_calls: CallCheck = _accept_calls) -> exp.Query:
             check_calls(sql, remaining_tokens, None)
         raise
     nodes = _nodes_within_limits(tree)
-    check_calls(sql, remaining_tokens, tree)
+    check_calls(sql, remaining_tokens, nodes)
     check_bounded_calls(tree, named_bounds)
     if any(isinstance(node, exp.Explode) for node in nodes):
         for select in nodes:
             if isinstance(select, exp.Select):
                 _move_unnest_to_from(select)
     tree.meta["sql"], tree.meta["options"], tree.meta["bounds"] = sql, extracted.options, named_bounds
+    aliases = [node.alias for node in nodes if isinstance(node, exp.Alias)]
+    tree.meta["alias_spellings"] = {alias.lower(): alias for alias in reversed(aliases)}
     return tree
 
 
@@ -91,9 +94,7 @@ def bounds_of(tree: exp.Expr) -> BoundsByCall:
 
 def alias_spellings(tree: exp.Expr) -> dict[str, str]:
     """Map each alias in lower case to its spelling in the text; the outermost query's spelling wins."""
-    spellings: dict[str, str] = {}
-    for alias in tree.find_all(exp.Alias):
-        spellings.setdefault(alias.alias.lower(), alias.alias)
+    spellings: dict[str, str] = tree.meta["alias_spellings"]
     return spellings
 
 
@@ -190,12 +191,15 @@ def _move_unnest_to_from(tree: exp.Select) -> None:
 
 
 def _nodes_within_limits(tree: exp.Expr) -> list[exp.Expr]:
-    """List the nodes of a tree, each before its parts.
+    """List the nodes of a tree, those nearest to the root first.
 
     Raises Refusal with E_COMPLEX for a tree that is too deep or has too many nodes, joins or aggregates.
     """
     nodes, joins, aggregates = list[exp.Expr](), 0, 0
-    for node, depth in _with_depth(tree):
+    waiting = deque([(tree, 0)])  # no recursion, which a deep tree would exhaust
+    while waiting:
+        node, depth = waiting.popleft()
+        waiting.extend((part, depth + 1) for part in node.iter_expressions())
         nodes.append(node)
         joins += isinstance(node, exp.Join)
         aggregates += isinstance(node, exp.AggFunc)
@@ -209,15 +213,6 @@ def _nodes_within_limits(tree: exp.Expr) -> list[exp.Expr]:
             if count > limit:
                 raise kind.at(limit=limit)
     return nodes
-
-
-def _with_depth(tree: exp.Expr) -> Iterator[tuple[exp.Expr, int]]:
-    """Iterate over (node, depth) of a tree, without recursion, which a deep tree would exhaust."""
-    stack = [(tree, 0)]
-    while stack:
-        node, depth = stack.pop()
-        yield node, depth
-        stack.extend((part, depth + 1) for part in node.iter_expressions())
 
 
 class Listing(StrEnum):
