@@ -82,10 +82,12 @@ def walk(node: Node[N], below: Callable[[N], Sequence[N]] | None = None) -> list
     return visited
 
 
-@cache
-def is_entered(kind: type) -> bool:
+def _is_entered(kind: type) -> bool:
     """Return whether the fields of an object of a class are parts of the tree, as of operators and their parameters."""
     return is_dataclass(kind) and not issubclass(kind, Opaque | Table)
+
+
+is_entered: Callable[[type], bool] = cache(_is_entered)
 
 
 def parts_of(part: object) -> list[Node[Any]]:
