@@ -1,7 +1,4 @@
-"""Plots of an answer with its intervals: lines over time, bars over names, maps of zones; drawn by matplotlib.
-
-A map has zones coloured by a number, or arrows between them.
-"""
+"""Plots of an answer with its intervals by matplotlib: lines over time, bars over names, maps of zones and of flows."""
 
 from __future__ import annotations
 
@@ -33,7 +30,7 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "", "#F0E442")
 FAINT, PALE, PALER = 0.6, 0.2, 0.07  # shares of the text colour in remarks, borders, areas
 WIDTH_INCHES, ROW_INCHES, LEAST_INCHES = 8.0, 0.32, 3.6
-MOST_BARS = 40
+MOST_BARS, MOST_SERIES = 40, len(COLOURS) - 1
 SMALL = 8  # points of remarks
 Colour = tuple[float, float, float]
 
@@ -45,6 +42,7 @@ class Point(NamedTuple):
     value: float
     below: float  # from the value to the low end; 0 where no interval is known
     above: float
+    row: int = 0  # of the answer
 
 
 Series = Mapping[str, Sequence[Point]]  # points of each line, or of each set of bars
@@ -53,14 +51,14 @@ Series = Mapping[str, Sequence[Point]]  # points of each line, or of each set of
 def plot(result: Answer, *, value: str | None = None, ax: Axes | None = None) -> Axes:
     """Plot one noisy column over the keys: a line if a key is time or a whole number, else bars over the first key.
 
-    Each combination of the other keys' values makes one line or one set of bars. Raises RefusedError if nothing can be
-    drawn.
+    Each combination of the other keys' values makes one line or one set of bars. Of too many lines the largest are
+    drawn, and too many sets are single bars. Raises RefusedError if nothing can be drawn.
     """
     value = value_column(result, value)
     keys = _ordered_key_first(
         result, [name for name in result.columns if name not in result.intervals and name != value]
     )
-    series = _series(result, value, keys)
+    series = _few_series(every := _series(result, value, keys), value)
     if not series:
         raise RefusedError("E_PARAM", f"{value} has no number to draw.", "a question with coarser groups")
     ax = ax or new_axes(_height(series))
@@ -73,9 +71,10 @@ def plot(result: Answer, *, value: str | None = None, ax: Axes | None = None) ->
         ax.set_xlabel(value)
     if len(series) > 1:
         ax.legend(title=", ".join(keys[1:]), frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    names = 0 if _has_lines(series) else len(_bar_names(series))
-    cut = f"the {MOST_BARS} largest of {names:,}" if names > MOST_BARS else ""
-    return finish_axes(ax, result, _title(value, keys), f"whiskers: {_level_text(result)}", cut)
+    drawn, found = (len(series), len(every)) if _has_lines(series) else (MOST_BARS, len(_bar_names(series)))
+    cut = f"the {drawn} largest of {found:,}" if drawn < found else ""
+    title = f"{value} by {', '.join(keys)}" if keys else value
+    return finish_axes(ax, result, title, f"whiskers: {_level_text(result)}", cut)
 
 
 def value_column(result: Answer, value: str | None) -> str:
@@ -110,11 +109,6 @@ def finish_axes(ax: Axes, result: Answer, title: str, *remarks: str) -> Axes:
     return ax
 
 
-def _title(value: str, keys: Sequence[str]) -> str:
-    """Title of a plot: the number, and the keys by which it is grouped."""
-    return f"{value} by {', '.join(keys)}" if keys else value
-
-
 def _level_text(result: Answer) -> str:
     """Level of the intervals, or that there are none."""
     return level_of(result) if result.confidence and result.intervals else "no intervals"
@@ -144,12 +138,12 @@ def main_colour() -> str:
 
 
 def _ordered_key_first(result: Answer, keys: list[str]) -> list[str]:
-    """Keys with an ordered one first, time before whole numbers; unchanged if there is none."""
+    """Keys with an ordered one first, time before whole numbers, and of these that with most values."""
+    values = {name: [row[result.columns.index(name)] for row in result.rows] for name in keys}
     for kind in (datetime.date, int):
-        for name in keys:
-            place = result.columns.index(name)
-            if _is_ordered([row[place] for row in result.rows], kind):
-                return [name, *(key for key in keys if key != name)]
+        if ordered := [name for name in keys if _is_ordered(values[name], kind)]:
+            first = max(ordered, key=lambda name: len(set(values[name])))
+            return [first, *(key for key in keys if key != first)]
     return keys
 
 
@@ -158,14 +152,27 @@ def _series(result: Answer, value: str, keys: Sequence[str]) -> Series:
     at = [result.columns.index(name) for name in (*keys, value)]
     ends = result.intervals.get(value) or [None] * len(result)
     found: dict[str, list[Point]] = {}
-    for row, pair in zip(result.rows, ends, strict=True):
+    for i, (row, pair) in enumerate(zip(result.rows, ends, strict=True)):
         *key, number = [row[place] for place in at]
         if isinstance(number, int | float) and not isinstance(number, bool):
             low, high = pair or (number, number)
             shown = min(max(float(number), low), high)  # the nearest within natural limits, as in a table
-            point = Point(key[0] if key else value, shown, shown - low, high - shown)
+            point = Point(key[0] if key else value, shown, shown - low, high - shown, i)
             found.setdefault(", ".join(map(value_text, key[1:])) or value, []).append(point)
     return found
+
+
+def _few_series(series: Series, value: str) -> Series:
+    """No more series than colours: the largest lines; instead of sets of bars, bars that all keys name."""
+    if len(series) <= MOST_SERIES:
+        return series
+    if _has_lines(series):
+        largest = sorted(series, key=lambda name: -sum(point.value for point in series[name]))[:MOST_SERIES]
+        return {name: series[name] for name in series if name in largest}
+    named = [(name, point) for name, points in series.items() for point in points]
+    is_unique = len(_bar_names(series)) == len(named)  # as places with their coordinates
+    points = [each if is_unique else each._replace(key=f"{value_text(each.key)}, {name}") for name, each in named]
+    return {value: sorted(points, key=lambda point: point.row)}
 
 
 def _is_ordered(keys: Sequence[Any], kind: type | UnionType = datetime.date | int) -> bool:
@@ -185,7 +192,7 @@ def _lines(ax: Axes, series: Series) -> None:
     from matplotlib.ticker import MaxNLocator
 
     for (name, points), colour in zip(series.items(), _series_colours(), strict=False):
-        x, y, below, above = zip(*sorted(points, key=lambda point: point.key), strict=True)
+        x, y, below, above, _ = zip(*sorted(points, key=lambda point: point.key), strict=True)
         drawn = ax.errorbar(x, y, (below, above), label=name, color=colour, marker="o", ms=3.5, lw=1.4, elinewidth=1)
         for whiskers in drawn[2]:
             whiskers.set_alpha(1.0 if len(series) == 1 else 0.45)
@@ -275,7 +282,7 @@ def plot_map(
     wider = 1.0 if result.card.get("simultaneous") else _bonferroni_factor(len(found), result.confidence)
     clear = {key: pair for key, pair in found.items() if _is_above_zero(*pair, wider)}
     fills = _draw_choropleth(ax, shapes, found, clear, value)
-    finish_axes(ax, result, _title(value, [zone]), _level_text(result), _typical_interval(names, clear))
+    finish_axes(ax, result, f"{value} by {zone}", _level_text(result), _typical_interval(names, clear))
     numbered = found if len(found) <= MOST_NUMBERS else clear
     _label_zones(ax, shapes, {key: _zone_texts(key, names, numbered.get(key)) for key in found}, fills)
     return ax
@@ -305,11 +312,8 @@ def plot_flows(
     ]
     if not clear:
         hint = "" if result.card.get("simultaneous") else f"{SIMULTANEOUS}, free after this answer; else "
-        raise RefusedError(
-            "E_PARAM",
-            f"Among {len(numbers):,} numbers no flow between two zones is clearly above 0.",
-            f"{hint}coarser zones, or a longer time",
-        )
+        why = f"Among {len(numbers):,} numbers no flow between two zones is clearly above 0."
+        raise RefusedError("E_PARAM", why, f"{hint}coarser zones, or a longer time")
     drawn = sorted(clear, reverse=True)[:MOST_FLOWS]
     in_view = list(dict.fromkeys(key for _, start, end in drawn for key in (start, end)))
     ax = _base_map(shapes, in_view, ax)
@@ -325,10 +329,7 @@ def plot_flows(
 
 def _loaded(zones: Zones) -> Mapping[str, Any]:
     """Zones of a file, or those given."""
-    if isinstance(zones, str | os.PathLike):
-        zones = json.loads(Path(zones).read_text(encoding="utf-8"))
-    assert isinstance(zones, Mapping)  # noqa: S101  a file's content, which is tested where it is read
-    return zones
+    return dict(json.loads(Path(zones).read_text("utf-8")) if isinstance(zones, str | os.PathLike) else zones)
 
 
 def _names_of(zones: Mapping[str, Any]) -> dict[str, str]:
@@ -445,10 +446,9 @@ def _draw_choropleth(
     fills: dict[str, Colour] = {}
     for key, shape in _largest_first({key: shapes[key] for key in found}):
         fills[key] = shades[round(scale(found[key][0]) * 255)][:3] if key in clear else mixed(0)
+        filled = {"facecolor": fills[key], "edgecolor": mixed(0), "linewidth": 0.8}
         for patch in _patches(shape):
-            patch.set(
-                **({"facecolor": fills[key], "edgecolor": mixed(0), "linewidth": 0.8} if key in clear else hatched)
-            )
+            patch.set(**(filled if key in clear else hatched))
             ax.add_patch(patch)
     bar = ax.figure.colorbar(ScalarMappable(scale, ListedColormap(shades)), ax=ax, shrink=0.6, format="{x:,.6g}")
     bar.ax.set_title(value, loc="left", fontsize=9)

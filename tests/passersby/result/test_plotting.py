@@ -238,3 +238,28 @@ def test_zones_are_read_from_geojson_a_file_or_wkt(tmp_path: Path) -> None:
     for wrong in ({"a": "no shape"}, {"type": "FeatureCollection", "features": [{}]}):
         with pytest.raises(passersby.RefusedError, match="no zones"):
             shapes_of(wrong)
+
+
+def test_a_line_runs_along_the_numbers_with_most_values() -> None:
+    """Weekdays by hour: seven lines of 24 points, not 24 lines of seven."""
+    rows = [(day, hour) for day in range(1, 8) for hour in range(24)]
+    ax = answer([1] * 168, dow=[day for day, _ in rows], hour=[hour for _, hour in rows]).plot()
+    assert (ax.get_xlabel(), len(ax.get_legend_handles_labels()[1])) == ("hour", 7)
+
+
+def test_of_many_lines_the_largest_are_drawn_in_colours_of_their_own() -> None:
+    rows = [(day, place) for day in DAYS for place in range(30)]
+    numbers = [10 + place for _, place in rows]
+    ax = answer(numbers, day=[day for day, _ in rows], place=[f"p{place}" for _, place in rows]).plot()
+    assert ax.get_legend_handles_labels()[1] == [f"p{place}" for place in range(23, 30)]
+    assert len({str(line.get_color()) for line in ax.lines if len(line.get_xdata()) == len(DAYS)}) == 7
+    assert any("the 7 largest of 30" in text.get_text() for text in ax.texts)
+
+
+def test_too_many_sets_of_bars_are_bars_that_all_keys_name() -> None:
+    pairs = [(f"z{i % 3}", f"z{i}") for i in range(20)]
+    ax = answer([*range(20)], 1, start=[one for one, _ in pairs], end=[other for _, other in pairs]).plot()
+    assert [label.get_text() for label in ax.get_yticklabels()] == [f"{one}, {other}" for one, other in pairs]
+    assert ax.get_legend() is None and ax.figure.get_size_inches()[1] < 10
+    places = answer([*range(20)], 1, name=[f"p{i}" for i in range(20)], lon=[16.0 + i / 100 for i in range(20)]).plot()
+    assert [label.get_text() for label in places.get_yticklabels()] == [f"p{i}" for i in range(20)]
