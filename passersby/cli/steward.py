@@ -419,7 +419,7 @@ def listed(
 def _event_text(event: dict[str, Any]) -> str:
     """Return the confirmation of a recorded or withdrawn objection."""
     done = "Recorded" if event["kind"] == "object" else "Withdrawn"
-    sentences = [f"{done} as act {event['act']} of dataset {event['dataset']}: it holds from the next question on."]
+    sentences = [f"{done} as entry {event['act']} of dataset {event['dataset']}: it holds from the next question on."]
     if "persons" in event:
         more = "1 more line repeats" if event["repeated"] == 1 else f"{event['repeated']:,} more lines repeat"
         twice = f"; {more} one of them" if event["repeated"] else ""

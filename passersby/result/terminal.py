@@ -213,7 +213,7 @@ def empty_table(title: str = "") -> Table:
 class _FittingTable:
     """First of some tables that fits the width as a whole, else the last one with wrapped cells.
 
-    Where even its words do not fit, rows become lines of name and value.
+    Where even its words do not fit, rows of the middle one become lines of name and value.
     """
 
     def __init__(self, *tables: Table) -> None:
@@ -227,7 +227,7 @@ class _FittingTable:
                 return
         last = self._tables[-1]
         least = last.__rich_measure__(console, widest).maximum - sum(map(_wrapped_away, last.columns))
-        yield last if least <= options.max_width else _transposed(last)
+        yield last if least <= options.max_width else _transposed(self._tables[len(self._tables) // 2])
 
 
 def _wrapped_away(column: Column) -> int:
@@ -240,15 +240,28 @@ def _wrapped_away(column: Column) -> int:
 
 
 def _transposed(table: Table) -> Table:
-    """Turn a table into lines of name and value, row by row."""
+    """Turn a table into lines of name and value, row by row; a column without a name stays behind the one before."""
     turned = empty_table()
     turned.show_header = False
-    names = [column.header for column in table.columns]
-    rows = list(zip(*(column.cells for column in table.columns), strict=True))
+    names = [column.header for column in table.columns if str(column.header)]
+    rows = list(zip(*_joined_columns(table), strict=True))
     for i, row in enumerate(rows):
         for j, (name, cell) in enumerate(zip(names, row, strict=True)):
             turned.add_row(name, cell, end_section=j == len(row) - 1 and i < len(rows) - 1)
     return turned
+
+
+def _joined_columns(table: Table) -> list[list[Text]]:
+    """Cells of each named column, with those of a nameless one, such as words on reliability, behind them."""
+    found: list[list[Text]] = []
+    for column in table.columns:
+        cells = [cell if isinstance(cell, Text) else Text(str(cell)) for cell in column.cells]
+        if str(column.header):
+            found.append(cells)
+        else:
+            joined = zip(found[-1], cells, strict=True)
+            found[-1] = [Text.assemble(value, "   ", word) if word.plain else value for value, word in joined]
+    return found
 
 
 def _row_table(result: Answer, most: int, *, has_bars: bool, has_words: bool) -> Table:

@@ -27,7 +27,7 @@ def test_one_or_many_persons_object_and_withdraw(run: Run, tmp_path: Path) -> No
     assert "act 1" in run("object", "7", "--reason", "a letter").stdout
     many = " ".join(run("object", "--file", str(file), "--reason", "bulk of May", "--by", "eve").stdout.split())
     assert "act 2" in many and "names 3 different persons; 1 more line repeats one of them." in many
-    assert "Withdrawn as act 3" in run("object", "7", "--withdraw", "--reason", "a call").stdout
+    assert "Withdrawn as entry 3" in run("object", "7", "--withdraw", "--reason", "a call").stdout
     listed = json.loads(run("objections", "list", "--format", "json").stdout)
     assert [(act["kind"], act["reason"]) for act in listed] == [
         ("object", "a letter"),

@@ -269,6 +269,17 @@ def test_a_table_that_is_too_wide_is_transposed() -> None:
     assert narrow[0].split() == ["a", "b"]  # long text is folded, and needs no turning
 
 
+def test_words_stand_behind_numbers_of_a_transposed_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    columns = {**{f"a_rather_long_name_{i}": ["value"] for i in range(3)}, "n": [100], "m": [3]}
+    answer = result(columns, {"n": [[90, 110]], "m": [[-7, 13]]}, reliability={"n": ["good"], "m": ["noise"]})
+    lines = [line.rstrip() for line in as_text(show_result, answer).splitlines()]
+    assert [line for line in lines if line.startswith(("n ", "m "))][:2] == [
+        "n" + " " * 22 + "100 ± 10",
+        "m" + " " * 22 + "3 ± 10   may be 0",
+    ]
+
+
 def test_bars_give_way_to_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two text keys and three numbers: bars where there is room, and whole keys everywhere."""
     numbers = {f"n{i}": [1234567 + i, 7654321, 2345678, 3456789] for i in range(3)}
