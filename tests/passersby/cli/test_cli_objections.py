@@ -24,9 +24,9 @@ COUNT = "SELECT count(DISTINCT person_id) AS people FROM visit"
 def test_one_or_many_persons_object_and_withdraw(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "people.csv"
     file.write_text("1\n2\n3\n2\n", encoding="utf-8")
-    assert "act 1" in run("object", "7", "--reason", "a letter").stdout
+    assert "entry 1" in run("object", "7", "--reason", "a letter").stdout
     many = " ".join(run("object", "--file", str(file), "--reason", "bulk of May", "--by", "eve").stdout.split())
-    assert "act 2" in many and "names 3 different persons; 1 more line repeats one of them." in many
+    assert "entry 2" in many and "names 3 different persons; 1 more line repeats one of them." in many
     assert "Withdrawn as entry 3" in run("object", "7", "--withdraw", "--reason", "a call").stdout
     listed = json.loads(run("objections", "list", "--format", "json").stdout)
     assert [(act["kind"], act["reason"]) for act in listed] == [
