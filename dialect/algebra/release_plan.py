@@ -228,6 +228,7 @@ class PrivatePlan:
     keys: tuple[GroupKey, ...]
     key_set: KeySet | None  # None: private keys, by partition selection
     has_one_group_per_person: bool  # the keys are functions of the person by an enforced primary key
+    has_person_key: bool  # one of them is
     has_one_row_per_person: bool
     vectors: tuple[QueryVector, ...]  # in canonical order
     tables: tuple[str, ...]  # private tables whose rows contribute

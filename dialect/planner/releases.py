@@ -112,6 +112,7 @@ def plan_release(boundary: ReleasePoint, context: CompileContext) -> tuple[Priva
         others=others,
         key_set=public_keys,
         has_one_group_per_person=all(is_constant_per_person(f) for f in keys),
+        has_person_key=any(is_constant_per_person(f) for f in keys),
         has_one_row_per_person=source.has_one_row_per_person,
         vectors=vectors,
         tables=tuple(sorted(name for name in tables_of(source, False) if _is_private(name, context))),

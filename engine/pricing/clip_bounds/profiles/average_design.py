@@ -51,6 +51,9 @@ USUAL_MISFIT = 0.05  # misfit of the clamped means of usual units, as a share of
 HIDDEN_CLASS = 10.0  # units of a class, in noise scales of a bin of means: up to there any mean may be theirs
 HIDDEN_PRIOR = 0.5  # probability that there is one
 HIDDEN_MEANS = 8  # possible means of it
+FARTHEST_HIDDEN = (
+    64.0  # its largest mean, in spreads of usual ones: declared ranges may be far wider; of products its square
+)
 HIDDEN_REACH = 4.0  # its largest mean, in largest distances of one value, before it is measured; of products 1
 HIDDEN_LEVEL, HIDDEN_WIDTH = 0.95, 1.96  # quantile of what it adds, and how many standard deviations that is
 UNLIKELY = 1e-3  # populations that have less together are left out
@@ -292,6 +295,8 @@ def hidden_population(
     units, None: nothing yet.
     """
     reach = HIDDEN_REACH if is_value and found is None else 1.0
+    farthest = profile.spread * (FARTHEST_HIDDEN if is_value else FARTHEST_HIDDEN**2)
+    limits = (min(limits[0], farthest), min(limits[1], farthest))
     all_sigmas = np.array([sigma, profile.units_deviation, profile.rows.norms.sigma])
     classes = np.flatnonzero(profile.class_units > 0)
     units = profile.class_units[classes]
@@ -336,7 +341,7 @@ def hidden_means(profile: AverageProfile, limit: float) -> Floats:
 
     Their means are on a logarithmic scale from the usual ones on; `limit` = largest distance of a value.
     """
-    least = FARTHEST_SPREADS * profile.spread
+    least, limit = FARTHEST_SPREADS * profile.spread, min(limit, FARTHEST_HIDDEN * profile.spread)
     if limit <= least or profile.rows.groups > 1:
         return np.zeros(len(profile.class_units))
     usual = math.sqrt(HIDDEN_PRIOR * (limit**2 - least**2) / (2 * math.log(limit / least)))

@@ -226,7 +226,7 @@ def averages_of(plan: PrivatePlan) -> tuple[Averages, ...]:
 
 def average_histograms(averages: Averages, plan: PrivatePlan) -> tuple[ProfileHistogram, ...]:
     """List the histograms of averages: units by rows, by rows over all groups, and by the mean of each value."""
-    by_groups = (ProfileHistogram(averages.count, Measure.NORM),) if plan.keys else ()
+    by_groups = (ProfileHistogram(averages.count, Measure.NORM),) if plan.keys and not plan.is_single else ()
     return (
         *by_groups,
         ProfileHistogram(averages.count, Measure.TOTAL),

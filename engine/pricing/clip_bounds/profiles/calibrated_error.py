@@ -36,7 +36,7 @@ class ExpectedProfile:
     most: float  # largest contribution of a unit, in value grains
     groups: int  # public keys; 1 without keys
     has_totals: bool  # are sums over all groups measured beside norms?
-    is_single: bool  # is a unit in one group?
+    has_person_key: bool  # is a key a function of the person?
 
 
 @lru_cache(maxsize=1024)
@@ -83,5 +83,5 @@ def _read(model: ClipErrorModel, expected: ExpectedProfile) -> VectorProfile:
     elif expected.has_totals:
         totals = reading(distribution.totals, is_total=True)
         totals = None if totals.last_visible < 0 else totals  # as of a profile that was bought
-    counted = {"is_signed": False, "counts_groups": counts_groups, "is_single": expected.is_single}
+    counted = {"is_signed": False, "counts_groups": counts_groups, "has_person_key": expected.has_person_key}
     return VectorProfile(norms, totals, expected.groups, model.sensitivity, **counted)

@@ -222,13 +222,13 @@ def _is_signed(vector: QueryVector) -> bool:
 
 
 def _measures(vector: QueryVector, plan: PrivatePlan) -> tuple[Measure, ...]:
-    """List the measures of a vector: without keys a unit's sum is its norm.
+    """List the measures of a vector: of a unit in one group the sum is the norm.
 
     Memberships in k groups have norm sqrt(k), so that one histogram tells both. Sums of signed numbers tell nothing.
     """
-    if not plan.keys and not _is_signed(vector):
-        return (Measure.TOTAL,)
     has_totals = vector.kind is not VectorKind.PERSONS and not _is_signed(vector)
+    if (not plan.keys and not _is_signed(vector)) or (plan.is_single and has_totals):
+        return (Measure.TOTAL,)
     return (Measure.NORM, Measure.TOTAL) if has_totals else (Measure.NORM,)
 
 
@@ -392,24 +392,24 @@ def _vector_profile(
     sensitivity = signed_factor if plan.charged_windows.is_crossing else 1.0
     counts_groups = vector.kind is VectorKind.PERSONS
     scale = (stored.groups, sensitivity, _is_signed(vector), counts_groups)
-    facts = (*scale, is_combined, plan.bins_per_group, plan.is_single)
+    facts = (*scale, is_combined, plan.bins_per_group, plan.has_person_key)
     return _profile_of_readings(norms, totals, *facts)
 
 
 @lru_cache(maxsize=REMEMBERED_READINGS)
 def _profile_of_readings(
     norms: HistogramReading | None, totals: HistogramReading | None, groups: int, sensitivity: float,
-    is_signed: bool, counts_groups: bool, is_combined: bool, bins_per_group: int, is_single: bool,
+    is_signed: bool, counts_groups: bool, is_combined: bool, bins_per_group: int, has_person_key: bool,
 ) -> VectorProfile:  # fmt: skip
     """Profile of one vector: remembered with what was computed of it, as readings are."""
     if norms is not None and totals is not None and totals.last_visible < 0:
         totals = None  # without a visible bin it would say that the total is 0
     if norms is None:
-        norms, totals = totals, None
+        norms, totals = totals, totals if groups > 1 else None  # sums of units in one group are norms
     elif counts_groups:
         totals = None if is_combined else replace(norms, points=norms.points**2)
     assert norms is not None  # noqa: S101  a profiled vector has a histogram
-    counted = (counts_groups, is_combined, bins_per_group, is_single)
+    counted = (counts_groups, is_combined, bins_per_group, has_person_key)
     return VectorProfile(norms, totals, groups, sensitivity, is_signed, *counted)
 
 
@@ -442,9 +442,9 @@ def calibrated_deviations(
     for index, model in calibrated.items():
         vector, groups = plan.vectors[index], max(1, round(model.groups)) if plan.keys else 1
         grain = 2.0 ** -_profile_bits(vector)
-        has_totals = ProfileHistogram(index, Measure.NORM) in histograms and Measure.TOTAL in _measures(vector, plan)
+        has_totals = len(plan.keys) > 0 and Measure.TOTAL in _measures(vector, plan)
         most = _most(plan, index, groups, catalog) / grain
-        expected = ExpectedProfile(sigma, grain, most, groups, has_totals, plan.is_single)
+        expected = ExpectedProfile(sigma, grain, most, groups, has_totals, plan.has_person_key)
         found[index] = calibrated_error(model, expected, max(1, prices[index].pico_rho))
     return found
 

@@ -36,14 +36,14 @@ TAIL_LAW_ERROR = 0.35  # relative error of the excess, as no population follows 
 RETAINED_SHARE_ERROR = 0.5  # standard deviation of the retained share by the profile, relative to what is lost
 LEAST_SHARE_ERROR = 0.01
 GROUP_DIFFERENCE = 0.4  # how groups differ in their retained share, relative to what is lost
-ONE_GROUP_DIFFERENCE = 2.0  # the same where a unit is in one group: some have no large contributor, others hardly else
+PERSON_GROUP_DIFFERENCE = 2.0  # the same by a key of persons: some groups have no large contributor, others hardly else
 USUAL_SIZE = 0.7  # size of a usual group over the mean: most groups are smaller
 MIN_RETAINED_SHARE = 0.2
 # intervals are wider than the expected error, as the model may itself be wrong; chosen on the data of the honesty bench
 INTERVAL_FACTOR, TOTAL_INTERVAL_FACTOR = 1.5, 1.8  # of numbers by group, and of one without keys
 INTERVAL_GROUP_DIFFERENCE = 1.0
 SMALL_GROUP_DIFFERENCE = 0.4  # how much more a small group may lose, relative to what a mean group does
-ONE_SMALL_GROUP_DIFFERENCE = 1.0  # the same where a unit is in one group
+SMALL_PERSON_GROUP_DIFFERENCE = 1.0  # the same by a key of persons
 SIGNED_GROUP_DIFFERENCE = 0.8  # what a group may lose of signed numbers, relative to the sizes that a mean group loses
 SPREAD_LEVELS, SPREAD_WIDTH = (0.025, 0.975), 3.92  # quantiles, and how many standard deviations they are apart
 P = ParamSpec("P")
@@ -82,7 +82,7 @@ class VectorProfile:
     counts_groups: bool = False  # a unit of norm r is in r^2 groups, and adds so much to the total
     is_combined: bool = False  # a person counts once in several windows: the profile of each tells about the share
     bins_per_group: int = 1  # of a histogram, whose numbers are read as cumulative counts; its total is not
-    is_single: bool = False  # is a unit in one group, as one whose key is the contract of a person?
+    has_person_key: bool = False  # is a key a function of the person, as a contract is?
 
     @property
     def is_empty(self) -> bool:
@@ -293,7 +293,7 @@ def _shape_errors(
     summed_noise = math.sqrt(profile.groups) * noise / (retained * max(profile.total, 1e-9))
     by_sum = np.hypot(total_error, summed_noise)
     share_error = 1 / np.hypot(1 / np.maximum(by_sum, 1e-12), 1 / np.maximum(effects.deviation, 1e-12))
-    difference = ONE_GROUP_DIFFERENCE if profile.is_single else GROUP_DIFFERENCE
+    difference = PERSON_GROUP_DIFFERENCE if profile.has_person_key else GROUP_DIFFERENCE
     differing = difference * (1 - retained) / retained * group
     variances = (noise / retained) ** 2 + (share_error * group) ** 2 + effects.by_chance + differing**2
     errors: Floats = np.where(retained < MIN_RETAINED_SHARE, np.inf, mean_deviation(variances))
@@ -349,5 +349,5 @@ def correct_shape(
     lost = (1 - retained) / retained
     residual = math.hypot(INTERVAL_FACTOR * share_error, INTERVAL_GROUP_DIFFERENCE * lost)
     mean_group = max(0.0, shape_sum) / retained / profile.groups
-    of_small = ONE_SMALL_GROUP_DIFFERENCE if profile.is_single else SMALL_GROUP_DIFFERENCE
+    of_small = SMALL_PERSON_GROUP_DIFFERENCE if profile.has_person_key else SMALL_GROUP_DIFFERENCE
     return Correction(retained, residual, of_small * lost * mean_group)

@@ -119,6 +119,14 @@ def test_what_noise_hides_falls_with_the_clip_bound_and_with_the_noise(profile: 
     assert (small <= large + 1e-9).all() and (small[large > 1_000] < large[large > 1_000] / 1.2).all()
 
 
+def test_a_wide_declared_range_hides_no_farther_population(profile: AverageProfile) -> None:
+    """A range a thousand times wider than any value costs no wider interval."""
+    bounds, farthest = np.geomspace(0.1, 1e4, 20), 64 * profile.spread
+    widths = [hidden_population(profile, (limit, 0.1), 20.0).deviations(bounds) for limit in (farthest, 1e3, 1e6)]
+    assert (widths[0] == widths[1]).all() and (widths[1] == widths[2]).all() and widths[0][0] > 0
+    assert np.array_equal(*(hidden_means(profile, limit) for limit in (farthest, 1e6)))
+
+
 def test_no_population_hides_within_the_usual_means(profile: AverageProfile) -> None:
     nearest, bounds = 2 * profile.spread, np.geomspace(0.1, 1e4, 20)
     limits = (0.99 * nearest, 0.5 * nearest)

@@ -116,7 +116,7 @@ def test_a_planted_centre_that_is_not_added_back_is_found(
 
 
 def test_outer_sql_is_written_once_for_each_noise(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When it is bound, and about the measured centre; a repeat writes none, and shows the same intervals."""
+    """About the measured centre, and where it is bound; a repeat writes none, and shows the same intervals."""
     real, written = write_outer_query, list[str]()
 
     def recorded(*given: Any) -> Any:
@@ -124,10 +124,13 @@ def test_outer_sql_is_written_once_for_each_noise(engine: Engine, monkeypatch: p
         return real(*given)
 
     monkeypatch.setattr(post_process, "write_outer_query", recorded)
-    first, again = (engine.answer(AVERAGES, Request("ann", rho=RHO / 2)).answer for _ in range(2))
-    assert len(set(written)) == len(written) == 2
+    first = engine.answer(AVERAGES, Request("ann", rho=RHO / 2)).answer
+    first_count = len(written)
+    assert 1 <= len(set(written)) == first_count <= 2  # bound once for all questions of this text
+    again = engine.answer(AVERAGES, Request("ann", rho=RHO / 2)).answer
+    assert len(written) == first_count
     assert again.table.equals(first.table)
     assert np.array_equal(again.intervals["m"][0], first.intervals["m"][0], equal_nan=True)
     other = engine.answer(AVERAGES, Request("ann", rho=RHO)).answer
-    assert len(written) == 4
+    assert len(written) > first_count  # the noise is another
     assert (other.intervals["m"][0] != first.intervals["m"][0]).all()

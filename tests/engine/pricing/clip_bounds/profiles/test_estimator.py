@@ -158,7 +158,7 @@ def test_a_clip_bound_suits_usual_scenarios(monkeypatch: pytest.MonkeyPatch) -> 
     assert choose_design(profile, price, 1.0).shape_bound > 1.5 * bound
 
 
-def answered(town: Town, rho: float, tighter: float = 1.0, *, is_single: bool = False) -> tuple[Floats, Floats]:
+def answered(town: Town, rho: float, tighter: float = 1.0, *, has_person_key: bool = False) -> tuple[Floats, Floats]:
     """Corrected numbers by group, and the standard deviation that their intervals are made of.
 
     `tighter` divides the clip bounds of the chosen design, so that more is cut away and corrected.
@@ -168,7 +168,7 @@ def answered(town: Town, rho: float, tighter: float = 1.0, *, is_single: bool = 
     profile = VectorProfile(
         reading(town.norms if groups > 1 else town.totals, rho * share / 2, is_total=groups == 1),
         reading(town.totals, rho * share / 2, is_total=True) if groups > 1 else None,
-        groups, 1.0, False, is_single=is_single,
+        groups, 1.0, False, has_person_key=has_person_key,
     )  # fmt: skip
     design, rest = choose_design(profile, rho * (1 - share), 64.0), rho * (1 - share)
     total_bound = None if design.total_bound is None else design.total_bound / tighter
@@ -192,11 +192,11 @@ def answered(town: Town, rho: float, tighter: float = 1.0, *, is_single: bool = 
     return corrected, np.hypot(scale / correction.retained_share, error)
 
 
-def held(town: Town, draws: int, tighter: float = 1.0, *, is_single: bool = False) -> float:
+def held(town: Town, draws: int, tighter: float = 1.0, *, has_person_key: bool = False) -> float:
     """Share of the exact numbers that lie in their intervals at 95%, over several draws of noise."""
     truth, holds = town.vectors.sum(axis=0), []
     for _ in range(draws):
-        corrected, deviation = answered(town, 0.01, tighter, is_single=is_single)
+        corrected, deviation = answered(town, 0.01, tighter, has_person_key=has_person_key)
         holds.append(np.abs(corrected - truth) <= 1.96 * deviation)
     return float(np.mean(holds))
 
@@ -210,13 +210,13 @@ def test_intervals_hold_the_exact_numbers(kind: str, groups: int) -> None:
     assert held(drawn(KINDS[kind], groups), draws) >= least
 
 
-def test_groups_of_units_that_are_in_one_are_held() -> None:
+def test_groups_by_a_key_of_persons_are_held() -> None:
     """Rows by contract: devices have one of their own, so that clipping takes much from it and little from others."""
     is_device = QUANTILES > 0.99
     contract = np.where(is_device, 4, (np.arange(PEOPLE) * 7) % 4)
     rows = np.where(is_device, 100.0, 3 - 20 * np.log(1 - np.minimum(0.95, QUANTILES / 0.99)))
     town = Town(np.floor(rows)[:, None] * (contract[:, None] == np.arange(5)[None, :]))
-    assert held(town, 20, is_single=True) >= 0.95
+    assert held(town, 20, has_person_key=True) >= 0.95
     assert held(town, 20) < 0.9
 
 
