@@ -38,8 +38,7 @@ from dialect.codegen.engines.dialects import DUCKDB_DIALECT, ENGINE_DIALECTS, En
 from dialect.codegen.lake import KEY_SET, broadcast_sql, check_lake_support, extract_broadcasts, placeholder
 from dialect.codegen.materialized_rollups import partials_from_rollup
 from dialect.codegen.partition_selection import RELEASED, released_sql, source_ctes, source_keys
-from dialect.codegen.relations.relation import write_rows
-from dialect.codegen.relations.truncation import stored_table_truncations
+from dialect.codegen.relations.relation import stored_table_truncations, write_rows
 
 
 def is_one_row_per_person(plan: PrivatePlan) -> bool:
@@ -332,7 +331,7 @@ def with_untruncated(write: Callable[[Target], BoundedSql], plan: PrivatePlan, t
 
     The second text comes with the conditions under which the engine may run it.
     """
-    bounded, truncations = write(target), stored_table_truncations(plan.source, target, write_rows)
+    bounded, truncations = write(target), stored_table_truncations(plan.source, target)
     if not truncations:
         return bounded
     untruncated = write(replace(target, unexceeded_limits=frozenset(truncations)))

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dialect.algebra.codegen_types import Subquery
 from dialect.algebra.release_plan import PrivatePlan
 from dialect.codegen.engines.dialects import EngineDialect, hash_order
-from dialect.codegen.relations.truncation import first_rows, units_over_limit
+from dialect.codegen.relations.relation import first_rows, units_over_limit
 
 
 def truncate_groups(plan: PrivatePlan, max_groups: int, dialect: EngineDialect) -> list[Subquery]:

@@ -41,8 +41,7 @@ from dialect.analysis.uniqueness import matches_at_most_one_row
 from dialect.catalog.eligibility import Eligibility
 from dialect.codegen.contribution.clipping import partial_aggregate, value_grains
 from dialect.codegen.eligibility import join_admitted
-from dialect.codegen.relations.relation import write_rows
-from dialect.codegen.relations.truncation import is_cheap_to_reread
+from dialect.codegen.relations.relation import is_cheap_to_reread, write_rows
 
 CLIPPED_UNITS = "SELECT * FROM merged_partials WHERE person IS NOT NULL"
 

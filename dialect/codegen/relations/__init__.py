@@ -2,7 +2,7 @@
 
 Modules, each before those that import it:
 
-    truncation, window_functions, relation.
+    window_functions, relation.
 """
 
 from __future__ import annotations

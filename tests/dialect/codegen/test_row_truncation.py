@@ -17,7 +17,7 @@ from dialect.algebra.relations import PerPerson, RowTruncation
 from dialect.binder.query import BoundQuery
 from dialect.codegen.relations.relation import write_rows
 
-write_cut: ModuleType = import_module("dialect.codegen.relations.truncation")
+write_cut: ModuleType = import_module("dialect.codegen.relations.relation")
 SOURCES = (
     "SELECT * FROM events",
     "SELECT e.*, c.zone FROM events e JOIN cells c USING (cell_id) WHERE e.cell_id > 2",

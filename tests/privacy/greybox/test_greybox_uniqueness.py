@@ -25,7 +25,7 @@ from tests.support.greybox.greybox_questions import Source, questions
 EXAMPLES = 10_000 if os.environ.get("PASSERSBY_NIGHTLY") else 16
 dependencies, write_cut = (
     import_module("dialect.analysis.uniqueness"),
-    import_module("dialect.codegen.relations.truncation"),
+    import_module("dialect.codegen.relations.relation"),
 )
 
 DIFFERENT = "(SELECT DISTINCT subscriber_id, cell_id * 2 AS c, hour(ts) AS h FROM events)"
