@@ -7,7 +7,7 @@ from typing import Any
 from budgets import OWNER, EntryKind, Ledger
 from dialect import Catalog
 from dialect.catalog import Dataset
-from engine.reuse.replay import data_version_of
+from engine.reuse.holdings import data_version_of
 
 
 def list_stored_releases(ledger: Ledger, catalog: Catalog) -> list[dict[str, Any]]:

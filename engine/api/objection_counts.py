@@ -25,7 +25,7 @@ from engine.mechanism.release import Release, release_from_bytes, release_to_byt
 from engine.pipeline.engine import Engine
 from engine.pricing.compile_release import check_prices
 from engine.pricing.query_terms import caps, new_request_id
-from engine.reuse.replay import version_text
+from engine.reuse.holdings import version_text
 
 NOTE_TOPIC = "objection_figure"
 SENSITIVITY = 1  # change of the number by one person's objection

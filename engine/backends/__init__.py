@@ -4,5 +4,5 @@ Input: BoundedSql. Output: Exact, integers per group.
 
 Modules, each before those that import it:
 
-    exact, scratch, protocol, lockdown, empty_tables, duckdb, lake, spark.
+    exact, scratch, protocol, lockdown, duckdb, lake, spark.
 """

@@ -15,9 +15,15 @@ from dialect import BoundedSql, Target
 from dialect.algebra import MAX_SMALLINT_ROWS, Rollup
 from dialect.catalog import OPT_OUT_TABLE
 from dialect.codegen import RELEASED_KEYS, read_eligible_from, with_shared_ctes, with_shared_from
-from engine.backends.empty_tables import DeclaredColumn, EmptyTables
 from engine.backends.exact import NO_OBJECTIONS, Exact
-from engine.backends.lockdown import connect_to_memory, lock_down, run_on_cursor, run_statement
+from engine.backends.lockdown import (
+    DeclaredColumn,
+    EmptyTables,
+    connect_to_memory,
+    lock_down,
+    run_on_cursor,
+    run_statement,
+)
 from engine.backends.protocol import Run
 from engine.backends.scratch import Scratch
 from engine.errors import DataError, ExecutionFailed, TooLarge, refuse_before_charge

@@ -14,8 +14,8 @@ from dialect import BoundedSql, Target
 from dialect.catalog import OPT_OUT_TABLE
 from dialect.codegen import LAKE_RESULT, RELEASED_KEYS
 from engine.backends.duckdb import DuckDBBackend
-from engine.backends.empty_tables import DeclaredColumn, EmptyTables, declared_address
 from engine.backends.exact import NO_OBJECTIONS, Exact
+from engine.backends.lockdown import DeclaredColumn, EmptyTables, declared_address
 from engine.backends.protocol import Lake, Run
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from dialect import Catalog
 from engine.backends.duckdb import DuckDBBackend
-from engine.backends.empty_tables import declared_columns
 from engine.backends.lake import LakeBackend
+from engine.backends.lockdown import declared_columns
 from engine.backends.protocol import Backend
 from engine.catalog.sources import with_ingest_digest
 from engine.data.checks.lake import bit_cast_person_columns, check_lake, lake_placeholder, lake_target

@@ -76,8 +76,15 @@ from engine.pricing.query_terms import (
 )
 from engine.pricing.simultaneous import level_of_each_interval
 from engine.pricing.target_error import target_notes
-from engine.reuse.holdings import RecoveredPlans, ScheduledKeys, matchable_plan, no_scheduled_keys
-from engine.reuse.replay import load_paid_releases, version_text, with_current_keys
+from engine.reuse.holdings import (
+    RecoveredPlans,
+    ScheduledKeys,
+    load_paid_releases,
+    matchable_plan,
+    no_scheduled_keys,
+    version_text,
+    with_current_keys,
+)
 from engine.reuse.sources import (
     ReleaseSource,
     ViewMatcher,

@@ -24,7 +24,7 @@ from dialect import Catalog, Question
 from dialect.catalog import STATIC, Dataset, next_window_start, window_name
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.target_error import format_half_widths, half_widths_at_price, paid_prices
-from engine.reuse.replay import ReplayGenerations
+from engine.reuse.holdings import ReplayGenerations
 
 NO_NEW_BUDGET = "no new budget comes: the dataset is one privacy window, forever"
 

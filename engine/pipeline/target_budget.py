@@ -29,7 +29,7 @@ from engine.pricing.target_error import (
     price_for_target,
     with_noise_at_price,
 )
-from engine.reuse.replay import ReplayGenerations, load_paid_releases, with_current_keys
+from engine.reuse.holdings import ReplayGenerations, load_paid_releases, with_current_keys
 
 
 @dataclass(frozen=True)

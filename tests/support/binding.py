@@ -9,8 +9,8 @@ from unittest.mock import Mock
 import pyarrow as pa
 
 from dialect import Target
-from engine.backends.empty_tables import declared_columns
 from engine.backends.lake import LakeBackend
+from engine.backends.lockdown import declared_columns
 from engine.data.checks.lake import lake_target
 from engine.errors import ExecutionFailed
 from engine.pipeline.engine import Engine

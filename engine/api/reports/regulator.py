@@ -22,7 +22,7 @@ from engine.api.reports.person import TEMPLATES, WIDTH, eligibility_text
 from engine.catalog.version import catalog_version
 from engine.pricing.query_terms import caps
 from engine.pricing.release_key import MECHANISM_VERSION
-from engine.reuse.replay import code_version
+from engine.reuse.holdings import code_version
 
 UNIT_TEXTS = {
     PrivacyWindow.FOREVER: "everything of one person, over the whole time",

@@ -19,7 +19,7 @@ from engine.pipeline.engine import Engine
 from engine.pricing.compile_release import CompiledRelease
 from engine.pricing.query_terms import Request
 from engine.pricing.work_limits import check_steps
-from engine.reuse.replay import load_paid_releases
+from engine.reuse.holdings import load_paid_releases
 from engine.server.worker.scheduler import LONG_BUCKET_FACTOR, QueuedQuery, Scheduler
 
 MAX_STATEMENT_SECONDS = 600.0  # after which the backend stops a statement

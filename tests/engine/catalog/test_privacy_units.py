@@ -20,7 +20,7 @@ from engine.pricing.query_terms import caps
 from tests.engine.windowed_town import DAYS, WINDOWED
 from tests.support.planted import Plant, instead
 
-version, replay = import_module("engine.catalog.version"), import_module("engine.reuse.replay")
+version, replay = import_module("engine.catalog.version"), import_module("engine.reuse.holdings")
 format_units = version.format_units
 SEEN = """
 [tables.seen]

@@ -16,8 +16,8 @@ from dialect.functions.aggregates import AGGREGATES
 from dialect.functions.registry import callable_names
 from dialect.functions.window_functions import WINDOW_FUNCTIONS
 from engine.backends.duckdb import DuckDBBackend
-from engine.backends.empty_tables import EmptyTables, declared_columns
 from engine.backends.exact import NO_OBJECTIONS
+from engine.backends.lockdown import EmptyTables, declared_columns
 from engine.errors import ExecutionFailed
 from engine.pipeline import engine as pipeline
 from engine.pipeline import post_process

@@ -17,7 +17,7 @@ from engine.errors import CatalogError, ExecutionFailed
 from engine.pipeline.compiled_query import Answered
 from engine.pipeline.engine import Engine
 from engine.pricing.query_terms import Request
-from engine.reuse import replay
+from engine.reuse import holdings
 from tests.engine.complete_town import held_town
 from tests.engine.town import CATALOG, make_town, opened
 
@@ -133,15 +133,17 @@ def test_nothing_is_derived_from_expired_releases(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bug", ["the next one is named like the last", "every asker has an age of its own"])
 def test_a_bug_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bug: str) -> None:
-    named = replay._generation_key
+    named = holdings._generation_key
     with town(tmp_path) as engine:
         ask(engine)
         if bug.startswith("the next"):
-            monkeypatch.setattr(replay.ReplayGenerations, "current_key", lambda _, key: key)
+            monkeypatch.setattr(holdings.ReplayGenerations, "current_key", lambda _, key: key)
             assert ask(engine, days=31).charged_loss.pico_rho == 0  # stale numbers, for ever
         else:
             made = count()
-            monkeypatch.setattr(replay, "_generation_key", lambda key, number: named(f"{key} {next(made)}", number + 1))
+            monkeypatch.setattr(
+                holdings, "_generation_key", lambda key, number: named(f"{key} {next(made)}", number + 1)
+            )
             paid = spent(engine)
             ask(engine, "bob")
             assert spent(engine) > paid  # the dataset pays twice

@@ -18,9 +18,9 @@ from dialect.catalog.model import Catalog
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS
 from dialect.postprocess import reads_single_groups
 from engine.backends.duckdb import DuckDBBackend
-from engine.backends.empty_tables import declared_columns
 from engine.backends.exact import NO_OBJECTIONS, Exact
 from engine.backends.lake import LakeBackend
+from engine.backends.lockdown import declared_columns
 from engine.backends.protocol import Lake
 from engine.backends.spark.backend import SparkLake
 from engine.data.checks.lake import bit_cast_person_columns, lake_placeholder, lake_target
