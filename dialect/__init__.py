@@ -61,25 +61,29 @@ __all__ = [
 ]
 
 
-def compile_query(sql: str, catalog: Catalog) -> Question:
+def compile_query(sql: str, catalog: Catalog, *, with_suggestions: bool = True) -> Question:
     """Compile a query: SQL text -> the releases to make and the query over them; raises Refusal, and nothing else.
+
+    `with_suggestions`: a refusal suggests a query that compiles, if one is found.
 
     An unexpected exception of the compiler becomes a Refusal too. Its cause is chained for tests and never shown,
     because its text may contain literals of the query.
     """
     try:
-        return _compile_query(sql, catalog)
+        return _compile_query(sql, catalog, with_suggestions)
     except Refusal:
         raise
     except Exception as defect:
         raise _Kind.UNREADABLE_QUESTION.at(_first_word_span(sql)) from defect
 
 
-def _compile_query(sql: str, catalog: Catalog) -> Question:
+def _compile_query(sql: str, catalog: Catalog, with_suggestions: bool) -> Question:
     """Compile a query; a refusal gets its suggestions checked, and deep recursion becomes E_COMPLEX."""
     try:
         return _compile_text(sql, catalog)
     except RecursionError:  # parser limits prevent this, unless the caller's own stack is deep already
         raise _Kind.NESTED_TOO_DEEPLY_HERE.at(_first_word_span(sql)) from None
     except Refusal as refusal:
+        if not with_suggestions:
+            raise
         raise _with_compiling_suggestion(refusal, sql, catalog, _partial(_compile_text, catalog=catalog)) from None

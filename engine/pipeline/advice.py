@@ -139,7 +139,8 @@ def _compile_rewrite(engine: Engine, rewrite: Rewrite, asked: CompiledQuery, rho
     request = replace(asked.request, request_id=None)
     if rewrite.change is ChangeKind.HIGHER_PRICE:
         request = replace(request, rho=None)
-    return engine.compile(engine.read(rewrite.sql, request.client), request)
+    question = engine.read(rewrite.sql, request.client, with_suggestions=False)  # nobody reads why it is refused
+    return engine.compile(question, request)
 
 
 def _proposal(

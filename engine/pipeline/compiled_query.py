@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar, cast
 
 from budgets import Loss
@@ -102,11 +102,12 @@ class PlanCache:
     _entries: OrderedDict[str, OrderedDict[Hashable, Any]] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def read(self, sql: str, client: str, catalog: Catalog) -> Question:
+    def read(self, sql: str, client: str, catalog: Catalog, *, with_suggestions: bool = True) -> Question:
         """Bind a query, cached. Raises Refusal."""
+        compute = partial(compile_query, sql, catalog, with_suggestions=with_suggestions)
         if len(sql) > MAX_CACHED_CHARACTERS:
-            return compile_query(sql, catalog)
-        return self.get_or_compute(client, (sql, ByIdentity(catalog)), lambda: compile_query(sql, catalog))
+            return compute()
+        return self.get_or_compute(client, (sql, ByIdentity(catalog)), compute)
 
     def get_or_compute(self, client: str, key: Hashable, compute: Callable[[], T]) -> T:
         """Return the cached value of a client's key, or compute it; exceptions are not cached.

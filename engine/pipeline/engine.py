@@ -151,9 +151,10 @@ class Engine:
         oldest = oldest_day(sources, stored.keys() - set(charge.to_run if charge is not None else ()), self.ledger)
         return Answered(query, sources, notes, self.excluded_consent_notes(query), shown, releases, loss, oldest)
 
-    def read(self, sql: str, client: str) -> Question:
+    def read(self, sql: str, client: str, *, with_suggestions: bool = True) -> Question:
         """Bind a query: SQL text to the plans of its releases, with measured column centres. Raises Refusal."""
-        return self.plan_cache.read(sql, client, with_measured_columns(self.catalog, self.calibrations))
+        catalog = with_measured_columns(self.catalog, self.calibrations)
+        return self.plan_cache.read(sql, client, catalog, with_suggestions=with_suggestions)
 
     def excluded_consent_notes(self, query: CompiledQuery) -> tuple[str, ...]:
         """Describe the consent states whose rows are excluded in the query's dataset."""

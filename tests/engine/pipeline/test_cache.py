@@ -35,7 +35,7 @@ def counted() -> Iterator[list[str]]:
     made: list[str] = []
 
     def noting(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda *given: (made.append(name), real(*given))[1]
+        return lambda *given, **named: (made.append(name), real(*given, **named))[1]
 
     with (
         mock.patch.object(plan_cache, "compile_query", noting("read", compile_query)),
