@@ -101,9 +101,17 @@ def data_independent_half_widths(question: Question, scales: NoiseScales, confid
 
 
 def expected_error(question: Question, scales: NoiseScales, confidence: float) -> dict[str, float | None]:
-    """Half-width that noise alone causes in each noisy column; None if it depends on the answer."""
+    """Half-width that noise alone causes in each noisy column; None if it depends on the answer.
+
+    Natural limits of a column bound it.
+    """
     widths = data_independent_half_widths(question, scales, confidence)
-    return {column.name: widths.get(column.name) for column in question.columns if column.is_noisy}
+    most = {
+        column.name: (high - low) / 2
+        for column, (low, high) in zip(question.columns, column_limits(question), strict=True)
+        if column.is_noisy
+    }
+    return {name: None if (width := widths.get(name)) is None else min(width, end) for name, end in most.items()}
 
 
 def profiled_columns(question: Question, profiled: Sequence[Collection[int]]) -> frozenset[str]:

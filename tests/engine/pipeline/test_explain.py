@@ -149,3 +149,9 @@ def test_a_count_of_values_that_noise_exceeds_is_noted(engine: Engine) -> None:
     )
     assert not few("SELECT COUNT(DISTINCT gender) FROM person")  # constant per person
     assert not few("SELECT COUNT(DISTINCT shop), COUNT(DISTINCT person_id) FROM visit")
+
+
+def test_the_calendar_bounds_the_expected_error_of_different_days(engine: Engine) -> None:
+    """Of four declared days no interval is wider than from none to four, whatever the noise."""
+    found = explain(engine, "SELECT COUNT(DISTINCT day) AS days FROM visit", Request("ann", rho=Fraction(1, 1000)))
+    assert found.expected_error == {"days": 2.0}
