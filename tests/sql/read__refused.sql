@@ -662,7 +662,7 @@ SELECT COUNT(*) FROM events WHERE current_date > ts;
 # SELECT COUNT(*) FROM events WHERE current_date > ts
 #                                   ^^^^^^^^^^^^
 # CURRENT_DATE is another value whenever it is asked, and no repeat would be found again.
-# Try: a day that is written out: DATE '2026-10-31'
+# Try: SELECT COUNT(*) FROM events WHERE DATE '2026-10-07' > ts -- 2026-10-07 is the last declared day
 
 # title: a cast that does not exist
 SELECT CAST(ts AS INT), COUNT(*) FROM events GROUP BY 1;

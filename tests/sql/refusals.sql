@@ -621,7 +621,7 @@ SELECT ((((((((((((((((((((((((((((((((((((((((((1))))))))))))))))))))))))))))))
 SELECT 1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1;
 # E_COMPLEX
 # SELECT 1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1
-#                              ^
+#        ^^^^^^^^^^^^^^^^^^^^^
 # An expression is more than 120 steps deep.
 # Try: split the question into several statements
 
@@ -1527,7 +1527,7 @@ SELECT COUNT(*) FROM events WHERE ts > now() - INTERVAL 7 DAY;
 # SELECT COUNT(*) FROM events WHERE ts > now() - INTERVAL 7 DAY
 #                                        ^^^
 # now is another value whenever it is asked, and no repeat would be found again.
-# Try: a day that is written out: DATE '2026-10-31'
+# Try: SELECT COUNT(*) FROM events WHERE ts > TIMESTAMP '2026-10-07 23:59:59' - INTERVAL 7 DAY -- 2026-10-07 is the last declared day
 
 # title: the most frequent of a constant
 SELECT COUNT(*) FROM (SELECT subscriber_id, MODE('a') AS m FROM events GROUP BY subscriber_id) WHERE m IS NOT NULL;
@@ -2096,3 +2096,11 @@ SELECT zone, COUNT(*) FROM events NATURAL JOIN cells GROUP BY zone;
 #                                                ^^^^^
 # NATURAL JOIN is not in the dialect: a join says which columns are equal.
 # Try: SELECT zone, COUNT(*) FROM events JOIN cells USING (cell_id, lon, lat) GROUP BY zone -- by all columns that both have
+
+# title: the first and the last time
+SELECT MIN(ts), MAX(ts) FROM events;
+# E_AGG
+# SELECT MIN(ts), MAX(ts) FROM events
+#        ^^^^^^
+# MIN across people would return the value of one person.
+# Try: SELECT CAST(ts AS DATE), COUNT(*) FROM events GROUP BY CAST(ts AS DATE) -- a row for each value of CAST(ts AS DATE)

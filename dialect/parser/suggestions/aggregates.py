@@ -18,7 +18,7 @@ from dialect.parser.spans import sql_text, with_tree_changed, written_name
 from dialect.parser.tokens import MAX_PLACEHOLDER, MIN_PLACEHOLDER
 
 _COUNT_TEMPLATES = ("COUNT(DISTINCT {0})", "COUNT({0})")
-_BIN_TEMPLATE = "FLOOR({0} / 10) * 10"
+_BIN_TEMPLATE, _DATE = "FLOOR({0} / 10) * 10", "CAST({0} AS DATE)"
 INTERVAL_TO_NUMBER = ("EPOCH({0}) / 60",)  # conversion of an interval to a number
 # (reason, hint, templates), as in _SUGGESTIONS
 _QUANTILE_SUGGESTION = (
@@ -257,6 +257,9 @@ def _grouped_by_argument(node: exp.Expr, template: str = "{0}") -> tuple[Suggest
         if select is None:
             return
         copied.replace(key.copy())
+        for item in select.selects:  # MIN(x), MAX(x): one key in place of both
+            if isinstance(item.unalias(), exp.Min | exp.Max) and item.unalias().this == column:
+                item.pop()
         group = select.args.get("group")
         if group is None:
             select.set("group", exp.Group(expressions=[key.copy()]))
@@ -269,8 +272,8 @@ def _grouped_by_argument(node: exp.Expr, template: str = "{0}") -> tuple[Suggest
 
 
 def _grouped_by_argument_or_bins(node: exp.Expr) -> tuple[Suggestion, ...]:
-    """Suggest grouping by an aggregate's column, and by bins of it."""
-    return (*_grouped_by_argument(node), *_grouped_by_argument(node, _BIN_TEMPLATE))
+    """Suggest grouping by an aggregate's column, by bins of it, and of a time by its date."""
+    return tuple(each for template in ("{0}", _BIN_TEMPLATE, _DATE) for each in _grouped_by_argument(node, template))
 
 
 def with_group_by(node: exp.Column) -> tuple[str, ...]:

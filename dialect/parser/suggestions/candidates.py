@@ -17,7 +17,7 @@ from dialect.diagnostics.names import MAX_LISTED_NAMES, first_names, near_names
 from dialect.errors import Code, Diagnostic, Refusal, Span, Suggestion, join_differences, to_suggestions
 from dialect.parser.spans import first_word_span
 from dialect.parser.suggestions.beginners import moved_aggregates, other_columns, quoted_dates, slips
-from dialect.parser.suggestions.clauses import pivoted, with_using, without_samples
+from dialect.parser.suggestions.clauses import at_the_end, pivoted, with_using, without_samples
 from dialect.parser.suggestions.foreign_dialects import (
     replace_ampersands,
     rewrite_call_at,
@@ -305,9 +305,16 @@ def _suggest_all_rows(refusal: Refusal, span: Span, sql: str, catalog: Catalog) 
     return replace(refusal, rewrites=(*refusal.rewrites, *without_samples(sql)))
 
 
+def _suggest_declared_end(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
+    """Suggest the end of the declared days for the present time."""
+    del span
+    return replace(refusal, rewrites=(*refusal.rewrites, *at_the_end(sql, catalog)))
+
+
 _Suggester = Callable[[Refusal, Span, str, Catalog], Refusal]  # refusal, its span, SQL text, catalog
 _SUGGESTERS: Mapping[Diagnostic, _Suggester] = {
     Kind.AMPERSANDS: _suggest_and,
+    Kind.CURRENT_TIME: _suggest_declared_end,
     Kind.PIVOT_CLAUSE: _suggest_filters,
     Kind.PIVOT_STATEMENT: _suggest_filters,
     Kind.JOIN_WITHOUT_EQUALITY: _suggest_using,

@@ -1,4 +1,4 @@
-"""Suggestions for clauses that the dialect lacks: PIVOT as columns with FILTER, NATURAL JOIN as USING, no sample.
+"""Suggestions for what the dialect lacks: PIVOT as columns with FILTER, NATURAL JOIN as USING, no sample, no clock.
 
 Each is a function of the refused text and the catalog, and yields whole queries; only those that compile are shown.
 """
@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date, timedelta
 
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
-from dialect.catalog.model import Catalog, Column, Table, ValueList
+from dialect.catalog.model import Catalog, Column, Table, ValueList, ValueRange
+from dialect.catalog.privacy_windows import next_window_start
 from dialect.errors import Suggestion
 from dialect.parser.suggestions.beginners import parsed_select, tree_text
 
+_TODAY = re.compile(r"\b(?:today\s*\(\s*\)|current_date\b(?:\s*\(\s*\))?)", re.IGNORECASE)
+_NOW = re.compile(
+    r"\b(?:now|getdate|get_current_timestamp|transaction_timestamp)\s*\(\s*\)"
+    r"|\b(?:current_timestamp|localtimestamp|sysdate)\b(?:\s*\(\s*\))?",
+    re.IGNORECASE,
+)
 _MAX_PIVOTED = 12  # most values that become columns
 _AFTER_PIVOT = re.compile(r"\s+(?:order\s+by|limit)\b[^()]*$", re.IGNORECASE)  # sqlglot reads none behind PIVOT
 
@@ -121,3 +129,24 @@ def without_samples(sql: str) -> Iterator[Suggestion]:
     for node in changed.find_all(exp.Select, exp.Table, exp.Subquery):
         node.set("sample", None)
     yield Suggestion(tree_text(changed), "of all rows")
+
+
+def at_the_end(sql: str, catalog: Catalog) -> Iterator[Suggestion]:
+    """Write the last declared day of a table that is read in place of today, and its last second in place of now."""
+    read = {word.lower() for word in re.findall(r"\w+", sql)}
+    days = [day for table in catalog.tables if table.name in read and (day := _last_day(table, catalog)) is not None]
+    if days:
+        last = max(days)
+        dated = _NOW.sub(f"TIMESTAMP '{last} 23:59:59'", _TODAY.sub(f"DATE '{last}'", sql))
+        yield Suggestion(dated, f"{last} is the last declared day")
+
+
+def _last_day(table: Table, catalog: Catalog) -> date | None:
+    """Last day of a table's declared dates, or else of its privacy windows; None without any."""
+    times = [column for column in table.columns if column.name in (table.time_column, table.date_column)]
+    listed = [each.domain.upper for each in times if isinstance(each.domain, ValueRange)]
+    days = [date.fromisoformat(day[:10]) for day in listed if isinstance(day, str)]
+    dataset = catalog.datasets_by_name.get(table.dataset or "")
+    if not days and dataset is not None and dataset.window_range is not None and table.time_column is not None:
+        days = [next_window_start(dataset.window, dataset.window_range.first_days()[-1]) - timedelta(days=1)]
+    return max(days, default=None)
