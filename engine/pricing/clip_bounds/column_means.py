@@ -7,6 +7,7 @@ value is that chosen centre.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -43,6 +44,7 @@ class MeanDistribution:
     upper: float
 
     centre: float  # public centre of least noise for averages
+    resolution: float = math.inf  # deviation of means within a bin
 
 
 def mean_parts() -> tuple[float, ...]:

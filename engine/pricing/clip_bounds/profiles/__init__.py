@@ -5,6 +5,6 @@ are chosen from the stored one, what they cut away is given back, and the uncert
 
 Modules, each before those that import it:
 
-    histogram_reading, estimator, class_means, average_design, products, averages, calibrated_error, compiled_profile,
-    numbers, prediction, public_magnitudes.
+    histogram_reading, estimator, class_means, average_design, products, unit_means, averages, calibrated_error,
+    compiled_profile, numbers, prediction, public_magnitudes.
 """

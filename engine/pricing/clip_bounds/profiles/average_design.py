@@ -57,10 +57,12 @@ FARTHEST_HIDDEN = (
 HIDDEN_REACH = 4.0  # its largest mean, in largest distances of one value, before it is measured; of products 1
 HIDDEN_LEVEL, HIDDEN_WIDTH = 0.95, 1.96  # quantile of what it adds, and how many standard deviations that is
 UNLIKELY = 1e-3  # populations that have less together are left out
+HIDDEN_CHOICE = 0.03  # of the variance of class means by units that noise hides, where clip bounds are chosen
 HIDDEN_SHARE = 0.5  # of what it may add, where clip bounds are chosen before it is measured
 FARTHEST_SPREADS, FARTHEST_SIGMAS = 2.0, 2.0  # mean distance of a unit beyond that of its class, in spreads and errors
 LEAST_KEPT = 0.02  # share of values that clipping leaves at least
 COUNT_PARTS = (0.3, 0.6)  # least and largest share of the price for a count that is not shown
+COUNT_NOISE = 0.25  # noise of a count, as a share of it, that doubles the squared error of what is divided by it
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,8 +134,9 @@ class AverageProfile:
     def spread(self) -> float:
         """Standard deviation of the means of units; not 0."""
         places, shares = self.places
-        least = (self.means.upper - self.means.lower) / 256  # what bins can't tell apart
-        return max(math.sqrt(float(shares @ (places - self.mean) ** 2)), least)
+        known = self.means.resolution
+        least = known if math.isfinite(known) else (self.means.upper - self.means.lower) / 256
+        return max(math.sqrt(float(shares @ (places - self.mean) ** 2)), least)  # what bins can't tell apart
 
     @property
     def reach(self) -> float:
@@ -336,6 +339,14 @@ def hidden_population(
     return HiddenPopulation(of_population[kept], sums[kept], chances[kept], found is not None)
 
 
+def with_hidden_means(
+    usual: ClassPosterior, profile: AverageProfile, limits: tuple[float, float], *, is_value: bool
+) -> ClassPosterior:
+    """Distances of classes that may also have units whose means noise hides."""
+    far = hidden_means(profile, max(limits) if is_value else 0.0)
+    return replace(usual, covariance=usual.covariance + np.diag(far**2))
+
+
 def hidden_means(profile: AverageProfile, limit: float) -> Floats:
     """Deviation of the mean of each class by units whose means noise hides, anywhere up to a limit; 0 with keys.
 
@@ -355,6 +366,7 @@ class DistanceProfile:
     """What is measured about the centre: class means, and units by the norm of their distances."""
 
     classes: ClassPosterior
+    usual: ClassPosterior  # the same without units that noise hides
     positive: HistogramReading  # of units above the centre; in the unit of the average
     negative: HistogramReading
     spread: float  # of the means of units
@@ -455,12 +467,15 @@ def best_designs(
     of_count = sensitivities[0] * offset * bounds[:, None]
     of_sum = sensitivities[1] * sum_bounds[None, :]
     parts = np.clip(of_count / (of_count + of_sum), *COUNT_PARTS) if count_part is None else np.array([[count_part]])
-    noise = (of_count**2 / parts + of_sum**2 / (1 - parts)) / (2 * rho * (left.retained[:, None] * group) ** 2)
+    divided = 2 * rho * (left.retained[:, None] * group) ** 2
+    noise = (of_count**2 / parts + of_sum**2 / (1 - parts)) / divided
+    of_divisor = (sensitivities[0] * bounds[:, None]) ** 2 / parts / divided  # relative variance
     net, error = distances.excess(sum_bounds)
     by_sum = error**2 / profile.total**2
     if not distances.hidden.is_measured:
         by_sum += (HIDDEN_SHARE * distances.hidden.deviations(sum_bounds) / profile.total) ** 2
-    by_count = np.maximum(0.0, distances.classes.variances(left.moved))
+    of_usual, of_all = (np.maximum(0.0, each.variances(left.moved)) for each in (distances.usual, distances.classes))
+    by_count = (1 - HIDDEN_CHOICE) * of_usual + HIDDEN_CHOICE * of_all
     if groups > 1:
         shift = distances.classes.distances @ left.moved
         by_count += (CLASS_GROUP_DIFFERENCE * shift) ** 2 + (0.5 * CLASS_GROUP_DIFFERENCE) ** 2 * prior_of_classes(
@@ -470,7 +485,7 @@ def best_designs(
         by_sum += (CLASS_GROUP_DIFFERENCE * net / profile.total) ** 2 + distances.by_chance(
             sum_bounds
         ) / groups / group**2
-    squares = noise + by_count[:, None] + by_sum[None, :]
+    squares = (noise + by_count[:, None] + by_sum[None, :]) * (1 + (of_divisor / COUNT_NOISE**2) ** 2)
     squares = np.where(left.retained[:, None] < LEAST_KEPT, np.inf, squares)
     best = squares.argmin(axis=1)
     parts = np.broadcast_to(parts, squares.shape)

@@ -11,7 +11,6 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import date
 from typing import NamedTuple
 
 import numpy as np
@@ -31,8 +30,7 @@ from dialect.sensitivity import TunedClipBound
 from engine.backends.exact import Exact
 from engine.mechanism.gaussian import NoiseSource, gaussian_scale
 from engine.mechanism.release import Release, VectorCorrection
-from engine.pricing.clip_bounds.column_means import MeanDistribution, distribution_of_means, mean_parts
-from engine.pricing.clip_bounds.histograms import MEAN_BINS, ContributionHistogram, HistogramSubject, Quantity
+from engine.pricing.clip_bounds.column_means import MeanDistribution
 from engine.pricing.clip_bounds.profiles.average_design import (
     CLASS_GROUP_DIFFERENCE,
     FARTHEST_SPREADS,
@@ -44,10 +42,10 @@ from engine.pricing.clip_bounds.profiles.average_design import (
     count_clipping,
     count_errors,
     far_units,
-    hidden_means,
     hidden_population,
     measured_rows,
     weight_deviation,
+    with_hidden_means,
     within_rows,
 )
 from engine.pricing.clip_bounds.profiles.class_means import (
@@ -68,9 +66,9 @@ from engine.pricing.clip_bounds.profiles.products import (
     has_fractional_centre,
     product_range,
 )
+from engine.pricing.clip_bounds.profiles.unit_means import distribution_by_parts, parts_of
 
 REASON = "chosen from the profile that was bought with the question"
-DAY = date(1970, 1, 1)  # of histograms that belong to one question
 CLEAR_COUNT = 5.0  # standard deviations from which on the average over all groups is taken as measured
 MANY_GROUPS = 10
 # shares of the price, by number of groups, for: means of products, class means, norms of distances
@@ -230,8 +228,13 @@ def average_histograms(averages: Averages, plan: PrivatePlan) -> tuple[ProfileHi
     return (
         *by_groups,
         ProfileHistogram(averages.count, Measure.TOTAL),
-        *(ProfileHistogram(total, Measure.MEAN, averages.count, mean_parts()) for total in values_of(averages, plan)),
+        *(_histogram_of_means(total, averages, plan) for total in values_of(averages, plan)),
     )
+
+
+def _histogram_of_means(total: int, averages: Averages, plan: PrivatePlan) -> ProfileHistogram:
+    """Histogram of units by the mean of the values that one centred sum adds."""
+    return ProfileHistogram(total, Measure.MEAN, averages.count, parts_of(plan.vectors[total]))
 
 
 def values_of(averages: Averages, plan: PrivatePlan) -> tuple[int, ...]:
@@ -329,12 +332,8 @@ def _profile(
     stored: Mapping[ProfileHistogram, tuple[Floats, float]],
 ) -> AverageProfile | None:  # fmt: skip
     """Profile of one average; None if no mean is visible."""
-    vector = plan.vectors[total]
-    counts, sigma = stored[ProfileHistogram(total, Measure.MEAN, averages.count, mean_parts())]
-    subject = HistogramSubject("", (), Quantity.MEANS, Measure.MEAN, vector.upper - vector.lower)
-    rounded = tuple(round(n) for n in np.asarray(counts)[:MEAN_BINS])
-    histogram = ContributionHistogram(subject, rounded, sigma, "", DAY, DAY)
-    means = distribution_of_means(histogram, vector.lower, vector.upper)
+    counts, sigma = stored[_histogram_of_means(total, averages, plan)]
+    means = distribution_by_parts(np.rint(counts), sigma, plan.vectors[total])
     return None if means is None else AverageProfile(rows, means, sigma)
 
 
@@ -403,7 +402,8 @@ def noisy_distances(
             released[rows] = add_noise(dense[rows], sensitivity, sigma, pico_rho)
             noisy.append((released / step, sigma / step))
         try:
-            classes = _classes(each, *noisy[0])
+            usual = _classes(each, *noisy[0])
+            classes = with_hidden_means(usual, each.profile, each.limits, is_value=each.product is None)
             positive, negative = (_norms(each, noisy[1][0], noisy[1][1], classes, sign) for sign in (1, -1))
             first = each.grain / CENTRE_STEPS
             far = None  # mean squares of units have long tails, which are no population
@@ -413,9 +413,8 @@ def noisy_distances(
         except FAILED_ARITHMETIC:  # that it failed would tell of noise that is never stored
             found[each.total] = _likely_distances(each)
             continue
-        found[each.total] = DistanceProfile(
-            classes, positive, negative, each.profile.spread, each.profile.total_per_norm, hidden
-        )
+        facts = (each.profile.spread, each.profile.total_per_norm, hidden)
+        found[each.total] = DistanceProfile(classes, usual, positive, negative, *facts)
     return found
 
 
@@ -431,9 +430,11 @@ def _likely_distances(average: AboutCentre) -> DistanceProfile:
     side = replace(norms, points=norms.points * profile.spread, units=norms.units / 2, sigma=of_units)
     sigma = gaussian_scale(MEAN_STEPS * average.unit_sensitivity, average.prices.classes) / MEAN_STEPS
     sums = profile.class_units * (profile.mean - average.centre) / average.reach
-    classes = _classes(average, sums, sigma)
+    usual = _classes(average, sums, sigma)
+    classes = with_hidden_means(usual, profile, average.limits, is_value=average.product is None)
     hidden = hidden_population(profile, average.limits, of_units, is_value=average.product is None)
-    return DistanceProfile(classes, side, side, profile.spread, profile.total_per_norm, hidden, is_measured=False)
+    facts = (profile.spread, profile.total_per_norm, hidden)
+    return DistanceProfile(classes, usual, side, side, *facts, is_measured=False)
 
 
 def _norms(average: AboutCentre, counts: Floats, sigma: float, classes: ClassPosterior, sign: int) -> HistogramReading:
@@ -456,9 +457,7 @@ def _classes(average: AboutCentre, sums: Floats, sigma: float) -> ClassPosterior
     taken = clamped_part(measured, reach)
     beyond = np.hypot(profile.beyond(average.centre, reach), taken)
     deviations = np.hypot(amount / np.maximum(units, 1e-3), beyond)
-    known = posterior_of_classes(units, measured + taken, deviations, profile.mean - average.centre, profile.spread)
-    far = hidden_means(profile, max(average.limits) if average.product is None else 0.0)
-    return replace(known, covariance=known.covariance + np.diag(far**2))
+    return posterior_of_classes(units, measured + taken, deviations, profile.mean - average.centre, profile.spread)
 
 
 def choose_bounds(group: AveragesAboutCentres, distances: Distances | None) -> ChosenAverages:

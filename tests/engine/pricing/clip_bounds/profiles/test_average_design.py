@@ -14,10 +14,14 @@ from engine.pricing.clip_bounds.profiles.average_design import (
     DistanceProfile,
     FarUnits,
     HiddenPopulation,
+    best_designs,
+    count_candidates,
+    count_clipping,
     far_units,
     hidden_means,
     hidden_population,
     weight_deviation,
+    with_hidden_means,
     within_rows,
 )
 from engine.pricing.clip_bounds.profiles.class_means import ClassPosterior
@@ -204,7 +208,40 @@ def test_the_clipped_share_of_distances_is_that_of_both_sides(
     profile: AverageProfile, reading: HistogramReading
 ) -> None:
     hidden = hidden_population(profile, (LIMIT, LIMIT), 20.0)
-    distances = DistanceProfile(classes_of(profile), reading, reading, profile.spread, 1.0, hidden)
+    classes = classes_of(profile)
+    distances = DistanceProfile(classes, classes, reading, reading, profile.spread, 1.0, hidden)
     bounds = [float(reading.points.max()), 1.0, 0.1]
     shares = [distances.clipped_share(bound) for bound in bounds]
     assert shares[0] == 0 < shares[1] < shares[2] < 1
+
+
+def count_noise(profile: AverageProfile, distances: DistanceProfile, rho: float = 1e-5) -> float:
+    """Noise of the count at the chosen clip bound, as a share of what that leaves."""
+    errors, designs = best_designs(profile, distances, count_candidates(profile), rho, (1.0, 1.0), None)
+    best = designs[int(np.argmin(errors))]
+    left = count_clipping(profile, np.array([best.count_bound])).retained[0] * profile.total
+    return float(best.count_bound / np.sqrt(2 * rho * best.count_part) / left)
+
+
+def test_the_noise_of_a_count_leaves_it_clear_of_0(
+    profile: AverageProfile, reading: HistogramReading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In first order the noise of the count does not matter: then averages are NULL where it is as large as the count."""
+    hidden = hidden_population(profile, (LIMIT, LIMIT), 20.0)
+    classes = classes_of(profile, 1.0)
+    distances = DistanceProfile(classes, classes, reading, reading, profile.spread, 1.0, hidden)
+    assert count_noise(profile, distances) < 1.2 * average_design.COUNT_NOISE
+    monkeypatch.setattr(average_design, "COUNT_NOISE", 1e9)
+    assert count_noise(profile, distances) > 2 * average_design.COUNT_PARTS[0]
+
+
+def test_usual_class_means_choose_clip_bounds(
+    profile: AverageProfile, reading: HistogramReading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Units that noise hides widen intervals; clip bounds for them would be noisy wherever there are none."""
+    usual, hidden = classes_of(profile, 0.01), hidden_population(profile, (LIMIT, LIMIT), 20.0)
+    classes = with_hidden_means(usual, profile, (LIMIT, LIMIT), is_value=True)
+    distances = DistanceProfile(classes, usual, reading, reading, profile.spread, 1.0, hidden)
+    chosen = count_noise(profile, distances)
+    monkeypatch.setattr(average_design, "HIDDEN_CHOICE", 1.0)
+    assert count_noise(profile, distances) > 1.2 * chosen
