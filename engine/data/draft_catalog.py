@@ -26,7 +26,7 @@ HOW_TO_CONVERT = "docs/ingest.md, A table of CSV, tells how"
 NUMBERED = re.compile(r"([^*?\[\]]*?[^\d\W_][^*?\[\]\d]*?)(?:[-_. ]+\d|\d{4})[\d\-_. ]*")
 PERSON_LIKE = re.compile(
     "person|people|client|user|customer|subscriber|member|card|visitor|rider|patient|employee|student|passenger|imsi"
-    "|msisdn|device|account|guest|resident"
+    "|msisdn|device|account|guest|resident|plate|vehicle|phone|imei|passport|karte|kunde"
 )
 TABLE_TEMPLATE = """
 ## -------------------------------------------------------------------------------- $name

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dialect.catalog import Catalog, Column, SqlType, Table
 
 _CONSENT = re.compile(r"consent|opt_?in|opt_?out|objected|objection|permission|agree", re.IGNORECASE)
+_TIME_LIKE = re.compile(r"time|date|stamp|zeit|datum|fecha|heure|(?:^|_)(?:ts|at|day|tag)$", re.IGNORECASE)
 _NUMBERS = frozenset({SqlType.BIGINT, SqlType.DOUBLE})
 _TIMES = frozenset({SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.DATE})
 
@@ -70,8 +71,14 @@ def _bounds(table: Table, _: Catalog) -> Iterator[str]:
 def _times(table: Table, catalog: Catalog) -> Iterator[str]:
     """Yield times without a range, if no time of the table has one: questions by day, week or month name their ends.
 
-    Declared privacy windows are such ends of a table's time.
+    Declared privacy windows are such ends of a table's time. Where no column is a time, yield texts that are named so.
     """
+    texts = [c.name for c in _open_columns(table) if c.type is SqlType.VARCHAR and _TIME_LIKE.search(c.name)]
+    if texts and not any(column.type in _TIMES for column in table.columns):
+        yield (
+            f"{table.name}: no column is a time, and {', '.join(texts)} is text. TIMESTAMP reads 2026-10-17 09:30;"
+            " docs/ingest.md, A table of CSV, tells how to store other texts as times."
+        )
     dataset = catalog.datasets_by_name.get(table.dataset or "")
     windowed = table.time_column is not None and dataset is not None and dataset.window_range is not None
     if windowed or any(column.domain is not None for column in table.columns if column.type in _TIMES):

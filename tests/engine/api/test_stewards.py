@@ -41,6 +41,11 @@ def test_what_an_accepted_catalog_leaves_undeclared_is_hinted_at(tmp_path: Path)
     windowed = catalog.read_text(encoding="utf-8").replace('window = "forever"\n', windows)
     catalog.write_text(windowed.replace("[tables.visit]\n", '[tables.visit]\ntime_column = "day"\n'), encoding="utf-8")
     assert not [hint for hint in list_undeclared(str(catalog)) if "no range" in hint]  # windows are such ends
+    texts = CATALOG.replace(
+        'day = { type = "DATE", range = ["2026-10-01", "2026-10-04"]', 'day = { type = "VARCHAR"', 1
+    )
+    catalog.write_text(texts, encoding="utf-8")
+    assert list_undeclared(str(catalog))[0].startswith("visit: no column is a time, and day is text.")
     keyless = CATALOG.replace('primary_key = ["person_id"]\n', "", 1)
     keyless = keyless.replace('consent = { column = "consent", admitted = ["yes"] }\n', "", 1)
     catalog.write_text(keyless, encoding="utf-8")

@@ -103,6 +103,7 @@ def test_a_folder_of_several_csv_files_is_one_table_with_columns(tmp_path: Path)
         (tmp_path / f"passages/2026-0{month}[x].csv").write_text("plate,speed\n1,5\n")
     text = draft_catalog(tmp_path)
     assert '# source = { csv = "passages/*.csv" }' in text and '# speed = { type = "BIGINT" }' in text
+    assert "column that names the person a row is about: perhaps plate" in text
 
 
 def test_files_that_cannot_be_read_are_left_out_with_the_reason(tmp_path: Path) -> None:
