@@ -35,7 +35,7 @@ from dialect.binder.scalars import (
     value_or_zero,
 )
 from dialect.binder.scope import RowResolver, aggregate_name
-from dialect.catalog.model import Bounds, Column, SqlType
+from dialect.catalog.model import Bounds, Column, SqlType, ValueRange
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Suggestion
 from dialect.functions.aggregates import (
@@ -63,6 +63,7 @@ from dialect.parser.suggestions.aggregates import (
     unknown_aggregate_refusal,
     wrong_type_refusal,
 )
+from dialect.parser.tokens import MIN_PLACEHOLDER
 from dialect.parser.written_averages import is_average_over_rows, is_share_of_values, is_written_average
 from dialect.stability.outer_joins import check_ignores_null_extended
 from dialect.stability.row_operators import predicates_of
@@ -517,14 +518,28 @@ def _clamped_call(call: exp.Expr, arguments: tuple[Expr, ...]) -> Suggestion:
     if isinstance(call, exp.WithinGroup):
         value, level = call.expression.expressions[0].this, arguments[1]
         assert isinstance(level, Literal)  # noqa: S101  bound as a constant
-        return Suggestion(f"QUANTILE_CONT({sql_text(clamp_to_ends(value))}, {level.value})", clamped_difference(value))
+        ends = _declared_ends(arguments[0])
+        clamped = sql_text(clamp_to_ends(value, ends))
+        return Suggestion(f"QUANTILE_CONT({clamped}, {level.value})", clamped_difference(value, ends))
     inner = call.this.expressions[0] if isinstance(call.this, exp.Distinct) else call.this
-    clamped = call.copy()
-    clamped.set("this", clamp_to_ends(inner))
-    if len(arguments) > 1 and clamped.args.get("expression") is not None:
-        clamped.set("expression", clamp_to_ends(call.expression))
-        return Suggestion(sql_text(clamped), CLAMPED_TO_ENDS)
-    return Suggestion(sql_text(clamped), clamped_difference(inner))
+    changed, ends = call.copy(), _declared_ends(arguments[0])
+    if len(arguments) > 1 and changed.args.get("expression") is not None:
+        for part, argument in (("this", arguments[0]), ("expression", arguments[1])):
+            is_clamped = isinstance(argument, Ref) and argument.field.bounds is not None
+            if not is_clamped:
+                changed.set(part, clamp_to_ends(call.args[part], _declared_ends(argument)))
+        text = sql_text(changed)
+        return Suggestion(text, CLAMPED_TO_ENDS if MIN_PLACEHOLDER in text else "within declared ranges")
+    changed.set("this", clamp_to_ends(inner, ends))
+    return Suggestion(sql_text(changed), clamped_difference(inner, ends))
+
+
+def _declared_ends(argument: Expr) -> tuple[int, int] | None:
+    """Return the ends of the range of whole numbers that a column declares as its key set; None for others."""
+    domain = argument.field.domain if isinstance(argument, Ref) else None
+    if not isinstance(domain, ValueRange) or not isinstance(domain.lower, int) or not isinstance(domain.upper, int):
+        return None
+    return domain.lower, domain.upper
 
 
 def _unfiltered_call(node: exp.Expr) -> exp.Expr:

@@ -1030,7 +1030,7 @@ SELECT CORR(dwell_s, lon) FROM events;
 # SELECT CORR(dwell_s, lon) FROM events
 #        ^^^^^^^^^^^^^^^^^
 # CORR needs a range that is known without the data: no bounds are declared. Say your own ends.
-# Try: SELECT CORR(LEAST(GREATEST(dwell_s, YOUR_MIN), YOUR_MAX), LEAST(GREATEST(lon, YOUR_MIN), YOUR_MAX)) FROM events -- a value beyond YOUR_MIN or YOUR_MAX counts as that end
+# Try: SELECT CORR(dwell_s, LEAST(GREATEST(lon, YOUR_MIN), YOUR_MAX)) FROM events -- a value beyond YOUR_MIN or YOUR_MAX counts as that end
 
 # title: movement that is not declared
 SELECT COUNT(*) FROM stays(events);

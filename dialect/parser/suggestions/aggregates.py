@@ -197,13 +197,17 @@ def wrong_type_refusal(accepted: ArgumentTypes, replacements: tuple[str, ...], n
     return replace(refused, rewrites=(*_grouped_by_argument(node), *refused.rewrites))
 
 
-def clamp_to_ends(value: exp.Expr) -> exp.Expr:
+Ends = tuple[int, int]
+
+
+def clamp_to_ends(value: exp.Expr, declared: Ends | None = None) -> exp.Expr:
     """Wrap LEAST and GREATEST around a value, with placeholders for the ends that it does not state.
 
-    LEAST(x, 10) states an upper end, GREATEST(x, 0) a lower one. A length of time has ends from its unit alone.
+    LEAST(x, 10) states an upper end, GREATEST(x, 0) a lower one. `declared` are those of its column's range, and a
+    length of time has ends from its unit alone.
     """
-    if (longest := _longest(value)) is not None:
-        return _parse_sql(f"LEAST(GREATEST({sql_text(value)}, 0), {longest})")
+    if (ends := declared or _usual_ends(value)) is not None:
+        return _parse_sql(f"LEAST(GREATEST({sql_text(value)}, {ends[0]}), {ends[1]})")
     has_end = any(map(_is_number, (value.this, *value.expressions)))
     if isinstance(value, exp.Least) and has_end:
         return _parse_sql(f"GREATEST({sql_text(value)}, {MIN_PLACEHOLDER})")
@@ -212,24 +216,26 @@ def clamp_to_ends(value: exp.Expr) -> exp.Expr:
     return _parse_sql(f"LEAST(GREATEST({sql_text(value)}, {MIN_PLACEHOLDER}), {MAX_PLACEHOLDER})")
 
 
-def clamped_difference(value: exp.Expr) -> str:
+def clamped_difference(value: exp.Expr, declared: Ends | None = None) -> str:
     """State how a value between the ends of `clamp_to_ends` differs from the value itself."""
-    longest = _longest(value)
-    return CLAMPED_TO_ENDS if longest is None else f"a value beyond 0 or {longest} counts as that end: choose yours"
+    if declared is not None:
+        return f"its declared range: a value beyond {declared[0]} or {declared[1]} counts as that end"
+    ends = _usual_ends(value)
+    return CLAMPED_TO_ENDS if ends is None else f"a value beyond 0 or {ends[1]} counts as that end: choose yours"
 
 
-def _longest(value: exp.Expr) -> int | None:
-    """Longest usual length of a difference of two times, in its unit; None for other values.
+def _usual_ends(value: exp.Expr) -> Ends | None:
+    """Shortest and longest usual length of a difference of two times, in its unit; None for other values.
 
     A column is looked up among the aliases of the query's subqueries.
     """
     if isinstance(value, exp.Column):
         aliases = value.root().find_all(exp.Alias)
         value = next((each.this for each in aliases if each.alias.lower() == value.name.lower()), value)
-    if isinstance(value, exp.DateDiff):
-        return _LONGEST.get(value.text("unit").upper().removesuffix("S"))
     is_interval = isinstance(value, exp.TimeToUnix) and isinstance(value.this, exp.Sub)
-    return _LONGEST["SECOND"] if is_interval else None
+    unit = value.text("unit").upper().removesuffix("S") if isinstance(value, exp.DateDiff) else ""
+    longest = _LONGEST.get("SECOND" if is_interval else unit)
+    return None if longest is None else (0, longest)
 
 
 def _is_number(node: exp.Expr | None) -> bool:

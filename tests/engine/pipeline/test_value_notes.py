@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dialect import Code, Refusal
+from dialect import Code, Refusal, compile_query
 from dialect.algebra import NoteCode
 from engine.backends import duckdb
+from engine.catalog.file import load_catalog
 from engine.errors import EngineKind
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pipeline.listed_values import _suggestion
 from engine.pricing.query_terms import Request
+from tests.engine.town import CATALOG
 
 
 class Noted:
@@ -173,3 +176,20 @@ def test_the_values_of_a_public_column_are_read_once(engine: Engine, monkeypatch
         read.clear()
         assert [len(notes(replace(engine), "zone IN ('z0', 'nowhere')")) for _ in range(2)] == [1, 1]
         assert sum("count(*)" not in sql for sql in read) == times  # their number is asked for by whoever is first
+
+
+@pytest.mark.parametrize(
+    ("asked", "suggested"),
+    [
+        ("AVG(coins)", "SELECT AVG(LEAST(GREATEST(coins, 0), 9)) FROM visit"),
+        ("CORR(minutes, coins)", "SELECT CORR(minutes, LEAST(GREATEST(coins, 0), 9)) FROM visit"),
+    ],
+)
+def test_a_number_with_a_declared_range_is_suggested_within_it(tmp_path: Path, asked: str, suggested: str) -> None:
+    """A key set bounds no number: rows may have others, which count as its ends."""
+    old = "bounds = [0, 9], sum_norm = 60, centred_norm = 30 }"
+    assert old in CATALOG
+    (tmp_path / "catalog.toml").write_text(CATALOG.replace(old, "range = [0, 9] }"), encoding="utf-8")
+    with pytest.raises(Refusal) as refused:
+        compile_query(f"SELECT {asked} FROM visit", load_catalog(tmp_path / "catalog.toml"))
+    assert refused.value.hint.startswith(suggested)
