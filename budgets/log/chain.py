@@ -4,7 +4,8 @@
     canonical row  JSON array [CHAIN_FORMAT, sequence, at, kind, dataset, holder, actor, request_id, body]
     row_hash       SHA-256(previous_hash || canonical row); the first row's previous_hash is 32 zero bytes
 
-Only pure functions over entries: an auditor needs nothing else.
+Only pure functions over entries: an auditor needs nothing else. An anchor is the last entry of a chain, exported to
+where nobody with write access to the ledger can write.
 """
 
 from __future__ import annotations
@@ -122,3 +123,35 @@ def _check_exact(value: object) -> None:
         for each in inner:
             if type(each) not in _EXACT_TYPES:
                 _check_exact(each)
+
+
+ANCHOR_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """State of a ledger at one moment; a later state must extend it."""
+
+    ledger_id: str
+    sequence: int
+    row_hash: str  # hex
+    datasets: tuple[str, ...]  # datasets with accounts in the ledger
+
+    def to_json(self) -> str:
+        """Serialize as one line of JSON."""
+        fields = {"ledger": self.ledger_id, "sequence": self.sequence, "row_hash": self.row_hash}
+        return canonical_json({"anchor_format": ANCHOR_FORMAT, **fields, "datasets": list(self.datasets)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Anchor:
+        """Anchor (ledger id, sequence, row hash) from its JSON line; raises ParamError."""
+        try:
+            fields = json.loads(text)
+            anchor = cls(
+                str(fields["ledger"]), int(fields["sequence"]), str(fields["row_hash"]), tuple(fields["datasets"])
+            )
+            if fields["anchor_format"] != ANCHOR_FORMAT:
+                raise ValueError
+        except (KeyError, TypeError, ValueError) as error:
+            raise ParamError("This is no anchor of a ledger.", "the file that `ledger anchor` wrote.") from error
+        return anchor

@@ -37,12 +37,14 @@ from dialect.codegen.contribution.clipping import (
     clipped_contribution,
     clipping_factors,
     combine_windows,
+    distinct_counts,
+    distinct_values,
     has_single_row_units,
     partials_cte,
     sum_template,
+    truncate_groups,
+    truncated_values,
 )
-from dialect.codegen.contribution.distinct import distinct_counts, distinct_values, truncated_values
-from dialect.codegen.contribution.group_truncation import truncate_groups
 from dialect.codegen.contribution.pushdown import Dictionary
 from dialect.codegen.contribution.unclipped_units import CLIPPED_UNITS, all_sums, unclipped_sums
 from dialect.codegen.contribution.zero_fill import answer_sql, key_set_semi_join, key_set_sql

@@ -32,8 +32,7 @@ from typing import NamedTuple
 from dialect.algebra.codegen_types import BoundedSql, Subquery, Target
 from dialect.algebra.release_plan import ClipRule, ContributionBounds, PrivatePlan
 from dialect.catalog.eligibility import Eligibility
-from dialect.codegen.contribution.clipping import has_single_row_units, is_always_one, partials_cte
-from dialect.codegen.contribution.group_truncation import truncate_groups
+from dialect.codegen.contribution.clipping import has_single_row_units, is_always_one, partials_cte, truncate_groups
 from dialect.codegen.contribution.zero_fill import clamped_to_bigint
 from dialect.codegen.eligibility import join_admitted
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS, EngineDialect

@@ -9,6 +9,21 @@ Terms:
     cap              limit of a partial that only keeps its square within 64 bits; far above the clip bound
     stated bounds    bounds of a partial that the query itself declares (`QueryVector.partial_bounds`)
     scale group      vectors that share one clipping factor per person
+
+COUNT(DISTINCT x) across people: each person's values are truncated to m by hash, then counted exactly. Truncation reads
+that person's own rows alone (`dialect/codegen/proofs.md#different-values`). CTEs:
+
+    distinct_values   one row per (person, group, value), normalised; columns: unit, k0, ..., and x0, ... of the value
+    truncated_values  the same, at most m of each (person, group), of at most L0 groups
+    distinct_counts   one row per group: no person is left
+
+Group truncation: at most L0 groups per unit; the groups of a unit with more are chosen by hash. CTEs over
+`unit_partials`, which has one row per (unit, group):
+
+    units_over_limit    units with more than L0 groups, as columns u0, ...
+    truncated_partials  all groups of the other units, and the first L0 of these by hash (`row_rank`: a group's rank)
+
+`m` is max_values and L0 is max_groups of the vector's bound.
 """
 
 from __future__ import annotations
@@ -16,6 +31,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
+from dialect.algebra.codegen_types import Subquery
 from dialect.algebra.expressions import Field, Literal
 from dialect.algebra.release_plan import (
     MAX_PARTIAL_GRAINS,
@@ -30,7 +46,8 @@ from dialect.algebra.release_plan import (
 from dialect.catalog.eligibility import Eligibility
 from dialect.catalog.model import SqlType
 from dialect.codegen.eligibility import join_admitted
-from dialect.codegen.engines.dialects import DUCKDB_DIALECT, MAX_SMALL_SUMMAND, SMALL_SUM, EngineDialect
+from dialect.codegen.engines.dialects import DUCKDB_DIALECT, MAX_SMALL_SUMMAND, SMALL_SUM, EngineDialect, hash_order
+from dialect.codegen.relations.relation import first_rows, units_over_limit
 from dialect.functions.emitter import quote_literal
 
 ROUNDING_MARGIN = (
@@ -339,3 +356,81 @@ def clipped_contribution(
     if bound.rule is ClipRule.SCALE:
         return f"f{i}" if column == "1" else dialect.truncated.format(f"{column} * f{i}")
     return column if step == 1 else str(step) if column == "1" else f"{column} * {step}"
+
+
+def distinct_values(plan: PrivatePlan, vector: QueryVector, limiting_join: str) -> str:
+    """Write one row per unit, group and distinct value; `limiting_join` limits persons and groups.
+
+    NULL is not counted, but a tuple with a NULL in it is, as in SQL's COUNT(DISTINCT (a, b)).
+    """
+    tuple_fields = [vector.value, *vector.other_values]
+    columns = [f"{field.id} AS {name}" for name, field in plan.unit_columns.items()]
+    columns += [f"{key.field.id} AS k{i}" for i, key in enumerate(plan.keys)]
+    columns += [f"{_normalized(part)} AS x{i}" for i, part in enumerate(tuple_fields) if part is not None]
+    tests = [] if vector.other_values or vector.value is None else [f"{vector.value.id} IS NOT NULL"]
+    tests += [vector.condition.id] if vector.condition is not None else []
+    where = f" WHERE {' AND '.join(tests)}" if tests else ""
+    return f"SELECT * FROM (SELECT DISTINCT {', '.join(columns)} FROM source{where}) AS v{limiting_join}"
+
+
+def truncated_values(
+    source: str, plan: PrivatePlan, vector: QueryVector, bound: VectorBound, dialect: EngineDialect = DUCKDB_DIALECT
+) -> str:
+    """Write the truncation to m values of each unit and group, in at most L0 groups; both by salted hash.
+
+    `row_rank` ranks the values of a group, `group_rank` the groups of a unit. Without limits, all rows.
+    """
+    group = [*plan.unit_columns, *plan.key_columns]
+    value = [f"x{i}" for i in range(1 + len(vector.other_values))]
+    limits = (
+        ("row_number", group, group + value, "row_rank", bound.max_values),
+        ("dense_rank", list(plan.unit_columns), group, "group_rank", bound.max_groups),
+    )
+    ranks = [
+        f"{function}() OVER (PARTITION BY {', '.join(parts)} ORDER BY {hash_order(order, dialect)}) AS {column}"
+        for function, parts, order, column, most in limits
+        if most is not None
+    ]
+    tests = [f"{column} BETWEEN 1 AND {most}" for *_, column, most in limits if most is not None]
+    if not tests:
+        return f"SELECT * FROM {source}"
+    return f"SELECT * FROM (SELECT *, {', '.join(ranks)} FROM {source}) AS c WHERE {' AND '.join(tests)}"
+
+
+def distinct_counts(source: str, plan: PrivatePlan, vector: QueryVector, bound: VectorBound, column: str) -> str:
+    """Write one row per group: the number of remaining distinct values, in released grains, as `column`."""
+    keys = plan.key_columns
+    value = [f"x{i}" for i in range(1 + len(vector.other_values))]
+    distinct_rows = f"SELECT DISTINCT {', '.join((*keys, *value))} FROM {source}"
+    total = f"count(*) * {2**bound.fraction_bits}" if bound.fraction_bits else "count(*)"
+    by = f" GROUP BY {', '.join(keys)}" if keys else ""
+    return f"SELECT {', '.join([*keys, f'{total} AS {column}'])} FROM ({distinct_rows}) AS d{by}"
+
+
+def _normalized(column: Field) -> str:
+    """Write a value normalised so that equal values are identical: both zeros, and all NaNs."""
+    if column.type is not SqlType.DOUBLE:
+        return column.id
+    zero, nan = "CAST(0 AS DOUBLE)", "CAST('nan' AS DOUBLE)"
+    return f"CASE WHEN {column.id} = 0 THEN {zero} WHEN isnan({column.id}) THEN {nan} ELSE {column.id} END"
+
+
+def truncate_groups(plan: PrivatePlan, max_groups: int, dialect: EngineDialect) -> list[Subquery]:
+    """Write the CTEs that truncate partial aggregates to L0 groups per unit; only units beyond the limit are sorted."""
+    if not dialect.rereads_rows:  # the partials would be computed four times
+        first = _first_by_hash(plan, max_groups, "unit_partials", dialect)
+        return [("truncated_partials", True, f"SELECT * FROM {first}")]
+    over_limit, is_same_unit = units_over_limit(plan.unit_columns, "unit_partials", max_groups)
+    within_limit = f"SELECT * FROM unit_partials ANTI JOIN units_over_limit ON {is_same_unit}"
+    beyond_limit = f"(SELECT * FROM unit_partials SEMI JOIN units_over_limit ON {is_same_unit}) AS b"
+    truncated_partials = (
+        f"{within_limit} UNION ALL SELECT * EXCLUDE (row_rank)"
+        f" FROM {_first_by_hash(plan, max_groups, beyond_limit, dialect)}"
+    )
+    return [("units_over_limit", True, over_limit), ("truncated_partials", True, truncated_partials)]
+
+
+def _first_by_hash(plan: PrivatePlan, max_groups: int, rows: str, dialect: EngineDialect) -> str:
+    """Write the first L0 rows of each unit, ordered by a hash of the unit and the group alone."""
+    order = hash_order([*plan.unit_columns, *plan.key_columns], dialect)
+    return first_rows(rows, plan.unit_columns, order, max_groups)

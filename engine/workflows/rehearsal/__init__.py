@@ -4,5 +4,5 @@ Catalog -> an Engine over rows of nobody.
 
 Modules, each before those that import it:
 
-    values, rows, engine.
+    rows, engine.
 """

@@ -23,7 +23,7 @@ from tests.support.statistics.drawn import maybe, one_of_these, some_of
 
 bound, different_values, render = (
     import_module("dialect.sensitivity.bounding"),
-    import_module("dialect.codegen.contribution.distinct"),
+    import_module("dialect.codegen.contribution.clipping"),
     import_module("dialect.codegen.bounded_sql"),
 )
 EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 20

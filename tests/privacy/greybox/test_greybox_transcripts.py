@@ -29,6 +29,7 @@ from engine.pricing.compile_release import price_release, unpriced_release
 from tests.privacy.greybox.test_greybox_profiles import unclamped
 from tests.support.greybox.greybox import InMemory
 from tests.support.neighbours.window_worlds import PRIVATE, VICTIM, WINDOW_COUNT, Data, Row, Worlds, catalog_text
+from tests.support.planted import instead
 from tests.support.statistics.repeatable_noise import repeatable_noise
 from tests.support.without_norms import without_norms
 
@@ -144,7 +145,7 @@ def multiplied(written: Callable[..., BoundedSql]) -> Callable[..., BoundedSql]:
 def test_a_planted_total_of_each_group_is_found(
     connection: duckdb.DuckDBPyConnection, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(profiled_release, "with_totals", multiplied(profiled_release.with_totals))
+    instead(profiled_release, "with_totals", multiplied(profiled_release.with_totals))(monkeypatch)
     with pytest.raises(AssertionError):
         check(connection, tmp_path)
 
@@ -152,6 +153,6 @@ def test_a_planted_total_of_each_group_is_found(
 def test_a_planted_mean_beyond_the_reach_of_the_chosen_centre_is_found(
     connection: duckdb.DuckDBPyConnection, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(profile, "_clipped_mean", unclamped(profile._clipped_mean))
+    instead(profile, "_clipped_mean", unclamped(profile._clipped_mean))(monkeypatch)
     with pytest.raises(AssertionError):
         check(connection, tmp_path)
