@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from dialect import BoundedSql, Catalog, ContributionBounds, Eligibility, PrivatePlan, Target
-from dialect.algebra import ClipRule, QueryVector, VectorKind
+from dialect.algebra import ClipRule, QueryVector, VectorBound, VectorKind
 from dialect.codegen import (
     HIGHEST_BIN,
     LOWEST_BIN,
@@ -50,7 +50,7 @@ from engine.pricing.clip_bounds.profiles.histogram_reading import (
     possible_bins,
     read_histogram,
 )
-from engine.pricing.clip_bounds.profiles.products import Grains, about_factors, has_fractional_centre
+from engine.pricing.clip_bounds.profiles.products import NARROW_RANGE, Grains, about_factors, has_fractional_centre
 from engine.pricing.clip_bounds.tuning import ClipErrorModel
 from engine.pricing.price import PriceParts, VectorPrice
 
@@ -161,7 +161,7 @@ def profile_histograms(
     return of_averages + tuple(
         ProfileHistogram(i, measure)
         for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True))
-        if bound.rule in (ClipRule.SCALE, ClipRule.CLAMP) and _is_profiled(vector, plan)
+        if (bound.rule.clips or _has_wide_values(vector, bound)) and _is_profiled(vector, plan)
         if not only_selects_keys(i, plan, shown_alone)
         for measure in _measures(vector, plan)
     )
@@ -214,6 +214,12 @@ def _is_profiled(vector: QueryVector, plan: PrivatePlan) -> bool:
     """Return whether a vector has a profile: it is clipped on its own."""
     alone = sum(other.scale_group == vector.scale_group for other in plan.vectors) == 1
     return alone and vector.kind in PROFILED_KINDS and vector.partial_bounds is None
+
+
+def _has_wide_values(vector: QueryVector, bound: VectorBound) -> bool:
+    """Return whether values of one row a person may be far below the largest: not whole numbers of a narrow range."""
+    is_wide = not vector.is_integer or vector.magnitude > NARROW_RANGE
+    return vector.kind is VectorKind.SUM and bound.rule is ClipRule.UNCLIPPED and is_wide
 
 
 def _is_signed(vector: QueryVector) -> bool:

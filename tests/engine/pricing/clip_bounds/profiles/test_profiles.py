@@ -151,6 +151,22 @@ def test_release_keys_say_nothing_of_what_a_profile_says(catalog: Catalog, backe
     assert not any(f"{bound:g}" in texts for found in bounds for bound in found if bound not in (0, 1))
 
 
+@pytest.mark.parametrize(
+    ("value", "has_profile"),
+    [
+        ("least(m, 100000.0)", True),
+        ("least(n, 1000)", True),
+        ("least(n, 20)", False),
+        ("CASE WHEN m > 100 THEN 1 ELSE 0 END", False),
+    ],
+)
+def test_wide_values_of_one_row_a_person_have_a_profile(engine: Engine, value: str, has_profile: bool) -> None:
+    """Their range bounds them, but may be far above what people have: of whole numbers of a narrow range it is not."""
+    people = "(SELECT person_id, SUM(minutes) AS m, COUNT(*) AS n FROM visit GROUP BY person_id)"
+    release = compiled(engine, f"SELECT SUM({value}) AS s FROM {people}")
+    assert (release.profile is not None) == has_profile
+
+
 def test_a_profile_of_other_rows_has_another_key(engine: Engine) -> None:
     others = (
         BY_ZONE,
