@@ -432,10 +432,14 @@ def _count_limits(vector: QueryVector, plan: PrivatePlan) -> Limits:
 
 
 def _count_dates(value: Field, plan: PrivatePlan) -> int | None:
-    """Bound the different values of an expression of stored times alone, by their declared dates; None for others."""
+    """Bound the different values of an expression of stored times alone, by their declared dates; None for others.
+
+    Stored times may lie outside a list that is not complete.
+    """
     read = fields_of(value.expression)
     is_timed = bool(read) and all(field.type in _TIMES and not field.is_constant_per_person for field in read)
-    return count_values(value.expression, plan.source.predicates) if is_timed else None
+    is_ranged = all(field.domain_is_complete or not isinstance(field.domain, ValueList) for field in read)
+    return count_values(value.expression, plan.source.predicates) if is_timed and is_ranged else None
 
 
 def _expression_limits(expr: Expr, released: Mapping[Field, Limits]) -> Limits:

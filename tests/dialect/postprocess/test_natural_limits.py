@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 from dialect import compile_query
 from dialect.algebra.relations import Released
 from dialect.catalog.model import Catalog
+from dialect.catalog.privacy_windows import PrivacyWindow
 from dialect.postprocess.interval_functions import column_limits
+from engine.catalog.file import load_catalog
+from tests.support.neighbours.window_worlds import catalog_text
 from tests.support.planted import instead
 from tests.support.sql.exact import ExactEngine, exact_engine
 
@@ -61,6 +65,16 @@ def test_a_group_by_private_keys_has_a_row(catalog: Catalog) -> None:
     question = compile_query(PRIVATE, catalog)
     assert question.plans[0].key_set is None and isinstance(question.outer, Released)
     assert column_limits(question)[1:] == ((1, INF), (0, INF))
+
+
+@pytest.mark.parametrize("complete", [True, False])
+@pytest.mark.parametrize("value", ["listed", "date_trunc('month', listed)", "listed + 1"])
+def test_dates_outside_a_list_that_is_not_complete_are_counted(tmp_path: Path, value: str, complete: bool) -> None:
+    listed = f'listed = {{ type = "DATE", values = ["2026-01-01", "2026-01-02"], complete = {str(complete).lower()} }}'
+    file = tmp_path / "listed.toml"
+    file.write_text(catalog_text(PrivacyWindow.MONTH).replace("[tables.seen]", f"{listed}\n[tables.seen]", 1))
+    ((lower, upper),) = column_limits(compile_query(f"SELECT COUNT(DISTINCT {value}) FROM visit", load_catalog(file)))
+    assert lower == 0 and (2 <= upper <= 3 if complete else upper == INF)
 
 
 @pytest.fixture(scope="module")
