@@ -77,7 +77,7 @@ from engine.pricing.price import (
 from engine.pricing.release_key import bounds_text, cost_text, release_key
 from engine.pricing.work_limits import check_row_limits, count_keys, count_rows, per_group_distinct_bounds, release_work
 
-PROFILE_RULE_VERSION = "profile rule 13"  # changes when the same profile would mean other clip bounds or corrections
+PROFILE_RULE_VERSION = "profile rule 14"  # changes when the same profile would mean other clip bounds or corrections
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ FARTHEST_HIDDEN = (
 )
 HIDDEN_REACH = 4.0  # its largest mean, in largest distances of one value, before it is measured; of products 1
 HIDDEN_LEVEL, HIDDEN_WIDTH = 0.95, 1.96  # quantile of what it adds, and how many standard deviations that is
+ABOVE_LEVEL = 0.975  # the same of squares, which it adds above alone
 UNLIKELY = 1e-3  # populations that have less together are left out
 HIDDEN_CHOICE = 0.03  # of the variance of class means by units that noise hides, where clip bounds are chosen
 HIDDEN_SHARE = 0.5  # of what it may add, where clip bounds are chosen before it is measured
@@ -258,11 +259,11 @@ class HiddenPopulation:
         """Deviation of the sum of what its distances exceed clip bounds by, from its median, to either side."""
         return np.maximum(*self.sides(bounds))
 
-    def sides(self, bounds: Floats) -> tuple[Floats, Floats]:
+    def sides(self, bounds: Floats, *, is_square: bool = False) -> tuple[Floats, Floats]:
         """Deviations of that sum below and above its median."""
-        shifts = self.shifts(bounds)
+        shifts, level = self.shifts(bounds), ABOVE_LEVEL if is_square else HIDDEN_LEVEL
         apart = self._exceeded(bounds) - shifts[None, :]
-        sides = (_quantiles(np.maximum(0.0, sign * apart), self._all_chances, HIDDEN_LEVEL) for sign in (-1, 1))
+        sides = (_quantiles(np.maximum(0.0, sign * apart), self._all_chances, level) for sign in (-1, 1))
         below, above = (np.hypot(side / HIDDEN_WIDTH, GRID_ERROR * shifts) for side in sides)
         return below, above
 

@@ -560,8 +560,8 @@ def _correction(
         amount = uncertainty + differing + by_chance / rows.groups / rows.usual_group**2
     amount += weight_deviation(profile, design.count_bound, posterior) ** 2
     factor = ERROR_FACTOR if average.product is None else PRODUCT_ERROR_FACTOR
-    below, above = (float(side[0]) / values for side in distances.hidden.sides(sum_bound))
     is_square = average.product is not None and average.product.is_square
+    below, above = (float(side[0]) / values for side in distances.hidden.sides(sum_bound, is_square=is_square))
     error = math.hypot(factor * math.sqrt(max(0.0, amount)), below if is_square else max(below, above))
     above = max(0.0, above - below) if is_square else 0.0
     lost = max(1 - retained, distances.clipped_share(design.sum_bound)) if rows.groups > 1 else 0.0

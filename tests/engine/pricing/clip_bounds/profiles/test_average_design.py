@@ -191,6 +191,13 @@ def test_measured_distances_tell_whether_staff_hide(profile: AverageProfile) -> 
     assert found.chances.sum() > 0.9 > 0.5 > none.chances.sum()
 
 
+def test_squares_hold_rarer_populations_above(profile: AverageProfile) -> None:
+    """Squares are moved upwards alone: one end of an interval at 95% leaves out half of what both do."""
+    hidden, bounds = hidden_population(profile, (1e3, 0.1), 20.0, is_value=False), np.geomspace(1.0, 1e3, 8)
+    (below, above), (_, usual) = hidden.sides(bounds, is_square=True), hidden.sides(bounds)
+    assert (below == 0).all() and (above >= usual).all() and above[0] > 1.5 * usual[0] > 0
+
+
 def test_a_planted_cap_by_read_units_is_found(profile: AverageProfile, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where noise hides staff, few units of their class are read: these are no limit of how many there are."""
     bound, exceeded = np.array([4.0]), STAFF * (STAFF_VALUES * STAFF_MEAN - 4.0)
