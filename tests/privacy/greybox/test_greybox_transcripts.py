@@ -42,12 +42,17 @@ CROSSING = (
     "SELECT v.place AS k, AVG(v.steps) AS a FROM visit v JOIN seen s ON v.person_id = s.person_id GROUP BY v.place"
 )
 DAYS = "(SELECT person_id, place, COUNT(DISTINCT day) AS days FROM visit GROUP BY 1, 2) v"
+BY_HOME = "SELECT p.home AS k, {} FROM visit v JOIN person p USING (person_id) GROUP BY p.home"  # one group a person
+ONE_ROW = "SELECT p.zone AS k, SUM(CASE p.home WHEN 'a' THEN 1e6 ELSE 0.5 END) AS s FROM person p GROUP BY p.zone"
 QUESTIONS = (
     BY_PLACE.format("COUNT(*) AS c, SUM(least(greatest(v.steps, 0), 9)) AS s"),
     BY_PLACE.format("AVG(v.dwell) AS a, COUNT(*) AS c"),
     CROSSING,
     f"SELECT v.place AS k, AVG(v.days) AS a FROM {DAYS} GROUP BY v.place",
+    BY_HOME.format("COUNT(*) AS c, SUM(least(greatest(v.steps, 0), 9)) AS s, AVG(v.dwell) AS a"),
+    ONE_ROW,
 )
+OF_PEOPLE = tuple((p, "abc"[p % 3], "abc"[p // 3 % 3]) for p in range(1, 200))
 PEOPLE = [
     Row(p, p % WINDOW_COUNT, 600 + i, 1 + (p + i) % 3, 3 + p % 5, float(p % 50))
     for p in range(1, 200)
@@ -114,7 +119,7 @@ def check(connection: duckdb.DuckDBPyConnection, folder: Any, range_: str = NARR
     """Compare everybody with each neighbour; returns how many mechanisms moved."""
     file = folder / "windowed.toml"
     file.write_text(without_norms(catalog_text(MONTH)).replace(f"bounds = {NARROW}", f"bounds = {range_}"))
-    catalog, worlds, moved = load_catalog(file), Worlds(connection, MONTH, Data((*PEOPLE, *OWN))), 0
+    catalog, worlds, moved = load_catalog(file), Worlds(connection, MONTH, Data((*PEOPLE, *OWN), OF_PEOPLE)), 0
     for sql in QUESTIONS:
         calls, compiled = measured(connection, catalog, "everybody", sql, repeatable_noise())
         assert sum(each.pico_rho for each in calls) <= sum(each.loss.pico_rho for each in compiled.priced)
@@ -134,6 +139,15 @@ def test_each_mechanism_moves_by_at_most_what_its_noise_is_for(
     connection: duckdb.DuckDBPyConnection, tmp_path: Any, range_: str
 ) -> None:
     assert check(connection, tmp_path, range_) > 40
+
+
+def test_a_planted_group_taken_for_a_unit_is_found(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if by place, too, a unit were in one group alone: it is in a bin for each."""
+    monkeypatch.setattr(profile, "has_single_row_units", lambda *_: True)
+    with pytest.raises(AssertionError):
+        check(connection, tmp_path)
 
 
 def multiplied(written: Callable[..., BoundedSql]) -> Callable[..., BoundedSql]:
