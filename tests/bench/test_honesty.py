@@ -134,7 +134,7 @@ def test_catalogs_have_a_form_without_guesses() -> None:
     bare = catalog_document(document, declares_norms=False)
     assert tomllib.loads(to_toml(document)) == document
     assert not any(f'"{name}"' in to_toml(bare) for name in GUESSES)
-    assert bare["tables"]["purchase"]["columns"]["amount"]["bounds"] == [0, 100]
+    assert bare["tables"]["purchase"]["columns"]["amount"]["bounds"] == [0, 1000]
 
 
 def test_there_are_enough_questions_of_every_class() -> None:
