@@ -4,7 +4,7 @@ A query over releases -> a Question, with the linear form of each column in nois
 
 Modules, each before those that import it:
 
-    display_rounding, noise_propagation, question, interval_functions, noisy_selection.
+    display_rounding, noise_propagation, question, interval_functions, noisy_selection, natural_limits.
 
 Terms in all modules: a raw number is one noisy number of a query vector. The form of a column is offset + numerator /
 denominator, both linear in raw numbers with coefficients free of noise. A grain is the step of a raw number; it is
@@ -14,12 +14,8 @@ fractional if counts are not released as whole numbers.
 from __future__ import annotations
 
 from dialect.postprocess.display_rounding import RoundingDistance
-from dialect.postprocess.interval_functions import (
-    IntervalParameters,
-    column_limits,
-    ratio_ends,
-    uses_interval_functions,
-)
+from dialect.postprocess.interval_functions import IntervalParameters, ratio_ends, uses_interval_functions
+from dialect.postprocess.natural_limits import column_limits
 from dialect.postprocess.noise_propagation import (
     ZERO,
     FractionalLinearForm,

@@ -44,7 +44,8 @@ from engine.mechanism.release import (
     release_from_bytes,
     release_to_bytes,
 )
-from engine.pipeline.compiled_query import Answered, ByIdentity, CompiledQuery, PlanCache
+from engine.pipeline.cache import ByIdentity, PlanCache
+from engine.pipeline.compiled_query import Answered, CompiledQuery
 from engine.pipeline.consistency import consistency_notes, make_query_consistent
 from engine.pipeline.listed_values import refuse_unlisted_values, unlisted_value_notes
 from engine.pipeline.notes import window_notes

@@ -8,7 +8,7 @@ SQL that can't be parsed: a keyword of a similar name, a bracket too few or too 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from dialect.catalog.model import Catalog, Table
@@ -287,39 +287,27 @@ def _suggest_corrections(refusal: Refusal, span: Span, sql: str, _: Catalog) -> 
     return replace(refusal, rewrites=(*refusal.rewrites, *corrections(sql, span)))
 
 
-def _suggest_filters(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
-    """Suggest aggregates with FILTER for PIVOT."""
-    del span
-    return replace(refusal, rewrites=(*refusal.rewrites, *pivoted(sql, catalog)))
-
-
-def _suggest_using(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
-    """Suggest USING for NATURAL JOIN."""
-    del span
-    return replace(refusal, rewrites=(*refusal.rewrites, *with_using(sql, catalog)))
-
-
-def _suggest_all_rows(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
-    """Suggest the query without its sample."""
-    del span, catalog
-    return replace(refusal, rewrites=(*refusal.rewrites, *without_samples(sql)))
-
-
-def _suggest_declared_end(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
-    """Suggest the end of the declared days for the present time."""
-    del span
-    return replace(refusal, rewrites=(*refusal.rewrites, *at_the_end(sql, catalog)))
-
-
 _Suggester = Callable[[Refusal, Span, str, Catalog], Refusal]  # refusal, its span, SQL text, catalog
+
+
+def _adding(queries: Callable[[str, Catalog], Iterable[Suggestion]]) -> _Suggester:
+    """Return a suggester that adds whole queries, written from the refused text and the catalog."""
+
+    def suggest(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
+        del span
+        return replace(refusal, rewrites=(*refusal.rewrites, *queries(sql, catalog)))
+
+    return suggest
+
+
 _SUGGESTERS: Mapping[Diagnostic, _Suggester] = {
     Kind.AMPERSANDS: _suggest_and,
-    Kind.CURRENT_TIME: _suggest_declared_end,
-    Kind.PIVOT_CLAUSE: _suggest_filters,
-    Kind.PIVOT_STATEMENT: _suggest_filters,
-    Kind.JOIN_WITHOUT_EQUALITY: _suggest_using,
-    Kind.TABLE_SAMPLE: _suggest_all_rows,
-    Kind.SELECT_SAMPLE: _suggest_all_rows,
+    Kind.CURRENT_TIME: _adding(at_the_end),
+    Kind.PIVOT_CLAUSE: _adding(pivoted),
+    Kind.PIVOT_STATEMENT: _adding(pivoted),
+    Kind.JOIN_WITHOUT_EQUALITY: _adding(with_using),
+    Kind.TABLE_SAMPLE: _adding(without_samples),
+    Kind.SELECT_SAMPLE: _adding(without_samples),
     Kind.UNSUPPORTED_PART: _suggest_rollup_syntax,
     Kind.UNKNOWN_COLUMN: _suggest_for_column,
     Kind.MISSPELT_COLUMN: _suggest_for_column,

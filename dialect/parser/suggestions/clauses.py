@@ -96,9 +96,9 @@ def _grouped(items: list[exp.Expr], source: exp.Expr) -> exp.Select:
 def with_using(sql: str, catalog: Catalog) -> Iterator[Suggestion]:
     """Write NATURAL JOIN with USING and the columns that both tables have; with the key alone where those fail."""
     query = parsed_select(sql)
-    if query is None or (read := query.args.get("from_")) is None:
+    joins = [] if query is None else query.args.get("joins") or []
+    if query is None or (read := query.args.get("from_")) is None or all(join.method != "NATURAL" for join in joins):
         return
-    joins = query.args.get("joins") or []
     tables = [catalog.tables_by_name.get(each.name.lower()) for each in (read.this, *(join.this for join in joins))]
     if None in tables:
         return
@@ -120,7 +120,7 @@ def _visible(table: Table | None) -> list[Column]:
     return [] if table is None else [column for column in table.columns if column.visible]
 
 
-def without_samples(sql: str) -> Iterator[Suggestion]:
+def without_samples(sql: str, _: Catalog) -> Iterator[Suggestion]:
     """Leave TABLESAMPLE and USING SAMPLE out."""
     query = parsed_select(sql)
     if query is None:

@@ -4,5 +4,5 @@ Headers -> a principal, or a refusal.
 
 Modules, each before those that import it:
 
-    keys, tokens.
+    keys, limits, tokens.
 """

@@ -51,9 +51,8 @@ USUAL_MISFIT = 0.05  # misfit of the clamped means of usual units, as a share of
 HIDDEN_CLASS = 10.0  # units of a class, in noise scales of a bin of means: up to there any mean may be theirs
 HIDDEN_PRIOR = 0.5  # probability that there is one
 HIDDEN_MEANS = 8  # possible means of it
-FARTHEST_HIDDEN = (
-    64.0  # its largest mean, in spreads of usual ones: declared ranges may be far wider; of products its square
-)
+# its largest mean, in spreads of usual ones, as declared ranges may be far wider; of products the square of this
+FARTHEST_HIDDEN = 64.0
 HIDDEN_REACH = 4.0  # its largest mean, in largest distances of one value, before it is measured; of products 1
 HIDDEN_LEVEL, HIDDEN_WIDTH = 0.95, 1.96  # quantile of what it adds, and how many standard deviations that is
 ABOVE_LEVEL = 0.975  # the same of squares, which it adds above alone

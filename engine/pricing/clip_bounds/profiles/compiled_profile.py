@@ -50,7 +50,8 @@ from engine.pricing.clip_bounds.profiles.histogram_reading import (
     possible_bins,
     read_histogram,
 )
-from engine.pricing.clip_bounds.profiles.products import NARROW_RANGE, Grains, about_factors, has_fractional_centre
+from engine.pricing.clip_bounds.profiles.products import Grains, about_factors, has_fractional_centre
+from engine.pricing.clip_bounds.profiles.unit_means import is_narrow
 from engine.pricing.clip_bounds.tuning import ClipErrorModel
 from engine.pricing.price import PriceParts, VectorPrice
 
@@ -218,8 +219,7 @@ def _is_profiled(vector: QueryVector, plan: PrivatePlan) -> bool:
 
 def _has_wide_values(vector: QueryVector, bound: VectorBound) -> bool:
     """Return whether values of one row a person may be far below the largest: not whole numbers of a narrow range."""
-    is_wide = not vector.is_integer or vector.magnitude > NARROW_RANGE
-    return vector.kind is VectorKind.SUM and bound.rule is ClipRule.UNCLIPPED and is_wide
+    return vector.kind is VectorKind.SUM and bound.rule is ClipRule.UNCLIPPED and not is_narrow(vector)
 
 
 def _is_signed(vector: QueryVector) -> bool:

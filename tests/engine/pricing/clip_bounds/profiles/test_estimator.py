@@ -192,7 +192,7 @@ def answered(town: Town, rho: float, tighter: float = 1.0, *, has_person_key: bo
     return corrected, np.hypot(scale / correction.retained_share, error)
 
 
-def held(town: Town, draws: int, tighter: float = 1.0, *, has_person_key: bool = False) -> float:
+def coverage(town: Town, draws: int, tighter: float = 1.0, *, has_person_key: bool = False) -> float:
     """Share of the exact numbers that lie in their intervals at 95%, over several draws of noise."""
     truth, holds = town.vectors.sum(axis=0), []
     for _ in range(draws):
@@ -207,7 +207,7 @@ def test_intervals_hold_the_exact_numbers(kind: str, groups: int) -> None:
     """At 95%: measured were 95% or more, but for groups where large contributors are elsewhere than others: 77%."""
     draws = 60 if groups == 1 else 12
     least = 0.3 if groups == 16 and kind in ("heavy", "residents") else 0.75
-    assert held(drawn(KINDS[kind], groups), draws) >= least
+    assert coverage(drawn(KINDS[kind], groups), draws) >= least
 
 
 def test_groups_by_a_key_of_persons_are_held() -> None:
@@ -216,8 +216,8 @@ def test_groups_by_a_key_of_persons_are_held() -> None:
     contract = np.where(is_device, 4, (np.arange(PEOPLE) * 7) % 4)
     rows = np.where(is_device, 100.0, 3 - 20 * np.log(1 - np.minimum(0.95, QUANTILES / 0.99)))
     town = Town(np.floor(rows)[:, None] * (contract[:, None] == np.arange(5)[None, :]))
-    assert held(town, 20, has_person_key=True) >= 0.95
-    assert held(town, 20) < 0.9
+    assert coverage(town, 20, has_person_key=True) >= 0.95
+    assert coverage(town, 20) < 0.9
 
 
 @pytest.mark.parametrize("groups", [1, 5])
@@ -225,7 +225,7 @@ def test_intervals_that_know_no_second_population_are_found(groups: int, monkeyp
     """Without it, none of the numbers with hidden residents lies in its interval."""
     monkeypatch.setattr(histogram_reading, "SECOND_PRIOR", 1e-9)
     monkeypatch.setattr(histogram_reading, "BROAD_PRIOR", 1e-9)
-    assert held(drawn(KINDS["residents"], groups), 12) < 0.5
+    assert coverage(drawn(KINDS["residents"], groups), 12) < 0.5
 
 
 def test_a_broad_population_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,18 +233,18 @@ def test_a_broad_population_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     spread = np.array([NormalDist().inv_cdf(each) for each in np.clip((QUANTILES - 0.97) / 0.03, 0.001, 0.999)])
     machines = 400 * np.exp(0.5 * spread)
     town = drawn(np.where(QUANTILES > 0.97, machines, 3 - 20 * np.log(1 - np.minimum(0.95, QUANTILES / 0.97))), 1)
-    assert held(town, 20) >= 0.7
+    assert coverage(town, 20) >= 0.7
     monkeypatch.setattr(histogram_reading, "BROAD_PRIOR", 1e-9)
-    assert held(town, 20) < 0.4
+    assert coverage(town, 20) < 0.4
 
 
 def test_a_population_in_no_visible_bin_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     """A condition that selects 120 machines alone: a clip bound by fallback would leave less than half of their rows."""
     town = Town(np.floor(150 * np.exp(0.4 * np.sin(np.arange(120))))[:, None])
     assert reading(town.totals, 0.001, is_total=True).last_visible == -1
-    assert held(town, 20) >= 0.7
+    assert coverage(town, 20) >= 0.7
     monkeypatch.setattr(VectorProfile, "is_empty", property(lambda each: each.is_unseen))
-    assert held(town, 20) < 0.3
+    assert coverage(town, 20) < 0.3
 
 
 @pytest.mark.parametrize("groups", [1, 5, 16])
@@ -253,9 +253,9 @@ def test_intervals_without_the_uncertainty_of_the_correction_are_found(
 ) -> None:
     """Where a part of the chosen clip bounds cuts much away, all hold; without the residual, few do."""
     town, tighter = drawn(KINDS["spread"], groups), 16.0 if groups == 1 else 4.0
-    assert held(town, 12, tighter) >= 0.7
+    assert coverage(town, 12, tighter) >= 0.7
     monkeypatch.setattr(estimator, "Correction", lambda retained_share, *_: Correction(retained_share, 0.0))
-    assert held(town, 12, tighter) < 0.7
+    assert coverage(town, 12, tighter) < 0.7
 
 
 def test_signed_numbers_hold_what_sizes_lose(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Means of units are told on the scale of the values, however wide the declared bounds are."""
+"""Means of units are measured on the scale of the values, however wide the declared bounds are."""
 
 from __future__ import annotations
 
