@@ -24,6 +24,7 @@ class NoteCode(StrEnum):
     ROLLED_UP = "rolled_up"  # coarser groups are sums of finer released ones
     QUANTILE = "quantile"  # read from a noisy histogram
     EXTREME = "extreme"  # MIN or MAX is replaced by a quantile
+    SHRUNK = "shrunk"  # numbers close to the noise are shown as such groups are on average
     CONSISTENT = "consistent"  # levels of a hierarchy were adjusted to add up
     NO_INTERVAL = "no_interval"  # made from noisy numbers, without a known interval
     FEW_VALUES = "few_values"  # fewer different values are declared than the noise of their count

@@ -4,7 +4,8 @@ The outer SQL returns shown column i as `s<i>`, and the parts of its interval as
 variances and so on. A part that is equal in all rows is a constant of the SQL instead.
 
 Intervals are projected onto natural limits: a count is not negative, a share is at most 1. Numbers stay as they were
-released, since sums of them are unbiased; only their display is moved into the interval.
+released, since sums of them are unbiased; only their display is moved into the interval. Of many numbers below the
+noise, what each is expected to be is shown (`shrinkage`), which has the same sum.
 
 Terms:
     half-width  distance of the interval ends from the number
@@ -58,6 +59,9 @@ class Answer:
     clipping_shares: Mapping[str, Floats] = field(default_factory=dict)
     candidates: int | None = None  # rows from which noise selected those of the answer; None: it selected none
     hidden_count: Ends | None = None  # interval of a count of each row, where the query shows none
+    # column -> deviation of the noise; of columns with one noisy number in each row, where noise selects no rows
+    noise: Mapping[str, float] = field(default_factory=dict)
+    shrunk: Mapping[str, int] = field(default_factory=dict)  # column -> numbers that were shrunk (`shrinkage`)
 
 
 def interval_parts(answer: Answer) -> dict[str, dict[str, float]]:
@@ -133,7 +137,18 @@ def build_answer(rows: pa.Table, outer_sql: OuterSql, levels: IntervalLevels, ra
         sparse,
         clipping_shares,
         None if levels.selection is None else levels.candidates,
+        noise={} if levels.selection is not None or raw.has_consistent_counts else _single_noise(outer_sql),
     )
+
+
+def _single_noise(outer_sql: OuterSql) -> dict[str, float]:
+    """Deviation of the noise of each column that is one noisy number times a constant, by name."""
+    found = {}
+    for i in outer_sql.single_noise_columns.keys() - set(outer_sql.ratio_columns):
+        variance = outer_sql.constants.get(f"s{i}_noise_variance", 0.0)
+        if variance > 0 and outer_sql.constants.get(f"s{i}_offset") == 0:
+            found[outer_sql.names[i]] = math.sqrt(variance)
+    return found
 
 
 def _dialect_types(column: pa.ChunkedArray) -> pa.ChunkedArray:

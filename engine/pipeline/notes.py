@@ -135,6 +135,9 @@ FEW_ROWS_REASON = "too few rows, or values too alike. Coarser groups, a longer t
 REHEARSAL_NOTE = (
     "Synthetic rows: the numbers mean nothing, and nothing is charged. The other notes are about the question."
 )
+SHRUNK_NOTE = (
+    "{0}: {1:,} of {2:,} numbers are close to the noise: each is shown as such groups are on average; the sum stays."
+)
 SELECTED_NOTE = "Noise decides which rows are shown: intervals are wider, so that at most {0} of those shown miss."
 WIDE_VALUES_NOTE = (
     "{0}: one person's value may be anything up to {1:,.0f}, and noise hides a value of that size. If hardly anybody"
@@ -165,6 +168,10 @@ def answer_notes(result: Answered, *, rehearsal: bool) -> list[Note]:
     notes += [
         Note(NoteCode.NO_INTERVAL, f"{column}: computed from noisy numbers, without a known interval.")
         for column in result.answer.without_interval
+    ]
+    notes += [
+        Note(NoteCode.SHRUNK, SHRUNK_NOTE.format(column, count, result.answer.table.num_rows))
+        for column, count in result.answer.shrunk.items()
     ]
     marks = may_be_nothing(result.question, result.answer)
     if any(marks):

@@ -18,6 +18,7 @@ from dialect.algebra import Histogram, Note
 from engine.api.wire.row_order import in_natural_order
 from engine.mechanism.answer import interval_parts, project_intervals
 from engine.mechanism.intervals import Floats
+from engine.mechanism.shrinkage import shrink_numbers
 from engine.pipeline.advice import MAX_ADVICE_CHARACTERS, NO_ADVICE, Advice
 from engine.pipeline.bias import (
     clip_bound_origins,
@@ -63,7 +64,8 @@ def answer_table(
     The card contains advice only where a column is mostly unreliable.
     """
     question, reported = result.question, result.reported
-    answer = in_natural_order(project_intervals(result.answer, question), question)
+    answer = shrink_numbers(project_intervals(result.answer, question), question)
+    answer = in_natural_order(answer, question)
     result = replace(result, answer=answer)
     shared = _shared_fields(result, result.charged_loss, outlook_inputs)
     reliabilities = rate_reliability(

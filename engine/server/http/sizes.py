@@ -17,13 +17,14 @@ from engine.pipeline.advice import MAX_ADVICE_CHARACTERS
 
 MIN_CLASS_BYTES = 4096  # bytes; shorter bodies are all padded to it
 MAX_NUMBER_LENGTH = 26  # characters: -1.7976931348623157e+308 and a separator
-MAX_NOTE_LENGTH = 200  # bytes of the note on NULL values and its code, without the column's name; noise decides on it
+MAX_NOTE_LENGTH = 200  # bytes of the note on NULL or shrunk numbers and its code, without the column's name
 MAX_RELIABILITY_LENGTH = 10  # characters of the longest reliability label
 MAX_MARK_LENGTH = 7  # characters of "false" and a separator
 NOISY_NOTES = (
     NoteCode.NULL_RATIO,
     NoteCode.NULL_QUANTILE,
     NoteCode.MAY_BE_NOTHING,
+    NoteCode.SHRUNK,
 )  # notes that depend on noisy numbers
 UNCODED_NULL_NOTE = " value(s) are NULL "  # part of such a note in stored cards of versions before note codes
 NOISE_DEPENDENT_FIELDS = (

@@ -36,9 +36,9 @@ _HEADER = re.compile(r"# (?P<number>\d+) (?P<outcome>\w+)(?: (?P<rows>private|no
 # numbers (HAVING) can leave no row, of private or public keys. In all other answers the number of rows is equal in both
 # worlds, so these two notes must be equal too.
 _NOISY_NOTES = {
-    None: ("null_ratio", "null_quantile", "may_be_nothing"),
-    "private": ("null_ratio", "null_quantile", "may_be_nothing", "no_group"),
-    "noisy": ("null_ratio", "null_quantile", "may_be_nothing", "no_group", "no_row"),
+    None: ("null_ratio", "null_quantile", "may_be_nothing", "shrunk"),
+    "private": ("null_ratio", "null_quantile", "may_be_nothing", "shrunk", "no_group"),
+    "noisy": ("null_ratio", "null_quantile", "may_be_nothing", "shrunk", "no_group", "no_row"),
 }
 _NOTED = ("at", "request_id", "body", "row_hash")  # fields of a ledger entry that depend on the run
 _HASHED = ("ledger_id", "digest")  # fields of its body that depend on the run
