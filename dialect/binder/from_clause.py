@@ -23,7 +23,7 @@ from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Refusal
 from dialect.functions.literals import add_units, format_time, parse_timestamp
-from dialect.parser.compile_context import CompileContext, check_parts, refusal
+from dialect.parser.compile_context import CompileContext, check_parts, is_in_default_schema, refusal
 from dialect.stability.joins import JoinResult, join_relations, semi_join
 from dialect.stability.row_operators import prepare_for_join, project
 from dialect.stability.scans import find_table, scan_table, schema_refusal
@@ -371,13 +371,13 @@ def _bind_named_table(node: exp.Table, context: CompileContext, queries: QueryBi
     if not isinstance(node.this, exp.Identifier):
         return _bind_table_function(node, context, queries)
     name = node.name.lower()
-    if node.args.get("db") or node.args.get("catalog"):
+    if not is_in_default_schema(node):
         raise schema_refusal(node, name)
     if node.args.get("joins"):
         raise refusal(Kind.NESTED_JOIN, node)
-    check_parts(node, "this", "alias", code=Code.TABLE)
+    check_parts(node, "this", "db", "alias", code=Code.TABLE)
     alias = (node.alias or name).lower()
-    cte = queries.bind_cte(name, context, node)
+    cte = None if node.args.get("db") else queries.bind_cte(name, context, node)  # no CTE is in a schema
     if cte is not None:
         return _from_item(cte.relation, alias, rename_columns(cte.columns, node))
     relation = scan_table(find_table(context.catalog, name, node), context, node)

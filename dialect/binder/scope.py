@@ -24,7 +24,7 @@ from dialect.diagnostics.names import near_names
 from dialect.errors import Refusal, Suggestion, to_suggestions
 from dialect.functions.aggregates import AGGREGATE_NODES, UNTYPED_AGGREGATES
 from dialect.functions.scalar.numbers import HIGH, LOW
-from dialect.parser.compile_context import refusal
+from dialect.parser.compile_context import is_in_default_schema, refusal
 from dialect.parser.spans import sql_text
 from dialect.parser.suggestions.columns import explain_unknown_column
 from dialect.parser.suggestions.window_functions import where_as_qualify
@@ -190,7 +190,7 @@ class RowResolver:
 
 def column_and_table(node: exp.Column) -> tuple[str, str | None]:
     """Name and table of a column, in lower case: (name, table or None); raises Refusal for longer paths."""
-    if node.args.get("db") or node.args.get("catalog"):
+    if not is_in_default_schema(node):
         raise refusal(Kind.COLUMN_PARTS, node)
     if not isinstance(node.this, exp.Identifier):
         raise refusal(Kind.COLUMN_QUALIFIERS, node)

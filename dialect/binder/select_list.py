@@ -52,7 +52,7 @@ from dialect.binder.window_functions import WindowCalls, apply_windows, bind_qua
 from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, to_suggestions
-from dialect.parser.compile_context import CompileContext, check_parts, refusal
+from dialect.parser.compile_context import CompileContext, check_parts, is_in_default_schema, refusal
 from dialect.parser.spans import default_name, sql_text
 from dialect.parser.suggestions.window_functions import distinct_on_as_qualify
 from dialect.stability import row_operators
@@ -158,6 +158,8 @@ def expand_star(node: exp.Expr, scope: Scope, allow_polygons: bool) -> list[Sele
     """Expand *; `allow_polygons` only in a subquery, whose outer query may use them in a point-in-polygon test."""
     star = node.this if isinstance(node, exp.Column) else node
     check_parts(star, "except_", "replace", "rename", code=Code.ROWS)
+    if isinstance(node, exp.Column) and not is_in_default_schema(node):
+        raise refusal(Kind.COLUMN_PARTS, node)
     table = node.table.lower() if isinstance(node, exp.Column) and node.table else None
     columns = scope.columns(table)
     if not columns:

@@ -135,7 +135,7 @@ class Kind(Diagnostic):
     TABLE_FUNCTION_WITHOUT_ROWS = Code.TABLE, "{name} needs the rows it is asked of.", "{name}(event)"
     TABLE_FUNCTION_ROWS = (Code.TABLE, "{name} is asked of one table, CTE or subquery.",
         "{name}(event) or {name}((SELECT ...))")
-    SCHEMA_IN_FRONT = Code.TABLE, "Tables have no schema in front.", "FROM {name}"
+    SCHEMA_IN_FRONT = Code.TABLE, "Tables have no schema in front, or main.", "FROM {name}"
     SCHEMA_TABLES = (Code.TABLE, "{schema} is not there: statements tell what is declared, free of charge.",
         "SHOW TABLES")
     SCHEMA_COLUMNS = (Code.TABLE, "{schema} is not there: statements tell what is declared, free of charge.",

@@ -149,7 +149,7 @@ class Effect(Enum):
 
     KEEPS = "keeps"
     KEEPS_OR_NULL = "keeps or null"
-    ROUNDS = "rounds"  # to the digits that its second argument states, or to an integer
+    ROUNDS = "rounds"  # to the digits that its second argument states, or to an integer; or to single precision
     NEGATES = "negates"
 
 

@@ -20,6 +20,7 @@ from dialect.parser.spans import span_of, sql_text, with_node_replaced, written_
 _SQL_KEYWORDS = {"pivots": "PIVOT or UNPIVOT", "when": "AT", "locks": "FOR UPDATE"}
 # sqlglot's names of a call's arguments, which are not keywords that the analyst wrote
 _ARGUMENT_SLOTS = {"this", "unit", "expression", "expressions", "kind", "zone", "type"}
+DEFAULT_SCHEMA = "main"  # of all tables, as in DuckDB
 MAX_FIELDS = 2_000  # fields of all relations of a query: a CTE is bound again at each use
 MAX_PRUNING_STEPS = 1_000_000  # of date pruning: predicate parts, each evaluated per day; one or two seconds
 
@@ -66,6 +67,11 @@ class CompileContext:
         enough = sum(self.pruning_steps) + steps <= MAX_PRUNING_STEPS
         self.pruning_steps.extend([steps] if enough else [])
         return enough
+
+
+def is_in_default_schema(node: exp.Table | exp.Column) -> bool:
+    """Return whether a table or column is written without a schema, or with DuckDB's default one: main.visit."""
+    return not node.args.get("catalog") and node.text("db").lower() in ("", DEFAULT_SCHEMA)
 
 
 def refusal(

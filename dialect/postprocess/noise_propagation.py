@@ -388,17 +388,36 @@ def usable_form(
 ) -> FractionalLinearForm | None:
     """Return the form if its fields are carried and its interval is valid; else None.
 
-    None too for a form without noise. If numerator and denominator may share noise, neither may be negative.
+    None too for a form without noise. If numerator and denominator may share noise, the denominator may not be
+    negative, and the numerator has one sign; (a - b) / b is read as a / b - 1 for that.
     """
     if form is None or not form.numerator.terms:
         return None
     if form.denominator is not None and form.numerator.shares_noise(form.denominator):
-        numerator = replace(form.numerator, constant=plus(form.offset, form.numerator.constant))
-        if numerator.may_be_negative(non_negative) or form.denominator.may_be_negative(non_negative):
+        form = _without_whole(form, form.denominator)
+        signs = form.numerator, _scale(form, Literal(-1.0, SqlType.DOUBLE)).numerator
+        has_one_sign = not all(numerator.may_be_negative(non_negative) for numerator in signs)
+        if not has_one_sign or form.denominator is None or form.denominator.may_be_negative(non_negative):
             return None
     parts = [form.numerator] + ([form.denominator] if form.denominator is not None else [])
     read = {f for part in parts for f in fields_of(part.value_expression())} | set(fields_of(form.offset))
     return form if read <= carried else None
+
+
+def _without_whole(form: FractionalLinearForm, denominator: LinearCombination) -> FractionalLinearForm:
+    """Return an equal form whose numerator lacks the only number of the denominator: (a - b) / b is a / b - 1.
+
+    The form itself where the denominator has several terms, or its number is all of the numerator.
+    """
+    raw, divisor = denominator.terms[0]
+    weights = {term: weight for term, weight in form.numerator.terms if term != raw}
+    part, whole = _number_of(dict(form.numerator.terms).get(raw, ZERO)), _number_of(divisor)
+    if len(denominator.terms) != 1 or denominator.constant != ZERO or not weights or part is None or not whole:
+        return form
+    offset = plus(form.offset, Literal(part / whole, SqlType.DOUBLE)) if part else form.offset
+    return FractionalLinearForm(
+        offset, LinearCombination(form.numerator.constant, tuple(weights.items())), form.denominator
+    )
 
 
 def form_of(expr: Expr, known_forms: Mapping[Field, FractionalLinearForm]) -> FractionalLinearForm | None:

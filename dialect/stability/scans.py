@@ -27,7 +27,7 @@ from dialect.analysis.time_granularity import truncation_unit
 from dialect.catalog.model import Catalog, Column, SqlType, Table
 from dialect.catalog.privacy_windows import UNITS_WITHIN_WINDOW, PrivacyWindow, WindowRange, next_window_start
 from dialect.diagnostics.kinds import Kind
-from dialect.errors import Refusal, Suggestion
+from dialect.errors import Refusal
 from dialect.functions.inference import definition_of
 from dialect.functions.registry import OVERLOADS, is_date, is_local_time
 from dialect.parser.compile_context import CompileContext, refusal
@@ -186,7 +186,7 @@ def schema_refusal(node: exp.Table, name: str) -> Refusal:
     if node.text("db").lower() in _SCHEMAS_OF_TABLES:
         kind = Kind.SCHEMA_COLUMNS if name == "columns" else Kind.SCHEMA_TABLES
         return refusal(kind, node, schema=node.text("db")[:40])
-    return refusal(Kind.SCHEMA_IN_FRONT, node, Suggestion(name), name=name[:40])
+    return refusal(Kind.SCHEMA_IN_FRONT, node, name=name[:40])
 
 
 def scan_table(table: Table, context: CompileContext, node: exp.Expr) -> Relation:

@@ -362,12 +362,12 @@ SELECT COUNT(*) FROM events e JOIN cells c ON e.subscriber_id = c.cell_id;
 # Try: JOIN ... USING (the person key)
 
 # title: a schema in front
-SELECT COUNT(*) FROM main.events;
+SELECT COUNT(*) FROM public.events;
 # E_TABLE
-# SELECT COUNT(*) FROM main.events
-#                      ^^^^^^^^^^^
-# Tables have no schema in front.
-# Try: SELECT COUNT(*) FROM events
+# SELECT COUNT(*) FROM public.events
+#                      ^^^^^^^^^^^^^
+# Tables have no schema in front, or main.
+# Try: SELECT COUNT(*) FROM events -- without a schema
 
 # title: a question that is none
 SELECT 1 AS x INTO y;
@@ -658,12 +658,28 @@ DESCRIBE SELECT 1;
 # Try: SHOW TABLES
 
 # title: a hint inside a name
-SELECT COUNT(*) FROM events WHERE main.events.dwell_s > 1;
+SELECT COUNT(*) FROM events WHERE dbo.events.dwell_s > 1;
 # E_FUNC
-# SELECT COUNT(*) FROM events WHERE main.events.dwell_s > 1
-#                                   ^^^^^^^^^^^^^^^^^^^
+# SELECT COUNT(*) FROM events WHERE dbo.events.dwell_s > 1
+#                                   ^^^^^^^^^^^^^^^^^^
 # Columns have no parts of their own.
-# Try: write column or table.column
+# Try: SELECT COUNT(*) FROM events WHERE events.dwell_s > 1 -- without a schema
+
+# title: columns of a schema and a database, as a tool writes them
+SELECT COUNT("shop"."dbo"."events"."dwell_s") FROM "shop"."dbo"."events";
+# E_TABLE
+# SELECT COUNT("shop"."dbo"."events"."dwell_s") FROM "shop"."dbo"."events"
+#                                                    ^^^^^^^^^^^^^^^^^^^^^
+# Tables have no schema in front, or main.
+# Try: SELECT COUNT("events"."dwell_s") FROM "events" -- without a schema
+
+# title: all columns of a table in a schema
+SELECT COUNT(*) FROM (SELECT dbo.events.* FROM events);
+# E_FUNC
+# SELECT COUNT(*) FROM (SELECT dbo.events.* FROM events)
+#                              ^^^^^^^^^^^^
+# Columns have no parts of their own.
+# Try: SELECT COUNT(*) FROM (SELECT events.* FROM events) -- without a schema
 
 # title: a row of numbers of the row around
 SELECT COUNT(*) FROM subscribers s WHERE (SELECT COUNT(*), 1 FROM events e WHERE e.subscriber_id = s.subscriber_id) > 1;

@@ -122,7 +122,7 @@ CASTS: tuple[Function, ...] = (
         _cast(
             "float", "num", _DOUBLE, "CAST(TRY_CAST({0} AS FLOAT) AS DOUBLE)",
             f"CASE WHEN abs({_SINGLE_PRECISION}) < {_INF} OR NOT abs({_X}) < {_INF} THEN {_SINGLE_PRECISION} END",
-            ranges.to_single_precision, Partial.BEYOND_RANGE,
+            ranges.to_single_precision, Partial.BEYOND_RANGE, effect=Effect.ROUNDS,
         ),
         limits=(-_MAX_FLOAT, _MAX_FLOAT),
     ),

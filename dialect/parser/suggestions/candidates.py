@@ -17,7 +17,7 @@ from dialect.diagnostics.names import MAX_LISTED_NAMES, first_names, near_names
 from dialect.errors import Code, Diagnostic, Refusal, Span, Suggestion, join_differences, to_suggestions
 from dialect.parser.spans import first_word_span
 from dialect.parser.suggestions.beginners import moved_aggregates, other_columns, quoted_dates, slips
-from dialect.parser.suggestions.clauses import at_the_end, pivoted, with_using, without_samples
+from dialect.parser.suggestions.clauses import at_the_end, pivoted, with_using, without_samples, without_schemas
 from dialect.parser.suggestions.foreign_dialects import (
     replace_ampersands,
     rewrite_call_at,
@@ -306,6 +306,8 @@ _SUGGESTERS: Mapping[Diagnostic, _Suggester] = {
     Kind.PIVOT_CLAUSE: _adding(pivoted),
     Kind.PIVOT_STATEMENT: _adding(pivoted),
     Kind.JOIN_WITHOUT_EQUALITY: _adding(with_using),
+    Kind.SCHEMA_IN_FRONT: _adding(without_schemas),
+    Kind.COLUMN_PARTS: _adding(without_schemas),
     Kind.TABLE_SAMPLE: _adding(without_samples),
     Kind.SELECT_SAMPLE: _adding(without_samples),
     Kind.UNSUPPORTED_PART: _suggest_rollup_syntax,

@@ -1,4 +1,4 @@
-"""Suggestions for what the dialect lacks: PIVOT as columns with FILTER, NATURAL JOIN as USING, no sample, no clock.
+"""Suggestions for what the dialect lacks: PIVOT as FILTER, NATURAL JOIN as USING, no sample, no clock, no schema.
 
 Each is a function of the refused text and the catalog, and yields whole queries; only those that compile are shown.
 """
@@ -118,6 +118,18 @@ def with_using(sql: str, catalog: Catalog) -> Iterator[Suggestion]:
 def _visible(table: Table | None) -> list[Column]:
     """Columns of a table that analysts see."""
     return [] if table is None else [column for column in table.columns if column.visible]
+
+
+def without_schemas(sql: str, _: Catalog) -> Iterator[Suggestion]:
+    """Write tables and columns without the schema and database in front, as tools of other engines write them."""
+    query = parsed_select(sql)
+    if query is None:
+        return
+    changed = query.copy()
+    for node in changed.find_all(exp.Table, exp.Column):
+        node.set("db", None)
+        node.set("catalog", None)
+    yield Suggestion(tree_text(changed), "without a schema")
 
 
 def without_samples(sql: str, _: Catalog) -> Iterator[Suggestion]:

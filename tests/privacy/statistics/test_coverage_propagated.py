@@ -48,6 +48,7 @@ ROLLED = (
     f"SELECT 10 * (hour(ts) // 4) + COALESCE({PART}, 9) AS k, COUNT(*) AS n, SUM(dwell_s) AS s, SUM(dwell_s) / COUNT(*) AS r, 2 * COUNT(*) - COUNT(dwell_s) AS d"
     f" FROM events WHERE {WITHIN} GROUP BY hour(ts) // 4, ROLLUP (({PART}))"
 )
+GROWTH = f"SELECT a.k, 100.0 * (a.n - b.n) / b.n AS growth, (b.n - a.n) / a.n AS fall FROM {HOURS} AS a JOIN {HOURS} AS b ON b.k = a.k - 1"
 SUMMED_TWICE = f"SELECT a.k, a.n + b.total AS both FROM {HOURS} AS a CROSS JOIN (SELECT SUM(n) AS total FROM {HOURS} AS h WHERE k < 3) AS b"
 THERE = f"{HOURS} AS h WHERE k IS NOT NULL"  # nobody is at no hour, and a mean over rows counts the row
 FRAMES = (
@@ -86,6 +87,7 @@ QUESTIONS = {
     "means": (MEANS, 1),
     "shares": (SHARES, None),  # of one total
     "twice": (TWICE, 1),
+    "growth": (GROWTH, None),  # a row's number is the divisor of the next
     "summed twice": (SUMMED_TWICE, None),
     "lists": (LISTS, 1),
     "levels": (LEVELS, 2),  # parts and their total
