@@ -25,6 +25,7 @@ from passersby.cli.options import (
     FormatOption,
     Ledger,
     NamedCatalog,
+    Overwrite,
     OwnCatalog,
     Rho,
     Sql,
@@ -39,6 +40,7 @@ from passersby.cli.options import (
 from passersby.cli.output import (
     Document,
     Format,
+    check_target,
     console,
     surface_of,
     write_document,
@@ -60,8 +62,11 @@ Html = Annotated[
 ]
 
 
-def about_me(html: Html = None, catalog: OwnCatalog = "operator", ledger: ExistingLedger = None) -> None:
+def about_me(
+    html: Html = None, overwrite: Overwrite = False, catalog: OwnCatalog = "operator", ledger: ExistingLedger = None
+) -> None:
     """Explain to people in the data what is computed about them, the worst case, and how to object; opens no data."""
+    check_target(html, overwrite=overwrite)
     with refusals(Format.TABLE), engine_module() as engine:
         page = engine.write_person_report(catalog, ledger=ledger, html=html is not None)
         write_page(page, html)

@@ -24,6 +24,7 @@ from passersby.cli.options import (
     ExistingLedger,
     FormatOption,
     Ledger,
+    Overwrite,
     OwnCatalog,
     Verbose,
     ledger_of,
@@ -31,7 +32,16 @@ from passersby.cli.options import (
     refusals,
     text_of,
 )
-from passersby.cli.output import Document, Format, console, surface_of, write_json, write_page, write_rows
+from passersby.cli.output import (
+    Document,
+    Format,
+    check_target,
+    console,
+    surface_of,
+    write_json,
+    write_page,
+    write_rows,
+)
 from passersby.client.address import is_address
 from passersby.client.connect import engine_module
 
@@ -167,8 +177,11 @@ def audit(
         write_rows(log, partial(show_audit, details=verbose, more=more), log, form, AUDIT)
 
 
-def report(html: Html = None, catalog: Catalog = "operator", ledger: ExistingLedger = None) -> None:
+def report(
+    html: Html = None, overwrite: Overwrite = False, catalog: Catalog = "operator", ledger: ExistingLedger = None
+) -> None:
     """Write one page for a regulator: privacy units, limits, spending, the worst case, clients; opens no data."""
+    check_target(html, overwrite=overwrite)
     with refusals(Format.TABLE), open_for_audit(catalog, ledger) as opened:
         write_page(opened.report(html=html is not None), html)
 
@@ -179,8 +192,11 @@ def anchor(catalog: Catalog = "operator", ledger: ExistingLedger = None) -> None
         sys.stdout.write(opened.anchor() + "\n")
 
 
-def export(to: To, catalog: OwnCatalog = "operator", ledger: ExistingLedger = None) -> None:
+def export(
+    to: To, overwrite: Overwrite = False, catalog: OwnCatalog = "operator", ledger: ExistingLedger = None
+) -> None:
     """Write every row of the ledger to a file, with its hashes."""
+    check_target(to, overwrite=overwrite)
     with refusals(Format.TABLE), engine_module() as engine:
         found = engine.export_ledger(catalog, ledger=ledger_of(catalog, ledger))
         engine.write_export(found, str(to))

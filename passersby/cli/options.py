@@ -111,6 +111,9 @@ Confidence = Annotated[
 ]
 
 
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there already.")]
+
+
 @contextmanager
 def open_connection(
     catalog: str, client: str | None, ledger: str | None, form: Format | Document

@@ -105,6 +105,12 @@ def write_json(shape: object) -> None:
     sys.stdout.write(json.dumps(plain(shape), ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def check_target(file: Path | None, *, overwrite: bool) -> None:
+    """Refuse a file that is there already, before anything is read; raises BadParameter."""
+    if file is not None and file.is_file() and not overwrite:  # a device or a pipe is no file
+        raise typer.BadParameter(f"{file} is there already. Name another file, or add --overwrite.")
+
+
 def write_page(page: str, file: Path | None) -> None:
     """Write a page to a file and name it, or to standard output; raises OSError."""
     if file is None:

@@ -34,6 +34,19 @@ def test_an_auditor_verifies_anchors_and_exports(run: Run, tmp_path: Path) -> No
     assert [row["row_hash"] for row in mine] == [row["row_hash"] for row in json.loads(rows.read_text())]
 
 
+@pytest.mark.parametrize(
+    "command", ["ledger export {}/kept.csv", "ledger report --html {}/kept.csv", "about-me --html {}/kept.csv"]
+)
+def test_a_file_is_replaced_only_on_request(run: Run, tmp_path: Path, command: str) -> None:
+    run("query", COUNT)
+    file, words = tmp_path / "kept.csv", command.format(tmp_path).split()
+    file.write_text("mine")
+    refused = run(*words)
+    assert refused.exit_code == 2 and "is there already" in " ".join(refused.stderr.replace("│", " ").split())
+    assert "--overwrite" in refused.stderr and file.read_text() == "mine"
+    assert run(*words, "--overwrite").exit_code == 0 and file.read_text() != "mine"
+
+
 def test_an_anchor_of_another_ledger_is_found(run: Run, tmp_path: Path) -> None:
     run("query", COUNT)
     told = json.loads(run("ledger", "anchor").stdout) | {"ledger": "another"}
