@@ -1,9 +1,9 @@
-"""Answers and explanations of a query, and their output: terminal, notebook, plots, files.
+"""Answers and explanations of a query, and their output: terminal, plots, files.
 
 Arrow and a card -> Result.
 
 Modules, each before those that import it:
 
-    card, bars, summary, notebook, terminal, display, wire, explanation, exports, terminal_lists, listing, plotting,
+    card, bars, summary, terminal, terminal_lists, notebook, display, wire, explanation, exports, listing, plotting,
     result, terminal_admin.
 """

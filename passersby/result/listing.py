@@ -38,6 +38,11 @@ class History(Displayed, list[Row]):
 
         return show_history(self, details=details)
 
+    def _repr_html_(self) -> str:
+        from passersby.result.notebook import history_html
+
+        return history_html(self, self.details)
+
 
 class LedgerRows(Displayed, list[Row]):
     """Rows of the ledger, oldest first."""
@@ -74,6 +79,11 @@ class Tables(Displayed, list[Row]):
         from passersby.result.terminal_lists import show_tables
 
         return show_tables(self, details=details)
+
+    def _repr_html_(self) -> str:
+        from passersby.result.notebook import tables_html
+
+        return tables_html(self, self.details)
 
 
 class Functions(Displayed, list[Row]):

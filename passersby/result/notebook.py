@@ -31,6 +31,15 @@ from passersby.result.summary import (
     whose_text,
     width_text,
 )
+from passersby.result.terminal_lists import (
+    HISTORY_TITLE,
+    paid_questions,
+    table_about,
+    table_columns,
+    table_lines,
+    tables_lines,
+    tables_overview,
+)
 from passersby.text.numbers import (
     RELIABILITY,
     UNRELIABLE,
@@ -53,6 +62,7 @@ if TYPE_CHECKING:
 
 ITALICS = "in italics: poor, good only to say that it is not 0; fainter: may be 0"
 MOST_ROWS = 100
+SHORT_TEXT = 20  # characters
 BAR = 120  # width of a drawing, in its own units
 # currentColor follows the notebook's theme; the accent is readable on white and on black
 STYLE = """<style>
@@ -64,6 +74,7 @@ STYLE = """<style>
 .passersby td { padding: 1px 16px 1px 0; border: none; vertical-align: middle; }
 .passersby :is(td, th).number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .passersby tr, .passersby td, .passersby th { background: none; color: inherit; }
+.passersby .short { white-space: nowrap; }
 .passersby svg { display: block; overflow: visible; }
 .passersby .faint { opacity: 0.72; }
 .passersby .poor { opacity: 0.72; font-style: italic; }
@@ -157,6 +168,35 @@ def budget_html(budget: Accounts) -> str:
     ahead = dict.fromkeys(line for lines in budget.ahead.values() for line in lines)
     epsilons = [_line(f"{_owner_text(each)}: {text}") for each in budget.own_first if (text := epsilon_text(each))]
     return _page(*shown, *map(_line, ahead), _fold("Details", epsilons))
+
+
+def tables_html(tables: Sequence[dict[str, Any]], details: str) -> str:
+    """Show the tables, one row each, or the columns of a single one; `details`, the long form as text, is folded."""
+    if len(tables) == 1:
+        (table,) = tables
+        about = "".join(f" · {text}" for text in (table["kind"], *table_about(table)))
+        head, shown, lines = f"<b>{escape(table['name'])}</b>{escape(about)}", table_columns(table), table_lines(table)
+    else:
+        head, shown = "", tables_overview(tables)
+        lines = [*tables_lines(tables), 'one table: tables("NAME")']
+    return _page(
+        f"<p>{head}</p>" if head else "", _table_of_dicts("", shown), *map(_line, lines), _folded_text(details)
+    )
+
+
+def history_html(releases: Sequence[dict[str, Any]], details: str) -> str:
+    """Show the newest questions with time, price and SQL; `details`, the long form as text, is folded."""
+    shown, earlier = paid_questions(releases)
+    if not shown:
+        return _page(_line(details))
+    has_windows = any(question["windows"] for question in shown)
+    shown = [{name: text for name, text in each.items() if has_windows or name != "windows"} for each in shown]
+    return _page(_table_of_dicts(HISTORY_TITLE, shown), _line(earlier) if earlier else "", _folded_text(details))
+
+
+def _folded_text(details: str) -> str:
+    """Fold a text behind the summary Details."""
+    return _fold("Details", [f"<pre>{escape(details)}</pre>"])
 
 
 def _owner_text(account: dict[str, Any]) -> str:
@@ -273,8 +313,14 @@ def _table_of_dicts(title: str, rows: Sequence[dict[str, Any]]) -> str:
     if not rows:
         return ""
     heads = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in rows[0])
-    body = ["".join(f"<td>{escape(value_text(value))}</td>" for value in row.values()) for row in rows]
+    body = ["".join(map(_text_cell, map(value_text, row.values()))) for row in rows]
     return _table(heads, body, f"<caption>{escape(title)}</caption>" if title else "")
+
+
+def _text_cell(text: str) -> str:
+    """HTML cell of a text; a short one stays on its line."""
+    look = " class='short'" if len(text) <= SHORT_TEXT else ""
+    return f"<td{look}>{escape(text)}</td>"
 
 
 def _table(heads: str, rows: Iterable[str], caption: str = "") -> str:

@@ -128,21 +128,31 @@ def show_history(
 
 def _short_history(releases: Rows, more: str) -> Group:
     """Newest questions of a client, oldest first: time, price over all releases of the question, windows, SQL."""
-    questions = [list(rows) for _, rows in groupby(releases, key=lambda row: row["sql"] or row["release_id"])]
-    parts: list[RenderableType] = [Text(HISTORY_TITLE, "bold")]
-    if hidden := len(questions) - MOST_QUESTIONS:
-        parts += [Text(f"{hidden:,} earlier question{'s' * (hidden > 1)}", "dim")] if hidden > 0 else []
-    for rows in questions[-MOST_QUESTIONS:]:
-        windows = windows_text(rows[0].get("windows") or ())
-        about = (
-            timestamp_text(rows[0]["settled_at"])[:MINUTES],
-            f"rho {rho_text(sum(row['rho'] for row in rows))}",
-            windows if windows not in ("", FOREVER) else "",
-        )
-        sql = rows[0]["sql"]
-        text = " ".join(sql.split()) if sql else f"canonical: {rows[0]['question']}"
-        parts += [Text(printable("   ".join(filter(None, about))), "dim"), Text(f"  {printable(text)}")]
+    questions, earlier = paid_questions(releases)
+    parts: list[RenderableType] = [Text(HISTORY_TITLE, "bold"), *([Text(earlier, "dim")] if earlier else [])]
+    for question in questions:
+        about = (question["paid"], f"rho {question['rho']}", question["windows"])
+        sql = Text(f"  {printable(question['question'])}", no_wrap=True, overflow="ellipsis")
+        parts += [Text(printable("   ".join(filter(None, about))), "dim"), sql]
     return Group(*parts, *([Text(more, "dim")] if more else []))
+
+
+def paid_questions(releases: Rows) -> tuple[list[dict[str, str]], str]:
+    """Newest questions of a history, oldest first, each with its whole price: (rows, line on earlier ones)."""
+    questions = [list(rows) for _, rows in groupby(releases, key=lambda row: row["sql"] or row["release_id"])]
+    hidden = max(0, len(questions) - MOST_QUESTIONS)
+    shown = []
+    for rows in questions[hidden:]:
+        windows, sql = windows_text(rows[0].get("windows") or ()), rows[0]["sql"]
+        shown.append(
+            {
+                "paid": timestamp_text(rows[0]["settled_at"])[:MINUTES],
+                "rho": rho_text(sum(row["rho"] for row in rows)),
+                "windows": windows if windows not in ("", FOREVER) else "",
+                "question": " ".join(sql.split()) if sql else f"canonical: {rows[0]['question']}",
+            }
+        )
+    return shown, f"{hidden:,} earlier question{'s' * (hidden > 1)}" if hidden else ""
 
 
 def show_ledger(
@@ -208,7 +218,14 @@ def show_tables(tables: Rows, *, details: bool = False, more: str = python_hints
     if details:
         parts = [part for table in tables for part in _long_table(table)]
         return Group(*parts, *map(Text, left_out), Text(ONE_TABLE_HINT, "dim"))
-    rows = [
+    lines = [*tables_lines(tables), ONE_TABLE_HINT, more]
+    shown = table_of(tables_overview(tables), ("table", "kind", "rows", "columns"))
+    return Group(shown, *(Text(line, "dim") for line in lines if line))
+
+
+def tables_overview(tables: Rows) -> list[dict[str, str]]:
+    """One row a table: its kind, order of magnitude and columns."""
+    return [
         {
             "table": table["name"],
             "kind": table["kind"],
@@ -217,21 +234,22 @@ def show_tables(tables: Rows, *, details: bool = False, more: str = python_hints
         }
         for table in tables
     ]
+
+
+def tables_lines(tables: Rows) -> list[str]:
+    """Lines on all tables of a list: privacy windows, and who is not counted."""
     windows = dict.fromkeys(text for table in tables if (text := declared_windows(table)))
-    lines = [*windows, *left_out, ONE_TABLE_HINT, more]
-    return Group(table_of(rows, ("table", "kind", "rows", "columns")), *(Text(line, "dim") for line in lines if line))
+    left_out = dict.fromkeys(text for table in tables for text in table.get("not_counted", ()))
+    return [*windows, *left_out]
 
 
 def show_table(table: dict[str, Any], *, details: bool = False, more: str = "") -> RenderableType:
     """One table: its columns and the clip bounds of a person; or all declarations."""
     head = _table_head(table)
-    columns = [{**column, "values": _values(column, details=details)} for column in table["columns"]]
-    shown = table_of(columns, ("name", "type", "values"), "Columns" if details else "")
+    shown = table_of(table_columns(table, details=details), ("name", "type", "values"), "Columns" if details else "")
     if not details:
-        person = f"a person is a {table['person']}" if table.get("person") else "no rows of people: exact"
-        about = [*([f"{size} rows"] if (size := _size(table)) else []), person]
-        head.append("".join(f" · {text}" for text in about))
-        lines = [_time_text(table), declared_windows(table), *table.get("not_counted", ()), _clip_text(table), more]
+        head.append("".join(f" · {text}" for text in table_about(table)))
+        lines = [*table_lines(table), more]
         return Group(head, shown, *(Text(printable(line), "dim") for line in lines if line))
     parts: list[RenderableType] = [head, *(Text(line) for line in _about(table)), Text(), shown]
     if table["norms"]:
@@ -239,6 +257,26 @@ def show_table(table: dict[str, Any], *, details: bool = False, more: str = "") 
     if table["kind"] == "private":
         parts += _limits(table)
     return Group(*parts)
+
+
+def table_columns(table: dict[str, Any], *, details: bool = False) -> list[dict[str, str]]:
+    """Columns of a table: name, type and declared values."""
+    return [
+        {"name": column["name"], "type": column["type"], "values": _values(column, details=details)}
+        for column in table["columns"]
+    ]
+
+
+def table_about(table: dict[str, Any]) -> list[str]:
+    """Order of magnitude of a table, and what a person is in it."""
+    person = f"a person is a {table['person']}" if table.get("person") else "no rows of people: exact"
+    return [*([f"{size} rows"] if (size := _size(table)) else []), person]
+
+
+def table_lines(table: dict[str, Any]) -> list[str]:
+    """Lines below the columns of a table: time, privacy windows, who is not counted, clip bounds."""
+    lines = [_time_text(table), declared_windows(table), *table.get("not_counted", ()), _clip_text(table)]
+    return [line for line in lines if line]
 
 
 def _table_head(table: dict[str, Any]) -> Text:

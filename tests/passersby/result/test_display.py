@@ -167,6 +167,9 @@ def test_a_history_has_one_price_a_question_and_fits_a_screen() -> None:
     assert len(shown) <= 25 and shown[1] == "20 earlier questions"
     assert shown[2:4] == ["2026-11-30 13:15   rho 0.005", "  SELECT 20"]
     assert as_text(partial(show_history, details=True), parts).count("SELECT") == 30
+    long = [{**row, "rho": 0.005, "sql": f"SELECT {i}, {', '.join(['COUNT(*)'] * 200)}"} for i in range(10)]
+    shown = as_text(show_history, long).splitlines()
+    assert len(shown) <= 25 and shown[2].startswith("  SELECT 0, COUNT(*)") and shown[2].endswith("…")
 
 
 def test_a_long_ledger_shows_its_last_rows() -> None:

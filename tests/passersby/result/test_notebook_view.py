@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
 from passersby.client.connection import Connection
 from passersby.result.explanation import Explanation
-from passersby.result.listing import Budget
+from passersby.result.listing import Budget, History, Tables
 from tests.passersby.cards import result
 
 HOSTILE = "<script>alert('1')</script>\"><img src=x onerror=alert(1)>&"
@@ -70,7 +71,28 @@ def hostile_views() -> dict[str, str]:
         "noisy text": result({HOSTILE: [1]}, {HOSTILE: [[0, 2]]})._repr_html_(),
         "explanation": Explanation(explained)._repr_html_(),
         "budget": budget._repr_html_(),
+        "table": Tables([hostile_table()])._repr_html_(),
+        "tables": Tables([hostile_table(), hostile_table()])._repr_html_(),
+        "history": History([hostile_release()])._repr_html_(),
     }
+
+
+def hostile_table() -> dict[str, Any]:
+    column = {"name": HOSTILE, "type": HOSTILE, "nullable": True, "values": [HOSTILE]}
+    absent = dict.fromkeys(("size_class", "primary_key", "time_column", "movement", "norms", "window"))
+    return {
+        "name": HOSTILE,
+        "kind": "public",
+        "person": HOSTILE,
+        "columns": [column],
+        "not_counted": [HOSTILE],
+        **absent,
+    }
+
+
+def hostile_release() -> dict[str, Any]:
+    about = {"release_id": HOSTILE, "windows": [HOSTILE], "sql": HOSTILE, "question": HOSTILE}
+    return {**about, "rho": 0.1, "delta": 0.0, "settled_at": "2026-10-01T00:00:00+00:00"}
 
 
 @pytest.mark.parametrize(("view", "html"), hostile_views().items())
@@ -95,6 +117,16 @@ def test_an_answer_shows_numbers_price_and_what_is_left(ana: Connection) -> None
     assert "note: " in text
     assert "free: asked before" in Seen(ana.query(COUNT)._repr_html_()).text
     assert "rehearsal" in Seen(ana.rehearse(COUNT)._repr_html_()).text
+
+
+def test_tables_and_history_are_tables_with_their_details_folded(ana: Connection) -> None:
+    ana.query(COUNT)
+    listed, one, paid = (Seen(each._repr_html_()) for each in (ana.tables(), ana.tables("visit"), ana.history()))
+    assert all(seen.tags.count("table") == 1 and seen.tags.count("details") == 1 for seen in (listed, one, paid))
+    assert "kind" in listed.text and "visit · private" in one.text and COUNT in paid.text
+    assert [ana.tables().details, ana.history().details] == [
+        seen.text.partition("Details")[2] for seen in (listed, paid)
+    ]
 
 
 def test_whiskers_are_drawn_to_scale() -> None:
