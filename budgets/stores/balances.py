@@ -19,6 +19,7 @@ from budgets.accounting.accounts import EVERYBODY, AccountName, AccountView
 from budgets.accounting.policy import STATIC_WINDOW, Debit, Grant, check_ceiling, effective_cap
 from budgets.accounting.privacy_loss import THRESHOLD_DELTA_DIVISOR, ZERO_LOSS, Loss
 from budgets.accounting.records import Bill, sum_debits
+from budgets.stores.group_commit import execute_directly
 from budgets.stores.schema import accounts
 from budgets.stores.store import in_list, list_elements
 
@@ -113,11 +114,11 @@ def debit_all(connection: Connection, bills: Sequence[Bill], grants: Sequence[Gr
     """
     debits = sum_debits(bills)
     rows = [row for debit in debits for row in _debit_rows(bills, grants, debit)]
-    connection.exec_driver_sql("SAVEPOINT debits")
+    execute_directly(connection, "SAVEPOINT debits")
     is_charged = not rows or connection.execute(_DEBIT, rows).rowcount == sum(debit.accounts for debit in debits)
     if not is_charged:
-        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT debits")
-    connection.exec_driver_sql("RELEASE SAVEPOINT debits")
+        execute_directly(connection, "ROLLBACK TO SAVEPOINT debits")
+    execute_directly(connection, "RELEASE SAVEPOINT debits")
     return is_charged
 
 

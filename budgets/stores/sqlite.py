@@ -12,6 +12,7 @@ from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from budgets.errors import LedgerUnavailable, UnsafeStore
+from budgets.stores.group_commit import execute_directly
 from budgets.stores.ledger_format import ensure_schema
 from budgets.stores.store import PrepareTables, Store
 
@@ -49,7 +50,7 @@ def assert_durable(connection: Connection) -> None:
     Formula: journal_mode = wal and synchronous >= FULL, checked in every write transaction, where it cannot change.
     Source: sqlite.org/pragma.html#pragma_synchronous; proofs.md#durable-before-data-is-read. Raises UnsafeStore.
     """
-    journal, synchronous = connection.exec_driver_sql(_DURABILITY).one()
+    journal, synchronous = execute_directly(connection, _DURABILITY)
     if journal != "wal" or synchronous not in _FULL_OR_EXTRA:
         raise UnsafeStore(
             f"The ledger's journal_mode is {journal} and synchronous is {synchronous}; wal and 2 are needed, "
@@ -88,7 +89,7 @@ def _engine(path: str | Path, begin: str, pragmas: tuple[str, ...], *, connectio
     @event.listens_for(engine, "begin")
     def begin_explicitly(connection: Connection) -> None:
         """Begin a transaction, which the driver does not do by itself here."""
-        connection.exec_driver_sql(begin)
+        execute_directly(connection, begin)
 
     return engine
 
