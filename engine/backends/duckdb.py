@@ -20,6 +20,7 @@ from engine.backends.lockdown import (
     DeclaredColumn,
     EmptyTables,
     connect_to_memory,
+    eligible_address,
     lock_down,
     run_on_cursor,
     run_statement,
@@ -52,7 +53,7 @@ class DuckDBBackend:
     _row_counts: dict[str, int] = field(default_factory=dict)  # SQL over public rows -> its row count
     _columns: dict[str, tuple[object, ...]] = field(default_factory=dict)  # SQL over one public column -> its values
     _public_lock: threading.Lock = field(default_factory=threading.Lock)  # held while reading the cache alone
-    _eligible_tables: dict[str, str] = field(default_factory=dict)  # SQL of eligible people -> their materialized table
+    _eligible_tables: set[str] = field(default_factory=set)  # addresses of materialized tables of eligible people
     _eligible_lock: threading.Lock = field(default_factory=threading.Lock)  # held meanwhile: others wait
     _max_rows_per_person: dict[str, int] = field(default_factory=dict)  # SQL of the largest row count -> its result
     _max_rows_lock: threading.Lock = field(default_factory=threading.Lock)  # held while it is computed
@@ -90,6 +91,7 @@ class DuckDBBackend:
             )
             for alias, path in files.items():
                 _attach(connection, alias, path)
+            connection.execute(f"CREATE TABLE {OPT_OUT_TABLE} (person VARCHAR)")  # NO_OBJECTIONS
             lock_down(connection)
             small_tables = frozenset(name for name, address in addresses.items() if _has_few_rows(connection, address))
             resources.pop_all()  # the backend closes them from here on
@@ -168,16 +170,16 @@ class DuckDBBackend:
         Claim: it has the rows of its SQL whenever it is read. Symbols: SQL over stored rows alone. Formula: none.
         Source: proofs.md#kept-persons.
         """
+        address = eligible_address(eligible_sql)
+        database = address.partition(".")[0]  # of its own: other transactions can't stop compression
         with self._eligible_lock:
-            if eligible_sql not in self._eligible_tables:
-                # a database of its own: other transactions can't stop compression
-                database = f"kept{len(self._eligible_tables)}"
+            if address not in self._eligible_tables:
                 self.run_over(f"ATTACH IF NOT EXISTS ':memory:' AS {database} (COMPRESS)", {})
-                self.run_over(f"CREATE OR REPLACE TABLE {database}.main.persons AS {eligible_sql}", {})
+                self.run_over(f"CREATE OR REPLACE TABLE {address} AS {eligible_sql}", {})
                 with suppress(ExecutionFailed):
                     self.run_over(f"CHECKPOINT {database}", {})
-                self._eligible_tables[eligible_sql] = f"{database}.main.persons"
-            return self._eligible_tables[eligible_sql]
+                self._eligible_tables.add(address)
+        return address
 
     def max_rows_per_person(self, max_rows_sql: str) -> int:
         """Largest number of rows of one person in a table, counted once per open snapshot.
@@ -210,7 +212,8 @@ class DuckDBBackend:
 
         Private tables are only read by bounded SQL. Raises ExecutionFailed, with constant text.
         """
-        return run_statement(self._connection, sql, tables)
+        parsed = self._empty[0].parsed(sql) if self._empty else None
+        return run_statement(self._connection, sql, tables, parsed)
 
     def count(self, sql: str) -> int:
         """Count public rows, cached by SQL: public tables do not change under an open snapshot.
@@ -240,8 +243,13 @@ class DuckDBBackend:
 
 
 def _given_tables(objected: pa.Table | None, released_keys: pa.Table | None) -> dict[str, pa.Table]:
-    """Name the tables that a statement is given."""
-    tables = {OPT_OUT_TABLE: objected, RELEASED_KEYS: released_keys}
+    """Name the tables that a statement is given; where nobody has objected, it reads the empty table of the database.
+
+    A given table takes the place of that one, which registering an empty one would do for half a millisecond.
+    """
+    tables = {RELEASED_KEYS: released_keys}
+    if objected is not None and objected.num_rows:
+        tables[OPT_OUT_TABLE] = objected
     return {name: table for name, table in tables.items() if table is not None}
 
 

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import groupby
 from operator import itemgetter
 from queue import Empty, SimpleQueue
@@ -57,13 +58,19 @@ def connect_to_memory(config: DuckDBConfig) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(config={**LOCKDOWN_SETTINGS, **config})
 
 
-def run_statement(connection: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
+def run_statement(
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    tables: Mapping[str, pa.Table],
+    parsed: duckdb.Statement | None = None,
+) -> pa.Table:
     """Run one statement over attached tables, and over those of this call alone. Raises ExecutionFailed.
 
-    It runs on a cursor, as a DuckDB relation would be planned twice. The error has constant text.
+    It runs on a cursor, as a DuckDB relation would be planned twice. The error has constant text. `parsed` = the
+    statement, if it was parsed before.
     """
     with closing(connection.cursor()) as cursor:
-        return run_on_cursor(cursor, sql, tables)
+        return _fetch(cursor, sql, tables, cursor.to_arrow_table, parsed)
 
 
 def run_on_cursor(cursor: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
@@ -71,25 +78,28 @@ def run_on_cursor(cursor: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[s
     return _fetch(cursor, sql, tables, cursor.to_arrow_table)
 
 
-def column_types(connection: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, pa.Table]) -> dict[str, str]:
-    """Bind one statement without running it: DuckDB's type of each column. Raises ExecutionFailed."""
-    with closing(connection.cursor()) as cursor:
-        return {name: kind for name, kind, *_ in _fetch(cursor, f"DESCRIBE {sql}", tables, cursor.fetchall)}
-
-
 def _fetch(
-    cursor: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, pa.Table], fetch: Callable[[], Rows]
+    cursor: duckdb.DuckDBPyConnection,
+    sql: str,
+    tables: Mapping[str, pa.Table],
+    fetch: Callable[[], Rows],
+    parsed: duckdb.Statement | None = None,
 ) -> Rows:
     """Execute one statement and fetch its rows. Raises ExecutionFailed, as `run_statement`."""
     try:
-        for name, table in tables.items():
-            if name in sql:  # it takes longer to register one than to look for its name
-                cursor.register(name, table)  # visible to this cursor only
-        cursor.execute(sql)
+        _register(cursor, sql, tables)
+        cursor.execute(parsed or sql)
         return fetch()
     except (duckdb.Error, MemoryError, pa.ArrowException) as failure:
         kind = type(failure).__name__
     raise ExecutionFailed(kind)  # raised outside the handler, so that no engine error is its context
+
+
+def _register(cursor: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, pa.Table]) -> None:
+    """Register the tables that a statement names, visible to this cursor only."""
+    for name, table in tables.items():
+        if name in sql:  # it takes longer to register one than to look for its name
+            cursor.register(name, table)
 
 
 _CONFIG: DuckDBConfig = {
@@ -173,6 +183,28 @@ def declared_address(table: str) -> str:
     return ".".join(map(quote_identifier, (*_DECLARED_SCHEMA, table)))
 
 
+def eligible_address(eligible_sql: str) -> str:
+    """Address of the eligible people that some SQL selects: the same wherever they are materialized."""
+    return f"kept_{sha256(eligible_sql.encode()).hexdigest()[:32]}.main.persons"
+
+
+_MOST_PARSED = 8  # parsed statements of one thread: those of one query
+
+
+class _ParsedStatements(threading.local):
+    """What a thread has bound and not run yet, by text: of the latest statements."""
+
+    def __init__(self) -> None:
+        """Start without statements."""
+        self.by_text = dict[str, duckdb.Statement]()
+
+    def keep(self, sql: str, statement: duckdb.Statement) -> None:
+        """Keep a statement in the place of the oldest one."""
+        self.by_text[sql] = statement
+        if len(self.by_text) > _MOST_PARSED:
+            del self.by_text[next(iter(self.by_text))]
+
+
 @dataclass(frozen=True)
 class EmptyTables:
     """Locked DuckDB connection over empty tables, with a cursor for every statement."""
@@ -180,6 +212,9 @@ class EmptyTables:
     target: Target  # addresses of the empty tables
     _connection: duckdb.DuckDBPyConnection
     _types: dict[str, pa.DataType] = field(default_factory=dict)  # Arrow type by DuckDB's type name
+    _eligible: set[str] = field(default_factory=set)  # addresses of tables of eligible people
+    _eligible_lock: threading.Lock = field(default_factory=threading.Lock)  # held while one is created
+    _bound: _ParsedStatements = field(default_factory=_ParsedStatements)
 
     @classmethod
     def copy_of(
@@ -205,8 +240,35 @@ class EmptyTables:
         Claim: whether it raises depends on the SQL and on types alone. Symbols: tables without rows. Formula: none.
         Source: proofs.md#bound-before-charged. Raises ExecutionFailed, with constant text.
         """
-        columns = column_types(self._connection, sql, tables)
-        return pa.schema([(column, self._type(kind)) for column, kind in columns.items()]).empty_table()
+        kinds = self._bind(sql, tables)
+        return pa.schema([(column, self._type(kind)) for column, kind in kinds.items()]).empty_table()
+
+    def _bind(self, sql: str, tables: Mapping[str, pa.Table]) -> dict[str, str]:
+        """Bind a statement without running it: DuckDB's type of each column. Keeps what was parsed."""
+        try:
+            with closing(self._connection.cursor()) as cursor:
+                _register(cursor, sql, tables)
+                (statement,) = cursor.extract_statements(sql)
+                bound = cursor.sql(statement)  # planned only where its rows are fetched
+                self._bound.keep(sql, statement)
+                return dict(zip(bound.columns, map(str, bound.types), strict=True))
+        except (duckdb.Error, MemoryError) as failure:
+            kind = type(failure).__name__
+        raise ExecutionFailed(kind)  # raised outside the handler, so that no engine error is its context
+
+    def parsed(self, sql: str) -> duckdb.Statement | None:
+        """Return a statement that this thread has just bound, once: it need not be parsed again to run."""
+        return self._bound.by_text.pop(sql, None)
+
+    def eligible_table(self, eligible_sql: str) -> str:
+        """Address of a table without rows in the place of the eligible people. Raises ExecutionFailed."""
+        address = eligible_address(eligible_sql)
+        with self._eligible_lock:
+            if address not in self._eligible:
+                run_statement(self._connection, f"ATTACH ':memory:' AS {address.partition('.')[0]}", {})
+                run_statement(self._connection, f"CREATE TABLE {address} AS {eligible_sql}", {})
+                self._eligible.add(address)
+        return address
 
     def _type(self, kind: str) -> pa.DataType:
         if kind not in self._types:

@@ -56,6 +56,9 @@ class Empty(Protocol):
     def columns(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
         """Bind SQL over these tables and some more, and return its columns without rows. Raises ExecutionFailed."""
 
+    def eligible_table(self, eligible_sql: str) -> str:
+        """Address of the eligible people, as `run` reads them from a table. Raises ExecutionFailed."""
+
 
 class Backend(Protocol):
     """Open data of one version, with checked types and keys."""

@@ -16,7 +16,7 @@ from pyarrow.compute import call_function
 
 from dialect import BoundedSql, Catalog, ContributionBounds, PrivatePlan, Question, Target, generate_sql
 from dialect.algebra import Call, CountOf, Expr, Literal, Ref, Relation, ReleaseScan, Sort, release_table_name
-from dialect.codegen import ARITHMETIC, RELEASED_KEYS, OuterSql, SharedPlan, write_outer_query
+from dialect.codegen import ARITHMETIC, RELEASED_KEYS, OuterSql, SharedPlan, read_eligible_from, write_outer_query
 from dialect.codegen.relations import write_rows
 from dialect.functions import quote_identifier
 from dialect.postprocess import (
@@ -241,6 +241,8 @@ def _bind_keys(
     if sql.ordering_sql:
         admission = eligibility_filter(catalog, plan.dataset)
         sql = generate_sql(plan, bounds, empty.target, admission, shared)
+    if sql.eligible_sql:  # the text that runs later
+        sql = read_eligible_from(sql, empty.eligible_table(sql.eligible_sql))
     return empty.columns(sql.text, tables).select([f"k{i}" for i in range(sql.key_count)])
 
 

@@ -21,7 +21,8 @@ class Unplannable:
 
     def __init__(self, backend: Any, word: str) -> None:
         self._backend, self._word = backend, word
-        self.empty = Mock(target=backend.empty.target, columns=self._columns)
+        empty = backend.empty
+        self.empty = Mock(target=empty.target, columns=self._columns, eligible_table=empty.eligible_table)
 
     def _columns(self, sql: str, tables: dict[str, pa.Table]) -> pa.Table:
         if self._word in sql:

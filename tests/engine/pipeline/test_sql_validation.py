@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from dialect import Catalog, Code, Refusal, Target
@@ -18,6 +20,7 @@ from dialect.functions.window_functions import WINDOW_FUNCTIONS
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import NO_OBJECTIONS
 from engine.backends.lockdown import EmptyTables, declared_columns
+from engine.backends.lockdown import run_statement as duckdb_run
 from engine.errors import ExecutionFailed
 from engine.pipeline import engine as pipeline
 from engine.pipeline import post_process
@@ -194,6 +197,25 @@ def test_binding_reads_no_row(engine: Engine, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(DuckDBBackend, "run_over", read)
     engine.bind(query)
+
+
+def test_a_statement_that_was_bound_is_not_parsed_again_to_run(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    sql, met, run = "SELECT zone, SUM(minutes) FROM visit GROUP BY zone", list[tuple[str, bool]](), duckdb_run
+
+    def recorded(connection: object, text: str, tables: object, parsed: object = None) -> pa.Table:
+        met.append((text, parsed is not None))
+        return run(connection, text, tables, parsed)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("engine.backends.duckdb.run_statement", recorded)
+    query = engine.compile(engine.read(sql, "ann"), ANN)
+    engine.bind(query)
+    runs = [engine.backend.run(query.releases[0].sql).vectors[0].tolist() for _ in range(2)]
+    assert runs[0] == runs[1]
+    assert [parsed for text, parsed in met if "group_sums" in text] == [True, False]
+    with ThreadPoolExecutor(1) as elsewhere:
+        engine.bind(engine.compile(engine.read(sql, "ben"), Request("ben")))
+        elsewhere.submit(engine.backend.run, query.releases[0].sql).result()
+    assert met[-1][1] is False, "a thread runs what it has parsed itself"
 
 
 def test_empty_tables_are_those_that_are_attached_and_have_no_row(town_engine: Engine) -> None:

@@ -16,6 +16,7 @@ import duckdb
 import pytest
 
 from dialect import Target, compile_query
+from dialect.catalog import OPT_OUT_TABLE
 from dialect.catalog.model import Catalog
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import Exact
@@ -144,7 +145,7 @@ def _crowd(folder: Path, rows: int) -> Crowd:
     (folder / "catalog.toml").write_text(CATALOG, encoding="utf-8")
     connection = duckdb.connect(config={**LOCKDOWN_SETTINGS, "threads": 2, "memory_limit": "2GB"})
     connection.execute(TABLES.format(rows=rows, persons=max(20, rows // 200)))
-    connection.execute("SET TimeZone='UTC'")
+    connection.execute(f"CREATE TABLE {OPT_OUT_TABLE} (person VARCHAR); SET TimeZone='UTC'")
     target = Target({"act": "memory.main.act", "who": "memory.main.who"})
     backend = DuckDBBackend(target, connection, Scratch(folder))
     return Crowd(load_catalog(folder / "catalog.toml"), connection, backend)

@@ -25,10 +25,11 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from dialect import Catalog, PrivatePlan, Question, Refusal, Target, compile_query
+from dialect.catalog import OPT_OUT_TABLE
 from dialect.codegen.partition_selection import max_weight
 from dialect.postprocess import reads_single_groups
 from engine.backends.duckdb import DuckDBBackend
-from engine.backends.exact import Exact
+from engine.backends.exact import NO_OBJECTIONS, Exact
 from engine.backends.lockdown import LOCKDOWN_SETTINGS
 from engine.errors import ExecutionFailed
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION, Calibration
@@ -74,6 +75,7 @@ class InMemory(DuckDBBackend):
 
     def __init__(self, target: Target, connection: duckdb.DuckDBPyConnection, private: Sequence[str] = PRIVATE) -> None:
         self.target, self._connection = target, connection
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {OPT_OUT_TABLE} (person VARCHAR)")
         self._private = [target.addresses[table] for table in private if table in target.addresses]
         self._row_counts: dict[str, int] = {}
         self._public_lock = threading.Lock()
@@ -83,7 +85,7 @@ class InMemory(DuckDBBackend):
     def run_over(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
         """Run on the one connection, whose setting that splits small tables among threads a cursor does not inherit."""
         try:
-            for name, table in tables.items():
+            for name, table in {OPT_OUT_TABLE: NO_OBJECTIONS, **tables}.items():
                 self._connection.register(name, table)
             return self._connection.execute(sql).to_arrow_table()
         except (duckdb.Error, MemoryError, pa.ArrowException):
