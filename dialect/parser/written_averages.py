@@ -1,9 +1,11 @@
-"""Averages and shares that are written out as quotients, read as AVG: the same number with less noise.
+"""Averages and shares written as quotients, and counts written as differences: the same number with less noise.
 
     COUNT(*) FILTER (WHERE c) / COUNT(*)   ->  AVG(CASE WHEN c THEN 1 ELSE 0 END)
     SUM(x) / COUNT(x)                      ->  AVG(x)
     COUNT(x) / COUNT(*)                    ->  AVG(CASE WHEN x IS NOT NULL THEN 1 ELSE 0 END)
     SUM(x) / COUNT(*)                      ->  AVG(COALESCE(x, 0)), where x may be NULL
+    COUNT(*) - COUNT(x)                    ->  COUNT(*) FILTER (WHERE x IS NULL)
+    COUNT(*) - COUNT(*) FILTER (WHERE c)   ->  COUNT(*) FILTER (WHERE c IS NOT TRUE)
 
 NaN and infinities are no values in either part of these quotients, so that they count as NULL in the AVG.
 
@@ -11,6 +13,9 @@ AVG bounds both parts of a quotient by one factor of a person, about a centre; t
 one by one. A quotient and its AVG are equal for all rows, and both NULL where there is none; SUM(x) / COUNT(*) is NULL
 too where rows have no value at all, and its AVG 0, as a noisy sum of no value is about 0. In a subquery, which may
 group by the person and is exact then, it is left as it is.
+
+A difference of two noisy counts has the noise of both, and the error of both where people's counts are clipped; the
+rows that it counts are counted alone.
 """
 
 from __future__ import annotations
@@ -29,15 +34,18 @@ _SEVERAL_GROUPINGS = (exp.GroupingSets, exp.Cube, exp.Rollup)
 
 
 def read_written_averages(tree: exp.Query) -> None:
-    """Replace quotients by AVG, in place, where their numerator is written nowhere else in its SELECT.
+    """Replace quotients by AVG, and differences by one count, in place.
 
-    Where it is, it is released anyhow, and the quotient of the two shown numbers is what a reader expects. A coarser
-    grouping set may be added up from a finer one's counts, so that these are left as they are.
+    Only where their numerator, or what they subtract, is written nowhere else in its SELECT: where it is, it is
+    released anyhow, and the number computed from the two shown ones is what a reader expects. A coarser grouping set
+    may be added up from a finer one's counts, so that these are left as they are.
     """
     for select in list(tree.find_all(exp.Select)):
         group = select.args.get("group")
         if group is None or not any(group.find_all(*_SEVERAL_GROUPINGS)):
+            _read_differences(select)  # which may be the numerator of a share
             _read_select(select, is_outermost=select is tree)
+            _read_differences(select)  # what they subtract may have been the divisor of an average
 
 
 def is_written_average(call: exp.Expr) -> bool:
@@ -73,6 +81,32 @@ def _read_select(select: exp.Select, *, is_outermost: bool) -> None:
             _keep_name(node, select)
             part.replace(average)
             node.replace(node.this)
+
+
+def _read_differences(select: exp.Select) -> None:
+    """Replace COUNT(*) less another count of the same rows, in one SELECT without its subqueries."""
+    differences = [
+        (node, condition)
+        for node in _own_nodes(select)
+        if isinstance(node, exp.Sub)
+        and isinstance(node.this, exp.Count)
+        and _counts_rows(node.this)
+        and (condition := _condition(node.expression)) is not None
+    ]
+    inside = Counter(_text(node.expression) for node, _ in differences)
+    alike = (node for node in _own_nodes(select) if differences and _is_whole_aggregate(node))
+    whole = Counter(map(_text, alike))
+    for node, condition in differences:
+        if whole[_text(node.expression)] == inside[_text(node.expression)]:
+            _keep_name(node, select)
+            node.replace(exp.Filter(this=node.this.copy(), expression=exp.Where(this=_is_not_true(condition))))
+
+
+def _is_not_true(condition: exp.Expr) -> exp.Expr:
+    """Condition of the rows that a condition does not select."""
+    if isinstance(condition, exp.Not) and isinstance(condition.this, exp.Is):
+        return condition.this.copy()  # NOT x IS NULL
+    return exp.Not(this=exp.Is(this=exp.paren(condition.copy()), expression=exp.true()))
 
 
 def _keep_name(node: exp.Expr, select: exp.Select) -> None:

@@ -152,7 +152,9 @@ def parse_text(state: Compilation) -> Compilation:
     context = replace(
         state.context, alias_spellings=alias_spellings(tree), options=options_of(tree), bounds=bounds_of(tree)
     )
-    if "/" in context.sql and not context.bounds:  # these belong to calls by their places in the text
+    if (
+        "/" in context.sql or "-" in context.sql
+    ) and not context.bounds:  # these belong to calls by their places in the text
         read_written_averages(tree)
     return replace(state, context=context, tree=tree)
 

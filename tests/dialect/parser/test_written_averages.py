@@ -31,6 +31,26 @@ AVERAGES = {
     "count(a) / count(*)": "AVG(CASE WHEN NOT a IS NULL THEN 1 ELSE 0 END)",
     "count_if(a > 1) / count(*) AS s, count(*) AS n": f"{SHARE} AS s, COUNT(*) AS n",
 }
+MISSING = "COUNT(*) FILTER(WHERE a IS NULL)"
+DIFFERENCES = {
+    "count(*) - count(a)": MISSING,
+    "count(*) - count_if(a > 1)": "COUNT(*) FILTER(WHERE NOT (a > 1) IS TRUE)",
+    "count(*) - count(*) FILTER (WHERE a > 1)": "COUNT(*) FILTER(WHERE NOT (a > 1) IS TRUE)",
+    "count(*) AS n, count(*) - count(a)": f"COUNT(*) AS n, {MISSING}",
+    "(count(*) - count(a)) / count(*)": "(AVG(CASE WHEN a IS NULL THEN 1 ELSE 0 END))",
+    "sum(a) / count(a) AS m, count(*) - count(a)": f"AVG(a) AS m, {MISSING}",
+    "greatest(count(*) - count(a), 5)": f"GREATEST({MISSING}, 5)",
+}
+OTHER_DIFFERENCES = (
+    "count(*) - count(a), count(a)",
+    "count(a) - count(*)",
+    "count(a) - count(b)",
+    "count(*) - count(DISTINCT a)",
+    "count(*) - sum(a)",
+    "count(*) FILTER (WHERE a > 1) - count(b)",
+    "count(*) - count(a) FILTER (WHERE b > 1)",
+    "count(*) OVER () - count(a)",
+)
 OTHERS = (
     "count_if(a > 1) / count(*), count_if(a > 1)",
     "count_if(a > 1) // count(*)",
@@ -54,6 +74,16 @@ def test_a_quotient_that_is_an_average_is_read_as_one(written: str) -> None:
     items = written if " AS s" in written else f"{written} AS s"
     meant = AVERAGES[written] if " AS s" in written else f"{AVERAGES[written]} AS s"
     assert read(items) == f"{meant} FROM t"
+
+
+@pytest.mark.parametrize("written", DIFFERENCES)
+def test_a_difference_that_is_a_count_is_read_as_one(written: str) -> None:
+    assert read(f"{written} AS s") == f"{DIFFERENCES[written]} AS s FROM t"
+
+
+@pytest.mark.parametrize("written", OTHER_DIFFERENCES)
+def test_other_differences_stay(written: str) -> None:
+    assert read(written) == parse(f"SELECT {written} FROM t").sql("duckdb").removeprefix("SELECT ")
 
 
 @pytest.mark.parametrize("written", OTHERS)

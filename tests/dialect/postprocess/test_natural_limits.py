@@ -24,7 +24,7 @@ CELLS = "(SELECT cell_id AS c, COUNT(*) AS n, AVG(dwell_s) AS m FROM events GROU
 COLUMNS = {
     "COUNT(*) FROM events": (0, INF),
     "COUNT(DISTINCT subscriber_id) FROM events": (0, INF),
-    "COUNT(*) - COUNT(dwell_s) FROM events": (-INF, INF),
+    "-COUNT(dwell_s) + COUNT(*) FROM events": (-INF, INF),
     "-COUNT(*) FROM events": (-INF, 0),
     "COUNT(*) / 2 + 1 FROM events": (1, INF),
     "SUM(dwell_s) FROM events": (0, INF),

@@ -96,7 +96,7 @@ def test_an_answer_is_shrunk_within_its_intervals(engine: Engine) -> None:
         BY_ZONE_AND_DAY.format(" HAVING COUNT(*) > 0"),
         BY_ZONE_AND_DAY.format(" ORDER BY n DESC LIMIT 20"),
         BY_ZONE_AND_DAY.format("").replace("COUNT(*)", "COUNT(*) - 7"),
-        BY_ZONE_AND_DAY.format("").replace("COUNT(*)", "COUNT(*) - COUNT(coins)"),
+        BY_ZONE_AND_DAY.format("").replace("COUNT(*)", "COUNT(*) - COUNT(DISTINCT person_id)"),
         BY_ZONE_AND_DAY.format("").replace("COUNT(*)", "AVG(minutes)"),
     ],
 )

@@ -32,7 +32,7 @@ RHO, RHO_OF_RATIOS = Fraction(1, 10), Fraction(3, 10)  # of ratios so much that 
 WITHIN = "dwell_s BETWEEN 0 AND 7200"  # where no value is clamped
 QUESTIONS = {
     "counts": f"SELECT hour(ts) AS k, COUNT(*) AS n, COUNT(DISTINCT subscriber_id) AS p FROM events WHERE {WITHIN} GROUP BY 1",
-    "sums": f"SELECT hour(ts) AS k, SUM(dwell_s) AS s, COUNT(*) - COUNT(dwell_s) AS d FROM events WHERE {WITHIN} GROUP BY 1",
+    "sums": f"SELECT hour(ts) AS k, SUM(dwell_s) AS s, -COUNT(dwell_s) + COUNT(*) AS d FROM events WHERE {WITHIN} GROUP BY 1",
     "means": f"SELECT cell_id % 6 AS k, AVG(dwell_s) AS m FROM events WHERE {WITHIN} GROUP BY 1",
     "ratios": "SELECT cell_id % 6 AS k, SUM(dwell_s) / COUNT(DISTINCT subscriber_id) AS r,"
     f" 100.0 * COUNT(*) FILTER (WHERE hour(ts) < 12) / COUNT(*) AS share FROM events WHERE {WITHIN} GROUP BY 1",

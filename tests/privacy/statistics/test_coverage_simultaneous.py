@@ -22,7 +22,7 @@ from tests.support.statistics.noised import engine_over
 from tests.support.statistics.statistics import binomial_at_least
 
 LEVEL, TIMES, RHO = 0.9, 80, Fraction(1, 10)
-COUNTS = f"hour(ts) AS k, COUNT(*) AS n, COUNT(*) - COUNT(dwell_s) AS d FROM events WHERE {WITHIN} GROUP BY 1"
+COUNTS = f"hour(ts) AS k, COUNT(*) AS n, -COUNT(dwell_s) + COUNT(*) AS d FROM events WHERE {WITHIN} GROUP BY 1"
 RATIOS = f"cell_id % 6 AS k, SUM(dwell_s) / COUNT(DISTINCT subscriber_id) AS r FROM events WHERE {WITHIN} GROUP BY 1"
 LARGEST = f"{COUNTS} ORDER BY n DESC LIMIT 3"  # whose noise is above most
 LARGER = f"{COUNTS} ORDER BY n DESC LIMIT 12"  # so many that each at its false coverage rate is found to be too little
