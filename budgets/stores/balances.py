@@ -21,7 +21,7 @@ from budgets.accounting.privacy_loss import THRESHOLD_DELTA_DIVISOR, ZERO_LOSS, 
 from budgets.accounting.records import Bill, sum_debits
 from budgets.stores.group_commit import execute_directly
 from budgets.stores.schema import accounts
-from budgets.stores.store import in_list, list_elements
+from budgets.stores.store import fetch_rows, in_list, list_elements
 
 CapsByWindows = dict[tuple[str, ...], dict[str, Loss]]  # by windows, then by holder
 
@@ -86,7 +86,7 @@ def open_accounts(connection: Connection, bill: Bill, grants: Sequence[Grant]) -
     of_holders = [*{holder for debit in bill.debits for holder in debit.holders}]
     of_windows = [*{window for debit in bill.debits for window in debit.windows}]
     parameters = {"of_dataset": dataset, "of_holders": of_holders, "of_windows": of_windows}
-    rows = {(row.holder, row.window_name): row for row in connection.execute(_READ, parameters)}
+    rows = {(row.holder, row.window_name): row for row in fetch_rows(connection, _READ, parameters)}
     for debit in bill.debits:
         # current = (holder, its (windows, current cap) pairs); payer = holder of one of them
         current = ((holder, _caps_by_windows(bill, grants, holder, debit.windows)) for holder in debit.holders)
@@ -125,7 +125,7 @@ def debit_all(connection: Connection, bills: Sequence[Bill], grants: Sequence[Gr
 def read_debits(connection: Connection, bill: Bill) -> Iterator[tuple[AccountView, Loss]]:
     """Pair each account of a bill with the loss it is to be debited."""
     for debit in bill.debits:
-        for row in connection.execute(_READ, _debit_parameters(bill.request.dataset, debit)):
+        for row in fetch_rows(connection, _READ, _debit_parameters(bill.request.dataset, debit)):
             yield _view(row), debit.loss
 
 
@@ -152,7 +152,7 @@ def read_accounts_with_caps(
     """Read accounts of a dataset under the given caps; an account that is not open has spent nothing."""
     of_holders, of_windows = [*{name.holder for name in caps}], [*{name.window for name in caps}]
     parameters = {"of_dataset": dataset, "of_holders": of_holders, "of_windows": of_windows}
-    found = {_name(row): row for row in connection.execute(_READ, parameters)}
+    found = {_name(row): row for row in fetch_rows(connection, _READ, parameters)}
     return tuple(_view_with_cap(name, cap, found.get(name)) for name, cap in caps.items())
 
 
@@ -164,7 +164,7 @@ def read_datasets(connection: Connection) -> tuple[str, ...]:
 def read_ceilings(connection: Connection, dataset: str, windows: Sequence[str]) -> dict[AccountName, Loss]:
     """Read the ceilings that the first charges of a dataset fixed, by dataset account."""
     parameters = {"of_dataset": dataset, "of_holders": [EVERYBODY], "of_windows": windows}
-    return {_name(row): _ceiling(row) for row in connection.execute(_READ, parameters)}
+    return {_name(row): _ceiling(row) for row in fetch_rows(connection, _READ, parameters)}
 
 
 def _caps_by_windows(

@@ -54,7 +54,7 @@ from budgets.stores.schema import (
     freezes,
     top_ups,
 )
-from budgets.stores.store import in_list, insert_new
+from budgets.stores.store import fetch_rows, in_list, insert_new
 
 metadata = MetaData()
 
@@ -167,10 +167,10 @@ class ClientStanding:
 def read_standing(connection: Connection, clients: Iterable[str], dataset: str | None = None) -> ClientStanding:
     """Read the standing of some clients; with a dataset, its freezes too."""
     holders = {holder for client in clients for holder in _path(client)}
-    rows = connection.execute(_CLIENT_STATES, {"holders": [*holders]}).all()
+    rows = fetch_rows(connection, _CLIENT_STATES, {"holders": [*holders]})
     states = {holder: (state, is_group) for holder, state, is_group in rows}
     parameters = {"holders": [EVERYBODY, *holders], "datasets": ["", dataset or ""]}
-    return ClientStanding(states, tuple(connection.execute(_FROZEN, parameters)))
+    return ClientStanding(states, tuple(fetch_rows(connection, _FROZEN, parameters)))
 
 
 def check_standing(
@@ -219,7 +219,7 @@ def check_spelling(connection: Connection, client: str) -> None:
     primary key of client_names. Source: budgets/accounting/proofs.md#one-client-for-each-name.
     """
     folded = {folded_name(holder): holder for holder in _path(client)}
-    for row in connection.execute(_CLIENT_NAMES, {"folded": [*folded]}):
+    for row in fetch_rows(connection, _CLIENT_NAMES, {"folded": [*folded]}):
         if row.holder != folded[row.folded]:
             why = f"The name {folded[row.folded]!r} differs from {row.holder!r} in its spelling alone."
             raise Forbidden(why, f"{row.holder}, or another name.")
@@ -267,7 +267,7 @@ def read_grants(connection: Connection, dataset: str, holders: Iterable[str]) ->
     """Grants in force: the newest cap that an admin set, for each holder and window of a dataset."""
     return tuple(
         Grant(row.dataset, row.holder, row.scope, Loss(row.pico_rho, row.atto_delta), row.sequence)
-        for row in connection.execute(_GRANTS, {"dataset": dataset, "holders": [*holders]})
+        for row in fetch_rows(connection, _GRANTS, {"dataset": dataset, "holders": [*holders]})
     )
 
 

@@ -31,7 +31,7 @@ from budgets.stores.schema import (
     questions,
     releases,
 )
-from budgets.stores.store import in_list, insert_new, insert_rows, lookup_pairs
+from budgets.stores.store import fetch_rows, in_list, insert_new, insert_rows, lookup_pairs
 
 # Statements of every charge, built once.
 _HEAD = select(chain_head)
@@ -91,7 +91,8 @@ def insert_entries(connection: Connection, rows: Sequence[Entry]) -> None:
 
 def read_head(connection: Connection) -> Row[Any]:
     """Read the ledger's id, and sequence and hash of the last entry."""
-    return connection.execute(_HEAD).one()
+    (head,) = fetch_rows(connection, _HEAD, {})
+    return head  # type: ignore[no-any-return]
 
 
 def read_hash(connection: Connection, sequence: int) -> bytes:
@@ -211,20 +212,21 @@ _PURCHASES = (
 
 def find_charge(connection: Connection, client: str, request_id: str) -> Row[Any] | None:
     """Find the charge that a client made with a request id."""
-    return connection.execute(_CHARGE, {"client": client, "request_id": request_id}).one_or_none()
+    found: Sequence[Row[Any]] = fetch_rows(connection, _CHARGE, {"client": client, "request_id": request_id})
+    return found[0] if found else None
 
 
 def find_charges(connection: Connection, requests: Iterable[ChargeRequest]) -> dict[tuple[str, str], Row[Any]]:
     """Find the earlier charges of some requests, by client and request id."""
     parameters = {"requests": [(request.client, request.request_id) for request in requests]}
-    found = connection.execute(_CHARGES, parameters).all()
+    found = fetch_rows(connection, _CHARGES, parameters)
     # NULL: a requested pair without a charge, by the outer join
     return {(row.client, row.request_id): row for row in found if row[0] is not None}
 
 
 def read_release_keys(connection: Connection, charge_id: int) -> tuple[str, ...]:
     """Read the release keys of a charge, in order."""
-    return tuple(connection.execute(_KEYS, {"charge_id": charge_id}).scalars())
+    return tuple(key for (key,) in fetch_rows(connection, _KEYS, {"charge_id": charge_id}))
 
 
 def read_windows(connection: Connection, charge_id: int) -> frozenset[str]:
@@ -250,7 +252,7 @@ def read_paid(
         for holder in paying_holders(each.client)
     ]
     paid: dict[str, set[str]] = {}
-    for holder, release_key in connection.execute(_PAID_KEYS, {"dataset": dataset, "asked": pairs}).all():
+    for holder, release_key in fetch_rows(connection, _PAID_KEYS, {"dataset": dataset, "asked": pairs}):
         if holder is not None:
             paid.setdefault(holder, set()).add(release_key)
     return paid
@@ -258,14 +260,14 @@ def read_paid(
 
 def read_releases(connection: Connection, dataset: str, keys: Iterable[str]) -> dict[str, bytes]:
     """Read the stored payloads of some release keys."""
-    some = connection.execute(_RELEASES, {"dataset": dataset, "keys": [*keys]})
+    some = fetch_rows(connection, _RELEASES, {"dataset": dataset, "keys": [*keys]})
     return {row.release_key: row.payload for row in some}
 
 
 def read_replay(connection: Connection, client: str, dataset: str, keys: Sequence[str]) -> dict[str, StoredRelease]:
     """Read the stored releases, among some keys, that a client has paid for."""
     parameters = {"holder": own_holder(client), "dataset": dataset, "keys": [*keys]}
-    return {row.release_key: StoredRelease(*row) for row in connection.execute(_REPLAY, parameters)}
+    return {row.release_key: StoredRelease(*row) for row in fetch_rows(connection, _REPLAY, parameters)}
 
 
 def read_release_ages(connection: Connection, dataset: str, keys: Sequence[str]) -> dict[str, ReleaseAge]:
@@ -273,7 +275,7 @@ def read_release_ages(connection: Connection, dataset: str, keys: Sequence[str])
     parameters = {"dataset": dataset, "keys": [*keys]}
     return {
         row.release_key: ReleaseAge(row.release_key, row.settled_at, days_since(row.at))
-        for row in connection.execute(_RELEASE_AGES, parameters)
+        for row in fetch_rows(connection, _RELEASE_AGES, parameters)
     }
 
 
@@ -305,7 +307,7 @@ def read_purchases(connection: Connection, client: str) -> tuple[PaidRelease, ..
             json.loads(row.body).get("wording", ""),
             row.charge_id,
         )
-        for row in connection.execute(_PURCHASES, {"holder": own_holder(client)})
+        for row in fetch_rows(connection, _PURCHASES, {"holder": own_holder(client)})
     )
 
 
@@ -316,7 +318,7 @@ def read_rows(connection: Connection, table: Table) -> tuple[Mapping[str, Any], 
 
 def read_charged_terms(connection: Connection, dataset: str, keys: Iterable[str]) -> dict[str, ChargedTerms]:
     """Read the price and the windows at which some release keys were first charged."""
-    rows = connection.execute(_CHARGED_TERMS, {"dataset": dataset, "keys": [*keys]})
+    rows = fetch_rows(connection, _CHARGED_TERMS, {"dataset": dataset, "keys": [*keys]})
     return {row.release_key: (_loss(row), frozenset(json.loads(row.windows))) for row in rows}
 
 

@@ -72,6 +72,10 @@ class Field(Opaque):
         compare=False, default=(), repr=False
     )  # of a set operation's column: one per input
 
+    def __hash__(self) -> int:
+        """Hash the id, which every look-up of a field or of a reference to it does."""
+        return hash(self.id)
+
     @cached_property
     def expression(self) -> Expr:
         """Return what it holds, over fields without definition: its definition, or a reference to it."""
@@ -111,6 +115,10 @@ class Ref(_Leaf):
     """A reference to a field of the current row."""
 
     field: Field
+
+    def __hash__(self) -> int:
+        """Hash the field's id."""
+        return hash(self.field.id)
 
     @cached_property
     def type(self) -> SqlType:

@@ -60,6 +60,9 @@ class Extent:
         return cls(max(part.length for part in extents), max(part.element_size for part in extents))
 
 
+_ONE = Extent()  # of a value that is neither text nor list
+
+
 def list_extent(element: Extent, count: float) -> Extent:
     """Extent of a list of `count` elements."""
     return Extent(count, _LIST_SLOT + element.characters)
@@ -87,7 +90,7 @@ class TextSizes:
     def extent(self, expr: Expr) -> Extent:
         """Extent of an expression's value. Everything but texts and lists counts as one character."""
         if isinstance(expr, Literal):
-            return Extent(float(len(expr.value))) if isinstance(expr.value, str) else Extent()
+            return Extent(float(len(expr.value))) if isinstance(expr.value, str) else _ONE
         if isinstance(expr, Ref):
             return self.field_extent(expr.field)
         if isinstance(expr, Case):
@@ -96,17 +99,17 @@ class TextSizes:
             )
         if expr.type in _LISTS:
             return self._list_extent(expr)
-        return Extent(self._text_length(expr)) if expr.type is SqlType.VARCHAR else Extent()
+        return Extent(self._text_length(expr)) if expr.type is SqlType.VARCHAR else _ONE
 
     def field_extent(self, read: Field) -> Extent:
         """Extent of a field's values: as computed, as its declared values allow, or as assumed for stored text."""
         if read in self.computed:
             return self.computed[read]
         if read.type in _LISTS:
-            element = Extent(float(self.stored_text)) if read.type is SqlType.VARCHAR_LIST else Extent()
+            element = Extent(float(self.stored_text)) if read.type is SqlType.VARCHAR_LIST else _ONE
             return list_extent(element, float(min(_STORED_ELEMENTS, self.stored_text)))
         if read.type is not SqlType.VARCHAR:
-            return Extent()
+            return _ONE
         if read.domain_is_complete and isinstance(read.domain, ValueList):
             return Extent(float(max((len(str(each)) for each in read.domain.values), default=1)))
         return Extent(float(self.stored_text if read.domain is None else min(self.stored_text, MAX_DECLARED_TEXT)))

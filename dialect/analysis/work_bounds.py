@@ -219,12 +219,14 @@ class _WorkTraversal:
         `typical_cost` is per row of the whole table, `max_cost` per row of one unit; both are in nanoseconds and bytes.
         `counts` replaces the (total, unit) row counts, for joins, which cost by compared pairs.
         """
-        total, unit = counts or (rows.total, rows.maximum)
-        added = Work(
-            total * typical_cost.nanoseconds / STEP_NANOSECONDS, unit * max_cost.nanoseconds / STEP_NANOSECONDS
+        (total, unit), before = counts or (rows.total, rows.maximum), rows.work
+        work = Work(
+            before.steps + total * typical_cost.nanoseconds / STEP_NANOSECONDS,
+            before.max_unit_steps + unit * max_cost.nanoseconds / STEP_NANOSECONDS,
+            before.max_unit_bytes + unit * max_cost.bytes,
+            before.scan_steps,
         )
-        buffered = rows.work.max_unit_bytes + unit * max_cost.bytes
-        return replace(rows, work=replace(rows.work + added, max_unit_bytes=buffered))
+        return _RowCounts(rows.total, rows.typical, rows.maximum, rows.units, work)
 
     def _scan(self, relation: PerPerson) -> _RowCounts:
         """Row counts of a stored table, and the work of reading it.

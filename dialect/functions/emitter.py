@@ -55,7 +55,11 @@ def quote_literal(literal: Literal) -> str:
 
     Negative integers are in parentheses, so that a minus sign before them does not begin a comment.
     """
-    value, kind = literal.value, literal.type
+    return _quote_value(literal.value, literal.type)
+
+
+def _quote_value(value: bool | float | str | None, kind: SqlType) -> str:
+    """Quote a constant of a type, as `quote_literal` does."""
     if value is None:
         return "NULL" if kind is SqlType.NULL else f"CAST(NULL AS {POLYGON if kind is SqlType.POLYGON else kind})"
     if isinstance(value, bool):
@@ -77,7 +81,7 @@ def quote_literal(literal: Literal) -> str:
 
 def value_rows(rows: Iterable[Sequence[Literal]], types: Sequence[SqlType]) -> str:
     """Write the rows of a VALUES list, of constants as values of the types of its columns."""
-    cells = [[quote_literal(Literal(each.value, of)) for each, of in zip(row, types, strict=True)] for row in rows]
+    cells = [[_quote_value(each.value, of) for each, of in zip(row, types, strict=True)] for row in rows]
     return ", ".join(f"({', '.join(row)})" for row in cells)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from dialect.algebra.expressions import Field
 from dialect.catalog.model import SqlType
@@ -69,7 +70,7 @@ _SPARK_WORDS: Mapping[SqlType, Sequence[str]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TieHash:
     """How an engine writes the tie-breaking hash."""
 
@@ -124,6 +125,7 @@ class TieOrder:
         return state
 
 
+@cache
 def hash_text_length(kind: SqlType, hash_: TieHash) -> int:
     """Length of the SQL text of a value's hash, without the texts of the value and the person.
 

@@ -28,7 +28,7 @@ from dialect import Catalog, Question
 from dialect.algebra import Note, NoteCode, PrivatePlan, VectorBound
 from dialect.codegen.relations import write_rows
 from dialect.parser import strip_comments
-from dialect.planner.reuse import Derivation, canonical_plan, find_derivation
+from dialect.planner.reuse import CanonicalPlan, Derivation, canonical_plan, find_derivation
 from engine.backends.protocol import Backend
 from engine.errors import TooLarge, refuse_before_charge
 from engine.mechanism.release import Release, ReleaseDescription, release_from_bytes
@@ -229,7 +229,11 @@ class _HoldingsSearch:
         self.matcher, self.wanted = matcher, wanted
         # else a repeat would match other releases of the same charge first
         self.holdings = holdings.same_plan_first(wanted.plan)
-        self.matchable_plan = canonical_plan(wanted.plan)
+
+    @cached_property
+    def matchable_plan(self) -> CanonicalPlan:
+        """The plan of the wanted release in canonical form."""
+        return canonical_plan(self.wanted.plan)
 
     @cached_property
     def key_table(self) -> pa.Table:

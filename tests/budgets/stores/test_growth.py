@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from budgets import AccountName, Ledger
+from budgets.stores import store
+from budgets.stores.store import _driver_rows as driver_rows
 from tests.budgets.ledger_checks import answer, ask, item
 
 GROWS = ("entries", "accounts", "charges", "charge_keys", "questions", "purchases", "releases", "clients")
@@ -28,9 +31,14 @@ def recorded_statements() -> Iterator[Said]:
     def record(connection: object, cursor: object, statement: str, given: Any, context: object, many: bool) -> None:
         said.append((statement, given[0] if many else given))
 
+    def fetched(driver: Any, text: str, values: Any) -> Any:
+        said.append((text, tuple(values)))
+        return driver_rows(driver, text, values)
+
     event.listen(Engine, "before_cursor_execute", record)
     try:
-        yield said
+        with patch.object(store, "_driver_rows", fetched):
+            yield said
     finally:
         event.remove(Engine, "before_cursor_execute", record)
 

@@ -77,8 +77,8 @@ class Connected:
     def cursor(self) -> Cursor:
         return Cursor(self.apsw)
 
-    def execute(self, statement: str) -> Cursor:
-        return self.cursor().execute(statement)
+    def execute(self, statement: str, values: Sequence[Any] = ()) -> Cursor:
+        return self.cursor().execute(statement, values)
 
     def create_function(self, *arguments: Any, **options: Any) -> None:
         """Do nothing: the ledger defines no functions."""
