@@ -15,7 +15,7 @@ Functional dependencies between fields show which of them an order needs.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, conjuncts, fields_of
 from dialect.algebra.properties import Properties
@@ -121,23 +121,21 @@ def selects_one_row_number(rows: Relation, condition: Expr, known: Properties) -
     Claim: at most one row of a person satisfies the condition. Needs rows of persons. Raises: nothing.
     Proof: dialect/stability/proofs.md#relation-kinds
     """
-    numbers = known.of(row_numbers, rows)
+    numbered = known.of(row_numbers, rows)
+    numbers = [f for f, partition in numbered.items() if all(map(is_constant_per_person, partition))]
     return bool(numbers) and any(_allows_one_row_number(conjunct, numbers) for conjunct in conjuncts(condition))
 
 
-def row_numbers(relation: Relation, known: Properties) -> frozenset[Field]:
-    """Find the fields that number all rows of a person from 1 without repetition.
+def row_numbers(relation: Relation, known: Properties) -> Mapping[Field, Key]:
+    """Find the fields that number the rows of a person's partition from 1 without repetition, and the partition.
 
-    They are row_number() partitioned by nothing but constants of the person. Filters and joins may remove rows, but not
-    repeat them: a join does not if it matches at most one row.
+    They are row_number() partitioned by fields of a person's rows. Filters and joins may remove rows, but not repeat
+    them: a join does not if it matches at most one row.
     """
     operator = relation.operator
     if not isinstance(relation, PerPerson):
-        return frozenset()
-    found = frozenset[Field]()
-    if isinstance(operator, Window):
-        numbered = (each for each in operator.calls if numbers_rows(each.function))
-        found = frozenset(each.result for each in numbered if all(map(_is_person_constant, each.partition)))
+        return {}
+    found: dict[Field, Key] = {}
     if operator.row_origin is RowOrigin.SUBSET:
         found |= known.of(row_numbers, relation.children[0])
     elif isinstance(operator, Join) and operator.kind != "full":
@@ -146,12 +144,12 @@ def row_numbers(relation: Relation, known: Properties) -> frozenset[Field]:
         # a left join pads the right side with NULL, where nothing is numbered
         if operator.kind == "inner" and matches_at_most_one_row(operator.left, operator.condition):
             found |= known.of(row_numbers, operator.right)
+    if isinstance(operator, Window):
+        for call in operator.calls:
+            fields = [part.field for part in call.partition if isinstance(part, Ref)]
+            if numbers_rows(call.function) and len(fields) == len(call.partition):
+                found[call.result] = frozenset(fields)
     return found
-
-
-def _is_person_constant(expr: Expr) -> bool:
-    """Return whether an expression is a field with one value in all rows of a person."""
-    return isinstance(expr, Ref) and is_constant_per_person(expr.field)
 
 
 def _allows_one_row_number(conjunct: Expr, row_numbers: Collection[Field]) -> bool:
@@ -169,10 +167,10 @@ def unique_keys(relation: Relation, known: Properties) -> frozenset[Key]:
     if _selects_single_row(operator):
         return frozenset({SINGLE_ROW})
     if operator.row_origin is RowOrigin.SUBSET:
-        return known.of(unique_keys, relation.children[0])
+        return known.of(unique_keys, relation.children[0]) | _numbered_partitions(relation, known)
     if isinstance(operator, Join):  # a full join without matches has one row of each side
         is_single = operator.kind != "full" and all(has_at_most_one_row(side, known) for side in relation.children)
-        return frozenset({SINGLE_ROW}) if is_single else frozenset()
+        return frozenset({SINGLE_ROW}) if is_single else frozenset(_joined_keys(operator, known))
     if isinstance(operator, Group | ReleasePoint | Distinct | ReleaseScan):
         key = None if operator.keys is None else frozenset(operator.keys)
     else:
@@ -180,9 +178,38 @@ def unique_keys(relation: Relation, known: Properties) -> frozenset[Key]:
     return frozenset() if key is None else frozenset({key})
 
 
+def _numbered_partitions(relation: Relation, known: Properties) -> frozenset[Key]:
+    """Find the partitions of a person's rows of which a filter on row_number() leaves one row each."""
+    operator = relation.operator
+    if not isinstance(operator, Filter) or not isinstance(relation, PerPerson):
+        return frozenset()
+    numbered, conditions = known.of(row_numbers, operator.source), conjuncts(operator.condition)
+    found = (part for number, part in numbered.items() if any(_allows_one_row_number(c, (number,)) for c in conditions))
+    return frozenset(part | {relation.person} for part in found)
+
+
+def _joined_keys(join: Join, known: Properties) -> Iterator[Key]:
+    """Yield the unique keys of a side each of whose rows matches at most one row; unmatched rows have NULLs instead."""
+    if join.kind in ("inner", "left") and equates_unique_key(join.right, join.condition, known):
+        yield from known.of(unique_keys, join.left)
+    if join.kind == "inner" and equates_unique_key(join.left, join.condition, known):
+        yield from known.of(unique_keys, join.right)
+
+
 def has_at_most_one_row(relation: Relation, known: Properties) -> bool:
     """Return whether a relation has at most one row: the empty set of fields is a unique key."""
     return SINGLE_ROW in known.of(unique_keys, relation)
+
+
+def has_one_row_per_group(rows: PerPerson, keys: Collection[Field], known: Properties) -> bool:
+    """Return whether a person has at most one row in each group: person and group keys determine a unique key.
+
+    Proof: dialect/planner/proofs.md#rows-of-persons
+    """
+    read = (key.expression for key in keys)
+    fixed = {rows.person, *keys, *(expr.field for expr in read if isinstance(expr, Ref))}
+    determined = attribute_closure(rows, known)(fixed)
+    return any(key <= determined for key in known.of(unique_keys, rows))
 
 
 def equates_unique_key(side: Relation, condition: Expr, known: Properties) -> bool:

@@ -5,9 +5,10 @@ A person's value is clamped to its range where it is summed or averaged, so a na
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from dialect.algebra.expressions import Expr, Field, Ref
+from dialect.algebra.expressions import Alternative, Expr, Field, Ref
 from dialect.algebra.relations import (
     Distinct,
     PerPerson,
@@ -90,6 +91,8 @@ def with_person_range(
         possible = min((each for each in (possible, values) if each is not None), default=None)
     most = rows if possible is None else max(1, min(rows, possible))
     range_ = aggregate.range_rule([narrowed_range(argument, facts) for argument in arguments], most)
+    if aggregate.returns_argument:
+        value = _with_values_of_argument(value, arguments, filter_condition, facts)
     if range_ is None or not aggregate.is_count:
         return replace(value, bounds=range_)
     counts_all = len(arguments) > 1 or not any(map(may_be_null, arguments))
@@ -98,6 +101,20 @@ def with_person_range(
     return replace(
         value, bounds=Bounds(lower, range_.upper), domain=ValueRange(lower, most) if is_listed else value.domain
     )
+
+
+def _with_values_of_argument(
+    value: Field, arguments: Sequence[Expr], filter_condition: Expr | None, facts: tuple[Expr, ...]
+) -> Field:
+    """Give one person's MIN or similar the values of its first argument, from which its public list follows.
+
+    Columns that declare their values have them already.
+    """
+    if value.alternatives or value.public_values is not None or value.domain is not None:
+        return value
+    values = replace(value, alternatives=(Alternative(arguments[0], facts),))
+    is_nullable = filter_condition is not None or any(may_be_null(each, include_far=False) for each in arguments)
+    return replace(values, alternatives=with_null_alternative(values)) if is_nullable else values
 
 
 def with_key_set(result: Field, argument: Field) -> Field:

@@ -39,19 +39,22 @@ class QueryVectors:
     source_fields: Mapping[Expr, Field]  # argument or condition -> source field with its value
     canonical: CanonicalForm
     facts: Sequence[Expr] = ()  # true of every row
+    counts_rows_as_persons: bool = False  # a person has at most one row in each of several groups
     vectors: list[QueryVector] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)  # canonical, one per vector
 
     def formula(self, measure: AggregateCall) -> Formula:
         """Plan the vectors that an aggregate needs, and return its formula over them.
 
-        COUNT(x) counts rows if x is never NULL or NaN. COUNT(DISTINCT person) is a count of persons. Raises ValueError
-        for an aggregate that has no vectors, such as a quantile.
+        COUNT(x) counts rows if x is never NULL or NaN. COUNT(DISTINCT person) is a count of persons, and so is a number
+        of rows of which a person has at most one in each group. Raises ValueError for an aggregate that has no vectors,
+        such as a quantile.
         """
         condition = None if measure.condition is None else self.source_fields[measure.condition]
         bounds, released_as = measure.stated_bounds, AGGREGATES[measure.function].released_as
+        is_of_persons = self.counts_rows_as_persons and bounds is None
         if released_as is ReleasedAs.ROWS:
-            return CountOf(self.add(VectorKind.ROWS, None, condition, bounds))
+            return CountOf(self.add(VectorKind.PERSONS if is_of_persons else VectorKind.ROWS, None, condition, bounds))
         argument = measure.arguments[0]
         maybe = argument if may_be_null(argument) or argument.type is SqlType.DOUBLE else None  # NaN does not count
         match released_as:
@@ -65,6 +68,8 @@ class QueryVectors:
                 return CountOf(self.add(VectorKind.PERSONS, maybe, condition))
             case ReleasedAs.DISTINCT:
                 return CountOf(self._index_of(self._distinct_vector(measure, condition)))
+            case ReleasedAs.VALUES if is_of_persons:
+                return CountOf(self.add(VectorKind.PERSONS, maybe, condition))
             case ReleasedAs.VALUES:
                 kind = VectorKind.ROWS if maybe is None else VectorKind.VALID
                 return CountOf(self.add(kind, maybe, condition, bounds))

@@ -45,6 +45,7 @@ from dialect.algebra.release_plan import (
 )
 from dialect.algebra.traversal import Node, map_parts, walk
 from dialect.analysis.canonical_form import CanonicalForm
+from dialect.analysis.uniqueness import has_one_row_per_group
 from dialect.analysis.work_bounds import check_sql_size
 from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
@@ -96,7 +97,14 @@ def plan_release(boundary: ReleasePoint, context: CompileContext) -> tuple[Priva
         others = other_keys(keys, boundary.keys, source, context) if context.options.others else None
     if others is not None:  # rows of several windows may be gathered in one group
         charged = replace(charged, has_window_key=False)
-    query_vectors = QueryVectors(context.catalog, dict(zip(exprs, fields, strict=True)), canonical, source.predicates)
+    is_single_row = public_keys is not None and not (source.has_one_row_per_person or limits.is_stated)
+    query_vectors = QueryVectors(
+        context.catalog,
+        dict(zip(exprs, fields, strict=True)),
+        canonical,
+        source.predicates,
+        is_single_row and has_one_row_per_group(source, keys, context.properties),
+    )
     outputs = [
         ReleasedNumber(measure.result, query_vectors.formula(measure), _interval_fields(measure, context))
         for measure in boundary.aggregates

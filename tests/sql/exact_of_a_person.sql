@@ -56,3 +56,30 @@ SELECT kind, FIRST(place_id ORDER BY n DESC, place_id) AS top, LAST(place_id ORD
 
 # title: of public rows
 SELECT MEDIAN(lon) AS m, FIRST(place_id ORDER BY lon) AS west, STDDEV(lat) AS s, STRING_AGG(place_id, ',' ORDER BY lon, place_id) AS path FROM place;
+
+# title: days of people, a row for each person and day
+SELECT visit_date, COUNT(*) AS n, COUNT(*) FILTER (WHERE visits > 1) AS several, COUNT(far) AS far FROM (SELECT subscriber_id, visit_date, COUNT(*) AS visits, MAX(CASE WHEN dwell_min > 30 THEN 1 END) AS far FROM visit GROUP BY subscriber_id, visit_date) GROUP BY visit_date;
+
+# title: different days of people
+SELECT visit_date, COUNT(*) AS n FROM (SELECT DISTINCT subscriber_id, visit_date FROM visit) GROUP BY visit_date;
+
+# title: different days of people by their contract
+WITH days AS (SELECT DISTINCT subscriber_id, visit_date FROM visit) SELECT visit_date, contract_type, COUNT(*) AS n FROM days JOIN subscriber USING (subscriber_id) GROUP BY visit_date, contract_type;
+
+# title: different places of people, with a public table
+SELECT p.category, v.place_id, COUNT(*) AS n FROM (SELECT DISTINCT subscriber_id, place_id FROM visit) AS v LEFT JOIN place AS p ON p.place_id = v.place_id GROUP BY p.category, v.place_id;
+
+# title: different places of people by category, of which a person has several
+SELECT p.category, COUNT(*) AS n FROM (SELECT DISTINCT subscriber_id, place_id FROM visit) AS v JOIN place AS p USING (place_id) GROUP BY p.category;
+
+# title: hours of first visits
+SELECT h, COUNT(*) AS n FROM (SELECT subscriber_id, visit_date, MIN(hour(start_ts)) AS h FROM visit GROUP BY subscriber_id, visit_date) GROUP BY h;
+
+# title: people by the week in which they came first
+SELECT cohort, COUNT(*) AS n FROM (SELECT subscriber_id, MIN(date_trunc('week', start_ts)) AS cohort FROM visit GROUP BY subscriber_id) GROUP BY cohort;
+
+# title: people by the day of their last visit, and its hour
+SELECT CAST(latest AS DATE) AS day, hour(latest) AS h, COUNT(*) AS n FROM (SELECT subscriber_id, MAX(start_ts) AS latest FROM visit GROUP BY subscriber_id) GROUP BY day, h;
+
+# title: people by whether a longest stay was long
+SELECT kind, COUNT(*) AS n FROM (SELECT subscriber_id, MAX(CASE WHEN dwell_min > 60 THEN 'long' ELSE 'brief' END) FILTER (WHERE approach_dir = 'N') AS kind FROM visit GROUP BY subscriber_id) GROUP BY kind;

@@ -280,6 +280,7 @@ def _lists_for(
     if image is not None and all((each.size or 0) <= MAX_KEYS for each in image):
         return image
     values = constants if isinstance(expr, Case) else _function_range_list(expr, facts, context, list_booleans)
+    values = values or (_list_of_alternatives(expr, context) if image is None else None)
     if values is not None:
         return (values,)
     return integer_lists(expr, facts, context) or image
@@ -316,20 +317,24 @@ def _direct_list(expr: Expr, facts: Sequence[Expr], context: CompileContext) -> 
     if not isinstance(expr, Ref):
         return None
     return (
-        _set_operation_list(expr, context)
+        _list_of_alternatives(expr, context)
         or public_domains.list_of_counts(expr, facts, context)
         or public_domains.list_of_declared_domain(expr, context)
     )
 
 
-def _set_operation_list(expr: Ref, context: CompileContext) -> PublicList | None:
-    """Combine the lists of both sides of a set operation; None unless both have one.
+def _list_of_alternatives(expr: Expr, context: CompileContext) -> PublicList | None:
+    """List the values of an expression over a field that is one of several expressions; None unless each has a list.
 
-    Each side's value may be an expression over several lists, so its key set is built first.
+    Such a field is the column of a set operation, with an expression for each side, or one person's MIN or similar,
+    which is its argument in some row. An expression may stand over several lists, so its key set is built first.
     """
-    found: list[SideKeySet] = []
-    for alternative in expr.field.alternatives:
-        value = expand_definitions(alternative.expr)
+    read = {field for field in fields_of(expr) if field.alternatives}
+    if len(read) != 1:
+        return None
+    (field,), found = read, list[SideKeySet]()
+    for alternative in field.alternatives:
+        value = expand_definitions(substitute(expr, {Ref(field): alternative.expr}))
         lists = _lists_for(value, alternative.predicates, context, True)
         if lists is None or _exceeds_limits(lists):
             return None
@@ -337,7 +342,7 @@ def _set_operation_list(expr: Ref, context: CompileContext) -> PublicList | None
         size = None if None in sizes else prod(each for each in sizes if each is not None)
         keys = _cross_product([value], tuple(dict.fromkeys(lists)), alternative.predicates, context)
         found.append(SideKeySet(keys, size, any(each.allows_private for each in lists)))
-    return union_lists(expr, found, context) if found else None
+    return union_lists(expr, found, context)
 
 
 def _case_constants(expr: Case, context: CompileContext) -> PublicList | None:

@@ -302,7 +302,7 @@ class SideKeySet:
     allows_private: bool  # falls back to private keys
 
 
-def union_lists(expr: Ref, lists: Sequence[SideKeySet], context: CompileContext) -> PublicList:
+def union_lists(expr: Expr, lists: Sequence[SideKeySet], context: CompileContext) -> PublicList:
     """Build the union of lists of one column, one per side of a set operation; equal lists are used once."""
     unique = tuple({_key_set_text(each.keys): each for each in lists}.values())
     relation = reduce(partial(_union, expr, context), (each.keys.relation for each in unique))
@@ -319,7 +319,7 @@ def union_lists(expr: Ref, lists: Sequence[SideKeySet], context: CompileContext)
     )
 
 
-def _union(expr: Ref, context: CompileContext, left: Public, right: Public) -> Public:
+def _union(expr: Expr, context: CompileContext, left: Public, right: Public) -> Public:
     """Build the union of two one-column relations, without duplicates."""
     (one,), (other,) = left.fields, right.fields
     field = Field(context.new_field_id(), None, expr.type, nullable=one.nullable or other.nullable)

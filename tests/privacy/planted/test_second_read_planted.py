@@ -34,7 +34,7 @@ READ_AGAIN = (
     "SELECT s.gender, e.cell_id, COUNT(*) FROM events e JOIN subscribers s USING (subscriber_id) GROUP BY 1, 2",
 )
 NUMBERED = "(SELECT *, row_number() OVER (PARTITION BY subscriber_id ORDER BY ts) AS n FROM events)"
-COUNTED = "(SELECT subscriber_id, cell_id, COUNT(*) AS n FROM events GROUP BY 1, 2)"
+COUNTED = "(SELECT subscriber_id, cell_id, hour(ts) AS h, COUNT(*) AS n FROM events GROUP BY 1, 2, 3)"
 UNITED = "(SELECT subscriber_id, cell_id FROM events UNION SELECT subscriber_id, cell_id FROM events)"
 MATERIALIZED = (
     f"SELECT e.cell_id, COUNT(*) FROM {NUMBERED} AS e WHERE e.n > 1 GROUP BY 1",
