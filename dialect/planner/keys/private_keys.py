@@ -49,7 +49,7 @@ def check_private_keys(keys: Sequence[Field], context: CompileContext) -> None:
                 None, _coarser_key_suggestions(sql, part, part, ends), key=part, ends=ends
             )
         if key.type is SqlType.DOUBLE:
-            coarse, ends = f"floor({text} / 10)", f"{text} BETWEEN {MIN_PLACEHOLDER} AND {MAX_PLACEHOLDER}"
+            coarse, ends = _bins_of(expr), f"{text} BETWEEN {MIN_PLACEHOLDER} AND {MAX_PLACEHOLDER}"
             suggestions = _coarser_key_suggestions(sql, text, coarse, ends)
             raise Kind.NEARLY_UNIQUE_KEY.at(None, suggestions, key=text, coarse=coarse, ends=ends)
         if key.type in _LISTS:
@@ -64,6 +64,21 @@ def _integer_part(expr: Expr) -> Expr | None:
     parts = [part for part in expr.children if not isinstance(part, Literal)]
     inner = _integer_part(parts[0]) if len(parts) == 1 and isinstance(expr, Call) else None
     return expr if inner is None and returns_integer(expr) else inner
+
+
+def _bins_of(expr: Expr) -> str:
+    """Write the integer bins that a key of numbers is meant as: x // 60, x - x % 60 and round(x, -1) are bins too."""
+    first, second = expr.arguments if isinstance(expr, Call) and len(expr.arguments) == 2 else (expr, None)
+    name = expr.name if isinstance(expr, Call) else ""
+    if name == "-" and isinstance(second, Call) and second.name == "%" and second.arguments[0] == first:
+        width = plain_text(second.arguments[1])
+        return f"floor({plain_text(first)} / {width}) * {width}"
+    if name in ("//", "/") and isinstance(second, Literal):
+        return f"floor({plain_text(first)} / {plain_text(second)})"
+    digits = second.value if name == "round" and isinstance(second, Literal) else None
+    if isinstance(digits, int) and digits < 0:
+        return f"round({plain_text(first)} / {10**-digits}) * {10**-digits}"
+    return f"floor({plain_text(expr)} / 10)"
 
 
 def _fine_time_refusal(expr: Expr, text: str, context: CompileContext) -> Refusal:
@@ -102,10 +117,13 @@ def _truncated_operand(expr: Expr) -> Expr:
 def _coarser_key_suggestions(sql: str, name: str, coarse: str, condition: str) -> tuple[Suggestion, ...]:
     """Rewrite the query with a coarser key: (without a further WHERE, with one that bounds the key).
 
-    `name` is the text of the refused key, `coarse` that of the new one. Text is replaced, so only whole words are.
+    `name` is the text of the refused key, `coarse` that of the new one. Text is replaced, so only whole words are; the
+    key may be written with other spaces and without parentheses.
     """
     key = "" if coarse == name else f"groups by {coarse}"
-    rewritten = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", lambda _: coarse, sql, flags=re.IGNORECASE)
+    bare = r"\s*".join(map(re.escape, re.findall(r"\w+|[^\w\s()]+", name)))
+    written = rf"(?<!\w)(?:{re.escape(name)}|{bare})(?!\w)"
+    rewritten = re.sub(written, lambda _: coarse, sql, flags=re.IGNORECASE)
     with_end, found = re.subn(r"\bwhere\b", f"WHERE {condition} AND", rewritten, count=1, flags=re.IGNORECASE)
     if not found:
         with_end = re.sub(r"\bgroup by\b", f"WHERE {condition} GROUP BY", rewritten, count=1, flags=re.IGNORECASE)

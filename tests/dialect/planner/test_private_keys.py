@@ -40,3 +40,21 @@ def test_a_nearly_unique_key_is_refused(key: str, tried: str, endless: Catalog) 
         compile_query(f"SELECT {key}, COUNT(*) FROM events GROUP BY 1", endless)
     assert sql_of(refused.value.hint) == tried
     assert compile_query(fill_placeholders(tried), endless).plans
+
+
+@pytest.mark.parametrize(
+    ("key", "bins"),
+    [
+        ("dwell_s", "floor(dwell_s / 10)"),
+        ("dwell_s // 60", "floor(dwell_s / 60)"),
+        ("dwell_s/60", "floor(dwell_s / 60)"),
+        ("dwell_s - dwell_s % 60", "floor(dwell_s / 60) * 60"),
+        ("round(dwell_s, -1)", "round(dwell_s / 10) * 10"),
+    ],
+)
+def test_a_key_of_numbers_is_suggested_in_the_bins_that_it_is_meant_as(key: str, bins: str, catalog: Catalog) -> None:
+    with pytest.raises(Refusal) as refused:
+        compile_query(f"SELECT {key} AS bin, COUNT(*) FROM events GROUP BY bin", catalog)
+    tried = f"SELECT {bins} AS bin, COUNT(*) FROM events GROUP BY bin"
+    assert sql_of(refused.value.hint) == tried
+    assert compile_query(tried, catalog).plans
