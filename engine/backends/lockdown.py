@@ -265,8 +265,9 @@ class EmptyTables:
         address = eligible_address(eligible_sql)
         with self._eligible_lock:
             if address not in self._eligible:
-                run_statement(self._connection, f"ATTACH ':memory:' AS {address.partition('.')[0]}", {})
-                run_statement(self._connection, f"CREATE TABLE {address} AS {eligible_sql}", {})
+                database = address.partition(".")[0]
+                run_statement(self._connection, f"ATTACH IF NOT EXISTS ':memory:' AS {database}", {})
+                run_statement(self._connection, f"CREATE OR REPLACE TABLE {address} AS {eligible_sql}", {})
                 self._eligible.add(address)
         return address
 

@@ -218,6 +218,14 @@ def test_a_statement_that_was_bound_is_not_parsed_again_to_run(engine: Engine, m
     assert met[-1][1] is False, "a thread runs what it has parsed itself"
 
 
+def test_a_query_is_bound_after_the_eligible_people_were_materialized(engine: Engine) -> None:
+    """The empty tables, which are copied from what is opened, have the place of the eligible people then."""
+    opened = replace(engine, backend=replace(engine.backend, _empty=[]))  # type: ignore[type-var]
+    query = opened.compile(opened.read("SELECT zone, COUNT(*) FROM visit GROUP BY zone", "ann"), ANN)
+    assert opened.backend.run(query.releases[0].sql).vectors[0].sum() > 0
+    opened.bind(query)
+
+
 def test_empty_tables_are_those_that_are_attached_and_have_no_row(town_engine: Engine) -> None:
     empty, target = town_engine.backend.empty, town_engine.backend.target
     for table, address in target.addresses.items():
