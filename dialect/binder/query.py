@@ -172,7 +172,7 @@ def _bind_query_node(tree: exp.Expr, context: CompileContext, environment: CteEn
         return _bind_select(tree, context, environment)
     if isinstance(tree, exp.SetOperation):
         return _bind_set_operation(tree, context, environment)
-    raise refusal(Kind.NOT_A_SELECT, tree)
+    raise refusal(Kind.PIVOT_STATEMENT if isinstance(tree, exp.Pivot) else Kind.NOT_A_SELECT, tree)
 
 
 def _bind_set_operation(tree: exp.SetOperation, context: CompileContext, environment: CteEnvironment) -> BoundQuery:

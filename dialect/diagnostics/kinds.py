@@ -98,7 +98,7 @@ class Kind(Diagnostic):
     TABLES_ASKED_FOR = Code.STMT, "Only SELECT questions are answered; there are {names}.", "{count}"
     PIVOT_STATEMENT = Code.STMT, "Only SELECT questions are answered.", _PIVOT_HINT
     NOT_EXPLAINABLE = (Code.STMT, "Only EXPLAIN PRIVACY and a question can be explained.",
-        "EXPLAIN PRIVACY SELECT COUNT(*) FROM ...")
+        "EXPLAIN PRIVACY {query}")
     UNKNOWN_LISTING = Code.STMT, "SHOW lists {listings}.", "SHOW TABLES"
     LIKE_OF_OTHER_LISTING = Code.STMT, "LIKE chooses among {listings} by name.", "SHOW FUNCTIONS LIKE '%date%'"
     DESCRIBE_FORM = Code.STMT, "DESCRIBE takes the name of one table.", "SHOW TABLES"

@@ -247,6 +247,10 @@ class Describe:
 
 
 Statement = ExplainPrivacy | Show | Describe
+_EXPLAIN_OPTIONS = re.compile(
+    r"^\s*(?:\([^)]*\)|ANALY[SZ]E\b|VERBOSE\b|PLAN\s+FOR\b|QUERY\s+PLAN\b|\s)+", re.IGNORECASE
+)
+_MAX_SHOWN_QUERY = 400  # characters
 _PRIVACY_KEYWORD = re.compile(r"\s+PRIVACY\b(?=\s*[^\s;])", re.IGNORECASE)
 _LIKE_TOKEN_COUNT = 3  # tokens of FUNCTIONS LIKE '%date%'
 _LISTINGS_WITH_LIKE = {Listing.TABLES, Listing.FUNCTIONS}
@@ -288,7 +292,8 @@ def _parse_explain(sql: str, first: Token) -> ExplainPrivacy:
     """Parse EXPLAIN PRIVACY as text: sqlglot does not tokenize what follows EXPLAIN."""
     match = _PRIVACY_KEYWORD.match(sql, first.end + 1)
     if match is None:
-        raise Kind.NOT_EXPLAINABLE.at(token_span(first))
+        query = _EXPLAIN_OPTIONS.sub("", sql[first.end + 1 :]).strip("; \n") or "SELECT COUNT(*) FROM ..."
+        raise Kind.NOT_EXPLAINABLE.at(token_span(first), query=query[:_MAX_SHOWN_QUERY])
     return ExplainPrivacy(blank_out(sql, first.start, match.end()))
 
 

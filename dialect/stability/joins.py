@@ -187,14 +187,17 @@ def _assumed_rows(person: PerPerson, public: Public, condition: Expr) -> int:
 def _using_person(node: exp.Expr, person: str) -> list[str]:
     """Suggested text of a join clause: USING the person key, and columns of one name that the join equates.
 
-    Empty where a subquery, not a table, is joined.
+    Empty where a subquery, not a table, is joined, and where ON has more than such an equality.
     """
     if not isinstance(node, exp.Join) or not isinstance(node.this, exp.Table):
         return []
     alias = f" {node.this.alias}" if node.this.alias else ""
     names = [column.name for column in node.args.get("using") or ()]
-    if isinstance(on := node.args.get("on"), exp.EQ) and on.left.name == on.right.name:
+    on = node.args.get("on")
+    if isinstance(on, exp.EQ) and on.left.name == on.right.name:
         names.append(on.left.name)
+    elif on is not None:
+        return []
     return [f"{node.this.name}{alias} USING ({', '.join([person, *names])})"]
 
 

@@ -32,7 +32,7 @@ from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal, to_suggestions
 from dialect.parser.compile_context import refusal
 from dialect.parser.spans import sql_text, with_tree_changed
-from dialect.parser.suggestions.window_functions import windows_as_groups
+from dialect.parser.suggestions.window_functions import first_rows_as_extremes, windows_as_groups
 from dialect.stability.row_operators import person_key_among
 
 
@@ -72,13 +72,14 @@ def _check_partition(relation: PerPerson, requested: RequestedCall) -> None:
         raise refusal(Kind.WINDOW_OVER_PRESERVED, requested.node)
     keys = [part.field for part in requested.call.partition if isinstance(part, Ref)]
     if person_key_among(relation, keys) is None:
-        raise _cross_person_refusal(requested)
+        raise _cross_person_refusal(requested, has_one_row=relation.has_one_row_per_person)
 
 
-def _cross_person_refusal(requested: RequestedCall) -> Refusal:
-    """Build the refusal of a window over rows of many persons, with two kinds of suggested queries.
+def _cross_person_refusal(requested: RequestedCall, *, has_one_row: bool) -> Refusal:
+    """Build the refusal of a window over rows of many persons, with three kinds of suggested queries.
 
-    First the person key added to PARTITION BY of all windows of the SELECT, then GROUP BY in place of the windows.
+    First the extreme value of each group in place of its first rows, then the person key added to PARTITION BY of all
+    windows of the SELECT, unless a person `has_one_row`, and GROUP BY in place of the windows.
     """
     kind = Kind.WINDOW_ACROSS_PERSONS
     if _is_outermost(requested.node):  # per-person rows cannot be output either
@@ -94,8 +95,10 @@ def _cross_person_refusal(requested: RequestedCall) -> Refusal:
                 window.set("partition_by", keys)
 
     select = requested.node.find_ancestor(exp.Select)
-    own_rows = () if select is None else with_tree_changed(select, add_person_key)
+    own_rows = () if select is None or has_one_row else with_tree_changed(select, add_person_key)
+    extremes = "the extreme of each group, as its quantile at 1% or 99%, in place of rows"
     rewrites = (
+        *to_suggestions(first_rows_as_extremes(requested.node), extremes),
         *to_suggestions(own_rows, "within each person's own rows, not over the rows of all"),
         *to_suggestions(windows_as_groups(requested.node), "one row for each group, in place of one for each row"),
     )

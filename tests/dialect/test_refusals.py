@@ -48,7 +48,6 @@ NOT_SHOWN = {
     "AGGREGATE_ARGUMENT_COUNT": "the parser counts the arguments of these calls first",
     "ROWS_WITHOUT_INTERVAL": "held by the tests of interval ends",
     "WINDOW_ARGUMENT_COUNT": "the parser counts the arguments of these calls first",
-    "refusal(Kind.NOT_A_SELECT, tree)": "the parser lets no other tree through",
 }
 
 

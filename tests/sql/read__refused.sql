@@ -174,7 +174,7 @@ SELECT COUNT(*) FROM events a JOIN events b ON a.subscriber_id = b.subscriber_id
 # SELECT COUNT(*) FROM events a JOIN events b ON a.subscriber_id = b.subscriber_id OR a.cell_id = b.cell_id
 #                                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # Two private tables can only be joined on the person key.
-# Try: SELECT COUNT(*) FROM events a JOIN events b USING (subscriber_id) -- each row meets those of the same person alone
+# Try: SELECT COUNT(*) FROM events AS a JOIN events AS b ON (a.subscriber_id = b.subscriber_id OR a.cell_id = b.cell_id) AND a.subscriber_id = b.subscriber_id -- only rows of one person meet each other
 
 # title: a cross join of persons
 SELECT COUNT(*) FROM events CROSS JOIN subscribers;
@@ -182,7 +182,7 @@ SELECT COUNT(*) FROM events CROSS JOIN subscribers;
 # SELECT COUNT(*) FROM events CROSS JOIN subscribers
 #                                        ^^^^^^^^^^^
 # Two private tables can only be joined on the person key.
-# Try: ... JOIN ... USING (subscriber_id)
+# Try: SELECT COUNT(*) FROM events CROSS JOIN subscribers WHERE events.subscriber_id = subscribers.subscriber_id -- only rows of one person meet each other
 
 # title: a natural join
 SELECT COUNT(*) FROM events NATURAL JOIN subscribers;

@@ -639,7 +639,7 @@ EXPLAIN ANALYZE SELECT COUNT(*) FROM events;
 # EXPLAIN ANALYZE SELECT COUNT(*) FROM events
 # ^^^^^^^
 # Only EXPLAIN PRIVACY and a question can be explained.
-# Try: EXPLAIN PRIVACY SELECT COUNT(*) FROM ...
+# Try: EXPLAIN PRIVACY SELECT COUNT(*) FROM events
 
 # title: a list that is not there
 SHOW USERS;
@@ -1151,7 +1151,7 @@ EXPLAIN SELECT COUNT(*) FROM events;
 # EXPLAIN SELECT COUNT(*) FROM events
 # ^^^^^^^
 # Only EXPLAIN PRIVACY and a question can be explained.
-# Try: EXPLAIN PRIVACY SELECT COUNT(*) FROM ...
+# Try: EXPLAIN PRIVACY SELECT COUNT(*) FROM events
 
 # title: a listing that nobody has
 SHOW COLUMNS;
@@ -1743,7 +1743,7 @@ SELECT part, COUNT(*) FROM (SELECT NTILE(4) OVER (ORDER BY age) AS part FROM sub
 # SELECT part, COUNT(*) FROM (SELECT NTILE(4) OVER (ORDER BY age) AS part FROM subscribers) GROUP BY part
 #                                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # A window over rows of many people would let one of them move everybody's numbers.
-# Try: SELECT part, COUNT(*) FROM (SELECT NTILE(4) OVER (PARTITION BY subscriber_id ORDER BY age) AS part FROM subscribers) GROUP BY part -- within each person's own rows, not over the rows of all
+# Try: OVER (PARTITION BY subscriber_id ...), within each person's own rows
 
 # title: an option of the question in a call
 SELECT COUNT(*, epsilon => 0.001) FROM events;
@@ -2120,3 +2120,99 @@ SELECT MIN(ts), MAX(ts) FROM events;
 #        ^^^^^^
 # MIN across people would return the value of one person.
 # Try: SELECT CAST(ts AS DATE), COUNT(*) FROM events GROUP BY CAST(ts AS DATE) -- a row for each value of CAST(ts AS DATE)
+
+# title: unpivot as a statement
+UNPIVOT events ON cell_id INTO NAME what VALUE number;
+# E_STMT
+# UNPIVOT events ON cell_id INTO NAME what VALUE number
+# ^^^^^^^
+# Only SELECT questions are answered.
+# Try: SELECT what, number, COUNT(*) AS n FROM (SELECT 'cell_id' AS what, cell_id AS number FROM events WHERE cell_id IS NOT NULL) GROUP BY ALL -- counts rows in place of listing them
+
+# title: unpivot in brackets
+SELECT axis, COUNT(*) FROM (UNPIVOT events ON cell_id, dwell_s INTO NAME axis VALUE number) GROUP BY axis;
+# E_STMT
+# SELECT axis, COUNT(*) FROM (UNPIVOT events ON cell_id, dwell_s INTO NAME axis VALUE number) GROUP BY axis
+#                                     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Only SELECT questions are answered.
+# Try: SELECT axis, COUNT(*) FROM (SELECT * EXCLUDE (cell_id, dwell_s), 'cell_id' AS axis, cell_id AS number FROM events WHERE NOT cell_id IS NULL UNION ALL SELECT * EXCLUDE (cell_id, dwell_s), 'dwell_s' AS axis, dwell_s AS number FROM events WHERE NOT dwell_s IS NULL) GROUP BY axis
+
+# title: unpivot behind a table
+SELECT axis, COUNT(*) AS n FROM events UNPIVOT (degrees FOR axis IN (lon, lat)) GROUP BY axis;
+# E_TABLE
+# SELECT axis, COUNT(*) AS n FROM events UNPIVOT (degrees FOR axis IN (lon, lat)) GROUP BY axis
+#                                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# PIVOT or UNPIVOT is not part of the dialect here.
+# Try: SELECT axis, COUNT(*) AS n FROM (SELECT * EXCLUDE (lon, lat), 'lon' AS axis, lon AS degrees FROM events WHERE NOT lon IS NULL UNION ALL SELECT * EXCLUDE (lon, lat), 'lat' AS axis, lat AS degrees FROM events WHERE NOT lat IS NULL) GROUP BY axis
+
+# title: unpivot of released numbers, with labels
+SELECT what, n FROM (SELECT COUNT(*) AS a, COUNT(dwell_s) AS b FROM events) UNPIVOT (n FOR what IN (a AS 'rows', b AS 'dwells'));
+# E_TABLE
+# SELECT what, n FROM (SELECT COUNT(*) AS a, COUNT(dwell_s) AS b FROM events) UNPIVOT (n FOR what IN (a AS 'rows', b AS 'dwells'))
+#                             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# PIVOT or UNPIVOT is not part of the dialect here.
+# Try: SELECT what, n FROM (SELECT 'rows' AS what, a AS n FROM (SELECT COUNT(*) AS a, COUNT(dwell_s) AS b FROM events) WHERE NOT a IS NULL UNION ALL SELECT 'dwells' AS what, b AS n FROM (SELECT COUNT(*) AS a, COUNT(dwell_s) AS b FROM events) WHERE NOT b IS NULL)
+
+# title: pivot behind a subquery
+SELECT * FROM (SELECT hour(ts) AS h, cell_id FROM events) PIVOT (COUNT(*) FOR cell_id IN (1, 2));
+# E_TABLE
+# SELECT * FROM (SELECT hour(ts) AS h, cell_id FROM events) PIVOT (COUNT(*) FOR cell_id IN (1, 2))
+#                       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# PIVOT or UNPIVOT is not part of the dialect here.
+# Try: SELECT h, COUNT(*) FILTER(WHERE cell_id = 1) AS "1", COUNT(*) FILTER(WHERE cell_id = 2) AS "2" FROM (SELECT HOUR(ts) AS h, cell_id FROM events) GROUP BY ALL -- a column for each declared or named cell_id
+
+# title: pairs of people who meet
+SELECT COUNT(*) FROM events a JOIN events b ON a.cell_id = b.cell_id AND a.ts = b.ts AND a.subscriber_id < b.subscriber_id;
+# E_JOIN
+# SELECT COUNT(*) FROM events a JOIN events b ON a.cell_id = b.cell_id AND a.ts = b.ts AND a.subscriber_id < b.subscriber_id
+#                                                                                          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A person key can only be joined on its equality with another person key.
+# Try: SELECT cell_id, COUNT(DISTINCT subscriber_id) AS people FROM events GROUP BY cell_id -- how many people share a cell_id, in place of who meets whom
+
+# title: a table joined with itself behind a comma
+SELECT a.cell_id, COUNT(*) FROM events a, events b WHERE a.cell_id = b.cell_id AND a.ts < b.ts GROUP BY a.cell_id;
+# E_JOIN
+# SELECT a.cell_id, COUNT(*) FROM events a, events b WHERE a.cell_id = b.cell_id AND a.ts < b.ts GROUP BY a.cell_id
+#                                           ^^^^^^^^
+# Two private tables can only be joined on the person key.
+# Try: SELECT a.cell_id, COUNT(*) FROM events AS a, events AS b WHERE (a.cell_id = b.cell_id AND a.ts < b.ts) AND a.subscriber_id = b.subscriber_id GROUP BY a.cell_id -- only rows of one person meet each other
+
+# title: a table joined with itself on two conditions
+SELECT a.cell_id, b.cell_id, COUNT(*) FROM events a JOIN events b ON a.ts = b.ts AND a.cell_id < b.cell_id GROUP BY 1, 2;
+# E_JOIN
+# SELECT a.cell_id, b.cell_id, COUNT(*) FROM events a JOIN events b ON a.ts = b.ts AND a.cell_id < b.cell_id GROUP BY 1, 2
+#                                                          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Two private tables can only be joined on the person key.
+# Try: SELECT a.cell_id, b.cell_id, COUNT(*) FROM events AS a JOIN events AS b ON (a.ts = b.ts AND a.cell_id < b.cell_id) AND a.subscriber_id = b.subscriber_id GROUP BY 1, 2 -- only rows of one person meet each other
+
+# title: the longest rows of each group
+SELECT cell_id, dwell_s FROM events QUALIFY ROW_NUMBER() OVER (PARTITION BY cell_id ORDER BY dwell_s DESC) <= 3;
+# E_WINDOW
+# SELECT cell_id, dwell_s FROM events QUALIFY ROW_NUMBER() OVER (PARTITION BY cell_id ORDER BY dwell_s DESC) <= 3
+#                                             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A window over rows of many people would let one of them move everybody's numbers.
+# Try: SELECT cell_id, MAX(dwell_s) AS dwell_s FROM events GROUP BY cell_id -- the extreme of each group, as its quantile at 1% or 99%, in place of rows
+
+# title: deciles of people
+SELECT decile, COUNT(*) FROM (SELECT subscriber_id, NTILE(10) OVER (ORDER BY COUNT(*)) AS decile FROM events GROUP BY subscriber_id) GROUP BY decile;
+# E_WINDOW
+# SELECT decile, COUNT(*) FROM (SELECT subscriber_id, NTILE(10) OVER (ORDER BY COUNT(*)) AS decile FROM events GROUP BY subscriber_id) GROUP BY decile
+#                                                     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A window over rows of many people would let one of them move everybody's numbers.
+# Try: OVER (PARTITION BY subscriber_id ...), within each person's own rows
+
+# title: explain as a question
+EXPLAIN ANALYZE SELECT COUNT(*) FROM events;
+# E_STMT
+# EXPLAIN ANALYZE SELECT COUNT(*) FROM events
+# ^^^^^^^
+# Only EXPLAIN PRIVACY and a question can be explained.
+# Try: EXPLAIN PRIVACY SELECT COUNT(*) FROM events
+
+# title: a listing in brackets
+SELECT COUNT(*) FROM (SUMMARIZE events);
+# E_STMT
+# SELECT COUNT(*) FROM (SUMMARIZE events)
+#                                 ^^^^^^
+# Only SELECT questions are answered.
+# Try: SELECT ... FROM ...

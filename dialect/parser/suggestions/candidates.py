@@ -24,7 +24,9 @@ from dialect.parser.suggestions.foreign_dialects import (
     to_duckdb,
     to_rollup_syntax,
 )
+from dialect.parser.suggestions.private_joins import of_one_person, people_together
 from dialect.parser.suggestions.separate_tables import separate_tables
+from dialect.parser.suggestions.unpivots import unpivoted
 from dialect.parser.tokens import fill_placeholders
 
 _KEYWORDS = (
@@ -223,7 +225,8 @@ def _suggest_similar_table(refusal: Refusal, span: Span, sql: str, catalog: Cata
 def _suggest_separate_tables(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
     """Suggest grouping each of two private tables by its own, before joining them by person."""
     del span
-    return replace(refusal, rewrites=(*separate_tables(sql, catalog), *refusal.rewrites))
+    others = (*of_one_person(sql, catalog), *people_together(sql, catalog))
+    return replace(refusal, rewrites=(*separate_tables(sql, catalog), *refusal.rewrites, *others))
 
 
 def _joined_table(written: str, sql: str, catalog: Catalog) -> tuple[Suggestion, ...]:
@@ -259,6 +262,9 @@ def _suggest_names(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> 
     named = [
         table for name in re.findall(r"\w+", sql)[1:] if (table := catalog.tables_by_name.get(name.lower())) is not None
     ]
+    if word == "EXPLAIN" and (inner := _INNER_SELECT.search(sql)):
+        answered = Suggestion(inner[0], "answers it; EXPLAIN PRIVACY in front of it shows the price")
+        return replace(refusal, rewrites=(*refusal.rewrites, answered))
     if word in _STATEMENT_WORDS:
         inner = _INNER_SELECT.search(sql)
         asked = to_suggestions([inner[0]] if inner else [], "the SELECT inside; nothing is stored")
@@ -290,12 +296,13 @@ def _suggest_corrections(refusal: Refusal, span: Span, sql: str, _: Catalog) -> 
 _Suggester = Callable[[Refusal, Span, str, Catalog], Refusal]  # refusal, its span, SQL text, catalog
 
 
-def _adding(queries: Callable[[str, Catalog], Iterable[Suggestion]]) -> _Suggester:
+def _adding(*sources: Callable[[str, Catalog], Iterable[Suggestion]]) -> _Suggester:
     """Return a suggester that adds whole queries, written from the refused text and the catalog."""
 
     def suggest(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
         del span
-        return replace(refusal, rewrites=(*refusal.rewrites, *queries(sql, catalog)))
+        added = (each for queries in sources for each in queries(sql, catalog))
+        return replace(refusal, rewrites=(*refusal.rewrites, *added))
 
     return suggest
 
@@ -303,8 +310,9 @@ def _adding(queries: Callable[[str, Catalog], Iterable[Suggestion]]) -> _Suggest
 _SUGGESTERS: Mapping[Diagnostic, _Suggester] = {
     Kind.AMPERSANDS: _suggest_and,
     Kind.CURRENT_TIME: _adding(at_the_end),
-    Kind.PIVOT_CLAUSE: _adding(pivoted),
-    Kind.PIVOT_STATEMENT: _adding(pivoted),
+    Kind.PIVOT_CLAUSE: _adding(pivoted, unpivoted),
+    Kind.PIVOT_STATEMENT: _adding(pivoted, unpivoted),
+    Kind.PERSON_JOIN_NOT_EQUALITY: _adding(people_together, of_one_person),
     Kind.JOIN_WITHOUT_EQUALITY: _adding(with_using),
     Kind.SCHEMA_IN_FRONT: _adding(without_schemas),
     Kind.COLUMN_PARTS: _adding(without_schemas),

@@ -36,11 +36,10 @@ def pivoted(sql: str, catalog: Catalog) -> Iterator[Suggestion]:
     if pivot is None or source is None or len(named) != 1:
         return
     column = named[0].this if isinstance(named[0], exp.In) else named[0]
-    group = pivot.args.get("group")
     aggregates = pivot.args.get("using") or (pivot.expressions if pivot.args.get("fields") else [])
-    if not isinstance(column, exp.Column) or group is None or not aggregates:
+    keys = _keys_of(pivot, source, [column, *aggregates])
+    if not isinstance(column, exp.Column) or keys is None or not aggregates:
         return
-    keys = [key.copy() for key in group.expressions]
     values = named[0].expressions if isinstance(named[0], exp.In) else _declared_values(column, source, catalog)
     if 0 < len(values) <= _MAX_PIVOTED and all(isinstance(value, exp.Literal) for value in values):
         columns = [
@@ -51,6 +50,18 @@ def pivoted(sql: str, catalog: Catalog) -> Iterator[Suggestion]:
         )
     rows = [*keys, column.copy(), *(aggregate.copy() for aggregate in aggregates)]
     yield Suggestion(tree_text(_grouped(rows, source)) + tail, f"a row for each {column.name}, in place of a column")
+
+
+def _keys_of(pivot: exp.Pivot, source: exp.Expr, read: list[exp.Expr]) -> list[exp.Expr] | None:
+    """Keys of a PIVOT: its GROUP BY, else the columns of a subquery that `read` does not read; None if unknown."""
+    group = pivot.args.get("group")
+    if group is not None:
+        return [key.copy() for key in group.expressions]
+    inner = source.this if isinstance(source, exp.Subquery) else None
+    if not isinstance(inner, exp.Select) or any(item.is_star for item in inner.selects):
+        return None
+    names = {column.name for each in read for column in each.find_all(exp.Column)}
+    return [exp.column(item.alias_or_name) for item in inner.selects if item.alias_or_name not in names]
 
 
 def _pivot_of(sql: str) -> tuple[exp.Pivot | None, exp.Expr | None]:

@@ -93,6 +93,37 @@ def _set_group_by(select: exp.Expr, keys: tuple[exp.Expr, ...]) -> None:
         select.set("group", exp.Group(expressions=[key.copy() for key in keys]))
 
 
+_RANKS = (exp.RowNumber, exp.Rank, exp.DenseRank)
+
+
+def first_rows_as_extremes(node: exp.Expr) -> tuple[str, ...]:
+    """Rewrite a QUALIFY that keeps the first rows of each group, by one column, as MIN or MAX of that column.
+
+        SELECT place, minutes FROM visit QUALIFY ROW_NUMBER() OVER (PARTITION BY place ORDER BY minutes DESC) <= 3
+        ->  SELECT place, MAX(minutes) AS minutes FROM visit GROUP BY place
+
+    Empty where the SELECT has other columns than the keys and the one that orders.
+    """
+    select, order = node.find_ancestor(exp.Select), node.args.get("order")
+    is_rank = isinstance(node, exp.Window) and isinstance(node.this, _RANKS) and node.find_ancestor(exp.Qualify)
+    if select is None or not is_rank or order is None or len(order.expressions) != 1:
+        return ()
+    (term,), keys = order.expressions, list(node.args.get("partition_by") or ())
+    value, others = term.this, [item for item in select.selects if item.unalias() not in [*keys, term.this]]
+    if others or not isinstance(value, exp.Column) or select.args.get("group") or select.args.get("distinct"):
+        return ()
+
+    def change(changed: exp.Expr) -> None:
+        """Replace QUALIFY by GROUP BY."""
+        extreme = (exp.Max if term.args.get("desc") else exp.Min)(this=value.copy())
+        changed.set("expressions", [*(key.copy() for key in keys), exp.alias_(extreme, value.name)])
+        changed.set("qualify", None)
+        changed.set("order", None)
+        _set_group_by(changed, tuple(keys))
+
+    return with_tree_changed(select, change)
+
+
 _SOURCE_CLAUSES = ("from_", "joins", "windows")
 
 
