@@ -67,7 +67,7 @@ def _integer_part(expr: Expr) -> Expr | None:
 
 
 def _bins_of(expr: Expr) -> str:
-    """Write the integer bins that a key of numbers is meant as: x // 60, x - x % 60 and round(x, -1) are bins too."""
+    """Write the integer bins that a key of numbers is meant as: x // 60 and x - x % 60 are bins too."""
     first, second = expr.arguments if isinstance(expr, Call) and len(expr.arguments) == 2 else (expr, None)
     name = expr.name if isinstance(expr, Call) else ""
     if name == "-" and isinstance(second, Call) and second.name == "%" and second.arguments[0] == first:
@@ -75,9 +75,6 @@ def _bins_of(expr: Expr) -> str:
         return f"floor({plain_text(first)} / {width}) * {width}"
     if name in ("//", "/") and isinstance(second, Literal):
         return f"floor({plain_text(first)} / {plain_text(second)})"
-    digits = second.value if name == "round" and isinstance(second, Literal) else None
-    if isinstance(digits, int) and digits < 0:
-        return f"round({plain_text(first)} / {10**-digits}) * {10**-digits}"
     return f"floor({plain_text(expr)} / 10)"
 
 
