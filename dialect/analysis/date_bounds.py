@@ -77,6 +77,20 @@ class EventTimePredicates:
             and any(not self.depends_on_date(part) and self._range(part, date.min) is None for part in fact.arguments)
         )
 
+    def between(self, first: date, last: date) -> EventTimePredicates:
+        """Leave out the predicates that rows of every date between two ends can satisfy, as those of both ends can.
+
+        Of a comparison of event time itself with a constant, the dates on which it can be true lie side by side.
+        """
+        return replace(self, predicates=tuple(each for each in self.predicates if not self._admits(each, first, last)))
+
+    def _admits(self, fact: Expr, first: date, last: date) -> bool:
+        """Return whether a predicate compares event time with a constant, and can be true on both dates."""
+        compares = any(
+            isinstance(operand, Ref) and operand.field in self.event_time for operand, *_ in fact.compared_constants
+        )
+        return compares and self._truth(fact, first)[0] and self._truth(fact, last)[0]
+
     def is_possible(self, day: date) -> bool:
         """Return whether a row of this date can satisfy all predicates."""
         return all(self._truth(fact, day)[0] for fact in self.predicates)

@@ -86,7 +86,7 @@ def _dates_between(
     days = (last - first).days + 1
     if not 1 <= days <= MAX_DATES or days * (predicates.evaluations_per_date + evaluations) > MAX_EVALUATIONS:
         return None
-    dates = (first + timedelta(days=i) for i in range(days))
+    dates, predicates = (first + timedelta(days=i) for i in range(days)), predicates.between(first, last)
     return filter(predicates.is_possible, dates) if predicates.may_exclude_dates else dates
 
 

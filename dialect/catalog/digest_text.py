@@ -6,9 +6,10 @@ that enters a digest declares the names and the order that its texts use (proofs
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import cache
 from typing import Final
 
 from dialect.catalog import eligibility, model, privacy_windows
@@ -61,10 +62,10 @@ def stable_text(value: object, layouts: Layouts = CATALOG_LAYOUTS) -> str:
     Raises   TypeError for a type without a layout, ValueError where a layout and its class differ in their fields.
     """
     if isinstance(value, Enum):
-        name, members = _layout(type(value), layouts, list(type(value).__members__))
+        name, members = _layout(type(value), layouts.get(type(value)))
         return f"<{name}.{members[value.name]}: {value.value!r}>"
     if is_dataclass(value) and not isinstance(value, type):
-        name, stored = _layout(type(value), layouts, [field.name for field in fields(value) if field.repr])
+        name, stored = _layout(type(value), layouts.get(type(value)))
         texts = (f"{key}={stable_text(getattr(value, field), layouts)}" for field, key in stored.items())
         return f"{name}({', '.join(texts)})"
     if isinstance(value, tuple):
@@ -82,15 +83,17 @@ def stable_text(value: object, layouts: Layouts = CATALOG_LAYOUTS) -> str:
 _LITERALS = frozenset({"builtins", "datetime", "decimal", "fractions"})  # modules whose values have a stable repr
 
 
-def _layout(kind: type, layouts: Layouts, parts: Sequence[str]) -> tuple[str, dict[str, str]]:
-    """Look up the name of a class in texts, and those of its fields or members: name in code -> name in texts.
+@cache
+def _layout(kind: type, layout: str | None) -> tuple[str, dict[str, str]]:
+    """Read the layout of a class: its name in texts, and those of its fields or members: name in code -> name in texts.
 
-    `parts` are the fields or members that the class has now; a layout of other ones raises ValueError.
+    A layout of other fields or members than the class has raises ValueError.
     """
-    if kind not in layouts:
+    if layout is None:
         raise TypeError(f"{kind.__name__} has no layout")
-    name, *stored = layouts[kind].split()
+    name, *stored = layout.split()
     names = {code or text: text for text, _, code in (part.partition("=") for part in stored)}
+    parts = [*kind.__members__] if issubclass(kind, Enum) else [each.name for each in fields(kind) if each.repr]  # type: ignore[arg-type]
     if sorted(names) != sorted(parts):
         raise ValueError(f"{kind.__name__} has the parts {', '.join(parts)}, its layout {', '.join(names)}")
     return name, names

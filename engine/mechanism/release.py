@@ -114,7 +114,7 @@ def release_to_bytes(release: Release) -> bytes:
     columns = [release.keys.column(i) for i in range(release.keys.num_columns)] + [pa.array(v) for v in vectors]
     names = [*release.keys.column_names, *(f"w{i}" for i in range(len(release.noisy)))]
     metadata: dict[str, Any] = {"grains": release.grains, "sigmas": release.sigmas}
-    metadata |= {} if release.description is None else {"meaning": asdict(release.description)}
+    metadata |= {} if release.description is None else {"meaning": vars(release.description)}
     if release.is_correlated:
         metadata |= {"shared_sigmas": release.shared_sigmas}
         metadata |= {"unit_counts": [None if units is None else int(units[0]) for units in unit_counts]}

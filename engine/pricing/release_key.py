@@ -8,13 +8,14 @@ Two requests with one key have one plan, one contribution bounding, one noise sc
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Final
 
 from budgets import Loss
 from dialect import Catalog, ContributionBounds, Eligibility, PrivatePlan
 from dialect.algebra import ClipRule, VectorBound
 from dialect.catalog import Layouts, stable_text
-from engine.catalog.eligibility import eligibility_filter
+from engine.catalog.eligibility import cached_by_identity, eligibility_filter
 from engine.catalog.version import release_dependency_digest
 from engine.pricing.price import Cost, VectorPrice
 
@@ -35,7 +36,7 @@ _LAYOUTS: Final[Layouts] = {
 def release_key(plan: PrivatePlan, bounds: str, cost: str, catalog: Catalog) -> str:
     """Release key (hex) from a plan and the texts of its contribution bounds and cost."""
     version = catalog.datasets_by_name[plan.dataset].full_data_version
-    versions = (version, _eligibility_text(plan, catalog), release_dependency_digest(plan, catalog))
+    versions = (version, _eligibility_texts(catalog)[plan.dataset], release_dependency_digest(plan, catalog))
     return hashlib.sha256(
         "\n".join((MECHANISM_VERSION, plan.canonical_text, bounds, cost, *versions)).encode()
     ).hexdigest()
@@ -59,11 +60,20 @@ def cost_text(cost: Cost) -> str:
     return stable_text(cost, _LAYOUTS) + second
 
 
-def _eligibility_text(plan: PrivatePlan, catalog: Catalog) -> str:
-    """Eligibility rule that the release key covers: a changed rule makes another release, an objection does not."""
-    eligible: Eligibility | None = eligibility_filter(catalog, plan.dataset)
+@cached_by_identity
+def _eligibility_texts(catalog: Catalog) -> Mapping[str, str]:
+    """Eligibility rule of each dataset that the release key covers: a changed rule makes another release.
+
+    An objection does not.
+    """
+    return {dataset.name: _eligibility_text(dataset.name, catalog) for dataset in catalog.datasets}
+
+
+def _eligibility_text(dataset: str, catalog: Catalog) -> str:
+    """Eligibility rule of a dataset, and from when on its tables are retained."""
+    eligible: Eligibility | None = eligibility_filter(catalog, dataset)
     retained = [
-        (t.name, t.retained_from) for t in catalog.tables if t.dataset == plan.dataset and t.retained_from is not None
+        (t.name, t.retained_from) for t in catalog.tables if t.dataset == dataset and t.retained_from is not None
     ]
     return stable_text((None if eligible is None else _rule_text(eligible), retained))
 

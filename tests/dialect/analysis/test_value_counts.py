@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from dialect.algebra.release_plan import PrivatePlan
+from dialect.analysis.date_bounds import EventTimePredicates
 
 value_counts = import_module("dialect.analysis.value_counts")
 ROWS = 200  # declared for a person
@@ -104,3 +105,14 @@ def test_a_number_of_a_persons_groups_has_a_range(
 ) -> None:
     (vector,) = plan_of(f"SELECT SUM(v) FROM (SELECT subscriber_id, {value} AS v FROM {where} GROUP BY 1) p").vectors
     assert (vector.lower, vector.upper) == pytest.approx(ends)
+
+
+def test_what_all_dates_between_the_ends_satisfy_is_not_evaluated(
+    plan_of: Callable[[str], PrivatePlan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The planted bug: every predicate is left out, and so each date is possible."""
+    ends = [_range(plan_of, value, where) for value, where, _ in COUNTED]
+    monkeypatch.setattr(EventTimePredicates, "_admits", lambda *_: False)
+    assert [_range(plan_of, value, where) for value, where, _ in COUNTED] == ends
+    monkeypatch.setattr(EventTimePredicates, "_admits", lambda *_: True)
+    assert [_range(plan_of, value, where) for value, where, _ in COUNTED] != ends
