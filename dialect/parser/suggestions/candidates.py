@@ -24,7 +24,7 @@ from dialect.parser.suggestions.foreign_dialects import (
     to_duckdb,
     to_rollup_syntax,
 )
-from dialect.parser.suggestions.private_joins import of_one_person, people_together
+from dialect.parser.suggestions.private_joins import joined_after_grouping, of_one_person, people_together
 from dialect.parser.suggestions.separate_tables import separate_tables
 from dialect.parser.suggestions.unpivots import unpivoted
 from dialect.parser.tokens import fill_placeholders
@@ -316,6 +316,7 @@ _SUGGESTERS: Mapping[Diagnostic, _Suggester] = {
     Kind.JOIN_WITHOUT_EQUALITY: _adding(with_using),
     Kind.SCHEMA_IN_FRONT: _adding(without_schemas),
     Kind.COLUMN_PARTS: _adding(without_schemas),
+    Kind.JOIN_WITH_RELEASED: _adding(joined_after_grouping),
     Kind.TABLE_SAMPLE: _adding(without_samples),
     Kind.SELECT_SAMPLE: _adding(without_samples),
     Kind.UNSUPPORTED_PART: _suggest_rollup_syntax,
