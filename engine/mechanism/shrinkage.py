@@ -30,7 +30,9 @@ from engine.mechanism.intervals import Flags, Floats
 NEAR = 5.0
 FULLY_SHRUNK = 4.0  # from here on to NEAR, less and less
 LEAST_GROUPS = 10  # fewer near groups tell too little of each other
-LARGEST_MOVE = 1.5  # downwards, in deviations: less than the half-width of a 95% interval
+LARGEST_MOVE = 1.9  # in deviations: less than the half-width of a 95% interval
+LEAST_FACTOR = 1e-3  # of expected values, for the sum
+FACTOR_STEPS = 30  # of the bisection that finds it
 SPREADS = (0.2, 0.35, 0.5, 0.75, 1.0, 1.4, 1.9, 2.5)  # of the logarithms, by candidate prior
 FITTING_STEPS = 2  # of expectation maximization: after many, a prior follows the noise
 POSITIVE_PLACES = np.concatenate([np.geomspace(0.05, 1.0, 12)[:-1], np.arange(1.0, NEAR + 3.0, 1 / 3)])
@@ -66,36 +68,57 @@ def shrink_numbers(answer: Answer, question: Question) -> Answer:
 def shrink(noisy: Floats, deviation: float) -> tuple[Floats, Flags]:
     """Shrink numbers with noise of one deviation; and mark those that are near.
 
-    Claim: numbers keep their order, the sum of the near ones stays (0 if it is negative), and the others stay. Symbols:
-    x = the number, in deviations; w = 1 up to FULLY_SHRUNK, falling to 0 at NEAR; m = its expected value, at least x -
-    LARGEST_MOVE. Formula: (1 - w) x + s w m, with s such that the sum stays; then isotonic, at most NEAR. Proof:
-    proofs.md#shrinkage
+    Claim: numbers keep their order, none moves down by more than LARGEST_MOVE nor up beyond 0 by more, the sum of the
+    near ones stays where these moves allow it, and the others stay. Symbols: x = the number, in deviations; w = 1 up to
+    FULLY_SHRUNK, falling to 0 at NEAR; m = its expected value. Formula: (1 - w) x + w t, where t = s m within the moves
+    that are allowed, with s such that the sum stays; then isotonic. Proof: proofs.md#shrinkage
     """
     is_near = noisy < NEAR * deviation
     if is_near.sum() < LEAST_GROUPS:
         return noisy, np.zeros_like(is_near)
     x = noisy[is_near] / deviation
     weights = np.clip((NEAR - x) / (NEAR - FULLY_SHRUNK), 0.0, 1.0)
-    expected = weights * np.maximum(_expected_values(x), x - LARGEST_MOVE)
-    scale = max(0.0, float(weights @ x) / float(expected.sum()))
     shrunk = noisy.copy()
-    shrunk[is_near] = deviation * np.minimum(_isotonic((1 - weights) * x + scale * expected, x), NEAR)
+    shrunk[is_near] = deviation * _isotonic((1 - weights) * x + weights * _moved(x, weights), x)
     return shrunk, is_near
+
+
+def _moved(x: Floats, weights: Floats) -> Floats:
+    """Multiply expected values by a factor that leaves the weighted sum of x, within the moves that are allowed.
+
+    No number moves above both itself and its expected value, so that a single large one does not take what others lose.
+    """
+    expected = _expected_values(x)
+    least = np.maximum(x - LARGEST_MOVE, 0.0)
+    most = np.minimum(np.minimum(np.maximum(x, expected), np.maximum(x + LARGEST_MOVE, 0.0)), NEAR)
+    factor, lower, upper, total = 1.0, LEAST_FACTOR, 1 / LEAST_FACTOR, float(weights @ x)
+    for _ in range(FACTOR_STEPS):
+        moved = np.clip(factor * expected, least, most)
+        lower, upper = (factor, upper) if weights @ moved < total else (lower, factor)
+        factor = float(np.sqrt(lower * upper))
+    missing = total - float(weights @ moved)
+    limit = most if missing > 0 else least
+    possible = float(weights @ (limit - moved))
+    share = min(1.0, missing / possible) if missing * possible > 0 else 0.0
+    moved += share * (limit - moved)
+    return moved
 
 
 def _expected_values(x: Floats) -> Floats:
     """Compute expected exact values of numbers with standard normal noise, by a prior that is fitted to them.
 
-    Candidate priors are log-normal, of the numbers' mean; they count by their likelihood.
+    Candidate priors are log-normal, of the numbers' mean; they count by their likelihood. Numbers are rounded here, so
+    that time and memory do not grow with them.
     """
-    likelihood = np.exp(-((x[:, None] - PLACES) ** 2) / 2) + 1e-300
+    rounded, places, counts = np.unique(np.round(x, 2), return_inverse=True, return_counts=True)
+    likelihood = np.exp(-((rounded[:, None] - PLACES) ** 2) / 2) + 1e-300
     mean = max(float(x.mean()), 1 / np.sqrt(len(x)))
     priors = np.array([_log_normal(mean, spread) for spread in SPREADS])
-    fits = np.log(likelihood @ priors.T).sum(axis=0)
+    fits = counts @ np.log(likelihood @ priors.T)
     prior = np.exp(fits - fits.max()) @ priors
     for _ in range(FITTING_STEPS):
-        prior = _posteriors(likelihood, prior).mean(axis=0)
-    expected: Floats = _posteriors(likelihood, prior) @ PLACES
+        prior = counts @ _posteriors(likelihood, prior) / len(x)
+    expected: Floats = (_posteriors(likelihood, prior) @ PLACES)[places]
     return expected
 
 

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from engine.mechanism import shrinkage
 from engine.mechanism.answer import project_intervals
-from engine.mechanism.shrinkage import LEAST_GROUPS, NEAR, shrink, shrink_numbers
+from engine.mechanism.shrinkage import (
+    FULLY_SHRUNK,
+    LARGEST_MOVE,
+    LEAST_GROUPS,
+    NEAR,
+    shrink,
+    shrink_numbers,
+)
 from engine.pipeline.engine import Engine
 from engine.pricing.query_terms import Request
 from tests.support.planted import instead
@@ -19,11 +26,12 @@ NOISE = 100.0
 
 
 def sum_that_stays(noisy: np.ndarray) -> bool:
-    """Is the sum of near numbers the same after shrinking, or 0 for a negative one, and smaller only at the cap?"""
+    """Is the sum of near numbers the same after shrinking, or the least one that the largest moves allow?"""
     shrunk, is_near = shrink(noisy, NOISE)
-    expected, found = max(0.0, float(noisy[is_near].sum())), float(shrunk[is_near].sum())
-    is_capped = bool((shrunk[is_near] >= NEAR * NOISE - 1e-6).any())
-    return not is_near.any() or found == pytest.approx(expected, abs=1e-6) or (is_capped and found < expected)
+    x = noisy[is_near] / NOISE
+    weights = np.clip((NEAR - x) / (NEAR - FULLY_SHRUNK), 0.0, 1.0)
+    least = (1 - weights) * x + weights * np.maximum(x - LARGEST_MOVE, 0.0)
+    return float(shrunk[is_near].sum()) == pytest.approx(NOISE * max(x.sum(), least.sum()), abs=1e-6)
 
 
 @given(NUMBERS)
@@ -37,6 +45,23 @@ def test_shrinking_keeps_order_sum_and_larger_numbers(numbers: list[int]) -> Non
     if is_near.any():
         assert is_near.tolist() == (noisy < NEAR * NOISE).tolist() and is_near.sum() >= LEAST_GROUPS
         assert (shrunk[is_near] >= -1e-9).all()
+
+
+@given(NUMBERS)
+def test_no_number_moves_far(numbers: list[int]) -> None:
+    noisy = np.array(numbers, dtype=np.float64)
+    shrunk, _ = shrink(noisy, NOISE)
+    largest = LARGEST_MOVE * NOISE + 1e-6
+    assert (shrunk >= noisy - largest).all()
+    assert (shrunk <= np.maximum(noisy + largest, 1e-6)).all()
+
+
+@pytest.mark.parametrize("groups", [12, 50, 3000])
+def test_one_large_group_is_not_drowned(groups: int) -> None:
+    noisy = np.random.default_rng(3).normal(0, NOISE, groups).clip(-300, 300)
+    noisy[0] = 390
+    shrunk, _ = shrink(noisy, NOISE)
+    assert shrunk[0] + 1e-6 >= 390 - LARGEST_MOVE * NOISE and shrunk[0] <= 390 + 1e-6
 
 
 def test_a_sum_that_moves_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,6 +113,14 @@ def test_an_answer_is_shrunk_within_its_intervals(engine: Engine) -> None:
     assert (np.diff(numbers) <= 0).all()
     assert (lower <= numbers).all() and (numbers <= upper).all()
     assert (numbers != released).any()
+
+
+def test_confidence_moves_no_number(engine: Engine) -> None:
+    shown = []
+    for confidence in (0.95, 0.999):
+        given = engine.answer(BY_ZONE_AND_DAY.format(""), Request("ann", confidence=confidence))
+        shown.append(shrink_numbers(project_intervals(given.answer, given.question), given.question))
+    assert shown[0].shrunk and shown[0].table.equals(shown[1].table) and shown[0].shrunk == shown[1].shrunk
 
 
 @pytest.mark.parametrize(
