@@ -145,7 +145,7 @@ WIDE_VALUES_NOTE = (
 )
 FEW_VALUES_NOTE = (
     "{0}: at most {1:,} values are declared, and noise hides more than that. For a mean per value, average over groups:"
-    " SELECT avg(n) FROM (SELECT x, count(*) AS n ... GROUP BY x)."
+    " SELECT avg(n) FROM (SELECT {2} AS x, count(*) AS n ... GROUP BY x)."
 )
 WIDE_VALUES = 10_000  # the largest value of a person from which on a narrower range is suggested
 MIN_SHOWN_BIAS = 0.001  # a smaller bias is shown as "below" it
@@ -254,8 +254,9 @@ def _few_values_notes(prepared: CompiledRelease) -> Iterator[Note]:
             continue
         declared = count_values(value.expression, prepared.plan.source.predicates)
         if declared is not None and price.deviation(bound) > declared:
-            name = f"count(distinct {vector.display_name.removeprefix('distinct(')}"
-            yield Note(NoteCode.FEW_VALUES, FEW_VALUES_NOTE.format(name, declared))
+            values = vector.display_name.removeprefix("distinct(").removesuffix(")")
+            text = FEW_VALUES_NOTE.format(f"count(distinct {values})", declared, values)
+            yield Note(NoteCode.FEW_VALUES, text)
 
 
 def _values_of_persons(prepared: CompiledRelease) -> Iterator[tuple[QueryVector, Field]]:
