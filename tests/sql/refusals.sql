@@ -2232,3 +2232,11 @@ SELECT e.cell_id, t.n, COUNT(*) FROM events e JOIN (SELECT cell_id, COUNT(*) AS 
 #                                                            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # Private rows can't be joined with numbers that were released in the same statement.
 # Try: ask two questions, and compare their answers
+
+# title: several sketches
+SELECT cell_id, APPROX_COUNT_DISTINCT(subscriber_id) AS people, APPROX_QUANTILE(dwell_s, 0.5) AS middle FROM events GROUP BY cell_id;
+# E_AGG
+# SELECT cell_id, APPROX_COUNT_DISTINCT(subscriber_id) AS people, APPROX_QUANTILE(dwell_s, 0.5) AS middle FROM events GROUP BY cell_id
+#                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# APPROX_COUNT_DISTINCT is a sketch, whose noise is not known.
+# Try: SELECT cell_id, COUNT(DISTINCT subscriber_id) AS people, QUANTILE_CONT(dwell_s, 0.5) AS middle FROM events GROUP BY cell_id -- distinct values and quantiles in place of their estimates by a sketch

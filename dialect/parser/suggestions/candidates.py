@@ -17,7 +17,14 @@ from dialect.diagnostics.names import MAX_LISTED_NAMES, first_names, near_names
 from dialect.errors import Code, Diagnostic, Refusal, Span, Suggestion, join_differences, to_suggestions
 from dialect.parser.spans import first_word_span
 from dialect.parser.suggestions.beginners import moved_aggregates, other_columns, quoted_dates, slips
-from dialect.parser.suggestions.clauses import at_the_end, pivoted, with_using, without_samples, without_schemas
+from dialect.parser.suggestions.clauses import (
+    at_the_end,
+    pivoted,
+    with_using,
+    without_samples,
+    without_schemas,
+    without_sketches,
+)
 from dialect.parser.suggestions.foreign_dialects import (
     replace_ampersands,
     rewrite_call_at,
@@ -317,6 +324,7 @@ _SUGGESTERS: Mapping[Diagnostic, _Suggester] = {
     Kind.SCHEMA_IN_FRONT: _adding(without_schemas),
     Kind.COLUMN_PARTS: _adding(without_schemas),
     Kind.JOIN_WITH_RELEASED: _adding(joined_after_grouping),
+    Kind.REFUSED_AGGREGATE: _adding(without_sketches),
     Kind.TABLE_SAMPLE: _adding(without_samples),
     Kind.SELECT_SAMPLE: _adding(without_samples),
     Kind.UNSUPPORTED_PART: _suggest_rollup_syntax,

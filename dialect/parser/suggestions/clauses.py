@@ -143,6 +143,20 @@ def without_schemas(sql: str, _: Catalog) -> Iterator[Suggestion]:
     yield Suggestion(tree_text(changed), "without a schema")
 
 
+def without_sketches(sql: str, _: Catalog) -> Iterator[Suggestion]:
+    """Write COUNT(DISTINCT x) and QUANTILE_CONT where several sketches stand, each of which is refused alone."""
+    query = parsed_select(sql)
+    sketches = [] if query is None else list(query.find_all(exp.ApproxDistinct, exp.ApproxQuantile))
+    if query is None or len(sketches) < 2:
+        return
+    for call in sketches:
+        if isinstance(call, exp.ApproxDistinct):
+            call.replace(exp.Count(this=exp.Distinct(expressions=[call.this])))
+        else:
+            call.replace(exp.func("quantile_cont", call.this, call.args["quantile"]))
+    yield Suggestion(tree_text(query), "distinct values and quantiles in place of their estimates by a sketch")
+
+
 def without_samples(sql: str, _: Catalog) -> Iterator[Suggestion]:
     """Leave TABLESAMPLE and USING SAMPLE out."""
     query = parsed_select(sql)
