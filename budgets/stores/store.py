@@ -222,8 +222,8 @@ def fetch_rows(connection: Connection, statement: Select[Any], parameters: Mappi
         return connection.execute(statement, parameters).all()
     if not connection.in_transaction():
         connection.begin()  # the snapshot of everything that is read from here on
-    text, constants, make_row = _sqlite_query(statement)
-    given = (parameters.get(name, constant) for name, constant in constants)
+    text, names, constants, make_row = _sqlite_query(statement)
+    given = ((parameters if name in parameters else constants)[name] for name in names)
     values = [json.dumps(value) if isinstance(value, list | tuple) else value for value in given]
     try:
         return [*map(make_row, _driver_rows(driver, text, values))]
@@ -237,11 +237,14 @@ def _driver_rows(driver: DBAPIConnection, text: str, values: Sequence[object]) -
 
 
 @cache
-def _sqlite_query(statement: Select[Any]) -> tuple[str, Sequence[tuple[str, object]], Callable[[Iterable[Any]], Any]]:
-    """Compile a statement for SQLite: its text, its parameters in order with their constants, and its kind of row."""
+def _sqlite_query(
+    statement: Select[Any],
+) -> tuple[str, Sequence[str], Mapping[str, object], Callable[[Iterable[Any]], Any]]:
+    """Compile a statement for SQLite: its text, its parameters in order, those with a constant, and its kind of row."""
     compiled = statement.compile(dialect=sqlite.dialect())
     row_type = NamedTuple("row_type", [(column.name, Any) for column in statement.selected_columns])  # type: ignore[misc]
-    return str(compiled), [(name, compiled.params[name]) for name in compiled.positiontup or ()], row_type._make
+    constants = {name: compiled.params[name] for bind, name in compiled.bind_names.items() if not bind.required}
+    return str(compiled), compiled.positiontup or (), constants, row_type._make
 
 
 def insert_new(connection: Connection, table: Table, row: dict[str, object]) -> bool:

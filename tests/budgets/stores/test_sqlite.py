@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import text
 
 from budgets import Ledger, LedgerUnavailable, UnsafeStore
-from budgets.stores import sqlite
+from budgets.stores import client_tables, journal, sqlite
 from budgets.stores.open import open_store
+from budgets.stores.store import fetch_rows
 from tests.budgets.ledger_checks import ask, check_books
 
 
@@ -123,3 +124,34 @@ def test_a_mistyped_folder_does_not_start_a_fresh_ledger(tmp_path: Path) -> None
     with pytest.raises(LedgerUnavailable):
         Ledger.open(tmp_path / "no such folder" / "ledger.sqlite")
     assert not list(tmp_path.iterdir())
+
+
+GRANTS = {"dataset": "d", "holders": ["ann"]}
+
+
+def test_rows_read_by_the_driver_are_of_one_snapshot(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "ledger.sqlite")
+    with Ledger.open(tmp_path / "ledger.sqlite") as other:
+        with store.reading() as connection:
+            before = journal.read_head(connection)
+            other.charge(ask())
+            assert journal.read_head(connection) == before == connection.execute(journal._HEAD).one()
+        assert store.read(journal.read_head).sequence > before.sequence
+    store.close()
+
+
+def test_a_parameter_that_is_missing_is_not_null(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "ledger.sqlite")
+    with store.reading() as connection:
+        assert fetch_rows(connection, client_tables._GRANTS, GRANTS) == []
+        with pytest.raises(KeyError, match="holders"):
+            fetch_rows(connection, client_tables._GRANTS, {"dataset": "d"})
+    store.close()
+
+
+def test_a_read_that_fails_is_an_unavailable_ledger(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "ledger.sqlite")
+    with pytest.raises(LedgerUnavailable), store.reading() as connection:
+        fetch_rows(connection, client_tables._GRANTS, {**GRANTS, "dataset": {"not": "a text"}})
+    assert store.read(fetch_rows, client_tables._GRANTS, GRANTS) == []
+    store.close()
