@@ -58,7 +58,7 @@ def shrink_numbers(answer: Answer, question: Question) -> Answer:
         if not is_near.any() or (is_integer and np.abs(noisy).max() >= LARGEST_INTEGER):
             continue
         lower, upper = (ends[is_near] for ends in answer.intervals[name])
-        near = np.fmin(np.fmax(shrunk[is_near], lower), upper)
+        near = _in_order(np.fmin(np.fmax(shrunk[is_near], lower), upper), noisy[is_near])
         shrunk[is_near] = _round_to_sum(near) if is_integer else near
         table = table.set_column(table.column_names.index(name), name, pa.array(shrunk).cast(column.type))
         counts[name] = int(is_near.sum())
@@ -135,6 +135,14 @@ def _log_normal(mean: float, spread: float) -> Floats:
     masses = np.gradient(logs) * np.exp(-(((logs - np.log(mean)) / spread + spread / 2) ** 2) / 2)
     prior: Floats = np.concatenate([[0.0], masses / masses.sum()])
     return prior
+
+
+def _in_order(values: Floats, by: Floats) -> Floats:
+    """Lower values to the least one of any larger number: upper ends, moved to natural limits, need not rise."""
+    order = np.argsort(by, kind="stable")
+    rising = np.empty_like(values)
+    rising[order] = np.minimum.accumulate(values[order][::-1])[::-1]
+    return rising
 
 
 def _isotonic(values: Floats, by: Floats) -> Floats:

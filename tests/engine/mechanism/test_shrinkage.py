@@ -104,8 +104,9 @@ def test_rounding_keeps_order_and_sum_but_for_ties(values: list[float]) -> None:
 BY_ZONE_AND_DAY = "SELECT zone, day, COUNT(*) AS n FROM visit GROUP BY zone, day{0}"
 
 
-def test_an_answer_is_shrunk_within_its_intervals(engine: Engine) -> None:
-    given = engine.answer(BY_ZONE_AND_DAY.format(" ORDER BY n DESC"), Request("ann"))
+@pytest.mark.parametrize("confidence", [0.5, 0.65, 0.8, 0.95])
+def test_an_answer_is_shrunk_within_its_intervals(confidence: float, engine: Engine) -> None:
+    given = engine.answer(BY_ZONE_AND_DAY.format(" ORDER BY n DESC"), Request("ann", confidence=confidence))
     released = given.answer.table.column("n").to_numpy()
     answer = shrink_numbers(project_intervals(given.answer, given.question), given.question)
     numbers, (lower, upper) = answer.table.column("n").to_numpy(), answer.intervals["n"]
