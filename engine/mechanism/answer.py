@@ -59,6 +59,8 @@ class Answer:
     clipping_shares: Mapping[str, Floats] = field(default_factory=dict)
     candidates: int | None = None  # rows from which noise selected those of the answer; None: it selected none
     hidden_count: Ends | None = None  # interval of a count of each row, where the query shows none
+    # column -> lower ends that hold for all candidates together, where noise selected the rows by the column
+    strict_lower: Mapping[str, Floats] = field(default_factory=dict)
     # column -> deviation of the noise; of columns with one noisy number in each row, where noise selects no rows
     noise: Mapping[str, float] = field(default_factory=dict)
     shrunk: Mapping[str, int] = field(default_factory=dict)  # column -> numbers that were shrunk (`shrinkage`)
@@ -137,8 +139,21 @@ def build_answer(rows: pa.Table, outer_sql: OuterSql, levels: IntervalLevels, ra
         sparse,
         clipping_shares,
         None if levels.selection is None else levels.candidates,
+        strict_lower=_strict_lower_ends(rows, outer_sql, levels, raw),
         noise={} if levels.selection is not None or raw.has_consistent_counts else _single_noise(outer_sql),
     )
+
+
+def _strict_lower_ends(rows: pa.Table, outer_sql: OuterSql, levels: IntervalLevels, raw: RawNoise) -> dict[str, Floats]:
+    """Lower ends that hold for all candidates together, of the linear columns by which noise selected the rows."""
+    found = {}
+    for i in outer_sql.uncertain_columns:
+        if levels.is_affected(i) and i not in outer_sql.ratio_columns:
+            parts = _IntervalParts(rows, i, outer_sql.constants, levels.variance_factor(i))
+            number = outer_sql.single_noise_columns.get(i)
+            lower, _, _ = _linear_ends(parts, levels.strict, raw, number)
+            found[outer_sql.names[i]] = np.maximum(lower, _surely_counted(parts, levels.strict, raw, number))
+    return found
 
 
 def _single_noise(outer_sql: OuterSql) -> dict[str, float]:

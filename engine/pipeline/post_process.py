@@ -85,7 +85,8 @@ def _without_hidden_count(answer: Answer) -> Answer:
     if HIDDEN_COUNT not in answer.intervals:
         return answer
     intervals, shares = dict(answer.intervals), dict(answer.clipping_shares)
-    hidden, _ = intervals.pop(HIDDEN_COUNT), shares.pop(HIDDEN_COUNT, None)
+    (lower, upper), _ = intervals.pop(HIDDEN_COUNT), shares.pop(HIDDEN_COUNT, None)
+    hidden = answer.strict_lower.get(HIDDEN_COUNT, lower), upper
     table = answer.table.drop_columns([HIDDEN_COUNT])
     return replace(answer, table=table, intervals=intervals, clipping_shares=shares, hidden_count=hidden)
 

@@ -70,10 +70,12 @@ def non_negative_columns(question: Question) -> frozenset[str]:
 def may_be_nothing(question: Question, answer: Answer) -> list[bool]:
     """Mark rows that noise selected and that may stand for nothing: no count of theirs is clearly above 0.
 
-    Empty where noise did not select the rows, or nothing counts them. Private keys that are released have a person.
+    Clearly: by ends that hold for all candidates together, so that few answers leave such a row unmarked. Empty where
+    noise did not select the rows, or nothing counts them. Private keys that are released have a person.
     """
     ratios = {column.name for column in question.columns if column.form is not None and column.form.denominator}
-    lower_ends = {name: answer.intervals[name][0] for name in counting_columns(question) if name in answer.intervals}
+    counts = [name for name in counting_columns(question) if name in answer.intervals]
+    lower_ends = {name: answer.strict_lower.get(name, answer.intervals[name][0]) for name in counts}
     exists = [~np.isnan(lower) if name in ratios else lower > 0 for name, lower in lower_ends.items()]
     exists += [] if answer.hidden_count is None else [answer.hidden_count[0] > 0]
     if answer.candidates is None or not exists:

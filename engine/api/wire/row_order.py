@@ -93,5 +93,6 @@ def _taken(answer: Answer, order: Sequence[int]) -> Answer:
         table=answer.table.take(rows),
         intervals={name: (low[rows], high[rows]) for name, (low, high) in answer.intervals.items()},
         clipping_shares={name: shares[rows] for name, shares in answer.clipping_shares.items()},
+        strict_lower={name: lower[rows] for name, lower in answer.strict_lower.items()},
         hidden_count=None if hidden is None else (hidden[0][rows], hidden[1][rows]),
     )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from engine.api.session import Session
+from engine.mechanism.intervals import false_coverage_level, normal_quantile
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
+from engine.pipeline.reliability import may_be_nothing
 from engine.pricing.query_terms import Request
 
 ANN = Request("ann")
@@ -77,8 +80,21 @@ def test_rows_whose_counts_are_not_clearly_above_zero_are_marked(engine: Engine)
     empty = "SELECT zone, COUNT(*) AS n FROM visit WHERE minutes < 0 GROUP BY zone ORDER BY n DESC LIMIT 3"
     card = card_of(engine, empty)
     lower = [pair[0] for pair in card["intervals"]["n"]]
-    assert card["may_be_nothing"] == [low <= 0 for low in lower] and any(card["may_be_nothing"])
+    marks = card["may_be_nothing"]
+    assert any(marks) and all(mark or low > 0 for low, mark in zip(lower, marks, strict=True))
     assert ("may_be_nothing" in card["note_codes"]) and any("rows may be nothing" in note for note in card["notes"])
+
+
+def test_marks_hold_for_all_candidates_together(engine: Engine) -> None:
+    given = engine.answer("SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone ORDER BY n DESC LIMIT 2", ANN)
+    answer, noise = given.answer, given.releases[0].deviations()[0]
+    strict = false_coverage_level(0.95, 1, ZONES)
+    reach = answer.table.column("n").to_numpy() - answer.strict_lower["n"]
+    assert reach == pytest.approx(normal_quantile(strict) * noise, rel=0.05, abs=1)
+    assert (answer.strict_lower["n"] < answer.intervals["n"][0]).all()
+    low = replace(answer, intervals={"n": tuple(ends + 5 - answer.intervals["n"][0] for ends in answer.intervals["n"])})
+    shifted = replace(low, strict_lower={"n": np.array([-1.0, 1.0])})
+    assert may_be_nothing(given.question, shifted) == [True, False]
 
 
 def test_rows_are_marked_where_no_count_is_shown(engine: Engine) -> None:
