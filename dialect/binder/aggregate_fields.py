@@ -106,7 +106,7 @@ def with_person_range(
 def _with_values_of_argument(
     value: Field, arguments: Sequence[Expr], filter_condition: Expr | None, facts: tuple[Expr, ...]
 ) -> Field:
-    """Give one person's MIN or similar the values of its first argument, from which its public list follows.
+    """Add the values of the first argument to the field of one person's MIN or similar: its list follows from them.
 
     Columns that declare their values have them already.
     """
