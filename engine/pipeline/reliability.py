@@ -2,6 +2,7 @@
 
 The relative error is half-width plus expected clipping bias, over the number: within a tenth it is good, within a
 quarter fair, else poor; where the interval contains 0, or lies below 0 and the number can't be negative, it is noise.
+So is a number that noise selected and whose end for all candidates together is not above 0.
 A number is fair at best if its bias is unknown, or predicted by declared limits that nothing measured; one that counts
 pairs of a person's own rows is poor, as clipping may have removed any share of them
 (docs/reading.md#how-reliable-a-number-is).
@@ -85,9 +86,15 @@ def may_be_nothing(question: Question, answer: Answer) -> list[bool]:
 
 
 def _interval_ends(answer: Answer, name: str, not_negative: Collection[str]) -> Ends:
-    """Interval ends of a column; one entirely below 0 is extended to 0 if the number can't be negative."""
+    """Interval ends of a column, extended to 0 if the number can't be negative and is not clearly above 0.
+
+    It is not where the interval lies below 0, or where a lower end that holds for all candidates of a selection does.
+    """
     lower, upper = answer.intervals[name]
-    return lower, np.maximum(upper, 0.0) if name in not_negative else upper
+    if name not in not_negative:
+        return lower, upper
+    strict = answer.strict_lower.get(name, lower)
+    return np.where(strict > 0, lower, np.minimum(lower, 0.0)), np.maximum(upper, 0.0)
 
 
 def expected_loss(values: npt.NDArray[np.float64], bias: float | None) -> npt.NDArray[np.float64]:

@@ -13,7 +13,7 @@ from engine.api.session import Session
 from engine.mechanism.intervals import false_coverage_level, normal_quantile
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pipeline.reliability import may_be_nothing
+from engine.pipeline.reliability import Reliability, may_be_nothing, rate_reliability
 from engine.pricing.query_terms import Request
 
 ANN = Request("ann")
@@ -95,6 +95,8 @@ def test_marks_hold_for_all_candidates_together(engine: Engine) -> None:
     low = replace(answer, intervals={"n": tuple(ends + 5 - answer.intervals["n"][0] for ends in answer.intervals["n"])})
     shifted = replace(low, strict_lower={"n": np.array([-1.0, 1.0])})
     assert may_be_nothing(given.question, shifted) == [True, False]
+    noise_word, word = rate_reliability(shifted, {}, not_negative={"n"})["n"]
+    assert noise_word is Reliability.NOISE and word is not Reliability.NOISE
 
 
 def test_rows_are_marked_where_no_count_is_shown(engine: Engine) -> None:
