@@ -71,10 +71,11 @@ def shrink(noisy: Floats, deviation: float) -> tuple[Floats, Flags]:
     Claim: numbers keep their order, none moves down by more than LARGEST_MOVE nor up beyond 0 by more, the sum of the
     near ones stays where these moves allow it, and the others stay. Symbols: x = the number, in deviations; w = 1 up to
     FULLY_SHRUNK, falling to 0 at NEAR; m = its expected value. Formula: (1 - w) x + w t, where t = s m within the moves
-    that are allowed, with s such that the sum stays; then isotonic. Proof: proofs.md#shrinkage
+    that are allowed, with s such that the sum stays; then isotonic. All stay if none is below 0: then nothing shows
+    that noise hides any. Proof: proofs.md#shrinkage
     """
     is_near = noisy < NEAR * deviation
-    if is_near.sum() < LEAST_GROUPS:
+    if is_near.sum() < LEAST_GROUPS or noisy.min() >= 0:
         return noisy, np.zeros_like(is_near)
     x = noisy[is_near] / deviation
     weights = np.clip((NEAR - x) / (NEAR - FULLY_SHRUNK), 0.0, 1.0)

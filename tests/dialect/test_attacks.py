@@ -83,7 +83,7 @@ CASES: list[tuple[str, str, str]] = [
     ("86", "E_STMT", "SELECT COUNT(*) FROM events; DROP TABLE events"),
     ("86", "E_STMT", "SELECT 1; SELECT 2"),
     ("86", "A", "SELECT COUNT(*) FROM events;"),
-    ("94", "E_TABLE", "SELECT COUNT(*) FROM main.events"),
+    ("94", "A", "SELECT COUNT(*) FROM main.events"),
     ("94", "E_TABLE", "SELECT COUNT(*) FROM memory.main.events"),
     ("94", "E_TABLE", "SELECT COUNT(*) FROM system.main.x"),
     ("94", "E_TABLE", "SELECT COUNT(*) FROM \N{CYRILLIC SMALL LETTER IE}vents"),

@@ -354,7 +354,7 @@ SELECT version()
 # 94 A: a private table under a public name
 SELECT COUNT(*) FROM events AS cells
 
-# 94 E_TABLE: a schema's name
+# 94 A: a schema's name
 SELECT COUNT(*) FROM main.events
 
 # 94 E_TABLE: a database's name
@@ -844,7 +844,7 @@ SELECT COUNT(*) FROM "events "
 # 94 E_TABLE: another schema
 SELECT COUNT(*) FROM public.events
 
-# 94 E_FUNC: a path to a column
+# 94 E_ROWS: a path to a column
 SELECT main.events.dwell_s FROM events
 
 # 95 E_KEY: an alias that is another column's name

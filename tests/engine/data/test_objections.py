@@ -127,6 +127,7 @@ def keyed_by_objections(monkeypatch: pytest.MonkeyPatch) -> None:
     eligibility = release_key._eligibility_text
     count = iter(range(100))
     monkeypatch.setattr(release_key, "_eligibility_text", lambda *given: f"{eligibility(*given)} {next(count)}")
+    monkeypatch.setattr(release_key, "_eligibility_texts", release_key._eligibility_texts.__wrapped__)
     monkeypatch.setattr(PlanCache, "get_or_compute", lambda remembered, client, key, make: make())  # each time anew
     # else the stored release answers the repeat under its old key, as a derived one
     monkeypatch.setattr(import_module("engine.pipeline.engine"), "matchable_plan", lambda *_: None)

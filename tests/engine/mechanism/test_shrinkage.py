@@ -85,8 +85,9 @@ def test_shrunk_numbers_are_less_wrong(law: str) -> None:
     assert ((shrunk - exact) ** 2).mean() < 0.5 * ((noisy - exact) ** 2).mean()
 
 
-def test_few_groups_and_large_numbers_stay() -> None:
-    for noisy in (np.array([30.0] * (LEAST_GROUPS - 1)), np.array([510.0, 900.0] * 30)):
+def test_few_groups_large_numbers_and_those_without_a_negative_one_stay() -> None:
+    exact = np.array([0.0, 30.0, 120.0] * 20)
+    for noisy in (np.array([-30.0] * (LEAST_GROUPS - 1)), np.array([510.0, 900.0] * 30), exact):
         shrunk, is_near = shrink(noisy, NOISE)
         assert not is_near.any() and shrunk.tolist() == noisy.tolist()
 
