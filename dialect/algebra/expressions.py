@@ -70,7 +70,7 @@ class Field(Opaque):
     is_person_key: bool = field(compare=False, default=False)  # the row's person key; NULL only if nullable
     alternatives: tuple[Alternative, ...] = field(
         compare=False, default=(), repr=False
-    )  # of a set operation's column: one per input
+    )  # expressions whose values it has: of a set operation's inputs, or the argument of one person's MIN
 
     def __hash__(self) -> int:
         """Hash the id, which every look-up of a field or of a reference to it does."""
@@ -84,10 +84,13 @@ class Field(Opaque):
 
 @dataclass(frozen=True)
 class Alternative:
-    """The value of a set operation's column in the rows that come from one of its two inputs."""
+    """One of the expressions that a field may hold, over the rows in which it does.
+
+    Of a set operation's column the expression of each input; of one person's MIN or similar its argument, or NULL.
+    """
 
     expr: Expr
-    predicates: tuple[Expr, ...]  # predicates that hold for every row of that input
+    predicates: tuple[Expr, ...]  # predicates that hold for each of these rows
 
 
 class _Leaf(Node["Expr"]):

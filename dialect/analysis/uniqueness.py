@@ -179,7 +179,7 @@ def unique_keys(relation: Relation, known: Properties) -> frozenset[Key]:
 
 
 def _numbered_partitions(relation: Relation, known: Properties) -> frozenset[Key]:
-    """Find the partitions of a person's rows of which a filter on row_number() leaves one row each."""
+    """Find the partitions of a person's rows in each of which a filter on row_number() keeps one row."""
     operator = relation.operator
     if not isinstance(operator, Filter) or not isinstance(relation, PerPerson):
         return frozenset()

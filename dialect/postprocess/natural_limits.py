@@ -1,4 +1,4 @@
-"""Natural limits: the range in which the exact number of a column lies, whatever the data.
+"""Natural limits: the range in which the exact number of a column lies for every content of the tables.
 
 A count is not negative, a share lies in [0, 1], an average within its column's declared bounds, a deviation is at
 most half of their width, the number of different values is at most that of a complete declared list, or of the dates

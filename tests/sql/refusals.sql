@@ -2201,14 +2201,6 @@ SELECT decile, COUNT(*) FROM (SELECT subscriber_id, NTILE(10) OVER (ORDER BY COU
 # A window over rows of many people would let one of them move everybody's numbers.
 # Try: OVER (PARTITION BY subscriber_id ...), within each person's own rows
 
-# title: explain as a question
-EXPLAIN ANALYZE SELECT COUNT(*) FROM events;
-# E_STMT
-# EXPLAIN ANALYZE SELECT COUNT(*) FROM events
-# ^^^^^^^
-# Only EXPLAIN PRIVACY and a question can be explained.
-# Try: EXPLAIN PRIVACY SELECT COUNT(*) FROM events
-
 # title: a listing in brackets
 SELECT COUNT(*) FROM (SUMMARIZE events);
 # E_STMT

@@ -144,7 +144,7 @@ def without_schemas(sql: str, _: Catalog) -> Iterator[Suggestion]:
 
 
 def without_sketches(sql: str, _: Catalog) -> Iterator[Suggestion]:
-    """Write COUNT(DISTINCT x) and QUANTILE_CONT where several sketches stand, each of which is refused alone."""
+    """Write COUNT(DISTINCT x) and QUANTILE_CONT for several sketches at once; each refusal names one of them."""
     query = parsed_select(sql)
     sketches = [] if query is None else list(query.find_all(exp.ApproxDistinct, exp.ApproxQuantile))
     if query is None or len(sketches) < 2:

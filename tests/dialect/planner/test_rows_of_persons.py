@@ -1,4 +1,4 @@
-"""Rows of which a person has one in each group are counted as persons; one person's MIN has the list of its argument."""
+"""Rows are counted as persons if a person has one in each group; one person's MIN has the key list of its argument."""
 
 from __future__ import annotations
 

@@ -152,6 +152,6 @@ def test_a_count_of_values_that_noise_exceeds_is_noted(engine: Engine) -> None:
 
 
 def test_the_calendar_bounds_the_expected_error_of_different_days(engine: Engine) -> None:
-    """Four days are declared: no interval is wider than from 0 to 4, whatever the noise."""
+    """Four days are declared: at any noise no interval is wider than from 0 to 4."""
     found = explain(engine, "SELECT COUNT(DISTINCT day) AS days FROM visit", Request("ann", rho=Fraction(1, 1000)))
     assert found.expected_error == {"days": 2.0}
