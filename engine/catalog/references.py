@@ -190,7 +190,9 @@ def _check_person_types(catalog: Catalog, tables: tuple[Table, ...]) -> None:
     for table, kind in found:
         if kind != found[0][1] and {kind, found[0][1]} <= set(PERSON_TYPES):
             why = f"persons are {kind} here and {found[0][1]} in {found[0][0].name}."
-            cure = "name persons by the same type in all tables of a dataset."
+            cure = (
+                "name persons by the same type; other people, as drivers beside passengers, are a dataset of their own."
+            )
             raise CatalogError(catalog.path, f"tables.{table.name}.person", why, cure)
 
 

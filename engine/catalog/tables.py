@@ -259,7 +259,7 @@ def _size_class(section: Section, private: bool) -> str | None:
     """Parse the public order of magnitude of the row count, e.g. 1e6."""
     if private:
         section.require("size_class", f"write e.g. {SIZE_CLASS_EXAMPLE}")
-    found = section.text("size_class", SIZE_CLASS_EXAMPLE)
+    found = section.text("size_class", SIZE_CLASS_EXAMPLE if private else "or remove it.")
     if found is not None and not re.fullmatch(r"1e\d{1,2}", found, re.ASCII):
         raise section.error("size_class", "this is no power of ten.", 'write e.g. size_class = "1e6".')
     return found

@@ -13,6 +13,7 @@ from string import Template
 from dialect.catalog import Source, SqlType
 from engine.catalog.columns import sql_type
 from engine.catalog.toml_section import IDENTIFIER
+from engine.data.checks.person_names import may_name_people, names_people
 from engine.data.files.csv_files import UnreadableError, csv_header_fault
 from engine.data.files.stored_files import StoredFiles, is_uuid, uuid_cure
 from engine.errors import CatalogError
@@ -24,10 +25,7 @@ OTHER_FORMATS = {".json", ".jsonl", ".ndjson", ".tsv", ".xlsx", ".xls", ".feathe
 HOW_TO_CONVERT = "docs/ingest.md, A table of CSV, tells how"
 # a name that ends in a number: after a separator, or of four digits, as versions like v2 are no parts of one table
 NUMBERED = re.compile(r"([^*?\[\]]*?[^\d\W_][^*?\[\]\d]*?)(?:[-_. ]+\d|\d{4})[\d\-_. ]*")
-PERSON_LIKE = re.compile(
-    "person|people|client|user|customer|subscriber|member|card|visitor|rider|patient|employee|student|passenger|imsi"
-    "|msisdn|device|account|guest|resident|plate|vehicle|phone|imei|passport|karte|kunde"
-)
+NAMES = (SqlType.BIGINT, SqlType.VARCHAR)
 TABLE_TEMPLATE = """
 ## -------------------------------------------------------------------------------- $name
 # [tables.$name]
@@ -39,7 +37,8 @@ $grows# primary_key = []             # columns that name one row; the person's c
 # person = ""                  # column that names the person a row is about$person
 # size_class = ""              # order of magnitude of the number of rows: "1e6"
 $time## in every case: the columns that analysts may use. Add bounds = [0, 100] to a number that is summed or averaged
-## (values beyond count as these ends); values = ["N", "S"], range = [0, 23] or values_of = "TABLE.COLUMN" to a key
+## (values beyond count as these ends), or bounds = "measure" where you do not know; values = ["N", "S"],
+## range = [0, 23] or values_of = "TABLE.COLUMN" to a key
 # [tables.$name.columns]"""
 CSV_INGEST_NOTE = (
     "## passersby ingest adds rows to Parquet alone: docs/ingest.md, A table of CSV, tells how to make it such\n"
@@ -65,7 +64,7 @@ def draft_catalog(folder: Path) -> str:
         faults = {name: _fault(source, folder, files) for name, source in named}
         for name, source in named:
             if faults[name] is None:
-                hints = {"person": _person_hint(name, columns), "time": _time_hint(columns[name])}
+                hints = {"person": _person_hint(name, columns), "time": _time_line(columns[name])}
                 declared = _table_declaration(name, dataset, source, folder, hints)
                 sections += [declared, *_column_declarations(source, files)]
     left_out = [fault for fault in faults.values() if fault is not None]
@@ -186,19 +185,19 @@ def _person_hint(name: str, columns: Mapping[str, Mapping[str, str]]) -> str:
     """Which columns of a table may name people: named like that, those that other tables have too first."""
     likely = [
         (column, [other for other, theirs in columns.items() if other != name and column in theirs])
-        for column in columns[name]
-        if IDENTIFIER.fullmatch(column) and PERSON_LIKE.search(column)
+        for column, kind in columns[name].items()
+        if IDENTIFIER.fullmatch(column) and may_name_people(column) and (is_uuid(kind) or sql_type(kind) in NAMES)
     ]
-    likely.sort(key=lambda found: -len(found[1]))
+    likely.sort(key=lambda found: (not names_people(found[0]), -len(found[1])))
     texts = [f"{column} (also in {', '.join(others[:3])})" if others else column for column, others in likely[:2]]
     return f": perhaps {' or '.join(texts)}" if texts else ""
 
 
-def _time_hint(columns: Mapping[str, str]) -> str:
-    """Suggest the first time as that at which a row happened, in a line of comment; empty if there is none."""
+def _time_line(columns: Mapping[str, str]) -> str:
+    """Declare the first time as that at which a row happened; empty if there is none."""
     times = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
     found = [name for name, kind in columns.items() if sql_type(kind) in times and IDENTIFIER.fullmatch(name)]
-    return f'## time_column = "{found[0]}"   when a row happened; windows of time need it\n' if found else ""
+    return f'# time_column = "{found[0]}"   # when a row happened; windows of time need it\n' if found else ""
 
 
 def _table_declaration(name: str, dataset: str, source: Source, folder: Path, hints: Mapping[str, str]) -> str:

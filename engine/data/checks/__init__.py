@@ -4,5 +4,5 @@ Tables and declarations -> nothing, or an error that reveals one yes-or-no answe
 
 Modules, each before those that import it:
 
-    declared, undeclared, catalog, lake, snapshot.
+    declared, person_names, undeclared, catalog, lake, snapshot.
 """

@@ -6,18 +6,50 @@ import re
 from collections.abc import Iterator
 
 from dialect.catalog import Catalog, Column, SqlType, Table
+from engine.data.checks.person_names import names_people, row_name
 
 _CONSENT = re.compile(r"consent|opt_?in|opt_?out|objected|objection|permission|agree", re.IGNORECASE)
 _TIME_LIKE = re.compile(r"time|date|stamp|zeit|datum|fecha|heure|(?:^|_)(?:ts|at|day|tag)$", re.IGNORECASE)
+_NAMES = frozenset({SqlType.BIGINT, SqlType.VARCHAR})
 _NUMBERS = frozenset({SqlType.BIGINT, SqlType.DOUBLE})
 _TIMES = frozenset({SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.DATE})
 
 
 def undeclared_hints(catalog: Catalog) -> tuple[str, ...]:
-    """List what a steward may have overlooked, the gravest first: consent, keys, key sets, bounds, ranges of time."""
+    """List what a steward may have overlooked, the gravest first."""
     private = [table for table in catalog.tables if table.private]
-    kinds = (_consent, _primary_key, _key_sets, _bounds, _times)
-    return tuple(hint for hints in kinds for table in private for hint in hints(table, catalog))
+    kinds = (_other_people, _consent, _primary_key, _key_sets, _bounds, _times)
+    hints = tuple(hint for hints in kinds for table in private for hint in hints(table, catalog))
+    return (*_people_in_public_tables(catalog), *hints)
+
+
+def _people_in_public_tables(catalog: Catalog) -> Iterator[str]:
+    """Yield a public table whose key is named like a person: all of its rows can be read."""
+    for table in catalog.tables:
+        if not table.private and any(map(names_people, table.primary_key)):
+            yield (
+                f"{table.name} is public, so all of its rows can be read, and its key {', '.join(table.primary_key)}"
+                ' may name people. Then kind = "private" is right, or leave the table out.'
+            )
+
+
+def _other_people(table: Table, catalog: Catalog) -> Iterator[str]:
+    """Yield columns that may name somebody else than the person, and another table's person of another name."""
+    if table.person is None:
+        return
+    person = table.person.column
+    for column in _visible(table):
+        if column.domain is None and column.type in _NAMES and names_people(column.name):
+            yield (
+                f"{table.name}.{column.name} may name other people than {person}, and {person} alone is protected: the"
+                f" others can be grouped by and singled out. Leave {column.name} out, or declare visible = false."
+            )
+    first = next(each for each in catalog.tables if each.person and each.dataset == table.dataset)
+    if first.person and row_name(first.person.column) != row_name(person):
+        yield (
+            f"{table.name}: who has the same value in {person} as in {first.person.column} of {first.name} is one"
+            " person. Where these are different people, as drivers and passengers, make them datasets of their own."
+        )
 
 
 def _consent(table: Table, catalog: Catalog) -> Iterator[str]:
@@ -49,22 +81,37 @@ def _primary_key(table: Table, _: Catalog) -> Iterator[str]:
 
 def _key_sets(table: Table, catalog: Catalog) -> Iterator[str]:
     """Yield a column named like a public table's key, without a key set: small groups are hidden, for a delta."""
-    keys = {
-        each.primary_key[0]: each.name for each in catalog.tables if not each.private and len(each.primary_key) == 1
-    }
     for column in _open_columns(table):
-        if column.name in keys:
-            source = f"{keys[column.name]}.{column.name}"
+        if (source := _public_key(column, catalog)) is not None:
             yield f'{table.name}.{column.name}: values_of = "{source}" would show all groups, without a threshold.'
 
 
-def _bounds(table: Table, _: Catalog) -> Iterator[str]:
-    """Yield numbers without bounds, other than those named like ids."""
-    names = [column.name for column in _open_columns(table) if column.type in _NUMBERS and _may_be_summed(column)]
+def _public_key(column: Column, catalog: Catalog) -> str | None:
+    """Return the key of a public table after which a column is named, also as in pickup_zone; None if there is none."""
+    keys = [
+        (table.name, table.columns_by_name[table.primary_key[0]])
+        for table in catalog.tables
+        if not table.private and len(table.primary_key) == 1
+    ]
+    name = row_name(column.name)
+    alike = [
+        (key.name != column.name, row_name(key.name) != name, f"{table}.{key.name}")
+        for table, key in keys
+        if key.type is column.type and not names_people(key.name)
+        if key.name == column.name or name == row_name(key.name) or name.endswith(f"_{row_name(key.name)}")
+    ]
+    return min(alike)[2] if alike else None
+
+
+def _bounds(table: Table, catalog: Catalog) -> Iterator[str]:
+    """Yield numbers without bounds, other than ids and those that are named like a public table's key."""
+    numbers = [column for column in _open_columns(table) if column.type in _NUMBERS and _may_be_summed(column)]
+    names = [column.name for column in numbers if _public_key(column, catalog) is None]
     if names:
         yield (
             f"{table.name}: no bounds of {', '.join(names)}. A column is summed or averaged only within bounds, as"
-            " bounds = [0, 100]; values beyond count as these ends."
+            ' bounds = [0, 100]; values beyond count as these ends. bounds = "measure" has passersby catalog calibrate'
+            " find them."
         )
 
 

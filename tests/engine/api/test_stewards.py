@@ -53,6 +53,70 @@ def test_what_an_accepted_catalog_leaves_undeclared_is_hinted_at(tmp_path: Path)
     assert key.startswith('person: no primary_key. Where a person has one row, primary_key = ["person_id"] makes')
 
 
+TAXI = """
+format = 1
+name = "taxi"
+[datasets.taxi]
+window = "forever"
+data_version = 1
+[datasets.taxi.budget]
+rho = 0.2
+client_rho = 0.2
+[tables.trips]
+dataset = "taxi"
+kind = "private"
+source = { csv = "trips.csv" }
+person = "passenger_id"
+size_class = "1e4"
+[tables.trips.columns]
+passenger_id = { type = "BIGINT" }
+driver_id = { type = "BIGINT" }
+driver_class = { type = "VARCHAR" }
+pickup_zone = { type = "BIGINT" }
+fare = { type = "DOUBLE" }
+[tables.shifts]
+dataset = "taxi"
+kind = "private"
+source = { csv = "shifts.csv" }
+person = "driver_id"
+primary_key = ["driver_id"]
+size_class = "1e3"
+[tables.shifts.columns]
+driver_id = { type = "BIGINT" }
+[tables.drivers]
+dataset = "taxi"
+kind = "public"
+source = { csv = "drivers.csv" }
+primary_key = ["driver_id"]
+[tables.drivers.columns]
+driver_id = { type = "BIGINT" }
+[tables.zones]
+dataset = "taxi"
+kind = "public"
+source = { csv = "zones.csv" }
+primary_key = ["zone_id"]
+[tables.zones.columns]
+zone_id = { type = "BIGINT" }
+"""
+
+
+def test_people_beside_the_person_are_hinted_at(tmp_path: Path) -> None:
+    """A driver of a passenger's trip is not protected, and is not the passenger of the same number."""
+    catalog = tmp_path / "catalog.toml"
+    catalog.write_text(TAXI, encoding="utf-8")
+    public, driver, shifts, _, zone, bounds = list_undeclared(str(catalog))
+    assert public.startswith("drivers is public, so all of its rows can be read, and its key driver_id may name people")
+    assert driver.startswith("trips.driver_id may name other people than passenger_id, and passenger_id alone is")
+    assert shifts.startswith("shifts: who has the same value in driver_id as in passenger_id of trips is one person.")
+    assert zone.startswith('trips.pickup_zone: values_of = "zones.zone_id"') and "no bounds of fare." in bounds
+    other = TAXI.replace(
+        'driver_id = { type = "BIGINT" }\n[tables.drivers', 'driver_id = { type = "VARCHAR" }\n[tables.drivers'
+    )
+    catalog.write_text(other, encoding="utf-8")
+    (found,) = find_catalog_errors(str(catalog))
+    assert found["key"] == "tables.shifts.person" and "are a dataset of their own" in found["cure"]
+
+
 def test_rollups_that_cannot_be_made_are_findings(tmp_path: Path) -> None:
     rollups = ["SELECT zone, COUNT(*) FROM visits GROUP BY 1", "SELECT zone, COUNT(*) FROM visit GROUP BY 1"]
     rollups += ["SELECT zone, VARIANCE(minutes) FROM visit GROUP BY 1"]

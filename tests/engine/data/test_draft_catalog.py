@@ -142,6 +142,7 @@ def test_every_line_without_its_first_sign_is_toml(folder: Path) -> None:
     text = draft_catalog(folder)
     assert "sed -i 's/^# //' FILE" in text
     tables = tomllib.loads(re.sub(r"^# ", "", text, flags=re.MULTILINE))["tables"]
+    assert tables["trips"].get("time_column") is None and tables["parts"]["time_column"] == "start_ts"
     assert tables.keys() == {"citta_trips", "headless", "legs", "parts", "texts", "trips", "zones", "zones_2"}
     assert tables["zones_2"]["columns"].keys() == {"zone_id", "zone"}
 
@@ -218,7 +219,13 @@ def test_columns_that_may_name_people_are_suggested(folder: Path) -> None:
     told = "column that names the person a row is about"
     assert hints["trips"] == f"{told}: perhaps person_id (also in citta_trips, parts, legs)"
     assert hints["zones"] == told
-    assert '## time_column = "start_ts"' in draft_catalog(folder)
+    assert '# time_column = "start_ts"  ' in draft_catalog(folder)
+    (folder / "cabs.csv").write_text("vehicle_class,licence,driver_id\nvan,2019,7\n")
+    (folder / "seen.csv").write_text("mac_hash,rssi\na1,-50\n")
+    (folder / "users.csv").write_text("user_type,user_score\na,0.5\n")
+    hints = dict(re.findall(r"# \[tables\.(\w+)\].*?# person = \"\" +# ([^\n]*)", draft_catalog(folder), re.DOTALL))
+    assert hints["cabs"] == f"{told}: perhaps driver_id" and hints["seen"] == f"{told}: perhaps mac_hash"
+    assert hints["users"] == told  # an attribute, and a number that is no name
 
 
 def test_every_key_is_explained() -> None:
