@@ -4,7 +4,7 @@
       -> client standing           stores/client_tables.py: who is frozen or removed, which caps admins granted
       -> make_bill                 accounting/records.py: which holder on the client's path still owes which release
       -> open accounts, debit      stores/balances.py: one conditional UPDATE for equal debits, all or none
-      -> chain entry               log/events.py, log/chain.py, stores/journal.py: linked to the entry before it
+      -> chain entry               log/events.py, stores/journal.py: linked to the entry before it
       -> charge, purchases         stores/journal.py: tables derived from the chain
       -> Charge                    durable; which releases to compute, which are stored already
     the caller reads the data and adds noise
@@ -18,7 +18,7 @@ together; each group on a client's path, `organisation/project/analyst`; and the
 per privacy window, and clients and groups have one over all windows.
 
 The hash chain is the ledger: every other table is derived from it. `verify` (log/verify.py) derives the tables again
-(log/projections.py) and compares; an `Anchor` (log/chain.py) stored elsewhere exposes a history that was rewritten
+(log/projections.py) and compares; an `Anchor` (log/events.py) stored elsewhere exposes a history that was rewritten
 or rolled back. Admin operations append entries to the same chain (administration.py), auditors read it (ledger.py).
 Objections of data subjects (GDPR Art. 21) have a separate register (`ObjectionRegister` in ledger.py).
 
@@ -89,8 +89,7 @@ from budgets.errors import (
 )
 from budgets.forecast import Forecast
 from budgets.ledger import Ledger, ObjectionRegister, register_address
-from budgets.log.chain import Anchor, Entry
-from budgets.log.events import EntryKind, Objection, ObjectionEvent, ObjectionEventKind
+from budgets.log.events import Anchor, Entry, EntryKind, Objection, ObjectionEvent, ObjectionEventKind
 from budgets.stores.open import shown_address
 from budgets.stores.probe import failure_cause
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from budgets.accounting.accounts import LIFETIME, AccountName, is_client_or_group
 from budgets.accounting.privacy_loss import ZERO_LOSS, Loss, sum_losses
-from budgets.log.chain import Entry
+from budgets.log.events import Entry
 
 RATE_PERIOD = timedelta(days=30)  # debits from which the rate is estimated
 MIN_HISTORY = timedelta(days=7)  # minimum age of the first debit

@@ -30,8 +30,9 @@ from budgets.administration import AdminOperations
 from budgets.charging import charge_all, read_bills, read_paying_accounts
 from budgets.errors import LedgerError, ProtocolError, UnsafeStore
 from budgets.forecast import RATE_PERIOD, Forecast, dated_debits, forecast
-from budgets.log.chain import Anchor, Entry
 from budgets.log.events import (
+    Anchor,
+    Entry,
     EntryKind,
     Objection,
     ObjectionEvent,

@@ -22,8 +22,7 @@ from functools import partial as _partial
 
 from dialect.algebra.codegen_types import BoundedSql, Target
 from dialect.algebra.release_plan import ContributionBounds, PrivatePlan
-from dialect.catalog.eligibility import Eligibility
-from dialect.catalog.model import Catalog
+from dialect.catalog.model import Catalog, Eligibility
 from dialect.codegen.bounded_sql import write_bounded_sql as generate_sql
 from dialect.diagnostics.kinds import Kind as _Kind
 from dialect.errors import Code, Refusal, Span

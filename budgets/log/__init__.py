@@ -4,5 +4,5 @@ Ledger events -> chained entries; entries and tables -> list of faults.
 
 Modules, each before those that import it:
 
-    chain, events, projections, verify.
+    events, projections, verify.
 """

@@ -23,8 +23,7 @@ from budgets.accounting.accounts import (
     path_prefixes,
 )
 from budgets.accounting.failures import counter_keys
-from budgets.log.chain import Entry
-from budgets.log.events import NOTE_PREFIX, EntryKind
+from budgets.log.events import NOTE_PREFIX, Entry, EntryKind
 
 RowKey = tuple[Any, ...]
 Row = dict[str, Any]

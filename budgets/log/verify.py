@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from budgets.errors import LedgerError
-from budgets.log.chain import Anchor, Entry, broken_links
-from budgets.log.events import salted_digest
+from budgets.log.events import Anchor, Entry, broken_links, salted_digest
 from budgets.log.projections import PRIMARY_KEYS, ProjectedTables
 
 MAX_CLOCK_SKEW_SECONDS = 5.0  # tolerated clock skew between machines that write one ledger

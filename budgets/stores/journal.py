@@ -19,8 +19,16 @@ from budgets.accounting.accounts import EVERYBODY, own_holder, paying_holders
 from budgets.accounting.privacy_loss import Loss
 from budgets.accounting.records import Bill, Charge, ChargeRequest, PaidRelease, ReleaseAge, StoredRelease
 from budgets.errors import ProtocolError
-from budgets.log.chain import GENESIS, Entry, canonical_json, chained_entry
-from budgets.log.events import BODY_FORMAT, EntryKind, Event, salted_digest
+from budgets.log.events import (
+    BODY_FORMAT,
+    GENESIS,
+    Entry,
+    EntryKind,
+    Event,
+    canonical_json,
+    chained_entry,
+    salted_digest,
+)
 from budgets.stores.schema import (
     FORMAT_VERSION,
     chain_head,

@@ -5,7 +5,7 @@ Every property is derived from the plan and the catalog. No row is read.
 Modules, each before those that import it:
 
     canonical_form, uniqueness, cardinality, time_granularity, date_bounds, predicates, value_counts, row_costs,
-    ties, lints, work_bounds.
+    lints, work_bounds.
 """
 
 from __future__ import annotations

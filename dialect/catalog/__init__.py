@@ -4,24 +4,18 @@ The catalog file is read by `engine.catalog`. Its result, a Catalog, is immutabl
 
 Modules, each before those that import it:
 
-    privacy_windows, model, eligibility, digest_text.
+    privacy_windows, model, digest_text.
 """
 
 from __future__ import annotations
 
 from dialect.catalog.digest_text import Layouts, stable_text
-from dialect.catalog.eligibility import (
-    MAX_PERSON_CHARACTERS,
-    OPT_OUT_TABLE,
-    CountryCondition,
-    EligibilityCondition,
-    InRange,
-    IsIn,
-)
 from dialect.catalog.model import (
     DEFAULT_CALIBRATION,
     FALLBACK_VALUE_SHARE,
+    MAX_PERSON_CHARACTERS,
     NO_ELIGIBILITY_RULES,
+    OPT_OUT_TABLE,
     AgeUnit,
     Bounds,
     Budget,
@@ -32,12 +26,16 @@ from dialect.catalog.model import (
     Column,
     ColumnValues,
     Consent,
+    CountryCondition,
     Dataset,
     Defaults,
     Domain,
+    EligibilityCondition,
     EligibilityRules,
     EngineName,
     H3Cell,
+    InRange,
+    IsIn,
     Jurisdiction,
     MinimumAge,
     Movement,

@@ -12,15 +12,15 @@ from enum import Enum
 from functools import cache
 from typing import Final
 
-from dialect.catalog import eligibility, model, privacy_windows
+from dialect.catalog import model, privacy_windows
 
 # class -> its name in texts, then its fields or members in the order of texts: `name`, or `name in texts=name in code`
 Layouts = Mapping[type, str]
 
 CATALOG_LAYOUTS: Final[Layouts] = {
-    eligibility.IsIn: "Among column values",
-    eligibility.InRange: "Between column type lower upper",
-    eligibility.CountryCondition: "Country column codes denied=is_excluded",
+    model.IsIn: "Among column values",
+    model.InRange: "Between column type lower upper",
+    model.CountryCondition: "Country column codes denied=is_excluded",
     model.EligibilityRules: "AdmissionRules table jurisdiction minors retention contact",
     model.AgeUnit: "AgeBy BIRTH_DATE BIRTH_YEAR AGE AGE_BAND",
     model.Bounds: "Bounds lower upper",

@@ -4,14 +4,13 @@ PrivatePlan and ContributionBounds -> BoundedSql, whose result is exact integers
 
 Modules, each before those that import it:
 
-    engines, stored_columns, eligibility, relations, contribution, materialized_rollups, lake,
-    partition_selection, partials, profile, bounded_sql, outer_query, stored_release_sql.
+    engines, stored_rows, relations, contribution, materialized_rollups, lake, partition_selection, partials,
+    profile, bounded_sql, outer_query, stored_release_sql.
 """
 
 from __future__ import annotations
 
 from dialect.algebra.codegen_types import Shortcut
-from dialect.codegen.eligibility import eligible_persons_sql, read_eligible_from
 from dialect.codegen.engines.dialects import DUCKDB_DIALECT, ENGINE_DIALECTS, EngineDialect
 from dialect.codegen.lake import (
     KEY_SET,
@@ -54,14 +53,16 @@ from dialect.codegen.profile import (
     write_totals_sql,
 )
 from dialect.codegen.relations.relation import RELEASED_KEYS
-from dialect.codegen.stored_columns import (
+from dialect.codegen.stored_release_sql import write_derived_release, write_group_mapping, write_pinned_counts
+from dialect.codegen.stored_rows import (
     SAME_BITS_FORMS,
     SPARK_UNSIGNED_TYPE,
+    eligible_persons_sql,
+    read_eligible_from,
     same_bits_datasets,
     stored_column,
     stored_time,
 )
-from dialect.codegen.stored_release_sql import write_derived_release, write_group_mapping, write_pinned_counts
 
 __all__ = [
     "ARITHMETIC",

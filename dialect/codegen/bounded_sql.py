@@ -17,7 +17,7 @@ Where vectors are only scaled, unclipped units are summed without a row of their
 explains norm_tests, merged_partials, clipped_sums and unclipped_sums). Terms:
 
     unit             privacy unit: a person, or a person and privacy window; its columns are `person` and `win`
-    admitted         meets the eligibility conditions and has not objected (`dialect.codegen.eligibility`)
+    admitted         meets the eligibility conditions and has not objected (`dialect.codegen.stored_rows`)
     value grain      fixed-point unit of a vector: 2^-value_bits of the value's unit (value_bits of its VectorBound)
     released grain   unit of released integers: 2^-fraction_bits of a value grain
     pre-grained      its values are converted to value grains in the public input already (`pushdown`)
@@ -32,7 +32,7 @@ from dataclasses import replace
 
 from dialect.algebra.codegen_types import BoundedSql, Subquery, Target, UnitPartials
 from dialect.algebra.release_plan import ClipRule, ContributionBounds, PrivatePlan, VectorKind
-from dialect.catalog.eligibility import Eligibility
+from dialect.catalog.model import Eligibility
 from dialect.codegen.contribution.clipping import (
     clipped_contribution,
     clipping_factors,
@@ -48,7 +48,6 @@ from dialect.codegen.contribution.clipping import (
 from dialect.codegen.contribution.pushdown import Dictionary
 from dialect.codegen.contribution.unclipped_units import CLIPPED_UNITS, all_sums, unclipped_sums
 from dialect.codegen.contribution.zero_fill import answer_sql, key_set_semi_join, key_set_sql
-from dialect.codegen.eligibility import join_admitted
 from dialect.codegen.engines.dialects import DUCKDB_DIALECT, ENGINE_DIALECTS, EngineDialect
 from dialect.codegen.lake import LAKE_RESULT
 from dialect.codegen.materialized_rollups import partials_from_rollup
@@ -67,6 +66,7 @@ from dialect.codegen.partials import (
     with_untruncated,
 )
 from dialect.codegen.profile import UNIT_MEASURES, has_measured_norms, measured_units
+from dialect.codegen.stored_rows import join_admitted
 
 
 def write_bounded_sql(

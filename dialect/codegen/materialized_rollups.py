@@ -29,13 +29,12 @@ from dialect.algebra.release_plan import (
 )
 from dialect.analysis.predicates import is_implied
 from dialect.analysis.time_granularity import UnderivableError, rewrite_over_keys
-from dialect.catalog.eligibility import Eligibility
-from dialect.catalog.model import SqlType
+from dialect.catalog.model import Eligibility, SqlType
 from dialect.codegen.contribution.clipping import MAX_UNSQUARED_GRAINS, is_always_one, partial_aggregate
 from dialect.codegen.contribution.pushdown import encode_text_keys
-from dialect.codegen.eligibility import is_eligibility_stored
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS
 from dialect.codegen.relations.relation import write_rows
+from dialect.codegen.stored_rows import is_eligibility_stored
 from dialect.functions.emitter import write_expr
 from dialect.planner.reuse.view_matching import CanonicalPlan, canonical_plan, non_null_keys
 

@@ -21,8 +21,7 @@ from functools import cached_property
 from dialect.algebra.codegen_types import BoundedSql, Shortcut, Subquery, Target, UnitPartials
 from dialect.algebra.relations import Distinct, Filter, Group, PerPerson, Project, Relation, Scan
 from dialect.algebra.release_plan import ContributionBounds, Factor, PrivatePlan, QueryVector, VectorBound, VectorKind
-from dialect.catalog.eligibility import Eligibility
-from dialect.catalog.model import SqlType
+from dialect.catalog.model import Eligibility, SqlType
 from dialect.codegen.contribution.clipping import aggregated_vectors, capped_partial, partial_aggregate, value_grains
 from dialect.codegen.contribution.physical_plan import (
     PhysicalPlan,
@@ -33,12 +32,12 @@ from dialect.codegen.contribution.physical_plan import (
 from dialect.codegen.contribution.pushdown import Dictionary, join_keys
 from dialect.codegen.contribution.unclipped_units import is_source_materialized, join_norm_test, norm_test_sql
 from dialect.codegen.contribution.zero_fill import dictionary_sql, key_set_semi_join, key_set_sql
-from dialect.codegen.eligibility import ELIGIBLE_CTE, eligibility_ctes, objectors_to_broadcast
 from dialect.codegen.engines.dialects import DUCKDB_DIALECT, ENGINE_DIALECTS, EngineDialect
 from dialect.codegen.lake import KEY_SET, broadcast_sql, check_lake_support, extract_broadcasts, placeholder
 from dialect.codegen.materialized_rollups import partials_from_rollup
 from dialect.codegen.partition_selection import RELEASED, released_sql, source_ctes, source_keys
 from dialect.codegen.relations.relation import stored_table_truncations, write_rows
+from dialect.codegen.stored_rows import ELIGIBLE_CTE, eligibility_ctes, objectors_to_broadcast
 
 
 def is_one_row_per_person(plan: PrivatePlan) -> bool:

@@ -31,10 +31,9 @@ from typing import NamedTuple
 
 from dialect.algebra.codegen_types import BoundedSql, Subquery, Target
 from dialect.algebra.release_plan import ClipRule, ContributionBounds, PrivatePlan
-from dialect.catalog.eligibility import Eligibility
+from dialect.catalog.model import Eligibility
 from dialect.codegen.contribution.clipping import has_single_row_units, is_always_one, partials_cte, truncate_groups
 from dialect.codegen.contribution.zero_fill import clamped_to_bigint
-from dialect.codegen.eligibility import join_admitted
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS, EngineDialect
 from dialect.codegen.lake import LAKE_RESULT
 from dialect.codegen.partials import (
@@ -51,6 +50,7 @@ from dialect.codegen.partials import (
     with_clause,
     with_untruncated,
 )
+from dialect.codegen.stored_rows import join_admitted
 
 LOWEST_BIN, HIGHEST_BIN = 0, 80  # of squared integers: 1 to 2^81
 HIGHEST_CLASS = 31  # of units by their number of values: 2^31 and more

@@ -32,7 +32,7 @@ from dialect.parser.compile_context import CompileContext
 from dialect.planner.keys.key_set import determining_keys, public_lists, rewrite_facts_over_lists
 from dialect.planner.keys.public_domains import PublicList
 from dialect.planner.noise_fields import track_aggregate_noise
-from dialect.planner.quantiles import is_histogram_aggregate
+from dialect.planner.query_vectors import is_histogram_aggregate
 from dialect.planner.releases import GroupingSet, Planning, plan_release, plan_release_point
 from dialect.sensitivity.bounding import bound_contributions
 

@@ -59,14 +59,15 @@ from dialect.parser.compile_context import CompileContext
 from dialect.parser.privacy_clause import KeyHandling
 from dialect.planner.keys.key_set import build_key_set
 from dialect.planner.keys.private_keys import check_private_keys, other_keys
-from dialect.planner.quantiles import (
+from dialect.planner.query_vectors import (
     HistogramPlan,
+    QueryVectors,
     is_histogram_aggregate,
     plan_histograms,
     quantile_notes,
     quantile_output,
+    renumber_formula,
 )
-from dialect.planner.query_vectors import QueryVectors, renumber_formula
 from dialect.planner.window_charging import determine_charged_windows
 from dialect.postprocess.interval_functions import refuse_interval_functions
 from dialect.stability.outer_joins import check_preserved_below, preserved_keys

@@ -50,8 +50,7 @@ from dialect.algebra.release_plan import ChargedWindows
 from dialect.algebra.traversal import walk
 from dialect.analysis.date_bounds import EventTime, event_time_predicates
 from dialect.analysis.work_bounds import expressions_below
-from dialect.catalog.eligibility import retained_windows
-from dialect.catalog.model import Dataset, SqlType
+from dialect.catalog.model import Dataset, SqlType, retained_windows
 from dialect.catalog.privacy_windows import STATIC, WindowRange, days_of_window, window_name
 from dialect.functions.aggregates import AGGREGATES
 from dialect.functions.inference import computed_field, definition_of

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from budgets import LIFETIME, OWNER, PER_QUERY, Caps, Entry, Ledger, Loss
-from budgets.log.chain import compute_row_hash
+from budgets.log.events import compute_row_hash
 from budgets.log.verify import verify
 from budgets.stores import journal
 from budgets.stores.schema import PROJECTIONS

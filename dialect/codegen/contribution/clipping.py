@@ -43,11 +43,10 @@ from dialect.algebra.release_plan import (
     VectorBound,
     VectorKind,
 )
-from dialect.catalog.eligibility import Eligibility
-from dialect.catalog.model import SqlType
-from dialect.codegen.eligibility import join_admitted
+from dialect.catalog.model import Eligibility, SqlType
 from dialect.codegen.engines.dialects import DUCKDB_DIALECT, MAX_SMALL_SUMMAND, SMALL_SUM, EngineDialect, hash_order
 from dialect.codegen.relations.relation import first_rows, units_over_limit
+from dialect.codegen.stored_rows import join_admitted
 from dialect.functions.emitter import quote_literal
 
 ROUNDING_MARGIN = (

@@ -14,7 +14,7 @@ Terms:
 
     unit             privacy unit: a person, or a person and privacy window; its columns are `person` and `win`
     norm test        the CTE `norm_tests`: an upper bound of a unit's L1 norm per vector, compared with the clip bound
-    admitted         meets the eligibility conditions and has not objected (`dialect.codegen.eligibility`)
+    admitted         meets the eligibility conditions and has not objected (`dialect.codegen.stored_rows`)
     value grain      fixed-point unit of a vector: 2^-value_bits of the value's unit (value_bits of its VectorBound)
     released grain   unit of released integers: 2^-fraction_bits of a value grain
     pre-grained      its values are converted to value grains in the public input already (`pushdown`)
@@ -38,10 +38,10 @@ from dialect.algebra.release_plan import (
 from dialect.algebra.traversal import map_children
 from dialect.analysis.predicates import constant_field
 from dialect.analysis.uniqueness import matches_at_most_one_row
-from dialect.catalog.eligibility import Eligibility
+from dialect.catalog.model import Eligibility
 from dialect.codegen.contribution.clipping import partial_aggregate, value_grains
-from dialect.codegen.eligibility import join_admitted
 from dialect.codegen.relations.relation import is_cheap_to_reread, write_rows
+from dialect.codegen.stored_rows import join_admitted
 
 CLIPPED_UNITS = "SELECT * FROM merged_partials WHERE person IS NOT NULL"
 

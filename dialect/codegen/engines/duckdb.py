@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from dialect.algebra.expressions import Expr, Literal
 from dialect.algebra.relations import WindowCall
-from dialect.analysis.ties import has_rows_frame
-from dialect.catalog.eligibility import MAX_PERSON_CHARACTERS
-from dialect.catalog.model import Column, SqlType
+from dialect.analysis.lints import has_rows_frame
+from dialect.catalog.model import MAX_PERSON_CHARACTERS, Column, SqlType
 from dialect.codegen.engines.engine import SALT, EngineDialect
 from dialect.functions.aggregate_forms import AggregateOperands
 from dialect.functions.aggregates import Aggregate, per_person_sql

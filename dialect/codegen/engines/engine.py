@@ -25,7 +25,7 @@ from dialect.algebra.relations import (
     Released,
     WindowCall,
 )
-from dialect.analysis.ties import has_rows_frame
+from dialect.analysis.lints import has_rows_frame
 from dialect.catalog.model import Column, SqlType
 from dialect.functions.aggregate_forms import AggregateOperands
 from dialect.functions.aggregates import AGGREGATES, Aggregate, grains_per_unit, public_sql, released_sql

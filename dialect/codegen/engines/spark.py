@@ -13,8 +13,7 @@ from string import ascii_lowercase, ascii_uppercase
 
 from dialect.algebra.expressions import Expr, Literal
 from dialect.algebra.relations import Frame, FrameBound, FrameUnit, OrderKey, WindowCall, is_whole_partition
-from dialect.catalog.eligibility import MAX_PERSON_CHARACTERS
-from dialect.catalog.model import Column, SqlType
+from dialect.catalog.model import MAX_PERSON_CHARACTERS, Column, SqlType
 from dialect.codegen.engines.engine import SALT, UNSIGNED_TYPE, EngineDialect
 from dialect.functions.aggregate_forms import AggregateOperands
 from dialect.functions.aggregates import Aggregate, per_person_spark_sql

@@ -55,13 +55,13 @@ from dialect.algebra.relations import (
     release_table_name,
 )
 from dialect.algebra.traversal import walk
+from dialect.analysis.lints import breaks_ties_by_hash
 from dialect.analysis.predicates import disjuncts, split_equalities
-from dialect.analysis.ties import breaks_ties_by_hash
 from dialect.analysis.uniqueness import minimal_ordering_fields
 from dialect.catalog.model import SqlType, Table
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS
 from dialect.codegen.relations.window_functions import write_windows
-from dialect.codegen.stored_columns import retention_predicates, stored_column
+from dialect.codegen.stored_rows import retention_predicates, stored_column
 from dialect.functions.emitter import quote_literal, select_list, value_rows, write_expr, write_order_term
 
 

@@ -24,7 +24,7 @@ from dialect.algebra.relations import (
     WindowCall,
     call_expressions,
 )
-from dialect.analysis.ties import depends_on_peer_order, has_rows_frame, peer_columns
+from dialect.analysis.lints import depends_on_peer_order, has_rows_frame, peer_columns
 from dialect.analysis.uniqueness import minimal_ordering_fields
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS, EngineDialect
 from dialect.functions.emitter import select_list

@@ -4,5 +4,5 @@ Engine types -> plain dicts.
 
 Modules, each before those that import it:
 
-    row_order, answer, budget, ledger, statements, tables.
+    answer, budget, ledger, statements, tables.
 """

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budgets.errors import ParamError
-from budgets.log.chain import GENESIS, Anchor, Entry, broken_links, canonical_json, canonical_row, chained_entry
+from budgets.log.events import GENESIS, Anchor, Entry, broken_links, canonical_json, canonical_row, chained_entry
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
 BODIES = st.recursive(

@@ -8,8 +8,7 @@ from dataclasses import replace
 import pytest
 
 from budgets import Ledger, LedgerUnavailable
-from budgets.log.chain import Entry
-from budgets.log.events import EntryKind
+from budgets.log.events import Entry, EntryKind
 from budgets.log.verify import verify
 from budgets.stores import journal
 from tests.budgets.ledger_checks import ask, check_books, check_repeats_are_free, item

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from budgets import Ledger
-from budgets.log.chain import Entry
-from budgets.log.events import EntryKind
+from budgets.log.events import Entry, EntryKind
 from budgets.log.verify import clock_regressions, verify
 from budgets.stores import journal
 from budgets.stores.schema import PROJECTIONS, metadata

@@ -11,7 +11,7 @@ import pytest
 
 from dialect.catalog import Catalog, PrivacyWindow, WindowRange, stable_text
 from dialect.catalog.digest_text import CATALOG_LAYOUTS
-from dialect.catalog.eligibility import EligibilityCondition
+from dialect.catalog.model import EligibilityCondition
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 import dialect
 from dialect.algebra.codegen_types import Target
 from dialect.algebra.release_plan import MAX_PARTIAL_GRAINS, ClipRule, ContributionBounds, PrivatePlan, VectorBound
-from dialect.catalog.eligibility import Eligibility, IsIn
-from dialect.catalog.model import Catalog
+from dialect.catalog.model import Catalog, Eligibility, IsIn
 
 render = import_module("dialect.codegen.bounded_sql")
 clipping = import_module("dialect.codegen.contribution.clipping")

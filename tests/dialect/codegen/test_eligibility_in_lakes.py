@@ -6,8 +6,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from dialect.catalog.eligibility import OPT_OUT_TABLE, Eligibility
-from dialect.codegen import eligibility
+from dialect.catalog.model import OPT_OUT_TABLE, Eligibility
+from dialect.codegen import stored_rows
 
 OBJECTING = ["7", "5000000007", "18446744073709551615", "nobody"]
 BOTH = ["7", "5000000007"]
@@ -17,7 +17,7 @@ def broadcast_persons(kind: str) -> list[str]:
     with duckdb.connect() as connection:
         connection.register(OPT_OUT_TABLE, pa.table({"person": OBJECTING}))
         rows = connection.execute(
-            eligibility.objectors_to_broadcast(Eligibility(kind, None, ()))[OPT_OUT_TABLE]
+            stored_rows.objectors_to_broadcast(Eligibility(kind, None, ()))[OPT_OUT_TABLE]
         ).fetchall()
         return [str(person) for (person,) in rows]
 
@@ -39,13 +39,13 @@ def test_an_objection_outside_the_column_type_matches_nobody(monkeypatch: pytest
 def test_a_planted_cast_makes_one_objection_fail_every_query(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(__name__ + ".OBJECTING", ["7", "9" * 38])
     monkeypatch.setattr(
-        eligibility, "_lake_person_type", lambda kind: "DECIMAL(20, 0)) + CAST(person AS DECIMAL(20, 0)"
+        stored_rows, "_lake_person_type", lambda kind: "DECIMAL(20, 0)) + CAST(person AS DECIMAL(20, 0)"
     )
     with pytest.raises(duckdb.ConversionException):
         broadcast_persons("HUGEINT")
 
 
 def test_a_planted_comparison_in_the_declared_type_misses_objectors(monkeypatch: pytest.MonkeyPatch) -> None:
-    in_type = eligibility._objectors_as
-    monkeypatch.setattr(eligibility, "_objectors_as", lambda kind: in_type("INTEGER" if kind == "BIGINT" else kind))
+    in_type = stored_rows._objectors_as
+    monkeypatch.setattr(stored_rows, "_objectors_as", lambda kind: in_type("INTEGER" if kind == "BIGINT" else kind))
     assert broadcast_persons("INTEGER") == ["7"]

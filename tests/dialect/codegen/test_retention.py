@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from dialect import Catalog, compile_query
-from dialect.catalog.eligibility import retained_windows
+from dialect.catalog.model import retained_windows
 from dialect.catalog.privacy_windows import PrivacyWindow
 from tests.dialect.windowed import CATALOGS
 

@@ -15,8 +15,7 @@ import pytest
 from dialect import bound_contributions, generate_sql
 from dialect.algebra.codegen_types import Shortcut, Target
 from dialect.algebra.release_plan import PrivatePlan
-from dialect.catalog.eligibility import Eligibility, IsIn
-from dialect.catalog.model import Catalog
+from dialect.catalog.model import Catalog, Eligibility, IsIn
 
 light_units, render = (
     import_module("dialect.codegen.contribution.unclipped_units"),

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from dialect import Question, compile_query
-from engine.api.wire.row_order import in_natural_order
+from engine.api.wire.answer import in_natural_order
 from engine.mechanism.answer import Answer
 from engine.pipeline.engine import Engine
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from dialect import compile_query
-from dialect.codegen.eligibility import read_eligible_from
+from dialect.codegen.stored_rows import read_eligible_from
 from engine import Session, open_session
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import NO_OBJECTIONS

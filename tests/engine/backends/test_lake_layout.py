@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from dialect import Catalog, compile_query
 from dialect.catalog.model import Consent, Source
-from dialect.codegen import eligibility
+from dialect.codegen import stored_rows
 from engine.api import steward
 from engine.backends.duckdb import DuckDBBackend
 from engine.backends.exact import NO_OBJECTIONS
@@ -176,9 +176,9 @@ def test_a_planted_eligibility_rule_is_found(unsigned: Town, monkeypatch: pytest
     else:
         said = {"who objects as text": "SELECT TRY_CAST(person AS UBIGINT) AS person FROM opt_outs",
                 "nobody objects": "SELECT person FROM opt_outs WHERE false"}[planted]  # fmt: skip
-        objections = eligibility.objectors_to_broadcast
+        objections = stored_rows.objectors_to_broadcast
         monkeypatch.setattr(
-            eligibility, "objectors_to_broadcast", lambda *given: objections(*given) | {"opt_outs": said}
+            stored_rows, "objectors_to_broadcast", lambda *given: objections(*given) | {"opt_outs": said}
         )
     assert unsigned.differ(ROLLED[2])
 

@@ -18,9 +18,9 @@ from pyspark.sql.connect.functions import expr
 from dialect import Catalog
 from dialect.algebra.release_plan import MAX_PARTIAL_GRAINS
 from dialect.catalog.model import EngineName, Source
-from dialect.codegen import stored_columns
+from dialect.codegen import stored_rows
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS
-from dialect.codegen.stored_columns import same_bits_datasets
+from dialect.codegen.stored_rows import same_bits_datasets
 from engine.backends.spark import frames as spark_frames
 from engine.backends.spark.backend import SparkLake
 from engine.catalog.file import load_catalog
@@ -192,7 +192,7 @@ def test_persons_of_two_types_stay_what_they_are(
         for sql in (*QUESTIONS[:3], QUESTIONS[-1]) if NIGHTLY else JOINED:
             assert all(same(*pair) for pair in both.run(sql, OBJECTED)), sql
     monkeypatch.setattr(lake_checks, "same_bits_datasets", lambda catalog: frozenset({"bits"}))
-    monkeypatch.setitem(stored_columns.SAME_BITS_FORMS, "bigint", "CAST({0} AS BIGINT)")
+    monkeypatch.setitem(stored_rows.SAME_BITS_FORMS, "bigint", "CAST({0} AS BIGINT)")
     with closing(opened(tmp_path / "wrong", cluster.remote, "BIGINT", persons)) as taken:
         assert not all(same(*pair) for pair in taken.run(QUESTIONS[1])), "not seen"
 

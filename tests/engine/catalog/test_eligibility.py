@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from dialect import Catalog, Target, compile_query
-from dialect.catalog.eligibility import IsIn
+from dialect.catalog.model import IsIn
 from engine.backends.duckdb import Limits
 from engine.catalog.eligibility import eligibility_filter
 from engine.pipeline.engine import Engine

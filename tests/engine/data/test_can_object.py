@@ -21,8 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialect.catalog.eligibility import MAX_PERSON_CHARACTERS
-from dialect.catalog.model import SqlType
+from dialect.catalog.model import MAX_PERSON_CHARACTERS, SqlType
 from dialect.codegen.engines.dialects import DUCKDB_DIALECT
 from engine import Refused, Session, open_session
 from engine.catalog.file import load_catalog

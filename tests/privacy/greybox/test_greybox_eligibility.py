@@ -53,9 +53,9 @@ def moving(database: Database) -> Database:
 write_admission, prepare, retention, write_rows, render, clipping = (
     import_module(name)
     for name in (
-        "dialect.codegen.eligibility",
+        "dialect.codegen.stored_rows",
         "engine.pricing.compile_release",
-        "dialect.codegen.stored_columns",
+        "dialect.codegen.stored_rows",
         "dialect.codegen.relations.relation",
         "dialect.codegen.bounded_sql",
         "dialect.codegen.contribution.clipping",
