@@ -111,3 +111,6 @@ class BoundedSql:
     untruncated_conditions: tuple[
         tuple[str, int], ...
     ] = ()  # it may run if each holds: (SQL of the most rows of one person in a table, limit that it must not exceed)
+    total_count: int = (
+        0  # how many of the columns w<i>, the last ones, are totals over all groups: the same in each row
+    )

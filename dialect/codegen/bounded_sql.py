@@ -8,7 +8,9 @@ PrivatePlan and ContributionBounds -> BoundedSql, by these CTEs:
     truncated_partials  the same after group truncation: at most L0 groups per unit, where a limit is needed
     unit_count          number of admitted units with any row in a listed group, where noise is correlated
     unit_measures       one row per admitted unit, with the norms that its profile has measured, if it has one
-    clip_factors        clipping factors f0, f1, ...: one row per admitted unit, where vectors are scaled
+    clip_factors        clipping factors f0, f1, ...: one row per admitted unit, where vectors are scaled; with totals,
+                        sum<i> over its groups of vector i, in the profile's value grains
+    clipped_totals      one row: totals over all groups, if any are measured
     group_sums          one row per group, w0, w1, ...: the person is gone
 
 The final SELECT returns one row per public key, zeros included, in public order.
@@ -27,7 +29,7 @@ explains norm_tests, merged_partials, clipped_sums and unclipped_sums). Terms:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from dialect.algebra.codegen_types import BoundedSql, Subquery, Target, UnitPartials
@@ -47,14 +49,22 @@ from dialect.codegen.contribution.clipping import (
 )
 from dialect.codegen.contribution.pushdown import Dictionary
 from dialect.codegen.contribution.unclipped_units import CLIPPED_UNITS, all_sums, unclipped_sums
-from dialect.codegen.contribution.zero_fill import answer_sql, key_set_semi_join, key_set_sql
+from dialect.codegen.contribution.zero_fill import (
+    CLIPPED_TOTALS,
+    answer_sql,
+    clamped_to_bigint,
+    key_set_semi_join,
+    key_set_sql,
+)
 from dialect.codegen.engines.dialects import DUCKDB_DIALECT, ENGINE_DIALECTS, EngineDialect
 from dialect.codegen.lake import LAKE_RESULT
 from dialect.codegen.materialized_rollups import partials_from_rollup
 from dialect.codegen.partials import (
     NO_DICTIONARIES,
+    NO_TOTALS,
     Partials,
     SharedPlan,
+    UnitTotal,
     capped_partials,
     in_grains_of,
     is_shareable,
@@ -75,6 +85,9 @@ def write_bounded_sql(
     target: Target,
     admission: Eligibility | None = None,
     shared: SharedPlan | None = None,
+    totals: Mapping[int, int] = NO_TOTALS,
+    *,
+    is_alone: bool = False,
 ) -> BoundedSql:
     """Write the bounded SQL of a plan for DuckDB, or for the lake that holds people's rows.
 
@@ -82,10 +95,13 @@ def write_bounded_sql(
 
     A materialized rollup is read instead of rows if one covers the plan. If stored tables are truncated, a second text
     without the truncation is written, with the conditions under which the engine may run it. `shared` = the plan of
-    partial aggregates that other statements of the release read as well, if all numbers follow from them.
+    partial aggregates that other statements of the release read as well, if all numbers follow from them; or that this
+    one alone reads, if it `is_alone`. `totals` = by index of a vector, the clip bound of its total over all groups, in
+    the value grains of the release's profile: the total is measured as well (`total_count`) where DuckDB reads shared
+    partials with the profile's limit of groups.
     """
     if shared is not None and is_shareable(plan, bounds, shared):
-        return _from_shared(plan, bounds, target, admission, shared)
+        return _from_shared(plan, bounds, target, admission, shared, totals, is_alone)
     rollup_partials = (
         None
         if plan.mapping is not None or not target.rollups
@@ -101,16 +117,20 @@ def write_bounded_sql(
 
 
 def _from_shared(
-    plan: PrivatePlan, bounds: ContributionBounds, target: Target, admission: Eligibility | None, shared: SharedPlan
-) -> BoundedSql:
+    plan: PrivatePlan, bounds: ContributionBounds, target: Target, admission: Eligibility | None, shared: SharedPlan,
+    totals: Mapping[int, int], is_alone: bool,
+) -> BoundedSql:  # fmt: skip
     """Write the bounded SQL of a plan from partial aggregates that other statements of its release read as well."""
+    has_totals = bounds.max_groups == shared.profile_bounds.max_groups
 
     def write(of: Target) -> BoundedSql:
         moved = recentred(shared, plan)
-        partials = in_grains_of(shared_partials(shared, of, admission), bounds, moved)
-        if partials.is_in_lake:
-            return _for_lake(partials, target, admission)
-        has_norms = has_measured_norms(plan, bounds, shared, moved)
+        fine = shared_partials(shared, of, admission, is_alone=is_alone)
+        if fine.is_in_lake:
+            return _for_lake(in_grains_of(fine, bounds, moved), target, admission)
+        of_units = [(i, most, shared.profile_bounds.vectors[i]) for i, most in totals.items() if has_totals]
+        partials = in_grains_of(fine, bounds, moved, of_units)
+        has_norms = not is_alone and has_measured_norms(plan, bounds, shared, moved)
         return _in_duckdb(partials, admission, measured_units(shared, of, admission) if has_norms else "")
 
     return with_untruncated(write, plan, target)
@@ -126,11 +146,23 @@ def _in_duckdb(partials: Partials, admission: Eligibility | None, measures: str 
     if measures:
         shared = {UNIT_MEASURES: measures, **shared}
         ctes = [*partials.rows, *partials.keys, *_measured_aggregation_ctes(partials, measures)]
-    answer = answer_sql(plan, partials.dictionaries, partials.is_key_encoded, centred=bounds.centred_vectors)
+    count, total_count = _column_count(bounds), len(partials.totals)
+    if total_count:
+        units = UNIT_MEASURES if measures else "clip_factors"
+        ctes.append((CLIPPED_TOTALS, False, _clipped_totals(partials.totals, units)))
+    facts = (plan, partials.dictionaries, partials.is_key_encoded)
+    answer = answer_sql(*facts, centred=bounds.centred_vectors, total_count=total_count)
     return BoundedSql(
-        with_clause(ctes, answer), len(plan.keys), _column_count(bounds),
-        eligible_sql=partials.eligible_sql, shared=shared,
+        with_clause(ctes, answer), len(plan.keys), count + total_count,
+        eligible_sql=partials.eligible_sql, shared=shared, total_count=total_count,
     )  # fmt: skip
+
+
+def _clipped_totals(totals: Iterable[UnitTotal], units: str) -> str:
+    """Write one row: totals over all groups, each unit's sum clipped. Rows of nobody are no unit."""
+    clipped = (f"least(coalesce(sum{each.index}, 0), {each.clip_bound})" for each in totals)
+    sums = ", ".join(f"{clamped_to_bigint(f'sum({number})')} AS t{i}" for i, number in enumerate(clipped))
+    return f"SELECT {sums} FROM {units} WHERE person IS NOT NULL"
 
 
 def _column_count(bounds: ContributionBounds) -> int:
@@ -170,15 +202,13 @@ def _aggregation_ctes(found: Partials, admission: Eligibility | None) -> list[Su
     plan, bounds, dictionaries, partials = found.plan, found.bounds, found.dictionaries, found.unit
     if partials.merges_unclipped_units:
         return _merged_aggregation_ctes(plan, bounds, dictionaries, partials)
-    is_scaled, dialect = (
-        any(bound.rule is ClipRule.SCALE for bound in bounds.vectors),
-        ENGINE_DIALECTS[found.target.engine],
-    )
+    dialect = ENGINE_DIALECTS[found.target.engine]
+    is_scaled = bool(found.totals) or any(bound.rule is ClipRule.SCALE for bound in bounds.vectors)
     # materialized, else DuckDB joins admitted persons to rows; reading a rollup again is cheaper than materializing it
     materialized = (
         None if partials.keeps_stored_groups else is_scaled or admission is not None or bounds.max_groups is not None
     )
-    text, admission_after = capped_partials(plan, bounds, dictionaries, partials.text), admission
+    text, admission_after = capped_partials(plan, bounds, dictionaries, partials.text, found.totals), admission
     if is_scaled and not dialect.materialized:  # else a filter pushed into one read would make Spark compute it twice
         text, admission_after = f"SELECT * FROM {join_admitted(f'({text}) AS c', admission, dialect)}", None
     ctes = [("unit_partials", materialized, text)]
@@ -188,8 +218,12 @@ def _aggregation_ctes(found: Partials, admission: Eligibility | None) -> list[Su
         ctes.append(("unit_count", bool(dialect.materialized), _unit_count(plan, admission_after, dialect)))
     # admission is cheapest here, at one row per person; materialized, so that DuckDB does not push it into the rows
     if is_scaled:
-        materialize_factors = admission is not None and not has_single_row_units(plan, bounds)
-        ctes.append(("clip_factors", materialize_factors, clipping_factors(plan, bounds, admission_after, dialect)))
+        is_single_row = has_single_row_units(plan, bounds)
+        materialize_factors = bool(found.totals) or (admission is not None and not is_single_row)
+        one, summed = ("1", "{}") if is_single_row else ("count(*)", dialect.wide_sum)
+        of_units = (f"{one if t.is_one else summed.format(t.column)} AS sum{t.index}" for t in found.totals)
+        factors = clipping_factors(plan, bounds, admission_after, dialect, sums=of_units)
+        ctes.append(("clip_factors", materialize_factors, factors))
     sums = _sums_per_group(plan, bounds, None if is_scaled else admission, is_scaled, dialect)
     ctes.append(("group_sums", False, sums))
     for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)):

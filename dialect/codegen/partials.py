@@ -13,7 +13,7 @@ most one row per person is not grouped (`dialect/codegen/proofs.md#render`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -22,7 +22,13 @@ from dialect.algebra.codegen_types import BoundedSql, Shortcut, Subquery, Target
 from dialect.algebra.relations import Distinct, Filter, Group, PerPerson, Project, Relation, Scan
 from dialect.algebra.release_plan import ContributionBounds, Factor, PrivatePlan, QueryVector, VectorBound, VectorKind
 from dialect.catalog.model import Eligibility, SqlType
-from dialect.codegen.contribution.clipping import aggregated_vectors, capped_partial, partial_aggregate, value_grains
+from dialect.codegen.contribution.clipping import (
+    aggregated_vectors,
+    capped_partial,
+    is_always_one,
+    partial_aggregate,
+    value_grains,
+)
 from dialect.codegen.contribution.physical_plan import (
     PhysicalPlan,
     encoded_rows,
@@ -129,10 +135,15 @@ def unit_partials(
 
 
 def capped_partials(
-    plan: PrivatePlan, bounds: ContributionBounds, dictionaries: Mapping[int, Dictionary], partials: str
+    plan: PrivatePlan,
+    bounds: ContributionBounds,
+    dictionaries: Mapping[int, Dictionary],
+    partials: str,
+    totals: Sequence[UnitTotal] = (),
 ) -> str:
     """Write the cap of partial aggregates (`capped_partial`), and drop groups outside the public key set."""
     numbers = [capped_partial(f"v{i}", vector, bound) for i, vector, bound in aggregated_vectors(plan, bounds)]
+    numbers += [each.capped for each in totals if each.capped]
     columns = ", ".join((*plan.unit_columns, *plan.key_columns, *numbers))
     return f"SELECT {columns} FROM ({partials}) AS p{key_set_semi_join('p', plan, dictionaries)}"
 
@@ -177,8 +188,8 @@ class SharedPlan:
     bounds: ContributionBounds
     histograms: tuple[ProfileHistogram, ...]  # of its profile, whose measures of units clipping factors may read
     profile_bounds: ContributionBounds  # value grains of these measures
-    # what was written of it already, by target: with and without truncation
-    written: list[tuple[Target, Eligibility | None, Partials]] = field(
+    # what was written of it already, by target, with and without truncation, shared or alone
+    written: list[tuple[Target, Eligibility | None, bool, Partials]] = field(
         default_factory=list, init=False, compare=False, repr=False
     )
 
@@ -205,6 +216,18 @@ class Recentred:
 
 
 NOT_MOVED: Mapping[int, Recentred] = {}
+NO_TOTALS: Mapping[int, int] = {}
+
+
+@dataclass(frozen=True)
+class UnitTotal:
+    """A total over all groups that the statement of the numbers measures as well: each unit's sum, clipped."""
+
+    index: int  # of the vector
+    clip_bound: int  # in the profile's value grains
+    column: str  # of `unit_partials`: the unit's number in a group, in these grains and capped
+    capped: str = ""  # SQL of that column; "": it is that of the numbers
+    is_one: bool = False  # the number is 1 in each group and has no column
 
 
 @dataclass(frozen=True)
@@ -224,6 +247,7 @@ class Partials:
     is_in_lake: bool = False  # else in DuckDB
     broadcast: Mapping[str, str] = field(default_factory=dict)  # of a lake
     shared: Mapping[str, str] = field(default_factory=dict)  # the subquery `shared_partials`, if statements share it
+    totals: tuple[UnitTotal, ...] = ()
 
     @property
     def eligible_sql(self) -> str:
@@ -350,26 +374,23 @@ def is_shareable(plan: PrivatePlan, bounds: ContributionBounds, shared: SharedPl
     )
 
 
-def has_own_grains(bounds: ContributionBounds, shared: SharedPlan) -> bool:
-    """Return whether shared partials are in the value grains of bounds, so that nothing is rounded a second time."""
-    pairs = zip(bounds.vectors, shared.bounds.vectors, strict=True)
-    return all(own.value_bits == fine.value_bits for own, fine in pairs)
-
-
-def shared_partials(shared: SharedPlan, target: Target, admission: Eligibility | None) -> Partials:
+def shared_partials(
+    shared: SharedPlan, target: Target, admission: Eligibility | None, *, is_alone: bool = False
+) -> Partials:
     """Write the partial aggregates that statements share, once: of all units, in the fine grains of `shared`.
 
     Groups outside the public key set are dropped here. No unit is merged with others, as none is bounded yet.
+    `is_alone`: one statement reads them, so that in DuckDB they are no CTE of their own.
     """
-    for of, admitted, partials in shared.written:
-        if of == target and admitted == admission:
+    for of, admitted, alone, partials in shared.written:
+        if of == target and admitted == admission and alone == is_alone:
             return partials
-    made = _write_shared(shared, target, admission)
-    shared.written.append((target, admission, made))
+    made = _write_shared(shared, target, admission, is_alone)
+    shared.written.append((target, admission, is_alone, made))
     return made
 
 
-def _write_shared(shared: SharedPlan, target: Target, admission: Eligibility | None) -> Partials:
+def _write_shared(shared: SharedPlan, target: Target, admission: Eligibility | None, is_alone: bool) -> Partials:
     """Write the partial aggregates that statements share, from a rollup, a lake or stored rows."""
     has_rollup = bool(target.rollups) and shared.plan.mapping is None
     rollup = None if not has_rollup else partials_from_rollup(shared.plan, shared.bounds, target, admission)
@@ -380,10 +401,13 @@ def _write_shared(shared: SharedPlan, target: Target, admission: Eligibility | N
         own = replace(target, shortcuts=target.shortcuts - {Shortcut.UNCLIPPED_UNITS})
         found = read_partials(shared.plan, shared.bounds, own, admission, rollup, is_shared=True)
     capped = capped_partials(found.plan, found.bounds, found.dictionaries, found.unit.text)
+    found = replace(found, plan=replace(found.plan, key_set=None), is_in_lake=is_in_lake)
+    if is_alone and not is_in_lake:
+        return replace(found, unit=replace(found.unit, text=capped))
     sql = with_clause([*found.rows, *found.keys], capped, ENGINE_DIALECTS[found.target.engine])
     return replace(
-        found, plan=replace(found.plan, key_set=None), rows=((SHARED_PARTIALS, True, sql),),
-        keys=() if is_in_lake else found.keys, is_in_lake=is_in_lake, shared={SHARED_PARTIALS: sql},
+        found, rows=((SHARED_PARTIALS, True, sql),), keys=() if is_in_lake else found.keys,
+        unit=UnitPartials(f"SELECT * FROM {SHARED_PARTIALS}", keeps_stored_groups=True), shared={SHARED_PARTIALS: sql},
     )  # fmt: skip
 
 
@@ -439,10 +463,16 @@ def _sum_of(side: QueryVector | Factor, product: QueryVector, plan: PrivatePlan)
     )
 
 
-def in_grains_of(found: Partials, bounds: ContributionBounds, moved: Mapping[int, Recentred] = NOT_MOVED) -> Partials:
+def in_grains_of(
+    found: Partials,
+    bounds: ContributionBounds,
+    moved: Mapping[int, Recentred] = NOT_MOVED,
+    totals: Sequence[tuple[int, int, VectorBound]] = (),
+) -> Partials:
     """Convert shared partials to the value grains of one statement.
 
-    `moved` = by index of a vector, its number about other centres.
+    `moved` = by index of a vector, its number about other centres; `totals` = vectors whose totals are measured, too:
+    index, clip bound of the total, and the bound whose value grains the total has.
     """
     dialect, columns = ENGINE_DIALECTS[found.target.engine], [*found.plan.unit_columns, *found.plan.key_columns]
     for i, _, bound in aggregated_vectors(found.plan, bounds):
@@ -451,8 +481,29 @@ def in_grains_of(found: Partials, bounds: ContributionBounds, moved: Mapping[int
         else:
             number = _coarser(f"v{i}", found.bounds.vectors[i].value_bits - bound.value_bits, dialect)
         columns.append(f"{number} AS v{i}")
-    text = f"SELECT {', '.join(columns)} FROM {SHARED_PARTIALS}"
-    return replace(found, bounds=bounds, unit=UnitPartials(text, keeps_stored_groups=True))
+    of_totals = [_unit_total(found, i, bounds.vectors[i], most, bound) for i, most, bound in totals]
+    columns += [number for _, number in of_totals if number]
+    text = f"SELECT {', '.join(columns)} FROM ({found.unit.text}) AS s"
+    unit = replace(found.unit, text=text)
+    return replace(found, bounds=bounds, unit=unit, totals=tuple(total for total, _ in of_totals))
+
+
+def _unit_total(
+    found: Partials, index: int, own: VectorBound, clip_bound: int, of_profile: VectorBound
+) -> tuple[UnitTotal, str]:
+    """Describe the total of a vector, and write its number in the profile's value grains where the numbers have others.
+
+    The sum of a unit's capped numbers in these grains is that of `unit_measures`.
+    """
+    vector, dialect = found.plan.vectors[index], ENGINE_DIALECTS[found.target.engine]
+    if is_always_one(vector):
+        return UnitTotal(index, clip_bound, "1", is_one=True), ""
+    same = capped_partial("v", vector, own) == capped_partial("v", vector, of_profile)
+    if same and own.value_bits == of_profile.value_bits:
+        return UnitTotal(index, clip_bound, f"v{index}"), ""
+    column = f"m{index}"
+    number = _coarser(f"v{index}", found.bounds.vectors[index].value_bits - of_profile.value_bits, dialect)
+    return UnitTotal(index, clip_bound, column, capped_partial(column, vector, of_profile)), f"{number} AS {column}"
 
 
 def _coarser(grains: str, bits: int, dialect: EngineDialect) -> str:

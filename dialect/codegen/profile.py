@@ -153,37 +153,6 @@ def write_totals_sql(
     return _over_units(shared, bounds, histograms, lambda _: answer, target, admission, 0, len(totals))
 
 
-def with_totals(numbers: BoundedSql, totals: BoundedSql) -> BoundedSql:
-    """Write numbers and totals of one release as one statement of DuckDB: totals follow the vectors in every row.
-
-    Claim: its columns are those of both statements. Symbols: both of the same shared partials. Formula: none. Source
-    and proof: dialect/codegen/proofs.md#shared-partials. Raises nothing.
-    """
-    further = "".join(f", totals.w{i} AS w{numbers.vector_count + i}" for i in range(totals.vector_count))
-    order = ", ".join(f"k{i} NULLS LAST" for i in range(numbers.key_count))
-
-    def both(one: str, other: str) -> str:
-        """Join the only row of totals to each row of numbers."""
-        ctes: list[Subquery] = [("numbers", False, one), ("totals", False, other)]
-        by = f" ORDER BY {order}" if order else ""
-        return with_clause(ctes, f"SELECT numbers.*{further} FROM numbers CROSS JOIN totals{by}")
-
-    def merged(one: Mapping[str, str], other: Mapping[str, str]) -> Mapping[str, str]:
-        """Shared subqueries of both: those with others inside come first."""
-        return {**one, **other} if len(one) > len(other) else {**other, **one}
-
-    together = replace(
-        numbers, text=both(numbers.text, totals.text), vector_count=numbers.vector_count + totals.vector_count,
-        shared=merged(numbers.shared, totals.shared),
-    )  # fmt: skip
-    if not numbers.untruncated_text:
-        return together
-    return replace(
-        together, untruncated_text=both(numbers.untruncated_text, totals.untruncated_text),
-        untruncated_shared=merged(numbers.untruncated_shared, totals.untruncated_shared),
-    )  # fmt: skip
-
-
 def write_distances_sql(
     shared: SharedPlan,
     bounds: ContributionBounds,
@@ -274,15 +243,36 @@ def _over_units(
         dialect = ENGINE_DIALECTS[partials.target.engine]
         written = answer(dialect)
         measures = _unit_measures(partials, histograms, admission)
-        last = (written.cte, True, f"SELECT {written.columns} FROM {written.rows}")
+        last = (written.cte, False, f"SELECT {written.columns} FROM {written.rows}")
         text = with_clause([(UNIT_MEASURES, True, measures), last], written.select, dialect)
         if partials.is_in_lake:
             return BoundedSql(text, key_count, vector_count, partials.broadcast, f"SELECT * FROM {LAKE_RESULT}")
         both = {UNIT_MEASURES: measures, **partials.shared}
-        read = partials.shared if has_single_row_units(partials.plan, bounds) else both  # a row tells its measures
+        is_shared = not has_single_row_units(partials.plan, bounds) and _are_measures_shared(shared)
+        read = both if is_shared else partials.shared  # where a unit has one row, that tells its measures
         return BoundedSql(text, key_count, vector_count, eligible_sql=partials.eligible_sql, shared=read)
 
     return with_untruncated(write, shared.plan, target)
+
+
+def _are_measures_shared(shared: SharedPlan) -> bool:
+    """Return whether another statement than that of the profile is likely to read the measures of units.
+
+    Distances of averages do. Numbers do where only counts are measured, as the chosen clip bound of a sum has grains of
+    its own (`has_measured_norms`).
+    """
+    vectors, histograms = shared.plan.vectors, shared.histograms
+    has_averages = any(each.measure is Measure.MEAN for each in histograms)
+    return has_averages or not any(vectors[each.vector].is_sum for each in histograms)
+
+
+def without_shared_measures(sql: BoundedSql) -> BoundedSql:
+    """Let a statement compute measures of units itself, as no other one reads them."""
+    shared, untruncated = (
+        {cte: text for cte, text in each.items() if cte != UNIT_MEASURES}
+        for each in (sql.shared, sql.untruncated_shared)
+    )
+    return replace(sql, shared=shared, untruncated_shared=untruncated)
 
 
 def measured_units(shared: SharedPlan, target: Target, admission: Eligibility | None) -> str:
@@ -402,10 +392,11 @@ def _bisected(is_below: str, ends: Sequence[int], first: int) -> str:
 
 def _sums_by_bin(numbers: Sequence[str], units: str) -> str:
     """Write the sum, over the units in each bin, of one number for each column of bins b<h>: k0, and w<h>."""
-    counted = [
-        f"SELECT b{h} AS k0, {', '.join(f'{number if h == i else 0} AS c{i}' for i in range(len(numbers)))}"
-        f" FROM {units} WHERE b{h} IS NOT NULL"
-        for h, number in enumerate(numbers)
-    ]
-    totals = ", ".join(f"CAST(sum(c{h}) AS BIGINT) AS w{h}" for h in range(len(numbers)))
-    return f"SELECT CAST(k0 AS BIGINT) AS k0, {totals} FROM ({' UNION ALL '.join(counted)}) AS counted GROUP BY 1"
+    histograms = range(len(numbers))
+    bins = " ".join(f"WHEN {h} THEN b{h}" for h in histograms)
+    rows = f"{units} CROSS JOIN (VALUES {', '.join(f'({h})' for h in histograms)}) AS histograms(h)"
+    totals = ", ".join(
+        f"CAST(sum(CASE WHEN h = {h} THEN {number} ELSE 0 END) AS BIGINT) AS w{h}" for h, number in enumerate(numbers)
+    )
+    binned = f"SELECT *, CASE h {bins} END AS bin FROM {rows}"
+    return f"SELECT CAST(bin AS BIGINT) AS k0, {totals} FROM ({binned}) AS binned WHERE bin IS NOT NULL GROUP BY 1"

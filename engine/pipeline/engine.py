@@ -486,7 +486,7 @@ class Engine:
         keys, target = stored.release.selected_keys, self.backend.target
         is_drawn = compiled.profile.release_key not in charge.stored
         read = partial(run, objected=objected, released_keys=keys)
-        averages = measure_averages(compiled, stored, read, limited, target)
+        averages = measure_averages(compiled, stored, read, limited, target, is_drawn=is_drawn)
         chosen = profiled_release(compiled, stored, averages, target, is_drawn=is_drawn)
         if not is_drawn and not averages.groups:  # no other statement reads what it may share
             read = partial(self.backend.run, objected=objected, released_keys=keys)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from dialect import BoundedSql, ContributionBounds, PrivatePlan, Target, generate_sql
-from dialect.codegen import Shortcut, has_own_grains, with_totals, write_totals_sql
+from dialect.codegen import without_shared_measures, write_totals_sql
 from engine.backends.exact import Exact, Int64Vector
 from engine.catalog.eligibility import eligibility_filter
 from engine.mechanism.gaussian import NoiseSource
@@ -50,22 +50,20 @@ class ProfiledRelease:
 
     release: CompiledRelease  # with the chosen bounds, their noise scales and SQL
     choice: ProfileChoice
-    totals_sql: BoundedSql | None  # None: no total is bought
+    totals_sql: BoundedSql | None  # None: no total is bought, or the statement of the numbers measures them
 
     def read(self, run: Callable[[BoundedSql], Exact]) -> tuple[Exact, Sequence[Int64Vector]]:
-        """Read exact numbers and totals: in one statement, unless a lake has people's rows.
+        """Read exact numbers and totals: in one statement, unless a lake has people's rows or numbers read rows alone.
 
         Without a key, whose numbers would be corrected, there are no totals. Symbols: `run` reads exact numbers over
         the released keys.
         """
-        numbers_sql = self.release.sql
-        if self.totals_sql is None:
-            return run(numbers_sql), ()
-        if numbers_sql.ordering_sql:
-            return run(numbers_sql), run(self.totals_sql).vectors
-        both, count = run(with_totals(numbers_sql, self.totals_sql)), numbers_sql.vector_count
-        totals = [vector[:1] for vector in both.vectors[count:] if vector.size]
-        return Exact(both.keys, both.vectors[:count]), totals
+        sql = self.release.sql
+        exact, count = run(sql), sql.vector_count - sql.total_count
+        if self.totals_sql is not None:
+            return exact, run(self.totals_sql).vectors
+        totals = [vector[:1] for vector in exact.vectors[count:] if vector.size]
+        return Exact(exact.keys, exact.vectors[:count]), totals
 
 
 def measure_averages(
@@ -74,10 +72,13 @@ def measure_averages(
     run: Callable[[BoundedSql], Exact],
     add_noise: NoiseSource,
     target: Target,
+    *,
+    is_drawn: bool = True,
 ) -> MeasuredAverages:
     """Measure the units of averages by their distance from centres that the stored profile chose.
 
-    Of products, units are measured by their mean first, from which the centre of products follows.
+    Of products, units are measured by their mean first, from which the centre of products follows. `is_drawn`: the
+    profile has been drawn by this execution, whose statement has read the measures of units, too.
 
     Claim: distances and numbers of averages cost their share of the price. Symbols: `run` reads exact numbers over the
     released keys. Source and proof: proofs.md#averages, #products.
@@ -94,7 +95,10 @@ def measure_averages(
     averages = [each for group in groups for each in group.averages]
     if not averages:
         return MeasuredAverages()
-    found = (noisy_distances(measured, run(sql), add_noise) for measured, sql in statements.distances(averages))
+    distances = list(statements.distances(averages))
+    if not is_drawn and len(distances) == 1:
+        distances = [(measured, without_shared_measures(sql)) for measured, sql in distances]
+    found = (noisy_distances(measured, run(sql), add_noise) for measured, sql in distances)
     return MeasuredAverages(groups, {total: each for part in found for total, each in part.items()})
 
 
@@ -131,9 +135,9 @@ def profiled_release(
 ) -> ProfiledRelease:
     """Choose the clip bounds of a release from its stored profile, and generate the SQL of its numbers.
 
-    `is_drawn`: its profile has been drawn by this execution. Where no statement but that of the numbers reads partial
-    aggregates, they are not shared, if values are rounded alike. The chosen clip bounds may clip most units, so that
-    unclipped ones are not looked for.
+    `is_drawn`: its profile has been drawn by this execution. Else, and without averages, the statement of the numbers
+    alone reads partial aggregates. The chosen clip bounds may clip most units, so that unclipped ones are not looked
+    for.
 
     Claim: as `choose_from_profile`. Raises nothing that compiling the release did not: it has the same functions.
     """
@@ -143,13 +147,13 @@ def profiled_release(
     except FAILED_ARITHMETIC:  # that it failed would tell of noise that is never stored
         chosen = _nothing_chosen(unpriced, compiled.cost, measured)
     eligibility = eligibility_filter(unpriced.catalog, unpriced.plan.dataset)
-    totals = [(each.index, each.total_bound) for each in chosen.vectors if each.total_pico_rho]
-    facts = (profile.shared, profile.bounds, profile.histograms, totals, target, eligibility)
-    totals_sql = write_totals_sql(*facts) if totals else None
-    is_shared = is_drawn or bool(totals) or bool(measured.groups) or not has_own_grains(chosen.bounds, profile.shared)
-    of_numbers = target if is_shared else replace(target, shortcuts=target.shortcuts - {Shortcut.UNCLIPPED_UNITS})
-    shared = profile.shared if is_shared else None
-    sql = generate_sql(chosen.plan, chosen.bounds, of_numbers, eligibility, shared)
+    totals = {each.index: each.total_bound for each in chosen.vectors if each.total_pico_rho}
+    is_alone = not is_drawn and not measured.groups
+    sql = generate_sql(chosen.plan, chosen.bounds, target, eligibility, profile.shared, totals, is_alone=is_alone)
+    totals_sql = None
+    if sql.total_count < len(totals):
+        facts = (profile.shared, profile.bounds, profile.histograms, tuple(totals.items()), target, eligibility)
+        totals_sql = write_totals_sql(*facts)
     cost = replace(compiled.cost, vectors=chosen.prices)
     release = replace(compiled, bounds=chosen.bounds, cost=cost, sql=sql, profile=None)
     return ProfiledRelease(release, chosen, totals_sql)

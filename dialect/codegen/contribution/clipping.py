@@ -29,7 +29,7 @@ Group truncation: at most L0 groups per unit; the groups of a unit with more are
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from dialect.algebra.codegen_types import Subquery
 from dialect.algebra.expressions import Field, Literal
@@ -274,10 +274,12 @@ def clipping_factors(
     admission: Eligibility | None,
     dialect: EngineDialect = DUCKDB_DIALECT,
     measures: str = "",
+    sums: Iterable[str] = (),
 ) -> str:
     """Write clipping factors: per unit, min(1, C / L2 norm), the smallest within a scale group, in released grains.
 
-    `measures` = a CTE that already has one row per admitted unit, with the sum of squares of vector i in squares<i>.
+    `measures` = a CTE that already has one row per admitted unit, with the sum of squares of vector i in squares<i>;
+    `sums` = further columns of a unit.
 
     Column f<i> multiplies a partial in value grains to give released grains. Where a unit has one row of partial
     aggregates, that row gets the factors as columns. A vector that is always 1 is its factor, truncated to an integer.
@@ -291,7 +293,7 @@ def clipping_factors(
         for i in indices:
             factor = f"{smallest} * {2 ** bounds.vectors[i].fraction_bits}"
             columns.append(f"{dialect.truncated.format(factor) if is_always_one(plan.vectors[i]) else factor} AS f{i}")
-    unit = ", ".join(plan.unit_columns)
+    unit, columns = ", ".join(plan.unit_columns), [*columns, *sums]
     if measures:
         return f"SELECT {unit}, {', '.join(columns)} FROM {measures}"
     of_unit = f"SELECT {unit}, {', '.join(columns)} FROM {partials_cte(bounds)} GROUP BY {unit}"

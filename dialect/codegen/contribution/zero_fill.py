@@ -6,6 +6,7 @@ Proof: `dialect/codegen/proofs.md#render`. CTEs that are read or written here:
     dictionary<i>       dictionary of key i: each public text with its integer code
     group_sums          one row per group: k0, ... and the sums w0, ...
     distinct_counts<i>  the same for vector i of distinct values
+    clipped_totals      one row: t0, ..., totals over all groups
     unit_count          one row: `units`, the number of units with any row in a listed group (correlated noise)
 """
 
@@ -21,6 +22,7 @@ from dialect.codegen.relations.relation import write_rows
 MAX_BIGINT = 2**63 - 1
 UNITS = "(SELECT coalesce(max(units), 0) FROM unit_count)"  # number of units, 0 where there is none
 NOTHING_CENTRED: Mapping[int, int] = {}
+CLIPPED_TOTALS = "clipped_totals"
 ENCODED_KEY = "key_code"  # column with the encoded key, in arbitrary order
 
 
@@ -60,11 +62,13 @@ def answer_sql(
     tables: Sequence[str] | None = None,
     is_ordered: bool = True,
     centred: Mapping[int, int] = NOTHING_CENTRED,
+    total_count: int = 0,
 ) -> str:
     """Write the answer: one row per key in public order, sums narrowed to BIGINT by a clamp.
 
     `centred` maps each vector with correlated noise to half a person in its grains, which is subtracted once per unit.
-    The number of units itself then follows the vectors as one more column, the same in every row.
+    The number of units itself then follows the vectors as one more column, the same in every row. So do totals, the
+    columns t0, ... of the CTE `clipped_totals`.
 
     `tables` are the CTEs that hold w0, ...: by default `group_sums` and the counts of distinct values. Public keys are
     left joined to them, so that absent groups give zeros. Private keys (no key set) are those of `group_sums` alone; as
@@ -78,24 +82,26 @@ def answer_sql(
     ]
     columns += [f"{clamped_to_bigint(total)} AS w{i}" for i, total in enumerate(totals)]
     columns += [f"{clamped_to_bigint(UNITS)} AS w{len(plan.vectors)}"] if centred else []
+    columns += [f"t{i} AS w{len(plan.vectors) + bool(centred) + i}" for i in range(total_count)]
     order = " ORDER BY " + ", ".join(f"{key} NULLS LAST" for key in plan.key_columns) if is_ordered else ""
+    totals_join = f" CROSS JOIN {CLIPPED_TOTALS}" if total_count else ""
     if tables is None:
         tables = [
             "group_sums",
             *(f"distinct_counts{i}" for i, v in enumerate(plan.vectors) if v.kind is VectorKind.DISTINCT),
         ]
     if not plan.keys:
-        return f"SELECT {', '.join(columns)} FROM {' CROSS JOIN '.join(tables)}"
+        return f"SELECT {', '.join(columns)} FROM {' CROSS JOIN '.join(tables)}{totals_join}"
     if is_encoded:
         of_key = f"key_set.{ENCODED_KEY} = group_sums.k0"
-        return f"SELECT {', '.join(columns)} FROM key_set LEFT JOIN group_sums ON {of_key}{order}"
+        return f"SELECT {', '.join(columns)} FROM key_set LEFT JOIN group_sums ON {of_key}{totals_join}{order}"
     if plan.key_set is None:
         count_joins = "".join(f" LEFT JOIN {table} ON {_same_group_as_sums(table, plan)}" for table in tables[1:])
-        return f"SELECT {', '.join(columns)} FROM group_sums{count_joins}{order}"
+        return f"SELECT {', '.join(columns)} FROM group_sums{count_joins}{totals_join}{order}"
     joins = "".join(
         f" LEFT JOIN {table} ON {key_join_condition(table, plan.key_set, dictionaries)}" for table in tables
     )
-    return f"SELECT {', '.join(columns)} FROM key_set{joins}{order}"
+    return f"SELECT {', '.join(columns)} FROM key_set{joins}{totals_join}{order}"
 
 
 def _same_group_as_sums(table: str, plan: PrivatePlan) -> str:

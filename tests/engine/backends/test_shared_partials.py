@@ -18,7 +18,7 @@ from dialect import BoundedSql, Catalog, PrivatePlan, compile_query, generate_sq
 from dialect.algebra import Properties, QueryVector, VectorKind
 from dialect.analysis import work_bounds
 from dialect.analysis.work_bounds import partial_counts
-from dialect.codegen import SHARED_PARTIALS, has_own_grains, with_shared_ctes, with_totals, write_totals_sql
+from dialect.codegen import SHARED_PARTIALS, with_shared_ctes, write_totals_sql
 from dialect.codegen.profile import UNIT_MEASURES
 from dialect.sensitivity import TunedClipBound
 from engine.backends import duckdb as backend_module
@@ -30,7 +30,6 @@ from engine.backends.protocol import Run
 from engine.catalog.eligibility import eligibility_filter
 from engine.errors import ExecutionFailed
 from engine.mechanism.gaussian import NoisyVector
-from engine.pricing import profiled_release as profiled_module
 from engine.pricing.clip_bounds.histograms import NO_CALIBRATION
 from engine.pricing.clip_bounds.profiles.compiled_profile import StoredProfile
 from engine.pricing.compile_release import CompiledRelease, price_release, unpriced_releases
@@ -119,7 +118,8 @@ def test_shared_statements_have_the_integers_of_each_alone(
 ) -> None:
     asked = statements(catalog, backend, QUESTIONS[title])
     shared = asked[0].shared
-    assert len(shared) == 2 - (title == "in all")  # there a unit has one row of partial aggregates
+    # measures of units are shared where other statements read them: not those of one row a unit, nor of sums
+    assert len(shared) == (2 if title in ("averages", "by zone and day") else 1)
     assert all(each.shared.items() <= shared.items() for each in asked) and asked[-1].shared
     with backend.sharing() as run:
         found = shared_results(run, asked)
@@ -184,10 +184,8 @@ def test_numbers_of_a_stored_profile_share_partials_where_another_statement_read
         profiled_release(release, stored, averages, target, is_drawn=is_drawn) for is_drawn in (True, False)
     )
     assert drawn.release.bounds == found.release.bounds and drawn.release.sql.shared
-    has_others = found.totals_sql is not None or bool(averages.groups)
-    assert bool(found.release.sql.shared) == (
-        has_others or not has_own_grains(found.release.bounds, stored.compiled.shared)
-    )
+    assert bool(found.release.sql.shared) == bool(averages.groups) and found.totals_sql is None
+    assert drawn.release.sql.total_count == found.release.sql.total_count
     assert equal(backend.run(drawn.release.sql, OBJECTED), backend.run(found.release.sql, OBJECTED))
 
 
@@ -199,51 +197,63 @@ def test_a_statement_alone_computes_what_it_shares_once(title: str, catalog: Cat
         assert equal(backend.run(each, OBJECTED), backend.run(replace(each, shared={}), OBJECTED))
 
 
-def has_equal_totals(catalog: Catalog, backend: DuckDBBackend, title: str) -> bool:
+def has_equal_totals(catalog: Catalog, backend: DuckDBBackend, title: str, clip: TunedClipBound | None = None) -> bool:
     """Whether numbers and totals that are read together are those of two statements, alone and over tables."""
     totals, numbers = statements(catalog, backend, QUESTIONS[title])[1:]
-    release = replace(compiled(catalog, backend, QUESTIONS[title]), sql=numbers)
-    asked = ProfiledRelease(release, ProfileChoice(release.plan, release.bounds, (), (), ()), totals)
+    release, admission = compiled(catalog, backend, QUESTIONS[title]), eligibility_filter(catalog, "town")
+    assert release.profile is not None
+    bounds = release.bounds
+    if clip is not None:
+        bounds = release.unpriced_release.bounds_with(10**10, dict.fromkeys(range(len(release.plan.vectors)), clip))
+        numbers = generate_sql(release.plan, bounds, backend.target, admission, release.profile.shared)
     own = partial(backend.run, objected=OBJECTED)
-    with backend.sharing() as run:
-        both = [asked.read(read) for read in (own, partial(run, objected=OBJECTED))]
     of_totals = [vector.tolist() for vector in own(totals).vectors]
-    return all(equal(exact, own(numbers)) and [v.tolist() for v in more] == of_totals for exact, more in both)
+    bought = dict.fromkeys(range(len(release.plan.vectors)), 40)
+    facts = (release.plan, bounds, backend.target, admission, release.profile.shared, bought)
+    found = []
+    for is_alone in (False, True):
+        both = replace(release, sql=generate_sql(*facts, is_alone=is_alone))
+        asked = ProfiledRelease(both, ProfileChoice(release.plan, release.bounds, (), (), ()), None)
+        with backend.sharing() as run:
+            found += [asked.read(read) for read in (own, partial(run, objected=OBJECTED))]
+    return all(equal(exact, own(numbers)) and [v.tolist() for v in more] == of_totals for exact, more in found)
 
 
+@pytest.mark.parametrize("clip", [None, CLIPPED])
 @pytest.mark.parametrize("title", [title for title in QUESTIONS if title != "averages"])
 def test_numbers_and_totals_of_one_statement_are_those_of_two(
-    title: str, catalog: Catalog, backend: DuckDBBackend
+    title: str, clip: TunedClipBound | None, catalog: Catalog, backend: DuckDBBackend
 ) -> None:
-    assert has_equal_totals(catalog, backend, title)
+    assert has_equal_totals(catalog, backend, title, clip)
 
 
 def test_a_planted_total_that_is_added_up_over_groups_is_found(
     catalog: Catalog, backend: DuckDBBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A person would move it by its clip bound in each group."""
-
-    def added_up(numbers: BoundedSql, totals: BoundedSql) -> BoundedSql:
-        both = with_totals(numbers, totals)
-        return replace(both, text=both.text.replace(", totals.w0 AS", ", sum(totals.w0) OVER () AS"))
-
-    monkeypatch.setattr(profiled_module, "with_totals", added_up)
-    assert has_equal_totals(catalog, backend, "in all") and not has_equal_totals(catalog, backend, "by zone")
+    written = bounded_sql._clipped_totals
+    groups = "FROM unit_partials JOIN clip_factors USING (person)"
+    monkeypatch.setattr(
+        bounded_sql, "_clipped_totals", lambda totals, units: written(totals, units).replace(f"FROM {units}", groups)
+    )
+    assert has_equal_totals(catalog, backend, "in all", CLIPPED)
+    assert not has_equal_totals(catalog, backend, "by zone", CLIPPED)
 
 
 def test_without_a_group_there_is_no_total(catalog: Catalog, backend: DuckDBBackend) -> None:
     """A private key that passes is needed, else nothing would be corrected by the total."""
-    totals, numbers = statements(catalog, backend, QUESTIONS["by zone"])[1:]
-    none = partial(backend.run, objected=OBJECTED)
-    release = replace(compiled(catalog, backend, QUESTIONS["by zone"]), sql=numbers)
-    asked = ProfiledRelease(release, ProfileChoice(release.plan, release.bounds, (), (), ()), totals)
+    none, release = partial(backend.run, objected=OBJECTED), compiled(catalog, backend, QUESTIONS["by zone"])
+    assert release.profile is not None
+    numbers = generate_sql(release.plan, release.bounds, backend.target, None, release.profile.shared, {0: 40})
+    release = replace(release, sql=numbers)
+    asked = ProfiledRelease(release, ProfileChoice(release.plan, release.bounds, (), (), ()), None)
 
     def without_rows(bounded: BoundedSql) -> Exact:
         exact = none(bounded)
         return Exact(exact.keys.slice(0, 0), tuple(vector[:0] for vector in exact.vectors))
 
     exact, found = asked.read(without_rows)
-    assert len(exact.vectors) == numbers.vector_count and not found
+    assert len(exact.vectors) == numbers.vector_count - 1 == len(release.plan.vectors) and not found
 
 
 def test_a_centre_moves_by_whole_grains_of_the_shared_partials(catalog: Catalog, backend: DuckDBBackend) -> None:
@@ -294,7 +304,7 @@ def test_distinct_values_are_counted_in_the_rows_themselves(catalog: Catalog, ba
 def test_shared_partials_are_computed_once_and_dropped(
     catalog: Catalog, backend: DuckDBBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, texts = statements(catalog, backend, QUESTIONS["by zone"]), list[str]()
+    asked, texts = statements(catalog, backend, QUESTIONS["by zone and day"]), list[str]()
 
     def noted(cursor: object, sql: str, tables: object) -> pa.Table:
         texts.append(sql)
