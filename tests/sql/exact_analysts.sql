@@ -591,3 +591,19 @@ FROM visit SELECT place_id, count() AS n, count() FILTER (WHERE dwell_min > 30) 
 # title: each day of a list whose step stands in quotes
 SELECT t.day, COUNT(v.subscriber_id) AS n FROM generate_series('2026-10-01'::date, '2026-10-07'::date, '1 day') AS t(day)
 LEFT JOIN visit v ON v.visit_date = t.day GROUP BY 1 ORDER BY 1;
+
+# title: the mean working day, of a calendar
+SELECT AVG(n) AS mean FROM (SELECT CAST(start_ts AS DATE) AS day, COUNT(DISTINCT subscriber_id) AS n FROM visit
+  JOIN calendar ON d = CAST(start_ts AS DATE) WHERE NOT is_weekend GROUP BY 1);
+
+# title: weeks and weekdays of a calendar's weekends
+SELECT date_trunc('week', start_ts) AS week, dayname(start_ts) AS name, COUNT(*) AS n FROM visit
+  JOIN calendar ON d = CAST(start_ts AS DATE) WHERE is_weekend GROUP BY 1, 2 ORDER BY 1, 2;
+
+# title: hours of the days that a public subquery selects
+SELECT date_trunc('hour', start_ts) AS h, COUNT(*) AS n FROM visit
+  WHERE CAST(start_ts AS DATE) IN (SELECT d FROM calendar WHERE is_weekend) AND start_ts < '2026-11-01' GROUP BY 1 ORDER BY 1;
+
+# title: places of one category, by their private column
+SELECT place_id, COUNT(*) AS n FROM visit JOIN place USING (place_id) WHERE category = (SELECT MIN(category) FROM place)
+  GROUP BY place_id ORDER BY place_id;

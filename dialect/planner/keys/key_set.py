@@ -47,6 +47,7 @@ from dialect.functions.registry import OVERLOADS, is_date
 from dialect.functions.signatures import KeySetRule, constant_values
 from dialect.parser.compile_context import CompileContext
 from dialect.planner.keys import public_domains
+from dialect.planner.keys.joined_lists import restricting_lists
 from dialect.planner.keys.public_domains import PublicList, SideKeySet, integer_lists, union_lists
 
 
@@ -174,7 +175,8 @@ def build_key_set(keys: Sequence[Field], source: PerPerson, context: CompileCont
     if _exceeds_limits(lists.values()) and _can_fall_back_to_private(exprs, lists.values()):
         return None
     _check_sizes(tuple(lists.values()))
-    return _cross_product(exprs, tuple(lists.values()), source.predicates, context)
+    joined, conditions = restricting_lists(tuple(lists.values()), source)
+    return _cross_product(exprs, tuple(lists.values()), source.predicates, context, joined, conditions)
 
 
 def public_lists(exprs: Sequence[Expr], source: PerPerson, context: CompileContext) -> dict[Expr, PublicList] | None:
@@ -233,19 +235,26 @@ def _check_sizes(lists: tuple[PublicList, ...]) -> None:
 
 
 def _cross_product(
-    exprs: Sequence[Expr], lists: tuple[PublicList, ...], facts: Sequence[Expr], context: CompileContext
+    exprs: Sequence[Expr],
+    lists: tuple[PublicList, ...],
+    facts: Sequence[Expr],
+    context: CompileContext,
+    joined: tuple[PublicList, ...] = (),
+    conditions: tuple[Expr, ...] = (),
 ) -> KeySet:
     """Build the key set: the cross product of the lists, filtered by facts, with the keys computed from each row.
 
     Only facts that can be computed from listed values filter it; without the others it has more keys, but lacks none.
-    Without keys it is a single row.
+    `joined` are further relations, and `conditions` what holds of them and listed values. Without keys it is a single
+    row.
     """
     relation = Public(Values(((),), ()), ())
-    for each in lists:
+    for each in (*lists, *joined):
         right = each.source.relation
         relation = Public(Join(relation, right, "cross", conjunction(())), relation.fields + right.fields)
     replaced = {old: new for each in lists for old, new in each.replacements}
-    usable = tuple(dict.fromkeys(rewritten for _, rewritten in rewrite_facts_over_lists(facts, lists)))
+    rewritten_facts = (rewritten for _, rewritten in rewrite_facts_over_lists(facts, (*lists, *joined)))
+    usable = tuple(dict.fromkeys((*conditions, *rewritten_facts)))
     if usable:
         relation = Public(Filter(relation, conjunction(usable)), relation.fields)
     images = [substitute(expr, replaced) for expr in exprs]

@@ -68,8 +68,11 @@ def list_of_public_relation(expr: Ref) -> PublicList | None:
     All fields of that relation are replaced together, so that only combinations that occur in one of its rows are keys.
     """
     public = public_values_of(expr.field)
-    if public is None:
-        return None
+    return None if public is None else list_of_rows(public)
+
+
+def list_of_rows(public: Public) -> PublicList:
+    """Use the rows of a public relation as a list that replaces all of its fields."""
     pairs = ((Ref(f), Ref(f)) for f in sorted(public.fields, key=lambda f: f.id))
     return PublicList(tuple(pairs), KeySource(public, _table_name(public), True))
 

@@ -1,0 +1,124 @@
+"""Joined public rows that restrict a key set: keys that no row can have are not listed.
+
+    FROM visit JOIN calendar c ON c.d = CAST(ts AS DATE) WHERE NOT c.is_weekend GROUP BY CAST(ts AS DATE)
+    FROM visit WHERE zone IN (SELECT zone FROM zone WHERE level = 2) GROUP BY zone
+
+The list of a key has all days, or all zones, and knows nothing of the public table's other columns. A key is equated
+with a column of the public relation, or computed from what is. Proof: `dialect/planner/proofs.md#key-sets`.
+
+Terms: a fact is a predicate that is true of every row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from dialect.algebra.expressions import Expr, Ref, conjuncts, equal_pairs, expand_definitions, fields_of
+from dialect.algebra.relations import (
+    Join,
+    PerPerson,
+    Project,
+    Public,
+    Relation,
+    RowOrigin,
+    Scan,
+    SemiJoin,
+    public_values_of,
+)
+from dialect.analysis.time_granularity import UnderivableError, rewrite_over_keys
+from dialect.analysis.uniqueness import EXACT_TYPES
+from dialect.functions.registry import is_not_distinct
+from dialect.planner.keys.public_domains import PublicList, list_of_rows
+
+
+@dataclass(frozen=True)
+class _Equality:
+    """An expression over private rows that is equal to a field of a public relation, on every row."""
+
+    expr: Expr
+    public: Public
+    field: Ref
+
+
+def restricting_lists(
+    lists: Collection[PublicList], source: PerPerson
+) -> tuple[tuple[PublicList, ...], tuple[Expr, ...]]:
+    """Find public relations that restrict listed values: (the relations as lists, the conditions that they meet).
+
+    Claim: each row has its listed values, and a row of each relation, for which all conditions hold. Raises: nothing.
+    Proof: dialect/planner/proofs.md#key-sets
+    """
+    pairs = [each.replacements[0] for each in lists]
+    used = {field for old, _ in (pair for each in lists for pair in each.replacements) for field in fields_of(old)}
+    found: dict[Public, PublicList] = {}
+    conditions: list[Expr] = []
+    for equality in _equalities(source):
+        fields = set(equality.public.fields)
+        if equality.public not in found and fields & used:  # rows of the relation are listed already
+            continue
+        met = [each for old, new in pairs if (each := _condition(equality, old, new)) is not None]
+        if met:
+            found.setdefault(equality.public, list_of_rows(equality.public))
+            used |= fields
+            conditions += met
+    return tuple(found.values()), tuple(dict.fromkeys(conditions))
+
+
+def _condition(equality: _Equality, old: Expr, new: Expr) -> Expr | None:
+    """Relate a listed value to a public row: one is computed from the other; None if neither determines the other.
+
+    `old` is what the list replaces in the keys, and `new` the value in it.
+    """
+    if old.type not in EXACT_TYPES or not any(True for _ in fields_of(old)):
+        return None
+    with suppress(UnderivableError):
+        return is_not_distinct(new, rewrite_over_keys(old, {equality.expr: equality.field.field}))
+    if isinstance(new, Ref):
+        with suppress(UnderivableError):
+            return is_not_distinct(rewrite_over_keys(equality.expr, {old: new.field}), equality.field)
+    return None
+
+
+def _equalities(source: PerPerson) -> Iterator[_Equality]:
+    """Yield what is equal to a field of a public relation some rows of which are left out."""
+    facts = source.predicates
+    read = [set(fields_of(fact)) for fact in facts]
+    for expr, other in equal_pairs(facts):
+        public = public_values_of(other.field) if isinstance(other, Ref) else None
+        if isinstance(other, Ref) and public is not None and _is_exact(expr, other):
+            rows = set(public.fields)
+            if not _is_whole_table(public) or any(fields and fields <= rows for fields in read):
+                yield _Equality(expr, public, other)
+    for join in _semi_joins(source):
+        if isinstance(join.right, Public):
+            for expr, other in equal_pairs(conjuncts(join.condition)):
+                if isinstance(other, Ref) and other.field in join.right.fields and _is_exact(expr, other):
+                    yield _Equality(expand_definitions(expr), join.right, other)
+
+
+def _is_exact(expr: Expr, field: Ref) -> bool:
+    """Return whether an expression over rows has the very value of a field that it is equal to."""
+    return field.type is expr.type and expr.type in EXACT_TYPES and any(True for _ in fields_of(expr))
+
+
+def _is_whole_table(public: Public) -> bool:
+    """Return whether a relation has all rows of one stored table."""
+    operator = public.operator
+    while isinstance(operator, Project):
+        operator = operator.source.operator
+    return isinstance(operator, Scan)
+
+
+def _semi_joins(relation: Relation) -> Iterator[SemiJoin]:
+    """Yield the semi-joins whose condition holds for every row of a relation."""
+    operator = relation.operator
+    if isinstance(operator, SemiJoin) and not operator.is_anti:
+        yield operator
+    if operator.row_origin is RowOrigin.SUBSET:
+        yield from _semi_joins(relation.children[0])
+    elif isinstance(operator, Join) and operator.kind != "full":
+        yield from _semi_joins(operator.left)
+        if operator.kind != "left":
+            yield from _semi_joins(operator.right)
