@@ -35,30 +35,6 @@ from dialect.planner.compilation import compile_text as _compile_text
 from dialect.postprocess.question import Question
 from dialect.sensitivity.bounding import bound_contributions
 
-__all__ = [
-    "BoundedSql",
-    "Catalog",
-    "Code",
-    "ContributionBounds",
-    "Describe",
-    "Eligibility",
-    "ExplainPrivacy",
-    "Listing",
-    "Options",
-    "PrivatePlan",
-    "Question",
-    "Refusal",
-    "Show",
-    "Span",
-    "Statement",
-    "Target",
-    "bound_contributions",
-    "compile_query",
-    "function_names",
-    "generate_sql",
-    "parse_statement",
-]
-
 
 def compile_query(sql: str, catalog: Catalog, *, with_suggestions: bool = True) -> Question:
     """Compile a query: SQL text -> the releases to make and the query over them; raises Refusal, and nothing else.

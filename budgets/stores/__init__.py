@@ -10,5 +10,3 @@ Modules, each before those that import it:
 
 from budgets.stores.open import open_store
 from budgets.stores.store import Store, insert_new
-
-__all__ = ["Store", "insert_new", "open_store"]

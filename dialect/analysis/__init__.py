@@ -20,23 +20,3 @@ from dialect.analysis.uniqueness import (
 )
 from dialect.analysis.value_counts import count_values, excluded_ranges
 from dialect.analysis.work_bounds import NO_WORK, Work, partial_counts, partials_work, work_bound
-
-__all__ = [
-    "MAX_DECLARED_TEXT",
-    "NO_WORK",
-    "Work",
-    "count_values",
-    "excluded_ranges",
-    "filters_time_only",
-    "format_value",
-    "has_many_to_many_join",
-    "has_stored_rows_only",
-    "has_unkeyed_many_to_many_join",
-    "is_full_scan",
-    "may_match_several_public_rows",
-    "partial_counts",
-    "partials_work",
-    "public_lookup_constants",
-    "row_bounds",
-    "work_bound",
-]

@@ -10,7 +10,6 @@ Modules, each before those that import it:
 
 from __future__ import annotations
 
-from dialect.algebra.codegen_types import Shortcut
 from dialect.codegen.engines.dialects import DUCKDB_DIALECT, ENGINE_DIALECTS, EngineDialect
 from dialect.codegen.lake import (
     KEY_SET,
@@ -39,7 +38,6 @@ from dialect.codegen.partition_selection import (
 from dialect.codegen.profile import (
     CENTRE_STEPS,
     HIGHEST_BIN,
-    HIGHEST_CLASS,
     LOWEST_BIN,
     MEAN_STEPS,
     NEGATIVE_BINS,
@@ -62,55 +60,3 @@ from dialect.codegen.stored_rows import (
     stored_column,
     stored_time,
 )
-
-__all__ = [
-    "ARITHMETIC",
-    "CENTRE_STEPS",
-    "DUCKDB_DIALECT",
-    "ENGINE_DIALECTS",
-    "HIGHEST_BIN",
-    "HIGHEST_CLASS",
-    "KEY_SET",
-    "LAKE_RESULT",
-    "LOWEST_BIN",
-    "MEAN_STEPS",
-    "NEGATIVE_BINS",
-    "RELEASED_KEYS",
-    "SAME_BITS_FORMS",
-    "SHARED_PARTIALS",
-    "SPARK_UNSIGNED_TYPE",
-    "CentredAverage",
-    "EngineDialect",
-    "MeanBins",
-    "Measure",
-    "OuterSql",
-    "ProfileHistogram",
-    "SharedPlan",
-    "Shortcut",
-    "eligible_persons_sql",
-    "is_rollup_compatible",
-    "lake_rollup",
-    "max_weight",
-    "partition_sql",
-    "placeholder",
-    "plan_over_released_keys",
-    "read_eligible_from",
-    "row_count_sql",
-    "same_bits_datasets",
-    "selection_plan",
-    "stored_column",
-    "stored_rollup_sql",
-    "stored_time",
-    "with_shared_ctes",
-    "with_shared_from",
-    "without_shared_measures",
-    "write_derived_release",
-    "write_distances_sql",
-    "write_group_mapping",
-    "write_means_sql",
-    "write_outer_query",
-    "write_pinned_counts",
-    "write_profile_sql",
-    "write_rollup",
-    "write_totals_sql",
-]

@@ -11,5 +11,3 @@ from dialect.diagnostics.field_values import Unnamed
 from dialect.diagnostics.kinds import Kind
 from dialect.diagnostics.names import first_names, near_names
 from dialect.errors import Diagnostic
-
-__all__ = ["Diagnostic", "Kind", "Unnamed", "first_names", "near_names"]

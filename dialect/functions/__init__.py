@@ -15,21 +15,3 @@ from dialect.functions.emitter import UnsupportedByEngine, plain_text, quote_ide
 from dialect.functions.registry import OVERLOADS, OVERLOADS_BY_NAME
 from dialect.functions.signatures import Function, kind_name, quote_spark_identifier
 from dialect.functions.table_functions import TABLE_FUNCTIONS, TableFunction
-
-__all__ = [
-    "AGGREGATES",
-    "MOMENTS",
-    "OVERLOADS",
-    "OVERLOADS_BY_NAME",
-    "TABLE_FUNCTIONS",
-    "Aggregate",
-    "Function",
-    "TableFunction",
-    "UnsupportedByEngine",
-    "kind_name",
-    "plain_text",
-    "quote_identifier",
-    "quote_literal",
-    "quote_spark_identifier",
-    "quote_text",
-]

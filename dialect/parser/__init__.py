@@ -10,15 +10,5 @@ Modules, each before those that import it:
 from __future__ import annotations
 
 from dialect.parser.compile_context import CompileContext
-from dialect.parser.privacy_clause import IntervalCoverage, TargetError, parse_target_error
+from dialect.parser.privacy_clause import TargetError, parse_target_error
 from dialect.parser.tokens import MAX_CHARACTERS, split_list, strip_comments
-
-__all__ = [
-    "MAX_CHARACTERS",
-    "CompileContext",
-    "IntervalCoverage",
-    "TargetError",
-    "parse_target_error",
-    "split_list",
-    "strip_comments",
-]

@@ -13,8 +13,7 @@ fractional if counts are not released as whole numbers.
 
 from __future__ import annotations
 
-from dialect.postprocess.display_rounding import RoundingDistance
-from dialect.postprocess.interval_functions import IntervalParameters, ratio_ends, uses_interval_functions
+from dialect.postprocess.interval_functions import IntervalParameters, ratio_ends
 from dialect.postprocess.natural_limits import column_limits
 from dialect.postprocess.noise_propagation import (
     ZERO,
@@ -31,25 +30,3 @@ from dialect.postprocess.question import (
     result_columns,
     with_centres,
 )
-
-__all__ = [
-    "ZERO",
-    "FractionalLinearForm",
-    "IntervalParameters",
-    "LinearCombination",
-    "NoisySelection",
-    "Residual",
-    "ResultColumn",
-    "RoundingDistance",
-    "candidate_rows",
-    "column_limits",
-    "counting_columns",
-    "mark_shared_noise",
-    "non_negative_fields",
-    "ratio_ends",
-    "reads_single_groups",
-    "result_columns",
-    "selection_by_noise",
-    "uses_interval_functions",
-    "with_centres",
-]

@@ -27,19 +27,3 @@ from dialect.sensitivity.grouping import (
     key_equivalents,
     per_group_distinct_bounds,
 )
-
-__all__ = [
-    "LOG_NORMAL_SIGMA",
-    "MAX_GRAIN_BITS",
-    "TunedClipBound",
-    "column_multiple",
-    "counted_table",
-    "declares_clip_bounds",
-    "finest_value_bits",
-    "grouping_attributes",
-    "key_determination_test",
-    "key_equivalents",
-    "max_groups_within",
-    "per_group_distinct_bounds",
-    "values_by_group",
-]

@@ -25,16 +25,6 @@ from opendp.mod import Measurement, enable_features
 from budgets import PICO
 from engine.backends.exact import Int64Vector
 
-__all__ = [
-    "NoiseRefused",
-    "NoiseSource",
-    "NoisyVector",
-    "add_noise",
-    "at_most",
-    "gaussian_scale",
-    "privacy_loss",
-]
-
 NoisyVector = NewType("NoisyVector", Int64Vector)  # one noisy int64 per group; distinct from exact vectors
 
 MAX_SENSITIVITY_GRAINS = 2**52

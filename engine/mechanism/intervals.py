@@ -24,8 +24,6 @@ import numpy.typing as npt
 
 from dialect.postprocess import NoisySelection, ratio_ends
 
-__all__ = ["half_width", "linear_interval", "normal_quantile", "ratio_interval"]
-
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 

@@ -10,8 +10,6 @@ from fractions import Fraction
 
 from budgets import ATTO
 
-__all__ = ["person_threshold", "threshold_delta"]
-
 # Outward margin: erfc with its argument is off by less than 2^-38 of itself while it is a normal float, the rest by
 # a few 2^-52.
 OUTWARD_MARGIN = 1 + 2.0**-30

@@ -8,7 +8,3 @@ Modules, each before those that import it:
 from __future__ import annotations
 
 from dialect.codegen.relations.relation import write_rows
-
-__all__ = [
-    "write_rows",
-]

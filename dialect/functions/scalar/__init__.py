@@ -11,7 +11,3 @@ Modules, each before those that import it:
 from __future__ import annotations
 
 from dialect.functions.scalar.geography import POLYGON_TYPE
-
-__all__ = [
-    "POLYGON_TYPE",
-]

@@ -11,9 +11,3 @@ Modules, each before those that import it:
 from __future__ import annotations
 
 from dialect.parser.suggestions.rewrite_suggestions import ChangeKind, Rewrite, suggest_rewrites
-
-__all__ = [
-    "ChangeKind",
-    "Rewrite",
-    "suggest_rewrites",
-]

@@ -15,8 +15,3 @@ from __future__ import annotations
 
 from dialect.planner.keys.key_set import MAX_KEYS
 from dialect.planner.keys.public_domains import column_values
-
-__all__ = [
-    "MAX_KEYS",
-    "column_values",
-]

@@ -13,5 +13,3 @@ cell is a group of the stored release, and its field has the value of one stored
 from __future__ import annotations
 
 from dialect.planner.reuse.view_matching import CanonicalPlan, Derivation, canonical_plan, find_derivation
-
-__all__ = ["CanonicalPlan", "Derivation", "canonical_plan", "find_derivation"]

@@ -7,6 +7,4 @@ Modules, each before those that import it:
     make.
 """
 
-from engine.catalog.operator.make import DEMO_EVENTS, make_operator, operator_path
-
-__all__ = ["DEMO_EVENTS", "make_operator", "operator_path"]
+from engine.catalog.operator.make import make_operator, operator_path
