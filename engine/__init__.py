@@ -35,6 +35,7 @@ from engine.api.maps import outlines
 from engine.api.session import Session, open_session
 from engine.api.steward import (
     catalog_keys_text,
+    convert_files,
     draft_catalog_text,
     find_catalog_errors,
     ingest_files,
@@ -64,6 +65,7 @@ __all__ = [
     "bootstrap",
     "calibrate_catalog",
     "catalog_keys_text",
+    "convert_files",
     "draft_catalog_text",
     "ensure_catalog",
     "export_ledger",

@@ -71,6 +71,14 @@ def list_catalog_changes(
         ]
 
 
+def convert_files(folder: str, target: str) -> list[dict[str, Any]]:
+    """Convert the files of a folder to Parquet that a catalog can declare: what became of each; raises Refused."""
+    from engine.data.convert_files import convert_folder  # late: rarely used
+
+    with refusals():
+        return [asdict(table) for table in convert_folder(Path(folder), Path(target))]
+
+
 def catalog_keys_text() -> str:
     """Explain every key of a catalog, as TOML with comments."""
     return catalog_keys()

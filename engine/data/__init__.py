@@ -4,6 +4,6 @@ Declared sources -> an open Backend.
 
 Modules, each before those that import it:
 
-    files, checks, draft_catalog, snapshot, ingest, materialized_rollups, layout, lake_layout, open_data,
-    lake_optimize, objections.
+    files, checks, draft_catalog, convert_files, snapshot, ingest, materialized_rollups, layout, lake_layout,
+    open_data, lake_optimize, objections.
 """

@@ -20,9 +20,13 @@ from engine.errors import CatalogError
 
 BUNDLED = Path(__file__).parents[1] / "catalog" / "catalogs_bundled"
 HEAD_TEMPLATE, KEYS_TEMPLATE = BUNDLED / "new_head.toml", BUNDLED / "keys.toml"
-FORMATS = {".parquet": "parquet", ".csv": "csv", ".duckdb": "duckdb", ".db": "duckdb"}
-OTHER_FORMATS = {".json", ".jsonl", ".ndjson", ".tsv", ".xlsx", ".xls", ".feather", ".orc", ".avro", ".sqlite"}
-HOW_TO_CONVERT = "docs/ingest.md, A table of CSV, tells how"
+FORMATS = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".duckdb": "duckdb", ".db": "duckdb"}
+HOW_TO_CONVERT = "passersby catalog convert does it"
+JSON_FORMATS = (".json", ".jsonl", ".ndjson")
+OTHER_FORMATS = dict.fromkeys(JSON_FORMATS, "passersby catalog convert reads it") | dict.fromkeys(
+    (".xlsx", ".xls", ".feather", ".orc", ".avro", ".sqlite"), "export it as one of them"
+)
+LETTERS = str.maketrans({"ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d"})
 # a name that ends in a number: after a separator, or of four digits, as versions like v2 are no parts of one table
 NUMBERED = re.compile(r"([^*?\[\]]*?[^\d\W_][^*?\[\]\d]*?)(?:[-_. ]+\d|\d{4})[\d\-_. ]*")
 NAMES = (SqlType.BIGINT, SqlType.VARCHAR)
@@ -40,9 +44,7 @@ $time## in every case: the columns that analysts may use. Add bounds = [0, 100] 
 ## (values beyond count as these ends), or bounds = "measure" where you do not know; values = ["N", "S"],
 ## range = [0, 23] or values_of = "TABLE.COLUMN" to a key
 # [tables.$name.columns]"""
-CSV_INGEST_NOTE = (
-    "## passersby ingest adds rows to Parquet alone: docs/ingest.md, A table of CSV, tells how to make it such\n"
-)
+CSV_INGEST_NOTE = "## passersby ingest adds rows to Parquet alone: passersby catalog convert makes it such\n"
 FOLDER_CURE = "give a folder with your files."
 
 
@@ -56,10 +58,10 @@ def draft_catalog(folder: Path) -> str:
     if not folder.is_dir():
         raise CatalogError(str(folder), "folder", "there is no such folder.", FOLDER_CURE)
     folder = folder.resolve()
-    dataset, used = _to_identifier(folder.name), set[str]()
+    dataset, used = to_identifier(folder.name), set[str]()
     sections = [Template(HEAD_TEMPLATE.read_text("utf-8")).substitute(name=dataset, folder=_printable(folder.name))]
     with StoredFiles() as files:
-        named = [(_unused(_to_identifier(found), used), source) for found, source in _sources(folder, files)]
+        named = [(unused(to_identifier(found), used), source) for found, source in folder_sources(folder, files)]
         columns = {name: _columns(source, files) for name, source in named}
         faults = {name: _fault(source, folder, files) for name, source in named}
         for name, source in named:
@@ -69,9 +71,9 @@ def draft_catalog(folder: Path) -> str:
                 sections += [declared, *_column_declarations(source, files)]
     left_out = [fault for fault in faults.values() if fault is not None]
     left_out += [
-        f"{path.name}: only Parquet, CSV (.csv) and DuckDB files are read; {HOW_TO_CONVERT}"
+        f"{path.name}: only Parquet, CSV and DuckDB files are read; {how}"
         for path in sorted(folder.iterdir())
-        if path.suffix.lower() in OTHER_FORMATS
+        if (how := OTHER_FORMATS.get(path.suffix.lower()))
     ]
     if len(sections) == 1:
         why = "there are no Parquet, CSV or DuckDB files in it that can be read."
@@ -85,16 +87,16 @@ def catalog_keys() -> str:
     return Template(KEYS_TEMPLATE.read_text("utf-8")).substitute(name="mine")
 
 
-def _unused(name: str, used: set[str]) -> str:
+def unused(name: str, used: set[str]) -> str:
     """Return a name, numbered if it is in use already, and add it to those in use."""
     found = next(each for each in chain([name], (f"{name}_{i}" for i in count(2))) if each not in used)
     used.add(found)
     return found
 
 
-def _to_identifier(text: str) -> str:
+def to_identifier(text: str) -> str:
     """Convert a text to an identifier: ASCII lower case, with underscores for other characters."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    plain = unicodedata.normalize("NFKD", text.translate(LETTERS)).encode("ascii", "ignore").decode().lower()
     name = re.sub(r"[^a-z0-9_]+", "_", plain).strip("_")[:50]
     return name if IDENTIFIER.fullmatch(name) else f"t_{name}"
 
@@ -104,7 +106,7 @@ def _printable(text: str) -> str:
     return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
-def _sources(folder: Path, files: StoredFiles) -> Iterator[tuple[str, Source]]:
+def folder_sources(folder: Path, files: StoredFiles) -> Iterator[tuple[str, Source]]:
     """Yield (name, source) of each possible table in a folder."""
     paths = sorted(folder.iterdir())
     series = _numbered_series(paths, files)
@@ -156,7 +158,7 @@ def _have_equal_columns(paths: Sequence[Path], files: StoredFiles) -> bool:
 
 def _folder_tables(folder: Path) -> Iterator[tuple[str, Source]]:
     """Yield a subfolder as one table per file type, with a glob pattern over its files."""
-    for suffix in (".parquet", ".csv"):
+    for suffix in (".parquet", ".csv", ".tsv"):
         if any(folder.glob(f"*{suffix}")):
             yield folder.name, Source(FORMATS[suffix], str(folder / f"*{suffix}"))
 
@@ -248,7 +250,7 @@ def _column_lines(columns: dict[str, str], source: Source) -> Iterator[str]:
     for stored_name, stored_type in columns.items():
         name, kind = stored_name.lower(), sql_type(stored_type)
         if not IDENTIFIER.fullmatch(name) or name in seen:
-            other = _to_identifier(stored_name)
+            other = to_identifier(stored_name)
             yield f"## {_printable(stored_name)} is left out: rename it in the file, as {other}; {HOW_TO_CONVERT}."
         elif is_uuid(stored_type) and source.format != "duckdb":
             yield f'# {name} = {{ type = "VARCHAR" }}  # stored as UUID, read as its text in lower case'

@@ -68,7 +68,7 @@ topup.command("list")(admin.listed)
 app.add_typer(catalog, name="catalog", rich_help_panel="Set up")
 _add(app, steward.ingest, panel="Set up")
 _add(app, cli_serve.serve, cli_serve.bootstrap, panel="Serve")
-_add(catalog, steward.check, steward.diff, steward.new, steward.keys, steward.optimize, steward.forget)
+_add(catalog, steward.check, steward.diff, steward.convert, steward.new, steward.keys, steward.optimize, steward.forget)
 _add(catalog, steward.calibrate, steward.calibration)
 
 

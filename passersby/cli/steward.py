@@ -172,6 +172,7 @@ Folder = Annotated[Path, typer.Argument(metavar="FOLDER", file_okay=False, exist
 To = Annotated[
     Path | None, typer.Option("--to", metavar="FILE", help="Where to write.", show_default="catalog.toml in the folder")
 ]
+NewFolder = Annotated[Path, typer.Option("--to", metavar="FOLDER", help="A new folder for the Parquet files.")]
 
 Table = Annotated[str, typer.Argument(metavar="TABLE", help="The private table that the rows are added to.")]
 Files = Annotated[
@@ -247,6 +248,20 @@ def new(folder: Folder, to: To = None) -> None:
         "All keys of a catalog: passersby catalog keys",
     )
     console().print(Text("\n".join(lines)))
+
+
+def convert(folder: Folder, to: NewFolder) -> None:
+    """Convert files to Parquet that a catalog can declare: plain names, real numbers and times, UTF-8.
+
+    The files stay as they are. Reads Parquet, CSV, TSV, JSON and DuckDB files of a folder and its subfolders.
+    """
+    with refusals(Format.TABLE), engine_module() as engine:
+        tables = engine.convert_files(str(folder), str(to))
+    lines = list[str]()
+    for table in tables:
+        lines.append(f"{table['path']}: {table['files']}" if table["path"] else f"Not converted: {table['files']}")
+        lines += [f"  {change}" for change in table["changes"]]
+    console().print(Text("\n".join([*lines, f"Next: passersby catalog new {shlex.quote(str(to))}"])))
 
 
 def keys() -> None:

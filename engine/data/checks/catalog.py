@@ -226,7 +226,7 @@ def _is_stored_as(column: Column, source: Source, stored: str) -> bool:
 def _type_cure(column: Column) -> str:
     """Return the cure for a text that is no value of its declared type: of times, how they are written."""
     if column.type in (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.DATE):
-        return "write times as 2026-10-17 09:30:00, dates as 2026-10-17: docs/ingest.md, A table of CSV, tells how."
+        return "write times as 2026-10-17 09:30:00, dates as 2026-10-17; passersby catalog convert does it."
     return "correct the files, or declare a wider type."
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from dialect.catalog import Catalog, Column, SqlType, Table
 from engine.data.checks.person_names import names_people, row_name
+from engine.data.files.text_types import TIME_LIKE
 
 _CONSENT = re.compile(r"consent|opt_?in|opt_?out|objected|objection|permission|agree", re.IGNORECASE)
-_TIME_LIKE = re.compile(r"time|date|stamp|zeit|datum|fecha|heure|(?:^|_)(?:ts|at|day|tag)$", re.IGNORECASE)
 _NAMES = frozenset({SqlType.BIGINT, SqlType.VARCHAR})
 _NUMBERS = frozenset({SqlType.BIGINT, SqlType.DOUBLE})
 _TIMES = frozenset({SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.DATE})
@@ -120,11 +120,11 @@ def _times(table: Table, catalog: Catalog) -> Iterator[str]:
 
     Declared privacy windows are such ends of a table's time. Where no column is a time, yield texts that are named so.
     """
-    texts = [c.name for c in _open_columns(table) if c.type is SqlType.VARCHAR and _TIME_LIKE.search(c.name)]
+    texts = [c.name for c in _open_columns(table) if c.type is SqlType.VARCHAR and TIME_LIKE.search(c.name)]
     if texts and not any(column.type in _TIMES for column in table.columns):
         yield (
             f"{table.name}: no column is a time, and {', '.join(texts)} is text. TIMESTAMP reads 2026-10-17 09:30;"
-            " docs/ingest.md, A table of CSV, tells how to store other texts as times."
+            " passersby catalog convert stores other texts as times."
         )
     dataset = catalog.datasets_by_name.get(table.dataset or "")
     windowed = table.time_column is not None and dataset is not None and dataset.window_range is not None

@@ -4,5 +4,5 @@ Paths -> relations of DuckDB.
 
 Modules, each before those that import it:
 
-    cache, csv_files, polygons, derived_columns, durable, stored_files.
+    cache, csv_files, text_types, polygons, derived_columns, durable, stored_files.
 """

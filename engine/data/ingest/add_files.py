@@ -202,7 +202,7 @@ def _unsupported_source(table: Table) -> tuple[str, str]:
     """Return why a table does not support ingest, and the cure."""
     what, cure = "none", 'write source = { parquet = "visits/*.parquet" }, with one * in the last part'
     if table.source.format == "csv":
-        what, cure = "CSV", f"write its rows to Parquet once (docs/ingest.md, A table of CSV), then {cure}"
+        what, cure = "CSV", f"passersby catalog convert writes its rows to Parquet; then {cure}"
     return f"ingest adds files to a folder of Parquet files on this machine, and its source is {what}.", cure
 
 

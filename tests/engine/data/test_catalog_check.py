@@ -192,7 +192,7 @@ def test_a_text_that_is_no_time_is_told_how_times_are_written(tmp_path: Path) ->
         finding.key: finding
         for finding in _check(tmp_path, people="SELECT 1 AS person_id, '9.5.26' AS age", text=timed)
     }
-    assert "dates as 2026-10-17: docs/ingest.md" in found["tables.people.columns.age.type"].cure
+    assert "dates as 2026-10-17; passersby catalog convert" in found["tables.people.columns.age.type"].cure
 
 
 def test_a_damaged_csv_file_is_reported_by_line_and_reason_without_values(tmp_path: Path) -> None:

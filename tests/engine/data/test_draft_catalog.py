@@ -200,8 +200,11 @@ def test_omitted_columns_and_files_have_a_comment(folder: Path) -> None:
     text = draft_catalog(folder)
     assert "## mode is left out: the type ENUM is not supported in a DuckDB table." in text
     assert 'CAST("mode" AS VARCHAR)' in text
-    assert "## extra is left out: the type STRUCT is not supported. Store its fields as columns: docs/ingest.md" in text
-    assert "## Trip ID is left out: rename it in the file, as trip_id; docs/ingest.md" in text
+    assert (
+        "## extra is left out: the type STRUCT is not supported. Store its fields as columns: passersby catalog convert"
+        in text
+    )
+    assert "## Trip ID is left out: rename it in the file, as trip_id; passersby catalog convert" in text
     assert "## - broken.parquet cannot be read as parquet" in text
     assert text.count("## Not listed, because the first line of the file may be values") == 2
     assert "notes" not in text and "readme" not in text

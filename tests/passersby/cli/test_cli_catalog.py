@@ -63,6 +63,20 @@ def test_new_overwrites_nothing(run: Run, folder: Path) -> None:
     assert run("catalog", "new", str(folder), "--to", str(folder / "other.toml")).exit_code == 0
 
 
+def test_convert_lists_what_it_changed_and_what_it_left_out(run: Run, folder: Path, tmp_path: Path) -> None:
+    (folder / "Gym (old).csv").write_text("Mitglieds-Nr.;Preis\n7;1,5\n", encoding="utf-8")
+    (folder / "ragged.csv").write_text("a,b\n1\n", encoding="utf-8")
+    done = run("catalog", "convert", str(folder), "--to", str(tmp_path / "new"))
+    assert done.exit_code == 0
+    shown = "".join(done.stdout.split("\n"))
+    assert "gym_old.parquet: Gym (old).csv  Mitglieds-Nr. -> mitglieds_nr  preis: DOUBLE, decimal comma" in shown
+    assert "Not converted: ragged.csv  line 2: 1 field instead of 2." in shown
+    assert f"Next: passersby catalog new {tmp_path}/new" in shown
+    assert run("catalog", "new", str(tmp_path / "new")).exit_code == 0
+    again = run("catalog", "convert", str(folder), "--to", str(tmp_path / "new"))
+    assert again.exit_code == 1 and "name a new folder" in again.stderr
+
+
 def test_commands_to_copy_are_quoted(run: Run, tmp_path: Path) -> None:
     """A path with blanks stays one argument of the shell."""
     (tmp_path / "my data").mkdir()
