@@ -146,9 +146,8 @@ def _charge_new(connection: Connection, requests: Sequence[ChargeRequest], *, cl
     dataset, bills = requests[0].dataset, read_bills(connection, requests)
     events_by_bill = [_events_of(*each) for each in _debit_bills(connection, bills, clients_known=clients_known)]
     rows = journal.link_entries(connection, [event for events in events_by_bill for event in events])
-    ends = accumulate(
-        map(len, events_by_bill), initial=len(rows) - sum(map(len, events_by_bill))
-    )  # the opening entry may be first
+    # the opening entry may be first
+    ends = accumulate(map(len, events_by_bill), initial=len(rows) - sum(map(len, events_by_bill)))
     charged = {rows[end - 1].sequence: bill for end, bill in zip(islice(ends, 1, None), bills, strict=True)}
     charged_keys = {key for bill in bills for key in bill.already_charged}
     stored = journal.read_releases(connection, dataset, charged_keys) if charged_keys else {}

@@ -46,13 +46,7 @@ from engine.api.steward import (
     remove_cached_copies,
     write_person_report,
 )
-from engine.api.workflows import (
-    calibrate_catalog,
-    list_calibrations,
-    list_scheduled,
-    run_scheduled,
-    show_scheduled,
-)
+from engine.api.workflows import calibrate_catalog, list_calibrations, list_scheduled, run_scheduled, show_scheduled
 from engine.errors import Refused
 from engine.server.host import bootstrap, ensure_catalog, serve
 

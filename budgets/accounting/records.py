@@ -196,9 +196,8 @@ class Bill:
     @cached_property
     def debits(self) -> tuple[Debit, ...]:
         """Debits of each holder: in each privacy window, and over all windows for clients and groups."""
-        holders_by_keys: dict[
-            tuple[str, ...], list[str]
-        ] = {}  # holders that pay for the same releases, by release keys
+        # holders that pay for the same releases, by release keys
+        holders_by_keys: dict[tuple[str, ...], list[str]] = {}
         for holder, items in self.unpaid.items():
             if items:
                 holders_by_keys.setdefault(tuple([item.release_key for item in items]), []).append(holder)

@@ -189,9 +189,8 @@ def _debit_rows(bills: Sequence[Bill], grants: Sequence[Grant], debit: Debit) ->
     one.
     """
     first, bill_by_client = bills[0].request, {bill.request.client: bill for bill in bills}
-    default_cap_clients = bill_by_client.keys() - {
-        grant.holder for grant in grants
-    }  # clients without grants: the catalog's cap
+    # clients without grants: the catalog's cap
+    default_cap_clients = bill_by_client.keys() - {grant.holder for grant in grants}
     by_cap: dict[str | None, list[str]] = {}
     for holder in debit.holders:
         by_cap.setdefault(None if holder in default_cap_clients else holder, []).append(holder)

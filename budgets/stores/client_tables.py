@@ -130,9 +130,7 @@ _CLIENT_NAMES = select(client_names).where(in_list(client_names.c.folded, "folde
 _GRANTS = select(caps).where(caps.c.dataset == bindparam("dataset"), in_list(caps.c.holder, "holders"))
 
 _FROZEN = select(freezes).where(
-    freezes.c.frozen == 1,
-    in_list(freezes.c.holder, "holders"),
-    in_list(freezes.c.dataset, "datasets"),
+    freezes.c.frozen == 1, in_list(freezes.c.holder, "holders"), in_list(freezes.c.dataset, "datasets")
 )
 
 

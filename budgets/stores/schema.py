@@ -171,9 +171,8 @@ def _normalize_trigger(sql: str, database: str) -> str:
     plain = re.sub(r'::text\b|[\s"]+', "", sql.lower())
     if database == "sqlite":
         return plain
-    plain = re.sub(
-        rf"executefunction\w+\.{_GUARD_FUNCTION_NAME}\(", f"executefunction{_GUARD_FUNCTION_NAME}(", plain
-    )  # compared above
+    # compared above
+    plain = re.sub(rf"executefunction\w+\.{_GUARD_FUNCTION_NAME}\(", f"executefunction{_GUARD_FUNCTION_NAME}(", plain)
     return re.sub(r"or\(([^()]*and\([^()]*\))\)(?!and)", r"or\1", plain)  # AND binds closer than OR
 
 
@@ -251,10 +250,7 @@ def _charge_id_column(*, primary_key: bool = False) -> Column[object]:
 ledger_format = _table("ledger_format", Column("version", Integer, primary_key=True, autoincrement=False))
 
 chain_head = _table(
-    "chain_head",
-    *_keys("ledger_id"),
-    _unit_column("sequence"),
-    Column("row_hash", LargeBinary, nullable=False),
+    "chain_head", *_keys("ledger_id"), _unit_column("sequence"), Column("row_hash", LargeBinary, nullable=False)
 )
 
 entries = _table(
@@ -301,11 +297,7 @@ questions = _table(
     *_texts("question"),
 )
 
-purchases = _table(
-    "purchases",
-    *_keys("dataset", "holder", "release_key"),
-    _charge_id_column(),
-)
+purchases = _table("purchases", *_keys("dataset", "holder", "release_key"), _charge_id_column())
 
 releases = _table(
     "releases",
@@ -324,9 +316,7 @@ clients = _table(
 )
 
 client_names = _table(  # one client for each name, in any spelling
-    "client_names",
-    *_keys("folded"),
-    Column("holder", _TEXT, nullable=False, unique=True),
+    "client_names", *_keys("folded"), Column("holder", _TEXT, nullable=False, unique=True)
 )
 
 caps = _table(

@@ -126,10 +126,8 @@ PrepareTables = Callable[[Connection], None]  # creates missing tables; raises f
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
 _Insert = sqlite.Insert | postgresql.Insert
-_INSERTS: dict[str, Callable[[Table], _Insert]] = {
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
-}  # ON CONFLICT is a construct of each SQLAlchemy dialect
+# ON CONFLICT is a construct of each SQLAlchemy dialect
+_INSERTS: dict[str, Callable[[Table], _Insert]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 @dataclass(frozen=True)

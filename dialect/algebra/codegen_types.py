@@ -54,20 +54,16 @@ class Target:
     engine: EngineName = EngineName.DUCKDB
     lake: Target | None = None  # holds people's rows, if they are not in the engine of the public tables
     rollups: tuple[Rollup, ...] = ()  # materialized from the rows of this target, or of its lake
-    eligible_tables: Mapping[str, str] = field(
-        default_factory=dict
-    )  # of a lake: SQL of eligible persons -> table that holds them
-    same_bits_datasets: frozenset[str] = (
-        frozenset()
-    )  # datasets whose unsigned person keys are read as the signed BIGINT of the same bits
-    unexceeded_limits: frozenset[TableRowLimit] = (
-        frozenset()
-    )  # row limits that no person exceeds: truncation is skipped
+    # of a lake: SQL of eligible persons -> table that holds them
+    eligible_tables: Mapping[str, str] = field(default_factory=dict)
+    # datasets whose unsigned person keys are read as the signed BIGINT of the same bits
+    same_bits_datasets: frozenset[str] = frozenset()
+    # row limits that no person exceeds: truncation is skipped
+    unexceeded_limits: frozenset[TableRowLimit] = frozenset()
     shortcuts: frozenset[Shortcut] = frozenset(Shortcut)  # that may be taken: all, except in tests of their equivalence
     small_tables: frozenset[str] = frozenset()  # public tables with at most MAX_SMALLINT_ROWS rows
-    broadcast_columns: Mapping[str, set[Field]] = field(
-        default_factory=dict, compare=False
-    )  # of a lake: broadcast table -> its columns that written SQL reads, added while it is written
+    # of a lake: broadcast table -> its columns that written SQL reads, added while it is written
+    broadcast_columns: Mapping[str, set[Field]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -99,9 +95,8 @@ class BoundedSql:
     text: str
     key_count: int  # number of columns k0, k1, ..., which come first
     vector_count: int  # number of columns w0, w1, ... after them
-    broadcast: Mapping[str, str] = field(
-        default_factory=dict
-    )  # broadcast to a lake: placeholder -> DuckDB SQL of public rows
+    # broadcast to a lake: placeholder -> DuckDB SQL of public rows
+    broadcast: Mapping[str, str] = field(default_factory=dict)
     ordering_sql: str = ""  # of a lake: DuckDB SQL that puts its groups into public key order
     eligible_sql: str = ""  # of DuckDB: the subquery of eligible persons with which `text` begins
     # of DuckDB: subqueries that statements of a release share, by CTE, each with those after it inside

@@ -52,25 +52,20 @@ class Field(Opaque):
     bounds: Bounds | None = field(compare=False, default=None)  # declared or inferred numeric range
     domain: Domain | None = field(compare=False, default=None)  # declared public domain of a private column
     domain_is_complete: bool = field(compare=False, default=False)  # no stored value lies outside the declared domain
-    public_values: PublicRows | None = field(
-        compare=False, default=None, repr=False
-    )  # relation that lists the values under the same field id
+    # relation that lists the values under the same field id
+    public_values: PublicRows | None = field(compare=False, default=None, repr=False)
     origin: Origin | None = field(compare=False, default=None)
-    definition: Expr | None = field(
-        compare=False, default=None, repr=False
-    )  # the expression it holds, over fields without definition
-    is_constant_per_person: bool = field(
-        compare=False, default=False
-    )  # the same in all rows of a person, by an enforced primary key
+    # the expression it holds, over fields without definition
+    definition: Expr | None = field(compare=False, default=None, repr=False)
+    # the same in all rows of a person, by an enforced primary key
+    is_constant_per_person: bool = field(compare=False, default=False)
     time_zone: str | None = field(compare=False, default=None)  # of a TIMESTAMPTZ
     h3_cell: tuple[str, str, int] | None = field(compare=False, default=None)  # H3: ids of lon and lat, resolution
-    lag_origin: LagOrigin | None = field(
-        compare=False, default=None, repr=False
-    )  # a released number taken from another row
+    # a released number taken from another row
+    lag_origin: LagOrigin | None = field(compare=False, default=None, repr=False)
     is_person_key: bool = field(compare=False, default=False)  # the row's person key; NULL only if nullable
-    alternatives: tuple[Alternative, ...] = field(
-        compare=False, default=(), repr=False
-    )  # expressions whose values it has: of a set operation's inputs, or the argument of one person's MIN
+    # expressions whose values it has: of a set operation's inputs, or the argument of one person's MIN
+    alternatives: tuple[Alternative, ...] = field(compare=False, default=(), repr=False)
 
     def __hash__(self) -> int:
         """Hash the id, which every look-up of a field or of a reference to it does."""
@@ -136,9 +131,8 @@ class Call(Node["Expr"]):
     function: str  # a row of dialect.functions.registry
     arguments: tuple[Expr, ...]
     type: SqlType
-    span: Span | None = field(
-        default=None, compare=False, repr=False
-    )  # source position, for refusals made after binding
+    # source position, for refusals made after binding
+    span: Span | None = field(default=None, compare=False, repr=False)
     name: str = field(init=False, compare=False, repr=False)  # the function's name, without its row number
     children: tuple[Expr, ...] = field(init=False, compare=False, repr=False)
     size: int = field(init=False, compare=False, repr=False)  # number of nodes

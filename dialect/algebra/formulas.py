@@ -75,9 +75,8 @@ class ReleasedSum:
 
     field: Field  # holds the sum
     exact_part: Field | None  # sum or mean of the part without noise; None: there is none
-    noise_terms: tuple[
-        tuple[Field, Expr, Field], ...
-    ]  # (sum of weighted raw values, sum of squared weights, raw field)
+    # (sum of weighted raw values, sum of squared weights, raw field)
+    noise_terms: tuple[tuple[Field, Expr, Field], ...]
     has_non_negative_weights: bool  # no weight is negative
 
 

@@ -26,9 +26,8 @@ from typing import Concatenate, ParamSpec, TypeVar, cast
 from dialect.algebra.expressions import Field
 from dialect.algebra.relations import Public
 
-FanOut = Callable[
-    [Public, tuple[Field, ...]], int
-]  # public relation, fields -> largest number of rows that agree in them
+# public relation, fields -> largest number of rows that agree in them
+FanOut = Callable[[Public, tuple[Field, ...]], int]
 P = ParamSpec("P")
 S = TypeVar("S")
 T = TypeVar("T")
@@ -48,11 +47,7 @@ class Properties:
         self._known: dict[Hashable, tuple[object, object]] = {}
 
     def of(
-        self,
-        rule: Callable[Concatenate[S, Properties, P], T],
-        subject: S,
-        *arguments: P.args,
-        **named: P.kwargs,
+        self, rule: Callable[Concatenate[S, Properties, P], T], subject: S, *arguments: P.args, **named: P.kwargs
     ) -> T:
         """Return a property of a relation or plan, by its rule unless it is known; `arguments` are part of its name."""
         return self.once((rule, arguments, *named.items()), subject, lambda: rule(subject, self, *arguments, **named))

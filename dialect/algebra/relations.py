@@ -258,9 +258,8 @@ class ReleasePoint:
     keys: tuple[Field, ...]
     aggregates: tuple[AggregateCall, ...]
     span: Span | None = field(default=None, compare=False)  # source position in the query
-    grouping_sets: GroupingSets | None = field(
-        default=None, compare=False
-    )  # the grouping sets to which its keys belong
+    # the grouping sets to which its keys belong
+    grouping_sets: GroupingSets | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -354,9 +353,8 @@ class Relation(Node["Relation"]):
 
     operator: Operator
     fields: tuple[Field, ...]
-    predicates: tuple[Expr, ...] = field(
-        default=(), compare=False
-    )  # hold for every row; over fields without definition
+    # hold for every row; over fields without definition
+    predicates: tuple[Expr, ...] = field(default=(), compare=False)
     children: tuple[Relation, ...] = field(init=False, compare=False, repr=False)  # inputs, the left one first
 
     def __post_init__(self) -> None:
@@ -419,18 +417,14 @@ class PerPerson(Relation):
     person: Field = field(kw_only=True)  # the person key, never NULL
     dataset: str = field(kw_only=True)
     has_one_row_per_person: bool = field(kw_only=True, default=False)
-    max_rows: int = field(
-        kw_only=True, default=1
-    )  # row-count bound per person R; the product of both inputs' after a join
-    per_window_factors: int = field(
-        kw_only=True, default=0
-    )  # how many factors of `max_rows` are limits per privacy window
-    derived_from: Table | None = field(
-        kw_only=True, default=None, compare=False
-    )  # the table of sightings that these rows are derived from
-    preserved_side: PreservedSide | None = field(
-        kw_only=True, default=None, compare=False
-    )  # preserved side of `public LEFT JOIN` these rows
+    # row-count bound per person R; the product of both inputs' after a join
+    max_rows: int = field(kw_only=True, default=1)
+    # how many factors of `max_rows` are limits per privacy window
+    per_window_factors: int = field(kw_only=True, default=0)
+    # the table of sightings that these rows are derived from
+    derived_from: Table | None = field(kw_only=True, default=None, compare=False)
+    # preserved side of `public LEFT JOIN` these rows
+    preserved_side: PreservedSide | None = field(kw_only=True, default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -565,9 +559,8 @@ def walk_expressions(part: object) -> Iterator[Expr]:
             stack.extend(reversed(vars(part).values()))
 
 
-ExpressionMapper = Callable[
-    [Expr, tuple[Relation, ...]], Expr
-]  # (expression, relations whose rows it reads) -> new expression
+# (expression, relations whose rows it reads) -> new expression
+ExpressionMapper = Callable[[Expr, tuple[Relation, ...]], Expr]
 
 
 def map_expressions(relation: Relation, mapper: ExpressionMapper) -> Relation:

@@ -317,18 +317,14 @@ class VectorBound:
     predicted_bias: float | None = 0.0  # expected clipping bias of a total, relative, at most 0; None: unknown
     max_groups: int | None = None  # of distinct values: limit on groups per person; None: no limit of its own
     max_values: int | None = None  # of distinct values: limit per person and group; None: no limit
-    retained_share: float = field(
-        default=1.0, repr=False
-    )  # expected share left by clipping; the grain size corrects for it
-    residual_bias_bound: float | None = field(
-        default=None, repr=False
-    )  # bound on the bias after correction, relative; of a mean, in its unit
-    plain_reason: str = field(
-        default="", repr=False, compare=False
-    )  # `key_reason` as people read it; only `key_reason` enters release keys
-    is_correlated: bool = field(
-        default=False, repr=False
-    )  # released as a centred vector and the number of units (`dialect.sensitivity.bounding`)
+    # expected share left by clipping; the grain size corrects for it
+    retained_share: float = field(default=1.0, repr=False)
+    # bound on the bias after correction, relative; of a mean, in its unit
+    residual_bias_bound: float | None = field(default=None, repr=False)
+    # `key_reason` as people read it; only `key_reason` enters release keys
+    plain_reason: str = field(default="", repr=False, compare=False)
+    # released as a centred vector and the number of units (`dialect.sensitivity.bounding`)
+    is_correlated: bool = field(default=False, repr=False)
 
     @property
     def reason(self) -> str:

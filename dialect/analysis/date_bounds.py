@@ -130,11 +130,9 @@ class EventTimePredicates:
         if isinstance(expr, Literal):
             return _constant_range(expr)
         if isinstance(expr, Ref):
-            return (
-                self._range(self.equated[expr], day)
-                if expr in self.equated
-                else _field_range(expr.field, self.event_time, day)
-            )
+            if expr in self.equated:
+                return self._range(self.equated[expr], day)
+            return _field_range(expr.field, self.event_time, day)
         return self._call_range(expr, day) if isinstance(expr, Call) else None
 
     def _call_range(self, expr: Call, day: date) -> ValueRangeOnDate | None:

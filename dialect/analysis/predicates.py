@@ -380,16 +380,8 @@ def _allowed_constants(expr: Expr, fact: Expr) -> ConstantSet | None:
     return frozenset(constants) if len(constants) == len(others) else None
 
 
-_CHEAP_OPERATORS = (
-    Scan,
-    Filter,
-    Project,
-    Join,
-    DictionaryEncoded,
-    FixedPointEncoded,
-    Series,
-    Values,
-)  # operators that are cheap to read twice
+# operators that are cheap to read twice
+_CHEAP_OPERATORS = Scan, Filter, Project, Join, DictionaryEncoded, FixedPointEncoded, Series, Values
 _MAX_EQUALITIES = 3  # largest number of equalities
 
 

@@ -30,10 +30,8 @@ _PER_STATE = 25.0  # per automaton state and character
 _PER_RESTART = 2.5  # the same, where every match starts a search of the rest of the text
 _PER_MATCH = 280.0
 _PER_WRITTEN_CHARACTER = 5.0
-_MAX_DETERMINISTIC_STATES, _PER_CHARACTER_DETERMINISTIC = (
-    12,
-    18.0,
-)  # so few states give a deterministic automaton; cost per character
+# so few states give a deterministic automaton; cost per character
+_MAX_DETERMINISTIC_STATES, _PER_CHARACTER_DETERMINISTIC = 12, 18.0
 _PER_COPIED_CHARACTER, _PER_COPIED_OF_LIST = 0.5, 2.0
 _STORED_ELEMENTS = 100  # most elements of a stored list
 _LIST_SLOT = 4.0  # size of one list slot, in characters

@@ -68,13 +68,8 @@ STEP_NANOSECONDS = 250.0  # nanoseconds to read one row: the unit of work, so th
 UNDECLARED_TABLE_ROWS = 1e7  # assumed rows of a private table without a declared size class
 _TYPICAL_TEXT = 30  # characters of a typical stored text, for the work of the whole table
 
-_READ_COST, _PROJECT_COST, _COMPARE_COST, _GROUP_COST, _SORT_COST = (
-    STEP_NANOSECONDS,
-    25.0,
-    25.0,
-    100.0,
-    800.0,
-)  # nanoseconds per row or per pair of rows
+# nanoseconds per row or per pair of rows
+_READ_COST, _PROJECT_COST, _COMPARE_COST, _GROUP_COST, _SORT_COST = STEP_NANOSECONDS, 25.0, 25.0, 100.0, 800.0
 _BOUNDING_COST, _PER_VECTOR = 60.0, 25.0
 _PARTIAL_COST, _PER_MEASURED_NUMBER = 160.0, 50.0  # of a partial aggregate, and of each vector or histogram over it
 _PER_PRODUCT = 300.0  # of a partial aggregate, for each vector of products: they are moved in integers of 128 bits
@@ -249,9 +244,8 @@ class _WorkTraversal:
         maximum = min(below.maximum, float(self._known.of(row_bounds, relation).total))
         estimates = ((self.typical_sizes, below.typical), (self.max_sizes, below.maximum))
         typical_cost, max_cost = (self._cost(relation.operator, sizes, rows, read) for sizes, rows in estimates)
-        typical_cost = (
-            Cost(_GROUP_COST) if isinstance(relation.operator, RowTruncation) else typical_cost
-        )  # few persons exceed the limit
+        # few persons exceed the limit
+        typical_cost = Cost(_GROUP_COST) if isinstance(relation.operator, RowTruncation) else typical_cost
         counted = self.add_cost(below, typical_cost, max_cost)
         return replace(counted, maximum=maximum, typical=min(counted.typical, maximum))
 

@@ -61,11 +61,9 @@ def aggregate_field(
             result,
             alternatives=with_null_alternative(argument_field) if result.nullable else argument_field.alternatives,
         )
-    return (
-        with_key_set(result, argument_field)
-        if argument_field is not None and argument_field.public_values is not None
-        else result
-    )
+    if argument_field is not None and argument_field.public_values is not None:
+        return with_key_set(result, argument_field)
+    return result
 
 
 def with_person_range(

@@ -17,12 +17,7 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from dialect.algebra.expressions import Case, Expr, Field, Literal, Ref, expand_definitions, fields_of, map_fields
-from dialect.algebra.relations import (
-    AggregateCall,
-    PerPerson,
-    Relation,
-    SortDirection,
-)
+from dialect.algebra.relations import AggregateCall, PerPerson, Relation, SortDirection
 from dialect.algebra.value_ranges import is_bounded
 from dialect.analysis.predicates import narrowed_range
 from dialect.binder.aggregate_fields import aggregate_field, with_person_range

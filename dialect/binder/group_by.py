@@ -282,10 +282,8 @@ class GroupResolver:
 
     def _bind_aggregate(self, node: exp.Expr) -> Expr:
         """Bind an aggregate; equal aggregates share one measure."""
-        row_resolver, is_release = (
-            RowResolver(self.scope, subqueries=self.key_subqueries),
-            is_release_point(self.source, [f for _, f in self.keys]),
-        )
+        row_resolver = RowResolver(self.scope, subqueries=self.key_subqueries)
+        is_release = is_release_point(self.source, [f for _, f in self.keys])
         new_measure = bind_measure(node, row_resolver, self.source, is_release, self.context)
         for earlier in self.measures:
             if replace(new_measure, result=earlier.result) == earlier:

@@ -220,11 +220,7 @@ def refuse_non_row_nodes(node: exp.Expr) -> None:
         list_node, value = node.this.unnest(), node.parent.this
         replacement = f"list_contains({list_node.sql('duckdb', comments=False)}, {value.sql('duckdb', comments=False)})"
         raise refusal(
-            Kind.ANY_OF_LIST,
-            node.parent,
-            Suggestion(replacement),
-            list=sql_text(list_node),
-            value=sql_text(value),
+            Kind.ANY_OF_LIST, node.parent, Suggestion(replacement), list=sql_text(list_node), value=sql_text(value)
         )
     if isinstance(node, exp.Subquery | exp.Select | exp.Exists | exp.Any | exp.All):
         raise refusal(Kind.SUBQUERY_HERE, node)

@@ -66,11 +66,9 @@ def bind_cell_call(
     )
     if finer:
         is_exact = _resolution(finer[0]) == requested_resolution
-        return (
-            Ref(finer[0])
-            if is_exact
-            else apply_function("h3_parent", [Ref(finer[0]), Literal(requested_resolution, SqlType.BIGINT)], node)
-        )
+        if is_exact:
+            return Ref(finer[0])
+        return apply_function("h3_parent", [Ref(finer[0]), Literal(requested_resolution, SqlType.BIGINT)], node)
     raise _cell_refusal(node, lon, lat, stored)
 
 

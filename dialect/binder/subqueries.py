@@ -355,13 +355,8 @@ class ScalarSubqueries:
         return relation
 
 
-_CORRELATABLE_CLAUSES = {
-    "expressions",
-    "from_",
-    "joins",
-    "where",
-    "distinct",
-}  # clauses of a subquery that may be correlated
+# clauses of a subquery that may be correlated
+_CORRELATABLE_CLAUSES = {"expressions", "from_", "joins", "where", "distinct"}
 
 
 @dataclass(frozen=True)
@@ -391,11 +386,9 @@ def as_subquery_predicate(node: exp.Expr) -> tuple[exp.Expr, bool] | None:
         negated ^= isinstance(node, exp.Not)
         node = node.this
     is_in_subquery = isinstance(node, exp.In) and node.args.get("query") is not None
-    return (
-        (node, negated)
-        if is_in_subquery or (isinstance(node, exp.Exists) and isinstance(node.this, exp.Query))
-        else None
-    )
+    if is_in_subquery or (isinstance(node, exp.Exists) and isinstance(node.this, exp.Query)):
+        return (node, negated)
+    return None
 
 
 def apply_semi_join(relation: Relation, node: exp.Expr, negated: bool, outer: OuterRows) -> Relation:

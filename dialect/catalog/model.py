@@ -254,9 +254,8 @@ class Table:
     consent: Consent | None = None
     movement: Movement | None = None
     retained_from: str | None = None  # retention: ISO date of the first day that is read
-    mean_rows_per_person: float | None = field(
-        default=None, repr=False
-    )  # in one window, by size classes; None: unknown
+    # in one window, by size classes; None: unknown
+    mean_rows_per_person: float | None = field(default=None, repr=False)
 
     @cached_property
     def applied_clip_bounds(self) -> ClipBounds:

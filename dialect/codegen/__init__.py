@@ -30,11 +30,7 @@ from dialect.codegen.partials import (
     with_shared_ctes,
     with_shared_from,
 )
-from dialect.codegen.partition_selection import (
-    max_weight,
-    plan_over_released_keys,
-    selection_plan,
-)
+from dialect.codegen.partition_selection import max_weight, plan_over_released_keys, selection_plan
 from dialect.codegen.profile import (
     CENTRE_STEPS,
     HIGHEST_BIN,

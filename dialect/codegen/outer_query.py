@@ -133,12 +133,10 @@ class OuterSql:
     signed_ratios: frozenset[int] = frozenset()  # ratios whose denominator may be negative
     unknown_interval_columns: tuple[int, ...] = ()  # noisy columns without a known interval
     stored_interval_columns: tuple[int, ...] = ()  # columns whose release holds their interval
-    rounding: Mapping[int, RoundingDistance] = field(
-        default_factory=dict
-    )  # index -> distance of the shown from the noisy value
-    constants: Mapping[str, float] = field(
-        default_factory=dict
-    )  # components that are equal in all rows, by column name
+    # index -> distance of the shown from the noisy value
+    rounding: Mapping[int, RoundingDistance] = field(default_factory=dict)
+    # components that are equal in all rows, by column name
+    constants: Mapping[str, float] = field(default_factory=dict)
     unchanged_release: UnchangedRelease | None = None  # set if the outer query returns the release unchanged
 
 

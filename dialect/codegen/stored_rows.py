@@ -63,9 +63,8 @@ def same_bits_datasets(catalog: Catalog) -> frozenset[str]:
     referenced_tables = [
         tables_by_name[target] for table in person_tables if table.person for _, target in table.person.through
     ]
-    excluded |= {
-        table.dataset for table in referenced_tables if table.own_person_column in table.primary_key
-    }  # columns of other tables refer to persons by this key
+    # columns of other tables refer to persons by this key
+    excluded |= {table.dataset for table in referenced_tables if table.own_person_column in table.primary_key}
     return frozenset({table.dataset for table in person_tables} - excluded)
 
 
@@ -142,10 +141,7 @@ def eligibility_ctes(admission: Eligibility | None, target: Target, dataset: str
     if admission.table is None:
         return [("opted_out_persons", False, objectors)]
     admitted = f"SELECT a.person FROM {ELIGIBLE_CTE} AS a ANTI JOIN ({objectors}) AS o USING (person)"
-    return [
-        (ELIGIBLE_CTE, False, eligible_persons_sql(admission, target)),
-        ("admitted_persons", False, admitted),
-    ]
+    return [(ELIGIBLE_CTE, False, eligible_persons_sql(admission, target)), ("admitted_persons", False, admitted)]
 
 
 def is_eligibility_stored(admission: Eligibility | None, target: Target) -> bool:

@@ -66,9 +66,8 @@ def _slots(name: str, node: type[exp.Expr]) -> tuple[str, ...]:
 # sqlglot's node -> (function name, parts of the node that are its arguments)
 NODE_FUNCTIONS = {node: (row.name, _slots(row.name, node)) for row in OVERLOADS.values() for node in _nodes(row)}
 OTHER_NAMES = {other: row.name for row in OVERLOADS.values() for other in row.other_names}
-DATE_PARTS = {
-    part: row.name for row in OVERLOADS.values() for part in row.date_parts
-}  # part as written -> function name
+# part as written -> function name
+DATE_PARTS = {part: row.name for row in OVERLOADS.values() for part in row.date_parts}
 # type as sqlglot names it -> (the dialect's type, function name of the cast)
 CAST_TYPES = {type_: (row.result, row.name) for row in OVERLOADS.values() for type_ in row.cast_types}
 

@@ -216,9 +216,8 @@ class TableFunction:
     parameters: tuple[Parameter, ...]
     expand: Callable[[Sightings, Settings], str]
     meaning: str
-    result_columns: tuple[
-        str, ...
-    ]  # result columns after the person key; lon, lat and what is computed from them only where known
+    # result columns after the person key; lon, lat and what is computed from them only where known
+    result_columns: tuple[str, ...]
 
 
 _STAY_PARAMETERS = (

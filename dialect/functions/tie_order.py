@@ -38,8 +38,7 @@ _DUCKDB_WORDS: Mapping[SqlType, Sequence[str]] = {
     SqlType.VARCHAR: (f"CAST(md5_number({{0}}) & {MASK} AS BIGINT)",),
     SqlType.DATE: (f"(CAST({{0}} - DATE '1970-01-01' AS BIGINT) & {MASK})",),
     **dict.fromkeys(
-        (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ),
-        (f"(epoch_us({{0}}) & {MASK})", f"((epoch_us({{0}}) >> 31) & {MASK})"),
+        (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ), (f"(epoch_us({{0}}) & {MASK})", f"((epoch_us({{0}}) >> 31) & {MASK})")
     ),
 }
 _MICROS = "unix_micros(CAST({0} AS TIMESTAMP))"
@@ -64,8 +63,7 @@ _SPARK_WORDS: Mapping[SqlType, Sequence[str]] = {
     SqlType.VARCHAR: (f"get(transform(array(md5(CAST({{0}} AS BINARY))), m -> {_WORD_OF_MD5}), 0)",),
     SqlType.DATE: (f"(CAST(unix_date({{0}}) AS BIGINT) & {MASK}L)",),
     **dict.fromkeys(
-        (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ),
-        (f"({_MICROS} & {MASK}L)", f"(shiftright({_MICROS}, 31) & {MASK}L)"),
+        (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ), (f"({_MICROS} & {MASK}L)", f"(shiftright({_MICROS}, 31) & {MASK}L)")
     ),
 }
 

@@ -41,9 +41,8 @@ class CompileContext:
     properties: Properties = field(default_factory=Properties, compare=False)  # of the relations of the query
     windows_per_unit: int = 1  # privacy windows that form one privacy unit: more than 1 for plans that mix windows
     pruning_steps: list[int] = field(default_factory=list)  # of date pruning, one entry per scan
-    unreachable_tables: dict[str, tuple[str, str]] = field(
-        default_factory=dict
-    )  # table whose predicates exclude every declared window -> the first and the last of these
+    # table whose predicates exclude every declared window -> the first and the last of these
+    unreachable_tables: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def new_field_id(self) -> str:
         """Return a new field id, unique in this query; raises Refusal with E_COMPLEX after too many."""

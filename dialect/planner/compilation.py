@@ -152,9 +152,8 @@ def parse_text(state: Compilation) -> Compilation:
     context = replace(
         state.context, alias_spellings=alias_spellings(tree), options=options_of(tree), bounds=bounds_of(tree)
     )
-    if (
-        "/" in context.sql or "-" in context.sql
-    ) and not context.bounds:  # these belong to calls by their places in the text
+    # these belong to calls by their places in the text
+    if ("/" in context.sql or "-" in context.sql) and not context.bounds:
         read_written_averages(tree)
     return replace(state, context=context, tree=tree)
 
@@ -187,9 +186,4 @@ def cover_windows(state: Compilation) -> Compilation:
     return plan_releases(bind_tree(replace(state, context=context)))
 
 
-COMPILE_PASSES: tuple[Callable[[Compilation], Compilation], ...] = (
-    parse_text,
-    bind_tree,
-    plan_releases,
-    cover_windows,
-)
+COMPILE_PASSES: tuple[Callable[[Compilation], Compilation], ...] = (parse_text, bind_tree, plan_releases, cover_windows)

@@ -48,10 +48,8 @@ def count_finer_groups(
     Claim: keys(coarse + added) = keys(coarse) x keys(added), and every row has one of keys(added). Symbols: keys =
     key sets. Needs: the plan preserves no public rows. Source and proof: proofs.md#roll-ups. Raises: nothing.
     """
-    coarse_exprs, added_exprs = (
-        [key.expression for key in coarse_keys],
-        [key.expression for key in added_keys],
-    )
+    coarse_exprs = [key.expression for key in coarse_keys]
+    added_exprs = [key.expression for key in added_keys]
     coarse, added = public_lists(coarse_exprs, source, context), public_lists(added_exprs, source, context)
     if coarse is None or added is None or set(coarse) & set(added):
         return None
@@ -117,9 +115,8 @@ def _is_bound(fact: Expr, expr: Expr) -> bool:
 MAX_GROUPING_SETS = 16  # most grouping sets to search
 _LOG_TOLERANCE = 1e-9  # tolerance for equal logarithms
 
-LogVariances = Mapping[
-    GroupingSet, Mapping[GroupingSet, float]
-]  # released set -> set -> log variance of a cell, at equal budget
+# released set -> set -> log variance of a cell, at equal budget
+LogVariances = Mapping[GroupingSet, Mapping[GroupingSet, float]]
 
 
 @dataclass(frozen=True)
@@ -205,9 +202,8 @@ def _is_summable(measure: AggregateCall) -> bool:
 
     Quantiles are not additive, and bounds stated in the query limit a person's number in each group separately.
     """
-    return (
-        not is_histogram_aggregate(measure) and measure.stated_bounds is None
-    )  # stated bounds apply per group, so groups do not add up
+    # stated bounds apply per group, so groups do not add up
+    return not is_histogram_aggregate(measure) and measure.stated_bounds is None
 
 
 def _is_additive(plan: PrivatePlan, outputs: Sequence[ReleasedNumber]) -> bool:
@@ -287,8 +283,6 @@ def _total_log_variance(released_sets: tuple[GroupingSet, ...], log_variances: L
 
 def _nearest(each: GroupingSet, released_sets: tuple[GroupingSet, ...], log_variances: LogVariances) -> GroupingSet:
     """Return the released set with the least noisy numbers for a set: the set itself, if it is released."""
-    return (
-        each
-        if each in released_sets
-        else min((f for f in released_sets if each in log_variances[f]), key=lambda fine: log_variances[fine][each])
-    )
+    if each in released_sets:
+        return each
+    return min((f for f in released_sets if each in log_variances[f]), key=lambda fine: log_variances[fine][each])

@@ -424,8 +424,6 @@ def _lag_origin(call: WindowCall, raw: Field) -> LagOrigin | None:
     if call.function not in _OFFSET_SIGN:
         return None
     steps = call.arguments[1].value if len(call.arguments) > 1 and isinstance(call.arguments[1], Literal) else 1
-    return (
-        LagOrigin(raw.id, (call.partition, call.order), _OFFSET_SIGN[call.function] * steps)
-        if type(steps) is int
-        else None
-    )
+    if type(steps) is int:
+        return LagOrigin(raw.id, (call.partition, call.order), _OFFSET_SIGN[call.function] * steps)
+    return None

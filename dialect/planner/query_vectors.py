@@ -433,11 +433,9 @@ def bin_number(value: Expr, bins: Bins) -> Expr:
 
 def has_bin(value: Expr) -> Expr:
     """Build the test that a value is finite and non-NULL: cheaper than testing its bin number for NULL."""
-    return (
-        is_not_null(value)
-        if value.type is SqlType.BIGINT
-        else _is_between(value, ">=", -_MAX_DOUBLE, "<=", _MAX_DOUBLE)
-    )
+    if value.type is SqlType.BIGINT:
+        return is_not_null(value)
+    return _is_between(value, ">=", -_MAX_DOUBLE, "<=", _MAX_DOUBLE)
 
 
 def _bin_within_stretch(value: Expr, stretch: BinStretch, is_integer: bool) -> Expr:

@@ -333,9 +333,8 @@ class Planning:
     notes: list[Note] = field(default_factory=list)
     released_sums: list[ReleasedSum] = field(default_factory=list)
     union_columns: list[NoisyUnionColumn] = field(default_factory=list)
-    roll_ups: dict[GroupingSets, Mapping[GroupingSet, GroupingSet]] = field(
-        default_factory=dict
-    )  # set -> finer set it is summed from
+    # set -> finer set it is summed from
+    roll_ups: dict[GroupingSets, Mapping[GroupingSet, GroupingSet]] = field(default_factory=dict)
 
     def partial_query(self, rows: Released | Public) -> PartialQuery:
         """Snapshot of rows over the releases, with the noise tracked so far."""

@@ -17,16 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from dialect.algebra.expressions import (
-    Expr,
-    Field,
-    Literal,
-    Ref,
-    conjunction,
-    conjuncts,
-    fields_of,
-    substitute,
-)
+from dialect.algebra.expressions import Expr, Field, Literal, Ref, conjunction, conjuncts, fields_of, substitute
 from dialect.algebra.properties import Properties
 from dialect.algebra.relations import (
     AggregateCall,
@@ -407,11 +398,9 @@ class WindowRewrite:
 
 def _event_time_aggregates(group: Group | Distinct, source: WindowedRows) -> frozenset[Field]:
     """Return the MIN and MAX aggregates whose value is an event time of their group."""
-    return (
-        frozenset()
-        if isinstance(group, Distinct)
-        else frozenset(m.result for m in group.aggregates if _returns_event_time(m, source))
-    )
+    if isinstance(group, Distinct):
+        return frozenset()
+    return frozenset(m.result for m in group.aggregates if _returns_event_time(m, source))
 
 
 def _returns_event_time(measure: AggregateCall, source: WindowedRows) -> bool:

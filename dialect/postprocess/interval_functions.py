@@ -21,11 +21,7 @@ from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Span
 from dialect.functions.registry import comparison, double_call, is_null, to_bigint, to_double
-from dialect.functions.scalar.numbers import (
-    HIGH,
-    LOW,
-    is_interval_end,
-)
+from dialect.functions.scalar.numbers import HIGH, LOW, is_interval_end
 from dialect.postprocess.display_rounding import RoundingDistance, output_rounding, rounding_distance
 from dialect.postprocess.noise_propagation import (
     FractionalLinearForm,

@@ -429,11 +429,9 @@ def form_of(expr: Expr, known_forms: Mapping[Field, FractionalLinearForm]) -> Fr
     if isinstance(expr, Ref):
         return known_forms.get(expr.field)
     if all(f in known_forms and _is_constant(known_forms[f]) for f in fields_of(expr)):
-        return (
-            FractionalLinearForm(expr, LinearCombination(ZERO, ()))
-            if expr.type in (SqlType.BIGINT, SqlType.DOUBLE)
-            else None
-        )
+        if expr.type in (SqlType.BIGINT, SqlType.DOUBLE):
+            return FractionalLinearForm(expr, LinearCombination(ZERO, ()))
+        return None
     if not isinstance(expr, Call):
         return None
     effect = OVERLOADS[expr.function].effect

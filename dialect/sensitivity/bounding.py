@@ -221,11 +221,7 @@ def _bound_vector(
     if isinstance(proved, float) and proved <= clip_bound:
         return _unclipped_rows(vector, 1 if plan.has_one_row_per_person else plan.limits.max_rows or 1, reason)
     return _clip(
-        plan,
-        vector,
-        clip_bound,
-        _declared_bias(vector, declared) if tuned is None else tuned.predicted_bias,
-        tuned,
+        plan, vector, clip_bound, _declared_bias(vector, declared) if tuned is None else tuned.predicted_bias, tuned
     )
 
 
@@ -270,10 +266,8 @@ def _clip(
     `bias` is the expected clipping bias. `tuned` gives the reason and the bias correction; None for a declared bound.
     """
     source = "" if tuned is None else f", {tuned.key_reason}"
-    rule, reason = (
-        ClipRule.SCALE,
-        f"each person's numbers over all groups are scaled to a norm of {clip_bound:g}{source}",
-    )
+    rule = ClipRule.SCALE
+    reason = f"each person's numbers over all groups are scaled to a norm of {clip_bound:g}{source}"
     plain = f"clipped at {clip_bound:g} per person over all groups (L2){source}"
     if plan.is_single:
         rule, reason = ClipRule.CLAMP, f"a person has one number here, clamped to {clip_bound:g}{source}"
@@ -284,11 +278,9 @@ def _clip(
 
 def _bias_corrected(bound: VectorBound, tuned: TunedClipBound | VectorBound | None) -> VectorBound:
     """Copy the retained share and the residual bias of a tuned clip bound, which correct the released numbers."""
-    return (
-        bound
-        if tuned is None
-        else replace(bound, retained_share=tuned.retained_share, residual_bias_bound=tuned.residual_bias_bound)
-    )
+    if tuned is None:
+        return bound
+    return replace(bound, retained_share=tuned.retained_share, residual_bias_bound=tuned.residual_bias_bound)
 
 
 def _under_replacement(plan: PrivatePlan, vector: QueryVector, bound: VectorBound) -> VectorBound:

@@ -41,14 +41,7 @@ from dialect.algebra.relations import (
 from dialect.algebra.release_plan import Factor, PrivatePlan, QueryVector, VectorKind
 from dialect.algebra.value_ranges import is_bounded
 from dialect.analysis.uniqueness import has_many_to_many_join, may_match_several_public_rows
-from dialect.catalog.model import (
-    FALLBACK_VALUE_SHARE,
-    Catalog,
-    ClipBoundsByKeys,
-    Column,
-    SqlType,
-    Table,
-)
+from dialect.catalog.model import FALLBACK_VALUE_SHARE, Catalog, ClipBoundsByKeys, Column, SqlType, Table
 from dialect.functions.emitter import plain_text
 from dialect.functions.registry import OVERLOADS
 from dialect.functions.signatures import Effect
@@ -78,10 +71,8 @@ def _scaled(clip_bounds: ClipBoundsByKeys, factor: float) -> ClipBoundsByKeys:
     """Multiply the declared clip bounds of rows and sums; those of group memberships have no such rule."""
     if factor == 1:
         return clip_bounds
-    rows, sums = (
-        clip_bounds.rows and clip_bounds.rows * factor,
-        {name: bound * factor for name, bound in clip_bounds.sums.items()},
-    )
+    rows = clip_bounds.rows and clip_bounds.rows * factor
+    sums = {name: bound * factor for name, bound in clip_bounds.sums.items()}
     return replace(clip_bounds, rows=rows, sums=sums)
 
 
@@ -293,11 +284,9 @@ class DeclaredClipBounds:
         as a person is in no more groups under them; except for a single date, where the overall bound is far too large
         and the one with most shared keys is nearer.
         """
-        key_texts, declared, determines_keys = (
-            self.known.of(key_equivalents, self.plan),
-            table.applied_clip_bounds.by_keys,
-            self.known.of(key_determination_test, self.plan, table.name),
-        )
+        key_texts = self.known.of(key_equivalents, self.plan)
+        declared = table.applied_clip_bounds.by_keys
+        determines_keys = self.known.of(key_determination_test, self.plan, table.name)
         determining = [each for each in declared if each.persons is not None and determines_keys(each.keys)]
         nested = (each for each in declared if key_texts.issuperset(each.keys))
         nearest = max(nested, key=lambda each: len(each.keys), default=None)
@@ -369,11 +358,9 @@ class DeclaredClipBounds:
         """
         overall, *by_keys = self.applicable(table)
         if vector.kind is VectorKind.CENTRED:
-            return (
-                None
-                if column.centred_sum_clip_bound is None
-                else (column.centred_sum_clip_bound, overall.expected_coverage)
-            )
+            if column.centred_sum_clip_bound is None:
+                return None
+            return (column.centred_sum_clip_bound, overall.expected_coverage)
         # (grouping keys, clip bound, share of people within it)
         declared = [
             (each.keys, each.sums[column.name], each.expected_coverage) for each in by_keys if column.name in each.sums
@@ -382,10 +369,8 @@ class DeclaredClipBounds:
             declared.append(((), column.sum_clip_bound, overall.expected_coverage))
         # mixed signs: only bounds as declared, by all keys or by keys of their own
         if column.bounds is not None and column.bounds.lower < 0 < column.bounds.upper:
-            key_texts, unscaled_keys = (
-                {key.canonical_text for key in self.plan.keys},
-                [each.keys for each in by_keys if each in table.applied_clip_bounds.by_keys],
-            )
+            key_texts = {key.canonical_text for key in self.plan.keys}
+            unscaled_keys = [each.keys for each in by_keys if each in table.applied_clip_bounds.by_keys]
             declared = [each for each in declared if not each[0] or each[0] in unscaled_keys]
             found = max(declared, key=lambda each: (key_texts.issubset(each[0]), len(each[0])), default=None)
         else:

@@ -25,15 +25,7 @@ from sqlglot import exp
 
 from dialect.algebra.expressions import Expr, Field, Ref, conjuncts
 from dialect.algebra.properties import Properties
-from dialect.algebra.relations import (
-    Distinct,
-    PerPerson,
-    Public,
-    Relation,
-    Released,
-    ReleasePoint,
-    public_values_of,
-)
+from dialect.algebra.relations import Distinct, PerPerson, Public, Relation, Released, ReleasePoint, public_values_of
 from dialect.analysis.uniqueness import selects_one_row_number
 from dialect.catalog.model import SqlType
 from dialect.diagnostics.field_values import Unnamed

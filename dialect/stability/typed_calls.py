@@ -35,11 +35,8 @@ from dialect.parser.suggestions.foreign_dialects import CALL_REWRITES, FOREIGN_F
 
 _DAY = re.compile(r"(\d{4}-\d\d-\d\d)[ T]?%")
 _MONTH, _CLOCK = re.compile(r"\d{4}-\d\d-?%"), re.compile(r"\d\d:\d\d(:00)?")
-_NUMBER_RANGES = (
-    ("HOUR", 0, 23),
-    ("YEAR", 1900, 2100),
-    ("EPOCH", 10**9, 10**10),
-)  # smallest and largest number taken for it
+# smallest and largest number taken for it
+_NUMBER_RANGES = ("HOUR", 0, 23), ("YEAR", 1900, 2100), ("EPOCH", 10**9, 10**10)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _NUMBERS = (SqlType.BIGINT, SqlType.DOUBLE)
 _DATES_AND_TIMESTAMPS = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.DATE)

@@ -18,15 +18,7 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from dialect.algebra.expressions import Ref
-from dialect.algebra.relations import (
-    PerPerson,
-    Relation,
-    RowOrigin,
-    RowTruncation,
-    Window,
-    WindowCall,
-    truncate_rows,
-)
+from dialect.algebra.relations import PerPerson, Relation, RowOrigin, RowTruncation, Window, WindowCall, truncate_rows
 from dialect.diagnostics.field_values import Unnamed
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal, to_suggestions

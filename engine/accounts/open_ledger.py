@@ -32,9 +32,8 @@ def ledger_address(catalog_name: str, address: str | None, catalog: Catalog | No
 
 def open_ledger(catalog_name: str, catalog: Catalog, address: str) -> Ledger:
     """Open or create a catalog's ledger and verify its marks. Raises LedgerError."""
-    return open_bound_ledger(
-        address, catalog, None if catalog_name in BUNDLED else ledger_bindings_folder()
-    )  # bundled: synthetic or published
+    # bundled catalogs are synthetic or published: they bind no ledger
+    return open_bound_ledger(address, catalog, None if catalog_name in BUNDLED else ledger_bindings_folder())
 
 
 @contextmanager

@@ -74,11 +74,9 @@ class Admin:
         None for `lifetime`, which the dataset does not limit. A client's cap above this has no effect.
         """
         current_caps = caps(find_dataset(self.catalog, dataset).budget)
-        return (
-            None
-            if scope == "lifetime"
-            else current_caps.ceiling(scope if scope == STATIC else "").excess_over(current_caps.reserve).rho
-        )
+        if scope == "lifetime":
+            return None
+        return current_caps.ceiling(scope if scope == STATIC else "").excess_over(current_caps.reserve).rho
 
     def freeze(
         self, *, by: str, reason: str, client: str | None = None, dataset: str | None = None, window: str | None = None

@@ -78,11 +78,7 @@ def report_ledger(catalog_source: str, *, ledger: str | None = None, html: bool 
 
 def write_report(catalog: Catalog, ledger: Ledger, *, html: bool = False) -> str:
     """Write the regulator's report of a catalog and an open ledger, as HTML or as text."""
-    from engine.api.reports.regulator import (
-        ledger_report,  # late: rarely used
-        report_html,
-        report_text,
-    )
+    from engine.api.reports.regulator import ledger_report, report_html, report_text  # late: rarely used
 
     regulator_report = ledger_report(catalog, ledger)
     return report_html(regulator_report) if html else report_text(regulator_report)

@@ -29,11 +29,7 @@ from engine.progress import ignore_progress
 
 def write_person_report(catalog_source: str, *, ledger: str | None = None, html: bool = False) -> str:
     """Write the person report from a catalog and its ledger, as HTML or text. Opens no data; raises Refused."""
-    from engine.api.reports.person import (
-        page_html,
-        page_text,
-        person_report,  # late: rarely used
-    )
+    from engine.api.reports.person import page_html, page_text, person_report  # late: rarely used
 
     with opened_for_reading(catalog_source, ledger) as opened_catalog:
         pages = person_report(opened_catalog.catalog, opened_catalog.ledger)
@@ -101,11 +97,9 @@ def optimize_catalog(
     from engine.data.layout import build_layout
 
     with refusals():
-        catalog, cache, report_progress = (
-            find_catalog(catalog_source, progress),
-            cache_folder(),
-            progress or ignore_progress,
-        )
+        catalog = find_catalog(catalog_source, progress)
+        cache = cache_folder()
+        report_progress = progress or ignore_progress
         if catalog.remote is None:
             layout_report = build_layout(catalog, cache, report_progress, rebuild=rebuild)
         else:
@@ -142,10 +136,8 @@ def ingest_files(
 
     with refusals():
         with opened_ledger(catalog_source, ledger, progress) as opened_catalog:
-            catalog, charged_windows = (
-                opened_catalog.catalog,
-                _charged_windows(opened_catalog.catalog, table, opened_catalog.ledger),
-            )
+            catalog = opened_catalog.catalog
+            charged_windows = _charged_windows(opened_catalog.catalog, table, opened_catalog.ledger)
         laid_out = has_layout(catalog, cache_folder())
         outcome = ingest(
             catalog, table, files, charged_windows, progress or ignore_progress, allow_late=late, windows=windows

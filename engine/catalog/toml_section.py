@@ -84,9 +84,8 @@ class Section:
     file: str
     key: str  # dotted path of this table; "" is the whole file
     entries: Mapping[str, object]
-    collector: ErrorCollector = field(
-        default_factory=ErrorCollector, compare=False
-    )  # shared by all sections of the file
+    # shared by all sections of the file
+    collector: ErrorCollector = field(default_factory=ErrorCollector, compare=False)
 
     def key_path(self, name: str) -> str:
         """Return the dotted path of a key in this section."""

@@ -225,14 +225,7 @@ class CatalogObjections:
         return self._record(name, persons, withdraw, reason, by)
 
     def object_file(
-        self,
-        path: str,
-        *,
-        reason: str,
-        by: str,
-        progress: Progress,
-        dataset: str | None = None,
-        withdraw: bool = False,
+        self, path: str, *, reason: str, by: str, progress: Progress, dataset: str | None = None, withdraw: bool = False
     ) -> dict[str, Any]:
         """Record the objections of all persons in a file, or of none if a line is bad; return how many it names.
 

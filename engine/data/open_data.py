@@ -38,9 +38,7 @@ def open_lake(
     `seconds` limits one statement in the lake.
     """
     try:
-        from engine.backends.spark.backend import (
-            SparkLake,  # lazy: the Spark client is optional
-        )
+        from engine.backends.spark.backend import SparkLake  # lazy: the Spark client is optional
     except ImportError:
         why, cure = "Spark's client is not installed.", "install passersby with the extra [spark]"
         raise DataError(catalog.name, why, cure) from None

@@ -52,9 +52,8 @@ class Answer:
     intervals: dict[str, Ends]  # column -> lower and upper ends, NaN where there is none
     unstable: dict[str, int]  # column -> number of its ratios whose denominator may be 0
     without_interval: tuple[str, ...] = ()  # noisy columns without an interval
-    null_quantiles: Mapping[str, int] = field(
-        default_factory=dict
-    )  # column -> number of quantiles NULL for lack of rows
+    # column -> number of quantiles NULL for lack of rows
+    null_quantiles: Mapping[str, int] = field(default_factory=dict)
     # column -> share of each number's variance that correcting clipped contributions leaves; only where there is some
     clipping_shares: Mapping[str, Floats] = field(default_factory=dict)
     candidates: int | None = None  # rows from which noise selected those of the answer; None: it selected none
@@ -120,9 +119,8 @@ def build_answer(rows: pa.Table, outer_sql: OuterSql, levels: IntervalLevels, ra
         has_no_interval = np.asarray(shown[name].is_null()) | is_unstable
         if is_unstable.any():
             shown[name] = pc.if_else(pa.array(is_unstable), pa.scalar(None, shown[name].type), shown[name])
-            has_unstable_denominator = is_unstable & ~np.isnan(
-                parts["denominator"]
-            )  # others, as a first lag, have no denominator
+            # others, as a first lag, have no denominator
+            has_unstable_denominator = is_unstable & ~np.isnan(parts["denominator"])
             if has_unstable_denominator.any():
                 unstable[name] = int(has_unstable_denominator.sum())
         intervals[name] = (np.where(has_no_interval, np.nan, lower), np.where(has_no_interval, np.nan, upper))

@@ -224,9 +224,8 @@ def _best_of_each_change(proposals: list[Proposal]) -> tuple[Proposal, ...]:
         ChangeKind.HIGHER_PRICE,
     )
     chosen = [best[change] for change in order if change in best]
-    if (
-        len(chosen) > MAX_PROPOSALS and ChangeKind.HIGHER_PRICE in best
-    ):  # always show what a higher price alone would do
+    # always show what a higher price alone would do
+    if len(chosen) > MAX_PROPOSALS and ChangeKind.HIGHER_PRICE in best:
         chosen = [*chosen[: MAX_PROPOSALS - 1], best[ChangeKind.HIGHER_PRICE]]
     return tuple(chosen[:MAX_PROPOSALS])
 
@@ -278,10 +277,8 @@ def _compare_with_rows(engine: Engine, compiled: CompiledRelease, sigma: float, 
     is_comparable = counted and has_stored_rows_only(compiled.plan.source) and filters_time_only(compiled.plan.source)
     if rows is None or not compiled.key_count or not is_comparable:  # only the rows of a whole table are declared
         return
-    charged_windows, declared = (
-        compiled.plan.charged_windows.windows,
-        engine.catalog.datasets_by_name[compiled.plan.dataset].window_names,
-    )
+    charged_windows = compiled.plan.charged_windows.windows
+    declared = engine.catalog.datasets_by_name[compiled.plan.dataset].window_names
     window_count = len({*charged_windows} & {*declared}) or len(declared)  # all rows of a table without time count
     rows *= window_count / len(declared)
     average = rows / compiled.key_count

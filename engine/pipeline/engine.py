@@ -67,14 +67,7 @@ from engine.pricing.compile_release import (
 )
 from engine.pricing.noisy_release import is_promising, noisy_release, passes_both_rounds, passes_threshold
 from engine.pricing.profiled_release import measure_averages, profiled_release
-from engine.pricing.query_terms import (
-    Request,
-    caps,
-    ledger_text,
-    new_request_id,
-    request_digest,
-    resolve_terms,
-)
+from engine.pricing.query_terms import Request, caps, ledger_text, new_request_id, request_digest, resolve_terms
 from engine.pricing.simultaneous import level_of_each_interval
 from engine.pricing.target_error import target_notes
 from engine.reuse.holdings import (
@@ -159,11 +152,9 @@ class Engine:
 
     def excluded_consent_notes(self, query: CompiledQuery) -> tuple[str, ...]:
         """Describe the consent states whose rows are excluded in the query's dataset."""
-        return (
-            ()
-            if query.dataset is None
-            else excluded_consent_notes(self.catalog, self.catalog.datasets_by_name[query.dataset])
-        )
+        if query.dataset is None:
+            return ()
+        return excluded_consent_notes(self.catalog, self.catalog.datasets_by_name[query.dataset])
 
     def notes(
         self,
@@ -280,11 +271,9 @@ class Engine:
         """Build the charge request: who pays for which releases, with which versions and text."""
         dataset = self.catalog.datasets_by_name[compiled[0].plan.dataset]
         items = tuple(item for p in compiled for item in p.priced)
-        key, body, noted_versions = (
-            request.request_id or new_request_id(),
-            request_digest(sql, request),
-            version_text(self.catalog, dataset),
-        )
+        key = request.request_id or new_request_id()
+        body = request_digest(sql, request)
+        noted_versions = version_text(self.catalog, dataset)
         return ChargeRequest(
             request.client, dataset.name, key, body, items, caps(dataset.budget), noted_versions, ledger_text(sql)
         )
@@ -316,10 +305,8 @@ class Engine:
         compiled, confidence = query.releases, query.terms.confidence
         if not compiled:
             return
-        empty, write = (
-            self._bind_releases(compiled, query.request),
-            partial(self._write_outer_sql, query.request.client),
-        )
+        empty = self._bind_releases(compiled, query.request)
+        write = partial(self._write_outer_sql, query.request.client)
         key = bind_outer, ByIdentity(query.question), tuple(each.release_key for each in compiled), confidence
         arguments = (query.question, compiled, empty, confidence, self.catalog, self.backend, write)
         self.plan_cache.get_or_compute(query.request.client, key, lambda: bind_outer(*arguments))
@@ -381,9 +368,8 @@ class Engine:
         running = [p for p in charged_releases if p.release_key in charge.to_run]
         with self.data_access(charged_releases, charge):
             try:
-                objected = (
-                    self.objections(charged_releases[0].plan.dataset) if running else NO_OBJECTIONS
-                )  # one snapshot
+                # one snapshot
+                objected = self.objections(charged_releases[0].plan.dataset) if running else NO_OBJECTIONS
                 rests_on = {p.release_key: p.profile.release_key for p in running if p.profile is not None}
                 with self._statements(running) as run:
                     profiles = self._draw_profiles(running, charge, objected, run)
@@ -422,10 +408,7 @@ class Engine:
         return nullcontext()
 
     def measure_release(
-        self,
-        compiled: CompiledRelease,
-        objected: pa.Table = NO_OBJECTIONS,
-        meaning: ReleaseDescription | None = None,
+        self, compiled: CompiledRelease, objected: pa.Table = NO_OBJECTIONS, meaning: ReleaseDescription | None = None
     ) -> Release:
         """Measure a release without a profile: read exact integers and add noise; private keys are selected first.
 

@@ -36,9 +36,8 @@ class BudgetOutlook:
     outlook: Outlook  # its windows are those that the query can be moved to
     fitting_errors: Mapping[str, float]  # half-widths of the query at the largest price that fits
     confidence: float  # confidence level of these half-widths
-    stored_rho: (
-        Fraction | None
-    )  # another price at which the client has the whole answer stored, for free; only if useful
+    # another price at which the client has the whole answer stored, for free; only if useful
+    stored_rho: Fraction | None
     declared_windows: tuple[str, ...]  # the declared windows
     next_window: str | None  # the next window with unspent budget
     new_budget: str  # sentence on when new budget becomes available

@@ -19,12 +19,7 @@ from dialect.algebra import Call, CountOf, Expr, Literal, Ref, Relation, Release
 from dialect.codegen import ARITHMETIC, RELEASED_KEYS, OuterSql, SharedPlan, read_eligible_from, write_outer_query
 from dialect.codegen.relations import write_rows
 from dialect.functions import quote_identifier
-from dialect.postprocess import (
-    candidate_rows,
-    counting_columns,
-    result_columns,
-    selection_by_noise,
-)
+from dialect.postprocess import candidate_rows, counting_columns, result_columns, selection_by_noise
 from engine.backends.lockdown import public_table, public_table_sql, run_outer
 from engine.backends.protocol import Backend
 from engine.catalog.eligibility import eligibility_filter

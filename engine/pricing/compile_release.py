@@ -31,12 +31,7 @@ from dialect import (
 )
 from dialect.algebra import Properties, VectorKind
 from dialect.analysis import NO_WORK, Work
-from dialect.codegen import (
-    ProfileHistogram,
-    plan_over_released_keys,
-    selection_plan,
-    write_profile_sql,
-)
+from dialect.codegen import ProfileHistogram, plan_over_released_keys, selection_plan, write_profile_sql
 from dialect.functions import UnsupportedByEngine
 from dialect.postprocess import reads_single_groups as is_by_group
 from dialect.sensitivity import TunedClipBound
@@ -57,12 +52,7 @@ from engine.pricing.clip_bounds.profiles.compiled_profile import (
     with_profile_part,
 )
 from engine.pricing.clip_bounds.profiles.public_magnitudes import Magnitude, vector_magnitudes
-from engine.pricing.clip_bounds.tuning import (
-    ClipBoundOutcome,
-    ClipErrorModel,
-    clip_bound_outcomes,
-    tune_clip_bounds,
-)
+from engine.pricing.clip_bounds.tuning import ClipBoundOutcome, ClipErrorModel, clip_bound_outcomes, tune_clip_bounds
 from engine.pricing.expected_error import NoiseScales
 from engine.pricing.price import (
     Cost,
@@ -391,9 +381,9 @@ def unpriced_release(
     selection = (
         None if keys_plan is None else (keys_plan, bound_contributions(keys_plan, catalog, None, (), properties))
     )
-    models, declared = (
-        clip_error_models(measured_plan, catalog, calibration, key_count, shown_alone, properties),
-        bound_contributions(measured_plan, catalog, key_count, (), properties, reads_single_groups=reads_single_groups),
+    models = clip_error_models(measured_plan, catalog, calibration, key_count, shown_alone, properties)
+    declared = bound_contributions(
+        measured_plan, catalog, key_count, (), properties, reads_single_groups=reads_single_groups
     )
     # without declared bounds a profile of what is asked chooses, and a calibration of it tells half-widths beforehand
     histograms = profile_histograms(measured_plan, declared, catalog, shown_alone if has_private_keys else None)

@@ -237,9 +237,8 @@ def approximate_threshold(selection_bounds: ContributionBounds, pico_rho: int, d
     alone.
     """
     sigma = 1 / math.sqrt(2 * pico_rho / PICO)
-    return 1 - sigma * NormalDist().inv_cdf(
-        float(delta) / (selection_bounds.max_groups or 1)
-    )  # not of 1 - 1e-17, which is 1
+    # not of 1 - 1e-17, which is 1
+    return 1 - sigma * NormalDist().inv_cdf(float(delta) / (selection_bounds.max_groups or 1))
 
 
 @lru_cache(maxsize=4096)

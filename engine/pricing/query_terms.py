@@ -84,10 +84,8 @@ def _requested_rho(options: Options, request: Request, dataset: Dataset) -> Frac
     if rho is None:
         return request.rho
     if rho < MIN_QUERY_RHO:
-        min_rho, epsilon = (
-            f"{float(MIN_QUERY_RHO):g}",
-            epsilon_from_rho(MIN_QUERY_RHO, conversion_delta(caps(dataset.budget).dataset)),
-        )
+        min_rho = f"{float(MIN_QUERY_RHO):g}"
+        epsilon = epsilon_from_rho(MIN_QUERY_RHO, conversion_delta(caps(dataset.budget).dataset))
         raise EngineKind.RHO_TOO_SMALL.at(options.span("rho", "epsilon"), min_rho=min_rho, epsilon=epsilon)
     return rho
 

@@ -145,9 +145,8 @@ def _bisect(low: int, high: int, is_met: Callable[[int], bool]) -> int:
 
 StoredAnswer = Callable[[int], pa.Table]  # price -> stored answer
 CurrentKey = Callable[[str], str]  # release key -> key of its newest stored generation
-PredictWidths = Callable[
-    [int, int], Mapping[str, float]
-]  # stored price, other price -> half-widths predicted for the other
+# stored price, other price -> half-widths predicted for the other
+PredictWidths = Callable[[int, int], Mapping[str, float]]
 
 
 def price_for_target(
@@ -227,10 +226,8 @@ def predicted_price(
     half-widths of the stored numbers under the noise of another price; bisection of its logarithm to a thousandth.
     Proof: proofs.md#predicted_price. Raises: Refusal with E_PARAM where no price meets them.
     """
-    min_price, max_price = (
-        -(-int(MIN_QUERY_RHO * PICO) // len(accuracy.unpriced)),
-        MAX_PICO_RHO // len(accuracy.unpriced),
-    )
+    min_price = -(-int(MIN_QUERY_RHO * PICO) // len(accuracy.unpriced))
+    max_price = MAX_PICO_RHO // len(accuracy.unpriced)
 
     def is_met(price: int) -> bool:
         """Check whether the widths predicted for a price meet every limit; an unpredicted one does not."""
@@ -315,10 +312,7 @@ def target_notes(
 
 
 def with_noise_at_price(
-    release: Release,
-    unpriced: UnpricedRelease,
-    price: int,
-    profile: StoredProfile | None = None,
+    release: Release, unpriced: UnpricedRelease, price: int, profile: StoredProfile | None = None
 ) -> Release:
     """Return a stored release with the noise scales of another price: its prediction of an answer at that price.
 

@@ -199,10 +199,8 @@ def _stored_releases(
     query: ScheduledQuery, window: str, prepared: tuple[CompiledRelease, ...], engine: Engine
 ) -> tuple[tuple[str, ...], Mapping[str, StoredRelease]] | None:
     """Return the keys and releases of the earliest stored run of a scheduled query in a window; None where none is."""
-    canonical_texts, owner_release_keys = (
-        [p.plan.canonical_text for p in prepared],
-        owner_keys(engine.ledger, query.dataset),
-    )
+    canonical_texts = [p.plan.canonical_text for p in prepared]
+    owner_release_keys = owner_keys(engine.ledger, query.dataset)
     for note in _notes(engine):
         same = (note["dataset"], note["window"], note["questions"]) == (query.dataset, window, canonical_texts)
         if same and owner_release_keys >= set(note["keys"]):

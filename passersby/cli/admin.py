@@ -180,9 +180,8 @@ def request(
     with refusals(Format.TABLE), engine_module() as engine, engine.open_admin(where, ledger=ledger) as admin:
         requested = admin.request_top_up(client or user_name(), rho, **wanted)
     number = requested["request"]
-    ledger_option = (
-        f" --ledger {shlex.quote(ledger)}" if ledger and "://" not in ledger else ""
-    )  # a URL may hold a password
+    # a URL may hold a password
+    ledger_option = f" --ledger {shlex.quote(ledger)}" if ledger and "://" not in ledger else ""
     command = f'passersby topup approve {number} --reason "as agreed" --catalog {shlex.quote(where)}{ledger_option}'
     confirm(f"Request {number}: an admin decides, with `{command}`, or decline in the place of approve.")
 

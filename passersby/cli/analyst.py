@@ -57,8 +57,7 @@ from passersby.result.terminal import table_of
 from passersby.text.numbers import printable, rho_text
 
 Html = Annotated[
-    Path | None,
-    typer.Option("--html", metavar="FILE", dir_okay=False, help="Write the page there, for a web site."),
+    Path | None, typer.Option("--html", metavar="FILE", dir_okay=False, help="Write the page there, for a web site.")
 ]
 
 
@@ -133,8 +132,7 @@ def tables(
 
 
 RequestId = Annotated[
-    str | None,
-    typer.Option("--request-id", metavar="ID", help="Of this request: the same one is never charged twice."),
+    str | None, typer.Option("--request-id", metavar="ID", help="Of this request: the same one is never charged twice.")
 ]
 
 Generated = Annotated[bool, typer.Option("--sql", help="Show the SQL over the data too.")]

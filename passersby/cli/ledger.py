@@ -32,16 +32,7 @@ from passersby.cli.options import (
     refusals,
     text_of,
 )
-from passersby.cli.output import (
-    Document,
-    Format,
-    check_target,
-    console,
-    surface_of,
-    write_json,
-    write_page,
-    write_rows,
-)
+from passersby.cli.output import Document, Format, check_target, console, surface_of, write_json, write_page, write_rows
 from passersby.client.address import is_address
 from passersby.client.connect import engine_module
 
@@ -82,11 +73,7 @@ Anchor = Annotated[
 ClientFilter = Annotated[
     str | None,
     typer.Option(
-        "--client",
-        metavar="NAME",
-        help="Only rows about this client.",
-        show_default="all rows",
-        rich_help_panel=WHERE,
+        "--client", metavar="NAME", help="Only rows about this client.", show_default="all rows", rich_help_panel=WHERE
     ),
 ]
 AUDIT = (

@@ -77,8 +77,7 @@ FormatOption = Annotated[Format, _FORMAT]
 DocumentOption = Annotated[Document, _FORMAT]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show all details; without it a few lines.")]
 Sql = Annotated[
-    str | None,
-    typer.Argument(metavar="SQL", help="The question; read from standard input where it is absent or -."),
+    str | None, typer.Argument(metavar="SQL", help="The question; read from standard input where it is absent or -.")
 ]
 SqlFile = Annotated[
     Path | None, _QUESTION("--file", exists=True, dir_okay=False, help="Read the question from a file.")

@@ -17,12 +17,10 @@ from passersby.client.progress import show_copying
 
 LISTEN, STORAGE = "Listen", "Keep"
 CatalogNamed = Annotated[
-    str | None,
-    typer.Argument(metavar="CATALOG", help="operator, mibici, or a catalog file.", show_default="operator"),
+    str | None, typer.Argument(metavar="CATALOG", help="operator, mibici, or a catalog file.", show_default="operator")
 ]
 KeyCatalog = Annotated[
-    str | None,
-    typer.Argument(metavar="CATALOG", help="Catalog of the server, unless its settings name one."),
+    str | None, typer.Argument(metavar="CATALOG", help="Catalog of the server, unless its settings name one.")
 ]
 Config = Annotated[
     str | None,

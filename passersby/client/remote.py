@@ -144,11 +144,9 @@ def _error_from_response(url: str, response: Response, request_id: str) -> Passe
         error = error_from_problem(problem)
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
         why = f"{url} answers with status {response.status_code}, and not as passersby does."
-        return (
-            _unreachable(why, request_id)
-            if response.status_code in RETRYABLE_STATUSES
-            else ServerError("E_NETWORK", why, "its address")
-        )
+        if response.status_code in RETRYABLE_STATUSES:
+            return _unreachable(why, request_id)
+        return ServerError("E_NETWORK", why, "its address")
     if error.code == "E_AUTH":
         error.hint = f"give api_key=..., or set {API_KEY_VARIABLE}: a key that an admin made"
     return _with_request_id(error, request_id) if error.code in RESUMABLE_CODES else error

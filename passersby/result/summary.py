@@ -316,11 +316,9 @@ def price_text(answer: Answer) -> str:
     if answer.rehearsal:
         return "free: a rehearsal on synthetic rows"
     if answer.replayed:
-        return (
-            "free: derived from answers that you hold"
-            if answer.made_from
-            else "free: asked before, answered from store"
-        )
+        if answer.made_from:
+            return "free: derived from answers that you hold"
+        return "free: asked before, answered from store"
     return f"price {privacy_loss_text(answer.price)}" if answer.price.get("rho") else "free"
 
 

@@ -212,9 +212,8 @@ def show_tables(tables: Rows, *, details: bool = False, more: str = python_hints
     """Tables that may be queried, one line each; a single one with its columns; or all declarations."""
     if len(tables) == 1:
         return show_table(tables[0], details=details, more=more)
-    left_out = dict.fromkeys(
-        text for table in tables for text in table.get("not_counted", ())
-    )  # older servers send none
+    # older servers send none
+    left_out = dict.fromkeys(text for table in tables for text in table.get("not_counted", ()))
     if details:
         parts = [part for table in tables for part in _long_table(table)]
         return Group(*parts, *map(Text, left_out), Text(ONE_TABLE_HINT, "dim"))

@@ -181,11 +181,9 @@ def _centred_value(factor: Factor, wide_integer: str | None) -> str:
 def _is_finite_test(value: Field) -> str:
     """Write a test that NULL, NaN and infinities fail."""
     largest_double = _double(sys.float_info.max)
-    return (
-        f"{value.id} BETWEEN -{largest_double} AND {largest_double}"
-        if value.type is SqlType.DOUBLE
-        else f"{value.id} IS NOT NULL"
-    )
+    if value.type is SqlType.DOUBLE:
+        return f"{value.id} BETWEEN -{largest_double} AND {largest_double}"
+    return f"{value.id} IS NOT NULL"
 
 
 def _towards_zero(value: int, divisor: int) -> int:

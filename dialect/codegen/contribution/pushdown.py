@@ -61,11 +61,9 @@ def find_pushdown(plan: PrivatePlan) -> Pushdown | None:
     read_by_vectors = {f for vector in plan.vectors for f in vector.fields}
     read_by_vectors |= {f for name, f in plan.unit_columns.items() if name != "person"}
     key_fields = {key.field for key in plan.keys}
-    return (
-        pushdown
-        if read_by_vectors <= set(pushdown.aggregated.fields) and key_fields <= set(pushdown.key_input.fields)
-        else None
-    )
+    if read_by_vectors <= set(pushdown.aggregated.fields) and key_fields <= set(pushdown.key_input.fields):
+        return pushdown
+    return None
 
 
 def aggregated_plan(plan: PrivatePlan, pushdown: Pushdown) -> PrivatePlan:

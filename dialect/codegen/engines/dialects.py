@@ -9,20 +9,10 @@ from dialect.codegen.engines.duckdb import DUCKDB_DIALECT
 from dialect.codegen.engines.engine import EngineDialect
 from dialect.codegen.engines.spark import SPARK_DIALECT
 
-__all__ = [
-    "DUCKDB_DIALECT",
-    "ENGINE_DIALECTS",
-    "MAX_SMALL_SUMMAND",
-    "SMALL_SUM",
-    "EngineDialect",
-    "hash_order",
-]
+__all__ = ["DUCKDB_DIALECT", "ENGINE_DIALECTS", "MAX_SMALL_SUMMAND", "SMALL_SUM", "EngineDialect", "hash_order"]
 MAX_SMALL_SUMMAND = 2**28  # the sum of 2^35 numbers up to this one fits 64 bits
 SMALL_SUM = "sum({0})"  # SUM of integers up to MAX_SMALL_SUMMAND, in every engine
-ENGINE_DIALECTS: dict[EngineName, EngineDialect] = {
-    EngineName.DUCKDB: DUCKDB_DIALECT,
-    EngineName.SPARK: SPARK_DIALECT,
-}
+ENGINE_DIALECTS: dict[EngineName, EngineDialect] = {EngineName.DUCKDB: DUCKDB_DIALECT, EngineName.SPARK: SPARK_DIALECT}
 
 
 def hash_order(columns: Sequence[str], dialect: EngineDialect = DUCKDB_DIALECT) -> str:

@@ -93,14 +93,8 @@ Needed = frozenset[Field]
 RELEASED_KEYS_INDEX = -1  # index of the release that is passed to the backend: the keys of the first pass
 RELEASED_KEYS = "released_keys"  # its table in the backend, with columns k0, k1, ...
 _HASH_JOINABLE = ("=", "is not distinct from")  # joined by hash, for every type
-_NON_EXPANDING = (
-    Filter,
-    Project,
-    Distinct,
-    FixedPointEncoded,
-    DictionaryEncoded,
-    Sort,
-)  # operators that return at most the rows of their source
+# operators that return at most the rows of their source
+_NON_EXPANDING = Filter, Project, Distinct, FixedPointEncoded, DictionaryEncoded, Sort
 
 
 def write_rows(relation: Relation, needed: Iterable[Field], target: Target) -> str:

@@ -211,10 +211,8 @@ def _change_case(name: str, exceptions: dict[str, str]) -> str:
     `exceptions` maps letters to DuckDB's result, where Spark's differs. Texts with as many bytes as characters are
     ASCII.
     """
-    exception_letters, exception_results = (
-        quote_spark_text("".join(exceptions)),
-        quote_spark_text("".join(exceptions.values())),
-    )
+    exception_letters = quote_spark_text("".join(exceptions))
+    exception_results = quote_spark_text("".join(exceptions.values()))
     changed = (
         f"CASE WHEN contains({exception_letters}, sign) THEN translate(sign, {exception_letters}, {exception_results})"
         f" ELSE {name}(sign) END"

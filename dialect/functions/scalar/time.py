@@ -127,13 +127,7 @@ PartOf = Callable[[datetime], int]
 
 
 def _date_part(
-    name: str,
-    lower: int,
-    upper: int,
-    spark: SparkForm,
-    *part_names: str,
-    unit: str = "",
-    part_of: PartOf | None = None,
+    name: str, lower: int, upper: int, spark: SparkForm, *part_names: str, unit: str = "", part_of: PartOf | None = None
 ) -> Function:
     """Declare a date part of a date or timestamp, an integer from `lower` to `upper`.
 

@@ -21,11 +21,7 @@ _COUNT_TEMPLATES = ("COUNT(DISTINCT {0})", "COUNT({0})")
 _BIN_TEMPLATE, _DATE = "FLOOR({0} / 10) * 10", "CAST({0} AS DATE)"
 INTERVAL_TO_NUMBER = ("EPOCH({0}) / 60",)  # conversion of an interval to a number
 # (reason, hint, templates), as in _SUGGESTIONS
-_QUANTILE_SUGGESTION = (
-    Disclosure.UNKNOWN_NOISE,
-    "QUANTILE_CONT(x, 0.5)",
-    ("QUANTILE_CONT({0}, {1})", "MEDIAN({0})"),
-)
+_QUANTILE_SUGGESTION = (Disclosure.UNKNOWN_NOISE, "QUANTILE_CONT(x, 0.5)", ("QUANTILE_CONT({0}, {1})", "MEDIAN({0})"))
 _PAIRS_FILTER = "FILTER (WHERE {0} IS NOT NULL AND {1} IS NOT NULL)"
 # aggregate -> why it is refused over many persons, the hint, and templates of replacements
 _SUGGESTIONS: dict[str, tuple[Disclosure, AggregateHint | str, tuple[str, ...]]] = {
@@ -185,13 +181,7 @@ def wrong_type_refusal(accepted: ArgumentTypes, replacements: tuple[str, ...], n
     if replacements:
         converted = f"{name}({replacements[0].format('x')})"
         return refusal(
-            Kind.AGGREGATE_ARGUMENT_TYPE,
-            call,
-            *conversions,
-            *counts,
-            name=name,
-            accepted=accepted,
-            converted=converted,
+            Kind.AGGREGATE_ARGUMENT_TYPE, call, *conversions, *counts, name=name, accepted=accepted, converted=converted
         )
     refused = refusal(Kind.AGGREGATE_OF_OTHER_TYPE, call, *counts, name=name, accepted=accepted)
     return replace(refused, rewrites=(*_grouped_by_argument(node), *refused.rewrites))

@@ -25,12 +25,7 @@ from dialect.parser.suggestions.clauses import (
     without_schemas,
     without_sketches,
 )
-from dialect.parser.suggestions.foreign_dialects import (
-    replace_ampersands,
-    rewrite_call_at,
-    to_duckdb,
-    to_rollup_syntax,
-)
+from dialect.parser.suggestions.foreign_dialects import replace_ampersands, rewrite_call_at, to_duckdb, to_rollup_syntax
 from dialect.parser.suggestions.private_joins import joined_after_grouping, of_one_person, people_together
 from dialect.parser.suggestions.separate_tables import separate_tables
 from dialect.parser.suggestions.unpivots import unpivoted

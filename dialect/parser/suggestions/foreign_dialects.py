@@ -59,10 +59,8 @@ def to_strftime(text: str, codes: Mapping[str, str]) -> str | None:
     code_pattern = rf"%.|{by_length}" if has_percent else by_length if is_oracle else r"([A-Za-z])\1*"
     pieces, end, code_count = [], 0, 0
     for code_match in re.finditer(code_pattern, match[1], re.IGNORECASE if is_oracle else 0):
-        literal_text, translated = (
-            match[1][end : code_match.start()],
-            codes.get(code_match[0].upper() if is_oracle else code_match[0]),
-        )
+        literal_text = match[1][end : code_match.start()]
+        translated = codes.get(code_match[0].upper() if is_oracle else code_match[0])
         if translated is None or (not has_percent and re.search("[A-Za-z%]", literal_text)):
             return None
         pieces += [literal_text, translated]
@@ -171,9 +169,8 @@ def _dateadd(arguments: list[str]) -> Suggestion | None:
     """
     if len(arguments) != 3:
         return None
-    if (truncation := _DIFF_FROM_ZERO.fullmatch(arguments[1])) is not None and arguments[
-        2
-    ] == "0":  # SQL Server's idiom of truncation
+    # SQL Server's idiom of truncation
+    if (truncation := _DIFF_FROM_ZERO.fullmatch(arguments[1])) is not None and arguments[2] == "0":
         sunday = f"{_WEEK_DIFFERENCE}; SQL Server counts a Sunday to the next one" if truncation[1] == "week" else ""
         return Suggestion(f"date_trunc('{truncation[1]}', {truncation[2]})", sunday)
     part = _date_part(arguments[0].strip("'"))
@@ -277,11 +274,9 @@ def _decode(arguments: list[str]) -> str | None:
 
 def _at_time_zone(arguments: list[str]) -> str | None:
     """Write (instant AT TIME ZONE 'zone') for two arguments; None for others."""
-    return (
-        f"({arguments[0]} AT TIME ZONE {arguments[1]})"
-        if len(arguments) == 2 and arguments[1].startswith("'")
-        else None
-    )
+    if len(arguments) == 2 and arguments[1].startswith("'"):
+        return f"({arguments[0]} AT TIME ZONE {arguments[1]})"
+    return None
 
 
 def _from_utc_timestamp(arguments: list[str]) -> Suggestion | None:

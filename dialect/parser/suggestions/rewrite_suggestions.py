@@ -159,9 +159,8 @@ class Rewrite:
     change: ChangeKind
     description: str  # the change, in words
     sql: str
-    renamed_columns: Mapping[str, str] = field(
-        default_factory=dict
-    )  # old -> new name of columns that count persons now
+    # old -> new name of columns that count persons now
+    renamed_columns: Mapping[str, str] = field(default_factory=dict)
     is_same_question: bool = False  # whose price alone is another one
 
 

@@ -89,10 +89,8 @@ def _fine_time_refusal(expr: Expr, text: str, context: CompileContext) -> Refusa
     ends = f"{moment} >= {START_PLACEHOLDER} AND {moment} < {END_PLACEHOLDER}"
     if date is not None:
         ends = f"{date[0]} BETWEEN DATE '{date[1].lower}' AND DATE '{date[1].upper}'"
-    kind, suggestions = (
-        Kind.NEARLY_UNIQUE_KEY if time is expr else Kind.UNBOUNDED_TIME_KEY,
-        _coarser_key_suggestions(context.sql, text, coarse, ends),
-    )
+    kind = Kind.NEARLY_UNIQUE_KEY if time is expr else Kind.UNBOUNDED_TIME_KEY
+    suggestions = _coarser_key_suggestions(context.sql, text, coarse, ends)
     return kind.at(None, suggestions, key=text, time=moment, coarse=coarse, ends=ends)
 
 

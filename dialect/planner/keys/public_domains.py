@@ -174,11 +174,9 @@ def list_of_declared_domain(expr: Ref, context: CompileContext) -> PublicList | 
             list_of_range(expr, *ends, f"the declared range of {_column_name(field)}", context, is_exhaustive),
             field.nullable,
         )
-    return (
-        add_null(_list_of_column_domain(expr, domain, context, is_exhaustive), field.nullable)
-        if isinstance(domain, ColumnValues)
-        else None
-    )
+    if isinstance(domain, ColumnValues):
+        return add_null(_list_of_column_domain(expr, domain, context, is_exhaustive), field.nullable)
+    return None
 
 
 def _column_name(field: Field) -> str:

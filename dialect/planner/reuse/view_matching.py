@@ -36,10 +36,8 @@ from dialect.parser.compile_context import CompileContext
 from dialect.planner.keys.key_set import public_lists
 from dialect.planner.keys.public_domains import PublicList
 
-_REUSABLE_KINDS = (
-    *GROUP_ADDITIVE_KINDS,
-    VectorKind.PERSONS,
-)  # PERSONS is not additive, but a single group can be reused
+# PERSONS is not additive, but a single group can be reused
+_REUSABLE_KINDS = *GROUP_ADDITIVE_KINDS, VectorKind.PERSONS
 
 
 @dataclass(frozen=True)
@@ -49,9 +47,8 @@ class Derivation:
     keys: tuple[Expr, ...]  # in the order of the wanted keys, over the stored ones: fields k0, k1, ...
     condition: Expr  # over the stored keys
     vectors: tuple[int, ...]  # index of the stored vector, per wanted vector
-    required_values: tuple[
-        tuple[int, int], ...
-    ]  # (stored key with an open list, number of wanted values that must be listed)
+    # (stored key with an open list, number of wanted values that must be listed)
+    required_values: tuple[tuple[int, int], ...]
     is_complete: bool  # a wanted group without stored groups is certainly empty
     needs_single_groups: bool  # not additive: each wanted group must be a single stored group
 

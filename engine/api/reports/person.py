@@ -180,10 +180,7 @@ def _sections(catalog: Catalog, ledger: Ledger, dataset: Dataset) -> Iterator[Se
     yield Section("How to object", tuple(_objection_text(dataset)))
     yield Section(
         "What stays",
-        (
-            PAST_ANSWERS_TEXT,
-            "What was used of the limit stays used: your objection gives none of it back to anybody.",
-        ),
+        (PAST_ANSWERS_TEXT, "What was used of the limit stays used: your objection gives none of it back to anybody."),
     )
 
 

@@ -31,10 +31,7 @@ def budget_shape(ledger: Ledger, catalog: Catalog, client: str | None, now: date
     for dataset in catalog.datasets:
         found = window_views(ledger, dataset, client, account_windows(catalog, dataset), groups=True)
         lifetime_views = [] if client is None else _capped_lifetime_accounts(ledger, dataset, client)
-        shown = [
-            *accounts_by_run(found, owner_loss(ledger, dataset.name)),
-            *map(account_json, lifetime_views),
-        ]
+        shown = [*accounts_by_run(found, owner_loss(ledger, dataset.name)), *map(account_json, lifetime_views)]
         accounts += [
             account | {"questions": int(account["remaining_rho"] / float(dataset.defaults.rho) + 1e-9)}
             for account in shown

@@ -94,11 +94,7 @@ def _declaration_texts(column: Mapping[str, Any]) -> Iterator[str]:
         yield f"H3 cell of {cell['lon']}, {cell['lat']} at resolution {cell['resolution']}"
     if "time_zone" in column:
         yield f"time of {column['time_zone']}"
-    texts = {
-        "sum_norm": "a person counts up to {} in sums",
-        "centred_norm": "up to {} in means",
-        "centre": "around {}",
-    }
+    texts = {"sum_norm": "a person counts up to {} in sums", "centred_norm": "up to {} in means", "centre": "around {}"}
     if clipped := [text.format(_format_bound(column[key])) for key, text in texts.items() if key in column]:
         yield ", ".join(clipped)
 

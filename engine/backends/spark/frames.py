@@ -54,9 +54,8 @@ def detect_person_reader(session: SparkSession, source: Source, person: str) -> 
         fields = [StructField(f.name, LongType() if f.name in kinds else f.dataType, f.nullable) for f in schema.fields]
         as_bits = PersonKeyReader(person, StructType(fields))
         try:
-            as_bits.frame(session, source).agg(
-                expr(f"max({quote_spark_identifier(person)})")
-            ).toArrow()  # reads every row
+            # reads every row
+            as_bits.frame(session, source).agg(expr(f"max({quote_spark_identifier(person)})")).toArrow()
         except PySparkException as failure:
             if failure.getCondition() != TYPE_MISMATCH and DICTIONARY_UNSUPPORTED not in str(failure):
                 raise

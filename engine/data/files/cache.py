@@ -110,9 +110,8 @@ def _copies_of(catalog: Catalog, cache: Path) -> Iterator[Path]:
     for folder in _copies(cache):
         sources = _read_note(folder).get("sources")
         overlaps = (share_files(one, source_files(path)) for path in sources or () for one in own_files)
-        if (
-            sources is None or any(overlaps) or _belongs_to(folder, catalog) or _is_orphaned(folder)
-        ):  # also copies of earlier source paths
+        # also copies of earlier source paths
+        if sources is None or any(overlaps) or _belongs_to(folder, catalog) or _is_orphaned(folder):
             yield folder
     for pattern in UNFINISHED_FOLDERS:
         yield from filter(_is_stale, cache.glob(pattern))

@@ -15,17 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from dialect.catalog import (
-    Catalog,
-    Column,
-    ColumnValues,
-    Source,
-    SqlType,
-    Table,
-    ValueRange,
-    WindowRange,
-    window_name,
-)
+from dialect.catalog import Catalog, Column, ColumnValues, Source, SqlType, Table, ValueRange, WindowRange, window_name
 from dialect.codegen import DUCKDB_DIALECT, stored_column, stored_time
 from dialect.functions import quote_identifier, quote_text
 from engine.catalog.columns import sql_type
@@ -250,10 +240,8 @@ class NewRows:
 
     def _time_rules(self, column: str) -> Iterator[tuple[str, str]]:
         """Yield the rules on the time column: declared windows and range, the delivery's windows, matching date."""
-        day, stretch = (
-            f"CAST({stored_time(self.table)} AS DATE)",
-            self.catalog.datasets_by_name[self.table.dataset].window_range,
-        )
+        day = f"CAST({stored_time(self.table)} AS DATE)"
+        stretch = self.catalog.datasets_by_name[self.table.dataset].window_range
         domain, ranges = _declared_column(self.table, column).domain, []
         if stretch is not None:
             ranges.append(window_condition(day, stretch.window, stretch.first, stretch.last))

@@ -209,9 +209,8 @@ def contribution_distribution(
         return ContributionDistribution(norms, norms, people, source, keyed_histogram.sigma)
     inputs = people, norms, ranked_people, np.sqrt(squared_totals) * total_histogram.subject.unit, groups
     totals = paired_totals(*inputs, counts_rows=keyed_histogram.subject.kind is Quantity.ROWS)
-    noise = (
-        math.hypot(keyed_histogram.sigma, total_histogram.sigma) / 2
-    )  # heavy people are read from both histograms, half from each
+    # heavy people are read from both histograms, half from each
+    noise = math.hypot(keyed_histogram.sigma, total_histogram.sigma) / 2
     return ContributionDistribution(norms, totals, people, source, noise, totals_by_rank(*inputs))
 
 
@@ -238,10 +237,8 @@ def _points_in_bin(
     histogram: ContributionHistogram, counts: Floats, bin_index: int, max_squared: int | None
 ) -> tuple[Floats, Floats]:
     """Squared norms in a bin, and the weights of people over them."""
-    slope, points = (
-        _density_slope(counts, bin_index),
-        _integer_squared_norms(histogram, histogram.subject.bins[bin_index]),
-    )
+    slope = _density_slope(counts, bin_index)
+    points = _integer_squared_norms(histogram, histogram.subject.bins[bin_index])
     if max_squared is not None and len(points):
         points = points[points <= max_squared] if points[0] <= max_squared else np.array([float(max_squared)])
     if not len(points):

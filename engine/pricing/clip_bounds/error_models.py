@@ -285,9 +285,8 @@ class _PublicFacts:
         bounded_histograms = [
             (each, max_groups) for each, keys in others if (max_groups := max_groups_within(values, keys)) is not None
         ]
-        finer = [
-            set(each.subject.keys) for each, max_groups in bounded_histograms if max_groups == 1
-        ]  # finer partitions have smaller norms
+        # finer partitions have smaller norms
+        finer = [set(each.subject.keys) for each, max_groups in bounded_histograms if max_groups == 1]
         coarsest = (pair for pair in bounded_histograms if not any(set(pair[0].subject.keys) < keys for keys in finer))
         candidates = (self._from_histogram(each, max_groups, vector) for each, max_groups in coarsest)
 

@@ -26,10 +26,8 @@ from engine.mechanism.release import release_from_bytes
 
 LOWEST_BIN, HIGHEST_BIN = -40, 40  # bins of sums: squared norms from 2^-40 to 2^41 units
 HIGHEST_COUNT_BIN = 40  # bins of row or group counts: squared norms up to 2^41
-LOWEST_DISTANCE_BIN, HIGHEST_DISTANCE_BIN = (
-    -16,
-    -3,
-)  # bins of a mean's distance from the nearer bound: 2^(bin/2) of the range, below half of it
+# bins of a mean's distance from the nearer bound: 2^(bin/2) of the range, below half of it
+LOWEST_DISTANCE_BIN, HIGHEST_DISTANCE_BIN = -16, -3
 MEAN_BINS = 2 * (HIGHEST_DISTANCE_BIN - LOWEST_DISTANCE_BIN + 1)  # from both bounds
 LOWEST_VALUE_BIN, HIGHEST_VALUE_BIN = -40, 79  # of largest absolute values: from 2^(bin/2), so 2^-20 to 2^40
 VALUE_BINS = HIGHEST_VALUE_BIN - LOWEST_VALUE_BIN + 1  # and again for people with large negative values

@@ -126,9 +126,8 @@ class MeanErrorModel:
         people, means, norm_ratios = self._kinds_of_people()
         weights = self.distribution.people * self.distribution.totals / self.distribution.total
         activity = np.log(np.maximum(self.distribution.totals, 1.0))
-        largest_norms = np.outer(
-            self.distribution.norms, np.maximum(1.0, norm_ratios / share)
-        ).ravel()  # per person, in the count's unit
+        # per person, in the count's unit
+        largest_norms = np.outer(self.distribution.norms, np.maximum(1.0, norm_ratios / share)).ravel()
         kind_weights = np.outer(weights, people).ravel()
         columns = np.stack(
             [kind_weights, kind_weights * np.tile(means, len(weights)), kind_weights * np.repeat(activity, len(means))]
@@ -141,9 +140,8 @@ class MeanErrorModel:
         if self.deviations is None:
             return retained, np.hypot(self.mean_slope * activity_shift, ASSUMED_OTHER_DIFFERENCE * unevenness)
         activity_deviation = math.sqrt(max(0.0, float(weights @ activity**2) - float(weights @ activity) ** 2))
-        mean_slope = min(
-            self.mean_slope, self.deviations.standard_deviation / max(activity_deviation, math.ulp(1.0))
-        )  # bounds the covariance
+        # bounds the covariance
+        mean_slope = min(self.mean_slope, self.deviations.standard_deviation / max(activity_deviation, math.ulp(1.0)))
         parts = (
             mean_slope * activity_shift,
             mean_shift,
@@ -157,11 +155,9 @@ class MeanErrorModel:
         Where means were not measured there is one kind, of mean 0, whose centred sum has the norm of its count.
         """
         measured = self.deviations
-        return (
-            (np.ones(1), np.zeros(1), np.ones(1))
-            if measured is None
-            else (measured.people, measured.means, measured.norm_ratios)
-        )
+        if measured is None:
+            return (np.ones(1), np.zeros(1), np.ones(1))
+        return (measured.people, measured.means, measured.norm_ratios)
 
 
 def clipped_sums(largest_norms: Floats, columns: Floats, clip_bounds: Floats) -> tuple[Floats, Floats]:
@@ -196,9 +192,8 @@ def measured_mean_slope(means_by_rows: ContributionHistogram | None, rows: Contr
     means = np.asarray(means_by_rows.counts, dtype=np.float64)[nonempty] / people[nonempty] / MEAN_STEPS
     places = np.asarray(means_by_rows.subject.bins, dtype=np.float64)[nonempty] * math.log(2) / 2
     noise = means_by_rows.sigma / MEAN_STEPS
-    precisions = people[nonempty] ** 2 / (
-        noise**2 + people[nonempty]
-    )  # precision of each bin's mean; people differ by at most 1
+    # precision of each bin's mean; people differ by at most 1
+    precisions = people[nonempty] ** 2 / (noise**2 + people[nonempty])
     weights = precisions * np.exp(places / 2)  # heavier people weigh more in averages, and are clipped
     offsets = places - float(weights @ places) / float(weights.sum())
     sum_of_squares = float(weights @ offsets**2)

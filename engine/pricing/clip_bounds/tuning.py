@@ -75,18 +75,16 @@ def correction_error(
     retained = 1 - clipped
     clipping = np.abs(distribution.retained_shares(clip_bound) / retained - 1)
     size = usual_group_size(distribution, groups)
-    uneven_squares = np.maximum(
-        0.0, distribution.norms**2 - distribution.totals**2 / groups
-    )  # uneven part of each squared norm
+    # uneven part of each squared norm
+    uneven_squares = np.maximum(0.0, distribution.norms**2 - distribution.totals**2 / groups)
     by_chance = math.sqrt(float(distribution.people @ (uneven_squares * clipping**2)) / groups) / size
     if counts_persons:  # a histogram of group counts does not show which groups people are in
         return math.hypot(
             by_chance, PERSON_GROUP_DIFFERENCE * clipped / retained, PERSON_HISTOGRAM_ERROR * clipped / retained
         )
     unevenness = math.sqrt(float((distribution.people * distribution.totals) @ clipping**2) / distribution.total)
-    random = (
-        distribution.totals * (1 - 1 / groups) + RANDOMNESS_MARGIN * distribution.norms**2 if counts_rows else 0.0
-    )  # rows falling by chance
+    # rows falling by chance
+    random = distribution.totals * (1 - 1 / groups) + RANDOMNESS_MARGIN * distribution.norms**2 if counts_rows else 0.0
     preferences = (
         float(distribution.people @ (clipping * np.sqrt(np.maximum(0.0, uneven_squares - random) / groups))) / size
     )

@@ -11,12 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from dialect.catalog import Bounds
-from engine.pricing.clip_bounds.histograms import (
-    HIGHEST_VALUE_BIN,
-    LOWEST_VALUE_BIN,
-    VALUE_BINS,
-    ContributionHistogram,
-)
+from engine.pricing.clip_bounds.histograms import HIGHEST_VALUE_BIN, LOWEST_VALUE_BIN, VALUE_BINS, ContributionHistogram
 
 SIGNIFICANT_SIGMAS = 4.5  # of all empty bins of a histogram, one in 1,000 histograms has one above it
 NEAR_SIGMAS = 2.5  # the same next to a significant bin

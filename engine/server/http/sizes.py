@@ -20,19 +20,11 @@ MAX_NUMBER_LENGTH = 26  # characters: -1.7976931348623157e+308 and a separator
 MAX_NOTE_LENGTH = 200  # bytes of the note on NULL or shrunk numbers and its code, without the column's name
 MAX_RELIABILITY_LENGTH = 10  # characters of the longest reliability label
 MAX_MARK_LENGTH = 7  # characters of "false" and a separator
-NOISY_NOTES = (
-    NoteCode.NULL_RATIO,
-    NoteCode.NULL_QUANTILE,
-    NoteCode.MAY_BE_NOTHING,
-    NoteCode.SHRUNK,
-)  # notes that depend on noisy numbers
+# notes that depend on noisy numbers
+NOISY_NOTES = NoteCode.NULL_RATIO, NoteCode.NULL_QUANTILE, NoteCode.MAY_BE_NOTHING, NoteCode.SHRUNK
 UNCODED_NULL_NOTE = " value(s) are NULL "  # part of such a note in stored cards of versions before note codes
-NOISE_DEPENDENT_FIELDS = (
-    "intervals",
-    "reliability",
-    "may_be_nothing",
-    "advice",
-)  # members of the card that depend on noisy numbers
+# members of the card that depend on noisy numbers
+NOISE_DEPENDENT_FIELDS = "intervals", "reliability", "may_be_nothing", "advice"
 # members that say what clip bounds were chosen, which depend on the noise of a contribution profile
 PROFILED_FIELDS = ("clip_bounds", "predicted_bias", "bias_within", "interval_parts")
 PROFILED_NOTES = (NoteCode.CLIPPED,)  # notes that depend on it as well
@@ -59,9 +51,8 @@ def public_length(table: pa.Table, card: dict[str, Any]) -> int:
         number = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
         length += MAX_NUMBER_LENGTH * rows if number else _text_length(column)
     intervals = card.get("intervals", {})
-    names = 3 * sum(
-        map(_escaped_length, intervals)
-    )  # of intervals, of reliability labels, and in the note on NULL values
+    # of intervals, of reliability labels, and in the note on NULL values
+    names = 3 * sum(map(_escaped_length, intervals))
     words = len(intervals) * (rows * (2 * MAX_NUMBER_LENGTH + 4 + MAX_RELIABILITY_LENGTH) + MAX_NOTE_LENGTH)
     if card.get("selection"):  # noise selected the rows: a mark of each, and the note on them
         words += rows * MAX_MARK_LENGTH + MAX_NOTE_LENGTH

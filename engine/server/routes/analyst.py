@@ -53,10 +53,7 @@ ANSWER_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"model": Answer, "content": {ARROW: {"schema": {"type": "string", "format": "binary"}}}}
 }
 JOB_RESPONSE: dict[int | str, dict[str, Any]] = {202: {"model": Job, "description": "It goes on as a job."}}
-IdempotencyKey = Annotated[
-    Name | None,
-    Header(description="The same key is charged once, however often it is sent."),
-]
+IdempotencyKey = Annotated[Name | None, Header(description="The same key is charged once, however often it is sent.")]
 Preference = Annotated[
     Name | None,
     Header(description="RFC 7240. respond-async: do not wait, give a job. wait=3: wait so many seconds first."),

@@ -28,9 +28,8 @@ PLANNED_VECTOR_SECONDS = 0.01  # to plan the part of a statement that is one vec
 PROFILED_VECTOR_SECONDS = 0.04  # to plan the statements of one profiled vector, and to choose its clip bound
 
 BucketCallback = Callable[[float], None]
-bucket_callback: ContextVar[BucketCallback | None] = ContextVar(
-    "announced", default=None
-)  # called with the bucket's seconds
+# called with the bucket's seconds
+bucket_callback: ContextVar[BucketCallback | None] = ContextVar("announced", default=None)
 queued_callback: ContextVar[Callable[[], None] | None] = ContextVar("queued", default=None)  # called in the queue
 current_query: ContextVar[QueuedQuery | None] = ContextVar("placed", default=None)  # the query of this call
 

@@ -31,9 +31,7 @@ BEAT_SECONDS = 1.0
 SWITCH_SECONDS = 0.001  # how long a thread keeps the GIL: a short answer waits for each other thread
 _unavailable_throttle = Throttle()  # by cause
 DEFECT_PROBLEM = problem_shape(
-    "E_SERVER",
-    "The server could not do this.",
-    "tell whoever runs the server; its log has the kind of the failure",
+    "E_SERVER", "The server could not do this.", "tell whoever runs the server; its log has the kind of the failure"
 )
 
 

@@ -102,9 +102,8 @@ class Scheduler:
     _tracked: list[QueuedQuery] = field(default_factory=list, init=False)  # since before they were parsed
     _waiting: list[QueuedQuery] = field(default_factory=list, init=False)  # in order of arrival
     _running: list[QueuedQuery] = field(default_factory=list, init=False)
-    _latest_slots: dict[str, int] = field(
-        default_factory=dict, init=False
-    )  # sequence number of each client's latest slot
+    # sequence number of each client's latest slot
+    _latest_slots: dict[str, int] = field(default_factory=dict, init=False)
     _slot_numbers: itertools.count[int] = field(default_factory=itertools.count, init=False)
 
     def __post_init__(self) -> None:

@@ -87,12 +87,7 @@ def arrow_stream(table: pa.Table) -> bytes:
 
 
 def _query(
-    handler: VerbHandler,
-    sql: str,
-    *,
-    place: str | None = None,
-    is_job: bool = False,
-    **given: Unpack[RequestTerms],
+    handler: VerbHandler, sql: str, *, place: str | None = None, is_job: bool = False, **given: Unpack[RequestTerms]
 ) -> pa.Table:
     """Answer a query, which can be withdrawn from the queue by the name `place`."""
     engine = handler.engine

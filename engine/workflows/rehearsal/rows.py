@@ -177,11 +177,8 @@ def _plain_value(kind: SqlType, d: str) -> str:
 
 PERSONS = 3_000
 ROWS_PER_PERSON = 20  # on average
-MAX_KEYS_BY_TYPE = {
-    "TINYINT": 127,
-    "UTINYINT": 255,
-    "SMALLINT": 32_767,
-}  # small integer types -> number of distinct keys
+# small integer types -> number of distinct keys
+MAX_KEYS_BY_TYPE = {"TINYINT": 127, "UTINYINT": 255, "SMALLINT": 32_767}
 MAX_LIST_LENGTH = 10_000  # maximum number of public values to draw from
 
 

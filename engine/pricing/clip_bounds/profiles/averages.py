@@ -18,14 +18,7 @@ import numpy as np
 from budgets import PICO
 from dialect import PrivatePlan
 from dialect.algebra import Factor, QueryVector, VectorKind
-from dialect.codegen import (
-    CENTRE_STEPS,
-    MEAN_STEPS,
-    NEGATIVE_BINS,
-    CentredAverage,
-    Measure,
-    ProfileHistogram,
-)
+from dialect.codegen import CENTRE_STEPS, MEAN_STEPS, NEGATIVE_BINS, CentredAverage, Measure, ProfileHistogram
 from dialect.sensitivity import TunedClipBound
 from engine.backends.exact import Exact
 from engine.mechanism.gaussian import NoiseSource, gaussian_scale
