@@ -108,7 +108,8 @@ class EngineKind(Diagnostic):
         "join fewer or smaller tables, or name some values of a key in WHERE")
     PERSON_ROWS_TOO_MANY = (Code.COMPLEX,
         "The rows of one person may grow to {rows:,} here, by joins that meet many rows each.",
-        "join public tables by equality with their primary key, or aggregate per person before joining")
+        ("join public tables by equality with their primary key, or aggregate per person before joining; "
+         "where a person has one row in a table, its owner declares primary_key"))
     PERSON_ROWS_TOO_MANY_IN_WINDOWS = (Code.COMPLEX,
         ("The rows of one person may grow to {rows:,} over {windows:,} windows of time here, "
          "by joins that meet many rows each."),
@@ -201,7 +202,7 @@ class EngineKind(Diagnostic):
         "ask with rho = 0.0005 first; or COUNT(*) and SUM(x) as columns of their own")
     WIDTH_OF_NO_PROFILE = (Code.PARAM,
         "How wide such intervals are depends on how much people contribute, which nobody has measured yet.",
-        "ask once with rho = 0.0005: the profile that comes with it tells; or have the owner calibrate")
+        "ask once with rho = 0.0005, which measures it; or have the owner calibrate")
     SHARE_OF_NO_ANSWER = (Code.PARAM,
         "A share is taken of an answer that you hold already, and you hold none of this question.",
         "target_error = 50, an amount; or ask with rho = 0.0005 first")

@@ -9,7 +9,9 @@ from dialect.catalog import Catalog, Column, SqlType, Table
 from engine.data.checks.person_names import names_people, row_name
 from engine.data.files.text_types import TIME_LIKE
 
-_CONSENT = re.compile(r"consent|opt_?in|opt_?out|objected|objection|permission|agree", re.IGNORECASE)
+_CONSENT = re.compile(
+    r"consent|opt_?in|opt_?out|objected|objection|permission|agree|einwillig|zustimm|widerspr", re.IGNORECASE
+)
 _NAMES = frozenset({SqlType.BIGINT, SqlType.VARCHAR})
 _NUMBERS = frozenset({SqlType.BIGINT, SqlType.DOUBLE})
 _TIMES = frozenset({SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.DATE})
@@ -64,13 +66,8 @@ def _consent(table: Table, catalog: Catalog) -> Iterator[str]:
 
 
 def _primary_key(table: Table, _: Catalog) -> Iterator[str]:
-    """Yield a table without a primary key and without times: nothing declares whether a person has one row."""
-    if (
-        table.person is None
-        or table.person.through
-        or table.primary_key
-        or any(column.type in _TIMES for column in table.columns)
-    ):
+    """Yield a table without a primary key and a time of its rows: nothing declares whether a person has one row."""
+    if table.person is None or table.person.through or table.primary_key or table.time_column:
         return
     key = f'primary_key = ["{table.person.column}"]'
     yield (

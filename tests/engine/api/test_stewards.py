@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import Refused, draft_catalog_text, find_catalog_errors, list_undeclared
+from engine import Refused, draft_catalog_text, find_catalog_errors, list_undeclared, open_session
 from tests.engine.town import CATALOG, make_town
 
 
@@ -51,6 +51,12 @@ def test_what_an_accepted_catalog_leaves_undeclared_is_hinted_at(tmp_path: Path)
     catalog.write_text(keyless, encoding="utf-8")
     consent, key = list_undeclared(str(catalog))
     assert key.startswith('person: no primary_key. Where a person has one row, primary_key = ["person_id"] makes')
+    born = keyless.replace('consent = { type = "VARCHAR" }', 'einwilligung = { type = "DATE" }')  # no time of the row
+    catalog.write_text(born, encoding="utf-8")
+    consent, key, _ = list_undeclared(str(catalog))
+    assert consent.startswith("person.einwilligung may be people's consent") and key.startswith(
+        "person: no primary_key."
+    )
 
 
 TAXI = """
@@ -115,6 +121,27 @@ def test_people_beside_the_person_are_hinted_at(tmp_path: Path) -> None:
     catalog.write_text(other, encoding="utf-8")
     (found,) = find_catalog_errors(str(catalog))
     assert found["key"] == "tables.shifts.person" and "are a dataset of their own" in found["cure"]
+
+
+def test_a_join_with_people_of_unknown_rows_names_the_missing_key(tmp_path: Path) -> None:
+    """Without primary_key a person may have any number of rows on both sides."""
+    (tmp_path / "trips.csv").write_text("passenger_id,driver_id,driver_class,pickup_zone,fare\n1,2,a,1,2.5\n")
+    (tmp_path / "shifts.csv").write_text("passenger_id\n1\n")
+    keyless = (
+        TAXI.partition("[tables.drivers]")[0].replace('primary_key = ["driver_id"]\n', "").replace('"1e3"', '"1e4"')
+    )
+    start, shifts = keyless.split("[tables.shifts]")
+    declared = f"{start}[tables.shifts]{shifts.replace('driver_id', 'passenger_id')}"
+    question = "SELECT count(*) AS n FROM trips JOIN shifts USING (passenger_id)"
+    for key in ("", 'primary_key = ["passenger_id"]\n'):
+        (tmp_path / "catalog.toml").write_text(declared.replace("[tables.shifts]\n", f"[tables.shifts]\n{key}"))
+        with open_session(str(tmp_path / "catalog.toml"), ledger=str(tmp_path / f"{len(key)}.ledger")) as session:
+            if key:
+                assert session.explain(question, client="ann")
+            else:
+                with pytest.raises(Refused) as refused:
+                    session.explain(question, client="ann")
+                assert "its owner declares primary_key" in refused.value.problem["hint"]
 
 
 def test_rollups_that_cannot_be_made_are_findings(tmp_path: Path) -> None:
