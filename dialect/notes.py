@@ -36,6 +36,7 @@ class NoteCode(StrEnum):
     CLIPPED = "clipped"  # contributions are clipped, with an expected bias
     PROFILE = "profile"  # clip bounds are chosen from a contribution profile, and numbers are corrected
     PAIRS = "pairs"  # a person's rows are joined with each other: bias unknown
+    JOINED_ROWS = "joined_rows"  # fewer rows of a person are joined than the catalog keeps
     FAN_OUT = "fan_out"  # a row meets several public rows: bias unknown
     HIDDEN_GROUPS = "hidden_groups"  # groups with few people are hidden
     NO_GROUP = "no_group"  # no group passed the threshold

@@ -10,7 +10,13 @@ Modules, each before those that import it:
 
 from __future__ import annotations
 
-from dialect.analysis.cardinality import filters_time_only, has_stored_rows_only, is_full_scan, row_bounds
+from dialect.analysis.cardinality import (
+    filters_time_only,
+    has_stored_rows_only,
+    is_full_scan,
+    reduced_row_limits,
+    row_bounds,
+)
 from dialect.analysis.lints import format_value, public_lookup_constants
 from dialect.analysis.row_costs import MAX_DECLARED_TEXT
 from dialect.analysis.uniqueness import (

@@ -12,6 +12,7 @@ that agree in some fields. A path is the foreign keys from a table to the table 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from dialect.algebra.expressions import Call, Expr, Literal, Ref, conjuncts
@@ -133,6 +134,15 @@ def row_bounds(relation: Relation, known: Properties) -> RowBounds:
         return bounds.truncated(operator.max_rows, operator.window is not None)
     has_one_row = operator.row_origin is RowOrigin.GROUPS and relation.has_one_row_per_person
     return bounds.truncated(1, False) if has_one_row else bounds
+
+
+def reduced_row_limits(relation: Relation) -> Iterator[int]:
+    """Yield the row limits per person of sides of joins that are below the limits which the catalog sets."""
+    for each in walk(relation):
+        for side in each.children if isinstance(each.operator, Join | SemiJoin) else ():
+            limited = side.operator
+            if isinstance(limited, RowTruncation) and isinstance(limited.source, PerPerson):
+                yield from (limited.max_rows,) if limited.max_rows < limited.source.max_rows else ()
 
 
 def _scan_bounds(relation: PerPerson) -> RowBounds:

@@ -178,6 +178,32 @@ def unique_keys(relation: Relation, known: Properties) -> frozenset[Key]:
     return frozenset() if key is None else frozenset({key})
 
 
+def declared_keys(relation: Relation, known: Properties) -> frozenset[Key]:
+    """Find keys no two rows of which agree in values other than NULL, if the declared primary keys hold.
+
+    Nothing enforces those of people's rows, so that no bound may depend on the result: a number may, whose bounds hold
+    without it. Rows that a join repeats have no key of their own.
+    """
+    operator = relation.operator
+    if isinstance(operator, Scan):
+        columns = operator.table.primary_key
+        key = frozenset(f for f in operator.fields if f.origin is not None and f.origin.column in columns)
+        return frozenset({key}) if columns and len(key) == len(columns) else frozenset()
+    if operator.row_origin is RowOrigin.SUBSET:
+        return known.of(declared_keys, relation.children[0])
+    if isinstance(operator, Join) and operator.kind in ("inner", "left"):
+        return frozenset(_declared_keys_of_pairs(operator, known))
+    return known.of(unique_keys, relation)
+
+
+def _declared_keys_of_pairs(join: Join, known: Properties) -> Iterator[Key]:
+    """Yield the declared keys of a side each of whose rows meets at most one row of the other."""
+    for side, other in ((join.left, join.right), (join.right, join.left)):
+        equated = {f for f, _ in equated_fields(other, join.condition)}
+        if any(key <= equated for key in known.of(declared_keys, other)) or has_at_most_one_row(other, known):
+            yield from known.of(declared_keys, side)
+
+
 def _numbered_partitions(relation: Relation, known: Properties) -> frozenset[Key]:
     """Find the partitions of a person's rows in each of which a filter on row_number() keeps one row."""
     operator = relation.operator

@@ -55,6 +55,7 @@ class QueryVectors:
     canonical: CanonicalForm
     facts: Sequence[Expr] = ()  # true of every row
     counts_rows_as_persons: bool = False  # a person has at most one row in each of several groups
+    keys_of_rows: frozenset[Field] = frozenset()  # declared: no two rows have one value of such a field
     vectors: list[QueryVector] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)  # canonical, one per vector
 
@@ -62,8 +63,8 @@ class QueryVectors:
         """Plan the vectors that an aggregate needs, and return its formula over them.
 
         COUNT(x) counts rows if x is never NULL or NaN. COUNT(DISTINCT person) is a count of persons, and so is a number
-        of rows of which a person has at most one in each group. Raises ValueError for an aggregate that has no vectors,
-        such as a quantile.
+        of rows of which a person has at most one in each group. COUNT(DISTINCT key) is COUNT(key), where a key is
+        declared to name one row. Raises ValueError for an aggregate that has no vectors, such as a quantile.
         """
         condition = None if measure.condition is None else self.source_fields[measure.condition]
         bounds, released_as = measure.stated_bounds, AGGREGATES[measure.function].released_as
@@ -81,14 +82,20 @@ class QueryVectors:
                 return self._plan_mean(argument, condition, bounds)
             case ReleasedAs.DISTINCT if len(measure.arguments) == 1 and is_person_key(argument):
                 return CountOf(self.add(VectorKind.PERSONS, maybe, condition))
-            case ReleasedAs.DISTINCT:
+            case ReleasedAs.DISTINCT if bounds is not None or not self._is_key_of_rows(measure):
                 return CountOf(self._index_of(self._distinct_vector(measure, condition)))
-            case ReleasedAs.VALUES if is_of_persons:
+            case ReleasedAs.VALUES | ReleasedAs.DISTINCT if is_of_persons:
                 return CountOf(self.add(VectorKind.PERSONS, maybe, condition))
-            case ReleasedAs.VALUES:
+            case ReleasedAs.VALUES | ReleasedAs.DISTINCT:
                 kind = VectorKind.ROWS if maybe is None else VectorKind.VALID
                 return CountOf(self.add(kind, maybe, condition, bounds))
         raise ValueError(f"no vector is planned for the aggregate {measure.function}")
+
+    def _is_key_of_rows(self, measure: AggregateCall) -> bool:
+        """Return whether an aggregate's only argument is a field whose values each name one row."""
+        (value, *others) = measure.arguments
+        read = value.field.expression if isinstance(value, Ref) and not others else None
+        return isinstance(read, Ref) and read.field in self.keys_of_rows
 
     def add(
         self, kind: VectorKind, argument: Expr | None, condition: Field | None, bounds: Bounds | None = None

@@ -45,7 +45,7 @@ from dialect.algebra.release_plan import (
 )
 from dialect.algebra.traversal import Node, map_parts, walk
 from dialect.analysis.canonical_form import CanonicalForm
-from dialect.analysis.uniqueness import has_one_row_per_group
+from dialect.analysis.uniqueness import declared_keys, has_one_row_per_group
 from dialect.analysis.work_bounds import check_sql_size
 from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
@@ -105,6 +105,9 @@ def plan_release(boundary: ReleasePoint, context: CompileContext) -> tuple[Priva
         canonical,
         source.predicates,
         is_single_row and has_one_row_per_group(source, keys, context.properties),
+        frozenset(
+            field for key in context.properties.of(declared_keys, boundary.source) if len(key) == 1 for field in key
+        ),
     )
     outputs = [
         ReleasedNumber(measure.result, query_vectors.formula(measure), _interval_fields(measure, context))

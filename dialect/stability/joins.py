@@ -16,6 +16,7 @@ Terms:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -31,6 +32,7 @@ from dialect.algebra.relations import (
     Public,
     Relation,
     Released,
+    RowTruncation,
     SemiJoin,
     SetOperation,
     Values,
@@ -48,6 +50,8 @@ from dialect.stability.set_operations import output_column, type_set_operation
 
 _ASSUMED_MATCHES = 100  # assumed public matches per row without a primary key or VALUES
 _MAX_ASSUMED_ROWS = 10_000  # most assumed rows per person after such a join
+_MAX_PAIRS = 10**7  # of one person's rows of two tables: the engine refuses more
+_MAX_ROWS_BY_WINDOW = 1_000  # of a person in one privacy window, where more pairs were possible: windows add theirs
 
 
 def join(left: Relation, right: Relation, kind: JoinKind, condition: Expr, node: exp.Expr) -> Relation:
@@ -228,7 +232,7 @@ def _join_private(left: PerPerson, right: PerPerson, kind: JoinKind, condition: 
         facts += right.predicates + predicates_of(condition)
     has_single_row_side = left.has_one_row_per_person or right.has_one_row_per_person
     multi_row_side = right if left.has_one_row_per_person else left  # whose rows the result repeats or filters
-    sides = (left, right) if has_single_row_side else (truncate_rows(left), truncate_rows(right))
+    sides = (left, right) if has_single_row_side else _truncate_both(left, right)
     preserved = (
         None if left.preserved_side is None or kind != "left" else with_null_extended(left.preserved_side, fields)
     )
@@ -236,10 +240,27 @@ def _join_private(left: PerPerson, right: PerPerson, kind: JoinKind, condition: 
         left, operator=Join(*sides, kind, condition), fields=left.fields + fields, predicates=facts,
         preserved_side=preserved,
         has_one_row_per_person=left.has_one_row_per_person and right.has_one_row_per_person,
-        max_rows=min(left.max_rows * right.max_rows, MAX_ROW_BOUND),
+        max_rows=min(sides[0].max_rows * sides[1].max_rows, MAX_ROW_BOUND),
         per_window_factors=left.per_window_factors + right.per_window_factors,
         derived_from=multi_row_side.derived_from if has_single_row_side else None,
     )  # fmt: skip
+
+
+def _truncate_both(left: PerPerson, right: PerPerson) -> tuple[PerPerson, PerPerson]:
+    """Truncate both sides of a join to their row limits per person, or to smaller ones if too many pairs were possible.
+
+    The limits of a catalog that declares none would give a person more pairs than the engine makes.
+    """
+    if left.max_rows * right.max_rows <= _MAX_PAIRS:
+        return truncate_rows(left), truncate_rows(right)
+    return _truncate_to_pairs(left), _truncate_to_pairs(right)
+
+
+def _truncate_to_pairs(side: PerPerson) -> PerPerson:
+    """Truncate a side of a join to its part of all pairs; to fewer rows where the limit is per privacy window."""
+    limit = min(side.max_rows, _MAX_ROWS_BY_WINDOW if side.per_window_factors else math.isqrt(_MAX_PAIRS))
+    truncation = RowTruncation(side, side.person, limit, per_window_factors=side.per_window_factors)
+    return replace(side.with_operator(truncation), max_rows=limit)
 
 
 def equated_person(left: PerPerson, right: PerPerson, condition: Expr) -> Field | None:
@@ -287,7 +308,7 @@ def _semi_join_private(left: PerPerson, right: PerPerson, condition: Expr, is_an
         raise refusal(Kind.ROWS_BY_OTHER_PERSONS, node, person=person, inner=right.person.name or person)
     # otherwise one row of a side may decide about many rows of the other, so both are truncated first
     on_person_only = len(conjuncts(condition)) == 1 or left.has_one_row_per_person or right.has_one_row_per_person
-    sides = (left, right) if on_person_only else (truncate_rows(left), truncate_rows(right))
+    sides = (left, right) if on_person_only else _truncate_both(left, right)
     return left.with_operator(SemiJoin(*sides, condition, is_anti))
 
 

@@ -211,8 +211,14 @@ def scan_table(table: Table, context: CompileContext, node: exp.Expr) -> Relatio
         person=person_field, dataset=table.dataset,
         has_one_row_per_person=one_row,
         max_rows=1 if one_row else table.max_rows_per_person or _DEFAULT_MAX_ROWS,
-        per_window_factors=0 if one_row or table.time_column is None else 1,
+        per_window_factors=0 if one_row or not _has_windows((table,), context) else 1,
     )  # fmt: skip
+
+
+def _has_windows(tables: Sequence[Table], context: CompileContext) -> bool:
+    """Return whether rows of joined tables lie in privacy windows: their dataset has them, and one has a time."""
+    dataset = context.catalog.datasets_by_name[tables[0].dataset]
+    return dataset.window_range is not None and any(table.time_column is not None for table in tables)
 
 
 def _stored_fields(
@@ -322,5 +328,5 @@ def _scan_through_foreign_keys(table: Table, context: CompileContext, node: exp.
         Filter(relation, has_person), fields_with_person, _admitted_predicates(table, fields, context), person=person,
         dataset=table.dataset,
         max_rows=table.max_rows_per_person or _DEFAULT_MAX_ROWS,
-        per_window_factors=int(any(each.time_column for each in on_path)),  # the limit is per window then
+        per_window_factors=int(_has_windows(on_path, context)),  # the limit is per window then
     )  # fmt: skip

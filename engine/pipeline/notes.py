@@ -22,7 +22,7 @@ from dialect.algebra import (
     VectorKind,
     fields_of,
 )
-from dialect.analysis import count_values
+from dialect.analysis import count_values, reduced_row_limits
 from dialect.catalog import STATIC, PrivacyWindow
 from dialect.postprocess import selection_by_noise
 from engine.pipeline.bias import has_fallback_clip_bounds, has_unmeasured_fan_out, has_unmeasured_pairs
@@ -109,6 +109,10 @@ NO_ROWS_NOTE = (
 KEYS_ONLY_NOTE = (
     "No number is shown or compared{0}: all values of a public key set are shown, with or without people. The price"
     " buys nothing: add a COUNT, or query the public table for free."
+)
+JOINED_ROWS_NOTE = (
+    "Of a person at most {} rows of a table are joined with others; further ones are left out by a hash, and are in"
+    " no interval."
 )
 PERSON_PAIRS_NOTE = (
     "A person's rows are joined with each other: k rows make k^2 pairs, and most of them may be clipped. Use EXISTS,"
@@ -232,6 +236,9 @@ def _release_notes(prepared: CompiledRelease, release_suffix: str) -> Iterator[N
     yield from _few_values_notes(prepared)
     if has_unmeasured_pairs(prepared):
         yield Note(NoteCode.PAIRS, PERSON_PAIRS_NOTE)
+    joined = sorted(set(reduced_row_limits(prepared.plan.source)))
+    if joined:
+        yield Note(NoteCode.JOINED_ROWS, JOINED_ROWS_NOTE.format(" and ".join(f"{rows:,}" for rows in joined)))
     if has_unmeasured_fan_out(prepared):
         yield Note(NoteCode.FAN_OUT, JOIN_MULTIPLICITY_NOTE)
     if prepared.cost.threshold is not None:

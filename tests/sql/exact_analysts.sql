@@ -607,3 +607,10 @@ SELECT date_trunc('hour', start_ts) AS h, COUNT(*) AS n FROM visit
 # title: places of one category, by their private column
 SELECT place_id, COUNT(*) AS n FROM visit JOIN place USING (place_id) WHERE category = (SELECT MIN(category) FROM place)
   GROUP BY place_id ORDER BY place_id;
+
+# title: different visits by the identity that Looker counts
+SELECT s.age_band AS "s.age_band", COUNT(DISTINCT s.subscriber_id) AS "s.count", COUNT(DISTINCT v.visit_id) AS "v.count"
+  FROM subscriber s LEFT JOIN visit v ON v.subscriber_id = s.subscriber_id GROUP BY 1 ORDER BY 1 LIMIT 500;
+
+# title: different visits among the pairs of a person's visits and trips
+SELECT COUNT(DISTINCT v.visit_id) AS visits, COUNT(DISTINCT t.trip_id) AS trips FROM visit v JOIN trip t USING (subscriber_id);

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from sqlglot import exp
 
+from dialect import compile_query
 from dialect.algebra.expressions import TRUE, Expr, Field, Literal, Ref, conjunction
 from dialect.algebra.properties import Properties
 from dialect.algebra.relations import PerPerson, Project, Relation
+from dialect.algebra.release_plan import VectorKind
 from dialect.analysis.uniqueness import equated_fields, has_at_most_one_row, matches_at_most_one_row
 from dialect.binder.query import BoundQuery
-from dialect.catalog.model import SqlType
+from dialect.catalog.model import Catalog, SqlType
 from dialect.stability.typed_calls import apply_function
 
 WHOLE, HALF = (Ref(Field(name, None, kind)) for name, kind in (("i", SqlType.BIGINT), ("x", SqlType.DOUBLE)))
@@ -78,3 +81,27 @@ def test_a_join_on_the_person_finds_their_single_row(rows_of: Callable[[str], Bo
     mine = equal(Ref(subscribers.person), Ref(events.person))
     assert matches_at_most_one_row(subscribers, mine) and not matches_at_most_one_row(events, mine)
     assert not matches_at_most_one_row(subscribers, equal(WHOLE, WHOLE))
+
+
+KEYS_OF_ROWS = {
+    "COUNT(DISTINCT cell_id) FROM events": VectorKind.VALID,
+    "COUNT(DISTINCT cell_id) FROM events WHERE cell_id > 3": VectorKind.VALID,
+    "COUNT(DISTINCT id) FROM (SELECT cell_id AS id, subscriber_id FROM events)": VectorKind.VALID,
+    "COUNT(DISTINCT cell_id) FROM events JOIN subscribers USING (subscriber_id)": VectorKind.VALID,
+    "COUNT(DISTINCT e.cell_id) FROM subscribers s LEFT JOIN events e USING (subscriber_id)": VectorKind.VALID,
+    "COUNT(DISTINCT cell_id) FROM events JOIN hours ON h = hour(ts)": VectorKind.VALID,
+    "COUNT(DISTINCT e.cell_id) FROM events e JOIN cells c ON c.zone = 'C1'": VectorKind.DISTINCT,  # repeats rows
+    "COUNT(DISTINCT e.cell_id) FROM events e JOIN events o USING (subscriber_id)": VectorKind.DISTINCT,
+    "COUNT(DISTINCT e.cell_id) FROM events e JOIN events o USING (subscriber_id, cell_id)": VectorKind.VALID,
+    "COUNT(DISTINCT cell_id) FROM (SELECT * FROM events UNION ALL SELECT * FROM events)": VectorKind.DISTINCT,
+    "COUNT(DISTINCT cell_id // 2) FROM events": VectorKind.DISTINCT,
+    "COUNT(DISTINCT cell_id, contribution_bounds_per_group => (0, 7)) FROM events": VectorKind.DISTINCT,
+    "COUNT(DISTINCT dwell_s) FROM events": VectorKind.DISTINCT,
+}
+
+
+@pytest.mark.parametrize(("text", "kind"), KEYS_OF_ROWS.items())
+def test_different_keys_of_rows_are_counted_as_rows(text: str, kind: VectorKind, catalog: Catalog) -> None:
+    tables = (replace(t, primary_key=("cell_id",)) if t.name == "events" else t for t in catalog.tables)
+    (plan,) = compile_query(f"SELECT {text}", replace(catalog, tables=tuple(tables))).plans
+    assert [vector.kind for vector in plan.vectors] == [kind]

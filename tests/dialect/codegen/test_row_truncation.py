@@ -11,10 +11,14 @@ from types import ModuleType
 import duckdb
 import pytest
 
+from dialect import compile_query
 from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import Field
+from dialect.algebra.properties import Properties
 from dialect.algebra.relations import PerPerson, RowTruncation
+from dialect.analysis.cardinality import reduced_row_limits, row_bounds
 from dialect.binder.query import BoundQuery
+from dialect.catalog.model import Catalog
 from dialect.codegen.relations.relation import write_rows
 
 write_cut: ModuleType = import_module("dialect.codegen.relations.relation")
@@ -74,3 +78,18 @@ def test_a_bound_that_is_off_by_one_is_found(
     wrong = text.replace(f"HAVING count(*) > {cut.max_rows}", f"HAVING count(*) > {cut.max_rows + 1}")
     assert wrong != text
     assert _rows(wrong, database) != _rows(_sorted(cut, list(cut.source.fields), target), database)
+
+
+PAIRS = "FROM events a JOIN events b ON a.subscriber_id = b.subscriber_id AND b.ts > a.ts"
+EARLIER = "FROM events a WHERE EXISTS (SELECT 1 FROM events b WHERE a.subscriber_id = b.subscriber_id AND b.ts < a.ts)"
+
+
+@pytest.mark.parametrize("rows", [PAIRS, EARLIER])
+@pytest.mark.parametrize(("declared", "limits"), [(200, set()), (3_162, set()), (3_163, {3_162}), (10_000, {3_162})])
+def test_a_join_that_could_make_too_many_pairs_has_fewer_rows(
+    rows: str, declared: int, limits: set[int], catalog: Catalog
+) -> None:
+    tables = (replace(t, max_rows_per_person=declared) if t.name == "events" else t for t in catalog.tables)
+    (plan,) = compile_query(f"SELECT COUNT(*) {rows}", replace(catalog, tables=tuple(tables))).plans
+    assert set(reduced_row_limits(plan.source)) == limits
+    assert row_bounds(plan.source, Properties()).peak <= 10**7
