@@ -16,15 +16,17 @@ from budgets.accounting.accounts import (
     check_text,
     check_window,
 )
-from budgets.accounting.failures import (
+from budgets.accounting.policy import (
+    EACH_WINDOW,
     MAX_COUNTED_PER_CLIENT_TREE,
     MAX_FAILURES_PER_WINDOW,
+    PER_QUERY,
+    Grant,
     client_tree,
     count_window_failures,
     counter_keys,
     failure_limits,
 )
-from budgets.accounting.policy import EACH_WINDOW, PER_QUERY, Grant
 from budgets.accounting.privacy_loss import ATTO, Loss
 from budgets.accounting.records import Charge, TopUp
 from budgets.errors import ParamError

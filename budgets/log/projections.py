@@ -22,7 +22,7 @@ from budgets.accounting.accounts import (
     own_holder,
     path_prefixes,
 )
-from budgets.accounting.failures import counter_keys
+from budgets.accounting.policy import counter_keys
 from budgets.log.events import NOTE_PREFIX, Entry, EntryKind
 
 RowKey = tuple[Any, ...]

@@ -51,9 +51,8 @@ from dialect.functions.window_functions import MAX_OFFSET, WINDOW_FUNCTIONS, WIN
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.parser.privacy_clause import check_bounds_apply
 from dialect.parser.spans import written_name
-from dialect.stability.row_operators import filter_rows
+from dialect.stability.row_operators import RequestedCall, add_window_calls, filter_rows
 from dialect.stability.typed_calls import apply_function, is_person_key
-from dialect.stability.window_functions import RequestedCall, add_window_calls
 
 _SIDE_ORDER = ("preceding", "current row", "following")
 _MONTH_SECONDS = 30 * 86_400  # seconds

@@ -5,7 +5,7 @@ PrivatePlan and ContributionBounds -> BoundedSql, whose result is exact integers
 Modules, each before those that import it:
 
     engines, stored_rows, relations, contribution, materialized_rollups, lake, partition_selection, partials,
-    profile, bounded_sql, outer_query, stored_release_sql.
+    profile, bounded_sql, outer_query.
 """
 
 from __future__ import annotations
@@ -21,7 +21,14 @@ from dialect.codegen.lake import (
     stored_rollup_sql,
 )
 from dialect.codegen.materialized_rollups import is_rollup_compatible, write_rollup
-from dialect.codegen.outer_query import ARITHMETIC, OuterSql, write_outer_query
+from dialect.codegen.outer_query import (
+    ARITHMETIC,
+    OuterSql,
+    write_derived_release,
+    write_group_mapping,
+    write_outer_query,
+    write_pinned_counts,
+)
 from dialect.codegen.partials import (
     SHARED_PARTIALS,
     Measure,
@@ -46,7 +53,6 @@ from dialect.codegen.profile import (
     write_totals_sql,
 )
 from dialect.codegen.relations.relation import RELEASED_KEYS
-from dialect.codegen.stored_release_sql import write_derived_release, write_group_mapping, write_pinned_counts
 from dialect.codegen.stored_rows import (
     SAME_BITS_FORMS,
     SPARK_UNSIGNED_TYPE,

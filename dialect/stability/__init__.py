@@ -5,5 +5,5 @@ in the result is estimated in `dialect.analysis.cardinality` and limited in `eng
 
 Modules, each before those that import it:
 
-    typed_calls, outer_joins, row_operators, set_operations, joins, scans, window_functions.
+    typed_calls, outer_joins, row_operators, set_operations, joins, scans.
 """

@@ -19,7 +19,6 @@ from engine.accounts.open_ledger import ledger_address, open_ledger
 from engine.accounts.window_accounts import account_windows, check_window_lengths, least_remaining
 from engine.api.wire import answer as wire_answer
 from engine.api.wire import budget as wire_budget
-from engine.api.wire import ledger as wire_ledger
 from engine.api.wire import statements as wire_statements
 from engine.api.wire import tables as wire_tables
 from engine.catalog.bundled import find_catalog
@@ -118,14 +117,14 @@ class Session:
     def history(self, client: str) -> list[dict[str, Any]]:
         """List the releases that a client has paid for; raises Refused, also for a name that no client can have."""
         check_client_name(client)
-        return [wire_ledger.paid_release_shape(release) for release in self.engine.ledger.paid_releases(client)]
+        return [wire_budget.paid_release_shape(release) for release in self.engine.ledger.paid_releases(client)]
 
     @refusals()
     def ledger(self, client: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
         """List ledger rows, oldest first: all, or the last `limit`; raises Refused."""
         if limit is not None and not 0 < limit <= MAX_LEDGER_ROWS:
             raise ParamError(f"limit is {limit}.", f"a whole number from 1 to {MAX_LEDGER_ROWS}, or none.")
-        return [wire_ledger.entry_shape(entry) for entry in self.engine.ledger.entries(client=client, limit=limit)]
+        return [wire_budget.entry_shape(entry) for entry in self.engine.ledger.entries(client=client, limit=limit)]
 
     @refusals()
     def tables(self, name: str | None = None) -> list[dict[str, Any]]:

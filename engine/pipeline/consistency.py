@@ -33,8 +33,7 @@ from engine.mechanism.gaussian import NoisyVector
 from engine.mechanism.intervals import Floats
 from engine.mechanism.release import Release
 from engine.pricing.compile_release import CompiledRelease
-from engine.reuse.derived_release import has_all_pinned_values
-from engine.reuse.sources import ReleaseSource, correlated_vectors
+from engine.reuse.sources import ReleaseSource, correlated_vectors, has_all_pinned_values
 
 MAX_STEPS, TOLERANCE = 400, 1e-11
 MAX_ROUNDS = 25  # rounds of fixing negative groups at 0

@@ -5,5 +5,5 @@ from a stored release.
 
 Modules, each before those that import it:
 
-    derived_release, holdings, sources.
+    holdings, sources.
 """

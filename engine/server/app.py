@@ -52,8 +52,8 @@ from engine.server.settings import Settings, check_listening, url_host
 from engine.server.storage import MEMORY, ServerTables
 from engine.server.telemetry import Throttle, configure_logging, log
 from engine.server.worker.frames import Json
-from engine.server.worker.hardening import forbid_dumps, silence_tracebacks
 from engine.server.worker.link import PipeLink
+from engine.server.worker.process import forbid_dumps, silence_tracebacks
 
 Lifespan = Callable[[Service], AbstractAsyncContextManager[None]]
 VERSION = metadata.version("passersby")

@@ -4,7 +4,7 @@ passersby.connect's Connection -> PEP 249 connection and cursors.
 
 Modules, each before those that import it:
 
-    binding, errors, pep249, sqlalchemy.
+    binding, pep249, sqlalchemy.
 """
 
 from __future__ import annotations

@@ -4,5 +4,5 @@ Engine types -> plain dicts.
 
 Modules, each before those that import it:
 
-    answer, budget, ledger, statements, tables.
+    answer, budget, statements, tables.
 """

@@ -1,4 +1,8 @@
-"""Wire shape of the budget: for every account what is spent, what is left, and how long it lasts."""
+"""Wire shapes of the budget, of paid releases and of ledger rows.
+
+The budget has for every account what is spent, what is left, and how long it lasts. Amounts are shown as floats; the
+ledger stores integers.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,21 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from budgets import EVERYBODY, LIFETIME, OWNER, AccountName, AccountView, Forecast, Ledger, path_prefixes
+from budgets import (
+    EVERYBODY,
+    LIFETIME,
+    OWNER,
+    AccountName,
+    AccountView,
+    Entry,
+    Forecast,
+    Ledger,
+    PaidRelease,
+    path_prefixes,
+)
 from dialect import Catalog
 from dialect.catalog import Dataset
+from engine.accounts.audit_log import charged_loss
 from engine.accounts.window_accounts import (
     account_json,
     account_windows,
@@ -80,3 +96,35 @@ def _first_exhausted(forecasts: Mapping[AccountName, Forecast]) -> Iterator[str]
 def _forecast_shape(name: AccountName, forecast: Forecast) -> dict[str, Any]:
     of = {"dataset": name.dataset, "window": name.window, "client": name.client}
     return {**of, "days": forecast.days, "of_days": forecast.history_days}
+
+
+def paid_release_shape(release: PaidRelease) -> dict[str, Any]:
+    """Show a release that a client has paid for."""
+    return {
+        "release_id": release.release_key,
+        "dataset": release.dataset,
+        "windows": list(release.windows),
+        "sql": release.query_text or None,
+        "question": release.canonical_query,
+        "rho": float(release.loss.rho),
+        "delta": float(release.loss.delta),
+        "settled_at": release.settled_at,
+    }
+
+
+def entry_shape(row: Entry) -> dict[str, Any]:
+    """Show one ledger row: its body as it is hashed, and the price where it is a charge."""
+    loss = charged_loss(row)
+    return {
+        "sequence": row.sequence,
+        "at": row.at,
+        "kind": str(row.kind),
+        "dataset": row.dataset,
+        "client": row.holder or None,
+        "asked_by": row.actor,
+        "request_id": row.request_id,
+        "rho": None if loss is None else float(loss.rho),
+        "delta": None if loss is None else float(loss.delta),
+        "body": row.body,
+        "row_hash": row.row_hash.hex(),
+    }

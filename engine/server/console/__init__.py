@@ -4,5 +4,5 @@ Sessions and forms -> pages.
 
 Modules, each before those that import it:
 
-    drawing, sessions, admin, analyst, ledger, routes.
+    drawing, sessions, admin, analyst, routes.
 """

@@ -33,10 +33,9 @@ from engine.server.console.drawing import (
     noisy_text,
 )
 from engine.server.console.sessions import Visit, form_fields, refusal_page, see_other
-from engine.server.http.requests import QueryRequest
+from engine.server.http.requests import Name, QueryRequest
 from engine.server.http.responses import answer_shape
 from engine.server.http.sizes import MAX_NOTE_LENGTH, MAX_PROFILED_LENGTH, is_profiled, static_notes
-from engine.server.http.texts import Name
 from engine.server.routes import admin as admin_routes
 from engine.server.routes import analyst as analyst_routes
 from engine.server.routes import sharing as sharing_routes

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from engine.server.auth.keys import new_session_secret
-from engine.server.console import admin, analyst, ledger
+from engine.server.console import admin, analyst
 from engine.server.console.sessions import (
     PAGES,
     SESSION_COOKIE,
@@ -138,10 +138,10 @@ _PAGES: tuple[tuple[str, str, Rule, Handler] | tuple[str, str, Rule, Handler, Ha
     ("POST", "/console/clients/{action}", ADMINISTRATION, admin.change_client, admin.clients),
     ("GET", "/console/keys", LEDGER_READING, admin.keys),
     ("POST", "/console/keys/{action}", ADMINISTRATION, admin.change_key, admin.keys),
-    ("GET", "/console/ledger", LEDGER_READING, ledger.ledger),
-    ("GET", "/console/ledger/export", LEDGER_READING, ledger.export),
-    ("GET", "/console/ledger/verify", LEDGER_READING, ledger.verify),
-    ("POST", "/console/ledger/verify", LEDGER_READING, ledger.verify_with_anchor, ledger.verify),
+    ("GET", "/console/ledger", LEDGER_READING, admin.ledger),
+    ("GET", "/console/ledger/export", LEDGER_READING, admin.export),
+    ("GET", "/console/ledger/verify", LEDGER_READING, admin.verify),
+    ("POST", "/console/ledger/verify", LEDGER_READING, admin.verify_with_anchor, admin.verify),
     ("GET", "/console/jobs", QUERYING, analyst.jobs),
     ("GET", "/console/jobs/{job_id}", QUERYING, analyst.job),
     ("POST", "/console/jobs/{job_id}/cancel", QUERYING, analyst.cancel, analyst.jobs),

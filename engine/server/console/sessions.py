@@ -29,9 +29,9 @@ from engine.errors import Refused
 from engine.server.auth.keys import Keys, Principal, new_id, new_session_secret
 from engine.server.console.drawing import half_width_text, left_text, loss_text, width_range_text
 from engine.server.http.problems import Problem, problem_of, status_of
+from engine.server.http.requests import is_plain, replace_surrogates
 from engine.server.http.roles import RULES, Rule, Scope
 from engine.server.http.sizes import size_class
-from engine.server.http.texts import is_plain, replace_surrogates
 from engine.server.routes import admin, analyst, health, sharing
 from engine.server.routes.access import AuthorizedRequest, authorize
 from engine.server.routes.jobs import Jobs

@@ -4,5 +4,5 @@ ASGI -> typed requests; results -> responses.
 
 Modules, each before those that import it:
 
-    texts, problems, roles, sizes, responses, openapi, protocol, requests.
+    roles, requests, problems, sizes, responses, openapi, protocol.
 """

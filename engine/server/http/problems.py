@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from budgets import LedgerError
 from engine.errors import Refused, problem, problem_shape
-from engine.server.http.texts import replace_surrogates_in_object
+from engine.server.http.requests import replace_surrogates_in_object
 
 MEDIA_TYPE = "application/problem+json"
 TITLES: Mapping[str, str] = {

@@ -11,9 +11,9 @@ from starlette.concurrency import run_in_threadpool
 from engine.accounts.audit_log import KeyEvent
 from engine.server.http import requests
 from engine.server.http.problems import Problem
+from engine.server.http.requests import Name, Reason
 from engine.server.http.responses import Key, LedgerVerification, NewKey, ObjectionCount, ResponseBody
 from engine.server.http.roles import Scope
-from engine.server.http.texts import Name, Reason
 from engine.server.routes.access import Caller
 from engine.server.worker.frames import Json
 

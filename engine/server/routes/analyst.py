@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from engine.errors import Refused
 from engine.server.auth.keys import new_id
 from engine.server.http.problems import Problem
-from engine.server.http.requests import QueryRequest
+from engine.server.http.requests import Name, QueryRequest
 from engine.server.http.responses import (
     ARROW,
     JSON,
@@ -29,7 +29,6 @@ from engine.server.http.responses import (
     Table,
     answer_body,
 )
-from engine.server.http.texts import Name
 from engine.server.routes.access import AuthorizedRequest, Caller
 from engine.server.routes.jobs import BucketClock, Jobs, ServerJobs, clock_callback
 from engine.server.storage import Row

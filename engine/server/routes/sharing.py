@@ -10,9 +10,8 @@ from starlette.concurrency import run_in_threadpool
 
 from engine.server.auth.keys import new_id
 from engine.server.http.problems import Problem
-from engine.server.http.requests import ShareRequest
+from engine.server.http.requests import Name, ShareRequest
 from engine.server.http.responses import Offer, Share
-from engine.server.http.texts import Name
 from engine.server.routes.access import AuthorizedRequest, Caller
 from engine.server.routes.analyst import ANSWER_RESPONSES, AnswerWriter
 from engine.server.storage import Row, later_text, now_text

@@ -4,5 +4,5 @@ Verbs and plain arguments -> plain results.
 
 Modules, each before those that import it:
 
-    frames, scheduler, pacing, verbs, link, admission, hardening, process.
+    frames, scheduler, pacing, verbs, link, admission, process.
 """

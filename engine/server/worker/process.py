@@ -1,11 +1,16 @@
-"""The worker process: holds the data, answers frames, has no network. `python -P -m engine.server.worker.process`."""
+"""The worker process: holds the data, answers frames, has no network. `python -P -m engine.server.worker.process`.
+
+It keeps memory that may contain private data to itself: no core dumps, no debuggers.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import json
 import os
+import resource
 import sys
 import threading
 import time
@@ -20,9 +25,30 @@ from engine.errors import ExecutionFailed, Refused, problem_shape
 from engine.mechanism.gaussian import NoiseRefused
 from engine.server.telemetry import Throttle
 from engine.server.worker.frames import Frame, Json, pack, read_frame
-from engine.server.worker.hardening import forbid_dumps, silence_tracebacks
 from engine.server.worker.pacing import PacedEngine, ResponsePacing, bucket_callback, queued_callback
 from engine.server.worker.verbs import VerbHandler
+
+PR_SET_DUMPABLE = 4  # linux/prctl.h
+
+
+def forbid_dumps() -> None:
+    """Disable core dumps, and attaching from other processes of this user (prctl(2), PR_SET_DUMPABLE; Linux only)."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def silence_tracebacks() -> None:
+    """Report only the class of an uncaught exception: a traceback's text may contain a value."""
+    sys.excepthook = lambda kind, error, trace: _report_kind(kind)
+    import threading
+
+    threading.excepthook = lambda failed: _report_kind(failed.exc_type)
+
+
+def _report_kind(kind: type[BaseException] | None) -> None:
+    sys.stderr.write(f'{{"event": "uncaught", "kind": "{kind.__name__ if kind else "unknown"}"}}\n')
+
 
 SLOW_VERBS = frozenset({"query", "rehearse", "take"})  # verbs that may wait for a slot, or take long
 SLOW_THREADS = 512  # threads for these: more than queue, admitted calls and jobs together

@@ -11,7 +11,7 @@ from budgets import OWNER, EntryKind, ParamError
 from engine.accounts import audit_log as key_acts
 from engine.accounts.audit_log import KIND_DESCRIPTIONS, audit_log
 from engine.api import objection_counts, workflows
-from engine.api.wire import ledger as wire_ledger
+from engine.api.wire import budget as wire_budget
 from engine.data import objections
 from engine.errors import ExecutionFailed
 from engine.pipeline.engine import Engine
@@ -51,7 +51,7 @@ def test_owner_queries_are_logged_with_their_price(engine: Engine) -> None:
     calibrate(engine, planned, lambda stage, share: None, "steward")
     (charged,) = audit_log(engine.ledger.entries(), kind="charged")
     assert (charged["client"], charged["rho"]) == (OWNER, float(planned.loss.rho))
-    shown = [wire_ledger.entry_shape(row) for row in engine.ledger.entries()]
+    shown = [wire_budget.entry_shape(row) for row in engine.ledger.entries()]
     assert [row["rho"] for row in shown if row["kind"] == "charged"] == [float(planned.loss.rho)]
 
 

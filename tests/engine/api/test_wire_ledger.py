@@ -8,7 +8,7 @@ import pytest
 
 from budgets import AccountName, AccountView, Loss, epsilon_from_rho
 from engine.accounts.window_accounts import account_json, remaining_json
-from engine.api.wire import ledger as wire_ledger
+from engine.api.wire import budget as wire_budget
 from engine.pipeline.engine import Engine
 from engine.pricing.query_terms import Request
 
@@ -48,13 +48,13 @@ def test_the_shared_account_has_no_client() -> None:
 
 def test_ledger_rows_and_releases_show_the_question_and_no_answer(engine: Engine) -> None:
     given = engine.answer("SELECT COUNT(*) AS n FROM visit", Request("ann"))
-    rows = [wire_ledger.entry_shape(row) for row in engine.ledger.entries()]
+    rows = [wire_budget.entry_shape(row) for row in engine.ledger.entries()]
     assert [row["sequence"] for row in rows] == sorted(row["sequence"] for row in rows)
     assert {row["kind"] for row in rows} == {"opened", "account_opened", "charged", "released"}
     (charged,) = [row for row in rows if row["kind"] == "charged"]
     assert (charged["client"], charged["rho"], charged["delta"]) == ("ann", 0.005, 0.0)
     assert {row["rho"] for row in rows if row is not charged} == {None}
-    (paid,) = [wire_ledger.paid_release_shape(release) for release in engine.ledger.paid_releases("ann")]
+    (paid,) = [wire_budget.paid_release_shape(release) for release in engine.ledger.paid_releases("ann")]
     assert paid["release_id"] == given.prepared[0].release_key
     assert (paid["dataset"], paid["rho"], paid["delta"]) == ("town", 0.005, 0.0)
     assert paid["question"] == "town: visit#1 group by  listed vectors rows()"
@@ -70,4 +70,4 @@ def test_a_history_does_not_show_when_another_client_asked(engine: Engine) -> No
     (of_ann,), (of_ben,) = (engine.ledger.paid_releases(client) for client in ("ann", "ben"))
     assert of_ann.settled_at is not None and charged["ann"] <= of_ann.settled_at <= charged["ben"]
     assert of_ben.settled_at == charged["ben"] > charged["ann"]  # the release was stored before
-    assert wire_ledger.paid_release_shape(of_ben)["settled_at"] == charged["ben"]
+    assert wire_budget.paid_release_shape(of_ben)["settled_at"] == charged["ben"]

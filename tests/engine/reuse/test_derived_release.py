@@ -12,7 +12,7 @@ from dialect.planner.reuse.view_matching import Derivation
 from engine.mechanism.answer import half_widths
 from engine.mechanism.gaussian import add_noise, gaussian_scale
 from engine.mechanism.release import Release
-from engine.reuse.derived_release import derive_release
+from engine.reuse.sources import derive_release
 
 LEVEL, GROUPS, CELLS = 0.95, 3_000, 4
 BY_K0 = Derivation((Ref(Field("k0", None, SqlType.BIGINT)),), TRUE, (0,), (), False, False)

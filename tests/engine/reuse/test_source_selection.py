@@ -241,7 +241,7 @@ def test_shared_noise_counts_in_the_variance(town: Engine) -> None:
     assert (upper - lower)[0] / 2 >= exact
 
 
-@pytest.mark.parametrize("what", ["engine.reuse.derived_release.run_outer", "engine.reuse.sources.read_key_set"])
+@pytest.mark.parametrize("what", ["engine.reuse.sources.run_outer", "engine.reuse.sources.read_key_set"])
 def test_an_oversized_roll_up_is_refused_before_a_charge(
     town: Engine, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:

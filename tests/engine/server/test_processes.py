@@ -100,7 +100,7 @@ def test_neither_process_dumps_core(server: Running) -> None:
 
 def test_other_processes_may_not_read_their_memory() -> None:
     program = (
-        "import ctypes; from engine.server.worker.hardening import forbid_dumps; dumpable = ctypes.CDLL(None).prctl;"
+        "import ctypes; from engine.server.worker.process import forbid_dumps; dumpable = ctypes.CDLL(None).prctl;"
         "before = dumpable(3, 0, 0, 0, 0); forbid_dumps(); print(before, dumpable(3, 0, 0, 0, 0))"  # PR_GET_DUMPABLE
     )
     assert subprocess.check_output([sys.executable, "-c", program], text=True, timeout=MAX_SECONDS).split() == [

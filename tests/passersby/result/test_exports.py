@@ -17,7 +17,7 @@ import passersby
 import passersby.text.csv_cells
 from engine.api import csv_cells
 from engine.api.auditor import export_bytes
-from engine.server.console import ledger
+from engine.server.console import admin
 from passersby.cli import output
 from passersby.client.connection import Connection
 from passersby.result import exports
@@ -77,7 +77,7 @@ def test_no_export_writes_a_column_name_that_a_spreadsheet_runs(
     assert heads(capsys.readouterr().out) == [safe]
     output.write_rows([{name: 1}], lambda _: "", None, output.Format.CSV)
     assert heads(capsys.readouterr().out) == [safe]
-    assert heads(export_bytes(ledger.export_table([{name: "1"}]), "csv").decode()) == [safe]
+    assert heads(export_bytes(admin.export_table([{name: "1"}]), "csv").decode()) == [safe]
     answer.to_excel(tmp_path / "a.xlsx")
     written = openpyxl.load_workbook(tmp_path / "a.xlsx")["answer"]["A1"]
     assert written.data_type in {"s", "inlineStr"}

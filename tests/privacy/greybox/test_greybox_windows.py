@@ -22,7 +22,7 @@ from tests.support.planted import Plant, another_form, instead, written
 dependencies, tie_order, windows, write_window, write_windows = (
     import_module("dialect.analysis.uniqueness"),
     import_module("dialect.functions.tie_order"),
-    import_module("dialect.stability.window_functions"),
+    import_module("dialect.stability.row_operators"),
     import_module("dialect.codegen.relations.window_functions"),
     import_module("dialect.codegen.relations.window_functions"),
 )

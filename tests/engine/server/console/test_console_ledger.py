@@ -9,7 +9,7 @@ import pytest
 from pyarrow import parquet
 
 from engine.api.auditor import export_bytes
-from engine.server.console.ledger import export_table
+from engine.server.console.admin import export_table
 from engine.server.http.roles import Role
 from tests.support.server.serving import TestServer
 from tests.support.server.visiting import Browser, visitors
