@@ -13,7 +13,7 @@ from string import Template
 from dialect.catalog import Source, SqlType
 from engine.catalog.columns import sql_type
 from engine.catalog.toml_section import IDENTIFIER
-from engine.data.checks.person_names import may_name_people, names_people
+from engine.data.checks.person_names import may_name_people, names_people, row_name
 from engine.data.files.csv_files import UnreadableError, csv_header_fault
 from engine.data.files.stored_files import StoredFiles, is_uuid, uuid_cure
 from engine.errors import CatalogError
@@ -36,7 +36,7 @@ TABLE_TEMPLATE = """
 # dataset = "$dataset"
 # kind = ""                    # "private" where rows are about persons, "public" where nobody is in them
 # source = $source
-$grows# primary_key = []             # columns that name one row; the person's column where a person has one row
+$grows# primary_key = []             # columns that name one row; the person's column where a person has one row$key
 ## only where kind is "private":
 # person = ""                  # column that names the person a row is about$person
 # size_class = ""              # order of magnitude of the number of rows: "1e6"
@@ -66,7 +66,11 @@ def draft_catalog(folder: Path) -> str:
         faults = {name: _fault(source, folder, files) for name, source in named}
         for name, source in named:
             if faults[name] is None:
-                hints = {"person": _person_hint(name, columns), "time": _time_line(columns[name])}
+                hints = {
+                    "key": _key_hint(name, columns),
+                    "person": _person_hint(name, columns),
+                    "time": _time_line(columns[name]),
+                }
                 declared = _table_declaration(name, dataset, source, folder, hints)
                 sections += [declared, *_column_declarations(source, files)]
     left_out = [fault for fault in faults.values() if fault is not None]
@@ -195,6 +199,17 @@ def _person_hint(name: str, columns: Mapping[str, Mapping[str, str]]) -> str:
     return f": perhaps {' or '.join(texts)}" if texts else ""
 
 
+def _key_hint(name: str, columns: Mapping[str, Mapping[str, str]]) -> str:
+    """Which column may name a row: the first, named like the table or like columns of another one, and no person."""
+    first = next(iter(columns[name]), "")
+    if not IDENTIFIER.fullmatch(first) or may_name_people(first) or sql_type(columns[name][first]) not in NAMES:
+        return ""
+    row = row_name(first)
+    theirs = (row_name(column) for other, found in columns.items() if other != name for column in found)
+    is_likely = row in name or any(each == row or each.endswith(f"_{row}") for each in theirs)
+    return f": perhaps {first}" if is_likely else ""
+
+
 def _time_line(columns: Mapping[str, str]) -> str:
     """Declare the first time as that at which a row happened; empty if there is none."""
     times = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
@@ -234,7 +249,7 @@ def _column_declarations(source: Source, files: StoredFiles) -> Iterable[str]:
     if source.format == "csv" and not _has_header_row(source, columns, files):
         return [
             "## Not listed, because the first line of the file may be values and no names. Where it is names,",
-            '## list the columns yourself: name = { type = "VARCHAR" }',
+            '## list the columns yourself: name = { type = "VARCHAR" }, or passersby catalog convert does it.',
         ]
     return _column_lines(columns, source)
 

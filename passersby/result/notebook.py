@@ -239,10 +239,10 @@ def _column(
 ) -> tuple[str, list[str]]:
     """Header and cells of a column; a noisy column has a second one with drawn intervals."""
     if name not in intervals:
-        kind = " class='number'" if any(_is_number(value) for value in values) else ""
-        return f"<th{kind}>{escape(name)}</th>", [
-            f"<td{kind}>{escape(text)}</td>" for text in cell_texts(values, intervals)
-        ]
+        texts = cell_texts(values, intervals)
+        if not any(_is_number(value) for value in values):
+            return f"<th>{escape(name)}</th>", [*map(_text_cell, texts)]
+        return f"<th class='number'>{escape(name)}</th>", [f"<td class='number'>{escape(text)}</td>" for text in texts]
     ends = intervals[name][: len(values)]
     scale = _scale(ends)
     words = [*reliability[: len(values)], *[None] * (len(values) - len(reliability))]

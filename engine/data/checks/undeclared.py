@@ -22,7 +22,7 @@ def undeclared_hints(catalog: Catalog) -> tuple[str, ...]:
     private = [table for table in catalog.tables if table.private]
     kinds = (_other_people, _consent, _primary_key, _key_sets, _bounds, _times)
     hints = tuple(hint for hints in kinds for table in private for hint in hints(table, catalog))
-    return (*_people_in_public_tables(catalog), *hints)
+    return (*_people_in_public_tables(catalog), *_public_keys(catalog), *hints)
 
 
 def _people_in_public_tables(catalog: Catalog) -> Iterator[str]:
@@ -33,6 +33,29 @@ def _people_in_public_tables(catalog: Catalog) -> Iterator[str]:
                 f"{table.name} is public, so all of its rows can be read, and its key {', '.join(table.primary_key)}"
                 ' may name people. Then kind = "private" is right, or leave the table out.'
             )
+
+
+def _public_keys(catalog: Catalog) -> Iterator[str]:
+    """Yield a public table without a primary key, of which a column of a private table may name rows."""
+    open_columns = [(table.name, each) for table in catalog.tables if table.private for each in _open_columns(table)]
+    for table in catalog.tables:
+        if table.private or table.primary_key:
+            continue
+        alike = [
+            (key, f"{t}.{own.name}") for key in table.columns for t, own in open_columns if _is_named_after(own, key)
+        ]
+        if alike:
+            key, own = alike[0]
+            yield (
+                f"{table.name}: no primary_key. Where no two rows have the same {key.name},"
+                f' primary_key = ["{key.name}"] lets it be joined, and {own} be a key whose groups are all shown.'
+            )
+
+
+def _is_named_after(column: Column, key: Column) -> bool:
+    """Return whether a column is named like the key of a public table, also as in pickup_zone, and has its type."""
+    name, row = row_name(column.name), row_name(key.name)
+    return key.type is column.type and not names_people(key.name) and (name == row or name.endswith(f"_{row}"))
 
 
 def _other_people(table: Table, catalog: Catalog) -> Iterator[str]:
@@ -94,8 +117,7 @@ def _public_key(column: Column, catalog: Catalog) -> str | None:
     alike = [
         (key.name != column.name, row_name(key.name) != name, f"{table}.{key.name}")
         for table, key in keys
-        if key.type is column.type and not names_people(key.name)
-        if key.name == column.name or name == row_name(key.name) or name.endswith(f"_{row_name(key.name)}")
+        if _is_named_after(column, key)
     ]
     return min(alike)[2] if alike else None
 

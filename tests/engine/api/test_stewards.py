@@ -115,6 +115,12 @@ def test_people_beside_the_person_are_hinted_at(tmp_path: Path) -> None:
     assert driver.startswith("trips.driver_id may name other people than passenger_id, and passenger_id alone is")
     assert shifts.startswith("shifts: who has the same value in driver_id as in passenger_id of trips is one person.")
     assert zone.startswith('trips.pickup_zone: values_of = "zones.zone_id"') and "no bounds of fare." in bounds
+    keyless = TAXI.replace('primary_key = ["zone_id"]\n', "")
+    catalog.write_text(keyless, encoding="utf-8")
+    assert list_undeclared(str(catalog))[1] == (
+        'zones: no primary_key. Where no two rows have the same zone_id, primary_key = ["zone_id"] lets it be joined,'
+        " and trips.pickup_zone be a key whose groups are all shown."
+    )
     other = TAXI.replace(
         'driver_id = { type = "BIGINT" }\n[tables.drivers', 'driver_id = { type = "VARCHAR" }\n[tables.drivers'
     )

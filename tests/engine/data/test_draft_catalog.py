@@ -228,6 +228,8 @@ def test_columns_that_may_name_people_are_suggested(folder: Path) -> None:
     (folder / "users.csv").write_text("user_type,user_score\na,0.5\n")
     hints = dict(re.findall(r"# \[tables\.(\w+)\].*?# person = \"\" +# ([^\n]*)", draft_catalog(folder), re.DOTALL))
     assert hints["cabs"] == f"{told}: perhaps driver_id" and hints["seen"] == f"{told}: perhaps mac_hash"
+    keys = dict(re.findall(r"# \[tables\.(\w+)\].*?# primary_key = \[\] +# ([^\n]*)", draft_catalog(folder), re.DOTALL))
+    assert keys["zones"].endswith(": perhaps zone_id") and "perhaps" not in keys["seen"] + keys["parts"]
     assert hints["users"] == told  # an attribute, and a number that is no name
 
 

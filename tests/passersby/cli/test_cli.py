@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import runpy
 from pathlib import Path
 
 import pyarrow
@@ -50,6 +51,13 @@ def test_a_server_ignores_the_ledger_variable_and_refuses_the_option(run: Run, m
 
 
 ASKED = {"object": ("7", "--reason", "a letter"), "freeze": ("ana", "--reason", "a test")}
+
+
+def test_the_package_runs_as_a_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["passersby", "--version"])
+    with pytest.raises(SystemExit, match="0"):
+        runpy.run_module("passersby", run_name="__main__")
+    assert capsys.readouterr().out.startswith("passersby ")
 
 
 def test_version(run: Run) -> None:

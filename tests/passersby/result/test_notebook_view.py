@@ -166,3 +166,9 @@ def test_it_follows_the_notebook_s_colours() -> None:
     html = result({"n": [1]}, {"n": [[0, 2]]})._repr_html_()
     assert "currentColor" in html
     assert not re.search(r"(?<!-)color: *(#|black|white)", html)
+
+
+def test_a_short_key_stays_on_its_line() -> None:
+    """A date is not broken at its hyphens on a narrow screen."""
+    html = result({"day": ["2026-10-01", "x" * 50], "n": [1, 2]}, {"n": [[0, 2], [1, 3]]})._repr_html_()
+    assert "<td class='short'>2026-10-01</td>" in html and f"<td>{'x' * 50}</td>" in html
