@@ -19,7 +19,7 @@ from duckdb.sqltypes import DuckDBPyType
 from dialect.catalog import Source
 from dialect.functions import quote_identifier, quote_text
 from engine.catalog.columns import sql_type
-from engine.data.draft_catalog import FOLDER_CURE, JSON_FORMATS, folder_sources, to_identifier, unused
+from engine.data.draft_catalog import FOLDER_CURE, JSON_FORMATS, OTHER_FORMATS, folder_sources, to_identifier, unused
 from engine.data.files.csv_files import UnreadableError, first_csv_fault, read_header
 from engine.data.files.stored_files import StoredFiles, connect_spilling, files_relation
 from engine.data.files.text_types import MISSING, TextType, chosen, text_types
@@ -72,6 +72,7 @@ def convert_folder(folder: Path, target: Path) -> list[ConvertedTable]:
                 table = unused(to_identifier(name), used)
                 label = str(Path(source.path).relative_to(readable))
                 found.append(_converted(connection, source, label, target / table / f"{table}.parquet"))
+    found += _unread(folder)
     if not any(table.path for table in found):
         shutil.rmtree(target)
         why = " ".join(
@@ -118,10 +119,21 @@ def _encoding(path: Path) -> str | None:
 
 
 def _json_sources(folder: Path) -> Iterator[tuple[str, Source]]:
-    """Yield the JSON files of a folder, one table each."""
+    """Yield the JSON files of a folder, one table each, and those of each subfolder as one table."""
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in JSON_FORMATS:
             yield path.stem, Source("json", str(path))
+        for suffix in JSON_FORMATS if path.is_dir() else ():
+            if any(path.glob(f"*{suffix}")):
+                yield path.name, Source("json", str(path / f"*{suffix}"))
+
+
+def _unread(folder: Path) -> Iterator[ConvertedTable]:
+    """Yield the files of a folder and its subfolders in formats that are not read, with what to do."""
+    for path in sorted([*folder.glob("*"), *folder.glob("*/*")]):
+        suffix = path.suffix.lower()
+        if suffix in OTHER_FORMATS and suffix not in JSON_FORMATS:
+            yield ConvertedTable(None, str(path.relative_to(folder)), (f"{OTHER_FORMATS[suffix]}.",))
 
 
 def _converted(connection: duckdb.DuckDBPyConnection, source: Source, label: str, path: Path) -> ConvertedTable:
@@ -133,6 +145,8 @@ def _converted(connection: duckdb.DuckDBPyConnection, source: Source, label: str
         columns, left_out = _columns(connection, relation)
         if source.format == "csv":
             columns = _named(connection, relation, columns)
+        if not columns:
+            return ConvertedTable(None, label, ("no column is left.", *left_out))
         chosen_types = _types(connection, relation, columns, typed=source.format != "csv")
         path.parent.mkdir()
         select = ", ".join(map(_written, columns, chosen_types))
@@ -147,7 +161,8 @@ def _converted(connection: duckdb.DuckDBPyConnection, source: Source, label: str
 def _text_fault(pattern: str) -> str | None:
     """Return the first fault of CSV files, or that they have no line of names; None without one."""
     if (fault := first_csv_fault(pattern)) is not None:
-        return fault
+        lonely = fault.endswith("instead of 1")
+        return f"{fault}; the first line has to name the columns: delete what is above it" if lonely else fault
     _, *names = read_header(sorted(glob(pattern))[0])  # noqa: PTH207  a pattern
     return "the first line may be values: put a line of names before it" if any(map(VALUE.fullmatch, names)) else None
 

@@ -23,8 +23,10 @@ HEAD_TEMPLATE, KEYS_TEMPLATE = BUNDLED / "new_head.toml", BUNDLED / "keys.toml"
 FORMATS = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".duckdb": "duckdb", ".db": "duckdb"}
 HOW_TO_CONVERT = "passersby catalog convert does it"
 JSON_FORMATS = (".json", ".jsonl", ".ndjson")
-OTHER_FORMATS = dict.fromkeys(JSON_FORMATS, "passersby catalog convert reads it") | dict.fromkeys(
-    (".xlsx", ".xls", ".feather", ".orc", ".avro", ".sqlite"), "export it as one of them"
+OTHER_FORMATS = (
+    dict.fromkeys(JSON_FORMATS, "passersby catalog convert reads it")
+    | dict.fromkeys((".xlsx", ".xls", ".feather", ".orc", ".avro", ".sqlite"), "export it as one of them")
+    | dict.fromkeys((".gz", ".zip", ".zst", ".bz2"), "unpack it")
 )
 LETTERS = str.maketrans({"ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d"})
 # a name that ends in a number: after a separator, or of four digits, as versions like v2 are no parts of one table

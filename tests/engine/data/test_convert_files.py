@@ -151,6 +151,13 @@ def test_files_that_cannot_be_converted_are_named(tmp_path: Path) -> None:
     (raw / "good.tsv").write_text("a\tb\n1\t2\n")
     tables = _converted(raw, tmp_path / "new")
     assert tables["values.csv"].path is None and "may be values" in tables["values.csv"].changes[0]
+    (raw / "old").mkdir()
+    (raw / "old/people.csv.gz").write_bytes(b"")
+    (raw / "old/a.json").write_text('{"records": [{"a": 1}]}')
+    (raw / "titled.csv").write_text("Report of May\n\nperson,zone\n1,a\n")
+    told = {files: table.changes[0] for files, table in _converted(raw, tmp_path / "other").items() if not table.path}
+    assert told["old/people.csv.gz"] == "unpack it." and told["old/*.json"] == "no column is left."
+    assert "line 3: 2 fields instead of 1; the first line has to name the columns" in told["titled.csv"]
     assert tables["good.tsv"].path and not tables["good.tsv"].changes
     with pytest.raises(CatalogError, match="is not overwritten"):
         convert_folder(raw, tmp_path / "new")
