@@ -188,8 +188,8 @@ class SharedPlan:
     bounds: ContributionBounds
     histograms: tuple[ProfileHistogram, ...]  # of its profile, whose measures of units clipping factors may read
     profile_bounds: ContributionBounds  # value grains of these measures
-    # what was written of it already, by target, with and without truncation, shared or alone
-    written: list[tuple[Target, Eligibility | None, bool, Partials]] = field(
+    # what was written of it already, by target: with and without truncation
+    written: list[tuple[Target, Eligibility | None, Partials]] = field(
         default_factory=list, init=False, compare=False, repr=False
     )
 
@@ -382,15 +382,20 @@ def shared_partials(
     Groups outside the public key set are dropped here. No unit is merged with others, as none is bounded yet.
     `is_alone`: one statement reads them, so that in DuckDB they are no CTE of their own.
     """
-    for of, admitted, alone, partials in shared.written:
-        if of == target and admitted == admission and alone == is_alone:
-            return partials
-    made = _write_shared(shared, target, admission, is_alone)
-    shared.written.append((target, admission, is_alone, made))
-    return made
+    found = next((each for of, admitted, each in shared.written if of == target and admitted == admission), None)
+    if found is None:
+        found = _write_shared(shared, target, admission)
+        shared.written.append((target, admission, found))
+    if is_alone and not found.is_in_lake:
+        return found
+    sql = with_clause([*found.rows, *found.keys], found.unit.text, ENGINE_DIALECTS[found.target.engine])
+    return replace(
+        found, rows=((SHARED_PARTIALS, True, sql),), keys=() if found.is_in_lake else found.keys,
+        unit=UnitPartials(f"SELECT * FROM {SHARED_PARTIALS}", keeps_stored_groups=True), shared={SHARED_PARTIALS: sql},
+    )  # fmt: skip
 
 
-def _write_shared(shared: SharedPlan, target: Target, admission: Eligibility | None, is_alone: bool) -> Partials:
+def _write_shared(shared: SharedPlan, target: Target, admission: Eligibility | None) -> Partials:
     """Write the partial aggregates that statements share, from a rollup, a lake or stored rows."""
     has_rollup = bool(target.rollups) and shared.plan.mapping is None
     rollup = None if not has_rollup else partials_from_rollup(shared.plan, shared.bounds, target, admission)
@@ -401,14 +406,8 @@ def _write_shared(shared: SharedPlan, target: Target, admission: Eligibility | N
         own = replace(target, shortcuts=target.shortcuts - {Shortcut.UNCLIPPED_UNITS})
         found = read_partials(shared.plan, shared.bounds, own, admission, rollup, is_shared=True)
     capped = capped_partials(found.plan, found.bounds, found.dictionaries, found.unit.text)
-    found = replace(found, plan=replace(found.plan, key_set=None), is_in_lake=is_in_lake)
-    if is_alone and not is_in_lake:
-        return replace(found, unit=replace(found.unit, text=capped))
-    sql = with_clause([*found.rows, *found.keys], capped, ENGINE_DIALECTS[found.target.engine])
-    return replace(
-        found, rows=((SHARED_PARTIALS, True, sql),), keys=() if is_in_lake else found.keys,
-        unit=UnitPartials(f"SELECT * FROM {SHARED_PARTIALS}", keeps_stored_groups=True), shared={SHARED_PARTIALS: sql},
-    )  # fmt: skip
+    keyless = replace(found.plan, key_set=None)
+    return replace(found, plan=keyless, is_in_lake=is_in_lake, unit=replace(found.unit, text=capped))
 
 
 def recentred(shared: SharedPlan, plan: PrivatePlan) -> Mapping[int, Recentred]:

@@ -75,6 +75,7 @@ def parse(sql: str, check_calls: CallCheck = _accept_calls) -> exp.Query:
             if isinstance(select, exp.Select):
                 _move_unnest_to_from(select)
     tree.meta["sql"], tree.meta["options"], tree.meta["bounds"] = sql, extracted.options, named_bounds
+    tree.meta["has_arithmetic"] = any(isinstance(node, exp.Div | exp.Sub) for node in nodes)
     aliases = [node.alias for node in nodes if isinstance(node, exp.Alias)]
     tree.meta["alias_spellings"] = {alias.lower(): alias for alias in reversed(aliases)}
     return tree
@@ -90,6 +91,11 @@ def bounds_of(tree: exp.Expr) -> BoundsByCall:
     """Named contribution bounds of a parsed query, by the start offset of their call."""
     found: BoundsByCall = tree.meta.get("bounds", {})
     return found
+
+
+def has_arithmetic(tree: exp.Expr) -> bool:
+    """Return whether a parsed query has a quotient or a difference."""
+    return bool(tree.meta["has_arithmetic"])
 
 
 def alias_spellings(tree: exp.Expr) -> dict[str, str]:
@@ -205,13 +211,12 @@ def _nodes_within_limits(tree: exp.Expr) -> list[exp.Expr]:
         aggregates += isinstance(node, exp.AggFunc)
         if depth > MAX_DEPTH:
             raise Kind.EXPRESSION_TOO_DEEP.at(span_of(node), limit=MAX_DEPTH)
-        for count, limit, kind in (
-            (len(nodes), MAX_NODES, Kind.TOO_MANY_PARTS),
-            (joins, MAX_JOINS, Kind.TOO_MANY_JOINS),
-            (aggregates, MAX_AGGREGATES, Kind.TOO_MANY_AGGREGATES),
-        ):
-            if count > limit:
-                raise kind.at(limit=limit)
+        if len(nodes) > MAX_NODES:
+            raise Kind.TOO_MANY_PARTS.at(limit=MAX_NODES)
+        if joins > MAX_JOINS:
+            raise Kind.TOO_MANY_JOINS.at(limit=MAX_JOINS)
+        if aggregates > MAX_AGGREGATES:
+            raise Kind.TOO_MANY_AGGREGATES.at(limit=MAX_AGGREGATES)
     return nodes
 
 

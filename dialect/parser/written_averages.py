@@ -21,7 +21,6 @@ rows that it counts are counted alone.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 
 from sqlglot import exp
 
@@ -43,9 +42,9 @@ def read_written_averages(tree: exp.Query) -> None:
     for select in list(tree.find_all(exp.Select)):
         group = select.args.get("group")
         if group is None or not any(group.find_all(*_SEVERAL_GROUPINGS)):
-            _read_differences(select)  # which may be the numerator of a share
-            _read_select(select, is_outermost=select is tree)
-            _read_differences(select)  # what they subtract may have been the divisor of an average
+            nodes = _read_differences(select, _own_nodes(select))  # which may be the numerator of a share
+            nodes = _read_select(select, nodes, is_outermost=select is tree)
+            _read_differences(select, nodes)  # what they subtract may have been the divisor of an average
 
 
 def is_written_average(call: exp.Expr) -> bool:
@@ -63,43 +62,48 @@ def is_share_of_values(call: exp.Expr) -> bool:
     return _SHARE_OF in call.meta
 
 
-def _read_select(select: exp.Select, *, is_outermost: bool) -> None:
-    """Replace the quotients of one SELECT, without its subqueries."""
+def _read_select(select: exp.Select, nodes: list[exp.Expr], *, is_outermost: bool) -> list[exp.Expr]:
+    """Replace the quotients of one SELECT, without its subqueries; returns its nodes."""
     quotients = [
         (node, part, average)
-        for node in _own_nodes(select)
+        for node in nodes
         if isinstance(node, exp.Div)
         and (part := _aggregate(node.this))
         and (average := _average(part, node))
         and (is_outermost or not is_average_over_rows(average))
     ]
+    if not quotients:
+        return nodes
     inside, kinds = Counter(_text(part) for _, part, _ in quotients), {type(part) for _, part, _ in quotients}
-    alike = (node for node in _own_nodes(select) if type(node) in kinds and _is_whole_aggregate(node))
+    alike = (node for node in nodes if type(node) in kinds and _is_whole_aggregate(node))
     whole = Counter(map(_text, alike))
     for node, part, average in quotients:
         if whole[_text(part)] == inside[_text(part)]:
             _keep_name(node, select)
             part.replace(average)
             node.replace(node.this)
+    return _own_nodes(select)
 
 
-def _read_differences(select: exp.Select) -> None:
-    """Replace COUNT(*) less another count of the same rows, in one SELECT without its subqueries."""
+def _read_differences(select: exp.Select, nodes: list[exp.Expr]) -> list[exp.Expr]:
+    """Replace COUNT(*) less another count of the same rows, in one SELECT without its subqueries; returns its nodes."""
     differences = [
         (node, condition)
-        for node in _own_nodes(select)
+        for node in nodes
         if isinstance(node, exp.Sub)
         and isinstance(node.this, exp.Count)
         and _counts_rows(node.this)
         and (condition := _condition(node.expression)) is not None
     ]
+    if not differences:
+        return nodes
     inside = Counter(_text(node.expression) for node, _ in differences)
-    alike = (node for node in _own_nodes(select) if differences and _is_whole_aggregate(node))
-    whole = Counter(map(_text, alike))
+    whole = Counter(map(_text, filter(_is_whole_aggregate, nodes)))
     for node, condition in differences:
         if whole[_text(node.expression)] == inside[_text(node.expression)]:
             _keep_name(node, select)
             node.replace(exp.Filter(this=node.this.copy(), expression=exp.Where(this=_is_not_true(condition))))
+    return _own_nodes(select)
 
 
 def _is_not_true(condition: exp.Expr) -> exp.Expr:
@@ -120,9 +124,9 @@ def _keep_name(node: exp.Expr, select: exp.Select) -> None:
         named.set("this", item)
 
 
-def _own_nodes(select: exp.Select) -> Iterator[exp.Expr]:
+def _own_nodes(select: exp.Select) -> list[exp.Expr]:
     """Nodes of a SELECT, without those of the queries inside it."""
-    yield from select.walk(prune=lambda node: isinstance(node, exp.Query) and node is not select)
+    return list(select.walk(prune=lambda node: isinstance(node, exp.Query) and node is not select))
 
 
 def _is_whole_aggregate(node: exp.Expr) -> bool:

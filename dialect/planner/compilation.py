@@ -35,7 +35,7 @@ from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal
 from dialect.notes import Note
 from dialect.parser.compile_context import CompileContext
-from dialect.parser.parser import alias_spellings, bounds_of, options_of, parse
+from dialect.parser.parser import alias_spellings, bounds_of, has_arithmetic, options_of, parse
 from dialect.parser.spans import first_word_span
 from dialect.parser.written_averages import read_written_averages
 from dialect.planner.grouping_set_reuse import finer_set, sum_finer_groups
@@ -152,8 +152,7 @@ def parse_text(state: Compilation) -> Compilation:
     context = replace(
         state.context, alias_spellings=alias_spellings(tree), options=options_of(tree), bounds=bounds_of(tree)
     )
-    # these belong to calls by their places in the text
-    if ("/" in context.sql or "-" in context.sql) and not context.bounds:
+    if has_arithmetic(tree) and not context.bounds:  # these belong to calls by their places in the text
         read_written_averages(tree)
     return replace(state, context=context, tree=tree)
 

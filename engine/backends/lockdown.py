@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import groupby
 from operator import itemgetter
 from queue import Empty, SimpleQueue
-from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -31,7 +30,15 @@ from engine.errors import ExecutionFailed
 # to_arrow_table copies even a million rows faster than a relation is planned twice (`run_statement`)
 warnings.filterwarnings("ignore", "Arrow output on a DB-API result")
 
-Rows = TypeVar("Rows")
+_FEW_ROWS = 256
+_PLAIN_TYPES: Mapping[str, pa.DataType] = {
+    "BIGINT": pa.int64(),
+    "INTEGER": pa.int32(),
+    "SMALLINT": pa.int16(),
+    "DOUBLE": pa.float64(),
+    "BOOLEAN": pa.bool_(),
+    "VARCHAR": pa.string(),
+}
 DuckDBConfig = dict[str, str | bool | int | float | list[str]]
 # set at connect: cursors do not inherit later settings
 LOCKDOWN_SETTINGS: Mapping[str, str] = {
@@ -70,29 +77,44 @@ def run_statement(
     statement, if it was parsed before.
     """
     with closing(connection.cursor()) as cursor:
-        return _fetch(cursor, sql, tables, cursor.to_arrow_table, parsed)
+        return _fetch(cursor, sql, tables, parsed)
 
 
 def run_on_cursor(cursor: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
     """Run one statement on a cursor, over its temporary tables too. Raises ExecutionFailed, as `run_statement`."""
-    return _fetch(cursor, sql, tables, cursor.to_arrow_table)
+    return _fetch(cursor, sql, tables)
 
 
 def _fetch(
     cursor: duckdb.DuckDBPyConnection,
     sql: str,
     tables: Mapping[str, pa.Table],
-    fetch: Callable[[], Rows],
     parsed: duckdb.Statement | None = None,
-) -> Rows:
+) -> pa.Table:
     """Execute one statement and fetch its rows. Raises ExecutionFailed, as `run_statement`."""
     try:
         _register(cursor, sql, tables)
         cursor.execute(parsed or sql)
-        return fetch()
+        return _rows(cursor)
     except (duckdb.Error, MemoryError, pa.ArrowException) as failure:
         kind = type(failure).__name__
     raise ExecutionFailed(kind)  # raised outside the handler, so that no engine error is its context
+
+
+def _rows(cursor: duckdb.DuckDBPyConnection) -> pa.Table:
+    """Fetch the rows of a result as Arrow; the first ones of numbers and texts as Python values.
+
+    DuckDB plans a second statement to write Arrow, which takes longer than so few values do.
+    """
+    described = cursor.description or []
+    names, kinds = [name for name, *_ in described], [str(kind) for _, kind, *_ in described]
+    if not kinds or not all(kind in _PLAIN_TYPES for kind in kinds):
+        return cursor.to_arrow_table()
+    rows = cursor.fetchmany(_FEW_ROWS)
+    columns = list(zip(*rows, strict=True)) or [()] * len(names)
+    pairs = zip(columns, kinds, strict=True)
+    first = pa.Table.from_arrays([pa.array(values, _PLAIN_TYPES[kind]) for values, kind in pairs], names)
+    return first if len(rows) < _FEW_ROWS else pa.concat_tables([first, cursor.to_arrow_table()])
 
 
 def _register(cursor: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, pa.Table]) -> None:

@@ -204,3 +204,24 @@ def test_error_texts_of_duckdb_are_not_shown() -> None:
         run_outer('SELECT CAST(k AS INTEGER) FROM "release 0"', TABLES)
     assert (failed.value.__cause__, failed.value.__context__) == (None, None)
     assert str(failed.value) == str(ExecutionFailed())
+
+
+PLAIN = """SELECT CAST(i AS BIGINT) - 5 AS a, CAST(i AS INTEGER) AS b, CAST(i % 7 AS SMALLINT) AS c, i % 2 = 0 AS d,
+ CASE i % 5 WHEN 0 THEN 'nan' WHEN 1 THEN '-0.0' WHEN 2 THEN '-inf' WHEN 3 THEN '1e-308' END::DOUBLE AS e,
+ CASE WHEN i % 3 > 0 THEN 'ä' || i END AS f, CASE WHEN i > 0 THEN 9223372036854775807 END AS g FROM range({}) AS t(i)"""
+OTHER = """SELECT DATE 'infinity' AS a, TIMESTAMP '9999-12-31 00:00:00' AS b, CAST(1.5 AS DECIMAL(9, 2)) AS c, [1, 2] AS d,
+ CAST(2 AS HUGEINT) AS e, CAST('x' AS ENUM('x', 'y')) AS f, 1 AS g, CAST(3 AS UTINYINT) AS h"""
+
+
+@pytest.mark.parametrize("sql", [*map(PLAIN.format, (0, 1, 255, 256, 257, 900)), OTHER, "SELECT 1 AS a, 2 AS a"])
+def test_rows_are_those_that_duckdb_writes_as_arrow(sql: str) -> None:
+    with duckdb.connect() as connection:
+        expected, found = connection.sql(sql).to_arrow_table(), module.run_statement(connection, sql, {})
+    texts = (
+        [
+            pa.concat_arrays(column.chunks or [pa.array([], column.type)]).to_string(window=1_000)
+            for column in each.columns
+        ]
+        for each in (found, expected)
+    )
+    assert found.schema == expected.schema and next(texts) == next(texts)
