@@ -21,7 +21,7 @@ from budgets.accounting.privacy_loss import THRESHOLD_DELTA_DIVISOR, ZERO_LOSS, 
 from budgets.accounting.records import Bill, sum_debits
 from budgets.stores.group_commit import execute_directly
 from budgets.stores.schema import accounts
-from budgets.stores.store import fetch_rows, in_list, list_elements
+from budgets.stores.store import change_rows, fetch_rows, in_list, list_elements
 
 CapsByWindows = dict[tuple[str, ...], dict[str, Loss]]  # by windows, then by holder
 
@@ -115,7 +115,7 @@ def debit_all(connection: Connection, bills: Sequence[Bill], grants: Sequence[Gr
     debits = sum_debits(bills)
     rows = [row for debit in debits for row in _debit_rows(bills, grants, debit)]
     execute_directly(connection, "SAVEPOINT debits")
-    is_charged = not rows or connection.execute(_DEBIT, rows).rowcount == sum(debit.accounts for debit in debits)
+    is_charged = not rows or change_rows(connection, _DEBIT, rows) == sum(debit.accounts for debit in debits)
     if not is_charged:
         execute_directly(connection, "ROLLBACK TO SAVEPOINT debits")
     execute_directly(connection, "RELEASE SAVEPOINT debits")
@@ -212,7 +212,7 @@ def _insert(connection: Connection, dataset: str, new: CapsByWindows) -> None:
         for cap in dict.fromkeys(caps.values()):
             holders = [holder for holder, own in caps.items() if own == cap]
             row = {"dataset": dataset, "of_windows": windows, "of_holders": holders, "nothing": 0}
-            connection.execute(_OPEN, row | vars(cap))
+            change_rows(connection, _OPEN, [row | vars(cap)])
 
 
 def set_caps(connection: Connection, names: Sequence[AccountName], cap: Loss) -> None:

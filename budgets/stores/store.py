@@ -25,10 +25,12 @@ from sqlalchemy import (
     Engine,
     Executable,
     FromClause,
+    Insert,
     Select,
     Table,
     TableValuedAlias,
     Text,
+    Update,
     and_,
     bindparam,
     literal_column,
@@ -215,16 +217,49 @@ def fetch_rows(connection: Connection, statement: Select[Any], parameters: Mappi
 
     SQLite's driver runs its text: for a few rows SQLAlchemy's own work takes five times as long as the statement.
     """
-    driver = connection.connection.driver_connection
-    if connection.dialect.name != "sqlite" or driver is None:
+    driver = _sqlite_driver(connection)
+    if driver is None:
         return connection.execute(statement, parameters).all()
     if not connection.in_transaction():
         connection.begin()  # the snapshot of everything that is read from here on
-    text, names, constants, make_row = _sqlite_query(statement)
-    given = ((parameters if name in parameters else constants)[name] for name in names)
-    values = [json.dumps(value) if isinstance(value, list | tuple) else value for value in given]
+    built = _sqlite_statement(statement)
+    with _driver_errors(connection):
+        return [*map(_row_maker(statement), _driver_rows(driver, built.text, built.values(parameters)))]
+
+
+def change_rows(connection: Connection, statement: Update | Insert, rows: Sequence[Mapping[str, object]]) -> int:
+    """Run a statement that is built once, with the parameters of each row; returns how many rows it changed.
+
+    SQLite's driver runs its text, as in `fetch_rows`. Raises SQLAlchemyError.
+    """
+    driver = _sqlite_driver(connection)
+    if driver is None:
+        return int(connection.execute(statement, rows).rowcount)
+    built = _sqlite_statement(statement)
+    with _driver_errors(connection):
+        return _driver_changes(driver, built.text, [built.values(row) for row in rows])
+
+
+def insert_new(connection: Connection, table: Table, row: dict[str, object]) -> bool:
+    """Insert a row unless its key exists; returns whether it was inserted."""
+    driver = _sqlite_driver(connection)
+    if driver is None:
+        return connection.execute(_insert_unless_exists(connection.dialect.name, table), row).one_or_none() is not None
+    text = f"{_insert_from_values(table, tuple(row))} ON CONFLICT DO NOTHING"
+    with _driver_errors(connection):
+        return _driver_changes(driver, text, [tuple(row.values())]) == 1
+
+
+def _sqlite_driver(connection: Connection) -> DBAPIConnection | None:
+    """Return the driver's connection to SQLite; None for another database."""
+    return connection.connection.driver_connection if connection.dialect.name == "sqlite" else None
+
+
+@contextmanager
+def _driver_errors(connection: Connection) -> Iterator[None]:
+    """Translate the errors of SQLite's driver to SQLAlchemyError."""
     try:
-        return [*map(make_row, _driver_rows(driver, text, values))]
+        yield
     except connection.dialect.loaded_dbapi.Error as failure:
         raise SQLAlchemyError("a statement failed") from failure
 
@@ -234,20 +269,37 @@ def _driver_rows(driver: DBAPIConnection, text: str, values: Sequence[object]) -
     return driver.execute(text, values).fetchall()  # type: ignore[no-any-return]
 
 
+def _driver_changes(driver: DBAPIConnection, text: str, rows: Sequence[Sequence[object]]) -> int:
+    """Run a statement by the driver with each row of values; returns how many rows it changed."""
+    return driver.executemany(text, rows).rowcount  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class _SqliteStatement:
+    """A statement compiled for SQLite: its text, its parameters in order, and those with a constant."""
+
+    text: str
+    names: Sequence[str]
+    constants: Mapping[str, object]
+
+    def values(self, parameters: Mapping[str, object]) -> list[object]:
+        """Values of the parameters, in order; lists as JSON."""
+        given = ((parameters if name in parameters else self.constants)[name] for name in self.names)
+        return [json.dumps(value) if isinstance(value, list | tuple) else value for value in given]
+
+
 @cache
-def _sqlite_query(
-    statement: Select[Any],
-) -> tuple[str, Sequence[str], Mapping[str, object], Callable[[Iterable[Any]], Any]]:
-    """Compile a statement for SQLite: its text, its parameters in order, those with a constant, and its kind of row."""
+def _sqlite_statement(statement: Select[Any] | Update | Insert) -> _SqliteStatement:
+    """Compile a statement for SQLite."""
     compiled = statement.compile(dialect=sqlite.dialect())
-    row_type = NamedTuple("row_type", [(column.name, Any) for column in statement.selected_columns])  # type: ignore[misc]
     constants = {name: compiled.params[name] for bind, name in compiled.bind_names.items() if not bind.required}
-    return str(compiled), compiled.positiontup or (), constants, row_type._make
+    return _SqliteStatement(str(compiled), compiled.positiontup or (), constants)
 
 
-def insert_new(connection: Connection, table: Table, row: dict[str, object]) -> bool:
-    """Insert a row unless its key exists; returns whether it was inserted."""
-    return connection.execute(_insert_unless_exists(connection.dialect.name, table), row).one_or_none() is not None
+@cache
+def _row_maker(statement: Select[Any]) -> Callable[[Iterable[Any]], Any]:
+    """Return what makes a row of a statement, as a named tuple."""
+    return NamedTuple("row_type", [(column.name, Any) for column in statement.selected_columns])._make
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
@@ -257,7 +309,8 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(_insert_from_json(table), {"rows": json.dumps([*rows], default=_bytea_literal)})
     else:
-        connection.exec_driver_sql(_insert_from_values(table), [*map(_column_values(table), rows)])
+        columns = tuple(table.columns.keys())
+        connection.exec_driver_sql(_insert_from_values(table, columns), [*map(_column_values(table), rows)])
 
 
 @cache
@@ -281,9 +334,8 @@ def _column_values(table: Table) -> Callable[[Mapping[str, object]], Any]:
 
 
 @cache
-def _insert_from_values(table: Table) -> str:
-    """Build SQLite's INSERT of one row from values in column order; cached."""
-    columns = table.columns.keys()
+def _insert_from_values(table: Table, columns: tuple[str, ...]) -> str:
+    """Build SQLite's INSERT of one row from values of these columns, in order; cached."""
     return f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -15,7 +16,8 @@ from sqlalchemy import Connection, event
 from budgets import Charge, ChargeRequest, Ledger, LedgerError, Loss, charging
 from budgets.accounting.policy import Caps, Debit, Grant
 from budgets.accounting.records import Bill, make_bill, sum_debits
-from budgets.stores import balances, journal
+from budgets.stores import balances, journal, store
+from budgets.stores.store import _driver_changes as driver_changes
 from tests.budgets.ledger_checks import CAPS, answer, ask, check_books, item
 from tests.support.ledger.blank_ledger import blank_ledger
 
@@ -123,8 +125,13 @@ def statements_of(ledger: Ledger) -> Iterator[list[str]]:
     def note(connection: Connection, cursor: object, statement: str, *rest: object) -> None:
         said.append(statement)
 
+    def changes(driver: Any, text: str, rows: Any) -> int:
+        said.append(text)
+        return driver_changes(driver, text, rows)
+
     event.listen(ledger._store.writer, "before_cursor_execute", note)
-    yield said
+    with patch.object(store, "_driver_changes", changes):
+        yield said
     event.remove(ledger._store.writer, "before_cursor_execute", note)
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Engine
 
 from budgets import AccountName, Ledger
 from budgets.stores import store
+from budgets.stores.store import _driver_changes as driver_changes
 from budgets.stores.store import _driver_rows as driver_rows
 from tests.budgets.ledger_checks import answer, ask, item
 
@@ -35,9 +36,13 @@ def recorded_statements() -> Iterator[Said]:
         said.append((text, tuple(values)))
         return driver_rows(driver, text, values)
 
+    def changed(driver: Any, text: str, rows: Any) -> int:
+        said.append((text, tuple(rows[0])))
+        return driver_changes(driver, text, rows)
+
     event.listen(Engine, "before_cursor_execute", record)
     try:
-        with patch.object(store, "_driver_rows", fetched):
+        with patch.object(store, "_driver_rows", fetched), patch.object(store, "_driver_changes", changed):
             yield said
     finally:
         event.remove(Engine, "before_cursor_execute", record)

@@ -17,10 +17,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 from sqlalchemy import event
 
 from budgets import Caps, EntryKind, Ledger, LedgerUnavailable, Loss
+from budgets.stores import store as store_module
 from budgets.stores.open import open_store
 from budgets.stores.store import Store
 from tests.budgets.ledger_checks import ask, check_books, item
@@ -51,8 +53,12 @@ class Acknowledged:
             self.settled[key].add(result)
 
 
-def observe_steps(store: Store, note: Callable[[str], None]) -> None:
-    """Call `note` with each step of a write transaction: before and after every statement and commit."""
+def observe_steps(store: Store, note: Callable[[str], None]) -> Callable[[], None]:
+    """Call `note` with each step of a write transaction: before and after every statement and commit.
+
+    Statements that SQLite's driver runs are noted for all stores of the process, until what is returned is called.
+    """
+    run_by_driver = store_module._driver_changes
 
     def name(statement: str) -> str:
         words = statement.split()
@@ -66,17 +72,27 @@ def observe_steps(store: Store, note: Callable[[str], None]) -> None:
     def after(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
         note(f"after {name(statement)}")
 
+    def changes(driver: Any, statement: str, rows: Any) -> int:
+        note(f"before {name(statement)}")
+        changed = run_by_driver(driver, statement, rows)
+        note(f"after {name(statement)}")
+        return changed
+
     event.listen(store.writer, "before_cursor_execute", before)
     event.listen(store.writer, "after_cursor_execute", after)
     event.listen(store.writer, "commit", lambda connection: note("before COMMIT"))
     event.listen(store.writer, "checkin", lambda *_: note("after COMMIT"))
+    patched = patch.object(store_module, "_driver_changes", changes)
+    patched.start()
+    return patched.stop
 
 
 def steps_of(address: str) -> tuple[str, ...]:
     """List the steps of one charge and one settlement."""
     store, seen = open_store(address), {}
-    observe_steps(store, lambda step: seen.setdefault(step, None))
+    stop = observe_steps(store, lambda step: seen.setdefault(step, None))
     spend(Ledger(store), iter([("first", "first", "first")]), lambda line: None)
+    stop()
     store.close()
     return tuple(seen)
 
