@@ -43,6 +43,7 @@ from dialect.binder.table_functions import (
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal, to_suggestions
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
+from dialect.parser.released_conditions import with_condition_after_grouping
 from dialect.parser.spans import span_of, with_tree_changed
 from dialect.stability.joins import rewrite_as_anti_join
 from dialect.stability.row_operators import filter_rows
@@ -241,7 +242,24 @@ _SELECT_CLAUSES = (
 )  # fmt: skip
 
 
+_BY_RELEASED = (Kind.JOIN_WITH_RELEASED, Kind.ROWS_BY_RELEASED_NUMBERS)
+
+
 def _bind_select(tree: exp.Select, context: CompileContext, environment: CteEnvironment) -> BoundQuery:
+    """Bind a SELECT; one whose rows released numbers would choose is bound with groups chosen in their place.
+
+    The number of fields limits how often that is tried (`CompileContext.new_field_ids`).
+    """
+    try:
+        return _bind_clauses(tree, context, environment)
+    except Refusal as refused:
+        changed = with_condition_after_grouping(tree, refused.span) if refused.kind in _BY_RELEASED else None
+        if changed is None:
+            raise
+        return _bind_select(changed, context, environment)
+
+
+def _bind_clauses(tree: exp.Select, context: CompileContext, environment: CteEnvironment) -> BoundQuery:
     """Bind a SELECT, clause by clause: FROM, WHERE, then the select list over rows or over groups.
 
     In the outermost query (depth 0), * leaves polygons out, and DISTINCT over private rows may be a release.

@@ -2209,14 +2209,6 @@ SELECT COUNT(*) FROM (SUMMARIZE events);
 # Only SELECT questions are answered.
 # Try: SELECT ... FROM ...
 
-# title: rows joined with the largest groups
-SELECT e.cell_id, COUNT(*) AS n FROM events e JOIN (SELECT cell_id AS c, COUNT(*) AS m FROM events GROUP BY cell_id ORDER BY m DESC LIMIT 5) t ON e.cell_id = t.c WHERE e.dwell_s > 5 GROUP BY e.cell_id ORDER BY n DESC;
-# E_JOIN
-# SELECT e.cell_id, COUNT(*) AS n FROM events e JOIN (SELECT cell_id AS c, COUNT(*) AS m FROM events GROUP BY cell_id ORDER BY m DESC LIMIT 5) t ON e.cell_id = t.c WHERE e.dwell_s > 5 GROUP BY e.cell_id ORDER BY n DESC
-#                                                            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# Private rows can't be joined with numbers that were released in the same statement.
-# Try: SELECT grouped.* FROM (SELECT e.cell_id, COUNT(*) AS n FROM events AS e WHERE e.dwell_s > 5 GROUP BY e.cell_id) AS grouped JOIN (SELECT cell_id AS c, COUNT(*) AS m FROM events GROUP BY cell_id ORDER BY m DESC LIMIT 5) AS t ON grouped.cell_id = t.c ORDER BY n DESC -- joins the groups in place of their rows
-
 # title: rows joined with the number of their group
 SELECT e.cell_id, t.n, COUNT(*) FROM events e JOIN (SELECT cell_id, COUNT(*) AS n FROM events GROUP BY cell_id) t ON e.cell_id = t.cell_id GROUP BY 1, 2;
 # E_JOIN

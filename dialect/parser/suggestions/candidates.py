@@ -26,7 +26,7 @@ from dialect.parser.suggestions.clauses import (
     without_sketches,
 )
 from dialect.parser.suggestions.foreign_dialects import replace_ampersands, rewrite_call_at, to_duckdb, to_rollup_syntax
-from dialect.parser.suggestions.private_joins import joined_after_grouping, of_one_person, people_together
+from dialect.parser.suggestions.private_joins import of_one_person, people_together
 from dialect.parser.suggestions.separate_tables import separate_tables
 from dialect.parser.suggestions.unpivots import unpivoted
 from dialect.parser.tokens import fill_placeholders
@@ -318,7 +318,6 @@ _SUGGESTERS: Mapping[Diagnostic, _Suggester] = {
     Kind.JOIN_WITHOUT_EQUALITY: _adding(with_using),
     Kind.SCHEMA_IN_FRONT: _adding(without_schemas),
     Kind.COLUMN_PARTS: _adding(without_schemas),
-    Kind.JOIN_WITH_RELEASED: _adding(joined_after_grouping),
     Kind.REFUSED_AGGREGATE: _adding(without_sketches),
     Kind.TABLE_SAMPLE: _adding(without_samples),
     Kind.SELECT_SAMPLE: _adding(without_samples),

@@ -1,8 +1,7 @@
-"""Suggestions for joins of private rows with other people's rows, and with numbers of the same statement.
+"""Suggestions for joins of private rows with other people's rows.
 
 Rows of different people never meet. What such a join is meant for is either about the rows of one person, which the
-person key as a further condition says, or about how many people share a place or a time, which GROUP BY counts. Rows
-that are joined with the largest groups are meant to be the groups.
+person key as a further condition says, or about how many people share a place or a time, which GROUP BY counts.
 """
 
 from __future__ import annotations
@@ -93,65 +92,3 @@ def _add_condition(select: exp.Select, alias: str, equality: exp.Expr) -> None:
         select.where(equality, copy=False)
     else:
         join.set("on", exp.and_(join.args["on"], equality, copy=False))
-
-
-def joined_after_grouping(sql: str, catalog: Catalog) -> Iterator[Suggestion]:
-    """Join a grouped subquery, such as the five largest places, to the groups of a SELECT in place of its rows.
-
-    Only where the subquery has one row for each value of the column that ON equates with a key, and nothing else of it
-    is read.
-    """
-    del catalog
-    query = parsed_select(sql)
-    joins = [] if query is None else query.args.get("joins") or []
-    grouped = [join for join in joins if isinstance(join.this, exp.Subquery) and not join.side]
-    if (
-        query is None
-        or len(grouped) != 1
-        or query.args.get("having") is not None
-        or query.args.get("with_") is not None
-    ):
-        return
-    (join,) = grouped
-    pair = _equated(join)
-    item = None if pair is None else next((each for each in query.selects if each.unalias() == pair[0]), None)
-    if pair is None or item is None or not item.alias_or_name or not _is_only_key(join.this.this, pair[1].name):
-        return
-    alias, inner = join.this.alias_or_name, query.copy()
-    if query.args.get("group") is None or any(
-        column is not pair[1] and column.table == alias for column in query.find_all(exp.Column)
-    ):
-        return
-    inner.set("joins", [each.copy() for each in joins if each is not join] or None)
-    for clause in ("order", "limit"):
-        inner.set(clause, None)
-    ends = "".join(f" {tree_text(query.args[part])}" for part in ("order", "limit") if query.args.get(part) is not None)
-    on = f"grouped.{item.alias_or_name} = {alias}.{pair[1].name}"
-    text = f"SELECT grouped.* FROM ({tree_text(inner)}) AS grouped JOIN {tree_text(join.this)} ON {on}{ends}"
-    yield Suggestion(text, "joins the groups in place of their rows")
-
-
-def _equated(join: exp.Join) -> tuple[exp.Column, exp.Column] | None:
-    """Columns that the ON of a join equates: (of the rows, of the joined subquery)."""
-    on = join.args.get("on")
-    test = on.unnest() if on is not None else None
-    if not isinstance(test, exp.EQ) or not (isinstance(test.left, exp.Column) and isinstance(test.right, exp.Column)):
-        return None
-    names = set(join.this.this.named_selects)
-    theirs = [each for each in (test.left, test.right) if each.table == join.this.alias_or_name]
-    theirs = theirs or [each for each in (test.left, test.right) if not each.table and each.name in names]
-    if len(theirs) != 1:
-        return None
-    return (test.right, test.left) if theirs[0] is test.left else (test.left, test.right)
-
-
-def _is_only_key(inner: exp.Expr, name: str) -> bool:
-    """Return whether a SELECT is grouped by the one column of this name, so that each value has one row."""
-    group = inner.args.get("group") if isinstance(inner, exp.Select) else None
-    if group is None or len(group.expressions) != 1 or not isinstance(inner, exp.Select):
-        return False
-    (key,) = group.expressions
-    item = inner.selects[int(key.name) - 1] if key.is_int and 0 < int(key.name) <= len(inner.selects) else None
-    named = [each for each in inner.selects if each.alias_or_name == name]
-    is_key = len(named) == 1 and named[0].find(exp.AggFunc) is None
-    return is_key and (named[0] is item or named[0].unalias() == key or key.name == name)
