@@ -4,7 +4,8 @@ SQL text -> a sqlglot tree that carries its options, or a Refusal with a span.
 
 Modules, each before those that import it:
 
-    tokens, privacy_clause, clause_order, spans, written_averages, compile_context, parser, suggestions.
+    tokens, privacy_clause, clause_order, spans, released_conditions, written_averages, compile_context, parser,
+    suggestions.
 """
 
 from __future__ import annotations

@@ -423,8 +423,8 @@ def _without_whole(form: FractionalLinearForm, denominator: LinearCombination) -
 def form_of(expr: Expr, known_forms: Mapping[Field, FractionalLinearForm]) -> FractionalLinearForm | None:
     """Derive the form of an expression from the forms of its fields; None if it is not fractional linear.
 
-    An expression over noise-free fields alone is an offset, of any function. Casts and roundings keep the form of their
-    argument.
+    An expression over noise-free fields alone is an offset, of any function. Casts, roundings and COALESCE with
+    constants keep the form of their argument.
     """
     if isinstance(expr, Ref):
         return known_forms.get(expr.field)
@@ -435,7 +435,9 @@ def form_of(expr: Expr, known_forms: Mapping[Field, FractionalLinearForm]) -> Fr
     if not isinstance(expr, Call):
         return None
     effect = OVERLOADS[expr.function].effect
-    if effect in _NOISE_PRESERVING and all(isinstance(part, Literal) for part in expr.arguments[1:]):
+    # where the first argument of COALESCE is NULL, so are the numbers of its form, and there is no interval
+    keeps_noise = effect in _NOISE_PRESERVING or expr.name == "coalesce"
+    if keeps_noise and all(isinstance(part, Literal) for part in expr.arguments[1:]):
         return form_of(expr.arguments[0], known_forms)
     parts = [form_of(argument, known_forms) for argument in expr.arguments]
     if any(part is None for part in parts):
