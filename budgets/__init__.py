@@ -35,11 +35,17 @@ Modules, each before those that import it:
 
 from budgets.accounting.accounts import (
     ALL_CLIENTS,
+    EACH_WINDOW,
     EVERYBODY,
     LIFETIME,
+    MIN_QUERY_RHO,
     OWNER,
+    PER_QUERY,
+    STATIC_WINDOW,
     AccountName,
     AccountView,
+    Caps,
+    Grant,
     check_client_name,
     check_name,
     folded_name,
@@ -47,7 +53,6 @@ from budgets.accounting.accounts import (
     path_prefixes,
 )
 from budgets.accounting.outlook import Outlook
-from budgets.accounting.policy import EACH_WINDOW, MIN_QUERY_RHO, PER_QUERY, STATIC_WINDOW, Caps, Grant
 from budgets.accounting.privacy_loss import (
     ATTO,
     MAX_UNITS,

@@ -8,20 +8,18 @@ from typing import Any
 from sqlalchemy import Connection
 
 from budgets.accounting.accounts import (
+    EACH_WINDOW,
     EVERYBODY,
     LIFETIME,
+    MAX_COUNTED_PER_CLIENT_TREE,
+    MAX_FAILURES_PER_WINDOW,
     OWNER,
+    PER_QUERY,
+    Grant,
     check_client_or_owner,
     check_name,
     check_text,
     check_window,
-)
-from budgets.accounting.policy import (
-    EACH_WINDOW,
-    MAX_COUNTED_PER_CLIENT_TREE,
-    MAX_FAILURES_PER_WINDOW,
-    PER_QUERY,
-    Grant,
     client_tree,
     count_window_failures,
     counter_keys,

@@ -20,9 +20,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from budgets.accounting.accounts import EVERYBODY, path_accounts, paying_holders
+from budgets.accounting.accounts import (
+    EVERYBODY,
+    PER_QUERY,
+    Grant,
+    budget_refusal,
+    check_query_limits,
+    effective_caps,
+    path_accounts,
+    paying_holders,
+    query_limits,
+)
 from budgets.accounting.outlook import PayingAccounts, would_fit
-from budgets.accounting.policy import PER_QUERY, Grant, budget_refusal, check_query_limits, effective_caps, query_limits
 from budgets.accounting.privacy_loss import Loss
 from budgets.accounting.records import Bill, Charge, ChargeRequest, make_bill
 from budgets.errors import IdempotencyError, LedgerError, ProtocolError

@@ -13,9 +13,17 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 
-from budgets.accounting.accounts import AccountName, AccountView, check_client_or_owner, paying_holders
+from budgets.accounting.accounts import (
+    AccountName,
+    AccountView,
+    Caps,
+    Grant,
+    check_ceiling,
+    check_client_or_owner,
+    effective_cap,
+    paying_holders,
+)
 from budgets.accounting.outlook import Outlook, outlook
-from budgets.accounting.policy import Caps, Grant, check_ceiling, effective_cap
 from budgets.accounting.privacy_loss import Loss
 from budgets.accounting.records import (
     Charge,

@@ -4,5 +4,5 @@ Privacy losses and cap policies -> balances, bills, refusals.
 
 Modules, each before those that import it:
 
-    privacy_loss, accounts, policy, records, outlook.
+    privacy_loss, accounts, records, outlook.
 """

@@ -18,8 +18,15 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import mul
 
-from budgets.accounting.accounts import EVERYBODY, LIFETIME, AccountName, AccountView, paying_holders
-from budgets.accounting.policy import MIN_QUERY_RHO, holder_rank
+from budgets.accounting.accounts import (
+    EVERYBODY,
+    LIFETIME,
+    MIN_QUERY_RHO,
+    AccountName,
+    AccountView,
+    holder_rank,
+    paying_holders,
+)
 from budgets.accounting.privacy_loss import MAX_UNITS, ZERO_LOSS, Loss, sum_losses
 from budgets.accounting.records import PricedRelease
 

@@ -18,7 +18,10 @@ from types import MappingProxyType
 from budgets.accounting.accounts import (
     EVERYBODY,
     LIFETIME,
+    Caps,
+    Debit,
     check_client_or_owner,
+    check_minimum_price,
     check_name,
     check_text,
     check_window,
@@ -26,7 +29,6 @@ from budgets.accounting.accounts import (
     own_holder,
     paying_holders,
 )
-from budgets.accounting.policy import Caps, Debit, check_minimum_price
 from budgets.accounting.privacy_loss import Loss, sum_losses
 from budgets.errors import ParamError
 

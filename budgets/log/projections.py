@@ -17,12 +17,12 @@ from budgets.accounting.accounts import (
     EVERYBODY,
     LIFETIME,
     OWNER,
+    counter_keys,
     folded_name,
     is_client_or_group,
     own_holder,
     path_prefixes,
 )
-from budgets.accounting.policy import counter_keys
 from budgets.log.events import NOTE_PREFIX, Entry, EntryKind
 
 RowKey = tuple[Any, ...]

@@ -15,8 +15,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, cast, insert, select, true, update
 
-from budgets.accounting.accounts import EVERYBODY, AccountName, AccountView
-from budgets.accounting.policy import STATIC_WINDOW, Debit, Grant, check_ceiling, effective_cap
+from budgets.accounting.accounts import (
+    EVERYBODY,
+    STATIC_WINDOW,
+    AccountName,
+    AccountView,
+    Debit,
+    Grant,
+    check_ceiling,
+    effective_cap,
+)
 from budgets.accounting.privacy_loss import THRESHOLD_DELTA_DIVISOR, ZERO_LOSS, Loss
 from budgets.accounting.records import Bill, sum_debits
 from budgets.stores.group_commit import execute_directly

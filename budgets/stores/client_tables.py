@@ -33,8 +33,7 @@ from sqlalchemy import (
     update,
 )
 
-from budgets.accounting.accounts import EVERYBODY, OWNER, folded_name, path_prefixes
-from budgets.accounting.policy import Grant
+from budgets.accounting.accounts import EVERYBODY, OWNER, Grant, folded_name, path_prefixes
 from budgets.accounting.privacy_loss import Loss
 from budgets.accounting.records import ClientStatus, Freeze, TopUp
 from budgets.errors import Forbidden, ParamError, UnsafeStore

@@ -18,7 +18,7 @@ from engine.accounts.open_ledger import opened_for_reading, opened_ledger
 from engine.accounts.window_accounts import account_windows
 from engine.catalog.bundled import find_catalog
 from engine.catalog.folders import cache_folder
-from engine.data.checks.catalog import Finding, check_catalog
+from engine.data.checks.catalog import check_catalog
 from engine.data.checks.undeclared import undeclared_hints
 from engine.data.draft_catalog import catalog_keys, draft_catalog
 from engine.data.materialized_rollups import rollup_errors
@@ -40,18 +40,15 @@ def find_catalog_errors(catalog_source: str) -> list[dict[str, Any]]:
     """List the errors in a catalog, its rollups, or the files it names. An invalid catalog yields all its errors."""
     try:
         catalog = find_catalog(catalog_source)
-        return [asdict(finding) for finding in (*map(_finding, rollup_errors(catalog)), *check_catalog(catalog))]
+        errors = (*rollup_errors(catalog), *check_catalog(catalog))
     except CatalogError as error:
-        return [asdict(_finding(mistake)) for mistake in (error, *error.other_errors)]
+        errors = (error, *error.other_errors)
+    return [{name: getattr(error, name) for name in ("file", "key", "why", "cure")} for error in errors]
 
 
 def list_undeclared(catalog_source: str) -> list[str]:
     """List what the columns of an accepted catalog suggest and nothing declares, the gravest first."""
     return list(undeclared_hints(find_catalog(catalog_source)))
-
-
-def _finding(error: CatalogError) -> Finding:
-    return Finding(error.file, error.key, error.why, error.cure)
 
 
 def list_catalog_changes(

@@ -47,8 +47,7 @@ from engine.mechanism.release import (
 from engine.pipeline.cache import ByIdentity, PlanCache
 from engine.pipeline.compiled_query import Answered, CompiledQuery
 from engine.pipeline.consistency import consistency_notes, make_query_consistent
-from engine.pipeline.listed_values import refuse_unlisted_values, unlisted_value_notes
-from engine.pipeline.notes import window_notes
+from engine.pipeline.notes import refuse_unlisted_values, unlisted_value_notes, window_notes
 from engine.pipeline.outlook import BudgetOutlook, adding_alternatives, budget_outlook
 from engine.pipeline.post_process import WriteOuterSql, bind_outer, bind_release, post_process, write_outer_sql
 from engine.pipeline.target_budget import StoredAnswers, predicted_errors, rho_for_target

@@ -5,6 +5,6 @@ under which the stored result is replayed for free.
 
 Modules, each before those that import it:
 
-    price, noisy_release, clip_bounds, expected_error, work_limits, release_key, compile_release,
-    profiled_release, simultaneous, target_error, query_terms.
+    price, noisy_release, clip_bounds, expected_error, work_limits, compile_release, profiled_release, simultaneous,
+    target_error, query_terms.
 """

@@ -28,9 +28,8 @@ from dialect.catalog import Dataset
 from dialect.planner.reuse import CanonicalPlan, canonical_plan
 from engine.catalog.version import UNIT_SEPARATOR, catalog_version, format_units
 from engine.mechanism.release import Release, ReleaseDescription, release_from_bytes
-from engine.pricing import release_key as keys
-from engine.pricing.compile_release import CompiledRelease
-from engine.pricing.release_key import MECHANISM_VERSION
+from engine.pricing import compile_release as keys
+from engine.pricing.compile_release import MECHANISM_VERSION, CompiledRelease
 
 _FIRST_BATCH = 16  # keys looked up at first; doubled each time
 

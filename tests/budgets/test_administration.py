@@ -20,7 +20,7 @@ from budgets import (
     ParamError,
     administration,
 )
-from budgets.accounting.policy import MAX_FAILURES_PER_CLIENT, MAX_FAILURES_PER_CLIENT_TREE, MAX_FAILURES_PER_WINDOW
+from budgets.accounting.accounts import MAX_FAILURES_PER_CLIENT, MAX_FAILURES_PER_CLIENT_TREE, MAX_FAILURES_PER_WINDOW
 from budgets.log.events import failure_event
 from budgets.stores import client_tables, journal
 from tests.budgets.ledger_checks import ANN, CAPS, answer, ask, check_books, item

@@ -14,7 +14,7 @@ from hypothesis import strategies as some
 from sqlalchemy import Connection, event
 
 from budgets import Charge, ChargeRequest, Ledger, LedgerError, Loss, charging
-from budgets.accounting.policy import Caps, Debit, Grant
+from budgets.accounting.accounts import Caps, Debit, Grant
 from budgets.accounting.records import Bill, make_bill, sum_debits
 from budgets.stores import balances, journal, store
 from budgets.stores.store import _driver_changes as driver_changes

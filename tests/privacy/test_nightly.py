@@ -12,7 +12,7 @@ from dialect import bound_contributions
 from dialect.algebra.release_plan import PrivatePlan
 from engine.pipeline.engine import Engine
 from engine.pricing import compile_release as compile_release_module
-from engine.pricing.release_key import release_key
+from engine.pricing.compile_release import release_key
 from tests.nightly import canonical, extremes, greybox, parser, places, soak, worlds
 from tests.nightly import eligibility as eligibility_nightly
 from tests.nightly.__main__ import SEARCHES, run

@@ -20,8 +20,8 @@ from engine.accounts.window_accounts import WorstCase, ceiling_accounts, worst_o
 from engine.api.admin import Admin
 from engine.api.reports.person import TEMPLATES, WIDTH, eligibility_text
 from engine.catalog.version import catalog_version
+from engine.pricing.compile_release import MECHANISM_VERSION
 from engine.pricing.query_terms import caps
-from engine.pricing.release_key import MECHANISM_VERSION
 from engine.reuse.holdings import code_version
 
 UNIT_TEXTS = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from dialect.catalog import MAX_PERSON_CHARACTERS, Catalog, Column, ColumnValues, Source, SqlType, Table
@@ -30,24 +29,13 @@ from engine.data.files.stored_files import (
     typed_value,
     uuid_cure,
 )
+from engine.errors import CatalogError
 
 
-@dataclass(frozen=True)
-class Finding:
-    """A difference between files and catalog, for the steward: no values; a count of rows only if they are skipped."""
-
-    file: str  # the catalog file
-    key: str  # dotted path inside the catalog
-    why: str
-    cure: str
-
-    def __str__(self) -> str:
-        return f"{self.file}: {self.key}: {self.why} Cure: {self.cure}"
-
-
-def check_catalog(catalog: Catalog) -> tuple[Finding, ...]:
+def check_catalog(catalog: Catalog) -> tuple[CatalogError, ...]:
     """Check files, columns, types, primary keys and foreign keys. Reads every row, and shows none.
 
+    Errors contain no values, and a count of rows only if they are skipped.
     Lake tables are skipped: they are checked when they are opened.
     """
     local_tables = [table for table in catalog.tables if not (table.private and catalog.remote)]
@@ -68,16 +56,16 @@ class _TableCheck:
     def __init__(self, catalog: Catalog, table: Table, files: StoredFiles) -> None:
         self.catalog, self.table, self.files, self.columns = catalog, table, files, source_columns(table)
 
-    def finding(self, key: str, why: str, cure: str) -> Finding:
+    def finding(self, key: str, why: str, cure: str) -> CatalogError:
         """Return a finding at a key of the table."""
-        return Finding(self.catalog.path, f"tables.{self.table.name}.{key}", why, cure)
+        return CatalogError(self.catalog.path, f"tables.{self.table.name}.{key}", why, cure)
 
     @property
     def rows(self) -> str:
         """The relation of the table's rows with the declared types."""
         return self.files.typed_relation(self.table.source, {c.name: source_type(c) for c in self.columns})
 
-    def shape(self) -> Iterator[Finding]:
+    def shape(self) -> Iterator[CatalogError]:
         """Check that the source exists, and has the declared columns and types."""
         source = self.table.source
         if not glob.glob(source.path, recursive=True) and not Path(source.path).exists():  # noqa: PTH207  absolute
@@ -107,7 +95,7 @@ class _TableCheck:
                     cure = f"declare VARCHAR, and {uuid_cure(column.name, source.table)}."
                 yield self.finding(f"{key}.type", why, cure)
 
-    def persons_in_public(self, found: Mapping[str, str]) -> Iterator[Finding]:
+    def persons_in_public(self, found: Mapping[str, str]) -> Iterator[CatalogError]:
         """Check that the files of a public table have no column with the name of a person column; not of `id`."""
         persons = {each.person.column: each.name for each in self.catalog.tables if each.person is not None}
         for name in sorted(found.keys() & persons.keys() - {"id"}) if not self.table.private else ():
@@ -115,7 +103,7 @@ class _TableCheck:
             cure = "declare the table private; where the column names no person, rename it in the file."
             yield self.finding("kind", why, cure)
 
-    def all_rows(self, readable: Mapping[str, _TableCheck]) -> Iterator[Finding]:
+    def all_rows(self, readable: Mapping[str, _TableCheck]) -> Iterator[CatalogError]:
         """Run the row checks, each a yes-or-no query; `readable` are the tables that can be referenced."""
         for select, key, why, cure in (
             *self.types(),
@@ -139,7 +127,7 @@ class _TableCheck:
                 cure = "correct it: POLYGON or MULTIPOLYGON text in degrees, longitude first."
                 yield self.finding(f"columns.{column.name}.type", why, cure)
 
-    def skipped_persons(self) -> Iterator[Finding]:
+    def skipped_persons(self) -> Iterator[CatalogError]:
         """Report the number of rows that are skipped because no objection could name their person."""
         person = self.table.text_person_column if self.table.private else None
         if person is None:

@@ -24,8 +24,8 @@ from budgets import (
     Loss,
     PricedRelease,
 )
+from budgets.accounting.accounts import MIN_QUERY_RHO
 from budgets.accounting.outlook import Outlook, PayingAccounts, _count_fits, outlook
-from budgets.accounting.policy import MIN_QUERY_RHO
 from budgets.accounting.privacy_loss import ZERO_LOSS
 from budgets.charging import read_paying_accounts
 from tests.budgets.ledger_checks import ask, item

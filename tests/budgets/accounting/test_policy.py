@@ -6,12 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from budgets.accounting.accounts import ALL_CLIENTS, EVERYBODY, LIFETIME, UNCAPPED, AccountName, AccountView
-from budgets.accounting.policy import (
+from budgets.accounting.accounts import (
+    ALL_CLIENTS,
     EACH_WINDOW,
+    EVERYBODY,
+    LIFETIME,
     MIN_QUERY_RHO,
     PER_QUERY,
     STATIC_WINDOW,
+    UNCAPPED,
+    AccountName,
+    AccountView,
     Caps,
     Grant,
     budget_refusal,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from budgets import LIFETIME, AccountName, Caps, Grant, Loss
-from budgets.accounting.policy import EACH_WINDOW, effective_cap
+from budgets.accounting.accounts import EACH_WINDOW, effective_cap
 from budgets.accounting.records import Bill, make_bill, sum_debits
 from budgets.stores.balances import _debit_rows
 from tests.budgets.ledger_checks import ask, item

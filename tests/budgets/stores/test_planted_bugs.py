@@ -26,8 +26,7 @@ from budgets import (
     charging,
 )
 from budgets import ledger as ledger_module
-from budgets.accounting.accounts import LIFETIME
-from budgets.accounting.policy import STATIC_WINDOW, Debit, Grant, check_ceiling
+from budgets.accounting.accounts import LIFETIME, STATIC_WINDOW, Debit, Grant, check_ceiling
 from budgets.accounting.records import Bill, StoredRelease, make_bill, sum_debits
 from budgets.stores import balances, client_tables, journal, sqlite
 from budgets.stores.journal import make_purchase_rows

@@ -8,8 +8,9 @@ import duckdb
 import pytest
 
 from engine.catalog.file import load_catalog
-from engine.data.checks.catalog import Finding, check_catalog
+from engine.data.checks.catalog import check_catalog
 from engine.data.snapshot import open_snapshot
+from engine.errors import CatalogError
 
 CATALOG = """
 format = 1
@@ -56,7 +57,7 @@ STOPS = "SELECT 77::SMALLINT AS stop, 'canary' AS zone"
 
 def _check(
     folder: Path, *, people: str = PEOPLE, trips: str = TRIPS, stops: str = STOPS, text: str = CATALOG
-) -> tuple[Finding, ...]:
+) -> tuple[CatalogError, ...]:
     """Make the files and check them."""
     (folder / "trips").mkdir(parents=True)
     with duckdb.connect(str(folder / "city.duckdb")) as connection:
@@ -66,7 +67,7 @@ def _check(
     return _read(folder, text)
 
 
-def _read(folder: Path, text: str = CATALOG) -> tuple[Finding, ...]:
+def _read(folder: Path, text: str = CATALOG) -> tuple[CatalogError, ...]:
     """Check the files that are there."""
     (folder / "catalog.toml").write_text(text, encoding="utf-8")
     return check_catalog(load_catalog(folder / "catalog.toml"))

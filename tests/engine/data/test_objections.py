@@ -123,7 +123,7 @@ def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def keyed_by_objections(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: the release key depends on who has objected."""
-    release_key = import_module("engine.pricing.release_key")
+    release_key = import_module("engine.pricing.compile_release")
     eligibility = release_key._eligibility_text
     count = iter(range(100))
     monkeypatch.setattr(release_key, "_eligibility_text", lambda *given: f"{eligibility(*given)} {next(count)}")

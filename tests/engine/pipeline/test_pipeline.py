@@ -220,7 +220,7 @@ def test_a_new_release_key_format_makes_new_releases(engine: Engine, monkeypatch
     """As the runbook describes an upgrade: releases under their old key are not found."""
     engine.answer(BY_ZONE, Request("ann", request_id="r-1"))
     monkeypatch.setattr(
-        "engine.pricing.release_key.release_dependency_digest",
+        "engine.pricing.compile_release.release_dependency_digest",
         lambda *of: f"named anew {release_dependency_digest(*of)}",
     )
     newer = replace(engine)

@@ -15,7 +15,7 @@ from engine.catalog.file import load_catalog
 from engine.errors import EngineKind
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
-from engine.pipeline.listed_values import _suggestion
+from engine.pipeline.notes import _suggestion
 from engine.pricing.query_terms import Request
 from tests.engine.town import CATALOG
 
@@ -147,7 +147,7 @@ def test_an_answer_and_its_replay_have_the_notes_of_explain(engine: Engine, char
 def test_a_repeated_query_does_no_value_lookup(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     sql, asked = "SELECT COUNT(*) AS n FROM visit WHERE zone IN ('z0', 'nowhere')", Request("ann")
     told = explain(engine, sql, asked).notes
-    monkeypatch.setattr("engine.pipeline.listed_values.column_values", None)
+    monkeypatch.setattr("engine.pipeline.notes.column_values", None)
     assert explain(engine, sql, asked).notes == told
 
 

@@ -6,8 +6,8 @@ from importlib import metadata
 
 from engine.catalog.version import catalog_version
 from engine.pipeline.engine import Engine
+from engine.pricing.compile_release import MECHANISM_VERSION
 from engine.pricing.query_terms import Request
-from engine.pricing.release_key import MECHANISM_VERSION
 
 
 def test_a_charge_records_versions_of_data_catalog_mechanism_and_code(engine: Engine) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from budgets.accounting.policy import MAX_FAILURES_PER_CLIENT
+from budgets.accounting.accounts import MAX_FAILURES_PER_CLIENT
 from engine import Session
 from engine.errors import Refused
 from engine.server.service import MAX_WORKER_DEATHS
