@@ -27,8 +27,10 @@ from engine.pricing.clip_bounds.profiles.class_means import ClassPosterior, clas
 from engine.pricing.clip_bounds.profiles.estimator import TAIL_LAW_ERROR, VectorProfile, candidate_bounds
 from engine.pricing.clip_bounds.profiles.histogram_reading import (
     LAW_ERROR,
+    SCENARIOS,
     Floats,
     HistogramReading,
+    equally_likely,
     possible_bins,
     weighted_sums,
 )
@@ -58,8 +60,9 @@ HIDDEN_LEVEL, HIDDEN_WIDTH = 0.95, 1.96  # quantile of what it adds, and how man
 ABOVE_LEVEL = 0.975  # the same of squares, which it adds above alone
 UNLIKELY = 1e-3  # populations that have less together are left out
 HIDDEN_CHOICE = 0.03  # of the variance of class means by units that noise hides, where clip bounds are chosen
-HIDDEN_SHARE = 0.5  # of what it may add, where clip bounds are chosen before it is measured
+HIDDEN_SHARE, HIDDEN_SHARE_TOTAL = 0.5, 0.1  # of what one may add that is not measured, in the choice; without keys
 FARTHEST_SPREADS, FARTHEST_SIGMAS = 2.0, 2.0  # mean distance of a unit beyond that of its class, in spreads and errors
+SIDES_MISFIT = 0.25  # of the distances of both sides against class means, as a share of their sizes
 LEAST_KEPT = 0.02  # share of values that clipping leaves at least
 COUNT_PARTS = (0.3, 0.6)  # least and largest share of the price for a count that is not shown
 COUNT_NOISE = 0.25  # noise of a count, as a share of it, that doubles the squared error of what is divided by it
@@ -184,6 +187,26 @@ def within_rows(
     limited = np.where(is_hidden, np.minimum(from_here, possible), 0.0)
     units = limited - np.pad(limited[:, 1:], ((0, 0), (0, 1)))
     return replace(reading, units=np.where(is_hidden, units, reading.units))
+
+
+def paired_scenarios(
+    positive: HistogramReading, negative: HistogramReading, profile: AverageProfile, classes: ClassPosterior
+) -> tuple[HistogramReading, HistogramReading]:
+    """Pair the scenarios of both sides: equally likely ones, once class means tell the sum of all distances.
+
+    Units that a noisy bin alone puts far from the centre would have moved class means. Without keys nothing is told,
+    as few units may be much of a total; nor of values whose means bins don't tell apart, as shares of rare events.
+    """
+    above, below = (profile.total_per_norm * each.totals / profile.total for each in (positive, negative))
+    net, sizes = np.subtract.outer(above, below), np.add.outer(above, below)
+    log_weights = np.zeros_like(net)
+    if profile.rows.groups > 1 and math.isfinite(profile.means.resolution):
+        of_classes = float(classes.variances(profile.class_weights[:, None])[0])
+        variances = of_classes + (SIDES_MISFIT * sizes) ** 2
+        expected = float(profile.class_weights @ classes.distances)
+        log_weights = -0.5 * ((net - expected) ** 2 / variances + np.log(variances))
+    of_above, of_below = np.divmod(equally_likely(sizes, log_weights, SCENARIOS), len(below))
+    return replace(positive, units=positive.units[of_above]), replace(negative, units=negative.units[of_below])
 
 
 @dataclass(frozen=True, eq=False)
@@ -375,15 +398,19 @@ class DistanceProfile:
     is_measured: bool = True  # False: likely ones, before they are measured
 
     def excess(self, bounds: Floats) -> tuple[Floats, Floats]:
-        """Sum of what distances exceed clip bounds by: net of both sides, and its standard deviation."""
-        sums, squares = [], np.zeros(len(bounds))
-        for side in (self.positive, self.negative):
+        """Sum of what distances exceed clip bounds by: net of both sides, and its squared error in each scenario.
+
+        The net sum is the median over scenarios: a rare one would dominate the mean. Errors: scenarios x bounds.
+        """
+        net, apart, squares = np.zeros(len(bounds)), np.zeros((1, len(bounds))), np.zeros(len(bounds))
+        for side, sign in ((self.positive, 1), (self.negative, -1)):
             beyond = np.maximum(0.0, side.points[:, None] - bounds[None, :])
             by_scenario = weighted_sums(side.units, beyond)
-            sums.append(by_scenario.mean(axis=0))
-            squares += by_scenario.var(axis=0) + side.excess_noise(beyond) + (TAIL_LAW_ERROR * sums[-1]) ** 2
-        net = self.total_per_norm * (sums[0] - sums[1]) + self.hidden.shifts(bounds)
-        return net, self.total_per_norm * np.sqrt(squares)
+            middle = np.median(by_scenario, axis=0)
+            net, apart = net + sign * middle, apart + sign * (by_scenario - middle)
+            squares += side.excess_noise(beyond) + (TAIL_LAW_ERROR * middle) ** 2
+        errors = self.total_per_norm**2 * (apart**2 + squares)
+        return self.total_per_norm * net + self.hidden.shifts(bounds), errors
 
     def clipped_share(self, bound: float) -> float:
         """Share of all distances, of either sign, that clipping takes."""
@@ -470,10 +497,11 @@ def best_designs(
     divided = 2 * rho * (left.retained[:, None] * group) ** 2
     noise = (of_count**2 / parts + of_sum**2 / (1 - parts)) / divided
     of_divisor = (sensitivities[0] * bounds[:, None]) ** 2 / parts / divided  # relative variance
-    net, error = distances.excess(sum_bounds)
-    by_sum = error**2 / profile.total**2
+    net, errors = distances.excess(sum_bounds)
+    by_sum = errors / profile.total**2
     if not distances.hidden.is_measured:
-        by_sum += (HIDDEN_SHARE * distances.hidden.deviations(sum_bounds) / profile.total) ** 2
+        share = HIDDEN_SHARE if groups > 1 else HIDDEN_SHARE_TOTAL
+        by_sum += (share * distances.hidden.deviations(sum_bounds) / profile.total) ** 2
     of_usual, of_all = (np.maximum(0.0, each.variances(left.moved)) for each in (distances.usual, distances.classes))
     by_count = (1 - HIDDEN_CHOICE) * of_usual + HIDDEN_CHOICE * of_all
     if groups > 1:
@@ -485,7 +513,9 @@ def best_designs(
         by_sum += (CLASS_GROUP_DIFFERENCE * net / profile.total) ** 2 + distances.by_chance(
             sum_bounds
         ) / groups / group**2
-    squares = (noise + by_count[:, None] + by_sum[None, :]) * (1 + (of_divisor / COUNT_NOISE**2) ** 2)
+    other = noise + by_count[:, None]
+    squares = np.exp(np.mean([np.log(other + each) for each in by_sum], axis=0))  # rare scenarios choose no clip bound
+    squares *= 1 + (of_divisor / COUNT_NOISE**2) ** 2
     squares = np.where(left.retained[:, None] < LEAST_KEPT, np.inf, squares)
     best = squares.argmin(axis=1)
     parts = np.broadcast_to(parts, squares.shape)

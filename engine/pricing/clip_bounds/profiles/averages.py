@@ -37,6 +37,7 @@ from engine.pricing.clip_bounds.profiles.average_design import (
     far_units,
     hidden_population,
     measured_rows,
+    paired_scenarios,
     weight_deviation,
     with_hidden_means,
     within_rows,
@@ -398,6 +399,7 @@ def noisy_distances(
             usual = _classes(each, *noisy[0])
             classes = with_hidden_means(usual, each.profile, each.limits, is_value=each.product is None)
             positive, negative = (_norms(each, noisy[1][0], noisy[1][1], classes, sign) for sign in (1, -1))
+            positive, negative = paired_scenarios(positive, negative, each.profile, classes)
             first = each.grain / CENTRE_STEPS
             far = None  # mean squares of units have long tails, which are no population
             if each.product is None:
@@ -426,8 +428,8 @@ def _likely_distances(average: AboutCentre) -> DistanceProfile:
     usual = _classes(average, sums, sigma)
     classes = with_hidden_means(usual, profile, average.limits, is_value=average.product is None)
     hidden = hidden_population(profile, average.limits, of_units, is_value=average.product is None)
-    facts = (profile.spread, profile.total_per_norm, hidden)
-    return DistanceProfile(classes, usual, side, side, *facts, is_measured=False)
+    sides = paired_scenarios(side, side, profile, classes)
+    return DistanceProfile(classes, usual, *sides, profile.spread, profile.total_per_norm, hidden, is_measured=False)
 
 
 def _norms(average: AboutCentre, counts: Floats, sigma: float, classes: ClassPosterior, sign: int) -> HistogramReading:
@@ -528,7 +530,8 @@ def _correction(
     left = count_clipping(profile, np.array([design.count_bound]))
     moved, retained = left.moved[:, 0], float(left.retained[0])
     sum_bound, values = np.array([design.sum_bound]), retained * profile.total
-    net, error = (float(each[0]) / values for each in distances.excess(sum_bound))
+    excess, errors = distances.excess(sum_bound)
+    net, error = float(excess[0]) / values, math.sqrt(errors.mean()) / values
     clipped, variance = _measured_average(average, measured)
     posterior = distances.classes
     if math.isfinite(variance):

@@ -274,7 +274,7 @@ def _tail_laws(counts: Floats, sigma: float, visible: tuple[int, int], most: flo
     fits = _log_fits(counts[begin:end], sigma, misfits, laws[:, begin:end], levels, begins)
     contributions = _contributions(len(counts))[last + 1 :]
     beyond = np.where(contributions <= max(most, 1.0), laws[:, last + 1 :], 0.0)
-    chosen = _equally_likely(np.outer(beyond @ contributions, levels), _log_prior()[:, None] + fits, LAWS)
+    chosen = equally_likely(np.outer(beyond @ contributions, levels), _log_prior()[:, None] + fits, LAWS)
     of_law, of_level = np.divmod(chosen, len(levels))
     result: Floats = beyond[of_law] * levels[of_level, None]
     return result
@@ -314,7 +314,7 @@ def _laws(count: int, last: int) -> Floats:
     return laws
 
 
-def _equally_likely(contributed: Floats, log_weights: Floats, kept: int) -> npt.NDArray[np.int64]:
+def equally_likely(contributed: Floats, log_weights: Floats, kept: int) -> npt.NDArray[np.int64]:
     """Choose equally likely alternatives: quantiles by what each contributes; flat indices."""
     weights = np.exp(log_weights - log_weights.max()).ravel()
     order = np.argsort(contributed, axis=None, kind="stable")
@@ -353,7 +353,7 @@ def _tail_scenarios(
     misfits = apart.sum(axis=0) + _log_product(variances / sigma**2)
     contributed = np.einsum("b,ba->a", contributions[: len(counted)], tails)
     contributed += np.add.outer(far_laws @ far, far_seconds @ far).ravel()
-    chosen = _equally_likely(contributed, np.tile(prior, len(laws)) - misfits / 2, SCENARIOS)
+    chosen = equally_likely(contributed, np.tile(prior, len(laws)) - misfits / 2, SCENARIOS)
     of_law, of_second = np.divmod(chosen, len(seconds))
     result: Floats = np.hstack([tails[:, chosen].T, far_laws[of_law] + far_seconds[of_second]])
     return result
@@ -411,7 +411,7 @@ def _unseen(counts: Floats, sigma: float, most: float, is_count: bool) -> Floats
     expected = np.multiply.outer(sigma * np.array(UNSEEN_UNITS), shapes)
     places = np.tile(np.maximum(0, np.arange(possible) - begin), 2)
     fits = (expected @ counts - 0.5 * np.square(expected).sum(axis=-1)) / sigma**2 + places * math.log(UNSEEN_DECAY)
-    chosen = _equally_likely(expected @ _contributions(len(counts)), fits, SCENARIOS)
+    chosen = equally_likely(expected @ _contributions(len(counts)), fits, SCENARIOS)
     of_size, of_shape = np.divmod(chosen, len(shapes))
     units: Floats = expected[of_size, of_shape]
     return units

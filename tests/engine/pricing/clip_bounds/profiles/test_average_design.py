@@ -20,6 +20,7 @@ from engine.pricing.clip_bounds.profiles.average_design import (
     far_units,
     hidden_means,
     hidden_population,
+    paired_scenarios,
     weight_deviation,
     with_hidden_means,
     within_rows,
@@ -252,3 +253,61 @@ def test_usual_class_means_choose_clip_bounds(
     chosen = count_noise(profile, distances)
     monkeypatch.setattr(average_design, "HIDDEN_CHOICE", 1.0)
     assert count_noise(profile, distances) > 1.2 * chosen
+
+
+def grouped(profile: AverageProfile, resolution: float = 0.01) -> AverageProfile:
+    """The same units by ten keys, with means that bins tell apart."""
+    means = replace(profile.means, resolution=resolution)
+    return replace(profile, rows=replace(profile.rows, groups=10), means=means)
+
+
+def with_far_units(reading: HistogramReading, scenarios: int, units: float) -> HistogramReading:
+    """The same reading, where some scenarios have units at the largest distance."""
+    found = reading.units.copy()
+    found[-scenarios:, -1] += units
+    return replace(reading, units=found)
+
+
+def test_class_means_tell_that_no_units_are_far(profile: AverageProfile, reading: HistogramReading) -> None:
+    """A noisy bin puts half of the scenarios' units far away, which would have moved class means."""
+    units = 10 * profile.total / reading.points[-1]
+    above = with_far_units(reading, len(reading.units) // 2, units)
+    by_keys, classes = grouped(profile), classes_of(profile)
+    told, _ = paired_scenarios(above, reading, by_keys, classes)
+    assert (above.units[:, -1] > units / 2).sum() == len(reading.units) // 2
+    assert (told.units[:, -1] < units / 2).all()
+    for untold in (profile, grouped(profile, np.inf)):  # no keys; shares of rare events
+        same, other = paired_scenarios(above, reading, untold, classes)
+        assert abs(int((same.units[:, -1] > units / 2).sum()) - len(reading.units) // 2) <= 1
+        assert len(same.units) == len(other.units) == len(reading.units)
+
+
+def test_far_units_that_class_means_confirm_are_kept(profile: AverageProfile, reading: HistogramReading) -> None:
+    by_keys, usual = grouped(profile), classes_of(profile)
+    units = 10 * profile.total / (reading.points[-1] * by_keys.total_per_norm)
+    above = with_far_units(reading, len(reading.units) // 2, units)
+    far = replace(usual, distances=np.full(len(usual.distances), 10.0))
+    told, _ = paired_scenarios(above, reading, by_keys, far)
+    assert (told.units[:, -1] > units / 2).mean() > 0.9
+
+
+def test_rare_scenarios_choose_no_clip_bound(profile: AverageProfile, reading: HistogramReading) -> None:
+    """Two of 31 scenarios have units far away: a clip bound for them would be noisy in all others."""
+    hidden, classes = hidden_population(profile, (LIMIT, LIMIT), 20.0), classes_of(profile)
+
+    def sum_bound(above: HistogramReading) -> float:
+        facts = (profile.spread, 1.0, hidden)
+        distances = DistanceProfile(classes, classes, above, reading, *facts)
+        errors, designs = best_designs(profile, distances, count_candidates(profile), 1e-6, (1.0, 1.0), None)
+        return designs[int(np.argmin(errors))].sum_bound
+
+    usual = sum_bound(reading)
+    place = int(np.searchsorted(reading.points, 50 * usual))
+    rare, common = reading.units.copy(), reading.units.copy()
+    for scenarios, found in ((2, rare), (15, common)):
+        found[-scenarios:, place] += 100 * profile.total / reading.points[place]
+    assert sum_bound(replace(reading, units=rare)) < 2 * usual
+    assert sum_bound(replace(reading, units=common)) > 10 * usual
+    sides = (replace(reading, units=rare), reading)
+    net, _ = DistanceProfile(classes, classes, *sides, profile.spread, 1.0, hidden).excess(np.array([usual]))
+    assert abs(net[0]) < profile.total / 100
