@@ -1,7 +1,7 @@
 """Client library: connect to a catalog or a server, run SQL queries, get noisy results with intervals.
 
     connect      where  -> Connection     client/connect.py: a server's URL, or a catalog's name or file
-    .explain     SQL    -> Explanation    result/explanation.py: price and expected error; no data read, no charge
+    .explain     SQL    -> Explanation    result/result.py: price and expected error; no data read, no charge
     .query       SQL    -> Result         result/result.py: noisy numbers with intervals, price, remaining budget
     .rehearse    SQL    -> Result         dry run on synthetic rows made from the catalog alone; free
 
@@ -26,8 +26,7 @@ from passersby.errors import (
     RefusedError,
     ServerError,
 )
-from passersby.result.explanation import Explanation
-from passersby.result.result import Result
+from passersby.result.result import Explanation, Result
 
 __version__ = "0.1.0"
 

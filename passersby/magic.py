@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
 
-    from passersby.result.explanation import Explanation
-    from passersby.result.listing import Budget
-    from passersby.result.result import Result
+    from passersby.result.result import Budget, Explanation, Result
 
 ASSIGNMENT = re.compile(r"\s*(\w+)\s*<<\s*")
 PREFIX = re.compile(r"[\w.]*$")

@@ -139,7 +139,7 @@ class Session:
 
     def rehearse(self, sql: str, **given: Unpack[RequestTerms]) -> pa.Table:
         """Answer a query for free on synthetic rows, generated from the catalog alone; raises Refused."""
-        from engine.workflows.rehearsal.engine import rehearsal  # late: rarely used
+        from engine.workflows.rehearsal import rehearsal  # late: rarely used
 
         terms = self.request_terms(sql, **given)
         with refusals(sql):

@@ -11,9 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from passersby.errors import RefusedError, error_from_problem
-from passersby.result.explanation import Explanation
-from passersby.result.listing import Budget, Functions, History, LedgerRows, Tables
-from passersby.result.result import Result
+from passersby.result.result import Budget, Explanation, Functions, History, LedgerRows, Result, Tables
 
 if TYPE_CHECKING:
     from engine import Session

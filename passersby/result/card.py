@@ -1,6 +1,6 @@
 """Contents of an answer, an explanation and a budget, read from their wire shapes; how they are shown is elsewhere.
 
-`result`, `explanation` and `listing` add the outputs, and import the renderers late, which read the classes here.
+`result` adds the outputs, and imports the renderers late, which read the classes here.
 """
 
 from __future__ import annotations

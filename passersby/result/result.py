@@ -1,14 +1,21 @@
-"""Answer of a query: a table of noisy numbers, their intervals, and a card with price, budget left and notes."""
+"""What a connection returns, each in two text forms: a few lines when it is printed, everything in its `details`.
+
+Result: a table of noisy numbers, their intervals, and a card with price, budget left and notes. Explanation: what a
+question would cost and show, computed before anything is read or charged. Accounts, releases, ledger rows and tables:
+plain dicts and lists.
+"""
 
 from __future__ import annotations
 
 import importlib
 import os
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from passersby.errors import INSTALL_COMMAND, InstallError
-from passersby.result.card import Answer
-from passersby.result.display import Displayed
+from passersby.result.card import Accounts, Answer, Explained
+from passersby.result.wire import plain
+from passersby.text.numbers import declared_text
 
 if TYPE_CHECKING:
     import pandas
@@ -17,6 +24,29 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from passersby.result.plotting import Zones
+
+Row = dict[str, Any]
+
+
+class Displayed:
+    """An object with a short and a long text form."""
+
+    @abstractmethod
+    def _show(self, details: bool) -> RenderableType:
+        """Render for a terminal, in the short or the long form."""
+
+    @property
+    def details(self) -> str:
+        """The long form as text: everything that is known."""
+        return self._text(details=True)
+
+    def __repr__(self) -> str:
+        return self._text(details=False)
+
+    def _text(self, *, details: bool) -> str:
+        from passersby.result.terminal import as_text
+
+        return as_text(self._show, details)
 
 
 class Result(Displayed, Answer):
@@ -128,3 +158,106 @@ def load_extra(package: str, extra: str) -> None:
         why = f"This needs {missing.name}, which is not installed."
         cure = f"{INSTALL_COMMAND.format(extra)}; then ask again: the answer is stored, and free."
         raise InstallError("E_INSTALL", why, cure) from None
+
+
+class Budget(Displayed, Accounts):
+    """{"accounts": [...], "query_rho": {dataset: rho}}: spent and remaining budget."""
+
+    def _show(self, details: bool) -> RenderableType:
+        from passersby.result.terminal_lists import show_budget
+
+        return show_budget(self, details=details)
+
+    def _repr_html_(self) -> str:
+        from passersby.result.notebook import budget_html
+
+        return budget_html(self)
+
+
+class History(Displayed, list[Row]):
+    """Releases that a client has paid for."""
+
+    NAMES = ("release_id", "dataset", "windows", "sql", "question", "rho", "delta", "settled_at")
+
+    def _show(self, details: bool) -> RenderableType:
+        from passersby.result.terminal_lists import show_history
+
+        return show_history(self, details=details)
+
+    def _repr_html_(self) -> str:
+        from passersby.result.notebook import history_html
+
+        return history_html(self, self.details)
+
+
+class LedgerRows(Displayed, list[Row]):
+    """Rows of the ledger, oldest first."""
+
+    NAMES = (
+        *("sequence", "at", "kind", "dataset", "client", "asked_by", "request_id"),
+        *("rho", "delta", "body", "row_hash"),
+    )
+
+    def _show(self, details: bool) -> RenderableType:
+        from passersby.result.terminal_lists import show_ledger
+
+        return show_ledger(self, details=details)
+
+
+class Tables(Displayed, list[Row]):
+    """Tables that may be queried, with their columns."""
+
+    def columns(self) -> list[Row]:
+        """One row per column, for formats without nested lists."""
+        return [
+            {
+                "table": table["name"],
+                "kind": table["kind"],
+                "column": column["name"],
+                "type": column["type"],
+                "declared": declared_text(column, most=None),
+            }
+            for table in self
+            for column in table["columns"]
+        ]
+
+    def _show(self, details: bool) -> RenderableType:
+        from passersby.result.terminal_lists import show_tables
+
+        return show_tables(self, details=details)
+
+    def _repr_html_(self) -> str:
+        from passersby.result.notebook import tables_html
+
+        return tables_html(self, self.details)
+
+
+class Functions(Displayed, list[Row]):
+    """Functions that a query may use: name, arguments, result and meaning."""
+
+    def _show(self, details: bool) -> RenderableType:
+        del details  # there is one form
+        from passersby.result.terminal import table_of
+
+        return table_of(self, ("name", "arguments", "gives", "meaning"), "Functions")
+
+
+class Explanation(Displayed, Explained):
+    """Price, expected error, keys, contribution bounds and generated SQL of one question.
+
+    `print` shows a few lines, `details` everything: columns, keys, bounds, thresholds, advice with its SQL.
+    """
+
+    def to_wire(self) -> dict[str, Any]:
+        """Convert the explanation to the JSON shape that docs/answers.md documents."""
+        return {key: plain(value) for key, value in self.card.items()}
+
+    def _show(self, details: bool) -> RenderableType:
+        from passersby.result.terminal import show_explanation
+
+        return show_explanation(self, details=details)
+
+    def _repr_html_(self) -> str:
+        from passersby.result.notebook import explanation_html
+
+        return explanation_html(self)

@@ -25,7 +25,7 @@ def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A town, with every other file next to it."""
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PASSERSBY_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr("engine.workflows.rehearsal.rows.PERSONS", 300)
+    monkeypatch.setattr("engine.workflows.rehearsal.PERSONS", 300)
     return make_town(tmp_path).path
 
 

@@ -19,7 +19,7 @@ from engine.data.files import cache as copy_cache
 from engine.data.layout import build_layout
 from engine.data.snapshot import open_snapshot
 from engine.errors import DataError
-from engine.workflows.rehearsal.engine import rehearsal
+from engine.workflows.rehearsal import rehearsal
 from passersby.cli.app import app
 from tests.engine.town import CATALOG, make_town
 
@@ -77,7 +77,7 @@ def test_a_copy_of_changed_data_removes_the_older_ones(tmp_path: Path, anew: Any
 
 def staged(catalog: Catalog, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSERSBY_CACHE", str(cache))
-    monkeypatch.setattr("engine.workflows.rehearsal.rows.PERSONS", 300)
+    monkeypatch.setattr("engine.workflows.rehearsal.PERSONS", 300)
     with rehearsal(catalog):
         pass
 

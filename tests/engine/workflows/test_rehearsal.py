@@ -27,8 +27,8 @@ from engine.errors import DataError
 from engine.pipeline.engine import Engine
 from engine.pricing.clip_bounds.histograms import Calibrations
 from engine.pricing.query_terms import Request
-from engine.workflows.rehearsal import engine as module
-from engine.workflows.rehearsal.engine import rehearsal
+from engine.workflows import rehearsal as module
+from engine.workflows.rehearsal import rehearsal
 from tests.engine.town import CATALOG, ROWS, make_town
 from tests.engine.windowed_town import DAYS, WINDOWED
 from tests.support.neighbours.attack_catalog import CANARIES, attack_catalog
@@ -57,7 +57,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make few persons up, but for the operator."""
     if "operator" not in request.fixturenames:
-        monkeypatch.setattr("engine.workflows.rehearsal.rows.PERSONS", 300)
+        monkeypatch.setattr("engine.workflows.rehearsal.PERSONS", 300)
 
 
 def rehearsed(catalog: Catalog, sql: str) -> list[dict[str, Any]]:
@@ -281,7 +281,7 @@ def test_a_rehearsal_has_the_half_widths_that_explain_names(
     expected, shown = half_widths(tmp_path, sql)
     assert expected and shown == pytest.approx(expected)
     monkeypatch.setattr(
-        "engine.workflows.rehearsal.engine.rehearsal", lambda catalog, _: rehearsal(catalog)
+        "engine.workflows.rehearsal.rehearsal", lambda catalog, _: rehearsal(catalog)
     )  # planted: as before
     expected, shown = half_widths(tmp_path, sql)
     assert shown != pytest.approx(expected, rel=0.05)

@@ -10,7 +10,7 @@ import pytest
 
 from dialect import Catalog
 from engine.catalog.file import load_catalog
-from engine.workflows.rehearsal.rows import DEFAULT_DATES, PERSONS, ROWS_PER_PERSON, row_count, synthetic_statements
+from engine.workflows.rehearsal import DEFAULT_DATES, PERSONS, ROWS_PER_PERSON, row_count, synthetic_statements
 
 HEAD = """
 format = 1

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow
 import pytest
 
-from passersby.result.listing import History, LedgerRows
+from passersby.result.result import History, LedgerRows
 from tests.passersby.conftest import Run
 from tests.passersby.shapes import ANSWER, BUDGET, EXPLANATION, HISTORY, LEDGER, REFUSAL, SHORT, TABLE, misfits
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from passersby.client.connection import Connection
 from passersby.errors import error_from_problem
 from passersby.result.bars import CELLS, budget_bar, interval_bar, is_clear
-from passersby.result.listing import Budget
+from passersby.result.result import Budget
 from passersby.result.terminal import as_text, show_error, show_explanation, show_result
 from passersby.result.terminal_lists import declared_windows, show_history, show_ledger, show_tables
 from passersby.text.numbers import declared_text

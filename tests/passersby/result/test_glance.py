@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from passersby.cli.app import app
-from passersby.result.explanation import Explanation
+from passersby.result.result import Explanation
 from passersby.result.summary import PAGE, fitting_text, further_text, note_lines, windows_text
 from tests.passersby.cards import LEFT, LOSS, result
 

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from passersby.client.connection import Connection
-from passersby.result.explanation import Explanation
-from passersby.result.listing import Budget, History, Tables
+from passersby.result.result import Budget, Explanation, History, Tables
 from tests.passersby.cards import result
 
 HOSTILE = "<script>alert('1')</script>\"><img src=x onerror=alert(1)>&"
