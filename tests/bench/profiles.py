@@ -138,8 +138,9 @@ def _timed(declared: Engine, undeclared: WithStored, folder: Path, sql: str, run
         engines = [replace(declared, ledger=of_declared), replace(undeclared, ledger=of_undeclared)]
         terms = [Request(f"bench{run}", RHO + Fraction(run, 10**9)) for run in range(2 * runs + 2)]
         for each in engines:
-            for asked in terms:  # the scale of a price is known where it was asked before
-                each.compile(compile_query(sql, each.catalog), asked)
+            for asked in terms:  # the scale of a price is known where it was asked before, that of a profile, too
+                compiled = each.compile(compile_query(sql, each.catalog), asked)
+                assert all(release.losses for release in compiled.releases)
         times = []
         for run in range(runs + 1):
             first, second = terms[2 * run], terms[2 * run + 1]

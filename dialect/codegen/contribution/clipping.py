@@ -282,20 +282,26 @@ def clipping_factors(
     Column f<i> multiplies a partial in value grains to give released grains. Where a unit has one row of partial
     aggregates, that row gets the factors as columns. A vector that is always 1 is its factor, truncated to an integer.
     """
-    is_single_row, columns = has_single_row_units(plan, bounds), []
-    for indices in scale_groups(plan, bounds):
+    is_single_row, columns, of_ratios = has_single_row_units(plan, bounds), list[str](), list[str]()
+    for group, indices in enumerate(scale_groups(plan, bounds)):
         squares = {i: _sum_of_squares(i, plan.vectors[i], dialect, is_single_row) for i in indices}
         squares = {i: f"squares{i}" for i in indices} if measures else squares
         ratios = [_clipping_ratio(squares[i], bounds.vectors[i]) for i in indices]
-        smallest = ratios[0] if len(ratios) == 1 else f"least({', '.join(ratios)})"
+        smallest, written = ratios[0], columns
+        if len(indices) > 1:  # written once, as the plan of each takes its time
+            columns.append(f"least({', '.join(ratios)}) AS ratio{group}")
+            smallest, written = f"ratio{group}", of_ratios
         for i in indices:
             factor = f"{smallest} * {2 ** bounds.vectors[i].fraction_bits}"
-            columns.append(f"{dialect.truncated.format(factor) if is_always_one(plan.vectors[i]) else factor} AS f{i}")
+            written.append(f"{dialect.truncated.format(factor) if is_always_one(plan.vectors[i]) else factor} AS f{i}")
     unit, columns = ", ".join(plan.unit_columns), [*columns, *sums]
-    if measures:
-        return f"SELECT {unit}, {', '.join(columns)} FROM {measures}"
-    of_unit = f"SELECT {unit}, {', '.join(columns)} FROM {partials_cte(bounds)} GROUP BY {unit}"
-    factors = f"SELECT *, {', '.join(columns)} FROM unit_partials" if is_single_row else of_unit
+    factors = f"SELECT {unit}, {', '.join(columns)} FROM {measures or partials_cte(bounds)}"
+    if is_single_row:
+        factors = f"SELECT *, {', '.join(columns)} FROM unit_partials"
+    elif not measures:
+        factors += f" GROUP BY {unit}"
+    if of_ratios:
+        factors = f"SELECT *, {', '.join(of_ratios)} FROM ({factors}) AS ratios"
     return factors if admission is None else f"SELECT * FROM {join_admitted(f'({factors}) AS f', admission, dialect)}"
 
 
