@@ -122,7 +122,14 @@ def show_calibration(histograms: Sequence[dict[str, Any]]) -> RenderableType:
     """Every histogram of a calibration, with bars."""
     if not histograms:
         return Text("No calibration is in force: the clip bounds of the catalog are used.")
-    return Group(*(part for each in histograms for part in (_histogram(each), Text())))
+    shown, measured = list[RenderableType](), ""
+    for each in histograms:
+        when = f"Measured in {each['window']} on {each['made_on']}; holds until {each['expires_on']}"
+        if when != measured:
+            shown += [Text(when), Text()]
+        shown += [_histogram(each), Text()]
+        measured = when
+    return Group(*shown)
 
 
 def summarize_calibration(calibration: dict[str, Any]) -> Text:
@@ -148,23 +155,19 @@ def _histogram(histogram: dict[str, Any]) -> RenderableType:
     """One histogram with its bars, or the mean or slope it measured."""
     keys = f"by {', '.join(histogram['keys'])}" if histogram["keys"] else "in all"
     what = histogram["kind"] if histogram["column"] is None else f"{histogram['kind']}({histogram['column']})"
-    head = Text.assemble(
-        (f"{histogram['table']}: {what} {keys}", "bold"),
-        f"  contribution per person (L2) in {histogram['window']}; made {histogram['made_on']},"
-        f" until {histogram['expires_on']},"
-        f" people ± {2 * histogram['sigma']:.0f}",
-    )
+    name = (f"{histogram['table']}: {what} {keys}", "bold")
+    head = Text.assemble(name, f"  people ± {2 * histogram['sigma']:.0f}, by contribution (L2)")
     if histogram.get("lean") is not None:
         change = (
             f"  where people have e times as many rows, their mean differs by some {histogram['lean']:,.3g}, or less"
         )
-        return Group(head, Text(change))
+        return Group(Text.assemble(name), Text(change))
     if (bounds := histogram.get("measured_bounds")) is not None:
-        return Group(head, Text(f"  values are clamped to {bounds[0]:,.6g} to {bounds[1]:,.6g}"))
+        return Group(Text.assemble(name), Text(f"  values are clamped to {bounds[0]:,.6g} to {bounds[1]:,.6g}"))
     if histogram["kind"] == "means":
         found = histogram.get("usual_value")
         about = "nothing stands out from the noise" if found is None else f"averages are taken about {found:,.4g}"
-        return Group(head, Text(f"  {about}"))
+        return Group(Text.assemble(name), Text(f"  {about}"))
     most = max((each["people"] for each in histogram["bins"]), default=1)
     bars = [
         Text.assemble(

@@ -5,12 +5,28 @@ from __future__ import annotations
 from functools import partial
 
 from passersby.result.terminal import as_text
-from passersby.result.terminal_admin import show_audit, show_clients, show_frozen, show_top_ups
+from passersby.result.terminal_admin import show_audit, show_calibration, show_clients, show_frozen, show_top_ups
 
 
 def test_empty_admin_lists_have_a_text() -> None:
     for show in (show_audit, show_clients, show_frozen, show_top_ups):
         assert len(as_text(show, []).strip()) > 10
+
+
+def test_a_calibration_states_once_when_it_was_measured() -> None:
+    """Bounds of values are no contributions of people, and have no noise of their own."""
+    rows = {
+        "table": "visit", "kind": "rows", "column": None, "keys": ["hour(ts)"], "window": "2026-02", "usual": None,
+        "made_on": "2026-03-01", "expires_on": "2027-03-01", "sigma": 11.0, "bins": [{"norm": 4.0, "people": 224}],
+    }  # fmt: skip
+    paid = {**rows, "kind": "values", "column": "paid", "keys": [], "bins": [], "measured_bounds": [0.0, 32.0]}
+    assert [line for line in as_text(show_calibration, [paid, rows]).splitlines() if line.strip()] == [
+        "Measured in 2026-02 on 2026-03-01; holds until 2027-03-01",
+        "visit: values(paid) in all",
+        "  values are clamped to 0 to 32",
+        "visit: rows by hour(ts)  people ± 22, by contribution (L2)",
+        f"  below          4  {'█' * 30} 224",
+    ]
 
 
 def test_the_audit_log_is_in_words() -> None:
