@@ -165,11 +165,12 @@ def _check_single(sql: str, tokens: list[Token]) -> None:
 
 
 def _check_quotes(sql: str, tokens: list[Token]) -> None:
-    """Refuse identifiers in backticks, and suggest double quotes."""
+    """Refuse identifiers in backticks, and suggest double quotes, or none around a path: `main.visit`."""
     offsets = [token.start for token in tokens if token.token_type is TokenType.UNKNOWN and token.text == "`"]
     if offsets:
         quoted = "".join('"' if offset in offsets else character for offset, character in enumerate(sql))
-        raise Kind.BACKTICKS.at(Span(offsets[0], offsets[0] + 1), to_suggestions([quoted]))
+        bare = "".join(character for offset, character in enumerate(sql) if offset not in offsets)
+        raise Kind.BACKTICKS.at(Span(offsets[0], offsets[0] + 1), to_suggestions([quoted, bare]))
 
 
 def _check_numbers(tokens: list[Token]) -> None:

@@ -2224,3 +2224,35 @@ SELECT cell_id, APPROX_COUNT_DISTINCT(subscriber_id) AS people, APPROX_QUANTILE(
 #                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # APPROX_COUNT_DISTINCT is a sketch, whose noise is not known.
 # Try: SELECT cell_id, COUNT(DISTINCT subscriber_id) AS people, QUANTILE_CONT(dwell_s, 0.5) AS middle FROM events GROUP BY cell_id -- distinct values and quantiles in place of their estimates by a sketch
+
+# title: a capped length of time, without a lower end
+SELECT AVG(LEAST(date_diff('minute', ts, TIMESTAMP '2026-10-09'), 120)) AS minutes FROM events;
+# E_BOUNDS
+# SELECT AVG(LEAST(date_diff('minute', ts, TIMESTAMP '2026-10-09'), 120)) AS minutes FROM events
+#        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# AVG needs a range that is known without the data: no bounds are declared. Say your own ends.
+# Try: SELECT AVG(GREATEST(LEAST(DATE_DIFF('MINUTE', ts, CAST('2026-10-09' AS TIMESTAMP)), 120), 0)) AS minutes FROM events -- a value below 0 counts as 0: choose yours
+
+# title: seconds of an interval, in minutes
+SELECT AVG(EXTRACT(EPOCH FROM TIMESTAMP '2026-10-09' - ts) / 60) AS minutes FROM events;
+# E_BOUNDS
+# SELECT AVG(EXTRACT(EPOCH FROM TIMESTAMP '2026-10-09' - ts) / 60) AS minutes FROM events
+#        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# AVG needs a range that is known without the data: no bounds are declared. Say your own ends.
+# Try: SELECT AVG(LEAST(GREATEST(EXTRACT(EPOCH FROM CAST('2026-10-09' AS TIMESTAMP) - ts) / 60, 0), 1440)) AS minutes FROM events -- a value beyond 0 or 1440 counts as that end: choose yours
+
+# title: a path in backticks
+SELECT `cell_id`, COUNT(*) FROM `main.events` GROUP BY `cell_id`;
+# E_PARSE
+# SELECT `cell_id`, COUNT(*) FROM `main.events` GROUP BY `cell_id`
+#        ^
+# Names stand in double quotes, or in none.
+# Try: SELECT cell_id, COUNT(*) FROM main.events GROUP BY cell_id
+
+# title: a condition of ClickHouse
+SELECT toStartOfHour(ts) AS h, sumIf(dwell_s, cell_id = 1) AS s FROM events GROUP BY h;
+# E_FUNC
+# SELECT toStartOfHour(ts) AS h, sumIf(dwell_s, cell_id = 1) AS s FROM events GROUP BY h
+#        ^^^^^^^^^^^^^^^^
+# The function toStartOfHour is not in the dialect.
+# Try: SELECT date_trunc('hour', ts) AS h, sum(dwell_s) FILTER (WHERE cell_id = 1) AS s FROM events GROUP BY h

@@ -6,6 +6,7 @@ value differs from the refused call's (`_DIFFERENCES`); both together are a Sugg
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from sqlglot import exp, parse_one
@@ -193,11 +194,13 @@ Ends = tuple[int, int]
 def clamp_to_ends(value: exp.Expr, declared: Ends | None = None) -> exp.Expr:
     """Wrap LEAST and GREATEST around a value, with placeholders for the ends that it does not state.
 
-    LEAST(x, 10) states an upper end, GREATEST(x, 0) a lower one. `declared` are those of its column's range, and a
-    length of time has ends from its unit alone.
+    LEAST(x, 10) states an upper end, GREATEST(x, 0) a lower one; below a positive upper end values usually begin at 0.
+    `declared` are those of its column's range, and a length of time has ends from its unit alone.
     """
     if (ends := declared or _usual_ends(value)) is not None:
         return _parse_sql(f"LEAST(GREATEST({sql_text(value)}, {ends[0]}), {ends[1]})")
+    if _has_positive_end(value):
+        return _parse_sql(f"GREATEST({sql_text(value)}, 0)")
     has_end = any(map(_is_number, (value.this, *value.expressions)))
     if isinstance(value, exp.Least) and has_end:
         return _parse_sql(f"GREATEST({sql_text(value)}, {MIN_PLACEHOLDER})")
@@ -211,21 +214,43 @@ def clamped_difference(value: exp.Expr, declared: Ends | None = None) -> str:
     if declared is not None:
         return f"its declared range: a value beyond {declared[0]} or {declared[1]} counts as that end"
     ends = _usual_ends(value)
+    if ends is None and _has_positive_end(value):
+        return "a value below 0 counts as 0: choose yours"
     return CLAMPED_TO_ENDS if ends is None else f"a value beyond 0 or {ends[1]} counts as that end: choose yours"
+
+
+def _has_positive_end(value: exp.Expr) -> bool:
+    """Return whether a value is LEAST of some number above 0."""
+    ends = (value.this, *value.expressions) if isinstance(value, exp.Least) else ()
+    return any(isinstance(end, exp.Literal) and not end.is_string and float(end.name) > 0 for end in ends)
 
 
 def _usual_ends(value: exp.Expr) -> Ends | None:
     """Shortest and longest usual length of a difference of two times, in its unit; None for other values.
 
-    A column is looked up among the aliases of the query's subqueries.
+    A column is looked up among the aliases of the query's subqueries. Seconds may be divided, as by 60.
     """
+    value = value.unnest()
     if isinstance(value, exp.Column):
         aliases = value.root().find_all(exp.Alias)
-        value = next((each.this for each in aliases if each.alias.lower() == value.name.lower()), value)
-    is_interval = isinstance(value, exp.TimeToUnix) and isinstance(value.this, exp.Sub)
+        value = next((each.this for each in aliases if each.alias.lower() == value.name.lower()), value).unnest()
+    if isinstance(value, exp.Div) and _is_number(value.expression):
+        ends, divisor = _usual_ends(value.this), float(value.expression.name)
+        return None if ends is None or not 1 <= divisor <= ends[1] else (0, math.ceil(ends[1] / divisor))
     unit = value.text("unit").upper().removesuffix("S") if isinstance(value, exp.DateDiff) else ""
-    longest = _LONGEST.get("SECOND" if is_interval else unit)
+    if isinstance(value, exp.DateSub | exp.Anonymous) and value.name.upper() == "DATE_SUB" and value.expressions:
+        unit = value.expressions[0].name.upper().removesuffix("S")
+    longest = _LONGEST.get("SECOND" if _is_seconds(value) else unit)
     return None if longest is None else (0, longest)
+
+
+def _is_seconds(value: exp.Expr) -> bool:
+    """Return whether a value is the seconds between two times: the epoch of an interval, or a difference of epochs."""
+    if isinstance(value, exp.Sub):
+        return all(isinstance(side.unnest(), exp.TimeToUnix) for side in (value.this, value.expression))
+    if isinstance(value, exp.Extract):
+        return value.name.upper() == "EPOCH" and isinstance(value.expression.unnest(), exp.Sub)
+    return isinstance(value, exp.TimeToUnix) and isinstance(value.this.unnest(), exp.Sub)
 
 
 def _is_number(node: exp.Expr | None) -> bool:

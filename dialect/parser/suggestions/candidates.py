@@ -337,7 +337,7 @@ _SUGGESTERS: Mapping[Diagnostic, _Suggester] = {
     Kind.AGGREGATE_HERE: _suggest_places_of_aggregates,
 }
 _MAX_COMPILED = 4  # suggestions compiled for one refusal
-_MAX_SUGGESTION_CHARACTERS = 400  # characters
+_MAX_SUGGESTION_CHARACTERS = 1_000  # characters
 _MAX_REWRITE_STEPS = 2  # a rewrite for DuckDB may be refused too, and its own suggestion compile
 
 

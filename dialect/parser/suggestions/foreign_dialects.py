@@ -248,6 +248,21 @@ def _time_slice(arguments: list[str]) -> Suggestion | None:
     return _time_bucket(arguments[0], arguments[1], arguments[2].strip("'"))
 
 
+def _date_bin(arguments: list[str]) -> Suggestion | None:
+    """Rewrite PostgreSQL's DATE_BIN('15 minutes', time, origin), for origins at midnight."""
+    found = re.fullmatch(r"(?:interval\s+)?'(\d+) (\w+?)s?'", arguments[0], re.IGNORECASE)
+    if len(arguments) != 3 or found is None or not re.search(r"'\d+-\d+-\d+(?: 00:00(?::00)?)?'", arguments[2]):
+        return None
+    return _time_bucket(arguments[1], found[1], found[2])
+
+
+def _make_interval(arguments: list[str]) -> str | None:
+    """Rewrite PostgreSQL's MAKE_INTERVAL(mins => 90) of one constant part."""
+    found = re.fullmatch(r"(\w+?)s?\s*(?:=>|:=)\s*(\d+)", arguments[0]) if len(arguments) == 1 else None
+    unit = None if found is None else {"min": "MINUTE", "sec": "SECOND"}.get(found[1].lower(), found[1].upper())
+    return None if found is None or unit not in _INTERVAL_UNITS else f"INTERVAL {found[2]} {unit}"
+
+
 def _range_bucket(arguments: list[str]) -> str | None:
     """Rewrite BigQuery's RANGE_BUCKET with constant boundaries as CASE; NULL has no bucket."""
     ends = [end.strip() for end in arguments[1].strip("[]").split(",")] if len(arguments) == 2 else []
@@ -414,6 +429,21 @@ CALL_REWRITES: dict[str, CallRewrite] = {
         "({0} + INTERVAL ({1}) MONTH)", "the same day of the month; Oracle and Snowflake stay at a month's last day"
     ),
     "time_slice": _time_slice,
+    "date_bin": _date_bin,
+    "make_interval": _make_interval,
+    "months_between": _template(
+        "date_diff('month', {1}, {0})", "counts ends of months; Oracle and Spark give fractions"
+    ),
+    **{
+        f"tostartof{unit}": _template(f"date_trunc('{unit}', {{0}})")
+        for unit in ("minute", "hour", "day", "month", "quarter", "year")
+    },
+    "tostartoffifteenminutes": _template("time_bucket(INTERVAL 15 MINUTE, {0})"),
+    "tomonday": _template("CAST(date_trunc('week', {0}) AS DATE)"),
+    "toyyyymm": _template("CAST(strftime({0}, '%Y%m') AS BIGINT)"),
+    **{f"{name}if": _template(f"{name}({{0}}) FILTER (WHERE {{1}})") for name in ("sum", "avg")},
+    "uniq": _template("count(DISTINCT {0})", "the number of different values; uniq estimates it"),
+    "uniqexact": _template("count(DISTINCT {0})"),
     "extract": _extract,
     "generate_date_array": _generate_date_array,
     "regexp_contains": _template("regexp_matches({0}, {1})"),
@@ -424,6 +454,7 @@ CALL_REWRITES: dict[str, CallRewrite] = {
 }
 
 
+_INTERVAL_UNITS = ("YEAR", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND")
 _MAX_CALLS = 20  # calls rewritten in one query
 # [a name] of SQL Server, not an index into a list
 _BRACKETED = re.compile(r"(?<![\w\])'\".])\[([a-z_]\w*)\]|(?<=\.)\[([a-z_]\w*)\]", re.IGNORECASE)

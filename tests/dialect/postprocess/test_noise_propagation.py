@@ -15,6 +15,13 @@ FOLLOWED = {
     f"SELECT n + 1, 2 * n - s, -n, n / 3, round(s) FROM {R}": (1, 2, 1, 1, 1),
     f"SELECT s / n, 100.0 * n / nullif(s, 0) FROM {R}": (2, 2),
     f"SELECT n * cell_id, n + cell_id FROM {R}": (1, 1),
+    f"SELECT coalesce(s, 0), ifnull(m, 0), coalesce(n, 0) - coalesce(s, 0), coalesce(s, 0, 1) / n FROM {R}": (
+        1,
+        2,
+        2,
+        2,
+    ),
+    f"SELECT coalesce(r.n, 0) FROM cells c LEFT JOIN {R} r ON c.cell_id = r.cell_id": (1,),
     f"SELECT r.n * c.lon, c.lat FROM {R} r JOIN cells c ON c.cell_id = r.cell_id": (1, 0),
     f"SELECT a.n - b.n FROM {R} a JOIN {R} b USING (cell_id)": (2,),
     f"SELECT n FROM {R} WHERE n > 5 ORDER BY n DESC LIMIT 3": (1,),
@@ -57,6 +64,7 @@ FOLLOWED = {
     f"SELECT SUM(n) OVER (), n FROM {R} UNION ALL SELECT COUNT(*), 5 FROM events": (2, 1),
 }
 NOT_FOLLOWED = {
+    f"SELECT coalesce(s, n), coalesce(nullif(n, 3), cell_id) FROM {R}": 2,
     f"SELECT n * n, n * s, sqrt(n), CASE WHEN n > 5 THEN n END, n > 5, greatest(n, 0) FROM {R}": 6,
     f"SELECT s / n / n, m / n, (s / n) + (n / s) FROM {R}": 3,
     f"SELECT n FROM {R} UNION SELECT COUNT(*) FROM events": 1,
