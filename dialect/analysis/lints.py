@@ -173,13 +173,8 @@ def _may_differ(source: PerPerson, keys: tuple[Field, ...], measure: AggregateCa
     value, order = measure.arguments[0], measure.arguments[1:]
     if value in order:
         return False
-    fixed = (source.person, *keys, *_plain_fields(order))
+    fixed = (source.person, *keys, *[expr.field for expr in order if isinstance(expr, Ref)])
     return bool(minimal_ordering_fields(source, known, fixed, {f for f in fields_of(value) if f in source.fields}))
-
-
-def _plain_fields(exprs: tuple[Expr, ...]) -> list[Field]:
-    """Return the fields of the expressions that are plain columns."""
-    return [expr.field for expr in exprs if isinstance(expr, Ref)]
 
 
 MAX_NOTES = 8

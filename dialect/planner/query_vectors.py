@@ -430,7 +430,7 @@ def bin_number(value: Expr, bins: Bins) -> Expr:
     before = 0
     for stretch in bins.stretches:
         place = integer_call("least", _bin_within_stretch(value, stretch, bins.is_integer), _number(stretch.count - 1))
-        branches.append((_is_in_range(value, stretch.lower, stretch.upper), _add(place, before)))
+        branches.append((_is_between(value, ">=", stretch.lower, "<", stretch.upper), _add(place, before)))
         before += stretch.count
     last = bins.stretches[-1].upper
     branches.append((_is_between(value, ">=", last, "<=", _MAX_DOUBLE), _number(before - 1)))
@@ -462,11 +462,6 @@ def _add(number: Expr, by: int) -> Expr:
 def _number(value: int) -> Literal:
     """Return an integer constant."""
     return Literal(value, SqlType.BIGINT)
-
-
-def _is_in_range(value: Expr, lower: float, upper: float) -> Expr:
-    """Build the test that a value lies in a range with an exclusive upper end."""
-    return _is_between(value, ">=", lower, "<", upper)
 
 
 def _is_between(value: Expr, lower_operator: str, lower: float, upper_operator: str, upper: float) -> Expr:

@@ -224,7 +224,7 @@ def shared_plans(relation: Relation, context: CompileContext) -> Mapping[str, Pr
 
     Returns the shared plans by frame.
     """
-    boundaries = tuple(_release_points(relation))
+    boundaries = tuple((each.operator for each in walk(relation) if isinstance(each.operator, ReleasePoint)))
     # a single release point has none to share with
     by_frame: dict[str, _PlannedPoint] = {}
     for boundary in boundaries if len(boundaries) > 1 else ():
@@ -256,11 +256,6 @@ def read_from_shared(
     if any(shared_factor[own] != shared_factor[vector.scale_group] for own, vector in enumerate(own_plan.vectors)):
         return own_plan, outputs  # the vectors of a mean need one scale factor
     return shared, tuple(replace(output, formula=renumber_formula(output.formula, shared_index)) for output in outputs)
-
-
-def _release_points(relation: Relation) -> Iterator[ReleasePoint]:
-    """Yield the release points of a relation, left to right; none stands below another one."""
-    return (each.operator for each in walk(relation) if isinstance(each.operator, ReleasePoint))
 
 
 def _plan_point(boundary: ReleasePoint, context: CompileContext) -> _PlannedPoint:

@@ -301,7 +301,7 @@ def _semi_join_private(left: PerPerson, right: PerPerson, condition: Expr, is_an
 
     Raises Refusal with E_SUBQUERY unless the condition equates the person keys.
     """
-    person = _person_name(left)
+    person = left.person.name or "the person"
     if left.dataset != right.dataset:
         raise refusal(Kind.SUBQUERY_OF_TWO_DATASETS, node)
     if equated_person(left, right, condition) is None:
@@ -310,11 +310,6 @@ def _semi_join_private(left: PerPerson, right: PerPerson, condition: Expr, is_an
     on_person_only = len(conjuncts(condition)) == 1 or left.has_one_row_per_person or right.has_one_row_per_person
     sides = (left, right) if on_person_only else _truncate_both(left, right)
     return left.with_operator(SemiJoin(*sides, condition, is_anti))
-
-
-def _person_name(relation: PerPerson) -> str:
-    """Name of the person key for hints; hidden keys have none."""
-    return relation.person.name or "the person"
 
 
 def rewrite_as_anti_join(relation: Relation, condition: Expr, node: exp.Expr) -> Relation:
