@@ -9,7 +9,7 @@
     properties.once(name, subject, compute)   -> a fact without a rule of its own
     relation.predicates, field.origin         -> predicates and column origins, proved where a relation is typed
 
-The rules of relations are functions of `dialect.analysis.uniqueness` and `dialect.analysis.cardinality`, and know most
+The rules of relations are functions of `dialect.analysis.uniqueness` and `dialect.analysis.person_rows`, and know most
 operators by the origin of their rows alone (`RowOrigin`). The rules of plans are functions of
 `dialect.sensitivity.grouping`. A rule asks for the properties that it rests on in the same way.
 

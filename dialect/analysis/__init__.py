@@ -4,21 +4,21 @@ Every property is derived from the plan and the catalog. No row is read.
 
 Modules, each before those that import it:
 
-    canonical_form, uniqueness, cardinality, time_granularity, date_bounds, predicates, value_counts, row_costs,
-    lints, work_bounds.
+    canonical_form, uniqueness, time_granularity, date_bounds, predicates, value_counts, person_rows, lints,
+    work_bounds.
 """
 
 from __future__ import annotations
 
-from dialect.analysis.cardinality import (
+from dialect.analysis.lints import format_value, public_lookup_constants
+from dialect.analysis.person_rows import (
+    MAX_DECLARED_TEXT,
     filters_time_only,
     has_stored_rows_only,
     is_full_scan,
     reduced_row_limits,
     row_bounds,
 )
-from dialect.analysis.lints import format_value, public_lookup_constants
-from dialect.analysis.row_costs import MAX_DECLARED_TEXT
 from dialect.analysis.uniqueness import (
     has_many_to_many_join,
     has_unkeyed_many_to_many_join,

@@ -32,7 +32,7 @@ from dialect.algebra.relations import (
     WindowCall,
     identifying_fields,
 )
-from dialect.functions.inference import is_null_if_inputs_null
+from dialect.functions.registry import is_null_if_inputs_null
 
 _MAX_PART_LENGTH = 160  # characters; longer parts are replaced by a digest
 _FLIPPED = {">": "<", ">=": "<="}

@@ -55,8 +55,8 @@ from dialect.catalog.model import Catalog, ColumnValues, SqlType, ValueList, Val
 from dialect.diagnostics.names import first_names
 from dialect.functions.aggregates import AGGREGATES, Order
 from dialect.functions.emitter import plain_text
-from dialect.functions.inference import range_of
 from dialect.functions.literals import parse_timestamp
+from dialect.functions.registry import range_of
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, DeterminedBy
 from dialect.notes import Note, NoteCode
 

@@ -41,9 +41,8 @@ from dialect.algebra.traversal import map_children, walk
 from dialect.analysis.time_granularity import truncate_time, truncation_unit
 from dialect.catalog.model import Bounds, SqlType
 from dialect.functions.emitter import plain_text
-from dialect.functions.inference import definition_of, range_of
 from dialect.functions.literals import add_units, format_time, parse_timestamp
-from dialect.functions.registry import is_date
+from dialect.functions.registry import definition_of, is_date, range_of
 
 LARGEST_EXACT = 2**53  # integers are exact in DOUBLE up to here
 _COMPARABLE = {

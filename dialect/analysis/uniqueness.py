@@ -43,8 +43,7 @@ from dialect.algebra.relations import (
 )
 from dialect.algebra.traversal import walk
 from dialect.catalog.model import SqlType
-from dialect.functions.inference import is_constant_per_person
-from dialect.functions.registry import is_date
+from dialect.functions.registry import is_constant_per_person, is_date
 from dialect.functions.window_functions import numbers_rows
 
 Key = frozenset[Field]  # no two rows agree in all of these fields

@@ -18,9 +18,8 @@ from dialect.analysis.date_bounds import EventTime, event_time_predicates
 from dialect.analysis.predicates import between, declared_dates, narrowed_range, predicate_cardinality
 from dialect.analysis.time_granularity import date_of, truncation_unit
 from dialect.catalog.model import SqlType, ValueList, ValueRange
-from dialect.functions.inference import definition_of, is_constant_per_person, may_be_null
 from dialect.functions.literals import SECONDS, parse_timestamp
-from dialect.functions.registry import is_local_time
+from dialect.functions.registry import definition_of, is_constant_per_person, is_local_time, may_be_null
 
 MAX_DATES = 1_100  # most dates to count
 MAX_EVALUATIONS = 200_000  # most evaluated subexpressions over all dates

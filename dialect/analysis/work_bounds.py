@@ -41,9 +41,7 @@ from dialect.algebra.relations import (
 )
 from dialect.algebra.release_plan import PrivatePlan, VectorKind
 from dialect.algebra.traversal import fold, walk
-from dialect.analysis.cardinality import max_compared_pairs, max_matching_rows, row_bounds
-from dialect.analysis.predicates import times_written
-from dialect.analysis.row_costs import (
+from dialect.analysis.person_rows import (
     MAX_COMPUTED_TEXT,
     MAX_DECLARED_TEXT,
     Cost,
@@ -52,9 +50,13 @@ from dialect.analysis.row_costs import (
     aggregate_cost,
     buffered_bytes,
     list_extent,
+    max_compared_pairs,
+    max_matching_rows,
+    row_bounds,
     row_cost,
     window_cost,
 )
+from dialect.analysis.predicates import times_written
 from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.functions.aggregates import AGGREGATES, ReleasedAs

@@ -24,7 +24,7 @@ from dialect.analysis.value_counts import count_combinations, count_grouped_rows
 from dialect.catalog.model import Bounds, SqlType, ValueRange
 from dialect.functions.aggregates import Aggregate, ReleasedAs, aggregate_range
 from dialect.functions.emitter import plain_text
-from dialect.functions.inference import may_be_null, with_null_alternative
+from dialect.functions.registry import may_be_null, with_null_alternative
 from dialect.parser.compile_context import CompileContext
 from dialect.stability.row_operators import predicates_of
 

@@ -44,7 +44,7 @@ from dialect.functions.aggregates import (
     products_fit,
 )
 from dialect.functions.emitter import plain_text
-from dialect.functions.inference import may_be_null
+from dialect.functions.registry import may_be_null
 from dialect.functions.scalar.numbers import contains_interval_end
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.parser.privacy_clause import check_bounds_apply

@@ -51,7 +51,7 @@ from dialect.catalog.model import Bounds, SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Refusal, Suggestion, to_suggestions
 from dialect.functions.aggregates import AGGREGATES
-from dialect.functions.inference import definition_of, is_constant_per_person
+from dialect.functions.registry import definition_of, is_constant_per_person
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.parser.spans import span_of, sql_text, with_node_replaced
 from dialect.parser.suggestions.aggregates import with_group_by

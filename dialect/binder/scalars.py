@@ -27,8 +27,14 @@ from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code
 from dialect.functions import literals
-from dialect.functions.inference import may_be_null
-from dialect.functions.registry import CAST_TYPES, NODE_FUNCTIONS, OTHER_NAMES, OVERLOADS_BY_NAME, callable_names
+from dialect.functions.registry import (
+    CAST_TYPES,
+    NODE_FUNCTIONS,
+    OTHER_NAMES,
+    OVERLOADS_BY_NAME,
+    callable_names,
+    may_be_null,
+)
 from dialect.parser.compile_context import check_parts, refusal
 from dialect.stability.typed_calls import apply_function, build_case, polygon_refusal, syntax_refusal, tilde_refusal
 

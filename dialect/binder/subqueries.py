@@ -53,7 +53,7 @@ from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Refusal, to_suggestions
 from dialect.functions.aggregates import AGGREGATES
-from dialect.functions.inference import definition_of, may_be_null, null_extended
+from dialect.functions.registry import definition_of, may_be_null, null_extended
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.parser.spans import sql_text, with_node_replaced
 from dialect.stability.joins import join, semi_join

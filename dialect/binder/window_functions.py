@@ -45,8 +45,8 @@ from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Refusal
 from dialect.functions.aggregates import AGGREGATES, FRAME_AGGREGATES, Framed, ReleasedAs, aggregate_range
 from dialect.functions.emitter import plain_text
-from dialect.functions.inference import is_function_of_person, may_be_null, range_of, with_null_alternative
 from dialect.functions.literals import MONTHS, SECONDS
+from dialect.functions.registry import is_function_of_person, may_be_null, range_of, with_null_alternative
 from dialect.functions.window_functions import MAX_OFFSET, WINDOW_FUNCTIONS, WINDOW_NODES, DeterminedBy
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.parser.privacy_clause import check_bounds_apply

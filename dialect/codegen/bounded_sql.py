@@ -47,15 +47,15 @@ from dialect.codegen.contribution.clipping import (
     truncate_groups,
     truncated_values,
 )
-from dialect.codegen.contribution.pushdown import Dictionary
-from dialect.codegen.contribution.unclipped_units import CLIPPED_UNITS, all_sums, unclipped_sums
-from dialect.codegen.contribution.zero_fill import (
+from dialect.codegen.contribution.physical_plan import (
     CLIPPED_TOTALS,
     answer_sql,
     clamped_to_bigint,
     key_set_semi_join,
     key_set_sql,
 )
+from dialect.codegen.contribution.pushdown import Dictionary
+from dialect.codegen.contribution.unclipped_units import CLIPPED_UNITS, all_sums, unclipped_sums
 from dialect.codegen.engines.dialects import DUCKDB_DIALECT, ENGINE_DIALECTS, EngineDialect
 from dialect.codegen.lake import LAKE_RESULT
 from dialect.codegen.materialized_rollups import partials_from_rollup

@@ -24,7 +24,7 @@ from dialect.algebra.expressions import NULL, Call, Case, Expr, Field, Literal, 
 from dialect.algebra.relations import Public, Relation, Released, ReleaseScan, Sort, map_expressions, release_table_name
 from dialect.algebra.traversal import map_children
 from dialect.catalog.model import SqlType
-from dialect.codegen.contribution.zero_fill import clamped_to_bigint
+from dialect.codegen.contribution.physical_plan import clamped_to_bigint
 from dialect.codegen.relations.relation import write_rows
 from dialect.functions.emitter import write_expr
 from dialect.functions.registry import comparison, double_call

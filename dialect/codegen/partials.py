@@ -31,13 +31,15 @@ from dialect.codegen.contribution.clipping import (
 )
 from dialect.codegen.contribution.physical_plan import (
     PhysicalPlan,
+    dictionary_sql,
     encoded_rows,
+    key_set_semi_join,
+    key_set_sql,
     physical_plan,
     without_implied_predicates,
 )
 from dialect.codegen.contribution.pushdown import Dictionary, join_keys
 from dialect.codegen.contribution.unclipped_units import is_source_materialized, join_norm_test, norm_test_sql
-from dialect.codegen.contribution.zero_fill import dictionary_sql, key_set_semi_join, key_set_sql
 from dialect.codegen.engines.dialects import DUCKDB_DIALECT, ENGINE_DIALECTS, EngineDialect
 from dialect.codegen.lake import KEY_SET, broadcast_sql, check_lake_support, extract_broadcasts, placeholder
 from dialect.codegen.materialized_rollups import partials_from_rollup

@@ -33,7 +33,7 @@ from dialect.algebra.codegen_types import BoundedSql, Subquery, Target
 from dialect.algebra.release_plan import ClipRule, ContributionBounds, PrivatePlan
 from dialect.catalog.model import Eligibility
 from dialect.codegen.contribution.clipping import has_single_row_units, is_always_one, partials_cte, truncate_groups
-from dialect.codegen.contribution.zero_fill import clamped_to_bigint
+from dialect.codegen.contribution.physical_plan import clamped_to_bigint
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS, EngineDialect
 from dialect.codegen.lake import LAKE_RESULT
 from dialect.codegen.partials import (

@@ -4,8 +4,8 @@ A name and typed arguments -> a Call, or a Refusal.
 
 Modules, each before those that import it:
 
-    literals, signatures, scalar, registry, inference, tie_order, emitter, aggregate_forms, spark_aggregate_forms,
-    aggregates, table_functions, window_functions.
+    literals, signatures, scalar, registry, tie_order, emitter, aggregate_forms, spark_aggregate_forms, aggregates,
+    table_functions, window_functions.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from dialect.functions import aggregate_forms as duckdb
 from dialect.functions import spark_aggregate_forms as spark
 from dialect.functions.aggregate_forms import AggregateForm, AggregateOperands
 from dialect.functions.emitter import UnsupportedByEngine
-from dialect.functions.inference import range_of
+from dialect.functions.registry import range_of
 from dialect.functions.signatures import SAME, NoForm
 
 # aggregates that the dialect does not have, and that the parser has no node for

@@ -179,7 +179,7 @@ class NoForm:
 
 @dataclass(frozen=True)
 class Cost:
-    """Upper bounds on the nanoseconds of a call on one row in DuckDB (`dialect.analysis.row_costs`)."""
+    """Upper bounds on the nanoseconds of a call on one row in DuckDB (`dialect.analysis.person_rows`)."""
 
     per_call: float = 10.0
     per_character: float | None = None  # of the first text; None: 1 for a text, 0 for other types

@@ -26,7 +26,7 @@ from dialect.analysis import predicates
 from dialect.analysis.time_granularity import truncation_unit
 from dialect.catalog.model import SqlType
 from dialect.functions.emitter import plain_text
-from dialect.functions.inference import may_be_null
+from dialect.functions.registry import may_be_null
 from dialect.notes import Note, NoteCode
 from dialect.parser.compile_context import CompileContext
 from dialect.planner.keys.key_set import determining_keys, public_lists, rewrite_facts_over_lists

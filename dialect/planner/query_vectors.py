@@ -32,8 +32,16 @@ from dialect.analysis.predicates import narrowed_range
 from dialect.catalog.model import Bounds, Catalog, SqlType, ValueRange
 from dialect.functions.aggregates import AGGREGATES, MOMENTS, ReleasedAs, integer_bounds
 from dialect.functions.emitter import plain_text
-from dialect.functions.inference import definition_of, is_function_of_person, may_be_null
-from dialect.functions.registry import comparison, double_call, integer_call, is_not_null, to_bigint
+from dialect.functions.registry import (
+    comparison,
+    definition_of,
+    double_call,
+    integer_call,
+    is_function_of_person,
+    is_not_null,
+    may_be_null,
+    to_bigint,
+)
 from dialect.notes import Note, NoteCode
 from dialect.parser.compile_context import CompileContext
 from dialect.stability.row_operators import project

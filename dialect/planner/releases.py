@@ -10,7 +10,7 @@ released numbers with their formulas over the vectors. A raw number is one noisy
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -52,8 +52,7 @@ from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal
 from dialect.functions.aggregates import MOMENTS
 from dialect.functions.emitter import plain_text
-from dialect.functions.inference import is_constant_per_person
-from dialect.functions.registry import is_not_distinct
+from dialect.functions.registry import is_constant_per_person, is_not_distinct
 from dialect.notes import Note
 from dialect.parser.compile_context import CompileContext
 from dialect.parser.privacy_clause import KeyHandling
@@ -224,7 +223,7 @@ def shared_plans(relation: Relation, context: CompileContext) -> Mapping[str, Pr
 
     Returns the shared plans by frame.
     """
-    boundaries = tuple((each.operator for each in walk(relation) if isinstance(each.operator, ReleasePoint)))
+    boundaries = tuple(each.operator for each in walk(relation) if isinstance(each.operator, ReleasePoint))
     # a single release point has none to share with
     by_frame: dict[str, _PlannedPoint] = {}
     for boundary in boundaries if len(boundaries) > 1 else ():

@@ -44,7 +44,7 @@ from dialect.analysis.work_bounds import expressions_below
 from dialect.catalog.model import Dataset, SqlType, retained_windows
 from dialect.catalog.privacy_windows import STATIC, WindowRange, days_of_window, window_name
 from dialect.functions.aggregates import AGGREGATES
-from dialect.functions.inference import computed_field, definition_of
+from dialect.functions.registry import computed_field, definition_of
 from dialect.parser.compile_context import CompileContext
 from dialect.stability.row_operators import predicates_of
 from dialect.stability.scans import (

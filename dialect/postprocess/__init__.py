@@ -4,7 +4,7 @@ A query over releases -> a Question, with the linear form of each column in nois
 
 Modules, each before those that import it:
 
-    display_rounding, noise_propagation, question, interval_functions, noisy_selection, natural_limits.
+    display_rounding, noise_propagation, question, interval_functions, noisy_selection.
 
 Terms in all modules: a raw number is one noisy number of a query vector. The form of a column is offset + numerator /
 denominator, both linear in raw numbers with coefficients free of noise. A grain is the step of a raw number; it is
@@ -13,8 +13,7 @@ fractional if counts are not released as whole numbers.
 
 from __future__ import annotations
 
-from dialect.postprocess.interval_functions import IntervalParameters, ratio_ends
-from dialect.postprocess.natural_limits import column_limits
+from dialect.postprocess.interval_functions import IntervalParameters, column_limits, ratio_ends
 from dialect.postprocess.noise_propagation import (
     ZERO,
     FractionalLinearForm,

@@ -42,7 +42,7 @@ from dialect.algebra.relations import (
 from dialect.analysis.uniqueness import covers_primary_key, exactly_equated_fields, matches_at_most_one_row
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import to_suggestions
-from dialect.functions.inference import is_function_of_person, null_extended
+from dialect.functions.registry import is_function_of_person, null_extended
 from dialect.parser.compile_context import CompileContext, refusal
 from dialect.stability.outer_joins import join_preserved, preserve, with_null_extended
 from dialect.stability.row_operators import predicates_of, prepare_for_join, project

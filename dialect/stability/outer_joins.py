@@ -38,8 +38,7 @@ from dialect.algebra.traversal import walk
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Suggestion
 from dialect.functions.aggregates import Aggregate, ReleasedAs
-from dialect.functions.inference import null_extended
-from dialect.functions.registry import OVERLOADS
+from dialect.functions.registry import OVERLOADS, null_extended
 from dialect.functions.signatures import Effect
 from dialect.parser.compile_context import refusal
 

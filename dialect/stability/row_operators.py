@@ -49,7 +49,7 @@ from dialect.catalog.model import SqlType
 from dialect.diagnostics.field_values import Unnamed
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal, Suggestion, to_suggestions
-from dialect.functions.inference import computed_field, definition_of, is_constant_per_person
+from dialect.functions.registry import computed_field, definition_of, is_constant_per_person
 from dialect.parser.compile_context import CompileContext, refusal
 from dialect.parser.spans import span_of, sql_text, with_tree_changed
 from dialect.parser.suggestions.window_functions import first_rows_as_extremes, windows_as_groups

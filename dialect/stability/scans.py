@@ -28,8 +28,7 @@ from dialect.catalog.model import Catalog, Column, SqlType, Table
 from dialect.catalog.privacy_windows import UNITS_WITHIN_WINDOW, PrivacyWindow, WindowRange, next_window_start
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal
-from dialect.functions.inference import definition_of
-from dialect.functions.registry import OVERLOADS, is_date, is_local_time
+from dialect.functions.registry import OVERLOADS, definition_of, is_date, is_local_time
 from dialect.parser.compile_context import CompileContext, refusal
 from dialect.stability.typed_calls import apply_function, to_local_time
 

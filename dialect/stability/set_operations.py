@@ -26,7 +26,7 @@ from dialect.catalog.model import Domain, SqlType, ValueList, ValueRange
 from dialect.diagnostics.field_values import Unnamed
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Refusal, to_suggestions
-from dialect.functions.inference import definition_of, is_constant_per_person
+from dialect.functions.registry import definition_of, is_constant_per_person
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.parser.spans import span_of
 from dialect.stability.row_operators import project

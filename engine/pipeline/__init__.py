@@ -4,6 +4,6 @@ Input: a request. Output: an Answer, charged durably before the first read.
 
 Modules, each before those that import it:
 
-    cache, compiled_query, post_process, consistency, bias, reliability, notes, outlook, target_budget, engine,
-    advice, explain.
+    compiled_query, post_process, consistency, bias, reliability, notes, outlook, target_budget, engine, advice,
+    explain.
 """

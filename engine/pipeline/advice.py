@@ -22,8 +22,7 @@ from dialect import Refusal
 from dialect.algebra import ROW_ADDITIVE_KINDS, VectorKind
 from dialect.analysis import filters_time_only, has_stored_rows_only
 from dialect.parser.suggestions import ChangeKind, Rewrite, suggest_rewrites
-from engine.pipeline.cache import ByIdentity
-from engine.pipeline.compiled_query import CompiledQuery
+from engine.pipeline.compiled_query import ByIdentity, CompiledQuery
 from engine.pipeline.engine import Engine
 from engine.pricing.compile_release import CompiledRelease, noise_scales, price_release
 from engine.pricing.expected_error import expected_error, profiled_columns

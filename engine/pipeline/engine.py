@@ -44,8 +44,7 @@ from engine.mechanism.release import (
     release_from_bytes,
     release_to_bytes,
 )
-from engine.pipeline.cache import ByIdentity, PlanCache
-from engine.pipeline.compiled_query import Answered, CompiledQuery
+from engine.pipeline.compiled_query import Answered, ByIdentity, CompiledQuery, PlanCache
 from engine.pipeline.consistency import consistency_notes, make_query_consistent
 from engine.pipeline.notes import refuse_unlisted_values, unlisted_value_notes, window_notes
 from engine.pipeline.outlook import BudgetOutlook, adding_alternatives, budget_outlook

@@ -4,5 +4,5 @@ A query vector of a plan -> SQL with one row per (unit, group). A unit is a pers
 
 Modules, each before those that import it:
 
-    clipping, pushdown, zero_fill, unclipped_units, physical_plan.
+    clipping, pushdown, unclipped_units, physical_plan.
 """

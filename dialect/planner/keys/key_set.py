@@ -42,8 +42,7 @@ from dialect.analysis.time_granularity import FINER, UnderivableError, rewrite_o
 from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.functions.emitter import plain_text
-from dialect.functions.inference import computed_field, may_be_null
-from dialect.functions.registry import OVERLOADS, is_date
+from dialect.functions.registry import OVERLOADS, computed_field, is_date, may_be_null
 from dialect.functions.signatures import KeySetRule, constant_values
 from dialect.parser.compile_context import CompileContext
 from dialect.planner.keys import public_domains

@@ -40,9 +40,8 @@ from dialect.analysis.predicates import between, declared_dates, narrow_expressi
 from dialect.analysis.time_granularity import bucket_start, count_steps, truncate_time, truncation_unit
 from dialect.catalog.model import Bounds, ColumnValues, SqlType, ValueList, ValueRange
 from dialect.functions.emitter import plain_text
-from dialect.functions.inference import range_of
 from dialect.functions.literals import format_time, literal_of, parse_timestamp
-from dialect.functions.registry import OVERLOADS, is_local_time
+from dialect.functions.registry import OVERLOADS, is_local_time, range_of
 from dialect.functions.signatures import Nulls, Partial
 from dialect.parser.compile_context import CompileContext
 

@@ -30,8 +30,7 @@ from dialect.analysis.canonical_form import CanonicalForm
 from dialect.analysis.predicates import between, is_implied, listed_values
 from dialect.analysis.time_granularity import UnderivableError, rewrite_over_keys
 from dialect.catalog.model import Catalog
-from dialect.functions.inference import is_null_beyond_calendar, may_be_null
-from dialect.functions.registry import is_local_time
+from dialect.functions.registry import is_local_time, is_null_beyond_calendar, may_be_null
 from dialect.parser.compile_context import CompileContext
 from dialect.planner.keys.key_set import public_lists
 from dialect.planner.keys.public_domains import PublicList

@@ -29,7 +29,7 @@ from dialect.algebra.relations import (
     walk_expressions,
 )
 from dialect.algebra.traversal import map_parts
-from dialect.analysis.cardinality import row_bounds
+from dialect.analysis.person_rows import row_bounds
 from dialect.analysis.uniqueness import dependencies, may_match_several_public_rows, row_numbers, unique_keys
 from dialect.catalog.model import Bounds, Source, SqlType, Table
 

@@ -17,8 +17,7 @@ from dialect.algebra.value_ranges import is_bounded
 from dialect.binder.query import BoundQuery
 from dialect.catalog.model import Bounds
 from dialect.functions.emitter import write_expr
-from dialect.functions.inference import range_of
-from dialect.functions.registry import OVERLOADS_BY_NAME, callable_names
+from dialect.functions.registry import OVERLOADS_BY_NAME, callable_names, range_of
 from dialect.functions.signatures import Function
 from tests.support.sql.form_samples import ALL, TYPES, Sample, samples
 

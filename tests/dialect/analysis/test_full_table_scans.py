@@ -8,7 +8,7 @@ import pytest
 
 from dialect import compile_query
 from dialect.algebra.relations import Relation
-from dialect.analysis.cardinality import filters_time_only, is_full_scan
+from dialect.analysis.person_rows import filters_time_only, is_full_scan
 from dialect.catalog.privacy_windows import PrivacyWindow
 from tests.dialect.windowed import CATALOGS
 

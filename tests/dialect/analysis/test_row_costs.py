@@ -16,9 +16,9 @@ from dialect.algebra.expressions import Expr, Field, fields_of
 from dialect.algebra.properties import Properties
 from dialect.algebra.relations import Filter
 from dialect.algebra.traversal import walk
-from dialect.analysis import row_costs
+from dialect.analysis import person_rows
 from dialect.analysis import work_bounds as module
-from dialect.analysis.row_costs import Extent, TextSizes, list_extent, row_cost
+from dialect.analysis.person_rows import Extent, TextSizes, list_extent, row_cost
 from dialect.analysis.work_bounds import STEP_NANOSECONDS, Work, work_bound
 from dialect.catalog.model import Catalog
 from dialect.functions.aggregates import AGGREGATES
@@ -232,7 +232,7 @@ def test_a_planted_list_whose_elements_have_no_width_is_found(
 def test_a_planted_pattern_that_costs_as_much_as_its_text_is_found(
     catalog: Catalog, engine: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(row_costs, "_compared_cost", lambda call, cost, width: cost.per_pair)
+    monkeypatch.setattr(person_rows, "_compared_cost", lambda call, cost, width: cost.per_pair)
     assert not of_form("home_zone LIKE '%{d}_{many}b%'", "a", catalog, engine).holds
 
 

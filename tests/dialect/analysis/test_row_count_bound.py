@@ -13,7 +13,7 @@ from dialect import Question, Target, compile_query
 from dialect.algebra.expressions import Field
 from dialect.algebra.properties import Properties
 from dialect.algebra.relations import PerPerson, Public
-from dialect.analysis.cardinality import row_bounds
+from dialect.analysis.person_rows import row_bounds
 from dialect.binder.query import BoundQuery
 from dialect.catalog.privacy_windows import PrivacyWindow
 from dialect.codegen.relations.relation import write_rows

@@ -13,7 +13,7 @@ from dialect.algebra.expressions import Field
 from dialect.algebra.properties import Properties
 from dialect.algebra.relations import Public, RowTruncation
 from dialect.algebra.traversal import walk
-from dialect.analysis.cardinality import row_bounds
+from dialect.analysis.person_rows import row_bounds
 from dialect.analysis.work_bounds import STEP_NANOSECONDS, Work, work_bound
 from dialect.catalog.model import Catalog
 from dialect.functions.scalar.patterns import is_linear_search, state_count

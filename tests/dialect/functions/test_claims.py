@@ -24,7 +24,7 @@ from dialect.catalog.model import Catalog
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Refusal
 from dialect.functions.emitter import write_expr
-from dialect.functions.inference import is_constant_per_person
+from dialect.functions.registry import is_constant_per_person
 from dialect.parser.compile_context import CompileContext
 from dialect.planner.keys.key_set import build_key_set
 

@@ -8,7 +8,7 @@ import pytest
 
 from dialect.algebra.expressions import Ref, expand_definitions, size
 from dialect.binder.query import BoundQuery
-from dialect.functions.inference import MAX_DEFINITION, is_null_if_inputs_null, may_be_null
+from dialect.functions.registry import MAX_DEFINITION, is_null_if_inputs_null, may_be_null
 
 Rows = Callable[[str], BoundQuery]
 

@@ -13,7 +13,7 @@ from dialect import compile_query
 from dialect.algebra.relations import Released
 from dialect.catalog.model import Catalog
 from dialect.catalog.privacy_windows import PrivacyWindow
-from dialect.postprocess.natural_limits import column_limits
+from dialect.postprocess.interval_functions import column_limits
 from engine.catalog.file import load_catalog
 from tests.support.neighbours.window_worlds import catalog_text
 from tests.support.planted import instead
@@ -97,7 +97,7 @@ def test_exact_answers_lie_within_the_limits(exact: ExactEngine, column: str) ->
 
 
 def test_a_limit_that_exact_answers_pass_is_found(exact: ExactEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    instead(import_module("dialect.postprocess.natural_limits"), "_count_limits", lambda vector, plan: (0.0, 1.0))(
+    instead(import_module("dialect.postprocess.interval_functions"), "_count_limits", lambda vector, plan: (0.0, 1.0))(
         monkeypatch
     )
     assert not is_within(exact, "COUNT(*) FROM events")

@@ -14,7 +14,7 @@ from dialect.algebra.properties import Properties
 from dialect.algebra.relations import PerPerson, Relation, RowTruncation, Window
 from dialect.algebra.traversal import walk
 from dialect.analysis import work_bounds
-from dialect.analysis.cardinality import row_bounds
+from dialect.analysis.person_rows import row_bounds
 from dialect.binder.query import BoundQuery
 from dialect.catalog.model import Bounds, Catalog, ValueList
 from dialect.codegen.relations.relation import write_rows

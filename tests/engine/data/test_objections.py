@@ -19,7 +19,7 @@ from dialect import Catalog, compile_query
 from engine import Session, open_session
 from engine.data.objections import CurrentObjectors
 from engine.mechanism.gaussian import NoisyVector
-from engine.pipeline.cache import PlanCache
+from engine.pipeline.compiled_query import PlanCache
 from engine.pipeline.engine import Engine
 from tests.engine.town import make_town
 from tests.support.timeouts import MAX_SECONDS

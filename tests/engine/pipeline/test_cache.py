@@ -15,9 +15,9 @@ import pytest
 
 from dialect import Refusal, compile_query
 from engine.pipeline import advice
-from engine.pipeline import cache as plan_cache
+from engine.pipeline import compiled_query as plan_cache
 from engine.pipeline import engine as pipeline
-from engine.pipeline.cache import MAX_CLIENTS, MAX_ENTRIES_PER_CLIENT, ByIdentity, PlanCache
+from engine.pipeline.compiled_query import MAX_CLIENTS, MAX_ENTRIES_PER_CLIENT, ByIdentity, PlanCache
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain
 from engine.pricing.clip_bounds.histograms import Calibration, Calibrations

@@ -20,7 +20,7 @@ from tests.support.planted import Plant, instead, rewritten, together
 
 render, zero_fill, correlated, partials, clipping, pricing = (
     import_module("dialect.codegen.bounded_sql"),
-    import_module("dialect.codegen.contribution.zero_fill"),
+    import_module("dialect.codegen.contribution.physical_plan"),
     import_module("dialect.sensitivity.bounding"),
     import_module("dialect.codegen.partials"),
     import_module("dialect.codegen.contribution.clipping"),
