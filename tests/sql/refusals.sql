@@ -2256,3 +2256,27 @@ SELECT toStartOfHour(ts) AS h, sumIf(dwell_s, cell_id = 1) AS s FROM events GROU
 #        ^^^^^^^^^^^^^^^^
 # The function toStartOfHour is not in the dialect.
 # Try: SELECT date_trunc('hour', ts) AS h, sum(dwell_s) FILTER (WHERE cell_id = 1) AS s FROM events GROUP BY h
+
+# title: a time with T and zone
+SELECT COUNT(*) FROM events WHERE ts >= '2026-10-02T06:00:00Z';
+# E_PARSE
+# SELECT COUNT(*) FROM events WHERE ts >= '2026-10-02T06:00:00Z'
+#                                         ^^^^^^^^^^^^^^^^^^^^^^
+# '2026-10-02T06:00:00Z' is not a TIMESTAMP.
+# Try: SELECT COUNT(*) FROM events WHERE ts >= '2026-10-02 06:00:00' -- without a zone: the clock of the column
+
+# title: TRUNC of a time
+SELECT TRUNC(ts) AS day, COUNT(*) AS n FROM events GROUP BY TRUNC(ts);
+# E_FUNC
+# SELECT TRUNC(ts) AS day, COUNT(*) AS n FROM events GROUP BY TRUNC(ts)
+#                                                             ^^^^^^^^
+# TRUNC does not take (TIMESTAMP).
+# Try: SELECT CAST(ts AS DATE) AS day, COUNT(*) AS n FROM events GROUP BY CAST(ts AS DATE)
+
+# title: ROWNUM over groups
+SELECT * FROM (SELECT cell_id, COUNT(*) AS n FROM events GROUP BY cell_id ORDER BY n DESC, cell_id) WHERE ROWNUM < 4;
+# E_COLUMN
+# SELECT * FROM (SELECT cell_id, COUNT(*) AS n FROM events GROUP BY cell_id ORDER BY n DESC, cell_id) WHERE ROWNUM < 4
+#                                                                                                           ^^^^^^
+# There is no column ROWNUM here.
+# Try: SELECT * FROM (SELECT cell_id, COUNT(*) AS n FROM events GROUP BY cell_id ORDER BY n DESC, cell_id) LIMIT 3

@@ -52,12 +52,43 @@ def quoted_dates(sql: str) -> Iterator[Suggestion]:
         yield Suggestion(changed, "2026-10-14 without quotes is a subtraction")
 
 
+# a time of ISO 8601, as Grafana and JSON write it
+_ISO_TIME = re.compile(
+    r"'(\d{4}-\d\d-\d\d)T(\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)\d*(?:Z|[+-]\d\d:?\d\d)?'", re.IGNORECASE
+)
+_TRUNC = re.compile(r"\btrunc\(\s*([\w.\"]+)\s*\)", re.IGNORECASE)
+_ROWNUM = re.compile(r"\s+where\s+rownum\s*<(=?)\s*(\d+)[\s;]*$", re.IGNORECASE)
+
+
+def iso_times(sql: str) -> Iterator[Suggestion]:
+    """Write times of ISO 8601 without T and zone."""
+    changed = _ISO_TIME.sub(r"'\1 \2'", sql)
+    if changed != sql:
+        yield Suggestion(changed, "without a zone: the clock of the column")
+
+
+def truncated_days(sql: str) -> Iterator[Suggestion]:
+    """Write Oracle's TRUNC(time) as its date."""
+    changed = _TRUNC.sub(r"CAST(\1 AS DATE)", sql)
+    if changed != sql:
+        yield Suggestion(changed)
+
+
+def limited_rows(sql: str) -> Iterator[Suggestion]:
+    """Write Oracle's condition on ROWNUM at the end of a query as LIMIT."""
+    found = _ROWNUM.search(sql)
+    if found is not None:
+        yield Suggestion(f"{sql[: found.start()]} LIMIT {int(found[2]) - (not found[1])}")
+
+
 def other_columns(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Iterator[Suggestion]:
     """Replace an unknown column wherever it stands: by a near name, a part of the table's time, or an aggregate."""
     written = sql[span.start : span.end].rpartition(".")[2].strip()
     if not re.fullmatch(r"\w+", written):
         return
     word = re.compile(rf"(?<![\w.'\"]){re.escape(written)}\b(?!\s*\(){_OUTSIDE_TEXT}", re.IGNORECASE)
+    if written.lower() == "rownum":
+        yield from limited_rows(sql)
     if near := refusal.fields.get("near"):
         yield Suggestion(word.sub(str(near), sql), f"{near} is a near name")
         yield from _counted_by(written, str(near), sql)

@@ -16,7 +16,14 @@ from dialect.diagnostics.kinds import Kind
 from dialect.diagnostics.names import MAX_LISTED_NAMES, first_names, near_names
 from dialect.errors import Code, Diagnostic, Refusal, Span, Suggestion, join_differences, to_suggestions
 from dialect.parser.spans import first_word_span
-from dialect.parser.suggestions.beginners import moved_aggregates, other_columns, quoted_dates, slips
+from dialect.parser.suggestions.beginners import (
+    iso_times,
+    moved_aggregates,
+    other_columns,
+    quoted_dates,
+    slips,
+    truncated_days,
+)
 from dialect.parser.suggestions.clauses import (
     at_the_end,
     pivoted,
@@ -246,7 +253,7 @@ def _joined_table(written: str, sql: str, catalog: Catalog) -> tuple[Suggestion,
 def _suggest_dates(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
     """Suggest quotes for dates that stand as numbers."""
     del span, catalog
-    return replace(refusal, rewrites=(*refusal.rewrites, *quoted_dates(sql)))
+    return replace(refusal, rewrites=(*refusal.rewrites, *quoted_dates(sql), *truncated_days(sql)))
 
 
 def _suggest_places_of_aggregates(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
@@ -332,6 +339,7 @@ _SUGGESTERS: Mapping[Diagnostic, _Suggester] = {
     Kind.NOT_A_SELECT: _suggest_names,
     Kind.UNREADABLE_FROM_HERE: _suggest_corrections,
     Kind.CLAUSE_MISPLACED: _suggest_corrections,
+    Kind.NOT_OF_TYPE: _adding(lambda sql, _: iso_times(sql)),
     Kind.COMPARISON_TYPES: _suggest_dates,
     Kind.ARGUMENT_TYPES: _suggest_dates,
     Kind.AGGREGATE_HERE: _suggest_places_of_aggregates,

@@ -160,6 +160,8 @@ IN_DUCKDB: dict[str, str] = {
     'SELECT COUNT(*) AS "gender", gender AS "g" FROM subscribers WHERE gender = "f" OR gender IN ("m") GROUP BY "g"': "SELECT COUNT(*), gender FROM subscribers WHERE gender <> 'x' GROUP BY ALL",
     "SELECT `cell_id`, COUNT(*) FROM `main.events` GROUP BY `cell_id`": "SELECT cell_id, COUNT(*) FROM events GROUP BY ALL",
     "SELECT toStartOfHour(ts) AS h, sumIf(dwell_s, cell_id = 1) AS s FROM events GROUP BY h": "SELECT time_bucket(INTERVAL 1 HOUR, ts), SUM(CASE WHEN cell_id = 1 THEN dwell_s END) FROM events GROUP BY 1",
+    "SELECT TRUNC(ts) AS day, COUNT(*) AS n FROM events GROUP BY TRUNC(ts)": "SELECT make_date(year(ts), month(ts), day(ts)), COUNT(*) FROM events GROUP BY ALL",
+    "SELECT * FROM (SELECT cell_id, COUNT(*) AS n FROM events GROUP BY cell_id ORDER BY n DESC, cell_id) WHERE ROWNUM < 4": "SELECT * FROM (SELECT cell_id, COUNT(*) AS n FROM events GROUP BY cell_id) QUALIFY row_number() OVER (ORDER BY n DESC, cell_id) <= 3",
     "SELECT COUNT_IF(dwell_s) FROM events": "SELECT COUNT(*) FROM events WHERE dwell_s::BOOLEAN",
     "SELECT COUNT_IF(age) FROM subscribers": "SELECT COUNT(*) FROM subscribers WHERE age::BOOLEAN",
     "SELECT cell_id, COUNT(*) AS n FROM events GROUP BY cell_id WHERE dwell_s > 60": "FROM events SELECT cell_id, COUNT_IF(dwell_s > 60) AS n GROUP BY ALL HAVING n > 0",
