@@ -23,6 +23,8 @@ MADE = {
     "SELECT '\ud800'": Code.PARSE,
     "SELECT " + "1+" * 6_000 + "1": Code.COMPLEX,
     "SELECT " + "1+" * 4_000 + "1": Code.COMPLEX,
+    f"SELECT COUNT(*) FROM events e WHERE 1 IN ({', '.join(['e.cell_id'] * 700)})": Code.COMPLEX,
+    f"SELECT {', '.join(['COUNT(*)'] * 51)} FROM events": Code.COMPLEX,
 }
 # calls that no question over the adversarial catalog reaches, and why they stand there all the same
 NOT_SHOWN = {
