@@ -311,10 +311,22 @@ def correct_total(profile: VectorProfile, design: Design, noisy_total: float, sc
     """Correct a number without keys: add the expected excess; `scale` = standard deviation of its noise."""
     if profile.is_empty:
         return Correction(1.0, 0.0)
-    excess = median_excess(profile.norms, design.shape_bound)
+    excess, variance = _excess_beyond(profile.norms, design.shape_bound)
     whole = max(noisy_total, scale) + excess
-    deviation = math.sqrt(excess_variances(profile.norms, np.array([design.shape_bound]))[0])
-    return Correction(max(noisy_total, scale) / whole, TOTAL_INTERVAL_FACTOR * deviation / whole)
+    return Correction(max(noisy_total, scale) / whole, TOTAL_INTERVAL_FACTOR * math.sqrt(variance) / whole)
+
+
+@lru_cache(maxsize=REMEMBERED_READINGS)
+def _excess_beyond(totals: HistogramReading, bound: float) -> tuple[float, float]:
+    """Median and variance of the excess beyond a clip bound: remembered, as the reading is."""
+    return median_excess(totals, bound), float(excess_variances(totals, np.array([bound]))[0])
+
+
+@lru_cache(maxsize=REMEMBERED_READINGS)
+def _retained_share(profile: VectorProfile, bound: float) -> tuple[float, float]:
+    """Mean and standard deviation of the share that a clip bound leaves, as the profile tells it: remembered, too."""
+    shares = profile.retained_shares(np.array([bound]))
+    return float(shares.mean()), float(share_deviations(shares)[0])
 
 
 def correct_shape(
@@ -327,8 +339,7 @@ def correct_shape(
     """
     if profile.is_empty:
         return Correction(1.0, 0.0)
-    shares = profile.retained_shares(np.array([design.shape_bound]))
-    told, deviation = float(shares.mean()), float(share_deviations(shares)[0])
+    told, deviation = _retained_share(profile, design.shape_bound)
     if profile.is_signed:
         lost_by_mean_group = (1 - told) * profile.total / profile.groups
         return Correction(1.0, (1 - told) + deviation, SIGNED_GROUP_DIFFERENCE * lost_by_mean_group)
@@ -336,8 +347,8 @@ def correct_shape(
         deviation = math.hypot(deviation, COMBINED_SHARE_ERROR * (1 - told))
     weights, estimates = [1 / deviation**2], [told]
     if total is not None and design.total_bound is not None and profile.totals is not None:
-        whole = total[0] + median_excess(profile.totals, design.total_bound)
-        whole_variance = total[1] ** 2 + float(excess_variances(profile.totals, np.array([design.total_bound]))[0])
+        excess, variance = _excess_beyond(profile.totals, design.total_bound)
+        whole, whole_variance = total[0] + excess, total[1] ** 2 + variance
         if whole > 3 * math.sqrt(whole_variance) and shape_sum > 0:
             share = shape_sum / whole
             relative = profile.groups * shape_scale**2 / shape_sum**2 + whole_variance / whole**2
