@@ -60,6 +60,7 @@ HIDDEN_LEVEL, HIDDEN_WIDTH = 0.95, 1.96  # quantile of what it adds, and how man
 ABOVE_LEVEL = 0.975  # the same of squares, which it adds above alone
 UNLIKELY = 1e-3  # populations that have less together are left out
 HIDDEN_CHOICE = 0.03  # of the variance of class means by units that noise hides, where clip bounds are chosen
+MULTIPLIED_SCENARIOS = 4  # whose logarithms are taken together
 HIDDEN_SHARE, HIDDEN_SHARE_TOTAL = 0.5, 0.1  # of what one may add that is not measured, in the choice; without keys
 FARTHEST_SPREADS, FARTHEST_SIGMAS = 2.0, 2.0  # mean distance of a unit beyond that of its class, in spreads and errors
 SIDES_MISFIT = 0.25  # of the distances of both sides against class means, as a share of their sizes
@@ -513,8 +514,7 @@ def best_designs(
         by_sum += (CLASS_GROUP_DIFFERENCE * net / profile.total) ** 2 + distances.by_chance(
             sum_bounds
         ) / groups / group**2
-    other = noise + by_count[:, None]
-    squares = np.exp(np.mean([np.log(other + each) for each in by_sum], axis=0))  # rare scenarios choose no clip bound
+    squares = _geometric_means(noise + by_count[:, None], by_sum)  # rare scenarios choose no clip bound
     squares *= 1 + (of_divisor / COUNT_NOISE**2) ** 2
     squares = np.where(left.retained[:, None] < LEAST_KEPT, np.inf, squares)
     best = squares.argmin(axis=1)
@@ -524,6 +524,21 @@ def best_designs(
         for i, (bound, at) in enumerate(zip(bounds, best, strict=True))
     )
     return np.sqrt(squares.min(axis=1)), designs
+
+
+def _geometric_means(shared: Floats, by_scenario: Floats) -> Floats:
+    """Geometric means over scenarios of what all share plus what each has: rows of what is shared x alternatives.
+
+    Logarithms are taken of products of a few scenarios, which no positive number between 10^-75 and 10^75 overflows.
+    """
+    logs = np.zeros_like(shared)
+    for few in np.array_split(by_scenario, -(-len(by_scenario) // MULTIPLIED_SCENARIOS)):
+        product = shared + few[0]
+        for each in few[1:]:
+            product *= shared + each
+        logs += np.log(product)
+    means: Floats = np.exp(logs / len(by_scenario))
+    return means
 
 
 def count_errors(profile: AverageProfile, bounds: Floats, noise: Floats) -> Floats:

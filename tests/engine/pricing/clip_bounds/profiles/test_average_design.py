@@ -311,3 +311,11 @@ def test_rare_scenarios_choose_no_clip_bound(profile: AverageProfile, reading: H
     sides = (replace(reading, units=rare), reading)
     net, _ = DistanceProfile(classes, classes, *sides, profile.spread, 1.0, hidden).excess(np.array([usual]))
     assert abs(net[0]) < profile.total / 100
+
+
+@pytest.mark.parametrize("scenarios", [1, 3, 4, 9, 48])
+def test_geometric_means_are_those_of_logarithms(scenarios: int) -> None:
+    random = np.random.default_rng(scenarios)
+    shared, each = (10.0 ** random.uniform(-60, 60, shape) for shape in ((7, 5), (scenarios, 5)))
+    expected = np.exp(np.mean([np.log(shared + one) for one in each], axis=0))
+    np.testing.assert_allclose(average_design._geometric_means(shared, each), expected, rtol=1e-12)
