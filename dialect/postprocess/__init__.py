@@ -13,7 +13,7 @@ fractional if counts are not released as whole numbers.
 
 from __future__ import annotations
 
-from dialect.postprocess.interval_functions import IntervalParameters, column_limits, ratio_ends
+from dialect.postprocess.interval_functions import IntervalParameters, averaged_columns, column_limits, ratio_ends
 from dialect.postprocess.noise_propagation import (
     ZERO,
     FractionalLinearForm,

@@ -381,6 +381,18 @@ def _find_limits(question: Question) -> tuple[Limits, ...]:
     )
 
 
+def averaged_columns(question: Question) -> frozenset[str]:
+    """Return the names of the columns that are computed from averages and moments alone, which nobody adds up."""
+    outputs = {output.field: output.formula for release in question.releases for output in release.outputs}
+    averages = {field for field, formula in outputs.items() if isinstance(formula, MeanOf | MomentsOf)}
+    found = set()
+    for shown in question.columns:
+        released = outputs.keys() & fields_of(expand_definitions(Ref(shown.field)))
+        if released and released <= averages:
+            found.add(shown.name)
+    return frozenset(found)
+
+
 def _intersect(one: Limits, other: Limits) -> Limits:
     """Intersect two ranges that both hold the exact number."""
     return max(one[0], other[0]), min(one[1], other[1])

@@ -3,9 +3,9 @@
 The outer SQL returns shown column i as `s<i>`, and the parts of its interval as `s<i>_<part>`: numerator, offset,
 variances and so on. A part that is equal in all rows is a constant of the SQL instead.
 
-Intervals are projected onto natural limits: a count is not negative, a share is at most 1. Numbers stay as they were
-released, since sums of them are unbiased; only their display is moved into the interval. Of many numbers below the
-noise, what each is expected to be is shown (`shrinkage`), which has the same sum.
+Intervals are projected onto natural limits: a count is not negative, a share is at most 1. So are averages. Counts and
+sums stay as they were released, since sums of them are unbiased; only their display is moved into the interval. Of many
+numbers below the noise, what each is expected to be is shown (`shrinkage`), which has the same sum.
 
 Terms:
     half-width  distance of the interval ends from the number
@@ -27,7 +27,7 @@ import pyarrow.compute as pc
 
 from dialect import Question
 from dialect.codegen import OuterSql
-from dialect.postprocess import IntervalParameters, column_limits
+from dialect.postprocess import IntervalParameters, averaged_columns, column_limits
 from engine.mechanism.intervals import (
     Floats,
     IntervalLevels,
@@ -357,12 +357,19 @@ def half_widths(
 
 
 def project_intervals(answer: Answer, question: Question) -> Answer:
-    """Intersect the intervals of an answer with the natural limits of their columns."""
+    """Intersect the intervals of an answer with the natural limits of their columns, and move averages into them."""
     limits = {column.name: limits for column, limits in zip(question.columns, column_limits(question), strict=True)}
     intervals: Mapping[str, Ends] = {
         name: projected(*ends, *limits[name]) if name in limits else ends for name, ends in answer.intervals.items()
     }
-    return replace(answer, intervals=dict(intervals))
+    table = answer.table
+    for name in averaged_columns(question) & intervals.keys():
+        place, column = table.column_names.index(name), table.column(name)
+        if pa.types.is_floating(column.type):
+            least, most = (pa.scalar(end, column.type) for end in limits[name])
+            cut = pc.min_element_wise(pc.max_element_wise(column, least, skip_nulls=False), most, skip_nulls=False)
+            table = table.set_column(place, name, cut)
+    return replace(answer, table=table, intervals=dict(intervals))
 
 
 def projected(lower: Floats, upper: Floats, least: float, most: float) -> Ends:

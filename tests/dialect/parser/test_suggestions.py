@@ -41,7 +41,7 @@ TRIED = {
     # every day that is declared, not one
     "select start_ts d, count(*) from visit where zone_id = 'Z1' group by 1": "select date_trunc('hour', start_ts) d, count(*) from visit where zone_id = 'Z1' group by 1",
     # the asker's own end, and one more
-    "select avg(least(date_diff('minute', start_ts, end_ts), 240)) from visit": f"select AVG(GREATEST(LEAST({MINUTES}, 240), YOUR_MIN)) from visit",
+    "select avg(least(date_diff('minute', start_ts, end_ts), 240)) from visit": f"select AVG(GREATEST(LEAST({MINUTES}, 240), 0)) from visit",
     "select avg(greatest(date_diff('minute', start_ts, end_ts), 5)) from visit": f"select AVG(LEAST(GREATEST({MINUTES}, 5), YOUR_MAX)) from visit",
     "select avg(greatest(date_diff('minute', start_ts, end_ts), 200)) from visit": f"select AVG(LEAST(GREATEST({MINUTES}, 200), YOUR_MAX)) from visit",
     "select avg(least(date_diff('minute', start_ts, end_ts), -5)) from visit": f"select AVG(GREATEST(LEAST({MINUTES}, -5), YOUR_MIN)) from visit",

@@ -1,4 +1,4 @@
-"""Projection onto natural limits: it loses no possible number, and changes no number."""
+"""Projection onto natural limits: it loses no possible number, and changes no count."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialect import compile_query
+from dialect.postprocess import column_limits
 from engine.mechanism import answer
 from engine.mechanism.answer import Answer, project_intervals, projected
 from engine.pipeline.engine import Engine
@@ -61,3 +62,13 @@ def test_numbers_stay_as_released(engine: Engine) -> None:
     assert answer.table.equals(table)
     assert [each.tolist() for each in answer.intervals["n"]] == [[0, 0, 78], [12, 16, 102]]
     assert [each.tolist() for each in answer.intervals["d"]] == [[-1, -1, 78], [11, 16, 102]]
+
+
+def test_averages_lie_within_their_limits(engine: Engine) -> None:
+    sql = "SELECT zone, AVG(minutes) AS a, 100 * AVG(CASE WHEN minutes > 60 THEN 1 ELSE 0 END) AS p, COUNT(*) AS n FROM visit GROUP BY zone"
+    question = compile_query(sql, engine.catalog)
+    most = column_limits(question)[1][1]
+    numbers = {"zone": ["a", "b", "c"], "a": [-3.5, None, most + 1], "p": [201.5, 40.0, -1.0], "n": [-30, 4, 90]}
+    ends = np.array([-42.0, -8.0, 78.0]), np.array([250.0, 260.0, 1e9])
+    found = project_intervals(Answer(pa.table(numbers), dict.fromkeys("apn", ends), {}), question).table.to_pydict()
+    assert found == {**numbers, "a": [0.0, None, most], "p": [100.0, 40.0, 0.0]}

@@ -143,6 +143,11 @@ class AverageProfile:
         return max(math.sqrt(float(shares @ (places - self.mean) ** 2)), least)  # what bins can't tell apart
 
     @property
+    def is_share(self) -> bool:
+        """Whether bins don't tell means apart: of conditions, and of values that nearly nobody has."""
+        return not math.isfinite(self.means.resolution)
+
+    @property
     def reach(self) -> float:
         """Distance from the mean within which nearly all means are."""
         places, shares = self.places
@@ -201,7 +206,7 @@ def paired_scenarios(
     above, below = (profile.total_per_norm * each.totals / profile.total for each in (positive, negative))
     net, sizes = np.subtract.outer(above, below), np.add.outer(above, below)
     log_weights = np.zeros_like(net)
-    if profile.rows.groups > 1 and math.isfinite(profile.means.resolution):
+    if profile.rows.groups > 1 and not profile.is_share:
         of_classes = float(classes.variances(profile.class_weights[:, None])[0])
         variances = of_classes + (SIDES_MISFIT * sizes) ** 2
         expected = float(profile.class_weights @ classes.distances)
@@ -397,17 +402,19 @@ class DistanceProfile:
     total_per_norm: float  # sum of distances over all groups, per norm
     hidden: HiddenPopulation
     is_measured: bool = True  # False: likely ones, before they are measured
+    is_share: bool = False  # do bins not tell means apart? few units may have most of a rare event, so that means count
 
     def excess(self, bounds: Floats) -> tuple[Floats, Floats]:
         """Sum of what distances exceed clip bounds by: net of both sides, and its squared error in each scenario.
 
-        The net sum is the median over scenarios: a rare one would dominate the mean. Errors: scenarios x bounds.
+        The net sum is the median over scenarios, as a rare one would dominate the mean; of shares the mean. Errors:
+        scenarios x bounds.
         """
         net, apart, squares = np.zeros(len(bounds)), np.zeros((1, len(bounds))), np.zeros(len(bounds))
         for side, sign in ((self.positive, 1), (self.negative, -1)):
             beyond = np.maximum(0.0, side.points[:, None] - bounds[None, :])
             by_scenario = weighted_sums(side.units, beyond)
-            middle = np.median(by_scenario, axis=0)
+            middle = by_scenario.mean(axis=0) if self.is_share else np.median(by_scenario, axis=0)
             net, apart = net + sign * middle, apart + sign * (by_scenario - middle)
             squares += side.excess_noise(beyond) + (TAIL_LAW_ERROR * middle) ** 2
         errors = self.total_per_norm**2 * (apart**2 + squares)
@@ -514,7 +521,9 @@ def best_designs(
         by_sum += (CLASS_GROUP_DIFFERENCE * net / profile.total) ** 2 + distances.by_chance(
             sum_bounds
         ) / groups / group**2
-    squares = _geometric_means(noise + by_count[:, None], by_sum)  # rare scenarios choose no clip bound
+    other = noise + by_count[:, None]
+    # but of shares, rare scenarios choose no clip bound
+    squares = other + by_sum.mean(axis=0) if distances.is_share else _geometric_means(other, by_sum)
     squares *= 1 + (of_divisor / COUNT_NOISE**2) ** 2
     squares = np.where(left.retained[:, None] < LEAST_KEPT, np.inf, squares)
     best = squares.argmin(axis=1)

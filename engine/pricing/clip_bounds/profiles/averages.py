@@ -408,7 +408,8 @@ def noisy_distances(
         except FAILED_ARITHMETIC:  # that it failed would tell of noise that is never stored
             found[each.total] = _likely_distances(each)
             continue
-        facts = (each.profile.spread, each.profile.total_per_norm, hidden)
+        is_share = each.product is None and each.profile.is_share
+        facts = (each.profile.spread, each.profile.total_per_norm, hidden, True, is_share)
         found[each.total] = DistanceProfile(classes, usual, positive, negative, *facts)
     return found
 
@@ -538,7 +539,8 @@ def _correction(
         kept = profile.class_weights - moved
         if not distances.is_measured:
             posterior = posterior.moved(clipped + net - float(kept @ posterior.distances))
-        posterior = posterior.observe_apart(kept, clipped + net, variance + error**2)
+        above, below = average.limits
+        posterior = posterior.observe_apart(kept, clipped + net, variance + error**2).within(-below, above)
         shift = float(profile.class_weights @ posterior.distances) - clipped
         uncertainty = float(posterior.variances(profile.class_weights[:, None])[0])
     else:

@@ -41,6 +41,10 @@ class ClassPosterior:
         """Distances that are all larger by a number."""
         return ClassPosterior(self.distances + by, self.covariance)
 
+    def within(self, least: float, most: float) -> ClassPosterior:
+        """Distances between the least and the largest one of a value."""
+        return ClassPosterior(np.clip(self.distances, least, most), self.covariance)
+
     def observe(self, weights: Floats, value: float, variance: float) -> ClassPosterior:
         """Distances once a weighted sum of them is observed with an error of known variance."""
         covariances = self.covariance @ weights

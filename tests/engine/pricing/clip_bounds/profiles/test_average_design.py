@@ -291,26 +291,44 @@ def test_far_units_that_class_means_confirm_are_kept(profile: AverageProfile, re
     assert (told.units[:, -1] > units / 2).mean() > 0.9
 
 
-def test_rare_scenarios_choose_no_clip_bound(profile: AverageProfile, reading: HistogramReading) -> None:
-    """Two of 31 scenarios have units far away: a clip bound for them would be noisy in all others."""
+def with_rare_units(profile: AverageProfile, reading: HistogramReading, scenarios: int) -> HistogramReading:
+    """The same reading, where some scenarios have units far beyond the usual clip bound."""
+    units, place = reading.units.copy(), int(np.searchsorted(reading.points, 50 * 1.2))
+    units[-scenarios:, place] += 100 * profile.total / reading.points[place]
+    return replace(reading, units=units)
+
+
+@pytest.fixture(scope="module")
+def distances(profile: AverageProfile, reading: HistogramReading) -> DistanceProfile:
     hidden, classes = hidden_population(profile, (LIMIT, LIMIT), 20.0), classes_of(profile)
+    return DistanceProfile(classes, classes, reading, reading, profile.spread, 1.0, hidden)
 
-    def sum_bound(above: HistogramReading) -> float:
-        facts = (profile.spread, 1.0, hidden)
-        distances = DistanceProfile(classes, classes, above, reading, *facts)
-        errors, designs = best_designs(profile, distances, count_candidates(profile), 1e-6, (1.0, 1.0), None)
-        return designs[int(np.argmin(errors))].sum_bound
 
-    usual = sum_bound(reading)
-    place = int(np.searchsorted(reading.points, 50 * usual))
-    rare, common = reading.units.copy(), reading.units.copy()
-    for scenarios, found in ((2, rare), (15, common)):
-        found[-scenarios:, place] += 100 * profile.total / reading.points[place]
-    assert sum_bound(replace(reading, units=rare)) < 2 * usual
-    assert sum_bound(replace(reading, units=common)) > 10 * usual
-    sides = (replace(reading, units=rare), reading)
-    net, _ = DistanceProfile(classes, classes, *sides, profile.spread, 1.0, hidden).excess(np.array([usual]))
-    assert abs(net[0]) < profile.total / 100
+def sum_bound(profile: AverageProfile, distances: DistanceProfile) -> float:
+    """Return the chosen clip bound of the distances."""
+    errors, designs = best_designs(profile, distances, count_candidates(profile), 1e-6, (1.0, 1.0), None)
+    return designs[int(np.argmin(errors))].sum_bound
+
+
+def test_rare_scenarios_choose_no_clip_bound(
+    profile: AverageProfile, reading: HistogramReading, distances: DistanceProfile
+) -> None:
+    """Two of 31 scenarios have units far away: a clip bound for them would be noisy in all others."""
+    usual = sum_bound(profile, distances)
+    rare, common = (replace(distances, positive=with_rare_units(profile, reading, n)) for n in (2, 15))
+    assert sum_bound(profile, rare) < 2 * usual
+    assert sum_bound(profile, common) > 10 * usual
+    assert abs(rare.excess(np.array([usual]))[0][0]) < profile.total / 100
+
+
+def test_rare_scenarios_count_for_shares(
+    profile: AverageProfile, reading: HistogramReading, distances: DistanceProfile
+) -> None:
+    """Few people may make most of a rare event: the mean of the scenarios is added, and clip bounds allow for it."""
+    usual = sum_bound(profile, distances)
+    rare = replace(distances, positive=with_rare_units(profile, reading, 2), is_share=True)
+    assert sum_bound(profile, rare) > 10 * usual
+    assert rare.excess(np.array([usual]))[0][0] > profile.total
 
 
 @pytest.mark.parametrize("scenarios", [1, 3, 4, 9, 48])

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.pricing.clip_bounds.profiles.class_means import class_of, posterior_of_classes, prior_of_classes
+from engine.pricing.clip_bounds.profiles.class_means import (
+    ClassPosterior,
+    class_of,
+    posterior_of_classes,
+    prior_of_classes,
+)
 
 UNITS = np.array([900.0, 2000.0, 1500.0, 700.0, 250.0, 60.0, 15.0])
 SPREAD = 10.0
@@ -36,3 +41,8 @@ def test_a_contradiction_widens_what_class_means_tell() -> None:
 
 def test_a_class_holds_the_units_up_to_twice_as_many_values() -> None:
     assert list(class_of(np.array([0.5, 1, 2, 3, 4, 7, 8, 1e9]), 20)) == [0, 0, 1, 1, 2, 2, 3, 20]
+
+
+def test_no_class_is_farther_than_a_value() -> None:
+    found = ClassPosterior(np.array([-0.5, 0.1, 1.8]), np.eye(3)).within(-0.2, 0.8)
+    assert found.distances.tolist() == [-0.2, 0.1, 0.8] and (found.covariance == np.eye(3)).all()
