@@ -25,6 +25,7 @@ from dialect.analysis import (
     has_unkeyed_many_to_many_join,
     is_full_scan,
     may_match_several_public_rows,
+    reduced_row_limits,
 )
 from dialect.postprocess import ZERO, FractionalLinearForm, LinearCombination
 from dialect.sensitivity import counted_table, declares_clip_bounds, grouping_attributes
@@ -158,18 +159,22 @@ def unmeasured_pair_columns(question: Question, compiled: Sequence[CompiledRelea
     """Names of columns that count joined pairs of a person's rows without a measured clipping bias.
 
     Pairs are formed with each other or with several public rows. A person with k rows has k^2 pairs of them, and any
-    number with public rows, so the share that clipping leaves is unknown.
+    number with public rows, so the share that clipping leaves is unknown. Nor is it known what is left out where fewer
+    rows of a person are joined than are kept.
     """
     is_paired = [has_unmeasured_pairs(each) or has_unmeasured_fan_out(each) for each in compiled]
-    if not any(is_paired):
+    is_reduced = [
+        has_unkeyed_many_to_many_join(s) and any(reduced_row_limits(s)) for s in (c.plan.source for c in compiled)
+    ]
+    if not any(is_paired) and not any(is_reduced):
         return frozenset()
     biases = _raw_biases(question, compiled)
     paired = {
         field.id
         for columns in question.releases
-        if is_paired[columns.plan_index]
-        for field in columns.raw_fields
-        if biases[field.id] is None
+        for field, vector in zip(columns.raw_fields, question.plans[columns.plan_index].vectors, strict=True)
+        if (is_paired[columns.plan_index] and biases[field.id] is None)
+        or (is_reduced[columns.plan_index] and vector.kind is not VectorKind.PERSONS)
     }
     raw = _with_sums(question, paired)
     return frozenset(

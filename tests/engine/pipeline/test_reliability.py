@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from dialect import compile_query
+from dialect import ContributionBounds, compile_query
 from dialect.algebra import NoteCode
 from engine.api.session import Session
 from engine.mechanism.answer import Answer
@@ -198,6 +199,23 @@ def few_rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 def test_the_bias_of_pairs_of_a_person_s_rows_is_known(few_rows: Engine, sql: str, columns: set[str]) -> None:
     question = compile_query(sql, few_rows.catalog)
     assert unmeasured_pair_columns(question, few_rows.compile(question, ANN).releases) == columns
+
+
+def test_rows_that_a_join_leaves_out_are_in_no_rating(few_rows: Engine) -> None:
+    """Where the catalog keeps any number of rows, a join keeps fewer: people's counts are no worse, those of pairs are."""
+    sql = f"SELECT COUNT(*) AS n, COUNT(DISTINCT a.person_id) AS p, AVG(a.minutes) AS m {PAIRED}"
+    tables = tuple(replace(each, max_rows_per_person=10_000) for each in few_rows.catalog.tables)
+    unlimited = replace(few_rows, catalog=replace(few_rows.catalog, tables=tables))
+    question = compile_query(sql, unlimited.catalog)
+    compiled = unlimited.compile(question, ANN).releases
+    assert unmeasured_pair_columns(question, compiled) == {"n", "m"}
+    declared = [replace(each, bounds=measured(each.bounds)) for each in compiled]
+    assert unmeasured_pair_columns(question, declared) == {"n", "m"}, "whatever a profile or calibration measured"
+
+
+def measured(bounds: ContributionBounds) -> ContributionBounds:
+    """The same bounds with a known clipping bias."""
+    return replace(bounds, vectors=tuple(replace(each, predicted_bias=0.0) for each in bounds.vectors))
 
 
 def test_a_fan_out_over_public_rows_is_noted_and_rated_poor(few_rows: Engine) -> None:
