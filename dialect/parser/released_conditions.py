@@ -4,8 +4,8 @@
     JOIN (SELECT zone AS z, COUNT(*) AS m FROM visit GROUP BY zone ORDER BY m DESC LIMIT 5) AS top ON zone = z
     GROUP BY day, zone ORDER BY n DESC
     ->
-    SELECT grouped.day, grouped.zone, grouped.n FROM (SELECT day, zone, COUNT(*) AS n FROM visit GROUP BY day, zone)
-    AS grouped JOIN (...) AS top ON grouped.zone = top.z ORDER BY grouped.n DESC
+    SELECT c0 AS day, c1 AS zone, c2 AS n FROM (SELECT day, zone, COUNT(*) AS n FROM visit GROUP BY day, zone)
+    AS grouped(c0, c1, c2) JOIN (...) AS top ON c1 = top.z ORDER BY c2 DESC
 
 Rows of people can't be chosen by numbers that do not exist yet. A condition on a key of the groups is the same for all
 rows of a group, so that the groups can be chosen. BI tools send such joins for the largest series of a chart. Proof:
@@ -23,7 +23,7 @@ from dialect.errors import Span
 from dialect.parser.spans import default_name, span_of
 
 GROUPED = "grouped"  # alias of the groups
-_HIDDEN = "__hidden_"  # prefix of the columns that only the outer query reads
+_PREFIX = "__grouped_"  # of their columns
 _NOT_MOVED = ("distinct", "qualify", "windows", "sample")  # what a filter of the groups would change
 _SEVERAL_GROUPINGS = (exp.GroupingSets, exp.Cube, exp.Rollup)
 
@@ -143,33 +143,60 @@ def has_only_key(inner: exp.Expr, name: str) -> bool:
     (key,) = keys
     if key.is_int:
         return 0 < int(key.name) <= len(inner.selects) and inner.selects[int(key.name) - 1] is named[0]
-    return bool(named[0].unalias() == key or (isinstance(key, exp.Column) and not key.table and key.name == name))
+    value = named[0].unalias()
+    return bool(value == key) or (_is_alias(key, name) and _is_aliased_key(value, key, inner))
+
+
+def _is_alias(key: exp.Expr, name: str) -> bool:
+    """Return whether a key may be an alias."""
+    return isinstance(key, exp.Column) and not key.table and key.name == name
+
+
+def _is_aliased_key(value: exp.Expr, key: exp.Expr, inner: exp.Select) -> bool:
+    """Return whether a value with the name of a key has one row: a column of the rows goes before an alias.
+
+    A value that reads such a column, or none, may be equal in several groups of it. Of others, either there is no such
+    column, or the value is refused as it is no key.
+    """
+    if isinstance(value, exp.Column):
+        return value.name.lower() != key.name.lower() or _is_same(value, key, inner)
+    names = {column.name.lower() for column in value.find_all(exp.Column)}
+    return bool(names) and key.name.lower() not in names
 
 
 def _is_key(value: exp.Expr, tree: exp.Select, names: Sequence[str]) -> bool:
     """Return whether a value over the rows is one of the keys of a SELECT."""
     group, items = tree.args["group"], [item.unalias() for item in tree.selects]
     if group.args.get("all"):
-        return any(_is_same(value, item) for item in items)
+        return any(_is_same(value, item, tree) for item in items)
     aliased = dict(zip((name.lower() for name in names), items, strict=True))
     for key in group.expressions:
         if key.is_int:
             found = items[int(key.name) - 1] if 0 < int(key.name) <= len(items) else None
         elif isinstance(key, exp.Column) and not key.table and key.name.lower() in aliased:
             found = aliased[key.name.lower()]  # a column of the rows goes before the alias of something else
-            found = found if not isinstance(value, exp.Column) or _is_same(key, found) else None
+            found = found if not isinstance(value, exp.Column) or _is_same(key, found, tree) else None
         else:
             found = key
-        if found is not None and _is_same(value, found):
+        if found is not None and _is_same(value, found, tree):
             return True
     return False
 
 
-def _is_same(one: exp.Expr, other: exp.Expr) -> bool:
-    """Return whether two expressions over the same rows are written alike; a column may lack its table's name."""
-    if isinstance(one, exp.Column) and isinstance(other, exp.Column) and not (one.table and other.table):
-        return one.name.lower() == other.name.lower()
+def _is_same(one: exp.Expr, other: exp.Expr, tree: exp.Select) -> bool:
+    """Return whether two expressions over the rows of a SELECT are written alike; a column may lack its table's name.
+
+    Not one that USING of an outer join merges, which a row without a match lacks in one table.
+    """
+    if isinstance(one, exp.Column) and isinstance(other, exp.Column) and bool(one.table) != bool(other.table):
+        return one.name.lower() == other.name.lower() and one.name.lower() not in _merged_by_outer_joins(tree)
     return _text(one) == _text(other)
+
+
+def _merged_by_outer_joins(tree: exp.Select) -> frozenset[str]:
+    """Names of the columns that USING of outer joins merges."""
+    outer = (join for join in tree.args.get("joins") or () if join.side)
+    return frozenset(column.name.lower() for join in outer for column in join.args.get("using") or ())
 
 
 def _moved_behind(tree: exp.Select, moved: _Moved, names: Sequence[str]) -> exp.Select:
@@ -179,20 +206,19 @@ def _moved_behind(tree: exp.Select, moved: _Moved, names: Sequence[str]) -> exp.
 
     def column(value: exp.Expr) -> exp.Column:
         """Name a value of the groups, which are extended by it where they do not show it."""
-        items = zip(names, tree.selects, strict=True)
-        name = next((name for name, item in items if _is_same(value, item.unalias())), None)
-        if name is None:
-            name = f"{_HIDDEN}{len(hidden)}"
-            hidden.append(_named(value.copy(), name))
-        return _column(name)
+        place = next((i for i, item in enumerate(tree.selects) if _is_same(value, item.unalias(), tree)), None)
+        if place is None:
+            place = len(names) + len(hidden)
+            hidden.append(_named(value.copy(), _column(place).name))
+        return _column(place)
 
     def ordered(term: exp.Expr) -> exp.Expr:
         """Write one term of ORDER BY over the groups; aliases and positions stay."""
         copied = term.copy()
         value = copied.this
-        aliases = {name.lower(): name for name in names}
-        if isinstance(value, exp.Column) and not value.table and value.name.lower() in aliases:
-            copied.set("this", _column(aliases[value.name.lower()]))
+        places = {name.lower(): place for place, name in enumerate(names)}
+        if isinstance(value, exp.Column) and not value.table and value.name.lower() in places:
+            copied.set("this", _column(places[value.name.lower()]))
         elif not value.is_int:
             copied.set("this", column(value))
         return copied
@@ -204,8 +230,10 @@ def _moved_behind(tree: exp.Select, moved: _Moved, names: Sequence[str]) -> exp.
         item if isinstance(item, exp.Alias) else _named(item, n) for item, n in zip(inner.selects, names, strict=True)
     ]
     inner.set("expressions", [*items, *hidden])
-    subquery = exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier(GROUPED)))
-    outer = exp.select(*(_named(_column(name), name) for name in names)).from_(subquery, copy=False)
+    # by names of their own, or the condition's subquery could read a number of the groups for a column of the rows
+    columns = [_column(place).this for place in range(len(names) + len(hidden))]
+    subquery = exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier(GROUPED), columns=columns))
+    outer = exp.select(*(_named(_column(place), name) for place, name in enumerate(names))).from_(subquery, copy=False)
     if moved.join is not None:
         equal = exp.EQ(this=key, expression=exp.column(moved.column, moved.join.this.alias_or_name))
         outer.set("joins", [exp.Join(this=moved.join.this.copy(), kind=moved.join.kind, on=equal)])
@@ -241,9 +269,9 @@ def _named(value: exp.Expr, name: str) -> exp.Alias:
     return exp.Alias(this=value, alias=exp.to_identifier(name, quoted=True))
 
 
-def _column(name: str) -> exp.Column:
-    """Name a column of the groups."""
-    return exp.column(exp.to_identifier(name, quoted=True), GROUPED)
+def _column(place: int) -> exp.Column:
+    """Name a column of the groups by its place."""
+    return exp.column(exp.to_identifier(f"{_PREFIX}{place}", quoted=True), GROUPED)
 
 
 def _conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:

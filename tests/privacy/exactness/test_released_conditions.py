@@ -34,6 +34,10 @@ CHOSEN = (
 SHARES = (
     f"SELECT zone_id, COUNT(*) / SUM(COUNT(*)) OVER () AS share FROM visit WHERE zone_id IN ({TOP}) GROUP BY zone_id"
 )
+REPEATED = "WITH top AS (SELECT left(zone_id, 1) AS zone_id, COUNT(*) AS m FROM visit GROUP BY zone_id) SELECT left(v.zone_id, 1) AS z, COUNT(*) AS n FROM visit v JOIN top ON top.zone_id = left(v.zone_id, 1) GROUP BY 1"
+LONG = "(SELECT subscriber_id, zone_id FROM visit WHERE dwell_min > 30) AS long"
+PADDED = f"SELECT zone_id, COUNT(*) AS n FROM visit LEFT JOIN {LONG} USING (subscriber_id, zone_id) WHERE long.zone_id IN ({TOP}) GROUP BY zone_id"
+LONGER = "SELECT z FROM (SELECT zone_id AS z, AVG(dwell_min) AS a FROM visit GROUP BY 1) WHERE a < dwell_min"
 REFUSED = (
     SHARES,
     f"SELECT DISTINCT zone_id, COUNT(*) AS n FROM visit WHERE zone_id IN ({TOP}) GROUP BY zone_id",
@@ -46,6 +50,10 @@ REFUSED = (
     f"SELECT zone_id, COUNT(*) AS n FROM visit {JOINED} ON zone_id = z AND dwell_min > 3 GROUP BY zone_id",
     f"SELECT lower(zone_id) AS zone_id, COUNT(*) AS n FROM visit WHERE zone_id IN ({TOP}) GROUP BY ALL",
     "SELECT zone_id, COUNT(*) AS n FROM visit JOIN (SELECT zone_id AS z, hour(start_ts) AS h, COUNT(*) AS m FROM visit GROUP BY ALL) ON zone_id = z GROUP BY zone_id",
+    REPEATED,
+    REPEATED.replace("left(zone_id, 1) AS zone_id", "'Z1' AS zone_id"),
+    PADDED,
+    PADDED.replace("LEFT JOIN", "FULL JOIN"),
 )  # fmt: skip
 
 
@@ -67,8 +75,15 @@ def test_what_reads_other_groups_stays_refused(sql: str, oracle: Oracle) -> None
         oracle.ask(sql)
 
 
+def test_a_number_of_the_groups_is_no_column_of_rows(oracle: Oracle) -> None:
+    with pytest.raises(Refusal, match="no column dwell_min"):
+        oracle.ask(
+            f"SELECT zone_id, SUM(dwell_min) AS dwell_min FROM visit WHERE zone_id IN ({LONGER}) GROUP BY zone_id"
+        )
+
+
 def test_a_condition_moved_too_far_is_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Planted: it is moved behind window functions, and behind LIMIT."""
+    """Planted: it is moved behind window functions, behind LIMIT, with keys that repeat, and from padded rows."""
     limited = (
         f"SELECT zone_id, COUNT(*) AS n FROM visit WHERE zone_id NOT IN ({TOP}) GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 4"
     )
@@ -76,6 +91,12 @@ def test_a_condition_moved_too_far_is_found(oracle: Oracle, monkeypatch: pytest.
     with monkeypatch.context() as patch:
         patch.setattr(conditions, "_own", lambda *_: iter(()))
         assert oracle.ask(SHARES).difference
+    with monkeypatch.context() as patch:
+        patch.setattr(conditions, "_is_aliased_key", lambda *_: True)
+        assert oracle.ask(REPEATED).difference
+    with monkeypatch.context() as patch:
+        patch.setattr(conditions, "_merged_by_outer_joins", lambda _: frozenset())
+        assert oracle.ask(PADDED).difference
     without = conditions._without_condition
 
     def with_limit(tree: Any, moved: Any) -> Any:
