@@ -19,11 +19,6 @@ RangeRule = Callable[..., Bounds]
 _FAR_DEGREES = 170.0  # beyond it, rounding changes an arc sine by a factor of more than 2^-40
 
 
-def is_bounded(bounds: Bounds | None) -> bool:
-    """Return whether the range is bounded: neither end is infinite or NaN."""
-    return bounds is not None and math.isfinite(bounds.lower) and math.isfinite(bounds.upper)
-
-
 def hull(ranges: Sequence[Bounds]) -> Bounds:
     """Smallest range that contains all given ranges."""
     return Bounds(min(r.lower for r in ranges), max(r.upper for r in ranges))

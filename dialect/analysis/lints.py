@@ -49,7 +49,6 @@ from dialect.algebra.relations import (
     walk_expressions,
 )
 from dialect.algebra.traversal import walk
-from dialect.algebra.value_ranges import is_bounded
 from dialect.analysis.uniqueness import EXACT_TYPES, minimal_ordering_fields
 from dialect.catalog.model import Catalog, ColumnValues, SqlType, ValueList, ValueRange
 from dialect.diagnostics.names import first_names
@@ -308,7 +307,7 @@ def _is_outside_range(value: Expr, comparison: _Comparison) -> bool:
     """Return whether no value in the range of a function or a bounded column can satisfy a comparison."""
     within, at = range_of(value), _position(comparison[1])
     # a column without origin is computed: its range is inferred from rows that may be filtered
-    if not isinstance(at, float) or not is_bounded(within) or (isinstance(value, Ref) and value.field.origin is None):
+    if not isinstance(at, float) or not within.is_finite or (isinstance(value, Ref) and value.field.origin is None):
         return False
     return _exceeds((">=", float(within.lower)), (comparison[0], at)) or _exceeds(
         (comparison[0], at), ("<=", float(within.upper))

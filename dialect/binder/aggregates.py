@@ -18,7 +18,6 @@ from sqlglot import exp
 
 from dialect.algebra.expressions import Case, Expr, Field, Literal, Ref, expand_definitions, fields_of, map_fields
 from dialect.algebra.relations import AggregateCall, PerPerson, Relation, SortDirection
-from dialect.algebra.value_ranges import is_bounded
 from dialect.analysis.predicates import narrowed_range
 from dialect.binder.aggregate_fields import aggregate_field, with_person_range
 from dialect.binder.scalars import (
@@ -445,7 +444,7 @@ def _check_disclosure(aggregate: Aggregate, arguments: tuple[Expr, ...], source:
 
 def _is_summable_range(bounds: Bounds) -> bool:
     """Return whether a range is finite and small enough for fixed-point sums."""
-    return is_bounded(bounds) and max(abs(bounds.lower), abs(bounds.upper)) <= MAX_MAGNITUDE
+    return bounds.is_finite and max(abs(bounds.lower), abs(bounds.upper)) <= MAX_MAGNITUDE
 
 
 def _are_ranges_known(

@@ -333,7 +333,7 @@ def _range(call: WindowCall, max_rows: int | None) -> Bounds | None:
         return Bounds(1, upper) if isinstance(upper, int) else None
     default = _default_value(call)
     bounds = [range_of(call.arguments[0]), *([range_of(default)] if default is not None else [])]
-    return ranges.hull(bounds) if all(map(ranges.is_bounded, bounds)) else ranges.UNKNOWN
+    return ranges.hull(bounds) if all(each.is_finite for each in bounds) else ranges.UNKNOWN
 
 
 def _domain(call: WindowCall, argument_field: Field | None) -> Domain | None:

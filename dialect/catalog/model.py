@@ -132,6 +132,11 @@ class Bounds:
     lower: float
     upper: float
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether neither end is infinite or NaN."""
+        return math.isfinite(self.lower) and math.isfinite(self.upper)
+
 
 @dataclass(frozen=True)
 class ValueList:

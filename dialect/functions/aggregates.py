@@ -17,7 +17,7 @@ from typing import Literal as OneOf
 from sqlglot import exp
 
 from dialect.algebra.expressions import Expr
-from dialect.algebra.value_ranges import UNKNOWN, is_bounded
+from dialect.algebra.value_ranges import UNKNOWN
 from dialect.catalog.model import Bounds, SqlType
 from dialect.diagnostics.field_values import ArgumentTypes
 from dialect.functions import aggregate_forms as duckdb
@@ -136,7 +136,7 @@ def _count_range(_: Sequence[Bounds], max_rows: int) -> Bounds:
 
 def _sum_range(ranges: Sequence[Bounds], max_rows: int) -> Bounds:
     """Range of a sum of at most `max_rows` values."""
-    if not is_bounded(ranges[0]):
+    if not ranges[0].is_finite:
         return UNKNOWN
     return Bounds(min(0.0, ranges[0].lower * max_rows), max(0.0, ranges[0].upper * max_rows))
 
@@ -164,7 +164,7 @@ def _moment_range(divisor: int, is_root: bool = False, is_signed: bool = False) 
 
     def rule(ranges: Sequence[Bounds], _: int) -> Bounds:
         """Range of the statistic over one person's values."""
-        if not all(map(is_bounded, ranges)):
+        if not all(each.is_finite for each in ranges):
             return UNKNOWN
         widths = [each.upper - each.lower for each in ranges]
         product = widths[0] * widths[-1] / divisor
@@ -449,7 +449,7 @@ def products_fit(ranges: Sequence[Bounds], stated: Bounds | None) -> bool:
 
 def _is_narrow(bounds: Bounds, stated: Bounds | None) -> bool:
     """Return whether a range, or the stated bounds in its place, is known and within MAX_FACTOR_MAGNITUDE."""
-    if stated is None and not is_bounded(bounds):
+    if stated is None and not bounds.is_finite:
         return False
     ends = bounds if stated is None else stated
     return max(abs(ends.lower), abs(ends.upper)) <= MAX_FACTOR_MAGNITUDE
@@ -468,7 +468,7 @@ def grains_per_unit(value: Expr) -> int:
     A power of two from 2^0 to 2^30, chosen so that values stay below 2^50 grains; 2^20 where the range is unknown.
     """
     bounds = range_of(value)
-    if not is_bounded(bounds):
+    if not bounds.is_finite:
         return 1 << 20
     largest = max(abs(bounds.lower), abs(bounds.upper), 1.0)
     return 1 << max(0, min(30, 50 - int(largest).bit_length()))

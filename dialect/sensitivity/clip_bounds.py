@@ -39,7 +39,6 @@ from dialect.algebra.relations import (
     union_branch_tables,
 )
 from dialect.algebra.release_plan import Factor, PrivatePlan, QueryVector, VectorKind
-from dialect.algebra.value_ranges import is_bounded
 from dialect.analysis.uniqueness import has_many_to_many_join, may_match_several_public_rows
 from dialect.catalog.model import FALLBACK_VALUE_SHARE, Catalog, ClipBoundsByKeys, Column, SqlType, Table
 from dialect.functions.emitter import plain_text
@@ -174,7 +173,7 @@ def column_multiple(vector: QueryVector, catalog: Catalog) -> tuple[Column, floa
 
 def _max_magnitude(value: Field, vector: QueryVector) -> float:
     """Return the largest absolute value of a field; the clamping range of the vector if the field has no bounds."""
-    ends = value.bounds if is_bounded(value.bounds) else None
+    ends = value.bounds if value.bounds is not None and value.bounds.is_finite else None
     lower, upper = (vector.lower, vector.upper) if ends is None else (ends.lower, ends.upper)
     return max(abs(lower), abs(upper))
 

@@ -315,12 +315,9 @@ def output_column(id_: str, name: str | None, fields: tuple[Field, Field], sourc
     """
     left, right = fields
     kind, _ = unify_types([Ref(left), Ref(right)], exp.Null())
-    non_null_bounds = [f.bounds for f in fields if not is_null(Ref(f))]  # NULL violates no bounds
-    bounds = (
-        ranges.hull([b for b in non_null_bounds if b is not None])
-        if non_null_bounds and all(map(ranges.is_bounded, non_null_bounds))
-        else None
-    )
+    others = [f for f in fields if not is_null(Ref(f))]  # NULL violates no bounds
+    known = [f.bounds for f in others if f.bounds is not None and f.bounds.is_finite]
+    bounds = ranges.hull(known) if known and len(known) == len(others) else None
     source_fields = fields if len(sources) > 1 else (left,)
     is_private = isinstance(sources[0], PerPerson)
     alternatives = (

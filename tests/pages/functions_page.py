@@ -199,7 +199,7 @@ def _range(row: Function) -> str:
     if row.range_rule in RULES:
         return RULES[row.range_rule]
     found = row.range_rule(*(ranges.UNKNOWN for _ in row.argument_kinds))
-    if ranges.is_bounded(found):
+    if found.is_finite:
         return f"{_end(found.lower)} to {_end(found.upper)}"
     return "of the argument's ends" if len(row.argument_kinds) == 1 else "where the exponent is a constant"
 

@@ -34,7 +34,7 @@ from dialect.algebra.relations import (
 )
 from dialect.algebra.release_plan import KeySet, KeySource
 from dialect.algebra.traversal import walk
-from dialect.algebra.value_ranges import UNKNOWN, is_bounded
+from dialect.algebra.value_ranges import UNKNOWN
 from dialect.analysis.canonical_form import CanonicalForm
 from dialect.analysis.predicates import between, declared_dates, narrow_expression, narrowed_range
 from dialect.analysis.time_granularity import bucket_start, count_steps, truncate_time, truncation_unit
@@ -382,7 +382,7 @@ def list_of_counts(expr: Ref, facts: Sequence[Expr], context: CompileContext) ->
 
 def _is_exact(ends: Bounds | None) -> bool:
     """Return whether both ends of a range are known and exact in DOUBLE."""
-    return ends is not None and is_bounded(ends) and max(abs(ends.lower), abs(ends.upper)) <= MAX_EXACT_INTEGER
+    return ends is not None and ends.is_finite and max(abs(ends.lower), abs(ends.upper)) <= MAX_EXACT_INTEGER
 
 
 def _count_integers(ends: Bounds) -> int:

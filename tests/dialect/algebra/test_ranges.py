@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from dialect.algebra import value_ranges as ranges
 from dialect.algebra.expressions import Field, Ref
-from dialect.algebra.value_ranges import is_bounded
 from dialect.binder.query import BoundQuery
 from dialect.catalog.model import Bounds
 from dialect.functions.emitter import write_expr
@@ -101,7 +100,8 @@ def test_the_range_of_an_expression(text: str, rows_of: Callable[[str], BoundQue
     "text", ["lon", "1 / lat", "ln(dwell_s)", "exp(dwell_s)", "power(lat, 0.5)", "power(dwell_s, lat)", "lat / lat"]
 )
 def test_an_unbounded_expression_has_no_range(text: str, rows_of: Callable[[str], BoundQuery]) -> None:
-    assert not is_bounded(rows_of(f"SELECT {text} AS x FROM events").columns[0][1].bounds)
+    bounds = rows_of(f"SELECT {text} AS x FROM events").columns[0][1].bounds
+    assert bounds is None or not bounds.is_finite
 
 
 def test_every_number_that_can_be_bounded_has_a_rule() -> None:

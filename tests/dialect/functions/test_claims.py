@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import Expr, Field, fields_of
 from dialect.algebra.relations import PerPerson, Public
-from dialect.algebra.value_ranges import is_bounded
 from dialect.binder.query import BoundQuery
 from dialect.catalog.model import Catalog
 from dialect.codegen.relations.relation import write_rows
@@ -337,7 +336,7 @@ def _check_ends(
     assert isinstance(relation, PerPerson)
     rows = Rows(relation, target, database)
     for f in relation.fields:
-        if (f.name or "").startswith(PLACES) and f.bounds is not None and is_bounded(f.bounds):
+        if (f.name or "").startswith(PLACES) and f.bounds is not None and f.bounds.is_finite:
             lower, upper = f.bounds.lower, f.bounds.upper
             rows.holds_nowhere(f"{f.id} < {lower!r} OR {f.id} > {upper!r}", f"{f.id} lies in {f.bounds}")
 
