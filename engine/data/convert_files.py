@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
@@ -29,6 +30,7 @@ TEXT_FILES = {".csv", ".tsv"}
 FIRST_ROWS = 1000
 SECONDS = "INTERVAL"  # which are written as seconds
 UNNAMED = re.compile(r"column\d+")  # as csv_relation names them
+PATTERN_SIGN = re.compile(r"[*?\[\]]")  # of a path, which would be those of other files
 VALUE = re.compile(r"-?\d+(?:[.,:/-]\d+)*(?:[ T][\d:.]+)?")
 AS_TEXT = {"enum", "uuid"}
 AS_TIMESTAMP = {"timestamp_s", "timestamp_ms", "timestamp_ns"}
@@ -62,6 +64,8 @@ def convert_folder(folder: Path, target: Path) -> list[ConvertedTable]:
         raise CatalogError(str(folder), "folder", "there is no such folder.", FOLDER_CURE)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise CatalogError(str(target), "to", "it is there already, and is not overwritten.", "name a new folder.")
+    if PATTERN_SIGN.search(str(target.absolute())):
+        raise CatalogError(str(target), "to", "its path has one of the signs * ? [ ].", "name a folder without them.")
     target.mkdir(parents=True, exist_ok=True)
     found = list[ConvertedTable]()
     with TemporaryDirectory(dir=target, prefix=".") as held, StoredFiles() as files:
@@ -89,8 +93,10 @@ def _in_utf8(folder: Path, staged: Path) -> Path:
         *(path for below in folder.iterdir() if below.is_dir() for path in below.iterdir()),
     ):
         if path.is_file() and not path.name.startswith("."):
-            link = staged / path.relative_to(folder)
+            link = staged / PATTERN_SIGN.sub("_", str(path.relative_to(folder)))
             link.parent.mkdir(parents=True, exist_ok=True)
+            while link.exists():  # another file, whose name differs in such signs
+                link = link.with_stem(f"{link.stem}_")
             encoding = _encoding(path) if path.suffix.lower() in TEXT_FILES else None
             if encoding is None:
                 link.symlink_to(path)
@@ -105,16 +111,17 @@ def _in_utf8(folder: Path, staged: Path) -> Path:
 
 
 def _encoding(path: Path) -> str | None:
-    """Return the encoding of a text that is not in UTF-8: UTF-16 by its mark, else Latin-1 of Windows."""
+    """Return the encoding of a text that is not in UTF-8: UTF-16 by its mark, else Latin-1 of Windows; None of others.
+
+    A file in none of them is read as it is, which fails for this file alone.
+    """
     with path.open("rb") as file:
-        if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
-            return "utf-16"
-    try:
-        with path.open(encoding="utf-8") as text:
+        has_mark = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
+    for encoding in ("utf-16",) if has_mark else ("utf-8", "cp1252"):
+        with suppress(UnicodeDecodeError), path.open(encoding=encoding) as text:
             while text.read(1 << 20):
                 pass
-    except UnicodeDecodeError:
-        return "cp1252"
+            return None if encoding == "utf-8" else encoding
     return None
 
 

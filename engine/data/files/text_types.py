@@ -14,7 +14,9 @@ from dialect.functions import quote_text
 
 TIME_LIKE = re.compile(r"time|date|stamp|zeit|datum|fecha|heure|(?:^|_)(?:ts|at|day|tag)$", re.IGNORECASE)
 MISSING = ("", "NA", "N/A", "n/a", "NULL", "null", "None", "NaN", "nan", "-", r"\N")  # of a number, or a time
-_WHOLE, _DAY, _CLOCK = r"-?(0|[1-9]\d*)", r"\d{4}-\d\d-\d\d", r"[ T]\d\d:\d\d(:\d\d(\.\d+)?)?"
+# numbers of more than 15 digits before the point are ids, of which DOUBLE would make equal ones
+_WHOLE, _DAY, _CLOCK = r"-?(0|[1-9]\d{0,14})", r"\d{4}-\d\d-\d\d", r"[ T]\d\d:\d\d(:\d\d(\.\d+)?)?"
+_EXPONENT = r"(\.\d+([eE](-\d{1,3}|\+?\d\d?))?|[eE](-\d{1,3}|\+\d\d?))?"  # finite; 1E5 and 10E4 may be codes
 _OFFSET = r" ?(Z|[-+]\d\d(:?\d\d)?)"
 
 
@@ -66,19 +68,19 @@ EPOCHS = (
 )
 NUMBERS = (
     _cast("BIGINT", r"-?(0|[1-9]\d{0,17})"),
-    _cast("DOUBLE", _WHOLE + r"(\.\d+)?([eE][-+]?\d+)?"),
+    _cast("DOUBLE", _WHOLE + _EXPONENT),
     _cast("BOOLEAN", "(?i:true|false)"),
 )
 WRITTEN = (
     TextType(
         "DOUBLE",
-        rf"({_WHOLE}|-?[1-9]\d{{0,2}}(\.\d{{3}})+)(,\d+)?",
+        rf"({_WHOLE}|-?[1-9]\d{{0,2}}(\.\d{{3}}){{1,4}})(,\d+)?",
         "TRY_CAST(replace(replace({0}, '.', ''), ',', '.') AS DOUBLE)",
         "decimal comma",
     ),
     TextType(
         "DOUBLE",
-        rf"({_WHOLE}|-?[1-9]\d{{0,2}}(,\d{{3}})+)(\.\d+)?",
+        rf"({_WHOLE}|-?[1-9]\d{{0,2}}(,\d{{3}}){{1,4}})(\.\d+)?",
         "TRY_CAST(replace({0}, ',', '') AS DOUBLE)",
         "commas in thousands",
     ),

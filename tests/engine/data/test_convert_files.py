@@ -98,7 +98,11 @@ def test_structures_and_foreign_types_become_columns(tmp_path: Path) -> None:
         ("x", ["1", "-20", "NA"], "BIGINT"),
         ("x", ["1", "2.5", "-"], "DOUBLE"),
         ("x", ["1", "x"], "VARCHAR"),
-        ("x", ["99999999999999999999"], "DOUBLE"),
+        ("x", ["89410100000000000017", "89410100000000000018"], "VARCHAR"),  # two people, and one DOUBLE
+        ("x", ["8941010000000001", "0.5"], "VARCHAR"),
+        ("x", ["1E5", "10E4"], "VARCHAR"),  # codes
+        ("x", ["1.5E+3", "2e-301", "1e+20"], "DOUBLE"),
+        ("x", ["1e+400", "2"], "VARCHAR"),  # infinite
         ("x", ["true", "False"], "BOOLEAN"),
         ("x", ["1,234", "12,500"], "VARCHAR"),  # 1.234, or 1234
         ("x", ["1,234", "1,200,000"], "DOUBLE"),
@@ -155,10 +159,18 @@ def test_files_that_cannot_be_converted_are_named(tmp_path: Path) -> None:
     (raw / "old/people.csv.gz").write_bytes(b"")
     (raw / "old/a.json").write_text('{"records": [{"a": 1}]}')
     (raw / "titled.csv").write_text("Report of May\n\nperson,zone\n1,a\n")
+    (raw / "odd.csv").write_bytes(b"id,n\n1,\x81\x8d\n")
+    (raw / "b[x].csv").write_text("id,n\n1,2\n")
+    (raw / "b_x_.csv").write_text("id,n\n1,3\n")
     told = {files: table.changes[0] for files, table in _converted(raw, tmp_path / "other").items() if not table.path}
     assert told["old/people.csv.gz"] == "unpack it." and told["old/*.json"] == "no column is left."
     assert "line 3: 2 fields instead of 1; the first line has to name the columns" in told["titled.csv"]
+    assert told["odd.csv"] == "line 2: bytes that are not UTF-8."
+    of_signs = [_rows(f"{tmp_path}/other/{name}/{name}.parquet")[1] for name in ("b_x", "b_x_2")]
+    assert sorted(of_signs) == [[(1, 2)], [(1, 3)]]
     assert tables["good.tsv"].path and not tables["good.tsv"].changes
+    with pytest.raises(CatalogError, match="has one of the signs"):
+        convert_folder(raw, tmp_path / "new[1]")
     with pytest.raises(CatalogError, match="is not overwritten"):
         convert_folder(raw, tmp_path / "new")
     with pytest.raises(CatalogError, match="there is no such folder"):
