@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from importlib import import_module
 
 import duckdb
@@ -53,6 +54,18 @@ MANY = Database(
     declared=Declared(max_rows=7, rows=50, persons=5, max_groups=5),
 )
 
+LATER = "JOIN events o ON e.subscriber_id = o.subscriber_id AND o.ts >= e.ts"
+PAIRS = (
+    f"SELECT o.cell_id, COUNT(*), SUM(e.dwell_s) FROM events e {LATER} GROUP BY 1",
+    f"SELECT e.cell_id, COUNT(*) FROM events e FULL {LATER} GROUP BY 1",
+    "SELECT cell_id, COUNT(*) FROM events e WHERE NOT EXISTS (SELECT 1 FROM events o WHERE e.subscriber_id = o.subscriber_id AND o.ts > e.ts) GROUP BY 1",
+)
+KEYS = (
+    "SELECT COUNT(DISTINCT cell_id) FROM events",
+    "SELECT hour(ts), COUNT(DISTINCT cell_id), COUNT(*) FROM events GROUP BY 1",
+    "SELECT COUNT(DISTINCT e.cell_id) FROM events e JOIN events o USING (subscriber_id, cell_id)",
+)
+
 
 @pytest.fixture
 def box(connection: duckdb.DuckDBPyConnection) -> GreyBox:
@@ -83,3 +96,20 @@ def test_one_person_moves_no_vector_further_than_declared(connection: duckdb.Duc
     catalog: Catalog = declare()
 
     check_drawn(connection, catalog, questions(SOURCES), EXAMPLES)
+
+
+@pytest.mark.parametrize("sql", PAIRS)
+def test_smaller_limits_of_joins_are_personal(
+    sql: str, connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_module("dialect.stability.joins"), "_MAX_PAIRS", 20)
+    make_worlds(connection, MANY)
+    GreyBox(connection, declared_as(declare(), replace(MANY.declared, max_rows=200))).check(sql)
+
+
+@pytest.mark.parametrize("sql", KEYS)
+def test_a_declared_key_that_repeats_moves_no_vector_further(sql: str, connection: duckdb.DuckDBPyConnection) -> None:
+    declared = declared_as(declare(), MANY.declared)
+    tables = (replace(t, primary_key=("cell_id",)) if t.name == "events" else t for t in declared.tables)
+    make_worlds(connection, MANY)
+    GreyBox(connection, replace(declared, tables=tuple(tables))).check(sql)
