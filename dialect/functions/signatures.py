@@ -149,6 +149,7 @@ class Effect(Enum):
 
     KEEPS = "keeps"
     KEEPS_OR_NULL = "keeps or null"
+    KEEPS_OR_FILLS = "keeps or fills"  # a constant in place of NULL
     ROUNDS = "rounds"  # to the digits that its second argument states, or to an integer; or to single precision
     NEGATES = "negates"
 

@@ -208,7 +208,7 @@ def _number_of(expr: Expr) -> float | None:
 
 
 # functions that preserve the noise of their first argument, up to rounding
-_NOISE_PRESERVING = (Effect.KEEPS, Effect.KEEPS_OR_NULL, Effect.ROUNDS)
+_NOISE_PRESERVING = (Effect.KEEPS, Effect.KEEPS_OR_NULL, Effect.KEEPS_OR_FILLS, Effect.ROUNDS)
 
 
 @dataclass(frozen=True)
@@ -423,8 +423,8 @@ def _without_whole(form: FractionalLinearForm, denominator: LinearCombination) -
 def form_of(expr: Expr, known_forms: Mapping[Field, FractionalLinearForm]) -> FractionalLinearForm | None:
     """Derive the form of an expression from the forms of its fields; None if it is not fractional linear.
 
-    An expression over noise-free fields alone is an offset, of any function. Casts, roundings and COALESCE with
-    constants keep the form of their argument.
+    An expression over noise-free fields alone is an offset, of any function. Casts and roundings keep the form of their
+    argument, and so does COALESCE with constants, but of ratios.
     """
     if isinstance(expr, Ref):
         return known_forms.get(expr.field)
@@ -435,10 +435,11 @@ def form_of(expr: Expr, known_forms: Mapping[Field, FractionalLinearForm]) -> Fr
     if not isinstance(expr, Call):
         return None
     effect = OVERLOADS[expr.function].effect
-    # where the first argument of COALESCE is NULL, so are the numbers of its form, and there is no interval
-    keeps_noise = effect in _NOISE_PRESERVING or expr.name == "coalesce"
-    if keeps_noise and all(isinstance(part, Literal) for part in expr.arguments[1:]):
-        return form_of(expr.arguments[0], known_forms)
+    if effect in _NOISE_PRESERVING and all(isinstance(part, Literal) for part in expr.arguments[1:]):
+        form = form_of(expr.arguments[0], known_forms)
+        # a number that is NULL has no interval; but an answer leaves out ratios without one, also those that are filled
+        is_left_out = effect is Effect.KEEPS_OR_FILLS and form is not None and form.denominator is not None
+        return None if is_left_out else form
     parts = [form_of(argument, known_forms) for argument in expr.arguments]
     if any(part is None for part in parts):
         return None

@@ -40,6 +40,7 @@ from dialect.algebra.relations import (
     with_null_row,
 )
 from dialect.analysis.uniqueness import covers_primary_key, exactly_equated_fields, matches_at_most_one_row
+from dialect.diagnostics.field_values import Unnamed
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import to_suggestions
 from dialect.functions.registry import is_function_of_person, null_extended
@@ -301,7 +302,7 @@ def _semi_join_private(left: PerPerson, right: PerPerson, condition: Expr, is_an
 
     Raises Refusal with E_SUBQUERY unless the condition equates the person keys.
     """
-    person = left.person.name or "the person"
+    person = left.person.name or Unnamed.PERSON
     if left.dataset != right.dataset:
         raise refusal(Kind.SUBQUERY_OF_TWO_DATASETS, node)
     if equated_person(left, right, condition) is None:

@@ -28,8 +28,8 @@ from dialect.catalog import Dataset
 from dialect.planner.reuse import CanonicalPlan, canonical_plan
 from engine.catalog.version import UNIT_SEPARATOR, catalog_version, format_units
 from engine.mechanism.release import Release, ReleaseDescription, release_from_bytes
-from engine.pricing import compile_release as keys
 from engine.pricing.compile_release import MECHANISM_VERSION, CompiledRelease
+from engine.pricing.compile_release import release_key as key_of_release
 
 _FIRST_BATCH = 16  # keys looked up at first; doubled each time
 
@@ -309,7 +309,7 @@ def recover_plan(
         return None
     if meaning.place >= len(question.plans):
         return None
-    key = keys.release_key(question.plans[meaning.place], meaning.bounds, meaning.cost, catalog)
+    key = key_of_release(question.plans[meaning.place], meaning.bounds, meaning.cost, catalog)
     return matchable_plan(question, meaning.place) if replays.is_generation_of(key, release_key) else None
 
 

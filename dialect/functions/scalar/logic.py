@@ -69,6 +69,7 @@ LOGIC: tuple[Function, ...] = (
     *map(_membership, _COMPARABLE_KINDS),
     Function(
         "coalesce", ("any*",), _COMMON_TYPE, "coalesce({*, })", SAME, nulls=Nulls.ALL, cost=Cost(per_character=0.5),
+        effect=Effect.KEEPS_OR_FILLS,
     ),
     Function(
         "nullif", ("any", "any"), _COMMON_TYPE, "nullif({0}, {1})", SAME, ranges.first_argument,

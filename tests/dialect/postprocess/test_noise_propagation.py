@@ -15,9 +15,9 @@ FOLLOWED = {
     f"SELECT n + 1, 2 * n - s, -n, n / 3, round(s) FROM {R}": (1, 2, 1, 1, 1),
     f"SELECT s / n, 100.0 * n / nullif(s, 0) FROM {R}": (2, 2),
     f"SELECT n * cell_id, n + cell_id FROM {R}": (1, 1),
-    f"SELECT coalesce(s, 0), ifnull(m, 0), coalesce(n, 0) - coalesce(s, 0), coalesce(s, 0, 1) / n FROM {R}": (
+    f"SELECT coalesce(s, 0), ifnull(n, 0), coalesce(n, 0) - coalesce(s, 0), coalesce(s, 0, 1) / n FROM {R}": (
         1,
-        2,
+        1,
         2,
         2,
     ),
@@ -65,6 +65,7 @@ FOLLOWED = {
 }
 NOT_FOLLOWED = {
     f"SELECT coalesce(s, n), coalesce(nullif(n, 3), cell_id) FROM {R}": 2,
+    f"SELECT coalesce(m, 0), coalesce(s / n, 0) FROM {R}": 2,  # ratios that are filled
     f"SELECT n * n, n * s, sqrt(n), CASE WHEN n > 5 THEN n END, n > 5, greatest(n, 0) FROM {R}": 6,
     f"SELECT s / n / n, m / n, (s / n) + (n / s) FROM {R}": 3,
     f"SELECT n FROM {R} UNION SELECT COUNT(*) FROM events": 1,

@@ -96,7 +96,7 @@ def test_another_version_of_the_data_taken_for_this_one_is_found(town: Engine, m
         return price(ask(replace(own, catalog=newer), BY_ZONE, "0.001")) == 0
 
     assert not free_of_old()
-    monkeypatch.setattr("engine.pricing.compile_release.release_key", lambda plan, bounds, cost, catalog: _Any())
+    monkeypatch.setattr("engine.reuse.holdings.key_of_release", lambda plan, bounds, cost, catalog: _Any())
     assert free_of_old()
 
 

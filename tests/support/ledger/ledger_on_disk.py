@@ -80,6 +80,11 @@ class Connected:
     def execute(self, statement: str, values: Sequence[Any] = ()) -> Cursor:
         return self.cursor().execute(statement, values)
 
+    def executemany(self, statement: str, rows: Sequence[Sequence[Any]]) -> Cursor:
+        cursor = self.cursor()
+        cursor.executemany(statement, rows)
+        return cursor
+
     def create_function(self, *arguments: Any, **options: Any) -> None:
         """Do nothing: the ledger defines no functions."""
 
