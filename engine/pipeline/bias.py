@@ -172,7 +172,7 @@ def unmeasured_pair_columns(question: Question, compiled: Sequence[CompiledRelea
     paired = {
         field.id
         for columns in question.releases
-        for field, vector in zip(columns.raw_fields, question.plans[columns.plan_index].vectors, strict=True)
+        for field, vector in zip(columns.raw_fields, question.plans[columns.plan_index].vectors, strict=False)
         if (is_paired[columns.plan_index] and biases[field.id] is None)
         or (is_reduced[columns.plan_index] and vector.kind is not VectorKind.PERSONS)
     }

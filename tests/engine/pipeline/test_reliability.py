@@ -194,6 +194,7 @@ def few_rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         ("SELECT COUNT(*) AS n, COUNT(DISTINCT person_id) AS p FROM visit CROSS JOIN zone", {"n"}),
         ("SELECT zone, COUNT(*) AS n FROM visit JOIN zone USING (zone) GROUP BY 1", set()),
         (f"SELECT n, m FROM (SELECT COUNT(*) AS n {PAIRED}), (SELECT COUNT(*) AS m FROM visit)", {"n"}),
+        ("SELECT MEDIAN(v.minutes) AS m FROM visit AS v CROSS JOIN zone", {"m"}),  # with vectors of its own
     ],
 )
 def test_the_bias_of_pairs_of_a_person_s_rows_is_known(few_rows: Engine, sql: str, columns: set[str]) -> None:
