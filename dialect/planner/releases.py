@@ -58,15 +58,8 @@ from dialect.parser.compile_context import CompileContext
 from dialect.parser.privacy_clause import KeyHandling
 from dialect.planner.keys.key_set import build_key_set
 from dialect.planner.keys.private_keys import check_private_keys, other_keys
-from dialect.planner.query_vectors import (
-    HistogramPlan,
-    QueryVectors,
-    is_histogram_aggregate,
-    plan_histograms,
-    quantile_notes,
-    quantile_output,
-    renumber_formula,
-)
+from dialect.planner.quantiles import HistogramPlan, plan_histograms, quantile_notes, quantile_output
+from dialect.planner.query_vectors import QueryVectors, is_histogram_aggregate, renumber_formula
 from dialect.planner.window_charging import determine_charged_windows
 from dialect.postprocess.interval_functions import refuse_interval_functions
 from dialect.stability.outer_joins import check_preserved_below, preserved_keys
@@ -361,7 +354,8 @@ def plan_release_point(boundary: ReleasePoint, planning: Planning) -> Released:
     One release has all vectors, and each histogram is a release of its own.
     """
     plain = tuple(measure for measure in boundary.aggregates if not is_histogram_aggregate(measure))
-    binned = plan_histograms(boundary, planning.context)
+    has_quantiles = len(plain) < len(boundary.aggregates)
+    binned = plan_histograms(boundary, planning.context) if has_quantiles else ()
     # a release point without aggregates is a release too: it lists the groups
     releases = [_plan_vectors(replace(boundary, aggregates=plain), planning)] if plain or not binned else []
     for each in binned:

@@ -4,7 +4,8 @@ Decided by text, catalog, prices and noise scales, and by how many listed groups
 exact number (proofs.md#release-sources).
 
 Sources are chosen by view matching: which releases can be computed from what the client holds. Noise correlation:
-which numbers of a query may share the noise of one stored release.
+which numbers of a query may share the noise of one stored release. A derived release is sums over the groups of a
+stored one: a function of released numbers, noise scales and public key sets (proofs.md#derived-releases).
 
 Terms:
     wanted      the release as compiled for the query at its price
@@ -12,11 +13,6 @@ Terms:
     derivation  how a wanted release is summed from the groups of a stored one
     bias        predicted clipping bias of a total, relative and at most 0; None: unknown
     residual    bound on the bias that is left after correction, relative
-
-A derived release is sums over the groups of a stored one. It is a function of released numbers, noise scales and
-public key sets (proofs.md#derived-releases).
-
-Terms:
     grain       unit of a release's noisy integers, as a fraction of the vector's unit
     sigma       scale of the noise, in grains
     pinned key  key of the stored release that the wanted one sums over or fixes: all its values must be there

@@ -82,7 +82,7 @@ def _condition(equality: _Equality, old: Expr, new: Expr) -> Expr | None:
 
 
 def _equalities(source: PerPerson) -> Iterator[_Equality]:
-    """Yield what is equal to a field of a public relation some rows of which are left out."""
+    """Yield equalities with fields of public relations that lack some rows of their table."""
     facts = source.predicates
     read = [set(fields_of(fact)) for fact in facts]
     for expr, other in equal_pairs(facts):

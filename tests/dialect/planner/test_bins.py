@@ -13,7 +13,7 @@ from dialect.algebra.expressions import Field, Ref
 from dialect.catalog.model import Bounds, SqlType
 from dialect.functions.emitter import write_expr
 from dialect.functions.registry import is_not_null
-from dialect.planner.query_vectors import MAX_BINS, MAX_GROWING_BINS, Bins, bin_number, choose_bins, has_bin
+from dialect.planner.quantiles import MAX_BINS, MAX_GROWING_BINS, Bins, bin_number, choose_bins, has_bin
 
 
 def _value(kind: SqlType, lower: float, upper: float) -> Ref:

@@ -36,7 +36,7 @@ bound, from_clause, functions, joins, measures, one_release, partials, render = 
 eager, first_groups, histograms, light_units, one_row = (
     import_module("dialect.codegen.contribution.pushdown"),
     import_module("dialect.codegen.contribution.clipping"),
-    import_module("dialect.planner.query_vectors"),
+    import_module("dialect.planner.quantiles"),
     import_module("dialect.codegen.contribution.unclipped_units"),
     import_module("dialect.analysis.uniqueness"),
 )
