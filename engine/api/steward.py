@@ -64,12 +64,14 @@ def list_catalog_changes(
         ]
 
 
-def convert_files(folder: str, target: str) -> list[dict[str, Any]]:
+def convert_files(
+    folder: str, target: str, progress: Callable[[str, float], None] | None = None
+) -> list[dict[str, Any]]:
     """Convert the files of a folder to Parquet that a catalog can declare: what became of each; raises Refused."""
     from engine.data.convert_files import convert_folder  # late: rarely used
 
     with refusals():
-        return [asdict(table) for table in convert_folder(Path(folder), Path(target))]
+        return [asdict(table) for table in convert_folder(Path(folder), Path(target), progress or ignore_progress)]
 
 
 def catalog_keys_text() -> str:

@@ -25,6 +25,7 @@ from engine.data.files.csv_files import UnreadableError, first_csv_fault, read_h
 from engine.data.files.stored_files import StoredFiles, connect_spilling, files_relation
 from engine.data.files.text_types import MISSING, TextType, chosen, text_types
 from engine.errors import CatalogError
+from engine.progress import Progress, ignore_progress
 
 TEXT_FILES = {".csv", ".tsv"}
 FIRST_ROWS = 1000
@@ -55,10 +56,11 @@ class _Column:
     stored: str  # its name in the file; of a field with those it lies in
 
 
-def convert_folder(folder: Path, target: Path) -> list[ConvertedTable]:
+def convert_folder(folder: Path, target: Path, report_progress: Progress = ignore_progress) -> list[ConvertedTable]:
     """Write each table of a folder as Parquet into a folder of its own below `target`, which is new or empty.
 
-    Raises CatalogError where there is nothing to convert, or `target` is not empty.
+    A run that is cut off leaves nothing there. Raises CatalogError where there is nothing to convert, or `target` is
+    not empty.
     """
     if not folder.is_dir():
         raise CatalogError(str(folder), "folder", "there is no such folder.", FOLDER_CURE)
@@ -67,16 +69,11 @@ def convert_folder(folder: Path, target: Path) -> list[ConvertedTable]:
     if PATTERN_SIGN.search(str(target.absolute())):
         raise CatalogError(str(target), "to", "its path has one of the signs * ? [ ].", "name a folder without them.")
     target.mkdir(parents=True, exist_ok=True)
-    found = list[ConvertedTable]()
-    with TemporaryDirectory(dir=target, prefix=".") as held, StoredFiles() as files:
-        readable, used = _in_utf8(folder.resolve(), Path(held) / "files"), set[str]()
-        sources = [*folder_sources(readable, files), *_json_sources(readable)]
-        with connect_spilling(Path(held)) as connection:
-            for name, source in sources:
-                table = unused(to_identifier(name), used)
-                label = str(Path(source.path).relative_to(readable))
-                found.append(_converted(connection, source, label, target / table / f"{table}.parquet"))
-    found += _unread(folder)
+    try:
+        found = [*_converted_tables(folder, target, report_progress), *_unread(folder)]
+    except BaseException:
+        shutil.rmtree(target)
+        raise
     if not any(table.path for table in found):
         shutil.rmtree(target)
         why = " ".join(
@@ -84,6 +81,20 @@ def convert_folder(folder: Path, target: Path) -> list[ConvertedTable]:
         )
         raise CatalogError(str(folder), "folder", why, FOLDER_CURE)
     return found
+
+
+def _converted_tables(folder: Path, target: Path, report_progress: Progress) -> Iterator[ConvertedTable]:
+    """Convert the tables of a folder, one after another."""
+    report_progress("reading", 0.0)
+    with TemporaryDirectory(dir=target, prefix=".") as held, StoredFiles() as files:
+        readable, used = _in_utf8(folder.resolve(), Path(held) / "files"), set[str]()
+        sources = [*folder_sources(readable, files), *_json_sources(readable)]
+        with connect_spilling(Path(held)) as connection:
+            for place, (name, source) in enumerate(sources):
+                label = str(Path(source.path).relative_to(readable))
+                report_progress(label, place / len(sources))
+                table = unused(to_identifier(name), used)
+                yield _converted(connection, source, label, target / table / f"{table}.parquet")
 
 
 def _in_utf8(folder: Path, staged: Path) -> Path:
@@ -158,9 +169,11 @@ def _converted(connection: duckdb.DuckDBPyConnection, source: Source, label: str
         path.parent.mkdir()
         select = ", ".join(map(_written, columns, chosen_types))
         connection.execute(f"COPY (SELECT {select} FROM {relation}) TO {quote_text(str(path))} (FORMAT parquet)")
-    except (duckdb.Error, UnreadableError):
+    except (duckdb.Error, UnreadableError) as error:
         shutil.rmtree(path.parent, ignore_errors=True)
-        return ConvertedTable(None, label, (f"it cannot be read as {source.format}.",))
+        is_too_large = isinstance(error, duckdb.ConversionException)
+        cure = "a number is too large for BIGINT: store its column as text" if is_too_large else ""
+        return ConvertedTable(None, label, (f"{cure or f'it cannot be read as {source.format}'}.",))
     changes = [text for column, kind in zip(columns, chosen_types, strict=True) if (text := _change(column, kind))]
     return ConvertedTable(str(path), label, (*changes, *left_out))
 

@@ -34,6 +34,7 @@ from passersby.client.progress import show_copying
 
 HISTOGRAM = ("table", "keys", "kind", "column", "window", "made_on", "expires_on", "sigma", "bins", "usual")
 MEASURING = "Measuring how much people contribute"
+CONVERTING = "Converting files"
 Window = Annotated[
     str | None,
     typer.Option(
@@ -255,8 +256,8 @@ def convert(folder: Folder, to: NewFolder) -> None:
 
     The files stay as they are. Reads Parquet, CSV, TSV, JSON and DuckDB files of a folder and its subfolders.
     """
-    with refusals(Format.TABLE), engine_module() as engine:
-        tables = engine.convert_files(str(folder), str(to))
+    with refusals(Format.TABLE), engine_module() as engine, show_copying(CONVERTING) as progress:
+        tables = engine.convert_files(str(folder), str(to), progress)
     lines = list[str]()
     for table in tables:
         lines.append(f"{table['path']}: {table['files']}" if table["path"] else f"Not converted: {table['files']}")

@@ -36,7 +36,7 @@ def _people_in_public_tables(catalog: Catalog) -> Iterator[str]:
 
 
 def _public_keys(catalog: Catalog) -> Iterator[str]:
-    """Yield a public table without a primary key, of which a column of a private table may name rows."""
+    """Yield public tables without a primary key whose rows a private table's column may refer to."""
     open_columns = [(table.name, each) for table in catalog.tables if table.private for each in _open_columns(table)]
     for table in catalog.tables:
         if table.private or table.primary_key:

@@ -190,3 +190,32 @@ def test_a_converted_folder_is_drafted_and_fits_its_catalog(tmp_path: Path) -> N
     path.write_text(re.sub(r"^# ", "", text, flags=re.MULTILINE), encoding="utf-8")
     catalog = load_catalog(path)
     assert catalog.tables[0].time_column == "check_in_time" and check_catalog(catalog) == ()
+
+
+def test_each_table_is_reported_and_a_run_that_is_cut_off_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / f"raw/{name}.csv").write_text("day,n\n2026-10-01,1\n")
+    told = list[tuple[str, float]]()
+    convert_folder(tmp_path / "raw", tmp_path / "new", lambda stage, done: told.append((stage, done)))
+    assert told == [("reading", 0.0), ("a.csv", 0.0), ("b.csv", 0.5)]
+
+    def interrupted(stage: str, done: float) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert_folder(tmp_path / "raw", tmp_path / "other", interrupted)
+    assert not (tmp_path / "other").exists()
+
+
+def test_integers_beyond_bigint_are_named(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    for name, number in (("large", "170141183460469231731687303715884105727"), ("small", "7")):
+        duckdb.sql(f"COPY (SELECT {number}::HUGEINT AS n) TO '{tmp_path}/raw/{name}.parquet'")
+        file = str(tmp_path / f"raw/{name}.duckdb")
+        with duckdb.connect(file) as connection:
+            connection.execute(f"CREATE TABLE {name} AS SELECT {number}::HUGEINT AS n")
+    tables = {Path(table.files).name: table for table in convert_folder(tmp_path / "raw", tmp_path / "new")}
+    assert tables["small.duckdb"].path and tables["small.parquet"].path
+    assert tables["large.duckdb"].changes == ("a number is too large for BIGINT: store its column as text.",)

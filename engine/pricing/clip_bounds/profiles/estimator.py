@@ -324,7 +324,7 @@ def _excess_beyond(totals: HistogramReading, bound: float) -> tuple[float, float
 
 @lru_cache(maxsize=REMEMBERED_READINGS)
 def _retained_share(profile: VectorProfile, bound: float) -> tuple[float, float]:
-    """Mean and standard deviation of the share that a clip bound leaves, as the profile tells it: remembered, too."""
+    """Compute mean and standard deviation of the profile's retained share at a clip bound; cached."""
     shares = profile.retained_shares(np.array([bound]))
     return float(shares.mean()), float(share_deviations(shares)[0])
 
