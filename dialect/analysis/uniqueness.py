@@ -178,7 +178,7 @@ def unique_keys(relation: Relation, known: Properties) -> frozenset[Key]:
 
 
 def declared_keys(relation: Relation, known: Properties) -> frozenset[Key]:
-    """Find keys no two rows of which agree in values other than NULL, if the declared primary keys hold.
+    """Find the unique keys of a relation if the declared primary keys hold; NULLs are not compared.
 
     Nothing enforces those of people's rows, so that no bound may depend on the result: a number may, whose bounds hold
     without it. Rows that a join repeats have no key of their own.
@@ -204,7 +204,7 @@ def _declared_keys_of_pairs(join: Join, known: Properties) -> Iterator[Key]:
 
 
 def _numbered_partitions(relation: Relation, known: Properties) -> frozenset[Key]:
-    """Find the partitions of a person's rows in each of which a filter on row_number() keeps one row."""
+    """Find the partitions of a person's rows where a filter on row_number() keeps one row each."""
     operator = relation.operator
     if not isinstance(operator, Filter) or not isinstance(relation, PerPerson):
         return frozenset()

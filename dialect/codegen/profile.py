@@ -267,7 +267,7 @@ def _are_measures_shared(shared: SharedPlan) -> bool:
 
 
 def without_shared_measures(sql: BoundedSql) -> BoundedSql:
-    """Let a statement compute measures of units itself, as no other one reads them."""
+    """Inline the measures of units into the only statement that reads them."""
     shared, untruncated = (
         {cte: text for cte, text in each.items() if cte != UNIT_MEASURES}
         for each in (sql.shared, sql.untruncated_shared)

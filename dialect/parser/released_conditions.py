@@ -265,7 +265,7 @@ def _without_condition(tree: exp.Select, moved: _Moved) -> exp.Select:
 
 
 def _named(value: exp.Expr, name: str) -> exp.Alias:
-    """Give a select item its name."""
+    """Alias a select item."""
     return exp.Alias(this=value, alias=exp.to_identifier(name, quoted=True))
 
 

@@ -1,4 +1,4 @@
-"""Keys that no row can have, as its joined public row tells, are not listed; and no other key is missing."""
+"""Key sets restricted by joined public tables: they list all keys that rows can have, and no others."""
 
 from __future__ import annotations
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from importlib import import_module
+from typing import Any
 
 import duckdb
 import pytest
 
 from dialect import Catalog
+from dialect.algebra.expressions import Field
+from dialect.algebra.relations import PerPerson, RowTruncation
 from tests.support.greybox.greybox import GreyBox, SensitivityExceeded, UnexpectedChange, check_drawn
 from tests.support.greybox.greybox_data import (
     VICTIM,
@@ -24,9 +27,10 @@ from tests.support.greybox.greybox_data import (
 from tests.support.greybox.greybox_questions import Source, questions
 
 EXAMPLES = 10_000 if os.environ.get("PASSERSBY_NIGHTLY") else 16
-dependencies, write_cut = (
+dependencies, write_cut, joins = (
     import_module("dialect.analysis.uniqueness"),
     import_module("dialect.codegen.relations.relation"),
+    import_module("dialect.stability.joins"),
 )
 
 DIFFERENT = "(SELECT DISTINCT subscriber_id, cell_id * 2 AS c, hour(ts) AS h FROM events)"
@@ -64,6 +68,7 @@ KEYS = (
     "SELECT COUNT(DISTINCT cell_id) FROM events",
     "SELECT hour(ts), COUNT(DISTINCT cell_id), COUNT(*) FROM events GROUP BY 1",
     "SELECT COUNT(DISTINCT e.cell_id) FROM events e JOIN events o USING (subscriber_id, cell_id)",
+    "SELECT cell_id, COUNT(*) FROM events WHERE cell_id BETWEEN 0 AND 20 GROUP BY 1",
 )
 
 
@@ -98,18 +103,42 @@ def test_one_person_moves_no_vector_further_than_declared(connection: duckdb.Duc
     check_drawn(connection, catalog, questions(SOURCES), EXAMPLES)
 
 
+def few_pairs(connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch) -> GreyBox:
+    """Open worlds where a join may make 20 pairs of a person's rows."""
+    monkeypatch.setattr(joins, "_MAX_PAIRS", 20)
+    make_worlds(connection, MANY)
+    return GreyBox(connection, declared_as(declare(), replace(MANY.declared, max_rows=200)))
+
+
 @pytest.mark.parametrize("sql", PAIRS)
 def test_smaller_limits_of_joins_are_personal(
     sql: str, connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_module("dialect.stability.joins"), "_MAX_PAIRS", 20)
+    few_pairs(connection, monkeypatch).check(sql)
+
+
+@pytest.mark.parametrize("sql", PAIRS)
+def test_a_planted_limit_of_joins_over_all_people_is_found(
+    sql: str, connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_cells(side: PerPerson, person: Field, limit: int, **named: Any) -> RowTruncation:
+        cells = (field for field in side.fields if field.name == "cell_id")
+        return RowTruncation(side, next(cells, person), limit, **named)
+
+    box = few_pairs(connection, monkeypatch)
+    monkeypatch.setattr(joins, "RowTruncation", of_cells)
+    with pytest.raises((UnexpectedChange, SensitivityExceeded)):
+        box.check(sql)
+
+
+def repeated_keys(connection: duckdb.DuckDBPyConnection) -> GreyBox:
+    """Open worlds where rows repeat a declared primary key."""
+    declared = declared_as(declare(), MANY.declared)
+    tables = (replace(t, primary_key=("cell_id",)) if t.name == "events" else t for t in declared.tables)
     make_worlds(connection, MANY)
-    GreyBox(connection, declared_as(declare(), replace(MANY.declared, max_rows=200))).check(sql)
+    return GreyBox(connection, replace(declared, tables=tuple(tables)))
 
 
 @pytest.mark.parametrize("sql", KEYS)
 def test_a_declared_key_that_repeats_moves_no_vector_further(sql: str, connection: duckdb.DuckDBPyConnection) -> None:
-    declared = declared_as(declare(), MANY.declared)
-    tables = (replace(t, primary_key=("cell_id",)) if t.name == "events" else t for t in declared.tables)
-    make_worlds(connection, MANY)
-    GreyBox(connection, replace(declared, tables=tuple(tables))).check(sql)
+    repeated_keys(connection).check(sql)
