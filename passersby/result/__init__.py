@@ -4,5 +4,5 @@ Arrow and a card -> Result.
 
 Modules, each before those that import it:
 
-    card, bars, summary, terminal, terminal_lists, notebook, wire, exports, plotting, result, terminal_admin.
+    card, bars, summary, terminal, terminal_lists, notebook, wire, exports, plotting, maps, result, terminal_admin.
 """

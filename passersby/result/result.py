@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from rich.console import RenderableType
 
-    from passersby.result.plotting import Zones
+    from passersby.result.maps import Zones
 
 Row = dict[str, Any]
 
@@ -114,7 +114,7 @@ class Result(Displayed, Answer):
         `zones` is GeoJSON, as a dict or a file, or a dict of zone -> WKT; `zone` is the answer's column of zone ids.
         """
         load_extra("matplotlib", "plot")
-        from passersby.result.plotting import plot_map
+        from passersby.result.maps import plot_map
 
         return plot_map(self, zones, zone=zone, value=value, ax=ax)
 
@@ -129,7 +129,7 @@ class Result(Displayed, Answer):
     ) -> Axes:
         """Plot arrows between zones, as thick as their numbers; only flows that are clearly above 0."""
         load_extra("matplotlib", "plot")
-        from passersby.result.plotting import plot_flows
+        from passersby.result.maps import plot_flows
 
         return plot_flows(self, zones, origin=origin, destination=destination, value=value, ax=ax)
 

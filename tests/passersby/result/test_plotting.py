@@ -18,7 +18,7 @@ from matplotlib.text import Annotation
 from shapely.geometry import box, mapping
 
 import passersby
-from passersby.result.plotting import MAP_COLOURS, _bonferroni_factor, shapes_of
+from passersby.result.maps import MAP_COLOURS, _bonferroni_factor, shapes_of
 from passersby.result.result import Result
 
 SQUARES = {f"z{i}": f"POLYGON (({i} 0, {i + 1} 0, {i + 1} 1, {i} 1, {i} 0))" for i in range(3)}
