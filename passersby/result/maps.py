@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from passersby.errors import RefusedError
 from passersby.result.card import Answer, Interval
 from passersby.result.plotting import (
+    AXIS_NUMBERS,
     FAINT,
     PALE,
     PALER,
@@ -235,7 +236,7 @@ def _draw_choropleth(
         for patch in _patches(shape):
             patch.set(**(filled if key in clear else hatched))
             ax.add_patch(patch)
-    bar = ax.figure.colorbar(ScalarMappable(scale, ListedColormap(shades)), ax=ax, shrink=0.6, format="{x:,.6g}")
+    bar = ax.figure.colorbar(ScalarMappable(scale, ListedColormap(shades)), ax=ax, shrink=0.6, format=AXIS_NUMBERS)
     bar.ax.set_title(value, loc="left", fontsize=9)
     bar.set_label("colours by square root" if is_skewed else "", fontsize=SMALL)
     bar.outline.set_visible(False)

@@ -9,6 +9,7 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from passersby.errors import RefusedError
+from passersby.result.bars import is_clear
 from passersby.result.card import Answer
 from passersby.result.summary import level_of
 from passersby.text.numbers import value_text
@@ -21,9 +22,14 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "", "#F0E442")
 FAINT, PALE, PALER = 0.6, 0.2, 0.07  # shares of the text colour in remarks, borders, areas
 WIDTH_INCHES, ROW_INCHES, LEAST_INCHES = 8.0, 0.32, 3.6
+MARKERS = "os^Dv*PX"  # one a colour: lines are told apart without colours, too
 MOST_BARS, MOST_SERIES = 40, len(COLOURS) - 1
+SPARSE = 0.6  # share of all combinations of keys: with fewer, sets of bars would mostly be gaps
+AXIS_NUMBERS = "{x:,.12g}"  # in full: an exponent is for programs
+WIDE_FROM, FEW_TICKS = 1e6, 5  # from these numbers on, tick labels are wide
 SMALL = 8  # points of remarks
-PALE_ALPHA = 0.25  # of bars that may be 0
+PALE_ALPHA = 0.25
+PALE_BARS = "pale bars: may be 0, or off by more than their own length"
 Colour = tuple[float, float, float]
 
 
@@ -50,7 +56,9 @@ def plot(result: Answer, *, value: str | None = None, ax: Axes | None = None) ->
     keys = _ordered_key_first(
         result, [name for name in result.columns if name not in result.intervals and name != value]
     )
-    series = _few_series(every := _series(result, value, keys), value)
+    keys = _without_coordinates(result, keys)
+    every, nulls = _without_null_time(_series(result, value, keys))
+    series = _few_series(every, value)
     if not series:
         raise RefusedError("E_PARAM", f"{value} has no number to draw.", "a question with coarser groups")
     ax = ax or new_axes(_height(series))
@@ -62,11 +70,14 @@ def plot(result: Answer, *, value: str | None = None, ax: Axes | None = None) ->
         _bars(ax, series)
         ax.set_xlabel(value)
     if len(series) > 1:
-        ax.legend(title=", ".join(keys[1:]), frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        handles = _legend_handles(ax, series)
+        ax.legend(handles=handles, title=", ".join(keys[1:]), frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     drawn, found = (len(series), len(every)) if _has_lines(series) else (MOST_BARS, len(_bar_names(series)))
     cut = f"the {drawn} largest of {found:,}" if drawn < found else ""
+    missing = f"not drawn: {nulls:,} number{'' if nulls == 1 else 's'} where {keys[0]} is NULL" if nulls else ""
+    pale = PALE_BARS if any(bar.get_alpha() == PALE_ALPHA for bar in ax.patches) else ""
     title = f"{value} by {', '.join(keys)}" if keys else value
-    return finish_axes(ax, result, title, f"whiskers: {level_text(result)}", cut)
+    return finish_axes(ax, result, title, f"whiskers: {level_text(result)}", pale, cut, missing)
 
 
 def value_column(result: Answer, value: str | None) -> str:
@@ -139,6 +150,14 @@ def _ordered_key_first(result: Answer, keys: list[str]) -> list[str]:
     return keys
 
 
+def _without_coordinates(result: Answer, keys: list[str]) -> list[str]:
+    """Keys without decimals of a thing that the first key names alone: a place needs no coordinates in its name."""
+    values = {name: [row[result.columns.index(name)] for row in result.rows] for name in keys}
+    if not keys or len(set(map(value_text, values[keys[0]]))) < len(result):
+        return keys
+    return [name for name in keys if name == keys[0] or not all(isinstance(each, float) for each in values[name])]
+
+
 def _series(result: Answer, value: str, keys: Sequence[str]) -> Series:
     """Points of each line or set of bars, by the values of all keys but the first."""
     at = [result.columns.index(name) for name in (*keys, value)]
@@ -155,27 +174,38 @@ def _series(result: Answer, value: str, keys: Sequence[str]) -> Series:
 
 
 def _few_series(series: Series, value: str) -> Series:
-    """No more series than colours: the largest lines; instead of sets of bars, bars that all keys name."""
-    if len(series) <= MOST_SERIES:
-        return series
+    """No more series than colours: the largest lines; instead of many or sparse sets, bars that all keys name."""
     if _has_lines(series):
+        if len(series) <= MOST_SERIES:
+            return series
         largest = sorted(series, key=lambda name: -sum(point.value for point in series[name]))[:MOST_SERIES]
         return {name: series[name] for name in series if name in largest}
     named = [(name, point) for name, points in series.items() for point in points]
-    is_unique = len(_bar_names(series)) == len(named)  # as places with their coordinates
-    points = [each if is_unique else each._replace(key=f"{value_text(each.key)}, {name}") for name, each in named]
+    if len(series) <= MOST_SERIES and len(named) >= SPARSE * len(series) * len(_bar_names(series)):
+        return series
+    points = [each._replace(key=f"{value_text(each.key)}, {name}") for name, each in named]
     return {value: sorted(points, key=lambda point: point.row)}
 
 
 def _is_ordered(keys: Sequence[Any], kind: type | UnionType = datetime.date | int) -> bool:
-    """Return whether all keys are dates, or all whole numbers, so that a line makes sense."""
-    return bool(keys) and all(isinstance(key, kind) and not isinstance(key, bool) for key in keys)
+    """Return whether all keys but NULL are dates, or all whole numbers, so that a line makes sense."""
+    known = [key for key in keys if key is not None]
+    return bool(known) and all(isinstance(key, kind) and not isinstance(key, bool) for key in known)
+
+
+def _without_null_time(series: Series) -> tuple[Series, int]:
+    """Leave out points without a place on a line, and count them; bars keep theirs."""
+    if not _has_lines(series):
+        return series, 0
+    known = {name: [point for point in points if point.key is not None] for name, points in series.items()}
+    nulls = sum(map(len, series.values())) - sum(map(len, known.values()))
+    return {name: points for name, points in known.items() if points}, nulls
 
 
 def _has_lines(series: Series) -> bool:
     """Return whether there is a line to draw, of at least two points."""
-    lines = [[point.key for point in points] for points in series.values()]
-    return all(map(_is_ordered, lines)) and any(len(keys) > 1 for keys in lines)
+    lines = [[point.key for point in points if point.key is not None] for points in series.values()]
+    return all(_is_ordered(keys) for keys in lines if keys) and any(len(keys) > 1 for keys in lines)
 
 
 def _lines(ax: Axes, series: Series) -> None:
@@ -183,13 +213,14 @@ def _lines(ax: Axes, series: Series) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.ticker import MaxNLocator
 
-    for (name, points), colour in zip(series.items(), _series_colours(), strict=False):
+    for (name, points), colour, marker in zip(series.items(), _series_colours(), cycle(MARKERS), strict=False):
         x, y, below, above, _ = zip(*sorted(points, key=lambda point: point.key), strict=True)
-        drawn = ax.errorbar(x, y, (below, above), label=name, color=colour, marker="o", ms=3.5, lw=1.4, elinewidth=1)
+        look = {"color": colour, "marker": marker, "ms": 3.5 if marker == "o" else 5}
+        drawn = ax.errorbar(x, y, (below, above), label=name, lw=1.4, elinewidth=1, **look)
         for whiskers in drawn[2]:
             whiskers.set_alpha(1.0 if len(series) == 1 else 0.45)
     ax.axhline(0, color=mixed(FAINT), lw=0.6)
-    ax.yaxis.set_major_formatter("{x:,.6g}")
+    ax.yaxis.set_major_formatter(AXIS_NUMBERS)
     ax.margins(x=0.02)
     if isinstance(next(iter(series.values()))[0].key, datetime.date):
         locator = AutoDateLocator()  # type: ignore[no-untyped-call]
@@ -202,8 +233,10 @@ def _lines(ax: Axes, series: Series) -> None:
 def _bars(ax: Axes, series: Series) -> None:
     """Draw each series as horizontal bars with error bars; of too many names the largest, largest first.
 
-    Bars whose interval holds 0 are pale.
+    Bars of numbers that may be noise alone are pale.
     """
+    from matplotlib.ticker import MaxNLocator
+
     names, thick = _largest_names(series), 0.8 / len(series)
     for number, ((name, points), colour) in enumerate(zip(series.items(), _series_colours(), strict=False)):
         shown = [point for point in points if value_text(point.key) in names]
@@ -211,12 +244,24 @@ def _bars(ax: Axes, series: Series) -> None:
         values, errors = [point.value for point in shown], [[p.below for p in shown], [p.above for p in shown]]
         bars = ax.barh(y, values, thick * 0.9, color=colour, alpha=0.75, label=name)
         for bar, point in zip(bars, shown, strict=True):
-            bar.set_alpha(PALE_ALPHA if point.value - point.below <= 0 <= point.value + point.above else 0.75)
+            ends = point.value - point.below, point.value + point.above
+            bar.set_alpha(0.75 if is_clear(point.value, ends) else PALE_ALPHA)
         ax.errorbar(values, y, xerr=errors, fmt="none", ecolor=mixed(0.9), elinewidth=1, capsize=2)
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.axvline(0, color=mixed(FAINT), lw=0.6)
-    ax.xaxis.set_major_formatter("{x:,.6g}")
+    ax.xaxis.set_major_formatter(AXIS_NUMBERS)
+    if max(map(abs, ax.get_xlim())) >= WIDE_FROM:
+        ax.xaxis.set_major_locator(MaxNLocator(FEW_TICKS))
+
+
+def _legend_handles(ax: Axes, series: Series) -> list[Any]:
+    """List the handles of a legend: bars in their order, lines as they end, the highest first."""
+    handles, names = ax.get_legend_handles_labels()
+    if not _has_lines(series):
+        return handles
+    ends = {name: max(points, key=lambda point: point.key).value for name, points in series.items()}
+    return [handles[names.index(name)] for name in sorted(names, key=lambda name: -ends[name])]
 
 
 def _bar_names(series: Series) -> list[str]:

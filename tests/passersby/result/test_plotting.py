@@ -19,6 +19,7 @@ from shapely.geometry import box, mapping
 
 import passersby
 from passersby.result.maps import MAP_COLOURS, _bonferroni_factor, shapes_of
+from passersby.result.plotting import PALE_BARS
 from passersby.result.result import Result
 
 SQUARES = {f"z{i}": f"POLYGON (({i} 0, {i + 1} 0, {i + 1} 1, {i} 1, {i} 0))" for i in range(3)}
@@ -71,15 +72,60 @@ def test_bars_that_may_be_nothing_are_pale() -> None:
     (bars,) = [c for c in ax.containers if isinstance(c, BarContainer)]
     solid, pale, negative = (bar.get_alpha() or 0 for bar in bars)
     assert pale < 0.5 * solid and negative == solid
+    assert any(PALE_BARS in text.get_text() for text in ax.texts)
+    clear = answer([20, 30], 5, place=["a", "b"]).plot()
+    assert not any("pale" in text.get_text() for text in clear.texts)
 
 
-@pytest.mark.parametrize("keys", [{"hour": [1, 2, 1, 2]}, {"place": ["a", "b", "a", "b"]}])
-def test_a_second_key_makes_a_series_each(keys: dict[str, list[Any]]) -> None:
+def test_a_bar_is_pale_where_half_the_interval_is_wider_than_the_number() -> None:
+    ax = answer([50, 9], ends=[[45, 55], [6, 138]], place=["a", "b"]).plot()
+    solid, pale = (bar.get_alpha() or 0 for bar in ax.patches)
+    assert pale < 0.5 * solid
+
+
+@pytest.mark.parametrize(
+    ("keys", "order"), [({"hour": [1, 2, 1, 2]}, ["m", "f"]), ({"place": ["a", "b", "a", "b"]}, ["f", "m"])]
+)
+def test_a_second_key_makes_a_series_each(keys: dict[str, list[Any]], order: list[str]) -> None:
+    """A legend lists lines as they end, the highest first, and bars in their order."""
     ax = answer([1, 2, 3, 4], **keys, who=["f", "f", "m", "m"]).plot()
     legend = ax.get_legend()
     assert legend is not None
-    assert [text.get_text() for text in legend.get_texts()] == ["f", "m"]
+    assert [text.get_text() for text in legend.get_texts()] == order
     assert len(whiskers(ax)) == 4
+
+
+def test_lines_have_markers_of_their_own() -> None:
+    ax = answer([*range(14)], hour=[1, 2] * 7, who=[who for who in "abcdefg" for _ in range(2)]).plot()
+    lines = [c[0] for c in ax.containers if isinstance(c, ErrorbarContainer)]
+    assert len({line.get_marker() for line in lines}) == len(lines) == 7
+
+
+def test_a_line_leaves_out_the_number_of_a_null_day_and_says_so() -> None:
+    ax = answer([20, 10, 30, 7], day=[*DAYS, None]).plot()
+    (line,) = [c for c in ax.containers if isinstance(c, ErrorbarContainer)]
+    assert list(line[0].get_ydata()) == [10, 20, 30]
+    assert any("not drawn: 1 number where day is NULL" in text.get_text() for text in ax.texts)
+    days = [*DAYS, None]
+    among = answer([20, 10, 30, 7], day=days, who=["f", "f", "f", None]).plot()  # a series without any day
+    assert among.get_xlabel() == "day" and among.get_legend() is None
+
+
+def test_the_largest_pairs_stand_in_their_order_and_not_in_sets_full_of_gaps() -> None:
+    pairs = [("a", "x"), ("b", "y"), ("a", "z")]
+    ax = answer([9, 8, 7], 1, start=[one for one, _ in pairs], end=[other for _, other in pairs]).plot()
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a, x", "b, y", "a, z"]
+    assert ax.get_legend() is None
+    alone = answer([9, 8, 7], 1, start=["a", "b", "c"], end=["x", "x", "y"]).plot()
+    assert [label.get_text() for label in alone.get_yticklabels()] == ["a, x", "b, x", "c, y"]
+
+
+@pytest.mark.parametrize(("keys", "axis"), [({"place": ["a", "b"]}, "xaxis"), ({"hour": [1, 2]}, "yaxis")])
+def test_millions_on_an_axis_are_written_in_full(keys: dict[str, list[Any]], axis: str) -> None:
+    ax = answer([3_000_000, 8_000_000], 1e5, **keys).plot()
+    ax.figure.draw_without_rendering()
+    shown = [label.get_text() for label in getattr(ax, axis).get_ticklabels()]
+    assert "4,000,000" in shown and not any("e+" in text for text in shown)
 
 
 def test_further_keys_stand_in_the_series_name() -> None:
