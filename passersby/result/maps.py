@@ -40,6 +40,7 @@ Number = tuple[float, "Interval | None"]
 LEVEL = 0.95
 Zones = Mapping[str, Any] | str | os.PathLike[str]
 MOST_FLOWS = 60
+SHRUNK = "shrunk"  # code of the note on numbers that empirical Bayes moved
 MOST_NUMBERS = 40  # zones of a map up to which those that may be noise alone bear their numbers, too
 SIMULTANEOUS = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(intervals = 'simultaneous') ..."
 SKEWED_FROM = 4  # times the median: from there on a linear scale would leave most zones pale
@@ -66,7 +67,7 @@ def plot_map(
         raise RefusedError("E_PARAM", f"No value of {zone} is the id of a zone.", "zone=..., or other zones")
     ax = _base_map(shapes, found, ax, SCALE_INCHES)
     wider = 1.0 if result.card.get("simultaneous") else _bonferroni_factor(len(found), result.confidence)
-    clear = {key: pair for key, pair in found.items() if _is_above_zero(*pair, wider)}
+    clear = {key: pair for key, pair in found.items() if _is_above_zero(*pair, wider, is_shrunk=_is_shrunk(result))}
     fills = _draw_choropleth(ax, shapes, found, clear, value)
     finish_axes(ax, result, f"{value} by {zone}", level_text(result), _typical_interval(names, clear))
     numbered = found if len(found) <= MOST_NUMBERS else clear
@@ -94,7 +95,9 @@ def plot_flows(
     clear = [
         (number, start, end)
         for (start, end), (number, pair) in numbers.items()
-        if start != end and {start, end} <= set(shapes) and _is_above_zero(number, pair, wider)
+        if start != end
+        and {start, end} <= set(shapes)
+        and _is_above_zero(number, pair, wider, is_shrunk=_is_shrunk(result))
     ]
     if not clear:
         hint = "" if result.card.get("simultaneous") else f"{SIMULTANEOUS}, free after this answer; else "
@@ -166,12 +169,21 @@ def _bonferroni_factor(count: int, confidence: float | None) -> float:
     return NormalDist().inv_cdf(1 - tail / max(1, count)) / NormalDist().inv_cdf(1 - tail)
 
 
-def _is_above_zero(number: float, ends: Interval | None, factor: float) -> bool:
+def _is_shrunk(result: Answer) -> bool:
+    """Return whether numbers close to the noise are shown as such groups are on average."""
+    return SHRUNK in result.note_codes
+
+
+def _is_above_zero(number: float, ends: Interval | None, factor: float, *, is_shrunk: bool = False) -> bool:
     """Is a number significantly above 0, simultaneously with all others? Of thousands, many are above 0 by chance.
 
-    An interval that natural limits cut at 0 contains it: the number itself may lie below, as it was released.
+    An interval that natural limits cut at 0 contains it: the number itself may lie below, as it was released. A number
+    that was moved down to its neighbours lies near the low end of its interval: its noise is around the middle.
     """
-    return number > 0 if ends is None else ends[0] > 0 and number > (number - ends[0]) * factor
+    if ends is None:
+        return number > 0
+    centre = max(number, sum(ends) / 2) if is_shrunk else number
+    return ends[0] > 0 and centre > (centre - ends[0]) * factor
 
 
 def _typical_interval(names: Mapping[str, str], clear: Mapping[str, Number]) -> str:
@@ -180,7 +192,8 @@ def _typical_interval(names: Mapping[str, str], clear: Mapping[str, Number]) -> 
     if not widths:
         return ""
     number, ends = clear[key := widths[median_low(widths)]]
-    return f"a typical interval, {names.get(key, key)}: {with_interval(_whole(number), ends)}"
+    name = f"{names[key]} ({key})" if names.get(key, key) != key else key  # the map may bear either
+    return f"a typical interval, {name}: {with_interval(_whole(number), ends)}"
 
 
 def _whole(number: float) -> float:

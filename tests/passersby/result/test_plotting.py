@@ -249,6 +249,20 @@ def test_a_number_below_an_interval_cut_at_zero_is_not_above_zero() -> None:
     assert [bar.get_width() for bar in bars.containers[0]] == [100, 0, 3]
 
 
+def test_a_number_that_was_moved_close_to_its_low_end_is_not_above_zero_for_that() -> None:
+    """Shown as 9, released as 72 with noise of 66: among many, as good as none."""
+    ends: list[list[float] | None] = [[1000, 1300], [6, 138], [5, 137]]
+    moved = answer([1119, 9, 8], ends=ends, zone=["z0", "z1", "z2"])
+    moved.card["note_codes"], moved.card["notes"] = ["shrunk"], ["a note"]
+    assert [bool(patch.get_hatch()) for patch in moved.plot_map(SQUARES).patches] == [False, True, True]
+
+
+def test_the_zone_of_a_typical_interval_is_named_as_on_the_map() -> None:
+    features = [{"id": "z0", "properties": {"name": "North"}, "geometry": mapping(box(0, 0, 1, 1))}]
+    ax = answer([200], 6, zone=["z0"]).plot_map({"type": "FeatureCollection", "features": features})
+    assert any("a typical interval, North (z0): 200 ± 6" in text.get_text() for text in ax.texts)
+
+
 def test_simultaneous_intervals_are_not_widened_again() -> None:
     flow = answer(
         [100] + [0] * 99, ends=[[40, 300]] + [[0, 60]] * 99, o=["z0"] * 100, d=[f"z{i + 1}" for i in range(100)]
