@@ -18,7 +18,8 @@ from engine.pipeline import engine as pipeline
 from engine.pipeline import post_process
 from engine.pipeline.engine import Engine
 from engine.pricing.clip_bounds.profiles import averages
-from engine.pricing.clip_bounds.profiles.average_design import measured_rows
+from engine.pricing.clip_bounds.profiles.average_design import AverageProfile, measured_rows
+from engine.pricing.clip_bounds.profiles.class_means import ClassPosterior
 from engine.pricing.query_terms import Request
 from tests.engine.pricing.clip_bounds.profiles.test_profiles import MANY_ROWS
 from tests.engine.town import CATALOG, make_town
@@ -43,9 +44,9 @@ def noiseless(exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charg
     return NoisyVector(exact)
 
 
-def asked(catalog: Catalog, backend: Any, noise: Any = noiseless) -> Any:
+def asked(catalog: Catalog, backend: Any, noise: Any = noiseless, sql: str = AVERAGES) -> Any:
     with Ledger.open(":memory:") as ledger:
-        return Engine(catalog, backend, ledger, noise).answer(AVERAGES, Request("ann", rho=RHO))
+        return Engine(catalog, backend, ledger, noise).answer(sql, Request("ann", rho=RHO))
 
 
 def exact_means(backend: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -69,6 +70,21 @@ def test_intervals_of_averages_hold_the_exact_ones(catalog: Catalog, backend: An
         lower, upper = asked(catalog, backend, repeatable_noise(seed)).answer.intervals["m"]
         holds.append((lower <= exact_means(backend)) & (exact_means(backend) <= upper))
     assert np.mean(holds) >= 0.8
+
+
+def test_far_units_widen_an_average_once(catalog: Catalog, backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What noise may hide far from the centre is in the hidden population, and not in who may weigh more as well."""
+    own, far = averages.weight_deviation, list[float]()
+
+    def deviation(profile: AverageProfile, bound: float, classes: ClassPosterior) -> float:
+        far.append(float(np.sqrt(np.diag(classes.covariance).max())) / profile.spread)
+        return own(profile, bound, classes)
+
+    monkeypatch.setattr(averages, "weight_deviation", deviation)
+    for question in ("AVG(minutes)", "AVG(CASE WHEN minutes > 5 THEN 1 ELSE 0 END)"):
+        asked(catalog, backend, repeatable_noise(0), f"SELECT {question} AS m FROM visit")
+    of_values, of_shares = far
+    assert of_values < 5 < of_shares  # in spreads: few units may have most of a rare event
 
 
 def shown_with(catalog: Catalog, backend: Any, measured: Callable[[float], Any]) -> tuple[int, list[list[float]]]:
