@@ -67,10 +67,6 @@ class Field(Opaque):
     # expressions whose values it has: of a set operation's inputs, or the argument of one person's MIN
     alternatives: tuple[Alternative, ...] = field(compare=False, default=(), repr=False)
 
-    def __hash__(self) -> int:
-        """Hash the id, which every look-up of a field or of a reference to it does."""
-        return hash(self.id)
-
     @cached_property
     def expression(self) -> Expr:
         """Return what it holds, over fields without definition: its definition, or a reference to it."""
@@ -93,6 +89,8 @@ class _Leaf(Node["Expr"]):
 
     children = ()
     compared_constants = ()
+    size = 1  # number of nodes
+    depth = 1
 
     def with_children(self, parts: Sequence[Expr]) -> Expr:
         """Return the expression itself."""
@@ -113,10 +111,6 @@ class Ref(_Leaf):
     """A reference to a field of the current row."""
 
     field: Field
-
-    def __hash__(self) -> int:
-        """Hash the field's id."""
-        return hash(self.field.id)
 
     @cached_property
     def type(self) -> SqlType:
@@ -192,18 +186,8 @@ TRUE = Literal(True, SqlType.BOOLEAN)
 def _set_children(expr: Call | Case, children: tuple[Expr, ...]) -> None:
     """Set the children of a node, its number of nodes and its height; the classes are frozen, hence __setattr__."""
     object.__setattr__(expr, "children", children)
-    object.__setattr__(expr, "size", 1 + sum(map(size, children)))
-    object.__setattr__(expr, "depth", 1 + max(map(depth, children), default=0))
-
-
-def size(expr: Expr) -> int:
-    """Count the nodes of an expression tree."""
-    return expr.size if isinstance(expr, Call | Case) else 1
-
-
-def depth(expr: Expr) -> int:
-    """Height of an expression tree; 1 for a leaf."""
-    return expr.depth if isinstance(expr, Call | Case) else 1
+    object.__setattr__(expr, "size", 1 + sum(part.size for part in children))
+    object.__setattr__(expr, "depth", 1 + max((part.depth for part in children), default=0))
 
 
 def case_values(case: Case) -> tuple[Expr, ...]:

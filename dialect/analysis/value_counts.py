@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
-from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref, case_values, fields_of, size
+from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref, case_values, fields_of
 from dialect.algebra.relations import Distinct, Filter, Group, Project, Relation
 from dialect.algebra.traversal import walk
 from dialect.analysis.date_bounds import EventTime, event_time_predicates
@@ -153,7 +153,7 @@ def _count_by_date(expr: Expr, facts: Sequence[Expr]) -> int | None:
     An expression that is constant on a date has the values that it has on these dates; one that truncates a time to
     less than a day has as many on each date as there are such steps in a day.
     """
-    if len(set(fields_of(expr))) != 1 or size(expr) > MAX_SIZE:
+    if len(set(fields_of(expr))) != 1 or expr.size > MAX_SIZE:
         return None
     counts = (_count_on_dates(expr, day, time, facts) for day, time in _dates_and_times(expr, facts))
     return min((each for each in counts if each is not None), default=None)
@@ -169,7 +169,7 @@ def _dates_and_times(expr: Expr, facts: Sequence[Expr]) -> Iterator[tuple[Expr, 
 
 def _count_on_dates(expr: Expr, day: Expr, time: Expr, facts: Sequence[Expr]) -> int | None:
     """Count the values of an expression over the possible dates of a time; None if it varies on a date otherwise."""
-    dates = possible_dates(day, time, facts, size(expr))
+    dates = possible_dates(day, time, facts, expr.size)
     if dates is None:
         return None
     predicates = event_time_predicates(event_time_of(day, time), facts)
@@ -182,6 +182,6 @@ def _count_on_dates(expr: Expr, day: Expr, time: Expr, facts: Sequence[Expr]) ->
 
 def _count_results(expr: Expr, facts: Sequence[Expr]) -> int | None:
     """Count the combinations of a call's arguments: it has one result for each; None for other expressions."""
-    if not isinstance(expr, Call) or not expr.arguments or size(expr) > MAX_SIZE:
+    if not isinstance(expr, Call) or not expr.arguments or expr.size > MAX_SIZE:
         return None
     return count_combinations([each for each in expr.arguments if not isinstance(each, Literal)], facts)

@@ -39,8 +39,6 @@ from dialect.postprocess.noise_propagation import (
     all_residuals,
     all_variances,
     form_of,
-    forms_by_field,
-    non_negative_fields,
     plus,
     times,
 )
@@ -90,7 +88,7 @@ class _DivisionGuard:
         return comparison(">", size, reach)
 
 
-def guard_ratios(question: Question, variances: Variances, non_negative: frozenset[Field], quantile: float) -> Question:
+def guard_ratios(question: Question, variances: Variances, quantile: float) -> Question:
     """Replace unstable ratios by NULL; `quantile` is of the confidence level, `variances` are by raw field id.
 
     Claim: a ratio is NULL exactly where its interval at the level would be unbounded: denominator <= quantile * its
@@ -99,7 +97,7 @@ def guard_ratios(question: Question, variances: Variances, non_negative: frozens
     """
     if not any(variances.values()):
         return question
-    guard = _DivisionGuard(forms_by_field(question), variances, non_negative, quantile)
+    guard = _DivisionGuard(question.forms, variances, question.non_negative, quantile)
     outer = map_expressions(question.outer, guard.guard)
     assert isinstance(outer, Released | Public)  # noqa: S101  guarding keeps the kind
     return replace(question, outer=outer)
@@ -166,13 +164,13 @@ def write_outer_query(
     question = (
         question if interval_reaches is None else expand_interval_functions(question, interval_reaches, residuals)
     )
-    non_negative, noise = non_negative_fields(question), all_variances(question, variances)
-    question = guard_ratios(question, noise, non_negative, NormalDist().inv_cdf((1 + confidence) / 2))
+    noise = all_variances(question, variances)
+    question = guard_ratios(question, noise, NormalDist().inv_cdf((1 + confidence) / 2))
     left = all_residuals(question, residuals)
     select_list: list[tuple[str, Expr]] = [(f"s{i}", Ref(shown.field)) for i, shown in enumerate(question.columns)]
     forms = {i: shown.form for i, shown in enumerate(question.columns) if shown.form is not None}
     for i, form in forms.items():
-        components = _interval_components(form, noise, left, non_negative)
+        components = _interval_components(form, noise, left, question.non_negative)
         select_list += [(f"s{i}_{part}", expr) for part, expr in zip(INTERVAL_COMPONENTS, components, strict=True)]
     literals = ((name, expr.value) for name, expr in select_list if isinstance(expr, Literal))
     constants = {name: float(value) for name, value in literals if value is not None}
@@ -189,7 +187,11 @@ def write_outer_query(
         tuple(forms),
         tuple(i for i, form in forms.items() if form.denominator is not None),
         {i: raw for i, raw in single if raw is not None and raw in variances},
-        frozenset(i for i, form in forms.items() if _is_signed_ratio(form, non_negative)),
+        frozenset(
+            i
+            for i, form in forms.items()
+            if form.denominator is not None and form.denominator.may_be_negative(question.non_negative)
+        ),
         tuple(
             i
             for i, shown in enumerate(question.columns)
@@ -237,11 +239,6 @@ def _stored_intervals(question: Question) -> dict[int, tuple[Field, Field]]:
     carried = set(question.outer.fields)
     column_intervals = ((i, intervals.get(shown.field)) for i, shown in enumerate(question.columns))
     return {i: ends for i, ends in column_intervals if ends is not None and set(ends) <= carried}
-
-
-def _is_signed_ratio(form: FractionalLinearForm, non_negative_fields: frozenset[Field]) -> bool:
-    """Return whether a column is a ratio whose denominator may be negative."""
-    return form.denominator is not None and form.denominator.may_be_negative(non_negative_fields)
 
 
 def _interval_components(

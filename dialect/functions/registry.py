@@ -41,7 +41,6 @@ from dialect.algebra.expressions import (
     expand_definitions,
     fields_of,
     map_fields,
-    size,
 )
 from dialect.algebra.relations import public_values_of, with_null_row
 from dialect.algebra.traversal import walk
@@ -290,10 +289,10 @@ def definition_of(expr: Expr) -> Expr | None:
 
 def _expanded_size(expr: Expr) -> int:
     """Count the nodes of an expression with definitions inlined; stops early where it is too long already."""
-    if size(expr) > MAX_DEFINITION:
-        return size(expr)
+    if expr.size > MAX_DEFINITION:
+        return expr.size
     if isinstance(expr, Ref):
-        return 1 if expr.field.definition is None else size(expr.field.definition)
+        return 1 if expr.field.definition is None else expr.field.definition.size
     return 1 + sum(_expanded_size(part) for part in expr.children)
 
 

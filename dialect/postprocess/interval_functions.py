@@ -44,8 +44,6 @@ from dialect.postprocess.noise_propagation import (
     all_residuals,
     all_variances,
     form_of,
-    forms_by_field,
-    non_negative_fields,
     plus,
     usable_form,
 )
@@ -135,9 +133,7 @@ def _interval_sources(question: Question) -> _IntervalSources:
         for o in release.outputs
         if o.interval_fields is not None
     }
-    return _IntervalSources(
-        forms_by_field(question), output_rounding(question), released_ends, non_negative_fields(question)
-    )
+    return _IntervalSources(question.forms, output_rounding(question), released_ends, question.non_negative)
 
 
 def uses_interval_functions(question: Question) -> bool:
@@ -400,14 +396,14 @@ def _intersect(one: Limits, other: Limits) -> Limits:
 
 def _released_limits(question: Question) -> dict[Field, Limits]:
     """Limits of released counts, sums, means and second moments."""
-    limits, non_negative = {}, non_negative_fields(question)
+    limits = {}
     for release in question.releases:
         plan = question.plans[release.plan_index]
         for output in release.outputs:
             formula = output.formula
             if isinstance(formula, CountOf):
                 limits[output.field] = _count_limits(plan.vectors[formula.vector], plan)
-            elif isinstance(formula, SumOf) and release.raw_fields[formula.vector] in non_negative:
+            elif isinstance(formula, SumOf) and release.raw_fields[formula.vector] in question.non_negative:
                 limits[output.field] = (0.0, math.inf)
             elif isinstance(formula, MeanOf) and (value := plan.vectors[formula.centred_sum].value) is not None:
                 declared = narrowed_range(Ref(value), plan.source.predicates)
@@ -502,7 +498,7 @@ def _scaled(name: str, parts: list[Limits]) -> Limits:
 
 def _form_limits(form: FractionalLinearForm, question: Question) -> Limits:
     """Limits of a linear form: not negative if no part is; a share of the same rows is at most its factor."""
-    non_negative = non_negative_fields(question)
+    non_negative = question.non_negative
     if form.denominator is None:
         return UNLIMITED if form.as_linear().may_be_negative(non_negative) else (0.0, math.inf)
     is_signed = form.numerator.may_be_negative(non_negative) or form.denominator.may_be_negative(non_negative)

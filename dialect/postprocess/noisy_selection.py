@@ -36,7 +36,6 @@ from dialect.algebra.relations import (
 from dialect.algebra.release_plan import ReleaseColumns
 from dialect.analysis.uniqueness import equates_unique_key
 from dialect.functions.window_functions import numbers_rows, ranks_rows
-from dialect.postprocess.noise_propagation import non_negative_fields
 from dialect.postprocess.question import STORED_ORIGIN, Question, reads_single_groups
 
 Vectors = frozenset[tuple[int, int]]
@@ -164,12 +163,11 @@ def counting_columns(question: Question) -> frozenset[str]:
 
     Their exact number, or denominator, is 0 where there is nothing, and else above it.
     """
-    non_negative = non_negative_fields(question)
     return frozenset(
         column.name
         for column in question.columns
         if column.form is not None
-        and not (column.form.denominator or column.form.as_linear()).may_be_negative(non_negative)
+        and not (column.form.denominator or column.form.as_linear()).may_be_negative(question.non_negative)
     )
 
 

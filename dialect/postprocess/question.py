@@ -34,7 +34,13 @@ from dialect.algebra.release_plan import PrivatePlan, QueryOverReleases, Release
 from dialect.notes import Note
 from dialect.parser.privacy_clause import NO_OPTIONS, IntervalCoverage, Options
 from dialect.postprocess.display_rounding import RoundingDistance, rounding_by_column
-from dialect.postprocess.noise_propagation import FractionalLinearForm, are_noisy, column_forms
+from dialect.postprocess.noise_propagation import (
+    FractionalLinearForm,
+    are_noisy,
+    column_forms,
+    forms_by_field,
+    non_negative_fields,
+)
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,16 @@ class Question:
     union_columns: tuple[NoisyUnionColumn, ...] = ()
     # of the question and the relations of its outer query; a copy of the question has its own
     properties: Properties = field(default_factory=Properties, init=False, compare=False, repr=False)
+
+    @cached_property
+    def forms(self) -> dict[Field, FractionalLinearForm]:
+        """The form of each field that the outer query starts from (`forms_by_field`)."""
+        return forms_by_field(self)
+
+    @cached_property
+    def non_negative(self) -> frozenset[Field]:
+        """The raw noisy numbers whose exact value is never negative (`non_negative_fields`)."""
+        return non_negative_fields(self)
 
     @cached_property
     def public_tables(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from dialect.algebra.expressions import Expr, Literal, Ref, equal_pairs, fields_of, reads_only_table, size
+from dialect.algebra.expressions import Expr, Literal, Ref, equal_pairs, fields_of, reads_only_table
 from dialect.algebra.properties import Properties
 from dialect.algebra.release_plan import PrivatePlan
 from dialect.analysis.date_bounds import event_time_predicates
@@ -165,7 +165,7 @@ def _max_dates_per_group(plan: PrivatePlan, _: Properties, day: Expr, time: Expr
     None if the dates are unknown or too many to evaluate. A key that varies within a date is ignored, which makes
     groups larger. Counting has no privacy cost.
     """
-    dates = possible_dates(day, time, plan.source.predicates, sum(map(size, plan.key_exprs)))
+    dates = possible_dates(day, time, plan.source.predicates, sum(key.size for key in plan.key_exprs))
     if dates is None:
         return None
     predicates = event_time_predicates(event_time_of(day, time), plan.source.predicates)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dialect import Question
-from dialect.postprocess import counting_columns, non_negative_fields
+from dialect.postprocess import counting_columns
 from engine.mechanism.answer import Answer
 
 Ends = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
@@ -63,9 +63,9 @@ def rate_reliability(
 
 def non_negative_columns(question: Question) -> frozenset[str]:
     """Names of columns that only noise can make negative, such as counts."""
-    positive, columns = non_negative_fields(question), ((each.name, each.form) for each in question.columns)
+    columns = ((each.name, each.form) for each in question.columns)
     sums = {name: form.as_linear() for name, form in columns if form is not None and form.denominator is None}
-    return frozenset(name for name, whole in sums.items() if not whole.may_be_negative(positive))
+    return frozenset(name for name, whole in sums.items() if not whole.may_be_negative(question.non_negative))
 
 
 def may_be_nothing(question: Question, answer: Answer) -> list[bool]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.expressions import Ref, expand_definitions, size
+from dialect.algebra.expressions import Ref, expand_definitions
 from dialect.binder.query import BoundQuery
 from dialect.functions.registry import MAX_DEFINITION, is_null_if_inputs_null, may_be_null
 
@@ -75,10 +75,10 @@ def test_times_beyond_all_calendars_make_no_key(rows_of: Rows) -> None:
 
 def test_a_long_definition_is_opaque(rows_of: Rows) -> None:
     short = rows_of(f"SELECT {'lat + ' * 40} 1 AS x FROM events").columns[0][1]
-    assert short.definition is not None and size(short.definition) <= MAX_DEFINITION
+    assert short.definition is not None and short.definition.size <= MAX_DEFINITION
     assert rows_of(f"SELECT {'lat + ' * 110} 1 AS x FROM events").columns[0][1].definition is None
     doubled = "SELECT lat AS x FROM events"
     for _ in range(12):
         doubled = f"SELECT x * x AS x FROM ({doubled})"
         found = rows_of(doubled).columns[0][1].definition
-        assert found is None or size(found) <= MAX_DEFINITION
+        assert found is None or found.size <= MAX_DEFINITION
