@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, cast
 
-from dialect.algebra.traversal import Node, Opaque, map_children, transform_up
+from dialect.algebra.traversal import Node, Opaque
 from dialect.catalog.model import Bounds, Domain, SqlType
 from dialect.errors import Span
 
@@ -197,7 +197,9 @@ def case_values(case: Case) -> tuple[Expr, ...]:
 
 def map_fields(expr: Expr, image: Callable[[Field], Expr | None]) -> Expr:
     """Copy an expression with each field that it reads replaced by an expression; None keeps the field."""
-    return transform_up(expr, lambda part: (image(part.field) or part) if isinstance(part, Ref) else part)
+    if isinstance(expr, Ref):
+        return image(expr.field) or expr
+    return expr.with_children([map_fields(part, image) for part in expr.children])
 
 
 def substitute(expr: Expr, images: Mapping[Expr, Expr]) -> Expr:
@@ -206,7 +208,7 @@ def substitute(expr: Expr, images: Mapping[Expr, Expr]) -> Expr:
     `images` maps an expression to the one that takes its place.
     """
     found = images.get(expr)
-    return found if found is not None else map_children(expr, lambda part: substitute(part, images))
+    return found if found is not None else expr.with_children([substitute(part, images) for part in expr.children])
 
 
 def fields_of(expr: Expr) -> list[Field]:

@@ -6,7 +6,6 @@ input relations. They are found in the fields of the dataclasses, so that a new 
     node.children                    direct children, in the order in which they are written
     node.with_children(parts)        copy with other children
     map_children(node, f)            copy with f applied to each child
-    transform_up(node, f)            copy with f applied to every node, children first
     transform_down(node, f)          copy with f applied to every node, parents first
     fold(node, f)                    value of a node from the values of its children
     walk(node)                       the node and all nodes below it, parents first; `below` chooses the children
@@ -51,11 +50,6 @@ class Opaque:
 def map_children(node: Node[N], transform: Callable[[N], N]) -> N:
     """Copy a node with `transform` applied to each child."""
     return node.with_children([transform(child) for child in node.children]) if node.children else cast("N", node)
-
-
-def transform_up(node: Node[N], transform: Callable[[N], N]) -> N:
-    """Copy a tree with `transform` applied to every node, after its children were transformed."""
-    return transform(map_children(node, lambda child: transform_up(child, transform)))
 
 
 def transform_down(node: N, transform: Callable[[N], N]) -> N:

@@ -37,7 +37,7 @@ from dialect.algebra.relations import (
     Series,
     Values,
 )
-from dialect.algebra.traversal import map_children, walk
+from dialect.algebra.traversal import walk
 from dialect.analysis.time_granularity import truncate_time, truncation_unit
 from dialect.catalog.model import Bounds, SqlType
 from dialect.functions.emitter import plain_text
@@ -288,7 +288,7 @@ def narrow_expression(expr: Expr, facts: Sequence[Expr]) -> Expr:
     The copy is for range inference alone: a part with a range of its own becomes a field that exists nowhere.
     """
     bounds = numeric_bounds(expr, facts)
-    narrowed_parts = expr if isinstance(expr, Ref) else map_children(expr, lambda part: narrow_expression(part, facts))
+    narrowed_parts = expr.with_children([narrow_expression(part, facts) for part in expr.children])
     if bounds is None or isinstance(expr, Literal):
         return narrowed_parts
     ends = _intersect(range_of(narrowed_parts), bounds)

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref, substitute
-from dialect.algebra.traversal import map_children
 from dialect.catalog.model import SqlType
 from dialect.functions.literals import MONTHS, SECONDS, add_units, parse_timestamp
 from dialect.functions.registry import OVERLOADS, OVERLOADS_BY_NAME
@@ -183,7 +182,7 @@ def rewrite_over_keys(expr: Expr, cells: Cells, truncations: Cells | None = None
     return (
         _rewrite_by_truncation(expr, cells, truncations)
         or _rewrite_by_hour(expr, cells)
-        or map_children(expr, lambda part: rewrite_over_keys(part, cells, truncations))
+        or expr.with_children([rewrite_over_keys(part, cells, truncations) for part in expr.children])
     )
 
 

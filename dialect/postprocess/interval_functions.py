@@ -370,7 +370,7 @@ def _find_limits(question: Question) -> tuple[Limits, ...]:
     released = _released_limits(question)
     return tuple(
         _intersect(
-            _expression_limits(expand_definitions(Ref(shown.field)), released),
+            _expression_limits(shown.field.expression, released),
             UNLIMITED if shown.form is None else _form_limits(shown.form, question),
         )
         for shown in question.columns
@@ -383,7 +383,7 @@ def averaged_columns(question: Question) -> frozenset[str]:
     averages = {field for field, formula in outputs.items() if isinstance(formula, MeanOf | MomentsOf)}
     found = set()
     for shown in question.columns:
-        released = outputs.keys() & fields_of(expand_definitions(Ref(shown.field)))
+        released = outputs.keys() & fields_of(shown.field.expression)
         if released and released <= averages:
             found.add(shown.name)
     return frozenset(found)

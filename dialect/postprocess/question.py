@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from dialect.algebra.expressions import Expr, Field, Origin, Ref, expand_definitions, fields_of
+from dialect.algebra.expressions import Expr, Field, Origin, fields_of
 from dialect.algebra.formulas import MeanOf, NoisyTerm, NoisyUnionColumn, ReleasedNumber, ReleasedSum
 from dialect.algebra.properties import Properties
 from dialect.algebra.relations import (
@@ -177,7 +177,7 @@ def _reads_single_groups(relation: Relation, keys: frozenset[Field]) -> bool:
 
 def _is_noise_free(condition: Expr, keys: frozenset[Field]) -> bool:
     """Return whether a condition reads keys and public columns alone."""
-    read = (part for field in fields_of(condition) for part in fields_of(expand_definitions(Ref(field))))
+    read = (part for field in fields_of(condition) for part in fields_of(field.expression))
     return all(field in keys or field.public_values is not None for field in read)
 
 

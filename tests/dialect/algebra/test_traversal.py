@@ -7,9 +7,9 @@ from dataclasses import is_dataclass
 
 import pytest
 
-from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref
+from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref, map_fields, substitute
 from dialect.algebra.relations import Filter, Public, Relation, Scan, walk_expressions
-from dialect.algebra.traversal import fold, map_children, map_parts, transform_down, transform_up, walk
+from dialect.algebra.traversal import fold, map_children, map_parts, transform_down, walk
 from dialect.binder.query import BoundQuery
 from dialect.catalog.model import SqlType, Table
 
@@ -50,18 +50,19 @@ def test_traversal_is_preorder_with_the_left_input_first(rows_of: Callable[[str]
 def test_an_unchanged_tree_is_the_same_object(rows_of: Callable[[str], BoundQuery]) -> None:
     for sql in SHARED:
         relation = rows_of(sql).relation
-        assert transform_up(relation, lambda each: each) is relation
         assert transform_down(relation, lambda each: each) is relation
         assert map_parts(relation.operator, lambda part: part) is relation.operator
         for expr in walk_expressions(relation):
-            assert transform_up(expr, lambda each: each) is expr
+            assert transform_down(expr, lambda each: each) is expr
+            assert map_fields(expr, lambda _: None) is expr
+            assert substitute(expr, {}) is expr
 
 
 def test_a_change_copies_the_path_to_it_and_nothing_else(rows_of: Callable[[str], BoundQuery]) -> None:
     relation = rows_of("SELECT a.dwell_s FROM events a JOIN cells c USING (cell_id) WHERE a.dwell_s > 5").relation
     public = next(each for each in walk(relation) if isinstance(each, Public))
     renamed = Public(public.operator, public.fields[:1])
-    changed = transform_up(relation, lambda each: renamed if each is public else each)
+    changed = transform_down(relation, lambda each: renamed if each is public else each)
     assert changed is not relation
     assert type(changed) is type(relation)
     before, after = list(walk(relation)), list(walk(changed))
@@ -70,13 +71,10 @@ def test_a_change_copies_the_path_to_it_and_nothing_else(rows_of: Callable[[str]
     )
 
 
-def test_parents_are_transformed_before_or_after_their_children(rows_of: Callable[[str], BoundQuery]) -> None:
+def test_parents_are_transformed_before_their_children(rows_of: Callable[[str], BoundQuery]) -> None:
     relation, met = rows_of(SHARED[0]).relation, list[Relation]()
     transform_down(relation, lambda each: met.append(each) or each)
     assert met == list(walk(relation))
-    met.clear()
-    transform_up(relation, lambda each: met.append(each) or each)
-    assert met == list(walk(relation))[::-1]
 
 
 def test_a_fold_combines_the_values_of_children(rows_of: Callable[[str], BoundQuery]) -> None:
