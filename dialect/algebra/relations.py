@@ -18,14 +18,14 @@ integer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, ClassVar, Self
 from typing import Literal as OneOf
 
 from dialect.algebra.expressions import Expr, Field, Literal, fields_of
-from dialect.algebra.traversal import Node, is_entered, map_parts, parts_of, walk
+from dialect.algebra.traversal import Node, is_entered, map_parts, walk
 from dialect.catalog.model import Bounds, Table
 from dialect.errors import Span
 
@@ -534,29 +534,38 @@ def identifying_fields(fields: Sequence[Field]) -> list[Field]:
     return [f for f in fields if f.definition is None or not present.issuperset(fields_of(f.definition))]
 
 
-def expressions_of(operator: Operator) -> list[Expr]:
-    """List the expressions of one operator, each as often as it occurs."""
-    return [part for part in parts_of(operator) if isinstance(part, Expr)]
+def expressions_of(part: object) -> list[Expr]:
+    """List the expressions of an operator, or of a parameter of one, each as often as it occurs.
+
+    Sort keys, frames and aggregate calls are parameters: dataclasses and tuples between an operator and its
+    expressions. Relations are not entered.
+    """
+    if isinstance(part, Expr):
+        return [part]
+    if not isinstance(part, Relation) and is_entered(type(part)):
+        part = tuple(vars(part).values())
+    return [found for each in part for found in expressions_of(each)] if isinstance(part, tuple) else []
 
 
-def walk_expressions(part: object) -> Iterator[Expr]:
-    """Iterate over the expressions of all operators below, visiting shared objects once.
+def walk_expressions(part: object) -> list[Expr]:
+    """List the expressions of all operators below, visiting shared objects once.
 
     `part` is any object of the tree: a relation, an operator, or a tuple. Fields and tables are not entered: their
-    definitions are not expressions of the query. Yields whole expressions, not their subexpressions.
+    definitions are not expressions of the query. Lists whole expressions, not their subexpressions.
     """
-    stack, seen = [part], set[int]()
+    stack, seen, found = [part], set[int](), list[Expr]()
     while stack:
         part = stack.pop()
         if id(part) in seen:
             continue
         seen.add(id(part))
         if isinstance(part, Expr):
-            yield part
+            found.append(part)
         elif isinstance(part, tuple):
             stack.extend(reversed(part))
         elif is_entered(type(part)):
             stack.extend(reversed(vars(part).values()))
+    return found
 
 
 # (expression, relations whose rows it reads) -> new expression

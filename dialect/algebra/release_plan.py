@@ -54,7 +54,7 @@ class ChargedWindows:
         )
         return f" in {window_range}{', crossing' if self.is_crossing else ''}"
 
-    @property
+    @cached_property
     def windows_per_unit(self) -> int:
         """Number of privacy windows that form one privacy unit; 1 where each window is bounded on its own.
 

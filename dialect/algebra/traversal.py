@@ -9,8 +9,7 @@ input relations. They are found in the fields of the dataclasses, so that a new 
     transform_down(node, f)          copy with f applied to every node, parents first
     fold(node, f)                    value of a node from the values of its children
     walk(node)                       the node and all nodes below it, parents first; `below` chooses the children
-    parts_of(operator)               the relations and expressions in the fields of an operator
-    map_parts(part, f)               copy of an operator with f applied to each of these
+    map_parts(part, f)               copy of an operator with f applied to the relations and expressions in it
 
 Unchanged subtrees stay the same objects, so that what is known of an object stays valid.
 
@@ -82,19 +81,6 @@ def _is_entered(kind: type) -> bool:
 
 
 is_entered: Callable[[type], bool] = cache(_is_entered)
-
-
-def parts_of(part: object) -> list[Node[Any]]:
-    """List the relations and expressions of an operator, or of a parameter of one, without entering them.
-
-    Sort keys, frames and aggregate calls are parameters: dataclasses and tuples between an operator and its
-    expressions.
-    """
-    if isinstance(part, Node):
-        return [part]
-    if is_entered(type(part)):
-        part = tuple(vars(part).values())
-    return [found for each in part for found in parts_of(each)] if isinstance(part, tuple) else []
 
 
 def map_parts(part: P, transform: Callable[[Node[Any]], Node[Any]]) -> P:

@@ -204,8 +204,7 @@ class LintedQuery:
 
 def calls_of(part: object) -> Iterator[Call]:
     """Iterate over the calls of all expressions of a relation, or of a tuple of them, the innermost first."""
-    for expr in walk_expressions(part):
-        yield from _calls(expr)
+    return (call for expr in walk_expressions(part) for call in _calls(expr))
 
 
 def _calls(expr: Expr) -> Iterator[Call]:

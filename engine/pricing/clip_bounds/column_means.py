@@ -47,10 +47,9 @@ class MeanDistribution:
     resolution: float = math.inf  # deviation of means within a bin
 
 
-def mean_parts() -> tuple[float, ...]:
-    """Where the bins of a histogram of means begin, but for the first, as shares of the column's range."""
-    ends = np.exp2(np.arange(LOWEST_DISTANCE_BIN + 1, HIGHEST_DISTANCE_BIN + 1) / 2)
-    return tuple(float(end) for end in (*ends, 0.5, *(1 - ends[::-1])))
+_ENDS = np.exp2(np.arange(LOWEST_DISTANCE_BIN + 1, HIGHEST_DISTANCE_BIN + 1) / 2)
+# where the bins of a histogram of means begin, but for the first, as shares of the column's range
+MEAN_PARTS = (*_ENDS.tolist(), 0.5, *(1 - _ENDS[::-1]).tolist())
 
 
 def mean_distribution(histogram: ContributionHistogram | None, column: Column) -> MeanDistribution | None:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -113,7 +114,7 @@ class AboutCentre:
     is_crossing: bool
     product: ProductScale | None = None  # None: an average of values
 
-    @property
+    @cached_property
     def prices(self) -> DistancePrices:
         """Prices of what is measured between profile and numbers, in pico-rho."""
         groups = self.profile.rows.groups
@@ -130,13 +131,13 @@ class AboutCentre:
         """Price of its sum and its part of the count, in pico-rho."""
         return self.pico_rho - sum(self.prices)
 
-    @property
+    @cached_property
     def limits(self) -> tuple[float, float]:
         """Largest distances of one value above and below the centre."""
         ends = self.profile.means if self.product is None else self.product
         return max(ends.upper - self.centre, self.profile.spread), max(self.centre - ends.lower, self.profile.spread)
 
-    @property
+    @cached_property
     def largest(self) -> tuple[float, float]:
         """Largest distances of a unit above and below the centre that are likely, by the rows of a unit."""
         rows = LIKELY_ROWS * self.profile.rows.norms.largest_visible

@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -90,17 +90,17 @@ class CompiledProfile:
         """Price of one histogram, in pico-rho."""
         return self.pico_rho // len(self.histograms)
 
-    @property
+    @cached_property
     def step(self) -> int:
         """Grains of one unit."""
         return 1 << REPLACEMENT_BITS if self.plan.charged_windows.is_crossing else 1
 
-    @property
+    @cached_property
     def sensitivity(self) -> int:
         """L2 sensitivity of a histogram in grains: removal changes one bin by 1, replacement two bins."""
         return math.isqrt(2 * self.step**2 - 1) + 1 if self.plan.charged_windows.is_crossing else 1
 
-    @property
+    @cached_property
     def sigma(self) -> float:
         """Noise scale of each histogram, in grains."""
         return gaussian_scale(self.sensitivity, self.histogram_pico_rho)

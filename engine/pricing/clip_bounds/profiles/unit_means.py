@@ -13,7 +13,7 @@ import numpy as np
 
 from dialect.algebra import QueryVector
 from dialect.catalog import SqlType
-from engine.pricing.clip_bounds.column_means import MeanDistribution, denoised_means, mean_parts
+from engine.pricing.clip_bounds.column_means import MEAN_PARTS, MeanDistribution, denoised_means
 from engine.pricing.clip_bounds.profiles.products import NARROW_RANGE
 from engine.pricing.clip_bounds.tails import Floats
 
@@ -30,11 +30,11 @@ def parts_of(vector: QueryVector) -> tuple[float, ...]:
     """Where the bins of a vector's means begin, but for the first, as shares of its range.
 
     They are fine about 0, or about the end of the range that is nearest to it; at the other end as those of
-    `mean_parts`. Whole numbers of a narrow range, as of a condition, have those alone.
+    `MEAN_PARTS`. Whole numbers of a narrow range, as of a condition, have those alone.
     """
     if is_narrow(vector):
-        return mean_parts()
-    ends, usual = np.exp2(FROM_END), np.array(mean_parts())
+        return MEAN_PARTS
+    ends, usual = np.exp2(FROM_END), np.array(MEAN_PARTS)
     zero = _nearest_to_zero(vector)
     if zero in (0.0, 1.0):
         found = np.concatenate([ends, UPPER_HALF, usual[usual >= 0.75]])

@@ -12,7 +12,7 @@ import pytest
 from dialect.algebra import QueryVector
 from dialect.catalog import SqlType
 from dialect.codegen import HIGHEST_BIN, LOWEST_BIN
-from engine.pricing.clip_bounds.column_means import MeanDistribution, mean_parts
+from engine.pricing.clip_bounds.column_means import MEAN_PARTS, MeanDistribution
 from engine.pricing.clip_bounds.profiles import unit_means
 from engine.pricing.clip_bounds.profiles.unit_means import distribution_by_parts, parts_of
 
@@ -78,8 +78,8 @@ def test_where_nearly_all_means_are_0_they_tell_no_scale() -> None:
 
 
 def test_whole_numbers_of_a_narrow_range_have_the_bins_of_calibrations() -> None:
-    assert parts_of(vector(0, 1, SqlType.BIGINT)) == mean_parts()
-    assert parts_of(vector(1, 1_000, SqlType.BIGINT)) != mean_parts()
+    assert parts_of(vector(0, 1, SqlType.BIGINT)) == MEAN_PARTS
+    assert parts_of(vector(1, 1_000, SqlType.BIGINT)) != MEAN_PARTS
 
 
 def test_nothing_is_told_of_nobody() -> None:
