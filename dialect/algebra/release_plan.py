@@ -24,7 +24,15 @@ from typing import Protocol
 
 from dialect.algebra.expressions import Expr, Field, Literal
 from dialect.algebra.formulas import Histogram, NoisyUnionColumn, ReleasedNumber, ReleasedSum
-from dialect.algebra.relations import ContributionLimits, PerPerson, Public, Released
+from dialect.algebra.relations import (
+    ContributionLimits,
+    PerPerson,
+    Public,
+    Released,
+    RowTruncation,
+    union_branch_tables,
+)
+from dialect.algebra.traversal import walk
 from dialect.catalog.model import Bounds
 from dialect.catalog.privacy_windows import STATIC, PrivacyWindow
 
@@ -240,6 +248,16 @@ class PrivatePlan:
     others: OtherKeys | None = None  # private keys: groups for the rows of those that are not released
     mapping: KeyMapping | None = None  # over released keys: how rows get to these groups
     bins_per_group: int = 1  # of a histogram: bins of each group that is shown, which are read as cumulative counts
+
+    @cached_property
+    def union_branches(self) -> tuple[frozenset[str], ...]:
+        """Private tables whose rows each branch of a union holds (`union_branch_tables`)."""
+        return union_branch_tables(self.source)
+
+    @cached_property
+    def row_truncations(self) -> tuple[RowTruncation, ...]:
+        """Row truncations of the source and of what it reads."""
+        return tuple(each.operator for each in walk(self.source) if isinstance(each.operator, RowTruncation))
 
     @cached_property
     def unit_columns(self) -> Mapping[str, Field]:

@@ -30,7 +30,7 @@ from dialect.algebra.release_plan import (
 from dialect.analysis.predicates import is_implied
 from dialect.analysis.time_granularity import UnderivableError, rewrite_over_keys
 from dialect.catalog.model import Eligibility, SqlType
-from dialect.codegen.contribution.clipping import MAX_UNSQUARED_GRAINS, is_always_one, partial_aggregate
+from dialect.codegen.contribution.clipping import MAX_UNSQUARED_GRAINS, partial_aggregate
 from dialect.codegen.contribution.pushdown import encode_text_keys
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS
 from dialect.codegen.relations.relation import write_rows
@@ -80,7 +80,7 @@ def write_rollup(plan: PrivatePlan, bounds: ContributionBounds, target: Target) 
     columns += [
         f"CAST({partial_aggregate(v, bound, dialect=dialect)} AS BIGINT) AS n{i}"
         for i, (v, bound) in numbers
-        if not is_always_one(v)
+        if not v.is_selection_vector
     ]
     source = write_rows(plan.source, needed_fields, target)
     rows = f"SELECT {', '.join(columns)} FROM ({source}) AS s GROUP BY {key_positions}"
@@ -189,7 +189,7 @@ def _stored_numbers(plan: PrivatePlan, bounds: ContributionBounds, rollup: Rollu
     """
     indices: dict[int, int] = {}
     for i, (vector, bound) in enumerate(zip(plan.vectors, bounds.vectors, strict=True)):
-        if is_always_one(vector):
+        if vector.is_selection_vector:
             continue
         stored_index = next(
             (j for j in range(len(rollup.plan.vectors)) if _is_same_number(plan, i, bound, rollup, j)), None
@@ -211,7 +211,7 @@ def _is_same_number(plan: PrivatePlan, i: int, bound: VectorBound, rollup: Rollu
     is_same = (
         plan.vector_texts[i] == rollup.plan.vector_texts[j]
         and definitions[0] == definitions[1]
-        and not is_always_one(other)
+        and not other.is_selection_vector
     )
     return is_same and (not one.is_sum or bound.value_bits == rollup.bounds.vectors[j].value_bits)
 

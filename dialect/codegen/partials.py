@@ -25,7 +25,6 @@ from dialect.catalog.model import Eligibility, SqlType
 from dialect.codegen.contribution.clipping import (
     aggregated_vectors,
     capped_partial,
-    is_always_one,
     partial_aggregate,
     value_grains,
 )
@@ -356,7 +355,7 @@ def with_untruncated(write: Callable[[Target], BoundedSql], plan: PrivatePlan, t
 
     The second text comes with the conditions under which the engine may run it.
     """
-    bounded, truncations = write(target), stored_table_truncations(plan.source, target)
+    bounded, truncations = write(target), stored_table_truncations(plan.row_truncations, target)
     if not truncations:
         return bounded
     untruncated = write(replace(target, unexceeded_limits=frozenset(truncations)))
@@ -497,7 +496,7 @@ def _unit_total(
     The sum of a unit's capped numbers in these grains is that of `unit_measures`.
     """
     vector, dialect = found.plan.vectors[index], ENGINE_DIALECTS[found.target.engine]
-    if is_always_one(vector):
+    if vector.is_selection_vector:
         return UnitTotal(index, clip_bound, "1", is_one=True), ""
     same = capped_partial("v", vector, own) == capped_partial("v", vector, of_profile)
     if same and own.value_bits == of_profile.value_bits:

@@ -32,7 +32,7 @@ from typing import NamedTuple
 from dialect.algebra.codegen_types import BoundedSql, Subquery, Target
 from dialect.algebra.release_plan import ClipRule, ContributionBounds, PrivatePlan
 from dialect.catalog.model import Eligibility
-from dialect.codegen.contribution.clipping import has_single_row_units, is_always_one, partials_cte, truncate_groups
+from dialect.codegen.contribution.clipping import has_single_row_units, partials_cte, truncate_groups
 from dialect.codegen.contribution.physical_plan import clamped_to_bigint
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS, EngineDialect
 from dialect.codegen.lake import LAKE_RESULT
@@ -333,7 +333,7 @@ def _measured_integers(
     found = dict[str, str]()
     for each in histograms:
         for i in each.squared_vectors or (each.vector,):
-            is_one = is_always_one(plan.vectors[i])
+            is_one = plan.vectors[i].is_selection_vector
             found[f"sum{i}"] = one if is_one else total.format(f"v{i}")
             if each.squared_vectors:
                 of_row = f"v{i} * v{i}" if is_single_row else f"v{i}"  # below 2^62

@@ -29,7 +29,7 @@ from dialect.functions.emitter import plain_text
 from dialect.functions.registry import may_be_null
 from dialect.notes import Note, NoteCode
 from dialect.parser.compile_context import CompileContext
-from dialect.planner.keys.key_set import determining_keys, public_lists, rewrite_facts_over_lists
+from dialect.planner.keys.key_set import as_dates, determining_keys, public_lists, rewrite_facts_over_lists
 from dialect.planner.keys.public_domains import PublicList
 from dialect.planner.noise_fields import track_aggregate_noise
 from dialect.planner.query_vectors import is_histogram_aggregate
@@ -56,7 +56,7 @@ def count_finer_groups(
     if any(
         # positions in both lists of keys, the coarse ones first
         (place < len(coarse_exprs)) != (determinant < len(coarse_exprs))
-        for place, determinant in determining_keys([*coarse_exprs, *added_exprs], source.predicates).items()
+        for place, determinant in determining_keys(as_dates([*coarse_exprs, *added_exprs], source.predicates)).items()
     ):
         return None  # a key on one side determines one on the other
     closed = all(each.source.is_exhaustive for each in added.values())

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, fields_of
 from dialect.algebra.formulas import CountOf, MeanOf, MomentsOf, NoisyUnionColumn, QuantileOf, ReleasedSum, SumOf
@@ -233,7 +234,7 @@ class FractionalLinearForm:
         is_known = self.denominator is None and len(shares) == 1 and not self.numerator.may_be_negative(non_negative)
         return shares.pop() if is_known else 1.0
 
-    @property
+    @cached_property
     def raw_ids(self) -> frozenset[str]:
         """Ids of all raw noisy numbers in numerator and denominator."""
         parts = (self.numerator,) if self.denominator is None else (self.numerator, self.denominator)
@@ -533,7 +534,8 @@ def are_noisy(question: QueryOverReleases, columns: Sequence[Field]) -> tuple[bo
     return tuple(bool(question.releases) and is_noisy(column) for column in columns)
 
 
-def _fields_read(expr: Expr) -> Iterator[Field]:
-    """Yield the fields that an expression reads, except inside interval functions."""
-    read = walk(expr, lambda part: () if is_interval_end(part) else part.children)
-    return (part.field for part in read if isinstance(part, Ref))
+def _fields_read(expr: Expr) -> list[Field]:
+    """List the fields that an expression reads, except inside interval functions."""
+    if isinstance(expr, Ref):
+        return [expr.field]
+    return [] if is_interval_end(expr) else [field for part in expr.children for field in _fields_read(part)]

@@ -12,7 +12,7 @@ sums, differences and selections of groups have the noise of several, which inde
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from dialect.algebra.expressions import Expr, Field, Origin, fields_of
@@ -67,8 +67,11 @@ class Question:
     notes: tuple[Note, ...] = ()  # shown with the result: how its numbers are made
     released_sums: tuple[ReleasedSum, ...] = ()  # over released rows, with noise terms
     union_columns: tuple[NoisyUnionColumn, ...] = ()
-    # of the question and the relations of its outer query; a copy of the question has its own
-    properties: Properties = field(default_factory=Properties, init=False, compare=False, repr=False)
+
+    @cached_property
+    def properties(self) -> Properties:
+        """Properties of the question and of the relations of its outer query; a copy of the question has its own."""
+        return Properties()
 
     @cached_property
     def forms(self) -> dict[Field, FractionalLinearForm]:

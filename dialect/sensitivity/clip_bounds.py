@@ -36,7 +36,6 @@ from dialect.algebra.relations import (
     Public,
     RowTruncation,
     public_values_of,
-    union_branch_tables,
 )
 from dialect.algebra.release_plan import Factor, PrivatePlan, QueryVector, VectorKind
 from dialect.analysis.uniqueness import has_many_to_many_join, may_match_several_public_rows
@@ -109,7 +108,7 @@ def declared_max_groups(plan: PrivatePlan, catalog: Catalog) -> int:
 
 def _widest_tables(plan: PrivatePlan, catalog: Catalog) -> list[Table]:
     """Return the table with the most rows per person, one for each branch of a union."""
-    return [_widest_table(names, plan.source.derived_from, catalog) for names in union_branch_tables(plan.source)]
+    return [_widest_table(names, plan.source.derived_from, catalog) for names in plan.union_branches]
 
 
 def _distinct_tables(tables: list[Table]) -> list[Table]:

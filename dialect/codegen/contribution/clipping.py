@@ -55,18 +55,13 @@ ROUNDING_MARGIN = (
 MAX_UNSQUARED_GRAINS = 2**63 - 1  # cap where no squares are computed
 
 
-def is_always_one(vector: QueryVector) -> bool:
-    """Return whether a vector is 1 in every group of a person, so that it needs no column."""
-    return vector.is_selection_vector
-
-
 def aggregated_vectors(plan: PrivatePlan, bounds: ContributionBounds) -> list[tuple[int, QueryVector, VectorBound]]:
     """List the vectors that have a partial aggregate, in a column v<i>: (index in the plan, vector, its bound).
 
     Vectors that are always 1, or counted across people (DISTINCT), have none.
     """
     pairs = enumerate(zip(plan.vectors, bounds.vectors, strict=True))
-    return [(i, v, bound) for i, (v, bound) in pairs if v.kind is not VectorKind.DISTINCT and not is_always_one(v)]
+    return [(i, v, bound) for i, (v, bound) in pairs if v.kind is not VectorKind.DISTINCT and not v.is_selection_vector]
 
 
 def partial_aggregate(
@@ -293,7 +288,8 @@ def clipping_factors(
             smallest, written = f"ratio{group}", of_ratios
         for i in indices:
             factor = f"{smallest} * {2 ** bounds.vectors[i].fraction_bits}"
-            written.append(f"{dialect.truncated.format(factor) if is_always_one(plan.vectors[i]) else factor} AS f{i}")
+            factor = dialect.truncated.format(factor) if plan.vectors[i].is_selection_vector else factor
+            written.append(f"{factor} AS f{i}")
     unit, columns = ", ".join(plan.unit_columns), [*columns, *sums]
     factors = f"SELECT {unit}, {', '.join(columns)} FROM {measures or partials_cte(bounds)}"
     if is_single_row:
@@ -311,8 +307,8 @@ def _sum_of_squares(i: int, vector: QueryVector, dialect: EngineDialect, is_sing
     With one row per unit, it is that row's square. A vector that is always 1 has its number of groups.
     """
     if is_single_row:
-        return "1" if is_always_one(vector) else f"v{i} * v{i}"  # below 2^62
-    return "count(*)" if is_always_one(vector) else dialect.sum_of_squares.format(f"v{i}")
+        return "1" if vector.is_selection_vector else f"v{i} * v{i}"  # below 2^62
+    return "count(*)" if vector.is_selection_vector else dialect.sum_of_squares.format(f"v{i}")
 
 
 def _clipping_ratio(squares: str, bound: VectorBound) -> str:
@@ -355,7 +351,7 @@ def clipped_contribution(
     which includes the step to released grains. Other rules only convert value grains to released grains.
     """
     bound, step = bounds.vectors[i], 2 ** bounds.vectors[i].fraction_bits
-    column = "1" if is_always_one(plan.vectors[i]) else f"v{i}"
+    column = "1" if plan.vectors[i].is_selection_vector else f"v{i}"
     if bound.rule is ClipRule.CLAMP:
         return clamped(column, bound.clip_bound_value_grains, bound.clip_bound_grains, step)
     if bound.rule is ClipRule.SCALE:

@@ -409,12 +409,11 @@ def write_row_truncation(truncation: RowTruncation, needed: frozenset[Field], ta
     return f"WITH {cte}units_over_limit AS MATERIALIZED ({over_limit}) {within_limit} UNION ALL {beyond_limit}"
 
 
-def stored_table_truncations(relation: Relation, target: Target) -> dict[TableRowLimit, str]:
-    """Find the row truncations of stored tables: (table, limit) -> SQL of the most rows that one person has there.
+def stored_table_truncations(truncations: Iterable[RowTruncation], target: Target) -> dict[TableRowLimit, str]:
+    """Select the truncations of stored tables: (table, limit) -> SQL of the most rows that one person has there.
 
     The SQL depends on the table alone, so that its result is shared by all queries.
     """
-    truncations = (each.operator for each in walk(relation) if isinstance(each.operator, RowTruncation))
     return {
         limit: _max_rows_sql(truncation, target)
         for truncation in truncations

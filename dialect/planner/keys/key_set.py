@@ -50,14 +50,18 @@ from dialect.planner.keys.joined_lists import restricting_lists
 from dialect.planner.keys.public_domains import PublicList, SideKeySet, integer_lists, union_lists
 
 
-def determining_keys(exprs: Sequence[Expr], facts: Sequence[Expr]) -> dict[int, int]:
+def as_dates(exprs: Sequence[Expr], facts: Sequence[Expr]) -> list[Expr]:
+    """Replace each key that is a date column by the date of a time that a fact equates it with."""
+    dates = _date_definitions(facts)
+    return [dates.get(expr, expr) for expr in exprs]
+
+
+def determining_keys(exprs_as_dates: Sequence[Expr]) -> dict[int, int]:
     """Map the position of each dependent key to that of the key that determines it: a finer step of the same time.
 
     Claim: on each row a dependent key is a function of the other. Raises: nothing. Proof:
     dialect/planner/proofs.md#dependent-keys
     """
-    dates = _date_definitions(facts)
-    exprs_as_dates = [dates.get(expr, expr) for expr in exprs]
     finest: list[int] = []
     units = {place: _unit_of(expr) for place, expr in enumerate(exprs_as_dates)}  # weeks are not nested
     for position in sorted((i for i in units if units[i] in FINER), key=lambda i: FINER.index(units[i])):
@@ -82,9 +86,8 @@ def compute_dependent_keys(
     `lists` has, per key, the lists whose product contains its values; None for a private key. In the result a dependent
     key has no list, and its image is a further replacement of the determinant's list.
     """
-    result, dates = list(lists), _date_definitions(facts)
-    exprs_as_dates = [dates.get(expr, expr) for expr in exprs]
-    for position, determinant in determining_keys(exprs, facts).items():
+    result, exprs_as_dates = list(lists), as_dates(exprs, facts)
+    for position, determinant in determining_keys(exprs_as_dates).items():
         single = _single_list(exprs[determinant], result[determinant])
         if single is not None:
             listed, field = single

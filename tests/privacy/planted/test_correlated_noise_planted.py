@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from dialect.algebra.release_plan import QueryVector
 from dialect.catalog.model import Catalog
 from dialect.catalog.privacy_windows import PrivacyWindow
 from engine.backends.duckdb import DuckDBBackend
@@ -18,12 +19,11 @@ from tests.support.neighbours.window_worlds import VICTIM as VISITOR
 from tests.support.neighbours.window_worlds import Data, Row, Worlds
 from tests.support.planted import Plant, instead, rewritten, together
 
-render, zero_fill, correlated, partials, clipping, pricing = (
+render, zero_fill, correlated, partials, pricing = (
     import_module("dialect.codegen.bounded_sql"),
     import_module("dialect.codegen.contribution.physical_plan"),
     import_module("dialect.sensitivity.bounding"),
     import_module("dialect.codegen.partials"),
-    import_module("dialect.codegen.contribution.clipping"),
     import_module("engine.pricing.compile_release"),
 )
 ME = str(VICTIM)
@@ -62,7 +62,7 @@ def fewer_keys(plan: Any, backend: DuckDBBackend) -> int | None:
 
 count_keys, bounded = pricing.count_keys, correlated.with_correlated_noise
 BY_ROWS = together(
-    instead(clipping, "is_always_one", lambda _: False),
+    instead(QueryVector, "is_selection_vector", property(lambda _: False)),
     instead(partials, "partial_aggregate", lambda *_: "count(*)"),
 )
 

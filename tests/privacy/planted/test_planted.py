@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from dialect.algebra.relations import Filter, Join, PerPerson, RowTruncation, Scan, SemiJoin, SetOperation
-from dialect.algebra.release_plan import ClipRule, VectorBound
+from dialect.algebra.release_plan import ClipRule, QueryVector, VectorBound
 from dialect.catalog.model import Catalog
 from dialect.errors import Refusal
 from engine.backends.duckdb import DuckDBBackend
@@ -286,7 +286,7 @@ PLANTED = (
     Planted("rows of a full join hidden by the rows of whoever is there", written(SemiJoin, lambda sql: re.sub(r" ON .*", " ON TRUE", sql)), FULL, CHOSEN, SensitivityExceeded),
     Planted("a union that forgets whose rows are equal", written(SetOperation, one_for_all), UNITED, MANY, UnexpectedChange),
     Planted("a difference with the rows of everybody", written(SetOperation, without_anybodys), UNITED.replace("UNION", "EXCEPT ALL"), SUBTRACTED, SensitivityExceeded),
-    Planted("persons counted by their rows", lambda m: (instead(partials, "is_always_one", lambda _: False)(m), instead(partial_aggregates, "partial_aggregate", lambda *_: "count(*)")(m), None)[-1], "SELECT COUNT(DISTINCT subscriber_id) FROM events", MANY, SensitivityExceeded),
+    Planted("persons counted by their rows", lambda m: (instead(QueryVector, "is_selection_vector", property(lambda _: False))(m), instead(partial_aggregates, "partial_aggregate", lambda *_: "count(*)")(m), None)[-1], "SELECT COUNT(DISTINCT subscriber_id) FROM events", MANY, SensitivityExceeded),
     Planted("a cap whose square overflows", instead(partials, "MAX_PARTIAL_GRAINS", 2**62), BY_CELL.format("SUM(e.dwell_s)"), HEAVY, UnexpectedChange),
     Planted("a clamp that is no clamp", instead(partials, "clamped", not_clamped), "SELECT COUNT(*) FROM events", MANY, SensitivityExceeded),
     Planted("a sum of doubles as the engine adds them", another_form("{name}({0})", "sum", "avg"), SUMMED, CANCELLING, UnexpectedChange),
