@@ -288,7 +288,8 @@ def narrow_expression(expr: Expr, facts: Sequence[Expr]) -> Expr:
     The copy is for range inference alone: a part with a range of its own becomes a field that exists nowhere.
     """
     bounds = numeric_bounds(expr, facts)
-    narrowed_parts = expr.with_children([narrow_expression(part, facts) for part in expr.children])
+    parts = [narrow_expression(part, facts) for part in expr.children]
+    narrowed_parts = expr.with_children(parts) if parts else expr
     if bounds is None or isinstance(expr, Literal):
         return narrowed_parts
     ends = _intersect(range_of(narrowed_parts), bounds)

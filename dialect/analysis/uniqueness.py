@@ -443,10 +443,11 @@ def has_unkeyed_many_to_many_join(relation: Relation) -> bool:
 
 def _many_to_many_joins(relation: Relation) -> Iterator[Join]:
     """Yield the joins in which one person can have several rows on both sides."""
-    for each in walk(relation, _repeating_inputs):
-        repeats = (isinstance(side, PerPerson) and not side.has_one_row_per_person for side in each.children)
-        if isinstance(each.operator, Join) and all(repeats):
-            yield each.operator
+    repeats = (isinstance(side, PerPerson) and not side.has_one_row_per_person for side in relation.children)
+    if isinstance(relation.operator, Join) and all(repeats):
+        yield relation.operator
+    for source in _repeating_inputs(relation):
+        yield from _many_to_many_joins(source)
 
 
 def _repeating_inputs(relation: Relation) -> tuple[Relation, ...]:

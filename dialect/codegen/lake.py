@@ -22,7 +22,7 @@ from dialect.catalog.model import EngineName, SqlType
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS
 from dialect.codegen.materialized_rollups import write_rollup
 from dialect.codegen.relations.relation import write_rows
-from dialect.functions.emitter import UnsupportedByEngine, select_list
+from dialect.functions.emitter import NO_COLUMN, UnsupportedByEngine
 from dialect.functions.scalar.time import MICROSECONDS_OF_INTERVAL
 
 KEY_SET = "key_set"  # placeholder of the public key set, to which groups are limited
@@ -86,7 +86,7 @@ def broadcast_sql(broadcasts: Sequence[Public], lake: Target, target: Target) ->
     texts = {}
     for i, rows in enumerate(broadcasts):
         read_fields = [f for f in rows.fields if f in lake.broadcast_columns[_broadcast_table(i)]]
-        columns = select_list([_broadcast_column(field) for field in read_fields])
+        columns = ", ".join([_broadcast_column(field) for field in read_fields]) or NO_COLUMN
         texts[f"rows{i}"] = f"SELECT {columns} FROM ({write_rows(rows, read_fields, target)}) AS h"
     return texts
 

@@ -24,6 +24,7 @@ from dialect.algebra.release_plan import ContributionBounds, Factor, PrivatePlan
 from dialect.catalog.model import Eligibility, SqlType
 from dialect.codegen.contribution.clipping import (
     aggregated_vectors,
+    capped_numbers,
     capped_partial,
     partial_aggregate,
     value_grains,
@@ -142,10 +143,9 @@ def capped_partials(
     partials: str,
     totals: Sequence[UnitTotal] = (),
 ) -> str:
-    """Write the cap of partial aggregates (`capped_partial`), and drop groups outside the public key set."""
-    numbers = [capped_partial(f"v{i}", vector, bound) for i, vector, bound in aggregated_vectors(plan, bounds)]
-    numbers += [each.capped for each in totals if each.capped]
-    columns = ", ".join((*plan.unit_columns, *plan.key_columns, *numbers))
+    """Write the caps of partial aggregates, and drop groups outside the public key set."""
+    of_totals = [each.capped for each in totals if each.capped]
+    columns = ", ".join((*plan.unit_columns, *plan.key_columns, *capped_numbers(plan, bounds), *of_totals))
     return f"SELECT {columns} FROM ({partials}) AS p{key_set_semi_join('p', plan, dictionaries)}"
 
 

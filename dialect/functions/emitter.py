@@ -22,6 +22,8 @@ from dialect.functions.scalar.time import microseconds, microseconds_of_day
 from dialect.functions.signatures import SAME, Function, NoForm, constant_values, quote_spark_text
 from dialect.functions.tie_order import DUCKDB_TIE_HASH, SPARK_TIE_HASH, TieHash
 
+NO_COLUMN = "1 AS dummy"  # a select list where nothing is read
+
 
 def plain_text(expr: Expr) -> str:
     """Write an expression as people would: hour(started_at), cast(started_at as date). Clip bounds use it as key.
@@ -191,8 +193,3 @@ def _write_call(expr: Call, engine: Emitter) -> str:
         return separator.join(arguments[int(position or 0) :])
 
     return _SLOT.sub(fill_slot, form)
-
-
-def select_list(columns: Sequence[str]) -> str:
-    """Join the columns of a select list; a dummy column where there are none."""
-    return ", ".join(columns) or "1 AS dummy"

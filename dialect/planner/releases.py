@@ -109,14 +109,15 @@ def plan_release(boundary: ReleasePoint, context: CompileContext) -> tuple[Priva
         query_vectors.add(VectorKind.PERSONS, None, None)
     check_sql_size(source, *((public_keys.relation,) if public_keys is not None else ()))
     vectors, outputs_in_order = query_vectors.in_canonical_order(outputs)
+    is_by_person = [is_constant_per_person(key) for key in keys]
     plan = PrivatePlan(
         dataset=source.dataset,
         source=source,
         keys=tuple(_key(f, public_keys, context) for f in keys),
         others=others,
         key_set=public_keys,
-        has_one_group_per_person=all(is_constant_per_person(f) for f in keys),
-        has_person_key=any(is_constant_per_person(f) for f in keys),
+        has_one_group_per_person=all(is_by_person),
+        has_person_key=any(is_by_person),
         has_one_row_per_person=source.has_one_row_per_person,
         vectors=vectors,
         tables=tuple(sorted(name for name in tables_of(source, False) if _is_private(name, context))),
@@ -368,9 +369,9 @@ def _plan_vectors(boundary: ReleasePoint, planning: Planning) -> _JoinedRelease:
     own, own_outputs = plan_release(boundary, planning.context)
     plan, outputs = read_from_shared(planning.shared_plans.get(own.canonical_groups), own, own_outputs)
     plan_index = planning.index_of(plan)
-    origins = (Origin(f"release {plan_index}", f"w{i}") for i in range(len(plan.vectors)))
     raw = tuple(
-        Field(planning.context.new_field_id(), None, SqlType.DOUBLE, nullable=False, origin=each) for each in origins
+        Field(raw_id, None, SqlType.DOUBLE, nullable=False, origin=Origin(f"release {plan_index}", f"w{i}"))
+        for i, raw_id in enumerate(planning.context.new_field_ids(len(plan.vectors)))
     )
     keys = tuple(key.field for key in own.keys)
     return _scan_release(keys, ReleaseColumns(plan_index, strip_fields(keys), outputs, raw), planning)

@@ -258,6 +258,7 @@ class UnpricedRelease:
     properties: Properties = field(default_factory=Properties, compare=False, repr=False)  # of the plan's relations
     reads_single_groups: bool = False  # no number of the outer query reads several groups: noise may be correlated
     histograms: tuple[ProfileHistogram, ...] = ()  # of its profile; empty: it needs none
+    profiled_vectors: frozenset[int] = frozenset()  # query vectors whose clip bounds the profile chooses
     shown_alone: frozenset[int] | None = None  # query vectors that are columns of their own; None: all of them
     # of profiled vectors that a calibration measured exactly, by index: they predict its error
     calibrated: Mapping[int, ClipErrorModel] = field(default_factory=dict, compare=False)
@@ -272,11 +273,6 @@ class UnpricedRelease:
             self.measured_plan, self.catalog, self.key_count, clip_bounds, self.properties,
             reads_single_groups=self.reads_single_groups and not self._has_profiled_persons,
         )  # fmt: skip
-
-    @cached_property
-    def profiled_vectors(self) -> frozenset[int]:
-        """Indices of the query vectors whose clip bounds a profile chooses."""
-        return profiled_vectors(self.histograms, self.plan)
 
     @property
     def unknown_vectors(self) -> frozenset[int]:
@@ -469,13 +465,13 @@ def unpriced_release(
     models = tuple(None if i in profiled else model for i, model in enumerate(models))
     parts = price_parts or equal_parts(plan.vectors, has_private_keys)
     numbers = max(len(histograms), len(measured_plan.vectors))
-    statements = count_statements(histograms, measured_plan)
+    statements = count_statements(histograms, profiled, measured_plan)
     max_groups = None if selection is None else selection[1].max_groups
     work = release_work(plan, once, properties, backend, key_count, statements, numbers, max_groups)
     return UnpricedRelease(
         plan, measured_plan, selection, catalog, key_count, declared, models,
         with_profile_part(parts, plan) if histograms else parts, calibration,
-        work, properties, reads_single_groups, histograms,
+        work, properties, reads_single_groups, histograms, profiled,
         None if shown_alone is None else frozenset(shown_alone), calibrated,
     )  # fmt: skip
 

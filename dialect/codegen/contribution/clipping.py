@@ -191,6 +191,11 @@ def _double(value: float) -> str:
     return quote_literal(Literal(value, SqlType.DOUBLE))
 
 
+def capped_numbers(plan: PrivatePlan, bounds: ContributionBounds) -> list[str]:
+    """Write the cap of each partial aggregate of a plan, in its column v<i>."""
+    return [capped_partial(f"v{i}", vector, bound) for i, vector, bound in aggregated_vectors(plan, bounds)]
+
+
 def capped_partial(column: str, vector: QueryVector, bound: VectorBound) -> str:
     """Write the cap of a partial aggregate: its square must fit 64 bits, or it alone if nothing is squared.
 

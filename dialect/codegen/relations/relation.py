@@ -62,7 +62,7 @@ from dialect.catalog.model import SqlType, Table
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS
 from dialect.codegen.relations.window_functions import write_windows
 from dialect.codegen.stored_rows import retention_predicates, stored_column
-from dialect.functions.emitter import quote_literal, select_list, value_rows, write_expr, write_order_term
+from dialect.functions.emitter import NO_COLUMN, quote_literal, value_rows, write_expr, write_order_term
 
 
 def write_values(values: Values, needed: frozenset[Field], target: Target) -> str:
@@ -73,7 +73,7 @@ def write_values(values: Values, needed: frozenset[Field], target: Target) -> st
     del target
     if not values.fields:
         return "SELECT 1 AS dummy"
-    columns = select_list([f.id for f in values.fields if f in needed])
+    columns = _columns(_needed_of(values.fields, needed))
     names = ", ".join(f.id for f in values.fields)
     types = [f.type for f in values.fields]
     nothing = (tuple(Literal(None, each) for each in types),)
@@ -111,6 +111,11 @@ def _needed_of(fields: Sequence[Field], needed: Needed) -> list[Field]:
     return [f for f in fields if f in needed]
 
 
+def _columns(fields: Iterable[Field]) -> str:
+    """Write a select list of fields; a dummy column where there are none."""
+    return ", ".join(f.id for f in fields) or NO_COLUMN
+
+
 def _expr_sql(expr: Expr, target: Target) -> str:
     """Write an expression in the target's engine."""
     return write_expr(expr, ENGINE_DIALECTS[target.engine].emitter)
@@ -127,7 +132,7 @@ def _scan(scan: Scan, needed: Needed, target: Target) -> str:
     Persons who could not object and rows before the first retained day are excluded.
     """
     scanned = _needed_of(scan.fields, needed)
-    columns = select_list([f"{_stored_column(scan, f, target)} AS {f.id}" for f in scanned])
+    columns = ", ".join([f"{_stored_column(scan, f, target)} AS {f.id}" for f in scanned]) or NO_COLUMN
     persons = [
         ENGINE_DIALECTS[target.engine].quote_identifier(f.origin.column)
         for f in scanned
@@ -164,7 +169,7 @@ def _stored_column(scan: Scan, field: Field, target: Target) -> str:
 def _filter(operator: Filter, needed: Needed, target: Target) -> str:
     """Write WHERE; the source also needs the fields that the condition reads."""
     source = write_rows(operator.source, needed | _fields_read(operator.condition), target)
-    columns = select_list([f.id for f in _needed_of(operator.source.fields, needed)])
+    columns = _columns(_needed_of(operator.source.fields, needed))
     return f"SELECT {columns} FROM ({source}) AS f WHERE {_expr_sql(operator.condition, target)}"
 
 
@@ -175,7 +180,7 @@ def _project(operator: Project, needed: Needed, target: Target) -> str:
     source = write_rows(operator.source, needed_below, target)
     columns = [f.id for f in _needed_of(operator.source.fields, needed)]
     columns += [f"{_expr_sql(expr, target)} AS {f.id}" for f, expr in computed]
-    return f"SELECT {select_list(columns)} FROM ({source}) AS p"
+    return f"SELECT {', '.join(columns) or NO_COLUMN} FROM ({source}) AS p"
 
 
 def _join(join: Join, needed: Needed, target: Target) -> str:
@@ -186,7 +191,7 @@ def _join(join: Join, needed: Needed, target: Target) -> str:
     needed_below = needed | _fields_read(join.condition)
     left = write_rows(join.left, needed_below & set(join.left.fields), target)
     right = write_rows(join.right, needed_below & set(join.right.fields), target)
-    columns = select_list([f.id for f in _needed_of((*join.left.fields, *join.right.fields), needed)])
+    columns = _columns(_needed_of((*join.left.fields, *join.right.fields), needed))
     if join.condition == TRUE and join.kind not in ("left", "full"):
         return f"SELECT {columns} FROM ({left}) AS l CROSS JOIN ({right}) AS r"
     joined_inputs = f"SELECT {columns} FROM ({left}) AS l {join.kind.upper()} JOIN ({right}) AS r ON "
@@ -251,7 +256,7 @@ def _set_operation(operator: SetOperation, needed: Needed, target: Target) -> st
         rows = write_rows(side, [each[index] for each in columns], target)
         sides.append(f"SELECT {', '.join(f'{each[index].id} AS {each[2].id}' for each in columns)} FROM ({rows}) AS s")
     keyword = operator.kind.upper() if operator.is_distinct else f"{operator.kind.upper()} ALL"
-    columns_needed = select_list([each[2].id for each in columns if each[2] in needed])
+    columns_needed = _columns(_needed_of([each[2] for each in columns], needed))
     return f"SELECT {columns_needed} FROM ({sides[0]} {keyword} {sides[1]}) AS u"
 
 
@@ -260,7 +265,7 @@ def _semi_join(operator: SemiJoin, needed: Needed, target: Target) -> str:
     needed_below = needed | _fields_read(operator.condition)
     left = write_rows(operator.left, needed_below & set(operator.left.fields), target)
     right = write_rows(operator.right, needed_below & set(operator.right.fields), target)
-    columns = select_list([f.id for f in _needed_of(operator.left.fields, needed)])
+    columns = _columns(_needed_of(operator.left.fields, needed))
     keyword = "ANTI" if operator.is_anti else "SEMI"
     return (
         f"SELECT {columns} FROM ({left}) AS l {keyword} JOIN ({right}) AS r"
@@ -295,7 +300,7 @@ def _distinct(operator: Distinct, needed: Needed, target: Target) -> str:
     """Write SELECT DISTINCT of all keys; columns that nothing reads still distinguish rows."""
     del needed
     source = write_rows(operator.source, frozenset(operator.keys), target)
-    columns = select_list([f.id for f in operator.keys])
+    columns = _columns(operator.keys)
     return f"SELECT DISTINCT {columns} FROM ({source}) AS d"
 
 
@@ -303,8 +308,9 @@ def _null_row_padded(operator: NullRowPadded, needed: Needed, target: Target) ->
     """Write the source's rows and one further row of NULLs."""
     padded = _needed_of(operator.source.fields, needed)
     source = write_rows(operator.source, needed, target)
-    nulls = select_list([ENGINE_DIALECTS[target.engine].emitter.quote(Literal(None, f.type)) for f in padded])
-    return f"SELECT {select_list([f.id for f in padded])} FROM ({source}) AS n UNION ALL SELECT {nulls}"
+    quote = ENGINE_DIALECTS[target.engine].emitter.quote
+    nulls = ", ".join(quote(Literal(None, f.type)) for f in padded) or NO_COLUMN
+    return f"SELECT {_columns(padded)} FROM ({source}) AS n UNION ALL SELECT {nulls}"
 
 
 def _dictionary_encoded(operator: DictionaryEncoded, needed: Needed, target: Target) -> str:
@@ -318,7 +324,7 @@ def _dictionary_encoded(operator: DictionaryEncoded, needed: Needed, target: Tar
     code_type = "SMALLINT" if _is_small(operator.source, target) else "INTEGER"  # the narrower type groups faster
     dense_rank = f"CAST(dense_rank() OVER (ORDER BY {text}) AS {code_type})"
     columns.append(f"CASE WHEN {text} IS NOT NULL THEN {dense_rank} END AS {rank}")
-    return f"SELECT {select_list(columns)} FROM ({source}) AS r"
+    return f"SELECT {', '.join(columns) or NO_COLUMN} FROM ({source}) AS r"
 
 
 def _is_small(rows: Relation, target: Target) -> bool:
@@ -355,7 +361,7 @@ def _sort(operator: Sort, needed: Needed, target: Target) -> str:
     order = f" ORDER BY {', '.join(dict.fromkeys(terms))}" if terms else ""
     limit = f" LIMIT {operator.limit}" if operator.limit is not None else ""
     offset = f" OFFSET {operator.offset}" if operator.offset else ""
-    columns = select_list([f.id for f in _needed_of(operator.source.fields, needed)])
+    columns = _columns(_needed_of(operator.source.fields, needed))
     return f"SELECT {columns} FROM ({source}) AS o{order}{limit}{offset}"
 
 
@@ -368,7 +374,7 @@ def _release_scan(operator: ReleaseScan, needed: Needed, target: Target) -> str:
     """Write a read of a stored release, from the table at the target's address of it."""
     table = release_table_name(operator.index)
     target.broadcast_columns.get(table, set()).update(needed)
-    columns = select_list([f.id for f in _needed_of(operator.fields, needed)])
+    columns = _columns(_needed_of(operator.fields, needed))
     return (
         f"SELECT {columns} FROM {RELEASED_KEYS if operator.index == RELEASED_KEYS_INDEX else target.addresses[table]}"
     )
@@ -395,10 +401,7 @@ def write_row_truncation(truncation: RowTruncation, needed: frozenset[Field], ta
         truncation.source, (unit, {*columns, *unit}, truncation.source.fields), target
     )
     over_limit, is_same_unit = units_over_limit([f.id for f in unit], f"({unit_rows}) AS c", truncation.max_rows)
-    within_limit = (
-        f"SELECT {select_list([f.id for f in columns])} FROM ({needed_rows}) AS c"
-        f" ANTI JOIN units_over_limit ON {is_same_unit}"
-    )
+    within_limit = f"SELECT {_columns(columns)} FROM ({needed_rows}) AS c ANTI JOIN units_over_limit ON {is_same_unit}"
     beyond_limit = _first_by_hash(
         f"SELECT * FROM ({full_rows}) AS c SEMI JOIN units_over_limit ON {is_same_unit}",
         truncation,
@@ -449,7 +452,7 @@ def _first_by_hash(
     ties = (f"{f.id}{dialect.nulls_last}" for f in minimal_ordering_fields(truncation.source, Properties(), unit))
     order = ", ".join((dialect.hash.format(row), *ties))
     first = first_rows(f"({rows}) AS c", [f.id for f in unit], order, truncation.max_rows)
-    return f"SELECT {select_list([f.id for f in columns])} FROM {first}"
+    return f"SELECT {_columns(columns)} FROM {first}"
 
 
 def units_over_limit(unit: Collection[str], rows: str, most: int) -> tuple[str, str]:

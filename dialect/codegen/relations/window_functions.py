@@ -21,7 +21,7 @@ from dialect.algebra.relations import PerPerson, Relation, Window, WindowCall, c
 from dialect.analysis.lints import depends_on_peer_order, has_rows_frame, peer_columns
 from dialect.analysis.uniqueness import minimal_ordering_fields
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS, EngineDialect
-from dialect.functions.emitter import select_list
+from dialect.functions.emitter import NO_COLUMN
 from dialect.functions.tie_order import TieOrder
 from dialect.functions.window_functions import WINDOW_FUNCTIONS, DeterminedBy
 
@@ -108,7 +108,7 @@ def write_windows(window: Window, needed: frozenset[Field], target: Target, writ
         source, ties = f"SELECT *, {position} AS {POSITION} FROM ({source}) AS w", [POSITION]
     columns = [f.id for f in window.source.fields if f in needed]
     columns += [f"{dialect.window_call(call, window.source, ties)} AS {call.result.id}" for call in calls]
-    return f"SELECT {select_list(columns)} FROM ({source}) AS w"
+    return f"SELECT {', '.join(columns) or NO_COLUMN} FROM ({source}) AS w"
 
 
 def _total_order(

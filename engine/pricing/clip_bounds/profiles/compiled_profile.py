@@ -184,14 +184,14 @@ def _bin_count(histogram: ProfileHistogram, shared: SharedPlan, groups: int | No
     return possible_bins(bins, most)
 
 
-def count_statements(histograms: Sequence[ProfileHistogram], plan: PrivatePlan) -> int:
-    """Count the statements of a release with a profile of these histograms; none: one.
+def count_statements(histograms: Sequence[ProfileHistogram], profiled: Collection[int], plan: PrivatePlan) -> int:
+    """Count the statements of a release with a profile of these histograms; none: one. `profiled` = its vectors.
 
     They are those of the profile, of totals and of numbers; averages have one more, of distances, and
     products two, of their means and distances.
     """
     has_averages = any(each.measure is Measure.MEAN for each in histograms)
-    has_products = any(plan.vectors[i].factor is not None for i in profiled_vectors(histograms, plan))
+    has_products = any(plan.vectors[i].factor is not None for i in profiled)
     return 3 + has_averages + 2 * has_products if histograms else 1
 
 
