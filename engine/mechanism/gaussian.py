@@ -79,12 +79,25 @@ def gaussian_scale(sensitivity: int, pico_rho: int) -> float:
     if pico_rho < 1:
         raise ValueError(f"pico_rho must be at least 1, not {pico_rho}")
     _require_grains(sensitivity)
-    scale = sensitivity / math.sqrt(2 * pico_rho / PICO)
+    scale = _least_scale(sensitivity, pico_rho)
     while _exceeds(_measured_rho(scale, sensitivity), pico_rho):
         scale = math.nextafter(scale, math.inf)
-    # the closed form may also land a few floats too high
-    while not _exceeds(_measured_rho(math.nextafter(scale, 0.0), sensitivity), pico_rho):
-        scale = math.nextafter(scale, 0.0)
+    return scale
+
+
+def _least_scale(sensitivity: int, pico_rho: int) -> float:
+    """Find by the formula, in exact fractions, the smallest scale whose map, rounded up once, is within a price.
+
+    Building a mechanism and evaluating its map takes ten times as long: that is done once, for the scale found.
+    """
+    most = pico_rho / PICO  # the largest float within the price
+    if Fraction(most) > Fraction(pico_rho, PICO):
+        most = math.nextafter(most, 0.0)
+    scale, least_square = sensitivity / math.sqrt(2 * most), Fraction(sensitivity) ** 2 / (2 * Fraction(most))
+    while Fraction(scale) ** 2 < least_square:
+        scale = math.nextafter(scale, math.inf)
+    while Fraction(smaller := math.nextafter(scale, 0.0)) ** 2 >= least_square:
+        scale = smaller
     return scale
 
 

@@ -94,6 +94,12 @@ def test_the_scale_is_the_least_that_the_map_certifies(sensitivity: int, pico_rh
         add_noise(np.zeros(1, dtype=np.int64), sensitivity, math.nextafter(scale, 0.0), pico_rho)
 
 
+def test_a_formula_that_is_a_little_too_low_buys_no_smaller_scale(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = gaussian_scale(33, 5 * 10**9)
+    monkeypatch.setattr(gaussian, "_least_scale", lambda *_: right * (1 - 1e-14))
+    assert gaussian_scale.__wrapped__(33, 5 * 10**9) == right
+
+
 @given(sensitivity=grains, scale=st.floats(1e-3, 1e17))
 def test_the_price_measured_is_never_below_the_theorem(sensitivity: int, scale: float) -> None:
     least = Fraction(sensitivity) ** 2 / (2 * Fraction(scale) ** 2)
