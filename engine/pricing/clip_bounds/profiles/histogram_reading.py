@@ -288,18 +288,31 @@ def _log_fits(observed: Floats, sigma: float, misfits: Floats, laws: Floats, lev
     sizes = np.maximum(observed, 0.0)
     variances = sigma**2 + (misfits * sizes) ** 2
     free = sigma**2 + (FREE_MISFIT * sizes[:begins]) ** 2
+    by_bin = np.ascontiguousarray(laws.T)  # numpy adds up whole rows fast
     # (observed - level * law)^2 / variance is quadratic in the level; its parts are summed from each begin on
     squares, products, own = (
-        np.cumsum((part / variances)[..., ::-1], axis=-1)[..., ::-1][..., :begins]
-        for part in (laws**2, laws * observed, observed**2)
+        _sums_to_end(part / variances[:, None], begins)
+        for part in (by_bin**2, by_bin * observed[:, None], observed[:, None] ** 2)
     )
-    misses = squares[:, None] * levels[:, None] ** 2 - 2 * products[:, None] * levels[:, None] + own
+    factors = levels[None, :, None]
+    fits = squares[:, None] * factors**2 - (2 * products)[:, None] * factors + own[:, None]  # begins, levels, laws
     of_tail, before = np.log(variances[:begins]), np.log(free)
     of_scales = np.cumsum(of_tail[::-1])[::-1] + np.cumsum(before) - before
-    fits = -0.5 * (misses + of_scales)
-    best = fits.max(axis=-1)
-    result: Floats = best + np.log(np.exp(fits - best[..., None]).sum(axis=-1))
+    fits += of_scales[:, None, None]
+    fits *= -0.5
+    best = fits.max(axis=0)
+    fits -= best
+    result: Floats = (best + np.log(np.exp(fits, out=fits).sum(axis=0))).T
     return result
+
+
+def _sums_to_end(rows: Floats, count: int) -> Floats:
+    """Add up the rows from each of the first ones, so many, to the end."""
+    sums = np.empty((count, rows.shape[1]))
+    sums[-1] = rows[: -len(rows) + count - 2 : -1].sum(axis=0)
+    for place in reversed(range(count - 1)):
+        np.add(sums[place + 1], rows[place], out=sums[place])
+    return sums
 
 
 @lru_cache(maxsize=32)
