@@ -107,8 +107,14 @@ def write_profile_sql(
 
     def answer(dialect: EngineDialect) -> UnitAnswer:
         """Write the bins of a unit."""
-        bins = (f"{_bin(each, shared.plan, bounds, dialect)} AS b{h}" for h, each in enumerate(histograms))
-        return UnitAnswer("unit_bins", ", ".join(bins), _sums_by_bin(["1"] * len(histograms), "unit_bins"))
+        means = {
+            h: _parts(each, shared.plan, bounds) for h, each in enumerate(histograms) if each.measure is Measure.MEAN
+        }
+        of_means = {h: _mean_bin(each, h) for h, each in means.items()}
+        bins = (of_means.get(h) or _bin(each, dialect) for h, each in enumerate(histograms))
+        columns = ", ".join(f"{each} AS b{h}" for h, each in enumerate(bins))
+        select = _sums_by_bin(["1"] * len(histograms), "unit_bins")
+        return UnitAnswer("unit_bins", columns, select, _with_quotients(means, dialect))
 
     return _over_units(shared, bounds, histograms, answer, target, admission, 1, len(histograms))
 
@@ -128,9 +134,14 @@ def write_means_sql(
     `write_bounded_sql` does.
     """
     measured = [ProfileHistogram(each.total, Measure.MEAN, each.count) for each in means]
-    bins = ", ".join(f"{_mean_bin(each)} AS b{h}" for h, each in enumerate(means))
-    answer = UnitAnswer("unit_bins", bins, _sums_by_bin(["1"] * len(means), "unit_bins"))
-    return _over_units(shared, bounds, measured, lambda _: answer, target, admission, 1, len(means), plan)
+    columns = ", ".join(f"{_mean_bin(each, h)} AS b{h}" for h, each in enumerate(means))
+    select = _sums_by_bin(["1"] * len(means), "unit_bins")
+
+    def answer(dialect: EngineDialect) -> UnitAnswer:
+        """Write the bins of a unit."""
+        return UnitAnswer("unit_bins", columns, select, _with_quotients(dict(enumerate(means)), dialect))
+
+    return _over_units(shared, bounds, measured, answer, target, admission, 1, len(means), plan)
 
 
 def write_totals_sql(
@@ -343,10 +354,8 @@ def _measured_integers(
     return found
 
 
-def _bin(histogram: ProfileHistogram, plan: PrivatePlan, bounds: ContributionBounds, dialect: EngineDialect) -> str:
-    """Write a unit's bin of a histogram, from its exact integers."""
-    if histogram.measure is Measure.MEAN:
-        return _mean_bin(_parts(histogram, plan, bounds))
+def _bin(histogram: ProfileHistogram, dialect: EngineDialect) -> str:
+    """Write a unit's bin of a histogram of norms or totals, from its exact integers."""
     if histogram.measure is Measure.NORM:
         return _log_bin(f"squares{histogram.vector}", HIGHEST_BIN, dialect)
     return _log_bin(f"sum{histogram.vector}", HIGHEST_BIN, dialect, power=2)
@@ -362,14 +371,27 @@ def _parts(histogram: ProfileHistogram, plan: PrivatePlan, bounds: ContributionB
     return MeanBins(histogram.vector, histogram.count, tuple(begins))
 
 
-def _mean_bin(bins: MeanBins) -> str:
-    """Write the number of the last bin whose beginning a unit's mean reaches; NULL without values.
+def _with_quotients(means: Mapping[int, MeanBins], dialect: EngineDialect) -> str:
+    """Write the measures of units with the mean of each by histogram: quotient<h>, from where the second bin begins.
 
-    It is compared by the unit's sum and its count, in exact integers.
+    It is a whole number, rounded down: that reaches a whole number if the mean does. Below the second bin it is -1.
+    Bins are found by it, as the engine would take longer to plan so many products of the count.
     """
-    total, count = f"sum{bins.total}", f"sum{bins.count}"
-    is_below = f"{total} * {CENTRE_STEPS} < {count} * {{}}"  # whole numbers have whole grains, and means between them
-    return f"CASE WHEN {count} > 0 THEN {_bisected(is_below, (0, *bins.begins), LOWEST_BIN)} END"
+    columns = list[str]()
+    for h, each in means.items():
+        total, count = f"sum{each.total}", f"sum{each.count}"
+        above = f"({total} * {CENTRE_STEPS} - {count} * {each.begins[0]})"
+        quotient = dialect.wide_quotient.format(above, count)
+        columns.append(
+            f"CASE WHEN {count} > 0 THEN CASE WHEN {above} < 0 THEN -1 ELSE {quotient} END END AS quotient{h}"
+        )
+    return f"(SELECT *, {', '.join(columns)} FROM {UNIT_MEASURES}) AS u" if columns else UNIT_MEASURES
+
+
+def _mean_bin(bins: MeanBins, h: int) -> str:
+    """Write the number of the last bin whose beginning a unit's mean reaches; NULL without values."""
+    ends = (0, *(each - bins.begins[0] for each in bins.begins))
+    return f"CASE WHEN sum{bins.count} > 0 THEN {_bisected(f'quotient{h} < {{}}', ends, LOWEST_BIN)} END"
 
 
 def _log_bin(number: str, highest: int, dialect: EngineDialect, power: int = 1) -> str:
