@@ -76,9 +76,8 @@ def noisy_text(value: object, ends: Interval | None) -> tuple[str, str]:
     below, above = value - low, high - value
     places = _places(max((high - low) / 2, 0), whole=isinstance(value, int))
     if max(below, above) <= 0 or abs(below - above) > ASYMMETRIC * max(below, above):
-        return _number(
-            value, places
-        ), f"[{_number(-_round_up(-low, places), places)}, {_number(_round_up(high, places), places)}]"
+        lowest, highest = _number(-_round_up(-low, places), places), _number(_round_up(high, places), places)
+        return _number(value, places), f"[{lowest} to {highest}]"
     return _number(value, places), f"± {_number(_round_up(max(below, above), places), places)}"
 
 

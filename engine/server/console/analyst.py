@@ -25,6 +25,7 @@ from engine.errors import Refused
 from engine.server.auth.keys import new_id
 from engine.server.console.drawing import (
     LONGEST_BAR,
+    MAX_INTERVAL_LENGTH,
     MAX_NUMBER_LENGTH,
     RELIABILITY_TEXTS,
     ErrorBar,
@@ -59,7 +60,7 @@ FOLDED_CODES = frozenset(  # codes of notes in a page's details
 NUMBER_TYPES = frozenset({"INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE"})  # for alignment, also of NULL
 LONGEST_CELL = Cell(
     "9" * MAX_NUMBER_LENGTH,
-    "9" * (2 * MAX_NUMBER_LENGTH + 4),
+    "9" * MAX_INTERVAL_LENGTH,
     max(RELIABILITY_TEXTS.values(), key=len),
     True,
     LONGEST_BAR,

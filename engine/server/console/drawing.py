@@ -30,9 +30,7 @@ LONGEST_BAR = ErrorBar("000.00", "000.00", "000.00")
 
 def error_bars(values: Sequence[Any], intervals: Sequence[Any]) -> list[ErrorBar | None]:
     """Place the numbers of one column on an axis that holds 0 and every interval; None where there is no interval."""
-    with_intervals = [
-        (value, *pair) for value, pair in zip(values, intervals, strict=True) if pair and value is not None
-    ]
+    with_intervals = [pair for value, pair in zip(values, intervals, strict=True) if pair and value is not None]
     if not with_intervals:
         return [None] * len(values)
     ends = [0.0, *(float(end) for each in with_intervals for end in each)]
@@ -43,7 +41,9 @@ def error_bars(values: Sequence[Any], intervals: Sequence[Any]) -> list[ErrorBar
         return f"{EDGE + (float(number) - least) / span * (WIDTH - 2 * EDGE):06.2f}"
 
     return [
-        ErrorBar(place(pair[0]), place(value), place(pair[1])) if pair and value is not None else None
+        ErrorBar(place(pair[0]), place(min(max(value, pair[0]), pair[1])), place(pair[1]))
+        if pair and value is not None
+        else None
         for value, pair in zip(values, intervals, strict=True)
     ]
 
@@ -87,6 +87,7 @@ def burn_down(left: Sequence[tuple[float, float]], cap: float, now: float, ends:
 
 
 MAX_NUMBER_LENGTH = 24  # characters of a number or an interval end
+MAX_INTERVAL_LENGTH = 2 * MAX_NUMBER_LENGTH + len("[ to ]")
 LOPSIDED_SHARE = 0.2  # difference of the sides, as a share of the wider: above it both ends are shown
 MIN_GROUPED, MAX_EXACT = 1_000, 1e15  # values from which digits are grouped, and from which floats have an exponent
 DIGITS = 2  # significant digits of an interval's half-width
@@ -105,17 +106,29 @@ def value_text(value: object) -> str:
 
 
 def noisy_text(value: object, ends: Sequence[float] | None) -> tuple[str, str]:
-    """Format a noisy value, and separately its half-width, or both ends of a lopsided interval."""
+    """Format a noisy value, and separately its half-width, or both ends of a lopsided interval.
+
+    A number beyond its natural limits, such as a count below 0, is shown as the nearer end of its interval, and below a
+    limit above 0 by its upper end alone.
+    """
     if not isinstance(value, int | float) or isinstance(value, bool) or ends is None:
         return value_text(value), ""
     low, high = ends
+    if is_below_limit(value, low):
+        places = _decimal_places(high - low, whole=isinstance(value, int))
+        return f"≤ {_format_number(_round_up(high, places), places)}", ""
+    value = min(max(value, low), high)
     below, above = value - low, high - value
     places = _decimal_places((high - low) / 2, whole=isinstance(value, int))
     if max(below, above) <= 0 or abs(below - above) > LOPSIDED_SHARE * max(below, above):
-        return _format_number(
-            value, places
-        ), f"[{_format_number(-_round_up(-low, places), places)}, {_format_number(_round_up(high, places), places)}]"
+        lowest = _format_number(-_round_up(-low, places), places)
+        return _format_number(value, places), f"[{lowest} to {_format_number(_round_up(high, places), places)}]"
     return _format_number(value, places), f"± {_format_number(_round_up(max(below, above), places), places)}"
+
+
+def is_below_limit(value: float, low: float) -> bool:
+    """Return whether a number is below a natural limit above 0, as of a group that surely has a row."""
+    return low > 0 and value < low * (1 - 1e-9)
 
 
 def width_range_text(ends: Sequence[float]) -> str:

@@ -21,11 +21,19 @@ def test_a_number_stands_with_its_interval_as_on_the_command_line(value: float, 
     assert drawing.noisy_text(value, ends) == numbers.noisy_text(value, ends)
 
 
+@pytest.mark.parametrize("ends", [(0.0, 30.0), (1.0, 186.0), (-5.0, -2.0), (-9.0, 3.0)])
+@pytest.mark.parametrize("value", [-20, -3.5, 0, 12, 500])
+def test_a_number_beyond_its_limits_is_shown_as_on_the_command_line(value: float, ends: tuple[float, float]) -> None:
+    assert drawing.noisy_text(value, ends) == numbers.noisy_text(value, ends)
+    (bar,) = drawing.error_bars([value], [ends])
+    assert bar is not None and bar.low <= bar.at <= bar.high
+
+
 @given(NUMBERS, NUMBERS, NUMBERS)
 def test_no_number_is_longer_than_its_field(value: float, one: float, other: float) -> None:
     text, behind = drawing.noisy_text(value, (min(one, value, other), max(one, value, other)))
     assert len(text) <= drawing.MAX_NUMBER_LENGTH
-    assert len(behind) <= 2 * drawing.MAX_NUMBER_LENGTH + 4
+    assert len(behind) <= drawing.MAX_INTERVAL_LENGTH
     assert len(drawing.value_text(value)) <= drawing.MAX_NUMBER_LENGTH
 
 
@@ -35,7 +43,7 @@ def test_the_longest_number_would_not_fit_unless_it_were_shortened() -> None:
 
 def test_a_page_shows_no_digit_that_noise_decides() -> None:
     assert drawing.noisy_text(33951.123456, (33439.2, 34463.1)) == ("33,951", "± 512")
-    assert drawing.noisy_text(4.23456789, (2.3, 5.5)) == ("4.2", "[2.3, 5.5]")
+    assert drawing.noisy_text(4.23456789, (2.3, 5.5)) == ("4.2", "[2.3 to 5.5]")
     assert drawing.noisy_text(None, None) == ("NULL", "")
 
 
