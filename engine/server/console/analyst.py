@@ -65,7 +65,8 @@ LONGEST_CELL = Cell(
     True,
     LONGEST_BAR,
 )
-LONGEST_PARTS = dict.fromkeys(("noise", "clipping"), 1e60)  # beyond what 64-bit integers of any grain reach
+LONGEST_PARTS = dict.fromkeys(("noise", "clipping"), 9.9e17)  # in full: a larger one is written with an exponent
+PROFILE_PHRASE = "limited per person and corrected; intervals may miss a few very active people"
 
 
 def answer_page(visit: Visit, template: str, rows: bytes, **shown: Any) -> Response:  # noqa: ANN401  what a page shows
@@ -106,20 +107,29 @@ def _longest_cell(cell: Cell, of_noise: bool) -> Cell:
 
 
 def with_cells(answer: dict[str, Any]) -> dict[str, Any]:
-    """Add to an answer the display cells of each value: text, interval, reliability, error bar."""
+    """Add to an answer the display cells of each value: text, interval, reliability, error bar.
+
+    A column has room for both ends of an interval if one of its intervals is lopsided (`both`), else for a half-width.
+    """
     columns = [
         _column_cells([row[place] for row in answer["rows"]], column, answer)
         for place, column in enumerate(answer["columns"])
     ]
-    return {**answer, "cells": list(zip(*columns, strict=True)), **split_notes(answer)}
+    rooms = ["both" if any(cell.behind.startswith("[") for cell in cells) else "half" for cells in columns]
+    return {**answer, "cells": list(zip(*columns, strict=True)), "rooms": rooms, **split_notes(answer)}
 
 
 def split_notes(shape: dict[str, Any]) -> dict[str, list[str]]:
-    """Split the notes of an answer or explanation into those shown at once and those folded away."""
+    """Split the notes of an answer or explanation into those shown at once and those folded away.
+
+    The long note on a profile is folded, and a phrase stands for it.
+    """
     notes = list(zip_longest(shape["notes"], shape.get("note_codes", ()), fillvalue=""))  # of old jobs without codes
     return {
-        "short_notes": [note for note, code in notes if code not in FOLDED_CODES],
-        "folded_notes": [note for note, code in notes if code in FOLDED_CODES],
+        "short_notes": [
+            PROFILE_PHRASE if code == NoteCode.PROFILE else note for note, code in notes if code not in FOLDED_CODES
+        ],
+        "folded_notes": [note for note, code in notes if code in FOLDED_CODES or code == NoteCode.PROFILE],
     }
 
 

@@ -13,19 +13,20 @@ from typing import Any
 
 from engine.accounts.audit_log import format_delta
 
-WIDTH, EDGE = 240.0, 8.0  # user units of the viewBox
+WIDTH, EDGE = 160.0, 6.0  # user units of the viewBox
 
 
 @dataclass(frozen=True)
 class ErrorBar:
-    """A number and its interval as x coordinates on their column's axis. All have the same text length."""
+    """A number, its interval and 0 as x coordinates on their column's axis. All have the same text length."""
 
     low: str
     at: str
     high: str
+    zero: str
 
 
-LONGEST_BAR = ErrorBar("000.00", "000.00", "000.00")
+LONGEST_BAR = ErrorBar("000.00", "000.00", "000.00", "000.00")
 
 
 def error_bars(values: Sequence[Any], intervals: Sequence[Any]) -> list[ErrorBar | None]:
@@ -41,7 +42,7 @@ def error_bars(values: Sequence[Any], intervals: Sequence[Any]) -> list[ErrorBar
         return f"{EDGE + (float(number) - least) / span * (WIDTH - 2 * EDGE):06.2f}"
 
     return [
-        ErrorBar(place(pair[0]), place(min(max(value, pair[0]), pair[1])), place(pair[1]))
+        ErrorBar(place(pair[0]), place(min(max(value, pair[0]), pair[1])), place(pair[1]), place(0.0))
         if pair and value is not None
         else None
         for value, pair in zip(values, intervals, strict=True)
@@ -143,6 +144,11 @@ def half_width_text(half_width: float | None) -> str:
         return "depends on the answer"
     places = 0 if half_width.is_integer() else _decimal_places(half_width, whole=False)
     return f"± {_format_number(_round_up(half_width, places), places)}"
+
+
+def parts_text(parts: Mapping[str, float]) -> str:
+    """Short text of the parts of a half-width, to two digits each."""
+    return ", ".join(f"{part} {half_width_text(float(f'{width:.1e}'))}" for part, width in parts.items())
 
 
 def loss_text(price: Mapping[str, Any]) -> str:

@@ -27,7 +27,7 @@ from budgets import LedgerError
 from dialect.parser import MAX_CHARACTERS
 from engine.errors import Refused
 from engine.server.auth.keys import Keys, Principal, new_id, new_session_secret
-from engine.server.console.drawing import half_width_text, left_text, loss_text, width_range_text
+from engine.server.console.drawing import half_width_text, left_text, loss_text, parts_text, width_range_text
 from engine.server.http.problems import Problem, problem_of, status_of
 from engine.server.http.requests import is_plain, replace_surrogates
 from engine.server.http.roles import RULES, Rule, Scope
@@ -124,6 +124,7 @@ TEMPLATES.filters |= {
     "loss": loss_text,
     "left": left_text,
     "half_width": half_width_text,
+    "parts": parts_text,
     "width_range": width_range_text,
 }
 FIELD_HINT = "fill in the field again"

@@ -17,7 +17,7 @@ from tests.support.neighbours.two_worlds import BY_HOUR, BY_ZONE, COUNT, Attack,
 from tests.support.timed_worlds import FAMILY, Left, observe_departure, timed_worlds
 from tests.support.without_norms import without_norms
 
-PARTS = "Half-widths by noise and by clipping"
+PARTS = "Half-widths: "
 # of an answer: noisy; of its explanation, and of the tags of a page that shows it: whether they are there is noisy, too
 OF_THE_ANSWER = {"interval_parts", "clip_bounds", "predicted_bias", "bias_within", "explained", "tags"}
 LEAST = 0.125  # seconds: what a question takes beside its rows, and not more

@@ -113,18 +113,26 @@ def test_an_answer_is_readable_on_a_phone_and_on_a_desktop(
         page.click("text=Ask, and pay")
         expect(page.locator("#answer")).to_be_visible()
         assert page.locator("svg.bar").count() >= 7
+        if size == DESKTOP:  # digits stand below digits, and half-widths below half-widths
+            for side, part in (("right", "span"), ("left", "small")):
+                assert len(page.evaluate(EDGES, [f"#answer ~ .wide tbody td:nth-child(2) .noisy > {part}", side])) == 1
         assert overflow_pixels(page) <= 0
         assert serious_violations(page) == []
+
+
+EDGES = """([cells, side]) => [...new Set([...document.querySelectorAll(cells)]
+    .filter(each => !each.classList.contains('word')).map(each => Math.round(each.getBoundingClientRect()[side])))]"""
 
 
 def test_a_long_name_of_a_column_stays_beside_its_values_on_a_phone(visited: Visited) -> None:
     with visited.context(Role.ANALYST, PHONE) as context:
         page = context.pages[0]
         page.goto("/console/ask")
-        page.fill("#sql", BY_ZONE.replace("zone,", f"zone AS {'long_' * 11}name,", 1))
+        page.fill("#sql", BY_ZONE.replace("zone,", f"zone AS {'long_' * 11}name,", 1).replace("visits", "long_" * 12))
         page.fill("#ask-rho", "0.06")
         page.click("text=Ask, and pay")
         expect(page.locator("#answer")).to_be_visible()
+        assert overflow_pixels(page) <= 0
         cells = "[...document.querySelectorAll('tbody [data-label]')]"
         assert page.evaluate(f"{cells}.filter(cell => cell.scrollWidth > cell.clientWidth + 1).length") == 0
 

@@ -10,9 +10,12 @@ import pytest
 
 from engine.pipeline.notes import FEW_ROWS_REASON
 from engine.server.console import analyst as answer_pages
+from engine.server.console import drawing
 from engine.server.console.sessions import PAGES, SESSION_COOKIE, page
 from engine.server.http.roles import Role
 from engine.server.storage import sessions
+from passersby.result.summary import PHRASES
+from passersby.text.numbers import parts_text
 from tests.support.server.serving import TestServer
 from tests.support.server.visiting import FORM, Browser, visitors
 
@@ -69,6 +72,41 @@ def test_null_is_aligned_like_numbers() -> None:
     key = answered([0, 1], [[0, 0], [1, 2]], [])
     key["columns"][0]["type"], key["rows"] = "BIGINT", [[None, 0], [7, 1]]
     assert [[cell.number for cell in row] for row in answer_pages.with_cells(key)["cells"]] == [[True, True]] * 2
+
+
+def test_a_column_has_room_for_both_ends_of_lopsided_intervals_only_where_there_are_any() -> None:
+    lopsided, even = answered([5], [[4, 9]], []), answered([5], [[4, 6]], [])
+    assert answer_pages.with_cells(lopsided)["rooms"] == ["half", "both"]
+    assert answer_pages.with_cells(even)["rooms"] == ["half", "half"]
+
+
+def test_every_drawn_interval_stands_with_0_on_the_axis_of_its_column() -> None:
+    answer = answer_pages.with_cells(answered([-4, 8, None], [[-6, -2], [6, 10], None], []))
+    drawn = page("ask", **AROUND, answer=answer).body.decode()
+    zeros = re.findall(r'<line class="zero" x1="([\d.]+)" y1="0" x2="([\d.]+)" y2="16"/>', drawn)
+    assert len(zeros) == drawn.count("<svg") == 2  # NULL has none
+    (at,) = {float(each) for pair in zeros for each in pair}
+    bars = [row[1].bar for row in answer["cells"] if row[1].bar]
+    assert float(bars[0].high) < at < float(bars[1].low)
+    assert "the upright line is 0" in drawn and "<small>95% interval</small>" in drawn
+
+
+def test_a_profile_has_the_phrase_of_the_command_line_and_its_long_note_is_folded() -> None:
+    shape = {"notes": ["What one person adds is limited."], "note_codes": ["profile"]}
+    assert answer_pages.split_notes(shape) == {
+        "short_notes": [PHRASES["profile"]],
+        "folded_notes": ["What one person adds is limited."],
+    }
+
+
+def test_parts_of_half_widths_are_folded_and_in_two_digits_as_on_the_command_line() -> None:
+    parts = {"n": {"noise": 1474.3, "clipping": 7648.0}}
+    answer = answer_pages.with_cells(answered([5], [[4, 6]], []) | {"interval_parts": parts})
+    short, details = page("ask", **AROUND, answer=answer).body.decode().split("<details>", 1)
+    words = f"Half-widths: n {parts_text(parts['n'])}."
+    assert words in details and "Half-widths" not in short
+    longest = len(drawing.parts_text(answer_pages.LONGEST_PARTS))
+    assert all(len(drawing.parts_text(dict.fromkeys(parts["n"], 10.0**power))) <= longest for power in range(-9, 80))
 
 
 AROUND: dict[str, Any] = {
@@ -207,7 +245,8 @@ def test_an_answer_shows_reliability_price_and_remaining_budget(browsers: dict[R
         assert re.search(r"rho 0\.06 \(epsilon \d\.\d\d at delta 1e-9\)", shown)
         assert "Left: you rho " in shown and "</strong> at this price" in shown
         assert "Epsilon</em>, at a small delta, is the same loss" in shown
-    assert re.search(r'<small>± [\d,]+</small> <small class="word">(good|fair|poor|may be 0)</small>', shown)
+    assert re.search(r"<small>± [\d,]+</small><svg ", shown)
+    assert re.search(r'</svg> <small class="word">(good|fair|poor|may be 0)</small>', shown)
     assert "free (asked before)" in analyst.post("/console/ask", sql=COUNT, do="ask", rho="0.06").text
     wide = analyst.post("/console/ask", sql="SELECT zone, count(*) AS n FROM visit GROUP BY zone", do="explain").text
     assert "Narrower intervals" in wide and "pay four times as much" in wide
