@@ -19,7 +19,6 @@ from dialect.postprocess.noise_propagation import (
     FractionalLinearForm,
     LinearCombination,
     Residual,
-    non_negative_fields,
 )
 from dialect.postprocess.noisy_selection import NoisySelection, candidate_rows, counting_columns, selection_by_noise
 from dialect.postprocess.question import (

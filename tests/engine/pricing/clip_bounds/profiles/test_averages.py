@@ -18,7 +18,7 @@ from engine.pipeline import engine as pipeline
 from engine.pipeline import post_process
 from engine.pipeline.engine import Engine
 from engine.pricing.clip_bounds.profiles import averages
-from engine.pricing.clip_bounds.profiles.average_design import AverageProfile, measured_rows
+from engine.pricing.clip_bounds.profiles.average_design import AverageProfile, measured_rows, weight_deviation
 from engine.pricing.clip_bounds.profiles.class_means import ClassPosterior
 from engine.pricing.query_terms import Request
 from tests.engine.pricing.clip_bounds.profiles.test_profiles import MANY_ROWS
@@ -74,7 +74,7 @@ def test_intervals_of_averages_hold_the_exact_ones(catalog: Catalog, backend: An
 
 def test_far_units_widen_an_average_once(catalog: Catalog, backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What noise may hide far from the centre is in the hidden population, and not in who may weigh more as well."""
-    own, far = averages.weight_deviation, list[float]()
+    own, far = weight_deviation, list[float]()
 
     def deviation(profile: AverageProfile, bound: float, classes: ClassPosterior) -> float:
         far.append(float(np.sqrt(np.diag(classes.covariance).max())) / profile.spread)
