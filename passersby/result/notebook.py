@@ -47,20 +47,20 @@ from passersby.text.numbers import (
     epsilon_text,
     half_width_text,
     left_text,
+    noisy_text,
     outlook_lines,
+    percent,
     proposal_text,
     questions_text,
     readable_bound,
     reliability_text,
     rho_text,
     value_text,
-    with_interval,
 )
 
 if TYPE_CHECKING:
     from passersby.errors import PassersbyError
 
-ITALICS = "in italics: poor, good only to say that it is not 0; fainter: may be 0"
 MOST_ROWS = 100
 SHORT_TEXT = 20  # characters
 BAR = 120  # width of a drawing, in its own units
@@ -68,7 +68,7 @@ BAR = 120  # width of a drawing, in its own units
 STYLE = """<style>
 .passersby { font-size: 13px; line-height: 1.5; margin: 4px 0; }
 .passersby :is(td, th) { text-align: left; }
-.passersby table { border-collapse: collapse; border: none; margin: 0 0 6px; }
+.passersby table { border-collapse: collapse; border: none; margin: 0 0 6px; color: inherit; font: inherit; }
 .passersby caption { text-align: left; font-weight: 600; padding: 6px 0 2px; color: inherit; }
 .passersby th { font-weight: 600; border-bottom: 1px solid; padding: 2px 16px 2px 0; }
 .passersby td { padding: 1px 16px 1px 0; border: none; vertical-align: middle; }
@@ -77,10 +77,12 @@ STYLE = """<style>
 .passersby .short { white-space: nowrap; }
 .passersby svg { display: block; overflow: visible; }
 .passersby .faint { opacity: 0.72; }
-.passersby .poor { opacity: 0.72; font-style: italic; }
-.passersby .noise { opacity: 0.5; font-style: italic; }
+.passersby :is(td, th).ends { white-space: nowrap; font-weight: 400; opacity: 0.72; padding-right: 12px; }
+.passersby :is(td, th).number:has(+ .ends) { padding-right: 6px; }
+.passersby :is(.poor, .noise) { opacity: 0.72; font-style: italic; white-space: nowrap; }
 .passersby .bar { fill: #2a8f9d; opacity: 0.55; }
 .passersby .whisker { stroke: currentColor; stroke-width: 1.4; fill: none; }
+.passersby .zero { stroke: currentColor; opacity: 0.35; }
 .passersby .track { fill: currentColor; opacity: 0.15; }
 .passersby p { margin: 2px 0; }
 .passersby .no { border-left: 4px solid #c2571a; padding-left: 8px; }
@@ -90,10 +92,9 @@ STYLE = """<style>
 
 def result_html(result: Answer) -> str:
     """Show the rows with their intervals drawn, and below them a few lines; the rest is folded."""
-    rows, intervals = result.rows[:MOST_ROWS], result.intervals
-    reliability = result.reliability
+    rows, reliability = result.rows[:MOST_ROWS], result.reliability
     columns = [
-        _column(name, [row[i] for row in rows], intervals, reliability.get(name, []))
+        _column(name, [row[i] for row in rows], result, reliability.get(name, []))
         for i, name in enumerate(result.columns)
     ]
     if any(marks := result.may_be_nothing[:MOST_ROWS]):
@@ -103,9 +104,7 @@ def result_html(result: Answer) -> str:
     hidden = hidden_rows_text(result, MOST_ROWS, PAGE)
     more = f"<p class='faint'>{escape(hidden)}</p>" if hidden else ""
     short = [f"{name}: {'; '.join(filter(None, parts))}" for name, *parts in answer_columns(result)]
-    words = {word for column in reliability.values() for word in column}
-    legend = [ITALICS] if words & {"poor", "noise"} else []
-    short = [answer_head(result), *short, *legend, *answer_lines(result, PAGE)]
+    short = [answer_head(result), *short, *answer_lines(result, PAGE)]
     details = [*map(_line, _card(result)), *_notes(result.notes), *_advice(result.advice)]
     return _page(_table(heads, body), more, *map(_line, short), _fold("Details", details))
 
@@ -235,9 +234,10 @@ def _page(*parts: str) -> str:
 
 
 def _column(
-    name: str, values: Sequence[Any], intervals: dict[str, list[Interval | None]], reliability: Sequence[str | None]
+    name: str, values: Sequence[Any], result: Answer, reliability: Sequence[str | None]
 ) -> tuple[str, list[str]]:
-    """Header and cells of a column; a noisy column has a second one with drawn intervals."""
+    """Header and cells of a column; behind a noisy one stand its intervals, their drawings and words of doubt."""
+    intervals = result.intervals
     if name not in intervals:
         texts = cell_texts(values, intervals)
         if not any(_is_number(value) for value in values):
@@ -246,17 +246,20 @@ def _column(
     ends = intervals[name][: len(values)]
     scale = _scale(ends)
     words = [*reliability[: len(values)], *[None] * (len(values) - len(reliability))]
+    has_words = any(word in UNRELIABLE for word in words)
     cells = [
-        f"<td class='number{_reliability_class(word)}'>{escape(with_interval(value, pair))}</td>"
-        f"<td>{_interval_svg(value, pair, scale)}</td>"
-        for value, pair, word in zip(values, ends, words, strict=True)
+        f"<td class='number'>{escape(number)}</td><td class='ends'>{escape(behind)}</td>"
+        f"<td>{_interval_svg(value, pair, scale)}</td>{_word_cell(word) if has_words else ''}"
+        for value, pair, word, (number, behind) in zip(values, ends, words, map(noisy_text, values, ends), strict=True)
     ]
-    return f"<th class='number'>{escape(name)}</th><th aria-label='interval'></th>", cells
+    level = percent(result.confidence or 0.0)
+    heads = f"<th class='number'>{escape(name)}</th><th class='ends' colspan='2'>{level} interval</th>"
+    return heads + ("<th></th>" if has_words else ""), cells
 
 
-def _reliability_class(word: str | None) -> str:
-    """CSS class and title of an unreliable number; empty for others."""
-    return f" {word}' title='{escape(RELIABILITY[word])}" if word in UNRELIABLE else ""
+def _word_cell(word: str | None) -> str:
+    """Cell with the word of an unreliable number; empty for others."""
+    return f"<td class='{word}'>{escape(RELIABILITY[word])}</td>" if word in UNRELIABLE else "<td></td>"
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
@@ -272,15 +275,15 @@ def _scale(ends: Iterable[Interval | None]) -> tuple[float, float]:
 
 
 def _interval_svg(value: object, pair: Interval | None, scale: tuple[float, float]) -> str:
-    """SVG of one number: a bar from 0 to the value, unless it may be noise alone, and a whisker over its interval."""
+    """SVG of one number: a line at 0, a bar from it unless the number may be noise, a whisker over its interval."""
     if pair is None or not _is_number(value):
         return ""
-    zero, x, low, high = ((end - scale[0]) / scale[1] * BAR for end in (0.0, float(value), *pair))
+    zero, x, low, high = ((end - scale[0]) / scale[1] * BAR for end in (0.0, min(max(value, pair[0]), pair[1]), *pair))
     label = escape(f"between {value_text(pair[0])} and {value_text(pair[1])}", quote=True)
     bar = f'<rect class="bar" x="{min(zero, x):.1f}" y="3" width="{abs(x - zero):.1f}" height="8"/>'
     return (
         f'<svg width="{BAR}" height="14" viewBox="0 0 {BAR} 14" role="img" aria-label="{label}"><title>{label}</title>'
-        f"{bar if is_clear(value, pair) else ''}"
+        f'<path class="zero" d="M{zero:.1f} 0V14"/>{bar if is_clear(value, pair) else ""}'
         f'<path class="whisker" d="M{low:.1f} 7H{high:.1f}M{low:.1f} 3.5v7M{high:.1f} 3.5v7"/></svg>'
     )
 

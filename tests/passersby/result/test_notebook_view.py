@@ -145,10 +145,22 @@ def test_negative_numbers_go_left_of_zero() -> None:
 
 def test_a_number_that_may_be_noise_has_a_whisker_and_no_bar() -> None:
     html = result({"n": [50, 3]}, {"n": [[40, 60], [-7, 13]]}, reliability={"n": ["fair", "noise"]})._repr_html_()
-    assert (html.count('class="bar"'), html.count('class="whisker"'), html.count("number noise")) == (1, 2, 1)
-    assert "in italics: poor" in html
+    assert (html.count('class="bar"'), html.count('class="whisker"')) == (1, 2)
+    assert html.count("<td class='noise'>may be 0</td>") == 1 == html.count("<td></td>")  # in words, as in a terminal
     sure = result({"n": [50]}, {"n": [[48, 52]]}, reliability={"n": ["good"]})
-    assert "in italics" not in sure._repr_html_()
+    assert "<td></td>" not in sure._repr_html_()
+
+
+def test_numbers_and_their_intervals_stand_in_columns_of_their_own() -> None:
+    html = result({"n": [50, 1200]}, {"n": [[40, 60], [900, 2000]]})._repr_html_()
+    assert "<th class='number'>n</th><th class='ends' colspan='2'>95% interval</th>" in html
+    assert "<td class='number'>50</td><td class='ends'>± 10</td>" in html
+    assert "<td class='number'>1,200</td><td class='ends'>[900 to 2,000]</td>" in html
+
+
+def test_each_drawing_has_a_line_at_0() -> None:
+    html = result({"n": [-10, 10]}, {"n": [[-20, -1], [1, 20]]})._repr_html_()
+    assert html.count('<path class="zero" d="M60.0 0V14"/>') == 2
 
 
 def test_a_value_without_interval_has_no_drawing() -> None:
