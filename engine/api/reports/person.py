@@ -41,6 +41,9 @@ PERIOD_TEXTS = {
 }
 WHOLE_PERIOD = "the whole period"  # the only window of a dataset without windows
 MAX_ODDS = 1e12  # larger odds are shown as certainty
+NEARLY_CERTAIN_ODDS = 1e6  # from here on a percentage would be a row of nines
+LARGE_ODDS = ((1e9, " billion"), (1e6, " million"))
+OBJECTION_COMMAND = "passersby object YOUR-NUMBER --catalog CATALOG --reason TEXT"
 ROUND_NUMBERS = {10**6: "a million", 10**9: "a billion", 10**12: "a trillion"}
 
 
@@ -86,9 +89,14 @@ def _outside_window_text(ledger: Ledger, dataset: Dataset, accounts: tuple[Accou
 
 
 def odds_text(epsilon: float) -> str:
-    """How far even odds can move under epsilon: exp(epsilon) to 1, rounded up."""
+    """How far even odds can move under epsilon: exp(epsilon) to 1, rounded up; from 1,000 on to two digits."""
     ratio = math.exp(min(epsilon, 50.0))
-    return f"{math.ceil(ratio * 100) / 100:.2f} to 1" if ratio < 10 else f"{math.ceil(ratio):,} to 1"
+    if ratio < 10:
+        return f"{math.ceil(ratio * 100) / 100:.2f} to 1"
+    grain = 10 ** max(0, math.floor(math.log10(ratio)) - 1) if ratio >= 1000 else 1
+    rounded = math.ceil(ratio / grain) * grain
+    unit, name = next(((unit, name) for unit, name in LARGE_ODDS if rounded >= unit), (1, ""))
+    return f"{rounded / unit:,.4g}{name} to 1" if name else f"{rounded:,} to 1"
 
 
 def chance_text(epsilon: float) -> str:
@@ -103,7 +111,8 @@ def certainty_text(epsilon: float) -> str:
     """Odds and chance that an observer can come to from 50%, in words."""
     if epsilon > math.log(MAX_ODDS):
         return "certainty"
-    return f"odds of {odds_text(epsilon)} ({chance_text(epsilon)})"
+    chance = chance_text(epsilon) if epsilon < math.log(NEARLY_CERTAIN_ODDS) else "nearly certain"
+    return f"odds of {odds_text(epsilon)} ({chance})"
 
 
 def _loss_text(limit: EpsilonDelta) -> str:
@@ -291,10 +300,10 @@ def _objection_text(dataset: Dataset) -> Iterator[str]:
         "Once it is recorded, you are in no number that is computed anew. Nobody who asks is told that you objected;"
         " at most an inexact number of objections may be published. You may take your objection back at any time."
     )
-    yield "The owner records it with: passersby object YOUR-NUMBER --catalog CATALOG --reason TEXT"
+    yield f"The owner records it with: {OBJECTION_COMMAND}"
 
 
-WIDTH = 88
+WIDTH = 80
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
     autoescape=True,  # names of stewards, admins and clients
@@ -306,7 +315,7 @@ TEMPLATES = Environment(
 
 def page_html(pages: tuple[Page, ...]) -> str:
     """Render the report as HTML."""
-    return TEMPLATES.get_template("about_page.html.j2").render(pages=pages)
+    return TEMPLATES.get_template("about_page.html.j2").render(pages=pages, command=OBJECTION_COMMAND)
 
 
 def page_text(pages: tuple[Page, ...]) -> str:
@@ -322,6 +331,9 @@ def _page(page: Page) -> str:
 
 def _section(section: Section) -> str:
     """Format a section as text: heading, paragraphs, points."""
-    words = [textwrap.fill(text, WIDTH) for text in section.words]
-    points = [textwrap.fill(text, WIDTH, initial_indent="  - ", subsequent_indent="    ") for text in section.points]
+    words = [textwrap.fill(text, WIDTH, break_on_hyphens=False) for text in section.words]
+    points = [
+        textwrap.fill(text, WIDTH, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False)
+        for text in section.points
+    ]
     return "\n".join([section.title.upper(), *words, *points])

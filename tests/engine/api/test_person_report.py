@@ -21,6 +21,7 @@ from engine.api.reports.person import (
     Page,
     certainty_text,
     chance_text,
+    odds_text,
     page_html,
     page_text,
     person_report,
@@ -107,14 +108,31 @@ def test_what_stays_after_an_objection_is_not_understated(town: Catalog, ledger:
         (0.0, "odds of 1.00 to 1 (50%)"),
         (0.5667162596879858, "odds of 1.77 to 1 (64%)"),
         (3.9446336209950044, "odds of 52 to 1 (98.2%)"),
-        (9.545574752708111, "odds of 13,983 to 1 (99.993%)"),
-        (16.0, "odds of 8,886,111 to 1 (99.99999%)"),
+        (9.545574752708111, "odds of 14,000 to 1 (99.993%)"),
+        (13.8, "odds of 990,000 to 1 (99.9999%)"),
+        (16.0, "odds of 8.9 million to 1 (nearly certain)"),
+        (21.3638, "odds of 1.9 billion to 1 (nearly certain)"),
+        (27.6, "odds of 970 billion to 1 (nearly certain)"),
         (30.0, "certainty"),
         (1000.0, "certainty"),
     ],
 )
 def test_odds_are_told_with_their_chance(epsilon: float, told: str) -> None:
     assert certainty_text(epsilon) == told
+
+
+def test_odds_are_rounded_up_and_by_a_tenth_at_most() -> None:
+    sizes = {"million": 1e6, "billion": 1e9}
+    for step in range(277):
+        number, *name = odds_text(step / 10).removesuffix(" to 1").split()
+        told = float(number.replace(",", "")) * sizes.get("".join(name), 1)
+        assert math.exp(step / 10) * (1 - 1e-12) <= told <= 1.1 * math.exp(step / 10)
+
+
+def test_a_page_fits_a_terminal_and_breaks_no_command(town: Catalog, ledger: Ledger) -> None:
+    pages = person_report(town, ledger)
+    assert max(map(len, page_text(pages).splitlines())) <= 80
+    assert "<code><span>passersby object YOUR-NUMBER</span> <span>--catalog CATALOG</span> <span>" in page_html(pages)
 
 
 def test_a_chance_is_rounded_up_and_never_whole() -> None:
@@ -141,7 +159,7 @@ def test_the_worst_case_is_the_cap_in_odds(town: Catalog, ledger: Ledger) -> Non
     assert f"epsilon {epsilon} at delta 1e-9." in text
     assert dataset.budget.rho == Fraction(1, 5)
     assert "Except with a chance of one in a billion, after all answers they come to odds of 52 to 1 (98.2%)" in text
-    assert "thinks the chance is 50%" in text and "may come to odds of 4,550 to 1 (99.98%)" in text
+    assert "thinks the chance is 50%" in text and "may come to odds of 4,600 to 1 (99.98%)" in text
 
 
 def test_a_whole_person_costs_the_square_of_the_windows(town: Catalog, ledger: Ledger) -> None:
