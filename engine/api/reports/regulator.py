@@ -114,7 +114,7 @@ RHO_TEXT = (
     "Rho measures the privacy loss; losses add up. Epsilon at a delta is the same in the unit that is usually quoted,"
     " and does not add up. A tenth of delta is used only where group names come from the data."
 )
-CHART_WIDTH, CHART_HEIGHT = 640.0, 120.0
+CHART_WIDTH, CHART_HEIGHT, MAX_BAR_WIDTH = 640.0, 120.0, 48.0
 
 
 @dataclass(frozen=True)
@@ -166,8 +166,8 @@ def account_row(view: AccountView) -> dict[str, str]:
 
 
 def bars(accounts: tuple[AccountView, ...]) -> list[Bar]:
-    """One bar per window, earliest first."""
-    step = CHART_WIDTH / len(accounts)
+    """One bar per window, earliest first; few windows have no wider bars than many."""
+    step = min(CHART_WIDTH / len(accounts), MAX_BAR_WIDTH)
     return [
         Bar(i * step, step * 0.9, CHART_HEIGHT * float(view.spent.rho / view.cap.rho), account_row(view)["window"])
         for i, view in enumerate(accounts)

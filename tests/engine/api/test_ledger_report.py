@@ -15,7 +15,7 @@ from budgets import EVERYBODY, AccountName, ChargeRequest, EpsilonDelta, Ledger,
 from dialect import Catalog
 from engine.accounts.window_accounts import whole_person_loss
 from engine.api.admin import Admin
-from engine.api.reports.regulator import account_row, bars, ledger_report, report_html, report_text
+from engine.api.reports.regulator import CHART_WIDTH, account_row, bars, ledger_report, report_html, report_text
 from engine.pricing.query_terms import caps
 from tests.engine.town import make_town
 from tests.engine.windowed_town import DAYS, WINDOWED
@@ -125,6 +125,24 @@ def test_the_ceiling_of_several_windows_is_of_each(ledger: Ledger, catalog: Cata
     charge(ledger, catalog, "ann", "one", "0.01", DAYS[0])
     text = report_text(ledger_report(catalog, ledger))
     assert "Ceiling of a window: rho 0.2" in text and "1 question was charged; 1 of 5 windows was used." in text
+
+
+def test_a_chart_says_what_its_bars_are_and_one_bar_is_no_wall(ledger: Ledger, catalog: Catalog, town: Catalog) -> None:
+    page = report_html(ledger_report(catalog, ledger))
+    assert "Each bar is the ceiling of a window, the earliest first; its dark part is spent." in page
+    assert page.count("<table>") == page.count('<div class="wide" tabindex="0" role="region"') > 0  # scrolls by itself
+    (whole,) = ledger_report(town, ledger).datasets
+    assert bars(whole.accounts)[0].width < CHART_WIDTH / 10
+
+
+def test_conditions_are_a_list_below_their_sentence(ledger: Ledger, catalog: Catalog) -> None:
+    report = ledger_report(catalog, ledger)
+    listed, alone = (
+        report_html(replace(report, datasets=(replace(report.datasets[0], admission=words),)))
+        for words in (("All but:", "one", "two"), ("Everybody.",))
+    )
+    assert "<p>All but:</p>\n<ul><li>one</li><li>two</li></ul>" in listed
+    assert "<p>Everybody.</p>" in alone and "<ul>" not in alone
 
 
 class Seen(HTMLParser):
