@@ -73,9 +73,12 @@ BROAD_SPREAD = (0.04, 0.11, 0.21, 0.28, 0.21, 0.11, 0.04)  # the same of a broad
 BROAD_PRIOR, BROAD_STEP = 0.15, 2  # probability of a broad one; bins between possible ones
 BROAD_SHARES = {0.16: 0.4, 0.4: 0.25, 1.0: 0.2, 2.56: 0.15}
 BROAD_VALUE_SHARES = {0.16: 0.35, 0.4: 0.25, 1.0: 0.2, 2.56: 0.1, 6.5: 0.06, 16.0: 0.04}
-UNSEEN_UNITS = (0.1, 0.5, 1.0, 2.0, 3.0, 4.5, 6.0)  # of a population where no bin is visible, in noise scales
+# of a population where no bin is visible, in noise scales; spread over many bins, it may be large
+UNSEEN_UNITS = (0.1, 0.5, 1.0, 2.0, 3.0, 4.5, 6.0, 8.5, 12.0, 17.0, 24.0, 34.0)
+UNSEEN_SPREADS = (0.6, 1.5, 3.0, 4.5)  # standard deviations of its contributions, in bins: log-normal
+UNSEEN_POWER = -0.5  # probability of so many units, of one noise scale and more: a power of their number
 UNSEEN_DECAY = 0.8  # probability of a bin, relative to the one before
-UNSEEN_VALUE_BINS = 16  # of values: counted from so many bins below the largest on
+UNSEEN_VALUE_BINS = 24  # of values: counted from so many bins below the largest on
 POINTS_PER_BIN = 4
 LAST_INTEGER_BIN = 8  # bins of counts up to this one list their integers
 REMEMBERED_READINGS = 64  # about 200 kB each, with what follows from them
@@ -411,19 +414,17 @@ def _populations(
 
 
 def _unseen(counts: Floats, sigma: float, most: float, is_count: bool) -> Floats:
-    """Units by bin in equally likely scenarios, where no bin is visible: one population, narrow or broad, somewhere."""
+    """Units by bin in equally likely scenarios, where no bin is visible: one population, narrow or wide, somewhere."""
     possible = possible_bins(len(counts), most)
+    bins, sizes = np.arange(len(counts)), np.array(UNSEEN_UNITS)
+    middles, spreads = np.tile(bins[:possible], len(UNSEEN_SPREADS)), np.repeat(UNSEEN_SPREADS, possible)
+    apart = np.subtract.outer(middles, bins) / spreads[:, None]
+    shapes = np.where(bins < possible, np.exp(-0.5 * apart**2), 0.0) / (spreads[:, None] * math.sqrt(2 * math.pi))
+    expected = np.multiply.outer(sigma * sizes, shapes)
+    fits = (expected @ counts - 0.5 * np.square(expected).sum(axis=-1)) / sigma**2
     begin = 0 if is_count else max(0, possible - UNSEEN_VALUE_BINS)
-    found = [np.zeros((0, len(counts)))]
-    for parts in (SECOND_SPREAD, BROAD_SPREAD):
-        shapes = np.zeros((possible, len(counts) + len(parts)))
-        for number, part in enumerate(parts):
-            shapes[np.arange(possible), np.arange(possible) + number] = part
-        found.append(np.where(np.arange(len(counts)) < possible, shapes[:, : len(counts)], 0.0))
-    shapes = np.concatenate(found)
-    expected = np.multiply.outer(sigma * np.array(UNSEEN_UNITS), shapes)
-    places = np.tile(np.maximum(0, np.arange(possible) - begin), 2)
-    fits = (expected @ counts - 0.5 * np.square(expected).sum(axis=-1)) / sigma**2 + places * math.log(UNSEEN_DECAY)
+    fits += np.maximum(0, middles - begin) * math.log(UNSEEN_DECAY)
+    fits += UNSEEN_POWER * np.log(np.maximum(1.0, sizes))[:, None]
     chosen = equally_likely(expected @ _contributions(len(counts)), fits, SCENARIOS)
     of_size, of_shape = np.divmod(chosen, len(shapes))
     units: Floats = expected[of_size, of_shape]

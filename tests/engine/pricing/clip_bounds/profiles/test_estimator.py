@@ -247,6 +247,28 @@ def test_a_population_in_no_visible_bin_is_held(monkeypatch: pytest.MonkeyPatch)
     assert coverage(town, 20) < 0.3
 
 
+def test_few_people_whose_sums_are_spread_over_many_bins_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """600 people, 27 noise scales of a bin together, but none visible: their sums go from tens to tens of thousands."""
+    normal = NormalDist()
+    sums = 400 * np.exp(1.5 * np.array([normal.inv_cdf((i + 0.5) / 600) for i in range(600)]))
+    exact = np.bincount(np.floor(2 * np.log2(sums)).astype(int), minlength=BINS).astype(np.int64)
+    sigma = gaussian_scale(1, PICO // 1000)
+    held = list[bool]()
+
+    def coverage_of_total() -> float:
+        held.clear()
+        for seed in range(12):
+            counts = np.asarray(repeatable_noise(seed)(exact, 1, sigma, PICO // 1000), dtype=np.float64)
+            found = histogram_reading._reading(counts, sigma, is_total=True, is_count=False, most=1e7)
+            low, high = np.quantile(found.totals, (0.025, 0.975))
+            held.append(found.last_visible == -1 and low <= sums.sum() <= high)
+        return float(np.mean(held))
+
+    assert coverage_of_total() >= 0.75
+    monkeypatch.setattr(histogram_reading, "UNSEEN_SPREADS", (0.6, 1.5))
+    assert coverage_of_total() < 0.3
+
+
 @pytest.mark.parametrize("groups", [1, 5, 16])
 def test_intervals_without_the_uncertainty_of_the_correction_are_found(
     groups: int, monkeypatch: pytest.MonkeyPatch
