@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable
 from importlib import metadata
@@ -81,6 +82,19 @@ def demo() -> None:
         run()
 
 
+def _set_help(group: typer.Typer) -> None:
+    """Take the help of commands from their docstrings, with lines joined: a terminal breaks them at its own width."""
+    for command in group.registered_commands:
+        command.help = _joined(command.callback)
+    if group.registered_callback is not None:
+        group.registered_callback.help = _joined(group.registered_callback.callback)
+
+
+def _joined(command: object) -> str:
+    """Docstring with the lines of each paragraph joined."""
+    return "\n\n".join(each.replace("\n", " ") for each in (inspect.getdoc(command) or "").split("\n\n"))
+
+
 def _version(wanted: bool) -> None:
     """Print the version and exit, if asked to."""
     if wanted:
@@ -105,3 +119,8 @@ def passersby(
     for stream in (sys.stdout, sys.stderr):
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="replace")  # a terminal without bars still shows the numbers
+
+
+for each in (app, *(found.typer_instance for found in app.registered_groups)):
+    if each is not None:
+        _set_help(each)

@@ -132,14 +132,20 @@ def _show(result: dict[str, Any], details: bool) -> None:
 
 def _price(estimate: dict[str, Any], details: bool) -> Text:
     """Price of a calibration and what it measures, in a few lines."""
-    loss = estimate["price"]
+    from passersby.result.terminal_admin import in_window
+
+    loss, windows = estimate["price"], ", ".join(estimate["windows"])
+    share = estimate["share_of_ceiling"]
+    of_windows = "" if windows == estimate["window"] else f" of {windows}"
     lines = [
-        f"Measured is {estimate['dataset']} in {estimate['window']}, {estimate['why_window']}; --window names another.",
         (
-            f"Histograms of {estimate['dataset']} in {', '.join(estimate['windows'])}: {estimate['asked']},"
-            f" for rho {loss['rho']:.4g},"
+            f"Measured is {estimate['dataset']}{in_window(estimate['window'])}, {estimate['why_window']};"
+            " --window names another."
         ),
-        f"{estimate['share_of_ceiling']:.1%} of the whole budget of that window, charged to everybody and for good.",
+        (
+            f"{estimate['asked']:,} histogram{'s' * (estimate['asked'] != 1)}{of_windows} for rho {loss['rho']:.4g},"
+            f" {share:.1%} of the whole budget of that window, charged to everybody and for good."
+        ),
         *_left_out(estimate["left_out"], details),
     ]
     return Text("\n".join(lines))

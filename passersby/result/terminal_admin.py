@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from passersby.result.summary import FOREVER
 from passersby.result.terminal import table_of
 from passersby.result.terminal_lists import ACCOUNT_NAMES, windows_text
-from passersby.text.numbers import delta_text, percent, printable, rho_text, timestamp_text
+from passersby.text.numbers import delta_text, percent, printable, rho_text, rough_text, timestamp_text
 
 Rows = Sequence[dict[str, Any]]
 NO_LIMIT = "-"
@@ -124,7 +125,7 @@ def show_calibration(histograms: Sequence[dict[str, Any]]) -> RenderableType:
         return Text("No calibration is in force: the clip bounds of the catalog are used.")
     shown, measured = list[RenderableType](), ""
     for each in histograms:
-        when = f"Measured in {each['window']} on {each['made_on']}; holds until {each['expires_on']}"
+        when = f"Measured{in_window(each['window'])} on {each['made_on']}; holds until {each['expires_on']}"
         if when != measured:
             shown += [Text(when), Text()]
         shown += [_histogram(each), Text()]
@@ -132,11 +133,19 @@ def show_calibration(histograms: Sequence[dict[str, Any]]) -> RenderableType:
     return Group(*shown)
 
 
+def in_window(window: str) -> str:
+    """Name a window where a dataset has several."""
+    return "" if window == FOREVER else f" in {window}"
+
+
 def summarize_calibration(calibration: dict[str, Any]) -> Text:
     """Summary of a calibration in a few lines: what was measured, and until when it is used."""
     histograms = calibration["histograms"]
     lines = [
-        f"Measured: {calibration['dataset']} in {calibration['window']}; it holds until {histograms[0]['expires_on']}."
+        (
+            f"Measured: {calibration['dataset']}{in_window(calibration['window'])};"
+            f" it holds until {histograms[0]['expires_on']}."
+        )
     ]
     for table, count in Counter(each["table"] for each in histograms).items():
         empty = sum(each["table"] == table and _is_empty(each) for each in histograms)
@@ -159,19 +168,25 @@ def _histogram(histogram: dict[str, Any]) -> RenderableType:
     head = Text.assemble(name, f"  people ± {2 * histogram['sigma']:.0f}, by contribution (L2)")
     if histogram.get("lean") is not None:
         change = (
-            f"  where people have e times as many rows, their mean differs by some {histogram['lean']:,.3g}, or less"
+            f"  where people have 2.7 times as many rows, their mean differs by some {rough_text(histogram['lean'])},"
+            " or less"
         )
         return Group(Text.assemble(name), Text(change))
     if (bounds := histogram.get("measured_bounds")) is not None:
-        return Group(Text.assemble(name), Text(f"  values are clamped to {bounds[0]:,.6g} to {bounds[1]:,.6g}"))
+        return Group(
+            Text.assemble(name),
+            Text(f"  values are clamped to {rough_text(bounds[0], 6)} to {rough_text(bounds[1], 6)}"),
+        )
     if histogram["kind"] == "means":
         found = histogram.get("usual_value")
-        about = "nothing stands out from the noise" if found is None else f"averages are taken about {found:,.4g}"
+        about = (
+            "nothing stands out from the noise" if found is None else f"averages are taken about {rough_text(found, 3)}"
+        )
         return Group(Text.assemble(name), Text(f"  {about}"))
     most = max((each["people"] for each in histogram["bins"]), default=1)
     bars = [
         Text.assemble(
-            f"  below {each['norm']:>10,.4g}  ",
+            f"  below {rough_text(each['norm'], 3):>10}  ",
             ("█" * max(1, round(each["people"] / most * BAR)) if each["people"] else "", "cyan"),
             f" {each['people']:,}",
         )
@@ -184,17 +199,21 @@ def _histogram(histogram: dict[str, Any]) -> RenderableType:
     )
 
 
-def _typical_bounds(histogram: dict[str, Any]) -> list[Text]:
-    """Clip bound of a typical query at the default price, next to half and twice that bound."""
+def _typical_bounds(histogram: dict[str, Any]) -> list[RenderableType]:
+    """Clip bound of a typical query at the default price, next to half and twice that bound, for a usual group."""
     usual = histogram["usual"]
     if usual is None or not usual["choices"]:
         return []
-    lines = [f"  {usual['sql']}"]
+    is_corrected = any(each.get("off") is not None for each in usual["choices"])
+    heads = ("clipped at", "noise", "clipped off", "corrected to within" if is_corrected else "", "")
+    table = Table.grid(padding=(0, 3, 0, 0))
+    for place in range(len(heads)):
+        table.add_column(justify="left" if place == len(heads) - 1 else "right", style="dim", no_wrap=True)
+    table.add_row(*(f"    {head}" if place == 0 else head for place, head in enumerate(heads)))
     for each in usual["choices"]:
-        chosen = f"; chosen, {percent(round(usual['predicted_bias'], 4))} of the total" if each["chosen"] else ""
-        effect = f"noise ± {each['noise']:,.3g}, {-each['bias']:,.3g} clipped from a usual group"
-        if each.get("off") is not None:
-            chosen = "; chosen" if each["chosen"] else ""
-            effect += f" and corrected, to within {each['off']:,.3g}"
-        lines.append(f"    clipped at {each['norm']:>8,.4g}: {effect}{chosen}")
-    return [Text("\n".join(lines), "dim")]
+        off, chosen = each.get("off"), "chosen" if each["chosen"] else ""
+        if chosen and off is None:
+            chosen += f": {percent(round(usual['predicted_bias'], 3))} of the total"
+        numbers = (rough_text(each["norm"], 3), f"± {rough_text(each['noise'])}", rough_text(-each["bias"]))
+        table.add_row(*numbers, "" if off is None else f"± {rough_text(off)}", chosen)
+    return [Text(f"  a usual group of {usual['sql']}", "dim"), table]

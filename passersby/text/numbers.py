@@ -104,6 +104,12 @@ def parts_text(parts: Mapping[str, float]) -> str:
     return ", ".join(f"{part} {half_width_text(_two_digits(width))}" for part, width in parts.items())
 
 
+def rough_text(number: float, digits: int = 2) -> str:
+    """Text of a number rounded to some significant digits, without an exponent: 53,000."""
+    rounded = float(f"{number:.{digits}g}")
+    return _number(rounded, 0 if rounded.is_integer() else max(0, digits - 1 - math.floor(math.log10(abs(rounded)))))
+
+
 def _two_digits(width: float) -> float:
     """Round a half-width to two significant digits."""
     return float(f"{width:.1e}")

@@ -27,7 +27,7 @@ def test_the_pages_commands_run_in_order(run: Run, city: Path) -> None:
     assert all(city.name in line for line in (dry, made, shown))
     asked = run(*dry)
     assert "Nothing was charged: this was a dry run." in asked.stdout
-    assert "in forever, a whole history is one window; --window names another." in " ".join(asked.stdout.split())
+    assert "Measured is town, a whole history is one window; --window names another." in " ".join(asked.stdout.split())
     assert "10.0% of the whole budget" in asked.stdout
     assert not json.loads(run("catalog", "calibration", "--format", "json").stdout)
     charged = run(*made)
@@ -63,6 +63,14 @@ def test_json_output_has_its_documented_shape(run: Run) -> None:
 def test_without_confirmation_nothing_is_charged(run: Run) -> None:
     assert run("catalog", "calibrate", stdin="n\n").exit_code == 0
     assert not [row for row in json.loads(run("ledger", "--format", "json").stdout) if row["kind"] == "charged"]
+
+
+def test_lines_of_a_docstring_do_not_break_the_help(run: Run) -> None:
+    text = run("catalog", "calibrate", "--help").stdout
+    assert "Its clip bounds are used until it expires;" in " ".join(text.split()).replace("│", "")
+    lines = [line.strip() for line in text.splitlines()]
+    about = lines[next(i for i, line in enumerate(lines) if line.startswith("The charge goes")) :]
+    assert len(about[0]) > 80 and len(about[1]) > 80  # of 100 columns: as full as words allow
 
 
 def test_mistakes_are_refused_with_a_code(run: Run) -> None:

@@ -29,6 +29,30 @@ def test_a_calibration_states_once_when_it_was_measured() -> None:
     ]
 
 
+def test_clip_bounds_of_a_calibration_are_a_table_in_two_digits_and_without_exponents() -> None:
+    choices = [
+        {"norm": 215.3, "noise": 2153.0, "bias": -53_123.0, "off": None, "chosen": False},
+        {"norm": 430.6, "noise": 5501.0, "bias": -19_001.0, "off": 1270.0, "chosen": True},
+        {"norm": 861.1, "noise": 8630.0, "bias": -0.909, "off": 0.0, "chosen": False},
+    ]
+    sums = {
+        "table": "visit", "kind": "sums", "column": "paid", "keys": [], "window": "forever", "sigma": 11.0,
+        "usual": {"sql": "SELECT SUM(paid) AS n FROM visit", "choices": choices, "predicted_bias": None},
+        "made_on": "2026-03-01", "expires_on": "2027-03-01", "bins": [{"norm": 678.8, "people": 1490}],
+    }  # fmt: skip
+    first, *_, usual, head, one, two, three = as_text(show_calibration, [sums]).splitlines()
+    assert first == "Measured on 2026-03-01; holds until 2027-03-01"  # a single window has no name
+    assert usual == "  a usual group of SELECT SUM(paid) AS n FROM visit"
+    assert head.strip().startswith("clipped at ") and "corrected to within" in head
+    assert [line.split() for line in (one, two, three)] == [
+        ["215", "±", "2,200", "53,000"],
+        ["431", "±", "5,500", "19,000", "±", "1,300", "chosen"],
+        ["861", "±", "8,600", "0.91", "±", "0"],
+    ]
+    known = {**sums, "usual": {**sums["usual"], "choices": [{**choices[1], "off": None}], "predicted_bias": -0.0415}}
+    assert as_text(show_calibration, [known]).endswith("chosen: -4.2% of the total")
+
+
 def test_the_audit_log_is_in_words() -> None:
     row = {
         "sequence": 3, "at": "2026-10-17T08:00:00.000+00:00", "by": "*owner", "kind": "account_opened",
