@@ -53,6 +53,7 @@ from dialect.codegen.partials import (
 from dialect.codegen.stored_rows import join_admitted
 
 LOWEST_BIN, HIGHEST_BIN = 0, 80  # of squared integers: 1 to 2^81
+SMALL_BITS = 42  # of integers, and squares of such, whose DOUBLE and its logarithm tell the bin
 HIGHEST_CLASS = 31  # of units by their number of values: 2^31 and more
 MEAN_STEPS = 1024  # a clipped distance of a mean is an integer of so many steps
 CENTRE_STEPS = 1024  # centre and reach are in so many parts of a value grain
@@ -399,8 +400,11 @@ def _log_bin(number: str, highest: int, dialect: EngineDialect, power: int = 1) 
     limited = (
         f"CAST(least({number}, {1 << (highest + 1) // power + 1}) AS {dialect.wide_integer})"  # no square overflows
     )
-    bits = dialect.bit_length.format(" * ".join([limited] * power))
-    return f"CASE WHEN {number} >= 1 THEN least({highest}, {bits} - 1) END"
+    log = f"{dialect.bit_length.format(' * '.join([limited] * power))} - 1"
+    if dialect.small_log2:  # in a third of the time
+        small = dialect.small_log2.format(" * ".join([f"CAST({number} AS DOUBLE)"] * power))
+        log = f"CASE WHEN {number} < {1 << SMALL_BITS // power} THEN {small} ELSE {log} END"
+    return f"CASE WHEN {number} >= 1 THEN least({highest}, {log}) END"
 
 
 def _bisected(is_below: str, ends: Sequence[int], first: int) -> str:

@@ -76,6 +76,8 @@ DUCKDB_DIALECT = DuckDBDialect(
     wide_sum="sum({0})",
     sum_of_squares="sum({0} * {0})",
     bit_length="length(bin({0}))",
+    # of values the other branches take, too, it never raises; a half is far more than any library's error
+    small_log2="CAST(floor(log2(abs({0}) + 0.5)) AS BIGINT)",
     truncated="CAST(trunc({0}) AS BIGINT)",
     rounded="CAST({0} AS BIGINT)",
     quotient="{0} // {1}",

@@ -50,6 +50,7 @@ class EngineDialect(ABC):
     wide_sum: str  # SUM of integers that cannot overflow
     sum_of_squares: str  # exact sum of squares of integers below 2^31
     bit_length: str  # number of binary digits of an integer from 1 to 2^122
+    small_log2: str  # whole part of log2 of a whole DOUBLE from 1 to 2^42; "": bits are counted instead
     truncated: str  # DOUBLE to BIGINT, truncated towards zero
     rounded: str  # DOUBLE to BIGINT, rounded half to even
     quotient: str  # integer division, truncated towards zero

@@ -153,6 +153,7 @@ SPARK_DIALECT = SparkDialect(
     wide_sum="sum(CAST({0} AS DECIMAL(38, 0)))",
     sum_of_squares=_SQUARES,
     bit_length=_BIT_LENGTH,
+    small_log2="",
     truncated="CAST({0} AS BIGINT)",
     rounded="CAST(rint({0}) AS BIGINT)",
     quotient="{0} div {1}",
