@@ -308,9 +308,11 @@ class HiddenPopulation:
 
 def _quantiles(amounts: Floats, chances: Floats, level: float) -> Floats:
     """Quantile of amounts of unequal probabilities; alternatives x columns."""
-    order = np.argsort(amounts, axis=0, kind="stable")
-    places = np.argmax(np.cumsum(chances[order], axis=0) >= level - 1e-9, axis=0)
-    result: Floats = np.take_along_axis(np.take_along_axis(amounts, order, axis=0), places[None, :], axis=0)[0]
+    by_column = np.ascontiguousarray(amounts.T)
+    order = np.argsort(by_column, axis=1, kind="stable")
+    places = np.argmax(np.cumsum(chances[order], axis=1) >= level - 1e-9, axis=1)
+    columns = np.arange(len(by_column))
+    result: Floats = by_column[columns, order[columns, places]]
     return result
 
 
@@ -527,12 +529,10 @@ def best_designs(
     squares *= 1 + (of_divisor / COUNT_NOISE**2) ** 2
     squares = np.where(left.retained[:, None] < LEAST_KEPT, np.inf, squares)
     best = squares.argmin(axis=1)
-    parts = np.broadcast_to(parts, squares.shape)
-    designs = tuple(
-        AverageDesign(float(bound), float(sum_bounds[at]), float(parts[i, at]))
-        for i, (bound, at) in enumerate(zip(bounds, best, strict=True))
-    )
-    return np.sqrt(squares.min(axis=1)), designs
+    places = np.arange(len(best)), best
+    chosen = (bounds, sum_bounds[best], np.broadcast_to(parts, squares.shape)[places])
+    designs = tuple(map(AverageDesign, *(numbers.tolist() for numbers in chosen)))
+    return np.sqrt(squares[places]), designs
 
 
 def _geometric_means(shared: Floats, by_scenario: Floats) -> Floats:
