@@ -333,7 +333,12 @@ def read_charged_terms(connection: Connection, dataset: str, keys: Iterable[str]
 def write_charges(connection: Connection, bills: Mapping[int, Bill]) -> None:
     """Insert charges, by the sequence of their entry: requests, release keys, queries and purchases."""
     insert_rows(connection, charges, [_charge_row(*each) for each in bills.items()])
-    insert_rows(connection, charge_keys, [row for each in bills.items() for row in _key_rows(*each)])
+    keys = (
+        {"charge_id": charge_id, "position": position, "release_key": item.release_key}
+        for charge_id, bill in bills.items()
+        for position, item in enumerate(bill.request.distinct_releases)
+    )
+    insert_rows(connection, charge_keys, [*keys])
     insert_rows(connection, questions, [row for bill in bills.values() for row in _query_rows(bill)])
     insert_rows(connection, purchases, [row for each in bills.items() for row in make_purchase_rows(*each)])
 
@@ -358,12 +363,6 @@ def _charge_row(charge_id: int, bill: Bill) -> dict[str, object]:
         "versions": request.versions,
         **vars(bill.client_loss),
     }
-
-
-def _key_rows(charge_id: int, bill: Bill) -> Iterator[dict[str, object]]:
-    """Rows of the release keys of a charge, by position in the request."""
-    for position, item in enumerate(bill.request.distinct_releases):
-        yield {"charge_id": charge_id, "position": position, "release_key": item.release_key}
 
 
 def _query_rows(bill: Bill) -> Iterator[dict[str, object]]:

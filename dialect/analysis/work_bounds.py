@@ -435,7 +435,9 @@ def _relation_sql_size(relation: Relation, engine: Emitter) -> int:
             + _PER_FIELD * len(current.fields)
             + sum(expression_sql_size(expr, engine) + _PER_FIELD for expr in _written_expressions(current))
         )
-        total += _values_sql_size(current) + _tie_breaking_sql_size(current, engine)
+        total += _tie_breaking_sql_size(current, engine)
+        if isinstance(current.operator, Values):  # with a type for each constant
+            total += sum(24 + 2 * len(str(cell.value)) for row in current.operator.rows for cell in row)
         pending += current.children * (times_written(current.operator) if isinstance(current.operator, Join) else 1)
     return total
 
@@ -460,13 +462,6 @@ def _tie_breaking_sql_size(relation: Relation, engine: Emitter) -> int:
     )
 
 
-def _values_sql_size(relation: Relation) -> int:
-    """Return the SQL length of VALUES rows, with a type for each constant."""
-    if not isinstance(relation.operator, Values):
-        return 0
-    return sum(24 + 2 * len(str(cell.value)) for row in relation.operator.rows for cell in row)
-
-
 def expressions_below(relation: Relation) -> Iterator[Expr]:
     """Yield the expressions of a relation and of everything below it; shared ones appear more than once."""
     return (expr for each in walk(relation) for expr in _written_expressions(each))
@@ -483,7 +478,7 @@ def _written_expressions(relation: Relation) -> Iterator[Expr]:
         yield from map(Ref, operator.source.fields)  # tie-breaking fields
     elif isinstance(operator, Group):
         yield from (expr for measure in operator.aggregates for expr in _aggregate_expressions(measure))
-    elif not isinstance(operator, Values | Series | ReleasePoint):  # split off, or counted apart: `_values_sql_size`
+    elif not isinstance(operator, Values | Series | ReleasePoint):  # split off, or counted apart
         yield from expressions_of(operator)
 
 

@@ -442,11 +442,6 @@ def _check_disclosure(aggregate: Aggregate, arguments: tuple[Expr, ...], source:
         raise across_persons_refusal(aggregate.name, node, source.person.name or "the person")
 
 
-def _is_summable_range(bounds: Bounds) -> bool:
-    """Return whether a range is finite and small enough for fixed-point sums."""
-    return bounds.is_finite and max(abs(bounds.lower), abs(bounds.upper)) <= MAX_MAGNITUDE
-
-
 def _are_ranges_known(
     aggregate: Aggregate, arguments: tuple[Expr, ...], predicates: Sequence[Expr], named_bounds: Bounds | None
 ) -> bool:
@@ -454,8 +449,10 @@ def _are_ranges_known(
     ranges = [narrowed_range(argument, predicates) for argument in arguments]
     if aggregate.moments is not None and not products_fit(ranges, named_bounds):
         return False
-    needs_range = aggregate.released_as in (ReleasedAs.SUM, ReleasedAs.MEAN, ReleasedAs.QUANTILE)
-    return not needs_range or named_bounds is not None or _is_summable_range(ranges[0])
+    if named_bounds is not None or aggregate.released_as not in (ReleasedAs.SUM, ReleasedAs.MEAN, ReleasedAs.QUANTILE):
+        return True
+    # small enough for fixed-point sums
+    return ranges[0].is_finite and max(abs(ranges[0].lower), abs(ranges[0].upper)) <= MAX_MAGNITUDE
 
 
 def _unknown_range_refusal(aggregate: Aggregate, arguments: tuple[Expr, ...], node: exp.Expr) -> Exception:

@@ -210,7 +210,8 @@ def check_argument_lists(sql: str, tokens: list[Token], nodes: Sequence[exp.Expr
     `tokens` are those of the query without clause and named bounds. Without nodes of a tree, calls are found by name.
     """
     for call in _written_calls(tokens, nodes):
-        if is_table_function(call.name) or (call.node is not None and _is_table_function_call(call.node)):
+        is_source = call.node is not None and isinstance(call.node.parent, exp.Table)
+        if is_table_function(call.name) or (is_source and not isinstance(call.node, exp.GenerateSeries)):
             continue  # checks its own parameters
         if call.name in _SQLGLOT_ONLY:
             raise Kind.UNKNOWN_FUNCTION.at(call.span, name=_written_name(call, sql))
@@ -220,8 +221,9 @@ def check_argument_lists(sql: str, tokens: list[Token], nodes: Sequence[exp.Expr
         _check_named_arguments(call, sql)
         aggregate = AGGREGATES.get(call.name)
         is_count = aggregate is not None and aggregate.is_count
-        is_distinct_count = is_count and any(map(_is_distinct, call.arguments))  # the binder refuses it
-        if not is_distinct_count and not arity.accepts(call.count):
+        first_tokens = (argument[0] for argument in call.arguments if argument)
+        is_distinct_count = is_count and any(first.token_type is TokenType.DISTINCT for first in first_tokens)
+        if not is_distinct_count and not arity.accepts(call.count):  # those the binder refuses
             raise _arity_refusal(call, arity, sql)
         _check_time_units(call, sql)
 
@@ -251,11 +253,6 @@ def _nodes_by_offset(tree_nodes: Sequence[exp.Expr]) -> dict[int, exp.Expr]:
         if "start" in node.meta and not isinstance(node, _NON_CALL_NODES):
             nodes.setdefault(node.meta["start"], node)
     return nodes
-
-
-def _is_table_function_call(node: exp.Expr) -> bool:
-    """Return whether a call is a table function in FROM, other than a list of values."""
-    return isinstance(node.parent, exp.Table) and not isinstance(node, exp.GenerateSeries)
 
 
 def _is_call(tokens: list[Token], position: int, end: int, by_name: bool) -> bool:
@@ -293,11 +290,6 @@ def _top_level_tokens(argument: tuple[Token, ...]) -> Iterator[Token]:
         depth += (token.token_type in OPENERS) - (token.token_type in CLOSERS)
         if depth == 0:
             yield token
-
-
-def _is_distinct(argument: tuple[Token, ...]) -> bool:
-    """Return whether an argument begins with DISTINCT."""
-    return bool(argument) and argument[0].token_type is TokenType.DISTINCT
 
 
 def _check_named_arguments(call: WrittenCall, sql: str) -> None:

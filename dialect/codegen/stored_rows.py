@@ -135,7 +135,8 @@ def eligibility_ctes(admission: Eligibility | None, target: Target, dataset: str
     """
     if admission is None:
         return []
-    objectors = _objectors_of(admission, target)
+    is_broadcast = ENGINE_DIALECTS[target.engine].reads_broadcast_objectors
+    objectors = f"SELECT person FROM {{{OPT_OUT_TABLE}}}" if is_broadcast else _objectors_as(admission.person_type)
     if target.lake is not None:  # DuckDB stores persons as the lake reads them: the same SQL as for a broadcast
         objectors = objectors_to_broadcast(admission, dataset in target.lake.same_bits_datasets)[OPT_OUT_TABLE]
     if admission.table is None:
@@ -218,13 +219,6 @@ def objectors_to_broadcast(admission: Eligibility | None, same_bits: bool = Fals
 def _lake_person_type(stored_type: str) -> str:
     """Return the Spark type in which a lake reads persons of an integer type."""
     return "DECIMAL(20, 0)" if stored_type in WIDE_INTEGER_TYPES else "BIGINT"
-
-
-def _objectors_of(admission: Eligibility, target: Target) -> str:
-    """Select the objectors: from broadcast rows, or from the stored table."""
-    if ENGINE_DIALECTS[target.engine].reads_broadcast_objectors:
-        return f"SELECT person FROM {{{OPT_OUT_TABLE}}}"
-    return _objectors_as(admission.person_type)
 
 
 def _objectors_as(person_type: str) -> str:

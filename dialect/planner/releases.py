@@ -120,7 +120,7 @@ def plan_release(boundary: ReleasePoint, context: CompileContext) -> tuple[Priva
         has_person_key=any(is_by_person),
         has_one_row_per_person=source.has_one_row_per_person,
         vectors=vectors,
-        tables=tuple(sorted(name for name in tables_of(source, False) if _is_private(name, context))),
+        tables=tuple(sorted(tables_of(source, False) & {each.name for each in context.catalog.tables if each.private})),
         canonical_groups=f"{source.dataset}: {structure} group by {', '.join(canonical.names[f.id] for f in keys)}"
         f" {_key_text(public_keys)}{_other_keys_text(keys, others, canonical)}{charged.canonical_text}",
         vector_texts=tuple(sorted(query_vectors.texts)),
@@ -182,12 +182,6 @@ def _other_keys_text(keys: Sequence[Field], others: OtherKeys | None, canonical:
         return ""
     parents = [canonical.names[key.id] for key, value in zip(keys, others.values, strict=True) if value is None]
     return f", others by {', '.join(parents)}"
-
-
-def _is_private(name: str, context: CompileContext) -> bool:
-    """Return whether a name is that of a private table; false for unknown names."""
-    table = context.catalog.tables_by_name.get(name)
-    return table is not None and table.private
 
 
 def _key(key: Field, public_keys: KeySet | None, context: CompileContext) -> GroupKey:

@@ -14,7 +14,7 @@ Terms:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
@@ -59,32 +59,34 @@ def column_bias_bounds(question: Question, compiled: Sequence[CompiledRelease]) 
 
 
 def raw_bias_bounds(question: Question, compiled: Sequence[CompiledRelease]) -> dict[str, BiasBound]:
-    """Compute the clipping-bias bound of every raw number, and of sums over released rows, by field id."""
+    """Compute the clipping-bias bound of every raw number, and of sums over released rows, by field id.
 
-    def of_vector(vector: QueryVector, bound: VectorBound) -> BiasBound:
-        """Bound of a raw number: of an average's centred sum an amount in its unit, of other numbers a share."""
-        residual = bound.residual_bias_bound or 0.0
-        return BiasBound(0.0, residual) if vector.kind is VectorKind.CENTRED else BiasBound(residual, 0.0)
-
-    return _by_raw_number(question, compiled, of_vector, NO_BIAS_BOUND)
-
-
-def _by_raw_number(
-    question: Question, compiled: Sequence[CompiledRelease], of_vector: Callable[[QueryVector, VectorBound], T], none: T
-) -> dict[str, T]:
-    """Map every raw number, by field id, to a property of its vector and bound.
-
-    Sums over released rows, and weighted values of a UNION ALL, have that of their raw number; `none` if it has none.
+    That of an average's centred sum is an amount in its unit, that of other numbers a share.
     """
-    found: dict[str, T] = {}
+    return {
+        raw: BiasBound(0.0, bound.residual_bias_bound or 0.0)
+        if vector.kind is VectorKind.CENTRED
+        else BiasBound(bound.residual_bias_bound or 0.0, 0.0)
+        for raw, (vector, bound) in _bounded_vectors(question, compiled).items()
+    }
+
+
+def _bounded_vectors(
+    question: Question, compiled: Sequence[CompiledRelease]
+) -> dict[str, tuple[QueryVector, VectorBound]]:
+    """Map every raw number, by field id, to its vector and bound.
+
+    Sums over released rows, and weighted values of a UNION ALL, have those of their raw number.
+    """
+    found: dict[str, tuple[QueryVector, VectorBound]] = {}
     for columns in question.releases:
         release = compiled[columns.plan_index]
         rows = zip(columns.raw_fields, release.plan.vectors, release.bounds.vectors, strict=False)
-        found |= {field.id: of_vector(vector, bound) for field, vector, bound in rows}
+        found |= {field.id: (vector, bound) for field, vector, bound in rows}
     for released_sum in question.released_sums:
-        found |= {total.id: found.get(raw.id, none) for total, _, raw in released_sum.noise_terms}
+        found |= {total.id: found[raw.id] for total, _, raw in released_sum.noise_terms}
     for gathered in question.union_columns:
-        found |= {term.weighted_value.id: found.get(term.raw.id, none) for term in gathered.all_terms}
+        found |= {term.weighted_value.id: found[term.raw.id] for term in gathered.all_terms}
     return found
 
 
@@ -99,15 +101,10 @@ def _bias_bound_of_form(form: FractionalLinearForm, raw: Mapping[str, BiasBound]
     if any(raw[field.id].amount for field, _ in form.numerator.terms if field.id in raw):
         return BiasBound(0.0, amount) if amount else None  # multiplied by an expression that differs between rows
     parts = (form.as_linear(),) if form.denominator is None else (form.numerator, form.denominator)
-    shares = [_largest_share(part, raw) for part in parts]
+    shares = [max((raw[field.id].share for field, _ in each.terms if field.id in raw), default=0.0) for each in parts]
     is_known = form.denominator is None or form.offset == ZERO
     is_known &= all(part.preserves_relative_error() for part, share in zip(parts, shares, strict=True) if share)
     return BiasBound(sum(shares), 0.0) if is_known or not any(shares) else None
-
-
-def _largest_share(part: LinearCombination, raw: Mapping[str, BiasBound]) -> float:
-    """Return the largest bound, as a share, of the raw numbers in a linear combination."""
-    return max((raw[field.id].share for field, _ in part.terms if field.id in raw), default=0.0)
 
 
 RelativeBias = float | None  # share of the number, at most 0; None: unknown
@@ -138,19 +135,15 @@ def column_clip_bounds(question: Question, prepared: Sequence[CompiledRelease]) 
     None where a column is made from numbers with different bounds, as an average is. Columns that no clip bound
     limits are absent: each person's contribution is provably within it.
     """
-
-    def of_vector(_: QueryVector, bound: VectorBound) -> frozenset[float]:
-        """Clip bound of a raw number; empty if nothing is clipped."""
-        is_clipped = bound.rule.clips and (bound.predicted_bias != 0 or bound.residual_bias_bound)
-        return frozenset({bound.clip_bound} if is_clipped else ())
-
-    nothing: frozenset[float] = frozenset()
-    raw = _by_raw_number(question, prepared, of_vector, nothing)
+    clip_bounds = {
+        raw: bound.clip_bound
+        for raw, (_, bound) in _bounded_vectors(question, prepared).items()
+        if bound.rule.clips and (bound.predicted_bias != 0 or bound.residual_bias_bound)
+    }
     found: dict[str, float | None] = {}
     for shown in question.columns:
         raw_ids = () if shown.form is None else shown.form.raw_ids
-        bounds = set[float]().union(*(raw.get(each, nothing) for each in raw_ids))
-        if bounds:
+        if bounds := {clip_bounds[raw] for raw in raw_ids if raw in clip_bounds}:
             found[shown.name] = bounds.pop() if len(bounds) == 1 else None
     return found
 
@@ -236,7 +229,7 @@ def _is_unmeasured(compiled: CompiledRelease, *, counts_persons: bool) -> bool:
 
 def _raw_biases(question: Question, compiled: Sequence[CompiledRelease]) -> dict[str, RelativeBias]:
     """Predicted bias of every raw number, and of sums over released rows, by field id."""
-    return _by_raw_number(question, compiled, lambda _, bound: bound.predicted_bias, None)
+    return {raw: bound.predicted_bias for raw, (_, bound) in _bounded_vectors(question, compiled).items()}
 
 
 def _bias_of_form(

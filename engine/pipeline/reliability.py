@@ -115,13 +115,10 @@ def _capped_at_poor(rating: Reliability | None) -> Reliability | None:
 
 def is_mostly_weak(ratings: Mapping[str, list[Reliability | None]]) -> bool:
     """Check whether most numbers of some column are rated poor or noise."""
-    return any(_is_mostly_weak_column(column) for column in ratings.values())
-
-
-def _is_mostly_weak_column(column: list[Reliability | None]) -> bool:
-    """Check whether more than half of the rated numbers of a column are poor or noise."""
-    weak = column.count(Reliability.POOR) + column.count(Reliability.NOISE)
-    return 2 * weak > len(column) - column.count(None)
+    return any(
+        2 * (column.count(Reliability.POOR) + column.count(Reliability.NOISE)) > len(column) - column.count(None)
+        for column in ratings.values()
+    )
 
 
 def _numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:

@@ -153,7 +153,7 @@ def answer_table(
     question, reported = result.question, result.reported
     answer = shrink_numbers(project_intervals(result.answer, question), question)
     answer = in_natural_order(answer, question)
-    result = replace(result, answer=answer)
+    result, candidates = replace(result, answer=answer), answer.candidates
     shared = _shared_fields(result, result.charged_loss, outlook_inputs)
     reliabilities = rate_reliability(
         result.answer,
@@ -172,7 +172,8 @@ def answer_table(
         },
         "interval_parts": interval_parts(result.answer),
         "reliability": {} if rehearsal else reliabilities,
-        "selection": _selection(result),
+        # the rows from which noise selected those of the answer
+        "selection": None if candidates is None else {"candidates": candidates, "shown": answer.table.num_rows},
         "may_be_nothing": [] if rehearsal else may_be_nothing(question, answer),
         "advice": shorten_advice(advice_shape(get_advice())) if is_mostly_weak(reliabilities) else None,
         "remaining": remaining,
@@ -267,12 +268,6 @@ def _simultaneous(result: SourcedQuery) -> dict[str, Any] | None:
     counts = [prepared.key_count for prepared in result.prepared]
     simultaneous = joint_confidence(result.question, counts, result.query.terms.confidence)
     return {"confidence": simultaneous.confidence, "numbers": simultaneous.interval_count}
-
-
-def _selection(result: Answered) -> dict[str, int] | None:
-    """Count the rows from which noise selected those of an answer; None where it selected none."""
-    candidates = result.answer.candidates
-    return None if candidates is None else {"candidates": candidates, "shown": result.answer.table.num_rows}
 
 
 def _interval_pairs(lower: Floats, upper: Floats, *, is_integral: bool) -> list[tuple[float, float] | None]:

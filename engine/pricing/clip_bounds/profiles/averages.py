@@ -476,11 +476,15 @@ def _with_least_error(group: AveragesAboutCentres, distances: Distances) -> Chos
     profile = group.averages[0].profile
     bounds = count_candidates(profile)
     own = tuple(distances[each.total] for each in group.averages)
-    parts = [_part_of_count(group, each) for each in group.averages]
+    own_count = group.count_share / len(group.averages)
     found = [
-        best_designs(each.profile, measured, bounds, each.number_pico_rho / PICO, sensitivities, part)
-        for each, measured, part in zip(group.averages, own, parts, strict=True)
-    ]
+        best_designs(
+            each.profile, measured, bounds, each.number_pico_rho / PICO, sensitivities,
+            # the part of a shown count in the price leaves something for the sum
+            min(MOST_OF_SHOWN_COUNT, own_count / each.pico_rho) if group.is_shown else None,
+        )
+        for each, measured in zip(group.averages, own, strict=True)
+    ]  # fmt: skip
     relative = [(errors / errors.min()) ** 2 for errors, _ in found]
     if group.is_shown:
         noise = sensitivities[0] * bounds / math.sqrt(2 * group.count_share / PICO)
@@ -488,13 +492,6 @@ def _with_least_error(group: AveragesAboutCentres, distances: Distances) -> Chos
         relative.append((of_count / of_count.min()) ** 2)
     best = int(np.argmin(np.sum(relative, axis=0)))
     return ChosenAverages(group, own, tuple(designs[best] for _, designs in found))
-
-
-def _part_of_count(group: AveragesAboutCentres, average: AboutCentre) -> float | None:
-    """Part of a shown count in the price of one of its averages, which leaves something for the sum; else None."""
-    if not group.is_shown:
-        return None
-    return min(MOST_OF_SHOWN_COUNT, group.count_share / len(group.averages) / average.pico_rho)
 
 
 def correct_averages(chosen: ChosenAverages, measured: Release) -> tuple[dict[int, float], dict[int, VectorCorrection]]:
