@@ -70,16 +70,21 @@ class Audit:
         return self._store.read(balances.read_accounts, dataset)
 
     def entries(
-        self, client: str | None = None, dataset: str | None = None, limit: int | None = None
+        self,
+        client: str | None = None,
+        dataset: str | None = None,
+        limit: int | None = None,
+        *,
+        kind: str | None = None,
+        since: str | None = None,
     ) -> tuple[Entry, ...]:
-        """List the newest ledger entries, oldest first; optionally those of one client or dataset."""
-        return self._store.read(journal.read_entries, dataset=dataset, holder=client, limit=limit)
+        """List the newest ledger entries, oldest first; optionally those of one client, dataset or kind.
 
-    def find_entries(
-        self, *, kind: str | None = None, holder: str | None = None, since: str | None = None
-    ) -> tuple[Entry, ...]:
-        """List ledger entries by kind, holder and start time (UTC, as in 2026-10-17T00:00); oldest first."""
-        return self._store.read(journal.read_entries, kind=kind, holder=holder, since=since)
+        `since` = start time in UTC, as in 2026-10-17T00:00.
+        """
+        return self._store.read(
+            journal.read_entries, kind=kind, dataset=dataset, holder=client, since=since, limit=limit
+        )
 
     def forecasts(self, client: str, views: Iterable[AccountView], now: datetime) -> dict[AccountName, Forecast]:
         """Estimate when accounts on a client's path run out at the current rate; for display only."""

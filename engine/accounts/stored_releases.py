@@ -21,7 +21,7 @@ def list_stored_releases(ledger: Ledger, catalog: Catalog) -> list[dict[str, Any
 def _releases_of_dataset(ledger: Ledger, dataset: Dataset) -> list[dict[str, Any]]:
     queries: dict[str, dict[str, Any]] = {}
     outdated: set[str] = set()  # made from another data version: no longer replayed to clients
-    for entry in ledger.find_entries(kind=EntryKind.CHARGED):
+    for entry in ledger.entries(kind=EntryKind.CHARGED):
         is_outdated = (
             data_version_of(entry.content.get("versions", "")) not in ("", dataset.full_data_version)
             and entry.holder != OWNER

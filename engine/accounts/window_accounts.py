@@ -56,7 +56,7 @@ def owner_keys(ledger: Ledger, dataset: str) -> frozenset[str]:
 
 
 def _owner_charges(ledger: Ledger, dataset: str) -> Iterator[tuple[str, Sequence[str], Loss]]:
-    for entry in ledger.find_entries(kind=EntryKind.CHARGED, holder=OWNER):
+    for entry in ledger.entries(kind=EntryKind.CHARGED, client=OWNER):
         for release in entry.content["releases"] if entry.dataset == dataset else ():
             if EVERYBODY in release["payers"]:
                 yield release["key"], entry.content["windows"][release["windows"]], Loss(*release["loss"])

@@ -95,7 +95,7 @@ class Admin:
 
     def frozen(self) -> list[dict[str, Any]]:
         """List the freezes in force: since when, by whom, why."""
-        rows = {row.sequence: row for row in self.ledger.find_entries(kind="frozen")}
+        rows = {row.sequence: row for row in self.ledger.entries(kind="frozen")}
         return [
             {
                 "client": frozen.client or None,
@@ -129,7 +129,7 @@ class Admin:
 
     def top_ups(self, *, open_only: bool = False) -> list[dict[str, Any]]:
         """List the top-up requests, oldest first, with their reasons."""
-        reasons = {row.sequence: row.content["reason"] for row in self.ledger.find_entries(kind="top_up_requested")}
+        reasons = {row.sequence: row.content["reason"] for row in self.ledger.entries(kind="top_up_requested")}
         return [
             {
                 "request": top_up.id,

@@ -49,7 +49,7 @@ def release_objection_count(engine: Engine, *, rho: str, by: str, dataset: str |
     )
     sigma = gaussian_scale(SENSITIVITY, loss.pico_rho)
     check_prices({key: privacy_loss(SENSITIVITY, sigma)}, request.releases)  # it costs no more than is charged for it
-    if not any(entry.content["key"] == key for entry in engine.ledger.find_entries(kind=f"note_{NOTE_TOPIC}")):
+    if not any(entry.content["key"] == key for entry in engine.ledger.entries(kind=f"note_{NOTE_TOPIC}")):
         engine.ledger.note(NOTE_TOPIC, {"key": key, "made_on": day}, actor=by, dataset=declared.name)
     charge = engine.ledger.charge(request)  # durable, before any objection is read
     if charge.to_run:
@@ -86,9 +86,7 @@ def _stored_counts(engine: Engine, dataset: str) -> list[dict[str, Any]]:
 
     A note with the release key is written before the charge, so that each number is found again.
     """
-    notes = [
-        entry.content for entry in engine.ledger.find_entries(kind=f"note_{NOTE_TOPIC}") if entry.dataset == dataset
-    ]
+    notes = [entry.content for entry in engine.ledger.entries(kind=f"note_{NOTE_TOPIC}") if entry.dataset == dataset]
     stored = engine.ledger.replay(OWNER, dataset, [note["key"] for note in notes])
     rho = {each.release_key: each.loss for each in engine.ledger.paid_releases(OWNER)}
     return [

@@ -273,7 +273,7 @@ class CatalogObjections:
         Raises UnsafeStore if a noted event is missing; events without a note are noted.
         """
         acts = self.objections.register.events()
-        noted = {entry.content["act"]: entry for entry in self.ledger.find_entries(kind=f"note_{TOPIC}")}
+        noted = {entry.content["act"]: entry for entry in self.ledger.entries(kind=f"note_{TOPIC}")}
         recorded = {act.act: (act.kind.value, act.at, act.dataset) for act in acts}
         if any(recorded.get(n) != (e.content["what"], e.content["at"], e.dataset) for n, e in noted.items()):
             why = "The ledger knows of objections that its register does not hold, so nothing is answered."

@@ -252,4 +252,4 @@ def _record_keys(query: ScheduledQuery, window: str, prepared: tuple[CompiledRel
 
 def _notes(engine: Engine) -> Iterator[Mapping[str, Any]]:
     """Yield the ledger's records of scheduled queries."""
-    return (entry.content for entry in engine.ledger.find_entries(kind=f"note_{TOPIC}"))
+    return (entry.content for entry in engine.ledger.entries(kind=f"note_{TOPIC}"))

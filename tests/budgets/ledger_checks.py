@@ -56,7 +56,7 @@ def answer(ledger: Ledger, charge: Charge, text: str = "answer") -> dict[str, by
 def check_books(ledger: Ledger) -> None:
     """Recompute everything: each account paid once for each release it has seen, and stayed under its cap."""
     charged = defaultdict(list)
-    for entry in ledger.find_entries(kind=EntryKind.CHARGED):
+    for entry in ledger.entries(kind=EntryKind.CHARGED):
         for release, holder, window in _paid(entry):
             charged[AccountName(entry.dataset, window, holder)].append((release["key"], Loss(*release["loss"])))
     for name, paid in tuple(charged.items()):
@@ -85,7 +85,7 @@ def _paid(entry: Entry) -> Iterator[tuple[dict[str, Any], str, str]]:
 def _seen(ledger: Ledger) -> dict[AccountName, set[str]]:
     """Releases that each account must have paid for, derived from the releases of the clients."""
     seen = defaultdict(set)
-    for client in {entry.actor for entry in ledger.find_entries(kind=EntryKind.CHARGED)}:
+    for client in {entry.actor for entry in ledger.entries(kind=EntryKind.CHARGED)}:
         for paid in ledger.paid_releases(client):
             for window in paid.windows:
                 for holder in (EVERYBODY, ALL_CLIENTS, *accumulate(client.split("/"), "{}/{}".format)):
@@ -122,7 +122,7 @@ def check_repeats_are_free(ledger: Ledger, repeats: int = 20) -> None:
     assert not ledger.replay("ben", "operator", made), "it was given to who has not paid"
     assert (ledger.anchor().sequence, ledger.accounts()) == (rows, accounts), "a repeat wrote something"
     ledger.write_repeats(all_hours=True)
-    (row,) = ledger.find_entries(kind=EntryKind.REPEATED)
+    (row,) = ledger.entries(kind=EntryKind.REPEATED)
     assert (row.holder, row.dataset, row.content["times"]) == ("ann", "operator", repeats)
     assert ledger.accounts() == accounts and ledger.verify() == ()
 

@@ -45,7 +45,7 @@ def test_a_removed_client_is_refused_and_finds_its_accounts_when_it_is_back(ledg
     with pytest.raises(BudgetRefused, match=r"has rho 0\.02 left"):
         ledger.charge(ask(item("bb", "0.03"), request="r2"))
     assert ledger.replay("ann", "operator", ["aa"])
-    assert [entry.kind for entry in ledger.find_entries(holder="ann")][-2:] == ["client_removed", "client_added"]
+    assert [entry.kind for entry in ledger.entries(client="ann")][-2:] == ["client_removed", "client_added"]
     check_books(ledger)
 
 
@@ -177,7 +177,7 @@ def test_a_top_up_is_asked_for_approved_and_traced(ledger: Ledger) -> None:
     for decide in (ledger.approve_top_up, ledger.decline_top_up):
         with pytest.raises(ParamError, match="no open request"):
             decide(asked, **WHY)
-    (approved,) = ledger.find_entries(kind="top_up_approved")
+    (approved,) = ledger.entries(kind="top_up_approved")
     assert (approved.actor, approved.holder, approved.content["request"]) == ("eve", "ann", asked)
     check_books(ledger)
 
@@ -243,7 +243,7 @@ def test_three_failures_freeze_a_client_and_a_retry_counts(ledger: Ledger) -> No
     with pytest.raises(Forbidden, match="'ann' is frozen"):
         ledger.charge(ask())
     assert ledger.charge(ask(client="ben"))
-    (frozen,) = ledger.find_entries(kind="frozen")
+    (frozen,) = ledger.entries(kind="frozen")
     assert (frozen.actor, frozen.holder, frozen.content["reason"]) == ("ledger", "ann", "3 failed executions")
     assert ledger.verify() == ()
 
@@ -322,7 +322,7 @@ def test_four_trees_freeze_a_window_and_three_do_not(ledger: Ledger) -> None:
     with pytest.raises(Forbidden, match="window 'forever'"):
         ledger.charge(ask(item("after"), client="olga", request="after"))
     ledger.record_failure(fourth)
-    assert len(ledger.find_entries(kind="frozen")) == 4  # each once
+    assert len(ledger.entries(kind="frozen")) == 4  # each once
     ledger.thaw(dataset="operator", **WHY)
     assert ledger.charge(ask(item("after"), client="olga", request="after"))
     assert ledger.verify() == ()
@@ -356,7 +356,7 @@ def test_failures_of_the_owner_count_against_the_window_alone(ledger: Ledger) ->
 
 def test_a_note_is_kept_and_found(ledger: Ledger) -> None:
     sequence = ledger.note("objection", {"how": "bulk file", "persons": 3}, actor="desk", dataset="operator")
-    (noted,) = ledger.find_entries(kind="note_objection")
+    (noted,) = ledger.entries(kind="note_objection")
     assert (noted.sequence, noted.actor, noted.content["persons"]) == (sequence, "desk", 3)
     for body in ({"share": 0.5}, {"at": {1: 2}}, {"yes": True}, {"raw": b""}):
         with pytest.raises(ParamError):

@@ -367,10 +367,10 @@ def test_rows_are_found(ledger: Ledger) -> None:
     assert ledger.entries(limit=2) == rows[-2:]
     assert {entry.holder for entry in ledger.entries(client="ben")} == {"ben"}
     assert ledger.entries(dataset="mibici") == ()
-    assert [entry.holder for entry in ledger.find_entries(kind="charged")] == ["ann", "ben"]
-    assert ledger.find_entries(holder="ben") == rows[-3:]
-    assert ledger.find_entries(since=rows[4].at)[-1] == rows[-1]
-    assert ledger.find_entries(since="9999") == ()
+    assert [entry.holder for entry in ledger.entries(kind="charged")] == ["ann", "ben"]
+    assert ledger.entries(client="ben") == rows[-3:]
+    assert ledger.entries(since=rows[4].at)[-1] == rows[-1]
+    assert ledger.entries(since="9999") == ()
 
 
 def test_releases_lists_what_a_client_has_paid_for(ledger: Ledger) -> None:
@@ -394,7 +394,7 @@ def test_each_client_finds_what_it_paid_for_in_its_own_words(ledger: Ledger) -> 
     ledger.charge(ask(item("bb"), request="r4"))  # as rows were before wordings were kept
     assert [paid.query_text for paid in ledger.paid_releases("ann")] == ["how many?", ""]
     assert [paid.query_text for paid in ledger.paid_releases("ben")] == ["tell me how many"]
-    assert ["wording" in row.content for row in ledger.find_entries(kind="charged")] == [True, True, True, False]
+    assert ["wording" in row.content for row in ledger.entries(kind="charged")] == [True, True, True, False]
     assert ledger.verify() == ()
 
 

@@ -54,7 +54,7 @@ def reported_failures(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[t
                 try:
                     desk.query(SQL, client="ann")
                 except Refused as refused:
-                    assert [entry.kind for entry in ledger.find_entries(kind="failed")] == ["failed"]
+                    assert [entry.kind for entry in ledger.entries(kind="failed")] == ["failed"]
                     assert isinstance(refused.__cause__, ExecutionFailed)
                     assert refused.__cause__.__context__ is None, "where the values are"
                     found.append((refused.__cause__.kind, refused.problem))
@@ -90,4 +90,4 @@ def test_stopping_the_process_is_no_failure(
         desk = failing(replace(engine, ledger=ledger), stage, stop, broken)
         with pytest.raises(type(stop)):
             desk.query(SQL, client="ann")
-        assert ledger.find_entries(kind="failed") == ()
+        assert ledger.entries(kind="failed") == ()

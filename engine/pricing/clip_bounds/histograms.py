@@ -156,7 +156,7 @@ def load_calibrations(ledger: Ledger, datasets: Iterable[str]) -> Calibrations:
     """
     wanted = set(datasets)
     histograms_by_dataset: dict[str, dict[tuple[Any, ...], ContributionHistogram]] = {}
-    for entry in ledger.find_entries(kind=f"note_{CALIBRATION_TOPIC}"):
+    for entry in ledger.entries(kind=f"note_{CALIBRATION_TOPIC}"):
         if entry.dataset in wanted and entry.content.get("format") == NOTE_FORMAT:
             histograms = histograms_by_dataset.setdefault(entry.dataset, {})
             for histogram in _histograms(ledger, entry):
@@ -200,7 +200,7 @@ class ReloadedCalibrations:
 
 def calibration_due_on(ledger: Ledger, dataset: str) -> date | None:
     """Day from which the next calibration of a dataset is due; None if there was none."""
-    notes = [entry for entry in ledger.find_entries(kind=f"note_{CALIBRATION_TOPIC}") if entry.dataset == dataset]
+    notes = [entry for entry in ledger.entries(kind=f"note_{CALIBRATION_TOPIC}") if entry.dataset == dataset]
     return date.fromisoformat(notes[-1].content["due_on"]) if notes else None
 
 

@@ -24,9 +24,7 @@ def at(monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
 
 
 def counted(ledger: Ledger) -> list[tuple[str, str, int]]:
-    return [
-        (row.holder, row.content["hour"], row.content["times"]) for row in ledger.find_entries(kind=EntryKind.REPEATED)
-    ]
+    return [(row.holder, row.content["hour"], row.content["times"]) for row in ledger.entries(kind=EntryKind.REPEATED)]
 
 
 def test_repeat_counts_of_an_hour_are_written_after_it(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

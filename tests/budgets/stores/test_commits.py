@@ -59,7 +59,7 @@ def note(ledger: Ledger, number: int) -> None:
 
 
 def noted(ledger: Ledger) -> list[int]:
-    return sorted(entry.content["number"] for entry in ledger.find_entries(kind="note_kept"))
+    return sorted(entry.content["number"] for entry in ledger.entries(kind="note_kept"))
 
 
 def charge(ledger: Ledger, number: int, rho: str = "0.001") -> None:

@@ -92,7 +92,7 @@ def test_every_window_pays_once_a_day_before_anybody_is_counted(desk: Session) -
     assert spent(desk) == pytest.approx(0.001 * 5)
     other = release_objection_count(engine, rho="0.002", by="eve")
     assert other["release_id"] != first["release_id"] and len(released_counts(engine)) == 2
-    assert {row.holder for row in desk.engine.ledger.find_entries(kind="charged")} == {OWNER}
+    assert {row.holder for row in desk.engine.ledger.entries(kind="charged")} == {OWNER}
 
 
 def spent(desk: Session) -> float:
@@ -125,7 +125,7 @@ def test_a_failure_during_the_release_is_reported_like_that_of_a_query(desk: Ses
     with pytest.raises(Refused) as refused:
         VerbHandler(broken).run("release_figure", ASKED)
     assert refused.value.problem["code"] == "E_EXEC" and "NoiseRefused" not in str(refused.value.problem)
-    assert len(desk.engine.ledger.find_entries(kind="failed")) == 2
+    assert len(desk.engine.ledger.entries(kind="failed")) == 2
     assert release_objection_count(desk.engine, **ASKED)["rho"] == 0.001 and spent(desk) == pytest.approx(0.005), (
         "paid once"
     )

@@ -157,5 +157,5 @@ def test_a_planted_answer_that_names_releases_again_is_found(desk: Session, monk
 def test_auditors_read_that_numbers_were_shared(desk: Session) -> None:
     desk.query(COUNT, client="ann")
     keys = shared(desk)
-    (row,) = desk.engine.ledger.find_entries(kind="note_shared")
+    (row,) = desk.engine.ledger.entries(kind="note_shared")
     assert (row.actor, row.content) == ("ann", {"format": 1, "keys": keys})

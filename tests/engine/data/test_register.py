@@ -72,7 +72,7 @@ def test_a_dataset_is_named_where_there_are_several(register: CatalogObjections)
 
 def test_the_chain_records_recorder_and_reason_but_no_person(register: CatalogObjections) -> None:
     register.object("271828", reason="a letter", by="ben")
-    (note,) = register.ledger.find_entries(kind="note_objection")
+    (note,) = register.ledger.entries(kind="note_objection")
     assert (note.actor, note.dataset, note.content["reason"], note.content["what"]) == (
         "ben",
         "town",
@@ -90,7 +90,7 @@ def test_an_objection_missing_from_the_chain_is_noted_at_the_next_opening(town: 
     alone.close()
     for _ in range(2):
         with Ledger.open(place) as ledger, closing(CatalogObjections.open_with_ledger(town, place, ledger)):
-            assert [note.content["act"] for note in ledger.find_entries(kind="note_objection")] == [1]
+            assert [note.content["act"] for note in ledger.entries(kind="note_objection")] == [1]
 
 
 def test_a_lost_or_older_register_refuses_all_queries(town: Catalog, tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_a_query_that_the_engine_cannot_bind_is_refused_for_free(engine: Engine,
         assert "minutes" not in str(refused.value) and "Binder" not in str(refused.value)
     with pytest.raises(Refusal):
         stuck.charge(sql, engine.compile(engine.read(sql, "ann"), ANN).releases, ANN)
-    assert engine.ledger.find_entries(kind="charged") == ()
+    assert engine.ledger.entries(kind="charged") == ()
     assert engine.answer(sql, ANN).charged_loss.pico_rho > 0  # what can be bound is charged as before
 
 
@@ -158,7 +158,7 @@ def test_an_outer_query_that_cannot_be_bound_is_refused_too(engine: Engine, monk
         with pytest.raises(Refusal) as refused:
             engine.answer(sql, ANN)
     assert refused.value.code is Code.FUNC
-    assert engine.ledger.find_entries(kind="charged") == ()
+    assert engine.ledger.entries(kind="charged") == ()
     assert engine.answer(sql, ANN).answer.table.num_rows == 3
 
 

@@ -88,7 +88,7 @@ def test_a_condition_that_no_listed_value_meets_is_refused_before_the_charge(
         assert refused.value.code is Code.KEY
         assert refused.value.kind in (EngineKind.UNLISTED_VALUE, EngineKind.UNKNOWN_VALUE, EngineKind.NO_RESULT)
         assert why in refused.value.why and hint in refused.value.hint
-    assert not any(entry.kind == "charge" for entry in engine.ledger.find_entries())
+    assert not any(entry.kind == "charge" for entry in engine.ledger.entries())
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_conditions_that_no_declared_date_meets_are_refused_before_the_charge(
         assert refused.value.hint.endswith(instead)
         if refused.value.suggestion is not None:
             assert explain(engine, refused.value.suggestion.sql, Request("ann")).loss.pico_rho > 0
-    assert not any(entry.kind == "charge" for entry in engine.ledger.find_entries())
+    assert not any(entry.kind == "charge" for entry in engine.ledger.entries())
 
 
 @pytest.mark.parametrize(

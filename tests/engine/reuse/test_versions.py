@@ -12,7 +12,7 @@ from engine.pricing.query_terms import Request
 
 def test_a_charge_records_versions_of_data_catalog_mechanism_and_code(engine: Engine) -> None:
     engine.answer("SELECT COUNT(*) AS n FROM visit", Request("ann"))
-    (charged,) = engine.ledger.find_entries(kind="charged")
+    (charged,) = engine.ledger.entries(kind="charged")
     expected = f"data 1, catalog {catalog_version(engine.catalog)}, mechanism {MECHANISM_VERSION}"
     versions, *units = charged.content["versions"].split("; ")
     assert versions == f"{expected}, code {metadata.version('passersby')}"

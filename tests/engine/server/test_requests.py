@@ -207,7 +207,7 @@ def test_tiles_that_are_refreshed_add_nothing_to_the_chain(desk: Session) -> Non
         refused = served.ask(other, headers={"Idempotency-Key": "bought"})
         assert (refused.status_code, refused.json()["code"]) == (422, "E_IDEMPOTENCY")
         desk.engine.ledger.write_repeats(all_hours=True)
-        assert [row.content["times"] for row in desk.engine.ledger.find_entries(kind="repeated")] == [20]
+        assert [row.content["times"] for row in desk.engine.ledger.entries(kind="repeated")] == [20]
 
 
 def test_a_charged_key_that_is_not_looked_up_is_found(desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:

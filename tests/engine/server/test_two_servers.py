@@ -86,7 +86,7 @@ def test_a_key_revoked_at_one_server_is_refused_at_both(servers: tuple[Running, 
     for server in servers:
         assert httpx2.get(f"{server.url}/v1/me", headers=bearer(before), timeout=PATIENCE).status_code == 401
     with Ledger.open(address) as ledger:
-        (row,) = ledger.find_entries(kind="note_key")
+        (row,) = ledger.entries(kind="note_key")
         assert (row.actor, row.holder, row.content["act"]) == ("root", "gone", "revoked")
         assert ledger.verify() == ()
 

@@ -64,7 +64,7 @@ def _lost(disk: Disk, acknowledged: set[str], results: dict[str, bytes], check: 
     with ledger_on(disk) as ledger:
         charged = {paid.release_key for paid in ledger.paid_releases("ann")}
         stored = {key: release.payload for key, release in ledger.replay("ann", "operator", acknowledged).items()}
-        released = Counter(entry.content["key"] for entry in ledger.find_entries(kind=EntryKind.RELEASED))
+        released = Counter(entry.content["key"] for entry in ledger.entries(kind=EntryKind.RELEASED))
         assert set(released.values()) <= {1}, "a key has two results"
         check(ledger)
         assert not ledger.verify(), "the chain is broken"

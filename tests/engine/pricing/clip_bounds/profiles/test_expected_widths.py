@@ -122,10 +122,10 @@ def test_a_dearer_question_is_not_answered_by_a_cheaper_one(engine: Engine, sql:
 
 def test_explaining_charges_nothing_and_writes_nothing(engine: Engine) -> None:
     engine.answer(BY_ZONE, Request("ann", rho=RHO / 4))
-    entries = len(engine.ledger.find_entries())
+    entries = len(engine.ledger.entries())
     for rho in (RHO / 4, RHO):
         explain(engine, BY_ZONE, Request("ann", rho=rho))
-    assert len(engine.ledger.find_entries()) == entries
+    assert len(engine.ledger.entries()) == entries
 
 
 def test_a_target_error_needs_a_held_profile(engine: Engine) -> None:

@@ -188,7 +188,7 @@ def test_a_profile_that_the_engine_cannot_bind_is_refused_for_free(engine: Engin
         with pytest.raises(Refusal) as refused:
             ask()
         assert refused.value.code is Code.FUNC
-    assert engine.ledger.find_entries(kind="charged") == ()
+    assert engine.ledger.entries(kind="charged") == ()
 
 
 @pytest.mark.parametrize("sql", [BY_ZONE, IN_ALL])
