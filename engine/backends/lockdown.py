@@ -77,21 +77,16 @@ def run_statement(
     statement, if it was parsed before.
     """
     with closing(connection.cursor()) as cursor:
-        return _fetch(cursor, sql, tables, parsed)
+        return run_on_cursor(cursor, sql, tables, parsed)
 
 
-def run_on_cursor(cursor: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
-    """Run one statement on a cursor, over its temporary tables too. Raises ExecutionFailed, as `run_statement`."""
-    return _fetch(cursor, sql, tables)
-
-
-def _fetch(
+def run_on_cursor(
     cursor: duckdb.DuckDBPyConnection,
     sql: str,
     tables: Mapping[str, pa.Table],
     parsed: duckdb.Statement | None = None,
 ) -> pa.Table:
-    """Execute one statement and fetch its rows. Raises ExecutionFailed, as `run_statement`."""
+    """Run one statement on a cursor, over its temporary tables too. Raises ExecutionFailed, as `run_statement`."""
     try:
         _register(cursor, sql, tables)
         cursor.execute(parsed or sql)

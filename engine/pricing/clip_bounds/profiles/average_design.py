@@ -24,7 +24,7 @@ import numpy.typing as npt
 from dialect.codegen import NEGATIVE_BINS
 from engine.pricing.clip_bounds.column_means import MeanDistribution
 from engine.pricing.clip_bounds.profiles.class_means import ClassPosterior, class_of, prior_of_classes
-from engine.pricing.clip_bounds.profiles.estimator import TAIL_LAW_ERROR, VectorProfile, candidate_bounds
+from engine.pricing.clip_bounds.profiles.estimator import TAIL_LAW_ERROR, VectorProfile
 from engine.pricing.clip_bounds.profiles.histogram_reading import (
     LAW_ERROR,
     SCENARIOS,
@@ -558,8 +558,3 @@ def count_errors(profile: AverageProfile, bounds: Floats, noise: Floats) -> Floa
     by_share = np.hypot(0.3 * lost, 0.01) / retained
     errors: Floats = np.sqrt(relative**2 + by_share**2 + (CLASS_GROUP_DIFFERENCE * lost / retained) ** 2 * is_grouped)
     return errors
-
-
-def count_candidates(profile: AverageProfile) -> Floats:
-    """Candidate clip bounds of the count."""
-    return candidate_bounds(profile.rows.norms)

@@ -32,7 +32,6 @@ from engine.pricing.clip_bounds.profiles.average_design import (
     AverageProfile,
     DistanceProfile,
     best_designs,
-    count_candidates,
     count_clipping,
     count_errors,
     far_units,
@@ -49,7 +48,7 @@ from engine.pricing.clip_bounds.profiles.class_means import (
     posterior_of_classes,
     prior_of_classes,
 )
-from engine.pricing.clip_bounds.profiles.estimator import FAILED_ARITHMETIC, VectorProfile
+from engine.pricing.clip_bounds.profiles.estimator import FAILED_ARITHMETIC, VectorProfile, candidate_bounds
 from engine.pricing.clip_bounds.profiles.histogram_reading import Floats, HistogramReading, read_histogram
 from engine.pricing.clip_bounds.profiles.products import (
     AVERAGED_KINDS,
@@ -474,7 +473,7 @@ def _with_least_error(group: AveragesAboutCentres, distances: Distances) -> Chos
     """Choose the clip bounds of least error by distances."""
     sensitivities = (math.sqrt(2), 2.0) if group.averages[0].is_crossing else (1.0, 1.0)
     profile = group.averages[0].profile
-    bounds = count_candidates(profile)
+    bounds = candidate_bounds(profile.rows.norms)
     own = tuple(distances[each.total] for each in group.averages)
     own_count = group.count_share / len(group.averages)
     found = [

@@ -15,7 +15,6 @@ from engine.pricing.clip_bounds.profiles.average_design import (
     FarUnits,
     HiddenPopulation,
     best_designs,
-    count_candidates,
     count_clipping,
     far_units,
     hidden_means,
@@ -26,7 +25,7 @@ from engine.pricing.clip_bounds.profiles.average_design import (
     within_rows,
 )
 from engine.pricing.clip_bounds.profiles.class_means import ClassPosterior
-from engine.pricing.clip_bounds.profiles.estimator import VectorProfile
+from engine.pricing.clip_bounds.profiles.estimator import VectorProfile, candidate_bounds
 from engine.pricing.clip_bounds.profiles.histogram_reading import HistogramReading, read_histogram
 
 LIMIT = 0.9  # largest distance of one value
@@ -225,7 +224,7 @@ def test_the_clipped_share_of_distances_is_that_of_both_sides(
 
 def count_noise(profile: AverageProfile, distances: DistanceProfile, rho: float = 1e-5) -> float:
     """Noise of the count at the chosen clip bound, as a share of what that leaves."""
-    errors, designs = best_designs(profile, distances, count_candidates(profile), rho, (1.0, 1.0), None)
+    errors, designs = best_designs(profile, distances, candidate_bounds(profile.rows.norms), rho, (1.0, 1.0), None)
     best = designs[int(np.argmin(errors))]
     left = count_clipping(profile, np.array([best.count_bound])).retained[0] * profile.total
     return float(best.count_bound / np.sqrt(2 * rho * best.count_part) / left)
@@ -306,7 +305,7 @@ def distances(profile: AverageProfile, reading: HistogramReading) -> DistancePro
 
 def sum_bound(profile: AverageProfile, distances: DistanceProfile) -> float:
     """Return the chosen clip bound of the distances."""
-    errors, designs = best_designs(profile, distances, count_candidates(profile), 1e-6, (1.0, 1.0), None)
+    errors, designs = best_designs(profile, distances, candidate_bounds(profile.rows.norms), 1e-6, (1.0, 1.0), None)
     return designs[int(np.argmin(errors))].sum_bound
 
 
