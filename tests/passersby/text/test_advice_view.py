@@ -45,8 +45,8 @@ def test_numbers_are_counted_by_their_word(shown: Any) -> None:
 
 def test_weak_numbers_look_weak_in_a_notebook() -> None:
     page = given()._repr_html_()
-    assert page.count("class='number noise' title='may be 0'") == 1
-    assert page.count("class='number poor'") == 1
+    assert page.count("<td class='noise'>may be 0</td>") == 1
+    assert page.count("<td class='poor'>poor</td>") == 1
 
 
 def test_simultaneous_intervals_are_described_as_such(shown: Any) -> None:
