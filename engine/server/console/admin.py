@@ -21,7 +21,7 @@ from starlette.concurrency import run_in_threadpool
 
 from engine.accounts.audit_log import KIND_DESCRIPTIONS
 from engine.api.auditor import export_bytes
-from engine.server.console.drawing import alert_threshold, spent_share
+from engine.server.console.drawing import alert_threshold, questions_left, spent_share
 from engine.server.console.sessions import HEADERS, Visit, form_fields, see_other, unknown_form, whole_number
 from engine.server.http.problems import Problem
 from engine.server.http.requests import ClientRequest, FreezeRequest
@@ -143,7 +143,9 @@ async def overview(visit: Visit) -> Response:
         ahead = budget["ahead"]
         for each in budget["accounts"]:
             spent, cap = each["spent_rho"], each["cap_rho"]
-            accounts.append({**each, "share": spent_share(spent, cap), "alert": alert_threshold(spent, cap)})
+            questions = questions_left(each["remaining_rho"], budget["query_rho"].get(each["dataset"]))
+            about = {"share": spent_share(spent, cap), "alert": alert_threshold(spent, cap), "questions": questions}
+            accounts.append({**each, **about})
         accounts.sort(key=lambda each: (each["client"] is not None, -each["share"]))
     tiles = await _tiles(visit, accounts)
     return visit.page(

@@ -54,6 +54,11 @@ def spent_share(spent: float, cap: float) -> float:
     return 1.0 if cap <= 0 else min(1.0, max(0.0, spent / cap))
 
 
+def questions_left(rho: float, price: float | None) -> int | None:
+    """Further questions at the default price; None where no price is known."""
+    return math.floor(rho / price + 1e-9) if price else None
+
+
 def alert_threshold(spent: float, cap: float) -> str | None:
     """Highest alert threshold that a budget has passed: 50, 80 or 100 %."""
     share_of_cap = spent_share(spent, cap)

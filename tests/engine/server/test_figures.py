@@ -21,6 +21,12 @@ def test_a_number_stands_with_its_interval_as_on_the_command_line(value: float, 
     assert drawing.noisy_text(value, ends) == numbers.noisy_text(value, ends)
 
 
+@pytest.mark.parametrize(("rho", "price"), [(0.47, 0.005), (0.015, 0.005), (0.0, 0.005), (61.7, 0.05)])
+def test_questions_left_are_counted_as_on_the_command_line(rho: float, price: float) -> None:
+    assert numbers.questions_text(rho, price).startswith(f"{drawing.questions_left(rho, price):,} more question")
+    assert drawing.questions_left(rho, None) is None
+
+
 @pytest.mark.parametrize("ends", [(0.0, 30.0), (1.0, 186.0), (-5.0, -2.0), (-9.0, 3.0)])
 @pytest.mark.parametrize("value", [-20, -3.5, 0, 12, 500])
 def test_a_number_beyond_its_limits_is_shown_as_on_the_command_line(value: float, ends: tuple[float, float]) -> None:

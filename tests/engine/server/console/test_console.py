@@ -252,6 +252,17 @@ def test_an_answer_shows_reliability_price_and_remaining_budget(browsers: dict[R
     assert "Narrower intervals" in wide and "pay four times as much" in wide
 
 
+def test_the_overview_shows_what_is_left_in_questions(browsers: dict[Role, Browser], served: TestServer) -> None:
+    analyst = browsers[Role.ANALYST]
+    analyst.post("/console/ask", sql=COUNT, do="ask", rho="0.06")
+    budget = served.send("GET", "/v1/budget").json()
+    (own,) = (row for row in budget["accounts"] if row["client"] == "analyst")
+    left = drawing.questions_left(own["remaining_rho"], budget["query_rho"][own["dataset"]])
+    shown = analyst.get("/console").text
+    assert '<th role="columnheader" scope="col" class="number">Questions left</th>' in shown
+    assert f'data-label="Questions left" class="number">{left:,}</td>' in shown
+
+
 def test_a_suggested_question_can_be_filled_in(browsers: dict[Role, Browser]) -> None:
     analyst = browsers[Role.ANALYST]
     refused = analyst.post("/console/ask", sql="SELECT count(*) FROM visits", do="explain").text
