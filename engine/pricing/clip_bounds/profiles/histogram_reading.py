@@ -38,7 +38,7 @@ LEAST_TAIL_BINS = 4  # visible bins of the tail at least, if there are more: few
 MISFIT_GROWTH = 0.2  # further misfit of each bin below the last visible one, in misfits of that
 # slopes of ln(units) over ln(contribution) at the last visible bin; the steep ones end a population at once
 SLOPES = np.concatenate([np.arange(0.4, 4.01, 0.1), [5.0, 6.5, 8.5, 11.0, 15.0, 25.0]])
-SLOPE_PRIOR = (1.6, 0.9)  # mean and standard deviation
+SLOPE_PRIOR, POWER_LAW_SLOPE_PRIOR = (1.6, 0.9), (1.5, 0.4)  # mean and standard deviation; of power laws
 LEAST_LOG_PRIOR = -6.0  # no slope is excluded
 CURVATURES = (0.0, 0.08, 0.18, 0.3, 0.45, 0.65, 0.9, 1.3, 2.0, 3.0)  # 0: a power law; others: log-normal
 POWER_LAW_PRIOR = 0.15  # probability of curvature 0
@@ -434,8 +434,10 @@ def _unseen(counts: Floats, sigma: float, most: float, is_count: bool) -> Floats
 @lru_cache(maxsize=1)
 def _log_prior() -> Floats:
     """Logarithms of the prior of the laws, by slope and curvature."""
-    usual = -0.5 * ((_LAWS[0] - SLOPE_PRIOR[0]) / SLOPE_PRIOR[1]) ** 2
-    prior: Floats = np.maximum(usual, LEAST_LOG_PRIOR) + _log_curvature_prior(_LAWS[1])
+    slopes, curvatures = _LAWS
+    mean, deviation = np.where(curvatures[:, None] == 0, POWER_LAW_SLOPE_PRIOR, SLOPE_PRIOR).T
+    usual = -0.5 * ((slopes - mean) / deviation) ** 2 - np.log(deviation / SLOPE_PRIOR[1])
+    prior: Floats = np.maximum(usual, LEAST_LOG_PRIOR) + _log_curvature_prior(curvatures)
     return prior
 
 

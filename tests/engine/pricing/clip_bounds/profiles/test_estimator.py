@@ -269,6 +269,30 @@ def test_few_people_whose_sums_are_spread_over_many_bins_are_held(monkeypatch: p
     assert coverage_of_total() < 0.3
 
 
+def test_noise_beyond_few_people_is_no_heavy_tail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """400 people of 1 to 41 rows each, where 5,000 are possible: the widest clip bounds of many draws stay near 41."""
+    normal = NormalDist()
+    rows = np.floor(np.exp([0.7 + normal.inv_cdf((i + 0.5) / 400) for i in range(400)])).clip(1)
+    exact = np.bincount(np.floor(2 * np.log2(rows) + 1e-9).astype(int), minlength=BINS).astype(np.int64)
+    sigma = gaussian_scale(1, PICO // 1000)
+
+    def widest() -> float:
+        histogram_reading._log_prior.cache_clear()
+        bounds = []
+        for seed in range(40):
+            counts = np.asarray(repeatable_noise(seed)(exact, 1, sigma, PICO // 1000), dtype=np.float64)
+            found = histogram_reading._reading(counts, sigma, is_total=True, is_count=True, most=5e3)
+            profile = VectorProfile(found, None, 1, 1.0, is_signed=False)
+            bounds.append(choose_design(profile, 0.004, 5e3).shape_bound)
+        return float(np.mean(sorted(bounds)[-6:]))
+
+    assert widest() < 3 * rows.max()
+    with monkeypatch.context() as planted:
+        planted.setattr(histogram_reading, "POWER_LAW_SLOPE_PRIOR", histogram_reading.SLOPE_PRIOR)
+        assert widest() > 4 * rows.max()
+    histogram_reading._log_prior.cache_clear()
+
+
 @pytest.mark.parametrize("groups", [1, 5, 16])
 def test_intervals_without_the_uncertainty_of_the_correction_are_found(
     groups: int, monkeypatch: pytest.MonkeyPatch
