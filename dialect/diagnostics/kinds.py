@@ -29,7 +29,7 @@ class Kind(Diagnostic):
     NOT_IN_DIGITS = Code.PARSE, "'{text}' is not a {type}.", "a number in digits"
     RESERVED_WORD = Code.PARSE, "{word} is a word of SQL's own, and stands here as a name.", '{keyword}"{name}"'
     UNREADABLE_SQL = Code.PARSE, "The SQL can't be read.", "check brackets, commas and the order of the clauses"
-    UNREADABLE_FROM_HERE = Code.PARSE, "The SQL can't be read from here on.", "check the words around the caret"
+    UNREADABLE_FROM_HERE = Code.PARSE, "The SQL can't be read from here on.", "check the words around this place"
     NOT_SQL = Code.PARSE, "This is not SQL that can be read.", "check the syntax"
     UNCLOSED_BRACKET = (Code.PARSE, "Nothing closes this bracket.",
         "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(epsilon = 0.5) COUNT(*) FROM ...")

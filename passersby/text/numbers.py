@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Interval = tuple[float, float]
-NULL = "NULL"
+NULL, EMPTY = "NULL", "''"
 EXACT = 1e15  # below it a whole float is written without an exponent
 ASYMMETRIC = 0.2  # of the wider side: above it an interval is written with both ends
 SEPARATED_FROM = 1_000  # from here on digits stand in threes, but for whole numbers that may be years
@@ -27,9 +27,13 @@ def value_text(value: object) -> str:
 
 
 def cell_texts(values: Sequence[Any], intervals: Mapping[str, Sequence[Interval | None]]) -> list[str]:
-    """Texts of a column without intervals of its own; interval ends of other columns look like their numbers."""
+    """Texts of a column without intervals of its own; interval ends of other columns look like their numbers.
+
+    An empty text is written as in SQL: a blank cell would look like something left out.
+    """
     amounts = any(_are_ends(values, ends) for ends in intervals.values())
-    return [_amount_text(value) if amounts or isinstance(value, float) else value_text(value) for value in values]
+    texts = (_amount_text(value) if amounts or isinstance(value, float) else value_text(value) for value in values)
+    return [text or EMPTY for text in texts]
 
 
 def _are_ends(values: Sequence[Any], ends: Sequence[Interval | None]) -> bool:

@@ -591,7 +591,7 @@ SELECT COUNT(*) FROM events WHERE cell_id = 1 ¬ 2;
 # SELECT COUNT(*) FROM events WHERE cell_id = 1 ¬ 2
 #                                               ^
 # The SQL can't be read from here on.
-# Try: check the words around the caret
+# Try: check the words around this place
 
 # title: a number in hexadecimal digits
 SELECT COUNT(*) FROM events WHERE cell_id = 0x7fff;
@@ -791,7 +791,7 @@ SELECT COUNT(*) FROM events GROUP BY CUBE (cell_id, hour(ts), isodow(ts), lat > 
 # SELECT COUNT(*) FROM events GROUP BY CUBE (cell_id, hour(ts), isodow(ts), lat > 1, dwell_s > 1, lat > 2, lat > 3, lat > 4, lat > 5, lat > 6)
 #                                                                               ^
 # The SQL can't be read from here on.
-# Try: check the words around the caret
+# Try: check the words around this place
 
 # title: sets inside a set
 SELECT cell_id, COUNT(*) FROM events GROUP BY ROLLUP (cell_id, ROLLUP (cell_id));
@@ -799,7 +799,7 @@ SELECT cell_id, COUNT(*) FROM events GROUP BY ROLLUP (cell_id, ROLLUP (cell_id))
 # SELECT cell_id, COUNT(*) FROM events GROUP BY ROLLUP (cell_id, ROLLUP (cell_id))
 #                                                                       ^
 # The SQL can't be read from here on.
-# Try: check the words around the caret
+# Try: check the words around this place
 
 # title: which set of none
 SELECT cell_id, GROUPING(lat), COUNT(*) FROM events GROUP BY cell_id;
@@ -831,7 +831,7 @@ SELECT COUNT(*) FROM events GROUP BY ROLLUP (cell_id, hour(ts)), ROLLUP (isodow(
 # SELECT COUNT(*) FROM events GROUP BY ROLLUP (cell_id, hour(ts)), ROLLUP (isodow(ts), lat > 1), ROLLUP (lat > 2, lat > 3), ROLLUP (lat > 4, lat > 5)
 #                                                                                          ^
 # The SQL can't be read from here on.
-# Try: check the words around the caret
+# Try: check the words around this place
 
 # title: an escape sign where there is none
 SELECT COUNT(*) FROM subscribers WHERE home_zone SIMILAR TO 'a' ESCAPE '$';

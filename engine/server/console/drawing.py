@@ -105,7 +105,7 @@ def value_text(value: object) -> str:
     if value is None:
         return "NULL"
     if not isinstance(value, float):
-        return str(value)
+        return str(value) or "''"  # an empty text, as in SQL
     if not MIN_GROUPED <= abs(value) < MAX_EXACT:
         return f"{value:.6g}"
     return f"{value:,.0f}" if value.is_integer() else f"{value:,.2f}"

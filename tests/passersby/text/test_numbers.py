@@ -102,4 +102,5 @@ def test_digits_stand_in_threes_where_a_number_is_no_year() -> None:
     assert cell_texts([1990, None], ends) == ["1,990", "NULL"]
     assert cell_texts([2050, 7], ends) == ["2,050", "7"]
     assert cell_texts([2026, 2027], ends) == ["2026", "2027"]
+    assert cell_texts(["", " ", None], {}) == ["''", " ", "NULL"]  # a blank cell would look like something left out
     assert cell_texts([1234567.891, 0.125, 1e20, True], {}) == ["1,234,567.89", "0.125", "1e+20", "true"]
