@@ -187,9 +187,9 @@ def best_total(totals: HistogramReading, rho: float, average: Callable[[Floats],
 def _excess_of_candidates(totals: HistogramReading) -> tuple[Floats, Floats, Floats]:
     """Candidate clip bounds of a total, and the variance of the excess beyond each: by scenario, and over all."""
     bounds = candidate_bounds(totals)
-    excess = excesses(totals, bounds)
+    excess, noise = excesses(totals, bounds), _histogram_noise(totals, bounds)
     apart = (excess - np.median(excess, axis=0)) ** 2 + (TAIL_LAW_ERROR * excess) ** 2
-    return bounds, apart + _histogram_noise(totals, bounds), excess_variances(totals, bounds)
+    return bounds, apart + noise, _over_scenarios(excess, noise)
 
 
 def mean_deviation(variances: Floats) -> Floats:
@@ -206,9 +206,13 @@ def geometric_deviation(variances: Floats) -> Floats:
 
 def excess_variances(totals: HistogramReading, bounds: Floats) -> Floats:
     """Compute the variance of the excess beyond clip bounds: by scenario, by histogram noise, by the law's error."""
-    excess = excesses(totals, bounds)
+    return _over_scenarios(excesses(totals, bounds), _histogram_noise(totals, bounds))
+
+
+def _over_scenarios(excess: Floats, noise: Floats) -> Floats:
+    """Variance of excesses over scenarios, by the noise of the histogram, and by the law's error."""
     of_law = (TAIL_LAW_ERROR * excess.mean(axis=0)) ** 2
-    variances: Floats = spread(excess) ** 2 + _histogram_noise(totals, bounds) + of_law
+    variances: Floats = spread(excess) ** 2 + noise + of_law
     return variances
 
 
@@ -251,9 +255,13 @@ class ClippingEffects:
         retained = np.maximum(np.median(shares, axis=0), 1e-9)
         of_law = (RETAINED_SHARE_ERROR * (1 - shares)) ** 2 + LEAST_SHARE_ERROR**2
         deviation = np.sqrt(of_law + (shares - retained) ** 2) / retained
-        unevenness = np.minimum(1.0, bounds[None, :] / profile.norms.points[:, None]) / retained - 1
+        unevenness = np.minimum(1.0, bounds[None, :] / profile.norms.points[:, None])
+        unevenness /= retained
+        unevenness -= 1
         squares = profile.norms.units.mean(axis=0) * profile.norms.points**2
-        return cls(retained, deviation, (squares @ unevenness**2) / (2 * max(1, profile.groups)))
+        return cls(
+            retained, deviation, (squares @ np.square(unevenness, out=unevenness)) / (2 * max(1, profile.groups))
+        )
 
 
 @lru_cache(maxsize=REMEMBERED_READINGS)
