@@ -377,10 +377,13 @@ def _plan_histogram_release(binned: HistogramPlan, is_first: bool, planning: Pla
     Other releases get keys with new ids, to be joined on. Raises Refusal if the groups have no public key set.
     """
     plan, _ = plan_release(binned.boundary, planning.context)
-    plan = replace(plan, bins_per_group=binned.bins.count)
     groups = binned.boundary.keys[:-1]
     if plan.key_set is None:
         raise _private_groups_refusal(binned, groups)
+    frame = plan.canonical_groups
+    if binned.measures[0].condition is not None:  # a row condition here, but it takes no group from the answer
+        frame += f" of {CanonicalForm().relation_text(plan.key_set.relation)}"
+    plan = replace(plan, canonical_groups=frame, bins_per_group=binned.bins.count)
     bin_index = next(i for i, key in enumerate(plan.keys) if key.field == binned.boundary.keys[-1])
     keys = tuple(key.field for i, key in enumerate(plan.keys) if i != bin_index)
     outputs = tuple(quantile_output(measure, planning.context) for measure in binned.measures)

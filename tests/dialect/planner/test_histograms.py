@@ -50,6 +50,14 @@ def test_rows_that_filter_leaves_out_are_in_another_histogram(ask: Ask) -> None:
     assert one != ask("SELECT MEDIAN(dwell_s) FROM events").plans[0].canonical_text
 
 
+def test_groups_that_filter_leaves_empty_are_in_another_histogram(ask: Ask) -> None:
+    """The same rows are counted in both, but WHERE leaves one group of the answer, and FILTER all."""
+    asked = "SELECT gender IS NULL, MEDIAN(age) FILTER (WHERE gender IS NOT NULL) FROM subscribers WHERE {} GROUP BY 1"
+    one, other = (ask(asked.format(condition)).plans[0] for condition in ("gender IS NOT NULL", "age IS NOT NULL"))
+    assert one.canonical_groups.partition(" group by ")[0] == other.canonical_groups.partition(" group by ")[0]
+    assert one.canonical_text != other.canonical_text
+
+
 def test_min_and_max_have_a_note_that_they_are_quantiles(ask: Ask) -> None:
     notes = ask("SELECT MIN(dwell_s), MAX(dwell_s), MEDIAN(dwell_s) FROM events").notes
     assert sum(note.code is NoteCode.QUANTILE for note in notes) == 1
