@@ -120,6 +120,19 @@ def test_an_answer_is_readable_on_a_phone_and_on_a_desktop(
         assert serious_violations(page) == []
 
 
+def test_three_noisy_columns_fit_a_desktop(visited: Visited) -> None:
+    with visited.context(Role.ANALYST) as context:
+        page = context.pages[0]
+        page.goto("/console/ask")
+        page.fill("#sql", BY_ZONE.replace(" FROM", ", count(minutes) AS known FROM"))
+        page.fill("#ask-rho", "0.002")
+        page.click("text=Ask, and pay")
+        expect(page.locator("#answer")).to_be_visible()
+        assert page.locator("table.many svg.bar").count() >= 10
+        rows = "document.querySelector('#answer ~ .wide')"
+        assert page.evaluate(f"{rows}.scrollWidth - {rows}.clientWidth") <= 0
+
+
 EDGES = """([cells, side]) => [...new Set([...document.querySelectorAll(cells)]
     .filter(each => !each.classList.contains('word')).map(each => Math.round(each.getBoundingClientRect()[side])))]"""
 
