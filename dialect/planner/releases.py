@@ -380,9 +380,8 @@ def _plan_histogram_release(binned: HistogramPlan, is_first: bool, planning: Pla
     groups = binned.boundary.keys[:-1]
     if plan.key_set is None:
         raise _private_groups_refusal(binned, groups)
-    frame = plan.canonical_groups
-    if binned.measures[0].condition is not None:  # a row condition here, but it takes no group from the answer
-        frame += f" of {CanonicalForm().relation_text(plan.key_set.relation)}"
+    # rows without a bin, or below FILTER, are not counted, but take no group from the answer
+    frame = f"{plan.canonical_groups} of {CanonicalForm().relation_text(plan.key_set.relation)}"
     plan = replace(plan, canonical_groups=frame, bins_per_group=binned.bins.count)
     bin_index = next(i for i, key in enumerate(plan.keys) if key.field == binned.boundary.keys[-1])
     keys = tuple(key.field for i, key in enumerate(plan.keys) if i != bin_index)

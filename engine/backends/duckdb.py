@@ -29,8 +29,6 @@ from engine.backends.protocol import Run
 from engine.backends.scratch import Scratch
 from engine.errors import DataError, ExecutionFailed, TooLarge, refuse_before_charge
 
-# keys of so many bits, as numbers of 131,000 people, are grouped without hashing, in half the time or less
-PERSON_BITS = 17  # memory beyond the limit, for each thread: 2 MB for a count, 130 MB for 80 numbers of a person
 MAX_CACHED_COUNTS = 1_000  # cached counts: a server runs for months, and each query may bring a new text
 MAX_CACHED_COLUMNS, MAX_CACHED_VALUES = 100, 10_000  # cached public columns, and values of each
 
@@ -88,7 +86,6 @@ class DuckDBBackend:
                         "max_execution_time": limits.seconds * 1000,
                         "temp_directory": str(spill_folder.path),
                         "max_temp_directory_size": limits.temporary,
-                        "perfect_ht_threshold": PERSON_BITS,
                     }
                 )
             )

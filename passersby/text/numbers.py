@@ -73,12 +73,12 @@ def noisy_text(value: object, ends: Interval | None) -> tuple[str, str]:
         return value_text(value), ""
     if ends is None:
         return _number(value, None), ""
-    low, high = ends
+    (low, high), whole = ends, isinstance(value, int)
     if low > 0 and value < low * (1 - 1e-9):
-        return f"≤ {_number(_round_up(high, places := _places(high - low, whole=isinstance(value, int))), places)}", ""
+        return f"≤ {_number(_round_up(high, places := _places(high - low, whole=whole)), places)}", ""
     value = min(max(value, low), high)
     below, above = value - low, high - value
-    places = _places(max((high - low) / 2, 0), whole=isinstance(value, int))
+    places = _places(max((high - low) / 2, 0), whole=whole)
     if max(below, above) <= 0 or abs(below - above) > ASYMMETRIC * max(below, above):
         lowest, highest = _number(-_round_up(-low, places), places), _number(_round_up(high, places), places)
         return _number(value, places), f"[{lowest} to {highest}]"

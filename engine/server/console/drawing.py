@@ -119,13 +119,13 @@ def noisy_text(value: object, ends: Sequence[float] | None) -> tuple[str, str]:
     """
     if not isinstance(value, int | float) or isinstance(value, bool) or ends is None:
         return value_text(value), ""
-    low, high = ends
+    (low, high), whole = ends, isinstance(value, int)
     if is_below_limit(value, low):
-        places = _decimal_places(high - low, whole=isinstance(value, int))
+        places = _decimal_places(high - low, whole=whole)
         return f"≤ {_format_number(_round_up(high, places), places)}", ""
     value = min(max(value, low), high)
     below, above = value - low, high - value
-    places = _decimal_places((high - low) / 2, whole=isinstance(value, int))
+    places = _decimal_places((high - low) / 2, whole=whole)
     if max(below, above) <= 0 or abs(below - above) > LOPSIDED_SHARE * max(below, above):
         lowest = _format_number(-_round_up(-low, places), places)
         return _format_number(value, places), f"[{lowest} to {_format_number(_round_up(high, places), places)}]"

@@ -50,6 +50,7 @@ def test_the_longest_number_would_not_fit_unless_it_were_shortened() -> None:
 def test_a_page_shows_no_digit_that_noise_decides() -> None:
     assert drawing.noisy_text(33951.123456, (33439.2, 34463.1)) == ("33,951", "± 512")
     assert drawing.noisy_text(4.23456789, (2.3, 5.5)) == ("4.2", "[2.3 to 5.5]")
+    assert drawing.noisy_text(-3, (0.0, 5.0)) == numbers.noisy_text(-3, (0.0, 5.0)) == ("0", "[0 to 5]")
     assert drawing.noisy_text(None, None) == ("NULL", "") and drawing.noisy_text("", None) == ("''", "")
 
 

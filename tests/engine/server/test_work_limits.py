@@ -100,7 +100,7 @@ def test_a_pacing_bucket_covers_and_grows_with_the_cost_bound(
     assert large >= small
 
 
-MANY = ", ".join(f"VAR_POP(minutes) FILTER (WHERE minutes < {i} + 0.5) AS a{i}" for i in range(20))
+MANY = ", ".join(f"VAR_POP(minutes) FILTER (WHERE minutes < {i} + 0.5) AS a{i}" for i in range(48))
 
 
 SLOPES = ", ".join(f"REGR_SLOPE(minutes, coins) FILTER (WHERE minutes < {i} + 0.5) AS a{i}" for i in range(36))

@@ -269,7 +269,11 @@ def half_widths(tmp_path: Path, sql: str) -> tuple[dict[str, float], dict[str, f
         explained, rehearsed = on.explain(sql, client="ann"), on.rehearse(sql, client="ann")
     card = json.loads(rehearsed.schema.metadata[CARD])
     expected = {name: error for name, error in explained["expected_error"].items() if error is not None}
-    shown = {name: max(high - low for low, high in card["intervals"][name]) / 2 for name in expected}
+    # lower ends may be cut off at 0
+    shown = {
+        name: max(high - value for (_, high), value in zip(card["intervals"][name], values, strict=True))
+        for name, values in ((name, rehearsed.column(name).to_pylist()) for name in expected)
+    }
     return expected, shown
 
 
