@@ -64,8 +64,8 @@ def test_groups_without_counted_rows_are_in_another_histogram(
     shown: str, conditions: tuple[str, str], ask: Ask
 ) -> None:
     """The same rows are counted for both conditions, but the answers have other groups."""
-    asked = (ask(f"SELECT {shown} FROM subscribers {condition} GROUP BY 1") for condition in conditions)
-    one, other = (question.plans[0] for question in asked)
+    questions = (ask(f"SELECT {shown} FROM subscribers {condition} GROUP BY 1") for condition in conditions)
+    one, other = (question.plans[0] for question in questions)
     rows = {plan.canonical_groups.partition(" group by ")[0] for plan in (one, other)}
     assert len(rows) == 1 and one.canonical_text != other.canonical_text
 

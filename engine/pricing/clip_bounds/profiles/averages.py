@@ -553,8 +553,8 @@ def _correction(
         differing += (0.5 * CLASS_GROUP_DIFFERENCE) ** 2 * prior
         by_chance = float(left.by_chance[0]) * profile.spread**2 + float(distances.by_chance(sum_bound)[0])
         amount = uncertainty + differing + by_chance / rows.groups / rows.usual_group**2
-    holds_far_units = average.product is None and not distances.is_share  # in `hidden`, whoever weighs more
-    of_weights = distances.usual if holds_far_units else posterior
+    # of values, `distances.hidden` holds units far away that noise hides: they count once
+    of_weights = distances.usual if average.product is None and not distances.is_share else posterior
     amount += weight_deviation(profile, design.count_bound, of_weights) ** 2
     factor = ERROR_FACTOR if average.product is None else PRODUCT_ERROR_FACTOR
     is_square = average.product is not None and average.product.is_square

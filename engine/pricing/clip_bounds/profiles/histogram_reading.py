@@ -73,12 +73,12 @@ BROAD_SPREAD = (0.04, 0.11, 0.21, 0.28, 0.21, 0.11, 0.04)  # the same of a broad
 BROAD_PRIOR, BROAD_STEP = 0.15, 2  # probability of a broad one; bins between possible ones
 BROAD_SHARES = {0.16: 0.4, 0.4: 0.25, 1.0: 0.2, 2.56: 0.15}
 BROAD_VALUE_SHARES = {0.16: 0.35, 0.4: 0.25, 1.0: 0.2, 2.56: 0.1, 6.5: 0.06, 16.0: 0.04}
-# of a population where no bin is visible, in noise scales; spread over many bins, it may be large
+# units of a population of which no bin is visible, in noise scales of a bin: many, if spread over many bins
 UNSEEN_UNITS = (0.1, 0.5, 1.0, 2.0, 3.0, 4.5, 6.0, 8.5, 12.0, 17.0, 24.0, 34.0)
 UNSEEN_SPREADS = (0.6, 1.5, 3.0, 4.5)  # standard deviations of its contributions, in bins: log-normal
-UNSEEN_POWER = -0.5  # probability of so many units, of one noise scale and more: a power of their number
+UNSEEN_POWER = -0.5  # the prior of more than one noise scale of units falls with this power of their number
 UNSEEN_DECAY = 0.8  # probability of a bin, relative to the one before
-UNSEEN_VALUE_BINS = 24  # of values: counted from so many bins below the largest on
+UNSEEN_VALUE_BINS = 24  # of values, all bins up to so many below the largest are equally likely
 POINTS_PER_BIN = 4
 LAST_INTEGER_BIN = 8  # bins of counts up to this one list their integers
 REMEMBERED_READINGS = 64  # about 200 kB each, with what follows from them

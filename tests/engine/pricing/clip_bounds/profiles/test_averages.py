@@ -44,7 +44,7 @@ def noiseless(exact: Int64Vector, sensitivity: int, scale: float, pico_rho_charg
     return NoisyVector(exact)
 
 
-def asked(catalog: Catalog, backend: Any, noise: Any = noiseless, sql: str = AVERAGES) -> Any:
+def answer_of(catalog: Catalog, backend: Any, noise: Any = noiseless, sql: str = AVERAGES) -> Any:
     with Ledger.open(":memory:") as ledger:
         return Engine(catalog, backend, ledger, noise).answer(sql, Request("ann", rho=RHO))
 
@@ -57,7 +57,7 @@ def exact_means(backend: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 
 def test_without_noise_averages_are_those_of_the_rows(catalog: Catalog, backend: Any) -> None:
-    answered = asked(catalog, backend)
+    answered = answer_of(catalog, backend)
     assert answered.answer.table.column("m").to_numpy() == pytest.approx(exact_means(backend), rel=0.02)
     (release,) = answered.releases
     centres = [each.centre for each in release.corrections if each.centre is not None]
@@ -67,7 +67,7 @@ def test_without_noise_averages_are_those_of_the_rows(catalog: Catalog, backend:
 def test_intervals_of_averages_hold_the_exact_ones(catalog: Catalog, backend: Any) -> None:
     holds = []
     for seed in range(4):
-        lower, upper = asked(catalog, backend, repeatable_noise(seed)).answer.intervals["m"]
+        lower, upper = answer_of(catalog, backend, repeatable_noise(seed)).answer.intervals["m"]
         holds.append((lower <= exact_means(backend)) & (exact_means(backend) <= upper))
     assert np.mean(holds) >= 0.8
 
@@ -82,7 +82,7 @@ def test_far_units_widen_an_average_once(catalog: Catalog, backend: Any, monkeyp
 
     monkeypatch.setattr(averages, "weight_deviation", deviation)
     for question in ("AVG(minutes)", "AVG(CASE WHEN minutes > 5 THEN 1 ELSE 0 END)"):
-        asked(catalog, backend, repeatable_noise(0), f"SELECT {question} AS m FROM visit")
+        answer_of(catalog, backend, repeatable_noise(0), f"SELECT {question} AS m FROM visit")
     of_values, of_shares = far
     assert of_values < 5 < of_shares  # in spreads: few units may have most of a rare event
 
@@ -101,7 +101,7 @@ def shown_with(catalog: Catalog, backend: Any, measured: Callable[[float], Any])
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(averages, "measured_rows", noted)
-        answer = asked(catalog, backend, noise).answer
+        answer = answer_of(catalog, backend, noise).answer
     ends = [answer.intervals["m"][side].tolist() for side in (0, 1)]
     return sum(map(len, rows)), [answer.table.column("m").to_pylist(), *ends]
 
@@ -127,7 +127,7 @@ def test_a_planted_centre_that_is_not_added_back_is_found(
 ) -> None:
     """About the planned centre, the middle of the range, averages are off by the difference of both."""
     monkeypatch.setattr(pipeline, "with_centres", lambda question, centres: question)
-    shown = asked(catalog, backend).answer.table.column("m").to_numpy()
+    shown = answer_of(catalog, backend).answer.table.column("m").to_numpy()
     assert (np.abs(shown - exact_means(backend)) > 10).all()
 
 
