@@ -83,6 +83,7 @@ def browsed(session: Session, **settings: object) -> Iterator[Visited]:
 
 def serious_violations(page: Page) -> list[str]:
     """List the violations on a page that axe-core calls serious or critical."""
+    page.wait_for_load_state()
     found = Axe().run(page).response["violations"]
     return [f"{page.url} {each['id']}: {_where(each)}" for each in found if each["impact"] in SERIOUS]
 
@@ -94,6 +95,7 @@ def _where(violation: Mapping[str, object]) -> str:
 
 
 def overflow_pixels(page: Page) -> int:
-    """Pixels by which a page is wider than its window."""
+    """Pixels by which a page is wider than its window, once its style sheet has arrived."""
+    page.wait_for_load_state()
     wide: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return wide

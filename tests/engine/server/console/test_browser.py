@@ -110,8 +110,7 @@ def test_an_answer_is_readable_on_a_phone_and_on_a_desktop(
         page.goto("/console/ask")
         page.fill("#sql", BY_ZONE)
         page.fill("#ask-rho", "0.06")
-        page.click("text=Ask, and pay")
-        expect(page.locator("#answer")).to_be_visible()
+        _pay(page)
         assert page.locator("svg.bar").count() >= 7
         if size == DESKTOP:  # digits stand below digits, and half-widths below half-widths
             for side, part in (("right", "span"), ("left", "small")):
@@ -126,8 +125,7 @@ def test_three_noisy_columns_fit_a_desktop(visited: Visited) -> None:
         page.goto("/console/ask")
         page.fill("#sql", BY_ZONE.replace(" FROM", ", count(minutes) AS known FROM"))
         page.fill("#ask-rho", "0.002")
-        page.click("text=Ask, and pay")
-        expect(page.locator("#answer")).to_be_visible()
+        _pay(page)
         assert page.locator("table.many svg.bar").count() >= 10
         rows = "document.querySelector('#answer ~ .wide')"
         assert page.evaluate(f"{rows}.scrollWidth - {rows}.clientWidth") <= 0
@@ -143,8 +141,7 @@ def test_a_long_name_of_a_column_stays_beside_its_values_on_a_phone(visited: Vis
         page.goto("/console/ask")
         page.fill("#sql", BY_ZONE.replace("zone,", f"zone AS {'long_' * 11}name,", 1).replace("visits", "long_" * 12))
         page.fill("#ask-rho", "0.06")
-        page.click("text=Ask, and pay")
-        expect(page.locator("#answer")).to_be_visible()
+        _pay(page)
         assert overflow_pixels(page) <= 0
         cells = "[...document.querySelectorAll('tbody [data-label]')]"
         assert page.evaluate(f"{cells}.filter(cell => cell.scrollWidth > cell.clientWidth + 1).length") == 0
@@ -164,6 +161,13 @@ def test_bars_and_lines_stand_out_from_their_ground(visited: Visited, scheme: st
 def test_contrast_is_that_of_the_guidelines() -> None:
     assert contrast("rgb(0, 0, 0)", "rgb(255, 255, 255)") == pytest.approx(21.0)
     assert contrast("rgb(119, 119, 119)", "rgb(255, 255, 255)") == pytest.approx(4.48, abs=0.01)
+
+
+def _pay(page: Page) -> None:
+    """Ask what is filled in, and wait for the answer and its style sheet."""
+    page.click("text=Ask, and pay")
+    expect(page.locator("#answer")).to_be_visible()
+    page.wait_for_load_state()
 
 
 def _colours(page: Page, mark: str, part: str, ground: str) -> tuple[str, str]:
