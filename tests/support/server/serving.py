@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx2
 import pytest
@@ -71,6 +71,7 @@ class InProcessWorker:
 class TestServer:
     """An application, with a key for each role."""
 
+    __test__: ClassVar[bool] = False  # for pytest: no class of tests
     house: Service
     client: TestClient
     keys: Mapping[Role, str]
