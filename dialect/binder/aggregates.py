@@ -11,7 +11,7 @@ grain           unit of fixed-point sums: a value grain is 2^-value_bits of the 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -29,7 +29,7 @@ from dialect.binder.scalars import (
     value_or_zero,
 )
 from dialect.binder.scope import RowResolver, aggregate_name
-from dialect.catalog.model import Bounds, Column, SqlType, ValueRange
+from dialect.catalog.model import Bounds, Column, SqlType, Value, ValueList, ValueRange
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Suggestion
 from dialect.functions.aggregates import (
@@ -57,7 +57,6 @@ from dialect.parser.suggestions.aggregates import (
     unknown_aggregate_refusal,
     wrong_type_refusal,
 )
-from dialect.parser.tokens import MIN_PLACEHOLDER
 from dialect.parser.written_averages import is_average_over_rows, is_share_of_values, is_written_average
 from dialect.stability.outer_joins import check_ignores_null_extended
 from dialect.stability.row_operators import predicates_of
@@ -474,14 +473,13 @@ def _with_known_ranges(
     named_bounds: Bounds | None,
     context: CompileContext,
 ) -> tuple[Expr, ...]:
-    """Return the arguments, with the measured bounds of their columns where nothing else gives them a range.
+    """Return the arguments, with bounds from key sets or measured ones where nothing else gives them a range.
 
     Claim: measured bounds clamp values and decide nothing else. Symbols: acceptance is decided with the public range
     MEASURABLE_BOUNDS in their place. Formula: none. Source and proof: dialect/binder/proofs.md#measured-bounds.
+    Ends of declared key sets are bounds as well, but only where no other range is known.
     Raises Refusal where a range is unknown, or bounds are to be measured and were not.
     """
-    if _are_ranges_known(aggregate, arguments, predicates, named_bounds):
-        return arguments
     measured = {
         field: column
         for field in dict.fromkeys(field for argument in arguments for field in fields_of(argument))
@@ -490,18 +488,53 @@ def _with_known_ranges(
         and column.measures_bounds
     }
 
-    def with_bounds(bounds_of: Callable[[Column], Bounds | None]) -> tuple[Expr, ...]:
-        """Copy the arguments with other bounds of the measured columns."""
-        images = {field: Ref(replace(field, bounds=bounds_of(column))) for field, column in measured.items()}
-        return tuple(map_fields(argument, images.get) for argument in arguments)
+    def with_measured(given: tuple[Expr, ...], bounds_of: Callable[[Column], Bounds | None]) -> tuple[Expr, ...]:
+        """Copy arguments with other bounds of the measured columns."""
+        return _with_bounds(given, {field: bounds_of(column) for field, column in measured.items()})
 
-    if not _are_ranges_known(aggregate, with_bounds(lambda _: MEASURABLE_BOUNDS), predicates, named_bounds):
-        raise _unknown_range_refusal(aggregate, arguments, node)
-    missing = next((column.name for column in measured.values() if column.measured_bounds is None), None)
-    if missing is not None:
+    for given in (arguments, _with_listed_ends(arguments)):
+        if _are_ranges_known(aggregate, given, predicates, named_bounds):
+            return given
+        if not _are_ranges_known(
+            aggregate, with_measured(given, lambda _: MEASURABLE_BOUNDS), predicates, named_bounds
+        ):
+            continue
+        missing = next((column.name for column in measured.values() if column.measured_bounds is None), None)
+        if missing is None:
+            return with_measured(given, lambda column: column.measured_bounds)
         clamped = _clamped_call(_unfiltered_call(node), arguments)
         raise refusal(Kind.BOUNDS_NOT_MEASURED, node, clamped, column=missing, clamped=clamped)
-    return with_bounds(lambda column: column.measured_bounds)
+    raise _unknown_range_refusal(aggregate, arguments, node)
+
+
+def _with_bounds(arguments: tuple[Expr, ...], bounds: Mapping[Field, Bounds | None]) -> tuple[Expr, ...]:
+    """Copy arguments with other bounds of some of their fields."""
+    images = {field: Ref(replace(field, bounds=ends)) for field, ends in bounds.items()}
+    return tuple(map_fields(argument, images.get) for argument in arguments)
+
+
+def _with_listed_ends(arguments: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """Copy arguments with the least and largest declared key as bounds of whole numbers that have none.
+
+    Claim: such bounds clamp values, as declared ones do, and decide nothing else but that the range is known. Symbols:
+    none. Formula: none. Source and proof: dialect/binder/proofs.md#bounds-of-key-sets.
+    """
+    fields = {field for argument in arguments for field in fields_of(argument)}
+    ends = {field: _listed_ends(field) for field in fields if field.bounds is None and field.type is SqlType.BIGINT}
+    return _with_bounds(arguments, {field: found for field, found in ends.items() if found is not None})
+
+
+def _listed_ends(field: Field) -> Bounds | None:
+    """Return the least and largest whole number of a declared key set; None for other fields."""
+    match field.domain:
+        case ValueRange(lower, upper):
+            numbers: tuple[Value, ...] = (lower, upper)
+        case ValueList(values):
+            numbers = values
+        case _:
+            return None
+    whole = [float(number) for number in numbers if isinstance(number, int)]
+    return Bounds(min(whole), max(whole)) if whole else None
 
 
 def _clamped_call(call: exp.Expr, arguments: tuple[Expr, ...]) -> Suggestion:
@@ -509,28 +542,17 @@ def _clamped_call(call: exp.Expr, arguments: tuple[Expr, ...]) -> Suggestion:
     if isinstance(call, exp.WithinGroup):
         value, level = call.expression.expressions[0].this, arguments[1]
         assert isinstance(level, Literal)  # noqa: S101  bound as a constant
-        ends = _declared_ends(arguments[0])
-        clamped = sql_text(clamp_to_ends(value, ends))
-        return Suggestion(f"QUANTILE_CONT({clamped}, {level.value})", clamped_difference(value, ends))
+        return Suggestion(f"QUANTILE_CONT({sql_text(clamp_to_ends(value))}, {level.value})", clamped_difference(value))
     inner = call.this.expressions[0] if isinstance(call.this, exp.Distinct) else call.this
-    changed, ends = call.copy(), _declared_ends(arguments[0])
+    changed = call.copy()
     if len(arguments) > 1 and changed.args.get("expression") is not None:
         for part, argument in (("this", arguments[0]), ("expression", arguments[1])):
-            is_clamped = isinstance(argument, Ref) and argument.field.bounds is not None
-            if not is_clamped:
-                changed.set(part, clamp_to_ends(call.args[part], _declared_ends(argument)))
-        text = sql_text(changed)
-        return Suggestion(text, CLAMPED_TO_ENDS if MIN_PLACEHOLDER in text else "within declared ranges")
-    changed.set("this", clamp_to_ends(inner, ends))
-    return Suggestion(sql_text(changed), clamped_difference(inner, ends))
-
-
-def _declared_ends(argument: Expr) -> tuple[int, int] | None:
-    """Return the ends of the range of whole numbers that a column declares as its key set; None for others."""
-    domain = argument.field.domain if isinstance(argument, Ref) else None
-    if not isinstance(domain, ValueRange) or not isinstance(domain.lower, int) or not isinstance(domain.upper, int):
-        return None
-    return domain.lower, domain.upper
+            has_ends = isinstance(argument, Ref) and bool(argument.field.bounds or _listed_ends(argument.field))
+            if not has_ends:
+                changed.set(part, clamp_to_ends(call.args[part]))
+        return Suggestion(sql_text(changed), CLAMPED_TO_ENDS)
+    changed.set("this", clamp_to_ends(inner))
+    return Suggestion(sql_text(changed), clamped_difference(inner))
 
 
 def _unfiltered_call(node: exp.Expr) -> exp.Expr:

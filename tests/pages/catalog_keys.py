@@ -175,7 +175,7 @@ PLACES: dict[str, tuple[Key, ...]] = {
     "tables.NAME.columns.NAME": (
         Key("type", "see below", NEEDED, "as the source stores it"),
         Key("nullable", "`true`, `false`", lambda c: c.tables[0].columns[0].nullable, "whether it may hold NULL; `false` saves a group"),
-        Key("bounds", "`[0, 120]`, numbers, or `\"measure\"`", "it can't be summed", "values are clamped to it; wider is noisier. `\"measure\"`: nobody knows the range, and a [calibration](calibration.md#bounds-that-are-measured) measures it; until then sums and averages are refused unless the question names its ends. For lon and lat, a town's instead of the earth's divides the noise of a mean distance by 100"),
+        Key("bounds", "`[0, 120]`, numbers, or `\"measure\"`", "the ends of `range` or `values` of whole numbers, else it can't be summed", "values are clamped to it; wider is noisier. `\"measure\"`: nobody knows the range, and a [calibration](calibration.md#bounds-that-are-measured) measures it; until then sums and averages are refused unless the question names its ends. For lon and lat, a town's instead of the earth's divides the noise of a mean distance by 100"),
         Key("sum_norm", LENGTH, "the largest value times `rows`", "clip bound of one person's sums over groups"),
         Key("centred_norm", LENGTH, "the largest distance times `rows`", "the same for averages and variances, of distances from `centre`"),
         Key("centre", "a number inside `bounds`", "the middle of `bounds`", "a typical value, near which averages are best"),

@@ -191,13 +191,13 @@ def wrong_type_refusal(accepted: ArgumentTypes, replacements: tuple[str, ...], n
 Ends = tuple[int, int]
 
 
-def clamp_to_ends(value: exp.Expr, declared: Ends | None = None) -> exp.Expr:
+def clamp_to_ends(value: exp.Expr) -> exp.Expr:
     """Wrap LEAST and GREATEST around a value, with placeholders for the ends that it does not state.
 
     LEAST(x, 10) states an upper end, GREATEST(x, 0) a lower one; below a positive upper end values usually begin at 0.
-    `declared` are those of its column's range, and a length of time has ends from its unit alone.
+    A length of time has ends from its unit alone.
     """
-    if (ends := declared or _usual_ends(value)) is not None:
+    if (ends := _usual_ends(value)) is not None:
         return _parse_sql(f"LEAST(GREATEST({sql_text(value)}, {ends[0]}), {ends[1]})")
     if _has_positive_end(value):
         return _parse_sql(f"GREATEST({sql_text(value)}, 0)")
@@ -209,10 +209,8 @@ def clamp_to_ends(value: exp.Expr, declared: Ends | None = None) -> exp.Expr:
     return _parse_sql(f"LEAST(GREATEST({sql_text(value)}, {MIN_PLACEHOLDER}), {MAX_PLACEHOLDER})")
 
 
-def clamped_difference(value: exp.Expr, declared: Ends | None = None) -> str:
+def clamped_difference(value: exp.Expr) -> str:
     """State how a value between the ends of `clamp_to_ends` differs from the value itself."""
-    if declared is not None:
-        return f"its declared range: a value beyond {declared[0]} or {declared[1]} counts as that end"
     ends = _usual_ends(value)
     if ends is None and _has_positive_end(value):
         return "a value below 0 counts as 0: choose yours"
