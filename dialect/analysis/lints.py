@@ -262,8 +262,8 @@ def _midnight_note(name: str, sign: str, day: date) -> Note:
 def null_comparisons(query: LintedQuery) -> Iterator[Note]:
     """Note comparisons with a written NULL, which are never true."""
     if found := _NULL_COMPARISON.search(_TEXT.sub("''", query.sql)):
-        meant = "IS NULL" if found[1] in ("=", "==") else "IS NOT NULL"
-        text = f"{found[0]} is never true, of NULL neither: {meant} tests for a missing value."
+        test = "IS NULL" if found[1] in ("=", "==") else "IS NOT NULL"
+        text = f"{found[0]} is never true, of NULL neither: {test} tests for a missing value."
         yield Note(NoteCode.FALSE_PREDICATE, text)
 
 

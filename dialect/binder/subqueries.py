@@ -323,7 +323,7 @@ class ScalarSubqueries:
     def _bind_predicate(self, node: exp.Expr) -> Expr:
         """Bind IN or EXISTS as a boolean value; refused over groups, which have no outer scope."""
         if self.outer_scope is None or not isinstance(node, exp.In | exp.Exists):
-            raise refusal(Kind.SUBQUERY_TEST_BESIDE_GROUPS, node)
+            raise refusal(Kind.SUBQUERY_TEST_WITH_GROUPS, node)
         decorrelated = decorrelate_predicate(node, self.outer_scope, self.context, self.queries)
         self.pending.append(_PendingSubquery(node, decorrelated.relation, decorrelated.condition))
         return decorrelated.value

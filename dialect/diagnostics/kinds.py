@@ -459,7 +459,7 @@ class Kind(Diagnostic):
         "person IN (SELECT person FROM ... GROUP BY person HAVING ...)")
     UNCORRELATED_EXISTS = (Code.SUBQUERY, "This EXISTS is the same for every row.",
         "EXISTS (SELECT 1 FROM ... WHERE inner.x = outer.x)")
-    SUBQUERY_TEST_BESIDE_GROUPS = (Code.SUBQUERY,
+    SUBQUERY_TEST_WITH_GROUPS = (Code.SUBQUERY,
         "A test by a subquery stands in WHERE, in the select list or in a key, and not beside groups.",
         "FROM (SELECT *, x IN (SELECT ...) AS is_in FROM ...)")
     VALUE_OF_ONE_PERSON = (Code.SUBQUERY, "The value of this subquery would be one person's.",

@@ -75,8 +75,8 @@ def _read_select(select: exp.Select, nodes: list[exp.Expr], *, is_outermost: boo
     if not quotients:
         return nodes
     inside, kinds = Counter(_text(part) for _, part, _ in quotients), {type(part) for _, part, _ in quotients}
-    alike = (node for node in nodes if type(node) in kinds and _is_whole_aggregate(node))
-    whole = Counter(map(_text, alike))
+    candidates = (node for node in nodes if type(node) in kinds and _is_whole_aggregate(node))
+    whole = Counter(map(_text, candidates))
     for node, part, average in quotients:
         if whole[_text(part)] == inside[_text(part)]:
             _keep_name(node, select)

@@ -270,8 +270,8 @@ def ceiling_accounts(catalog: Catalog, ledger: Ledger, dataset: Dataset) -> tupl
 
 def worst_window(accounts: tuple[AccountView, ...]) -> WorstCase:
     """Worst case in one window: the largest spent loss and the largest cap of any window."""
-    spent = max((view.spent_epsilon_delta for view in accounts), key=lambda told: told.epsilon)
-    limit = max((view.cap_epsilon_delta for view in accounts), key=lambda told: told.epsilon)
+    spent = max((view.spent_epsilon_delta for view in accounts), key=lambda total: total.epsilon)
+    limit = max((view.cap_epsilon_delta for view in accounts), key=lambda total: total.epsilon)
     return WorstCase(spent, limit, "in one window")
 
 

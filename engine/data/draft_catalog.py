@@ -139,11 +139,11 @@ def _numbered_series(paths: Sequence[Path], files: StoredFiles) -> dict[Path, li
     found = dict[Path, list[Path]]()
     for path in paths:
         prefix = _numbered_prefix(path)
-        alike = [each for each in paths if each.name.startswith(prefix) and each.suffix == path.suffix]
-        if path in found or not prefix or len(alike) < 2 or FORMATS.get(path.suffix.lower()) in (None, "duckdb"):
+        numbered = [each for each in paths if each.name.startswith(prefix) and each.suffix == path.suffix]
+        if path in found or not prefix or len(numbered) < 2 or FORMATS.get(path.suffix.lower()) in (None, "duckdb"):
             continue
-        if all(_numbered_prefix(each) == prefix for each in alike) and _have_equal_columns(alike, files):
-            found |= dict.fromkeys(alike, alike)
+        if all(_numbered_prefix(each) == prefix for each in numbered) and _have_equal_columns(numbered, files):
+            found |= dict.fromkeys(numbered, numbered)
     return found
 
 

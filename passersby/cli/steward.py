@@ -344,7 +344,7 @@ def ingest(
             except engine.Refused:
                 if optimize:
                     raise  # it was asked for; else the rows are in, and that is said
-    write_document(outcome, lambda told: Text("\n".join(_ingest_lines(table, told))), form)
+    write_document(outcome, lambda shown: Text("\n".join(_ingest_lines(table, shown))), form)
     raise typer.Exit(0 if outcome["rows"] else 1)
 
 

@@ -202,7 +202,7 @@ def _whole(number: float) -> float:
 
 
 def _base_map(
-    shapes: Mapping[str, Geometry], in_view: Collection[str], ax: Axes | None, beside_inches: float = 0.0
+    shapes: Mapping[str, Geometry], in_view: Collection[str], ax: Axes | None, legend_inches: float = 0.0
 ) -> Axes:
     """Draw all zones at the aspect ratio of their latitude, and set the view to some of them and what is around."""
     import shapely
@@ -217,7 +217,7 @@ def _base_map(
     west, south = max(west - across, float(ends[0])), max(south - along, float(ends[1]))
     east, north = min(east + across, float(ends[2])), min(north + along, float(ends[3]))
     if ax is None:
-        map_inches = (WIDTH_INCHES - beside_inches) * aspect * (north - south) / max(1e-9, east - west)
+        map_inches = (WIDTH_INCHES - legend_inches) * aspect * (north - south) / max(1e-9, east - west)
         ax = new_axes(min(10.0, max(3.0, 0.8 + map_inches)))
     patches = [patch for _, shape in _largest_first(shapes) for patch in _patches(shape)]
     ax.add_collection(PatchCollection(patches, facecolor=mixed(PALER), edgecolor=mixed(PALE), linewidth=0.6))

@@ -67,7 +67,7 @@ class _ConstantStage:
 
 
 @pytest.fixture
-def told() -> Iterator[None]:
+def guarded() -> Iterator[None]:
     """Make every guarded part run no query."""
     with pytest.MonkeyPatch.context() as silenced:
         silenced.setattr(guard, "beyond", [])
@@ -88,7 +88,7 @@ def test_every_limit_belongs_to_a_part_that_the_guard_runs() -> None:
     assert GUARDED.keys() == tomllib.loads(LIMITS.read_text(encoding="utf-8")).keys()
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("guarded")
 @pytest.mark.parametrize("part", GUARDED)
 def test_every_limit_has_a_figure(part: str, capsys: pytest.CaptureFixture[str]) -> None:
     limits = tomllib.loads(LIMITS.read_text(encoding="utf-8"))[part]
@@ -98,7 +98,7 @@ def test_every_limit_has_a_figure(part: str, capsys: pytest.CaptureFixture[str])
     assert "no figure for" not in said
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("guarded")
 def test_a_limit_whose_figure_has_another_name_is_found(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

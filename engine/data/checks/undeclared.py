@@ -41,11 +41,11 @@ def _public_keys(catalog: Catalog) -> Iterator[str]:
     for table in catalog.tables:
         if table.private or table.primary_key:
             continue
-        alike = [
+        similar = [
             (key, f"{t}.{own.name}") for key in table.columns for t, own in open_columns if _is_named_after(own, key)
         ]
-        if alike:
-            key, own = alike[0]
+        if similar:
+            key, own = similar[0]
             yield (
                 f"{table.name}: no primary_key. Where no two rows have the same {key.name},"
                 f' primary_key = ["{key.name}"] lets it be joined, and {own} be a key whose groups are all shown.'
@@ -114,12 +114,12 @@ def _public_key(column: Column, catalog: Catalog) -> str | None:
         if not table.private and len(table.primary_key) == 1
     ]
     name = row_name(column.name)
-    alike = [
+    similar = [
         (key.name != column.name, row_name(key.name) != name, f"{table}.{key.name}")
         for table, key in keys
         if _is_named_after(column, key)
     ]
-    return min(alike)[2] if alike else None
+    return min(similar)[2] if similar else None
 
 
 def _bounds(table: Table, catalog: Catalog) -> Iterator[str]:

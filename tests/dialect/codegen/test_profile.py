@@ -212,7 +212,7 @@ def test_a_planted_total_that_is_not_clipped_is_found(catalog: Catalog, monkeypa
     assert largest_step("rows by zone", catalog, 17) > 17
 
 
-def test_duckdb_answers_from_a_rollup_in_its_own_words_beside_a_lake(catalog: Catalog) -> None:
+def test_duckdb_answers_from_a_rollup_in_its_own_form_with_a_lake(catalog: Catalog) -> None:
     """With the lake's words for a quotient or a wide integer, the statement would fail after its charge."""
     plan = plan_of("rows by zone", catalog)
     shared, bounds = grains_of(plan, catalog)
@@ -376,7 +376,7 @@ def test_a_planted_class_mean_of_all_values_is_found(catalog: Catalog, monkeypat
     assert largest_distance_steps(catalog)[0] > MEAN_STEPS
 
 
-def test_means_of_whole_numbers_are_told_apart_between_them(catalog: Catalog) -> None:
+def test_means_of_whole_numbers_are_separated_between_them(catalog: Catalog) -> None:
     """A share of a person lies between 0 and 1, whose grains are whole."""
     (plan,) = compile_query(SHARE, catalog).plans
     histograms = average_histograms(averages_of(plan)[0], plan)

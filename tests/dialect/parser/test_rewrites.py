@@ -23,7 +23,7 @@ def catalog() -> Catalog:
 
 
 @pytest.fixture(scope="module")
-def told(catalog: Catalog) -> Callable[[str], Told]:
+def changes_of(catalog: Catalog) -> Callable[[str], Told]:
     def found(sql: str) -> Told:
         made: Told = {}
         for each in suggest_rewrites(sql, catalog, RHO):
@@ -44,14 +44,14 @@ COARSER = {
 
 
 @pytest.mark.parametrize("sql", COARSER)
-def test_keys_become_coarser(told: Callable[[str], Told], sql: str) -> None:
-    found, wanted = told(sql).get(ChangeKind.COARSER, []), COARSER[sql]
+def test_keys_become_coarser(changes_of: Callable[[str], Told], sql: str) -> None:
+    found, wanted = changes_of(sql).get(ChangeKind.COARSER, []), COARSER[sql]
     assert (not found) if wanted is None else any(each.startswith(f"SELECT {wanted}, count(*)") for each in found)
 
 
-def test_a_place_key_becomes_its_enclosing_area(told: Callable[[str], Told]) -> None:
+def test_a_place_key_becomes_its_enclosing_area(changes_of: Callable[[str], Told]) -> None:
     sql = "SELECT v.zone_id, count(*) AS n FROM visit AS v GROUP BY 1"
-    assert told(sql)[ChangeKind.COARSER][0].startswith(
+    assert changes_of(sql)[ChangeKind.COARSER][0].startswith(
         "SELECT zone.parent_id, count(*) AS n FROM visit AS v JOIN zone USING (zone_id)"
     )
 
@@ -70,8 +70,8 @@ ORDERED = {  # order of a question -> orders without its day, and without its zo
 
 
 @pytest.mark.parametrize("order", ORDERED)
-def test_a_key_is_left_out_and_what_stands_of_the_order_is_kept(told: Callable[[str], Told], order: str) -> None:
-    found = told(f"{DAYS_AND_ZONES} {order}")[ChangeKind.FEWER_KEYS]
+def test_a_key_is_left_out_and_what_stands_of_the_order_is_kept(changes_of: Callable[[str], Told], order: str) -> None:
+    found = changes_of(f"{DAYS_AND_ZONES} {order}")[ChangeKind.FEWER_KEYS]
     assert found == [f"{alone} {kept}".strip() for alone, kept in zip(ALONE, ORDERED[order], strict=True)]
 
 
@@ -83,15 +83,17 @@ COARSER_ORDERS = {
 
 
 @pytest.mark.parametrize("order", COARSER_ORDERS)
-def test_an_order_goes_on_over_a_coarser_key(catalog: Catalog, told: Callable[[str], Told], order: str) -> None:
+def test_an_order_goes_on_over_a_coarser_key(catalog: Catalog, changes_of: Callable[[str], Told], order: str) -> None:
     sql = f"SELECT visit_date, count(*) AS n FROM visit GROUP BY visit_date {order}"
-    (week,) = [each for each in told(sql)[ChangeKind.COARSER] if "'WEEK'" in each]
+    (week,) = [each for each in changes_of(sql)[ChangeKind.COARSER] if "'WEEK'" in each]
     assert week.partition("GROUP BY ALL")[2] == COARSER_ORDERS[order]
     assert compile_query(week, catalog)
 
 
-def test_people_are_counted_instead_of_rows(told: Callable[[str], Told]) -> None:
-    found = told("SELECT zone_id, count(*) AS n FROM visit JOIN zone USING (zone_id) GROUP BY 1 HAVING count(*) > 10")
+def test_people_are_counted_instead_of_rows(changes_of: Callable[[str], Told]) -> None:
+    found = changes_of(
+        "SELECT zone_id, count(*) AS n FROM visit JOIN zone USING (zone_id) GROUP BY 1 HAVING count(*) > 10"
+    )
     (people,) = found[ChangeKind.COUNT_PERSONS]
     assert people.count("count(DISTINCT visit.subscriber_id)") == 2
 
@@ -106,10 +108,12 @@ def test_people_are_not_called_by_the_name_of_the_rows(catalog: Catalog) -> None
     assert made.renamed_columns == {"trips": "people_2"}
 
 
-def test_removing_the_time_condition_keeps_other_conditions(told: Callable[[str], Told]) -> None:
-    found = told(f"SELECT zone_id, count(*) AS n FROM visit WHERE {TIMED} AND dwell_min > 5 GROUP BY 1")
+def test_removing_the_time_condition_keeps_other_conditions(changes_of: Callable[[str], Told]) -> None:
+    found = changes_of(f"SELECT zone_id, count(*) AS n FROM visit WHERE {TIMED} AND dwell_min > 5 GROUP BY 1")
     assert found[ChangeKind.LONGER_TIME] == ["SELECT zone_id, count(*) AS n FROM visit WHERE dwell_min > 5 GROUP BY 1"]
-    assert ChangeKind.LONGER_TIME not in told("SELECT zone_id, count(*) AS n FROM visit WHERE dwell_min > 5 GROUP BY 1")
+    assert ChangeKind.LONGER_TIME not in changes_of(
+        "SELECT zone_id, count(*) AS n FROM visit WHERE dwell_min > 5 GROUP BY 1"
+    )
 
 
 @pytest.mark.parametrize(("rho", "written"), [(Fraction(20), "20"), (Fraction(1, 50), "0.02"), (Fraction(5, 2), "2.5")])
@@ -122,9 +126,9 @@ def test_prices_are_written_as_plain_numbers(catalog: Catalog, rho: Fraction, wr
     assert more.sql == f"SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(rho = {written}) count(*) FROM visit"
 
 
-def test_the_clause_is_kept_and_its_price_raised(told: Callable[[str], Told]) -> None:
+def test_the_clause_is_kept_and_its_price_raised(changes_of: Callable[[str], Told]) -> None:
     clause = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(confidence = 0.9, epsilon = 0.5)"
-    found = told(f"{clause} zone_id, visit_date, count(*) AS n FROM visit GROUP BY 1, 2")
+    found = changes_of(f"{clause} zone_id, visit_date, count(*) AS n FROM visit GROUP BY 1, 2")
     assert found[ChangeKind.HIGHER_PRICE][0].startswith(
         "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS(confidence = 0.9, rho = 0.02) "
     )
@@ -144,13 +148,13 @@ LEFT = (
 
 
 @pytest.mark.parametrize("sql", LEFT)
-def test_complex_queries_are_not_rewritten(told: Callable[[str], Told], sql: str) -> None:
-    assert told(sql) == {}
+def test_complex_queries_are_not_rewritten(changes_of: Callable[[str], Told], sql: str) -> None:
+    assert changes_of(sql) == {}
 
 
-def test_every_proposed_rewrite_is_accepted(catalog: Catalog, told: Callable[[str], Told]) -> None:
+def test_every_proposed_rewrite_is_accepted(catalog: Catalog, changes_of: Callable[[str], Told]) -> None:
     sql = f"SELECT v.zone_id, date_trunc('hour', v.start_ts) AS h, count(*) AS n FROM visit v WHERE {TIMED.replace('start_ts', 'v.start_ts')} GROUP BY 1, 2"
-    proposed = [each for made in told(sql).values() for each in made]
+    proposed = [each for made in changes_of(sql).values() for each in made]
     assert len(proposed) >= 4
     for each in proposed:
         assert compile_query(each, catalog).plans, each

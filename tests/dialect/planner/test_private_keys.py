@@ -51,7 +51,7 @@ def test_a_nearly_unique_key_is_refused(key: str, tried: str, endless: Catalog) 
         ("dwell_s - dwell_s % 60", "floor(dwell_s / 60) * 60"),
     ],
 )
-def test_a_key_of_numbers_is_suggested_in_the_bins_that_it_is_meant_as(key: str, bins: str, catalog: Catalog) -> None:
+def test_a_key_of_numbers_is_suggested_in_bins_of_its_scale(key: str, bins: str, catalog: Catalog) -> None:
     with pytest.raises(Refusal) as refused:
         compile_query(f"SELECT {key} AS bin, COUNT(*) FROM events GROUP BY bin", catalog)
     tried = f"SELECT {bins} AS bin, COUNT(*) FROM events GROUP BY bin"

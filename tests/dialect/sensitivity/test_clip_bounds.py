@@ -259,7 +259,7 @@ DATES = {  # most dates in one group; the catalog declares 32
 
 
 @pytest.mark.parametrize("sql", DATES)
-def test_dates_are_counted_alike_without_looking_at_each(sql: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dates_have_equal_counts_without_looking_at_each(sql: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (plan,) = compile_query(sql, find_catalog("operator")).plans
     by_date = frozenset({"visit_date"})
     found = per_group_distinct_bounds(plan, Properties(), "visit", by_date)

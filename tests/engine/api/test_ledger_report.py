@@ -107,7 +107,7 @@ def test_every_cap_of_clients_is_shown(ledger: Ledger, tmp_path: Path) -> None:
     assert "ann (active): rho 0.1 a window, 0.29 over all windows, 0.083 a question" in report_text(report)
 
 
-def test_one_window_for_the_whole_time_is_told_in_the_singular(ledger: Ledger, town: Catalog) -> None:
+def test_one_window_for_the_whole_time_is_in_the_singular(ledger: Ledger, town: Catalog) -> None:
     (blank,) = ledger_report(town, ledger).datasets
     assert blank.usage == "0 questions were charged; 0 of 1 window was used."
     charge(ledger, town, "ann", "one", "0.01", "forever")
@@ -127,7 +127,7 @@ def test_the_ceiling_of_several_windows_is_of_each(ledger: Ledger, catalog: Cata
     assert "Ceiling of a window: rho 0.2" in text and "1 question was charged; 1 of 5 windows was used." in text
 
 
-def test_a_chart_says_what_its_bars_are_and_one_bar_is_no_wall(ledger: Ledger, catalog: Catalog, town: Catalog) -> None:
+def test_a_chart_labels_its_bars_and_one_bar_is_no_wall(ledger: Ledger, catalog: Catalog, town: Catalog) -> None:
     page = report_html(ledger_report(catalog, ledger))
     assert "Each bar is the ceiling of a window, the earliest first; its dark part is spent." in page
     assert page.count("<table>") == page.count('<div class="wide" tabindex="0" role="region"') > 0  # scrolls by itself

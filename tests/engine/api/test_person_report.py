@@ -117,7 +117,7 @@ def test_what_stays_after_an_objection_is_not_understated(town: Catalog, ledger:
         (1000.0, "certainty"),
     ],
 )
-def test_odds_are_told_with_their_chance(epsilon: float, told: str) -> None:
+def test_odds_are_shown_with_their_chance(epsilon: float, told: str) -> None:
     assert certainty_text(epsilon) == told
 
 

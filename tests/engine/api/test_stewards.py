@@ -106,7 +106,7 @@ zone_id = { type = "BIGINT" }
 """
 
 
-def test_people_beside_the_person_are_hinted_at(tmp_path: Path) -> None:
+def test_columns_of_other_people_get_a_hint(tmp_path: Path) -> None:
     """A driver of a passenger's trip is not protected, and is not the passenger of the same number."""
     catalog = tmp_path / "catalog.toml"
     catalog.write_text(TAXI, encoding="utf-8")

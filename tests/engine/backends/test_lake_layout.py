@@ -93,7 +93,7 @@ class Town:
 
 
 @pytest.fixture
-def alike(monkeypatch: pytest.MonkeyPatch) -> None:
+def same_paths(monkeypatch: pytest.MonkeyPatch) -> None:
     truncate_unhashed(monkeypatch)
 
 
@@ -124,7 +124,7 @@ def test_a_query_that_rollups_do_not_determine_reads_the_lake(by_day: Town, sql:
     assert all(other.sql.ordering_sql and '"rollup ' not in other.sql.text for _, other in by_day.prepared(sql))
 
 
-@pytest.mark.usefixtures("alike")
+@pytest.mark.usefixtures("same_paths")
 @pytest.mark.parametrize("sql", ASKED if NIGHTLY else ROLLED[2:3])
 def test_rollups_give_what_the_lakes_own_rows_give(by_day: Town, sql: str) -> None:
     bare = replace(by_day.kept, target=replace(by_day.kept.target, rollups=()))
@@ -134,7 +134,7 @@ def test_rollups_give_what_the_lakes_own_rows_give(by_day: Town, sql: str) -> No
         assert same(bare.run(one, OBJECTED), by_day.kept.run(other, OBJECTED))
 
 
-@pytest.mark.usefixtures("alike")
+@pytest.mark.usefixtures("same_paths")
 @pytest.mark.parametrize("sql", ASKED)
 def test_persons_above_all_signed_numbers_are_the_same_ones_and_may_object(unsigned: Town, sql: str) -> None:
     assert unsigned.rolled(sql) and not unsigned.differ(sql)

@@ -93,11 +93,11 @@ def unread(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture
-def alike(monkeypatch: pytest.MonkeyPatch) -> None:
+def same_paths(monkeypatch: pytest.MonkeyPatch) -> None:
     truncate_unhashed(monkeypatch)
 
 
-@pytest.mark.usefixtures("alike")
+@pytest.mark.usefixtures("same_paths")
 @pytest.mark.parametrize("sql", QUESTIONS)
 def test_exact_integers_are_duckdbs(
     sql: str, town: Catalog, duck: DuckDBBackend, lake: Catalog, backend: LakeBackend

@@ -187,7 +187,7 @@ def test_the_bad_one_of_several_csv_files_is_named(tmp_path: Path, second: str, 
     assert why in found["tables.people.source"] and "4217" not in found["tables.people.source"]
 
 
-def test_a_text_that_is_no_time_is_told_how_times_are_written(tmp_path: Path) -> None:
+def test_a_text_that_is_no_time_gets_an_example_of_one(tmp_path: Path) -> None:
     timed = CATALOG.replace('age = { type = "SMALLINT" }', 'age = { type = "DATE" }')
     found = {
         finding.key: finding

@@ -144,7 +144,7 @@ def test_a_group_of_other_keys_may_be_nothing(town: Engine) -> None:
         assert [lower for lower, _ in limits[2:4]] == [least, least]
 
 
-def test_explain_says_where_the_rows_of_hidden_groups_are(town: Engine) -> None:
+def test_explain_names_where_the_rows_of_hidden_groups_are(town: Engine) -> None:
     told = explain(town, BY_SHOP, Request("ann"))
     (release,) = told.query.releases
     assert all("(others)" in key.reason for key in release.plan.keys)
@@ -167,6 +167,6 @@ def test_other_keys_of_public_ones_are_refused(town: Engine) -> None:
     assert refused.value.code is Code.PARAM and "others" in refused.value.hint
 
 
-def test_a_total_beside_private_keys_is_no_reason_to_refuse(town: Engine) -> None:
+def test_a_total_with_private_keys_is_not_refused(town: Engine) -> None:
     sql = f"{OTHERS}shop, COUNT(*) * 1.0 / (SELECT COUNT(*) FROM visit) AS share FROM visit GROUP BY shop"
     assert town.answer(sql, Request("ann")).answer.table.num_rows >= 1

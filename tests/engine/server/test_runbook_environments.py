@@ -157,7 +157,7 @@ def of_container(root: Path) -> Environment:
 
 
 @pytest.fixture(params=[of_unit, of_container], ids=["unit", "container"])
-def surround(request: pytest.FixtureRequest, tmp_path: Path) -> Environment:
+def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Environment:
     for folder in ("city", "books", "copies", "etc", "backup", "elsewhere", "home", "new"):
         (tmp_path / folder).mkdir(mode=0o700)
     make(tmp_path / "city")
@@ -190,21 +190,21 @@ def is_ready(url: str) -> bool:
     return True
 
 
-def test_the_runbook_s_commands_work_as_documented(surround: Environment) -> None:
-    made, *_ = surround.done(WHILE_IT_RUNS.strip().splitlines()[0])
-    with surround.serving() as url:
+def test_the_runbook_s_commands_work_as_documented(environment: Environment) -> None:
+    made, *_ = environment.done(WHILE_IT_RUNS.strip().splitlines()[0])
+    with environment.serving() as url:
         assert is_ready(url)
         assert answer(url, "/v1/admin/clients", **bearer(made.strip())) == 200
-        surround.done("\n".join(WHILE_IT_RUNS.strip().splitlines()[1:]))
-    assert (surround.root / "backup" / "city-2026-11-26.ledger.objections").exists()
-    (surround.root / "books" / "city.ledger").unlink()
-    shutil.rmtree(surround.root / "books" / "marks", ignore_errors=True)
-    surround.done(AFTER_A_LOSS)
-    with surround.serving() as url:
+        environment.done("\n".join(WHILE_IT_RUNS.strip().splitlines()[1:]))
+    assert (environment.root / "backup" / "city-2026-11-26.ledger.objections").exists()
+    (environment.root / "books" / "city.ledger").unlink()
+    shutil.rmtree(environment.root / "books" / "marks", ignore_errors=True)
+    environment.done(AFTER_A_LOSS)
+    with environment.serving() as url:
         assert is_ready(url)
-    found = [path.name for folder in ("home", "copies") for path in (surround.root / folder).rglob("*")]
+    found = [path.name for folder in ("home", "copies") for path in (environment.root / folder).rglob("*")]
     assert not [name for name in found if "operator" in name], "the demo's people were made beside somebody's own"
-    assert not list((surround.root / "home").iterdir()), "a command looked into a folder that is not the service's"
+    assert not list((environment.root / "home").iterdir()), "a command looked into a folder that is not the service's"
 
 
 def test_every_command_of_the_page_is_run() -> None:

@@ -101,7 +101,7 @@ def test_lines_have_markers_of_their_own() -> None:
     assert len({line.get_marker() for line in lines}) == len(lines) == 7
 
 
-def test_a_line_leaves_out_the_number_of_a_null_day_and_says_so() -> None:
+def test_a_line_leaves_out_the_number_of_a_null_day_with_a_note() -> None:
     ax = answer([20, 10, 30, 7], day=[*DAYS, None]).plot()
     (line,) = [c for c in ax.containers if isinstance(c, ErrorbarContainer)]
     assert list(line[0].get_ydata()) == [10, 20, 30]

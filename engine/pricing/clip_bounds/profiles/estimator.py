@@ -347,13 +347,13 @@ def correct_shape(
     """
     if profile.is_empty:
         return Correction(1.0, 0.0)
-    told, deviation = _retained_share(profile, design.shape_bound)
+    profiled, deviation = _retained_share(profile, design.shape_bound)
     if profile.is_signed:
-        lost_by_mean_group = (1 - told) * profile.total / profile.groups
-        return Correction(1.0, (1 - told) + deviation, SIGNED_GROUP_DIFFERENCE * lost_by_mean_group)
+        lost_by_mean_group = (1 - profiled) * profile.total / profile.groups
+        return Correction(1.0, (1 - profiled) + deviation, SIGNED_GROUP_DIFFERENCE * lost_by_mean_group)
     if profile.is_combined:
-        deviation = math.hypot(deviation, COMBINED_SHARE_ERROR * (1 - told))
-    weights, estimates = [1 / deviation**2], [told]
+        deviation = math.hypot(deviation, COMBINED_SHARE_ERROR * (1 - profiled))
+    weights, estimates = [1 / deviation**2], [profiled]
     if total is not None and design.total_bound is not None and profile.totals is not None:
         excess, variance = _excess_beyond(profile.totals, design.total_bound)
         whole, whole_variance = total[0] + excess, total[1] ** 2 + variance

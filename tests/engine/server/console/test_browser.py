@@ -135,7 +135,7 @@ EDGES = """([cells, side]) => [...new Set([...document.querySelectorAll(cells)]
     .filter(each => !each.classList.contains('word')).map(each => Math.round(each.getBoundingClientRect()[side])))]"""
 
 
-def test_a_long_name_of_a_column_stays_beside_its_values_on_a_phone(visited: Visited) -> None:
+def test_a_long_name_of_a_column_stays_next_to_its_values_on_a_phone(visited: Visited) -> None:
     with visited.context(Role.ANALYST, PHONE) as context:
         page = context.pages[0]
         page.goto("/console/ask")

@@ -143,7 +143,7 @@ def test_a_target_error_needs_a_held_profile(engine: Engine) -> None:
         target(engine, IN_ALL, "2000", "bob")
 
 
-def test_a_calibration_tells_half_widths_to_everybody(engine: Engine) -> None:
+def test_a_calibration_shows_half_widths_to_everybody(engine: Engine) -> None:
     """Of what it measured exactly; under a condition nobody has measured how much people contribute."""
     by_zone = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
     planned = plan_calibration(engine, engine.catalog.datasets[0], rho=Fraction(5, 100))

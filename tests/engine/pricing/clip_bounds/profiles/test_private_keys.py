@@ -197,7 +197,7 @@ def test_only_numbers_that_are_shown_are_profiled(engine: Engine) -> None:
     assert VectorKind.PERSONS in {each.kind for each in vectors} and VectorKind.PERSONS not in profiled
 
 
-def test_no_note_tells_of_the_count_of_people_that_only_selects_keys(engine: Engine) -> None:
+def test_no_note_names_the_count_of_people_that_only_selects_keys(engine: Engine) -> None:
     for sql, is_told in ((BY_SHOP, False), (BY_SHOP.replace("COUNT(*)", "COUNT(DISTINCT person_id)"), True)):
         query = engine.compile(engine.read(sql, "ann"), Request("ann", rho=RHO))
         notes = [note.text for note in question_notes(explain(engine, sql, Request("ann", rho=RHO)))]

@@ -136,7 +136,7 @@ def test_a_repeat_is_free_and_the_same(engine: Engine) -> None:
     assert all(np.array_equal(first.answer.intervals[c], again.answer.intervals[c]) for c in ("n", "s"))
 
 
-def test_release_keys_say_nothing_of_what_a_profile_says(catalog: Catalog, backend: Any) -> None:
+def test_release_keys_do_not_depend_on_what_a_profile_holds(catalog: Catalog, backend: Any) -> None:
     """Two ledgers with two draws: other profiles and clip bounds, the same keys and ledger rows."""
     rows, bounds = [], []
     for _ in range(2):
@@ -228,7 +228,7 @@ def test_statements_of_a_profiled_release_share_one_pass_over_the_rows(
 @pytest.mark.parametrize(
     ("sql", "passes"), [(BY_ZONE, 1), (AVERAGES, 1), ("SELECT shop, COUNT(*) FROM visit GROUP BY shop", 3)]
 )
-def test_rows_are_read_as_often_as_the_bounded_work_says(
+def test_rows_are_read_as_often_as_the_bounded_work_counts(
     sql: str, passes: int, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of private keys twice more at most, to select them."""
@@ -264,7 +264,7 @@ def test_explain_states_the_profile_and_the_answer_what_it_chose(engine: Engine,
         assert not any("no bound is declared" in note.text for note in question_notes(after))
 
 
-def test_an_answer_from_store_tells_of_no_profile_bought(engine: Engine) -> None:
+def test_an_answer_from_store_names_no_profile_bought(engine: Engine) -> None:
     engine.answer(BY_ZONE, Request("ann", rho=RHO))
     one = "SELECT COUNT(*) AS n FROM visit WHERE zone = 'z1'"
     derived = engine.answer(one, Request("ann", rho=RHO / 50))

@@ -82,5 +82,5 @@ def test_whole_numbers_of_a_narrow_range_have_the_bins_of_calibrations() -> None
     assert parts_of(vector(1, 1_000, SqlType.BIGINT)) != MEAN_PARTS
 
 
-def test_nothing_is_told_of_nobody() -> None:
+def test_nobody_gives_no_mean() -> None:
     assert read(AMOUNTS[:0], vector(0, 100)) is None
