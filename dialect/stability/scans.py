@@ -227,12 +227,15 @@ def _stored_fields(
 
     `of_person`: the table has one row per person, so the fields are constant per person. Hidden columns have no name.
     Domains of public tables are left out: their values are read from the rows themselves. Rows with NULL in the time or
-    date column of a table with windows lie in no privacy window, and so are never read.
+    date column of a table with windows lie in no privacy window, and so are never read. A primary key is declared to
+    hold no NULL, as a column that is not nullable is.
 
     Proof: `dialect/analysis/proofs.md#touched-windows`.
     """
     has_windows = table.private and context.catalog.datasets_by_name[table.dataset].window_range is not None
-    never_null = (table.time_column, table.date_column) if has_windows else ()
+    never_null = {table.time_column, table.date_column} if has_windows else set[str | None]()
+    if table.private:
+        never_null.update(table.primary_key)
     return tuple(
         Field(
             field_id, column.name if column.visible else None, column.type,

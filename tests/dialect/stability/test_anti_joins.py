@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,19 @@ def test_people_without_rows_count_once(operator: Catalog) -> None:
     (plan,) = compile_query(f"SELECT COUNT(*) {NONE} WHERE v.visit_id IS NULL", operator).plans
     (found,) = bound_contributions(plan, operator, None).vectors
     assert plan.has_one_row_per_person and (found.rule, found.clip_bound) == (ClipRule.UNCLIPPED, 1.0)
+
+
+def test_a_primary_key_is_never_null(operator: Catalog) -> None:
+    tables = [
+        replace(t, columns=tuple(replace(c, nullable=True) for c in t.columns)) if t.name == "visit" else t
+        for t in operator.tables
+    ]
+    for key, unmatched in (("visit_id",), True), ((), False):
+        declared = [replace(t, primary_key=key) if t.name == "visit" else t for t in tables]
+        (plan,) = compile_query(
+            f"SELECT COUNT(*) {NONE} WHERE v.visit_id IS NULL", replace(operator, tables=tuple(declared))
+        ).plans
+        assert plan.has_one_row_per_person == unmatched
 
 
 def _below(relation: Relation) -> Iterator[Relation]:
