@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import datetime, time
 from typing import Any
 
 Interval = tuple[float, float]
@@ -29,11 +30,21 @@ def value_text(value: object) -> str:
 def cell_texts(values: Sequence[Any], intervals: Mapping[str, Sequence[Interval | None]]) -> list[str]:
     """Texts of a column without intervals of its own; interval ends of other columns look like their numbers.
 
-    An empty text is written as in SQL: a blank cell would look like something left out.
+    An empty text is written as in SQL: a blank cell would look like something left out. Times that are all midnights
+    (months, weeks, days) are written as dates.
     """
+    if _are_midnights(values):
+        return [value_text(value and value.date()) for value in values]
     amounts = any(_are_ends(values, ends) for ends in intervals.values())
     texts = (_amount_text(value) if amounts or isinstance(value, float) else value_text(value) for value in values)
     return [text or EMPTY for text in texts]
+
+
+def _are_midnights(values: Sequence[Any]) -> bool:
+    """Return whether the values are times on a local clock, with NULL between them, and all are midnights."""
+    times = [value for value in values if value is not None]
+    midnight = time(0)
+    return bool(times) and all(isinstance(each, datetime) and each.timetz() == midnight for each in times)
 
 
 def _are_ends(values: Sequence[Any], ends: Sequence[Interval | None]) -> bool:

@@ -138,11 +138,19 @@ def _column_cells(values: list[Any], column: dict[str, Any], answer: dict[str, A
     pairs = answer["intervals"].get(name, nothing)
     words = answer["reliability"].get(name, nothing)
     bars = error_bars(values, pairs)
+    if column["type"] == "TIMESTAMP":
+        values = _time_texts(values)
     number = name in answer["intervals"] or column["type"] in NUMBER_TYPES or any(map(_is_number, values))
     return [
         Cell(*noisy_text(value, pair), RELIABILITY_TEXTS.get(word, ""), number, bar)
         for value, pair, word, bar in zip(values, pairs, words, bars, strict=True)
     ]
+
+
+def _time_texts(values: list[str | None]) -> list[str | None]:
+    """Texts of times in JSON as people read them: without the T, and without the time of day if all are midnights."""
+    is_of_days = all(value is None or value.endswith("T00:00:00") for value in values)
+    return [value and (value.partition("T")[0] if is_of_days else value.replace("T", " ")) for value in values]
 
 
 def _is_number(value: object) -> bool:

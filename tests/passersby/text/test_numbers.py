@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -104,3 +105,7 @@ def test_digits_stand_in_threes_where_a_number_is_no_year() -> None:
     assert cell_texts([2026, 2027], ends) == ["2026", "2027"]
     assert cell_texts(["", " ", None], {}) == ["''", " ", "NULL"]  # a blank cell would look like something left out
     assert cell_texts([1234567.891, 0.125, 1e20, True], {}) == ["1,234,567.89", "0.125", "1e+20", "true"]
+    midnight, noon = datetime(2026, 5, 1), datetime(2026, 5, 1, 12)
+    assert cell_texts([midnight, None], {}) == ["2026-05-01", "NULL"]
+    assert cell_texts([midnight, noon], {}) == ["2026-05-01 00:00:00", "2026-05-01 12:00:00"]
+    assert cell_texts([midnight.replace(tzinfo=UTC)], {}) == ["2026-05-01 00:00:00+00:00"]
