@@ -136,7 +136,10 @@ class _TableCheck(TableResolver):
             return
         column = self.declared_column(table, consent.column, "consent.column")
         if table.person is None or table.person.through or table.primary_key != (table.person.column,):
-            cure = "move consent to the table whose primary_key is the person column alone."
+            cure = "move consent to the table whose primary_key is the person column alone"
+            if table.person is not None and not table.person.through:
+                cure += f', or write primary_key = ["{table.person.column}"] here, if a person has one row'
+            cure += "."
             raise self.error("consent", "this table does not have one row a person.", cure)
         kind = {SqlType.VARCHAR: str, SqlType.BOOLEAN: bool}.get(column.type)
         if kind is None or consent.column in table.primary_key:

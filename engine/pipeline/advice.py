@@ -296,5 +296,7 @@ def _compare_with_rows(engine: Engine, compiled: CompiledRelease, sigma: float, 
 
 
 def _format_number(number: float) -> str:
-    """Format a number with three digits, without an exponent: 1,840 and not 1.84e+03."""
+    """Format a number without an exponent: with three digits where it has decimals, and from a million on."""
+    if number >= 1_000_000:
+        number = float(f"{number:.3g}")
     return f"{number:,.0f}" if number >= 1000 or number == round(number) else f"{number:.3g}"

@@ -169,7 +169,9 @@ class _TableCheck:
         cure = "correct the files, or declare another primary key."
         some_null = " OR ".join(f"{quote_identifier(name)} IS NULL" for name in key)
         yield f"SELECT 1 FROM {self.rows} WHERE {some_null}", "primary_key", "the primary key holds NULL.", cure
-        several = f"SELECT 1 FROM {self.rows} GROUP BY {', '.join(map(quote_identifier, key))} HAVING count(*) > 1"
+        names = ", ".join(map(quote_identifier, key))
+        cure = f"keep one row of each, as DuckDB's SELECT DISTINCT ON ({names}) * does, or declare another primary key."
+        several = f"SELECT 1 FROM {self.rows} GROUP BY {names} HAVING count(*) > 1"
         yield several, "primary_key", "the primary key names more than one row.", cure
 
     def foreign_keys(self, readable: Mapping[str, _TableCheck]) -> Iterator[RowCheck]:

@@ -20,7 +20,7 @@ _TIMES = frozenset({SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.DATE})
 def undeclared_hints(catalog: Catalog) -> tuple[str, ...]:
     """List what a steward may have overlooked, the gravest first."""
     private = [table for table in catalog.tables if table.private]
-    kinds = (_other_people, _consent, _primary_key, _key_sets, _bounds, _times)
+    kinds = (_other_people, _consent, _primary_key, _key_sets, _bounds, _times, _missing_times)
     hints = tuple(hint for hints in kinds for table in private for hint in hints(table, catalog))
     return (*_people_in_public_tables(catalog), *_public_keys(catalog), *hints)
 
@@ -154,6 +154,19 @@ def _times(table: Table, catalog: Catalog) -> Iterator[str]:
         names = ", ".join(column.name for column in timed)
         days = 'range = ["2026-01-01", "2026-12-31"]'
         yield f"{table.name}: no range of {names}, as {days}. Questions by day have to name their ends."
+
+
+def _missing_times(table: Table, catalog: Catalog) -> Iterator[str]:
+    """Yield the time of a table that may be NULL; rows without a time lie in no declared privacy window."""
+    dataset, time = (
+        catalog.datasets_by_name.get(table.dataset or ""),
+        table.columns_by_name.get(table.time_column or ""),
+    )
+    if time is not None and time.visible and time.nullable and (dataset is None or dataset.window_range is None):
+        yield (
+            f"{table.name}: {time.name} may be NULL, and answers by month or hour have a group for it."
+            " nullable = false saves that group, where every row has a time."
+        )
 
 
 def _may_be_summed(column: Column) -> bool:

@@ -41,6 +41,12 @@ def test_what_an_accepted_catalog_leaves_undeclared_is_hinted_at(tmp_path: Path)
     windowed = catalog.read_text(encoding="utf-8").replace('window = "forever"\n', windows)
     catalog.write_text(windowed.replace("[tables.visit]\n", '[tables.visit]\ntime_column = "day"\n'), encoding="utf-8")
     assert not [hint for hint in list_undeclared(str(catalog)) if "no range" in hint]  # windows are such ends
+    timed = catalog.read_text(encoding="utf-8").replace(windows, 'window = "forever"\n')
+    catalog.write_text(timed, encoding="utf-8")
+    missing = "visit: day may be NULL, and answers by month or hour have a group for it."
+    assert not [hint for hint in list_undeclared(str(catalog)) if hint.startswith(missing)]
+    catalog.write_text(timed.replace('"DATE", nullable = false', '"DATE"', 1), encoding="utf-8")
+    assert list_undeclared(str(catalog))[-1].startswith(missing)
     texts = CATALOG.replace(
         'day = { type = "DATE", range = ["2026-10-01", "2026-10-04"]', 'day = { type = "VARCHAR"', 1
     )

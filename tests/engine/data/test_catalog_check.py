@@ -114,7 +114,7 @@ WRONG = {
     "value of csv": ("people", f"{PEOPLE} UNION ALL SELECT 4218, 99999", "tables.people.columns.age.type", "a value of age is no SMALLINT", "correct the files"),
     "no null": ("people", f"{PEOPLE} UNION ALL SELECT NULL, 20", "tables.people.columns.person_id.nullable", "person_id holds NULL", "nullable = true"),
     "key null": ("stops", f"{STOPS} UNION ALL SELECT NULL, 'x'", "tables.stops.primary_key", "the primary key holds NULL", "another primary key"),
-    "key twice": ("stops", f"{STOPS} UNION ALL SELECT 77::SMALLINT, 'x'", "tables.stops.primary_key", "names more than one row", "another primary key"),
+    "key twice": ("stops", f"{STOPS} UNION ALL SELECT 77::SMALLINT, 'x'", "tables.stops.primary_key", "names more than one row", 'SELECT DISTINCT ON ("stop") *'),
     "no person": ("trips", TRIPS.replace("4217", "4218"), "tables.trips.person.through[0]", "a value of person_id is not in people", "complete people"),
     "no partner": ("trips", TRIPS.replace("77", "78"), "tables.trips.joins[0]", "a value of stop is not in stops", "complete stops"),
 }  # fmt: skip

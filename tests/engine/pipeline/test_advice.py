@@ -117,8 +117,8 @@ def test_rows_multiplied_by_a_query_are_not_compared_with_the_table_size(engine:
 
 
 def test_numbers_are_written_as_people_write_them(engine: Engine) -> None:
-    assert [module._format_number(x) for x in (2.23607, 5.0, 7.0710678, 50, 1838.4, 5000.0, 1e6)] == [
-        "2.24", "5", "7.07", "50", "1,838", "5,000", "1,000,000",
+    assert [module._format_number(x) for x in (2.23607, 5.0, 7.0710678, 50, 1838.4, 5000.0, 1e6, 3073228427206)] == [
+        "2.24", "5", "7.07", "50", "1,838", "5,000", "1,000,000", "3,070,000,000,000",
     ]  # fmt: skip
     told = " ".join(advised(engine, FINE, replace(ANN, rho=Fraction(1, 10_000))).reasons)
     assert "takes noise of 1,414." in told and "the noise is 39.6 times that" in told
