@@ -1,4 +1,4 @@
-"""Every link from a docstring to a proof resolves, every proof is linked, and the code that it names exists."""
+"""Every link from a docstring to a proof resolves, every proof is linked, and the code and tests it names exist."""
 
 from __future__ import annotations
 
@@ -105,6 +105,31 @@ def test_a_planted_wrong_name_is_found() -> None:
     assert _missing_code(good.replace("`Loss.rounded_up`", "`Loss.of`")) == ["Loss.of"]
     assert _missing_code(good.replace(path, "budgets/loss.py")) == ["budgets/loss.py"]
     assert _missing_code("**Code.** `Loss`") == ["Loss", "**Code.** `Loss`"]
+
+
+@lru_cache
+def _test_names() -> frozenset[str]:
+    """Return the names of all test functions and test files."""
+    files = list((ROOT / "tests").rglob("test_*.py"))
+    functions = (
+        re.findall(r"^ *def (test_\w+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE) for path in files
+    )
+    return frozenset(path.stem for path in files).union(*functions)
+
+
+def _missing_tests(text: str) -> set[str]:
+    """Return the tests that a text names and that do not exist."""
+    return set(re.findall(r"\btest_[a-z0-9_]+", text)) - _test_names()
+
+
+@pytest.mark.parametrize("folder", PROOFS, ids=str)
+def test_named_tests_exist(folder: Path) -> None:
+    assert not _missing_tests((ROOT / folder / "proofs.md").read_text(encoding="utf-8"))
+
+
+def test_a_planted_name_of_no_test_is_found() -> None:
+    name = "test_of_nothing_at_all"
+    assert _missing_tests(f"`tests/house/test_proofs.py`: `test_named_tests_exist`, `{name}`") == {name}
 
 
 @pytest.mark.parametrize("folder", PROOFS, ids=str)
