@@ -11,7 +11,7 @@ from typing import Protocol
 
 from sqlglot import exp
 
-from dialect.algebra.expressions import NULL, Call, Case, Expr, Literal
+from dialect.algebra.expressions import NULL, Call, Case, Expr, Literal, expand_definitions, fields_of
 from dialect.binder.special_calls import (
     LIST_TESTS,
     NAMED_CALLS,
@@ -85,6 +85,8 @@ def bind_scalar(node: exp.Expr, resolver: NameResolver) -> Expr:
     literal = literals.parse_constant(node)
     if literal is not None:
         return literal
+    if isinstance(node, _COMPARISONS):
+        node = _read_on_clock(node, resolver)
     binder = _BINDERS.get(type(node))
     if binder is not None:
         return binder(node, resolver)
@@ -285,6 +287,44 @@ def _decimal(value: Expr, node: exp.Expr) -> Expr:
     if len(digits) > 2:
         raise refusal(Kind.DECIMAL_DIGITS, node)
     return apply_function("to_decimal", [value, *(*digits, Literal(0, SqlType.BIGINT))[:2]], node)
+
+
+_COMPARISONS = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.EQ, exp.NEQ, exp.Between)
+
+
+def _read_on_clock(node: exp.Expr, resolver: NameResolver) -> exp.Expr:
+    """Write constant instants of a comparison as times on the clock of the times that they are compared with.
+
+        connected_at >= TIMESTAMPTZ '2026-03-10 00:00:00+00'   ->   connected_at >= TIMESTAMP '2026-03-10 01:00:00'
+
+    Claim: the comparison is true of the same rows. Symbols: none. Formula: none. Source and proof:
+    dialect/binder/proofs.md#instants. A node without such constants, or with several clocks, is returned as it is.
+    """
+    parts = list(node.iter_expressions())
+    if not any(map(_constant_instant, parts)):
+        return node
+    timed = [part for part in parts if _constant_instant(part) is None]
+    if any(part.find(exp.AggFunc, exp.Query, exp.Window) for part in timed):  # bound once alone: they have results
+        return node
+    others = [bind_scalar(part, resolver) for part in timed]
+    fields = {field for other in others for field in fields_of(expand_definitions(other))}
+    zones = {field.time_zone or ("UTC" if field.type is SqlType.TIMESTAMPTZ else None) for field in fields}
+    if len(zones) != 1 or (zone := zones.pop()) is None:
+        return node
+    changed = node.copy()
+    for part in list(changed.iter_expressions()):
+        text = _constant_instant(part)
+        if text is not None and (clock := literals.clock_text(text, zone)) is not None:
+            part.replace(exp.cast(exp.Literal.string(clock), exp.DataType.Type.TIMESTAMP))
+    return changed
+
+
+def _constant_instant(node: exp.Expr) -> str | None:
+    """Text of a constant that is cast to TIMESTAMPTZ; None for other nodes."""
+    cast = node.unnest()
+    if not isinstance(cast, exp.Cast) or not isinstance(cast.this, exp.Literal) or not cast.this.is_string:
+        return None
+    return cast.this.name if cast.is_type(exp.DataType.Type.TIMESTAMPTZ) else None
 
 
 def _cast_target(node: exp.Expr) -> tuple[SqlType, str]:

@@ -15,6 +15,7 @@ import re
 from calendar import monthrange
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlglot import exp
 
@@ -30,6 +31,23 @@ _DAY = re.compile(
     r"(?:[ T](\d\d?):(\d\d)(?::(\d\d))?)?",
     re.ASCII,
 )
+
+
+def clock_text(instant: str, zone: str) -> str | None:
+    """Write an instant as the clock of a time zone shows it; text without an offset is read on that clock.
+
+        '2026-03-10 00:00:00+00' in Europe/Madrid -> '2026-03-10 01:00:00'
+
+    None for other texts, and for times that the clock shows twice or never: they name no single instant.
+    """
+    try:
+        moment = datetime.fromisoformat(instant)
+    except ValueError:
+        return None
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    offsets = {moment.replace(tzinfo=ZoneInfo(zone), fold=fold).utcoffset() for fold in (0, 1)}
+    return moment.isoformat(" ") if len(offsets) == 1 else None
 
 
 def iso_suggestion(text: str, type_name: str) -> str | None:

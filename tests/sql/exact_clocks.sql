@@ -44,6 +44,22 @@ SELECT COUNT(*) AS n FROM ride WHERE CAST(at_berlin AS DATE) = '2026-10-25' AND 
 # zone: Europe/Berlin
 SELECT COUNT(*) AS n, COUNT(DISTINCT rider_id) AS persons FROM ride WHERE CAST(at_berlin AS DATE) = '2026-03-29' AND hour(at_berlin) = 2;
 
+# title: instants, with offsets
+# zone: Europe/Berlin
+SELECT COUNT(*) AS n, COUNT(DISTINCT rider_id) AS persons FROM ride WHERE at_berlin >= TIMESTAMPTZ '2026-10-25 03:00:00+01' AND at_berlin < timestamp with time zone '2026-11-01 05:00:00.000Z';
+
+# title: instants before the clock goes back
+# zone: Europe/Berlin
+SELECT COUNT(*) AS n FROM ride WHERE at_berlin BETWEEN CAST('2026-03-29 00:30:00+00' AS TIMESTAMPTZ) AND '2026-10-24 23:59:59+00'::TIMESTAMPTZ;
+
+# title: instants on the clock of New York
+# zone: America/New_York
+SELECT CAST(at_new_york AS DATE) AS d, COUNT(*) AS n FROM ride WHERE TIMESTAMPTZ '2026-03-08 07:00:00+00' <= at_new_york AND NOT (at_new_york > TIMESTAMPTZ '2026-11-01 09:00:00+00') GROUP BY d;
+
+# title: instants and a stored clock
+# zone: Europe/Berlin
+SELECT COUNT(*) AS n FROM ride WHERE at_local >= TIMESTAMPTZ '2026-10-25 10:00:00+00' OR date_trunc('day', at_local) = TIMESTAMPTZ '2026-03-28 23:00:00+00';
+
 # title: UTC on a clock in Berlin
 SELECT hour(utc_berlin) AS h, COUNT(*) AS n FROM ride GROUP BY h;
 

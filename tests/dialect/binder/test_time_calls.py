@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from zoneinfo import available_timezones
 
 import duckdb
+import pytest
 
+from dialect import Refusal, compile_query
 from dialect.binder.special_calls import _is_zone
+from dialect.functions.literals import clock_text
+from engine.catalog.file import load_catalog
 
 
 def test_every_zone_that_is_accepted_is_the_engines(database: duckdb.DuckDBPyConnection) -> None:
@@ -20,3 +25,21 @@ def test_a_time_zone_must_be_a_place() -> None:
     assert not any(
         map(_is_zone, ("", "Europe", "Europe/", "Europe/Nowhere", "localtime", "+02", "../etc/passwd", "Europe/../UTC"))
     )
+
+
+def test_an_instant_is_read_on_the_clock_of_the_column() -> None:
+    """A time that the clock shows twice, or never, is not one instant."""
+    assert clock_text("2026-03-10 00:00:00.000Z", "Europe/Madrid") == "2026-03-10 01:00:00"
+    assert clock_text("2026-07-10 00:00:00+02", "Europe/Madrid") == "2026-07-10 00:00:00"
+    assert clock_text("2026-07-10", "Europe/Madrid") == "2026-07-10 00:00:00"
+    twice, never = "2026-10-25 00:30:00+00", "2026-03-29 02:30:00"
+    assert {clock_text(text, "Europe/Madrid") for text in (twice, never, "noon", "2026-07-10 00:00 UTC")} == {None}
+
+
+@pytest.mark.parametrize(
+    "condition", ["at_berlin > TIMESTAMPTZ '2026-10-25 00:30:00+00'", "ride_id > TIMESTAMPTZ '2026-07-10 00:00:00+00'"]
+)
+def test_other_instants_are_refused_by_their_type(condition: str) -> None:
+    catalog = load_catalog(Path("tests/support/worlds/clocks.toml"))
+    with pytest.raises(Refusal, match="This type is not in the dialect"):
+        compile_query(f"SELECT COUNT(*) FROM ride WHERE {condition}", catalog)
