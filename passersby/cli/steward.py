@@ -446,4 +446,6 @@ def _event_text(event: dict[str, Any]) -> str:
         more = "1 more line repeats" if event["repeated"] == 1 else f"{event['repeated']:,} more lines repeat"
         twice = f"; {more} one of them" if event["repeated"] else ""
         sentences.append(f"The file names {event['persons']:,} different persons{twice}.")
+    elif event["kind"] == "object":
+        sentences.append("Whether the data name anybody so is not looked up: compare the spelling.")
     return " ".join(sentences)
