@@ -166,3 +166,31 @@ def test_many_expired_releases_are_found_in_few_steps(tmp_path: Path, monkeypatc
 def test_an_invalid_age_is_refused(tmp_path: Path, age: str) -> None:
     with pytest.raises(CatalogError, match="replay_max_age"):
         make_town(tmp_path, declared=AGED.replace("{ days = 30 }", age))
+
+
+@pytest.mark.parametrize(
+    ("shown", "fewer", "more"),
+    [
+        ("coins IS NULL, MEDIAN(coins)", "WHERE coins IS NOT NULL", ""),
+        (
+            "shop IS NULL, MEDIAN(coins) FILTER (WHERE shop IS NOT NULL)",
+            "WHERE coins IS NOT NULL AND shop IS NOT NULL",
+            "WHERE coins IS NOT NULL",
+        ),
+    ],
+)
+@pytest.mark.parametrize("first", ["fewer", "more"])
+def test_quantiles_of_the_same_values_do_not_replay_each_others_groups(
+    shown: str, fewer: str, more: str, first: str, tmp_path: Path
+) -> None:
+    """Both histograms count the same rows, but one answer has the group of rows without a value, too."""
+    asked = {"fewer": (fewer, [False]), "more": (more, [False, True])}
+    order = sorted(asked, key=lambda name: name != first)
+    with town(tmp_path, CATALOG) as engine:
+        for name in order:
+            condition, groups = asked[name]
+            sql = f"SELECT {shown} FROM visit {condition} GROUP BY 1"
+            answered, again = ask(engine, sql=sql), ask(engine, sql=sql)
+            assert float(answered.charged_loss.rho) == RHO and again.charged_loss.pico_rho == 0, name
+            assert answered.answer.table.column(0).to_pylist() == groups
+            assert again.answer.table == answered.answer.table
