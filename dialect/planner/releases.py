@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
 
-from dialect.algebra.expressions import Expr, Field, Origin, Ref, conjunction, map_fields
+from dialect.algebra.expressions import Expr, Field, Origin, Ref, conjunction, fields_of, map_fields
 from dialect.algebra.formulas import NoisyUnionColumn, ReleasedNumber, ReleasedSum
 from dialect.algebra.relations import (
     AggregateCall,
@@ -34,6 +34,7 @@ from dialect.algebra.relations import (
     truncate_to_limits,
 )
 from dialect.algebra.release_plan import (
+    ChargedWindows,
     GroupKey,
     KeySet,
     KeySource,
@@ -91,6 +92,7 @@ def plan_release(boundary: ReleasePoint, context: CompileContext) -> tuple[Priva
     if others is not None:  # rows of several windows may be gathered in one group
         charged = replace(charged, has_window_key=False)
     is_single_row = public_keys is not None and not (source.has_one_row_per_person or limits.is_stated)
+    listed = _implied_list_text(keys, public_keys, others, source, charged, context)
     query_vectors = QueryVectors(
         context.catalog,
         dict(zip(exprs, fields, strict=True)),
@@ -122,7 +124,7 @@ def plan_release(boundary: ReleasePoint, context: CompileContext) -> tuple[Priva
         vectors=vectors,
         tables=tuple(sorted(tables_of(source, False) & {each.name for each in context.catalog.tables if each.private})),
         canonical_groups=f"{source.dataset}: {structure} group by {', '.join(canonical.names[f.id] for f in keys)}"
-        f" {_key_text(public_keys)}{_other_keys_text(keys, others, canonical)}{charged.canonical_text}",
+        f" {_key_text(public_keys)}{_other_keys_text(keys, others, canonical)}{listed}{charged.canonical_text}",
         vector_texts=tuple(sorted(query_vectors.texts)),
         limits=limits,
         charged_windows=charged,
@@ -182,6 +184,33 @@ def _other_keys_text(keys: Sequence[Field], others: OtherKeys | None, canonical:
         return ""
     parents = [canonical.names[key.id] for key, value in zip(keys, others.values, strict=True) if value is None]
     return f", others by {', '.join(parents)}"
+
+
+def _implied_list_text(
+    keys: Sequence[Field],
+    public_keys: KeySet | None,
+    others: OtherKeys | None,
+    source: PerPerson,
+    charged: ChargedWindows,
+    context: CompileContext,
+) -> str:
+    """Return the text of the key list, or of the parents, as part of the frame; empty where the rows determine it.
+
+    They do unless a condition shortens it that every row of the charged windows meets: the text of the rows lacks that
+    condition (`dialect/analysis/proofs.md#canonical-text`).
+    """
+    listed = public_keys.relation if public_keys is not None else None if others is None else others.relation
+    if listed is None or not charged.implied_predicates:
+        return ""
+    text = CanonicalForm().relation_text(listed)
+    stated = tuple(fact for fact in source.predicates if fact not in charged.implied_predicates)
+    has_alternatives = any(field.alternatives for key in keys for field in fields_of(key.expression))
+    with suppress(Refusal):  # without the conditions a list may be too long
+        plain = replace(source, predicates=stated)
+        same = _public_key_set(keys, plain, context) if public_keys is not None else None
+        if not has_alternatives and same is not None and CanonicalForm().relation_text(same.relation) == text:
+            return ""
+    return f" of {text}"
 
 
 def _key(key: Field, public_keys: KeySet | None, context: CompileContext) -> GroupKey:

@@ -177,6 +177,7 @@ class WindowRewrite:
     stretch: WindowRange
     context: CompileContext
     known: Properties = field(default_factory=Properties, compare=False)  # results without predicates
+    implied: set[Expr] = field(default_factory=set, compare=False)  # predicates of the conjuncts that were removed
 
     def rewrite(self, relation: Relation, pushed: PushedPredicates = NO_PREDICATES) -> WindowedRows:
         """Rewrite a relation, given the facts that are pushed down to it."""
@@ -209,9 +210,9 @@ class WindowRewrite:
         """Filter: window attribution is unchanged; conjuncts that the scanned windows imply are removed."""
         source = self.rewrite(operator.source, pushed.with_predicates(predicates_of(operator.condition)))
         window_args = source.event_times, source.window_starts, self.stretch, self.context
-        remaining = tuple(
-            part for part in conjuncts(operator.condition) if not is_implied_by_windows(part, *window_args)
-        )
+        parts = conjuncts(operator.condition)
+        remaining = tuple(part for part in parts if not is_implied_by_windows(part, *window_args))
+        self.implied.update(fact for part in parts if part not in remaining for fact in predicates_of(part))
         if not remaining:
             return _replace_operator(relation, source.relation.operator, source)
         return _replace_operator(relation, Filter(source.relation, conjunction(remaining)), source)
@@ -456,10 +457,11 @@ def determine_charged_windows(
     stretch = retained_windows(context.catalog, dataset)
     if stretch is None:
         return source, ChargedWindows(dataset.window_names)
-    rows = WindowRewrite(stretch, context).rewrite(source)
+    rewrite = WindowRewrite(stretch, context)
+    rows = rewrite.rewrite(source)
     assert isinstance(rows.relation, PerPerson)  # noqa: S101  rewriting keeps the kind
     derived = frozenset(_source_windows(source, (*keys, *read), context))
-    charged = _charged_windows(rows, derived, dataset)
+    charged = replace(_charged_windows(rows, derived, dataset), implied_predicates=frozenset(rewrite.implied))
     if charged.window_field is not None:
         clocks = (*rows.event_times, charged.window_field)
         charged = replace(

@@ -20,6 +20,7 @@ from engine.pricing.query_terms import Request
 from engine.reuse import holdings
 from tests.engine.complete_town import held_town
 from tests.engine.town import CATALOG, make_town, opened
+from tests.engine.windowed_town import DAYS, WINDOWED
 
 COUNT = "SELECT COUNT(*) AS n FROM visit"
 AGED = CATALOG.replace("[datasets.town]", "[datasets.town]\nreplay_max_age = { days = 30 }")
@@ -194,3 +195,14 @@ def test_quantiles_of_the_same_values_do_not_replay_each_others_groups(
             assert float(answered.charged_loss.rho) == RHO and again.charged_loss.pico_rho == 0, name
             assert answered.answer.table.column(0).to_pylist() == groups
             assert again.answer.table == answered.answer.table
+
+
+@pytest.mark.parametrize("whole_first", [True, False])
+def test_conditions_that_leave_no_row_out_do_not_replay_the_groups_of_others(whole_first: bool, tmp_path: Path) -> None:
+    """The first day is beyond retention, so that both questions read the same rows; but one of them lists that day."""
+    retained = "[datasets.town.admission]\nretention = { days = 3 }\n[datasets.town.budget]"
+    asked = [("", DAYS), (f"WHERE day >= DATE '{DAYS[1]}'", DAYS[1:])]
+    with town(tmp_path, WINDOWED.replace("[datasets.town.budget]", retained)) as engine:
+        for condition, groups in asked if whole_first else asked[::-1]:
+            answered = ask(engine, sql=f"SELECT day, COUNT(*) FROM visit {condition} GROUP BY 1")
+            assert tuple(map(str, answered.answer.table.column(0).to_pylist())) == groups
