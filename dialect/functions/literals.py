@@ -42,10 +42,10 @@ def clock_text(instant: str, zone: str) -> str | None:
     """
     try:
         moment = datetime.fromisoformat(instant)
-    except ValueError:
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    except (ValueError, OverflowError):  # no time, or beyond the years 1 to 9999 on that clock
         return None
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
     offsets = {moment.replace(tzinfo=ZoneInfo(zone), fold=fold).utcoffset() for fold in (0, 1)}
     return moment.isoformat(" ") if len(offsets) == 1 else None
 

@@ -33,7 +33,8 @@ def test_an_instant_is_read_on_the_clock_of_the_column() -> None:
     assert clock_text("2026-07-10 00:00:00+02", "Europe/Madrid") == "2026-07-10 00:00:00"
     assert clock_text("2026-07-10", "Europe/Madrid") == "2026-07-10 00:00:00"
     twice, never = "2026-10-25 00:30:00+00", "2026-03-29 02:30:00"
-    assert {clock_text(text, "Europe/Madrid") for text in (twice, never, "noon", "2026-07-10 00:00 UTC")} == {None}
+    beyond = "0001-01-01 00:00:00+14", "9999-12-31 23:59:59-14"
+    assert {clock_text(each, "Europe/Madrid") for each in (twice, never, *beyond, "noon", "2026-07-10 UTC")} == {None}
 
 
 @pytest.mark.parametrize(
