@@ -429,6 +429,9 @@ class Kind(Diagnostic):
     OUTER_WINDOW_ACROSS_PERSONS = (Code.WINDOW,
         "A window over rows of many people would let one of them move everybody's numbers.",
         "GROUP BY {keys}, and windows over its groups: SUM(COUNT(*)) OVER ()")
+    RANK_ACROSS_PERSONS = (Code.WINDOW,
+        "A rank among the rows of many people would let one of them move everybody's rank.",
+        "ask for {quantiles} first, and compare {value} with these numbers in a second question")
     # E_SUBQUERY
     SUBQUERY_TEST_HERE = (Code.SUBQUERY, "A test by a subquery can't stand here.",
         "FROM (SELECT *, x IN (SELECT ...) AS is_in FROM ...)")

@@ -267,6 +267,9 @@ def _cross_person_refusal(requested: RequestedCall, *, has_one_row: bool) -> Ref
     First the extreme value of each group in place of its first rows, then the person key added to PARTITION BY of all
     windows of the SELECT, unless a person `has_one_row`, and GROUP BY in place of the windows.
     """
+    if (ends := _quantiles_of_ranks(requested.node)) is not None:
+        value, quantiles = ends
+        return refusal(Kind.RANK_ACROSS_PERSONS, requested.node, value=value, quantiles=quantiles)
     kind = Kind.WINDOW_ACROSS_PERSONS
     if _is_outermost(requested.node):  # per-person rows cannot be output either
         kind = Kind.OUTER_WINDOW_ACROSS_PERSONS
@@ -289,6 +292,30 @@ def _cross_person_refusal(requested: RequestedCall, *, has_one_row: bool) -> Ref
         *to_suggestions(windows_as_groups(requested.node), "one row for each group, in place of one for each row"),
     )
     return replace(refusal(kind, requested.node, person=requested.person_sql, keys=keys), rewrites=rewrites)
+
+
+MAX_PARTS = 10  # of NTILE, whose ends a suggestion writes out
+
+
+def _quantiles_of_ranks(window: exp.Expr) -> tuple[str, str] | None:
+    """Text of the value by which a window ranks all rows, and of its quantiles in place of ranks.
+
+        NTILE(4) OVER (ORDER BY spend)   ->   spend; QUANTILE_CONT(spend, 0.25), QUANTILE_CONT(spend, 0.5), ...
+
+    None for other functions, several values, aggregates of a person, or ranks within groups.
+    """
+    order = window.args.get("order")
+    if order is None or len(order.expressions) != 1 or window.args.get("partition_by") or order.find(exp.AggFunc):
+        return None
+    match window.this:
+        case exp.Ntile(this=exp.Literal(is_string=False) as parts) if parts.name.isdigit() and parts.name != "0":
+            levels = [number / int(parts.name) for number in range(1, int(parts.name))][: MAX_PARTS - 1]
+        case exp.PercentRank() | exp.CumeDist():
+            levels = [0.9]
+        case _:
+            return None
+    value = sql_text(order.expressions[0].this)
+    return value, ", ".join(f"QUANTILE_CONT({value}, {level:.3g})" for level in levels) or f"MEDIAN({value})"
 
 
 def _is_outermost(node: exp.Expr) -> bool:

@@ -1742,8 +1742,8 @@ SELECT part, COUNT(*) FROM (SELECT NTILE(4) OVER (ORDER BY age) AS part FROM sub
 # E_WINDOW
 # SELECT part, COUNT(*) FROM (SELECT NTILE(4) OVER (ORDER BY age) AS part FROM subscribers) GROUP BY part
 #                                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# A window over rows of many people would let one of them move everybody's numbers.
-# Try: OVER (PARTITION BY subscriber_id ...), within each person's own rows
+# A rank among the rows of many people would let one of them move everybody's rank.
+# Try: ask for QUANTILE_CONT(age, 0.25), QUANTILE_CONT(age, 0.5), QUANTILE_CONT(age, 0.75) first, and compare age with these numbers in a second question
 
 # title: an option of the question in a call
 SELECT COUNT(*, epsilon => 0.001) FROM events;
