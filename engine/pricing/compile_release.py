@@ -140,7 +140,7 @@ def _rule_text(eligible: Eligibility) -> str:
     return stable_text((table, eligible.conditions))
 
 
-PROFILE_RULE_VERSION = "profile rule 18"  # changes when the same profile would mean other clip bounds or corrections
+PROFILE_RULE_VERSION = "profile rule 19"  # changes when the same profile would mean other clip bounds or corrections
 
 
 @dataclass(frozen=True)

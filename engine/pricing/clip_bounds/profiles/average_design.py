@@ -63,6 +63,7 @@ HIDDEN_CHOICE = 0.03  # of the variance of class means by units that noise hides
 MULTIPLIED_SCENARIOS = 4  # whose logarithms are taken together
 HIDDEN_SHARE, HIDDEN_SHARE_TOTAL = 0.5, 0.1  # of what one may add that is not measured, in the choice; without keys
 FARTHEST_SPREADS, FARTHEST_SIGMAS = 2.0, 2.0  # mean distance of a unit beyond that of its class, in spreads and errors
+LEAST_EXPECTED = 1.0  # units that are expected beyond the largest likely number of rows
 SIDES_MISFIT = 0.25  # of the distances of both sides against class means, as a share of their sizes
 LEAST_KEPT = 0.02  # share of values that clipping leaves at least
 COUNT_PARTS = (0.3, 0.6)  # least and largest share of the price for a count that is not shown
@@ -112,6 +113,12 @@ class AverageProfile:
         return self.by_class(self.units * self.values) / self.total
 
     @cached_property
+    def largest_rows(self) -> float:
+        """Largest norm of the count that at least LEAST_EXPECTED units have or exceed, as expected."""
+        beyond = np.cumsum(self.units[::-1])[::-1] >= LEAST_EXPECTED
+        return float(self.rows.norms.points[beyond].max(initial=self.rows.norms.largest_visible))
+
+    @cached_property
     def total_per_norm(self) -> float:
         """Sum over the groups per norm, of units with many values."""
         norms = self.rows.norms.points
@@ -144,7 +151,7 @@ class AverageProfile:
 
     @property
     def is_share(self) -> bool:
-        """Whether bins don't tell means apart: of conditions, and of values that nearly nobody has."""
+        """Whether bins don't tell means apart: of conditions, values that nearly nobody has, and products."""
         return not math.isfinite(self.means.resolution)
 
     @property
@@ -184,6 +191,8 @@ def within_rows(
     errors = np.sqrt(np.maximum(0.0, np.diag(classes.covariance)))
     of_class = np.maximum(0.0, sign * classes.distances + FARTHEST_SIGMAS * errors) + spreads * profile.spread
     of_class[profile.class_units < HIDDEN_CLASS * profile.units_deviation] = limit
+    if profile.is_share:
+        of_class[:] = limit
     reached = profile.values * np.einsum("cp,c->p", profile.members, np.minimum(of_class, limit))
     order = np.argsort(reached)
     beyond = np.append(np.cumsum(profile.units[order][::-1])[::-1], 0.0)  # units from each place on
@@ -213,6 +222,20 @@ def paired_scenarios(
         log_weights = -0.5 * ((net - expected) ** 2 / variances + np.log(variances))
     of_above, of_below = np.divmod(equally_likely(sizes, log_weights, SCENARIOS), len(below))
     return replace(positive, units=positive.units[of_above]), replace(negative, units=negative.units[of_below])
+
+
+def beyond_class_means(
+    classes: ClassPosterior, profile: AverageProfile, positive: HistogramReading, negative: HistogramReading
+) -> ClassPosterior:
+    """Class means that may all lie as far off as norms tell: of shares of rare events, and of products.
+
+    Class means are of clamped values, and units that have most of such events are too few to tell how far to clamp.
+    """
+    if not profile.is_share:
+        return classes
+    net = profile.total_per_norm * float(positive.totals.mean() - negative.totals.mean()) / profile.total
+    misfit = net - float(profile.class_weights @ classes.distances)
+    return replace(classes, covariance=classes.covariance + misfit**2)
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,6 +32,7 @@ from engine.pricing.clip_bounds.profiles.average_design import (
     AverageProfile,
     DistanceProfile,
     best_designs,
+    beyond_class_means,
     count_clipping,
     count_errors,
     far_units,
@@ -68,7 +69,6 @@ MANY_GROUPS = 10
 # shares of the price, by number of groups, for: means of products, class means, norms of distances
 VALUE_SHARES, VALUE_SHARES_OF_MANY = (0.0, 0.1, 0.1), (0.0, 0.05, 0.05)
 PRODUCT_SHARES_TOTAL, PRODUCT_SHARES, PRODUCT_SHARES_OF_MANY = (0.06, 0.1, 0.3), (0.05, 0.08, 0.17), (0.03, 0.05, 0.1)
-LIKELY_ROWS = 16.0  # of a unit at most, in largest visible numbers of rows: that many products add up
 ONLY_MOMENTS = 0.75  # a sum is in no average that is shown if its price is below this share of its products'
 KEPT_PART_TOTAL, KEPT_PART = 0.25, 0.6  # what such a sum keeps of its price, without keys and with
 MOST_OF_SHOWN_COUNT = 0.95  # of the price of an average and its count, for a count that is shown
@@ -139,7 +139,7 @@ class AboutCentre:
     @cached_property
     def largest(self) -> tuple[float, float]:
         """Largest distances of a unit above and below the centre that are likely, by the rows of a unit."""
-        rows = LIKELY_ROWS * self.profile.rows.norms.largest_visible
+        rows = self.profile.largest_rows
         return self.limits[0] * rows, self.limits[1] * rows
 
     @property
@@ -400,6 +400,7 @@ def noisy_distances(
             classes = with_hidden_means(usual, each.profile, each.limits, is_value=each.product is None)
             positive, negative = (_norms(each, noisy[1][0], noisy[1][1], classes, sign) for sign in (1, -1))
             positive, negative = paired_scenarios(positive, negative, each.profile, classes)
+            classes = beyond_class_means(classes, each.profile, positive, negative)
             first = each.grain / CENTRE_STEPS
             far = None  # mean squares of units have long tails, which are no population
             if each.product is None:

@@ -15,6 +15,7 @@ from engine.pricing.clip_bounds.profiles.average_design import (
     FarUnits,
     HiddenPopulation,
     best_designs,
+    beyond_class_means,
     count_clipping,
     far_units,
     hidden_means,
@@ -43,8 +44,8 @@ def profile() -> AverageProfile:
 
 @pytest.fixture(scope="module")
 def clear(profile: AverageProfile) -> AverageProfile:
-    """The same with means that noise hides of nobody."""
-    return replace(profile, units_deviation=0.1)
+    """The same with means that noise hides of nobody, and that bins tell apart."""
+    return replace(profile, units_deviation=0.1, means=replace(profile.means, resolution=0.01))
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +93,49 @@ def test_a_class_whose_means_noise_hides_may_lie_anywhere(
     assert far[few] == pytest.approx(far.max()) and 0.1 * LIMIT < far[few] < LIMIT
     assert (none <= far).all() and none[np.argmax(profile.class_units)] < far[np.argmax(profile.class_units)] / 100
     assert (hidden_means(profile, profile.spread) == 0).all()
+
+
+def test_no_class_mean_limits_what_units_have_of_a_rare_event(clear: AverageProfile, reading: HistogramReading) -> None:
+    """Where nearly all means are in one bin, these tell no spread of what a few people have."""
+    share = replace(clear, means=replace(clear.means, resolution=np.inf))
+    known, untold = (within_rows(reading, each, classes_of(each), 1, LIMIT).totals for each in (clear, share))
+    assert (known <= untold + 1e-9).all() and known.max() < untold.max() / 1.3
+
+
+def heavy(profile: AverageProfile, units: float, sigma: float = 30.0) -> AverageProfile:
+    """Most units have at most five values, and so many in each of seven bins have some thousand."""
+    counts = np.zeros(80)
+    counts[:5], counts[18:25] = np.geomspace(60_000, 1_000, 5), units
+    rows = read_histogram(counts, sigma, is_total=True, is_count=True, most=1e4)
+    assert rows.largest_visible < 8
+    return replace(profile, rows=VectorProfile(rows, None, 1, 1.0, is_signed=False))
+
+
+def test_distances_are_read_as_far_as_expected_units_reach(
+    profile: AverageProfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Units in no visible bin, which the reading expects, may have far more values than any in visible ones."""
+    assert 1_000 < heavy(profile, 80.0).largest_rows < 10_000
+    assert heavy(profile, 0.0, sigma=0.1).largest_rows < 50  # nearly without noise, nobody is expected far beyond
+    monkeypatch.setattr(average_design, "LEAST_EXPECTED", 1e6)  # planted: the visible bins alone
+    assert heavy(profile, 80.0).largest_rows < 8
+
+
+def test_class_means_of_a_rare_event_deny_no_far_units(
+    profile: AverageProfile, clear: AverageProfile, reading: HistogramReading
+) -> None:
+    """Clamped means are near 0 where a few people have most of an event, whose norms and numbers tell more."""
+    units = 0.1 * profile.total / reading.points[-1]
+    above, none = with_far_units(reading, len(reading.units), units), replace(reading, units=0 * reading.units)
+    usual, weights = classes_of(profile, 0.005), profile.class_weights
+    told = beyond_class_means(usual, profile, above, none)
+    value, variance = float(above.totals.mean()) / profile.total, 0.01**2
+    assert float(weights @ told.observe(weights, value, variance).distances) > 0.95 * value > 0.09
+    assert float(weights @ usual.observe(weights, value, variance).distances) < 0.5 * value  # planted: means as told
+    assert beyond_class_means(usual, profile, reading, reading).variances(weights[:, None])[0] == pytest.approx(
+        usual.variances(weights[:, None])[0]
+    )  # norms of both sides confirm them
+    assert beyond_class_means(usual, clear, above, none) is usual
 
 
 def test_a_class_on_the_other_side_is_nearer(clear: AverageProfile, reading: HistogramReading) -> None:
