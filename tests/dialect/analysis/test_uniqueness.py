@@ -84,15 +84,15 @@ def test_a_join_on_the_person_finds_their_single_row(rows_of: Callable[[str], Bo
 
 
 KEYS_OF_ROWS = {
-    "COUNT(DISTINCT cell_id) FROM events": VectorKind.VALID,
-    "COUNT(DISTINCT cell_id) FROM events WHERE cell_id > 3": VectorKind.VALID,
-    "COUNT(DISTINCT id) FROM (SELECT cell_id AS id, subscriber_id FROM events)": VectorKind.VALID,
-    "COUNT(DISTINCT cell_id) FROM events JOIN subscribers USING (subscriber_id)": VectorKind.VALID,
+    "COUNT(DISTINCT cell_id) FROM events": VectorKind.ROWS,
+    "COUNT(DISTINCT cell_id) FROM events WHERE cell_id > 3": VectorKind.ROWS,
+    "COUNT(DISTINCT id) FROM (SELECT cell_id AS id, subscriber_id FROM events)": VectorKind.ROWS,
+    "COUNT(DISTINCT cell_id) FROM events JOIN subscribers USING (subscriber_id)": VectorKind.ROWS,
     "COUNT(DISTINCT e.cell_id) FROM subscribers s LEFT JOIN events e USING (subscriber_id)": VectorKind.VALID,
-    "COUNT(DISTINCT cell_id) FROM events JOIN hours ON h = hour(ts)": VectorKind.VALID,
+    "COUNT(DISTINCT cell_id) FROM events JOIN hours ON h = hour(ts)": VectorKind.ROWS,
     "COUNT(DISTINCT e.cell_id) FROM events e JOIN cells c ON c.zone = 'C1'": VectorKind.DISTINCT,  # repeats rows
     "COUNT(DISTINCT e.cell_id) FROM events e JOIN events o USING (subscriber_id)": VectorKind.DISTINCT,
-    "COUNT(DISTINCT e.cell_id) FROM events e JOIN events o USING (subscriber_id, cell_id)": VectorKind.VALID,
+    "COUNT(DISTINCT e.cell_id) FROM events e JOIN events o USING (subscriber_id, cell_id)": VectorKind.ROWS,
     "COUNT(DISTINCT cell_id) FROM (SELECT * FROM events UNION ALL SELECT * FROM events)": VectorKind.DISTINCT,
     "COUNT(DISTINCT cell_id // 2) FROM events": VectorKind.DISTINCT,
     "COUNT(DISTINCT cell_id, contribution_bounds_per_group => (0, 7)) FROM events": VectorKind.DISTINCT,
