@@ -47,8 +47,8 @@ class ChargedWindows:
     has_window_key: bool = False  # a group key determines the window
     is_every_window: bool = False  # all declared windows, because no predicate limits them
     derived_windows: tuple[str, ...] = ()  # those charged as the source of derived columns or tables
-    # predicates that every row of them meets: the text of the rows lacks these
-    implied_predicates: frozenset[Expr] = field(default=frozenset(), compare=False, repr=False)
+    # the query has conditions that every row of them meets: the text of the rows lacks these
+    has_implied_conditions: bool = field(default=False, compare=False, repr=False)
 
     @cached_property
     def canonical_text(self) -> str:

@@ -197,16 +197,15 @@ def _implied_list_text(
     """Return the text of the key list, or of the parents, as part of the frame; empty where the rows determine it.
 
     They do unless a condition shortens it that every row of the charged windows meets: the text of the rows lacks that
-    condition (`dialect/analysis/proofs.md#canonical-text`).
+    condition, which other predicates may follow from (`dialect/analysis/proofs.md#canonical-text`).
     """
     listed = public_keys.relation if public_keys is not None else None if others is None else others.relation
-    if listed is None or not charged.implied_predicates:
+    if listed is None or not charged.has_implied_conditions:
         return ""
     text = CanonicalForm().relation_text(listed)
-    stated = tuple(fact for fact in source.predicates if fact not in charged.implied_predicates)
     has_alternatives = any(field.alternatives for key in keys for field in fields_of(key.expression))
-    with suppress(Refusal):  # without the conditions a list may be too long
-        plain = replace(source, predicates=stated)
+    with suppress(Refusal):  # without predicates a list may be too long
+        plain = replace(source, predicates=())
         same = _public_key_set(keys, plain, context) if public_keys is not None else None
         if not has_alternatives and same is not None and CanonicalForm().relation_text(same.relation) == text:
             return ""

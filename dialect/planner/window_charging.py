@@ -177,7 +177,7 @@ class WindowRewrite:
     stretch: WindowRange
     context: CompileContext
     known: Properties = field(default_factory=Properties, compare=False)  # results without predicates
-    implied: set[Expr] = field(default_factory=set, compare=False)  # predicates of the conjuncts that were removed
+    implied: list[Expr] = field(default_factory=list, compare=False)  # conjuncts that were removed
 
     def rewrite(self, relation: Relation, pushed: PushedPredicates = NO_PREDICATES) -> WindowedRows:
         """Rewrite a relation, given the facts that are pushed down to it."""
@@ -212,7 +212,7 @@ class WindowRewrite:
         window_args = source.event_times, source.window_starts, self.stretch, self.context
         parts = conjuncts(operator.condition)
         remaining = tuple(part for part in parts if not is_implied_by_windows(part, *window_args))
-        self.implied.update(fact for part in parts if part not in remaining for fact in predicates_of(part))
+        self.implied.extend(part for part in parts if part not in remaining)
         if not remaining:
             return _replace_operator(relation, source.relation.operator, source)
         return _replace_operator(relation, Filter(source.relation, conjunction(remaining)), source)
@@ -461,7 +461,7 @@ def determine_charged_windows(
     rows = rewrite.rewrite(source)
     assert isinstance(rows.relation, PerPerson)  # noqa: S101  rewriting keeps the kind
     derived = frozenset(_source_windows(source, (*keys, *read), context))
-    charged = replace(_charged_windows(rows, derived, dataset), implied_predicates=frozenset(rewrite.implied))
+    charged = replace(_charged_windows(rows, derived, dataset), has_implied_conditions=bool(rewrite.implied))
     if charged.window_field is not None:
         clocks = (*rows.event_times, charged.window_field)
         charged = replace(

@@ -36,6 +36,7 @@ CONDITIONS = (
 SOURCES = (
     "visit{0}",
     "(SELECT person_id, day, began, place FROM visit{0} UNION ALL SELECT person_id, day, began, place FROM visit{0}) v",
+    "(SELECT person_id, place, min(day) AS day, max(began) AS began FROM visit{0} GROUP BY 1, 2) v",
 )
 
 
@@ -81,13 +82,13 @@ def lists_by_text(source: str, catalog: Catalog) -> dict[str, set[frozenset[tupl
     return found
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=["rows", "a union"])
+@pytest.mark.parametrize("source", SOURCES, ids=["rows", "a union", "extremes"])
 @pytest.mark.parametrize("catalog", CATALOGS_TO_ASK.values(), ids=CATALOGS_TO_ASK)
 def test_plans_of_one_canonical_text_list_the_same_keys(source: str, catalog: Catalog) -> None:
     assert all(len(lists) == 1 for lists in lists_by_text(source, catalog).values())
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=["rows", "a union"])
+@pytest.mark.parametrize("source", SOURCES, ids=["rows", "a union", "extremes"])
 def test_lists_that_are_no_part_of_the_text_are_found(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(releases, "_implied_list_text", lambda *_: "")
     assert any(len(lists) > 1 for lists in lists_by_text(source, CATALOGS[PrivacyWindow.DAY]).values())
