@@ -39,6 +39,7 @@ from dialect.algebra.relations import (
 from dialect.algebra.relations import Window as Windowed
 from dialect.algebra.release_plan import ChargedWindows
 from dialect.algebra.traversal import walk
+from dialect.analysis.canonical_form import CanonicalForm
 from dialect.analysis.date_bounds import EventTime, event_time_predicates
 from dialect.analysis.work_bounds import expressions_below
 from dialect.catalog.model import Dataset, SqlType, retained_windows
@@ -177,7 +178,7 @@ class WindowRewrite:
     stretch: WindowRange
     context: CompileContext
     known: Properties = field(default_factory=Properties, compare=False)  # results without predicates
-    implied: list[Expr] = field(default_factory=list, compare=False)  # conjuncts that were removed
+    implied: list[Expr] = field(default_factory=list, compare=False)  # conjuncts that the text of the rows lacks
 
     def rewrite(self, relation: Relation, pushed: PushedPredicates = NO_PREDICATES) -> WindowedRows:
         """Rewrite a relation, given the facts that are pushed down to it."""
@@ -204,7 +205,23 @@ class WindowRewrite:
 
     def scan(self, relation: Relation, scan: Scan, pushed: PushedPredicates) -> WindowedRows:
         """Restrict a scan to the windows that its rows can lie in."""
-        return restrict_scan(relation, scan, self.stretch, self.context, pushed)
+        rows = restrict_scan(relation, scan, self.stretch, self.context, pushed)
+        self._note_repeated_conditions(scan, rows, pushed)
+        return rows
+
+    def _note_repeated_conditions(self, scan: Scan, rows: WindowedRows, pushed: PushedPredicates) -> None:
+        """Note conditions that are those of the window filter, as of a join: the text of the rows has them once."""
+        clock, dataset = (
+            event_time_of(scan.table, scan.fields),
+            self.context.catalog.datasets_by_name[scan.table.dataset],
+        )
+        if clock is None or dataset.window_range is None:
+            return
+        read, declared = (
+            {_text_of(part) for part in conjuncts(is_in_windows(clock, self.stretch, sorted(starts)))}
+            for starts in (rows.window_starts, dataset.window_range.first_days())
+        )
+        self.implied.extend(fact for fact in pushed.facts if _text_of(fact) in read - declared)
 
     def rewrite_filter(self, relation: Relation, operator: Filter, pushed: PushedPredicates) -> WindowedRows:
         """Filter: window attribution is unchanged; conjuncts that the scanned windows imply are removed."""
@@ -395,6 +412,11 @@ class WindowRewrite:
             Ref(other), right.event_times, window
         )
         return both and one.type is other.type and one.time_zone == other.time_zone
+
+
+def _text_of(condition: Expr) -> str:
+    """Canonical text of a condition over fields by their ids."""
+    return CanonicalForm({read.id: read.id for read in fields_of(condition)}).expression_text(condition)
 
 
 def _event_time_aggregates(group: Group | Distinct, source: WindowedRows) -> frozenset[Field]:
