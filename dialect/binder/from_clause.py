@@ -164,11 +164,6 @@ MAX_LIST_VALUES = 5_000  # written as literals into the generated SQL
 _TIMES = {SqlType.DATE, SqlType.TIMESTAMP}
 
 
-def is_series(node: exp.Expr) -> bool:
-    """Return whether a table in FROM is a call of range, generate_series or unnest."""
-    return isinstance(node, exp.Unnest) or (isinstance(node, exp.Table) and isinstance(node.this, exp.GenerateSeries))
-
-
 def bind_series(node: exp.Expr, context: CompileContext) -> tuple[Public, str]:
     """Bind range, generate_series or unnest to (public relation of one column, its alias); raises Refusal with E_TABLE.
 
@@ -346,7 +341,7 @@ def _bind_table(node: exp.Expr, context: CompileContext, queries: QueryBinder) -
     """
     if node.args.get("sample"):
         raise refusal(Kind.TABLE_SAMPLE, node)
-    if is_series(node):
+    if isinstance(node, exp.Unnest) or (isinstance(node, exp.Table) and isinstance(node.this, exp.GenerateSeries)):
         relation, name = bind_series(node, context)
         shown = tuple((f.name or "", f) for f in relation.fields)
         return _from_item(relation, name, rename_columns(shown, node))

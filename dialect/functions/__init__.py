@@ -13,5 +13,5 @@ from __future__ import annotations
 from dialect.functions.aggregates import AGGREGATES, MOMENTS, Aggregate
 from dialect.functions.emitter import UnsupportedByEngine, plain_text, quote_identifier, quote_literal, quote_text
 from dialect.functions.registry import OVERLOADS, OVERLOADS_BY_NAME
-from dialect.functions.signatures import Function, kind_name, quote_spark_identifier
+from dialect.functions.signatures import kind_name, quote_spark_identifier
 from dialect.functions.table_functions import TABLE_FUNCTIONS, TableFunction

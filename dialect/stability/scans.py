@@ -134,16 +134,11 @@ def _determines_window(expr: Expr, event_times: frozenset[Field], window: Privac
         return False
     first = expr.arguments[0]
     if is_local_time(expr):
-        own = isinstance(first, Ref) and expr.arguments[1] == default_time_zone(first.field)
+        own = isinstance(first, Ref) and expr.arguments[1] == Literal(first.field.time_zone or "UTC", SqlType.VARCHAR)
         return own and _determines_window(first, event_times, window)
     row, last = OVERLOADS[expr.function], expr.arguments[-1]
     is_inside = row.keeps_moment or is_date(expr) or truncation_unit(expr, last) in UNITS_WITHIN_WINDOW[window]
     return is_inside and _determines_window(last, event_times, window)
-
-
-def default_time_zone(field: Field) -> Literal:
-    """Return the default time zone of an instant: that of its column, else UTC."""
-    return Literal(field.time_zone or "UTC", SqlType.VARCHAR)
 
 
 def implies_same_window(condition: Expr, left: Iterable[Field], right: Iterable[Field], window: PrivacyWindow) -> bool:

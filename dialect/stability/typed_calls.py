@@ -134,7 +134,7 @@ _AGGREGATES = ("avg", "count", "count_if", "max", "median", "min", "quantile_con
 def syntax_refusal(node: exp.Expr) -> Refusal:
     """Build the refusal of syntax that is parsed but not allowed."""
     if isinstance(node, exp.CurrentDate | exp.CurrentTimestamp | exp.CurrentTime):
-        return _current_time_refusal(node)
+        return refusal(Kind.CURRENT_TIME, node, name=written_name(node))
     if isinstance(node, exp.Order):
         return refusal(Kind.ORDER_HERE, node)
     kind = Kind.UNKNOWN_CONSTRUCT
@@ -143,11 +143,6 @@ def syntax_refusal(node: exp.Expr) -> Refusal:
     if isinstance(node, exp.Explode | exp.Unnest):
         kind = Kind.ROWS_OF_A_LIST
     return refusal(kind, node, name=written_name(node))
-
-
-def _current_time_refusal(node: exp.Expr) -> Refusal:
-    """Build the refusal of now() and the like: a query must have the same answer when it is repeated."""
-    return refusal(Kind.CURRENT_TIME, node, name=written_name(node))
 
 
 def apply_function(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr:
@@ -184,7 +179,7 @@ def apply_function(name: str, arguments: Sequence[Expr], node: exp.Expr) -> Expr
 def unknown_function(name: str, node: exp.Expr) -> Refusal:
     """Build the refusal of an unknown function, with the nearest known name."""
     if name.removesuffix("()") in _CURRENT_TIME_FUNCTIONS:
-        return _current_time_refusal(node)
+        return refusal(Kind.CURRENT_TIME, node, name=written_name(node))
     near, written = nearest_name(name), written_name(node)[:40]
     if near is None:
         return refusal(Kind.UNKNOWN_FUNCTION, node, name=written)

@@ -328,18 +328,14 @@ class Connection:
 
 def DateFromTicks(ticks: float) -> date:  # noqa: N802  PEP 249 names it so
     """Convert seconds since 1970 to a UTC date."""
-    return _utc_datetime(ticks).date()
+    return datetime.fromtimestamp(ticks, UTC).date()
 
 
 def TimeFromTicks(ticks: float) -> time:  # noqa: N802
     """Convert seconds since 1970 to a UTC time of day."""
-    return _utc_datetime(ticks).time()
+    return datetime.fromtimestamp(ticks, UTC).time()
 
 
 def TimestampFromTicks(ticks: float) -> datetime:  # noqa: N802
     """Convert seconds since 1970 to a UTC timestamp without time zone."""
-    return _utc_datetime(ticks).replace(tzinfo=None)
-
-
-def _utc_datetime(ticks: float) -> datetime:
-    return datetime.fromtimestamp(ticks, UTC)
+    return datetime.fromtimestamp(ticks, UTC).replace(tzinfo=None)

@@ -83,7 +83,7 @@ def _fine_time_refusal(expr: Expr, text: str, context: CompileContext) -> Refusa
 
     A raw time needs a coarser key and bounds, a truncated time only bounds.
     """
-    time = _truncated_operand(expr)
+    time = expr.arguments[-1] if isinstance(expr, Call) and OVERLOADS[expr.function].has_step else expr
     moment, date = plain_text(time), _declared_date(time, context)
     coarse = f"date_trunc('hour', {text})" if time is expr else text
     ends = f"{moment} >= {START_PLACEHOLDER} AND {moment} < {END_PLACEHOLDER}"
@@ -102,11 +102,6 @@ def _declared_date(time: Expr, context: CompileContext) -> tuple[str, ValueRange
         return None
     column = table.columns_by_name.get(table.date_column)
     return (column.name, column.domain) if column is not None and isinstance(column.domain, ValueRange) else None
-
-
-def _truncated_operand(expr: Expr) -> Expr:
-    """Return the time that is truncated or bucketed; the expression itself if it is neither."""
-    return expr.arguments[-1] if isinstance(expr, Call) and OVERLOADS[expr.function].has_step else expr
 
 
 def _coarser_key_suggestions(sql: str, name: str, coarse: str, condition: str) -> tuple[Suggestion, ...]:

@@ -16,7 +16,6 @@ from dialect.functions import (
     OVERLOADS_BY_NAME,
     TABLE_FUNCTIONS,
     Aggregate,
-    Function,
     TableFunction,
     kind_name,
 )
@@ -109,7 +108,7 @@ def function_rows() -> list[dict[str, Any]]:
         {
             "name": name,
             "arguments": ", ".join(map(kind_name, form.argument_kinds)),
-            "gives": _result_type_text(form),
+            "gives": "the type of its arguments" if form.result is SqlType.NULL else str(form.result),
             "meaning": meaning,
         }
         for name in function_names()
@@ -119,10 +118,6 @@ def function_rows() -> list[dict[str, Any]]:
     found += [_aggregate_row(each) for each in AGGREGATES.values()]
     found += [_table_function_row(each) for each in TABLE_FUNCTIONS]
     return list({tuple(each.values()): each for each in found}.values())
-
-
-def _result_type_text(form: Function) -> str:
-    return "the type of its arguments" if form.result is SqlType.NULL else str(form.result)
 
 
 def _aggregate_row(aggregate: Aggregate) -> dict[str, Any]:
