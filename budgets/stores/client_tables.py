@@ -16,22 +16,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import (
-    CheckConstraint,
-    Column,
-    Connection,
-    ForeignKey,
-    Integer,
-    MetaData,
-    Row,
-    Table,
-    Text,
-    and_,
-    bindparam,
-    insert,
-    select,
-    update,
-)
+import sqlalchemy as sa
 
 from budgets.accounting.accounts import EVERYBODY, OWNER, Grant, folded_name, path_prefixes
 from budgets.accounting.privacy_loss import Loss
@@ -55,24 +40,24 @@ from budgets.stores.schema import (
 )
 from budgets.stores.store import fetch_rows, in_list, insert_new
 
-metadata = MetaData()
+metadata = sa.MetaData()
 
-objection_events = Table(
+objection_events = sa.Table(
     "objection_acts",
     metadata,
-    Column("act", Integer, primary_key=True, autoincrement=True),
-    *(Column(name, Text, nullable=False) for name in ("at", "recorded_by", "dataset")),
-    Column("kind", Text, CheckConstraint("kind IN ('object', 'withdraw')"), nullable=False),
-    Column("reason", Text, nullable=False),
+    sa.Column("act", sa.Integer, primary_key=True, autoincrement=True),
+    *(sa.Column(name, sa.Text, nullable=False) for name in ("at", "recorded_by", "dataset")),
+    sa.Column("kind", sa.Text, sa.CheckConstraint("kind IN ('object', 'withdraw')"), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
     sqlite_autoincrement=True,
     sqlite_strict=True,
 )
-objection_persons = Table(
+objection_persons = sa.Table(
     "objection_persons",
     metadata,
-    Column("place", Integer, primary_key=True, autoincrement=True),  # assigned in the order of commits
-    Column("act", Integer, ForeignKey("objection_acts.act"), nullable=False),
-    Column("person", Text, nullable=False),
+    sa.Column("place", sa.Integer, primary_key=True, autoincrement=True),  # assigned in the order of commits
+    sa.Column("act", sa.Integer, sa.ForeignKey("objection_acts.act"), nullable=False),
+    sa.Column("person", sa.Text, nullable=False),
     sqlite_autoincrement=True,
     sqlite_strict=True,
 )
@@ -83,33 +68,35 @@ for _table in (objection_events, objection_persons):
     forbid_change(_table, "DELETE", NEVER_DELETE)
 
 
-def prepare_register(connection: Connection) -> None:
+def prepare_register(connection: sa.Connection) -> None:
     """Create the tables of the register if they are missing; raises UnsafeStore for others."""
     metadata.create_all(connection)
     check_guards(connection, metadata)
 
 
-def write_objection_event(connection: Connection, event: ObjectionEvent, person_keys: Sequence[str]) -> ObjectionEvent:
+def write_objection_event(
+    connection: sa.Connection, event: ObjectionEvent, person_keys: Sequence[str]
+) -> ObjectionEvent:
     """Insert an objection event and its persons; returns it with its number."""
     row = {"at": event.at, "recorded_by": event.recorded_by, "dataset": event.dataset, "kind": event.kind.value}
     number = connection.execute(
-        insert(objection_events).values(**row, reason=event.reason).returning(objection_events.c.act)
+        sa.insert(objection_events).values(**row, reason=event.reason).returning(objection_events.c.act)
     ).scalar_one()
-    connection.execute(insert(objection_persons), [{"act": number, "person": person} for person in person_keys])
+    connection.execute(sa.insert(objection_persons), [{"act": number, "person": person} for person in person_keys])
     return ObjectionEvent(number, event.at, event.recorded_by, event.dataset, event.kind, event.reason)
 
 
-def read_objection_events(connection: Connection) -> tuple[ObjectionEvent, ...]:
+def read_objection_events(connection: sa.Connection) -> tuple[ObjectionEvent, ...]:
     """List the objection events, oldest first."""
-    found = connection.execute(select(objection_events).order_by(objection_events.c.act))
+    found = connection.execute(sa.select(objection_events).order_by(objection_events.c.act))
     return tuple(
         ObjectionEvent(r.act, r.at, r.recorded_by, r.dataset, ObjectionEventKind(r.kind), r.reason) for r in found
     )
 
 
-def read_objections(connection: Connection, after: int) -> tuple[Objection, ...]:
+def read_objections(connection: sa.Connection, after: int) -> tuple[Objection, ...]:
     """List the persons of objection events after a position, in order of commit."""
-    statement = select(
+    statement = sa.select(
         objection_persons.c.place, objection_events.c.dataset, objection_events.c.kind, objection_persons.c.person
     ).join(objection_events)
     found = connection.execute(statement.where(objection_persons.c.place > after).order_by(objection_persons.c.place))
@@ -122,13 +109,13 @@ ASK_ADMIN_HINT = "an admin, who sees why in the ledger and can thaw it."
 
 
 # Statements of every charge, built once.
-_CLIENT_STATES = select(clients.c.holder, clients.c.state, clients.c.is_group).where(
+_CLIENT_STATES = sa.select(clients.c.holder, clients.c.state, clients.c.is_group).where(
     in_list(clients.c.holder, "holders")
 )
-_CLIENT_NAMES = select(client_names).where(in_list(client_names.c.folded, "folded"))
-_GRANTS = select(caps).where(caps.c.dataset == bindparam("dataset"), in_list(caps.c.holder, "holders"))
+_CLIENT_NAMES = sa.select(client_names).where(in_list(client_names.c.folded, "folded"))
+_GRANTS = sa.select(caps).where(caps.c.dataset == sa.bindparam("dataset"), in_list(caps.c.holder, "holders"))
 
-_FROZEN = select(freezes).where(
+_FROZEN = sa.select(freezes).where(
     freezes.c.frozen == 1, in_list(freezes.c.holder, "holders"), in_list(freezes.c.dataset, "datasets")
 )
 
@@ -138,7 +125,7 @@ class ClientStanding:
     """State of some clients and their groups, and the freezes that apply to them."""
 
     states: Mapping[str, tuple[str, int]]  # (state, is_group: 0 or 1) by client or group; absent: unregistered
-    frozen: tuple[Row[Any], ...]
+    frozen: tuple[sa.Row[Any], ...]
 
     def check(self, client: str, dataset: str | None = None, windows: Iterable[str] = ()) -> None:
         """Refuse a removed or frozen client, and a group in the place of a client; raises Forbidden.
@@ -161,7 +148,7 @@ class ClientStanding:
         return all(holder in self.states and self.states[holder][1] == (holder != client) for holder in _path(client))
 
 
-def read_standing(connection: Connection, clients: Iterable[str], dataset: str | None = None) -> ClientStanding:
+def read_standing(connection: sa.Connection, clients: Iterable[str], dataset: str | None = None) -> ClientStanding:
     """Read the standing of some clients; with a dataset, its freezes too."""
     holders = {holder for client in clients for holder in _path(client)}
     rows = fetch_rows(connection, _CLIENT_STATES, {"holders": [*holders]})
@@ -171,7 +158,7 @@ def read_standing(connection: Connection, clients: Iterable[str], dataset: str |
 
 
 def check_standing(
-    connection: Connection, client: str, dataset: str | None = None, windows: Iterable[str] = ()
+    connection: sa.Connection, client: str, dataset: str | None = None, windows: Iterable[str] = ()
 ) -> None:
     """Check one client as `ClientStanding.check` does; raises Forbidden."""
     read_standing(connection, [client], dataset).check(client, dataset, windows)
@@ -182,7 +169,7 @@ def _path(client: str) -> tuple[str, ...]:
     return path_prefixes(client) if client not in (OWNER, EVERYBODY) else ()
 
 
-def why_blocked(connection: Connection, client: str, dataset: str, windows: Iterable[str]) -> str | None:
+def why_blocked(connection: sa.Connection, client: str, dataset: str, windows: Iterable[str]) -> str | None:
     """Return why a client may not be charged there; None if it may."""
     try:
         check_standing(connection, client, dataset, windows)
@@ -191,7 +178,7 @@ def why_blocked(connection: Connection, client: str, dataset: str, windows: Iter
     return None
 
 
-def add_client(connection: Connection, client: str, *, reactivate: bool = False) -> None:
+def add_client(connection: sa.Connection, client: str, *, reactivate: bool = False) -> None:
     """Register a client and its groups if they are new; with `reactivate`, reactivate a removed client.
 
     Raises ParamError for an invalid name, Forbidden for another spelling of a registered one.
@@ -204,12 +191,12 @@ def add_client(connection: Connection, client: str, *, reactivate: bool = False)
         if insert_new(connection, clients, {"holder": holder, "state": ACTIVE, "is_group": is_group}):
             continue
         if is_group:
-            connection.execute(update(clients).where(clients.c.holder == holder).values(is_group=1))
+            connection.execute(sa.update(clients).where(clients.c.holder == holder).values(is_group=1))
         elif reactivate:
-            connection.execute(update(clients).where(clients.c.holder == holder).values(state=ACTIVE))
+            connection.execute(sa.update(clients).where(clients.c.holder == holder).values(state=ACTIVE))
 
 
-def check_spelling(connection: Connection, client: str) -> None:
+def check_spelling(connection: sa.Connection, client: str) -> None:
     """Refuse another spelling of a registered client's or group's name; raises Forbidden.
 
     Claim: no two clients of a ledger have names that fold to the same. Symbols: folded names of a path. Formula: the
@@ -222,14 +209,14 @@ def check_spelling(connection: Connection, client: str) -> None:
             raise Forbidden(why, f"{row.holder}, or another name.")
 
 
-def complete_names(connection: Connection) -> None:
+def complete_names(connection: sa.Connection) -> None:
     """Fill in the folded names of clients from older ledgers; raises UnsafeStore for two equal ones."""
-    named_holders = set(connection.execute(select(client_names.c.holder)).scalars())
-    holders = connection.execute(select(clients.c.holder).order_by(clients.c.holder)).scalars().all()
+    named_holders = set(connection.execute(sa.select(client_names.c.holder)).scalars())
+    holders = connection.execute(sa.select(clients.c.holder).order_by(clients.c.holder)).scalars().all()
     for holder in (each for each in holders if each not in named_holders):
         folded = folded_name(holder)
         if not insert_new(connection, client_names, {"folded": folded, "holder": holder}):
-            statement = select(client_names.c.holder).where(client_names.c.folded == folded)
+            statement = sa.select(client_names.c.holder).where(client_names.c.folded == folded)
             other = connection.execute(statement).scalar_one()
             raise UnsafeStore(
                 f"Two clients of this ledger have one name in two spellings: {other!r} and {holder!r}.",
@@ -237,16 +224,16 @@ def complete_names(connection: Connection) -> None:
             )
 
 
-def remove_client(connection: Connection, client: str) -> None:
+def remove_client(connection: sa.Connection, client: str) -> None:
     """Mark a client or group as removed; raises ParamError if there is none."""
-    statement = update(clients).where(clients.c.holder == client).values(state=REMOVED)
+    statement = sa.update(clients).where(clients.c.holder == client).values(state=REMOVED)
     if connection.execute(statement).rowcount != 1:
         raise ParamError(f"There is no client {client!r}.", "one that was added, or has asked.")
 
 
-def read_clients(connection: Connection) -> tuple[ClientStatus, ...]:
+def read_clients(connection: sa.Connection) -> tuple[ClientStatus, ...]:
     """List every known client and group by name, with its effective state."""
-    rows = tuple(connection.execute(select(clients).order_by(clients.c.holder)))
+    rows = tuple(connection.execute(sa.select(clients).order_by(clients.c.holder)))
     frozen = {freeze.client for freeze in read_freezes(connection) if not freeze.dataset and not freeze.window}
     removed = {row.holder for row in rows if row.state == REMOVED}
     return tuple(ClientStatus(row.holder, bool(row.is_group), _state(row.holder, removed, frozen)) for row in rows)
@@ -260,7 +247,7 @@ def _state(client: str, removed: Container[str], frozen: Container[str]) -> str:
     return FROZEN if any(holder in frozen for holder in path) else ACTIVE
 
 
-def read_grants(connection: Connection, dataset: str, holders: Iterable[str]) -> tuple[Grant, ...]:
+def read_grants(connection: sa.Connection, dataset: str, holders: Iterable[str]) -> tuple[Grant, ...]:
     """Grants in force: the newest cap that an admin set, for each holder and window of a dataset."""
     return tuple(
         Grant(row.dataset, row.holder, row.scope, Loss(row.pico_rho, row.atto_delta), row.sequence)
@@ -268,19 +255,19 @@ def read_grants(connection: Connection, dataset: str, holders: Iterable[str]) ->
     )
 
 
-def set_grant(connection: Connection, new: Grant) -> None:
+def set_grant(connection: sa.Connection, new: Grant) -> None:
     """Set a cap; it replaces an earlier one of the same scope."""
     key = {"dataset": new.dataset, "holder": new.holder, "scope": new.scope}
     _upsert(connection, caps, key, {**vars(new.cap), "sequence": new.sequence})
 
 
-def freeze(connection: Connection, dataset: str, holder: str, window: str, sequence: int) -> None:
+def freeze(connection: sa.Connection, dataset: str, holder: str, window: str, sequence: int) -> None:
     """Freeze a scope; an empty field matches everything."""
     key = {"dataset": dataset, "holder": holder, "window_name": window}
     _upsert(connection, freezes, key, {"frozen": 1, "sequence": sequence})
 
 
-def thaw(connection: Connection, dataset: str, holder: str, window: str, sequence: int) -> None:
+def thaw(connection: sa.Connection, dataset: str, holder: str, window: str, sequence: int) -> None:
     """Lift a freeze and reset the failure counters that led to it; without a window, of every window.
 
     For a dataset, the counters of every client tree are reset too.
@@ -294,30 +281,30 @@ def thaw(connection: Connection, dataset: str, holder: str, window: str, sequenc
             conditions.append(table.c.window_name == window)
         if table is freezes:
             conditions.append(table.c.frozen == 1)
-        connection.execute(update(table).where(*conditions).values(values))
+        connection.execute(sa.update(table).where(*conditions).values(values))
 
 
-def count_failure(connection: Connection, dataset: str, holder: str, window: str) -> int:
+def count_failure(connection: sa.Connection, dataset: str, holder: str, window: str) -> int:
     """Increment a failure counter; returns its value since the last thaw."""
     key = {"dataset": dataset, "holder": holder, "window_name": window}
     if insert_new(connection, failures, key | {"times": 1}):
         return 1
-    conditions = and_(*(failures.c[name] == value for name, value in key.items()))
-    connection.execute(update(failures).where(conditions).values(times=failures.c.times + 1))
-    return int(connection.execute(select(failures.c.times).where(conditions)).scalar_one())
+    conditions = sa.and_(*(failures.c[name] == value for name, value in key.items()))
+    connection.execute(sa.update(failures).where(conditions).values(times=failures.c.times + 1))
+    return int(connection.execute(sa.select(failures.c.times).where(conditions)).scalar_one())
 
 
-def failures_by_tree(connection: Connection, dataset: str, window: str) -> dict[str, int]:
+def failures_by_tree(connection: sa.Connection, dataset: str, window: str) -> dict[str, int]:
     """Read the failures of a dataset's window since the last thaw, by client tree; "" has the sum of all."""
-    counted = select(failures.c.holder, failures.c.times).where(
+    counted = sa.select(failures.c.holder, failures.c.times).where(
         failures.c.dataset == dataset, failures.c.window_name == window
     )
     return {row.holder: row.times for row in connection.execute(counted)}
 
 
-def complete_failures(connection: Connection) -> None:
+def complete_failures(connection: sa.Connection) -> None:
     """Fill in failures by client tree for older ledgers, which counted by window only; rereads the chain then."""
-    counted = {tuple(key) for key in connection.execute(select(*failures.primary_key.columns))}
+    counted = {tuple(key) for key in connection.execute(sa.select(*failures.primary_key.columns))}
     counted_windows = {(dataset, window) for dataset, holder, window in counted if dataset and holder == EVERYBODY}
     if counted_windows <= {(dataset, window) for dataset, holder, window in counted if holder != EVERYBODY}:
         return
@@ -328,38 +315,38 @@ def complete_failures(connection: Connection) -> None:
         insert_new(connection, failures, row)
 
 
-def read_freezes(connection: Connection) -> tuple[Freeze, ...]:
+def read_freezes(connection: sa.Connection) -> tuple[Freeze, ...]:
     """List all current freezes."""
     order = (freezes.c.dataset, freezes.c.holder, freezes.c.window_name)
-    rows = connection.execute(select(freezes).where(freezes.c.frozen == 1).order_by(*order))
+    rows = connection.execute(sa.select(freezes).where(freezes.c.frozen == 1).order_by(*order))
     return tuple(Freeze(row.dataset, row.holder, row.window_name, row.sequence) for row in rows)
 
 
-def insert_top_up(connection: Connection, request: TopUp) -> None:
+def insert_top_up(connection: sa.Connection, request: TopUp) -> None:
     """Record a client's top-up request, undecided."""
     values = {"dataset": request.dataset, "client": request.client, "scope": request.scope, "state": request.state}
     _upsert(connection, top_ups, {"id": request.id}, values | vars(request.cap))
 
 
-def read_top_ups(connection: Connection, state: str | None = None) -> tuple[TopUp, ...]:
+def read_top_ups(connection: sa.Connection, state: str | None = None) -> tuple[TopUp, ...]:
     """Top-up requests of clients with their decisions, oldest first."""
-    statement = select(top_ups).order_by(top_ups.c.id)
+    statement = sa.select(top_ups).order_by(top_ups.c.id)
     rows = connection.execute(statement if state is None else statement.where(top_ups.c.state == state))
     return tuple(
         TopUp(row.id, row.dataset, row.client, row.scope, Loss(row.pico_rho, row.atto_delta), row.state) for row in rows
     )
 
 
-def decide_top_up(connection: Connection, top_up: int, state: str) -> TopUp:
+def decide_top_up(connection: sa.Connection, top_up: int, state: str) -> TopUp:
     """Close an open request; raises ParamError if it is not open."""
     found = [request for request in read_top_ups(connection, OPEN) if request.id == top_up]
     if not found:
         raise ParamError(f"There is no open request {top_up}.", "passersby topup list --open shows those that are.")
-    connection.execute(update(top_ups).where(top_ups.c.id == top_up).values(state=state))
+    connection.execute(sa.update(top_ups).where(top_ups.c.id == top_up).values(state=state))
     return found[0]
 
 
-def _check_not_frozen(row: Row[Any], client: str, dataset: str | None, windows: frozenset[str]) -> None:
+def _check_not_frozen(row: sa.Row[Any], client: str, dataset: str | None, windows: frozenset[str]) -> None:
     """Refuse a client that a freeze applies to; raises Forbidden.
 
     `row` = a freeze of the dataset, of the client or of one of its groups; an empty field matches everything. One of a
@@ -374,8 +361,10 @@ def _check_not_frozen(row: Row[Any], client: str, dataset: str | None, windows: 
     raise Forbidden(f"{what} is frozen.", ASK_ADMIN_HINT)
 
 
-def _upsert(connection: Connection, table: Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:
+def _upsert(
+    connection: sa.Connection, table: sa.Table, key: Mapping[str, object], values: Mapping[str, object]
+) -> None:
     """Insert or update the row of a key."""
     if not insert_new(connection, table, {**key, **values}):
         conditions = [table.c[name] == value for name, value in key.items()]
-        connection.execute(update(table).where(*conditions).values(values))
+        connection.execute(sa.update(table).where(*conditions).values(values))

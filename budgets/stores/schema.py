@@ -17,23 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from sqlalchemy import (
-    DDL,
-    BigInteger,
-    CheckConstraint,
-    Column,
-    Connection,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
-    event,
-    text,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateTable
 
@@ -71,29 +55,29 @@ _CHECK_QUERY = (
 )
 
 
-def create_guard_function(metadata: MetaData) -> None:
+def create_guard_function(metadata: sa.MetaData) -> None:
     """Create the function that PostgreSQL's guard triggers call, before the first table."""
-    event.listen(metadata, "before_create", DDL(_GUARD_FUNCTION).execute_if(dialect="postgresql"))  # type: ignore[no-untyped-call]
+    sa.event.listen(metadata, "before_create", sa.DDL(_GUARD_FUNCTION).execute_if(dialect="postgresql"))  # type: ignore[no-untyped-call]
 
 
-def forbid_change(table: Table, change: str, why: str, when: str = "") -> None:
+def forbid_change(table: sa.Table, change: str, why: str, when: str = "") -> None:
     """Add a guard trigger that rejects a change of rows; a guard against DELETE also rejects TRUNCATE."""
     guards = table.info.setdefault("guards", {})
     for database in _DATABASES:
         for name, statement in _guard_statements(database, table.name, change, why, when):
             if statement.startswith("CREATE"):
                 guards.setdefault(database, {})[name] = _normalize_trigger(statement, database)
-            event.listen(table, "after_create", DDL(statement).execute_if(dialect=database))  # type: ignore[no-untyped-call]
+            sa.event.listen(table, "after_create", sa.DDL(statement).execute_if(dialect=database))  # type: ignore[no-untyped-call]
 
 
-def check_guards(connection: Connection, tables: MetaData) -> None:
+def check_guards(connection: sa.Connection, tables: sa.MetaData) -> None:
     """Refuse a ledger whose guard triggers were removed, changed or disabled; raises UnsafeStore."""
     faults = guard_faults(connection, tables)
     if faults:
         raise UnsafeStore(faults[0], "a backup of the ledger from before the guards of its rows were changed.")
 
 
-def guard_faults(connection: Connection, metadata: MetaData) -> tuple[str, ...]:
+def guard_faults(connection: sa.Connection, metadata: sa.MetaData) -> tuple[str, ...]:
     """Report triggers and constraints whose definition differs from the schema's.
 
     Claim: if nothing is reported, the database itself rejects what the schema forbids. Symbols: the triggers of each
@@ -118,31 +102,31 @@ def guard_faults(connection: Connection, metadata: MetaData) -> tuple[str, ...]:
     return tuple(filter(None, faults))
 
 
-def _triggers(connection: Connection) -> dict[str, dict[str, str]]:
+def _triggers(connection: sa.Connection) -> dict[str, dict[str, str]]:
     """Read the definition of every trigger, by table and name."""
     database = connection.dialect.name
     found: dict[str, dict[str, str]] = {}
     parameters = {"body": _GUARD_FUNCTION_BODY} if database == "postgresql" else {}
-    for table, name, sql in connection.execute(text(_TRIGGER_QUERIES[database]), parameters):
+    for table, name, sql in connection.execute(sa.text(_TRIGGER_QUERIES[database]), parameters):
         found.setdefault(table, {})[name] = _normalize_trigger(sql, database)
     return found
 
 
-def _table_parts(connection: Connection) -> dict[str, set[str]]:
+def _table_parts(connection: sa.Connection) -> dict[str, set[str]]:
     """Read the parts of each table: in SQLite the whole definition, in PostgreSQL the CHECKs."""
     found: dict[str, set[str]] = {}
     if connection.dialect.name == "sqlite":
-        return {table: _definition_parts(sql) for table, sql in connection.execute(text(_TABLE_QUERY)) if sql}
-    for table, sql in connection.execute(text(_CHECK_QUERY)):
+        return {table: _definition_parts(sql) for table, sql in connection.execute(sa.text(_TABLE_QUERY)) if sql}
+    for table, sql in connection.execute(sa.text(_CHECK_QUERY)):
         found.setdefault(table, set()).add(_normalize_check(sql))
     return found
 
 
-def _expected_parts(table: Table, database: str) -> set[str]:
+def _expected_parts(table: sa.Table, database: str) -> set[str]:
     """List the parts that a table of the schema must have, comparable to those of `_table_parts`."""
     if database == "sqlite":
         return _definition_parts(str(CreateTable(table).compile(dialect=sqlite.dialect())))
-    checks = (each for each in table.constraints if isinstance(each, CheckConstraint))
+    checks = (each for each in table.constraints if isinstance(each, sa.CheckConstraint))
     return {_normalize_check(f"CHECK ({check.sqltext})") for check in checks}
 
 
@@ -211,56 +195,56 @@ def _enable_always(table: str, name: str) -> str:
 
 FORMAT_VERSION = 2
 
-metadata = MetaData()
+metadata = sa.MetaData()
 
-_INTEGER = BigInteger().with_variant(Integer(), "sqlite")
-_TEXT = Text().with_variant(Text(collation="C"), "postgresql")  # byte order of names on every server
+_INTEGER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")  # byte order of names on every server
 
 
-def _table(name: str, *parts: Column[object] | CheckConstraint | UniqueConstraint | Index) -> Table:
+def _table(name: str, *parts: sa.Column[object] | sa.CheckConstraint | sa.UniqueConstraint | sa.Index) -> sa.Table:
     """Declare a table of the ledger; strict: SQLite checks the types of values."""
-    return Table(name, metadata, *parts, sqlite_strict=True)
+    return sa.Table(name, metadata, *parts, sqlite_strict=True)
 
 
-def _keys(*names: str) -> Iterator[Column[object]]:
+def _keys(*names: str) -> Iterator[sa.Column[object]]:
     """Declare text columns of the primary key."""
-    return (Column(name, _TEXT, nullable=False, primary_key=True) for name in names)
+    return (sa.Column(name, _TEXT, nullable=False, primary_key=True) for name in names)
 
 
-def _texts(*names: str) -> Iterator[Column[object]]:
+def _texts(*names: str) -> Iterator[sa.Column[object]]:
     """Declare text columns without NULL."""
-    return (Column(name, _TEXT, nullable=False) for name in names)
+    return (sa.Column(name, _TEXT, nullable=False) for name in names)
 
 
-def _unit_column(name: str) -> Column[object]:
+def _unit_column(name: str) -> sa.Column[object]:
     """Declare a column of integers from 0 on: units of a loss, sequences, counts."""
-    return Column(name, _INTEGER, CheckConstraint(f"{name} >= 0"), nullable=False)
+    return sa.Column(name, _INTEGER, sa.CheckConstraint(f"{name} >= 0"), nullable=False)
 
 
-def _loss_columns(prefix: str = "") -> Iterator[Column[object]]:
+def _loss_columns(prefix: str = "") -> Iterator[sa.Column[object]]:
     """Declare the two columns of a loss."""
     return (_unit_column(f"{prefix}{part}") for part in ("pico_rho", "atto_delta"))
 
 
-def _charge_id_column(*, primary_key: bool = False) -> Column[object]:
+def _charge_id_column(*, primary_key: bool = False) -> sa.Column[object]:
     """Declare a reference to a charge."""
-    return Column("charge_id", _INTEGER, ForeignKey("charges.id"), nullable=False, primary_key=primary_key)
+    return sa.Column("charge_id", _INTEGER, sa.ForeignKey("charges.id"), nullable=False, primary_key=primary_key)
 
 
-ledger_format = _table("ledger_format", Column("version", Integer, primary_key=True, autoincrement=False))
+ledger_format = _table("ledger_format", sa.Column("version", sa.Integer, primary_key=True, autoincrement=False))
 
 chain_head = _table(
-    "chain_head", *_keys("ledger_id"), _unit_column("sequence"), Column("row_hash", LargeBinary, nullable=False)
+    "chain_head", *_keys("ledger_id"), _unit_column("sequence"), sa.Column("row_hash", sa.LargeBinary, nullable=False)
 )
 
 entries = _table(
     "entries",
-    Column("sequence", _INTEGER, primary_key=True, autoincrement=False),
+    sa.Column("sequence", _INTEGER, primary_key=True, autoincrement=False),
     *_texts("at", "kind", "dataset", "holder", "actor", "request_id", "body"),
-    Column("previous_hash", LargeBinary, nullable=False, unique=True),  # unique: the chain has no forks
-    Column("row_hash", LargeBinary, nullable=False, unique=True),
-    Index("entries_of_holder", "holder", "sequence"),
-    Index("entries_of_kind", "kind", "sequence"),
+    sa.Column("previous_hash", sa.LargeBinary, nullable=False, unique=True),  # unique: the chain has no forks
+    sa.Column("row_hash", sa.LargeBinary, nullable=False, unique=True),
+    sa.Index("entries_of_holder", "holder", "sequence"),
+    sa.Index("entries_of_kind", "kind", "sequence"),
 )
 
 accounts = _table(
@@ -269,23 +253,23 @@ accounts = _table(
     *_loss_columns("ceiling_"),  # dataset account: its first cap, permanent; others: their highest cap so far
     *_loss_columns("cap_"),  # current cap
     *_loss_columns("spent_"),  # its delta on thresholds
-    CheckConstraint("spent_pico_rho <= ceiling_pico_rho"),
-    CheckConstraint(f"spent_atto_delta <= ceiling_atto_delta / {THRESHOLD_DELTA_DIVISOR}"),  # integer division
+    sa.CheckConstraint("spent_pico_rho <= ceiling_pico_rho"),
+    sa.CheckConstraint(f"spent_atto_delta <= ceiling_atto_delta / {THRESHOLD_DELTA_DIVISOR}"),  # integer division
 )
 
 charges = _table(
     "charges",
-    Column("id", _INTEGER, primary_key=True, autoincrement=False),  # sequence of the ledger entry
+    sa.Column("id", _INTEGER, primary_key=True, autoincrement=False),  # sequence of the ledger entry
     *_texts("client", "request_id", "body_digest", "dataset"),
     *_loss_columns(),
     *_texts("versions"),
-    UniqueConstraint("client", "request_id"),
+    sa.UniqueConstraint("client", "request_id"),
 )
 
 charge_keys = _table(
     "charge_keys",
     _charge_id_column(primary_key=True),
-    Column("position", Integer, primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
     *_texts("release_key"),
 )
 
@@ -302,8 +286,8 @@ purchases = _table("purchases", *_keys("dataset", "holder", "release_key"), _cha
 releases = _table(
     "releases",
     *_keys("dataset", "release_key"),
-    Column("payload", LargeBinary, nullable=False),
-    Column("salt", LargeBinary, nullable=False),  # hashed with the payload, which could be guessed otherwise
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.Column("salt", sa.LargeBinary, nullable=False),  # hashed with the payload, which could be guessed otherwise
     *_texts("settled_at"),
     _charge_id_column(),
 )
@@ -312,11 +296,11 @@ clients = _table(
     "clients",
     *_keys("holder"),
     *_texts("state"),  # active or removed
-    Column("is_group", Integer, CheckConstraint("is_group IN (0, 1)"), nullable=False),
+    sa.Column("is_group", sa.Integer, sa.CheckConstraint("is_group IN (0, 1)"), nullable=False),
 )
 
 client_names = _table(  # one client for each name, in any spelling
-    "client_names", *_keys("folded"), Column("holder", _TEXT, nullable=False, unique=True)
+    "client_names", *_keys("folded"), sa.Column("holder", _TEXT, nullable=False, unique=True)
 )
 
 caps = _table(
@@ -329,7 +313,7 @@ caps = _table(
 freezes = _table(
     "freezes",
     *_keys("dataset", "holder", "window_name"),  # empty: every dataset, all clients, every window
-    Column("frozen", Integer, CheckConstraint("frozen IN (0, 1)"), nullable=False),
+    sa.Column("frozen", sa.Integer, sa.CheckConstraint("frozen IN (0, 1)"), nullable=False),
     _unit_column("sequence"),
 )
 
@@ -341,7 +325,7 @@ failures = _table(
 
 top_ups = _table(
     "top_ups",
-    Column("id", _INTEGER, primary_key=True, autoincrement=False),  # sequence of the request's entry
+    sa.Column("id", _INTEGER, primary_key=True, autoincrement=False),  # sequence of the request's entry
     *_texts("dataset", "client", "scope"),
     *_loss_columns(),
     *_texts("state"),  # open, approved or declined

@@ -16,25 +16,7 @@ from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, ClassVar, Concatenate, NamedTuple, ParamSpec, Self, TypeVar
 
-from sqlalchemy import (
-    JSON,
-    Boolean,
-    Column,
-    ColumnElement,
-    Connection,
-    Engine,
-    Executable,
-    FromClause,
-    Insert,
-    Select,
-    Table,
-    TableValuedAlias,
-    Text,
-    Update,
-    and_,
-    bindparam,
-    literal_column,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -69,7 +51,7 @@ class is_among(_ListFunction):  # noqa: N801
     """
 
     inherit_cache = True
-    type = Boolean()
+    type = sa.Boolean()
     sql = MappingProxyType(
         {
             "sqlite": "{} IN (SELECT value FROM json_each({}))",
@@ -93,7 +75,7 @@ class text_of_pair(_ListFunction):  # noqa: N801
     """SQL: the first (0) or second (1) text of a pair."""
 
     inherit_cache = True
-    type = Text()
+    type = sa.Text()
     sql = MappingProxyType({"sqlite": "json_extract({}, '$[{}]')", "postgresql": "({} ->> {})"})
 
 
@@ -103,50 +85,52 @@ def _compile_list_function(element: _ListFunction, compiler: SQLCompiler, **opti
     return element.sql[compiler.dialect.name].format(*(compiler.process(each, **options) for each in element.clauses))
 
 
-def in_list(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
+def in_list(column: sa.ColumnElement[Any], parameter: str) -> sa.ColumnElement[bool]:
     """Build the condition that a column is in the list of a parameter."""
-    return is_among(column, bindparam(parameter, type_=JSON))
+    return is_among(column, sa.bindparam(parameter, type_=sa.JSON))
 
 
-def lookup_pairs(one: Column[Any], other: Column[Any], parameter: str, *also: ColumnElement[bool]) -> FromClause:
+def lookup_pairs(
+    one: sa.Column[Any], other: sa.Column[Any], parameter: str, *also: sa.ColumnElement[bool]
+) -> sa.FromClause:
     """Look up rows by pairs of keys: an outer join of the parameter's list with the table; unmatched pairs have NULLs.
 
     SQLite plans an inner join or `(one, other) IN (...)` badly: it scans each row for each pair, or each first text for
     each second one.
     """
-    pairs = pair_elements(bindparam(parameter, type_=JSON)).table_valued("value")
-    texts = [text_of_pair(pairs.c.value, literal_column(place)) for place in "01"]
-    return pairs.outerjoin(one.table, and_(one == texts[0], other == texts[1], *also))
+    pairs = pair_elements(sa.bindparam(parameter, type_=sa.JSON)).table_valued("value")
+    texts = [text_of_pair(pairs.c.value, sa.literal_column(place)) for place in "01"]
+    return pairs.outerjoin(one.table, sa.and_(one == texts[0], other == texts[1], *also))
 
 
-def list_elements(parameter: str) -> TableValuedAlias:
+def list_elements(parameter: str) -> sa.TableValuedAlias:
     """Table of the elements of a list parameter, in the column `value`."""
-    return text_elements(bindparam(parameter, type_=JSON)).table_valued("value")
+    return text_elements(sa.bindparam(parameter, type_=sa.JSON)).table_valued("value")
 
 
-PrepareTables = Callable[[Connection], None]  # creates missing tables; raises for others
+PrepareTables = Callable[[sa.Connection], None]  # creates missing tables; raises for others
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
 _Insert = sqlite.Insert | postgresql.Insert
 # ON CONFLICT is a construct of each SQLAlchemy dialect
-_INSERTS: dict[str, Callable[[Table], _Insert]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_INSERTS: dict[str, Callable[[sa.Table], _Insert]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 @dataclass(frozen=True)
 class Store:
     """One database: read and write engines, the durability check, group commit and request batching."""
 
-    reader: Engine
-    writer: Engine
-    assert_durable: Callable[[Connection], None]  # raises UnsafeStore
+    reader: sa.Engine
+    writer: sa.Engine
+    assert_durable: Callable[[sa.Connection], None]  # raises UnsafeStore
     group_commit: GroupCommit = field(default_factory=GroupCommit, repr=False)
     charge_batcher: RequestBatcher[ChargeRequest, Charge] = field(default_factory=RequestBatcher, repr=False)
     thread_state: threading.local = field(default_factory=threading.local, repr=False)  # an open `open_snapshot`
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> Iterator[sa.Connection]:
         """Open a read snapshot, or use that of the enclosing `open_snapshot`; raises LedgerUnavailable."""
-        snapshot: Connection | None = getattr(self.thread_state, "snapshot", None)
+        snapshot: sa.Connection | None = getattr(self.thread_state, "snapshot", None)
         if snapshot is not None:
             with _translate_errors():
                 yield snapshot
@@ -155,7 +139,7 @@ class Store:
             yield connection
 
     def read(
-        self, query: Callable[Concatenate[Connection, Given], Found], *args: Given.args, **more: Given.kwargs
+        self, query: Callable[Concatenate[sa.Connection, Given], Found], *args: Given.args, **more: Given.kwargs
     ) -> Found:
         """Return the result of one query in a read snapshot; raises LedgerUnavailable."""
         with self.reading() as connection:
@@ -172,12 +156,12 @@ class Store:
                 self.thread_state.snapshot = before
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self) -> Iterator[sa.Connection]:
         """Write in a transaction that others may share; durable on exit. Raises LedgerUnavailable, UnsafeStore."""
         with _translate_errors(), self.group_commit.write_part(self._begin) as connection:
             yield connection
 
-    def _begin(self) -> Connection:
+    def _begin(self) -> sa.Connection:
         """Begin a write transaction; a connection that a server restart has closed is replaced once."""
         try:
             return self._begin_on(self.writer.connect())
@@ -186,7 +170,7 @@ class Store:
                 raise
         return self._begin_on(self.writer.connect())  # retry once after a server restart: nothing was written yet
 
-    def _begin_on(self, connection: Connection) -> Connection:
+    def _begin_on(self, connection: sa.Connection) -> sa.Connection:
         """Begin a transaction on a connection and check that its commit will be durable; raises UnsafeStore."""
         try:
             connection.begin()
@@ -212,7 +196,7 @@ class Store:
         self.writer.dispose()
 
 
-def fetch_rows(connection: Connection, statement: Select[Any], parameters: Mapping[str, object]) -> Sequence[Any]:
+def fetch_rows(connection: sa.Connection, statement: sa.Select[Any], parameters: Mapping[str, object]) -> Sequence[Any]:
     """Fetch the rows of a statement that is built once, as named tuples; raises SQLAlchemyError.
 
     SQLite's driver runs its text: for a few rows SQLAlchemy's own work takes five times as long as the statement.
@@ -227,7 +211,9 @@ def fetch_rows(connection: Connection, statement: Select[Any], parameters: Mappi
         return [*map(_row_maker(statement), _driver_rows(driver, built.text, built.values(parameters)))]
 
 
-def change_rows(connection: Connection, statement: Update | Insert, rows: Sequence[Mapping[str, object]]) -> int:
+def change_rows(
+    connection: sa.Connection, statement: sa.Update | sa.Insert, rows: Sequence[Mapping[str, object]]
+) -> int:
     """Run a statement that is built once, with the parameters of each row; returns how many rows it changed.
 
     SQLite's driver runs its text, as in `fetch_rows`. Raises SQLAlchemyError.
@@ -240,7 +226,7 @@ def change_rows(connection: Connection, statement: Update | Insert, rows: Sequen
         return _driver_changes(driver, built.text, [built.values(row) for row in rows])
 
 
-def insert_new(connection: Connection, table: Table, row: dict[str, object]) -> bool:
+def insert_new(connection: sa.Connection, table: sa.Table, row: dict[str, object]) -> bool:
     """Insert a row unless its key exists; returns whether it was inserted."""
     driver = _sqlite_driver(connection)
     if driver is None:
@@ -250,13 +236,13 @@ def insert_new(connection: Connection, table: Table, row: dict[str, object]) -> 
         return _driver_changes(driver, text, [tuple(row.values())]) == 1
 
 
-def _sqlite_driver(connection: Connection) -> DBAPIConnection | None:
+def _sqlite_driver(connection: sa.Connection) -> DBAPIConnection | None:
     """Return the driver's connection to SQLite; None for another database."""
     return connection.connection.driver_connection if connection.dialect.name == "sqlite" else None
 
 
 @contextmanager
-def _driver_errors(connection: Connection) -> Iterator[None]:
+def _driver_errors(connection: sa.Connection) -> Iterator[None]:
     """Translate the errors of SQLite's driver to SQLAlchemyError."""
     try:
         yield
@@ -289,7 +275,7 @@ class _SqliteStatement:
 
 
 @cache
-def _sqlite_statement(statement: Select[Any] | Update | Insert) -> _SqliteStatement:
+def _sqlite_statement(statement: sa.Select[Any] | sa.Update | sa.Insert) -> _SqliteStatement:
     """Compile a statement for SQLite."""
     compiled = statement.compile(dialect=sqlite.dialect())
     constants = {name: compiled.params[name] for bind, name in compiled.bind_names.items() if not bind.required}
@@ -297,12 +283,12 @@ def _sqlite_statement(statement: Select[Any] | Update | Insert) -> _SqliteStatem
 
 
 @cache
-def _row_maker(statement: Select[Any]) -> Callable[[Iterable[Any]], Any]:
+def _row_maker(statement: sa.Select[Any]) -> Callable[[Iterable[Any]], Any]:
     """Return what makes a row of a statement, as a named tuple."""
     return NamedTuple("row_type", [(column.name, Any) for column in statement.selected_columns])._make
 
 
-def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
     """Insert complete rows in bulk; PostgreSQL's driver would send one statement for each."""
     if not rows:
         return
@@ -314,7 +300,7 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
 
 
 @cache
-def _insert_from_json(table: Table) -> str:
+def _insert_from_json(table: sa.Table) -> str:
     """Build PostgreSQL's INSERT of many rows from one JSON parameter `rows`; cached."""
     columns, rows = ", ".join(table.columns.keys()), f"json_populate_recordset(NULL::{table.name}, %(rows)s::json)"
     return f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {rows}"
@@ -328,25 +314,25 @@ def _bytea_literal(value: object) -> str:
 
 
 @cache
-def _column_values(table: Table) -> Callable[[Mapping[str, object]], Any]:
+def _column_values(table: sa.Table) -> Callable[[Mapping[str, object]], Any]:
     """Getter of a row's values in column order, as a tuple; the table must have at least two columns."""
     return itemgetter(*table.columns.keys())
 
 
 @cache
-def _insert_from_values(table: Table, columns: tuple[str, ...]) -> str:
+def _insert_from_values(table: sa.Table, columns: tuple[str, ...]) -> str:
     """Build SQLite's INSERT of one row from values of these columns, in order; cached."""
     return f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
 
 
 @cache
-def _insert_unless_exists(database: str, table: Table) -> Executable:
+def _insert_unless_exists(database: str, table: sa.Table) -> sa.Executable:
     """Build INSERT ... ON CONFLICT DO NOTHING RETURNING key; cached."""
     return _INSERTS[database](table).on_conflict_do_nothing().returning(*table.primary_key)
 
 
 @contextmanager
-def pipelined(connection: Connection) -> Iterator[None]:
+def pipelined(connection: sa.Connection) -> Iterator[None]:
     """Pipeline statements without results, so that PostgreSQL is not awaited after each.
 
     All are complete on exit. Raises SQLAlchemyError if one failed: the transaction must be rolled back.

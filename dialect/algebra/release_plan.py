@@ -22,16 +22,10 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Protocol
 
+from dialect.algebra import relations as rel
 from dialect.algebra.expressions import Expr, Field, Literal
 from dialect.algebra.formulas import Histogram, NoisyUnionColumn, ReleasedNumber, ReleasedSum
-from dialect.algebra.relations import (
-    ContributionLimits,
-    PerPerson,
-    Public,
-    Released,
-    RowTruncation,
-    union_branch_tables,
-)
+from dialect.algebra.relations import union_branch_tables
 from dialect.algebra.traversal import walk
 from dialect.catalog.model import Bounds
 from dialect.catalog.privacy_windows import STATIC, PrivacyWindow
@@ -182,7 +176,7 @@ def _max_deviation(clamped: QueryVector | Factor) -> float:
 class KeySource:
     """One public relation that group keys are listed from."""
 
-    relation: Public
+    relation: rel.Public
     description: str  # shown to analysts: "cell", "hour(start_ts)"
     is_exhaustive: bool  # no row can hold another value
 
@@ -191,7 +185,7 @@ class KeySource:
 class KeySet:
     """Public key set: every group that the answer shows, known without reading private data."""
 
-    relation: Public
+    relation: rel.Public
     keys: tuple[Field, ...]  # fields of the relation, in the order of the plan's keys
     sources: tuple[KeySource, ...]
     is_listed_by_query: bool = False  # the query itself lists the keys: public LEFT JOIN people
@@ -216,7 +210,7 @@ class OtherKeys:
     """Groups that gather the rows of unreleased private keys: one for each public parent."""
 
     values: tuple[Literal | None, ...]  # of each of the plan's keys there; None: a parent, which keeps its own value
-    relation: Public  # one row for each public parent
+    relation: rel.Public  # one row for each public parent
     fields: tuple[Field, ...]  # of the relation, in the order of the plan's keys
 
 
@@ -225,7 +219,7 @@ class KeyMapping:
     """How rows of unreleased keys are mapped to the groups of other keys, over the keys that were released."""
 
     keys: tuple[Field, ...]  # fields of the source with the rows' own keys
-    released: Public  # the released keys, in the order of the plan's keys
+    released: rel.Public  # the released keys, in the order of the plan's keys
     values: tuple[Literal | None, ...]  # of each key in groups of other keys; None: its own
 
 
@@ -234,7 +228,7 @@ class PrivatePlan:
     """Plan of one release: whose rows, which groups, which query vectors, which privacy windows are charged."""
 
     dataset: str
-    source: PerPerson  # relation whose fields include the keys, values and conditions
+    source: rel.PerPerson  # relation whose fields include the keys, values and conditions
     keys: tuple[GroupKey, ...]
     key_set: KeySet | None  # None: private keys, by partition selection
     has_one_group_per_person: bool  # the keys are functions of the person by an enforced primary key
@@ -244,7 +238,7 @@ class PrivatePlan:
     tables: tuple[str, ...]  # private tables whose rows contribute
     canonical_groups: str  # canonical text of rows and groups: everything but the vectors
     vector_texts: tuple[str, ...]  # canonical text of each vector
-    limits: ContributionLimits
+    limits: rel.ContributionLimits
     charged_windows: ChargedWindows
     distinct_bounds: tuple[DistinctBound, ...] = ()  # counted in public tables
     others: OtherKeys | None = None  # private keys: groups for the rows of those that are not released
@@ -257,9 +251,9 @@ class PrivatePlan:
         return union_branch_tables(self.source)
 
     @cached_property
-    def row_truncations(self) -> tuple[RowTruncation, ...]:
+    def row_truncations(self) -> tuple[rel.RowTruncation, ...]:
         """Row truncations of the source and of what it reads."""
-        return tuple(each.operator for each in walk(self.source) if isinstance(each.operator, RowTruncation))
+        return tuple(each.operator for each in walk(self.source) if isinstance(each.operator, rel.RowTruncation))
 
     @cached_property
     def unit_columns(self) -> Mapping[str, Field]:
@@ -397,7 +391,7 @@ class QueryOverReleases(Protocol):
         """The fields of each release."""
 
     @property
-    def outer(self) -> Released | Public:
+    def outer(self) -> rel.Released | rel.Public:
         """The outer query's relation."""
 
     @property
@@ -415,6 +409,6 @@ class PartialQuery:
 
     plans: tuple[PrivatePlan, ...]
     releases: tuple[ReleaseColumns, ...]
-    outer: Released | Public
+    outer: rel.Released | rel.Public
     released_sums: tuple[ReleasedSum, ...] = ()
     union_columns: tuple[NoisyUnionColumn, ...] = ()

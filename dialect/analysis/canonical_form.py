@@ -10,28 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from dialect.algebra import relations as rel
 from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref, conjuncts, fields_of
-from dialect.algebra.relations import (
-    AggregateCall,
-    Distinct,
-    Filter,
-    Frame,
-    Group,
-    Join,
-    NullRowPadded,
-    Project,
-    Relation,
-    RowTruncation,
-    Scan,
-    SemiJoin,
-    Series,
-    SetOperation,
-    Sort,
-    Values,
-    Window,
-    WindowCall,
-    identifying_fields,
-)
+from dialect.algebra.relations import identifying_fields
 from dialect.functions.registry import is_null_if_inputs_null
 
 _MAX_PART_LENGTH = 160  # characters; longer parts are replaced by a digest
@@ -53,12 +34,12 @@ class CanonicalForm:
     counter: int = 0
     conjuncts: dict[str, Expr] = field(default_factory=dict)  # text -> conjunct of a filter or inner join
 
-    def relation_text(self, relation: Relation) -> str:
+    def relation_text(self, relation: rel.Relation) -> str:
         """Canonical text of a relation, its conjuncts pulled up wherever the meaning allows, and sorted."""
         structure, conditions = self.structure_and_conjuncts(relation)
         return f"{structure} where {' and '.join(conditions)}" if conditions else structure
 
-    def structure_and_conjuncts(self, relation: Relation) -> tuple[str, list[str]]:
+    def structure_and_conjuncts(self, relation: rel.Relation) -> tuple[str, list[str]]:
         """Canonical text of a relation without its outermost conjuncts, and the sorted texts of these.
 
         `conjuncts` maps each of these texts to its expression.
@@ -91,30 +72,30 @@ class CanonicalForm:
             parts = [parts[0], *sorted(set(parts[1:]))]
         return f"{name}({', '.join(parts)})"
 
-    def _structure_and_conjuncts(self, relation: Relation) -> tuple[str, list[str]]:
+    def _structure_and_conjuncts(self, relation: rel.Relation) -> tuple[str, list[str]]:
         """Text of a relation without the conjuncts that may be pulled up, and the texts of these, unsorted.
 
         Conjuncts are pulled up from where they filter the whole result: from filters, inner joins, and left sides of
         other joins. A projection has no text of its own, as each computed field is named by its expression.
         """
         operator = relation.operator
-        if isinstance(operator, Filter):
+        if isinstance(operator, rel.Filter):
             structure, conditions = self._structure_and_conjuncts(operator.source)
             return structure, conditions + self._conjunct_texts(conjuncts(operator.condition))
-        if isinstance(operator, Project):
+        if isinstance(operator, rel.Project):
             walked = self._structure_and_conjuncts(operator.source)
             for field, value in operator.computed:
                 self.names[field.id] = self.expression_text(value)
                 if not is_null_if_inputs_null(value) or any(f.id in self.non_null_on_null for f in fields_of(value)):
                     self.non_null_on_null.add(field.id)
             return walked
-        if isinstance(operator, Join):
+        if isinstance(operator, rel.Join):
             return self._join_text(operator)
-        if isinstance(operator, SemiJoin):
+        if isinstance(operator, rel.SemiJoin):
             return self._semi_join_text(operator)
         return self._operator_text(relation), []
 
-    def _join_text(self, join: Join) -> tuple[str, list[str]]:
+    def _join_text(self, join: rel.Join) -> tuple[str, list[str]]:
         """Structure and pulled-up conjuncts of a join.
 
         Both sides and the condition of an inner join yield conjuncts. Of a left join only the left side does: the other
@@ -137,7 +118,7 @@ class CanonicalForm:
         self.conjuncts |= (by_text := {self.expression_text(part): part for part in parts})
         return list(by_text)
 
-    def _full_join_text(self, join: Join) -> str:
+    def _full_join_text(self, join: rel.Join) -> str:
         """Text of a full join. No conjunct is pulled up, as rows without a match stay in the result."""
         left, right = self.relation_text(join.left), self.relation_text(join.right)
         self._rename_null_extended(join.left)
@@ -145,14 +126,14 @@ class CanonicalForm:
         on = " and ".join(sorted({self.expression_text(part) for part in conjuncts(join.condition)}))
         return f"(({left}) full join ({right}) on {on})"
 
-    def _semi_join_text(self, join: SemiJoin) -> tuple[str, list[str]]:
+    def _semi_join_text(self, join: rel.SemiJoin) -> tuple[str, list[str]]:
         """Structure and pulled-up conjuncts of a semi-join: only those of the left side filter the whole result."""
         left, left_conditions = self._structure_and_conjuncts(join.left)
         right, conditions = self._structure_and_conjuncts(join.right)
         on = " and ".join(sorted({*conditions, *(self.expression_text(part) for part in conjuncts(join.condition))}))
         return f"({left} {'anti' if join.is_anti else 'semi'} join ({right}) on {on})", left_conditions
 
-    def _rename_null_extended(self, right: Relation) -> None:
+    def _rename_null_extended(self, right: rel.Relation) -> None:
         """Rename computed right-side values that can be non-NULL on NULL input.
 
         Computed below the outer join, such a value is NULL where nothing matched; computed above, it is not.
@@ -162,55 +143,55 @@ class CanonicalForm:
             {f.id: f"from{self.counter}({self.names[f.id]})" for f in right.fields if f.id in self.non_null_on_null}
         )
 
-    def _operator_text(self, relation: Relation) -> str:
+    def _operator_text(self, relation: rel.Relation) -> str:
         """Text of any operator but filters, projections and joins; records the names of its output fields.
 
         Raises TypeError for operators that exist only above releases.
         """
         operator = relation.operator
-        if isinstance(operator, Scan):
+        if isinstance(operator, rel.Scan):
             return self._scan_text(operator)
-        if isinstance(operator, Values):
+        if isinstance(operator, rel.Values):
             rows = [[cell.value for cell in row] for row in operator.rows]
             return self._constant_relation_text(
                 operator.fields, f"values {[f.type.value for f in operator.fields]!r} {rows!r}"
             )
-        if isinstance(operator, Series):
+        if isinstance(operator, rel.Series):
             ends = f"{self.expression_text(operator.lower)} to {self.expression_text(operator.upper)}"
             return self._constant_relation_text((operator.field,), f"series {ends} step {operator.step}")
-        if isinstance(operator, RowTruncation | NullRowPadded | Distinct | Sort | Group):
+        if isinstance(operator, rel.RowTruncation | rel.NullRowPadded | rel.Distinct | rel.Sort | rel.Group):
             return self._unary_operator_text(operator, self.relation_text(operator.source))
-        if isinstance(operator, SetOperation):
+        if isinstance(operator, rel.SetOperation):
             return self._set_operation_text(operator)
-        if isinstance(operator, Window):
+        if isinstance(operator, rel.Window):
             return self._window_text(operator)
         raise TypeError(f"{type(operator).__name__} has no canonical text below a release")
 
     def _unary_operator_text(
-        self, operator: RowTruncation | NullRowPadded | Distinct | Sort | Group, source: str
+        self, operator: rel.RowTruncation | rel.NullRowPadded | rel.Distinct | rel.Sort | rel.Group, source: str
     ) -> str:
         """Text of an operator with a single source; `source` is the text of that source.
 
         Stored releases are looked up by these texts, so that old words in them (`cut` for row truncation) must stay.
         """
-        if isinstance(operator, RowTruncation):
+        if isinstance(operator, rel.RowTruncation):
             each = "" if operator.window is None else f" in each {self.names[operator.window.id]}"
             return f"cut({source}; {self._row_identity(operator.source)}; {operator.max_rows}{each})"
-        if isinstance(operator, NullRowPadded):
+        if isinstance(operator, rel.NullRowPadded):
             return f"padded({source})"
-        if isinstance(operator, Distinct):
+        if isinstance(operator, rel.Distinct):
             return f"distinct({source}; {', '.join(sorted(self.names[f.id] for f in operator.keys))})"
-        if isinstance(operator, Sort):
+        if isinstance(operator, rel.Sort):
             terms = [f"{self.expression_text(key.expr)} {key.descending} {key.nulls_first}" for key in operator.order]
             ties = self._row_identity(operator.source)
             return f"sorted({source}; {', '.join(terms)}; {ties}; {operator.limit} from {operator.offset})"
         return self._group_text(operator, source)
 
-    def _row_identity(self, source: Relation) -> str:
+    def _row_identity(self, source: rel.Relation) -> str:
         """Canonical names of the fields that identify a row, in order: they break ties."""
         return ", ".join(self.names[f.id] for f in identifying_fields(source.fields))
 
-    def _set_operation_text(self, operation: SetOperation) -> str:
+    def _set_operation_text(self, operation: rel.SetOperation) -> str:
         """Text of a set operation: each side with its compared columns in order. Outputs are named by position."""
         texts = []
         for side, place in ((operation.left, 0), (operation.right, 1)):
@@ -221,7 +202,7 @@ class CanonicalForm:
             tuple(output for *_, output in operation.columns), f"{texts[0]} {word} {texts[1]}"
         )
 
-    def _scan_text(self, scan: Scan) -> str:
+    def _scan_text(self, scan: rel.Scan) -> str:
         """Text of a numbered scan, which keeps two scans of one table apart; names its fields by number and column."""
         self.counter += 1
         label = f"{scan.table.name}#{self.counter}"
@@ -235,7 +216,7 @@ class CanonicalForm:
         self.names.update({f.id: f"{label}.{position}" for position, f in enumerate(fields)})
         return f"{label}[{_shortened(text)}]"
 
-    def _group_text(self, group: Group, source: str) -> str:
+    def _group_text(self, group: rel.Group, source: str) -> str:
         """Text of a GROUP BY, with keys and aggregates sorted; names the aggregates, as keys keep their names."""
         keys = sorted(self.names[f.id] for f in group.keys)
         texts = {m.result.id: self.aggregate_text(m) for m in group.aggregates}
@@ -244,7 +225,7 @@ class CanonicalForm:
         self.names.update({id_: f"{label}.{text}" for id_, text in texts.items()})
         return f"{label}({source}; {', '.join(keys)}; {', '.join(sorted(texts.values()))})"
 
-    def _window_text(self, window: Window) -> str:
+    def _window_text(self, window: rel.Window) -> str:
         """Text of window calls, sorted, with the fields that break ties; names the result of each call."""
         source, row = self.relation_text(window.source), self._row_identity(window.source)
         texts = {call.result.id: self._window_call_text(call) for call in window.calls}
@@ -253,7 +234,7 @@ class CanonicalForm:
         self.names.update({id_: f"{label}.{text}" for id_, text in texts.items()})
         return f"{label}({source}; {row}; {', '.join(sorted(texts.values()))})"
 
-    def _window_call_text(self, call: WindowCall) -> str:
+    def _window_call_text(self, call: rel.WindowCall) -> str:
         """Text of one window call: arguments, FILTER, sorted partition, order and frame."""
         parts = [*map(self.expression_text, call.arguments), *(["ignore nulls"] if call.ignore_nulls else [])]
         where = f" filter {self.expression_text(call.condition)}" if call.condition is not None else ""
@@ -263,7 +244,7 @@ class CanonicalForm:
             f"{call.function}({', '.join(parts)}){where} over ({by}; {order}; {self._frame_text(call.frame)})"
         )
 
-    def _frame_text(self, frame: Frame | None) -> str:
+    def _frame_text(self, frame: rel.Frame | None) -> str:
         """Text of a window frame, its unit and both ends; empty if the call has no frame."""
         if frame is None:
             return ""
@@ -273,7 +254,7 @@ class CanonicalForm:
         ]
         return f"{frame.unit} {' to '.join(ends)}"
 
-    def aggregate_text(self, measure: AggregateCall) -> str:
+    def aggregate_text(self, measure: rel.AggregateCall) -> str:
         """Canonical text of an aggregate call."""
         parts = ", ".join(self.expression_text(argument) for argument in measure.arguments)
         parts += "".join(f" {each.descending} {each.nulls_first}" for each in measure.sort_directions)

@@ -30,24 +30,10 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from itertools import product
 
+from dialect.algebra import relations as rel
 from dialect.algebra.expressions import FLIPPED, Call, Expr, Field, Literal, Ref, conjuncts, fields_of
 from dialect.algebra.properties import Properties
-from dialect.algebra.relations import (
-    AggregateCall,
-    Distinct,
-    FrameUnit,
-    Group,
-    OrderKey,
-    PerPerson,
-    Project,
-    Relation,
-    ReleasePoint,
-    SetOperation,
-    Sort,
-    Window,
-    WindowCall,
-    walk_expressions,
-)
+from dialect.algebra.relations import walk_expressions
 from dialect.algebra.traversal import walk
 from dialect.analysis.uniqueness import EXACT_TYPES, minimal_ordering_fields
 from dialect.catalog.model import Catalog, ColumnValues, SqlType, ValueList, ValueRange
@@ -69,7 +55,7 @@ _MODE_NOTE = (
 )
 
 
-def breaks_ties_by_hash(measure: AggregateCall) -> bool:
+def breaks_ties_by_hash(measure: rel.AggregateCall) -> bool:
     """Return whether an aggregate breaks ties by a hash of the person and the row; MODE, of the value.
 
     LIST and STRING_AGG do only with an ORDER BY, and MODE only without one.
@@ -77,7 +63,7 @@ def breaks_ties_by_hash(measure: AggregateCall) -> bool:
     return AGGREGATES[measure.function].breaks_ties(bool(measure.sort_directions))
 
 
-def depends_on_peer_order(call: WindowCall) -> bool:
+def depends_on_peer_order(call: rel.WindowCall) -> bool:
     """Return whether the result of a window function can depend on the order of peer rows.
 
     It can if it takes a position or a row of the frame, and for aggregates only with a ROWS frame, as other frames
@@ -88,25 +74,25 @@ def depends_on_peer_order(call: WindowCall) -> bool:
     return has_rows_frame(call)
 
 
-def peer_columns(call: WindowCall) -> list[Field]:
+def peer_columns(call: rel.WindowCall) -> list[Field]:
     """Return the plain columns of the PARTITION BY and ORDER BY: they have one value in all peer rows."""
     exprs = (*call.partition, *(key.expr for key in call.order))
     return [expr.field for expr in exprs if isinstance(expr, Ref) and expr.field.type in EXACT_TYPES]
 
 
-def has_rows_frame(call: WindowCall) -> bool:
+def has_rows_frame(call: rel.WindowCall) -> bool:
     """Return whether a window function has a ROWS frame."""
-    return call.frame is not None and call.frame.unit is FrameUnit.ROWS
+    return call.frame is not None and call.frame.unit is rel.FrameUnit.ROWS
 
 
-def tie_notes(relation: Relation, sql: str, known: Properties) -> tuple[Note, ...]:
+def tie_notes(relation: rel.Relation, sql: str, known: Properties) -> tuple[Note, ...]:
     """Return notes on functions whose visible result may depend on ties among one person's rows.
 
     Decided by the SQL text and the catalog alone. Functions that the query does not name, such as those that derive
     stays and homes, get no note.
     """
-    rows = [each for each in walk(relation) if isinstance(_source(each), PerPerson)]
-    if not any(isinstance(each.operator, Window | Group) for each in rows):
+    rows = [each for each in walk(relation) if isinstance(_source(each), rel.PerPerson)]
+    if not any(isinstance(each.operator, rel.Window | rel.Group) for each in rows):
         return ()
     read = _fields_read(relation)
     functions = dict.fromkeys(function for each in rows for function in _tie_prone_functions(each, read, known))
@@ -122,43 +108,43 @@ def _other_names(function: str) -> tuple[str, ...]:
     return AGGREGATES[function].other_names if function in AGGREGATES else ()
 
 
-def _source(relation: Relation) -> Relation | None:
+def _source(relation: rel.Relation) -> rel.Relation | None:
     """Return the source of an operator with a single source; None for other operators."""
     return getattr(relation.operator, "source", None)
 
 
-def _fields_read(relation: Relation) -> frozenset[Field]:
+def _fields_read(relation: rel.Relation) -> frozenset[Field]:
     """Collect the fields that any operator reads. Other fields cannot reveal which of two tied rows came first."""
     read = {f for expr in walk_expressions(relation) for f in fields_of(expr)} | set(relation.fields)
     for each in walk(relation):
         operator = each.operator
-        if isinstance(operator, Group | Distinct | ReleasePoint):
+        if isinstance(operator, rel.Group | rel.Distinct | rel.ReleasePoint):
             read |= set(operator.keys)
-        elif isinstance(operator, SetOperation):
+        elif isinstance(operator, rel.SetOperation):
             read |= {f for columns in operator.columns for f in columns}
     return frozenset(read)
 
 
-def _tie_prone_functions(relation: Relation, read: frozenset[Field], known: Properties) -> Iterator[str]:
+def _tie_prone_functions(relation: rel.Relation, read: frozenset[Field], known: Properties) -> Iterator[str]:
     """Yield the names of the functions of one operator that may encounter ties.
 
     `read` are the fields that any operator reads.
     """
     operator = relation.operator
-    if isinstance(operator, Window) and isinstance(operator.source, PerPerson):
+    if isinstance(operator, rel.Window) and isinstance(operator.source, rel.PerPerson):
         source = operator.source
         yield from (
             call.function
             for call in operator.calls
             if depends_on_peer_order(call) and _may_tie(source, call, read, known)
         )
-    elif isinstance(operator, Group) and isinstance(operator.source, PerPerson):
+    elif isinstance(operator, rel.Group) and isinstance(operator.source, rel.PerPerson):
         for measure in operator.aggregates:
             if breaks_ties_by_hash(measure) and _may_differ(operator.source, operator.keys, measure, known):
                 yield measure.function
 
 
-def _may_tie(source: PerPerson, call: WindowCall, read: frozenset[Field], known: Properties) -> bool:
+def _may_tie(source: rel.PerPerson, call: rel.WindowCall, read: frozenset[Field], known: Properties) -> bool:
     """Return whether peer rows of a window function can differ in a field that is read.
 
     They cannot if the person and the ordering columns determine all of these: no field is left to order by.
@@ -167,7 +153,7 @@ def _may_tie(source: PerPerson, call: WindowCall, read: frozenset[Field], known:
     return bool(minimal_ordering_fields(source, known, (source.person, *peer_columns(call)), seen))
 
 
-def _may_differ(source: PerPerson, keys: tuple[Field, ...], measure: AggregateCall, known: Properties) -> bool:
+def _may_differ(source: rel.PerPerson, keys: tuple[Field, ...], measure: rel.AggregateCall, known: Properties) -> bool:
     """Return whether rows that are tied in an ordered aggregate can differ in the aggregated value."""
     value, order = measure.arguments[0], measure.arguments[1:]
     if value in order:
@@ -190,7 +176,7 @@ _FLIPPED_AT_MIDNIGHT = {">=": "<=", "=": "=", "in": "in"}  # for a constant on t
 class LintedQuery:
     """What lints read of a query."""
 
-    relation: Relation
+    relation: rel.Relation
     sql: str
     catalog: Catalog
     properties: Properties
@@ -457,13 +443,13 @@ def ties(query: LintedQuery) -> tuple[Note, ...]:
 
 def names_in_order(query: LintedQuery) -> Iterator[Note]:
     """Note names of weekdays and months in the last ORDER BY, which sorts them as texts: Friday before Monday."""
-    order: tuple[OrderKey, ...] = ()
+    order: tuple[rel.OrderKey, ...] = ()
     computed: dict[Field, Expr] = {}
-    relation: Relation | None = query.relation
+    relation: rel.Relation | None = query.relation
     while relation is not None:
         operator = relation.operator
-        order = operator.order if isinstance(operator, Sort) and not order else order
-        computed |= operator.computed if isinstance(operator, Project) else ()
+        order = operator.order if isinstance(operator, rel.Sort) and not order else order
+        computed |= operator.computed if isinstance(operator, rel.Project) else ()
         relation = getattr(operator, "source", None)
     for key in order:
         written = computed.get(key.expr.field) if isinstance(key.expr, Ref) else key.expr

@@ -22,27 +22,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+from dialect.algebra import relations as rel
 from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref, conjuncts
 from dialect.algebra.properties import Properties
-from dialect.algebra.relations import (
-    AggregateCall,
-    Distinct,
-    Filter,
-    FrameUnit,
-    Group,
-    Join,
-    PerPerson,
-    Project,
-    Public,
-    Relation,
-    RowOrigin,
-    RowTruncation,
-    Scan,
-    SemiJoin,
-    SetOperation,
-    WindowCall,
-    row_inputs,
-)
+from dialect.algebra.relations import row_inputs
 from dialect.algebra.traversal import walk
 from dialect.analysis.uniqueness import covers_primary_key, exactly_equated_fields
 from dialect.catalog.model import SqlType, ValueList
@@ -112,7 +95,7 @@ class TextSizes:
         """Characters of a field's value; of a list, those of all its elements."""
         return self.field_extent(read).characters
 
-    def row_characters(self, relation: Relation, read: frozenset[Field]) -> float:
+    def row_characters(self, relation: rel.Relation, read: frozenset[Field]) -> float:
         """Characters per row in the fields that are read."""
         return sum(self.field_characters(f) for f in relation.fields if f in read)
 
@@ -278,7 +261,7 @@ class Cost:
     bytes: float = 0.0
 
 
-def aggregate_cost(measure: AggregateCall, sizes: TextSizes) -> Cost:
+def aggregate_cost(measure: rel.AggregateCall, sizes: TextSizes) -> Cost:
     """Upper bound on the cost that one row adds to one person's aggregate, with its arguments and FILTER."""
     aggregate = AGGREGATES[measure.function].cost
     read = (*measure.arguments, *((measure.condition,) if measure.condition is not None else ()))
@@ -291,7 +274,7 @@ def aggregate_cost(measure: AggregateCall, sizes: TextSizes) -> Cost:
     )
 
 
-def window_cost(call: WindowCall, rows: float, sizes: TextSizes) -> Cost:
+def window_cost(call: rel.WindowCall, rows: float, sizes: TextSizes) -> Cost:
     """Upper bound on the cost of a window function per row, in a partition of `rows` rows.
 
     Rows are sorted, and frames are evaluated in a segment tree. A GROUPS frame is scanned group by group, and IGNORE
@@ -303,7 +286,7 @@ def window_cost(call: WindowCall, rows: float, sizes: TextSizes) -> Cost:
     nanoseconds = 800.0 + sum(row_cost(each, sizes) for each in (*read, *condition)) + 7.0 * characters
     if call.frame is not None:
         nanoseconds += 4_000.0 + 12.0 * characters
-        if call.frame.unit is FrameUnit.GROUPS:
+        if call.frame.unit is rel.FrameUnit.GROUPS:
             nanoseconds += 4.0 * rows
     if call.ignore_nulls:
         nanoseconds += 0.1 * rows
@@ -324,27 +307,27 @@ _TIME_PREDICATES = {"and", "<", "<=", ">", ">=", "=", "in"}
 _TIMES = (SqlType.DATE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ)
 
 
-def is_full_scan(relation: Relation) -> bool:
+def is_full_scan(relation: rel.Relation) -> bool:
     """Return whether a relation is a full table scan: each row of the scanned privacy windows exactly once.
 
     The only filter allowed is the privacy-window filter above every scan of a table with event time
     (`dialect.planner.window_charging`).
     """
-    while isinstance(relation.operator, Project):
+    while isinstance(relation.operator, rel.Project):
         relation = relation.operator.source
     operator = relation.operator
-    return isinstance(operator, Scan) or (isinstance(operator, Filter) and _is_windows_filter(operator))
+    return isinstance(operator, rel.Scan) or (isinstance(operator, rel.Filter) and _is_windows_filter(operator))
 
 
-def filters_time_only(relation: Relation) -> bool:
+def filters_time_only(relation: rel.Relation) -> bool:
     """Do all filters restrict event time only? Then the share of selected rows is about that of the selected time.
 
     Privacy-window filters above scans are of this kind. A semi-join selects rows by another table, so it is not.
     """
     return all(
-        not isinstance(each.operator, SemiJoin)
+        not isinstance(each.operator, rel.SemiJoin)
         and (
-            not isinstance(each.operator, Filter)
+            not isinstance(each.operator, rel.Filter)
             or _is_windows_filter(each.operator)
             or _compares_time_only(each.operator.condition)
         )
@@ -352,9 +335,9 @@ def filters_time_only(relation: Relation) -> bool:
     )
 
 
-def _is_windows_filter(operator: Filter) -> bool:
+def _is_windows_filter(operator: rel.Filter) -> bool:
     """Return whether a filter is the privacy-window filter above a scan."""
-    return isinstance(scan := operator.source.operator, Scan) and scan.reads_whole_windows
+    return isinstance(scan := operator.source.operator, rel.Scan) and scan.reads_whole_windows
 
 
 def _compares_time_only(condition: Expr) -> bool:
@@ -364,9 +347,9 @@ def _compares_time_only(condition: Expr) -> bool:
     return isinstance(condition, Literal) or (isinstance(condition, Ref) and condition.field.type in _TIMES)
 
 
-def has_stored_rows_only(relation: Relation) -> bool:
+def has_stored_rows_only(relation: rel.Relation) -> bool:
     """Return whether each row is a stored row or a join of stored rows: no GROUP BY or DISTINCT below."""
-    return not any(isinstance(each.operator, Group | Distinct) for each in walk(relation, row_inputs))
+    return not any(isinstance(each.operator, rel.Group | rel.Distinct) for each in walk(relation, row_inputs))
 
 
 @dataclass(frozen=True)
@@ -392,7 +375,7 @@ class RowBounds:
         )
 
 
-def row_bounds(relation: Relation, known: Properties) -> RowBounds:
+def row_bounds(relation: rel.Relation, known: Properties) -> RowBounds:
     """Row bounds of one person in a relation; the peak also covers every operator below it.
 
     Public relations count as one row, since their rows are bounded at the join that reads them.
@@ -403,37 +386,37 @@ def row_bounds(relation: Relation, known: Properties) -> RowBounds:
     proved; the maximum over all operators. Raises nothing of its own. Proof: proofs.md#most-rows
     """
     operator = relation.operator
-    if not isinstance(relation, PerPerson):
+    if not isinstance(relation, rel.PerPerson):
         return RowBounds(1, 1, 1)
-    if isinstance(operator, Join):
+    if isinstance(operator, rel.Join):
         return _join_bounds(relation, operator, known)
-    if isinstance(operator, SemiJoin):
+    if isinstance(operator, rel.SemiJoin):
         return _semi_join_bounds(relation, operator, known)
-    below = [known.of(row_bounds, source) for source in relation.children if isinstance(source, PerPerson)]
+    below = [known.of(row_bounds, source) for source in relation.children if isinstance(source, rel.PerPerson)]
     if not below:
         return _scan_bounds(relation)
-    bounds = _set_operation_bounds(*below) if isinstance(operator, SetOperation) else below[0]
-    if isinstance(operator, RowTruncation):
+    bounds = _set_operation_bounds(*below) if isinstance(operator, rel.SetOperation) else below[0]
+    if isinstance(operator, rel.RowTruncation):
         return bounds.truncated(operator.max_rows, operator.window is not None)
-    has_one_row = operator.row_origin is RowOrigin.GROUPS and relation.has_one_row_per_person
+    has_one_row = operator.row_origin is rel.RowOrigin.GROUPS and relation.has_one_row_per_person
     return bounds.truncated(1, False) if has_one_row else bounds
 
 
-def reduced_row_limits(relation: Relation) -> Iterator[int]:
+def reduced_row_limits(relation: rel.Relation) -> Iterator[int]:
     """Yield the row limits per person of sides of joins that are below the limits which the catalog sets."""
     for each in walk(relation):
-        for side in each.children if isinstance(each.operator, Join | SemiJoin) else ():
+        for side in each.children if isinstance(each.operator, rel.Join | rel.SemiJoin) else ():
             limited = side.operator
-            if isinstance(limited, RowTruncation) and isinstance(limited.source, PerPerson):
+            if isinstance(limited, rel.RowTruncation) and isinstance(limited.source, rel.PerPerson):
                 yield from (limited.max_rows,) if limited.max_rows < limited.source.max_rows else ()
 
 
-def _scan_bounds(relation: PerPerson) -> RowBounds:
+def _scan_bounds(relation: rel.PerPerson) -> RowBounds:
     """Row bounds of a stored table; its person may come from a foreign-key path.
 
     The declared limit R is per privacy window if the table has event time, else in total.
     """
-    scans = (each.operator for each in walk(relation) if isinstance(each.operator, Scan))
+    scans = (each.operator for each in walk(relation) if isinstance(each.operator, rel.Scan))
     windows = max(scan.window_count for scan in scans) if relation.per_window_factors else 0
     total = relation.max_rows * max(1, windows)
     return RowBounds(relation.max_rows, total, total, windows)
@@ -453,13 +436,13 @@ def _set_operation_bounds(left: RowBounds, right: RowBounds) -> RowBounds:
     )
 
 
-def _join_bounds(relation: Relation, join: Join | SemiJoin, known: Properties) -> RowBounds:
+def _join_bounds(relation: rel.Relation, join: rel.Join | rel.SemiJoin, known: Properties) -> RowBounds:
     """Row bounds of a join: products, per privacy window where the join equates the window.
 
     If both sides have windows, each row meets at most the other side's rows of its own window.
     """
     left, right = (_side_bounds(side, join.condition, known) for side in (join.left, join.right))
-    if isinstance(join, Join) and join.kind == "left":  # a left row without a match stays
+    if isinstance(join, rel.Join) and join.kind == "left":  # a left row without a match stays
         right = replace(right, per_window=max(1, right.per_window), total=max(1, right.total))
     per_window, total = left.per_window * right.per_window, left.total * right.total
     if join.is_per_window and left.window_count and right.window_count:
@@ -468,20 +451,20 @@ def _join_bounds(relation: Relation, join: Join | SemiJoin, known: Properties) -
     joined = RowBounds(
         per_window if join.is_per_window else total, total, 1, max(left.window_count, right.window_count)
     )
-    if isinstance(relation, PerPerson) and relation.has_one_row_per_person:
+    if isinstance(relation, rel.PerPerson) and relation.has_one_row_per_person:
         joined = joined.truncated(1, False)
     return replace(joined, peak=max(left.peak, right.peak, joined.total))
 
 
-def _side_bounds(side: Relation, condition: Expr, known: Properties) -> RowBounds:
+def _side_bounds(side: rel.Relation, condition: Expr, known: Properties) -> RowBounds:
     """Row bounds of one join side; of a public side, the rows that one row can match."""
-    if not isinstance(side, Public):
+    if not isinstance(side, rel.Public):
         return known.of(row_bounds, side)
     rows = max_matching_rows(side, condition, known)
     return RowBounds(rows, rows, 1)
 
 
-def max_matching_rows(public: Public, condition: Expr, known: Properties) -> int:
+def max_matching_rows(public: rel.Public, condition: Expr, known: Properties) -> int:
     """Rows of a public relation that one row can match: 1 on its primary key, else the largest group of equal keys."""
     equated = exactly_equated_fields(public, condition)
     return (
@@ -489,19 +472,19 @@ def max_matching_rows(public: Public, condition: Expr, known: Properties) -> int
     )
 
 
-def max_compared_pairs(relation: Relation, join: Join | SemiJoin, known: Properties) -> int:
+def max_compared_pairs(relation: rel.Relation, join: rel.Join | rel.SemiJoin, known: Properties) -> int:
     """Upper bound on the pairs of one person's rows that a join compares, before its condition filters them.
 
     Each left row is read at least once, even if there is nothing to compare it with.
     """
     joined = _join_bounds(relation, join, known)
-    return max(joined.total, known.of(row_bounds, join.left).total if isinstance(join.left, PerPerson) else 0)
+    return max(joined.total, known.of(row_bounds, join.left).total if isinstance(join.left, rel.PerPerson) else 0)
 
 
-def _semi_join_bounds(relation: Relation, join: SemiJoin, known: Properties) -> RowBounds:
+def _semi_join_bounds(relation: rel.Relation, join: rel.SemiJoin, known: Properties) -> RowBounds:
     """Row bounds of a semi-join: it compares pairs only if the condition has more than the person equality."""
     left = known.of(row_bounds, join.left)
     # a single conjunct is the equality of persons
-    if isinstance(join.right, PerPerson) and len(conjuncts(join.condition)) == 1:
+    if isinstance(join.right, rel.PerPerson) and len(conjuncts(join.condition)) == 1:
         return replace(left, peak=max(left.peak, known.of(row_bounds, join.right).peak))
     return replace(left, peak=max(left.total, _join_bounds(relation, join, known).peak))

@@ -17,30 +17,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 
+from dialect.algebra import relations as rel
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, conjuncts, fields_of
 from dialect.algebra.properties import Properties
-from dialect.algebra.relations import (
-    Distinct,
-    Filter,
-    Group,
-    Join,
-    Operator,
-    PerPerson,
-    Project,
-    Public,
-    Relation,
-    ReleasePoint,
-    ReleaseScan,
-    RowOrigin,
-    Scan,
-    SemiJoin,
-    Series,
-    SetOperation,
-    Sort,
-    Values,
-    Window,
-    identifying_fields,
-)
+from dialect.algebra.relations import identifying_fields
 from dialect.algebra.traversal import walk
 from dialect.catalog.model import SqlType
 from dialect.functions.registry import is_constant_per_person, is_date
@@ -51,7 +31,9 @@ SINGLE_ROW: Key = frozenset()  # key of a relation with at most one row
 EXACT_TYPES = (SqlType.BOOLEAN, SqlType.BIGINT, SqlType.VARCHAR, SqlType.DATE, SqlType.TIMESTAMP)
 
 
-def equated_fields(side: Relation, condition: Expr, signs: Collection[str] = ("=",)) -> Iterator[tuple[Field, Expr]]:
+def equated_fields(
+    side: rel.Relation, condition: Expr, signs: Collection[str] = ("=",)
+) -> Iterator[tuple[Field, Expr]]:
     """Yield the fields of one side that a top-level equality compares with an expression over the other side.
 
     Yields (field, expression of the other side), which are of one type. `signs` are the accepted comparison operators.
@@ -59,7 +41,7 @@ def equated_fields(side: Relation, condition: Expr, signs: Collection[str] = ("=
     return ((f, other) for f, other in _compared_fields(side, condition, signs) if f.type is other.type)
 
 
-def _compared_fields(side: Relation, condition: Expr, signs: Collection[str]) -> Iterator[tuple[Field, Expr]]:
+def _compared_fields(side: rel.Relation, condition: Expr, signs: Collection[str]) -> Iterator[tuple[Field, Expr]]:
     """Yield the fields of one side that a top-level comparison relates to the other side, of any type."""
     for part in conjuncts(condition):
         if not (isinstance(part, Call) and part.name in signs):
@@ -70,7 +52,7 @@ def _compared_fields(side: Relation, condition: Expr, signs: Collection[str]) ->
 
 
 def exactly_equated_fields(
-    public: Public, condition: Expr, accepts: Callable[[Expr], bool] = lambda _: True
+    public: rel.Public, condition: Expr, accepts: Callable[[Expr], bool] = lambda _: True
 ) -> set[Field]:
     """Return the public fields that a top-level equality fixes to a value of the other side, exactly.
 
@@ -80,39 +62,41 @@ def exactly_equated_fields(
     return {f for f, other in equated_fields(public, condition) if f.type in EXACT_TYPES and accepts(other)}
 
 
-def enforced_primary_key(relation: Relation) -> Key | None:
+def enforced_primary_key(relation: rel.Relation) -> Key | None:
     """Return the enforced primary key of a scanned table as fields; None without one.
 
     It is enforced for public tables, and for people's where the person is the key: no other key of people's rows is.
     """
     scan = relation.operator
-    is_enforced = isinstance(relation, Public) or (isinstance(relation, PerPerson) and relation.has_one_row_per_person)
-    if not isinstance(scan, Scan) or not is_enforced or not scan.table.primary_key:
+    is_enforced = isinstance(relation, rel.Public) or (
+        isinstance(relation, rel.PerPerson) and relation.has_one_row_per_person
+    )
+    if not isinstance(scan, rel.Scan) or not is_enforced or not scan.table.primary_key:
         return None
     key = frozenset(f for f in scan.fields if f.origin and f.origin.column in scan.table.primary_key)
     return key if len(key) == len(scan.table.primary_key) else None
 
 
-def covers_primary_key(public: Public, equated: set[Field]) -> bool:
+def covers_primary_key(public: rel.Public, equated: set[Field]) -> bool:
     """Return whether the equated fields contain the whole enforced primary key of the scanned public table."""
     key = enforced_primary_key(public)
     return key is not None and key <= equated
 
 
-def matches_at_most_one_row(relation: Relation, condition: Expr) -> bool:
+def matches_at_most_one_row(relation: rel.Relation, condition: Expr) -> bool:
     """Return whether a join key matches at most one row: by a public primary key, or by one row per person.
 
     Of private rows only the person key is known to be unique.
     """
-    if isinstance(relation, Public):
+    if isinstance(relation, rel.Public):
         return covers_primary_key(relation, exactly_equated_fields(relation, condition))
-    if not isinstance(relation, PerPerson) or not relation.has_one_row_per_person:
+    if not isinstance(relation, rel.PerPerson) or not relation.has_one_row_per_person:
         return False
     equal = (part.arguments for part in conjuncts(condition) if isinstance(part, Call) and part.name == "=")
     return any(Ref(relation.person) in values for values in equal)
 
 
-def selects_one_row_number(rows: Relation, condition: Expr, known: Properties) -> bool:
+def selects_one_row_number(rows: rel.Relation, condition: Expr, known: Properties) -> bool:
     """Return whether a filter on row_number() leaves at most one row of each person.
 
         QUALIFY row_number() OVER (PARTITION BY person ORDER BY ts) = 1
@@ -125,25 +109,25 @@ def selects_one_row_number(rows: Relation, condition: Expr, known: Properties) -
     return bool(numbers) and any(_allows_one_row_number(conjunct, numbers) for conjunct in conjuncts(condition))
 
 
-def row_numbers(relation: Relation, known: Properties) -> Mapping[Field, Key]:
+def row_numbers(relation: rel.Relation, known: Properties) -> Mapping[Field, Key]:
     """Find the fields that number the rows of a person's partition from 1 without repetition, and the partition.
 
     They are row_number() partitioned by fields of a person's rows. Filters and joins may remove rows, but not repeat
     them: a join does not if it matches at most one row.
     """
     operator = relation.operator
-    if not isinstance(relation, PerPerson):
+    if not isinstance(relation, rel.PerPerson):
         return {}
     found: dict[Field, Key] = {}
-    if operator.row_origin is RowOrigin.SUBSET:
+    if operator.row_origin is rel.RowOrigin.SUBSET:
         found |= known.of(row_numbers, relation.children[0])
-    elif isinstance(operator, Join) and operator.kind != "full":
+    elif isinstance(operator, rel.Join) and operator.kind != "full":
         if matches_at_most_one_row(operator.right, operator.condition):
             found |= known.of(row_numbers, operator.left)
         # a left join pads the right side with NULL, where nothing is numbered
         if operator.kind == "inner" and matches_at_most_one_row(operator.left, operator.condition):
             found |= known.of(row_numbers, operator.right)
-    if isinstance(operator, Window):
+    if isinstance(operator, rel.Window):
         for call in operator.calls:
             fields = [part.field for part in call.partition if isinstance(part, Ref)]
             if numbers_rows(call.function) and len(fields) == len(call.partition):
@@ -160,42 +144,42 @@ def _allows_one_row_number(conjunct: Expr, row_numbers: Collection[Field]) -> bo
     return False
 
 
-def unique_keys(relation: Relation, known: Properties) -> frozenset[Key]:
+def unique_keys(relation: rel.Relation, known: Properties) -> frozenset[Key]:
     """Find unique keys of a relation, for every content of the stored tables; the empty key of a single row."""
     operator = relation.operator
     if _selects_single_row(operator):
         return frozenset({SINGLE_ROW})
-    if operator.row_origin is RowOrigin.SUBSET:
+    if operator.row_origin is rel.RowOrigin.SUBSET:
         return known.of(unique_keys, relation.children[0]) | _numbered_partitions(relation, known)
-    if isinstance(operator, Join):  # a full join without matches has one row of each side
+    if isinstance(operator, rel.Join):  # a full join without matches has one row of each side
         is_single = operator.kind != "full" and all(has_at_most_one_row(side, known) for side in relation.children)
         return frozenset({SINGLE_ROW}) if is_single else frozenset(_joined_keys(operator, known))
-    if isinstance(operator, Group | ReleasePoint | Distinct | ReleaseScan):
+    if isinstance(operator, rel.Group | rel.ReleasePoint | rel.Distinct | rel.ReleaseScan):
         key = None if operator.keys is None else frozenset(operator.keys)
     else:
         key = enforced_primary_key(relation)
     return frozenset() if key is None else frozenset({key})
 
 
-def declared_keys(relation: Relation, known: Properties) -> frozenset[Key]:
+def declared_keys(relation: rel.Relation, known: Properties) -> frozenset[Key]:
     """Find the unique keys of a relation if the declared primary keys hold; NULLs are not compared.
 
     Nothing enforces those of people's rows, so that no bound may depend on the result: a number may, whose bounds hold
     without it. Rows that a join repeats have no key of their own.
     """
     operator = relation.operator
-    if isinstance(operator, Scan):
+    if isinstance(operator, rel.Scan):
         columns = operator.table.primary_key
         key = frozenset(f for f in operator.fields if f.origin is not None and f.origin.column in columns)
         return frozenset({key}) if columns and len(key) == len(columns) else frozenset()
-    if operator.row_origin is RowOrigin.SUBSET:
+    if operator.row_origin is rel.RowOrigin.SUBSET:
         return known.of(declared_keys, relation.children[0])
-    if isinstance(operator, Join) and operator.kind in ("inner", "left"):
+    if isinstance(operator, rel.Join) and operator.kind in ("inner", "left"):
         return frozenset(_declared_keys_of_pairs(operator, known))
     return known.of(unique_keys, relation)
 
 
-def _declared_keys_of_pairs(join: Join, known: Properties) -> Iterator[Key]:
+def _declared_keys_of_pairs(join: rel.Join, known: Properties) -> Iterator[Key]:
     """Yield the declared keys of a side each of whose rows meets at most one row of the other."""
     for side, other in ((join.left, join.right), (join.right, join.left)):
         equated = {f for f, _ in equated_fields(other, join.condition)}
@@ -203,17 +187,17 @@ def _declared_keys_of_pairs(join: Join, known: Properties) -> Iterator[Key]:
             yield from known.of(declared_keys, side)
 
 
-def _numbered_partitions(relation: Relation, known: Properties) -> frozenset[Key]:
+def _numbered_partitions(relation: rel.Relation, known: Properties) -> frozenset[Key]:
     """Find the partitions of a person's rows where a filter on row_number() keeps one row each."""
     operator = relation.operator
-    if not isinstance(operator, Filter) or not isinstance(relation, PerPerson):
+    if not isinstance(operator, rel.Filter) or not isinstance(relation, rel.PerPerson):
         return frozenset()
     numbered, conditions = known.of(row_numbers, operator.source), conjuncts(operator.condition)
     found = (part for number, part in numbered.items() if any(_allows_one_row_number(c, (number,)) for c in conditions))
     return frozenset(part | {relation.person} for part in found)
 
 
-def _joined_keys(join: Join, known: Properties) -> Iterator[Key]:
+def _joined_keys(join: rel.Join, known: Properties) -> Iterator[Key]:
     """Yield the unique keys of a side each of whose rows matches at most one row; unmatched rows have NULLs instead."""
     if join.kind in ("inner", "left") and equates_unique_key(join.right, join.condition, known):
         yield from known.of(unique_keys, join.left)
@@ -221,12 +205,12 @@ def _joined_keys(join: Join, known: Properties) -> Iterator[Key]:
         yield from known.of(unique_keys, join.right)
 
 
-def has_at_most_one_row(relation: Relation, known: Properties) -> bool:
+def has_at_most_one_row(relation: rel.Relation, known: Properties) -> bool:
     """Return whether a relation has at most one row: the empty set of fields is a unique key."""
     return SINGLE_ROW in known.of(unique_keys, relation)
 
 
-def has_one_row_per_group(rows: PerPerson, keys: Collection[Field], known: Properties) -> bool:
+def has_one_row_per_group(rows: rel.PerPerson, keys: Collection[Field], known: Properties) -> bool:
     """Return whether a person has at most one row in each group: person and group keys determine a unique key.
 
     Proof: dialect/planner/proofs.md#rows-of-persons
@@ -237,26 +221,26 @@ def has_one_row_per_group(rows: PerPerson, keys: Collection[Field], known: Prope
     return any(key <= determined for key in known.of(unique_keys, rows))
 
 
-def equates_unique_key(side: Relation, condition: Expr, known: Properties) -> bool:
+def equates_unique_key(side: rel.Relation, condition: Expr, known: Properties) -> bool:
     """Return whether a join condition matches at most one row of this side: it equates a unique key of it."""
     equated = {f for f, _ in equated_fields(side, condition, ("=", "is not distinct from"))}
     return any(key <= equated for key in known.of(unique_keys, side))
 
 
-def _selects_single_row(operator: Operator) -> bool:
+def _selects_single_row(operator: rel.Operator) -> bool:
     """Return whether an operator has at most one row by itself: by a constant, LIMIT 1, or an equality with a key."""
-    if isinstance(operator, Filter):
-        return isinstance(operator.source, Public) and matches_at_most_one_row(operator.source, operator.condition)
-    if isinstance(operator, Values):
+    if isinstance(operator, rel.Filter):
+        return isinstance(operator.source, rel.Public) and matches_at_most_one_row(operator.source, operator.condition)
+    if isinstance(operator, rel.Values):
         return len(operator.rows) <= 1
-    return isinstance(operator, Sort) and operator.limit is not None and operator.limit <= 1
+    return isinstance(operator, rel.Sort) and operator.limit is not None and operator.limit <= 1
 
 
 Dependency = tuple[frozenset[Field], frozenset[Field]]  # determinant -> determined fields
 
 
 def minimal_ordering_fields(
-    relation: Relation, known: Properties, fixed: Collection[Field] = (), read: Collection[Field] | None = None
+    relation: rel.Relation, known: Properties, fixed: Collection[Field] = (), read: Collection[Field] | None = None
 ) -> list[Field]:
     """Minimal tie-breaking order: the fewest leading fields that determine every other field of a row.
 
@@ -278,7 +262,7 @@ def minimal_ordering_fields(
     return ordering
 
 
-def attribute_closure(relation: Relation, known: Properties) -> Callable[[Collection[Field]], set[Field]]:
+def attribute_closure(relation: rel.Relation, known: Properties) -> Callable[[Collection[Field]], set[Field]]:
     """Attribute closure of a relation: a function from some fields to all fields that they functionally determine."""
     proved = known.of(dependencies, relation)
     return lambda given: _closure(set(given), proved)
@@ -307,26 +291,26 @@ def _closure(determined: set[Field], proved: Collection[Dependency]) -> set[Fiel
     return _closure(determined | added, proved) if added else determined
 
 
-def dependencies(relation: Relation, known: Properties) -> tuple[Dependency, ...]:
+def dependencies(relation: rel.Relation, known: Properties) -> tuple[Dependency, ...]:
     """Find the functional dependencies of a relation: of primary keys, equality predicates and its inputs."""
     return tuple(_dependencies(relation, known))
 
 
-def _dependencies(relation: Relation, known: Properties) -> Iterator[Dependency]:
+def _dependencies(relation: rel.Relation, known: Properties) -> Iterator[Dependency]:
     """Yield the functional dependencies of a relation."""
     operator = relation.operator
-    if isinstance(operator, Scan):
+    if isinstance(operator, rel.Scan):
         key = enforced_primary_key(relation)
         yield from [] if key is None else [(key, frozenset(operator.fields))]
-    elif isinstance(operator, Join):
+    elif isinstance(operator, rel.Join):
         yield from _join_dependencies(operator, known)
-    elif operator.row_origin in (RowOrigin.SUBSET, RowOrigin.GROUPS):
+    elif operator.row_origin in (rel.RowOrigin.SUBSET, rel.RowOrigin.GROUPS):
         yield from known.of(dependencies, relation.children[0])
-        if isinstance(operator, Filter):
+        if isinstance(operator, rel.Filter):
             yield from _equality_dependencies(operator.source, operator.condition)
 
 
-def _join_dependencies(join: Join, known: Properties) -> Iterator[Dependency]:
+def _join_dependencies(join: rel.Join, known: Properties) -> Iterator[Dependency]:
     """Yield the dependencies that hold in joined rows.
 
     Unmatched rows of a LEFT JOIN have NULL on the right side, so nothing determines that side; of a full join neither
@@ -342,7 +326,7 @@ def _join_dependencies(join: Join, known: Properties) -> Iterator[Dependency]:
         yield from _equality_dependencies(side, join.condition)
 
 
-def _equality_dependencies(side: Relation, condition: Expr) -> Iterator[Dependency]:
+def _equality_dependencies(side: rel.Relation, condition: Expr) -> Iterator[Dependency]:
     """Each field that a predicate equates is determined by the fields of the other expression. Exact types only."""
     for field, other in equated_fields(side, condition):
         if field.type in EXACT_TYPES:
@@ -352,7 +336,7 @@ def _equality_dependencies(side: Relation, condition: Expr) -> Iterator[Dependen
 _RANGE_COMPARISONS = ("<", "<=", ">", ">=")
 
 
-def is_presumed_unique(side: Public, conditions: Collection[Expr], known: Properties) -> bool:
+def is_presumed_unique(side: rel.Public, conditions: Collection[Expr], known: Properties) -> bool:
     """Return whether conditions presumably match at most one row of a public side; for predictions only.
 
     Polygons, and bands between two columns, are assumed not to overlap: `ST_Within(p, s.area)`,
@@ -367,12 +351,12 @@ def is_presumed_unique(side: Public, conditions: Collection[Expr], known: Proper
     return _contains_unique_key(side, equated, {field for field, _ in ranges} if equated else set(), known)
 
 
-def _reads_polygon(side: Public, conjunct: Expr) -> bool:
+def _reads_polygon(side: rel.Public, conjunct: Expr) -> bool:
     """Return whether a condition reads a polygon of this side."""
     return any(f.type is SqlType.POLYGON and f in side.fields for f in fields_of(conjunct))
 
 
-def _contains_unique_key(relation: Relation, equated: set[Field], ranged: set[Field], known: Properties) -> bool:
+def _contains_unique_key(relation: rel.Relation, equated: set[Field], ranged: set[Field], known: Properties) -> bool:
     """Return whether the fields compared by equality and by range contain a unique key of the relation.
 
     `equated` and `ranged` are these fields. A range counts like an equality, as ranges next to a key are assumed not to
@@ -381,36 +365,36 @@ def _contains_unique_key(relation: Relation, equated: set[Field], ranged: set[Fi
     operator = relation.operator
     if has_at_most_one_row(relation, known):
         return True
-    if isinstance(operator, Scan):
+    if isinstance(operator, rel.Scan):
         columns = {f.origin.column for f in operator.fields if f in equated | ranged and f.origin is not None}
         return bool(operator.table.primary_key) and columns.issuperset(operator.table.primary_key)
-    if isinstance(operator, Group | Distinct) and equated.issuperset(operator.keys):
+    if isinstance(operator, rel.Group | rel.Distinct) and equated.issuperset(operator.keys):
         return True
-    if isinstance(operator, Series):
+    if isinstance(operator, rel.Series):
         return operator.field in equated
-    if isinstance(operator, Values):
+    if isinstance(operator, rel.Values):
         return _has_distinct_rows(operator, equated)
-    if isinstance(operator, Join):
+    if isinstance(operator, rel.Join):
         return _is_join_unique(operator, equated, ranged, known)
-    below = () if isinstance(operator, SetOperation) else relation.children[:1]
+    below = () if isinstance(operator, rel.SetOperation) else relation.children[:1]
     return any(
         _contains_unique_key(source, equated | _fields_fixed_below(operator, equated), ranged, known)
         for source in below
     )
 
 
-def _fields_fixed_below(operator: Operator, equated: set[Field]) -> set[Field]:
+def _fields_fixed_below(operator: rel.Operator, equated: set[Field]) -> set[Field]:
     """Return further fields of the source that are fixed: by a filter, or by their date, which a series has once."""
-    if isinstance(operator, Project):
+    if isinstance(operator, rel.Project):
         return {
             f for output, value in operator.computed if output in equated and is_date(value) for f in fields_of(value)
         }
-    if isinstance(operator, Filter):
+    if isinstance(operator, rel.Filter):
         return {field for field, _ in _compared_fields(operator.source, operator.condition, ("=",))}
     return set()
 
 
-def _is_join_unique(join: Join, equated: set[Field], ranged: set[Field], known: Properties) -> bool:
+def _is_join_unique(join: rel.Join, equated: set[Field], ranged: set[Field], known: Properties) -> bool:
     """Return whether one join side is unique by the compared fields, and the other by these and the join key."""
     for first, second in ((join.left, join.right), (join.right, join.left)):
         joined = {field for field, _ in _compared_fields(second, join.condition, ("=",))}
@@ -421,19 +405,19 @@ def _is_join_unique(join: Join, equated: set[Field], ranged: set[Field], known: 
     return False
 
 
-def _has_distinct_rows(values: Values, equated: set[Field]) -> bool:
+def _has_distinct_rows(values: rel.Values, equated: set[Field]) -> bool:
     """Return whether constant rows differ pairwise in the given fields."""
     places = [i for i, field in enumerate(values.fields) if field in equated]
     compared_rows: list[tuple[Literal, ...]] = [tuple(row[i] for i in places) for row in values.rows]
     return len(set(compared_rows)) == len(compared_rows)
 
 
-def has_many_to_many_join(relation: Relation) -> bool:
+def has_many_to_many_join(relation: rel.Relation) -> bool:
     """Return whether the plan contains a many-to-many join of one person's rows."""
     return any(True for _ in _many_to_many_joins(relation))
 
 
-def has_unkeyed_many_to_many_join(relation: Relation) -> bool:
+def has_unkeyed_many_to_many_join(relation: rel.Relation) -> bool:
     """Return whether the plan has a many-to-many join of a person's rows with neither side on its primary key."""
     return any(
         not any(_equates_primary_key(side, join.condition) for side in (join.left, join.right))
@@ -441,40 +425,42 @@ def has_unkeyed_many_to_many_join(relation: Relation) -> bool:
     )
 
 
-def _many_to_many_joins(relation: Relation) -> Iterator[Join]:
+def _many_to_many_joins(relation: rel.Relation) -> Iterator[rel.Join]:
     """Yield the joins in which one person can have several rows on both sides."""
-    repeats = (isinstance(side, PerPerson) and not side.has_one_row_per_person for side in relation.children)
-    if isinstance(relation.operator, Join) and all(repeats):
+    repeats = (isinstance(side, rel.PerPerson) and not side.has_one_row_per_person for side in relation.children)
+    if isinstance(relation.operator, rel.Join) and all(repeats):
         yield relation.operator
     for source in _repeating_inputs(relation):
         yield from _many_to_many_joins(source)
 
 
-def _repeating_inputs(relation: Relation) -> tuple[Relation, ...]:
+def _repeating_inputs(relation: rel.Relation) -> tuple[rel.Relation, ...]:
     """Return the inputs whose rows may be repeated above: the right side of a semi-join repeats no row."""
-    return relation.children[:1] if isinstance(relation.operator, SemiJoin) else relation.children
+    return relation.children[:1] if isinstance(relation.operator, rel.SemiJoin) else relation.children
 
 
-def may_match_several_public_rows(relation: Relation, known: Properties, above: tuple[Expr, ...] = ()) -> bool:
+def may_match_several_public_rows(relation: rel.Relation, known: Properties, above: tuple[Expr, ...] = ()) -> bool:
     """Return whether a person's row can match several public rows and count once for each.
 
     `above` are the enclosing predicates. A heuristic for predictions; no bound depends on it. Polygons, bands between
     two columns, and ranges of time or numbers next to an equated key are assumed not to overlap.
     """
     operator = relation.operator
-    if isinstance(operator, Filter | Join):
+    if isinstance(operator, rel.Filter | rel.Join):
         above = (*above, operator.condition)
-    public = [side for side in relation.children if isinstance(side, Public)] if isinstance(operator, Join) else []
+    public = (
+        [side for side in relation.children if isinstance(side, rel.Public)] if isinstance(operator, rel.Join) else []
+    )
     if len(public) == 1 and not is_presumed_unique(public[0], above, known):  # the other side is per person
         return True
     return any(may_match_several_public_rows(source, known, above) for source in _repeating_inputs(relation))
 
 
-def _equates_primary_key(side: Relation, condition: Expr) -> bool:
+def _equates_primary_key(side: rel.Relation, condition: Expr) -> bool:
     """Return whether a join equates the whole declared primary key of the one stored table on this side.
 
     The key is declared, not enforced, so this is for predictions. A side of several tables has no such key.
     """
     equated = {f.origin.column for f, _ in equated_fields(side, condition) if f.origin is not None}
-    tables = [each.operator.table for each in walk(side) if isinstance(each.operator, Scan)]
+    tables = [each.operator.table for each in walk(side) if isinstance(each.operator, rel.Scan)]
     return len(tables) == 1 and bool(tables[0].primary_key) and set(tables[0].primary_key) <= equated

@@ -16,29 +16,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from dialect.algebra import relations as rel
 from dialect.algebra.expressions import Case, Expr, Field, Literal, Ref, conjuncts, fields_of
 from dialect.algebra.properties import Properties
-from dialect.algebra.relations import (
-    AggregateCall,
-    Distinct,
-    Group,
-    Join,
-    Operator,
-    PerPerson,
-    Project,
-    Public,
-    Relation,
-    ReleasePoint,
-    RowTruncation,
-    Scan,
-    SemiJoin,
-    Series,
-    SetOperation,
-    Values,
-    Window,
-    call_expressions,
-    expressions_of,
-)
+from dialect.algebra.relations import call_expressions, expressions_of
 from dialect.algebra.release_plan import PrivatePlan, VectorKind
 from dialect.algebra.traversal import fold, walk
 from dialect.analysis.person_rows import (
@@ -64,7 +45,7 @@ from dialect.functions.emitter import DUCKDB, Emitter
 from dialect.functions.registry import OVERLOADS
 from dialect.functions.tie_order import hash_text_length, value_occurrences
 
-IsShort = Callable[[Public, Field], bool]
+IsShort = Callable[[rel.Public, Field], bool]
 
 STEP_NANOSECONDS = 250.0  # nanoseconds to read one row: the unit of work, so that a machine's speed is one number
 UNDECLARED_TABLE_ROWS = 1e7  # assumed rows of a private table without a declared size class
@@ -193,18 +174,18 @@ class _WorkTraversal:
         self._known, self._is_short = known, is_short
         self.max_sizes, self.typical_sizes = TextSizes(MAX_COMPUTED_TEXT), TextSizes(_TYPICAL_TEXT)
 
-    def visit(self, relation: Relation, needed: frozenset[Field]) -> _RowCounts:
+    def visit(self, relation: rel.Relation, needed: frozenset[Field]) -> _RowCounts:
         """Rows and work of a relation, bottom-up; fields that no operator above needs are not read."""
         operator = relation.operator
-        if not isinstance(relation, PerPerson):
+        if not isinstance(relation, rel.PerPerson):
             return _RowCounts(1.0, 1.0, 1.0)
         read = needed | _fields_read(operator)
-        if isinstance(operator, Join | SemiJoin):
+        if isinstance(operator, rel.Join | rel.SemiJoin):
             return self._join(relation, operator, read)
-        below = [self.visit(source, read) for source in relation.children if isinstance(source, PerPerson)]
+        below = [self.visit(source, read) for source in relation.children if isinstance(source, rel.PerPerson)]
         if not below:
             return self._scan(relation)
-        if isinstance(operator, SetOperation):
+        if isinstance(operator, rel.SetOperation):
             return self._set_operation(relation, operator, *below)
         return self._unary(relation, below[0], read)
 
@@ -225,14 +206,14 @@ class _WorkTraversal:
         )
         return _RowCounts(rows.total, rows.typical, rows.maximum, rows.units, work)
 
-    def _scan(self, relation: PerPerson) -> _RowCounts:
+    def _scan(self, relation: rel.PerPerson) -> _RowCounts:
         """Row counts of a stored table, and the work of reading it.
 
         The total is the declared size class. The typical number of rows per person is the clip bound of rows, declared
         or a fallback, as most people are within it.
         """
         maximum = float(self._known.of(row_bounds, relation).total)
-        scans = [relation.operator] if isinstance(relation.operator, Scan) else []
+        scans = [relation.operator] if isinstance(relation.operator, rel.Scan) else []
         table = scans[0].table if scans else None
         size = float(table.size_class) if table is not None and table.size_class is not None else UNDECLARED_TABLE_ROWS
         clip_bound = maximum if table is None else table.applied_clip_bounds.rows
@@ -241,19 +222,19 @@ class _WorkTraversal:
             _RowCounts(size, typical, maximum, size, Work(scan_steps=size)), Cost(_READ_COST), Cost(_READ_COST)
         )
 
-    def _unary(self, relation: PerPerson, below: _RowCounts, read: frozenset[Field]) -> _RowCounts:
+    def _unary(self, relation: rel.PerPerson, below: _RowCounts, read: frozenset[Field]) -> _RowCounts:
         """Rows and work of an operator with one source; it may reduce the maximum, but is assumed to keep the total."""
         maximum = min(below.maximum, float(self._known.of(row_bounds, relation).total))
         estimates = ((self.typical_sizes, below.typical), (self.max_sizes, below.maximum))
         typical_cost, max_cost = (self._cost(relation.operator, sizes, rows, read) for sizes, rows in estimates)
         # few persons exceed the limit
-        typical_cost = Cost(_GROUP_COST) if isinstance(relation.operator, RowTruncation) else typical_cost
+        typical_cost = Cost(_GROUP_COST) if isinstance(relation.operator, rel.RowTruncation) else typical_cost
         counted = self.add_cost(below, typical_cost, max_cost)
         return replace(counted, maximum=maximum, typical=min(counted.typical, maximum))
 
-    def _cost(self, operator: Operator, sizes: TextSizes, rows: float, read: frozenset[Field]) -> Cost:
+    def _cost(self, operator: rel.Operator, sizes: TextSizes, rows: float, read: frozenset[Field]) -> Cost:
         """Cost of an operator per source row; records the sizes of the texts that it computes."""
-        if isinstance(operator, Window):
+        if isinstance(operator, rel.Window):
             costs = [window_cost(call, rows, sizes) for call in operator.calls]
             sizes.record(
                 (c.result, Extent.largest(map(sizes.extent, c.arguments))) for c in operator.calls if c.arguments
@@ -263,7 +244,7 @@ class _WorkTraversal:
                 sum(c.nanoseconds for c in costs) + _PER_CARRIED_CHARACTER * carried,
                 sum(c.bytes for c in costs) + _ROW_BYTES + buffered_bytes(carried),
             )
-        if isinstance(operator, Group):
+        if isinstance(operator, rel.Group):
             costs = [aggregate_cost(measure, sizes) for measure in operator.aggregates]
             keys = sum(sizes.field_characters(f) for f in operator.keys)
             sizes.record(_aggregate_extents(operator, sizes, rows))
@@ -271,19 +252,19 @@ class _WorkTraversal:
                 _GROUP_COST + _PER_KEY_CHARACTER * keys + sum(c.nanoseconds for c in costs),
                 buffered_bytes(keys) + sum(c.bytes for c in costs),
             )
-        if isinstance(operator, Distinct):
+        if isinstance(operator, rel.Distinct):
             width = sum(map(sizes.field_characters, operator.keys))
             return Cost(2 * _GROUP_COST + _PER_COMPARED_CHARACTER * width, _ROW_BYTES + buffered_bytes(width))
-        if isinstance(operator, RowTruncation):
+        if isinstance(operator, rel.RowTruncation):
             width = sizes.row_characters(operator.source, read)
             return Cost(_SORT_COST + _PER_COMPARED_CHARACTER * width, _ROW_BYTES + buffered_bytes(width))
         computed = [row_cost(expr, sizes) for expr in expressions_of(operator)]
-        if isinstance(operator, Project):
+        if isinstance(operator, rel.Project):
             sizes.record((f, sizes.extent(expr)) for f, expr in operator.computed)
         return Cost(sum(computed) if computed else _PROJECT_COST)
 
     def _set_operation(
-        self, relation: Relation, operator: SetOperation, left: _RowCounts, right: _RowCounts
+        self, relation: rel.Relation, operator: rel.SetOperation, left: _RowCounts, right: _RowCounts
     ) -> _RowCounts:
         """Rows and work of a set operation: both sides are added, and both are in memory at the same time."""
         combined = _RowCounts(
@@ -300,7 +281,7 @@ class _WorkTraversal:
         return self.add_cost(replace(combined, work=buffered), typical_cost, max_cost)
 
     @staticmethod
-    def _set_operation_cost(operator: SetOperation, sizes: TextSizes) -> Cost:
+    def _set_operation_cost(operator: rel.SetOperation, sizes: TextSizes) -> Cost:
         """Cost of a set operation per row: whole rows are compared, except by UNION ALL."""
         sizes.record((output, Extent.largest(map(sizes.field_extent, sides))) for *sides, output in operator.columns)
         if operator.kind == "union" and not operator.is_distinct:
@@ -308,18 +289,18 @@ class _WorkTraversal:
         width = sum(sizes.field_characters(output) for _, _, output in operator.columns)
         return Cost(2 * _GROUP_COST + _PER_SET_CHARACTER * width, _ROW_BYTES + 2 * buffered_bytes(width))
 
-    def _join(self, relation: PerPerson, join: Join | SemiJoin, read: frozenset[Field]) -> _RowCounts:
+    def _join(self, relation: rel.PerPerson, join: rel.Join | rel.SemiJoin, read: frozenset[Field]) -> _RowCounts:
         """Rows and work of a join, which compares pairs. A semi-join outputs left rows only.
 
         In the whole table each private row is compared with the typical number of rows of its own person.
         """
         left, right = (self._side(side, join.condition, read) for side in (join.left, join.right))
-        persons = isinstance(join.left, PerPerson) and isinstance(join.right, PerPerson)
+        persons = isinstance(join.left, rel.PerPerson) and isinstance(join.right, rel.PerPerson)
         total_pairs = (
             min(left.total * right.typical, left.typical * right.total) if persons else left.total * right.total
         )
         # a single conjunct is the equality of persons: the existence of a row is tested, and no pairs are compared
-        is_existence_test = isinstance(join, SemiJoin) and persons and len(conjuncts(join.condition)) == 1
+        is_existence_test = isinstance(join, rel.SemiJoin) and persons and len(conjuncts(join.condition)) == 1
         max_unit_pairs = (
             left.maximum + right.maximum
             if is_existence_test
@@ -332,14 +313,14 @@ class _WorkTraversal:
             Cost(_COMPARE_COST + row_cost(join.condition, sizes)) for sizes in (self.typical_sizes, self.max_sizes)
         )
         maximum = float(self._known.of(row_bounds, relation).total)
-        total = left.total if isinstance(join, SemiJoin) else total_pairs
-        typical = left.typical if isinstance(join, SemiJoin) else left.typical * right.typical
+        total = left.total if isinstance(join, rel.SemiJoin) else total_pairs
+        typical = left.typical if isinstance(join, rel.SemiJoin) else left.typical * right.typical
         rows = _RowCounts(total, min(typical, maximum), maximum, _units_of_join(join, left.units, right.units), work)
         return self.add_cost(rows, typical_cost, max_cost, (total_pairs, max_unit_pairs))
 
-    def _side(self, side: Relation, condition: Expr, fields_read: frozenset[Field]) -> _RowCounts:
+    def _side(self, side: rel.Relation, condition: Expr, fields_read: frozenset[Field]) -> _RowCounts:
         """Rows and work of one join side: private rows are hashed on the compared fields and may be buffered."""
-        if isinstance(side, Public):
+        if isinstance(side, rel.Public):
             texts = [f for f in side.fields if f in fields_read and f.type is SqlType.VARCHAR and f.domain is None]
             short = [f for f in texts if self._is_short(side, f)]
             self.max_sizes.record((f, Extent(float(MAX_DECLARED_TEXT))) for f in short)
@@ -357,18 +338,18 @@ class _WorkTraversal:
         return self.add_cost(rows, typical_cost, max_cost)
 
 
-def _units_of_join(join: Join | SemiJoin, left: float, right: float) -> float:
+def _units_of_join(join: rel.Join | rel.SemiJoin, left: float, right: float) -> float:
     """Most units with rows in a join, from those of its inputs; 0 for public ones. Rows of nobody are as one unit."""
-    if isinstance(join, SemiJoin):
+    if isinstance(join, rel.SemiJoin):
         return left
-    if isinstance(join.left, PerPerson) and isinstance(join.right, PerPerson):
+    if isinstance(join.left, rel.PerPerson) and isinstance(join.right, rel.PerPerson):
         return {"inner": min(left, right), "left": left}.get(join.kind, left + right)
     return left + right + 1
 
 
-def _fields_read(operator: Operator) -> frozenset[Field]:
+def _fields_read(operator: rel.Operator) -> frozenset[Field]:
     """Fields that an operator reads from its source; row truncation reads whole rows."""
-    if isinstance(operator, RowTruncation):
+    if isinstance(operator, rel.RowTruncation):
         return frozenset(operator.source.fields)
     read = frozenset(f for expr in expressions_of(operator) for f in fields_of(expr))
     return read.union(_fields(tuple(vars(operator).values())))
@@ -383,7 +364,7 @@ def _fields(part: object) -> Iterator[Field]:
             yield from _fields(each)
 
 
-def _aggregate_extents(group: Group, sizes: TextSizes, rows: float) -> Iterator[tuple[Field, Extent]]:
+def _aggregate_extents(group: rel.Group, sizes: TextSizes, rows: float) -> Iterator[tuple[Field, Extent]]:
     """Sizes of the aggregates of a group; a list has one element per row of the group."""
     for measure in group.aggregates:
         if AGGREGATES[measure.function].returns_list:
@@ -398,7 +379,7 @@ MAX_SQL_CHARACTERS = 400_000  # characters of generated SQL per query
 _PER_FIELD = 12  # an id, a comma and the surrounding syntax
 
 
-def check_sql_size(*relations: Relation, engine: Emitter = DUCKDB) -> None:
+def check_sql_size(*relations: rel.Relation, engine: Emitter = DUCKDB) -> None:
     """Refuse relations whose SQL could exceed MAX_SQL_CHARACTERS characters; raises Refusal with E_COMPLEX."""
     if sum(_relation_sql_size(relation, engine) for relation in relations) > MAX_SQL_CHARACTERS:
         raise Kind.SQL_TOO_LONG.at()
@@ -421,7 +402,7 @@ def expression_sql_size(expr: Expr, engine: Emitter = DUCKDB) -> int:
     return fold(expr, length)
 
 
-def _relation_sql_size(relation: Relation, engine: Emitter) -> int:
+def _relation_sql_size(relation: rel.Relation, engine: Emitter) -> int:
     """Upper bound on the SQL length of a relation and everything below it, or any length above the limit.
 
     A split join writes its sides several times. Counting stops at MAX_SQL_CHARACTERS, since repeated sides may be
@@ -436,25 +417,25 @@ def _relation_sql_size(relation: Relation, engine: Emitter) -> int:
             + sum(expression_sql_size(expr, engine) + _PER_FIELD for expr in _written_expressions(current))
         )
         total += _tie_breaking_sql_size(current, engine)
-        if isinstance(current.operator, Values):  # with a type for each constant
+        if isinstance(current.operator, rel.Values):  # with a type for each constant
             total += sum(24 + 2 * len(str(cell.value)) for row in current.operator.rows for cell in row)
-        pending += current.children * (times_written(current.operator) if isinstance(current.operator, Join) else 1)
+        pending += current.children * (times_written(current.operator) if isinstance(current.operator, rel.Join) else 1)
     return total
 
 
-def _tie_breaking_sql_size(relation: Relation, engine: Emitter) -> int:
+def _tie_breaking_sql_size(relation: rel.Relation, engine: Emitter) -> int:
     """Return the SQL length of the hashes that break ties among one person's rows.
 
     A window function hashes every field of its source; an aggregate, here any with an argument, hashes its value.
     """
     operator, tie_hash = relation.operator, engine.tie_hash
-    if isinstance(operator, Window):
+    if isinstance(operator, rel.Window):
         # the hash, and its name again in the ORDER BY of each call
         return sum(
             hash_text_length(f.type, tie_hash) + value_occurrences(f.type, tie_hash) * _PER_FIELD + 120
             for f in operator.source.fields
         )
-    measures = [each for each in operator.aggregates if each.arguments] if isinstance(operator, Group) else []
+    measures = [each for each in operator.aggregates if each.arguments] if isinstance(operator, rel.Group) else []
     values = [each.arguments[0] for each in measures]
     return sum(
         hash_text_length(v.type, tie_hash) + value_occurrences(v.type, tie_hash) * (expression_sql_size(v, engine) + 5)
@@ -462,27 +443,27 @@ def _tie_breaking_sql_size(relation: Relation, engine: Emitter) -> int:
     )
 
 
-def expressions_below(relation: Relation) -> Iterator[Expr]:
+def expressions_below(relation: rel.Relation) -> Iterator[Expr]:
     """Yield the expressions of a relation and of everything below it; shared ones appear more than once."""
     return (expr for each in walk(relation) for expr in _written_expressions(each))
 
 
-def _written_expressions(relation: Relation) -> Iterator[Expr]:
+def _written_expressions(relation: rel.Relation) -> Iterator[Expr]:
     """Yield the expressions that an operator writes, repeated as often as it writes them."""
     operator = relation.operator
-    if isinstance(operator, SetOperation):
+    if isinstance(operator, rel.SetOperation):
         yield from (Ref(f) for columns in operator.columns for f in columns)
-    elif isinstance(operator, Window):
+    elif isinstance(operator, rel.Window):
         yield from (expr for call in operator.calls for expr in call_expressions(call) * 3)  # as ordered aggregates
         yield from (Ref(call.result) for call in operator.calls for _ in range(13))  # OVER, frame, tie-breaking order
         yield from map(Ref, operator.source.fields)  # tie-breaking fields
-    elif isinstance(operator, Group):
+    elif isinstance(operator, rel.Group):
         yield from (expr for measure in operator.aggregates for expr in _aggregate_expressions(measure))
-    elif not isinstance(operator, Values | Series | ReleasePoint):  # split off, or counted apart
+    elif not isinstance(operator, rel.Values | rel.Series | rel.ReleasePoint):  # split off, or counted apart
         yield from expressions_of(operator)
 
 
-def _aggregate_expressions(measure: AggregateCall) -> tuple[Expr, ...]:
+def _aggregate_expressions(measure: rel.AggregateCall) -> tuple[Expr, ...]:
     """Expressions that an aggregate writes: ordered ones write their arguments three times, a mean six times."""
     times = 6 if AGGREGATES[measure.function].released_as is ReleasedAs.MEAN else 3
     condition = (measure.condition,) if measure.condition is not None else ()

@@ -8,17 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from dialect.algebra import relations as rel
 from dialect.algebra.expressions import Alternative, Expr, Field, Ref
-from dialect.algebra.relations import (
-    Distinct,
-    PerPerson,
-    Project,
-    Public,
-    Relation,
-    public_values_of,
-    row_bound_over_windows,
-    with_null_row,
-)
+from dialect.algebra.relations import public_values_of, row_bound_over_windows, with_null_row
 from dialect.analysis.predicates import narrowed_range
 from dialect.analysis.value_counts import count_combinations, count_grouped_rows, count_values
 from dialect.catalog.model import Bounds, SqlType, ValueRange
@@ -36,7 +28,7 @@ def aggregate_field(
     aggregate: Aggregate,
     arguments: tuple[Expr, ...],
     filter_condition: Expr | None,
-    source: Relation,
+    source: rel.Relation,
     context: CompileContext,
 ) -> Field:
     """Field of an aggregate's value: type, range, domain and origin; MIN and the like keep those of their argument."""
@@ -44,10 +36,10 @@ def aggregate_field(
     argument_field = first_field if aggregate.returns_argument else None
     kind = aggregate.result or (arguments[0].type if arguments else SqlType.BIGINT)
     kind = _LIST_OF[kind] if aggregate.returns_list else kind
-    is_never_null = aggregate.returns_argument and isinstance(source, PerPerson) and filter_condition is None
+    is_never_null = aggregate.returns_argument and isinstance(source, rel.PerPerson) and filter_condition is None
     keeps_origin = argument_field is not None or aggregate.released_as is ReleasedAs.MEAN
     text = f"{aggregate.name}({', '.join(plain_text(argument) for argument in arguments)})"
-    rows = row_bound_over_windows(source, context.windows_per_unit) if isinstance(source, PerPerson) else None
+    rows = row_bound_over_windows(source, context.windows_per_unit) if isinstance(source, rel.PerPerson) else None
     result = Field(
         context.new_field_id(), text, kind,
         nullable=not aggregate.is_count and not (is_never_null and not any(may_be_null(a) for a in arguments)),
@@ -71,7 +63,7 @@ def with_person_range(
     aggregate: Aggregate,
     arguments: tuple[Expr, ...],
     filter_condition: Expr | None,
-    source: PerPerson,
+    source: rel.PerPerson,
     context: CompileContext,
 ) -> Field:
     """Narrow the range of an aggregate over one person's rows to what predicates and declared values leave possible.
@@ -123,6 +115,6 @@ def with_key_set(result: Field, argument: Field) -> Field:
     public = public_values_of(argument)
     assert public is not None  # noqa: S101  checked by the caller
     value_field = Field(result.id, None, result.type, argument.nullable)
-    projected = Public(Project(public, ((value_field, Ref(argument)),)), (*public.fields, value_field))
-    key_set = Public(Distinct(projected, (value_field,)), (value_field,))
+    projected = rel.Public(rel.Project(public, ((value_field, Ref(argument)),)), (*public.fields, value_field))
+    key_set = rel.Public(rel.Distinct(projected, (value_field,)), (value_field,))
     return replace(result, public_values=with_null_row(key_set) if result.nullable else key_set)

@@ -20,18 +20,8 @@ from itertools import combinations, product
 
 from sqlglot import exp
 
+from dialect.algebra import relations as rel
 from dialect.algebra.expressions import Alternative, Expr, Field, Literal, Ref, fields_of, substitute
-from dialect.algebra.relations import (
-    MAX_ROW_BOUND,
-    AggregateCall,
-    Group,
-    GroupingSets,
-    PerPerson,
-    Relation,
-    Released,
-    ReleasePoint,
-    SetOperation,
-)
 from dialect.binder.aggregates import bind_measure
 from dialect.binder.scalars import bind_scalar
 from dialect.binder.scope import (
@@ -169,11 +159,11 @@ class GroupResolver:
     """
 
     scope: Scope
-    source: Relation
+    source: rel.Relation
     keys: Sequence[tuple[Expr, Field]]  # (key expression over rows, its field)
     context: CompileContext
     aliases: dict[str, Expr] = field(default_factory=dict)  # name of a select item -> its expression over groups
-    measures: list[AggregateCall] = field(default_factory=list)
+    measures: list[rel.AggregateCall] = field(default_factory=list)
     subqueries: SubqueryBinder | None = None  # None: subqueries are not allowed
     key_subqueries: SubqueryBinder | None = None  # subqueries in the keys
     windows: WindowBinder | None = None  # None: window functions are not allowed
@@ -353,19 +343,19 @@ def _is_ungrouped(column: exp.Column, select: exp.Select) -> bool:
     return ancestor is select
 
 
-def is_release_point(source: Relation, keys: Sequence[Field]) -> bool:
+def is_release_point(source: rel.Relation, keys: Sequence[Field]) -> bool:
     """Return whether grouping by these keys is a release point: its groups contain rows of many persons."""
-    return isinstance(source, PerPerson) and person_key_among(source, keys) is None
+    return isinstance(source, rel.PerPerson) and person_key_among(source, keys) is None
 
 
 def build_groups(
-    source: Relation,
+    source: rel.Relation,
     keys: Sequence[Field],
-    measures: Sequence[AggregateCall],
+    measures: Sequence[rel.AggregateCall],
     node: exp.Expr,
     *,
     has_others: bool = False,
-) -> Relation:
+) -> rel.Relation:
     """Build the GROUP BY relation: per person where the person is a key, else a release point over private rows.
 
     Public and released rows stay what they are. Predicates on public rows still hold for the groups' keys; of released
@@ -373,7 +363,7 @@ def build_groups(
     """
     unique, measure_tuple = tuple(dict.fromkeys(keys)), tuple(measures)
     refuse_polygons(unique, node.args.get("group") or node)
-    if isinstance(source, PerPerson):
+    if isinstance(source, rel.PerPerson):
         check_preserved_keys(source, unique, node.args.get("group") or node)
         person = person_key_among(source, unique)
         if person is not None:
@@ -382,18 +372,18 @@ def build_groups(
         clause = node.args.get("group")
         span = (span_of(clause) if clause is not None else None) or span_of(node)
         shown = tuple(replace(key, nullable=key.nullable or has_others) for key in strip_fields(unique))
-        return Released(
-            ReleasePoint(source, unique, measure_tuple, span), shown + tuple(m.result for m in measure_tuple)
+        return rel.Released(
+            rel.ReleasePoint(source, unique, measure_tuple, span), shown + tuple(m.result for m in measure_tuple)
         )
-    facts = source.predicates if not isinstance(source, Released) else ()
+    facts = source.predicates if not isinstance(source, rel.Released) else ()
     return type(source)(
-        Group(source, unique, measure_tuple), strip_fields(unique) + tuple(m.result for m in measure_tuple), facts
+        rel.Group(source, unique, measure_tuple), strip_fields(unique) + tuple(m.result for m in measure_tuple), facts
     )
 
 
 def _person_groups(
-    source: PerPerson, person: Field, keys: tuple[Field, ...], measures: tuple[AggregateCall, ...]
-) -> PerPerson:
+    source: rel.PerPerson, person: Field, keys: tuple[Field, ...], measures: tuple[rel.AggregateCall, ...]
+) -> rel.PerPerson:
     """Build groups of one person's rows, with the bounds on rows per person that the keys imply.
 
     If every key is constant per person, each person has one group, and the measures are constant per person as well.
@@ -402,8 +392,8 @@ def _person_groups(
     own_measures = tuple(
         replace(m, result=replace(m.result, is_constant_per_person=is_one_row_per_person)) for m in measures
     )
-    return PerPerson(
-        Group(source, keys, own_measures), keys + tuple(m.result for m in own_measures),
+    return rel.PerPerson(
+        rel.Group(source, keys, own_measures), keys + tuple(m.result for m in own_measures),
         (*source.predicates, *_extreme_predicates(source.predicates, own_measures)),
         person=person, dataset=source.dataset, has_one_row_per_person=is_one_row_per_person,
         max_rows=1 if is_one_row_per_person else source.max_rows,
@@ -411,7 +401,7 @@ def _person_groups(
     )  # fmt: skip
 
 
-def _extreme_predicates(predicates: Sequence[Expr], measures: Sequence[AggregateCall]) -> Iterator[Expr]:
+def _extreme_predicates(predicates: Sequence[Expr], measures: Sequence[rel.AggregateCall]) -> Iterator[Expr]:
     """Predicates on MIN and MAX: each predicate that holds for all values of the argument holds for the result.
 
     The result is one of the values. Predicates that also read other columns are left out; so are calls with FILTER,
@@ -436,26 +426,26 @@ _FINER_DIFFERENCE = "a row for each value of the added keys"
 class GroupingInput:
     """Input of a GROUP BY with grouping sets: the source, its keys, and the fields of the result's keys."""
 
-    source: Relation
+    source: rel.Relation
     keys: tuple[Field, ...]  # fields of the source
     sets: tuple[KeyPositions, ...]
     result_keys: tuple[Field, ...]  # fields of the keys in the result: NULL in groups of a set without the key
 
 
 def prepare_grouping(
-    source: Relation, keys: Sequence[Field], sets: Sequence[KeyPositions], context: CompileContext, node: exp.Expr
+    source: rel.Relation, keys: Sequence[Field], sets: Sequence[KeyPositions], context: CompileContext, node: exp.Expr
 ) -> GroupingInput:
     """Derive the key fields of the result; raises Refusal where only some grouping sets contain the person.
 
     Such a union would have private and released rows. A key that some set lacks is nullable, and several sets need new
     fields, as the column of the union is not the key of any one of them.
     """
-    person = person_key_among(source, keys) if isinstance(source, PerPerson) else None
+    person = person_key_among(source, keys) if isinstance(source, rel.PerPerson) else None
     if len(sets) == 1:
         return GroupingInput(
             source, tuple(keys), tuple(sets), tuple(keys) if person is not None else strip_fields(keys)
         )
-    if isinstance(source, PerPerson) and person is not None:
+    if isinstance(source, rel.PerPerson) and person is not None:
         if any(person_key_among(source, [keys[i] for i in each]) is None for each in sets):
             name = source.person.name or "person"
             raise refusal(Kind.MIXED_GROUPING_SETS, node.args.get("group") or node, name=name)
@@ -469,7 +459,7 @@ def prepare_grouping(
 
 
 def _grouping_set_key(
-    key: Field, position: int, sets: Sequence[KeyPositions], source: PerPerson, context: CompileContext
+    key: Field, position: int, sets: Sequence[KeyPositions], source: rel.PerPerson, context: CompileContext
 ) -> Field:
     """Key field of a person's groups over several sets: the key's value, or NULL where a set lacks it.
 
@@ -487,14 +477,14 @@ def _grouping_set_key(
     )  # fmt: skip
 
 
-def with_group_bound(groups: GroupingInput) -> Relation:
+def with_group_bound(groups: GroupingInput) -> rel.Relation:
     """Source with its row bound per person multiplied by the number of grouping sets, to bound their groups.
 
     Every row of a person is in one group of each set. Other sources are unchanged.
     """
-    if not isinstance(groups.source, PerPerson):
+    if not isinstance(groups.source, rel.PerPerson):
         return groups.source
-    return replace(groups.source, max_rows=min(groups.source.max_rows * len(groups.sets), MAX_ROW_BOUND))
+    return replace(groups.source, max_rows=min(groups.source.max_rows * len(groups.sets), rel.MAX_ROW_BOUND))
 
 
 def grouping_field(groups: GroupingInput, context: CompileContext, positions: Sequence[int]) -> Field:
@@ -517,11 +507,11 @@ def _grouping_bits(positions: Sequence[int], key_positions: KeyPositions) -> int
 
 def build_grouping_sets(
     groups: GroupingInput,
-    measures: Sequence[AggregateCall],
+    measures: Sequence[rel.AggregateCall],
     grouping_fields: Mapping[KeyPositions, Field],
     context: CompileContext,
     node: exp.Expr,
-) -> Relation:
+) -> rel.Relation:
     """Build the GROUP BY relation of all grouping sets; `grouping_fields`: arguments of a GROUPING call -> its field.
 
         GROUP BY ROLLUP (a)  ->  SELECT a, COUNT(*) ... GROUP BY a  UNION ALL  SELECT NULL, COUNT(*) ...
@@ -533,8 +523,8 @@ def build_grouping_sets(
         keys = [groups.keys[i] for i in groups.sets[0]]
         return build_groups(groups.source, keys, measures, node, has_others=context.options.others)
     result_fields = (*groups.result_keys, *(measure.result for measure in measures), *grouping_fields.values())
-    group_sets = GroupingSets(tuple(tuple(dict.fromkeys(groups.keys[i] for i in each)) for each in groups.sets))
-    union: Relation | None = None
+    group_sets = rel.GroupingSets(tuple(tuple(dict.fromkeys(groups.keys[i] for i in each)) for each in groups.sets))
+    union: rel.Relation | None = None
     fields: list[Field] = []
     for number, each in enumerate(groups.sets, 1):
         grouping_values: list[Expr] = [
@@ -547,7 +537,7 @@ def build_grouping_sets(
         last = number == len(groups.sets)
         union_fields = result_fields if last else tuple(replace(f, id=context.new_field_id()) for f in result_fields)
         columns = tuple(zip(fields, shown, union_fields, strict=True))
-        union = type_set_operation(SetOperation(union, relation, "union", False, columns))
+        union = type_set_operation(rel.SetOperation(union, relation, "union", False, columns))
         fields = list(union_fields)
     assert union is not None  # noqa: S101  there are at least two sets
     return union
@@ -556,12 +546,12 @@ def build_grouping_sets(
 def _build_grouping_set(
     groups: GroupingInput,
     key_positions: KeyPositions,
-    group_sets: GroupingSets,
-    measures: Sequence[AggregateCall],
+    group_sets: rel.GroupingSets,
+    measures: Sequence[rel.AggregateCall],
     grouping_values: Sequence[Expr],
     context: CompileContext,
     node: exp.Expr,
-) -> tuple[Relation, list[Field]]:
+) -> tuple[rel.Relation, list[Field]]:
     """Build the groups of one grouping set, with NULL for the keys that it lacks: (relation, its columns in order).
 
     A release point learns all sets of its GROUP BY, since a coarser set may be added up from the groups of a finer one.
@@ -569,7 +559,7 @@ def _build_grouping_set(
     own_measures = [replace(measure, result=replace(measure.result, id=context.new_field_id())) for measure in measures]
     own_keys = [groups.keys[i] for i in key_positions]
     relation = build_groups(groups.source, own_keys, own_measures, node, has_others=context.options.others)
-    if isinstance(relation.operator, ReleasePoint):
+    if isinstance(relation.operator, rel.ReleasePoint):
         relation = relation.with_operator(replace(relation.operator, grouping_sets=group_sets))
     fields_by_id = {f.id: f for f in relation.fields}
     keys: list[Expr] = [

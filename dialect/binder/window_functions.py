@@ -19,22 +19,10 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
+from dialect.algebra import relations as rel
 from dialect.algebra import value_ranges as ranges
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, fields_of
-from dialect.algebra.relations import (
-    Frame,
-    FrameBound,
-    FrameUnit,
-    OrderKey,
-    PerPerson,
-    Relation,
-    Released,
-    WindowCall,
-    call_expressions,
-    includes_current_row,
-    is_whole_partition,
-    row_bound_over_windows,
-)
+from dialect.algebra.relations import call_expressions, includes_current_row, is_whole_partition, row_bound_over_windows
 from dialect.binder.aggregate_fields import with_key_set
 from dialect.binder.aggregates import bind_aggregate_call, check_argument_types
 from dialect.binder.group_by import GroupResolver
@@ -106,17 +94,17 @@ def window_spec(node: exp.Expr, named_specs: Mapping[str, WindowSpec]) -> Window
     return WindowSpec(own.partition or base.partition, own.order or base.order, own.frame or base.frame)
 
 
-def bind_window_order(spec: WindowSpec, resolver: NameResolver) -> tuple[OrderKey, ...]:
+def bind_window_order(spec: WindowSpec, resolver: NameResolver) -> tuple[rel.OrderKey, ...]:
     """Bind the ORDER BY of a window."""
     keys = []
     for term in spec.order:
         check_parts(term, "this", "desc", "nulls_first", code=Code.WINDOW)
         descending, nulls_first = bool(term.args.get("desc")), bool(term.args.get("nulls_first"))
-        keys.append(OrderKey(bind_scalar(term.this, resolver), descending, nulls_first))
+        keys.append(rel.OrderKey(bind_scalar(term.this, resolver), descending, nulls_first))
     return tuple(keys)
 
 
-def bind_frame(spec: WindowSpec, order: tuple[OrderKey, ...]) -> tuple[Frame | None, tuple[OrderKey, ...]]:
+def bind_frame(spec: WindowSpec, order: tuple[rel.OrderKey, ...]) -> tuple[rel.Frame | None, tuple[rel.OrderKey, ...]]:
     """Bind a window frame: (frame or None, ORDER BY keys); raises Refusal with E_WINDOW.
 
     The distances of RANGE are added to the ORDER BY value, so a DATE is ordered as a TIMESTAMP, to which an interval
@@ -128,22 +116,24 @@ def bind_frame(spec: WindowSpec, order: tuple[OrderKey, ...]) -> tuple[Frame | N
     check_parts(node, "kind", "start", "start_side", "end", "end_side", code=Code.WINDOW)
     start = _bind_frame_end(node.args.get("start"), node.args.get("start_side"), node)
     end = _bind_frame_end(node.args.get("end"), node.args.get("end_side"), node)
-    frame = Frame(FrameUnit(str(node.args["kind"]).upper()), start, end)
+    frame = rel.Frame(rel.FrameUnit(str(node.args["kind"]).upper()), start, end)
     _check_ends(frame, node)
-    if frame.unit is not FrameUnit.RANGE:
+    if frame.unit is not rel.FrameUnit.RANGE:
         _check_row_distances(frame, order, node)
         return frame, order
     return _convert_distances(frame, order, node)
 
 
-def _bind_frame_end(end_node: exp.Expr | str | None, side: str | None, node: exp.Expr) -> FrameBound:
+def _bind_frame_end(end_node: exp.Expr | str | None, side: str | None, node: exp.Expr) -> rel.FrameBound:
     """Bind one end of a frame: CURRENT ROW, unbounded, or at a constant distance.
 
     sqlglot gives "UNBOUNDED" and "CURRENT ROW" as text, distances as nodes; a missing end is the current row.
     """
     if end_node is None or end_node == "CURRENT ROW" or side is None:
-        return FrameBound("current row")
-    frame_end: FrameBound = FrameBound("preceding") if side.upper() == "PRECEDING" else FrameBound("following")
+        return rel.FrameBound("current row")
+    frame_end: rel.FrameBound = (
+        rel.FrameBound("preceding") if side.upper() == "PRECEDING" else rel.FrameBound("following")
+    )
     if isinstance(end_node, str):
         return frame_end
     offset = bind_scalar(end_node, RowResolver(Scope()))
@@ -159,20 +149,20 @@ def _is_negative(offset: Literal) -> bool:
     return isinstance(offset.value, bool) or offset.value is None or offset.value < 0
 
 
-def _check_ends(frame: Frame, node: exp.Expr) -> None:
+def _check_ends(frame: rel.Frame, node: exp.Expr) -> None:
     """Refuse a frame that ends before it starts, as DuckDB does; raises Refusal with E_WINDOW.
 
     UNBOUNDED FOLLOWING can't be a start, nor UNBOUNDED PRECEDING an end.
     """
     start, end = _SIDE_ORDER.index(frame.start.side), _SIDE_ORDER.index(frame.end.side)
     # without a distance: UNBOUNDED FOLLOWING as start, UNBOUNDED PRECEDING as end
-    open_start = frame.start == FrameBound("following")
-    open_end = frame.end == FrameBound("preceding")
+    open_start = frame.start == rel.FrameBound("following")
+    open_end = frame.end == rel.FrameBound("preceding")
     if open_start or open_end or start > end or (start == end and _is_reversed(frame)):
         raise refusal(Kind.FRAME_ENDS_BEFORE_START, node)
 
 
-def _is_reversed(frame: Frame) -> bool:
+def _is_reversed(frame: rel.Frame) -> bool:
     """Return whether two frame ends on the same side are in the wrong order; unbounded ends never are."""
     first, last = (_distance_length(end.offset) for end in (frame.start, frame.end))
     if first is None or last is None:
@@ -190,16 +180,18 @@ def _distance_length(offset: Literal | None) -> float | None:
     return int(amount) * (MONTHS[unit] * _MONTH_SECONDS if unit in MONTHS else SECONDS[unit])
 
 
-def _check_row_distances(frame: Frame, order: Sequence[OrderKey], node: exp.Expr) -> None:
+def _check_row_distances(frame: rel.Frame, order: Sequence[rel.OrderKey], node: exp.Expr) -> None:
     """Refuse ROWS and GROUPS frames with other than bounded integers as distances."""
     offsets = [end.offset for end in (frame.start, frame.end) if end.offset is not None]
     if any(offset.type is not SqlType.BIGINT or int(offset.value or 0) > MAX_OFFSET for offset in offsets):
         raise refusal(Kind.FRAME_COUNT, node, unit=frame.unit, limit=MAX_OFFSET)
-    if frame.unit is FrameUnit.GROUPS and not order:
+    if frame.unit is rel.FrameUnit.GROUPS and not order:
         raise refusal(Kind.GROUPS_WITHOUT_ORDER, node)
 
 
-def _convert_distances(frame: Frame, order: tuple[OrderKey, ...], node: exp.Expr) -> tuple[Frame, tuple[OrderKey, ...]]:
+def _convert_distances(
+    frame: rel.Frame, order: tuple[rel.OrderKey, ...], node: exp.Expr
+) -> tuple[rel.Frame, tuple[rel.OrderKey, ...]]:
     """Convert the distances of a RANGE frame to the type of its ORDER BY value: (frame, ORDER BY keys).
 
     Distances need exactly one ORDER BY value.
@@ -213,10 +205,10 @@ def _convert_distances(frame: Frame, order: tuple[OrderKey, ...], node: exp.Expr
     if key.expr.type is SqlType.DATE:
         key = replace(key, expr=apply_function("to_timestamp", [key.expr], node))
     ends = [_convert_distance(end, key.expr.type, node) for end in (frame.start, frame.end)]
-    return Frame(frame.unit, *ends), (key,)
+    return rel.Frame(frame.unit, *ends), (key,)
 
 
-def _convert_distance(end: FrameBound, order_type: SqlType, node: exp.Expr) -> FrameBound:
+def _convert_distance(end: rel.FrameBound, order_type: SqlType, node: exp.Expr) -> rel.FrameBound:
     """Convert one distance of a RANGE frame; raises Refusal for a type that can't be added to the order value.
 
     Integers go with integers, numbers with doubles, intervals with timestamps. Instants have no distances here; the
@@ -251,7 +243,7 @@ def _returns_argument(function: str) -> bool:
     return (WINDOW_FUNCTIONS.get(function) or AGGREGATES[function]).returns_argument
 
 
-def window_field(call: WindowCall, max_rows: int | None, context: CompileContext) -> Field:
+def window_field(call: rel.WindowCall, max_rows: int | None, context: CompileContext) -> Field:
     """Field of a window call's value; `max_rows`: bound on one person's rows, None where rows have no person.
 
     LAG, FIRST_VALUE, MIN and similar return a value of their argument, and keep its domain, origin and time zone; over
@@ -284,18 +276,18 @@ def window_field(call: WindowCall, max_rows: int | None, context: CompileContext
     return with_key_set(result_field, argument_field) if argument_field.public_values is not None else result_field
 
 
-def _default_value(call: WindowCall) -> Expr | None:
+def _default_value(call: rel.WindowCall) -> Expr | None:
     """Default value of LAG or LEAD for a missing row; None where it is NULL, given or not."""
     default = call.arguments[2] if _has_offset(call) and len(call.arguments) > 2 else None
     return None if isinstance(default, Literal) and default.value is None else default
 
 
-def _has_offset(call: WindowCall) -> bool:
+def _has_offset(call: rel.WindowCall) -> bool:
     """Return whether a call is LAG or LEAD."""
     return call.function in WINDOW_FUNCTIONS and WINDOW_FUNCTIONS[call.function].offset_sign != 0
 
 
-def _may_be_null(call: WindowCall) -> bool:
+def _may_be_null(call: rel.WindowCall) -> bool:
     """Return whether a window call's value may be NULL.
 
     A FILTER, or a frame without the current row, may leave no row. With the current row in the frame, the value is NULL
@@ -315,7 +307,7 @@ def _may_be_null(call: WindowCall) -> bool:
     return may_be_null(call.arguments[0])
 
 
-def _range(call: WindowCall, max_rows: int | None) -> Bounds | None:
+def _range(call: rel.WindowCall, max_rows: int | None) -> Bounds | None:
     """Range of a window call's value; None where unknown.
 
     Of aggregates from their arguments and the row bound; ranks and row numbers are at most the row bound, NTILE(n) n.
@@ -336,7 +328,7 @@ def _range(call: WindowCall, max_rows: int | None) -> Bounds | None:
     return ranges.hull(bounds) if all(each.is_finite for each in bounds) else ranges.UNKNOWN
 
 
-def _domain(call: WindowCall, argument_field: Field | None) -> Domain | None:
+def _domain(call: rel.WindowCall, argument_field: Field | None) -> Domain | None:
     """Domain of a window call's value: the argument's, extended by a default; None if the result has none.
 
     Only a list can be extended, and by a constant.
@@ -350,7 +342,7 @@ def _domain(call: WindowCall, argument_field: Field | None) -> Domain | None:
     return ValueList(tuple(dict.fromkeys((*domain.values, default.value))))
 
 
-def _is_constant_per_person(call: WindowCall) -> bool:
+def _is_constant_per_person(call: rel.WindowCall) -> bool:
     """Return whether the value is constant per person: all rows of a person have the same frame.
 
     True for calls over the whole partition that do not depend on a row's position, if the partition's keys are
@@ -391,7 +383,7 @@ class WindowCalls:
         # other functions ignore frames
         is_framed = function in self.aggregates or WINDOW_FUNCTIONS[function].determined_by is DeterminedBy.FRAME
         frame = frame if is_framed else None
-        call_ = WindowCall(function, arguments, test, ignores_nulls, partition, order, frame, _PLACEHOLDER_FIELD)
+        call_ = rel.WindowCall(function, arguments, test, ignores_nulls, partition, order, frame, _PLACEHOLDER_FIELD)
         self.refuse_window_fields(call_expressions(call_), node)
         existing = next((a.call for a in self.calls if replace(a.call, result=_PLACEHOLDER_FIELD) == call_), None)
         if existing is None:
@@ -530,7 +522,11 @@ def _with_typed_default(value: Expr, default: Expr, node: exp.Expr, offset: Expr
 
 
 def collect_window_calls(
-    tree: exp.Select, resolver: RowResolver | GroupResolver, source: Relation, per_person: bool, context: CompileContext
+    tree: exp.Select,
+    resolver: RowResolver | GroupResolver,
+    source: rel.Relation,
+    per_person: bool,
+    context: CompileContext,
 ) -> WindowCalls:
     """Start collecting the window calls of a SELECT; `per_person`: each row or group is one person's.
 
@@ -538,13 +534,13 @@ def collect_window_calls(
     """
     max_rows = (
         row_bound_over_windows(source, context.windows_per_unit)
-        if per_person and isinstance(source, PerPerson)
+        if per_person and isinstance(source, rel.PerPerson)
         else None
     )
-    person = source.person if isinstance(source, PerPerson) else None
+    person = source.person if isinstance(source, rel.PerPerson) else None
     is_single_table = len(resolver.scope.tables) == 1
     person_key = "" if person is None else (is_single_table and person.name) or resolver.scope.qualified_name(person)
-    is_released = isinstance(source, Released) or not per_person
+    is_released = isinstance(source, rel.Released) or not per_person
     aggregates = frozenset(_OVER_RELEASED if is_released else FRAME_AGGREGATES)
     return WindowCalls(resolver, named_windows(tree), max_rows, person_key, aggregates, context)
 
@@ -559,7 +555,7 @@ def bind_qualify(tree: exp.Select, resolver: RowResolver | GroupResolver) -> Exp
     return bind_condition(clause.this, resolver)
 
 
-def apply_windows(relation: Relation, windows: WindowCalls, test: Expr | None) -> Relation:
+def apply_windows(relation: rel.Relation, windows: WindowCalls, test: Expr | None) -> rel.Relation:
     """Compute the window calls of a SELECT, then apply its QUALIFY."""
     with_windows = add_window_calls(relation, windows.calls) if windows.calls else relation
     return with_windows if test is None else filter_rows(with_windows, test, windows.context.properties)

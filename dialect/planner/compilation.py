@@ -13,18 +13,9 @@ from itertools import count
 
 from sqlglot import exp
 
+from dialect.algebra import relations as rel
 from dialect.algebra.expressions import Field
-from dialect.algebra.relations import (
-    Distinct,
-    Group,
-    PerPerson,
-    Public,
-    Relation,
-    Released,
-    ReleasePoint,
-    SetOperation,
-    row_inputs,
-)
+from dialect.algebra.relations import row_inputs
 from dialect.algebra.traversal import map_children
 from dialect.analysis.lints import LintedQuery, lint
 from dialect.analysis.work_bounds import check_sql_size
@@ -48,13 +39,13 @@ from dialect.stability.row_operators import counting_suggestions, refuse_polygon
 
 def split_query(selected: BoundQuery, context: CompileContext) -> Question:
     """Split a typed query at its release points; raises Refusal with E_ROWS if private rows would be output."""
-    if isinstance(selected.relation, PerPerson):
+    if isinstance(selected.relation, rel.PerPerson):
         raise Kind.ROWS_OF_PEOPLE.at(first_word_span(context.sql), counting_suggestions(context.sql, selected.relation))
     refuse_polygons(f for _, f in selected.columns)
     planning = Planning(context, shared_plans(selected.relation, context))
     outer = _split(selected.relation, planning)
     check_sql_size(outer)
-    assert isinstance(outer, Released | Public)  # noqa: S101  splitting keeps the kind
+    assert isinstance(outer, rel.Released | rel.Public)  # noqa: S101  splitting keeps the kind
     query = planning.partial_query(outer)
     names = [(context.alias_spellings.get(name, name), field) for name, field in _unique_names(selected.columns)]
     question = Question(
@@ -65,7 +56,7 @@ def split_query(selected: BoundQuery, context: CompileContext) -> Question:
     return question
 
 
-def _notes(relation: Relation, planning: Planning) -> tuple[Note, ...]:
+def _notes(relation: rel.Relation, planning: Planning) -> tuple[Note, ...]:
     """Return all notes of a query: those of lints, and those from planning."""
     context = planning.context
     query = LintedQuery(relation, context.sql, context.catalog, context.properties, context.unreachable_tables)
@@ -85,28 +76,28 @@ def _unique_names(columns: Sequence[tuple[str, Field]]) -> list[tuple[str, Field
     return shown
 
 
-def _split(relation: Relation, planning: Planning) -> Relation:
+def _split(relation: rel.Relation, planning: Planning) -> rel.Relation:
     """Replace each release point by a scan of its releases, and track noise through the operators above it.
 
     Raw numbers are carried along as hidden fields wherever an operator keeps the rows of its source, since the interval
     of each shown number is computed from them. Grouping and DISTINCT end that.
     """
     operator = relation.operator
-    if isinstance(operator, ReleasePoint):
+    if isinstance(operator, rel.ReleasePoint):
         return _split_release_point(operator, planning)
-    if isinstance(relation, Public):
+    if isinstance(relation, rel.Public):
         return relation
     above = map_children(relation, lambda part: _split(part, planning))
-    if isinstance(above.operator, SetOperation):
+    if isinstance(above.operator, rel.SetOperation):
         return track_union_noise(above, above.operator, planning)
-    if isinstance(above.operator, Group):
+    if isinstance(above.operator, rel.Group):
         return track_aggregate_noise(above, above.operator, planning)
-    if isinstance(above.operator, Distinct):
+    if isinstance(above.operator, rel.Distinct):
         return above
     return track_window_noise(_carry_raw_fields(above), planning)
 
 
-def _carry_raw_fields(relation: Relation) -> Relation:
+def _carry_raw_fields(relation: rel.Relation) -> rel.Relation:
     """Carry the raw noisy numbers of the rows of its inputs along as hidden fields, for intervals.
 
     All fields of the inputs that the relation does not have are added after its own.
@@ -116,7 +107,7 @@ def _carry_raw_fields(relation: Relation) -> Relation:
     return replace(relation, fields=relation.fields + extra)
 
 
-def _split_release_point(boundary: ReleasePoint, planning: Planning) -> Released:
+def _split_release_point(boundary: rel.ReleasePoint, planning: Planning) -> rel.Released:
     """Plan a release point, summed from a finer grouping set if possible; a refusal gets its position in the SQL."""
     try:
         sets = boundary.grouping_sets

@@ -14,22 +14,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from dialect.algebra import relations as rel
 from dialect.algebra.expressions import Expr, Field, LagOrigin, Literal, Ref, conjunction, expand_definitions, fields_of
 from dialect.algebra.formulas import NoisyTerm, NoisyUnionColumn, ReleasedSum
 from dialect.algebra.properties import Properties
-from dialect.algebra.relations import (
-    AggregateCall,
-    Group,
-    Join,
-    Public,
-    Relation,
-    Released,
-    ReleaseScan,
-    RowOrigin,
-    SetOperation,
-    Window,
-    WindowCall,
-)
 from dialect.analysis.uniqueness import equates_unique_key
 from dialect.catalog.model import SqlType
 from dialect.functions.aggregates import AGGREGATES, ReleasedAs
@@ -48,13 +36,13 @@ from dialect.postprocess.noise_propagation import (
     times,
 )
 
-R = TypeVar("R", bound=Relation)
+R = TypeVar("R", bound=rel.Relation)
 AddAggregate = Callable[[str, Expr], Field]
 
 TRACKED_AGGREGATES = {a.name for a in AGGREGATES.values() if a.released_as in (ReleasedAs.SUM, ReleasedAs.MEAN)}
 
 
-def track_aggregate_noise(relation: R, group: Group, planning: Planning) -> R:
+def track_aggregate_noise(relation: R, group: rel.Group, planning: Planning) -> R:
     """Track the noise of each SUM and AVG over released rows with independent noise; other aggregates are unchanged.
 
     Claim: such a sum is a constant plus, for each raw number, the sum of c_i raw_i with variance var * sum of c_i^2.
@@ -64,12 +52,12 @@ def track_aggregate_noise(relation: R, group: Group, planning: Planning) -> R:
     The returned relation has hidden aggregates after its own ones. The noise terms are added to
     `planning.released_sums`.
     """
-    if not isinstance(group.source, Released):
+    if not isinstance(group.source, rel.Released):
         return relation
     unique_fields = frozenset(unique_row_fields(group.source, planning.context.properties))
     # noise of a sum of sums is not tracked
     forms = forms_by_field(replace(planning.partial_query(group.source), released_sums=(), union_columns=()))
-    hidden: list[AggregateCall] = []
+    hidden: list[rel.AggregateCall] = []
     for measure in group.aggregates:
         form = (
             form_of(expand_definitions(measure.arguments[0]), forms) if measure.function in TRACKED_AGGREGATES else None
@@ -79,7 +67,7 @@ def track_aggregate_noise(relation: R, group: Group, planning: Planning) -> R:
     return relation.with_operator(replace(group, aggregates=(*group.aggregates, *hidden)), [m.result for m in hidden])
 
 
-def has_independent_rows(form: FractionalLinearForm, unique_fields: frozenset[Field], source: Relation) -> bool:
+def has_independent_rows(form: FractionalLinearForm, unique_fields: frozenset[Field], source: rel.Relation) -> bool:
     """Return whether the noise of a form is independent from row to row, and all of it is available.
 
     It is independent if each released row occurs once in the source (`unique_fields`), and available if all fields of
@@ -91,18 +79,18 @@ def has_independent_rows(form: FractionalLinearForm, unique_fields: frozenset[Fi
     return read <= set(source.fields) and all(raw in unique_fields for raw, _ in form.numerator.terms)
 
 
-def unique_row_fields(relation: Relation, known: Properties) -> Iterator[Field]:
+def unique_row_fields(relation: rel.Relation, known: Properties) -> Iterator[Field]:
     """Yield the fields of releases of which each row occurs at most once in a relation.
 
     Of a join, a side qualifies if the other side has at most one match for each of its rows. Rows of the right side of
     a LEFT JOIN may be missing, and rows of a full join may be padded with NULL, so these are left out.
     """
     operator = relation.operator
-    if isinstance(operator, ReleaseScan):
+    if isinstance(operator, rel.ReleaseScan):
         yield from operator.fields
-    elif operator.row_origin is RowOrigin.SUBSET:
+    elif operator.row_origin is rel.RowOrigin.SUBSET:
         yield from unique_row_fields(relation.children[0], known)
-    elif isinstance(operator, Join) and operator.kind != "full":
+    elif isinstance(operator, rel.Join) and operator.kind != "full":
         if equates_unique_key(operator.right, operator.condition, known):
             yield from unique_row_fields(operator.left, known)
         if operator.kind != "left" and equates_unique_key(operator.left, operator.condition, known):
@@ -129,7 +117,7 @@ def express_sum(field: Field, function: str, form: FractionalLinearForm, add_agg
 
 
 def _track_aggregate(
-    measure: AggregateCall, form: FractionalLinearForm, planning: Planning, hidden: list[AggregateCall]
+    measure: rel.AggregateCall, form: FractionalLinearForm, planning: Planning, hidden: list[rel.AggregateCall]
 ) -> ReleasedSum:
     """Return the noise terms of one aggregate; adds the aggregates that compute them to `hidden`.
 
@@ -142,7 +130,7 @@ def _track_aggregate(
     def add_aggregate(function: str, expr: Expr) -> Field:
         """Add a hidden aggregate over the same rows, and return its field."""
         result = Field(planning.context.new_field_id(), None, SqlType.DOUBLE)
-        hidden.append(AggregateCall(function, (to_double(expr),), test, result))
+        hidden.append(rel.AggregateCall(function, (to_double(expr),), test, result))
         return result
 
     return express_sum(measure.result, measure.function, form, add_aggregate)
@@ -177,7 +165,7 @@ class _CarriedColumns:
         return both
 
 
-def track_union_noise(relation: Relation, operator: SetOperation, planning: Planning) -> Relation:
+def track_union_noise(relation: rel.Relation, operator: rel.SetOperation, planning: Planning) -> rel.Relation:
     """Track the noise of the columns of a UNION ALL; other set operations, and columns of unknown form, are unchanged.
 
     Claim: each output number has the form of the side its row comes from, with that side's variance. Symbols: of a
@@ -186,7 +174,7 @@ def track_union_noise(relation: Relation, operator: SetOperation, planning: Plan
 
     The returned relation has hidden columns after its own ones. The forms are added to `planning.union_columns`.
     """
-    if operator.kind != "union" or operator.is_distinct or not isinstance(relation, Released):
+    if operator.kind != "union" or operator.is_distinct or not isinstance(relation, rel.Released):
         return relation
     columns = _CarriedColumns(planning, non_negative=non_negative_fields(planning.partial_query(relation)))
     for left, right, output in operator.columns:
@@ -209,13 +197,13 @@ def track_union_noise(relation: Relation, operator: SetOperation, planning: Plan
     return relation.with_operator(wider, columns.output)
 
 
-def _side_form(shown: Field, side: Relation, planning: Planning) -> FractionalLinearForm | None:
+def _side_form(shown: Field, side: rel.Relation, planning: Planning) -> FractionalLinearForm | None:
     """Return the linear form of one side's column; None if it is unknown or cannot be carried through the union.
 
     It can be carried if that side has all of its parts as fields. A numerator and a denominator that may share noise
     are left out, as their covariance cannot be carried.
     """
-    assert isinstance(side, Released | Public)  # noqa: S101  the rows of a released union
+    assert isinstance(side, rel.Released | rel.Public)  # noqa: S101  the rows of a released union
     form = form_of(shown.expression, forms_by_field(planning.partial_query(side)))
     if form is None:
         return None
@@ -297,10 +285,10 @@ _OFFSET_SIGN = {f.name: f.offset_sign for f in WINDOW_FUNCTIONS.values() if f.of
 class _WindowCalls:
     """Calls of one window operator, and the hidden calls added for their noise."""
 
-    calls: list[WindowCall]
+    calls: list[rel.WindowCall]
     planning: Planning
 
-    def add(self, call: WindowCall, function: str, arguments: tuple[Expr, ...], test: Expr | None) -> Field:
+    def add(self, call: rel.WindowCall, function: str, arguments: tuple[Expr, ...], test: Expr | None) -> Field:
         """Add a call over the frame of another one, with its own function, arguments and FILTER.
 
         Returns the field of its result.
@@ -310,7 +298,7 @@ class _WindowCalls:
         return field
 
 
-def track_window_noise(relation: Relation, planning: Planning) -> Relation:
+def track_window_noise(relation: rel.Relation, planning: Planning) -> rel.Relation:
     """Track the noise of window functions over released rows with independent noise; other calls are unchanged.
 
     Claim: such a value is a constant plus, for each raw number, the sum of c_i raw_i with variance var * sum of c_i^2,
@@ -322,7 +310,7 @@ def track_window_noise(relation: Relation, planning: Planning) -> Relation:
     `planning.released_sums`.
     """
     window = relation.operator
-    if not isinstance(window, Window) or not isinstance(window.source, Released):
+    if not isinstance(window, rel.Window) or not isinstance(window.source, rel.Released):
         return relation
     unique_fields = frozenset(unique_row_fields(window.source, planning.context.properties))
     # noise of a window function over tracked sums is not tracked
@@ -341,7 +329,7 @@ def track_window_noise(relation: Relation, planning: Planning) -> Relation:
     return relation.with_operator(replace(window, calls=tuple(window_calls.calls)), hidden_fields)
 
 
-def _window_form(call: WindowCall, forms: Mapping[Field, FractionalLinearForm]) -> FractionalLinearForm | None:
+def _window_form(call: rel.WindowCall, forms: Mapping[Field, FractionalLinearForm]) -> FractionalLinearForm | None:
     """Return the form of a call's argument; None if the rows that the call reads depend on noise.
 
     They do if the partition, the order or FILTER reads noisy numbers. None too for functions that are not tracked, and
@@ -362,7 +350,7 @@ def _window_form(call: WindowCall, forms: Mapping[Field, FractionalLinearForm]) 
     return form_of(expand_definitions(call.arguments[0]), forms) if is_exact else None
 
 
-def _default_value(call: WindowCall) -> Expr:
+def _default_value(call: rel.WindowCall) -> Expr:
     """Return the default of LAG or LEAD; a NULL literal for other calls."""
     # the third argument of LAG and LEAD, after value and offset
     with_default = call.function in _OFFSET_SIGN and len(call.arguments) > 2
@@ -374,7 +362,7 @@ def _is_number(default: Expr) -> bool:
     return isinstance(default, Literal) and (default.value is None or isinstance(default.value, int | float))
 
 
-def _sum_over_frame(call: WindowCall, form: FractionalLinearForm, window_calls: _WindowCalls) -> ReleasedSum:
+def _sum_over_frame(call: rel.WindowCall, form: FractionalLinearForm, window_calls: _WindowCalls) -> ReleasedSum:
     """Track SUM or AVG as a window function: its noise terms are sums over the same frame."""
     is_present = is_not_null(call.arguments[0])
     test = is_present if call.condition is None else conjunction((call.condition, is_present))
@@ -383,7 +371,7 @@ def _sum_over_frame(call: WindowCall, form: FractionalLinearForm, window_calls: 
     )
 
 
-def _take_from_row(call: WindowCall, form: FractionalLinearForm, window_calls: _WindowCalls) -> ReleasedSum:
+def _take_from_row(call: rel.WindowCall, form: FractionalLinearForm, window_calls: _WindowCalls) -> ReleasedSum:
     """Apply LAG, LEAD, FIRST_VALUE, ... to each part of a linear form, so that all come from the same row.
 
     The default of LAG and LEAD is a constant free of noise: it is the default of the exact part, and the noise terms
@@ -419,7 +407,7 @@ def _has_non_negative_weights(form: FractionalLinearForm) -> bool:
     return all(isinstance(w, Literal) and isinstance(w.value, int | float) and w.value >= 0 for w in weights)
 
 
-def _lag_origin(call: WindowCall, raw: Field) -> LagOrigin | None:
+def _lag_origin(call: rel.WindowCall, raw: Field) -> LagOrigin | None:
     """Return the row that LAG or LEAD reads, by its distance; None for other calls and variable offsets."""
     if call.function not in _OFFSET_SIGN:
         return None

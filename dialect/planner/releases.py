@@ -16,23 +16,10 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
 
+from dialect.algebra import relations as rel
 from dialect.algebra.expressions import Expr, Field, Origin, Ref, conjunction, fields_of, map_fields
 from dialect.algebra.formulas import NoisyUnionColumn, ReleasedNumber, ReleasedSum
-from dialect.algebra.relations import (
-    AggregateCall,
-    ContributionLimits,
-    GroupingSets,
-    Join,
-    PerPerson,
-    PreservedSide,
-    Public,
-    Relation,
-    Released,
-    ReleasePoint,
-    ReleaseScan,
-    tables_of,
-    truncate_to_limits,
-)
+from dialect.algebra.relations import tables_of, truncate_to_limits
 from dialect.algebra.release_plan import (
     ChargedWindows,
     GroupKey,
@@ -67,7 +54,7 @@ from dialect.stability.outer_joins import check_preserved_below, preserved_keys
 from dialect.stability.row_operators import project, strip_fields
 
 
-def plan_release(boundary: ReleasePoint, context: CompileContext) -> tuple[PrivatePlan, tuple[ReleasedNumber, ...]]:
+def plan_release(boundary: rel.ReleasePoint, context: CompileContext) -> tuple[PrivatePlan, tuple[ReleasedNumber, ...]]:
     """Plan one release: returns the plan, with keys and vectors in canonical order, and the formula of each output.
 
     A count of persons is added where keys are private, as it decides which of them are shown, and where there is no
@@ -76,9 +63,9 @@ def plan_release(boundary: ReleasePoint, context: CompileContext) -> tuple[Priva
     exprs = [argument for measure in boundary.aggregates for argument in measure.arguments]
     exprs += [measure.condition for measure in boundary.aggregates if measure.condition is not None]
     source, fields = project(boundary.source, exprs, context)
-    assert isinstance(source, PerPerson)  # noqa: S101  computing keeps the kind
+    assert isinstance(source, rel.PerPerson)  # noqa: S101  computing keeps the kind
     refuse_interval_functions(source)
-    limits = ContributionLimits(context.options.max_groups, context.options.max_rows)
+    limits = rel.ContributionLimits(context.options.max_groups, context.options.max_rows)
     source, charged = determine_charged_windows(truncate_to_limits(source, limits), boundary.keys, fields, context)
     canonical = CanonicalForm()
     structure = canonical.relation_text(source)
@@ -132,7 +119,7 @@ def plan_release(boundary: ReleasePoint, context: CompileContext) -> tuple[Priva
     return plan, outputs_in_order
 
 
-def _interval_fields(measure: AggregateCall, context: CompileContext) -> tuple[Field, Field] | None:
+def _interval_fields(measure: rel.AggregateCall, context: CompileContext) -> tuple[Field, Field] | None:
     """Create the (lower, upper) fields of interval ends that only the release itself can compute.
 
     These are of variances, covariances and the like, which are not linear in noisy numbers; None for other aggregates.
@@ -142,7 +129,7 @@ def _interval_fields(measure: AggregateCall, context: CompileContext) -> tuple[F
     return Field(context.new_field_id(), None, SqlType.DOUBLE), Field(context.new_field_id(), None, SqlType.DOUBLE)
 
 
-def _public_key_set(keys: Sequence[Field], source: PerPerson, context: CompileContext) -> KeySet | None:
+def _public_key_set(keys: Sequence[Field], source: rel.PerPerson, context: CompileContext) -> KeySet | None:
     """Find the public key set, or None for partition selection; raises Refusal if the stated option is impossible.
 
     Without keys there is one public group. Preserved rows of an outer join are always public.
@@ -160,7 +147,7 @@ def _public_key_set(keys: Sequence[Field], source: PerPerson, context: CompileCo
     return listed
 
 
-def _preserved_keys(preserved: PreservedSide, keys: Sequence[Field]) -> KeySet:
+def _preserved_keys(preserved: rel.PreservedSide, keys: Sequence[Field]) -> KeySet:
     """Build the key set of a public table LEFT JOIN a private one: all keys of the preserved public rows."""
     relation, key_fields = preserved_keys(preserved, keys)
     what = ", ".join(sorted(tables_of(preserved.rows))) or "a public list"
@@ -190,7 +177,7 @@ def _implied_list_text(
     keys: Sequence[Field],
     public_keys: KeySet | None,
     others: OtherKeys | None,
-    source: PerPerson,
+    source: rel.PerPerson,
     charged: ChargedWindows,
     context: CompileContext,
 ) -> str:
@@ -228,18 +215,18 @@ def _key(key: Field, public_keys: KeySet | None, context: CompileContext) -> Gro
 class _PlannedPoint:
     """A release point with its plan."""
 
-    boundary: ReleasePoint
+    boundary: rel.ReleasePoint
     plan: PrivatePlan
 
 
-def shared_plans(relation: Relation, context: CompileContext) -> Mapping[str, PrivatePlan]:
+def shared_plans(relation: rel.Relation, context: CompileContext) -> Mapping[str, PrivatePlan]:
     """Plan one shared release per frame (rows and groups), with the vectors of every release point that has it.
 
         SELECT (SELECT COUNT(*) FROM visit), (SELECT AVG(dwell) FROM visit)   ->   one release for both
 
     Returns the shared plans by frame.
     """
-    boundaries = tuple(each.operator for each in walk(relation) if isinstance(each.operator, ReleasePoint))
+    boundaries = tuple(each.operator for each in walk(relation) if isinstance(each.operator, rel.ReleasePoint))
     # a single release point has none to share with
     by_frame: dict[str, _PlannedPoint] = {}
     for boundary in boundaries if len(boundaries) > 1 else ():
@@ -273,7 +260,7 @@ def read_from_shared(
     return shared, tuple(replace(output, formula=renumber_formula(output.formula, shared_index)) for output in outputs)
 
 
-def _plan_point(boundary: ReleasePoint, context: CompileContext) -> _PlannedPoint:
+def _plan_point(boundary: rel.ReleasePoint, context: CompileContext) -> _PlannedPoint:
     """Plan a release point, and keep it with its plan."""
     return _PlannedPoint(boundary, plan_release(boundary, context)[0])
 
@@ -295,7 +282,7 @@ def _merge_aggregates(planned: _PlannedPoint, other: _PlannedPoint, context: Com
     return planned
 
 
-def _rewrite_aggregates(source: PerPerson, boundary: ReleasePoint) -> tuple[AggregateCall, ...] | None:
+def _rewrite_aggregates(source: rel.PerPerson, boundary: rel.ReleasePoint) -> tuple[rel.AggregateCall, ...] | None:
     """Rewrite aggregates over another source of the same rows; None if a value is missing there.
 
     Fields correspond if they have the same canonical name in both sources.
@@ -347,9 +334,9 @@ class Planning:
     released_sums: list[ReleasedSum] = field(default_factory=list)
     union_columns: list[NoisyUnionColumn] = field(default_factory=list)
     # set -> finer set it is summed from
-    roll_ups: dict[GroupingSets, Mapping[GroupingSet, GroupingSet]] = field(default_factory=dict)
+    roll_ups: dict[rel.GroupingSets, Mapping[GroupingSet, GroupingSet]] = field(default_factory=dict)
 
-    def partial_query(self, rows: Released | Public) -> PartialQuery:
+    def partial_query(self, rows: rel.Released | rel.Public) -> PartialQuery:
         """Snapshot of rows over the releases, with the noise tracked so far."""
         return PartialQuery(
             tuple(self.plans), tuple(self.releases), rows, tuple(self.released_sums), tuple(self.union_columns)
@@ -367,11 +354,11 @@ class Planning:
 class _JoinedRelease:
     """One or several releases of a release point, joined, and where their keys are."""
 
-    relation: Released
+    relation: rel.Released
     keys: Mapping[Field, Field]  # key field of the release point -> of this release
 
 
-def plan_release_point(boundary: ReleasePoint, planning: Planning) -> Released:
+def plan_release_point(boundary: rel.ReleasePoint, planning: Planning) -> rel.Released:
     """Plan all releases of a release point, joined on its keys; raises Refusal if one is impossible.
 
     One release has all vectors, and each histogram is a release of its own.
@@ -386,7 +373,7 @@ def plan_release_point(boundary: ReleasePoint, planning: Planning) -> Released:
     return reduce(_join_releases, releases).relation
 
 
-def _plan_vectors(boundary: ReleasePoint, planning: Planning) -> _JoinedRelease:
+def _plan_vectors(boundary: rel.ReleasePoint, planning: Planning) -> _JoinedRelease:
     """Plan the release of a release point's vectors, and scan it."""
     own, own_outputs = plan_release(boundary, planning.context)
     plan, outputs = read_from_shared(planning.shared_plans.get(own.canonical_groups), own, own_outputs)
@@ -439,12 +426,12 @@ def _scan_release(keys: tuple[Field, ...], columns: ReleaseColumns, planning: Pl
     planning.releases.append(columns)
     ends = tuple(end for output in columns.outputs for end in output.interval_fields or ())
     fields = columns.keys + tuple(output.field for output in columns.outputs) + columns.raw_fields + ends
-    scan = Released(ReleaseScan(len(planning.releases) - 1, fields, columns.keys), fields)
+    scan = rel.Released(rel.ReleaseScan(len(planning.releases) - 1, fields, columns.keys), fields)
     return _JoinedRelease(scan, dict(zip(keys, columns.keys, strict=True)))
 
 
 def _join_releases(left: _JoinedRelease, right: _JoinedRelease) -> _JoinedRelease:
     """Join two releases of the same groups on their keys; the groups of the left one are preserved."""
     tests = tuple(is_not_distinct(Ref(left_field), Ref(right.keys[key])) for key, left_field in left.keys.items())
-    joined = Join(left.relation, right.relation, "left" if tests else "cross", conjunction(tests))
-    return _JoinedRelease(Released(joined, left.relation.fields + right.relation.fields), left.keys)
+    joined = rel.Join(left.relation, right.relation, "left" if tests else "cross", conjunction(tests))
+    return _JoinedRelease(rel.Released(joined, left.relation.fields + right.relation.fields), left.keys)

@@ -15,31 +15,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from dialect.algebra import relations as rel
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, conjuncts, fields_of
 from dialect.algebra.formulas import CountOf, Formula, MeanOf, QuantileOf, SumOf
 from dialect.algebra.properties import Properties
-from dialect.algebra.relations import (
-    Distinct,
-    Filter,
-    Group,
-    Join,
-    Project,
-    Public,
-    Relation,
-    ReleaseScan,
-    SemiJoin,
-    SetOperation,
-    Sort,
-    Window,
-    WindowCall,
-)
 from dialect.algebra.release_plan import ReleaseColumns
 from dialect.analysis.uniqueness import equates_unique_key
 from dialect.functions.window_functions import numbers_rows, ranks_rows
 from dialect.postprocess.question import STORED_ORIGIN, Question, reads_single_groups
 
 Vectors = frozenset[tuple[int, int]]
-RowCount = Callable[[Relation], int | None]
+RowCount = Callable[[rel.Relation], int | None]
 _NO_VECTORS: Vectors = frozenset()
 
 
@@ -171,37 +157,37 @@ def counting_columns(question: Question) -> frozenset[str]:
     )
 
 
-def _row_limit(relation: Relation) -> int | None:
+def _row_limit(relation: rel.Relation) -> int | None:
     """Limit of the rows that a query shows, by a LIMIT at its end."""
     operator = relation.operator
-    if isinstance(operator, Project):
+    if isinstance(operator, rel.Project):
         return _row_limit(operator.source)
-    return operator.limit if isinstance(operator, Sort) else None
+    return operator.limit if isinstance(operator, rel.Sort) else None
 
 
-def candidate_rows(relation: Relation, releases: tuple[ReleaseColumns, ...], count: RowCount) -> int | None:
+def candidate_rows(relation: rel.Relation, releases: tuple[ReleaseColumns, ...], count: RowCount) -> int | None:
     """Bound the number of rows from which noise selects the rows of a relation; None if some count is unknown.
 
     `count` = number of rows of a relation that noise does not select.
     """
     known = Properties()
 
-    def candidates(rows: Relation) -> int | None:
+    def candidates(rows: rel.Relation) -> int | None:
         """Bound the candidates of a relation by those of its inputs."""
         if not _selected(rows, releases, known).selecting:
             return count(rows)
-        inputs = [candidates(part) for part in rows.children[: 1 if isinstance(rows.operator, SemiJoin) else 2]]
+        inputs = [candidates(part) for part in rows.children[: 1 if isinstance(rows.operator, rel.SemiJoin) else 2]]
         bounds = [bound for bound in inputs if bound is not None]
         if len(bounds) < len(inputs):
             return None
-        if isinstance(rows.operator, Join):
+        if isinstance(rows.operator, rel.Join):
             return _joined_candidates(rows.operator, bounds[0], bounds[1], known)
         return sum(bounds)
 
     return candidates(relation)
 
 
-def _joined_candidates(join: Join, left: int, right: int, known: Properties) -> int:
+def _joined_candidates(join: rel.Join, left: int, right: int, known: Properties) -> int:
     """Bound the candidate rows of a join by those of its sides."""
     if join.kind == "full":
         return (left + 1) * (right + 1)
@@ -212,36 +198,36 @@ def _joined_candidates(join: Join, left: int, right: int, known: Properties) -> 
     return left * max(1, right)
 
 
-def _selected(relation: Relation, releases: tuple[ReleaseColumns, ...], known: Properties) -> _Rows:
+def _selected(relation: rel.Relation, releases: tuple[ReleaseColumns, ...], known: Properties) -> _Rows:
     """Determine the noise and the selection of a relation's rows, once for each."""
     return known.once((_selected, releases), relation, lambda: _derive(relation, releases, known))
 
 
-def _derive(relation: Relation, releases: tuple[ReleaseColumns, ...], known: Properties) -> _Rows:
+def _derive(relation: rel.Relation, releases: tuple[ReleaseColumns, ...], known: Properties) -> _Rows:
     """Determine the noise and the selection of a relation's rows from those of its inputs."""
     operator = relation.operator
-    if isinstance(relation, Public) or isinstance(operator, ReleaseScan):
-        return _Rows(_released_noise(releases[operator.index]) if isinstance(operator, ReleaseScan) else {})
+    if isinstance(relation, rel.Public) or isinstance(operator, rel.ReleaseScan):
+        return _Rows(_released_noise(releases[operator.index]) if isinstance(operator, rel.ReleaseScan) else {})
     inputs = [_selected(part, releases, known) for part in relation.children]
-    if isinstance(operator, SetOperation):
+    if isinstance(operator, rel.SetOperation):
         return _of_set_operation(operator, inputs[0], inputs[1])
-    if isinstance(operator, Join):
+    if isinstance(operator, rel.Join):
         return _of_join(operator, inputs[0], inputs[1], known)
     rows = inputs[0]
-    if isinstance(operator, Filter):
+    if isinstance(operator, rel.Filter):
         return _of_filter(operator, rows)
-    if isinstance(operator, Project):
+    if isinstance(operator, rel.Project):
         return _of_projection(operator, rows)
-    if isinstance(operator, Sort):
+    if isinstance(operator, rel.Sort):
         return _of_sort(operator, rows)
-    if isinstance(operator, Window):
+    if isinstance(operator, rel.Window):
         return _of_window(operator, rows)
-    if isinstance(operator, Group):
+    if isinstance(operator, rel.Group):
         return _of_group(operator, rows)
-    if isinstance(operator, SemiJoin):
+    if isinstance(operator, rel.SemiJoin):
         read = _together(each.of(operator.condition) for each in inputs)
         return rows.select(_together([read, FieldNoise(inputs[1].selecting)]), is_stable=False)
-    if isinstance(operator, Distinct):
+    if isinstance(operator, rel.Distinct):
         return rows.select(rows.of(*map(Ref, operator.keys)), is_stable=False)
     raise ValueError(f"no rule for noise that selects rows through {type(operator).__name__}")
 
@@ -269,14 +255,14 @@ def _vectors_of(formula: Formula) -> tuple[int, ...]:
     return (0,) if isinstance(formula, QuantileOf) else formula.vectors
 
 
-def _of_projection(operator: Project, rows: _Rows) -> _Rows:
+def _of_projection(operator: rel.Project, rows: _Rows) -> _Rows:
     """Noise of computed columns: of what they read."""
     computed = {result: rows.of(expr) for result, expr in operator.computed}
     named = {f: rows.ranks[e.field] for f, e in operator.computed if isinstance(e, Ref) and e.field in rows.ranks}
     return replace(rows, noise={**rows.noise, **computed}, ranks={**rows.ranks, **named})
 
 
-def _of_sort(operator: Sort, rows: _Rows) -> _Rows:
+def _of_sort(operator: rel.Sort, rows: _Rows) -> _Rows:
     """Select rows by LIMIT and OFFSET: a fixed number of them, by the noise of the order."""
     if operator.limit is None and not operator.offset:
         return rows
@@ -284,7 +270,7 @@ def _of_sort(operator: Sort, rows: _Rows) -> _Rows:
     return rows.select(order, is_stable=order.is_row_local, has_fixed_size=True)
 
 
-def _of_filter(operator: Filter, rows: _Rows) -> _Rows:
+def _of_filter(operator: rel.Filter, rows: _Rows) -> _Rows:
     """Select rows by a filter: stable if each part of it reads row-local noise, or bounds a rank."""
     is_stable, has_fixed_size, max_rank = True, True, rows.max_rank
     for part in conjuncts(operator.condition):
@@ -316,7 +302,7 @@ def _rank_bound(condition: Expr, ranks: Mapping[Field, str]) -> tuple[bool, int 
     return (True, largest) if ranks_rows(function) and is_first and largest > 0 else (False, None)
 
 
-def _of_window(operator: Window, rows: _Rows) -> _Rows:
+def _of_window(operator: rel.Window, rows: _Rows) -> _Rows:
     """Noise of window functions: of what they read, and of what decides the rows that they read."""
     noise, ranks = dict(rows.noise), dict(rows.ranks)
     for call in operator.calls:
@@ -334,12 +320,12 @@ def _of_window(operator: Window, rows: _Rows) -> _Rows:
     return replace(rows, noise=noise, ranks=ranks)
 
 
-def _of_filter_clause(call: WindowCall, rows: _Rows) -> FieldNoise:
+def _of_filter_clause(call: rel.WindowCall, rows: _Rows) -> FieldNoise:
     """Noise that the FILTER of a window function reads."""
     return NO_NOISE if call.condition is None else rows.of(call.condition)
 
 
-def _of_group(operator: Group, rows: _Rows) -> _Rows:
+def _of_group(operator: rel.Group, rows: _Rows) -> _Rows:
     """Noise of aggregates over released rows: row-local if noise decides neither the rows nor the groups."""
     keys = rows.of(*map(Ref, operator.keys))
     noise = {key: rows.of(Ref(key)) for key in operator.keys}
@@ -356,7 +342,7 @@ def _of_group(operator: Group, rows: _Rows) -> _Rows:
     return grouped.select(keys, is_stable=False)
 
 
-def _of_join(operator: Join, left: _Rows, right: _Rows, known: Properties) -> _Rows:
+def _of_join(operator: rel.Join, left: _Rows, right: _Rows, known: Properties) -> _Rows:
     """Noise of joined rows: row-local of a side whose rows occur once, if the sides have no noise in common."""
     # a side's rows occur once if each matches at most one row of the other side
     has_common = bool(_all_vectors(left) & _all_vectors(right))
@@ -389,7 +375,7 @@ def _all_vectors(rows: _Rows) -> Vectors:
     return rows.selecting.union(*(each.vectors for each in rows.noise.values()))
 
 
-def _of_set_operation(operator: SetOperation, left: _Rows, right: _Rows) -> _Rows:
+def _of_set_operation(operator: rel.SetOperation, left: _Rows, right: _Rows) -> _Rows:
     """Noise of a set operation: row-local in a UNION ALL of rows without common noise."""
     is_union_all = operator.kind == "union" and not operator.is_distinct
     is_apart = is_union_all and not _all_vectors(left) & _all_vectors(right)

@@ -15,21 +15,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from dialect.algebra import relations as rel
 from dialect.algebra.expressions import Expr, Field, Origin, fields_of
 from dialect.algebra.formulas import MeanOf, NoisyTerm, NoisyUnionColumn, ReleasedNumber, ReleasedSum
 from dialect.algebra.properties import Properties
-from dialect.algebra.relations import (
-    Filter,
-    Join,
-    Project,
-    Public,
-    Relation,
-    Released,
-    ReleaseScan,
-    SemiJoin,
-    Sort,
-    tables_of,
-)
+from dialect.algebra.relations import tables_of
 from dialect.algebra.release_plan import PrivatePlan, QueryOverReleases, ReleaseColumns
 from dialect.notes import Note
 from dialect.parser.privacy_clause import NO_OPTIONS, IntervalCoverage, Options
@@ -61,7 +51,7 @@ class Question:
     sql: str
     plans: tuple[PrivatePlan, ...]
     releases: tuple[ReleaseColumns, ...]
-    outer: Released | Public
+    outer: rel.Released | rel.Public
     columns: tuple[ResultColumn, ...]
     options: Options = NO_OPTIONS
     notes: tuple[Note, ...] = ()  # shown with the result: how its numbers are made
@@ -91,10 +81,10 @@ class Question:
     @cached_property
     def is_ordered(self) -> bool:
         """Whether the query ends in ORDER BY or LIMIT, so that the order of its rows is the client's choice."""
-        relation: Relation = self.outer
-        while isinstance(relation.operator, Project):
+        relation: rel.Relation = self.outer
+        while isinstance(relation.operator, rel.Project):
             relation = relation.operator.source
-        return isinstance(relation.operator, Sort)
+        return isinstance(relation.operator, rel.Sort)
 
     @property
     def is_simultaneous(self) -> bool:
@@ -156,23 +146,23 @@ def reads_single_groups(question: Question) -> bool:
     return _reads_single_groups(question.outer, frozenset(question.releases[0].keys))
 
 
-def _reads_single_groups(relation: Relation, keys: frozenset[Field]) -> bool:
+def _reads_single_groups(relation: rel.Relation, keys: frozenset[Field]) -> bool:
     """Return whether each row of a released relation comes from one row of the release, chosen without noise."""
     operator = relation.operator
-    if isinstance(operator, ReleaseScan):
+    if isinstance(operator, rel.ReleaseScan):
         return True
-    if isinstance(operator, Project):
+    if isinstance(operator, rel.Project):
         return _reads_single_groups(operator.source, keys)
-    if isinstance(operator, Sort):
+    if isinstance(operator, rel.Sort):
         return operator.limit is None and operator.offset == 0 and _reads_single_groups(operator.source, keys)
-    if isinstance(operator, Filter):
+    if isinstance(operator, rel.Filter):
         return _is_noise_free(operator.condition, keys) and _reads_single_groups(operator.source, keys)
-    if isinstance(operator, SemiJoin):
-        is_lookup = isinstance(operator.right, Public) and _is_noise_free(operator.condition, keys)
+    if isinstance(operator, rel.SemiJoin):
+        is_lookup = isinstance(operator.right, rel.Public) and _is_noise_free(operator.condition, keys)
         return is_lookup and _reads_single_groups(operator.left, keys)
-    if isinstance(operator, Join):
+    if isinstance(operator, rel.Join):
         sides = (operator.left, operator.right)
-        released = [side for side in sides if not isinstance(side, Public)]
+        released = [side for side in sides if not isinstance(side, rel.Public)]
         is_lookup = len(released) == 1 and _is_noise_free(operator.condition, keys)
         return is_lookup and _reads_single_groups(released[0], keys)
     return False

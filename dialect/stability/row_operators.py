@@ -28,22 +28,10 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
+from dialect.algebra import relations as rel
 from dialect.algebra.expressions import Expr, Field, Ref, conjuncts
 from dialect.algebra.properties import Properties
-from dialect.algebra.relations import (
-    Distinct,
-    PerPerson,
-    Public,
-    Relation,
-    Released,
-    ReleasePoint,
-    RowOrigin,
-    RowTruncation,
-    Window,
-    WindowCall,
-    public_values_of,
-    truncate_rows,
-)
+from dialect.algebra.relations import public_values_of, truncate_rows
 from dialect.analysis.uniqueness import selects_one_row_number
 from dialect.catalog.model import SqlType
 from dialect.diagnostics.field_values import Unnamed
@@ -60,13 +48,13 @@ _FROM = re.compile(r"\bfrom\b.*?(?=\border by\b|\blimit\b|\boffset\b|;|$)", re.I
 _SELECT_DISTINCT = re.compile(r"\s*select\s+distinct\s+([\w.]+(?:\s*,\s*[\w.]+)*)\s+from\b", re.IGNORECASE)
 
 
-def counting_suggestions(sql: str, relation: PerPerson) -> tuple[Suggestion, ...]:
+def counting_suggestions(sql: str, relation: rel.PerPerson) -> tuple[Suggestion, ...]:
     """Suggest queries that count: persons listed by DISTINCT, grouped by the other columns, then rows."""
     people = to_suggestions(_count_persons_instead(sql, relation), "counts people in place of listing them")
     return *people, *to_suggestions(_count_rows_instead(sql), "counts rows in place of listing them")
 
 
-def _count_persons_instead(sql: str, relation: PerPerson) -> tuple[str, ...]:
+def _count_persons_instead(sql: str, relation: rel.PerPerson) -> tuple[str, ...]:
     """Suggest counting persons instead of SELECT DISTINCT with the person key: by the other columns, then in all.
 
     Found by patterns in the text; empty where the query has another form.
@@ -92,38 +80,40 @@ def _count_rows_instead(sql: str) -> tuple[str, ...]:
     return (of_groups,) if re.search(r"\bgroup by\b", sql, re.IGNORECASE) else (plain, of_groups)
 
 
-def prepare_for_join(relation: Relation) -> Relation:
+def prepare_for_join(relation: rel.Relation) -> rel.Relation:
     """Prepare a public relation for a join: its own rows become the public key set of its fields.
 
     The key set of a group key that a private row gets from the join is read from these rows. Definitions are dropped,
     as they read columns below the relation. Relations that are not public are unchanged.
     """
-    if not isinstance(relation, Public) or all(_references_own_rows(f, relation) for f in relation.fields):
+    if not isinstance(relation, rel.Public) or all(_references_own_rows(f, relation) for f in relation.fields):
         return relation
     return replace(relation, fields=tuple(replace(f, public_values=relation, definition=None) for f in relation.fields))
 
 
-def _references_own_rows(field: Field, relation: Public) -> bool:
+def _references_own_rows(field: Field, relation: rel.Public) -> bool:
     """Return whether a field has the relation's own rows as its key set already."""
     public = public_values_of(field)
     return public is not None and public.operator is relation.operator and field.definition is None
 
 
-def filter_rows(relation: Relation, condition: Expr, known: Properties, node: exp.Expr | None = None) -> Relation:
+def filter_rows(
+    relation: rel.Relation, condition: Expr, known: Properties, node: exp.Expr | None = None
+) -> rel.Relation:
     """Filter rows by a condition; the kind is preserved, and the condition's conjuncts become predicates.
 
     The preserved side is filtered too. A filter such as ROW_NUMBER() OVER (PARTITION BY person ...) = 1 leaves one row
     per person, which is marked.
     """
     filtered = replace(relation.with_filter(condition), predicates=relation.predicates + predicates_of(condition))
-    if not isinstance(filtered, PerPerson):
+    if not isinstance(filtered, rel.PerPerson):
         return filtered
     if filtered.preserved_side is not None:
         return replace(filtered, preserved_side=filter_preserved(filtered.preserved_side, condition, node))
     return mark_one_row_per_person(filtered) if selects_one_row_number(relation, condition, known) else filtered
 
 
-def mark_one_row_per_person(relation: PerPerson) -> PerPerson:
+def mark_one_row_per_person(relation: rel.PerPerson) -> rel.PerPerson:
     """Mark a relation as having at most one row per person, so that every field is constant per person."""
     fields = tuple(replace(f, is_constant_per_person=True) for f in relation.fields)
     return replace(relation, fields=fields, has_one_row_per_person=True, max_rows=1, per_window_factors=0)
@@ -135,7 +125,7 @@ def predicates_of(condition: Expr) -> tuple[Expr, ...]:
     return tuple(part for part in expanded if part is not None)
 
 
-def project(relation: Relation, exprs: Sequence[Expr], context: CompileContext) -> tuple[Relation, list[Field]]:
+def project(relation: rel.Relation, exprs: Sequence[Expr], context: CompileContext) -> tuple[rel.Relation, list[Field]]:
     """Compute expressions as new fields; the kind is preserved.
 
     Returns the relation, with the new fields appended, and one field per expression in order: an existing field for a
@@ -151,19 +141,19 @@ def project(relation: Relation, exprs: Sequence[Expr], context: CompileContext) 
         return relation, fields
     computed = tuple((field, expr) for expr, field in new.items())
     projected = relation.with_columns(computed)
-    if isinstance(projected, PerPerson) and projected.preserved_side is not None:
+    if isinstance(projected, rel.PerPerson) and projected.preserved_side is not None:
         projected = replace(projected, preserved_side=compute_preserved(projected.preserved_side, computed))
     return projected, fields
 
 
-def person_key_among(source: PerPerson, keys: Sequence[Field]) -> Field | None:
+def person_key_among(source: rel.PerPerson, keys: Sequence[Field]) -> Field | None:
     """Return the key that is every row's person, never NULL; None if there is none."""
     if source.person in keys:
         return source.person
     return next((key for key in keys if key.is_person_key and not key.nullable), None)
 
 
-def apply_distinct(relation: Relation, keys: Sequence[Field], is_outermost: bool, node: exp.Expr) -> Relation:
+def apply_distinct(relation: rel.Relation, keys: Sequence[Field], is_outermost: bool, node: exp.Expr) -> rel.Relation:
     """Apply DISTINCT to some fields.
 
     Over private rows they must include the person. Without it the result is a release point, which only the outermost
@@ -171,26 +161,26 @@ def apply_distinct(relation: Relation, keys: Sequence[Field], is_outermost: bool
     """
     unique = tuple(dict.fromkeys(keys))  # a column may be selected twice
     refuse_polygons(unique, node)
-    if not isinstance(relation, PerPerson):
+    if not isinstance(relation, rel.PerPerson):
         plain = tuple(replace(f, definition=None) for f in unique)
-        return replace(relation, operator=Distinct(relation, unique), fields=plain)
+        return replace(relation, operator=rel.Distinct(relation, unique), fields=plain)
     check_preserved_keys(relation, unique, node)
     person = person_key_among(relation, unique)
     if person is not None:
         one_row = all(is_constant_per_person(f) for f in unique)
         return replace(
-            relation, operator=Distinct(relation, unique), fields=unique, person=person, has_one_row_per_person=one_row,
-            max_rows=1 if one_row else relation.max_rows,
+            relation, operator=rel.Distinct(relation, unique), fields=unique, person=person,
+            has_one_row_per_person=one_row, max_rows=1 if one_row else relation.max_rows,
             per_window_factors=0 if one_row else relation.per_window_factors,
         )  # fmt: skip
     refuse_persons(unique, relation, node)
     if not is_outermost:
         own = f"SELECT DISTINCT {relation.person.name or 'person'}, ..."
         raise refusal(Kind.DISTINCT_WITHOUT_PERSON, node, query=own)
-    return Released(ReleasePoint(relation, unique, (), span_of(node)), strip_fields(unique))
+    return rel.Released(rel.ReleasePoint(relation, unique, (), span_of(node)), strip_fields(unique))
 
 
-def refuse_persons(keys: Sequence[Field], source: PerPerson, node: exp.Expr) -> None:
+def refuse_persons(keys: Sequence[Field], source: rel.PerPerson, node: exp.Expr) -> None:
     """Refuse keys that include a nullable person key: it is not the person of every row."""
     if any(key.is_person_key for key in keys):
         raise refusal(Kind.PRESERVED_WITHOUT_PERSON, node, person=source.person.name or Unnamed.PERSON)
@@ -226,12 +216,12 @@ def strip_fields(keys: Sequence[Field]) -> tuple[Field, ...]:
 class RequestedCall:
     """A window function call of the query, with its AST node for refusals."""
 
-    call: WindowCall
+    call: rel.WindowCall
     node: exp.Expr
     person_sql: str  # the person key as written in SQL
 
 
-def add_window_calls(relation: Relation, requested: Sequence[RequestedCall]) -> Relation:
+def add_window_calls(relation: rel.Relation, requested: Sequence[RequestedCall]) -> rel.Relation:
     """Add window function calls to a relation; over private rows, each partition holds rows of one person.
 
     The rows are truncated first, unless that has been done below: truncated after the window functions, row numbers
@@ -240,15 +230,15 @@ def add_window_calls(relation: Relation, requested: Sequence[RequestedCall]) -> 
     never NULL. Proof: dialect/codegen/proofs.md#windows
     """
     results = tuple(each.call.result for each in requested)
-    if isinstance(relation, PerPerson):
+    if isinstance(relation, rel.PerPerson):
         for each in requested:
             _check_partition(relation, each)
         relation = relation if _is_truncated(relation, relation.max_rows) else truncate_rows(relation)
     calls = tuple(each.call for each in requested)
-    return relation.with_operator(Window(relation, calls), results)
+    return relation.with_operator(rel.Window(relation, calls), results)
 
 
-def _check_partition(relation: PerPerson, requested: RequestedCall) -> None:
+def _check_partition(relation: rel.PerPerson, requested: RequestedCall) -> None:
     """Refuse a window over private rows whose PARTITION BY lacks the person key; raises Refusal with E_WINDOW.
 
     Refused too over the preserved rows of a LEFT JOIN: their null-extended rows, which belong to nobody, are never
@@ -324,15 +314,15 @@ def _is_outermost(node: exp.Expr) -> bool:
     return select is not None and select.parent is None
 
 
-def _is_truncated(relation: Relation, max_rows: int) -> bool:
+def _is_truncated(relation: rel.Relation, max_rows: int) -> bool:
     """Return whether rows per person are already limited to `max_rows`, by a key or an earlier truncation.
 
     Looks through the operators that never add rows to a person; joins and unions may, and end the search.
     """
     operator = relation.operator
-    if isinstance(relation, PerPerson) and relation.has_one_row_per_person:
+    if isinstance(relation, rel.PerPerson) and relation.has_one_row_per_person:
         return True
-    if isinstance(operator, RowTruncation):
+    if isinstance(operator, rel.RowTruncation):
         return operator.max_rows <= max_rows
-    keeps_bound = operator.row_origin in (RowOrigin.SUBSET, RowOrigin.GROUPS)
+    keeps_bound = operator.row_origin in (rel.RowOrigin.SUBSET, rel.RowOrigin.GROUPS)
     return keeps_bound and _is_truncated(relation.children[0], max_rows)

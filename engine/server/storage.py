@@ -12,86 +12,68 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Executable,
-    Integer,
-    LargeBinary,
-    MetaData,
-    RowMapping,
-    Select,
-    Table,
-    Text,
-    UniqueConstraint,
-    case,
-    delete,
-    func,
-    insert,
-    select,
-    update,
-)
+import sqlalchemy as sa
 
 from budgets.stores import Store, insert_new, open_store
 
-metadata = MetaData()
+metadata = sa.MetaData()
 
-keys = Table(
+keys = sa.Table(
     "server_keys",
     metadata,
-    Column("id", Text, primary_key=True),  # shown in lists; no secret
-    Column("hash", LargeBinary, nullable=False, unique=True),  # HMAC-SHA-256 of the key
-    *(Column(name, Text, nullable=False) for name in ("name", "role", "made_at", "made_by", "expires_at")),
-    Column("revoked_at", Text),
-    Column("follows", Text),  # id of the predecessor
+    sa.Column("id", sa.Text, primary_key=True),  # shown in lists; no secret
+    sa.Column("hash", sa.LargeBinary, nullable=False, unique=True),  # HMAC-SHA-256 of the key
+    *(sa.Column(name, sa.Text, nullable=False) for name in ("name", "role", "made_at", "made_by", "expires_at")),
+    sa.Column("revoked_at", sa.Text),
+    sa.Column("follows", sa.Text),  # id of the predecessor
 )
-jobs = Table(
+jobs = sa.Table(
     "server_jobs",
     metadata,
-    Column("id", Text, primary_key=True),
-    *(Column(name, Text, nullable=False) for name in ("client", "request_id", "body", "state", "made_at")),
-    Column("ended_at", Text),
-    Column("problem", Text),  # JSON of the refusal
-    Column("rows", LargeBinary),  # the answer as an Arrow IPC stream
-    UniqueConstraint("client", "request_id"),
+    sa.Column("id", sa.Text, primary_key=True),
+    *(sa.Column(name, sa.Text, nullable=False) for name in ("client", "request_id", "body", "state", "made_at")),
+    sa.Column("ended_at", sa.Text),
+    sa.Column("problem", sa.Text),  # JSON of the refusal
+    sa.Column("rows", sa.LargeBinary),  # the answer as an Arrow IPC stream
+    sa.UniqueConstraint("client", "request_id"),
 )
-sessions = Table(
+sessions = sa.Table(
     "server_sessions",
     metadata,
-    Column("hash", LargeBinary, primary_key=True),  # HMAC-SHA-256 of the cookie
-    Column("key_id", Text, nullable=False),
-    Column("expires_at", Text, nullable=False),
+    sa.Column("hash", sa.LargeBinary, primary_key=True),  # HMAC-SHA-256 of the cookie
+    sa.Column("key_id", sa.Text, nullable=False),
+    sa.Column("expires_at", sa.Text, nullable=False),
 )
 
-forms = Table(
+forms = sa.Table(
     "server_forms",
     metadata,
-    Column("hash", LargeBinary, primary_key=True),  # HMAC-SHA-256 of a submitted form's token
-    Column("expires_at", Text, nullable=False),
+    sa.Column("hash", sa.LargeBinary, primary_key=True),  # HMAC-SHA-256 of a submitted form's token
+    sa.Column("expires_at", sa.Text, nullable=False),
 )
-shares = Table(
+shares = sa.Table(
     "server_shares",
     metadata,
-    Column("id", Text, primary_key=True),  # a capability: whoever has it may see the query and pay for its answer
+    sa.Column("id", sa.Text, primary_key=True),  # a capability: whoever has it may see the query and pay for its answer
     *(
-        Column(name, Text, nullable=False)
+        sa.Column(name, sa.Text, nullable=False)
         for name in ("client", "question", "keys", "dataset", "made_at", "expires_at")
     ),
 )
-alerts = Table(
+alerts = sa.Table(
     "server_alerts",
     metadata,
-    Column("about", Text, primary_key=True),  # JSON: threshold, account and cap
-    Column("channel", Text, primary_key=True),
-    *(Column(name, Text, nullable=False) for name in ("said", "made_at", "due_at")),
-    Column("tries", Integer, nullable=False),
-    Column("sent_at", Text),
-    Column("problem", Text),  # class of the last failure
+    sa.Column("about", sa.Text, primary_key=True),  # JSON: threshold, account and cap
+    sa.Column("channel", sa.Text, primary_key=True),
+    *(sa.Column(name, sa.Text, nullable=False) for name in ("said", "made_at", "due_at")),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("sent_at", sa.Text),
+    sa.Column("problem", sa.Text),  # class of the last failure
 )
 
 
 MEMORY = ":memory:"
-Row = RowMapping | dict[str, Any]
+Row = sa.RowMapping | dict[str, Any]
 
 
 class ServerTables:
@@ -112,11 +94,11 @@ class ServerTables:
         """Close the connections."""
         self._store.close()
 
-    def _rows(self, wanted: Select[Any]) -> list[Row]:
+    def _rows(self, wanted: sa.Select[Any]) -> list[Row]:
         with self._store.reading() as connection:
             return list[Row](connection.execute(wanted).mappings())
 
-    def _write(self, *statements: Executable) -> bool:
+    def _write(self, *statements: sa.Executable) -> bool:
         """Run statements in one transaction; return whether the last one changed a row."""
         with self._store.writing() as connection:
             return [bool(connection.execute(statement).rowcount) for statement in statements][-1]
@@ -127,14 +109,14 @@ class ServerTables:
         A successor ends its predecessor by `ends_at` at the latest, which must still be valid, too.
         """
         with self._store.writing() as connection:  # single writer: neither key can be revoked in between
-            if maker and connection.execute(select(keys.c.id).where(*_was_valid(maker, row))).first() is None:
+            if maker and connection.execute(sa.select(keys.c.id).where(*_was_valid(maker, row))).first() is None:
                 return False
             if ends_at is not None:
-                end = case((keys.c.expires_at < ends_at, keys.c.expires_at), else_=ends_at)
-                ended = update(keys).where(*_was_valid(row["follows"], row)).values(expires_at=end)
+                end = sa.case((keys.c.expires_at < ends_at, keys.c.expires_at), else_=ends_at)
+                ended = sa.update(keys).where(*_was_valid(row["follows"], row)).values(expires_at=end)
                 if not connection.execute(ended).rowcount:
                     return False
-            connection.execute(insert(keys), [dict(row)])
+            connection.execute(sa.insert(keys), [dict(row)])
             return True
 
     def add_first_key(self, row: Row, *, again: bool) -> list[Row] | None:
@@ -145,12 +127,12 @@ class ServerTables:
         """
         is_valid = keys.c.role == row["role"], keys.c.revoked_at.is_(None), keys.c.expires_at > row["made_at"]
         with self._store.writing() as connection:
-            wanted = select(keys).where(*is_valid).order_by(keys.c.made_at)
+            wanted = sa.select(keys).where(*is_valid).order_by(keys.c.made_at)
             valid_keys = list[Row](connection.execute(wanted).mappings())
             if valid_keys and not again:
                 return None
-            connection.execute(update(keys).where(*is_valid).values(revoked_at=row["made_at"]))
-            connection.execute(insert(keys), [dict(row)])
+            connection.execute(sa.update(keys).where(*is_valid).values(revoked_at=row["made_at"]))
+            connection.execute(sa.insert(keys), [dict(row)])
             return valid_keys
 
     def key(self, **by: str | bytes) -> Row | None:
@@ -159,19 +141,19 @@ class ServerTables:
 
     def all_keys(self) -> list[Row]:
         """List every key, oldest first."""
-        return self._rows(select(keys).order_by(keys.c.made_at, keys.c.id))
+        return self._rows(sa.select(keys).order_by(keys.c.made_at, keys.c.id))
 
     def revoke_key(self, key_id: str, now: str) -> None:
         """Revoke a key and all its successors at once."""
-        revoked = select(keys.c.id).where(keys.c.id == key_id).cte("gone", recursive=True)
-        revoked = revoked.union(select(keys.c.id).where(keys.c.follows == revoked.c.id))
-        revoked_at = func.coalesce(keys.c.revoked_at, now)
-        self._write(update(keys).where(keys.c.id.in_(select(revoked.c.id))).values(revoked_at=revoked_at))
+        revoked = sa.select(keys.c.id).where(keys.c.id == key_id).cte("gone", recursive=True)
+        revoked = revoked.union(sa.select(keys.c.id).where(keys.c.follows == revoked.c.id))
+        revoked_at = sa.func.coalesce(keys.c.revoked_at, now)
+        self._write(sa.update(keys).where(keys.c.id.in_(sa.select(revoked.c.id))).values(revoked_at=revoked_at))
 
     def add_session(self, digest: bytes, key_id: str, expires_at: str, now: str) -> None:
         """Insert a session, and delete expired ones."""
         row = {"hash": digest, "key_id": key_id, "expires_at": expires_at}
-        self._write(_expired(sessions, now), insert(sessions).values(row))
+        self._write(_expired(sessions, now), sa.insert(sessions).values(row))
 
     def session_key(self, digest: bytes, now: str) -> str | None:
         """Id of the key that began a session; None if it has expired or is unknown."""
@@ -180,7 +162,7 @@ class ServerTables:
 
     def delete_session(self, digest: bytes) -> None:
         """End a console session at logout or expiry."""
-        self._write(delete(sessions).where(sessions.c.hash == digest))
+        self._write(sa.delete(sessions).where(sessions.c.hash == digest))
 
     def record_form(self, digest: bytes, expires_at: str, now: str) -> bool:
         """Record a submitted form's token, and delete expired ones. Returns True for the first submission."""
@@ -195,11 +177,11 @@ class ServerTables:
         inserting are one transaction.
         """
         of_client, of_request = jobs.c.client == row["client"], jobs.c.request_id == row["request_id"]
-        counted = select(func.count()).where(of_client, jobs.c.state.in_(counted_states))
+        counted = sa.select(sa.func.count()).where(of_client, jobs.c.state.in_(counted_states))
         with self._store.writing() as connection:
             if max_count is None or connection.execute(counted).scalar_one() < max_count:
                 insert_new(connection, jobs, dict(row))
-            return connection.execute(select(jobs.c.id).where(of_client, of_request)).first() is not None
+            return connection.execute(sa.select(jobs.c.id).where(of_client, of_request)).first() is not None
 
     def job(self, **by: str) -> Row | None:
         """Find a job by id, or by client and request id."""
@@ -207,7 +189,7 @@ class ServerTables:
 
     def delete_old_jobs(self, ended_before: str) -> None:
         """Delete jobs that ended before a moment, with their answers."""
-        self._write(delete(jobs).where(jobs.c.ended_at < ended_before))
+        self._write(sa.delete(jobs).where(jobs.c.ended_at < ended_before))
 
     def jobs_in_states(self, *states: str, **by: str) -> list[Row]:
         """List jobs in the given states, of all clients or of one, oldest first, without their answers."""
@@ -216,11 +198,11 @@ class ServerTables:
 
     def update_job(self, job_id: str, *, only_in: tuple[str, ...], **changes: str | bytes | None) -> bool:
         """Update a job that is in one of the given states; return whether it was."""
-        return self._write(update(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(only_in)).values(**changes))
+        return self._write(sa.update(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(only_in)).values(**changes))
 
     def add_share(self, row: Row, now: str) -> None:
         """Insert a share, and delete expired ones."""
-        self._write(_expired(shares, now), insert(shares).values(dict(row)))
+        self._write(_expired(shares, now), sa.insert(shares).values(dict(row)))
 
     def shares_of(self, now: str, **by: str) -> list[Row]:
         """List unexpired shares by id or client, oldest first."""
@@ -228,7 +210,7 @@ class ServerTables:
 
     def delete_share(self, share_id: str) -> None:
         """End a share: its recipients can open the answer no more."""
-        self._write(delete(shares).where(shares.c.id == share_id))
+        self._write(sa.delete(shares).where(shares.c.id == share_id))
 
     def add_alerts(self, rows: Sequence[Row]) -> None:
         """Insert alerts, except those whose threshold and channel were inserted before: none is sent twice."""
@@ -240,16 +222,16 @@ class ServerTables:
     def due_alerts(self, now: str, max_tries: int) -> list[Row]:
         """List unsent alerts that are due and have had fewer than `max_tries` attempts."""
         open_, due = alerts.c.sent_at.is_(None), alerts.c.due_at <= now
-        return self._rows(select(alerts).where(open_, due, alerts.c.tries < max_tries))
+        return self._rows(sa.select(alerts).where(open_, due, alerts.c.tries < max_tries))
 
     def all_alerts(self) -> list[Row]:
         """List every alert, newest first."""
-        return self._rows(select(alerts).order_by(alerts.c.made_at.desc()))
+        return self._rows(sa.select(alerts).order_by(alerts.c.made_at.desc()))
 
     def update_alert(self, row: Row, **changes: str | int | None) -> bool:
         """Update an alert, and return True, unless another server has changed it since it was read."""
         named = (alerts.c[name] == row[name] for name in ("about", "channel", "tries"))
-        return self._write(update(alerts).where(*named).values(**changes))
+        return self._write(sa.update(alerts).where(*named).values(**changes))
 
 
 def now_text() -> str:
@@ -262,16 +244,16 @@ def later_text(**span: float) -> str:
     return (datetime.now(UTC) + timedelta(**span)).isoformat(timespec="milliseconds")
 
 
-def _select(table: Table, by: Mapping[str, str | bytes]) -> Select[Any]:
+def _select(table: sa.Table, by: Mapping[str, str | bytes]) -> sa.Select[Any]:
     """Select the rows of a table whose columns have these values."""
-    return select(table).where(*(table.c[name] == value for name, value in by.items()))
+    return sa.select(table).where(*(table.c[name] == value for name, value in by.items()))
 
 
-def _expired(table: Table, now: str) -> Executable:
+def _expired(table: sa.Table, now: str) -> sa.Executable:
     """Delete the rows of a table that have expired."""
-    return delete(table).where(table.c.expires_at <= now)
+    return sa.delete(table).where(table.c.expires_at <= now)
 
 
-def _was_valid(key_id: str, row: Row) -> tuple[ColumnElement[bool], ...]:
+def _was_valid(key_id: str, row: Row) -> tuple[sa.ColumnElement[bool], ...]:
     """Build the SQL condition that the key of this id was valid when the row's key was made."""
     return keys.c.id == key_id, keys.c.revoked_at.is_(None), keys.c.expires_at > row["made_at"]

@@ -16,27 +16,7 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from passersby.cli.options import (
-    Catalog,
-    Client,
-    Confidence,
-    DocumentOption,
-    ExistingLedger,
-    FormatOption,
-    Ledger,
-    NamedCatalog,
-    Overwrite,
-    OwnCatalog,
-    Rho,
-    Sql,
-    SqlFile,
-    TargetError,
-    Verbose,
-    named_catalog,
-    open_connection,
-    question,
-    refusals,
-)
+from passersby.cli import options as opt
 from passersby.cli.output import (
     Document,
     Format,
@@ -62,11 +42,14 @@ Html = Annotated[
 
 
 def about_me(
-    html: Html = None, overwrite: Overwrite = False, catalog: OwnCatalog = "operator", ledger: ExistingLedger = None
+    html: Html = None,
+    overwrite: opt.Overwrite = False,
+    catalog: opt.OwnCatalog = "operator",
+    ledger: opt.ExistingLedger = None,
 ) -> None:
     """Explain to people in the data what is computed about them, the worst case, and how to object; opens no data."""
     check_target(html, overwrite=overwrite)
-    with refusals(Format.TABLE), engine_module() as engine:
+    with opt.refusals(Format.TABLE), engine_module() as engine:
         page = engine.write_person_report(catalog, ledger=ledger, html=html is not None)
         write_page(page, html)
 
@@ -75,31 +58,31 @@ Name = Annotated[str | None, typer.Argument(metavar="NAME", help="The table to s
 
 
 def budget(
-    catalog: Catalog = "operator",
-    client: Client = None,
-    ledger: Ledger = None,
-    verbose: Verbose = False,
-    form: FormatOption = Format.TABLE,
+    catalog: opt.Catalog = "operator",
+    client: opt.Client = None,
+    ledger: opt.Ledger = None,
+    verbose: opt.Verbose = False,
+    form: opt.FormatOption = Format.TABLE,
 ) -> None:
     """Show what is left of your budget and of all clients' together, in questions and in rho."""
     from passersby.result.terminal_lists import show_budget
 
-    with open_connection(catalog, client, ledger, form) as connection:
+    with opt.open_connection(catalog, client, ledger, form) as connection:
         seen = connection.budget()
         write_rows(seen.accounts, partial(show_budget, details=verbose, more=surface_of("budget").details), seen, form)
 
 
 def history(
-    catalog: Catalog = "operator",
-    client: Client = None,
-    ledger: Ledger = None,
-    verbose: Verbose = False,
-    form: FormatOption = Format.TABLE,
+    catalog: opt.Catalog = "operator",
+    client: opt.Client = None,
+    ledger: opt.Ledger = None,
+    verbose: opt.Verbose = False,
+    form: opt.FormatOption = Format.TABLE,
 ) -> None:
     """List the releases you have paid for, with their SQL; asking again is free while the data stay the same."""
     from passersby.result.terminal_lists import show_history
 
-    with open_connection(catalog, client, ledger, form) as connection:
+    with opt.open_connection(catalog, client, ledger, form) as connection:
         releases = connection.history()
         if not releases and form is Format.TABLE and not is_address(catalog):
             console().print(Text(_no_history(connection)))
@@ -117,16 +100,16 @@ def _no_history(connection: Connection) -> str:
 
 def tables(
     name: Name = None,
-    catalog: Catalog = "operator",
-    client: Client = None,
-    ledger: Ledger = None,
-    verbose: Verbose = False,
-    form: FormatOption = Format.TABLE,
+    catalog: opt.Catalog = "operator",
+    client: opt.Client = None,
+    ledger: opt.Ledger = None,
+    verbose: opt.Verbose = False,
+    form: opt.FormatOption = Format.TABLE,
 ) -> None:
     """List the tables you may query; with a NAME, show the columns of one table."""
     from passersby.result.terminal_lists import show_tables
 
-    with open_connection(catalog, client, ledger, form) as connection:
+    with opt.open_connection(catalog, client, ledger, form) as connection:
         known, more = connection.tables(name), surface_of("tables" if name is None else f"tables {name}").details
         write_rows(known.columns(), partial(show_tables, details=verbose, more=more), known, form)
 
@@ -139,24 +122,24 @@ Generated = Annotated[bool, typer.Option("--sql", help="Show the SQL over the da
 
 
 def query(
-    sql: Sql = None,
-    file: SqlFile = None,
-    rho: Rho = None,
-    target_error: TargetError = None,
-    confidence: Confidence = None,
+    sql: opt.Sql = None,
+    file: opt.SqlFile = None,
+    rho: opt.Rho = None,
+    target_error: opt.TargetError = None,
+    confidence: opt.Confidence = None,
     request_id: RequestId = None,
-    catalog: Catalog = "operator",
-    client: Client = None,
-    ledger: Ledger = None,
-    verbose: Verbose = False,
-    form: FormatOption = Format.TABLE,
+    catalog: opt.Catalog = "operator",
+    client: opt.Client = None,
+    ledger: opt.Ledger = None,
+    verbose: opt.Verbose = False,
+    form: opt.FormatOption = Format.TABLE,
 ) -> None:
     """Ask a question and pay for it; what was asked before is answered from store, for free.
 
     passersby query "SELECT mode, count(*) AS trips FROM trip GROUP BY mode"
     """
-    text = question(sql, file)
-    with open_connection(catalog, client, ledger, form) as connection:
+    text = opt.question(sql, file)
+    with opt.open_connection(catalog, client, ledger, form) as connection:
         with show_waiting():
             answer = connection.query(
                 text, rho=rho, target_error=target_error, confidence=confidence, request_id=request_id
@@ -165,43 +148,43 @@ def query(
 
 
 def explain(
-    sql: Sql = None,
-    file: SqlFile = None,
+    sql: opt.Sql = None,
+    file: opt.SqlFile = None,
     generated: Generated = False,
-    rho: Rho = None,
-    target_error: TargetError = None,
-    confidence: Confidence = None,
-    catalog: Catalog = "operator",
-    client: Client = None,
-    ledger: Ledger = None,
-    verbose: Verbose = False,
-    form: DocumentOption = Document.TABLE,
+    rho: opt.Rho = None,
+    target_error: opt.TargetError = None,
+    confidence: opt.Confidence = None,
+    catalog: opt.Catalog = "operator",
+    client: opt.Client = None,
+    ledger: opt.Ledger = None,
+    verbose: opt.Verbose = False,
+    form: opt.DocumentOption = Document.TABLE,
 ) -> None:
     """Show price, expected error and bias of a question: no data is read, nothing is charged."""
     from passersby.result.terminal import show_explanation
 
-    text = question(sql, file)
-    with open_connection(catalog, client, ledger, form) as connection:
+    text = opt.question(sql, file)
+    with opt.open_connection(catalog, client, ledger, form) as connection:
         explanation = connection.explain(text, rho=rho, target_error=target_error, confidence=confidence)
         shown = show_explanation(explanation, details=verbose, sql=generated, surface=surface_of("explain"))
         write_document(explanation.to_wire(), lambda _: shown, form)
 
 
 def rehearse(
-    sql: Sql = None,
-    file: SqlFile = None,
-    rho: Rho = None,
-    target_error: TargetError = None,
-    confidence: Confidence = None,
-    catalog: Catalog = "operator",
-    client: Client = None,
-    ledger: Ledger = None,
-    verbose: Verbose = False,
-    form: FormatOption = Format.TABLE,
+    sql: opt.Sql = None,
+    file: opt.SqlFile = None,
+    rho: opt.Rho = None,
+    target_error: opt.TargetError = None,
+    confidence: opt.Confidence = None,
+    catalog: opt.Catalog = "operator",
+    client: opt.Client = None,
+    ledger: opt.Ledger = None,
+    verbose: opt.Verbose = False,
+    form: opt.FormatOption = Format.TABLE,
 ) -> None:
     """Run a question for free on synthetic rows: the shape of the answer is real, its numbers mean nothing."""
-    text = question(sql, file)
-    with open_connection(catalog, client, ledger, form) as connection:
+    text = opt.question(sql, file)
+    with opt.open_connection(catalog, client, ledger, form) as connection:
         with show_waiting("Rehearsing on synthetic rows"):
             answer = connection.rehearse(text, rho=rho, target_error=target_error, confidence=confidence)
         write_result(answer, form, details=verbose, command="rehearse")
@@ -221,15 +204,15 @@ Early = Annotated[bool, typer.Option("--early", help="Also windows that are not 
 def run(
     file: File,
     early: Early = False,
-    catalog: NamedCatalog = None,
-    ledger: Ledger = None,
-    form: DocumentOption = Document.TABLE,
+    catalog: opt.NamedCatalog = None,
+    ledger: opt.Ledger = None,
+    form: opt.DocumentOption = Document.TABLE,
 ) -> None:
     """Release each scheduled query in each window that has ended and has no release yet; made for a timetable (cron).
 
     The charge goes to the whole dataset's budget, once per window, and counts as seen by every client.
     """
-    with open_connection(named_catalog(catalog), "owner", ledger, form) as connection:
+    with opt.open_connection(opt.named_catalog(catalog), "owner", ledger, form) as connection:
         try:
             with show_waiting("Releasing what is due"):
                 outcomes = connection.run_standing(str(file), early=early)
@@ -247,13 +230,13 @@ def _outcomes_table(outcomes: Sequence[Mapping[str, Any]]) -> RenderableType:
 
 def listed(
     file: File,
-    catalog: Catalog = "operator",
-    client: Client = None,
-    ledger: Ledger = None,
-    form: DocumentOption = Document.TABLE,
+    catalog: opt.Catalog = "operator",
+    client: opt.Client = None,
+    ledger: opt.Ledger = None,
+    form: opt.DocumentOption = Document.TABLE,
 ) -> None:
     """List the scheduled queries that you may see, and the windows of each."""
-    with open_connection(catalog, client, ledger, form) as connection:
+    with opt.open_connection(catalog, client, ledger, form) as connection:
         write_document(connection.standings(file=file), _standings_table, form)
 
 
@@ -267,13 +250,13 @@ def show(
     file: File,
     name: Named,
     window: Window = None,
-    catalog: Catalog = "operator",
-    client: Client = None,
-    ledger: Ledger = None,
-    verbose: Verbose = False,
-    form: FormatOption = Format.TABLE,
+    catalog: opt.Catalog = "operator",
+    client: opt.Client = None,
+    ledger: opt.Ledger = None,
+    verbose: opt.Verbose = False,
+    form: opt.FormatOption = Format.TABLE,
 ) -> None:
     """Show the answer of a scheduled query that you may see: free, and charged to no account of yours."""
-    with open_connection(catalog, client, ledger, form) as connection:
+    with opt.open_connection(catalog, client, ledger, form) as connection:
         answer = connection.standing(name, file=file, window=window)
         write_result(answer, form, details=verbose, command="standing show")

@@ -17,21 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from passersby.cli.options import (
-    WHERE,
-    Catalog,
-    DocumentOption,
-    ExistingLedger,
-    FormatOption,
-    Ledger,
-    Overwrite,
-    OwnCatalog,
-    Verbose,
-    ledger_of,
-    open_connection,
-    refusals,
-    text_of,
-)
+from passersby.cli import options as opt
 from passersby.cli.output import Document, Format, check_target, console, surface_of, write_json, write_page, write_rows
 from passersby.client.address import is_address
 from passersby.client.connect import engine_module
@@ -46,7 +32,7 @@ def open_for_audit(catalog: str, ledger: str | None) -> Iterator[SimpleNamespace
 
     One on this machine has the functions that a server offers an auditor. For a server no engine is loaded.
     """
-    named_ledger = ledger_of(catalog, ledger)
+    named_ledger = opt.ledger_of(catalog, ledger)
     if named_ledger is not None or not is_address(catalog):
         with engine_module() as engine:
             yield SimpleNamespace(
@@ -73,7 +59,11 @@ Anchor = Annotated[
 ClientFilter = Annotated[
     str | None,
     typer.Option(
-        "--client", metavar="NAME", help="Only rows about this client.", show_default="all rows", rich_help_panel=WHERE
+        "--client",
+        metavar="NAME",
+        help="Only rows about this client.",
+        show_default="all rows",
+        rich_help_panel=opt.WHERE,
     ),
 ]
 AUDIT = (
@@ -104,18 +94,18 @@ To = Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False, help="Ends i
 def rows(
     context: typer.Context,
     limit: Limit = None,
-    catalog: Catalog = "operator",
+    catalog: opt.Catalog = "operator",
     client: ClientFilter = None,
-    ledger: Ledger = None,
-    verbose: Verbose = False,
-    form: FormatOption = Format.TABLE,
+    ledger: opt.Ledger = None,
+    verbose: opt.Verbose = False,
+    form: opt.FormatOption = Format.TABLE,
 ) -> None:
     """List ledger rows, oldest first: accounts opened, charges, releases, what admins did; or verify, export them."""
     if context.invoked_subcommand is not None:
         return
     from passersby.result.terminal_lists import MOST_LEDGER_ROWS, show_ledger
 
-    with open_connection(catalog, client, ledger, form) as connection:
+    with opt.open_connection(catalog, client, ledger, form) as connection:
         found = connection.ledger(client=client, limit=limit)
         more, most = surface_of("ledger").details, limit or MOST_LEDGER_ROWS
         show = partial(show_ledger, client=client, details=verbose, more=more, most=most)
@@ -124,13 +114,13 @@ def rows(
 
 def verify(
     anchor: Anchor = None,
-    catalog: Catalog = "operator",
-    ledger: ExistingLedger = None,
-    form: DocumentOption = Document.TABLE,
+    catalog: opt.Catalog = "operator",
+    ledger: opt.ExistingLedger = None,
+    form: opt.DocumentOption = Document.TABLE,
 ) -> None:
     """Recompute every hash and table of the ledger and compare; exit code 1 if anything differs."""
-    text = None if anchor is None else text_of(anchor)
-    with refusals(form), open_for_audit(catalog, ledger) as opened:
+    text = None if anchor is None else opt.text_of(anchor)
+    with opt.refusals(form), open_for_audit(catalog, ledger) as opened:
         result = opened.verify(anchor=text)
     if form is Document.JSON:
         write_json(result)
@@ -150,56 +140,61 @@ def audit(
     kind: Kind = None,
     client: HolderFilter = None,
     since: Since = None,
-    catalog: Catalog = "operator",
-    ledger: ExistingLedger = None,
-    verbose: Verbose = False,
-    form: FormatOption = Format.TABLE,
+    catalog: opt.Catalog = "operator",
+    ledger: opt.ExistingLedger = None,
+    verbose: opt.Verbose = False,
+    form: opt.FormatOption = Format.TABLE,
 ) -> None:
     """List who queried what and when: decision, price, windows and data versions; no values, no persons."""
     from passersby.result.terminal_admin import show_audit
 
-    with refusals(form), open_for_audit(catalog, ledger) as opened:
+    with opt.refusals(form), open_for_audit(catalog, ledger) as opened:
         log = opened.audit(kind=kind, client=client, since=since)
         more = surface_of("ledger audit").details
         write_rows(log, partial(show_audit, details=verbose, more=more), log, form, AUDIT)
 
 
 def report(
-    html: Html = None, overwrite: Overwrite = False, catalog: Catalog = "operator", ledger: ExistingLedger = None
+    html: Html = None,
+    overwrite: opt.Overwrite = False,
+    catalog: opt.Catalog = "operator",
+    ledger: opt.ExistingLedger = None,
 ) -> None:
     """Write one page for a regulator: privacy units, limits, spending, the worst case, clients; opens no data."""
     check_target(html, overwrite=overwrite)
-    with refusals(Format.TABLE), open_for_audit(catalog, ledger) as opened:
+    with opt.refusals(Format.TABLE), open_for_audit(catalog, ledger) as opened:
         write_page(opened.report(html=html is not None), html)
 
 
-def anchor(catalog: Catalog = "operator", ledger: ExistingLedger = None) -> None:
+def anchor(catalog: opt.Catalog = "operator", ledger: opt.ExistingLedger = None) -> None:
     """Print the present end of the ledger as one line of JSON; keep it out of reach of whoever can write the ledger."""
-    with refusals(Format.TABLE), open_for_audit(catalog, ledger) as opened:
+    with opt.refusals(Format.TABLE), open_for_audit(catalog, ledger) as opened:
         sys.stdout.write(opened.anchor() + "\n")
 
 
 def export(
-    to: To, overwrite: Overwrite = False, catalog: OwnCatalog = "operator", ledger: ExistingLedger = None
+    to: To, overwrite: opt.Overwrite = False, catalog: opt.OwnCatalog = "operator", ledger: opt.ExistingLedger = None
 ) -> None:
     """Write every row of the ledger to a file, with its hashes."""
     check_target(to, overwrite=overwrite)
-    with refusals(Format.TABLE), engine_module() as engine:
-        found = engine.export_ledger(catalog, ledger=ledger_of(catalog, ledger))
+    with opt.refusals(Format.TABLE), engine_module() as engine:
+        found = engine.export_ledger(catalog, ledger=opt.ledger_of(catalog, ledger))
         engine.write_export(found, str(to))
     console().print(Text(f"Written: {to}, {found.num_rows} rows"))
 
 
-def backup(to: BackupTarget, catalog: OwnCatalog = "operator", ledger: ExistingLedger = None) -> None:
+def backup(to: BackupTarget, catalog: opt.OwnCatalog = "operator", ledger: opt.ExistingLedger = None) -> None:
     """Write the whole ledger, and the objections, to an empty place; protect both like the ledger."""
-    with refusals(Format.TABLE), engine_module() as engine:
-        written = engine.backup_ledger(catalog, to, ledger=ledger_of(catalog, ledger))
+    with opt.refusals(Format.TABLE), engine_module() as engine:
+        written = engine.backup_ledger(catalog, to, ledger=opt.ledger_of(catalog, ledger))
     console().print(Text("\n".join(f"Written: {each}" for each in written)))
 
 
-def restore(backup: Backup, anchor: Anchor = None, catalog: OwnCatalog = "operator", ledger: Ledger = None) -> None:
+def restore(
+    backup: Backup, anchor: Anchor = None, catalog: opt.OwnCatalog = "operator", ledger: opt.Ledger = None
+) -> None:
     """Write a backup to a place without a ledger; refused if more is known to have been spent since."""
-    with refusals(Format.TABLE), engine_module() as engine:
-        text = None if anchor is None else text_of(anchor)
-        place = engine.restore_ledger(catalog, backup, ledger=ledger_of(catalog, ledger), anchor=text)
+    with opt.refusals(Format.TABLE), engine_module() as engine:
+        text = None if anchor is None else opt.text_of(anchor)
+        place = engine.restore_ledger(catalog, backup, ledger=opt.ledger_of(catalog, ledger), anchor=text)
     console().print(Text(f"Restored: {place}"))

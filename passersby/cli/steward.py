@@ -15,19 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from passersby.cli.options import (
-    By,
-    Dataset,
-    DocumentOption,
-    ExistingLedger,
-    FormatOption,
-    Ledger,
-    Named,
-    NamedCatalog,
-    OwnCatalog,
-    named_catalog,
-    refusals,
-)
+from passersby.cli import options as opt
 from passersby.cli.output import Document, Format, console, write_document, write_json, write_rows
 from passersby.client.connect import engine_module, user_name
 from passersby.client.progress import show_copying
@@ -62,27 +50,27 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Charge without asking.")
 
 
 def calibrate(
-    named: Named = None,
+    named: opt.Named = None,
     rho: Rho = None,
     keys: Keys = None,
     window: Window = None,
-    dataset: Dataset = None,
+    dataset: opt.Dataset = None,
     bounds: OnlyBounds = False,
     dry_run: DryRun = False,
     if_due: IfDue = False,
     yes: Yes = False,
     details: Details = False,
-    catalog: NamedCatalog = None,
-    by: By = None,
-    ledger: Ledger = None,
-    form: DocumentOption = Document.TABLE,
+    catalog: opt.NamedCatalog = None,
+    by: opt.By = None,
+    ledger: opt.Ledger = None,
+    form: opt.DocumentOption = Document.TABLE,
 ) -> None:
     """Measure with noise how much people contribute, to choose the clip bounds that lose least.
 
     The charge goes to the whole dataset's budget in one window, and counts as seen by every client. Its clip bounds are
     used until it expires; open connections and servers use them after they are opened again.
     """
-    where = named_catalog(named, catalog)
+    where = opt.named_catalog(named, catalog)
     options = {"ledger": ledger, "dataset": dataset, "window": window, "rho": rho, "keys": keys or ()}
 
     def confirmed(result: dict[str, Any]) -> bool:
@@ -92,7 +80,7 @@ def calibrate(
         return yes or typer.confirm("Charge it?")
 
     with (
-        refusals(form),
+        opt.refusals(form),
         engine_module() as engine,
         show_copying(MEASURING, quiet=form is not Document.TABLE) as progress,
     ):
@@ -109,16 +97,16 @@ def calibrate(
 
 
 def calibration(
-    named: Named = None,
-    dataset: Dataset = None,
-    catalog: OwnCatalog = "operator",
-    ledger: Ledger = None,
-    form: FormatOption = Format.TABLE,
+    named: opt.Named = None,
+    dataset: opt.Dataset = None,
+    catalog: opt.OwnCatalog = "operator",
+    ledger: opt.Ledger = None,
+    form: opt.FormatOption = Format.TABLE,
 ) -> None:
     """Show the calibration in force: the distribution of contributions, and the clip bounds chosen from it."""
     from passersby.result.terminal_admin import show_calibration
 
-    with refusals(form), engine_module() as engine:
+    with opt.refusals(form), engine_module() as engine:
         found = engine.list_calibrations(named or catalog, ledger=ledger, dataset=dataset)
         write_rows(found, show_calibration, found, form, HISTOGRAM)
 
@@ -203,12 +191,12 @@ Optimize = Annotated[
 ]
 
 
-def check(named: Named = None, catalog: OwnCatalog = "operator", form: FormatOption = Format.TABLE) -> None:
+def check(named: opt.Named = None, catalog: opt.OwnCatalog = "operator", form: opt.FormatOption = Format.TABLE) -> None:
     """Check a catalog against its files; exit code 1 if there is a finding."""
     from passersby.result.terminal_lists import show_findings
 
     where = named or catalog
-    with refusals(form), engine_module() as engine:
+    with opt.refusals(form), engine_module() as engine:
         findings = engine.find_catalog_errors(where)
         if findings or form is not Format.TABLE:
             write_rows(findings, show_findings, findings, form, FINDING)
@@ -221,7 +209,10 @@ def check(named: Named = None, catalog: OwnCatalog = "operator", form: FormatOpt
 
 
 def diff(
-    new: New, catalog: OwnCatalog = "operator", ledger: ExistingLedger = None, form: FormatOption = Format.TABLE
+    new: New,
+    catalog: opt.OwnCatalog = "operator",
+    ledger: opt.ExistingLedger = None,
+    form: opt.FormatOption = Format.TABLE,
 ) -> None:
     """Compare a new catalog with the one in use before it applies; exit code 1 if a change is forbidden.
 
@@ -230,7 +221,7 @@ def diff(
     """
     from passersby.result.terminal_lists import show_changes
 
-    with refusals(form), engine_module() as engine:
+    with opt.refusals(form), engine_module() as engine:
         changes = engine.list_catalog_changes(catalog, new, ledger=ledger)
         write_rows(changes, show_changes, changes, form, CHANGE)
     raise typer.Exit(1 if any(change["effect"] == "forbidden" for change in changes) else 0)
@@ -239,7 +230,7 @@ def diff(
 def new(folder: Folder, to: To = None) -> None:
     """Write a commented catalog for the files of a folder: nothing can be queried until you declare it."""
     target = to or folder / "catalog.toml"
-    with refusals(Format.TABLE), engine_module() as engine:
+    with opt.refusals(Format.TABLE), engine_module() as engine:
         text = engine.draft_catalog_text(str(folder))
         try:
             with target.open("x", encoding="utf-8") as file:
@@ -262,7 +253,7 @@ def convert(folder: Folder, to: NewFolder) -> None:
 
     The files stay as they are. Reads Parquet, CSV, TSV, JSON and DuckDB files of a folder and its subfolders.
     """
-    with refusals(Format.TABLE), engine_module() as engine, show_copying(CONVERTING) as progress:
+    with opt.refusals(Format.TABLE), engine_module() as engine, show_copying(CONVERTING) as progress:
         tables = engine.convert_files(str(folder), str(to), progress)
     lines = list[str]()
     for table in tables:
@@ -273,11 +264,13 @@ def convert(folder: Folder, to: NewFolder) -> None:
 
 def keys() -> None:
     """Explain every key of a catalog, with its default or an example."""
-    with refusals(Format.TABLE), engine_module() as engine:
+    with opt.refusals(Format.TABLE), engine_module() as engine:
         typer.echo(engine.catalog_keys_text())
 
 
-def optimize(named: Named = None, catalog: NamedCatalog = None, form: DocumentOption = Document.TABLE) -> None:
+def optimize(
+    named: opt.Named = None, catalog: opt.NamedCatalog = None, form: opt.DocumentOption = Document.TABLE
+) -> None:
     """Build a copy of the data that is read faster, sorted by person, and the rollups that the catalog declares.
 
     Of people's tables in a lake the rollups alone are kept beside it, which are read there once.
@@ -285,9 +278,9 @@ def optimize(named: Named = None, catalog: NamedCatalog = None, form: DocumentOp
     It lies in the cache folder and is used by whatever opens the catalog from then on, until the data change. Answers
     are the same: no question becomes cheaper or dearer, and no stored answer is asked anew.
     """
-    where = named_catalog(named, catalog)
+    where = opt.named_catalog(named, catalog)
     with (
-        refusals(form),
+        opt.refusals(form),
         engine_module() as engine,
         show_copying(OPTIMIZING, quiet=form is not Document.TABLE) as progress,
     ):
@@ -298,14 +291,16 @@ def optimize(named: Named = None, catalog: NamedCatalog = None, form: DocumentOp
     write_document(account, lambda _: Text(f"{summary}\n{account['file']}"), form)
 
 
-def forget(named: Named = None, catalog: NamedCatalog = None, form: DocumentOption = Document.TABLE) -> None:
+def forget(
+    named: opt.Named = None, catalog: opt.NamedCatalog = None, form: opt.DocumentOption = Document.TABLE
+) -> None:
     """Delete every copy of the private files from the cache folder, optimized layouts too.
 
     Use it after a person was erased from the files. The next connection reads the files; a running server keeps what it
     has open until it restarts.
     """
-    where = named_catalog(named, catalog)
-    with refusals(form), engine_module() as engine:
+    where = opt.named_catalog(named, catalog)
+    with opt.refusals(form), engine_module() as engine:
         removed = engine.remove_cached_copies(where)
     size = f"{removed['bytes'] / 1e6:,.1f} MB"
     copies = "1 copy is" if removed["copies"] == 1 else f"{removed['copies']} copies are"
@@ -318,20 +313,20 @@ def forget(named: Named = None, catalog: NamedCatalog = None, form: DocumentOpti
 def ingest(
     table: Table,
     files: Files,
-    catalog: NamedCatalog = None,
-    ledger: Ledger = None,
+    catalog: opt.NamedCatalog = None,
+    ledger: opt.Ledger = None,
     window: Windows = None,
     late: Late = False,
     optimize: Optimize = False,
-    form: DocumentOption = Document.TABLE,
+    form: opt.DocumentOption = Document.TABLE,
 ) -> None:
     """Add files of new rows to a private table, in one atomic step.
 
     Rows that violate the catalog are rejected, counted, and kept in a separate file. Files that were added before are
     skipped, so that an interrupted run can be repeated. Exit code 1 if no row was added.
     """
-    where = named_catalog(catalog)
-    with refusals(form), engine_module() as engine:
+    where = opt.named_catalog(catalog)
+    with opt.refusals(form), engine_module() as engine:
         with show_copying(ADDING, quiet=form is not Document.TABLE) as progress:
             outcome = engine.ingest_files(
                 where, table, files, ledger=ledger, late=late, windows=window or (), progress=progress
@@ -403,17 +398,17 @@ def object_(
     person: Person = None,
     file: File = None,
     withdraw: Withdraw = False,
-    dataset: Dataset = None,
-    catalog: NamedCatalog = None,
-    by: By = None,
-    ledger: Ledger = None,
-    form: DocumentOption = Document.TABLE,
+    dataset: opt.Dataset = None,
+    catalog: opt.NamedCatalog = None,
+    by: opt.By = None,
+    ledger: opt.Ledger = None,
+    form: opt.DocumentOption = Document.TABLE,
 ) -> None:
     """Record a person's objection: from the next query on they are in no new answer."""
     if (person is None) == (file is None):
         raise typer.BadParameter("Name one person, or a file of them.", param_hint="PERSON")
-    where = named_catalog(catalog)
-    with refusals(form), engine_module() as engine, show_copying(quiet=True) as progress:
+    where = opt.named_catalog(catalog)
+    with opt.refusals(form), engine_module() as engine, show_copying(quiet=True) as progress:
         options = {"reason": reason, "by": by or user_name(), "dataset": dataset, "withdraw": withdraw}
         with engine.open_register(where, ledger=ledger, progress=progress) as register:
             if file is not None:
@@ -424,15 +419,15 @@ def object_(
 
 
 def listed(
-    dataset: Dataset = None,
-    catalog: OwnCatalog = "operator",
-    ledger: ExistingLedger = None,
-    form: FormatOption = Format.TABLE,
+    dataset: opt.Dataset = None,
+    catalog: opt.OwnCatalog = "operator",
+    ledger: opt.ExistingLedger = None,
+    form: opt.FormatOption = Format.TABLE,
 ) -> None:
     """List when objections were recorded, by whom and why: neither whose nor how many."""
     from passersby.result.terminal_lists import show_objection_events
 
-    with refusals(form), engine_module() as engine:
+    with opt.refusals(form), engine_module() as engine:
         with engine.open_register(catalog, ledger=ledger, read_only=True) as register:
             events = register.events(dataset)
         write_rows(events, show_objection_events, events, form, EVENT_COLUMNS)

@@ -13,18 +13,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from dialect.algebra import relations as rel
 from dialect.algebra.expressions import Expr, Literal
-from dialect.algebra.relations import (
-    AggregateCall,
-    Frame,
-    FrameBound,
-    OrderKey,
-    PerPerson,
-    Public,
-    Relation,
-    Released,
-    WindowCall,
-)
 from dialect.analysis.lints import has_rows_frame
 from dialect.catalog.model import Column, SqlType
 from dialect.functions.aggregate_forms import AggregateOperands
@@ -85,7 +75,7 @@ class EngineDialect(ABC):
         """Write an aggregate over one person's rows, independent of their order."""
 
     @abstractmethod
-    def window_function(self, call: WindowCall, arguments: list[str], ties: Sequence[str]) -> str:
+    def window_function(self, call: rel.WindowCall, arguments: list[str], ties: Sequence[str]) -> str:
         """Write a window function that is not an aggregate, by what determines its value."""
 
     @abstractmethod
@@ -96,7 +86,7 @@ class EngineDialect(ABC):
         """Write an argument of an aggregate."""
         return write_expr(argument, self.emitter)
 
-    def aggregate_call(self, call: AggregateCall, source: Relation) -> str:
+    def aggregate_call(self, call: rel.AggregateCall, source: rel.Relation) -> str:
         """Write an aggregate call deterministically, in the form for its source's kind of rows.
 
         A person's rows need forms that are independent of row order, with ties broken by a hash; public and released
@@ -110,12 +100,12 @@ class EngineDialect(ABC):
             directions=call.sort_directions,
             grain=_grain(call.arguments),
         )
-        if isinstance(source, PerPerson):
+        if isinstance(source, rel.PerPerson):
             ties = TieOrder(source.person, self.emitter.tie_hash)
             return self.per_person_aggregate(aggregate, replace(operands, ties=ties))
-        return (public_sql if isinstance(source, Public) else released_sql)(aggregate, operands)
+        return (public_sql if isinstance(source, rel.Public) else released_sql)(aggregate, operands)
 
-    def window_call(self, call: WindowCall, source: Relation, ties: Sequence[str]) -> str:
+    def window_call(self, call: rel.WindowCall, source: rel.Relation, ties: Sequence[str]) -> str:
         """Write a window call; `ties` are the terms that make its order total.
 
         An aggregate needs them only with a frame of ROWS; with other frames, peers enter and leave together. Released
@@ -130,25 +120,25 @@ class EngineDialect(ABC):
         )
         types, condition = [argument.type for argument in call.arguments], self._condition(call.condition)
         operands = AggregateOperands(arguments, types, condition, f" {over_clause}", grain=_grain(call.arguments))
-        write = released_sql if isinstance(source, Released) else self.per_person_aggregate
+        write = released_sql if isinstance(source, rel.Released) else self.per_person_aggregate
         return write(AGGREGATES[call.function], operands)
 
     def _condition(self, condition: Expr | None) -> str | None:
         """Write the condition of a FILTER; None without one."""
         return None if condition is None else write_expr(condition, self.emitter)
 
-    def over_clause(self, call: WindowCall, terms: Sequence[str], frame: str) -> str:
+    def over_clause(self, call: rel.WindowCall, terms: Sequence[str], frame: str) -> str:
         """Write OVER with partition, ORDER BY terms and frame."""
         partition = ", ".join(write_expr(part, self.emitter) for part in call.partition)
         clauses = [f"PARTITION BY {partition}"] if partition else []
         clauses += [f"ORDER BY {', '.join(terms)}"] if terms else []
         return f"OVER ({' '.join([*clauses, *([frame] if frame else [])])})"
 
-    def sort_terms(self, call: WindowCall) -> list[str]:
+    def sort_terms(self, call: rel.WindowCall) -> list[str]:
         """Write the call's own ORDER BY terms."""
         return [self._sort_term(key, call.frame) for key in call.order]
 
-    def _sort_term(self, key: OrderKey, frame: Frame | None) -> str:
+    def _sort_term(self, key: rel.OrderKey, frame: rel.Frame | None) -> str:
         """Write an ORDER BY term; under a frame with value offsets, in a type in which no offset can overflow.
 
         The suffix of the term (DESC, NULLS LAST) is what follows the expression in the plain form.
@@ -159,14 +149,14 @@ class EngineDialect(ABC):
         written = write_expr(key.expr, self.emitter)
         return self.offset_sort_keys.get(key.expr.type, "{0}").format(written) + term[len(written) :]
 
-    def frame_clause(self, frame: Frame | None, order: Sequence[OrderKey]) -> str:
+    def frame_clause(self, frame: rel.Frame | None, order: Sequence[rel.OrderKey]) -> str:
         """Write a frame; "" without one. Value offsets are widened as their sort key is."""
         if frame is None:
             return ""
         kind = order[0].expr.type if frame.has_value_offset else None
         return f"{frame.unit} BETWEEN {self._frame_bound(frame.start, kind)} AND {self._frame_bound(frame.end, kind)}"
 
-    def _frame_bound(self, bound: FrameBound, kind: SqlType | None) -> str:
+    def _frame_bound(self, bound: rel.FrameBound, kind: SqlType | None) -> str:
         """Write one bound of a frame; `kind` is the type of the sort key, or None for a number of rows."""
         if bound.side == "current row":
             return "CURRENT ROW"

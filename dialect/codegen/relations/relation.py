@@ -27,33 +27,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
+from dialect.algebra import relations as rel
 from dialect.algebra.codegen_types import Shortcut, TableRowLimit, Target
 from dialect.algebra.expressions import TRUE, Call, Expr, Field, Literal, Ref, conjuncts, fields_of
 from dialect.algebra.properties import Properties
-from dialect.algebra.relations import (
-    DictionaryEncoded,
-    Distinct,
-    Filter,
-    FixedPointEncoded,
-    Group,
-    Join,
-    NullRowPadded,
-    Operator,
-    PerPerson,
-    Project,
-    Relation,
-    ReleaseScan,
-    RowTruncation,
-    Scan,
-    SemiJoin,
-    Series,
-    SetOperation,
-    Sort,
-    Values,
-    Window,
-    identifying_fields,
-    release_table_name,
-)
+from dialect.algebra.relations import identifying_fields, release_table_name
 from dialect.algebra.traversal import walk
 from dialect.analysis.lints import breaks_ties_by_hash
 from dialect.analysis.predicates import disjuncts, split_equalities
@@ -65,7 +43,7 @@ from dialect.codegen.stored_rows import retention_predicates, stored_column
 from dialect.functions.emitter import NO_COLUMN, quote_literal, value_rows, write_expr, write_order_term
 
 
-def write_values(values: Values, needed: frozenset[Field], target: Target) -> str:
+def write_values(values: rel.Values, needed: frozenset[Field], target: Target) -> str:
     """Write rows of constants as VALUES; without rows, one row of typed NULLs that WHERE FALSE removes.
 
     `target` is ignored: constants are written alike for all targets, which are DuckDB's here.
@@ -81,7 +59,7 @@ def write_values(values: Values, needed: frozenset[Field], target: Target) -> st
     return f"SELECT {columns} FROM (VALUES {rows}) AS v({names}){'' if values.rows else ' WHERE FALSE'}"
 
 
-def write_series(series: Series, needed: frozenset[Field], target: Target) -> str:
+def write_series(series: rel.Series, needed: frozenset[Field], target: Target) -> str:
     """Write a series, both ends included; its one column is always written, and `target` is ignored."""
     del needed, target
     lower, upper, kind = quote_literal(series.lower), quote_literal(series.upper), series.field.type
@@ -94,10 +72,10 @@ RELEASED_KEYS_INDEX = -1  # index of the release that is passed to the backend: 
 RELEASED_KEYS = "released_keys"  # its table in the backend, with columns k0, k1, ...
 _HASH_JOINABLE = ("=", "is not distinct from")  # joined by hash, for every type
 # operators that return at most the rows of their source
-_NON_EXPANDING = Filter, Project, Distinct, FixedPointEncoded, DictionaryEncoded, Sort
+_NON_EXPANDING = rel.Filter, rel.Project, rel.Distinct, rel.FixedPointEncoded, rel.DictionaryEncoded, rel.Sort
 
 
-def write_rows(relation: Relation, needed: Iterable[Field], target: Target) -> str:
+def write_rows(relation: rel.Relation, needed: Iterable[Field], target: Target) -> str:
     """Write a relation as one SELECT; raises TypeError for release points, at which plans are split before."""
     operator, needed_fields = relation.operator, frozenset(needed)
     for kind, write in _WRITERS:
@@ -126,7 +104,7 @@ def _fields_read(*exprs: Expr) -> Needed:
     return frozenset(f for expr in exprs for f in fields_of(expr))
 
 
-def _scan(scan: Scan, needed: Needed, target: Target) -> str:
+def _scan(scan: rel.Scan, needed: Needed, target: Target) -> str:
     """Write a scan: stored columns in dialect types, without rows that have no person, may not be read, or are too old.
 
     Persons who could not object and rows before the first retained day are excluded.
@@ -159,21 +137,21 @@ def _objectable_predicates(table: Table, fields: Sequence[Field], target: Target
     return [dialect.is_objectable.format(dialect.quote_identifier(str(person)))] if is_person_read else []
 
 
-def _stored_column(scan: Scan, field: Field, target: Target) -> str:
+def _stored_column(scan: rel.Scan, field: Field, target: Target) -> str:
     """Write the stored column of a scan's field, cast to its dialect type."""
     column = scan.table.columns_by_name.get(field.origin.column) if field.origin else None
     assert column is not None  # noqa: S101  scan fields are declared columns
     return stored_column(column, scan.table, target.engine, target.same_bits_datasets)
 
 
-def _filter(operator: Filter, needed: Needed, target: Target) -> str:
+def _filter(operator: rel.Filter, needed: Needed, target: Target) -> str:
     """Write WHERE; the source also needs the fields that the condition reads."""
     source = write_rows(operator.source, needed | _fields_read(operator.condition), target)
     columns = _columns(_needed_of(operator.source.fields, needed))
     return f"SELECT {columns} FROM ({source}) AS f WHERE {_expr_sql(operator.condition, target)}"
 
 
-def _project(operator: Project, needed: Needed, target: Target) -> str:
+def _project(operator: rel.Project, needed: Needed, target: Target) -> str:
     """Write the computed columns that are needed, and pass other needed columns on."""
     computed = [(f, expr) for f, expr in operator.computed if f in needed]
     needed_below = (needed - {f for f, _ in operator.computed}) | _fields_read(*(expr for _, expr in computed))
@@ -183,7 +161,7 @@ def _project(operator: Project, needed: Needed, target: Target) -> str:
     return f"SELECT {', '.join(columns) or NO_COLUMN} FROM ({source}) AS p"
 
 
-def _join(join: Join, needed: Needed, target: Target) -> str:
+def _join(join: rel.Join, needed: Needed, target: Target) -> str:
     """Write a join; a disjunctive equi-join reads both inputs once per equality.
 
     A join without condition is a CROSS JOIN, except left and full joins, which keep rows without a partner.
@@ -198,7 +176,7 @@ def _join(join: Join, needed: Needed, target: Target) -> str:
     return " UNION ALL ".join(f"{joined_inputs}{on}" for on in _disjoint_conditions(join, target))
 
 
-def _disjoint_conditions(join: Join, target: Target) -> list[str]:
+def _disjoint_conditions(join: rel.Join, target: Target) -> list[str]:
     """Write disjoint join conditions: each pair of the join satisfies exactly one.
 
     A single condition for all other joins and in Spark.
@@ -243,7 +221,7 @@ def _compares_intervals(part: Expr) -> bool:
     return not is_hash_joinable and any(each.type is SqlType.INTERVAL for each in walk(part))
 
 
-def _set_operation(operator: SetOperation, needed: Needed, target: Target) -> str:
+def _set_operation(operator: rel.SetOperation, needed: Needed, target: Target) -> str:
     """Write a set operation; UNION ALL needs only the columns that are read, all others compare whole rows.
 
     A column is (left field, right field, field of the result). SELECT needs at least one column, so that the first is
@@ -260,7 +238,7 @@ def _set_operation(operator: SetOperation, needed: Needed, target: Target) -> st
     return f"SELECT {columns_needed} FROM ({sides[0]} {keyword} {sides[1]}) AS u"
 
 
-def _semi_join(operator: SemiJoin, needed: Needed, target: Target) -> str:
+def _semi_join(operator: rel.SemiJoin, needed: Needed, target: Target) -> str:
     """Write a semi-join or anti-join; only columns of the left input are passed on."""
     needed_below = needed | _fields_read(operator.condition)
     left = write_rows(operator.left, needed_below & set(operator.left.fields), target)
@@ -273,7 +251,7 @@ def _semi_join(operator: SemiJoin, needed: Needed, target: Target) -> str:
     )
 
 
-def _group(operator: Group, needed: Needed, target: Target) -> str:
+def _group(operator: rel.Group, needed: Needed, target: Target) -> str:
     """Write GROUP BY with the needed aggregates.
 
     The person key is read as well where an aggregate breaks ties by a hash that includes it. Without columns to select,
@@ -284,7 +262,7 @@ def _group(operator: Group, needed: Needed, target: Target) -> str:
         expr for m in aggregates for expr in (*m.arguments, *((m.condition,) if m.condition is not None else ()))
     ]
     needed_below = frozenset(operator.keys) | _fields_read(*expressions)
-    if isinstance(operator.source, PerPerson) and any(map(breaks_ties_by_hash, aggregates)):
+    if isinstance(operator.source, rel.PerPerson) and any(map(breaks_ties_by_hash, aggregates)):
         needed_below |= {operator.source.person}
     source = write_rows(operator.source, needed_below, target)
     columns = [f.id for f in _needed_of(operator.keys, needed)]
@@ -296,7 +274,7 @@ def _group(operator: Group, needed: Needed, target: Target) -> str:
     return f"SELECT {', '.join(columns) or dummy} FROM ({source}) AS g{by}"
 
 
-def _distinct(operator: Distinct, needed: Needed, target: Target) -> str:
+def _distinct(operator: rel.Distinct, needed: Needed, target: Target) -> str:
     """Write SELECT DISTINCT of all keys; columns that nothing reads still distinguish rows."""
     del needed
     source = write_rows(operator.source, frozenset(operator.keys), target)
@@ -304,7 +282,7 @@ def _distinct(operator: Distinct, needed: Needed, target: Target) -> str:
     return f"SELECT DISTINCT {columns} FROM ({source}) AS d"
 
 
-def _null_row_padded(operator: NullRowPadded, needed: Needed, target: Target) -> str:
+def _null_row_padded(operator: rel.NullRowPadded, needed: Needed, target: Target) -> str:
     """Write the source's rows and one further row of NULLs."""
     padded = _needed_of(operator.source.fields, needed)
     source = write_rows(operator.source, needed, target)
@@ -313,7 +291,7 @@ def _null_row_padded(operator: NullRowPadded, needed: Needed, target: Target) ->
     return f"SELECT {_columns(padded)} FROM ({source}) AS n UNION ALL SELECT {nulls}"
 
 
-def _dictionary_encoded(operator: DictionaryEncoded, needed: Needed, target: Target) -> str:
+def _dictionary_encoded(operator: rel.DictionaryEncoded, needed: Needed, target: Target) -> str:
     """Write a dictionary encoding: the dense rank of the text among the public rows, from 1; NULL for NULL.
 
     The code is a SMALLINT where the rows are known to be few, else an INTEGER.
@@ -327,17 +305,17 @@ def _dictionary_encoded(operator: DictionaryEncoded, needed: Needed, target: Tar
     return f"SELECT {', '.join(columns) or NO_COLUMN} FROM ({source}) AS r"
 
 
-def _is_small(rows: Relation, target: Target) -> bool:
+def _is_small(rows: rel.Relation, target: Target) -> bool:
     """Return whether public rows are at most as many as those of one small table (`Target.small_tables`).
 
     Joins and set operations may have more rows, so that the answer is no for them.
     """
-    if isinstance(rows.operator, Scan):
+    if isinstance(rows.operator, rel.Scan):
         return rows.operator.table.name in target.small_tables
     return isinstance(rows.operator, _NON_EXPANDING) and _is_small(rows.operator.source, target)
 
 
-def _fixed_point_encoded(operator: FixedPointEncoded, needed: Needed, target: Target) -> str:
+def _fixed_point_encoded(operator: rel.FixedPointEncoded, needed: Needed, target: Target) -> str:
     """Write value grains (fixed-point integers) of a public value, whose SQL the operator already holds."""
     source = write_rows(operator.source, needed | {operator.value}, target)
     columns = [f.id for f in _needed_of(operator.source.fields, needed)]
@@ -345,7 +323,7 @@ def _fixed_point_encoded(operator: FixedPointEncoded, needed: Needed, target: Ta
     return f"SELECT {', '.join(columns)} FROM ({source}) AS g"
 
 
-def _sort(operator: Sort, needed: Needed, target: Target) -> str:
+def _sort(operator: rel.Sort, needed: Needed, target: Target) -> str:
     """Write ORDER BY with ties broken by all other columns, so that LIMIT selects the same rows in every read.
 
     Without LIMIT and OFFSET, needed columns are enough to break ties.
@@ -365,12 +343,12 @@ def _sort(operator: Sort, needed: Needed, target: Target) -> str:
     return f"SELECT {columns} FROM ({source}) AS o{order}{limit}{offset}"
 
 
-def _window(operator: Window, needed: Needed, target: Target) -> str:
+def _window(operator: rel.Window, needed: Needed, target: Target) -> str:
     """Write window functions (`write_windows`)."""
     return write_windows(operator, needed, target, write_rows)
 
 
-def _release_scan(operator: ReleaseScan, needed: Needed, target: Target) -> str:
+def _release_scan(operator: rel.ReleaseScan, needed: Needed, target: Target) -> str:
     """Write a read of a stored release, from the table at the target's address of it."""
     table = release_table_name(operator.index)
     target.broadcast_columns.get(table, set()).update(needed)
@@ -380,10 +358,15 @@ def _release_scan(operator: ReleaseScan, needed: Needed, target: Target) -> str:
     )
 
 
-_NON_BLOCKING = (Scan, Filter, Project, Join)  # non-blocking operators: cheaper to read again than to materialize
+_NON_BLOCKING = (
+    rel.Scan,
+    rel.Filter,
+    rel.Project,
+    rel.Join,
+)  # non-blocking operators: cheaper to read again than to materialize
 
 
-def write_row_truncation(truncation: RowTruncation, needed: frozenset[Field], target: Target) -> str:
+def write_row_truncation(truncation: rel.RowTruncation, needed: frozenset[Field], target: Target) -> str:
     """Write the truncation to R rows of each person, or person and window, by a hash of the row; columns break ties.
 
     In DuckDB, rows of units within the limit are passed on unsorted, and only those beyond it are ranked. Nothing is
@@ -412,7 +395,7 @@ def write_row_truncation(truncation: RowTruncation, needed: frozenset[Field], ta
     return f"WITH {cte}units_over_limit AS MATERIALIZED ({over_limit}) {within_limit} UNION ALL {beyond_limit}"
 
 
-def stored_table_truncations(truncations: Iterable[RowTruncation], target: Target) -> dict[TableRowLimit, str]:
+def stored_table_truncations(truncations: Iterable[rel.RowTruncation], target: Target) -> dict[TableRowLimit, str]:
     """Select the truncations of stored tables: (table, limit) -> SQL of the most rows that one person has there.
 
     The SQL depends on the table alone, so that its result is shared by all queries.
@@ -424,23 +407,23 @@ def stored_table_truncations(truncations: Iterable[RowTruncation], target: Targe
     }
 
 
-def _max_rows_sql(truncation: RowTruncation, target: Target) -> str:
+def _max_rows_sql(truncation: rel.RowTruncation, target: Target) -> str:
     """Write the largest number of rows of one person in a stored table, as one value `n`."""
     scan, person = truncation.source.operator, replace(truncation.person, id="person")
-    assert isinstance(scan, Scan)  # noqa: S101  the caller asks
+    assert isinstance(scan, rel.Scan)  # noqa: S101  the caller asks
     rows = write_rows(truncation.source.with_operator(replace(scan, fields=(person,))), {person}, target)
     return f"SELECT max(n) AS n FROM (SELECT count(*) AS n FROM ({rows}) AS c GROUP BY person) AS p"
 
 
-def table_row_limit(truncation: RowTruncation) -> TableRowLimit | None:
+def table_row_limit(truncation: rel.RowTruncation) -> TableRowLimit | None:
     """Return table and limit of a truncation of a stored table; None for other sources and limits per window."""
-    if not isinstance(truncation.source.operator, Scan) or truncation.window is not None:
+    if not isinstance(truncation.source.operator, rel.Scan) or truncation.window is not None:
         return None
     return truncation.source.operator.table.name, truncation.max_rows
 
 
 def _first_by_hash(
-    rows: str, truncation: RowTruncation, unit: list[Field], columns: list[Field], target: Target
+    rows: str, truncation: rel.RowTruncation, unit: list[Field], columns: list[Field], target: Target
 ) -> str:
     """Write the first R rows of each unit, ordered by a hash of the row's stored columns, then by further columns.
 
@@ -472,7 +455,7 @@ def first_rows(rows: str, unit: Iterable[str], order: str, most: int) -> str:
 
 
 def _read_several_times(
-    source: Relation, column_sets: tuple[Iterable[Field], ...], target: Target
+    source: rel.Relation, column_sets: tuple[Iterable[Field], ...], target: Target
 ) -> tuple[str, tuple[str, ...]]:
     """Write several reads of a relation: each written out where that is cheap, else from a materialized CTE.
 
@@ -485,28 +468,28 @@ def _read_several_times(
     return cte, ("SELECT * FROM untruncated_rows",) * len(column_sets)
 
 
-def is_cheap_to_reread(relation: Relation) -> bool:
+def is_cheap_to_reread(relation: rel.Relation) -> bool:
     """Return whether reading a relation again costs less than materializing it: no operator in it blocks."""
     return all(isinstance(each.operator, _NON_BLOCKING) for each in walk(relation))
 
 
 _Writer = Callable[..., str]
-_WRITERS: tuple[tuple[type[Operator], _Writer], ...] = (
-    (Scan, _scan),
-    (Values, write_values),
-    (Series, write_series),
-    (Filter, _filter),
-    (Project, _project),
-    (Join, _join),
-    (SetOperation, _set_operation),
-    (SemiJoin, _semi_join),
-    (Group, _group),
-    (Distinct, _distinct),
-    (RowTruncation, write_row_truncation),
-    (NullRowPadded, _null_row_padded),
-    (DictionaryEncoded, _dictionary_encoded),
-    (FixedPointEncoded, _fixed_point_encoded),
-    (Sort, _sort),
-    (Window, _window),
-    (ReleaseScan, _release_scan),
+_WRITERS: tuple[tuple[type[rel.Operator], _Writer], ...] = (
+    (rel.Scan, _scan),
+    (rel.Values, write_values),
+    (rel.Series, write_series),
+    (rel.Filter, _filter),
+    (rel.Project, _project),
+    (rel.Join, _join),
+    (rel.SetOperation, _set_operation),
+    (rel.SemiJoin, _semi_join),
+    (rel.Group, _group),
+    (rel.Distinct, _distinct),
+    (rel.RowTruncation, write_row_truncation),
+    (rel.NullRowPadded, _null_row_padded),
+    (rel.DictionaryEncoded, _dictionary_encoded),
+    (rel.FixedPointEncoded, _fixed_point_encoded),
+    (rel.Sort, _sort),
+    (rel.Window, _window),
+    (rel.ReleaseScan, _release_scan),
 )

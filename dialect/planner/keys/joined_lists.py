@@ -15,18 +15,9 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+from dialect.algebra import relations as rel
 from dialect.algebra.expressions import Expr, Ref, conjuncts, equal_pairs, expand_definitions, fields_of
-from dialect.algebra.relations import (
-    Join,
-    PerPerson,
-    Project,
-    Public,
-    Relation,
-    RowOrigin,
-    Scan,
-    SemiJoin,
-    public_values_of,
-)
+from dialect.algebra.relations import public_values_of
 from dialect.analysis.time_granularity import UnderivableError, rewrite_over_keys
 from dialect.analysis.uniqueness import EXACT_TYPES
 from dialect.functions.registry import is_not_distinct
@@ -38,12 +29,12 @@ class _Equality:
     """An expression over private rows that is equal to a field of a public relation, on every row."""
 
     expr: Expr
-    public: Public
+    public: rel.Public
     field: Ref
 
 
 def restricting_lists(
-    lists: Collection[PublicList], source: PerPerson
+    lists: Collection[PublicList], source: rel.PerPerson
 ) -> tuple[tuple[PublicList, ...], tuple[Expr, ...]]:
     """Find public relations that restrict listed values: (the relations as lists, the conditions that they meet).
 
@@ -52,7 +43,7 @@ def restricting_lists(
     """
     pairs = [each.replacements[0] for each in lists]
     used = {field for old, _ in (pair for each in lists for pair in each.replacements) for field in fields_of(old)}
-    found: dict[Public, PublicList] = {}
+    found: dict[rel.Public, PublicList] = {}
     conditions: list[Expr] = []
     for equality in _equalities(source):
         fields = set(equality.public.fields)
@@ -81,7 +72,7 @@ def _condition(equality: _Equality, old: Expr, new: Expr) -> Expr | None:
     return None
 
 
-def _equalities(source: PerPerson) -> Iterator[_Equality]:
+def _equalities(source: rel.PerPerson) -> Iterator[_Equality]:
     """Yield equalities with fields of public relations that lack some rows of their table."""
     facts = source.predicates
     read = [set(fields_of(fact)) for fact in facts]
@@ -92,7 +83,7 @@ def _equalities(source: PerPerson) -> Iterator[_Equality]:
             if not _is_whole_table(public) or any(fields and fields <= rows for fields in read):
                 yield _Equality(expr, public, other)
     for join in _semi_joins(source):
-        if isinstance(join.right, Public):
+        if isinstance(join.right, rel.Public):
             for expr, other in equal_pairs(conjuncts(join.condition)):
                 if isinstance(other, Ref) and other.field in join.right.fields and _is_exact(expr, other):
                     yield _Equality(expand_definitions(expr), join.right, other)
@@ -103,22 +94,22 @@ def _is_exact(expr: Expr, field: Ref) -> bool:
     return field.type is expr.type and expr.type in EXACT_TYPES and any(True for _ in fields_of(expr))
 
 
-def _is_whole_table(public: Public) -> bool:
+def _is_whole_table(public: rel.Public) -> bool:
     """Return whether a relation has all rows of one stored table."""
     operator = public.operator
-    while isinstance(operator, Project):
+    while isinstance(operator, rel.Project):
         operator = operator.source.operator
-    return isinstance(operator, Scan)
+    return isinstance(operator, rel.Scan)
 
 
-def _semi_joins(relation: Relation) -> Iterator[SemiJoin]:
+def _semi_joins(relation: rel.Relation) -> Iterator[rel.SemiJoin]:
     """Yield the semi-joins whose condition holds for every row of a relation."""
     operator = relation.operator
-    if isinstance(operator, SemiJoin) and not operator.is_anti:
+    if isinstance(operator, rel.SemiJoin) and not operator.is_anti:
         yield operator
-    if operator.row_origin is RowOrigin.SUBSET:
+    if operator.row_origin is rel.RowOrigin.SUBSET:
         yield from _semi_joins(relation.children[0])
-    elif isinstance(operator, Join) and operator.kind != "full":
+    elif isinstance(operator, rel.Join) and operator.kind != "full":
         yield from _semi_joins(operator.left)
         if operator.kind != "left":
             yield from _semi_joins(operator.right)

@@ -18,20 +18,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial, reduce
 
+from dialect.algebra import relations as rel
 from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Origin, Ref, case_values, fields_of
-from dialect.algebra.relations import (
-    Distinct,
-    Filter,
-    NullRowPadded,
-    Project,
-    Public,
-    Scan,
-    Series,
-    SetOperation,
-    Values,
-    public_values_of,
-    with_null_row,
-)
+from dialect.algebra.relations import public_values_of, with_null_row
 from dialect.algebra.release_plan import KeySet, KeySource
 from dialect.algebra.traversal import walk
 from dialect.algebra.value_ranges import UNKNOWN
@@ -70,18 +59,18 @@ def list_of_public_relation(expr: Ref) -> PublicList | None:
     return None if public is None else list_of_rows(public)
 
 
-def list_of_rows(public: Public) -> PublicList:
+def list_of_rows(public: rel.Public) -> PublicList:
     """Use the rows of a public relation as a list that replaces all of its fields."""
     pairs = ((Ref(f), Ref(f)) for f in sorted(public.fields, key=lambda f: f.id))
     return PublicList(tuple(pairs), KeySource(public, _table_name(public), True))
 
 
-def _table_name(public: Public) -> str:
+def _table_name(public: rel.Public) -> str:
     """Return the name of the table that a public relation reads, for the description of its list."""
     operator = public.operator
-    while isinstance(operator, NullRowPadded | Filter | Project | Distinct):
+    while isinstance(operator, rel.NullRowPadded | rel.Filter | rel.Project | rel.Distinct):
         operator = operator.source.operator
-    return operator.table.name if isinstance(operator, Scan) else "a public list"
+    return operator.table.name if isinstance(operator, rel.Scan) else "a public list"
 
 
 def list_of_values(
@@ -89,7 +78,7 @@ def list_of_values(
 ) -> PublicList:
     """Build a list of constants, described as `description` in explanations."""
     field = Field(context.new_field_id(), None, expr.type, nullable=any(value.value is None for value in values))
-    relation = Public(Values(tuple((value,) for value in values), (field,)), (field,))
+    relation = rel.Public(rel.Values(tuple((value,) for value in values), (field,)), (field,))
     return PublicList(((expr, Ref(field)),), KeySource(relation, description, is_exhaustive), len(values))
 
 
@@ -150,7 +139,7 @@ def _series(
     if size == 0:
         return list_of_values(expr, (), description, context, is_exhaustive)
     field = Field(context.new_field_id(), None, expr.type, nullable=False)
-    relation = Public(Series(lower, upper, step, field), (field,))
+    relation = rel.Public(rel.Series(lower, upper, step, field), (field,))
     return PublicList(((expr, Ref(field)),), KeySource(relation, description, is_exhaustive), size)
 
 
@@ -190,13 +179,13 @@ def _list_of_column_domain(expr: Ref, domain: ColumnValues, context: CompileCont
     return PublicList(((expr, Ref(relation.fields[0])),), source)
 
 
-def column_values(domain: ColumnValues, context: CompileContext) -> Public:
+def column_values(domain: ColumnValues, context: CompileContext) -> rel.Public:
     """Return the distinct values of a public column as a relation with one field."""
     table = context.catalog.tables_by_name.get(domain.table)
     column = table.columns_by_name.get(domain.column) if table is not None else None
     assert table is not None and column is not None  # noqa: S101  the catalog reader checks both
     wanted = Field(context.new_field_id(), None, column.type, column.nullable, origin=Origin(table.name, column.name))
-    return Public(Distinct(Public(Scan(table, (wanted,)), (wanted,)), (wanted,)), (wanted,))
+    return rel.Public(rel.Distinct(rel.Public(rel.Scan(table, (wanted,)), (wanted,)), (wanted,)), (wanted,))
 
 
 def add_null(public_list: PublicList, with_null: bool) -> PublicList:
@@ -253,8 +242,8 @@ def list_of_function_values(expr: Call, unit: str, facts: Sequence[Expr], contex
     field = Field(context.new_field_id(), None, expr.type, nullable=False)
     image = Call(expr.function, (time, *expr.arguments[1:]), expr.type)
     below = times.source.relation
-    relation = Public(Project(below, ((field, image),)), below.fields + (field,))
-    source = replace(times.source, relation=Public(Distinct(relation, (field,)), (field,)))
+    relation = rel.Public(rel.Project(below, ((field, image),)), below.fields + (field,))
+    source = replace(times.source, relation=rel.Public(rel.Distinct(relation, (field,)), (field,)))
     found = replace(times, replacements=((expr, Ref(field)),), source=source)
     own = _column_of_time(time_expr)
     return add_null(found, not is_exhaustive and own is not None and own.nullable)
@@ -319,11 +308,11 @@ def union_lists(expr: Expr, lists: Sequence[SideKeySet], context: CompileContext
     )
 
 
-def _union(expr: Expr, context: CompileContext, left: Public, right: Public) -> Public:
+def _union(expr: Expr, context: CompileContext, left: rel.Public, right: rel.Public) -> rel.Public:
     """Build the union of two one-column relations, without duplicates."""
     (one,), (other,) = left.fields, right.fields
     field = Field(context.new_field_id(), None, expr.type, nullable=one.nullable or other.nullable)
-    return Public(SetOperation(left, right, "union", True, ((one, other, field),)), (field,))
+    return rel.Public(rel.SetOperation(left, right, "union", True, ((one, other, field),)), (field,))
 
 
 def _key_set_text(keys: KeySet) -> str:
