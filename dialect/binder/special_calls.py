@@ -189,19 +189,21 @@ def bind_list_test(connective: str, stored: Expr, list_node: exp.Expr, node: exp
     return found[0] if len(found) == 1 else apply_function(connective, found, node)
 
 
+def _calls(name: str) -> CallBinder:
+    """Return a binder of a call with its arguments as they stand."""
+    return lambda node, arguments: apply_function(name, arguments, node)
+
+
 def _like(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    """Bind LIKE and ILIKE."""
-    typed = apply_function("ilike" if isinstance(node, exp.ILike) else "like", arguments, node)
-    return apply_function("not", [typed], node) if node.args.get("negate") else typed
+    """Bind LIKE and ILIKE, also with an escape character."""
+    like, escape = (node.this, " escape") if isinstance(node, exp.Escape) else (node, "")
+    typed = apply_function(f"{'ilike' if isinstance(like, exp.ILike) else 'like'}{escape}", arguments, node)
+    return apply_function("not", [typed], node) if like.args.get("negate") else typed
 
 
 def like_escape(node: exp.Expr, value: Expr, pattern: Expr, escape: Expr) -> Expr:
     """Bind LIKE and ILIKE with an escape character."""
-    like = node.this
-    typed = apply_function(
-        f"{'ilike' if isinstance(like, exp.ILike) else 'like'} escape", [value, pattern, escape], node
-    )
-    return apply_function("not", [typed], node) if like.args.get("negate") else typed
+    return _like(node, [value, pattern, escape])
 
 
 def _trim(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
@@ -235,27 +237,19 @@ def _pattern_options(node: exp.Expr, slot: str) -> str:
     raise refusal(Kind.PATTERN_OPTIONS_NOT_CONSTANT, node)
 
 
-def _regexp_matches(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    """Bind regexp_matches, with options."""
-    pattern = _with_flags(node, arguments[1], _pattern_options(node, "flag"))
-    return apply_function("regexp_matches", [arguments[0], pattern], node)
+def _regexp(name: str, options: str) -> CallBinder:
+    """Return a binder of a regular expression function with the options in one part of its node."""
+
+    def bind(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
+        value, pattern, *rest = arguments
+        return apply_function(name, [value, _with_flags(node, pattern, _pattern_options(node, options)), *rest], node)
+
+    return bind
 
 
 def _regexp_imatches(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     """Bind the case-insensitive regular expression match `x ~* 'a'`."""
     return apply_function("regexp_matches", [arguments[0], _with_flags(node, arguments[1], "i")], node)
-
-
-def _full_match(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    """Bind regexp_full_match and SIMILAR TO."""
-    pattern = _with_flags(node, arguments[1], _pattern_options(node, "options"))
-    return apply_function("regexp_full_match", [arguments[0], pattern], node)
-
-
-def _regexp_extract(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    """Bind regexp_extract, with options."""
-    pattern = _with_flags(node, arguments[1], _pattern_options(node, "parameters"))
-    return apply_function("regexp_extract", [arguments[0], pattern, *arguments[2:]], node)
 
 
 def _regexp_replace(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
@@ -298,11 +292,6 @@ def _position(position_node: exp.Expr, node: exp.Expr, offset: int = 0) -> Liter
     return _integer(sign * found.value + offset)
 
 
-def _array_slice(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    """Bind array_slice."""
-    return apply_function("slice", arguments, node)
-
-
 _TWO = ("this", "expression")
 # node class -> (allowed parts, parts that are arguments in order, binder of the call)
 TEXT_CALLS: dict[type[exp.Expr], tuple[tuple[str, ...], tuple[str, ...], CallBinder]] = {
@@ -310,18 +299,19 @@ TEXT_CALLS: dict[type[exp.Expr], tuple[tuple[str, ...], tuple[str, ...], CallBin
     exp.ILike: ((*_TWO, "negate"), _TWO, _like),
     exp.Trim: ((*_TWO, "position"), _TWO, _trim),
     exp.Pad: (("this", "expression", "fill_pattern", "is_left"), ("this", "expression", "fill_pattern"), _pad),
-    exp.RegexpLike: ((*_TWO, "flag"), _TWO, _regexp_matches),
+    exp.RegexpLike: ((*_TWO, "flag"), _TWO, _regexp("regexp_matches", "flag")),
     exp.RegexpILike: (_TWO, _TWO, _regexp_imatches),
-    exp.RegexpFullMatch: ((*_TWO, "options"), _TWO, _full_match),
-    exp.SimilarTo: (_TWO, _TWO, _full_match),
+    exp.RegexpFullMatch: ((*_TWO, "options"), _TWO, _regexp("regexp_full_match", "options")),
+    exp.SimilarTo: (_TWO, _TWO, _regexp("regexp_full_match", "options")),
     exp.RegexpExtract: (
-        (*_TWO, "group", "parameters", "null_if_pos_overflow"), (*_TWO, "group"), _regexp_extract,
+        (*_TWO, "group", "parameters", "null_if_pos_overflow"), (*_TWO, "group"),
+        _regexp("regexp_extract", "parameters"),
     ),
     exp.RegexpReplace: (
         (*_TWO, "replacement", "modifiers", "single_replace"), (*_TWO, "replacement"), _regexp_replace,
     ),
     exp.Bracket: (("this", "expressions", "offset", "safe"), ("this",), _bracket),
-    exp.ArraySlice: (("this", "start", "end"), ("this", "start", "end"), _array_slice),
+    exp.ArraySlice: (("this", "start", "end"), ("this", "start", "end"), _calls("slice")),
 }  # fmt: skip
 
 
@@ -370,20 +360,10 @@ def _date_diff(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     return apply_function("date_diff", [_unit(node), *arguments], node)
 
 
-def _time_bucket(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    """Bind time_bucket(width, time)."""
-    return apply_function("time_bucket", arguments, node)
-
-
 def _date_part(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     """Bind date_part(part, time), which is EXTRACT."""
     part, time = arguments
     return bind_date_part(part, time, node)
-
-
-def _date_add(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    """Bind date_add as +."""
-    return apply_function("+", arguments, node)
 
 
 def _from_epoch(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
@@ -423,11 +403,6 @@ def _is_converted_again(node: exp.Expr) -> bool:
     return isinstance(outer, exp.AtTimeZone)
 
 
-def _timezone(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
-    """Bind timezone(zone, time) as time AT TIME ZONE zone."""
-    return _at_time_zone(node, arguments[::-1])
-
-
 def _is_zone(name: str) -> bool:
     """Return whether a name is UTC or a geographic IANA time zone."""
     try:
@@ -452,7 +427,7 @@ def _constant_interval(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
 NAMED_CALLS: dict[str, CallBinder] = {
     **dict.fromkeys(("date_part", "datepart"), _date_part),
     **dict.fromkeys(("date_sub", "datesub"), _date_sub),
-    "timezone": _timezone,
+    "timezone": lambda node, arguments: _at_time_zone(node, arguments[::-1]),  # time AT TIME ZONE zone
     **{f"to_{unit}s": _constant_interval for unit in ("year", "month", "week", "day", "hour", "minute", "second")},
 }
 
@@ -462,10 +437,10 @@ TIME_CALLS: dict[type[exp.Expr], tuple[tuple[str, ...], tuple[str, ...], CallBin
     exp.TimestampTrunc: (("this", "unit"), ("this",), _date_trunc),
     exp.DateTrunc: (("this", "unit"), ("this",), _date_trunc),
     exp.DateDiff: (("this", "expression", "unit"), ("expression", "this"), _date_diff),
-    exp.DateAdd: (("this", "expression"), ("this", "expression"), _date_add),
+    exp.DateAdd: (("this", "expression"), ("this", "expression"), _calls("+")),
     exp.UnixToTime: (("this", "scale"), ("this",), _from_epoch),
     exp.TimeToStr: (("this", "format"), ("this", "format"), _strftime),
     exp.AtTimeZone: (("this", "zone"), ("this", "zone"), _at_time_zone),
     exp.ToDays: (("this",), ("this",), _constant_interval),
-    exp.DateBin: (("this", "expression"), ("this", "expression"), _time_bucket),
+    exp.DateBin: (("this", "expression"), ("this", "expression"), _calls("time_bucket")),
 }
