@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from dialect.errors import Span
-from dialect.parser.spans import default_name, span_of
+from dialect.parser.spans import default_name, normalized_text, span_of
 
 GROUPED = "grouped"  # alias of the groups
 _PREFIX = "__grouped_"  # of their columns
@@ -190,7 +190,7 @@ def _is_same(one: exp.Expr, other: exp.Expr, tree: exp.Select) -> bool:
     """
     if isinstance(one, exp.Column) and isinstance(other, exp.Column) and bool(one.table) != bool(other.table):
         return one.name.lower() == other.name.lower() and one.name.lower() not in _merged_by_outer_joins(tree)
-    return _text(one) == _text(other)
+    return normalized_text(one) == normalized_text(other)
 
 
 def _merged_by_outer_joins(tree: exp.Select) -> frozenset[str]:
@@ -293,8 +293,3 @@ def _own(tree: exp.Select, kind: type[exp.Expr], without: exp.Expr | None = None
 def _has_star(tree: exp.Select) -> bool:
     """Return whether a SELECT has an item that stands for several columns."""
     return any(item.is_star for item in tree.selects)
-
-
-def _text(node: exp.Expr) -> str:
-    """Text by which equal expressions are known."""
-    return node.sql("duckdb", comments=False, normalize=True)

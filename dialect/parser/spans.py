@@ -43,6 +43,11 @@ def sql_text(node: exp.Expr) -> str:
     return node.sql("duckdb", comments=False)
 
 
+def normalized_text(node: exp.Expr) -> str:
+    """Text by which equal expressions are known: DuckDB SQL with names in lower case."""
+    return node.sql("duckdb", comments=False, normalize=True)
+
+
 def default_name(node: exp.Expr) -> str:
     """Column name of an item without alias, as in DuckDB: its text, shortened.
 

@@ -24,7 +24,7 @@ from collections import Counter
 
 from sqlglot import exp
 
-from dialect.parser.spans import default_name
+from dialect.parser.spans import default_name, normalized_text
 
 _AGGREGATES = (exp.AggFunc, exp.Filter)
 _WRITTEN_OVER = "written_over"  # of an AVG that was SUM(x) / COUNT(...): what is counted, rows or values
@@ -74,11 +74,11 @@ def _read_select(select: exp.Select, nodes: list[exp.Expr], *, is_outermost: boo
     ]
     if not quotients:
         return nodes
-    inside, kinds = Counter(_text(part) for _, part, _ in quotients), {type(part) for _, part, _ in quotients}
+    inside, kinds = Counter(normalized_text(part) for _, part, _ in quotients), {type(part) for _, part, _ in quotients}
     candidates = (node for node in nodes if type(node) in kinds and _is_whole_aggregate(node))
-    whole = Counter(map(_text, candidates))
+    whole = Counter(map(normalized_text, candidates))
     for node, part, average in quotients:
-        if whole[_text(part)] == inside[_text(part)]:
+        if whole[normalized_text(part)] == inside[normalized_text(part)]:
             _keep_name(node, select)
             part.replace(average)
             node.replace(node.this)
@@ -97,10 +97,10 @@ def _read_differences(select: exp.Select, nodes: list[exp.Expr]) -> list[exp.Exp
     ]
     if not differences:
         return nodes
-    inside = Counter(_text(node.expression) for node, _ in differences)
-    whole = Counter(map(_text, filter(_is_whole_aggregate, nodes)))
+    inside = Counter(normalized_text(node.expression) for node, _ in differences)
+    whole = Counter(map(normalized_text, filter(_is_whole_aggregate, nodes)))
     for node, condition in differences:
-        if whole[_text(node.expression)] == inside[_text(node.expression)]:
+        if whole[normalized_text(node.expression)] == inside[normalized_text(node.expression)]:
             _keep_name(node, select)
             node.replace(exp.Filter(this=node.this.copy(), expression=exp.Where(this=_is_not_true(condition))))
     return _own_nodes(select)
@@ -202,8 +202,3 @@ def _is_number(value: exp.Expr) -> bool:
     if isinstance(value, exp.If):
         return all(_is_number(each or exp.null()) for each in (value.args["true"], value.args.get("false")))
     return isinstance(value, exp.Literal) and not value.is_string
-
-
-def _text(node: exp.Expr) -> str:
-    """Text by which equal aggregates are known."""
-    return node.sql("duckdb", comments=False, normalize=True)

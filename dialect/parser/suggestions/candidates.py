@@ -129,12 +129,6 @@ def _suggest_duckdb_syntax(refusal: Refusal, span: Span, sql: str) -> Refusal | 
     return replace(refusal, suggestion=call, rewrites=(rewritten, *refusal.rewrites))
 
 
-def _suggest_and(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
-    """Suggest AND for &&."""
-    del span, catalog
-    return replace(refusal, rewrites=to_suggestions([replace_ampersands(sql)]))
-
-
 def _suggest_rollup_syntax(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
     """Suggest GROUP BY ROLLUP (...) for WITH ROLLUP, and the same for CUBE; unchanged for other parts of a query."""
     del span, catalog
@@ -250,18 +244,6 @@ def _joined_table(written: str, sql: str, catalog: Catalog) -> tuple[Suggestion,
     return (Suggestion(sql[: first.end()] + join + sql[first.end() :], difference),)
 
 
-def _suggest_dates(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
-    """Suggest quotes for dates that stand as numbers."""
-    del span, catalog
-    return replace(refusal, rewrites=(*refusal.rewrites, *quoted_dates(sql), *truncated_days(sql)))
-
-
-def _suggest_places_of_aggregates(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
-    """Suggest HAVING, or a subquery, for an aggregate that can't stand where it does."""
-    del span, catalog
-    return replace(refusal, rewrites=(*refusal.rewrites, *moved_aggregates(sql)))
-
-
 def _suggest_names(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
     """Answer SHOW, DESCRIBE and SUMMARIZE in other engines' forms with the names of tables, or of a table's columns.
 
@@ -317,7 +299,7 @@ def _adding(*sources: Callable[[str, Catalog], Iterable[Suggestion]]) -> _Sugges
 
 
 _SUGGESTERS: Mapping[Diagnostic, _Suggester] = {
-    Kind.AMPERSANDS: _suggest_and,
+    Kind.AMPERSANDS: _adding(lambda sql, _: to_suggestions([replace_ampersands(sql)])),
     Kind.CURRENT_TIME: _adding(at_the_end),
     Kind.PIVOT_CLAUSE: _adding(pivoted, unpivoted),
     Kind.PIVOT_STATEMENT: _adding(pivoted, unpivoted),
@@ -340,9 +322,9 @@ _SUGGESTERS: Mapping[Diagnostic, _Suggester] = {
     Kind.UNREADABLE_FROM_HERE: _suggest_corrections,
     Kind.CLAUSE_MISPLACED: _suggest_corrections,
     Kind.NOT_OF_TYPE: _adding(lambda sql, _: iso_times(sql)),
-    Kind.COMPARISON_TYPES: _suggest_dates,
-    Kind.ARGUMENT_TYPES: _suggest_dates,
-    Kind.AGGREGATE_HERE: _suggest_places_of_aggregates,
+    Kind.COMPARISON_TYPES: _adding(lambda sql, _: (*quoted_dates(sql), *truncated_days(sql))),
+    Kind.ARGUMENT_TYPES: _adding(lambda sql, _: (*quoted_dates(sql), *truncated_days(sql))),
+    Kind.AGGREGATE_HERE: _adding(lambda sql, _: moved_aggregates(sql)),
 }
 _MAX_COMPILED = 4  # suggestions compiled for one refusal
 _MAX_SUGGESTION_CHARACTERS = 1_000  # characters
