@@ -147,42 +147,28 @@ def _histogram_shape(histogram: ContributionHistogram, engine: Engine) -> dict[s
             for i in (range(occupied[0], occupied[-1] + 1) if occupied else ())
         ],
         "usual": None if measured.kind is Quantity.VALUES else _usual_query_bound(measured, engine),
-        "lean": _mean_trend(histogram, engine),
-        "usual_value": _mean_centre(histogram, engine),
-        "measured_bounds": _value_bounds(histogram, engine),
+        **_measured_facts(histogram, engine),
     }
 
 
-def _value_bounds(histogram: ContributionHistogram, engine: Engine) -> list[float] | None:
-    """Bounds that a histogram of values measured; None for any other."""
-    measured = histogram.subject
+def _measured_facts(histogram: ContributionHistogram, engine: Engine) -> dict[str, Any]:
+    """Facts that a histogram measured, each None where it measured another, or where the noise hides it.
+
+    Least change of people's means with ln(rows), centre that averages of a column are taken around, bounds of a column.
+    """
+    measured, facts = histogram.subject, dict.fromkeys(("lean", "usual_value", "measured_bounds"))
     table = engine.catalog.tables_by_name.get(measured.table)
     column = None if table is None or measured.column is None else table.columns_by_name.get(measured.column)
-    if measured.kind is not Quantity.VALUES or column is None:
-        return None
-    bounds = bounds_of_values(histogram, is_integer=column.type is SqlType.BIGINT)
-    return [bounds.lower, bounds.upper]
-
-
-def _mean_centre(histogram: ContributionHistogram, engine: Engine) -> float | None:
-    """Centre that averages of a column are taken around; None where the noise hides people's means."""
-    measured = histogram.subject
-    table = engine.catalog.tables_by_name.get(measured.table)
-    column = None if table is None or measured.column is None else table.columns_by_name.get(measured.column)
-    if measured.kind is not Quantity.MEANS or column is None:
-        return None
-    means = mean_distribution(histogram, column)
-    return None if means is None else means.centre
-
-
-def _mean_trend(histogram: ContributionHistogram, engine: Engine) -> float | None:
-    """Least change of people's means with ln(rows); None for a histogram of contributions."""
-    measured = histogram.subject
-    table = engine.catalog.tables_by_name.get(measured.table)
-    if measured.kind is not Quantity.MEANS_BY_ROWS or table is None:
-        return None
-    calibrations = engine.calibrations.today(table.dataset)
-    return measured_mean_slope(histogram, calibrations.find(measured.table, (), Quantity.ROWS)) * measured.unit
+    if measured.kind is Quantity.MEANS_BY_ROWS and table is not None:
+        rows = engine.calibrations.today(table.dataset).find(measured.table, (), Quantity.ROWS)
+        return facts | {"lean": measured_mean_slope(histogram, rows) * measured.unit}
+    if measured.kind is Quantity.MEANS and column is not None:
+        means = mean_distribution(histogram, column)
+        return facts | {"usual_value": None if means is None else means.centre}
+    if measured.kind is Quantity.VALUES and column is not None:
+        bounds = bounds_of_values(histogram, is_integer=column.type is SqlType.BIGINT)
+        return facts | {"measured_bounds": [bounds.lower, bounds.upper]}
+    return facts
 
 
 def _usual_query_bound(measured: HistogramSubject, engine: Engine) -> dict[str, Any] | None:
