@@ -23,7 +23,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import passersby.client.connection
@@ -319,9 +318,7 @@ class Connection:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         if not self._closed:
             self.close()
 
