@@ -34,11 +34,13 @@ def main(events: int, runs: int) -> None:
     rows = []
     with (
         tempfile.TemporaryDirectory() as folder,
-        engine.open_session("operator", ledger=str(Path(folder) / "l")) as desk,
+        engine.open_session("operator", ledger=str(Path(folder) / "l")) as session,
     ):
         for name, sql in QUESTIONS.items():
-            (made,) = desk.engine.compile(compile_query(sql, desk.engine.catalog), Request("bench", rho=RHO)).releases
-            exact, (bound,), (price,) = desk.engine.backend.run(made.sql), made.bounds.vectors, made.cost.vectors
+            (made,) = session.engine.compile(
+                compile_query(sql, session.engine.catalog), Request("bench", rho=RHO)
+            ).releases
+            exact, (bound,), (price,) = session.engine.backend.run(made.sql), made.bounds.vectors, made.cost.vectors
             truth = exact.vectors[0] + (exact.vectors[-1] * bound.half_person if bound.is_correlated else 0)
             drawn = [noisy_release(exact, made.bounds, made.cost, add_noise).noisy[0] - truth for _ in range(NOISINGS)]
             errors = np.stack(drawn) * bound.grain_size

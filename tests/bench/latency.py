@@ -37,31 +37,31 @@ def main(events: int, runs: int) -> None:
     del events, runs
     with (
         tempfile.TemporaryDirectory() as folder,
-        engine.open_session("operator", ledger=str(Path(folder) / "l")) as desk,
+        engine.open_session("operator", ledger=str(Path(folder) / "l")) as session,
     ):
 
         def refused(sql: str = REFUSED) -> None:
             try:
-                desk.query(sql, client="bench")
+                session.query(sql, client="bench")
             except engine.Refused:
                 return
             raise AssertionError("the question should have been refused")
 
-        desk.query(REPLAYED, client="bench")
-        desk.query(QUESTION, client="bench")
+        session.query(REPLAYED, client="bench")
+        session.query(QUESTION, client="bench")
         rows = [
-            ("explain, 3,696 keys", *milliseconds(lambda: desk.explain(QUESTION, client="bench")), "30 ms"),
-            ("explain, widest", *milliseconds(lambda: desk.explain(WIDEST, client="bench")), "60 ms"),
+            ("explain, 3,696 keys", *milliseconds(lambda: session.explain(QUESTION, client="bench")), "30 ms"),
+            ("explain, widest", *milliseconds(lambda: session.explain(WIDEST, client="bench")), "60 ms"),
             ("refusal", *milliseconds(refused), "30 ms"),
             (
                 "canonical plan of 10 kB",
-                *milliseconds(lambda: dialect.compile_query(LONG, desk.engine.catalog)),
+                *milliseconds(lambda: dialect.compile_query(LONG, session.engine.catalog)),
                 "150 ms",
             ),
             ("refusal, 200 levels", *milliseconds(lambda: refused(NESTED)), "50 ms"),
             ("refusal, 20,000 terms", *milliseconds(lambda: refused(TERMS)), "50 ms"),
-            ("replay, one row", *milliseconds(lambda: desk.query(REPLAYED, client="bench")), "10 ms"),
-            ("replay, 3,696 keys", *milliseconds(lambda: desk.query(QUESTION, client="bench")), ""),
+            ("replay, one row", *milliseconds(lambda: session.query(REPLAYED, client="bench")), "10 ms"),
+            ("replay, 3,696 keys", *milliseconds(lambda: session.query(QUESTION, client="bench")), ""),
         ]
     table(("in process, after warm-up", "least ms", "median ms", "most ms", "wanted below"), rows)
     print(f"\nimport passersby: {_import_seconds():.3f} s above an empty interpreter (median of 7; wanted below 0.2 s)")

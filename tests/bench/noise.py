@@ -80,20 +80,20 @@ def main(events: int, runs: int) -> None:
         (folder / "catalog.toml").write_text(CATALOG)
         with duckdb.connect(str(folder / "keys.duckdb")) as connection:
             connection.execute(DATA)
-        with engine.open_session(str(folder / "catalog.toml"), ledger=str(folder / "l")) as desk:
-            rows = [_timed(desk, asked, min(runs, 3)) for asked in ASKED]
+        with engine.open_session(str(folder / "catalog.toml"), ledger=str(folder / "l")) as session:
+            rows = [_timed(session, asked, min(runs, 3)) for asked in ASKED]
     table(("keys", "shown", "end to end s", "noise alone s", "ratio"), rows)
 
 
-def _timed(desk: engine.Session, asked: Asked, runs: int) -> tuple[str, int, float, float, float]:
+def _timed(session: engine.Session, asked: Asked, runs: int) -> tuple[str, int, float, float, float]:
     """Query as ever new clients, each after the noise alone; medians of both and of their ratio."""
     shown, pairs = 0, []
     for run in range(runs + 1):
         terms = {"client": f"bench{run}", "rho": f"{asked.rho}000{run}"}  # no run is a repeat of another
-        desk.explain(asked.sql, **terms)
+        session.explain(asked.sql, **terms)
         alone = _noise_alone(asked.drawn)
         start = time.perf_counter()
-        shown = desk.query(asked.sql, **terms).num_rows
+        shown = session.query(asked.sql, **terms).num_rows
         pairs.append((time.perf_counter() - start, alone))
     ratio = statistics.median(whole / alone for whole, alone in pairs[1:])
     whole, alone = (statistics.median(column) for column in zip(*pairs[1:], strict=True))

@@ -41,11 +41,11 @@ def main(events: int, runs: int) -> None:
                 rows = list(_over_http(client, timed))
             with _cursor(ledger, key) as cursor:
                 rows.append(timed.row("Flight SQL: own repeat, one row", lambda: _fetched(cursor)))
-        with engine.open_session("operator", ledger=str(Path(folder) / "inside.ledger")) as desk:
-            desk.query(REPLAYED, client="bench")
+        with engine.open_session("operator", ledger=str(Path(folder) / "inside.ledger")) as session:
+            session.query(REPLAYED, client="bench")
             rows += [
-                ("in process: own repeat", *milliseconds(lambda: desk.query(REPLAYED, client="bench")), "", ""),
-                ("in process: explain", *milliseconds(lambda: desk.explain(REPLAYED, client="bench")), "", ""),
+                ("in process: own repeat", *milliseconds(lambda: session.query(REPLAYED, client="bench")), "", ""),
+                ("in process: explain", *milliseconds(lambda: session.explain(REPLAYED, client="bench")), "", ""),
             ]
     table(HEAD, rows)
 

@@ -50,7 +50,7 @@ def live(ledger: Ledger) -> None:
     ledger.thaw(client="acme/maps", **WHY)
     ledger.remove_client("zoe", **WHY)
     ledger.add_client("new/one", **WHY)
-    ledger.note("objection", {"how": "bulk file"}, actor="desk")
+    ledger.note("objection", {"how": "bulk file"}, actor="session")
     ledger.count_repeat("acme/eve", "operator")
     ledger.write_repeats(all_hours=True)
 

@@ -355,12 +355,12 @@ def test_failures_of_the_owner_count_against_the_window_alone(ledger: Ledger) ->
 
 
 def test_a_note_is_kept_and_found(ledger: Ledger) -> None:
-    sequence = ledger.note("objection", {"how": "bulk file", "persons": 3}, actor="desk", dataset="operator")
+    sequence = ledger.note("objection", {"how": "bulk file", "persons": 3}, actor="session", dataset="operator")
     (noted,) = ledger.entries(kind="note_objection")
-    assert (noted.sequence, noted.actor, noted.content["persons"]) == (sequence, "desk", 3)
+    assert (noted.sequence, noted.actor, noted.content["persons"]) == (sequence, "session", 3)
     for body in ({"share": 0.5}, {"at": {1: 2}}, {"yes": True}, {"raw": b""}):
         with pytest.raises(ParamError):
-            ledger.note("objection", body, actor="desk")
+            ledger.note("objection", body, actor="session")
     assert ledger.verify() == ()
 
 

@@ -50,9 +50,9 @@ def reported_failures(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[t
     for stage in STAGES:
         for make in FAILURES:
             with blank_ledger() as ledger, monkeypatch.context() as broken:
-                desk = failing(replace(engine, ledger=ledger), stage, make(), broken)
+                session = failing(replace(engine, ledger=ledger), stage, make(), broken)
                 try:
-                    desk.query(SQL, client="ann")
+                    session.query(SQL, client="ann")
                 except Refused as refused:
                     assert [entry.kind for entry in ledger.entries(kind="failed")] == ["failed"]
                     assert isinstance(refused.__cause__, ExecutionFailed)
@@ -87,7 +87,7 @@ def test_stopping_the_process_is_no_failure(
     stage: str, stop: BaseException, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with blank_ledger() as ledger, monkeypatch.context() as broken:
-        desk = failing(replace(engine, ledger=ledger), stage, stop, broken)
+        session = failing(replace(engine, ledger=ledger), stage, stop, broken)
         with pytest.raises(type(stop)):
-            desk.query(SQL, client="ann")
+            session.query(SQL, client="ann")
         assert ledger.entries(kind="failed") == ()

@@ -87,9 +87,9 @@ def _once(asked: Asked, world: World) -> Given:
         rho = RHO_ALL - RHO_CALIBRATION
         sql = asked.sql.replace("SELECT", f"SELECT {PRIVATE}", 1) if asked.private else asked.sql
         told = f"{int(rho * 10**12) / 10**12:.12f}"
-        with engine.open_session(str(place), ledger=ledger) as desk:
-            explained = desk.explain(sql, client="bench", rho=told)
-            table = desk.query(sql, client="bench", rho=told)
+        with engine.open_session(str(place), ledger=ledger) as session:
+            explained = session.explain(sql, client="bench", rho=told)
+            table = session.query(sql, client="bench", rho=told)
     return _given(asked, explained, table)
 
 

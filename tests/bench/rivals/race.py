@@ -83,13 +83,13 @@ def _opened(where: World, *, rolled: bool) -> Iterator[Callable[[], float]]:
         place.write_text(declared.replace("[datasets.flat]", ROLLUP, 1) if rolled else declared)
         if rolled:
             engine.optimize_catalog(str(place))
-        with engine.open_session(str(place), ledger=str(Path(made) / "ledger")) as desk:
+        with engine.open_session(str(place), ledger=str(Path(made) / "ledger")) as session:
             asked = iter(range(1_000_000))
 
             def ask() -> float:
                 number = next(asked)
                 begun = time.perf_counter()
-                desk.query(HEADLINE.sql, client=f"bench{number}", rho=f"0.005{number:06}")
+                session.query(HEADLINE.sql, client=f"bench{number}", rho=f"0.005{number:06}")
                 return time.perf_counter() - begun
 
             yield ask

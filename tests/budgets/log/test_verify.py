@@ -93,7 +93,7 @@ def test_a_clock_that_runs_backwards_is_reported_and_refuses_nothing(
     )
     monkeypatch.setattr(journal, "now_text", lambda: next(day))
     for topic in "abcd":
-        ledger.note(topic, {}, actor="desk")
+        ledger.note(topic, {}, actor="session")
     monkeypatch.setattr(journal, "now_text", lambda: "2026-11-25T08:00:01+00:00")
     assert ledger.verify() == ()
     assert ledger.clock_regressions() == (
@@ -130,11 +130,11 @@ def test_a_ledger_that_was_rolled_back_is_found_by_its_anchor(address: str) -> N
 def test_a_consistent_rewrite_is_found_by_an_anchor_alone() -> None:
     """Write access to the file allows another history: no key is in it, and only the anchor reveals it."""
     with Ledger.open(":memory:") as ledger:
-        ledger.note("objection", {"how": "form"}, actor="desk")
+        ledger.note("objection", {"how": "form"}, actor="session")
         anchor = ledger.anchor()
         forged = rows_of(ledger)
     with Ledger.open(":memory:") as other:
-        other.note("objection", {"how": "another form"}, actor="desk")
+        other.note("objection", {"how": "another form"}, actor="session")
         tables = rows_of(other)
     assert found(forged) == found(tables) == ()
     chain = [Entry(**row) for row in tables["entries"]]

@@ -78,7 +78,7 @@ NAMED = (
 def test_a_trigger_is_identified_by_its_text(title: str, address: str, store_kind: str) -> None:
     on_sqlite, on_postgres, wanted = CHANGED[title]
     with Ledger.open(address) as ledger:
-        ledger.note("made", {}, actor="desk")
+        ledger.note("made", {}, actor="session")
         store = open_store(address)
         with store.writing() as connection:
             for statement in on_sqlite if store_kind == "sqlite" else on_postgres:

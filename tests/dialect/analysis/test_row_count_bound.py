@@ -58,11 +58,11 @@ def test_a_plan_that_could_run_for_ever_is_refused_before_the_ledger(tmp_path: P
     attack_catalog(tmp_path)
     many = " ".join(f"JOIN cells c{i} ON c{i}.lat + s.age > 0" for i in range(10))
     sql = f"SELECT COUNT(*) FROM subscribers s JOIN events e USING (subscriber_id) {many} WHERE s.age > 100"
-    with engine.open_session(str(tmp_path / "D" / "attack.toml"), ledger=str(tmp_path / "ledger")) as desk:
+    with engine.open_session(str(tmp_path / "D" / "attack.toml"), ledger=str(tmp_path / "ledger")) as session:
         with pytest.raises(engine.Refused) as caught:
-            desk.query(sql, client="ann")
+            session.query(sql, client="ann")
         assert caught.value.problem["code"] == "E_COMPLEX"
-        assert not desk.ledger()
+        assert not session.ledger()
 
 
 RECKONED = {

@@ -60,8 +60,8 @@ def test_other_conditions_have_another_text(catalog: Catalog, data: st.DataObjec
 def test_an_equivalent_query_is_free(folder: Path) -> None:
     one = "SELECT c.zone, COUNT(*) AS n FROM events e JOIN cells c USING (cell_id) WHERE e.lat > 1 AND e.dwell_s < 9 GROUP BY 1"
     other = "with x as (select * from events where 9 > dwell_s) select count(*) m, k.zone from x, cells k where (1 < x.lat) and k.cell_id = x.cell_id group by all"
-    with open_worlds(folder) as worlds, with_empty_ledger(worlds["D"]) as desk:
-        first = desk.query(one, client="ann")
-        again = desk.query(other, client="ann")
+    with open_worlds(folder) as worlds, with_empty_ledger(worlds["D"]) as session:
+        first = session.query(one, client="ann")
+        again = session.query(other, client="ann")
         assert first.column("n").to_pylist() == again.column("m").to_pylist()
-        assert sum(row["kind"] == "charged" for row in desk.ledger("ann")) == 1
+        assert sum(row["kind"] == "charged" for row in session.ledger("ann")) == 1

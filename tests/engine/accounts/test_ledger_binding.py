@@ -30,8 +30,8 @@ def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def charge(where: str, ledger: str | None = None, sql: str = COUNT) -> None:
-    with open_session(where, ledger=ledger) as desk:
-        desk.query(sql, client="ann")
+    with open_session(where, ledger=ledger) as session:
+        session.query(sql, client="ann")
 
 
 def refused(where: str, ledger: str | None = None, sql: str = COUNT) -> str:
@@ -73,10 +73,10 @@ def test_a_missing_ledger_must_be_restored_and_its_binding_remains(where: str, t
 
 
 def test_data_are_not_bound_before_the_first_charge(where: str, tmp_path: Path) -> None:
-    with open_session(where, ledger=str(tmp_path / "first.ledger")) as desk:
-        desk.explain(COUNT, client="ann")
+    with open_session(where, ledger=str(tmp_path / "first.ledger")) as session:
+        session.explain(COUNT, client="ann")
         with pytest.raises(Refused):
-            desk.query("SELECT person_id FROM visit", client="ann")
+            session.query("SELECT person_id FROM visit", client="ann")
     assert not found(tmp_path)
     charge(where, str(tmp_path / "second.ledger"))
 
@@ -96,8 +96,8 @@ def test_data_are_bound_before_the_charge(where: str, tmp_path: Path, monkeypatc
 
 def test_concurrent_first_charges_make_one_binding(where: str, tmp_path: Path) -> None:
     sqls = [f"SELECT COUNT(*) AS n FROM visit WHERE minutes > {each}" for each in range(8)]
-    with open_session(where, ledger=str(tmp_path / "first.ledger")) as desk, ThreadPoolExecutor(8) as threads:
-        answers = [threads.submit(desk.query, sql, client="ann") for sql in sqls]
+    with open_session(where, ledger=str(tmp_path / "first.ledger")) as session, ThreadPoolExecutor(8) as threads:
+        answers = [threads.submit(session.query, sql, client="ann") for sql in sqls]
         assert all(answer.result().num_rows == 1 for answer in answers)
     assert len(found(tmp_path)) == 1
 
@@ -136,8 +136,8 @@ def test_a_diverged_copy_of_the_ledger_is_refused(where: str, tmp_path: Path) ->
 
 
 def test_a_killed_process_has_recorded_its_last_ledger_row(where: str, tmp_path: Path) -> None:
-    desk = open_session(where, ledger=str(tmp_path / "own.ledger"))
-    desk.query(COUNT, client="ann")  # and it is never closed
+    session = open_session(where, ledger=str(tmp_path / "own.ledger"))
+    session.query(COUNT, client="ann")  # and it is never closed
     assert LedgerBinding.read(found(tmp_path)[0]).anchor.sequence > 0
 
 

@@ -79,8 +79,8 @@ ACTS: Mapping[str, Callable[[str, str], object]] = {
 @pytest.fixture
 def marked(where: str, tmp_path: Path) -> str:
     """Charge a town's people in one ledger."""
-    with open_session(where, ledger=str(tmp_path / "own.ledger")) as desk:
-        desk.query("SELECT COUNT(*) AS n FROM visit", client="ann")
+    with open_session(where, ledger=str(tmp_path / "own.ledger")) as session:
+        session.query("SELECT COUNT(*) AS n FROM visit", client="ann")
     return where
 
 

@@ -23,13 +23,13 @@ COUNT = "SELECT count(*) AS n FROM visit"
 def test_stored_releases_show_whether_they_are_still_replayed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "datetime", Clock)
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
-    with open_session(make_town(tmp_path, declared=AGED).path, ledger=":memory:") as desk:
+    with open_session(make_town(tmp_path, declared=AGED).path, ledger=":memory:") as session:
         for days in (-31, -29):
             monkeypatch.setattr(Clock, "off", timedelta(days=days))
-            desk.query(f"{COUNT} WHERE coins = {-days % 5}", client="ann")
+            session.query(f"{COUNT} WHERE coins = {-days % 5}", client="ann")
         monkeypatch.setattr(Clock, "off", timedelta(0))
-        release_objection_count(desk.engine, rho="0.001", by="eve")
-        (town,) = list_stored_releases(desk.engine.ledger, desk.engine.catalog)
+        release_objection_count(session.engine, rho="0.001", by="eve")
+        (town,) = list_stored_releases(session.engine.ledger, session.engine.catalog)
     assert (town["dataset"], town["replay_max_age_days"]) == ("town", 30)
     found = [(each["age_days"], each["repeated"], each["by_owner"]) for each in town["releases"]]
     assert found == [(31, False, False), (29, True, False), (0, True, True)]
@@ -40,9 +40,9 @@ def test_stored_releases_show_whether_they_are_still_replayed(tmp_path: Path, mo
 def test_what_was_made_of_data_of_another_version_is_not_called_repeated(tmp_path: Path) -> None:
     catalog = load_catalog(make_town(tmp_path).path)
     (dataset,) = catalog.datasets
-    with open_session(catalog.path, ledger=":memory:") as desk:
-        desk.query(COUNT, client="ann")
-        newer = replace(desk.engine, catalog=replace(catalog, datasets=(replace(dataset, data_version=2),)))
+    with open_session(catalog.path, ledger=":memory:") as session:
+        session.query(COUNT, client="ann")
+        newer = replace(session.engine, catalog=replace(catalog, datasets=(replace(dataset, data_version=2),)))
         Session(newer).query(f"{COUNT} WHERE coins = 1", client="ann")
         (town,) = list_stored_releases(newer.ledger, newer.catalog)
         Session(newer).query(COUNT, client="ann")

@@ -25,29 +25,29 @@ MEANT = re.findall(r"^\| ([\d.]+) \| ([\d.]+) \| (.*? to 1) \| ([\d.]+%) \| ([\d
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
     with open_session(make_town(tmp_path, declared=WINDOWED).path, ledger=":memory:") as opened:
         yield opened
 
 
-def response_text(desk: Session, how: str, rho: str, sql: str) -> str:
+def response_text(session: Session, how: str, rho: str, sql: str) -> str:
     if how == "refused":
         with pytest.raises(Refused) as caught:
-            desk.query(sql, client="ann", rho=rho)
+            session.query(sql, client="ann", rho=rho)
         return f"{caught.value.problem['message']} {caught.value.problem['hint']}"
     if how == "explain":
-        return "\n".join(desk.explain(sql, client="ann", rho=rho)["outlook"]["told"])
-    card = json.loads(desk.query(sql, client="ann", rho=rho).schema.metadata[b"passersby"])
+        return "\n".join(session.explain(sql, client="ann", rho=rho)["outlook"]["told"])
+    card = json.loads(session.query(sql, client="ann", rho=rho).schema.metadata[b"passersby"])
     return "\n".join(card["outlook"]["told"])
 
 
-def test_every_example_of_the_page_is_the_real_output(desk: Session) -> None:
+def test_every_example_of_the_page_is_the_real_output(session: Session) -> None:
     assert len(EXAMPLES) == PAGE.count("```sql") >= 2
     for how, rho, text in EXAMPLES:
         sql, *lines = text.strip().split("\n-- ")
         assert lines
-        found = response_text(desk, how, rho, sql)
+        found = response_text(session, how, rho, sql)
         assert not [line for line in lines if line not in found], found
 
 

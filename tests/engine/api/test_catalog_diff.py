@@ -33,9 +33,9 @@ FORBIDDEN: dict[str, tuple[Callable[[str], str], str]] = {
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PASSERSBY_DATA", str(tmp_path / "data"))
-    with open_session(make_town(tmp_path, declared=WINDOWED).path, ledger=str(tmp_path / "books")) as desk:
-        desk.query(BY_ZONE, client="ann")
-        desk.query(STATIC, client="ann")
+    with open_session(make_town(tmp_path, declared=WINDOWED).path, ledger=str(tmp_path / "books")) as session:
+        session.query(BY_ZONE, client="ann")
+        session.query(STATIC, client="ann")
     return tmp_path
 
 
@@ -60,10 +60,10 @@ def test_a_forbidden_change_is_listed_by_the_diff_and_refused_at_opening(asked: 
 def test_the_static_window_has_a_ceiling_of_its_own(tmp_path: Path) -> None:
     capped = WINDOWED.replace("client_rho = 0.1", "client_rho = 0.1\nstatic_rho = 0.05")
     catalog = make_town(tmp_path, declared=capped).path
-    with open_session(catalog, ledger=str(tmp_path / "books")) as desk:
-        desk.query(STATIC, client="ann")
-    with open_session(catalog, ledger=str(tmp_path / "books")) as desk:  # the same catalog opens again
-        assert desk.query(STATIC, client="ann")
+    with open_session(catalog, ledger=str(tmp_path / "books")) as session:
+        session.query(STATIC, client="ann")
+    with open_session(catalog, ledger=str(tmp_path / "books")) as session:  # the same catalog opens again
+        assert session.query(STATIC, client="ann")
     told = diff(tmp_path, lambda _: capped.replace("static_rho = 0.05", "static_rho = 0.06"))
     assert [text for effect, _, text in told if effect == "forbidden" and "fixed the ceiling" in text]
     with pytest.raises(Refused):
@@ -79,8 +79,8 @@ def test_before_the_first_charge_everything_may_change(tmp_path: Path) -> None:
 def test_a_table_that_was_left_out_for_a_while_is_still_known(asked: Path) -> None:
     without = WINDOWED[: WINDOWED.index("[tables.visit]")] + WINDOWED[WINDOWED.index("[tables.zone]") :]
     (asked / "without.toml").write_text(without.split("[tables.purchase]")[0])
-    with open_session(str(asked / "without.toml"), ledger=str(asked / "books")) as desk:
-        desk.query("SELECT COUNT(*) AS n FROM person", client="ann")
+    with open_session(str(asked / "without.toml"), ledger=str(asked / "books")) as session:
+        session.query("SELECT COUNT(*) AS n FROM person", client="ann")
     assert [row for row in diff(asked, FORBIDDEN["time column"][0]) if row[0] == "forbidden"]
 
 

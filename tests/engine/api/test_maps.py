@@ -40,8 +40,8 @@ def test_hulls_are_themselves_again(corners: list[tuple[int, int]]) -> None:
 
 @pytest.fixture(scope="module")
 def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    with open_session("operator", ledger=":memory:") as desk:
-        yield desk
+    with open_session("operator", ledger=":memory:") as session:
+        yield session
 
 
 def test_the_operator_s_zones_are_geojson_features_with_names(operator: Session, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ RHO = 0.005
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     monkeypatch.setattr(journal, "datetime", Clock)
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
     with open_session(make_town(tmp_path, declared=AGED).path, ledger=":memory:") as opened:
@@ -33,18 +33,20 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     Clock.off = timedelta(0)
 
 
-def spent(desk: Session, holder: str) -> float:
-    found = [a for a in desk.engine.ledger.accounts("town") if (a.name.holder, a.name.window) == (holder, "forever")]
+def spent(session: Session, holder: str) -> float:
+    found = [a for a in session.engine.ledger.accounts("town") if (a.name.holder, a.name.window) == (holder, "forever")]
     return float(sum(account.spent.rho for account in found))
 
 
-def shared(desk: Session, sql: str = COUNT, **terms: Any) -> list[str]:
-    keys: list[str] = workflows.share(desk, sql, client="ann", **terms)["keys"]
+def shared(session: Session, sql: str = COUNT, **terms: Any) -> list[str]:
+    keys: list[str] = workflows.share(session, sql, client="ann", **terms)["keys"]
     return keys
 
 
-def take(desk: Session, keys: list[str], client: str, sql: str = COUNT) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = workflows.take(desk, sql, keys=keys, client=client, request_id="share-1").to_pylist()
+def take(session: Session, keys: list[str], client: str, sql: str = COUNT) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = workflows.take(
+        session, sql, keys=keys, client=client, request_id="share-1"
+    ).to_pylist()
     return rows
 
 
@@ -53,69 +55,69 @@ def code(refused: pytest.ExceptionInfo[Refused]) -> str:
 
 
 @pytest.mark.parametrize("sql", [COUNT, BY_ZONE])
-def test_another_client_pays_once_and_everybody_nothing(desk: Session, sql: str) -> None:
-    own = desk.query(sql, client="ann").to_pylist()
-    keys = shared(desk, sql)
-    assert workflows.offer(desk, sql, keys=keys, client="bob")["price"]["rho"] == RHO
+def test_another_client_pays_once_and_everybody_nothing(session: Session, sql: str) -> None:
+    own = session.query(sql, client="ann").to_pylist()
+    keys = shared(session, sql)
+    assert workflows.offer(session, sql, keys=keys, client="bob")["price"]["rho"] == RHO
     for _ in range(2):
-        assert take(desk, keys, "bob", sql) == own
-        assert (spent(desk, "bob"), spent(desk, "ann"), spent(desk, EVERYBODY)) == (RHO, RHO, RHO)
-    assert workflows.offer(desk, sql, keys=keys, client="bob")["paid"]
-    assert workflows.offer(desk, sql, keys=keys, client="ann")["paid"]
+        assert take(session, keys, "bob", sql) == own
+        assert (spent(session, "bob"), spent(session, "ann"), spent(session, EVERYBODY)) == (RHO, RHO, RHO)
+    assert workflows.offer(session, sql, keys=keys, client="bob")["paid"]
+    assert workflows.offer(session, sql, keys=keys, client="ann")["paid"]
 
 
-def test_a_client_with_an_equivalent_release_still_gets_the_shared_numbers(desk: Session) -> None:
-    own = desk.query(ONE, client="ann").to_pylist()
-    desk.query(BY_ZONE, client="bob", rho="0.05")  # which says ann's number more exactly, and for free
-    bobs = desk.query(ONE, client="bob")
+def test_a_client_with_an_equivalent_release_still_gets_the_shared_numbers(session: Session) -> None:
+    own = session.query(ONE, client="ann").to_pylist()
+    session.query(BY_ZONE, client="bob", rho="0.05")  # which says ann's number more exactly, and for free
+    bobs = session.query(ONE, client="bob")
     assert json.loads(bobs.schema.metadata[CARD])["made_from"]
-    assert take(desk, shared(desk, ONE), "bob", ONE) == own
+    assert take(session, shared(session, ONE), "bob", ONE) == own
 
 
-def test_derived_and_target_error_answers_and_missing_ones_are_not_shared(desk: Session) -> None:
+def test_derived_and_target_error_answers_and_missing_ones_are_not_shared(session: Session) -> None:
     with pytest.raises(Refused) as refused:
-        shared(desk)
+        shared(session)
     assert code(refused) == "E_PARAM"
-    desk.query(BY_ZONE, client="ann", rho="0.09")
-    desk.query(ONE, client="ann")  # made of these
-    assert spent(desk, "ann") == 0.09
+    session.query(BY_ZONE, client="ann", rho="0.09")
+    session.query(ONE, client="ann")  # made of these
+    assert spent(session, "ann") == 0.09
     for wanted in ({"sql": ONE}, {"sql": BY_ZONE, "target_error": "500"}, {"sql": "SELECT count(*) FROM zone"}):
         with pytest.raises(Refused) as refused:
-            shared(desk, **wanted)
+            shared(session, **wanted)
         assert code(refused) == "E_PARAM"
 
 
-def test_a_budget_that_is_short_shows_nothing(desk: Session) -> None:
-    desk.query(BY_ZONE, client="bob", rho="0.097")
-    desk.query(COUNT, client="ann")
-    keys, before = shared(desk), spent(desk, "bob")
+def test_a_budget_that_is_short_shows_nothing(session: Session) -> None:
+    session.query(BY_ZONE, client="bob", rho="0.097")
+    session.query(COUNT, client="ann")
+    keys, before = shared(session), spent(session, "bob")
     with pytest.raises(Refused) as refused:
-        take(desk, keys, "bob")
-    assert code(refused) == "E_BUDGET" and spent(desk, "bob") == before
-    desk.engine.ledger.freeze(actor="test", reason="a test", client="cas")
+        take(session, keys, "bob")
+    assert code(refused) == "E_BUDGET" and spent(session, "bob") == before
+    session.engine.ledger.freeze(actor="test", reason="a test", client="cas")
     with pytest.raises(Refused) as refused:
-        take(desk, keys, "cas")
+        take(session, keys, "cas")
     assert code(refused) == "E_FORBIDDEN"
 
 
-def makes_new_release(desk: Session) -> bool:
+def makes_new_release(session: Session) -> bool:
     """Does a link to numbers that are no longer replayed make new ones, at everybody's cost?"""
-    desk.query(COUNT, client="ann")
-    keys = shared(desk)
+    session.query(COUNT, client="ann")
+    keys = shared(session)
     Clock.off = timedelta(days=31)
     try:
-        take(desk, keys, "bob")
+        take(session, keys, "bob")
     except Refused as refused:
         assert refused.problem["code"] == "E_PARAM"
-    return spent(desk, EVERYBODY) > RHO
+    return spent(session, EVERYBODY) > RHO
 
 
-def test_a_share_link_makes_no_new_release(desk: Session) -> None:
-    assert not makes_new_release(desk)
-    assert spent(desk, "bob") == 0
+def test_a_share_link_makes_no_new_release(session: Session) -> None:
+    assert not makes_new_release(session)
+    assert spent(session, "bob") == 0
 
 
-def test_a_share_link_that_made_a_new_release_would_be_found(desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_share_link_that_made_a_new_release_would_be_found(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     def unlooked(engine: Any, sql: str, asked: Any, keys: Any) -> Any:
         del keys
         return workflows._compile_shareable(
@@ -123,39 +125,41 @@ def test_a_share_link_that_made_a_new_release_would_be_found(desk: Session, monk
         )  # planted: what the question says today, be it stored or not
 
     monkeypatch.setattr(workflows, "_shared_releases", unlooked)
-    assert makes_new_release(desk)
+    assert makes_new_release(session)
 
 
-def makes_new_release_when_expired(desk: Session, monkeypatch: pytest.MonkeyPatch) -> bool:
+def makes_new_release_when_expired(session: Session, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Are numbers that grow too old between their charge and their answer made anew?"""
-    own, charged = desk.query(COUNT, client="ann").to_pylist(), type(desk.engine).charge
+    own, charged = session.query(COUNT, client="ann").to_pylist(), type(session.engine).charge
 
     def slow(*given: Any) -> Any:
         charge = charged(*given)
         Clock.off = timedelta(days=31)
         return charge
 
-    keys = shared(desk)
+    keys = shared(session)
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(type(desk.engine), "charge", slow)
-        given = take(desk, keys, "bob")
-    assert spent(desk, "bob") >= RHO
-    return given != own or spent(desk, EVERYBODY) > RHO
+        meanwhile.setattr(type(session.engine), "charge", slow)
+        given = take(session, keys, "bob")
+    assert spent(session, "bob") >= RHO
+    return given != own or spent(session, EVERYBODY) > RHO
 
 
-def test_numbers_that_grow_too_old_once_they_are_paid_are_given(desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not makes_new_release_when_expired(desk, monkeypatch)
-    assert spent(desk, "bob") == RHO
+def test_numbers_that_grow_too_old_once_they_are_paid_are_given(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not makes_new_release_when_expired(session, monkeypatch)
+    assert spent(session, "bob") == RHO
 
 
-def test_a_planted_answer_that_names_releases_again_is_found(desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    query = type(desk).query
-    monkeypatch.setattr(type(desk), "query", lambda self, sql, paid=(), **asked: query(self, sql, **asked))
-    assert makes_new_release_when_expired(desk, monkeypatch)
+def test_a_planted_answer_that_names_releases_again_is_found(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = type(session).query
+    monkeypatch.setattr(type(session), "query", lambda self, sql, paid=(), **asked: query(self, sql, **asked))
+    assert makes_new_release_when_expired(session, monkeypatch)
 
 
-def test_auditors_read_that_numbers_were_shared(desk: Session) -> None:
-    desk.query(COUNT, client="ann")
-    keys = shared(desk)
-    (row,) = desk.engine.ledger.entries(kind="note_shared")
+def test_auditors_read_that_numbers_were_shared(session: Session) -> None:
+    session.query(COUNT, client="ann")
+    keys = shared(session)
+    (row,) = session.engine.ledger.entries(kind="note_shared")
     assert (row.actor, row.content) == ("ann", {"format": 1, "keys": keys})

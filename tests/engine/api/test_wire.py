@@ -162,9 +162,9 @@ def test_public_rows_have_a_card_without_a_release(engine: Engine) -> None:
 
 
 def test_an_explanation_has_its_shape(engine: Engine) -> None:
-    desk = Session(engine)
+    session = Session(engine)
     for sql in (BY_ZONE, "SELECT shop, COUNT(*) AS n FROM visit GROUP BY shop", "SELECT * FROM zone"):
-        given = desk.explain(sql, client="ann")
+        given = session.explain(sql, client="ann")
         bounds = [set(bound) for bound in given["bounds"]]
         assert all({"vector", "norm", "rule", "why", "sensitivity", "sigma"} <= names for names in bounds)
         there = given["outlook"] is not None  # not of what is public

@@ -42,9 +42,9 @@ def test_a_statement_is_answered_for_free(engine: Engine, sql: str, column: str,
 
 def test_an_explanation_is_whole(engine: Engine) -> None:
     sql = "SELECT shop, COUNT(DISTINCT person_id) AS n, AVG(minutes) AS m, 7 AS seven FROM visit GROUP BY shop"
-    desk = Session(engine)
-    told = desk.explain(sql, client="ann")
-    rows = desk.query(f"EXPLAIN PRIVACY {sql}", client="ann").to_pylist()
+    session = Session(engine)
+    told = session.explain(sql, client="ann")
+    rows = session.query(f"EXPLAIN PRIVACY {sql}", client="ann").to_pylist()
     found = {(row["part"], row["name"]): (row["value"], row["told"]) for row in rows}
     assert found["price", "rho"] == (told["price"]["rho"], None)
     assert found["price", "epsilon"][0] == told["price"]["epsilon_at_delta"]["epsilon"]
@@ -59,20 +59,22 @@ def test_an_explanation_is_whole(engine: Engine) -> None:
     assert "predicted bias" in str(found["bound", "persons"][1])
     assert found["threshold", "persons"][0] == told["thresholds"][0]["threshold"]
     assert found["window", "forever"] == (None, "charged in full")
-    desk.query(sql, client="ann")
-    again = desk.query(f"EXPLAIN PRIVACY {sql}", client="ann").to_pylist()
+    session.query(sql, client="ann")
+    again = session.query(f"EXPLAIN PRIVACY {sql}", client="ann").to_pylist()
     assert again[0] == {"part": "price", "name": "rho", "value": 0.0, "told": "free: asked before"}
 
 
 def test_names_are_chosen_by_a_pattern(engine: Engine) -> None:
-    desk = Session(engine)
+    session = Session(engine)
     names = {
-        pattern: set(desk.query(f"SHOW FUNCTIONS LIKE '{pattern}'", client="ann").column("name").to_pylist())
+        pattern: set(session.query(f"SHOW FUNCTIONS LIKE '{pattern}'", client="ann").column("name").to_pylist())
         for pattern in ("%Date%", "l_g", "(.*)", "nothing")
     }
     assert "date_trunc" in names["%Date%"] and all("date" in name for name in names["%Date%"])
     assert (names["l_g"], names["(.*)"], names["nothing"]) == ({"lag", "log"} & names["l_g"], set(), set())
-    assert names["l_g"] and desk.query("SHOW TABLES LIKE 'vis%'", client="ann").column("name").to_pylist() == ["visit"]
+    assert names["l_g"] and session.query("SHOW TABLES LIKE 'vis%'", client="ann").column("name").to_pylist() == [
+        "visit"
+    ]
 
 
 def test_describe_states_column_declarations_in_words(engine: Engine) -> None:
@@ -125,10 +127,10 @@ def test_tables_report_their_queryable_time_range(
 
 
 def test_bounds_of_several_grouping_sets_name_their_set(engine: Engine) -> None:
-    desk = Session(engine)
+    session = Session(engine)
     sql = "SELECT zone, COUNT(DISTINCT person_id) AS n FROM visit GROUP BY ROLLUP (zone)"
-    assert {bound["release"] for bound in desk.explain(sql, client="ann")["bounds"]} == {"by zone", "of all rows"}
-    told = desk.query(f"EXPLAIN PRIVACY {sql}", client="ann").to_pylist()
+    assert {bound["release"] for bound in session.explain(sql, client="ann")["bounds"]} == {"by zone", "of all rows"}
+    told = session.query(f"EXPLAIN PRIVACY {sql}", client="ann").to_pylist()
     assert {row["told"].partition(":")[0] for row in told if row["part"] == "bound"} == {"by zone", "of all rows"}
 
 
@@ -158,10 +160,10 @@ def test_no_pattern_holds_the_engine_up() -> None:
 
 
 def test_releases_are_those_that_were_paid_for(engine: Engine) -> None:
-    desk = Session(engine)
-    assert desk.query("SHOW RELEASES", client="ann").num_rows == 0
-    desk.query(f"{COUNT} -- of all", client="ann")
-    (paid,) = desk.query("SHOW RELEASES", client="ann").to_pylist()
+    session = Session(engine)
+    assert session.query("SHOW RELEASES", client="ann").num_rows == 0
+    session.query(f"{COUNT} -- of all", client="ann")
+    (paid,) = session.query("SHOW RELEASES", client="ann").to_pylist()
     assert paid["sql"] == COUNT and paid["question"] != COUNT
 
 

@@ -36,7 +36,7 @@ Vectors = list[tuple[dict[str, Any], list[list[int]]]]
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     monkeypatch.setenv("PASSERSBY_CACHE", str(tmp_path / "cache"))
     with open_session(make_town(tmp_path, declared=DECLARED).path, ledger=str(tmp_path / "own.ledger")) as made:
         yield made
@@ -60,11 +60,11 @@ def vectors(engine: Engine, objected: pa.Table = NO_OBJECTIONS) -> Vectors:
     return [(exact.keys.to_pydict(), [vector.tolist() for vector in exact.vectors]) for exact in found]
 
 
-def now(desk: Session) -> Vectors:
-    return vectors(desk.engine, desk.engine.objections("town"))
+def now(session: Session) -> Vectors:
+    return vectors(session.engine, session.engine.objections("town"))
 
 
-def elsewhere(desk: Session, *, withdraw: bool) -> None:
+def elsewhere(session: Session, *, withdraw: bool) -> None:
     """Record in another process that they object, or no longer."""
     code = (
         "import sys; from engine import open_register\n"
@@ -72,25 +72,25 @@ def elsewhere(desk: Session, *, withdraw: bool) -> None:
         f"    for person in {OBJECTING}:\n"
         f"        register.object(person, reason='a letter', by='ben', withdraw={withdraw})"
     )
-    ledger = Path(desk.engine.catalog.path).parent / "own.ledger"
-    command = [sys.executable, "-c", code, desk.engine.catalog.path, str(ledger)]
+    ledger = Path(session.engine.catalog.path).parent / "own.ledger"
+    command = [sys.executable, "-c", code, session.engine.catalog.path, str(ledger)]
     subprocess.run(command, check=True, timeout=MAX_SECONDS)
 
 
 def test_an_objection_while_data_are_open_acts_as_deletion_until_withdrawn(
-    desk: Session, towns: tuple[Engine, Engine]
+    session: Session, towns: tuple[Engine, Engine]
 ) -> None:
     everybody, without_them = map(vectors, towns)
     assert everybody != without_them
     for withdraw in (False, True, False):
-        elsewhere(desk, withdraw=withdraw)
-        assert now(desk) == (everybody if withdraw else without_them)
+        elsewhere(session, withdraw=withdraw)
+        assert now(session) == (everybody if withdraw else without_them)
 
 
 def test_a_planted_cache_of_the_first_objections_is_found(
-    desk: Session, towns: tuple[Engine, Engine], monkeypatch: pytest.MonkeyPatch
+    session: Session, towns: tuple[Engine, Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    backend, first = desk.engine.backend, list[pa.Table]()
+    backend, first = session.engine.backend, list[pa.Table]()
     assert isinstance(backend, DuckDBBackend)
     kept, run = backend.eligible_table, backend.run
 
@@ -105,12 +105,14 @@ def test_a_planted_cache_of_the_first_objections_is_found(
     monkeypatch.setattr(backend, "run", running)
     monkeypatch.setattr(backend, "eligible_table", with_objections)
     with pytest.raises(AssertionError):
-        test_an_objection_while_data_are_open_acts_as_deletion_until_withdrawn(desk, towns)
+        test_an_objection_while_data_are_open_acts_as_deletion_until_withdrawn(session, towns)
     assert first[0].num_rows == len(OBJECTING)
 
 
-def test_concurrent_first_queries_build_the_eligible_list_once(desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    (prepared,) = desk.engine.compile(compile_query(QUESTIONS[0], desk.engine.catalog), Request("ann")).releases
+def test_concurrent_first_queries_build_the_eligible_list_once(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (prepared,) = session.engine.compile(compile_query(QUESTIONS[0], session.engine.catalog), Request("ann")).releases
     statements, over = list[str](), DuckDBBackend.run_over
 
     def recorded(backend: DuckDBBackend, sql: str, tables: Any) -> pa.Table:
@@ -119,14 +121,14 @@ def test_concurrent_first_queries_build_the_eligible_list_once(desk: Session, mo
 
     monkeypatch.setattr(DuckDBBackend, "run_over", recorded)
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: desk.engine.backend.run(prepared.sql).vectors[0].tolist(), range(24)))
+        found = list(pool.map(lambda _: session.engine.backend.run(prepared.sql).vectors[0].tolist(), range(24)))
     assert found == [found[0]] * 24
     assert sum(sql.startswith("CREATE") for sql in statements) == 1
     assert [sql for sql in statements if "consent" in sql and not sql.startswith("CREATE")] == []
 
 
-def test_each_eligibility_rule_has_a_list_of_its_own(desk: Session) -> None:
-    backend = desk.engine.backend
+def test_each_eligibility_rule_has_a_list_of_its_own(session: Session) -> None:
+    backend = session.engine.backend
     assert isinstance(backend, DuckDBBackend)
     person = backend.target.addresses["person"]
     tables = [backend.eligible_table(f"SELECT person_id AS person FROM {person} WHERE gender = '{g}'") for g in "fmf"]
@@ -146,8 +148,8 @@ def test_the_eligible_list_takes_one_or_two_bytes_per_person(tmp_path: Path) -> 
     assert held < 2_000_000
 
 
-def test_only_the_beginning_is_read_from_elsewhere(desk: Session) -> None:
-    (prepared,) = desk.engine.compile(compile_query(QUESTIONS[0], desk.engine.catalog), Request("ann")).releases
+def test_only_the_beginning_is_read_from_elsewhere(session: Session) -> None:
+    (prepared,) = session.engine.compile(compile_query(QUESTIONS[0], session.engine.catalog), Request("ann")).releases
     bounded = prepared.sql
     assert bounded.text.startswith(f"WITH eligible_persons AS ({bounded.eligible_sql}),\nadmitted_persons AS (")
     rest = bounded.text.partition("),\nadmitted_persons")[2]

@@ -67,16 +67,16 @@ def test_the_states_that_are_not_read_are_named_without_a_number(
 def test_answers_explanations_and_tables_state_who_is_not_counted(tmp_path: Path) -> None:
     told = "Not counted: people whose consent is anything but yes."
     with opened(make_town(tmp_path), tmp_path / "cache") as engine:
-        desk = Session(engine)
+        session = Session(engine)
         sql = "SELECT zone, COUNT(*) AS n FROM visit GROUP BY zone"
         for _ in range(2):  # new, and from store
-            card = json.loads(desk.query(sql, client="ann").schema.metadata[b"passersby"])
+            card = json.loads(session.query(sql, client="ann").schema.metadata[b"passersby"])
             assert card["notes"].count(told) == 1
-        assert desk.explain(sql, client="ann")["notes"].count(told) == 1
-        assert {table["name"]: table["not_counted"] for table in desk.tables()} == {
+        assert session.explain(sql, client="ann")["notes"].count(told) == 1
+        assert {table["name"]: table["not_counted"] for table in session.tables()} == {
             "person": [told], "visit": [told], "purchase": [told], "zone": []
         }  # fmt: skip
-        public = json.loads(desk.query("SELECT zone FROM zone", client="ann").schema.metadata[b"passersby"])
+        public = json.loads(session.query("SELECT zone FROM zone", client="ann").schema.metadata[b"passersby"])
         assert told not in public["notes"]
 
 

@@ -110,13 +110,13 @@ def make_keys(folder: Path, keys: tuple[str, ...], form: str = "duckdb") -> str:
 
 @contextmanager
 def opened(where: str) -> Iterator[Session]:
-    with open_session(where, ledger=f"{where}.ledger") as desk:
-        yield quiet(desk)
+    with open_session(where, ledger=f"{where}.ledger") as session:
+        yield quiet(session)
 
 
-def places(desk: Session, sql: str = COUNTS[0], rho: str = "0.5") -> dict[int, int]:
+def places(session: Session, sql: str = COUNTS[0], rho: str = "0.5") -> dict[int, int]:
     """Count each place without noise."""
-    table = desk.query(sql, client=f"ann-{rho}", rho=rho)
+    table = session.query(sql, client=f"ann-{rho}", rho=rho)
     return {k: n for k, n in zip(*(column.to_pylist() for column in table.columns[:2]), strict=True) if n}
 
 
@@ -124,11 +124,11 @@ def places(desk: Session, sql: str = COUNTS[0], rho: str = "0.5") -> dict[int, i
 class Doors:
     """Ways to say that one person objects; each gives whether it was taken."""
 
-    desk: Session
+    session: Session
     folder: Path
 
     def alone(self, key: str) -> bool:
-        return _taken(lambda: self.desk.register.object(key, reason="letter 7", by="ben"))  # type: ignore[union-attr]
+        return _taken(lambda: self.session.register.object(key, reason="letter 7", by="ben"))  # type: ignore[union-attr]
 
     def csv_file(self, key: str) -> bool:
         text = io.StringIO()
@@ -141,20 +141,20 @@ class Doors:
         return self._file("people.parquet")
 
     def over_http(self, key: str) -> bool:
-        with inhabited(self.desk) as served:
+        with inhabited(self.session) as served:
             body = {"person": key, "reason": "letter 7"}
             return bool(served.send("POST", "/v1/admin/objections", Role.STEWARD, json=body).is_success)
 
     def many_over_http(self, key: str) -> bool:
         text = io.StringIO()
         csv.writer(text, quoting=csv.QUOTE_ALL).writerows([["person_id"], [key]])
-        with inhabited(self.desk) as served:
+        with inhabited(self.session) as served:
             body = {"persons": text.getvalue(), "reason": "letter 7"}
             return bool(served.send("POST", "/v1/admin/objections/bulk", Role.STEWARD, json=body).is_success)
 
     def _file(self, name: str) -> bool:
         said: dict[str, Any] = {"reason": "letter 7", "by": "ben", "progress": lambda *_: None}
-        return _taken(lambda: self.desk.register.object_file(str(self.folder / name), **said))  # type: ignore[union-attr]
+        return _taken(lambda: self.session.register.object_file(str(self.folder / name), **said))  # type: ignore[union-attr]
 
 
 def _taken(record: Callable[[], object]) -> bool:
@@ -169,12 +169,12 @@ def _taken(record: Callable[[], object]) -> bool:
 
 @pytest.mark.parametrize("door", ["alone", "csv_file", "parquet_file", "over_http", "many_over_http"])
 def test_everybody_who_is_counted_can_object(door: str, tmp_path: Path) -> None:
-    with opened(make_keys(tmp_path / "d", KEYS)) as desk:
-        assert [KEYS[place] for place in places(desk)] == list(READ)
-        doors = Doors(desk, tmp_path)
+    with opened(make_keys(tmp_path / "d", KEYS)) as session:
+        assert [KEYS[place] for place in places(session)] == list(READ)
+        doors = Doors(session, tmp_path)
         for key in KEYS:
             assert getattr(doors, door)(key) == (key in READ), repr(key[:20])
-        assert places(desk, rho="0.51") == {}
+        assert places(session, rho="0.51") == {}
 
 
 @pytest.mark.parametrize("form", ["duckdb", "parquet"])
@@ -211,10 +211,10 @@ def test_every_integer_of_a_declared_type_can_object(number: int) -> None:
 
 
 def test_a_file_of_bytes_or_dates_names_nobody(tmp_path: Path) -> None:
-    with opened(make_keys(tmp_path / "d", ("ana",))) as desk:
+    with opened(make_keys(tmp_path / "d", ("ana",))) as session:
         for values in ([b"ana"], [1.5], [True], [None]):
             pq.write_table(pa.table({"person_id": values}), tmp_path / "people.parquet")
-            assert not Doors(desk, tmp_path)._file("people.parquet")
+            assert not Doors(session, tmp_path)._file("people.parquet")
 
 
 def test_the_steward_sees_how_many_rows_are_not_read(tmp_path: Path) -> None:

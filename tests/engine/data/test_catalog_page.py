@@ -62,11 +62,11 @@ def test_a_key_that_nobody_explains_is_found(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_whole_catalog_is_opened_and_asked(shop: Path) -> None:
     assert check_catalog(load_catalog(shop)) == ()
-    with open_session(str(shop), ledger=":memory:") as desk:
+    with open_session(str(shop), ledger=":memory:") as session:
         questions = ASKED.strip().splitlines()
-        answers = [desk.query(sql, client="ana") for sql in questions]
+        answers = [session.query(sql, client="ana") for sql in questions]
         assert [answer.num_rows for answer in answers] == [4, 3, 1]  # branches; f, m and NULL; one sum
-        assert {table["name"] for table in desk.tables()} == {"card", "visit", "item", "branch"}
+        assert {table["name"] for table in session.tables()} == {"card", "visit", "item", "branch"}
 
 
 def test_the_documented_mistake_is_the_real_output(shop: Path) -> None:

@@ -68,11 +68,11 @@ def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
 
 @contextmanager
 def session_of_town(town: Town) -> Iterator[Session]:
-    desk = open_session(str(town.where))
+    session = open_session(str(town.where))
     try:
-        yield desk
+        yield session
     finally:
-        desk.close()
+        session.close()
 
 
 def test_new_rows_are_counted_and_the_version_is_another(town: Town) -> None:
@@ -289,11 +289,11 @@ def test_a_killed_ingest_is_before_or_after_and_running_again_finishes(
 
 def ask(town: Town) -> float:
     """Run one query and return its cost."""
-    with session_of_town(town) as desk:
-        desk.query(QUESTION, client="ana", rho="0.01")
+    with session_of_town(town) as session:
+        session.query(QUESTION, client="ana", rho="0.01")
         (account,) = [
             each
-            for each in desk.engine.ledger.accounts("town")
+            for each in session.engine.ledger.accounts("town")
             if each.name.holder == "ana" and each.name.window == "2026-10-01"
         ]
         return float(account.spent.rho)

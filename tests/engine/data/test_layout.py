@@ -261,9 +261,9 @@ def test_every_session_of_the_catalog_reads_its_layout(tmp_path: Path, monkeypat
     account = json.loads(told.stdout)
     assert account["rollups"] == 2 and Path(account["file"]).stat().st_size == account["bytes_after"]
     assert Path(account["file"]).stat().st_mode & 0o077 == 0
-    with engine.open_session(where, ledger=":memory:") as desk:
-        shown = desk.explain(ROLLED[2], client="ana")
-        assert '"rollup ' in shown["sql"] and desk.query(ROLLED[2], client="ana").num_rows == 7
+    with engine.open_session(where, ledger=":memory:") as session:
+        shown = session.explain(ROLLED[2], client="ana")
+        assert '"rollup ' in shown["sql"] and session.query(ROLLED[2], client="ana").num_rows == 7
 
 
 TIMED = ROWS + (

@@ -36,77 +36,77 @@ def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
-def desk(where: str, tmp_path: Path) -> Iterator[Session]:
+def session(where: str, tmp_path: Path) -> Iterator[Session]:
     with open_session(where, ledger=str(tmp_path / "own.ledger")) as opened:
         yield quiet(opened)
 
 
-def quiet(desk: Session) -> Session:
+def quiet(session: Session) -> Session:
     """Return exact numbers, so that the test sees who is counted."""
 
     def no_noise(exact: np.ndarray, *_: Any) -> NoisyVector:
         return NoisyVector(exact)
 
-    return replace(desk, engine=replace(desk.engine, add_noise=no_noise))
+    return replace(session, engine=replace(session.engine, add_noise=no_noise))
 
 
-def counted(desk: Session, rho: str = "0.005", sql: str = COUNT) -> list[float]:
+def counted(session: Session, rho: str = "0.005", sql: str = COUNT) -> list[float]:
     """Count for somebody who holds nothing: what is held would answer for it."""
-    return [column[0].as_py() for column in desk.query(sql, client=f"ann-{rho}", rho=rho).columns]
+    return [column[0].as_py() for column in session.query(sql, client=f"ann-{rho}", rho=rho).columns]
 
 
-def objects(desk: Session, person: str, *, withdraw: bool = False) -> dict[str, Any]:
-    assert desk.register is not None
-    return desk.register.object(person, reason="a letter", by="ben", withdraw=withdraw)
+def objects(session: Session, person: str, *, withdraw: bool = False) -> dict[str, Any]:
+    assert session.register is not None
+    return session.register.object(person, reason="a letter", by="ben", withdraw=withdraw)
 
 
-def test_objections_and_withdrawals_take_effect_at_the_next_query(desk: Session) -> None:
-    (everybody,) = counted(desk)
-    objects(desk, "2")
-    assert counted(desk, "0.0051") == [everybody - 1]
-    objects(desk, "2")
-    objects(desk, "999999")  # nobody, and nothing tells
-    assert counted(desk, "0.0052") == [everybody - 1]
-    objects(desk, "2", withdraw=True)
-    assert counted(desk, "0.0053") == [everybody]
+def test_objections_and_withdrawals_take_effect_at_the_next_query(session: Session) -> None:
+    (everybody,) = counted(session)
+    objects(session, "2")
+    assert counted(session, "0.0051") == [everybody - 1]
+    objects(session, "2")
+    objects(session, "999999")  # nobody, and nothing tells
+    assert counted(session, "0.0052") == [everybody - 1]
+    objects(session, "2", withdraw=True)
+    assert counted(session, "0.0053") == [everybody]
 
 
-def test_an_objection_recorded_by_another_process_takes_effect(desk: Session, where: str, tmp_path: Path) -> None:
-    (everybody,) = counted(desk)
+def test_an_objection_recorded_by_another_process_takes_effect(session: Session, where: str, tmp_path: Path) -> None:
+    (everybody,) = counted(session)
     code = (
         "import sys; from engine import open_register\n"
         "with open_register(sys.argv[1], ledger=sys.argv[2]) as r: r.object('3', reason='a letter', by='ben')"
     )
     subprocess.run([sys.executable, "-c", code, where, str(tmp_path / "own.ledger")], check=True, timeout=MAX_SECONDS)
-    assert counted(desk, "0.0051") == [everybody - 1]
+    assert counted(session, "0.0051") == [everybody - 1]
 
 
-def test_a_repeat_stays_free_and_the_same(desk: Session) -> None:
-    before = desk.query(COUNT, client="ann")
-    spent = desk.budget("ann")
-    objects(desk, "2")
-    again = desk.query(COUNT, client="ann")
+def test_a_repeat_stays_free_and_the_same(session: Session) -> None:
+    before = session.query(COUNT, client="ann")
+    spent = session.budget("ann")
+    objects(session, "2")
+    again = session.query(COUNT, client="ann")
     assert again.column(0) == before.column(0)
-    assert desk.budget("ann") == spent, "an objection gives nothing back, and takes nothing"
+    assert session.budget("ann") == spent, "an objection gives nothing back, and takes nothing"
 
 
-def test_all_releases_of_a_question_see_the_same_objections(desk: Session) -> None:
+def test_all_releases_of_a_question_see_the_same_objections(session: Session) -> None:
     asked = []
 
     def counting(dataset: str) -> pa.Table:
         asked.append(dataset)
-        return desk.engine.objections(dataset)
+        return session.engine.objections(dataset)
 
-    own = replace(desk, engine=replace(desk.engine, objections=counting))
-    assert len(compile_query(TWICE, desk.engine.catalog).plans) == 2
+    own = replace(session, engine=replace(session.engine, objections=counting))
+    assert len(compile_query(TWICE, session.engine.catalog).plans) == 2
     counted(own, sql=TWICE)
     assert asked == ["town"]
 
 
-def test_an_objection_changes_nothing_that_is_shown_without_noise(desk: Session) -> None:
-    before = desk.explain(COUNT, client="ann"), desk.tables(), desk.budget(), desk.history("ann")
-    objects(desk, "2")
-    assert (desk.explain(COUNT, client="ann"), desk.tables(), desk.budget(), desk.history("ann")) == before
+def test_an_objection_changes_nothing_that_is_shown_without_noise(session: Session) -> None:
+    before = session.explain(COUNT, client="ann"), session.tables(), session.budget(), session.history("ann")
+    objects(session, "2")
+    assert (session.explain(COUNT, client="ann"), session.tables(), session.budget(), session.history("ann")) == before
 
 
 def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,10 +149,10 @@ def asked_for_each_release(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
     ids=["read at open only", "an objection moves the release key", "each release asks anew"],
 )
-def test_a_planted_bug_is_found(plant: Any, holds: Any, desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_bug_is_found(plant: Any, holds: Any, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch)
     with pytest.raises(AssertionError):
-        holds(desk)
+        holds(session)
 
 
 def test_any_sequence_of_objections_and_withdrawals_is_followed(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_objectors_are_excluded_without_declared_consent_too(town: Catalog, wher
     bare = file.read_text(encoding="utf-8").replace('consent = { column = "consent", admitted = ["yes"] }\n', "")
     file.write_text(bare, encoding="utf-8")
     with open_session(where, ledger=":memory:") as opened:
-        desk = quiet(opened)
-        (everybody,) = counted(desk)
-        objects(desk, "2")
-        assert counted(desk, "0.0051") == [everybody - 1]
+        session = quiet(opened)
+        (everybody,) = counted(session)
+        objects(session, "2")
+        assert counted(session, "0.0051") == [everybody - 1]

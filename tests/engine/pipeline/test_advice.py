@@ -130,13 +130,13 @@ RATIO = ", AVG(minutes) AS m"
 
 @pytest.mark.parametrize("more", ["", RATIO])
 def test_advice_on_a_stored_release_reports_its_noise_and_suggests_no_purchase(engine: Engine, more: str) -> None:
-    desk = Session(engine)
-    desk.query(HELD.format("0.05", more), client="ann")
-    held = desk.explain(HELD.format("0.005", more), client="ann")
+    session = Session(engine)
+    session.query(HELD.format("0.05", more), client="ann")
+    held = session.explain(HELD.format("0.005", more), client="ann")
     assert held["replayed"]
     assert "made of what is held, its noise is" in held["advice"]["why"][0] and "rho" not in held["advice"]["why"][0]
     assert [each for each in held["advice"]["instead"] if each["change"] == "more"] == []
-    anew = desk.explain(HELD.format("0.005", more), client="ben")
+    anew = session.explain(HELD.format("0.005", more), client="ben")
     assert "at rho 0.005" in anew["advice"]["why"][0] and not anew["replayed"]
 
 

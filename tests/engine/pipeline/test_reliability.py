@@ -147,9 +147,9 @@ def test_no_bias_is_predicted_if_no_clip_bound_binds(engine: Engine) -> None:
 
 
 def test_card_and_explanation_have_the_same_predicted_bias(engine: Engine) -> None:
-    desk = Session(engine)
-    card = json.loads(desk.query(ROWS, client="ann").schema.metadata[b"passersby"])
-    assert card["predicted_bias"] == desk.explain(ROWS, client="ann")["predicted_bias"]
+    session = Session(engine)
+    card = json.loads(session.query(ROWS, client="ann").schema.metadata[b"passersby"])
+    assert card["predicted_bias"] == session.explain(ROWS, client="ann")["predicted_bias"]
     assert "good" not in card["reliability"]["n"]
     assert any("by limits that nobody measured" in note for note in card["notes"])
     assert len(card["reliability"]["n"]) == 7 and set(card["reliability"]["n"]) <= {str(word) for word in Reliability}
@@ -159,8 +159,8 @@ def test_the_bias_for_more_keys_than_declared_is_unknown(tmp_path: Path) -> None
     declared = CATALOG.replace("persons = 3 }", 'persons = 3, by_keys = [{ keys = ["zone"], persons = 2 }] }', 1)
     sql = "SELECT zone, day, COUNT(DISTINCT person_id) AS n FROM visit GROUP BY 1, 2"
     with opened(make_town(tmp_path, declared=declared), tmp_path / "cache") as engine:
-        desk = Session(engine)
-        explained, answered = desk.explain(sql, client="ann"), desk.query(sql, client="ann")
+        session = Session(engine)
+        explained, answered = session.explain(sql, client="ann"), session.query(sql, client="ann")
     card = json.loads(answered.schema.metadata[b"passersby"])
     assert explained["predicted_bias"] == card["predicted_bias"] == {"n": None}
     for notes in (explained["notes"], card["notes"]):

@@ -60,9 +60,9 @@ def test_it_is_the_same_release_with_wider_intervals(engine: Engine) -> None:
 
 
 def test_the_card_states_the_simultaneous_confidence(engine: Engine) -> None:
-    desk = Session(engine)
-    card = json.loads(desk.query(CLAUSE + HOURS, client="ann").schema.metadata[b"passersby"])
+    session = Session(engine)
+    card = json.loads(session.query(CLAUSE + HOURS, client="ann").schema.metadata[b"passersby"])
     assert card["simultaneous"] == {"confidence": 0.95, "numbers": 7}
     assert card["confidence"] == pytest.approx(1 - 0.05 / 7)
-    assert desk.explain(CLAUSE + HOURS, client="ann")["simultaneous"] == {"confidence": 0.95, "numbers": 7}
-    assert desk.explain(f"SELECT {HOURS}", client="ann")["simultaneous"] is None
+    assert session.explain(CLAUSE + HOURS, client="ann")["simultaneous"] == {"confidence": 0.95, "numbers": 7}
+    assert session.explain(f"SELECT {HOURS}", client="ann")["simultaneous"] is None

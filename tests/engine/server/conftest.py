@@ -36,26 +36,26 @@ def _cached(town_cache: Path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def town_desk(town_catalog: str, town_cache: Path) -> Iterator[Session]:
+def town_session(town_catalog: str, town_cache: Path) -> Iterator[Session]:
     """Open the town's data once."""
     with cached_in(town_cache):
-        desk = open_session(town_catalog, ledger=":memory:")
-    with desk:
-        yield desk
+        session = open_session(town_catalog, ledger=":memory:")
+    with session:
+        yield session
 
 
 @pytest.fixture
-def desk(town_desk: Session) -> Iterator[Session]:
+def session(town_session: Session) -> Iterator[Session]:
     """A paced session with nothing spent; its buckets are too short to be noticed."""
     with blank_ledger() as ledger:
-        engine = PacedEngine.of(replace(town_desk.engine, ledger=ledger), ResponsePacing(least_seconds=0.001))
-        yield replace(town_desk, engine=engine)
+        engine = PacedEngine.of(replace(town_session.engine, ledger=ledger), ResponsePacing(least_seconds=0.001))
+        yield replace(town_session, engine=engine)
 
 
 @pytest.fixture
-def served(desk: Session) -> Iterator[TestServer]:
+def served(session: Session) -> Iterator[TestServer]:
     """Serve it."""
-    with inhabited(desk) as server:
+    with inhabited(session) as server:
         yield server
 
 

@@ -56,12 +56,12 @@ class Endpoint:
 
 
 @pytest.fixture
-def door(desk: Session) -> Iterator[Endpoint]:
+def door(session: Session) -> Iterator[Endpoint]:
     loop = asyncio.new_event_loop()
     running = threading.Thread(target=loop.run_forever)
     running.start()
     with blank_books() as books:
-        house = Service(Settings(flight_port=0), books, Keys(books, PEPPER), InProcessWorker(VerbHandler(desk)))
+        house = Service(Settings(flight_port=0), books, Keys(books, PEPPER), InProcessWorker(VerbHandler(session)))
         served = FlightServer(house, loop)
         yield Endpoint(house, served.port)
         served.shutdown()
@@ -75,13 +75,13 @@ def card(given: pa.Table) -> dict[str, Any]:
     return told
 
 
-def test_a_question_is_answered_and_its_repeat_is_free(door: Endpoint, desk: Session) -> None:
+def test_a_question_is_answered_and_its_repeat_is_free(door: Endpoint, session: Session) -> None:
     first, again = door.asked(COUNT), door.asked(COUNT)
-    inside = desk.query(COUNT, client="analyst")
+    inside = session.query(COUNT, client="analyst")
     assert first.to_pylist() == again.to_pylist() == inside.to_pylist()
     assert (card(first)["price"]["rho"], card(again)["price"]["rho"]) == (PRICE, 0)
     assert card(again)["intervals"] == card(inside)["intervals"]
-    assert len(desk.engine.ledger.paid_releases("analyst")) == 1
+    assert len(session.engine.ledger.paid_releases("analyst")) == 1
 
 
 def test_the_two_calls_of_a_query_run_it_once(door: Endpoint) -> None:
@@ -135,14 +135,14 @@ def test_roles_forbidden_to_query_over_http_are_forbidden_here(door: Endpoint, r
         assert connection.adbc_get_table_types() == ["TABLE"]  # the catalog is everybody's
 
 
-def test_tables_and_columns_are_listed(door: Endpoint, desk: Session) -> None:
+def test_tables_and_columns_are_listed(door: Endpoint, session: Session) -> None:
     with door.tool() as connection:
         (catalog,) = connection.adbc_get_objects(depth="all").read_all().to_pylist()
         schema = connection.adbc_get_table_schema("visit")
         facts = connection.adbc_get_info()
     (listing,) = catalog["catalog_db_schemas"]
     told = {t["table_name"]: [c["column_name"] for c in t["table_columns"]] for t in listing["db_schema_tables"]}
-    assert told == {t["name"]: [c["name"] for c in t["columns"]] for t in desk.tables()}
+    assert told == {t["name"]: [c["name"] for c in t["columns"]] for t in session.tables()}
     assert schema.names == told["visit"]
     assert facts["vendor_name"] == "passersby"
 
@@ -251,12 +251,12 @@ def lengths(rows: bytes) -> list[int]:
     return [schema.serialize().size, *(pa.ipc.get_record_batch_size(b) + fill.size for b, fill in batches)]
 
 
-def two_noises(desk: Session) -> list[bytes]:
+def two_noises(session: Session) -> list[bytes]:
     """Run the same query with two noise draws; one leaves no interval and no number."""
     given = []
     for weak in (False, True):
         with blank_ledger() as ledger:
-            table = replace(desk, engine=replace(desk.engine, ledger=ledger)).query(COUNT, client="ann")
+            table = replace(session, engine=replace(session.engine, ledger=ledger)).query(COUNT, client="ann")
             told = json.loads(table.schema.metadata[CARD])
             if weak:
                 told["intervals"] = {name: [None] * table.num_rows for name in told["intervals"]}
@@ -265,15 +265,15 @@ def two_noises(desk: Session) -> list[bytes]:
     return given
 
 
-def test_noise_decides_no_length(desk: Session) -> None:
-    first, second = map(lengths, two_noises(desk))
+def test_noise_decides_no_length(session: Session) -> None:
+    first, second = map(lengths, two_noises(session))
     assert first == second
 
 
-def test_an_unpadded_answer_is_found(desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unpadded_answer_is_found(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "size_class", lambda length: length)
     monkeypatch.setattr(module, "public_length", lambda *_: 0)
-    first, second = map(lengths, two_noises(desk))
+    first, second = map(lengths, two_noises(session))
     assert first[0] != second[0]
 
 

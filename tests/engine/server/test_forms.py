@@ -62,13 +62,13 @@ class Sent:
 
     def state(self) -> tuple[object, ...]:
         """Everything that a form could change: the chain, keys, shares, jobs."""
-        house, desk = self.served.house, self.served.house.worker.clerk.session  # type: ignore[attr-defined]
+        house, session = self.served.house, self.served.house.worker.clerk.session  # type: ignore[attr-defined]
         jobs = [
             (row["id"], row["state"]) for row in house.tables.jobs_in_states("queued", "running", "done", "cancelled")
         ]
         shares = [row["id"] for row in house.tables.shares_of("")]
-        acts = desk.register.events(dataset=None)
-        return (desk.engine.ledger.anchor(), json.dumps(house.keys.list_keys()), jobs, shares, json.dumps(acts))
+        acts = session.register.events(dataset=None)
+        return (session.engine.ledger.anchor(), json.dumps(house.keys.list_keys()), jobs, shares, json.dumps(acts))
 
 
 def prepared(served: TestServer, path: str) -> Sent:
@@ -206,10 +206,10 @@ def test_two_servers_of_one_ledger_take_a_form_once(served: TestServer) -> None:
 
 
 def test_a_token_that_is_not_remembered_is_found(
-    served: TestServer, desk: Session, monkeypatch: pytest.MonkeyPatch
+    served: TestServer, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The planted bug: every form counts as sent for the first time."""
-    del desk
+    del session
     monkeypatch.setattr("engine.server.console.sessions.Sessions.record_form", lambda *_: True)
     with pytest.raises(AssertionError):
         test_a_form_that_is_sent_again_does_nothing(served, "/console/keys/make")

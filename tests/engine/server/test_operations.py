@@ -122,19 +122,19 @@ def test_a_postgres_dump_contains_the_ledger_without_the_server_s_tables(
     monkeypatch.setenv("PASSERSBY_DATA", str(tmp_path / "data"))
     catalog, address = make_town(tmp_path).path, postgres.server().new_ledger()
     schema, file = address.partition("search_path%3D")[2], tmp_path / "dump.sql"
-    with open_session(catalog, ledger=address) as desk:
-        assert desk.register is not None
-        desk.register.object("7", reason="a letter", by="ana")
-        desk.query("SELECT COUNT(*) AS n FROM visit", client="ann")
+    with open_session(catalog, ledger=address) as session:
+        assert session.register is not None
+        session.register.object("7", reason="a letter", by="ana")
+        session.query("SELECT COUNT(*) AS n FROM visit", client="ann")
     ServerTables.open_for(address).close()
     with Ledger.open(address) as ledger:
         anchor = ledger.anchor()
     _in_postgres(DUMP, postgres.server(), schema, file)
     tables = re.findall(rf"^CREATE TABLE {schema}\.(\w+)", file.read_text(), re.MULTILINE)
     assert "entries" in tables and "objection_acts" in tables and not [t for t in tables if t.startswith("server_")]
-    with open_session(catalog, ledger=address) as desk:
-        assert desk.register is not None
-        desk.register.object("8", reason="another letter", by="ana")
+    with open_session(catalog, ledger=address) as session:
+        assert session.register is not None
+        session.register.object("8", reason="another letter", by="ana")
     for command in ANEW:
         _in_postgres(command, postgres.server(), schema, file)
     with Ledger.open(address) as ledger:
@@ -142,7 +142,7 @@ def test_a_postgres_dump_contains_the_ledger_without_the_server_s_tables(
     with pytest.raises(Refused, match="older copy"), open_session(catalog, ledger=address):
         pass
     shutil.rmtree(tmp_path / "data" / "marks")  # step 3
-    with open_session(catalog, ledger=address) as desk:
-        assert desk.register is not None and len(desk.register.events()) == 2 and len(desk.history("ann")) == 1
-        desk.register.object("9", reason="a third one", by="ana")
+    with open_session(catalog, ledger=address) as session:
+        assert session.register is not None and len(session.register.events()) == 2 and len(session.history("ann")) == 1
+        session.register.object("9", reason="a third one", by="ana")
     ServerTables.open_for(address).close()

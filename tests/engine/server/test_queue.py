@@ -51,11 +51,11 @@ def test_clients_have_a_queue_share_and_new_ones_are_admitted() -> None:
 
 
 @contextmanager
-def crowded(town_desk: Session, desk: Session) -> Iterator[tuple[TestServer, str, Scheduler]]:
+def crowded(town_session: Session, session: Session) -> Iterator[tuple[TestServer, str, Scheduler]]:
     """Serve a session whose queue does not move; yields its address, too."""
     pace = ResponsePacing(least_seconds=0.001, slots=1, queue=QUEUE, queue_per_client=SHARE)
-    engine = PacedEngine.of(replace(town_desk.engine, ledger=desk.engine.ledger), pace)
-    with inhabited(replace(town_desk, engine=engine)) as served, listening(served) as address:
+    engine = PacedEngine.of(replace(town_session.engine, ledger=session.engine.ledger), pace)
+    with inhabited(replace(town_session, engine=engine)) as served, listening(served) as address:
         yield served, address, pace.scheduler
 
 
@@ -69,9 +69,9 @@ def asking(address: str, key: str) -> Iterator[Callable[[str], Future[httpx2.Res
         yield lambda sql: threads.submit(c.post, "/v1/queries", json={"sql": sql, "rho": "0.0001"})
 
 
-def test_a_crowded_queue_of_one_client_blocks_no_free_or_first_query(town_desk: Session, desk: Session) -> None:
+def test_a_crowded_queue_of_one_client_blocks_no_free_or_first_query(town_session: Session, session: Session) -> None:
     """The queue was one for all: 70 requests of one client, and another's repeats were refused, 30 of 30."""
-    with crowded(town_desk, desk) as (served, address, turns):
+    with crowded(town_session, session) as (served, address, turns):
         ben = served.house.keys.make("ben", Role.ANALYST, by="test", days=1)["key"]
         with httpx2.Client(base_url=address, timeout=MAX_SECONDS, headers=bearer(ben)) as other:
             bought = other.post("/v1/queries", json={"sql": REPEATED}).json()["rows"]
@@ -107,8 +107,8 @@ def ask_in_a_thread(client: httpx2.Client, sql: str) -> Future[httpx2.Response]:
     return asked
 
 
-def test_jobs_are_queued_separately_and_not_refused(town_desk: Session, desk: Session) -> None:
-    with crowded(town_desk, desk) as (served, _, turns), ExitStack() as held:
+def test_jobs_are_queued_separately_and_not_refused(town_session: Session, session: Session) -> None:
+    with crowded(town_session, session) as (served, _, turns), ExitStack() as held:
         held.enter_context(turns.hold_slot(QueuedQuery("dan", "holds it"), 1.0))
         started = [served.ask(fresh(n), headers={"Prefer": "respond-async"}).json()["id"] for n in range(SHARE + 2)]
         until(lambda: len(turns._waiting) == SHARE + 2)
@@ -160,9 +160,9 @@ def test_a_priced_query_frees_its_place_and_a_withdrawn_one_is_not_charged() -> 
     asyncio.run(seen())
 
 
-def test_rehearsals_have_shares_too(desk: Session) -> None:
+def test_rehearsals_have_shares_too(session: Session) -> None:
     asked: dict[str, Any] = {"json": {"sql": REPEATED}}
-    with inhabited(desk, queue=2, queue_per_client=2) as served:
+    with inhabited(session, queue=2, queue_per_client=2) as served:
         limits = served.house.limits
         with limits.long_call("ben"), limits.long_call("ben"):
             with pytest.raises(QueueFull), limits.long_call("ben"):

@@ -193,33 +193,33 @@ def test_the_logged_address_is_behind_a_trusted_proxy(served: TestServer) -> Non
 # ---------------------------------------------------------------- repeats
 
 
-def test_tiles_that_are_refreshed_add_nothing_to_the_chain(desk: Session) -> None:
+def test_tiles_that_are_refreshed_add_nothing_to_the_chain(session: Session) -> None:
     """Each refresh was a row: 20 tiles a minute were 45 MB a day."""
-    with inhabited(desk) as served:
+    with inhabited(session) as served:
         bought = served.ask(COUNT, headers={"Idempotency-Key": "bought"}).json()
-        before = desk.engine.ledger.anchor()
+        before = session.engine.ledger.anchor()
         for number in range(20):
             again = served.ask(COUNT, headers={"Idempotency-Key": f"tile {number}"})
             assert again.json()["rows"] == bought["rows"]
         assert served.ask(COUNT, headers={"Idempotency-Key": "bought"}).json()["rows"] == bought["rows"]
-        assert desk.engine.ledger.anchor() == before
+        assert session.engine.ledger.anchor() == before
         other = f"{COUNT} WHERE minutes > 5"
         refused = served.ask(other, headers={"Idempotency-Key": "bought"})
         assert (refused.status_code, refused.json()["code"]) == (422, "E_IDEMPOTENCY")
-        desk.engine.ledger.write_repeats(all_hours=True)
-        assert [row.content["times"] for row in desk.engine.ledger.entries(kind="repeated")] == [20]
+        session.engine.ledger.write_repeats(all_hours=True)
+        assert [row.content["times"] for row in session.engine.ledger.entries(kind="repeated")] == [20]
 
 
-def test_a_charged_key_that_is_not_looked_up_is_found(desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_charged_key_that_is_not_looked_up_is_found(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: any key whose query is paid for is free, so that one key serves two queries."""
     monkeypatch.setattr(Ledger, "is_charged", lambda *_: False)
-    with inhabited(desk) as served:
+    with inhabited(session) as served:
         other = f"{COUNT} WHERE minutes > 5"
         for sql in (COUNT, other):
             served.ask(sql, headers={"Idempotency-Key": sql})
         assert served.ask(other, headers={"Idempotency-Key": COUNT}).status_code == 200, "without the plant it is 422"
     monkeypatch.undo()
-    with inhabited(desk) as served:
+    with inhabited(session) as served:
         assert served.ask(other, headers={"Idempotency-Key": COUNT}).json()["code"] == "E_IDEMPOTENCY"
 
 

@@ -145,11 +145,11 @@ def lose(machine: Machine, marks: str) -> None:
 def test_a_backup_during_charges_is_restored_when_everything_is_lost(machine: Machine, marks: str) -> None:
     assert machine.shell("pby bootstrap --name ana")[0] == 0
     asked = questions()
-    with machine.open_session() as desk:
-        assert desk.register is not None
-        desk.register.object("7", reason="a letter", by="ana")
-        machine.done(blocks("Back up")[0], lambda: desk.query(next(asked), client="ann", rho="0.001"))
-        paid = len(desk.history("ann"))
+    with machine.open_session() as session:
+        assert session.register is not None
+        session.register.object("7", reason="a letter", by="ana")
+        machine.done(blocks("Back up")[0], lambda: session.query(next(asked), client="ann", rho="0.001"))
+        paid = len(session.history("ann"))
     lose(machine, marks)
     aside, restore, loss, verify = blocks("Restore")
     machine.done(aside)
@@ -165,13 +165,13 @@ def test_a_backup_during_charges_is_restored_when_everything_is_lost(machine: Ma
 def test_without_bindings_charges_after_the_newest_anchor_are_lost(machine: Machine) -> None:
     """Nothing remembers it: the restore goes through, and the page freezes all the same."""
     asked = questions()
-    with machine.open_session() as desk:
-        desk.query(next(asked), client="ann", rho="0.001")
-        assert desk.register is not None
-        desk.register.object("7", reason="a letter", by="ana")
+    with machine.open_session() as session:
+        session.query(next(asked), client="ann", rho="0.001")
+        assert session.register is not None
+        session.register.object("7", reason="a letter", by="ana")
         machine.done(blocks("Back up")[0])
-        desk.query(next(asked), client="ann", rho="0.001")
-        paid = len(desk.history("ann"))
+        session.query(next(asked), client="ann", rho="0.001")
+        paid = len(session.history("ann"))
     lose(machine, "gone")
     aside, restore, loss, verify = blocks("Restore")
     machine.done(aside + restore)
@@ -192,12 +192,12 @@ def test_the_server_stays_down_between_restore_and_freeze() -> None:
 
 def test_a_key_that_was_taken_back_after_the_backup_opens_nothing_after_the_restore(machine: Machine) -> None:
     asked = questions()
-    with machine.open_session() as desk:
-        assert desk.register is not None
-        desk.register.object("7", reason="a letter", by="ana")
+    with machine.open_session() as session:
+        assert session.register is not None
+        session.register.object("7", reason="a letter", by="ana")
         with machine.keys() as keys:
             eve, ana = (keys.make(name, Role.ADMIN, by="test", days=9) for name in ("eve", "ana"))
-        machine.done(blocks("Back up")[0], lambda: desk.query(next(asked), client="ann", rho="0.001"))
+        machine.done(blocks("Back up")[0], lambda: session.query(next(asked), client="ann", rho="0.001"))
         with machine.keys() as keys:
             keys.revoke(eve["id"])
     assert machine.opens(ana["key"]) and not machine.opens(eve["key"])
@@ -222,14 +222,16 @@ def test_leftover_wal_files_are_not_replayed_over_another_ledger(machine: Machin
 
 def check_frozen_until_thawed(machine: Machine, paid: int) -> None:
     sql = "SELECT COUNT(*) AS n FROM visit"
-    with machine.open_session() as desk:
-        assert len(desk.history("ann")) < paid and desk.register is not None and len(desk.register.events()) == 1
+    with machine.open_session() as session:
+        assert (
+            len(session.history("ann")) < paid and session.register is not None and len(session.register.events()) == 1
+        )
         with pytest.raises(Refused, match="E_FORBIDDEN"):
-            desk.query(sql, client="ann", rho="0.001")
+            session.query(sql, client="ann", rho="0.001")
     with open_admin(machine.catalog, ledger=str(machine.ledger)) as admin:
         admin.thaw(dataset="town", by="ana", reason="counted")
-    with machine.open_session() as desk:
-        desk.query(sql, client="ann", rho="0.001")
+    with machine.open_session() as session:
+        session.query(sql, client="ann", rho="0.001")
     assert list((machine.ledger.parent / "marks").iterdir())
 
 

@@ -37,25 +37,25 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestSer
     file = folder / "standing.toml"
     file.write_text(FILE, encoding="utf-8")
     with held_town(folder / "town", DAILY) as engine:
-        desk = Session(anew(engine))
-        run_scheduled(desk, str(file), early=True)
-        with inhabited(desk) as served:
+        session = Session(anew(engine))
+        run_scheduled(session, str(file), early=True)
+        with inhabited(session) as served:
             line = served.house.worker
             line.clerk = replace(line.clerk, standing=str(file))  # type: ignore[attr-defined]
-            yield served, desk, str(file)
+            yield served, session, str(file)
 
 
 def test_scheduled_releases_are_listed_and_shown_for_free(standing: tuple[TestServer, Session, str]) -> None:
-    served, desk, file = standing
+    served, session, file = standing
     assert served.send("GET", "/v1/standing").json() == [
         {"name": "footfall", "dataset": "town", "windows": list(DAYS[1:])}
     ]
-    here = show_scheduled(desk, file, "footfall", client="analyst")
+    here = show_scheduled(session, file, "footfall", client="analyst")
     answer = served.send("GET", "/v1/standing/footfall")
     assert [tuple(row) for row in answer.json()["rows"]] == [tuple(row.values()) for row in here.to_pylist()]
     assert answer.json()["price"]["rho"] == 0 and answer.json()["windows"] == [DAYS[-1]]
     assert len(answer.content) == size_class(len(answer.content))
-    assert desk.engine.ledger.paid_releases("analyst") == ()
+    assert session.engine.ledger.paid_releases("analyst") == ()
 
 
 def test_a_window_is_chosen(standing: tuple[TestServer, Session, str]) -> None:
@@ -72,13 +72,13 @@ def test_another_client_s_scheduled_query_looks_like_a_missing_one(standing: tup
 
 
 def test_shown_scheduled_releases_count_as_holdings(standing: tuple[TestServer, Session, str]) -> None:
-    served, desk, _ = standing
+    served, session, _ = standing
     asked = {"sql": f"SELECT COUNT(*) AS n FROM visit WHERE day = '{DAYS[1]}'", "rho": "0.0005"}
     told = served.send("POST", "/v1/explain", json=asked).json()
     assert told["price"]["rho"] == 0 and len(told["made_from"]) == 1
     given = served.send("POST", "/v1/queries", json=asked).json()
     assert given["price"]["rho"] == 0 and all(each["standing"] for each in given["made_from"])
-    assert desk.engine.ledger.paid_releases("analyst") == ()
+    assert session.engine.ledger.paid_releases("analyst") == ()
     others = served.send("POST", "/v1/explain", json={**asked, "sql": "SELECT COUNT(*) AS n FROM visit"}).json()
     assert others["price"]["rho"] > 0  # the first window is in no standing question
 

@@ -37,9 +37,9 @@ class Dying(InProcessWorker):
 
 
 @pytest.fixture
-def dying(desk: Session) -> Any:
-    with inhabited(desk) as served:
-        served.house.worker = Dying(VerbHandler(desk))
+def dying(session: Session) -> Any:
+    with inhabited(session) as served:
+        served.house.worker = Dying(VerbHandler(session))
         yield served
 
 
@@ -52,14 +52,14 @@ def test_one_worker_death_is_invisible_to_the_client(dying: TestServer) -> None:
     assert dies(dying, 1).status_code == 200
 
 
-def test_a_query_that_kills_workers_is_recorded_as_failed(dying: TestServer, desk: Session) -> None:
+def test_a_query_that_kills_workers_is_recorded_as_failed(dying: TestServer, session: Session) -> None:
     answer = dies(dying, 2)
     assert (answer.status_code, answer.json()["code"]) == (422, "E_EXEC")
-    assert [row["kind"] for row in desk.ledger()].count("failed") == 1
+    assert [row["kind"] for row in session.ledger()].count("failed") == 1
 
 
 def test_worker_deaths_of_two_requests_for_one_query_are_summed(
-    dying: TestServer, desk: Session, monkeypatch: pytest.MonkeyPatch
+    dying: TestServer, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or a server that is long about its next worker would let a question kill one each time it is asked."""
 
@@ -70,7 +70,7 @@ def test_worker_deaths_of_two_requests_for_one_query_are_summed(
         patched.setattr(Dying, "ready", late)
         assert dies(dying, 1).json()["code"] == "E_BUSY"
     assert dies(dying, 1).json()["code"] == "E_EXEC"
-    assert [row["kind"] for row in desk.ledger()].count("failed") == 1
+    assert [row["kind"] for row in session.ledger()].count("failed") == 1
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_worker_deaths_of_two_requests_for_one_query_are_summed(
     [(WorkerDied(), 503), (Refused({"code": "E_LEDGER", "message": "", "hint": ""}), 503), (OSError("no pipe"), 500)],
 )
 def test_worker_deaths_are_remembered_until_the_failure_is_recorded(
-    dying: TestServer, desk: Session, unheard: Exception, status: int, monkeypatch: pytest.MonkeyPatch
+    dying: TestServer, session: Session, unheard: Exception, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or a question whose third worker dies, too, would kill three each time that it is asked, and never have failed."""
     call = Dying.call
@@ -91,9 +91,9 @@ def test_worker_deaths_are_remembered_until_the_failure_is_recorded(
     with monkeypatch.context() as patched:
         patched.setattr(Dying, "call", lost_call)
         assert dies(dying, 2).status_code == status
-    assert "failed" not in [row["kind"] for row in desk.ledger()]
+    assert "failed" not in [row["kind"] for row in session.ledger()]
     assert dies(dying, 1).json()["code"] == "E_EXEC"
-    assert [row["kind"] for row in desk.ledger()].count("failed") == 1
+    assert [row["kind"] for row in session.ledger()].count("failed") == 1
     assert not dying.house.deaths
 
 
@@ -108,10 +108,10 @@ def test_a_client_whose_queries_kill_workers_is_frozen(dying: TestServer) -> Non
     assert dies(dying, 0).json()["code"] == "E_FORBIDDEN"
 
 
-def test_a_waiting_query_does_not_count_as_failed(dying: TestServer, desk: Session) -> None:
+def test_a_waiting_query_does_not_count_as_failed(dying: TestServer, session: Session) -> None:
     assert dies(dying, 3, reading=False).status_code == 200
     assert dies(dying, 4, reading=False).json()["code"] == "E_BUSY"
-    assert "failed" not in [row["kind"] for row in desk.ledger()]
+    assert "failed" not in [row["kind"] for row in session.ledger()]
 
 
 def test_no_call_is_sent_without_a_worker(served: TestServer) -> None:

@@ -34,14 +34,14 @@ ASKED = [case.sql for file in ("exact_operator", "exact_analysts") for case in s
 
 @pytest.fixture(scope="module")
 def operator() -> Iterator[Session]:
-    with open_session("operator", ledger=":memory:") as desk:
-        yield replace(desk, engine=PacedEngine.of(desk.engine, ResponsePacing()))
+    with open_session("operator", ledger=":memory:") as session:
+        yield replace(session, engine=PacedEngine.of(session.engine, ResponsePacing()))
 
 
-def accepted(desk: Session, sql: str) -> bool:
+def accepted(session: Session, sql: str) -> bool:
     """Is a query within the limit? One refused for another reason is."""
     try:
-        desk.engine.compile(desk.engine.read(sql, "ann"), Request("ann"))
+        session.engine.compile(session.engine.read(sql, "ann"), Request("ann"))
     except Refusal as refusal:
         return "plain rows" not in refusal.why
     return True
@@ -57,20 +57,20 @@ def test_usual_analyst_queries_are_within_the_limit(operator: Session) -> None:
 
 def test_the_suggestion_is_within_the_limit(tmp_path: Path) -> None:
     with timed_worlds(tmp_path) as worlds:
-        desk = replace(worlds["D'"], engine=PacedEngine.of(worlds["D'"].engine, ResponsePacing()))
+        session = replace(worlds["D'"], engine=PacedEngine.of(worlds["D'"].engine, ResponsePacing()))
         anew = REFUSED["a search that begins anew"]
-        for ask in (desk.query, desk.explain):
+        for ask in (session.query, session.explain):
             with pytest.raises(Refused) as refused:
                 ask(anew, client="ann")
             assert refused.value.problem["code"] == "E_COMPLEX"
             assert "left(x, 20)" in refused.value.problem["hint"]
-        assert not desk.ledger()
-        assert accepted(desk, anew.replace("regexp_replace(home_zone", "regexp_replace(left(home_zone, 20)"))
+        assert not session.ledger()
+        assert accepted(session, anew.replace("regexp_replace(home_zone", "regexp_replace(left(home_zone, 20)"))
         with pytest.raises(Refused) as refused:
-            desk.query(REFUSED["joins"], client="ann")
+            session.query(REFUSED["joins"], client="ann")
         assert "aggregate per person before joining" in refused.value.problem["hint"]
         each = "SELECT subscriber_id, MAX(dwell_s) AS d FROM events WHERE lon BETWEEN 24.7 AND 24.8 GROUP BY 1"
-        assert accepted(desk, f"SELECT COUNT(*) FROM ({each}) CROSS JOIN range(5000) a(x) CROSS JOIN range(9) b(y)")
+        assert accepted(session, f"SELECT COUNT(*) FROM ({each}) CROSS JOIN range(5000) a(x) CROSS JOIN range(9) b(y)")
 
 
 def test_total_work_is_limited_except_for_large_tables() -> None:

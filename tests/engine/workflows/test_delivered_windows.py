@@ -50,9 +50,9 @@ def town(folder: Path, *, until: str = UNTIL, rows_of_the_last_day: int | None =
 
 def planned(where: Path, window: str | None = None) -> str:
     """The window that would be measured, or the reason for none."""
-    with closing(open_session(str(where))) as desk:
+    with closing(open_session(str(where))) as session:
         try:
-            return plan_calibration(desk.engine, desk.engine.catalog.datasets[0], window).window
+            return plan_calibration(session.engine, session.engine.catalog.datasets[0], window).window
         except ParamError as refused:
             return refused.why
 
@@ -65,8 +65,8 @@ def test_a_window_that_is_not_delivered_is_refused_and_nothing_is_charged(tmp_pa
         assert "delivered_until" in json.dumps(refused.value.problem) and "--window" in json.dumps(
             refused.value.problem
         )
-    with closing(open_session(str(where))) as desk:
-        assert not desk.engine.ledger.accounts("town")
+    with closing(open_session(str(where))) as session:
+        assert not session.engine.ledger.accounts("town")
     assert planned(where, "2026-10-02") == "2026-10-02"
     told = calibrate_catalog(str(where), by="steward", dry_run=True)
     assert told["window"] == "2026-10-02" and told["why_window"].startswith("the last delivered one that has ended")

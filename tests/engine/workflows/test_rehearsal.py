@@ -262,10 +262,10 @@ CALIBRATED = (
 
 def half_widths(tmp_path: Path, sql: str) -> tuple[dict[str, float], dict[str, float]]:
     """Half-widths by column: of explain under a calibration, and of a rehearsal."""
-    with closing(open_session(str(tmp_path / "catalog.toml"), ledger=":memory:")) as desk:
-        known = made_up_calibration(desk.engine.catalog, [0, 0, 0, 0, 0, 0, 90, 90, 40], groups=[700])
-        engine = replace(desk.engine, calibrations=Calibrations({"town": known}))
-        on = replace(desk, engine=engine)
+    with closing(open_session(str(tmp_path / "catalog.toml"), ledger=":memory:")) as session:
+        known = made_up_calibration(session.engine.catalog, [0, 0, 0, 0, 0, 0, 90, 90, 40], groups=[700])
+        engine = replace(session.engine, calibrations=Calibrations({"town": known}))
+        on = replace(session, engine=engine)
         explained, rehearsed = on.explain(sql, client="ann"), on.rehearse(sql, client="ann")
     card = json.loads(rehearsed.schema.metadata[CARD])
     expected = {name: error for name, error in explained["expected_error"].items() if error is not None}

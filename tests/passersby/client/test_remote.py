@@ -127,13 +127,13 @@ class Lossy(httpx2.HTTPTransport):
 
 def over(connection: Connection, line: Lossy, monkeypatch: pytest.MonkeyPatch, patience: float = 30.0) -> None:
     """Put a lossy line under a connection."""
-    desk = connection._remote
-    assert desk is not None
-    client = desk.transport._http_client()
+    session = connection._remote
+    assert session is not None
+    client = session.transport._http_client()
     monkeypatch.setattr(client, "_transport", line)
     monkeypatch.setattr(client, "_mounts", {})
     monkeypatch.setattr(remote, "MIN_BACKOFF_SECONDS", 0.01)
-    desk.transport.retry_seconds = patience
+    session.transport.retry_seconds = patience
 
 
 def test_lost_answers_are_retried_and_charged_once(far: Connection, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,13 +60,15 @@ def prices(worlds: dict[str, Session], plant: Callable[[], None] = lambda: None)
         own.query(SUM, client=CLIENT, rho=CHEAP)
         shared = own.engine.ledger
         plant()
-        desks = {world: replace(desk, engine=replace(desk.engine, ledger=shared)) for world, desk in worlds.items()}
-        return {world: _price(desk) for world, desk in desks.items()}
+        sessions = {
+            world: replace(session, engine=replace(session.engine, ledger=shared)) for world, session in worlds.items()
+        }
+        return {world: _price(session) for world, session in sessions.items()}
 
 
-def _price(desk: Session) -> Any:
+def _price(session: Session) -> Any:
     try:
-        return desk.explain(SUM, client=CLIENT, target_error=SHARE)["price"]
+        return session.explain(SUM, client=CLIENT, target_error=SHARE)["price"]
     except Refused as refused:
         return refused.problem
 

@@ -90,7 +90,7 @@ def test_113_price_and_remaining_budget_do_not_depend_on_people(
     check_attack(replace(COUNT, outcome=outcome), worlds, rho=rho)
 
 
-def small(desk: Session, folder: Path, world: str) -> Session:
+def small(session: Session, folder: Path, world: str) -> Session:
     """Open the same data in less memory than any question needs."""
     catalog = attack_catalog(folder, world)
     made = open_snapshot(catalog, folder, lambda stage, part: None)
@@ -99,7 +99,7 @@ def small(desk: Session, folder: Path, world: str) -> Session:
     assert roomy.empty and not backend._empty  # questions are bound before they are charged, in memory of their own
     backend._empty.append(roomy._empty.pop())
     roomy.close()
-    return Session(Engine(catalog, backend, desk.engine.ledger, desk.engine.add_noise))
+    return Session(Engine(catalog, backend, session.engine.ledger, session.engine.add_noise))
 
 
 def test_20_running_out_of_memory_keeps_the_charge_and_reveals_nothing(
@@ -107,25 +107,25 @@ def test_20_running_out_of_memory_keeps_the_charge_and_reveals_nothing(
 ) -> None:
     attack = replace(COUNT, outcome="E_EXEC")
     failing = [small(worlds[world], tmp_path, world) for world in ("D'", "D", "heavy")]
-    told = [observe(desk, attack) for desk in failing]
+    told = [observe(session, attack) for session in failing]
     for other in told:
         assert other.outcome == "E_EXEC"
         charged = [row["rho"] for row in other.static["ledger"] if row["kind"] == "charged"]
         assert charged == [0.005, 0], "it may be tried again, and is paid for once"
         assert other.static == told[0].static
-    for desk in failing:
-        desk.engine.backend.close()
+    for session in failing:
+        session.engine.backend.close()
 
 
 def test_109_another_client_pays_for_the_same_release(worlds: dict[str, Session]) -> None:
-    for desk in worlds.values():
-        check_second_client(desk)
+    for session in worlds.values():
+        check_second_client(session)
 
 
 def test_115_many_clients_of_one_analyst_share_the_dataset(worlds: dict[str, Session]) -> None:
     told = []
-    for desk in worlds.values():
-        with with_empty_ledger(desk) as own:
+    for session in worlds.values():
+        with with_empty_ledger(session) as own:
             for number in range(4):
                 own.query(COUNT.sql, client=f"sybil {number}", rho=f"0.04{number}")
             with pytest.raises(Refused) as refused:
@@ -136,8 +136,8 @@ def test_115_many_clients_of_one_analyst_share_the_dataset(worlds: dict[str, Ses
 
 
 def test_130_a_request_id_of_one_client_is_for_one_question(worlds: dict[str, Session]) -> None:
-    for desk in worlds.values():
-        with with_empty_ledger(desk) as own:
+    for session in worlds.values():
+        with with_empty_ledger(session) as own:
             first = own.query(COUNT.sql, client="ann", request_id="r")
             assert own.query(COUNT.sql, client="ann", request_id="r").column(0) == first.column(0)
             with pytest.raises(Refused, match="E_IDEMPOTENCY"):
@@ -154,8 +154,8 @@ def test_every_number_of_the_list_has_a_case() -> None:
 
 def test_83_one_question_per_zone_is_charged_as_often(worlds: dict[str, Session]) -> None:
     """Zones are not disjoint: one person is in many of them."""
-    for desk in worlds.values():
-        with with_empty_ledger(desk) as own:
+    for session in worlds.values():
+        with with_empty_ledger(session) as own:
             for zone in ("C1", "C2", "C3"):
                 own.query(f"{COUNT.sql} JOIN cells USING (cell_id) WHERE zone = '{zone}'", client="ann")
             assert sum(row["rho"] for row in own.ledger("ann") if row["kind"] == "charged") == pytest.approx(0.015)

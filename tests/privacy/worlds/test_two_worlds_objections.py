@@ -84,11 +84,11 @@ def _numbers(engine: Engine, sql: str) -> list[dict[tuple[str, ...], tuple[int, 
     return [groups(exact) for each in ran for _, exact in each]
 
 
-def _across(desk: Session, objects: bool) -> list[Any]:
+def _across(session: Session, objects: bool) -> list[Any]:
     """Query, let the victim object or not, repeat, query anew, and list everything."""
     mine = pa.table({"person": pa.array([str(VICTIM)], pa.string())})
     now = [NO_OBJECTIONS]
-    with with_empty_ledger(replace(desk, engine=replace(desk.engine, objections=lambda _: now[0]))) as own:
+    with with_empty_ledger(replace(session, engine=replace(session.engine, objections=lambda _: now[0]))) as own:
         told: list[Any] = [_card(own, COUNT.sql), _card(own, BY_ZONE.sql)]
         now[0] = mine if objects else NO_OBJECTIONS
         told += [_card(own, sql) for sql in (COUNT.sql, BY_ZONE.sql, BY_HOUR.sql, BY_HOUR.sql, OF_EVENTS.sql)]
@@ -97,8 +97,8 @@ def _across(desk: Session, objects: bool) -> list[Any]:
         return told
 
 
-def _card(desk: Session, sql: str) -> dict[str, Any]:
-    answer = desk.query(sql, client=CLIENT)
+def _card(session: Session, sql: str) -> dict[str, Any]:
+    answer = session.query(sql, client=CLIENT)
     card = json.loads(answer.schema.metadata[b"passersby"])
     noisy, _ = card.pop("intervals"), (card.pop("reliability"), card.pop("advice"))  # words and advice follow the noise
     exact = [answer.column(name).to_pylist() for name in answer.column_names if name not in noisy]

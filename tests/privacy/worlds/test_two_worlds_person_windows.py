@@ -57,7 +57,7 @@ def worlds() -> tuple[Data, Data]:
 
 
 @pytest.fixture(scope="module", params=[PrivacyWindow.MONTH, PrivacyWindow.WEEK])
-def desks(
+def sessions(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Session, Session, PrivacyWindow]]:
     folders = [tmp_path_factory.mktemp(world) for world in ("with", "without")]
@@ -71,10 +71,10 @@ def desks(
             yield one, other, request.param
 
 
-def everything_but_noise(desk: Session, sql: str) -> dict[str, Any]:
+def everything_but_noise(session: Session, sql: str) -> dict[str, Any]:
     """Run a query; everything of the outcome that noise does not decide."""
     try:
-        answer = desk.query(sql, client="ann", rho="0.001")
+        answer = session.query(sql, client="ann", rho="0.001")
     except Refused as refused:
         return {"problem": refused.problem}
     card = json.loads((answer.schema.metadata or {})[b"passersby"])
@@ -88,13 +88,13 @@ def everything_but_noise(desk: Session, sql: str) -> dict[str, Any]:
         "rows": answer.num_rows if public else None,
         "exact": [answer.column(name).to_pylist() for name in exact],
         "card": fixed if "unstable" not in text and "NULL" not in text else {**fixed, "notes": None},
-        "accounts": desk.budget("ann")["accounts"],
+        "accounts": session.budget("ann")["accounts"],
     }
 
 
 @pytest.mark.parametrize("asked", QUESTIONS)
-def test_everything_but_noise_is_the_same(desks: tuple[Session, Session, PrivacyWindow], asked: str) -> None:
-    one, other, window = desks
+def test_everything_but_noise_is_the_same(sessions: tuple[Session, Session, PrivacyWindow], asked: str) -> None:
+    one, other, window = sessions
     sql = fill_dates(asked, window)
     assert everything_but_noise(one, sql) == everything_but_noise(other, sql)
 

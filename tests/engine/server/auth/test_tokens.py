@@ -95,17 +95,17 @@ def test_other_tokens_are_refused(tokens: Tokens, bad: str) -> None:
     "subject", ["\n", " org/ana", "org/ana ", "org/an\u200da", "\uff41na", "*owner", "org//ana", ""]
 )
 def test_a_token_subject_that_is_no_client_name_is_refused_with_the_reason(
-    desk: Session, tokens: Tokens, subject: str
+    session: Session, tokens: Tokens, subject: str
 ) -> None:
-    with inhabited(desk) as served:
+    with inhabited(session) as served:
         served.house.tokens = tokens
         answer = served.client.get("/v1/me", headers=bearer(token(sub=subject)))
         assert (answer.status_code, answer.json()["code"]) == (401, "E_AUTH")
         assert "sub of this token names nobody here" in answer.json()["message"]
 
 
-def test_a_subject_in_other_case_opens_no_other_account(desk: Session, tokens: Tokens) -> None:
-    with inhabited(desk) as served:
+def test_a_subject_in_other_case_opens_no_other_account(session: Session, tokens: Tokens) -> None:
+    with inhabited(session) as served:
         served.house.tokens = tokens
         count = {"sql": "SELECT count(*) AS visits FROM visit"}
         asked = [
@@ -116,8 +116,8 @@ def test_a_subject_in_other_case_opens_no_other_account(desk: Session, tokens: T
         assert "spelling alone" in asked[1].json()["message"]
 
 
-def test_a_key_in_another_spelling_is_not_made(desk: Session) -> None:
-    with inhabited(desk) as served:
+def test_a_key_in_another_spelling_is_not_made(session: Session) -> None:
+    with inhabited(session) as served:
         for name, status in (("ana", 201), ("ana", 201), ("ANA", 400), ("ana ", 400), ("an\u200da", 400)):
             body = {"name": name, "role": "analyst"}
             made = served.send("POST", "/v1/admin/keys", Role.ADMIN, json=body)
@@ -166,8 +166,8 @@ def test_an_unusable_key_does_not_hide_the_others(tokens: Tokens, keys_file: Pat
     assert tokens.principal(token()) is not None
 
 
-def test_tokens_over_http(desk: Session, tokens: Tokens) -> None:
-    with inhabited(desk) as served:
+def test_tokens_over_http(session: Session, tokens: Tokens) -> None:
+    with inhabited(session) as served:
         assert served.client.get("/v1/me", headers=bearer(token())).status_code == 401
         served.house.tokens = tokens
         assert served.client.get("/v1/me", headers=bearer(token())).json()["name"] == "org/ana"

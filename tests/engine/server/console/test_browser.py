@@ -22,11 +22,11 @@ LEAST_CONTRAST = 3.0  # of what is no text beside its ground: WCAG 2.2, 1.4.11
 
 
 @pytest.fixture(scope="module")
-def visited(town_desk: Session) -> Iterator[Visited]:
+def visited(town_session: Session) -> Iterator[Visited]:
     """Serve a town in which something has happened, to one browser."""
     with blank_ledger() as ledger:
-        engine = PacedEngine.of(replace(town_desk.engine, ledger=ledger), ResponsePacing(least_seconds=0.001))
-        with browsed(replace(town_desk, engine=engine)) as found:
+        engine = PacedEngine.of(replace(town_session.engine, ledger=ledger), ResponsePacing(least_seconds=0.001))
+        with browsed(replace(town_session, engine=engine)) as found:
             admin = found.inside.house.worker.clerk.admin  # type: ignore[attr-defined]
             for client in ("analyst", "city/planning/ana"):
                 admin.add_client(client, by="admin", reason="a contract")

@@ -30,11 +30,11 @@ ENDPOINTS = [*RULES, *sorted(OPEN - {("GET", "/openapi.json")})]
 
 
 @pytest.fixture(scope="module")
-def shared(town_desk: Session) -> Iterator[TestServer]:
+def shared(town_session: Session) -> Iterator[TestServer]:
     """One served session for all examples; the limit of jobs blocks none of them."""
     with blank_ledger() as ledger:
-        engine = PacedEngine.of(replace(town_desk.engine, ledger=ledger), ResponsePacing(least_seconds=0.001))
-        with inhabited(replace(town_desk, engine=engine), rate="1000000/second", jobs_per_client=10**6) as served:
+        engine = PacedEngine.of(replace(town_session.engine, ledger=ledger), ResponsePacing(least_seconds=0.001))
+        with inhabited(replace(town_session, engine=engine), rate="1000000/second", jobs_per_client=10**6) as served:
             yield served
 
 

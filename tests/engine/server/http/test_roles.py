@@ -63,11 +63,11 @@ NAMED = {"job_id": "j", "share_id": "s", "client": "c", "request": "1", "key_id"
 
 
 @pytest.fixture(scope="module")
-def closed(town_desk: Session) -> Iterator[TestServer]:
+def closed(town_session: Session) -> Iterator[TestServer]:
     """Serve the town to those who are refused."""
     with blank_ledger() as ledger:
-        engine = PacedEngine.of(replace(town_desk.engine, ledger=ledger), ResponsePacing(least_seconds=0.001))
-        with inhabited(replace(town_desk, engine=engine)) as server:
+        engine = PacedEngine.of(replace(town_session.engine, ledger=ledger), ResponsePacing(least_seconds=0.001))
+        with inhabited(replace(town_session, engine=engine)) as server:
             yield server
             assert {row["kind"] for row in _ledger(server)} <= {"opened", "client_added"}, (
                 "what was refused has left something"

@@ -44,8 +44,8 @@ def due_now(served: TestServer) -> None:
         connection.execute(alerts.update().values(due_at="2020-01-01T00:00:00.000+00:00"))
 
 
-def test_each_threshold_is_alerted_once_with_client_window_and_share_alone(desk: Session) -> None:
-    with hook() as sink, inhabited(desk, alert_webhook=sink.url, **NEVER) as served:
+def test_each_threshold_is_alerted_once_with_client_window_and_share_alone(session: Session) -> None:
+    with hook() as sink, inhabited(session, alert_webhook=sink.url, **NEVER) as served:
         until(lambda: "marks" in served.house.worker.called)  # type: ignore[attr-defined]
         look(served)
         assert sink.taken == []
@@ -60,8 +60,8 @@ def test_each_threshold_is_alerted_once_with_client_window_and_share_alone(desk:
         assert everybody == [{"client": "all clients", "window": "forever", "share": 0.5}]
 
 
-def test_undelivered_alerts_are_retried_and_delay_no_answer(desk: Session) -> None:
-    with hook(500, 302) as sink, inhabited(desk, alert_webhook=sink.url, alert_seconds=0.05) as served:
+def test_undelivered_alerts_are_retried_and_delay_no_answer(session: Session) -> None:
+    with hook(500, 302) as sink, inhabited(session, alert_webhook=sink.url, alert_seconds=0.05) as served:
         sink.open.clear()
         served.ask(BY_COIN.format(0), terms={"rho": "0.05"})
         until(lambda: any(row["tries"] for row in served.house.tables.all_alerts()))  # it hangs in the web hook now
@@ -82,7 +82,7 @@ def test_undelivered_alerts_are_retried_and_delay_no_answer(desk: Session) -> No
         assert sink.taken == [{"client": "analyst", "window": "forever", "share": 0.5}]
 
 
-def test_a_transient_table_failure_does_not_stop_alerts(desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_transient_table_failure_does_not_stop_alerts(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """Regression: one failure ended alerts for the life of the server, whose health was still good."""
     due, fails = ServerTables.due_alerts, threading.Event()
 
@@ -93,7 +93,7 @@ def test_a_transient_table_failure_does_not_stop_alerts(desk: Session, monkeypat
 
     fails.set()
     monkeypatch.setattr(ServerTables, "due_alerts", due_alerts)
-    with hook() as sink, inhabited(desk, alert_webhook=sink.url, alert_seconds=0.01) as served:
+    with hook() as sink, inhabited(session, alert_webhook=sink.url, alert_seconds=0.01) as served:
         served.ask(BY_COIN.format(0), terms={"rho": "0.05"})
         until(lambda: alerts_check(served) == ("failed", "they wait: LedgerUnavailable"))
         fails.clear()
@@ -107,19 +107,21 @@ def alerts_check(served: TestServer) -> tuple[str, str]:
     return found["state"], found["said"]
 
 
-def test_delivered_alerts_are_not_read_again(desk: Session) -> None:
-    with hook() as sink, inhabited(desk, alert_webhook=sink.url, **NEVER) as served:
+def test_delivered_alerts_are_not_read_again(session: Session) -> None:
+    with hook() as sink, inhabited(session, alert_webhook=sink.url, **NEVER) as served:
         served.ask(BY_COIN.format(0), terms={"rho": "0.05"})
         look(served)
         assert len(sink.taken) == 1 and served.house.tables.all_alerts()
         assert served.house.tables.due_alerts("2999", MAX_TRIES) == []
 
 
-def test_mail_goes_out_over_tls_with_a_password(desk: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mail_goes_out_over_tls_with_a_password(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chain, key = certificate(tmp_path)
     secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     secure.load_cert_chain(chain, key)
-    with mailbox(secure) as box, inhabited(desk, alert_smtp=box.address, **ENDS, **NEVER) as served:
+    with mailbox(secure) as box, inhabited(session, alert_smtp=box.address, **ENDS, **NEVER) as served:
         served.ask(BY_COIN.format(0), terms={"rho": "0.08"})
         look(served)
         assert box.mails == []  # nobody vouches for this certificate
@@ -133,10 +135,10 @@ def test_mail_goes_out_over_tls_with_a_password(desk: Session, tmp_path: Path, m
         assert text == "Client: analyst\nWindow: forever\nShare spent: 80%\n"
 
 
-def test_webhook_and_mail_receive_the_same_alerts(desk: Session) -> None:
+def test_webhook_and_mail_receive_the_same_alerts(session: Session) -> None:
     with hook() as sink, mailbox() as box:
         ways: dict[str, Any] = {"alert_webhook": sink.url, "alert_smtp": box.address, "alert_smtp_security": "none"}
-        with inhabited(desk, **ways, **ENDS, **NEVER) as served:
+        with inhabited(session, **ways, **ENDS, **NEVER) as served:
             served.ask(BY_COIN.format(0), terms={"rho": "0.1"})
             look(served)
             assert (len(sink.taken), len(box.mails)) == (2, 2)

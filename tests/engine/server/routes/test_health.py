@@ -33,8 +33,8 @@ def checked(served: TestServer, *, verify: bool = True) -> dict[str, tuple[str, 
     return {each["check"]: (each["state"], each["said"]) for each in asyncio.run(results())}
 
 
-def test_a_healthy_server_passes_every_check(desk: Session) -> None:
-    with inhabited(desk, alert_webhook="https://hooks.example.org/x", alert_seconds=3600) as served:
+def test_a_healthy_server_passes_every_check(session: Session) -> None:
+    with inhabited(session, alert_webhook="https://hooks.example.org/x", alert_seconds=3600) as served:
         keep_keys(served)
         found = checked(served)
         assert {name for name, (state, _) in found.items() if state != "passed"} == {"calibration of town"}
@@ -69,9 +69,9 @@ def test_each_fault_is_found_by_its_check(served: TestServer) -> None:
         assert checked(served)["worker"][0] == "failed"
 
 
-def test_rollups_that_are_not_read_are_found(desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rollups_that_are_not_read_are_found(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two declared ones, both are read or one; if none is declared, the check reports nothing."""
-    town, backend = desk.engine.catalog, desk.engine.backend
+    town, backend = session.engine.catalog, session.engine.backend
     declared = replace(town, datasets=tuple(replace(of, rollups=("SELECT 1", "SELECT 2")) for of in town.datasets))
     made = cast("Rollup", object())
     for catalog, read, found in (
@@ -80,20 +80,20 @@ def test_rollups_that_are_not_read_are_found(desk: Session, monkeypatch: pytest.
         (town, (), None),
     ):
         monkeypatch.setattr(backend, "target", replace(backend.target, rollups=read))
-        with inhabited(replace(desk, engine=replace(desk.engine, catalog=catalog))) as served:
+        with inhabited(replace(session, engine=replace(session.engine, catalog=catalog))) as served:
             assert checked(served).get("rollups") == found
 
 
-def test_without_declared_clip_bounds_no_calibration_is_missed(desk: Session) -> None:
-    town = desk.engine.catalog
+def test_without_declared_clip_bounds_no_calibration_is_missed(session: Session) -> None:
+    town = session.engine.catalog
     bare = replace(town, tables=tuple(replace(table, clip_bounds=None) for table in town.tables))
     for catalog, state in ((town, "look"), (bare, "passed")):
-        with inhabited(replace(desk, engine=replace(desk.engine, catalog=catalog))) as served:
+        with inhabited(replace(session, engine=replace(session.engine, catalog=catalog))) as served:
             assert checked(served)["calibration of town"][0] == state
 
 
-def test_an_undeliverable_alert_is_found(desk: Session) -> None:
-    with inhabited(desk, alert_webhook="https://hooks.example.org/x", alert_seconds=3600) as served:
+def test_an_undeliverable_alert_is_found(session: Session) -> None:
+    with inhabited(session, alert_webhook="https://hooks.example.org/x", alert_seconds=3600) as served:
         row = {"about": "{}", "channel": "webhook", "said": "{}", "made_at": "2020", "due_at": "2999", "sent_at": None}
         served.house.tables.add_alerts([{**row, "tries": 1, "problem": "ConnectError"}])
         assert checked(served)["alerts"][0] == "look"

@@ -24,19 +24,19 @@ COUNT = "SELECT zone, count(*) AS visits FROM visit GROUP BY zone"
 TYPES = "SELECT DATE '2026-01-02' AS d, TIMESTAMP '2026-01-02 03:04:05' AS t, 1.5 AS x, name, inhabitants, true AS b FROM zone"
 
 
-def test_an_answer_has_the_shape_that_it_has_in_process(served: TestServer, desk: Session) -> None:
+def test_an_answer_has_the_shape_that_it_has_in_process(served: TestServer, session: Session) -> None:
     first = served.ask(COUNT)
     assert (first.status_code, first.headers["content-type"]) == (200, "application/json")
     assert first.json()["price"]["rho"] > 0
     assert not first.json()["replayed"]
-    again, inside = served.ask(COUNT).json(), wire_of(Result(desk.query(COUNT, client="analyst")))
+    again, inside = served.ask(COUNT).json(), wire_of(Result(session.query(COUNT, client="analyst")))
     assert {key: again.get(key) for key in inside} == inside
     assert again["rows"] == first.json()["rows"]
 
 
 @pytest.mark.parametrize("sql", [COUNT, TYPES, "SHOW TABLES", "SHOW BUDGET", "EXPLAIN PRIVACY " + COUNT])
-def test_json_equals_the_client_s_json(desk: Session, sql: str) -> None:
-    table = desk.query(sql, client="analyst")
+def test_json_equals_the_client_s_json(session: Session, sql: str) -> None:
+    table = session.query(sql, client="analyst")
     card = json.loads(table.schema.metadata[b"passersby"])
     door, shape = wire_of(Result(table)), answer_shape(table, card)
     assert json.dumps(door) == json.dumps({key: shape.get(key) for key in door})
@@ -69,11 +69,13 @@ def test_a_refusal_is_a_problem_with_its_place(served: TestServer) -> None:
     assert told["sql"][slice(*told["span"])] == "zon"
 
 
-def test_the_same_key_is_charged_once_and_another_question_under_it_refused(served: TestServer, desk: Session) -> None:
+def test_the_same_key_is_charged_once_and_another_question_under_it_refused(
+    served: TestServer, session: Session
+) -> None:
     key = {"Idempotency-Key": "first"}
     first, again = served.ask(COUNT, headers=key), served.ask(COUNT, headers=key)
     assert first.json()["rows"] == again.json()["rows"]
-    assert [row["kind"] for row in desk.ledger()].count("charged") == 1
+    assert [row["kind"] for row in session.ledger()].count("charged") == 1
     other = served.ask("SELECT count(*) AS n FROM visit", headers=key)
     assert (other.status_code, other.json()["code"]) == (422, "E_IDEMPOTENCY")
 
@@ -84,12 +86,12 @@ def test_a_budget_refusal_reports_the_rho_that_fits(served: TestServer) -> None:
     assert answer.json()["would_fit_rho"] > 0
 
 
-def test_explain_and_rehearse_charge_nothing(served: TestServer, desk: Session) -> None:
+def test_explain_and_rehearse_charge_nothing(served: TestServer, session: Session) -> None:
     explained = served.send("POST", "/v1/explain", json={"sql": COUNT, "rho": 0.01})
     assert explained.json()["price"]["rho"] == 0.01
     rehearsed = served.send("POST", "/v1/rehearse", json={"sql": COUNT})
     assert rehearsed.json()["rehearsal"]
-    assert not [row for row in desk.ledger() if row["kind"] == "charged"]
+    assert not [row for row in session.ledger() if row["kind"] == "charged"]
 
 
 def test_the_state_of_a_job_is_reported_until_its_answer_is_ready(served: TestServer) -> None:
@@ -116,9 +118,9 @@ def test_a_refused_job_is_refused_as_its_question_is(served: TestServer) -> None
     assert (answer.status_code, answer.json()["code"]) == (400, "E_COLUMN")
 
 
-def test_a_cancelled_job_keeps_its_charge_and_asking_again_is_free(served: TestServer, desk: Session) -> None:
+def test_a_cancelled_job_keeps_its_charge_and_asking_again_is_free(served: TestServer, session: Session) -> None:
     started = served.ask(COUNT, headers={"Prefer": "respond-async"}).json()
-    until(lambda: any(row["kind"] == "charged" for row in desk.ledger()))
+    until(lambda: any(row["kind"] == "charged" for row in session.ledger()))
     cancelled = served.send("DELETE", f"/v1/jobs/{started['id']}").json()  # while it waits, runs, or is done
     if cancelled["state"] == "cancelled":
         assert served.send("GET", f"/v1/jobs/{started['id']}/result").json()["code"] == "E_STATE"
@@ -127,20 +129,20 @@ def test_a_cancelled_job_keeps_its_charge_and_asking_again_is_free(served: TestS
     assert served.send("GET", "/v1/budget").json()["accounts"] == left
 
 
-def test_a_query_beyond_the_deadline_continues_as_a_job(desk: Session) -> None:
-    with inhabited(desk, deadline_seconds=1e-6) as served:
+def test_a_query_beyond_the_deadline_continues_as_a_job(session: Session) -> None:
+    with inhabited(session, deadline_seconds=1e-6) as served:
         started = served.ask(COUNT)
         assert started.status_code == 202
         until(lambda: served.send("GET", started.headers["location"]).json()["state"] == "done")
 
 
-def test_list_endpoints_return_the_lists_of_the_session(served: TestServer, desk: Session) -> None:
+def test_list_endpoints_return_the_lists_of_the_session(served: TestServer, session: Session) -> None:
     served.ask(COUNT)
-    assert served.send("GET", "/v1/tables").json() == json.loads(json.dumps(desk.tables()))
+    assert served.send("GET", "/v1/tables").json() == json.loads(json.dumps(session.tables()))
     assert served.send("GET", "/v1/tables/zone").json()["name"] == "zone"
     assert served.send("GET", "/v1/tables/zones").status_code == 404
-    assert served.send("GET", "/v1/history").json() == desk.history("analyst")
-    assert served.send("GET", "/v1/budget").json()["accounts"] == desk.budget("analyst")["accounts"]
+    assert served.send("GET", "/v1/history").json() == session.history("analyst")
+    assert served.send("GET", "/v1/budget").json()["accounts"] == session.budget("analyst")["accounts"]
     assert any(row["name"] == "haversine_m" for row in served.send("GET", "/v1/functions").json())
     assert served.send("GET", "/v1/me").json()["role"] == "analyst"
 
@@ -175,8 +177,8 @@ def test_a_malformed_body_is_refused_with_a_hint(served: TestServer, body: bytes
     assert (told["code"], told["hint"]) == ("E_PARAM", hint)
 
 
-def test_limits_of_body_sql_rate_and_queue(desk: Session) -> None:
-    with inhabited(desk, max_body_bytes=2000, max_sql_chars=100, rate="8/minute", queue_per_client=1) as served:
+def test_limits_of_body_sql_rate_and_queue(session: Session) -> None:
+    with inhabited(session, max_body_bytes=2000, max_sql_chars=100, rate="8/minute", queue_per_client=1) as served:
         assert served.ask("SELECT " + "1" * 200).json()["code"] == "E_SIZE"
         assert served.ask("SELECT " + "1" * 3000).status_code == 413
         with served.house.limits.long_call("analyst"):
@@ -188,8 +190,8 @@ def test_limits_of_body_sql_rate_and_queue(desk: Session) -> None:
         assert served.send("GET", "/v1/me", Role.AUDITOR).status_code == 200
 
 
-def test_a_body_whose_length_is_not_declared_is_as_long_as_another(desk: Session) -> None:
-    with inhabited(desk, max_body_bytes=2000) as served:
+def test_a_body_whose_length_is_not_declared_is_as_long_as_another(session: Session) -> None:
+    with inhabited(session, max_body_bytes=2000) as served:
         told = [
             served.send("POST", "/v1/queries", content=body, headers={"Content-Type": "application/json"})
             for body in (b"1" * 2001, (b"1" * 500 for _ in range(5)))
@@ -209,9 +211,9 @@ def test_a_missing_resource_has_the_problem_shape(served: TestServer) -> None:
         assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_a_query_beyond_the_wait_becomes_a_job_that_continues_it(desk: Session) -> None:
-    engine = PacedEngine.of(desk.engine, ResponsePacing(least_seconds=1.5))
-    with inhabited(replace(desk, engine=engine)) as served:
+def test_a_query_beyond_the_wait_becomes_a_job_that_continues_it(session: Session) -> None:
+    engine = PacedEngine.of(session.engine, ResponsePacing(least_seconds=1.5))
+    with inhabited(replace(session, engine=engine)) as served:
         started = served.ask(COUNT, headers={"Prefer": "respond-async, wait=1", "Idempotency-Key": "one"})
         assert started.status_code == 202
         told = served.send("GET", started.headers["location"]).json()

@@ -59,10 +59,10 @@ def status(served: TestServer) -> int:
 
 @pytest.mark.usefixtures("_soon")
 def test_a_server_with_an_unwritable_ledger_is_not_ready_and_logs_the_cause_once(
-    desk: Session, monkeypatch: pytest.MonkeyPatch
+    session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Regression: the server was ready while every query was refused."""
-    with capture_logs() as logged, inhabited(desk) as served:
+    with capture_logs() as logged, inhabited(session) as served:
         until(lambda: status(served) == 200)
         with monkeypatch.context() as patched:
             patched.setattr(Ledger, "probe", failing(of_sqlite()))
@@ -104,8 +104,8 @@ def test_a_cause_is_a_word_of_a_closed_list(error: Exception, cause: str) -> Non
 
 
 @pytest.mark.usefixtures("_soon")
-def test_too_little_space_is_not_ready(desk: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with capture_logs() as logged, inhabited(desk, least_free_mb=1e12) as served:
+def test_too_little_space_is_not_ready(session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with capture_logs() as logged, inhabited(session, least_free_mb=1e12) as served:
         until(lambda: status(served) == 200)
         monkeypatch.setattr(served.house.tables, "folder", tmp_path)  # as that of a ledger in a file
         until(lambda: served.send("GET", "/readyz", None).json().get("message") == Part.SPACE.value)
@@ -114,8 +114,8 @@ def test_too_little_space_is_not_ready(desk: Session, tmp_path: Path, monkeypatc
     assert [each["part"] for each in logged if each["event"] == "not ready"] == ["space"]
 
 
-def test_a_stale_readiness_check_counts_as_not_ready(desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    with inhabited(desk) as served:
+def test_a_stale_readiness_check_counts_as_not_ready(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    with inhabited(session) as served:
         looked = Readiness(served.house)
         asyncio.run(looked.probe())
         assert looked.failing_part() is None
@@ -123,10 +123,10 @@ def test_a_stale_readiness_check_counts_as_not_ready(desk: Session, monkeypatch:
         assert looked.failing_part() is Part.WORKER
 
 
-def test_a_probe_grows_no_chain(desk: Session) -> None:
-    before = desk.engine.ledger.anchor()
-    desk.engine.ledger.probe()
-    assert desk.engine.ledger.anchor() == before and not desk.engine.ledger.verify()
+def test_a_probe_grows_no_chain(session: Session) -> None:
+    before = session.engine.ledger.anchor()
+    session.engine.ledger.probe()
+    assert session.engine.ledger.anchor() == before and not session.engine.ledger.verify()
 
 
 @pytest.fixture

@@ -85,22 +85,22 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def working(town_desk: Session, clock: Clock) -> Iterator[Callable[..., Session]]:
+def working(town_session: Session, clock: Clock) -> Iterator[Callable[..., Session]]:
     with blank_ledger() as ledger:
 
         def session(seconds: float, fails: bool = False) -> Session:
-            backend: Any = Working(town_desk.engine.backend, clock, seconds, fails)
-            engine = replace(town_desk.engine, ledger=ledger, backend=backend)
-            return replace(town_desk, engine=PacedEngine.of(engine, ResponsePacing(least_seconds=BUCKET)))
+            backend: Any = Working(town_session.engine.backend, clock, seconds, fails)
+            engine = replace(town_session.engine, ledger=ledger, backend=backend)
+            return replace(town_session, engine=PacedEngine.of(engine, ResponsePacing(least_seconds=BUCKET)))
 
         yield session
 
 
-def taken(clock: Clock, desk: Session, sql: str = COUNT, client: str = "ann", **more: Any) -> float:
+def taken(clock: Clock, session: Session, sql: str = COUNT, client: str = "ann", **more: Any) -> float:
     """Duration of a query."""
     begun = clock.now
     with contextlib.suppress(Refused):
-        desk.query(sql, client=client, **more)
+        session.query(sql, client=client, **more)
     return round(clock.now - begun, 9)
 
 
@@ -143,24 +143,24 @@ def test_a_release_that_is_stored_inside_the_bucket_is_found(
     assert ledger_events(working(0.1), clock) != [("stored", BUCKET)]
 
 
-def ledger_events(desk: Session, clock: Clock) -> list[tuple[str, float]]:
+def ledger_events(session: Session, clock: Clock) -> list[tuple[str, float]]:
     """Run a query; events of the ledger with their moments."""
-    watched = Watched(desk.engine.ledger, clock)
+    watched = Watched(session.engine.ledger, clock)
     watching: Any = watched
-    taken(clock, replace(desk, engine=replace(desk.engine, ledger=watching)))
+    taken(clock, replace(session, engine=replace(session.engine, ledger=watching)))
     return watched.told
 
 
 @pytest.mark.parametrize("raised", [MemoryError(), KeyError("k"), ExecutionFailed()])
 def test_any_exception_during_the_release_counts_as_a_failure(
-    raised: Exception, town_desk: Session, monkeypatch: pytest.MonkeyPatch
+    raised: Exception, town_session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise raised
 
     monkeypatch.setattr("engine.pipeline.engine.release_to_bytes", fail)
     with blank_ledger() as ledger:
-        engine = replace(town_desk.engine, ledger=ledger)
+        engine = replace(town_session.engine, ledger=ledger)
         for _ in range(3):
             with pytest.raises(ExecutionFailed):
                 engine.answer(COUNT, Request("ann"))
@@ -168,30 +168,30 @@ def test_any_exception_during_the_release_counts_as_a_failure(
 
 
 def test_another_client_s_first_answer_waits_as_a_fresh_one(working: Any, clock: Clock) -> None:
-    desk = working(0.2)
-    assert taken(clock, desk, client="ann") == BUCKET
-    assert taken(clock, desk, client="bob") == BUCKET
+    session = working(0.2)
+    assert taken(clock, session, client="ann") == BUCKET
+    assert taken(clock, session, client="bob") == BUCKET
 
 
 @pytest.mark.parametrize("more", [{}, {"request_id": "second"}])
 def test_replays_refusals_and_explanations_are_not_paced(more: Any, working: Any, clock: Clock) -> None:
-    desk = working(0.2)
-    taken(clock, desk, request_id="first")
-    assert taken(clock, desk, **more) == 0
-    assert taken(clock, desk, request_id="first") == 0
-    assert taken(clock, desk, "SELECT zon FROM visit") == 0
-    assert taken(clock, desk, rho="0.5") == 0  # more than is left
-    assert taken(clock, desk, "SELECT count(*) AS zones FROM zone") == 0
-    desk.explain("SELECT count(*) AS n FROM purchase", client="ann")
+    session = working(0.2)
+    taken(clock, session, request_id="first")
+    assert taken(clock, session, **more) == 0
+    assert taken(clock, session, request_id="first") == 0
+    assert taken(clock, session, "SELECT zon FROM visit") == 0
+    assert taken(clock, session, rho="0.5") == 0  # more than is left
+    assert taken(clock, session, "SELECT count(*) AS zones FROM zone") == 0
+    session.explain("SELECT count(*) AS n FROM purchase", client="ann")
     assert clock.now == 100 + BUCKET
 
 
 def test_a_request_that_was_charged_and_not_run_waits(working: Any, clock: Clock) -> None:
     with pytest.raises(Refused, match="E_EXEC"):
-        replace(desk := working(0.1), engine=replace(desk.engine, objections={}.__getitem__)).query(
+        replace(session := working(0.1), engine=replace(session.engine, objections={}.__getitem__)).query(
             COUNT, client="ann", request_id="first"
         )
-    assert taken(clock, desk, request_id="first") == BUCKET
+    assert taken(clock, session, request_id="first") == BUCKET
 
 
 def test_a_bucket_follows_from_plan_and_catalog_alone(working: Any) -> None:

@@ -157,15 +157,15 @@ def test_a_first_come_first_served_queue_is_found(held: Callable[[], None], monk
 
 
 @pytest.fixture
-def one_slot(town_desk: Session, desk: Session) -> tuple[Session, Scheduler]:
+def one_slot(town_session: Session, session: Session) -> tuple[Session, Scheduler]:
     """A session with one slot for reads, and its queue; the slot's holder decides when others read."""
     pace = ResponsePacing(least_seconds=0.001, slots=1)
-    engine = PacedEngine.of(replace(town_desk.engine, ledger=desk.engine.ledger), pace)
-    return replace(town_desk, engine=engine), pace.scheduler
+    engine = PacedEngine.of(replace(town_session.engine, ledger=session.engine.ledger), pace)
+    return replace(town_session, engine=engine), pace.scheduler
 
 
-def charges(desk: Session) -> list[str]:
-    return [row["kind"] for row in desk.ledger() if row["kind"] in ("charged", "released", "failed")]
+def charges(session: Session) -> list[str]:
+    return [row["kind"] for row in session.ledger() if row["kind"] in ("charged", "released", "failed")]
 
 
 AT_ONCE, SOON = {"Prefer": "respond-async"}, 0.01  # seconds until a question goes on as a job
@@ -175,14 +175,14 @@ AT_ONCE, SOON = {"Prefer": "respond-async"}, 0.01  # seconds until a question go
 def test_a_cancelled_job_that_waited_was_charged_and_costs_nothing_more(
     one_slot: tuple[Session, Scheduler], headers: dict[str, str]
 ) -> None:
-    desk, turns_ = one_slot
-    with inhabited(desk, deadline_seconds=SOON) as served:
+    session, turns_ = one_slot
+    with inhabited(session, deadline_seconds=SOON) as served:
         with turns_.hold_slot(QueuedQuery("dan", "holds it"), SHORT):
             waiting = served.ask(COUNT, headers=headers).json()
             until(lambda: turns_._waiting)
             assert served.send("DELETE", f"/v1/jobs/{waiting['id']}").json()["state"] == "cancelled"
             until(lambda: not turns_._waiting)
-        assert charges(desk) == ["charged"]
+        assert charges(session) == ["charged"]
         left = served.send("GET", "/v1/budget").json()["accounts"]
         served.house.settings = Settings(deadline_seconds=MAX_SECONDS)  # who asks now waits
         assert served.ask(COUNT).json()["rows"] and served.send("GET", "/v1/budget").json()["accounts"] == left
@@ -192,7 +192,7 @@ def test_a_query_over_the_job_limit_is_withdrawn_from_the_queue_uncharged(
     one_slot: tuple[Session, Scheduler], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Regression: it reported no charge, yet was charged, waited on and run for nobody."""
-    desk, turns_ = one_slot
+    session, turns_ = one_slot
     withdraw = Service.withdraw
 
     async def once_it_waits(house: Service, client: str, name: str) -> None:
@@ -201,7 +201,7 @@ def test_a_query_over_the_job_limit_is_withdrawn_from_the_queue_uncharged(
         await withdraw(house, client, name)
 
     monkeypatch.setattr(Service, "withdraw", once_it_waits)
-    with inhabited(desk, deadline_seconds=SOON, jobs_per_client=1) as served:
+    with inhabited(session, deadline_seconds=SOON, jobs_per_client=1) as served:
         with turns_.hold_slot(QueuedQuery("dan", "holds it"), SHORT):
             served.ask("SELECT count(*) AS shops FROM purchase", headers=AT_ONCE)
             told = served.ask(COUNT).json()
@@ -209,8 +209,8 @@ def test_a_query_over_the_job_limit_is_withdrawn_from_the_queue_uncharged(
             assert told["hint"].endswith("is not charged again")
             assert served.ask(COUNT, headers=AT_ONCE).json()["hint"].endswith("nothing was charged")
             until(lambda: len(turns_._waiting) == 1)
-        until(lambda: "released" in charges(desk) and not turns_._running)
-        assert charges(desk) == ["charged", "charged", "released"]
+        until(lambda: "released" in charges(session) and not turns_._running)
+        assert charges(session) == ["charged", "charged", "released"]
 
 
 def test_a_query_cancelled_before_queueing_never_runs() -> None:
