@@ -480,6 +480,8 @@ def _with_known_ranges(
     Ends of declared key sets are bounds as well, but only where no other range is known.
     Raises Refusal where a range is unknown, or bounds are to be measured and were not.
     """
+    if _are_ranges_known(aggregate, arguments, predicates, named_bounds):
+        return arguments
     measured = {
         field: column
         for field in dict.fromkeys(field for argument in arguments for field in fields_of(argument))
