@@ -1081,6 +1081,14 @@ SELECT cell_id, COUNT(*) FROM events GROUP BY CUBE (cell_id, cell_id, cell_id, c
 # This GROUP BY has more than 32 sets of keys.
 # Try: GROUPING SETS with the sets that you want
 
+# title: two cubes whose sets multiply
+SELECT COUNT(*) FROM events GROUP BY CUBE (cell_id, hour(ts), isodow(ts)), CUBE (minute(ts), day(ts), month(ts));
+# E_COMPLEX
+# SELECT COUNT(*) FROM events GROUP BY CUBE (cell_id, hour(ts), isodow(ts)), CUBE (minute(ts), day(ts), month(ts))
+#                                                                                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# This GROUP BY has more than 32 sets of keys.
+# Try: GROUPING SETS with the sets that you want
+
 # title: a list of keys in a list of keys
 SELECT gender, COUNT(*) FROM subscribers GROUP BY ROLLUP (gender, (age > 30, (age > 40, age > 50)));
 # E_KEY
