@@ -86,7 +86,7 @@ def _cross_product(terms: Sequence[list[tuple[Expr, ...]]], nodes: Sequence[exp.
     for sets, node in zip(terms, nodes, strict=True):
         set_count *= len(sets)
         if set_count > MAX_SETS:
-            raise refusal(Kind.TOO_MANY_GROUPING_SETS, node, limit=MAX_SETS)
+            raise _too_many_refusal(node)
     return [tuple(key for keys in combined for key in keys) for combined in product(*terms)]
 
 
@@ -99,7 +99,7 @@ def _grouping_sets(node: exp.Expr, items: Sequence[SelectItem], resolver: RowRes
         check_parts(node, "expressions")
         parts = [_bind_key_list(part, items, resolver) for part in node.expressions]
         if len(parts) > MAX_SETS or (isinstance(node, exp.Cube) and 2 ** len(parts) > MAX_SETS):
-            raise refusal(Kind.TOO_MANY_GROUPING_SETS, node, limit=MAX_SETS)
+            raise _too_many_refusal(node)
         return [
             tuple(key for part in chosen for key in part)
             for chosen in _rollup_subsets(parts, isinstance(node, exp.Cube))
@@ -123,6 +123,11 @@ def _bind_key_list(node: exp.Expr, items: Sequence[SelectItem], resolver: RowRes
     if isinstance(node, exp.Tuple):
         return tuple(_bind_key(part, items, resolver) for part in node.expressions)
     return (_bind_key(node, items, resolver),)
+
+
+def _too_many_refusal(node: exp.Expr) -> Refusal:
+    """Build the refusal of too many grouping sets."""
+    return refusal(Kind.TOO_MANY_GROUPING_SETS, node, limit=MAX_SETS)
 
 
 def _bind_key(key_node: exp.Expr, items: Sequence[SelectItem], resolver: RowResolver) -> Expr:
@@ -452,10 +457,15 @@ def prepare_grouping(
         result_keys = tuple(_grouping_set_key(key, i, sets, source, context) for i, key in enumerate(keys))
     else:
         result_keys = tuple(
-            replace(key, id=context.new_field_id(), nullable=key.nullable or not all(i in each for each in sets))
+            replace(key, id=context.new_field_id(), nullable=key.nullable or not _in_every_set(i, sets))
             for i, key in enumerate(strip_fields(keys))
         )
     return GroupingInput(source, tuple(keys), tuple(sets), result_keys)
+
+
+def _in_every_set(position: int, sets: Sequence[KeyPositions]) -> bool:
+    """Return whether a key is in every grouping set."""
+    return all(position in each for each in sets)
 
 
 def _grouping_set_key(
@@ -465,7 +475,7 @@ def _grouping_set_key(
 
     What is known of the key's value holds in some groups only, so it is kept in alternatives: (expression, predicates).
     """
-    is_in_every_set = all(position in each for each in sets)
+    is_in_every_set = _in_every_set(position, sets)
     alternatives = (
         Alternative(Ref(key), source.predicates),
         *(() if is_in_every_set else (Alternative(Literal(None, key.type), ()),)),

@@ -211,10 +211,8 @@ class WindowRewrite:
 
     def _note_repeated_conditions(self, scan: Scan, rows: WindowedRows, pushed: PushedPredicates) -> None:
         """Note conditions that are those of the window filter, as of a join: the text of the rows has them once."""
-        clock, dataset = (
-            event_time_of(scan.table, scan.fields),
-            self.context.catalog.datasets_by_name[scan.table.dataset],
-        )
+        clock = event_time_of(scan.table, scan.fields)
+        dataset = self.context.catalog.datasets_by_name[scan.table.dataset]
         if clock is None or dataset.window_range is None:
             return
         read, declared = (

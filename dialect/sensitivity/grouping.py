@@ -42,8 +42,7 @@ def grouping_attributes(plan: PrivatePlan, known: Properties, table: str) -> fro
     dated = (
         day
         for day, time in known.of(_dates_and_times, plan, table)
-        if _is_on_single_date(time, facts)
-        or any(truncation_unit(part, time) in _DAY_OR_FINER for key in keys for part in determined_expressions(key))
+        if _is_on_single_date(time, facts) or _truncates_within_day(keys, time)
     )
     single_valued = (text for text, value_bound in plan.distinct_bounds if value_bound == 1)
     return frozenset(
@@ -127,6 +126,11 @@ def _is_on_single_date(time: Expr, facts: Sequence[Expr]) -> bool:
     """Return whether the facts bound a time from both sides within one date."""
     ends = between(time, facts)
     return ends is not None and len({parse_timestamp(str(end.value)).date() for end in ends}) == 1
+
+
+def _truncates_within_day(keys: Sequence[Expr], time: Expr) -> bool:
+    """Return whether a key, or what it determines, truncates a time to a day or less: then it fixes the date."""
+    return any(truncation_unit(part, time) in _DAY_OR_FINER for key in keys for part in determined_expressions(key))
 
 
 def per_group_distinct_bounds(

@@ -284,7 +284,7 @@ def _cross_person_refusal(requested: RequestedCall, *, has_one_row: bool) -> Ref
     return replace(refusal(kind, requested.node, person=requested.person_sql, keys=keys), rewrites=rewrites)
 
 
-MAX_PARTS = 10  # of NTILE, whose ends a suggestion writes out
+MAX_PARTS = 10  # whose ends a suggestion writes out, also for NTILE of more parts
 
 
 def _quantiles_of_ranks(window: exp.Expr) -> tuple[str, str] | None:
@@ -299,7 +299,8 @@ def _quantiles_of_ranks(window: exp.Expr) -> tuple[str, str] | None:
         return None
     match window.this:
         case exp.Ntile(this=exp.Literal(is_string=False) as parts) if parts.name.isdigit() and parts.name != "0":
-            levels = [number / int(parts.name) for number in range(1, int(parts.name))][: MAX_PARTS - 1]
+            count = min(int(parts.name), MAX_PARTS)
+            levels = [number / count for number in range(1, count)]
         case exp.PercentRank() | exp.CumeDist():
             levels = [0.9]
         case _:

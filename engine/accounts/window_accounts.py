@@ -190,7 +190,7 @@ def least_remaining(
     pairs = zip(("dataset", "client"), columns, strict=True)
     least = {owner: min(of, key=lambda v: v.remaining.pico_rho) for owner, of in pairs}
     owner_losses = owner_loss(ledger, name)
-    return {owner: remaining_json(view, owner_losses.get(view.name.window, ZERO_LOSS)) for owner, view in least.items()}
+    return {owner: remaining_json(view, _owner_loss_of(view, owner_losses)) for owner, view in least.items()}
 
 
 def accounts_in_force(ledger: Ledger, dataset: Dataset, names: Iterable[AccountName]) -> tuple[AccountView, ...]:
@@ -230,13 +230,18 @@ def accounts_by_run(
     """Return the JSON shape of accounts, merging runs of windows with equal amounts: 2026-01 to 2026-09."""
     shown: list[list[dict[str, Any]]] = []
     for of_window in views_by_window:
-        rows = [account_json(view, owner_losses.get(view.name.window, ZERO_LOSS)) for view in of_window]
+        rows = [account_json(view, _owner_loss_of(view, owner_losses)) for view in of_window]
         if shown and _without_window(shown[-1]) == _without_window(rows):
             for row, next_row in zip(shown[-1], rows, strict=True):
                 row["window"] = f"{row['window'].partition(' to ')[0]} to {next_row['window']}"
         else:
             shown.append(rows)
     return [row for rows in shown for row in rows]
+
+
+def _owner_loss_of(view: AccountView, owner_losses: Mapping[str, Loss]) -> Loss:
+    """Return the loss that the owner spent in the window of an account."""
+    return owner_losses.get(view.name.window, ZERO_LOSS)
 
 
 def _without_window(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

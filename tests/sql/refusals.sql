@@ -1753,6 +1753,14 @@ SELECT part, COUNT(*) FROM (SELECT NTILE(4) OVER (ORDER BY age) AS part FROM sub
 # A rank among the rows of many people would let one of them move everybody's rank.
 # Try: ask for QUANTILE_CONT(age, 0.25), QUANTILE_CONT(age, 0.5), QUANTILE_CONT(age, 0.75) first, and compare age with these numbers in a second question
 
+# title: percentiles of all people's rows
+SELECT COUNT(*) FROM (SELECT NTILE(100) OVER (ORDER BY age) AS part FROM subscribers) WHERE part > 90;
+# E_WINDOW
+# SELECT COUNT(*) FROM (SELECT NTILE(100) OVER (ORDER BY age) AS part FROM subscribers) WHERE part > 90
+#                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# A rank among the rows of many people would let one of them move everybody's rank.
+# Try: ask for QUANTILE_CONT(age, 0.1), QUANTILE_CONT(age, 0.2), QUANTILE_CONT(age, 0.3), QUANTILE_CONT(age, 0.4), QUANTILE_CONT(age, 0.5), QUANTILE_CONT(age, 0.6), QUANTILE_CONT(age, 0.7), QUANTILE_CONT(age, 0.8), QUANTILE_CONT(age, 0.9) first, and compare age with these numbers in a second question
+
 # title: an option of the question in a call
 SELECT COUNT(*, epsilon => 0.001) FROM events;
 # E_PARAM

@@ -158,10 +158,8 @@ def _times(table: Table, catalog: Catalog) -> Iterator[str]:
 
 def _missing_times(table: Table, catalog: Catalog) -> Iterator[str]:
     """Yield the time of a table that may be NULL; rows without a time lie in no declared privacy window."""
-    dataset, time = (
-        catalog.datasets_by_name.get(table.dataset or ""),
-        table.columns_by_name.get(table.time_column or ""),
-    )
+    dataset = catalog.datasets_by_name.get(table.dataset or "")
+    time = table.columns_by_name.get(table.time_column or "")
     if time is not None and time.visible and time.nullable and (dataset is None or dataset.window_range is None):
         yield (
             f"{table.name}: {time.name} may be NULL, and answers by month or hour have a group for it."

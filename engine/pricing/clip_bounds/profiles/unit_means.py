@@ -22,7 +22,7 @@ FROM_END = np.concatenate([np.arange(-20, -4, 1 / 2), np.arange(-4, -2, 1 / 4), 
 FROM_ZERO = np.concatenate([np.arange(-16, -3, 1 / 2), np.arange(-3, 0, 1 / 4)])
 UPPER_HALF = tuple(np.arange(0.5, 0.75, 1 / 16))  # where bins begin in the middle
 NEIGHBOURS = (1, 2, 4, 8)  # bins that are read together, where fewer people are clear of the noise
-ABOUT_ZERO, UNTOLD_SHARE = 2**-7.5, 0.95  # distance of means about 0, as a share of the range; people who have 0
+ABOUT_ZERO, NEARLY_ALL = 2**-7.5, 0.95  # distance of means about 0, as a share of the range; people who have 0
 CLEAR_SHARE = 0.8  # of the people that any of these tells
 
 
@@ -71,7 +71,7 @@ def distribution_by_parts(counts: Floats, sigma: float, vector: QueryVector) -> 
         return _distribution(people, ends, vector, math.inf)
     zero, resolution = _nearest_to_zero(vector), math.inf
     place = min(len(people) - 1, int(np.searchsorted(ends, zero, side="right")) - 1)
-    if people[place] > UNTOLD_SHARE * people.sum():
+    if people[place] > NEARLY_ALL * people.sum():
         kept = (np.abs(ends - zero) >= ABOUT_ZERO) | np.isin(ends, (0.0, 1.0))
         begins = np.flatnonzero(kept[:-1])
         people, ends = np.add.reduceat(people, begins), ends[kept]
