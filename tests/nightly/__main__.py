@@ -23,6 +23,7 @@ SEARCHES = {
     "places": Search("places", 20_000, places.chunk),
     "extremes": Search("extreme statistics", 100_000, extremes.chunk),
     "canonical": Search("canonical texts", 20_000, canonical.chunk),
+    "canonical_windows": Search("canonical texts under windows", 20_000, canonical.windows),
     "statements": Search("statements", 100_000, statements.chunk),
     "worlds": Search("two worlds", 5_000, worlds.chunk),
     "accounts": Search("histories of accounts", 20_000, accounts.chunk),

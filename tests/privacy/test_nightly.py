@@ -10,6 +10,7 @@ import pytest
 
 from dialect import bound_contributions
 from dialect.algebra.release_plan import PrivatePlan
+from dialect.planner import releases
 from engine.pipeline.engine import Engine
 from engine.pricing import compile_release as compile_release_module
 from engine.pricing.compile_release import release_key
@@ -71,6 +72,18 @@ def test_canonical_texts_without_numbers_are_found(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(compile_release_module, "release_key", without_numbers)
     with pytest.raises(AssertionError, match="one text, two answers"):
         canonical.chunk(1, 60, smaller=False)
+
+
+def test_canonical_texts_under_privacy_windows() -> None:
+    counted = canonical.windows(1, 3)
+    assert counted[EXAMPLES] > 40
+    assert counted["texts met again"] > 0
+
+
+def test_key_lists_that_no_canonical_text_has_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(releases, "_implied_list_text", lambda *_: "")
+    with pytest.raises(AssertionError, match="one text, two answers"):
+        canonical.windows(5, 60, smaller=False)
 
 
 def test_two_worlds() -> None:

@@ -106,7 +106,7 @@ _STATES = st.builds(
     age=st.sampled_from((40, 40, 18, 17, None)),
     almost=st.booleans(),
 )
-_RULES = st.builds(
+RULES = st.builds(
     Rules, st.booleans(), st.booleans(), st.booleans(),
     st.sampled_from((None, None, *range(WINDOW_COUNT))), st.sampled_from((0, 0, 1, 5)),
 )  # fmt: skip
@@ -116,7 +116,7 @@ def ruled() -> st.SearchStrategy[RuledDatabase]:
     """Draw persons of all kinds under all rules, the victim included."""
     objecting = st.frozensets(st.sampled_from((*PERSONS, 99)), max_size=2)
     states = st.tuples(*[st.one_of(_STATES, _STATES, _STATES, st.none())] * len(PERSONS))
-    return st.builds(RuledDatabase, data(), _RULES, states, objecting)
+    return st.builds(RuledDatabase, data(), RULES, states, objecting)
 
 
 @cache
