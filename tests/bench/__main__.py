@@ -2,7 +2,8 @@
 
 `python -m tests.bench speed latency` prints these two. Ratios are medians of pairs: plain DuckDB and
 this engine in turn, same query, same data, same process, warm. `python -m tests.bench honesty --help` has options of its
-own: coverage of intervals and error against the best clip bound in hindsight.
+own: coverage of intervals and error against the best clip bound in hindsight. `python -m tests.bench fixed --against FOLDER`
+compares the fixed cost of a question with that of another checkout.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from tests.bench import (
     correlated,
     crowd,
     dashboard,
+    fixed,
     guard,
     hierarchy,
     honesty,
@@ -63,9 +65,11 @@ _ALL = PARTS | APART
 
 
 def main() -> None:
-    """Run the requested parts and print their tables; `honesty` has options of its own."""
+    """Run the requested parts and print their tables; `honesty` and `fixed` have options of their own."""
     if sys.argv[1:2] == ["honesty"]:
         return honesty.command(sys.argv[2:])
+    if sys.argv[1:2] == ["fixed"]:
+        return fixed.command(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument(
         "parts",
