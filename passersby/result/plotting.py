@@ -223,7 +223,8 @@ def _lines(ax: Axes, series: Series) -> None:
     ax.yaxis.set_major_formatter(AXIS_NUMBERS)
     ax.margins(x=0.02)
     if isinstance(next(iter(series.values()))[0].key, datetime.date):
-        locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+        moments = len({point.key for points in series.values() for point in points})
+        locator = AutoDateLocator(minticks=min(5, moments - 1))  # type: ignore[no-untyped-call]
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     else:

@@ -101,6 +101,11 @@ def test_lines_have_markers_of_their_own() -> None:
     assert len({line.get_marker() for line in lines}) == len(lines) == 7
 
 
+def test_few_days_are_marked_by_days_not_by_hours() -> None:
+    ax = answer([20, 10, 30], day=DAYS).plot()
+    assert {place % 1 for place in ax.get_xticks()} == {0.0}
+
+
 def test_a_line_leaves_out_the_number_of_a_null_day_with_a_note() -> None:
     ax = answer([20, 10, 30, 7], day=[*DAYS, None]).plot()
     (line,) = [c for c in ax.containers if isinstance(c, ErrorbarContainer)]
