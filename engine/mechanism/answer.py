@@ -229,8 +229,7 @@ def _clipping_share(parts: _IntervalParts) -> Floats | None:
         residual = residual + np.where(is_ratio, ratio**2 * below, 0.0)
         more = ratio**2 * parts["denominator_variance"] - 2 * ratio * parts["covariance"]
         shares = residual / (variance + np.where(is_ratio, more, 0.0))
-    result: Floats = np.nan_to_num(shares, nan=0.0, posinf=1.0, neginf=1.0).clip(0.0, 1.0)
-    return result
+    return np.nan_to_num(shares, nan=0.0, posinf=1.0, neginf=1.0).clip(0.0, 1.0)
 
 
 def _widened_to(shown: pa.ChunkedArray, lower: Floats, upper: Floats) -> Ends:
@@ -295,8 +294,7 @@ def integer_half_widths(widths: npt.ArrayLike, max_rounding: npt.ArrayLike) -> F
     half-widths around the noisy numbers; `max_rounding`, one number or one per row, decided by the query alone wherever
     constants decide it. Formula: ceil(width + max_rounding). Proof: proofs.md#integer_half_widths
     """
-    reach: Floats = np.ceil(np.asarray(widths, dtype=np.float64) + np.asarray(max_rounding, dtype=np.float64))
-    return reach
+    return np.ceil(np.asarray(widths, dtype=np.float64) + np.asarray(max_rounding, dtype=np.float64))
 
 
 def _ratio_ends(

@@ -113,8 +113,7 @@ def ratio_interval(
 
 def _computed(name: str, /, *arguments: Floats) -> Floats:
     """Compute one operation by name; `ratio_ends` writes SQL with another such function."""
-    computed: Floats = _ARITHMETIC[name](*arguments)
-    return computed
+    return _ARITHMETIC[name](*arguments)
 
 
 def normal_quantile(level: float) -> float:

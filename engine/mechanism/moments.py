@@ -39,8 +39,7 @@ class _Sums:
 
     def centred_product(self, product_index: int, one: int, other: int) -> Floats:
         """Compute the sum of products about the mean from that about the public centres."""
-        centred: Floats = self.products[product_index] - self.sums[one] * self.sums[other] / self.count
-        return centred
+        return self.products[product_index] - self.sums[one] * self.sums[other] / self.count
 
 
 @dataclass(frozen=True)
@@ -120,8 +119,7 @@ def _maximize(function: Callable[[Floats], Floats], start: Floats, radius: float
             best = np.fmax(best, function(point))
             point = _gradient_step(function, point, radius)
         best = np.fmax(best, function(point))
-    largest: Floats = np.fmax(best, axis_values.max(axis=0, initial=-np.inf, where=np.isfinite(axis_values)))
-    return largest
+    return np.fmax(best, axis_values.max(axis=0, initial=-np.inf, where=np.isfinite(axis_values)))
 
 
 def _gradient_step(function: Callable[[Floats], Floats], point: Floats, radius: float) -> Floats:
@@ -129,8 +127,7 @@ def _gradient_step(function: Callable[[Floats], Floats], point: Floats, radius: 
     nearby = [_DIFFERENCE_STEP * _unit_vector(point, i) for i in range(len(point))]
     slope = _finite_or(np.stack([function(point + step) - function(point - step) for step in nearby]), 0.0)
     size = np.sqrt((slope**2).sum(axis=0))
-    next_point: Floats = radius * slope / np.where(size > 0, size, 1.0)
-    return next_point
+    return radius * slope / np.where(size > 0, size, 1.0)
 
 
 def _unit_vector(like: Floats, index: int) -> Floats:
@@ -191,21 +188,18 @@ def _correlation(sums: _Sums, _: MomentsOf) -> Floats:
     spread = np.sqrt(np.maximum(sums.centred_product(1, 0, 0), 0.0)) * np.sqrt(
         np.maximum(sums.centred_product(2, 1, 1), 0.0)
     )
-    correlation: Floats = np.clip(sums.centred_product(0, 0, 1) / spread, -1.0, 1.0)
-    return correlation
+    return np.clip(sums.centred_product(0, 0, 1) / spread, -1.0, 1.0)
 
 
 def _slope(sums: _Sums, _: MomentsOf) -> Floats:
     """Compute the slope of column 0 over column 1."""
-    slope: Floats = sums.centred_product(0, 0, 1) / sums.centred_product(1, 1, 1)
-    return slope
+    return sums.centred_product(0, 0, 1) / sums.centred_product(1, 1, 1)
 
 
 def _intercept(sums: _Sums, formula: MomentsOf) -> Floats:
     """Compute the intercept: mean of column 0 less slope times mean of column 1, public centres included."""
     middles = [centre + total / sums.count for centre, total in zip(formula.centres, sums.sums, strict=True)]
-    intercept: Floats = middles[0] - _slope(sums, formula) * middles[1]
-    return intercept
+    return middles[0] - _slope(sums, formula) * middles[1]
 
 
 _FORMULAS: dict[str, _Formula] = {

@@ -38,13 +38,11 @@ class HistogramCounts:
         summed = np.cumsum(self.noisy, axis=1)
         above = np.maximum.accumulate(summed, axis=1)
         below = np.minimum.accumulate(summed[:, ::-1], axis=1)[:, ::-1]
-        nearest: Floats = np.clip((above + below) / 2, 0.0, np.maximum(summed[:, -1:], 0.0))
-        return nearest
+        return np.clip((above + below) / 2, 0.0, np.maximum(summed[:, -1:], 0.0))
 
     def total(self) -> Floats:
         """Noisy number of rows of every group: the sum over its histogram bins."""
-        rows: Floats = self.noisy.sum(axis=1)
-        return rows
+        return self.noisy.sum(axis=1)
 
 
 def quantile_table(
@@ -122,10 +120,7 @@ def _rank(formula: QuantileOf, total: Floats) -> Floats:
     """Rank of a quantile, from 0: fractional for QUANTILE_CONT, that of a row for QUANTILE_DISC."""
     if not formula.discrete:
         return formula.level * np.maximum(total - 1, 0.0)
-    rank: Floats = np.clip(
-        np.ceil(formula.level * total - _ROUNDING_TOLERANCE) - 1, 0.0, np.maximum(np.floor(total) - 1, 0.0)
-    )
-    return rank
+    return np.clip(np.ceil(formula.level * total - _ROUNDING_TOLERANCE) - 1, 0.0, np.maximum(np.floor(total) - 1, 0.0))
 
 
 def _value_at_rank(counts: HistogramCounts, rank: Floats) -> Floats:
@@ -145,8 +140,7 @@ def _value_of_row(bins: Histogram, cumulative: Floats, rank: Floats) -> Floats:
     before = np.where(bin_index > 0, cumulative[rows, bin_index - 1], 0.0)
     inside = np.maximum(cumulative[rows, bin_index] - before, RANK_MARGIN)
     share = np.clip((rank - before + 0.5) / inside, 0.0, 1.0)
-    value: Floats = np.asarray(bins.starts)[bin_index] + share * np.asarray(bins.value_widths)[bin_index]
-    return value
+    return np.asarray(bins.starts)[bin_index] + share * np.asarray(bins.value_widths)[bin_index]
 
 
 def _interval_ends(counts: HistogramCounts, level: float, z: float) -> tuple[Floats, Floats]:

@@ -119,23 +119,20 @@ def _expected_values(x: Floats) -> Floats:
     prior = np.exp(fits - fits.max()) @ priors
     for _ in range(FITTING_STEPS):
         prior = counts @ _posteriors(likelihood, prior) / len(x)
-    expected: Floats = (_posteriors(likelihood, prior) @ PLACES)[places]
-    return expected
+    return (_posteriors(likelihood, prior) @ PLACES)[places]
 
 
 def _posteriors(likelihood: Floats, prior: Floats) -> Floats:
     """Posterior distributions over PLACES, one row per number."""
     joint = likelihood * prior
-    posteriors: Floats = joint / joint.sum(axis=1, keepdims=True)
-    return posteriors
+    return joint / joint.sum(axis=1, keepdims=True)
 
 
 def _log_normal(mean: float, spread: float) -> Floats:
     """Log-normal distribution over PLACES."""
     logs = np.log(POSITIVE_PLACES)
     masses = np.gradient(logs) * np.exp(-(((logs - np.log(mean)) / spread + spread / 2) ** 2) / 2)
-    prior: Floats = np.concatenate([[0.0], masses / masses.sum()])
-    return prior
+    return np.concatenate([[0.0], masses / masses.sum()])
 
 
 def _in_order(values: Floats, by: Floats) -> Floats:
@@ -169,5 +166,4 @@ def _round_to_sum(values: Floats) -> Floats:
     if missing == 0:
         return whole
     threshold = np.partition(fractions, -missing)[-missing]
-    result: Floats = whole + ((fractions >= threshold) & (fractions > 0))
-    return result
+    return whole + ((fractions >= threshold) & (fractions > 0))

@@ -75,8 +75,7 @@ def is_promising(noisy_weights: NoisyVector, cost: Cost) -> npt.NDArray[np.bool_
     """
     assert cost.second is not None and cost.keys is not None  # noqa: S101  called for two rounds only
     hoped = (noisy_weights + PROMISING_DEVIATIONS * cost.keys.sigma) * sum(ROUND_PARTS)
-    promising: npt.NDArray[np.bool_] = ~passes_threshold(noisy_weights, cost) & (hoped >= cost.second.threshold)
-    return promising
+    return ~passes_threshold(noisy_weights, cost) & (hoped >= cost.second.threshold)
 
 
 def passes_both_rounds(
@@ -88,5 +87,4 @@ def passes_both_rounds(
     """
     assert cost.second is not None  # noqa: S101  called for two rounds only
     of_first, of_second = ROUND_PARTS
-    passing: npt.NDArray[np.bool_] = of_first * first[is_open] + of_second * second >= cost.second.threshold
-    return passing
+    return of_first * first[is_open] + of_second * second >= cost.second.threshold

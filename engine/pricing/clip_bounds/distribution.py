@@ -68,8 +68,7 @@ def _max_total_ratio(groups: int | None) -> float:
 def _standard_normal_points() -> Floats:
     """Approximate the standard normal distribution by KINDS_PER_NORM equally likely points of variance 1."""
     places = np.array([NormalDist().inv_cdf((kind + 0.5) / KINDS_PER_NORM) for kind in range(KINDS_PER_NORM)])
-    standard: Floats = places / places.std()
-    return standard
+    return places / places.std()
 
 
 def _totals_at_ranks(people: Floats, ranked_people: Floats, totals: Floats) -> Floats:
@@ -78,15 +77,13 @@ def _totals_at_ranks(people: Floats, ranked_people: Floats, totals: Floats) -> F
     def shares(numbers: Floats, of: Floats) -> Floats:
         """Cumulative shares, from 0 on."""
         cumulative = np.cumsum(numbers, axis=-1) / of.sum(axis=-1, keepdims=True)
-        result: Floats = np.concatenate([np.zeros((*cumulative.shape[:-1], 1)), cumulative], axis=-1)
-        return result
+        return np.concatenate([np.zeros((*cumulative.shape[:-1], 1)), cumulative], axis=-1)
 
     ranks, amounts = shares(ranked_people, ranked_people), shares(totals * ranked_people, ranked_people)
     ends = shares(people, people)
     rows = zip(ends, ranks, amounts, strict=True)
     cumulative = np.array([np.interp(*each) for each in rows]) if ends.ndim > 1 else np.interp(ends, ranks, amounts)
-    means: Floats = np.diff(cumulative) / np.maximum(np.diff(ends), math.ulp(1.0))
-    return means
+    return np.diff(cumulative) / np.maximum(np.diff(ends), math.ulp(1.0))
 
 
 def _total_dispersion(norms: Floats, totals: Floats, groups: int | None, *, counts_rows: bool) -> Floats:
@@ -98,8 +95,7 @@ def _total_dispersion(norms: Floats, totals: Floats, groups: int | None, *, coun
     concentrated = norms**2 - (totals if counts_rows else 0.0)
     even_squares = 0.0 if groups is None else totals**2 / groups
     evenness = np.minimum(1.0, even_squares / np.maximum(concentrated, 1e-300))
-    dispersion: Floats = np.minimum(TOTAL_DISPERSION * (1 - evenness), np.log(totals / norms))
-    return dispersion
+    return np.minimum(TOTAL_DISPERSION * (1 - evenness), np.log(totals / norms))
 
 
 def _measured_means(kind_totals: Floats, people: Floats, ranked_people: Floats, totals: Floats) -> Floats:
@@ -107,8 +103,7 @@ def _measured_means(kind_totals: Floats, people: Floats, ranked_people: Floats, 
     order = np.argsort(kind_totals, axis=None, kind="stable")
     measured = np.empty(kind_totals.size)
     measured[order] = _totals_at_ranks(np.repeat(people / KINDS_PER_NORM, KINDS_PER_NORM)[order], ranked_people, totals)
-    means: Floats = measured.reshape(kind_totals.shape).mean(axis=1)
-    return means
+    return measured.reshape(kind_totals.shape).mean(axis=1)
 
 
 POINTS_PER_BIN = 4  # points of a bin without integer norms: a quarter of a doubling of squared norms
@@ -144,8 +139,7 @@ class ContributionDistribution:
 
     def retained_shares(self, clip_bound: float) -> Floats:
         """Share of each person's contribution that clipping at a bound leaves."""
-        shares: Floats = np.minimum(1.0, clip_bound / np.maximum(self.norms, 1e-300))
-        return shares
+        return np.minimum(1.0, clip_bound / np.maximum(self.norms, 1e-300))
 
     def clipped_share(self, clip_bound: float) -> float:
         """Share of all contributions that clipping at a bound removes."""

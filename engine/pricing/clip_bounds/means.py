@@ -118,8 +118,7 @@ class MeanErrorModel:
         )
         noise = np.asarray(clip_bounds) * math.sqrt(sum(parts) * PICO / 2)
         retained, bias = self._retained_and_bias(clip_bounds, share)
-        errors: Floats = np.hypot(noise * self.groups / (retained * self.distribution.total), bias)
-        return errors
+        return np.hypot(noise * self.groups / (retained * self.distribution.total), bias)
 
     def _retained_and_bias(self, clip_bounds: Sequence[float], share: float) -> tuple[Floats, Floats]:
         """For each clip bound: the share of rows left by clipping, and the bias of the average of what is left."""

@@ -81,8 +81,7 @@ class AverageProfile:
     @cached_property
     def units(self) -> Floats:
         """Expected units at each norm of the count."""
-        result: Floats = self.rows.norms.units.mean(axis=0)
-        return result
+        return self.rows.norms.units.mean(axis=0)
 
     @cached_property
     def values(self) -> Floats:
@@ -94,13 +93,11 @@ class AverageProfile:
     def members(self) -> Floats:
         """1 for each norm in its class, else 0: classes x norms."""
         classes = class_of(self.values, HIGHEST_CLASS_READ)
-        result: Floats = np.equal.outer(np.arange(classes.max() + 1), classes).astype(np.float64)
-        return result
+        return np.equal.outer(np.arange(classes.max() + 1), classes).astype(np.float64)
 
     def by_class(self, numbers: Floats) -> Floats:
         """Sum a number of each norm by class."""
-        result: Floats = np.einsum("cp,p->c", self.members, numbers)
-        return result
+        return np.einsum("cp,p->c", self.members, numbers)
 
     @cached_property
     def class_units(self) -> Floats:
@@ -335,8 +332,7 @@ def _quantiles(amounts: Floats, chances: Floats, level: float) -> Floats:
     order = np.argsort(by_column, axis=1, kind="stable")
     places = np.argmax(np.cumsum(chances[order], axis=1) >= level - 1e-9, axis=1)
     columns = np.arange(len(by_column))
-    result: Floats = by_column[columns, order[columns, places]]
-    return result
+    return by_column[columns, order[columns, places]]
 
 
 def hidden_population(
@@ -411,8 +407,7 @@ def hidden_means(profile: AverageProfile, limit: float) -> Floats:
         return np.zeros(len(profile.class_units))
     usual = math.sqrt(HIDDEN_PRIOR * (limit**2 - least**2) / (2 * math.log(limit / least)))
     hidden = HIDDEN_UNITS[1] * profile.units_deviation
-    result: Floats = usual * np.minimum(1.0, hidden / np.maximum(profile.class_units, 1e-3))
-    return result
+    return usual * np.minimum(1.0, hidden / np.maximum(profile.class_units, 1e-3))
 
 
 @dataclass(frozen=True, eq=False)
@@ -457,16 +452,14 @@ class DistanceProfile:
             weighted_sums(side.units.mean(axis=0), np.maximum(0.0, side.points[:, None] - bounds[None, :]) ** 2)
             for side in (self.positive, self.negative)
         )
-        result: Floats = np.sum(list(parts), axis=0)
-        return result
+        return np.sum(list(parts), axis=0)
 
     def candidate_bounds(self) -> Floats:
         """Candidate clip bounds of the distances, in the unit of the average."""
         sides = [side for side in (self.positive, self.negative) if side.last_visible >= 0]
         largest = max((float(side.points.max()) for side in sides), default=16 * self.spread)
         steps = math.ceil(4 * math.log2(max(2.0, largest / self.spread))) + 8
-        bounds: Floats = largest * 2.0 ** (-np.arange(steps + 1) / 4)
-        return bounds
+        return largest * 2.0 ** (-np.arange(steps + 1) / 4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -569,8 +562,7 @@ def _geometric_means(shared: Floats, by_scenario: Floats) -> Floats:
         for each in few[1:]:
             product *= shared + each
         logs += np.log(product)
-    means: Floats = np.exp(logs / len(by_scenario))
-    return means
+    return np.exp(logs / len(by_scenario))
 
 
 def count_errors(profile: AverageProfile, bounds: Floats, noise: Floats) -> Floats:
@@ -579,5 +571,4 @@ def count_errors(profile: AverageProfile, bounds: Floats, noise: Floats) -> Floa
     lost, is_grouped = 1 - retained, profile.rows.groups > 1
     relative = noise / (retained * profile.rows.usual_group)
     by_share = np.hypot(0.3 * lost, 0.01) / retained
-    errors: Floats = np.sqrt(relative**2 + by_share**2 + (CLASS_GROUP_DIFFERENCE * lost / retained) ** 2 * is_grouped)
-    return errors
+    return np.sqrt(relative**2 + by_share**2 + (CLASS_GROUP_DIFFERENCE * lost / retained) ** 2 * is_grouped)

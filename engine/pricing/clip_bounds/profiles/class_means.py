@@ -34,8 +34,7 @@ class ClassPosterior:
 
     def variances(self, weights: Floats) -> Floats:
         """Variance of weighted sums of distances; classes x alternatives."""
-        result: Floats = np.einsum("bc,bd,dc->c", weights, self.covariance, weights)
-        return result
+        return np.einsum("bc,bd,dc->c", weights, self.covariance, weights)
 
     def moved(self, by: float) -> ClassPosterior:
         """Distances that are all larger by a number."""
@@ -100,8 +99,7 @@ def posterior_of_classes(
 def clamped_part(distances: Floats, reach: float) -> Floats:
     """Estimate what clamping took of class means: little about the centre, much where a mean is near the reach."""
     near = np.minimum(np.abs(distances), 0.9 * reach)
-    parts: Floats = 0.5 * np.sign(distances) * near**2 / (reach - near)
-    return parts
+    return 0.5 * np.sign(distances) * near**2 / (reach - near)
 
 
 def class_of(values: Floats, highest: int) -> npt.NDArray[np.int64]:

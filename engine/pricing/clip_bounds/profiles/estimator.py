@@ -111,8 +111,7 @@ class VectorProfile:
         # points that a clip bound leaves unchanged
         within = np.searchsorted(self.norms.points, clip_bounds, side="right")
         whole, norms = self._sums
-        shares: Floats = (whole[:, within] + clip_bounds * norms[:, within]) / np.maximum(whole[:, -1:], 1e-300)
-        return shares
+        return (whole[:, within] + clip_bounds * norms[:, within]) / np.maximum(whole[:, -1:], 1e-300)
 
     @cached_property
     def _sums(self) -> tuple[Floats, Floats]:
@@ -130,8 +129,7 @@ class VectorProfile:
             return norms.units * norms.points
         ranked = np.resize(totals.units, (len(norms.units), len(totals.points)))
         means = totals_by_rank(norms.units, norms.points, ranked, totals.points, self.groups)
-        contributions: Floats = norms.units * means
-        return contributions
+        return norms.units * means
 
 
 @dataclass(frozen=True)
@@ -171,8 +169,7 @@ def choose_design(profile: VectorProfile, rho: float, fallback: float) -> Design
 def candidate_bounds(reading: HistogramReading) -> Floats:
     """Candidate clip bounds, in value grains: BOUNDS_PER_DOUBLING of them, up to the largest contribution."""
     steps = math.ceil(BOUNDS_PER_DOUBLING * math.log2(max(2.0, float(reading.points.max()))))
-    bounds: Floats = 2.0 ** (np.arange(steps + 1) / BOUNDS_PER_DOUBLING)
-    return bounds
+    return 2.0 ** (np.arange(steps + 1) / BOUNDS_PER_DOUBLING)
 
 
 def best_total(totals: HistogramReading, rho: float, average: Callable[[Floats], Floats]) -> tuple[float, float]:
@@ -194,14 +191,12 @@ def _excess_of_candidates(totals: HistogramReading) -> tuple[Floats, Floats, Flo
 
 def mean_deviation(variances: Floats) -> Floats:
     """Compute the mean standard deviation over scenarios: the usual ones count, where squares are of the rare ones."""
-    result: Floats = np.sqrt(variances).mean(axis=0)
-    return result
+    return np.sqrt(variances).mean(axis=0)
 
 
 def geometric_deviation(variances: Floats) -> Floats:
     """Compute the geometric mean of the standard deviation over scenarios: the usual ones alone count."""
-    result: Floats = np.exp(np.log(variances).mean(axis=0) / 2)
-    return result
+    return np.exp(np.log(variances).mean(axis=0) / 2)
 
 
 def excess_variances(totals: HistogramReading, bounds: Floats) -> Floats:
@@ -212,8 +207,7 @@ def excess_variances(totals: HistogramReading, bounds: Floats) -> Floats:
 def _over_scenarios(excess: Floats, noise: Floats) -> Floats:
     """Variance of excesses over scenarios, by the noise of the histogram, and by the law's error."""
     of_law = (TAIL_LAW_ERROR * excess.mean(axis=0)) ** 2
-    variances: Floats = spread(excess) ** 2 + noise + of_law
-    return variances
+    return spread(excess) ** 2 + noise + of_law
 
 
 def excesses(totals: HistogramReading, bounds: Floats) -> Floats:
@@ -231,8 +225,7 @@ def _histogram_noise(totals: HistogramReading, bounds: Floats) -> Floats:
 def spread(scenarios: Floats) -> Floats:
     """Compute the standard deviation over scenarios by their middle 95%: rarer ones would dominate it."""
     low, high = np.quantile(scenarios, SPREAD_LEVELS, axis=0)
-    result: Floats = (high - low) / SPREAD_WIDTH
-    return result
+    return (high - low) / SPREAD_WIDTH
 
 
 def median_excess(totals: HistogramReading, bound: float) -> float:
@@ -296,23 +289,20 @@ def _shape_errors(
     group, retained = profile.usual_group, effects.retained
     noise = profile.sensitivity * bounds / math.sqrt(2 * rho)
     if profile.is_signed:
-        signed: Floats = np.hypot(noise, (1 - retained) * group)
-        return signed
+        return np.hypot(noise, (1 - retained) * group)
     summed_noise = math.sqrt(profile.groups) * noise / (retained * max(profile.total, 1e-9))
     by_sum = np.hypot(total_error, summed_noise)
     share_error = 1 / np.hypot(1 / np.maximum(by_sum, 1e-12), 1 / np.maximum(effects.deviation, 1e-12))
     difference = PERSON_GROUP_DIFFERENCE if profile.has_person_key else GROUP_DIFFERENCE
     differing = difference * (1 - retained) / retained * group
     variances = (noise / retained) ** 2 + (share_error * group) ** 2 + effects.by_chance + differing**2
-    errors: Floats = np.where(retained < MIN_RETAINED_SHARE, np.inf, mean_deviation(variances))
-    return errors
+    return np.where(retained < MIN_RETAINED_SHARE, np.inf, mean_deviation(variances))
 
 
 def share_deviations(shares: Floats) -> Floats:
     """Compute the standard deviation of the profile's retained share, at each clip bound; scenarios x clip bounds."""
     parts = (RETAINED_SHARE_ERROR * (1 - shares.mean(axis=0)), spread(shares), LEAST_SHARE_ERROR)
-    deviations: Floats = np.sqrt(parts[0] ** 2 + parts[1] ** 2 + parts[2] ** 2)
-    return deviations
+    return np.sqrt(parts[0] ** 2 + parts[1] ** 2 + parts[2] ** 2)
 
 
 def correct_total(profile: VectorProfile, design: Design, noisy_total: float, scale: float) -> Correction:

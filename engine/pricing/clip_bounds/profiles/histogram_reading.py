@@ -97,8 +97,7 @@ class HistogramReading:
     @property
     def totals(self) -> Floats:
         """Sum of all contributions, by scenario."""
-        result: Floats = self.units @ self.points
-        return result
+        return self.units @ self.points
 
     @cached_property
     def sums_from(self) -> tuple[Floats, Floats]:
@@ -119,8 +118,7 @@ class HistogramReading:
         visible, sizes = begins[-1], np.diff(begins)
         per_bin = np.add.reduceat(beyond[:visible], begins[:-1]) / sizes[:, None] if visible else beyond[:0]
         by_chance = weighted_sums(self.units.mean(axis=0)[visible:], beyond[visible:] ** 2)
-        variances: Floats = self.sigma**2 * (per_bin**2).sum(axis=0) + by_chance
-        return variances
+        return self.sigma**2 * (per_bin**2).sum(axis=0) + by_chance
 
 
 def sums_from(amounts: Floats) -> Floats:
@@ -135,8 +133,7 @@ def weighted_sums(units: Floats, amounts: Floats) -> Floats:
 
     On this thread alone: a product this small waits far longer for the threads of a matrix library on a busy machine.
     """
-    result: Floats = np.einsum("...p,pa->...a", units, amounts)
-    return result
+    return np.einsum("...p,pa->...a", units, amounts)
 
 
 def read_histogram(counts: Floats, sigma: float, *, is_total: bool, is_count: bool, most: float) -> HistogramReading:
@@ -244,8 +241,7 @@ def _spread(by_bin: Floats, points: Floats, bins: npt.NDArray[np.int64]) -> Floa
     logs = np.log(points) - bins * math.log(2) / 2
     weights = np.exp(np.clip(slope[:, bins], -6, 6) * logs)
     begins = np.searchsorted(bins, np.arange(by_bin.shape[1]))  # points are listed by bin, and each has some
-    units: Floats = by_bin[:, bins] * weights / np.add.reduceat(weights, begins, axis=1)[:, bins]
-    return units
+    return by_bin[:, bins] * weights / np.add.reduceat(weights, begins, axis=1)[:, bins]
 
 
 def _fillings(count: int, holds_integers: bool) -> Floats:
@@ -257,8 +253,7 @@ def _fillings(count: int, holds_integers: bool) -> Floats:
 
 def _contributions(count: int) -> Floats:
     """Contribution in the middle of each bin."""
-    middles: Floats = np.exp2((np.arange(count) + 0.5) / 2)
-    return middles
+    return np.exp2((np.arange(count) + 0.5) / 2)
 
 
 def _tail_laws(counts: Floats, sigma: float, visible: tuple[int, int], most: float, fillings: Floats) -> Floats:
@@ -279,8 +274,7 @@ def _tail_laws(counts: Floats, sigma: float, visible: tuple[int, int], most: flo
     beyond = np.where(contributions <= max(most, 1.0), laws[:, last + 1 :], 0.0)
     chosen = equally_likely(np.outer(beyond @ contributions, levels), _log_prior()[:, None] + fits, LAWS)
     of_law, of_level = np.divmod(chosen, len(levels))
-    result: Floats = beyond[of_law] * levels[of_level, None]
-    return result
+    return beyond[of_law] * levels[of_level, None]
 
 
 def _log_fits(observed: Floats, sigma: float, misfits: Floats, laws: Floats, levels: Floats, begins: int) -> Floats:
@@ -305,8 +299,7 @@ def _log_fits(observed: Floats, sigma: float, misfits: Floats, laws: Floats, lev
     fits *= -0.5
     best = fits.max(axis=0)
     fits -= best
-    result: Floats = (best + np.log(np.exp(fits, out=fits).sum(axis=0))).T
-    return result
+    return (best + np.log(np.exp(fits, out=fits).sum(axis=0))).T
 
 
 def _sums_to_end(rows: Floats, count: int) -> Floats:
@@ -326,8 +319,7 @@ def _laws(count: int, last: int) -> Floats:
     """
     x = (np.arange(count) - last) * math.log(2) / 2
     exponents = -_LAWS[0][:, None] * x - _LAWS[1][:, None] * x**2
-    laws: Floats = np.exp(np.clip(exponents, -50, 50))
-    return laws
+    return np.exp(np.clip(exponents, -50, 50))
 
 
 def equally_likely(contributed: Floats, log_weights: Floats, kept: int) -> npt.NDArray[np.int64]:
@@ -335,10 +327,7 @@ def equally_likely(contributed: Floats, log_weights: Floats, kept: int) -> npt.N
     weights = np.exp(log_weights - log_weights.max()).ravel()
     order = np.argsort(contributed, axis=None, kind="stable")
     places = np.cumsum(weights[order]) / weights.sum()
-    chosen: npt.NDArray[np.int64] = order[
-        np.searchsorted(places, (np.arange(kept) + 0.5) / kept).clip(max=len(order) - 1)
-    ]
-    return chosen
+    return order[np.searchsorted(places, (np.arange(kept) + 0.5) / kept).clip(max=len(order) - 1)]
 
 
 def _tail_scenarios(
@@ -371,15 +360,13 @@ def _tail_scenarios(
     contributed += np.add.outer(far_laws @ far, far_seconds @ far).ravel()
     chosen = equally_likely(contributed, np.tile(prior, len(laws)) - misfits / 2, SCENARIOS)
     of_law, of_second = np.divmod(chosen, len(seconds))
-    result: Floats = np.hstack([tails[:, chosen].T, far_laws[of_law] + far_seconds[of_second]])
-    return result
+    return np.hstack([tails[:, chosen].T, far_laws[of_law] + far_seconds[of_second]])
 
 
 def _log_product(factors: Floats) -> Floats:
     """Logarithm of the product of each column; of half of it at a time, which no factor below 10^28 overflows."""
     halves = np.array_split(factors, 2)
-    result: Floats = sum(np.log(np.multiply.reduce(half, axis=0)) for half in halves)
-    return result
+    return sum(np.log(np.multiply.reduce(half, axis=0)) for half in halves)
 
 
 def _second_populations(contributions: Floats, seen: float, most: float, *, is_count: bool) -> tuple[Floats, Floats]:
@@ -427,8 +414,7 @@ def _unseen(counts: Floats, sigma: float, most: float, is_count: bool) -> Floats
     fits += UNSEEN_POWER * np.log(np.maximum(1.0, sizes))[:, None]
     chosen = equally_likely(expected @ _contributions(len(counts)), fits, SCENARIOS)
     of_size, of_shape = np.divmod(chosen, len(shapes))
-    units: Floats = expected[of_size, of_shape]
-    return units
+    return expected[of_size, of_shape]
 
 
 @lru_cache(maxsize=1)
@@ -437,13 +423,11 @@ def _log_prior() -> Floats:
     slopes, curvatures = _LAWS
     mean, deviation = np.where(curvatures[:, None] == 0, POWER_LAW_SLOPE_PRIOR, SLOPE_PRIOR).T
     usual = -0.5 * ((slopes - mean) / deviation) ** 2 - np.log(deviation / SLOPE_PRIOR[1])
-    prior: Floats = np.maximum(usual, LEAST_LOG_PRIOR) + _log_curvature_prior(curvatures)
-    return prior
+    return np.maximum(usual, LEAST_LOG_PRIOR) + _log_curvature_prior(curvatures)
 
 
 def _log_curvature_prior(curvatures: Floats) -> Floats:
     """Logarithm of the prior of curvatures: POWER_LAW_PRIOR on 0, the rest half-normal."""
     half_normal = np.exp(-0.5 * (np.array(CURVATURES[1:]) / CURVATURE_DEVIATION) ** 2)
     density = np.exp(-0.5 * (curvatures / CURVATURE_DEVIATION) ** 2) / half_normal.sum()
-    result: Floats = np.log(np.where(curvatures == 0, POWER_LAW_PRIOR, (1 - POWER_LAW_PRIOR) * density))
-    return result
+    return np.log(np.where(curvatures == 0, POWER_LAW_PRIOR, (1 - POWER_LAW_PRIOR) * density))
