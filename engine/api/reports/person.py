@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from budgets import (
     EVERYBODY,
@@ -306,11 +306,19 @@ def _objection_text(dataset: Dataset) -> Iterator[str]:
 WIDTH = 80
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
-    autoescape=True,  # names of stewards, admins and clients
+    autoescape=select_autoescape(["html.j2"]),  # names of stewards, admins and clients
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
+
+
+def fill(text: str, first: str = "", later: str = "", *, break_on_hyphens: bool = True) -> str:
+    """Wrap a paragraph at 80 columns, with the indents of its first and its later lines."""
+    return textwrap.fill(text, WIDTH, initial_indent=first, subsequent_indent=later, break_on_hyphens=break_on_hyphens)
+
+
+TEMPLATES.filters["fill"] = fill
 
 
 def page_html(pages: tuple[Page, ...]) -> str:
@@ -319,21 +327,5 @@ def page_html(pages: tuple[Page, ...]) -> str:
 
 
 def page_text(pages: tuple[Page, ...]) -> str:
-    """Format the report as plain text of at most 80 columns, for a terminal."""
-    return "\n\n".join(_page(page) for page in pages) + "\n"
-
-
-def _page(page: Page) -> str:
-    """Format the page of one dataset as text."""
-    title = f"What is computed about you: {page.dataset}"
-    return "\n\n".join([title, "=" * len(title), *map(_section, page.sections)]).replace("\n\n==", "\n==", 1)
-
-
-def _section(section: Section) -> str:
-    """Format a section as text: heading, paragraphs, points."""
-    words = [textwrap.fill(text, WIDTH, break_on_hyphens=False) for text in section.words]
-    points = [
-        textwrap.fill(text, WIDTH, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False)
-        for text in section.points
-    ]
-    return "\n".join([section.title.upper(), *words, *points])
+    """Render the report as plain text of at most 80 columns, for a terminal."""
+    return TEMPLATES.get_template("about_page.txt.j2").render(pages=pages)

@@ -6,8 +6,7 @@ follows from it by the conversion that the ledger uses. No data is opened.
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -18,7 +17,7 @@ from dialect.catalog import Catalog, Dataset, PrivacyWindow
 from engine.accounts.audit_log import format_delta, format_epsilon
 from engine.accounts.window_accounts import WorstCase, ceiling_accounts, worst_over_all_windows, worst_window
 from engine.api.admin import Admin
-from engine.api.reports.person import TEMPLATES, WIDTH, eligibility_text
+from engine.api.reports.person import TEMPLATES, eligibility_text
 from engine.catalog.version import catalog_version
 from engine.pricing.compile_release import MECHANISM_VERSION
 from engine.pricing.query_terms import caps
@@ -129,28 +128,25 @@ class Bar:
 
 def report_html(report: Report) -> str:
     """Render the report as HTML."""
-    formats = {
-        "account_row": account_row,
-        "bars": bars,
-        "epsilon_delta": epsilon_delta_text,
-        "rho_text": rho_text,
-        "caps": caps_text,
-    }
-    chart = {"width": CHART_WIDTH, "height": CHART_HEIGHT}
-    return TEMPLATES.get_template("ledger_report_page.html.j2").render(
-        report=report, chart=chart, consistent=_consistent_text(report), rho=RHO_TEXT, **formats
-    )
+    return _render(report, "ledger_report_page.html.j2")
 
 
 def report_text(report: Report) -> str:
-    """Format the ledger report as plain text of at most 80 columns."""
-    title = f"Privacy ledger: {report.catalog}"
-    parts = [title, "=" * len(title), "", *_chain_lines(report)]
-    for dataset in report.datasets:
-        parts += ["", *_dataset_lines(dataset)]
-    if report.frozen:
-        parts += ["", "FROZEN", *(f"  {row['client'] or row['dataset']}: {row['reason']}" for row in report.frozen)]
-    return "\n".join(parts) + "\n"
+    """Render the report as plain text of at most 80 columns."""
+    return _render(report, "ledger_report.txt.j2")
+
+
+def _render(report: Report, template: str) -> str:
+    """Render the report by a template of this folder."""
+    shown = {
+        "report": report,
+        "consistent": _consistent_text(report),
+        "rho": RHO_TEXT,
+        "forever": PrivacyWindow.FOREVER,
+    }
+    formats = {"account_row": account_row, "epsilon_delta": epsilon_delta_text, "rho_text": rho_text, "caps": caps_text}
+    drawn = {"bars": bars, "chart": {"width": CHART_WIDTH, "height": CHART_HEIGHT}}
+    return TEMPLATES.get_template(template).render(**shown, **formats, **drawn)
 
 
 def account_row(view: AccountView) -> dict[str, str]:
@@ -200,41 +196,3 @@ def _consistent_text(report: Report) -> str:
         f"The chain of hashes is consistent: {rows} {'row' if rows == 1 else 'rows'}."
         " Only a comparison with an anchor shows a rewrite."
     )
-
-
-def _chain_lines(report: Report) -> Iterator[str]:
-    """Lines on the hash chain: consistent or what is wrong, ledger, last hash, versions."""
-    if report.found:
-        yield from ("NOT AS IT WAS WRITTEN:", *(f"  {wrong}" for wrong in report.found))
-    else:
-        yield _consistent_text(report)
-    yield f"Ledger {report.anchor.ledger_id}, last row {report.last or 'none'}"
-    yield f"Hash of the last row: {report.anchor.row_hash}"
-    yield "Versions: " + ", ".join(f"{what} {version}" for what, version in report.versions)
-
-
-def _dataset_lines(dataset: DatasetReport) -> Iterator[str]:
-    """Lines on one dataset: unit, charges, spending per window, ceiling, worst cases, clients, eligibility."""
-    yield dataset.name.upper()
-    yield textwrap.fill(f"Protected as one is {dataset.unit}, over all private tables together.", WIDTH)
-    yield dataset.usage
-    yield textwrap.fill(RHO_TEXT, WIDTH)
-    for row in map(account_row, dataset.used):
-        yield f"  {row['window']}: rho {row['spent']} of {row['ceiling']} ({row['share']}); {row['epsilon']}"
-    first = account_row(dataset.accounts[0])
-    scope = "in total" if first["window"] == PrivacyWindow.FOREVER else "of a window"
-    yield f"Ceiling {scope}: rho {first['ceiling']}, {first['limit']}"
-    for worst in dataset.worst:
-        words = (
-            f"Worst case for one person, {worst.scope}: {epsilon_delta_text(worst.spent)};"
-            f" the limit is {epsilon_delta_text(worst.limit)}"
-        )
-        yield textwrap.fill(words, WIDTH, subsequent_indent="  ")
-    yield "Who may ask:"
-    yield from (f"  {row['client']} ({row['state']}): {caps_text(row)}" for row in dataset.clients)
-    who = "others, by the catalog" if dataset.clients else "whoever opens the catalog"
-    yield f"  {who}: {caps_text(dataset.others)}"
-    yield "Who is in it, as people are told:"
-    intro, *conditions = dataset.admission
-    yield textwrap.fill(intro, WIDTH, initial_indent="  ", subsequent_indent="  ")
-    yield from (textwrap.fill(words, WIDTH, initial_indent="  - ", subsequent_indent="    ") for words in conditions)
