@@ -249,10 +249,8 @@ class _UvicornRun:
 
     @asynccontextmanager
     async def _lifespan(self, service: Service) -> AsyncIterator[None]:
-        worker_link = service.worker
-        assert isinstance(worker_link, PipeLink)  # noqa: S101  set by run_server
-        worker_link.start()
-        opening = asyncio.create_task(self._announce(worker_link))
+        service.worker.start()
+        opening = asyncio.create_task(self._announce(service.worker))
         try:
             async with _serve_flight(service):
                 yield
@@ -262,7 +260,7 @@ class _UvicornRun:
         finally:
             opening.cancel()
             log.info("stopping")
-            await worker_link.stop(service.settings.stop_seconds)
+            await service.worker.stop(service.settings.stop_seconds)
 
     async def _announce(self, worker_link: PipeLink) -> None:
         try:

@@ -7,7 +7,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from starlette.requests import Request
 
@@ -22,7 +22,7 @@ from engine.server.storage import ServerTables
 from engine.server.telemetry import Metrics, log
 from engine.server.worker.admission import AdmissionControl
 from engine.server.worker.frames import Json, Result
-from engine.server.worker.link import NO_CALLBACKS, QueryCallbacks, WorkerDied
+from engine.server.worker.link import PipeLink, QueryCallbacks, WorkerDied
 
 MAX_WORKER_DEATHS = 2  # workers that died while the same query read data; then it counts as failed
 MAX_TRIES = 4
@@ -32,28 +32,6 @@ BucketCallback = Callable[[float], None]
 RECORDED_FAILURE_CODE = "E_EXEC"  # code of a failure that was recorded
 
 
-class WorkerLink(Protocol):
-    """Interface to a worker."""
-
-    @property
-    def is_ready(self) -> bool:
-        """Is the worker able to answer now? False while it starts, or without a heartbeat."""
-
-    @property
-    def restarts(self) -> int:
-        """Number of times the worker was restarted."""
-
-    @property
-    def state(self) -> str:
-        """State of the worker: ready, starting, without a heartbeat."""
-
-    async def ready(self) -> None:
-        """Wait until the worker is ready."""
-
-    async def call(self, verb: str, arguments: Mapping[str, Any], callbacks: QueryCallbacks = NO_CALLBACKS) -> Result:
-        """Run a verb in the worker; raises Refused, WorkerDied."""
-
-
 @dataclass
 class Service:
     """One server's service."""
@@ -61,7 +39,7 @@ class Service:
     settings: Settings
     tables: ServerTables
     keys: Keys
-    worker: WorkerLink
+    worker: PipeLink
     metrics: Metrics = field(default_factory=Metrics)
     deaths: Counter[tuple[str, str]] = field(default_factory=Counter)  # deaths of workers by (client, sql)
     admission: AdmissionControl = field(
