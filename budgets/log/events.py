@@ -236,8 +236,7 @@ class Entry:
     @property
     def content(self) -> dict[str, Any]:
         """Content of the entry: its canonical JSON body as a dictionary."""
-        content: dict[str, Any] = json.loads(self.body)
-        return content
+        return json.loads(self.body)
 
 
 def canonical_json(value: object) -> str:

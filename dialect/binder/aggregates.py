@@ -122,8 +122,7 @@ def refuse_constant_order(
 def _order_expression(term: exp.Expr) -> exp.Expr:
     """Expression of an ORDER BY term."""
     check_parts(term, "this", "desc", "nulls_first", code=Code.AGG)
-    inner: exp.Expr = term.this
-    return inner
+    return term.this
 
 
 def _separator(call: exp.Expr, resolver: NameResolver) -> Literal:

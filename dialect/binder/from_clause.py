@@ -191,8 +191,7 @@ def _only_argument(node: exp.Expr) -> exp.Expr:
     """Return the only argument of unnest."""
     if len(node.expressions) != 1:
         raise _series_refusal(node)
-    call: exp.Expr = node.expressions[0]
-    return call
+    return node.expressions[0]
 
 
 def _series_refusal(node: exp.Expr) -> Refusal:

@@ -89,8 +89,7 @@ def options_of(tree: exp.Expr) -> Options:
 
 def bounds_of(tree: exp.Expr) -> BoundsByCall:
     """Named contribution bounds of a parsed query, by the start offset of their call."""
-    found: BoundsByCall = tree.meta.get("bounds", {})
-    return found
+    return tree.meta.get("bounds", {})
 
 
 def has_arithmetic(tree: exp.Expr) -> bool:
@@ -100,8 +99,7 @@ def has_arithmetic(tree: exp.Expr) -> bool:
 
 def alias_spellings(tree: exp.Expr) -> dict[str, str]:
     """Map each alias in lower case to its spelling in the text; the outermost query's spelling wins."""
-    spellings: dict[str, str] = tree.meta["alias_spellings"]
-    return spellings
+    return tree.meta["alias_spellings"]
 
 
 def _check_statement(tokens: list[Token]) -> None:

@@ -57,8 +57,7 @@ def _geometry(stored: IndexedPolygon) -> dict[str, Any]:
     }
     lines = shapely.multilinestrings([*edges, *_horizontal_edges(edges)])
     area = shapely.build_area(shapely.node(lines))
-    geometry: dict[str, Any] = shapely.geometry.mapping(area)
-    return geometry
+    return shapely.geometry.mapping(area)
 
 
 def _horizontal_edges(edges: Iterable[tuple[Corner, Corner]]) -> list[tuple[Corner, Corner]]:

@@ -46,5 +46,4 @@ class Exact:
 
 def _int64_vector(column: pa.ChunkedArray) -> Int64Vector:
     filled = column.fill_null(0) if column.null_count else column
-    integers: Int64Vector = filled.to_numpy().astype(np.int64, copy=True)
-    return integers
+    return filled.to_numpy().astype(np.int64, copy=True)

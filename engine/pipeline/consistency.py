@@ -67,8 +67,7 @@ def least_squares(levels: Sequence[Level], free: npt.NDArray[np.bool_] | None = 
 
     def apply_normal(x: Floats) -> Floats:
         """Apply the matrix of the normal equations to finest numbers; the fixed ones stay 0."""
-        total: Floats = free_mask * np.sum([each.broadcast(each.sums(x)) / each.sigma**2 for each in levels], axis=0)
-        return total
+        return free_mask * np.sum([each.broadcast(each.sums(x)) / each.sigma**2 for each in levels], axis=0)
 
     target = free_mask * np.sum([each.broadcast(each.noisy) / each.sigma**2 for each in levels], axis=0)
     x = free_mask * levels[0].broadcast(levels[0].noisy)

@@ -126,8 +126,7 @@ def _numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
     kind = column.type
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         return np.full(len(column), np.nan)
-    found: npt.NDArray[np.float64] = column.cast(pa.float64(), safe=False).fill_null(float("nan")).to_numpy()
-    return found
+    return column.cast(pa.float64(), safe=False).fill_null(float("nan")).to_numpy()
 
 
 def _ratings(

@@ -206,8 +206,7 @@ class RemoteSession:
     def explain(self, sql: str, *, client: str, **terms: object) -> JsonObject:
         """Return price and expected error of a query."""
         del client
-        body: JsonObject = self.transport.send("POST", "/v1/explain", json=_request_body(sql, terms)).json()
-        return body
+        return self.transport.send("POST", "/v1/explain", json=_request_body(sql, terms)).json()
 
     def standing(self, name: str, window: str | None) -> pyarrow.Table:
         """Fetch the result of a scheduled query."""
@@ -217,39 +216,32 @@ class RemoteSession:
 
     def standings(self) -> list[JsonObject]:
         """List the scheduled queries that the key's client may see."""
-        queries: list[JsonObject] = self._get("/v1/standing")
-        return queries
+        return self._get("/v1/standing")
 
     def functions(self) -> list[JsonObject]:
         """List functions."""
-        body: list[JsonObject] = self._get("/v1/functions")
-        return body
+        return self._get("/v1/functions")
 
     def budget(self, client: str | None = None) -> JsonObject:
         """Return the accounts."""
-        body: JsonObject = self._get("/v1/budget", client=client)
-        return body
+        return self._get("/v1/budget", client=client)
 
     def history(self, client: str) -> list[JsonObject]:
         """List the releases that a client has paid for."""
-        releases: list[JsonObject] = self._get("/v1/history", client=client)
-        return releases
+        return self._get("/v1/history", client=client)
 
     def ledger(self, client: str | None = None, limit: int | None = None) -> list[JsonObject]:
         """List ledger entries; for admins and auditors."""
-        entries: list[JsonObject] = self._get("/v1/admin/ledger", client=client, limit=limit)
-        return entries
+        return self._get("/v1/admin/ledger", client=client, limit=limit)
 
     def verify(self, anchor: str | None = None) -> JsonObject:
         """Verify the ledger; returns its last entry and every fault found. For admins and auditors."""
         with show_waiting("Verifying: every hash and table of the ledger is made anew"):
-            body: JsonObject = self.transport.send("POST", "/v1/admin/ledger/verify", json={"anchor": anchor}).json()
-            return body
+            return self.transport.send("POST", "/v1/admin/ledger/verify", json={"anchor": anchor}).json()
 
     def audit(self, **filters: str | None) -> list[JsonObject]:
         """List queries with client and time, and admin operations; for admins and auditors."""
-        entries: list[JsonObject] = self._get("/v1/admin/ledger/audit", **filters)
-        return entries
+        return self._get("/v1/admin/ledger/audit", **filters)
 
     def report(self, *, html: bool) -> str:
         """Fetch the report for regulators, as HTML or text; for admins and auditors."""
@@ -266,8 +258,7 @@ class RemoteSession:
 
     def outlines(self, name: str) -> JsonObject:
         """Fetch polygons of a public table as GeoJSON."""
-        geojson: JsonObject = self._get(f"/v1/tables/{quote(name, safe='')}/outlines")
-        return geojson
+        return self._get(f"/v1/tables/{quote(name, safe='')}/outlines")
 
     def close(self) -> None:
         """Close the HTTP connection."""

@@ -235,8 +235,7 @@ class Accounts(dict[str, Any]):
     @property
     def accounts(self) -> list[dict[str, Any]]:
         """Accounts of each dataset: all clients together, the client's groups, and the client's own."""
-        accounts: list[dict[str, Any]] = self["accounts"]
-        return accounts
+        return self["accounts"]
 
     def query_rho(self, account: dict[str, Any]) -> float | None:
         """Default price of a query in an account's dataset, in rho; None if unknown."""

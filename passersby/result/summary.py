@@ -147,8 +147,7 @@ def whose_text(account: Mapping[str, Any]) -> str:
 
 def spent_share(account: Mapping[str, Any]) -> float:
     """Share of an account's cap that is spent."""
-    share: float = account["spent_rho"] / account["cap_rho"] if account["cap_rho"] else 1.0
-    return share
+    return account["spent_rho"] / account["cap_rho"] if account["cap_rho"] else 1.0
 
 
 def window_text(window: str) -> str:

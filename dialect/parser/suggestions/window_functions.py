@@ -52,8 +52,7 @@ def _windows_of(select: exp.Expr) -> Iterator[exp.Expr]:
 
 def _aggregate_of(window: exp.Expr) -> exp.Expr:
     """Return the aggregate of a window function, without FILTER."""
-    inner: exp.Expr = window.this.this if isinstance(window.this, exp.Filter) else window.this
-    return inner
+    return window.this.this if isinstance(window.this, exp.Filter) else window.this
 
 
 def _is_per_partition(window: exp.Expr) -> bool:

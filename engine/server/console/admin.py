@@ -77,8 +77,7 @@ async def health(visit: Visit) -> Response:
 
 
 async def _checks(visit: Visit) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = await visit.call(health_routes.health, checks=visit.request.app.state.checks)
-    return found
+    return await visit.call(health_routes.health, checks=visit.request.app.state.checks)
 
 
 async def keys(visit: Visit, made: dict[str, Any] | None = None) -> Response:

@@ -357,5 +357,4 @@ async def end_share(visit: Visit) -> Response:
 
 
 async def _offer(visit: Visit) -> dict[str, object]:
-    offer: dict[str, object] = await visit.call(sharing_routes.offer, share_id=visit.path_parameter("share_id"))
-    return offer
+    return await visit.call(sharing_routes.offer, share_id=visit.path_parameter("share_id"))

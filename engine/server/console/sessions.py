@@ -159,8 +159,7 @@ class Visit:
     @property
     def jobs(self) -> Jobs:
         """Jobs of the server."""
-        found: Jobs = self.request.app.state.jobs
-        return found
+        return self.request.app.state.jobs
 
     def authorize(self, endpoint: Endpoint) -> AuthorizedRequest:
         """Authorize the user at an API endpoint; raises Problem with E_FORBIDDEN."""

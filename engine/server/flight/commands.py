@@ -81,8 +81,7 @@ def pack(name: str, **fields: bytes) -> bytes:
     """Serialize a message."""
     wrapped = Wrapped()
     wrapped.Pack(_MESSAGE_CLASSES[name](**fields))
-    sent: bytes = wrapped.SerializeToString()
-    return sent
+    return wrapped.SerializeToString()
 
 
 def _message_classes() -> dict[str, type[Message]]:

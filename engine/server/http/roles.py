@@ -38,8 +38,7 @@ class Rule:
 
     def scope_of(self, role: Role) -> Scope:
         """Permission of a role at this endpoint."""
-        found: Scope = getattr(self, role.value)
-        return found
+        return getattr(self, role.value)
 
 
 NONE, OWN, ANY = Scope.NONE, Scope.OWN, Scope.ANY

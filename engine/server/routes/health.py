@@ -270,8 +270,7 @@ def _row(check: str, state: State, finding: str) -> dict[str, str]:
 
 async def _checks_of(request: Request) -> Checks:
     """Return the checks of the server that a request came to."""
-    found: Checks = request.app.state.checks
-    return found
+    return request.app.state.checks
 
 
 ServerChecks = Annotated[Checks, Depends(_checks_of)]

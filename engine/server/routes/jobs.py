@@ -202,8 +202,7 @@ class Jobs:
 
 async def _jobs_of(request: Request) -> Jobs:
     """Return the jobs of the server that a request came to."""
-    found: Jobs = request.app.state.jobs
-    return found
+    return request.app.state.jobs
 
 
 ServerJobs = Annotated[Jobs, Depends(_jobs_of)]

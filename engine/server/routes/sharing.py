@@ -63,8 +63,7 @@ async def take(share_id: Name, asker: Caller, write: AnswerWriter) -> Response:
 async def take_rows(share_id: str, asker: AuthorizedRequest) -> bytes:
     """Return the shared answer as an Arrow stream; raises Refused."""
     arguments = _share_arguments(await _find_share(asker, share_id), asker)
-    rows: bytes = await asker.call("take", **arguments, request_id=f"share-{share_id}")
-    return rows
+    return await asker.call("take", **arguments, request_id=f"share-{share_id}")
 
 
 @router.delete("/{share_id}", response_model=Share, operation_id="end_share")
