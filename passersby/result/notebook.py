@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from passersby.result.bars import is_clear
@@ -65,29 +66,7 @@ MOST_ROWS = 100
 SHORT_TEXT = 20  # characters
 BAR = 120  # width of a drawing, in its own units
 # currentColor follows the notebook's theme; the accent is readable on white and on black
-STYLE = """<style>
-.passersby { font-size: 13px; line-height: 1.5; margin: 4px 0; }
-.passersby :is(td, th) { text-align: left; }
-.passersby table { border-collapse: collapse; border: none; margin: 0 0 6px; color: inherit; font: inherit; }
-.passersby caption { text-align: left; font-weight: 600; padding: 6px 0 2px; color: inherit; }
-.passersby th { font-weight: 600; border-bottom: 1px solid; padding: 2px 16px 2px 0; }
-.passersby td { padding: 1px 16px 1px 0; border: none; vertical-align: middle; }
-.passersby :is(td, th).number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.passersby tr, .passersby td, .passersby th { background: none; color: inherit; }
-.passersby .short { white-space: nowrap; }
-.passersby svg { display: block; overflow: visible; }
-.passersby .faint { opacity: 0.72; }
-.passersby :is(td, th).ends { white-space: nowrap; font-weight: 400; opacity: 0.72; padding-right: 12px; }
-.passersby :is(td, th).number:has(+ .ends) { padding-right: 6px; }
-.passersby :is(.poor, .noise) { opacity: 0.72; font-style: italic; white-space: nowrap; }
-.passersby .bar { fill: #2a8f9d; opacity: 0.55; }
-.passersby .whisker { stroke: currentColor; stroke-width: 1.4; fill: none; }
-.passersby .zero { stroke: currentColor; opacity: 0.35; }
-.passersby .track { fill: currentColor; opacity: 0.15; }
-.passersby p { margin: 2px 0; }
-.passersby .no { border-left: 4px solid #c2571a; padding-left: 8px; }
-.passersby pre { white-space: pre-wrap; font-size: 12px; }
-</style>"""
+STYLE = f"<style>\n{Path(__file__).with_name('notebook.css').read_text('utf-8')}</style>"
 
 
 def result_html(result: Answer) -> str:
