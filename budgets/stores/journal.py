@@ -100,7 +100,7 @@ def insert_entries(connection: Connection, rows: Sequence[Entry]) -> None:
 def read_head(connection: Connection) -> Row[Any]:
     """Read the ledger's id, and sequence and hash of the last entry."""
     (head,) = fetch_rows(connection, _HEAD, {})
-    return head  # type: ignore[no-any-return]
+    return head
 
 
 def read_hash(connection: Connection, sequence: int) -> bytes:

@@ -252,12 +252,12 @@ def _driver_errors(connection: sa.Connection) -> Iterator[None]:
 
 def _driver_rows(driver: DBAPIConnection, text: str, values: Sequence[object]) -> Sequence[tuple[Any, ...]]:
     """Fetch the rows of a statement by the driver."""
-    return driver.execute(text, values).fetchall()  # type: ignore[no-any-return]
+    return driver.execute(text, values).fetchall()
 
 
 def _driver_changes(driver: DBAPIConnection, text: str, rows: Sequence[Sequence[object]]) -> int:
     """Run a statement by the driver with each row of values; returns how many rows it changed."""
-    return driver.executemany(text, rows).rowcount  # type: ignore[no-any-return]
+    return driver.executemany(text, rows).rowcount
 
 
 @dataclass(frozen=True)
