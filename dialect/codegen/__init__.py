@@ -46,6 +46,7 @@ from dialect.codegen.profile import (
     NEGATIVE_BINS,
     CentredAverage,
     MeanBins,
+    OtherCentres,
     without_shared_measures,
     write_distances_sql,
     write_means_sql,

@@ -92,49 +92,43 @@ class UnitAnswer(NamedTuple):
     rows: str = UNIT_MEASURES  # that the columns are written over
 
 
-def write_profile_sql(
-    shared: SharedPlan,
-    bounds: ContributionBounds,
-    histograms: Sequence[ProfileHistogram],
-    target: Target,
-    admission: Eligibility | None,
-) -> BoundedSql:
+@dataclass(frozen=True)
+class OtherCentres:
+    """Products about other centres than those of the shared partial aggregates, and the value grains of a statement."""
+
+    plan: PrivatePlan
+    bounds: ContributionBounds
+
+
+def write_profile_sql(shared: SharedPlan, target: Target, admission: Eligibility | None) -> BoundedSql:
     """Write the SQL of a profile: rows of a bin k0 and the number of units in it, w<h> for each histogram.
 
-    Claim: a unit adds 1 to at most one row of each w<h>. Symbols: `bounds` gives the value grains of each vector and
-    the limit of groups; its clip bounds are not used. Bins without units have no row. Source and proof:
+    Claim: a unit adds 1 to at most one row of each w<h>. Symbols: `shared.profile_bounds` gives the value grains of
+    each vector and the limit of groups; its clip bounds are not used. Bins without units have no row. Source and proof:
     dialect/codegen/proofs.md#profile. Raises as `write_bounded_sql` does.
     """
+    histograms = shared.histograms
 
     def answer(dialect: EngineDialect) -> UnitAnswer:
         """Write the bins of a unit."""
-        means = {
-            h: _parts(each, shared.plan, bounds) for h, each in enumerate(histograms) if each.measure is Measure.MEAN
-        }
+        means = {h: _parts(each, shared) for h, each in enumerate(histograms) if each.measure is Measure.MEAN}
         of_means = {h: _mean_bin(each, h) for h, each in means.items()}
         bins = (of_means.get(h) or _bin(each, dialect) for h, each in enumerate(histograms))
         columns = ", ".join(f"{each} AS b{h}" for h, each in enumerate(bins))
         select = _sums_by_bin(["1"] * len(histograms), "unit_bins")
         return UnitAnswer("unit_bins", columns, select, _with_quotients(means, dialect))
 
-    return _over_units(shared, bounds, histograms, answer, target, admission, 1, len(histograms))
+    return _over_units(shared, answer, target, admission, 1, len(histograms))
 
 
 def write_means_sql(
-    shared: SharedPlan,
-    plan: PrivatePlan,
-    bounds: ContributionBounds,
-    means: Sequence[MeanBins],
-    target: Target,
-    admission: Eligibility | None,
+    shared: SharedPlan, about: OtherCentres, means: Sequence[MeanBins], target: Target, admission: Eligibility | None
 ) -> BoundedSql:
     """Write the SQL of histograms of means of products: rows of a bin k0, and the number of units w<h> in it.
 
-    Claim: a unit adds 1 to at most one row of each w<h>. Symbols: `plan` = with the centres about which the products
-    are taken, `bounds` = value grains. Source and proof: dialect/codegen/proofs.md#profile. Raises as
-    `write_bounded_sql` does.
+    Claim: a unit adds 1 to at most one row of each w<h>. Symbols: `about` = the centres about which the products are
+    taken, and value grains. Source and proof: dialect/codegen/proofs.md#profile. Raises as `write_bounded_sql` does.
     """
-    measured = [ProfileHistogram(each.total, Measure.MEAN, each.count) for each in means]
     columns = ", ".join(f"{_mean_bin(each, h)} AS b{h}" for h, each in enumerate(means))
     select = _sums_by_bin(["1"] * len(means), "unit_bins")
 
@@ -142,48 +136,38 @@ def write_means_sql(
         """Write the bins of a unit."""
         return UnitAnswer("unit_bins", columns, select, _with_quotients(dict(enumerate(means)), dialect))
 
-    return _over_units(shared, bounds, measured, answer, target, admission, 1, len(means), plan)
+    return _over_units(shared, answer, target, admission, 1, len(means), means, about)
 
 
 def write_totals_sql(
-    shared: SharedPlan,
-    bounds: ContributionBounds,
-    histograms: Sequence[ProfileHistogram],
-    totals: Sequence[tuple[int, int]],
-    target: Target,
-    admission: Eligibility | None,
+    shared: SharedPlan, totals: Sequence[tuple[int, int]], target: Target, admission: Eligibility | None
 ) -> BoundedSql:
     """Write the SQL of totals over all groups: one row, w<i> for each pair (vector, clip bound in value grains).
 
     Claim: a unit moves w<i> by at most its clip bound, its sum over the groups being clipped to it; only for vectors
-    that are never negative. Symbols: `histograms` of the release's profile. Source and proof:
-    dialect/codegen/proofs.md#profile. Raises as `write_bounded_sql` does.
+    that are never negative. Source and proof: dialect/codegen/proofs.md#profile. Raises as `write_bounded_sql` does.
     """
     clipped = ", ".join(f"least(coalesce(sum{vector}, 0), {bound}) AS c{i}" for i, (vector, bound) in enumerate(totals))
     sums = ", ".join(f"{clamped_to_bigint(f'sum(c{i})')} AS w{i}" for i in range(len(totals)))
     answer = UnitAnswer("clipped_totals", clipped, f"SELECT {sums} FROM clipped_totals")
-    return _over_units(shared, bounds, histograms, lambda _: answer, target, admission, 0, len(totals))
+    return _over_units(shared, lambda _: answer, target, admission, 0, len(totals))
 
 
 def write_distances_sql(
     shared: SharedPlan,
-    bounds: ContributionBounds,
-    histograms: Sequence[ProfileHistogram],
     averages: Sequence[CentredAverage],
     target: Target,
     admission: Eligibility | None,
-    plan: PrivatePlan | None = None,
+    about: OtherCentres | None = None,
 ) -> BoundedSql:
     """Write the SQL of distances: rows k0, and for the i-th average class means w<2i> and signed norms w<2i+1>.
 
     Claim: a unit is in one row of each; it moves a class mean by at most MEAN_STEPS, and a number of units by 1.
     Symbols: of a unit with n > 0 values and sum s, the distance of s / n from the centre, over the reach, clipped to 1;
     the norm over the groups of its distances times values, in bins as those of a profile, negative ones from
-    NEGATIVE_BINS on; `histograms` of the release's profile. `plan` = with the centres about which products are taken,
-    if these are measured. Source and proof: dialect/codegen/proofs.md#profile. Raises as `write_bounded_sql` does.
+    NEGATIVE_BINS on; `about` = the centres about which products are taken, if these are measured. Source and proof:
+    dialect/codegen/proofs.md#profile. Raises as `write_bounded_sql` does.
     """
-    if plan is not None:
-        histograms = [ProfileHistogram(each.total, Measure.MEAN, each.count) for each in averages]
     numbers = [number for h in range(len(averages)) for number in (f"x{h}", "1")]
 
     def answer(dialect: EngineDialect) -> UnitAnswer:
@@ -201,7 +185,7 @@ def write_distances_sql(
         rows = f"(SELECT *, {measured} FROM {UNIT_MEASURES}) AS u"
         return UnitAnswer("unit_distances", ", ".join(columns), _sums_by_bin(numbers, "unit_distances"), rows)
 
-    return _over_units(shared, bounds, histograms, answer, target, admission, 1, len(numbers), plan)
+    return _over_units(shared, answer, target, admission, 1, len(numbers), averages, about)
 
 
 def _distance(average: CentredAverage, dialect: EngineDialect) -> str:
@@ -234,23 +218,26 @@ def _clipped_mean(h: int, average: CentredAverage, dialect: EngineDialect) -> st
 
 def _over_units(
     shared: SharedPlan,
-    bounds: ContributionBounds,
-    histograms: Sequence[ProfileHistogram],
     answer: Callable[[EngineDialect], UnitAnswer],
     target: Target,
     admission: Eligibility | None,
     key_count: int,
     vector_count: int,
-    plan: PrivatePlan | None = None,
+    products: Sequence[MeanBins | CentredAverage] = (),
+    about: OtherCentres | None = None,
 ) -> BoundedSql:
     """Write SQL over one row per admitted unit, with the integers that the histograms of a profile follow from.
 
-    `answer` is written for the engine that runs it: with a lake, DuckDB may still answer from a rollup. `plan` = with
-    other centres than those of the shared partials.
+    `answer` is written for the engine that runs it: with a lake, DuckDB may still answer from a rollup. `about` = other
+    centres than those of the shared partials, about which the means of `products` are measured.
     """
+    bounds, histograms = shared.profile_bounds, shared.histograms
+    if about is not None:
+        bounds = about.bounds
+        histograms = tuple(ProfileHistogram(each.total, Measure.MEAN, each.count) for each in products)
 
     def write(of: Target) -> BoundedSql:
-        moved = NOT_MOVED if plan is None else recentred(shared, plan)
+        moved = NOT_MOVED if about is None else recentred(shared, about.plan)
         partials = in_grains_of(shared_partials(shared, of, admission), bounds, moved)
         dialect = ENGINE_DIALECTS[partials.target.engine]
         written = answer(dialect)
@@ -362,9 +349,10 @@ def _bin(histogram: ProfileHistogram, dialect: EngineDialect) -> str:
     return _log_bin(f"sum{histogram.vector}", HIGHEST_BIN, dialect, power=2)
 
 
-def _parts(histogram: ProfileHistogram, plan: PrivatePlan, bounds: ContributionBounds) -> MeanBins:
+def _parts(histogram: ProfileHistogram, shared: SharedPlan) -> MeanBins:
     """Return the parts of a column's range as bins of means, which are shifted to its lower end."""
-    vector, grains = plan.vectors[histogram.vector], 2.0 ** bounds.vectors[histogram.vector].value_bits
+    vector, bound = shared.plan.vectors[histogram.vector], shared.profile_bounds.vectors[histogram.vector]
+    grains = 2.0**bound.value_bits
     begins = (
         round((vector.lower + part * (vector.upper - vector.lower) - vector.centre) * grains * CENTRE_STEPS)
         for part in histogram.parts

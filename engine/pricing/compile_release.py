@@ -397,15 +397,13 @@ class UnpricedRelease:
         if key is None:
             return None
         shared = shared_plan(plan, own_bounds, self.histograms)
-        bounds, eligibility = shared.profile_bounds, eligibility_filter(self.catalog, plan.dataset)
-        target = backend.target
-        sql = write_profile_sql(shared, bounds, self.histograms, target, eligibility)
+        sql = write_profile_sql(shared, backend.target, eligibility_filter(self.catalog, plan.dataset))
         groups = self.key_count if plan.keys and self.key_count is not None else 1
         if self.selection is not None:
             groups = 0 if plan.others is None else count_rows(plan.others.relation, backend)
         pico_rho = self.profile_share(cost.loss.pico_rho)
         bins = bin_counts(shared, groups if self.selection is None else None, self.catalog)
-        return CompiledProfile(shared, bounds, self.histograms, sql, key, bins, pico_rho, groups)
+        return CompiledProfile(shared, sql, key, bins, pico_rho, groups)
 
 
 def compile_release(

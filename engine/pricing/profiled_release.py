@@ -152,8 +152,7 @@ def profiled_release(
     sql = generate_sql(chosen.plan, chosen.bounds, target, eligibility, profile.shared, totals, is_alone=is_alone)
     totals_sql = None
     if sql.total_count < len(totals):
-        facts = (profile.shared, profile.bounds, profile.histograms, tuple(totals.items()), target, eligibility)
-        totals_sql = write_totals_sql(*facts)
+        totals_sql = write_totals_sql(profile.shared, tuple(totals.items()), target, eligibility)
     cost = replace(compiled.cost, vectors=chosen.prices)
     release = replace(compiled, bounds=chosen.bounds, cost=cost, sql=sql, profile=None)
     return ProfiledRelease(release, chosen, totals_sql)

@@ -66,7 +66,9 @@ class WithStored(Engine):
         """Settle as if the ledger had returned the profiles."""
         if self.is_stored[0] and charge is not None:
             keys = {
-                p.profile.release_key: repr(p.profile.histograms) for p in charged_releases if p.profile is not None
+                p.profile.release_key: repr(p.profile.shared.histograms)
+                for p in charged_releases
+                if p.profile is not None
             }
             stored = {key: self.drawn[text] for key, text in keys.items()}
             charge = replace(charge, stored={**charge.stored, **stored})
@@ -76,7 +78,9 @@ class WithStored(Engine):
         self, running: list[CompiledRelease], charge: Charge, objected: pa.Table, run: Run
     ) -> Mapping[str, bytes]:
         found = super()._draw_profiles(running, charge, objected, run)
-        drawn = {repr(p.profile.histograms): found[p.profile.release_key] for p in running if p.profile is not None}
+        drawn = {
+            repr(p.profile.shared.histograms): found[p.profile.release_key] for p in running if p.profile is not None
+        }
         self.drawn.update(drawn)
         return found
 

@@ -98,26 +98,25 @@ def histograms_of(plan: PrivatePlan) -> tuple[ProfileHistogram, ...]:
     return tuple(ProfileHistogram(0, measure) for measure in SQUARED if plan.keys or measure is Measure.TOTAL)
 
 
-def grains_of(plan: PrivatePlan, catalog: Catalog) -> tuple[SharedPlan, ContributionBounds]:
-    """Shared partial aggregates of a plan, and the value grains of its profile."""
+def grains_of(plan: PrivatePlan, catalog: Catalog) -> SharedPlan:
+    """Shared partial aggregates of a plan, with the value grains of its profile."""
     averages = [each for average in averages_of(plan) for each in average_histograms(average, plan)]
-    shared = shared_plan(plan, bound_contributions(plan, catalog, None), [*histograms_of(plan), *averages])
-    return shared, shared.profile_bounds
+    return shared_plan(plan, bound_contributions(plan, catalog, None), [*histograms_of(plan), *averages])
 
 
 def counted(title: str, catalog: Catalog, rows: Rows) -> dict[int, Counter[int]]:
     """Units by bin of each histogram, as the SQL counts them."""
     plan = plan_of(title, catalog)
-    shared, bounds = grains_of(plan, catalog)
+    shared = grains_of(plan, catalog)
     histograms = histograms_of(plan)
-    found = run(write_profile_sql(shared, bounds, histograms, TARGET, None).text, rows)
+    found = run(write_profile_sql(replace(shared, histograms=tuple(histograms)), TARGET, None).text, rows)
     return {h: Counter({row[0]: row[1 + h] for row in found if row[1 + h]}) for h in range(len(histograms))}
 
 
 def expected(title: str, catalog: Catalog, rows: Rows) -> dict[int, Counter[int]]:
     """The same from each person's exact vector."""
     plan = plan_of(title, catalog)
-    bits = grains_of(plan, catalog)[1].vectors[0].value_bits
+    bits = grains_of(plan, catalog).profile_bounds.vectors[0].value_bits
     vectors: dict[int, dict[object, int]] = defaultdict(lambda: defaultdict(int))
     for person, _, zone, minutes, coins, day in rows:
         keys = {"zone": (zone,), "zone and day": (zone, day), "": ()}
@@ -177,8 +176,8 @@ def test_a_planted_unit_in_two_bins_is_found(catalog: Catalog, monkeypatch: pyte
 
 def total_of(title: str, catalog: Catalog, bound: int, rows: Rows) -> int:
     plan = plan_of(title, catalog)
-    shared, bounds = grains_of(plan, catalog)
-    ((total,),) = run(write_totals_sql(shared, bounds, histograms_of(plan), [(0, bound)], TARGET, None).text, rows)
+    shared = grains_of(plan, catalog)
+    ((total,),) = run(write_totals_sql(shared, [(0, bound)], TARGET, None).text, rows)
     return total
 
 
@@ -200,13 +199,13 @@ def test_a_planted_total_that_is_not_clipped_is_found(catalog: Catalog, monkeypa
     over_units: Callable[..., object] = profile._over_units
 
     def without_least(shared: SharedPlan, *rest: object, **named: object) -> object:
-        bounds, measured, answer, *others = rest
+        answer, *others = rest
 
         def planted(dialect: EngineDialect) -> profile.UnitAnswer:
             written = answer(dialect)  # type: ignore[operator]
             return written._replace(columns=written.columns.replace("least(coalesce(sum0, 0), 17)", "sum0"))  # type: ignore[no-any-return]
 
-        return over_units(shared, bounds, measured, planted, *others, **named)
+        return over_units(shared, planted, *others, **named)
 
     monkeypatch.setattr(profile, "_over_units", without_least)
     assert largest_step("rows by zone", catalog, 17) > 17
@@ -215,11 +214,11 @@ def test_a_planted_total_that_is_not_clipped_is_found(catalog: Catalog, monkeypa
 def test_duckdb_answers_from_a_rollup_in_its_own_form_with_a_lake(catalog: Catalog) -> None:
     """With the lake's words for a quotient or a wide integer, the statement would fail after its charge."""
     plan = plan_of("rows by zone", catalog)
-    shared, bounds = grains_of(plan, catalog)
+    shared = grains_of(plan, catalog)
     alone = replace(TARGET, rollups=(Rollup(plan, shared.bounds, '"stored"'),))
     beside = replace(alone, lake=replace(TARGET, engine=EngineName.SPARK))
     of_target = {
-        name: write_profile_sql(shared, bounds, histograms_of(plan), target, None).text
+        name: write_profile_sql(replace(shared, histograms=histograms_of(plan)), target, None).text
         for name, target in (("alone", alone), ("beside a lake", beside))
     }
     assert '"stored"' in of_target["alone"] and of_target["alone"] == of_target["beside a lake"]
@@ -228,8 +227,8 @@ def test_duckdb_answers_from_a_rollup_in_its_own_form_with_a_lake(catalog: Catal
 def test_rows_of_nobody_are_in_no_bin(catalog: Catalog) -> None:
     """Even if the rows that are read had some: how many there are may depend on rows of people."""
     plan, rows = plan_of("rows by zone", catalog), visits()
-    shared, bounds = grains_of(plan, catalog)
-    sql = write_profile_sql(shared, bounds, histograms_of(plan), TARGET, None).text
+    shared = grains_of(plan, catalog)
+    sql = write_profile_sql(replace(shared, histograms=histograms_of(plan)), TARGET, None).text
     from_all = sql.replace('"person_id" IS NOT NULL', "true").replace('"person_id" AS', 'nullif("person_id", 1) AS')
     assert from_all != sql and "nullif" in from_all
     assert sorted(run(from_all, rows)) == sorted(run(sql, [row for row in rows if row[0] != 1]))
@@ -256,10 +255,10 @@ def test_each_unit_is_in_the_part_of_the_range_of_its_exact_mean(catalog: Catalo
     (plan,) = compile_query(AVERAGE, catalog).plans
     (average,) = averages_of(plan)
     histograms = average_histograms(average, plan)
-    (shared, bounds), rows = grains_of(plan, catalog), visits()
-    found = run(write_profile_sql(shared, bounds, histograms, TARGET, None).text, rows)
+    shared, rows = grains_of(plan, catalog), visits()
+    found = run(write_profile_sql(replace(shared, histograms=tuple(histograms)), TARGET, None).text, rows)
     counted = Counter({row[0]: row[3] for row in found if row[3]})
-    grain = 2.0 ** bounds.vectors[average.totals[0]].value_bits
+    grain = 2.0 ** shared.profile_bounds.vectors[average.totals[0]].value_bits
     sums: dict[int, list[int]] = defaultdict(list)
     for person, _, zone, minutes, _, _ in rows:
         if zone in {f"z{i}" for i in range(7)}:
@@ -272,8 +271,8 @@ def test_each_unit_is_in_the_part_of_the_range_of_its_exact_mean(catalog: Catalo
 def test_removing_a_person_moves_one_mean(catalog: Catalog) -> None:
     (plan,) = compile_query(AVERAGE, catalog).plans
     histograms = average_histograms(averages_of(plan)[0], plan)
-    (shared, bounds), rows = grains_of(plan, catalog), visits()
-    sql = write_profile_sql(shared, bounds, histograms, TARGET, None).text
+    shared, rows = grains_of(plan, catalog), visits()
+    sql = write_profile_sql(replace(shared, histograms=tuple(histograms)), TARGET, None).text
     whole = {row[0]: row[1:] for row in run(sql, rows)}
     for person in range(1, PEOPLE + 1, 5):
         less = {row[0]: row[1:] for row in run(sql, [row for row in rows if row[0] != person])}
@@ -289,10 +288,13 @@ def test_a_unit_without_a_value_adds_nothing_to_a_total(catalog: Catalog) -> Non
     """Its sum is NULL, which LEAST would skip."""
     sql = "SELECT zone, SUM(minutes) FILTER (WHERE coins = 1) AS s FROM visit GROUP BY zone"
     (plan,) = compile_query(sql, catalog).plans
-    (shared, bounds), rows = grains_of(plan, catalog), visits()
+    shared, rows = grains_of(plan, catalog), visits()
     zones = {f"z{i}" for i in range(7)}
-    most = sum(min(row[3], 60) for row in rows if row[4] == 1 and row[2] in zones) * 2.0 ** bounds.vectors[0].value_bits
-    ((total,),) = run(write_totals_sql(shared, bounds, histograms_of(plan), [(0, 10**9)], TARGET, None).text, rows)
+    most = (
+        sum(min(row[3], 60) for row in rows if row[4] == 1 and row[2] in zones)
+        * 2.0 ** shared.profile_bounds.vectors[0].value_bits
+    )
+    ((total,),) = run(write_totals_sql(shared, [(0, 10**9)], TARGET, None).text, rows)
     assert total == pytest.approx(most)
 
 
@@ -303,14 +305,13 @@ CENTRE, REACH = 8 * CENTRE_STEPS, 20 * CENTRE_STEPS + 7  # in value grains, minu
 def about_centre(sql: str, catalog: Catalog) -> tuple[SharedPlan, ContributionBounds, CentredAverage]:
     (plan,) = compile_query(sql, catalog).plans
     (average,) = averages_of(plan)
-    shared, bounds = grains_of(plan, catalog)
-    return shared, bounds, CentredAverage(average.totals[0], average.count, CENTRE, REACH)
+    shared = grains_of(plan, catalog)
+    return shared, shared.profile_bounds, CentredAverage(average.totals[0], average.count, CENTRE, REACH)
 
 
 def distances_sql(catalog: Catalog) -> str:
-    shared, bounds, average = about_centre(AVERAGE, catalog)
-    histograms = average_histograms(averages_of(shared.plan)[0], shared.plan)
-    return write_distances_sql(shared, bounds, histograms, [average], TARGET, None).text
+    shared, _, average = about_centre(AVERAGE, catalog)
+    return write_distances_sql(shared, [average], TARGET, None).text
 
 
 def distances(catalog: Catalog, rows: Rows) -> dict[int, tuple[int, int]]:
@@ -380,6 +381,6 @@ def test_means_of_whole_numbers_are_separated_between_them(catalog: Catalog) -> 
     """A share of a person lies between 0 and 1, whose grains are whole."""
     (plan,) = compile_query(SHARE, catalog).plans
     histograms = average_histograms(averages_of(plan)[0], plan)
-    shared, bounds = grains_of(plan, catalog)
-    found = run(write_profile_sql(shared, bounds, histograms, TARGET, None).text, visits())
+    shared = grains_of(plan, catalog)
+    found = run(write_profile_sql(replace(shared, histograms=tuple(histograms)), TARGET, None).text, visits())
     assert len([row for row in found if row[3]]) > 3

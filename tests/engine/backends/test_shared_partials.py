@@ -94,7 +94,7 @@ def statements(catalog: Catalog, backend: DuckDBBackend, sql: str) -> list[Bound
     assert profile is not None
     totals = [(i, 40) for i, vector in enumerate(profile.plan.vectors) if vector.kind is not VectorKind.CENTRED]
     admission = eligibility_filter(catalog, profile.plan.dataset)
-    total = write_totals_sql(profile.shared, profile.bounds, profile.histograms, totals, backend.target, admission)
+    total = write_totals_sql(profile.shared, totals, backend.target, admission)
     return [profile.sql, total, release.sql] if totals else [profile.sql, release.sql]
 
 

@@ -19,6 +19,7 @@ from dialect.codegen import (
     CentredAverage,
     MeanBins,
     Measure,
+    OtherCentres,
     write_distances_sql,
     write_means_sql,
     write_totals_sql,
@@ -92,21 +93,22 @@ def statements(both: Both, backend: InMemory | LakeBackend, release: CompiledRel
     profile = release.profile
     assert profile is not None
     vectors = profile.plan.vectors
-    indexes = dict.fromkeys(each.vector for each in profile.histograms)
+    indexes = dict.fromkeys(each.vector for each in profile.shared.histograms)
     totals = [(i, BOUND) for i in indexes if not vectors[i].is_sum or vectors[i].lower >= vectors[i].centre]
     admission = eligibility_filter(both.catalog, profile.plan.dataset)
-    facts, of = (profile.shared, profile.bounds, profile.histograms), (backend.target, admission)
-    made = [profile.sql, write_totals_sql(*facts, totals, *of)]
+    of = (backend.target, admission)
+    made = [profile.sql, write_totals_sql(profile.shared, totals, *of)]
     about = [CentredAverage(total, each.count, *CENTRE_AND_REACH) for each in profile.averages for total in each.totals]
     plan = about_others(profile.shared.plan)
     values = [each for each in about if plan.vectors[each.total].factor is None]
     products = [each for each in about if plan.vectors[each.total].factor is not None]
     if values:
-        made.append(write_distances_sql(*facts, values, *of))
+        made.append(write_distances_sql(profile.shared, values, *of))
     if products:
         bins = [MeanBins(each.total, each.count, (0, -5000, -1, 0, 1, 5000)) for each in products]
-        made.append(write_distances_sql(*facts, products, *of, plan))
-        made.append(write_means_sql(profile.shared, plan, profile.bounds, bins, *of))
+        moved = OtherCentres(plan, profile.shared.profile_bounds)
+        made.append(write_distances_sql(profile.shared, products, *of, moved))
+        made.append(write_means_sql(profile.shared, moved, bins, *of))
         made.append(replace(generate_sql(plan, release.bounds, *of, profile.shared), key_count=1))
     return made
 
@@ -147,7 +149,8 @@ def test_questions_have_every_measure_and_every_kind_of_window(months: Both) -> 
             assert release.profile is not None
             windows = release.plan.charged_windows
             found.update(
-                (each.measure, windows.is_crossing, bool(release.plan.keys)) for each in release.profile.histograms
+                (each.measure, windows.is_crossing, bool(release.plan.keys))
+                for each in release.profile.shared.histograms
             )
     assert {measure for measure, *_ in found} == set(Measure)
     assert {(crossing, keyed) for _, crossing, keyed in found} >= {(False, False), (False, True), (True, True)}

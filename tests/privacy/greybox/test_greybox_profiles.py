@@ -30,6 +30,7 @@ from dialect.codegen import (
     CentredAverage,
     MeanBins,
     Measure,
+    OtherCentres,
     profile,
     write_distances_sql,
     write_means_sql,
@@ -119,14 +120,12 @@ class Measured:
         for dense, counts in zip(histograms, exact.vectors, strict=True):
             dense[places] = counts
         vectors = self.plan.vectors
-        indexes = dict.fromkeys(each.vector for each in compiled.histograms)
+        indexes = dict.fromkeys(each.vector for each in compiled.shared.histograms)
         totals = [(i, BOUND) for i in indexes if not vectors[i].is_sum or vectors[i].lower >= vectors[i].centre]
         if not totals:
             return histograms, []
         admission = eligibility_filter(self.catalog, self.plan.dataset)
-        target = backend.target
-        facts = (compiled.shared, compiled.bounds, compiled.histograms)
-        sql = write_totals_sql(*facts, totals, target, admission)
+        sql = write_totals_sql(compiled.shared, totals, backend.target, admission)
         return histograms, [int(total[0]) for total in backend.run(sql, NO_OBJECTIONS, *self.released).vectors]
 
     def exact_release(self, world: str) -> tuple[list[tuple[object, ...]], list[np.ndarray], tuple[int, ...]]:
@@ -141,13 +140,13 @@ class Measured:
         """Class means in steps, and units by norm, of each profiled average about some centre."""
         compiled, backend = self.profile(world), self.backend(world)
         assert compiled is not None
-        means = [each for each in compiled.histograms if each.measure is Measure.MEAN]
+        means = [each for each in compiled.shared.histograms if each.measure is Measure.MEAN]
         about = [CentredAverage(each.vector, each.count, *CENTRE_AND_REACH) for each in means]
         if not about:
             return []
-        admission, target = eligibility_filter(self.catalog, self.plan.dataset), backend.target
-        facts = (compiled.shared, compiled.bounds, compiled.histograms)
-        sql = write_distances_sql(*facts, about, target, admission)
+        sql = write_distances_sql(
+            compiled.shared, about, backend.target, eligibility_filter(self.catalog, self.plan.dataset)
+        )
         exact = backend.run(sql, NO_OBJECTIONS, *self.released)
         found = [np.zeros(2 * NEGATIVE_BINS, dtype=np.int64) for _ in exact.vectors]
         for dense, numbers in zip(found, exact.vectors, strict=True):
@@ -169,12 +168,10 @@ class Measured:
         facts, found = (target, admission), list[tuple[np.ndarray, int]]()
         bins = [MeanBins(*pair, (0, -900, -1, 0, 1, 900)) for pair in pairs]
         about = [CentredAverage(*pair, *CENTRE_AND_REACH) for pair in pairs]
+        others = OtherCentres(moved, compiled.shared.profile_bounds)
         measured = (
-            (write_means_sql(compiled.shared, moved, compiled.bounds, bins, *facts), (1,)),
-            (
-                write_distances_sql(compiled.shared, compiled.bounds, compiled.histograms, about, *facts, moved),
-                (MEAN_STEPS, 1),
-            ),
+            (write_means_sql(compiled.shared, others, bins, *facts), (1,)),
+            (write_distances_sql(compiled.shared, about, *facts, others), (MEAN_STEPS, 1)),
         )
         for sql, steps in measured:
             exact = backend.run(sql, NO_OBJECTIONS, *self.released)

@@ -21,6 +21,7 @@ from dialect.codegen import (
     HIGHEST_BIN,
     LOWEST_BIN,
     Measure,
+    OtherCentres,
     ProfileHistogram,
     SharedPlan,
     write_distances_sql,
@@ -66,8 +67,6 @@ class CompiledProfile:
     """Profile of one release, ready to be charged and run."""
 
     shared: SharedPlan
-    bounds: ContributionBounds  # value grains of each vector; clip bounds are not used
-    histograms: tuple[ProfileHistogram, ...]
     sql: BoundedSql
     release_key: str  # hexadecimal
     bin_counts: tuple[int, ...]  # of each histogram: further bins are 0, as no unit is read there
@@ -82,13 +81,13 @@ class CompiledProfile:
     @property
     def averages(self) -> tuple[Averages, ...]:
         """Averages that it profiles, with the products below variances."""
-        counts = {each.count for each in self.histograms if each.measure is Measure.MEAN}
+        counts = {each.count for each in self.shared.histograms if each.measure is Measure.MEAN}
         return tuple(each for each in averages_of(self.plan) if each.count in counts)
 
     @property
     def histogram_pico_rho(self) -> int:
         """Price of one histogram, in pico-rho."""
-        return self.pico_rho // len(self.histograms)
+        return self.pico_rho // len(self.shared.histograms)
 
     @cached_property
     def step(self) -> int:
@@ -113,7 +112,7 @@ class CompiledProfile:
     @property
     def privacy_loss(self) -> Fraction:
         """Loss (rho) of all histograms, as they are built."""
-        return len(self.histograms) * privacy_loss(self.sensitivity, self.sigma)
+        return len(self.shared.histograms) * privacy_loss(self.sensitivity, self.sigma)
 
     def measure(self, exact: Exact, add_noise: NoiseSource, selected_keys: pa.Table | None = None) -> Release:
         """Add noise to the histograms: rows of a bin and one number for each histogram, in units.
@@ -283,7 +282,7 @@ class StoredProfile:
     def histograms(self) -> Mapping[ProfileHistogram, tuple[Floats, float]]:
         """Noisy units by bin of each histogram, and their noise scale."""
         grain, sigma = self.release.grains[0], self.release.sigmas[0] * self.release.grains[0]
-        pairs = zip(self.compiled.histograms, self.release.noisy, strict=True)
+        pairs = zip(self.compiled.shared.histograms, self.release.noisy, strict=True)
         return {each: (np.asarray(noisy * grain, dtype=np.float64), sigma) for each, noisy in pairs}
 
 
@@ -318,11 +317,12 @@ def averages_about_centres(
     `prices` of every vector; `shown_alone` = vectors that are columns of their own, None: all of them; `means` =
     measured ones of units' products.
     """
-    compiled, columns, plan = stored.compiled, stored.histograms, stored.compiled.plan
+    shared, columns, plan = stored.compiled.shared, stored.histograms, stored.compiled.plan
     shown = range(len(plan.vectors)) if shown_alone is None else shown_alone
+    pairs = zip(shared.profile_bounds.vectors, shared.bounds.vectors, strict=True)
     grains = {
         i: Grains(bound.value_bits, fine.value_bits, _largest_contribution(stored, i, catalog))
-        for i, (bound, fine) in enumerate(zip(compiled.bounds.vectors, compiled.shared.bounds.vectors, strict=True))
+        for i, (bound, fine) in enumerate(pairs)
     }
     paid = [each.pico_rho for each in prices]
     made = (
@@ -357,35 +357,29 @@ class AverageStatements:
         finest = self.profile.shared.bounds.vectors
         bits = {each.total: min(each.value_bits, finest[each.total].value_bits) for each in scales}
         bins = [each.bins(bits[each.total]) for each in scales]
-        plan, bounds = self._about_factors(products), self._in_bits(bits)
-        return write_means_sql(self.profile.shared, plan, bounds, bins, self.target, self.admission)
+        return write_means_sql(self.profile.shared, self._about(products, bits), bins, self.target, self.admission)
 
     def distances(self, averages: Sequence[AboutCentre]) -> Iterator[tuple[Sequence[AboutCentre], BoundedSql]]:
         """Write the SQL of class means and of norms of distances: of values, and of products; with what it measures."""
         values, products = (
             [each for each in averages if (each.product is None) == is_value] for is_value in (True, False)
         )
-        shared, histograms, of = self.profile.shared, self.profile.histograms, (self.target, self.admission)
+        shared, of = self.profile.shared, (self.target, self.admission)
         if values:
-            about = [each.measured for each in values]
-            yield values, write_distances_sql(shared, self.profile.bounds, histograms, about, *of)
+            yield values, write_distances_sql(shared, [each.measured for each in values], *of)
         if products:
-            bits = {each.total: round(-math.log2(each.grain)) for each in products}
-            about, plan = [each.measured for each in products], self._about_factors(products)
-            yield products, write_distances_sql(shared, self._in_bits(bits), histograms, about, *of, plan)
+            about = self._about(products, {each.total: round(-math.log2(each.grain)) for each in products})
+            yield products, write_distances_sql(shared, [each.measured for each in products], *of, about)
 
-    def _about_factors(self, averages: Sequence[AboutCentre]) -> PrivatePlan:
-        """Take products about the chosen centres of their factors; nothing else is moved."""
-        scales, plan = {each.total: each.product for each in averages}, self.profile.shared.plan
-        pairs = ((vector, scales.get(i)) for i, vector in enumerate(plan.vectors))
+    def _about(self, averages: Sequence[AboutCentre], bits: Mapping[int, int]) -> OtherCentres:
+        """Take products about the chosen centres of their factors, in grains of so many bits; nothing else is moved."""
+        scales, shared = {each.total: each.product for each in averages}, self.profile.shared
+        pairs = ((vector, scales.get(i)) for i, vector in enumerate(shared.plan.vectors))
         vectors = (vector if scale is None else about_factors(vector, scale) for vector, scale in pairs)
-        return replace(plan, vectors=tuple(vectors))
-
-    def _in_bits(self, bits: Mapping[int, int]) -> ContributionBounds:
-        """Value grains of a statement."""
-        bounds = self.profile.bounds
-        vectors = (replace(each, value_bits=bits.get(i, each.value_bits)) for i, each in enumerate(bounds.vectors))
-        return replace(bounds, vectors=tuple(vectors))
+        grains = enumerate(shared.profile_bounds.vectors)
+        in_bits = (replace(each, value_bits=bits.get(i, each.value_bits)) for i, each in grains)
+        bounds = replace(shared.profile_bounds, vectors=tuple(in_bits))
+        return OtherCentres(replace(shared.plan, vectors=tuple(vectors)), bounds)
 
 
 def _vector_profile(
@@ -421,7 +415,7 @@ def _profile_of_readings(
 
 def _largest_contribution(stored: StoredProfile, index: int, catalog: Catalog) -> float:
     """Public largest contribution of a unit, in value grains."""
-    bits = stored.compiled.bounds.vectors[index].value_bits
+    bits = stored.compiled.shared.profile_bounds.vectors[index].value_bits
     return _most(stored.compiled.plan, index, stored.groups, catalog) * 2.0**bits
 
 

@@ -68,7 +68,7 @@ def choose_vectors(
     """Choose the clip bounds of the profiled vectors; `bounds` = fallback bounds, `prices` of every vector."""
     return tuple(
         ProfiledVector(
-            index, grain := 2.0 ** -stored.compiled.bounds.vectors[index].value_bits, profile,
+            index, grain := 2.0 ** -stored.compiled.shared.profile_bounds.vectors[index].value_bits, profile,
             choose_design(profile, prices[index].pico_rho / PICO, bounds.vectors[index].clip_bound / grain),
             prices[index].pico_rho,
         )

@@ -32,7 +32,7 @@ def expected_profile(profile: StoredProfile, catalog: Catalog, pico_rho: int) ->
     counts. `pico_rho` = price of the profile.
     """
     compiled, stored = profile.compiled, profile.release
-    scale = gaussian_scale(compiled.sensitivity, pico_rho // len(compiled.histograms)) / stored.sigmas[0]
+    scale = gaussian_scale(compiled.sensitivity, pico_rho // len(compiled.shared.histograms)) / stored.sigmas[0]
     readings = {
         ProfileHistogram(index, measure): each
         for index, read in read_profile(profile, catalog).items()
@@ -47,7 +47,7 @@ def expected_profile(profile: StoredProfile, catalog: Catalog, pico_rho: int) ->
         read = np.bincount(found.bins, found.units.mean(axis=0), len(counts)) / stored.grains[0]
         return NoisyVector(np.rint(read + scale * (counts - read)).astype(np.int64))
 
-    pairs = zip(compiled.histograms, stored.noisy, strict=True)
+    pairs = zip(compiled.shared.histograms, stored.noisy, strict=True)
     noisy = [rescaled(counts, readings.get(histogram)) for histogram, counts in pairs]
     release = replace(stored, noisy=tuple(noisy), sigmas=tuple(sigma * scale for sigma in stored.sigmas))
     return replace(profile, release=release)

@@ -193,7 +193,7 @@ def test_a_planted_selection_that_is_not_charged_is_found(engine: Engine, monkey
 def test_only_numbers_that_are_shown_are_profiled(engine: Engine) -> None:
     """The count of people that selects keys is measured, and no part of the profile's price goes to it."""
     vectors = compiled(engine).plan.vectors
-    profiled = {vectors[each.vector].kind for each in compiled(engine).profile.histograms}  # type: ignore[union-attr]
+    profiled = {vectors[each.vector].kind for each in compiled(engine).profile.shared.histograms}  # type: ignore[union-attr]
     assert VectorKind.PERSONS in {each.kind for each in vectors} and VectorKind.PERSONS not in profiled
 
 

@@ -215,7 +215,7 @@ def test_statements_of_a_profiled_release_share_one_pass_over_the_rows(
     unpriced, profile = release.unpriced_release, release.profile
     assert profile is not None and bool(release.sql.shared) == (passes == 1) and profile.sql.shared
     once, properties = check_row_limits(unpriced.plan, backend)
-    numbers = max(len(profile.histograms), len(unpriced.plan.vectors))
+    numbers = max(len(profile.shared.histograms), len(unpriced.plan.vectors))
     shared = partials_work(unpriced.plan, properties, unpriced.key_count, numbers)
     assert unpriced.work == once.times(passes) + shared.times(statements)
     in_lake = unpriced_release(unpriced.plan, catalog, over_lake(engine))
@@ -359,7 +359,7 @@ def test_bins_beyond_public_limits_are_0_whatever_the_data(engine: Engine) -> No
     profile = compiled(engine, BY_ZONE).profile
     assert profile is not None
     bins = pa.table({"k0": np.arange(LOWEST_BIN, HIGHEST_BIN + 1)})
-    everywhere = Exact(bins, tuple(np.full(bins.num_rows, 5) for _ in profile.histograms))
+    everywhere = Exact(bins, tuple(np.full(bins.num_rows, 5) for _ in profile.shared.histograms))
     drawn = profile.measure(everywhere, lambda exact, *_: NoisyVector(exact + 2))
     for noisy, count in zip(drawn.noisy, profile.bin_counts, strict=True):
         assert 0 < count < bins.num_rows
