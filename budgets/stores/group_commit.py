@@ -158,17 +158,13 @@ class GroupCommit:
         Raises SQLAlchemyError if the commit failed: then no part is durable.
         """
         with self._over:
-            self._over.wait_for(lambda: transaction.is_over or self._is_abandoned())
+            self._over.wait_for(lambda: transaction.is_over or (not self._busy and self._waiting == 0))
             must_commit = not transaction.is_over
             self._busy = self._busy or must_commit
         if must_commit:
             self._commit(transaction)
         if transaction.failure is not None:
             raise SQLAlchemyError("the shared commit failed") from transaction.failure
-
-    def _is_abandoned(self) -> bool:
-        """Return whether every thread that could have committed gave up waiting for its turn."""
-        return not self._busy and self._waiting == 0
 
 
 def _assert_same_transaction(connection: Connection) -> None:

@@ -243,15 +243,12 @@ def _compare_ranges(
 
     Several `others` are the values of IN: it can be true if one equality can be, and false only if all can be false.
     """
-    if one is None or any(other is None or not _have_same_type(one, other) for other in others):
+    if one is None or any(
+        other is None or isinstance(one[0], datetime) != isinstance(other[0], datetime) for other in others
+    ):
         return _UNKNOWN
     found = [_COMPARISONS[name](one, other) for other in others if other is not None]
     return any(can for can, _ in found), all(cannot for _, cannot in found)
-
-
-def _have_same_type(one: ValueRangeOnDate, other: ValueRangeOnDate) -> bool:
-    """Return whether both ranges are of times, or both of numbers."""
-    return isinstance(one[0], datetime) == isinstance(other[0], datetime)
 
 
 def _can_equal(one: ValueRangeOnDate, other: ValueRangeOnDate) -> PossibleTruths:

@@ -122,11 +122,6 @@ def arity_of(name: str, node: exp.Expr | None = None) -> Arity | None:
     return None if node_class not in _NODE_NAMES else _arity_of_name(_NODE_NAMES[node_class])
 
 
-def is_table_function(name: str) -> bool:
-    """Return whether a name is a table function; these check their named parameters themselves."""
-    return any(each.name == name for each in TABLE_FUNCTIONS)
-
-
 def is_aggregate(name: str, node: exp.Expr | None = None) -> bool:
     """Return whether a name or its node is an aggregate of the allow-list."""
     return name in AGGREGATES or (_node_class(name) if node is None else type(node)) in AGGREGATE_NODES
@@ -211,7 +206,9 @@ def check_argument_lists(sql: str, tokens: list[Token], nodes: Sequence[exp.Expr
     """
     for call in _written_calls(tokens, nodes):
         is_source = call.node is not None and isinstance(call.node.parent, exp.Table)
-        if is_table_function(call.name) or (is_source and not isinstance(call.node, exp.GenerateSeries)):
+        if any(each.name == call.name for each in TABLE_FUNCTIONS) or (
+            is_source and not isinstance(call.node, exp.GenerateSeries)
+        ):
             continue  # checks its own parameters
         if call.name in _SQLGLOT_ONLY:
             raise Kind.UNKNOWN_FUNCTION.at(call.span, name=_written_name(call, sql))

@@ -390,17 +390,12 @@ def _group_by_all_items(items: Sequence[SelectItem], scope: Scope) -> list[Selec
             has_aggregate(item)
             or has_window(item)
             or (_unqualified_names(item) - columns) & aggregated_names
-            or _interval_columns(item) & aggregated_names
+            or {interval_end_column(part) for part in item.find_all(exp.Anonymous)} & aggregated_names
         ):
             aggregated_names.add(name)
         else:
             key_items.append((name, item))
     return key_items
-
-
-def _interval_columns(node: exp.Expr) -> set[str]:
-    """Columns whose confidence interval an expression reads."""
-    return {interval_end_column(part) for part in node.find_all(exp.Anonymous)}
 
 
 def _unqualified_names(node: exp.Expr) -> set[str]:

@@ -170,12 +170,8 @@ def is_null(value: Expr) -> bool:
 
 def _are_person_keys(pair: Pair) -> bool:
     """Return whether both values of a pair are the person of their rows: person keys that are never NULL."""
-    return all(isinstance(value, Ref) and _is_row_person(value.field) for value in pair)
-
-
-def _is_row_person(field: Field) -> bool:
-    """Return whether a field is the person of every row; a nullable person key, as after a LEFT JOIN, is not."""
-    return field.is_person_key and not field.nullable
+    # a nullable person key, as after a LEFT JOIN, is not the person of every row
+    return all(isinstance(value, Ref) and value.field.is_person_key and not value.field.nullable for value in pair)
 
 
 def _rewrite_with_person_keys(tree: exp.SetOperation, name: str) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from engine.pricing.clip_bounds.profiles.compiled_profile import (
     with_chosen_centres,
 )
 from engine.pricing.clip_bounds.profiles.estimator import FAILED_ARITHMETIC
-from engine.pricing.clip_bounds.profiles.numbers import ProfiledVector, choose_vectors, number_price
+from engine.pricing.clip_bounds.profiles.numbers import ProfiledVector, choose_vectors
 from engine.pricing.compile_release import CompiledRelease, UnpricedRelease
 from engine.pricing.price import Cost, VectorPrice, vector_price
 
@@ -121,7 +121,9 @@ def choose_from_profile(
     tuned = {index: bound for each in averages for index, bound in each.bounds.items()}
     tuned |= {each.index: each.tuned for each in vectors}
     bounds = replace(unpriced, measured_plan=plan).bounds_with(pico_rho, tuned)
-    prices = {each.index: number_price(each, bounds.vectors[each.index]) for each in vectors}
+    prices = {
+        each.index: vector_price(bounds.vectors[each.index], each.pico_rho - each.total_pico_rho) for each in vectors
+    }
     prices |= {i: vector_price(bounds.vectors[i], own) for each in averages for i, own in each.prices.items()}
     priced = tuple(
         prices[i] if i in prices else vector_price(bound, own.pico_rho)

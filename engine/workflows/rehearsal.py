@@ -84,11 +84,6 @@ class ValueContext:
     times_before: int  # number of time columns declared before this one
 
 
-def create_macros() -> tuple[str, ...]:
-    """Return the SQL macros that all generated values use."""
-    return tuple(f"CREATE TEMP MACRO {macro}" for macro in MACROS)
-
-
 def draw(table: Table, column: Column | None, purpose: str = "value") -> str:
     """Write a 32-bit random integer per row; without a column, all columns of a row share the draw."""
     what = f"{table.name}.{'' if column is None else column.name}.{purpose}"
@@ -204,7 +199,7 @@ MAX_LIST_LENGTH = 10_000  # maximum number of public values to draw from
 
 def synthetic_statements(catalog: Catalog) -> Iterator[str]:
     """Yield the SQL statements that generate every private table; the public tables must exist already."""
-    yield from create_macros()
+    yield from (f"CREATE TEMP MACRO {macro}" for macro in MACROS)
     for table in (table for table in catalog.tables if table.private):
         for column in table.columns:
             source = _source_column(catalog, table, column)

@@ -87,10 +87,6 @@ class ContributionHistogram:
     expires_on: date  # expired from this day on
     groups: int | None = None  # number of public groups of its keys; None: private keys, or an older version
 
-    def is_valid_on(self, day: date) -> bool:
-        """Return whether the histogram is valid (not expired) on a day."""
-        return day < self.expires_on
-
 
 @dataclass(frozen=True)
 class Calibration:
@@ -100,7 +96,7 @@ class Calibration:
 
     def valid_on(self, day: date) -> Calibration:
         """Return the histograms that are valid on a day; of values, which clamp, all: no other bounds replace them."""
-        valid = (h for h in self.histograms if h.is_valid_on(day) or h.subject.kind is Quantity.VALUES)
+        valid = (h for h in self.histograms if day < h.expires_on or h.subject.kind is Quantity.VALUES)
         return Calibration(tuple(valid))
 
     def find(

@@ -120,7 +120,7 @@ def noisy_text(value: object, ends: Sequence[float] | None) -> tuple[str, str]:
     if not isinstance(value, int | float) or isinstance(value, bool) or ends is None:
         return value_text(value), ""
     (low, high), whole = ends, isinstance(value, int)
-    if is_below_limit(value, low):
+    if low > 0 and value < low * (1 - 1e-9):
         places = _decimal_places(high - low, whole=whole)
         return f"≤ {_format_number(_round_up(high, places), places)}", ""
     value = min(max(value, low), high)
@@ -130,11 +130,6 @@ def noisy_text(value: object, ends: Sequence[float] | None) -> tuple[str, str]:
         lowest = _format_number(-_round_up(-low, places), places)
         return _format_number(value, places), f"[{lowest} to {_format_number(_round_up(high, places), places)}]"
     return _format_number(value, places), f"± {_format_number(_round_up(max(below, above), places), places)}"
-
-
-def is_below_limit(value: float, low: float) -> bool:
-    """Return whether a number is below a natural limit above 0, as of a group that surely has a row."""
-    return low > 0 and value < low * (1 - 1e-9)
 
 
 def width_range_text(ends: Sequence[float]) -> str:

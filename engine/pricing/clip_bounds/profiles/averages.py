@@ -415,11 +415,6 @@ def noisy_distances(
     return found
 
 
-def expected_distances(group: AveragesAboutCentres) -> Distances:
-    """Distances that are likely by the profile alone, before they are measured, by centred sum."""
-    return {each.total: _likely_distances(each) for each in group.averages}
-
-
 def _likely_distances(average: AboutCentre) -> DistanceProfile:
     """Distances of one average that are likely by the profile alone."""
     profile, norms = average.profile, average.profile.rows.norms
@@ -467,7 +462,7 @@ def choose_bounds(group: AveragesAboutCentres, distances: Distances | None) -> C
     if distances is not None:
         with suppress(*FAILED_ARITHMETIC):  # that it failed would tell of noise that is never stored
             return _with_least_error(group, distances)
-    return _with_least_error(group, expected_distances(group))
+    return _with_least_error(group, {each.total: _likely_distances(each) for each in group.averages})
 
 
 def _with_least_error(group: AveragesAboutCentres, distances: Distances) -> ChosenAverages:

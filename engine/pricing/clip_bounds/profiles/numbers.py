@@ -13,7 +13,7 @@ import numpy as np
 
 from budgets import PICO
 from dialect import Catalog, ContributionBounds
-from dialect.algebra import ClipRule, VectorBound
+from dialect.algebra import ClipRule
 from dialect.sensitivity import TunedClipBound
 from engine.backends.exact import Int64Vector
 from engine.mechanism.gaussian import NoiseSource, NoisyVector, gaussian_scale
@@ -30,7 +30,7 @@ from engine.pricing.clip_bounds.profiles.estimator import (
     or_nothing,
 )
 from engine.pricing.clip_bounds.profiles.histogram_reading import Floats
-from engine.pricing.price import VectorPrice, vector_price
+from engine.pricing.price import VectorPrice
 
 UNIT_CORRECTION = Correction(1.0, 0.0)
 
@@ -74,11 +74,6 @@ def choose_vectors(
         )
         for index, profile in read_profile(stored, catalog).items()
     )  # fmt: skip
-
-
-def number_price(vector: ProfiledVector, bound: VectorBound) -> VectorPrice:
-    """Price and noise scale of the numbers by group, without the total's share."""
-    return vector_price(bound, vector.pico_rho - vector.total_pico_rho)
 
 
 def noisy_totals(
