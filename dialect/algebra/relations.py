@@ -138,6 +138,11 @@ def is_whole_partition(call: WindowCall) -> bool:
     return call.frame.start == FrameBound("preceding") and call.frame.end == FrameBound("following")
 
 
+def has_rows_frame(call: WindowCall) -> bool:
+    """Return whether a window function has a ROWS frame."""
+    return call.frame is not None and call.frame.unit is FrameUnit.ROWS
+
+
 def includes_current_row(frame: Frame | None) -> bool:
     """Return whether the frame always contains the current row."""
     return frame is None or (frame.start.side != "following" and frame.end.side != "preceding")

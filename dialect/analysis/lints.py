@@ -71,18 +71,13 @@ def depends_on_peer_order(call: rel.WindowCall) -> bool:
     """
     if call.function in WINDOW_FUNCTIONS:
         return WINDOW_FUNCTIONS[call.function].determined_by is not DeterminedBy.PEERS
-    return has_rows_frame(call)
+    return rel.has_rows_frame(call)
 
 
 def peer_columns(call: rel.WindowCall) -> list[Field]:
     """Return the plain columns of the PARTITION BY and ORDER BY: they have one value in all peer rows."""
     exprs = (*call.partition, *(key.expr for key in call.order))
     return [expr.field for expr in exprs if isinstance(expr, Ref) and expr.field.type in EXACT_TYPES]
-
-
-def has_rows_frame(call: rel.WindowCall) -> bool:
-    """Return whether a window function has a ROWS frame."""
-    return call.frame is not None and call.frame.unit is rel.FrameUnit.ROWS
 
 
 def tie_notes(relation: rel.Relation, sql: str, known: Properties) -> tuple[Note, ...]:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dialect.algebra.expressions import Expr, Literal
-from dialect.algebra.relations import WindowCall
-from dialect.analysis.lints import has_rows_frame
+from dialect.algebra.relations import WindowCall, has_rows_frame
 from dialect.catalog.model import MAX_PERSON_CHARACTERS, Column, SqlType
 from dialect.codegen.engines.engine import SALT, EngineDialect
 from dialect.functions.aggregate_forms import AggregateOperands

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 
 from dialect.algebra import relations as rel
 from dialect.algebra.expressions import Expr, Literal
-from dialect.analysis.lints import has_rows_frame
 from dialect.catalog.model import Column, SqlType
 from dialect.functions.aggregate_forms import AggregateOperands
 from dialect.functions.aggregates import AGGREGATES, Aggregate, grains_per_unit, public_sql, released_sql
@@ -116,7 +115,7 @@ class EngineDialect(ABC):
             return self.window_function(call, arguments, ties)
         terms = self.sort_terms(call)
         over_clause = self.over_clause(
-            call, [*terms, *ties] if has_rows_frame(call) else terms, self.frame_clause(call.frame, call.order)
+            call, [*terms, *ties] if rel.has_rows_frame(call) else terms, self.frame_clause(call.frame, call.order)
         )
         types, condition = [argument.type for argument in call.arguments], self._condition(call.condition)
         operands = AggregateOperands(arguments, types, condition, f" {over_clause}", grain=_grain(call.arguments))

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import Field, fields_of
 from dialect.algebra.properties import Properties
-from dialect.algebra.relations import PerPerson, Relation, Window, WindowCall, call_expressions
-from dialect.analysis.lints import depends_on_peer_order, has_rows_frame, peer_columns
+from dialect.algebra.relations import PerPerson, Relation, Window, WindowCall, call_expressions, has_rows_frame
+from dialect.analysis.lints import depends_on_peer_order, peer_columns
 from dialect.analysis.uniqueness import minimal_ordering_fields
 from dialect.codegen.engines.dialects import ENGINE_DIALECTS, EngineDialect
 from dialect.functions.emitter import NO_COLUMN
