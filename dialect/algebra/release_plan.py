@@ -20,7 +20,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
-from typing import Protocol
 
 from dialect.algebra import relations as rel
 from dialect.algebra.expressions import Expr, Field, Literal
@@ -379,36 +378,12 @@ class ContributionBounds:
         return {i: bound.half_person for i, bound in enumerate(self.vectors) if bound.is_correlated}
 
 
-class QueryOverReleases(Protocol):
-    """A query over releases, for noise propagation: a Question, or one that is still being planned."""
-
-    @property
-    def plans(self) -> tuple[PrivatePlan, ...]:
-        """The plan of each release."""
-
-    @property
-    def releases(self) -> tuple[ReleaseColumns, ...]:
-        """The fields of each release."""
-
-    @property
-    def outer(self) -> rel.Released | rel.Public:
-        """The outer query's relation."""
-
-    @property
-    def released_sums(self) -> tuple[ReleasedSum, ...]:
-        """Sums over released rows, with their noise terms."""
-
-    @property
-    def union_columns(self) -> tuple[NoisyUnionColumn, ...]:
-        """UNION ALL columns, with the noise terms of each row."""
-
-
 @dataclass(frozen=True)
-class PartialQuery:
-    """A query over releases that is still being planned."""
+class QueryOverReleases:
+    """A query over releases, whose noise is propagated: a Question, or one that is still being planned."""
 
     plans: tuple[PrivatePlan, ...]
     releases: tuple[ReleaseColumns, ...]
     outer: rel.Released | rel.Public
-    released_sums: tuple[ReleasedSum, ...] = ()
-    union_columns: tuple[NoisyUnionColumn, ...] = ()
+    released_sums: tuple[ReleasedSum, ...] = ()  # over released rows, with noise terms
+    union_columns: tuple[NoisyUnionColumn, ...] = ()  # of UNION ALL, with the noise terms of each row

@@ -49,9 +49,16 @@ def split_query(selected: BoundQuery, context: CompileContext) -> Question:
     query = planning.partial_query(outer)
     names = [(context.alias_spellings.get(name, name), field) for name, field in _unique_names(selected.columns)]
     question = Question(
-        context.sql, query.plans, query.releases, outer, result_columns(query, names), context.options,
-        _notes(selected.relation, planning), query.released_sums, query.union_columns,
-    )  # fmt: skip
+        query.plans,
+        query.releases,
+        outer,
+        query.released_sums,
+        query.union_columns,
+        sql=context.sql,
+        columns=result_columns(query, names),
+        options=context.options,
+        notes=_notes(selected.relation, planning),
+    )
     check_interval_functions(question)
     return question
 

@@ -26,8 +26,8 @@ from dialect.algebra.release_plan import (
     KeySet,
     KeySource,
     OtherKeys,
-    PartialQuery,
     PrivatePlan,
+    QueryOverReleases,
     ReleaseColumns,
     VectorKind,
 )
@@ -336,9 +336,9 @@ class Planning:
     # set -> finer set it is summed from
     roll_ups: dict[rel.GroupingSets, Mapping[GroupingSet, GroupingSet]] = field(default_factory=dict)
 
-    def partial_query(self, rows: rel.Released | rel.Public) -> PartialQuery:
+    def partial_query(self, rows: rel.Released | rel.Public) -> QueryOverReleases:
         """Snapshot of rows over the releases, with the noise tracked so far."""
-        return PartialQuery(
+        return QueryOverReleases(
             tuple(self.plans), tuple(self.releases), rows, tuple(self.released_sums), tuple(self.union_columns)
         )
 

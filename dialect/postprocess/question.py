@@ -20,7 +20,7 @@ from dialect.algebra.expressions import Expr, Field, Origin, fields_of
 from dialect.algebra.formulas import MeanOf, NoisyTerm, NoisyUnionColumn, ReleasedNumber, ReleasedSum
 from dialect.algebra.properties import Properties
 from dialect.algebra.relations import tables_of
-from dialect.algebra.release_plan import PrivatePlan, QueryOverReleases, ReleaseColumns
+from dialect.algebra.release_plan import QueryOverReleases
 from dialect.notes import Note
 from dialect.parser.privacy_clause import NO_OPTIONS, IntervalCoverage, Options
 from dialect.postprocess.display_rounding import RoundingDistance, rounding_by_column
@@ -44,19 +44,14 @@ class ResultColumn:
     rounding: RoundingDistance | None  # distance of the shown from the noisy number; None: unknown
 
 
-@dataclass(frozen=True)
-class Question:
+@dataclass(frozen=True, kw_only=True)
+class Question(QueryOverReleases):
     """A planned query: the releases to make, and the outer query over them."""
 
     sql: str
-    plans: tuple[PrivatePlan, ...]
-    releases: tuple[ReleaseColumns, ...]
-    outer: rel.Released | rel.Public
     columns: tuple[ResultColumn, ...]
     options: Options = NO_OPTIONS
     notes: tuple[Note, ...] = ()  # shown with the result: how its numbers are made
-    released_sums: tuple[ReleasedSum, ...] = ()  # over released rows, with noise terms
-    union_columns: tuple[NoisyUnionColumn, ...] = ()
 
     @cached_property
     def properties(self) -> Properties:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dialect.algebra.release_plan import PartialQuery
+from dialect.algebra.release_plan import QueryOverReleases
 from dialect.postprocess.noise_propagation import forms_by_field, non_negative_fields
 from dialect.postprocess.question import Question
 
@@ -15,10 +15,10 @@ def test_released_rows_are_bound_like_a_query(ask: Callable[[str], Question]) ->
         " UNION ALL SELECT COUNT(*), 3 FROM subscribers"
     )
     assert question.released_sums and question.union_columns
-    so_far = PartialQuery(
+    so_far = QueryOverReleases(
         question.plans, question.releases, question.outer, question.released_sums, question.union_columns
     )
     assert forms_by_field(so_far) == forms_by_field(question)
     assert non_negative_fields(so_far) == non_negative_fields(question)
-    fewer = PartialQuery(question.plans, question.releases, question.outer)
+    fewer = QueryOverReleases(question.plans, question.releases, question.outer)
     assert forms_by_field(fewer).keys() < forms_by_field(question).keys()
