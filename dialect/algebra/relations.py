@@ -437,6 +437,14 @@ class Released(Relation):
     """A relation computed from releases, possibly joined with public rows."""
 
 
+@dataclass(frozen=True)
+class BoundQuery:
+    """A bound query: its relation and its visible columns, in order; other fields can't be named."""
+
+    relation: Relation
+    columns: tuple[tuple[str, Field], ...]  # (lower-case name, field)
+
+
 def public_values_of(column: Field) -> Public | None:
     """Return the public relation that lists the values of a field; None if there is none."""
     rows = column.public_values

@@ -15,7 +15,7 @@ from typing import Protocol
 from sqlglot import exp
 
 from dialect.algebra.expressions import TRUE, Expr, Field, Literal, Ref, conjunction, fields_of
-from dialect.algebra.relations import JoinKind, Public, Relation, Values
+from dialect.algebra.relations import BoundQuery, JoinKind, Public, Relation, Values
 from dialect.binder.scalars import bind_condition, bind_scalar
 from dialect.binder.scope import NamedField, RowResolver, Scope, split_conjuncts
 from dialect.binder.table_functions import TableFunctionCall, parse_table_function
@@ -248,34 +248,20 @@ def _times(start: Literal, end: Literal, amount: int, unit: str, call: exp.Expr)
         raise _series_refusal(call) from None
 
 
-class BoundRelation(Protocol):
-    """A bound query: its relation and its visible columns."""
-
-    @property
-    def relation(self) -> Relation:
-        """Relation of the query."""
-        ...
-
-    @property
-    def columns(self) -> tuple[NamedField, ...]:
-        """Visible columns, by name."""
-        ...
-
-
 class QueryBinder(Protocol):
     """Binds subqueries, CTEs and table functions."""
 
-    def bind_cte(self, name: str, context: CompileContext, node: exp.Expr) -> BoundRelation | None:
+    def bind_cte(self, name: str, context: CompileContext, node: exp.Expr) -> BoundQuery | None:
         """Bind the CTE of this name; None where there is none."""
         ...
 
-    def bind_subquery(self, tree: exp.Expr, context: CompileContext) -> BoundRelation:
+    def bind_subquery(self, tree: exp.Expr, context: CompileContext) -> BoundQuery:
         """Bind a subquery of FROM to a relation whose rows have an alias."""
         ...
 
     def bind_table_function(
         self, relation: Relation, columns: tuple[NamedField, ...], call: TableFunctionCall, context: CompileContext
-    ) -> BoundRelation:
+    ) -> BoundQuery:
         """Bind a table function over bound rows."""
         ...
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from dialect.algebra.expressions import Ref
-from dialect.algebra.relations import Relation
+from dialect.algebra.relations import BoundQuery, Relation
 from dialect.binder.from_clause import bind_from, rename_columns
 from dialect.binder.scalars import bind_condition
 from dialect.binder.scope import NamedField, RowResolver, Scope, split_conjuncts
@@ -47,7 +47,7 @@ from dialect.parser.released_conditions import with_condition_after_grouping
 from dialect.parser.spans import span_of, with_tree_changed
 from dialect.stability.joins import rewrite_as_anti_join
 from dialect.stability.row_operators import filter_rows
-from dialect.stability.set_operations import SetOperationSide, build_set_operation
+from dialect.stability.set_operations import build_set_operation
 from dialect.stability.typed_calls import apply_function
 
 
@@ -88,14 +88,6 @@ MAX_QUERY_DEPTH = 24  # nested queries; a CTE counts where it is used
 
 
 @dataclass(frozen=True)
-class BoundQuery:
-    """A bound query: its relation and its visible columns, in order; other fields can't be named."""
-
-    relation: Relation
-    columns: tuple[NamedField, ...]
-
-
-@dataclass(frozen=True)
 class CteEnvironment:
     """CTEs in scope of a query. A CTE is bound at each use, so that every use has its own fields.
 
@@ -116,7 +108,7 @@ class CteEnvironment:
         self.used_ctes.add(name)
         cte, outer = self.ctes[name]
         selected = bind_query(cte.this, context, self.nested(node, outer))
-        return BoundQuery(selected.relation, rename_columns(selected.columns, cte))
+        return replace(selected, columns=rename_columns(selected.columns, cte))
 
     def bind_subquery(self, tree: exp.Expr, context: CompileContext) -> BoundQuery:
         """Bind a subquery of FROM to a relation whose rows have an alias."""
@@ -137,7 +129,7 @@ class CteEnvironment:
             bound = bind_query(expand_table_function(call, seen_rows), context, inner)
         except Refusal as refused:  # its span is in generated text
             raise replace(refused, span=span_of(call.node), rewrites=()) from None
-        return BoundQuery(*attach_movement_columns(bound.relation, bound.columns, seen_rows.table))
+        return attach_movement_columns(bound, seen_rows.table)
 
     def nested(self, node: exp.Expr, scope: CteEnvironment) -> CteEnvironment:
         """Environment of a nested query, with the CTEs of `scope`; raises Refusal beyond the nesting limit.
@@ -182,13 +174,11 @@ def _bind_set_operation(tree: exp.SetOperation, context: CompileContext, environ
     Its ORDER BY sees the output columns only, without a table name.
     """
     left, right = (bind_query(side, context, environment) for side in (tree.this, tree.expression))
-    relation, columns = build_set_operation(
-        tree, SetOperationSide(left.relation, left.columns), SetOperationSide(right.relation, right.columns), context
-    )
-    exprs = [Ref(f) for _, f in columns]
-    shown = dict(zip((name for name, _ in columns), exprs, strict=True))
-    order = bind_order_by(tree, shown, exprs, RowResolver(Scope((("", columns),))))
-    return BoundQuery(apply_order_and_limit(tree, relation, order), columns)
+    combined = build_set_operation(tree, left, right, context)
+    shown = {name: Ref(f) for name, f in combined.columns}
+    exprs = [Ref(f) for _, f in combined.columns]
+    order = bind_order_by(tree, shown, exprs, RowResolver(Scope((("", combined.columns),))))
+    return replace(combined, relation=apply_order_and_limit(tree, combined.relation, order))
 
 
 def _with_ctes(tree: exp.Expr, environment: CteEnvironment) -> CteEnvironment:
@@ -271,10 +261,5 @@ def _bind_clauses(tree: exp.Select, context: CompileContext, environment: CteEnv
     source = apply_where(tree, OuterRows(source, scope, context, environment, bind_where_aliases(tree, scope)))
     items = expand_select_items(tree, scope, environment.depth == 0)
     select_input = SelectInput(source, scope, environment.depth == 0, context, environment)
-    return BoundQuery(
-        *(
-            bind_grouped(tree, items, select_input)
-            if is_grouped(tree, items)
-            else bind_ungrouped(tree, items, select_input)
-        )
-    )
+    bind = bind_grouped if is_grouped(tree, items) else bind_ungrouped
+    return bind(tree, items, select_input)

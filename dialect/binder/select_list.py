@@ -22,7 +22,7 @@ from functools import partial
 from sqlglot import exp
 
 from dialect.algebra.expressions import Expr, Field, Ref
-from dialect.algebra.relations import OrderKey, PerPerson, Relation, Sort
+from dialect.algebra.relations import BoundQuery, OrderKey, PerPerson, Relation, Sort
 from dialect.binder.from_clause import QueryBinder
 from dialect.binder.group_by import (
     GroupKeys,
@@ -186,9 +186,6 @@ def _apply_star_modifiers(star: exp.Expr, columns: Sequence[NamedField]) -> list
     return [(names.get(name, name), replacements.get(name, f)) for name, f in remaining]
 
 
-BoundSelect = tuple[Relation, tuple[NamedField, ...]]  # relation, output columns
-
-
 def expand_select_items(tree: exp.Select, scope: Scope, is_outermost: bool) -> list[SelectItem]:
     """Select items by name, with * expanded: (lower-case name, node or field).
 
@@ -224,7 +221,7 @@ class SelectInput:
     queries: QueryBinder
 
 
-def bind_ungrouped(tree: exp.Select, items: Sequence[SelectItem], select_input: SelectInput) -> BoundSelect:
+def bind_ungrouped(tree: exp.Select, items: Sequence[SelectItem], select_input: SelectInput) -> BoundQuery:
     """Bind a SELECT without grouping: its items, QUALIFY and ORDER BY over rows, then DISTINCT and LIMIT.
 
     Subqueries and windows are collected while items are bound, and computed below the projection.
@@ -248,7 +245,7 @@ def _bind_row_item(item: exp.Expr | Field, resolver: RowResolver) -> Expr:
     return resolver.resolve_column(item) if isinstance(item, exp.Column) else bind_scalar(item, resolver)
 
 
-def bind_grouped(tree: exp.Select, items: Sequence[SelectItem], select_input: SelectInput) -> BoundSelect:
+def bind_grouped(tree: exp.Select, items: Sequence[SelectItem], select_input: SelectInput) -> BoundQuery:
     """Bind a SELECT with grouping: its groups, then its items over them.
 
     There are two kinds of subqueries: `key_subqueries` in keys and in aggregate arguments are joined to the rows before
@@ -409,8 +406,8 @@ def _project_items(
     exprs: list[Expr],
     select_input: SelectInput,
     order: tuple[OrderKey, ...],
-) -> BoundSelect:
-    """Project the items, then apply DISTINCT, ORDER BY and LIMIT; returns the relation and its named columns.
+) -> BoundQuery:
+    """Project the items, then apply DISTINCT, ORDER BY and LIMIT.
 
     DISTINCT may replace fields, so columns and ORDER BY keys are resolved to its output.
     """
@@ -422,7 +419,7 @@ def _project_items(
         relation = row_operators.apply_distinct(relation, fields, select_input.is_outermost, tree)
         columns = tuple((name, next(f for f in relation.fields if f == field)) for name, field in columns)
         order = tuple(_order_key_after_distinct(key, exprs, fields, tree) for key in order)
-    return apply_order_and_limit(tree, relation, order), columns
+    return BoundQuery(apply_order_and_limit(tree, relation, order), columns)
 
 
 def _order_key_after_distinct(

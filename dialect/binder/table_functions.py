@@ -16,7 +16,7 @@ from functools import lru_cache
 from sqlglot import exp, parse_one
 
 from dialect.algebra.expressions import Expr, Field, Literal, Origin, Ref, map_fields
-from dialect.algebra.relations import PerPerson, Relation
+from dialect.algebra.relations import BoundQuery, PerPerson, Relation
 from dialect.binder.scope import NamedField
 from dialect.catalog.model import MOVEMENT_SUFFIX, Catalog, Movement, SqlType, Table, ValueList
 from dialect.diagnostics.field_values import Unnamed
@@ -39,17 +39,15 @@ from dialect.parser.compile_context import check_parts, refusal
 _DOMAINS = {"approach_dir": ValueList(COMPASS)}
 
 
-def attach_movement_columns(
-    relation: Relation, shown: Sequence[NamedField], table: Table | None
-) -> tuple[Relation, tuple[NamedField, ...]]:
+def attach_movement_columns(bound: BoundQuery, table: Table | None) -> BoundQuery:
     """Attach a table's declared movement columns to the returned fields: origin, domain, clip bounds.
 
     Clip bounds are found by the origin `<table>.movement`. Definitions of declared columns are dropped, so that their
-    declarations apply. Rows of a table without declared movement are returned unchanged. Returns (relation, named
-    columns).
+    declarations apply. Rows of a table without declared movement are returned unchanged.
     """
+    relation = bound.relation
     if table is None or table.movement is None or not isinstance(relation, PerPerson):
-        return relation, tuple(shown)
+        return bound
     without_definition = {*_DOMAINS, *(column.name for column in table.movement.columns)}
     attached: dict[Field, Field] = {}  # earlier field -> field with its origin
 
@@ -57,7 +55,7 @@ def attach_movement_columns(
         """Return a field of a definition as it is now."""
         return Ref(attached[read]) if read in attached else None
 
-    for name, field in shown:
+    for name, field in bound.columns:
         if not field.is_person_key:
             definition = None if name in without_definition else field.definition
             attached[field] = replace(
@@ -66,9 +64,8 @@ def attach_movement_columns(
                 definition=None if definition is None else map_fields(definition, current),
             )  # fmt: skip
     fields = tuple(attached.get(field, field) for field in relation.fields)
-    return replace(relation, fields=fields, derived_from=table), tuple(
-        (name, attached.get(field, field)) for name, field in shown
-    )
+    columns = tuple((name, attached.get(field, field)) for name, field in bound.columns)
+    return BoundQuery(replace(relation, fields=fields, derived_from=table), columns)
 
 
 SOURCE_NAME = "input rows"  # name of the input rows in generated SQL

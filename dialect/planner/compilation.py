@@ -15,12 +15,12 @@ from sqlglot import exp
 
 from dialect.algebra import relations as rel
 from dialect.algebra.expressions import Field
-from dialect.algebra.relations import row_inputs
+from dialect.algebra.relations import BoundQuery, row_inputs
 from dialect.algebra.traversal import map_children
 from dialect.analysis.lints import LintedQuery, lint
 from dialect.analysis.work_bounds import check_sql_size
 from dialect.binder.argument_lists import check_argument_lists
-from dialect.binder.query import BoundQuery, bind_query
+from dialect.binder.query import bind_query
 from dialect.catalog.model import Catalog
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal

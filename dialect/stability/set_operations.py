@@ -15,13 +15,22 @@ Terms:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sqlglot import exp
 
 from dialect.algebra import value_ranges as ranges
 from dialect.algebra.expressions import Alternative, Expr, Field, Literal, Ref, fields_of, substitute
-from dialect.algebra.relations import MAX_ROW_BOUND, PerPerson, Public, Relation, Released, SetKind, SetOperation
+from dialect.algebra.relations import (
+    MAX_ROW_BOUND,
+    BoundQuery,
+    PerPerson,
+    Public,
+    Relation,
+    Released,
+    SetKind,
+    SetOperation,
+)
 from dialect.catalog.model import Domain, SqlType, ValueList, ValueRange
 from dialect.diagnostics.field_values import Unnamed
 from dialect.diagnostics.kinds import Kind
@@ -207,26 +216,15 @@ def _selects(tree: exp.Expr) -> Iterator[exp.Select]:
         yield tree
 
 
-Column = tuple[str, Field]  # visible name, field
-
 _SET_KINDS: dict[type[exp.Expr], SetKind] = {exp.Union: "union", exp.Intersect: "intersect", exp.Except: "except"}
 
 
-@dataclass(frozen=True)
-class SetOperationSide:
-    """One side of a set operation: its rows and output columns."""
-
-    relation: Relation
-    columns: Sequence[Column]
-
-
 def build_set_operation(
-    tree: exp.SetOperation, left: SetOperationSide, right: SetOperationSide, context: CompileContext
-) -> tuple[Relation, tuple[Column, ...]]:
+    tree: exp.SetOperation, left: BoundQuery, right: BoundQuery, context: CompileContext
+) -> BoundQuery:
     """Combine two queries by column position, or BY NAME; the names are those of the first.
 
-    Returns the relation and its visible columns. Over private rows a pair of person keys may be added behind these,
-    which has no name.
+    Over private rows a pair of person keys may be added behind the visible columns, which has no name.
     """
     check_parts(
         tree, "this", "expression", "distinct", "by_name", "with_", "order", "limit", "offset", code=Code.SUBQUERY
@@ -246,8 +244,7 @@ def build_set_operation(
         for i, fields in enumerate(zip(lefts, rights, strict=True))
     )
     operator = SetOperation(one, other, kind, is_distinct, tuple(zip(lefts, rights, output, strict=True)))
-    shown = tuple(zip(names, output[: len(names)], strict=True))
-    return type_set_operation(operator), shown
+    return BoundQuery(type_set_operation(operator), tuple(zip(names, output[: len(names)], strict=True)))
 
 
 def type_set_operation(operator: SetOperation) -> Relation:
@@ -259,9 +256,7 @@ def type_set_operation(operator: SetOperation) -> Relation:
     return kind(operator, tuple(output for *_, output in operator.columns))
 
 
-def _paired_columns(
-    tree: exp.SetOperation, left: SetOperationSide, right: SetOperationSide
-) -> list[tuple[str, Expr, Expr]]:
+def _paired_columns(tree: exp.SetOperation, left: BoundQuery, right: BoundQuery) -> list[tuple[str, Expr, Expr]]:
     """Pair the columns of both sides by position, or BY NAME: (output name, left value, right value)."""
     if tree.args.get("by_name"):
         return _paired_by_name(tree, left, right)
@@ -270,9 +265,7 @@ def _paired_columns(
     return [(name, Ref(a), Ref(b)) for (name, a), (_, b) in zip(left.columns, right.columns, strict=True)]
 
 
-def _paired_by_name(
-    tree: exp.SetOperation, left: SetOperationSide, right: SetOperationSide
-) -> list[tuple[str, Expr, Expr]]:
+def _paired_by_name(tree: exp.SetOperation, left: BoundQuery, right: BoundQuery) -> list[tuple[str, Expr, Expr]]:
     """Pair columns by name: (name, left value, right value); a column that one side lacks is NULL there."""
     ours, theirs = dict(left.columns), dict(right.columns)
     if not isinstance(tree, exp.Union) or len(ours) < len(left.columns) or len(theirs) < len(right.columns):

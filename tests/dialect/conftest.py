@@ -10,8 +10,9 @@ import pytest
 
 import dialect
 from dialect.algebra.codegen_types import Target
+from dialect.algebra.relations import BoundQuery
 from dialect.algebra.release_plan import PrivatePlan
-from dialect.binder.query import BoundQuery, bind_query
+from dialect.binder.query import bind_query
 from dialect.catalog.model import Catalog
 from dialect.errors import Refusal
 from dialect.parser.compile_context import CompileContext

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dialect.algebra import value_ranges as ranges
 from dialect.algebra.expressions import Field, Ref
-from dialect.binder.query import BoundQuery
+from dialect.algebra.relations import BoundQuery
 from dialect.catalog.model import Bounds
 from dialect.functions.emitter import write_expr
 from dialect.functions.registry import OVERLOADS_BY_NAME, callable_names, range_of

@@ -8,9 +8,8 @@ from dataclasses import is_dataclass
 import pytest
 
 from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref, map_fields, substitute
-from dialect.algebra.relations import Filter, Public, Relation, Scan, walk_expressions
+from dialect.algebra.relations import BoundQuery, Filter, Public, Relation, Scan, walk_expressions
 from dialect.algebra.traversal import fold, map_children, map_parts, transform_down, walk
-from dialect.binder.query import BoundQuery
 from dialect.catalog.model import SqlType, Table
 
 SHARED = (

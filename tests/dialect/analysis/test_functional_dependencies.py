@@ -11,9 +11,8 @@ import pytest
 
 from dialect.algebra.codegen_types import Target
 from dialect.algebra.properties import Properties
-from dialect.algebra.relations import PerPerson, Relation
+from dialect.algebra.relations import BoundQuery, PerPerson, Relation
 from dialect.analysis.uniqueness import minimal_ordering_fields
-from dialect.binder.query import BoundQuery
 from dialect.codegen.relations.relation import write_rows
 
 dependencies = import_module("dialect.analysis.uniqueness")

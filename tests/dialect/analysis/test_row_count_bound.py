@@ -12,9 +12,8 @@ import engine
 from dialect import Question, Target, compile_query
 from dialect.algebra.expressions import Field
 from dialect.algebra.properties import Properties
-from dialect.algebra.relations import PerPerson, Public
+from dialect.algebra.relations import BoundQuery, PerPerson, Public
 from dialect.analysis.person_rows import row_bounds
-from dialect.binder.query import BoundQuery
 from dialect.catalog.privacy_windows import PrivacyWindow
 from dialect.codegen.relations.relation import write_rows
 from dialect.planner import window_charging

@@ -11,10 +11,9 @@ from sqlglot import exp
 from dialect import compile_query
 from dialect.algebra.expressions import TRUE, Expr, Field, Literal, Ref, conjunction
 from dialect.algebra.properties import Properties
-from dialect.algebra.relations import PerPerson, Project, Relation
+from dialect.algebra.relations import BoundQuery, PerPerson, Project, Relation
 from dialect.algebra.release_plan import VectorKind
 from dialect.analysis.uniqueness import equated_fields, has_at_most_one_row, matches_at_most_one_row
-from dialect.binder.query import BoundQuery
 from dialect.catalog.model import Catalog, SqlType
 from dialect.stability.typed_calls import apply_function
 

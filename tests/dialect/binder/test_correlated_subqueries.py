@@ -7,8 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.expressions import conjuncts
-from dialect.algebra.relations import Group, Join, Relation
-from dialect.binder.query import BoundQuery
+from dialect.algebra.relations import BoundQuery, Group, Join, Relation
 from dialect.errors import Refusal
 from dialect.functions.emitter import plain_text
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dialect.algebra.expressions import Origin, fields_of
-from dialect.algebra.relations import PerPerson
-from dialect.binder.query import BoundQuery, bind_query
+from dialect.algebra.relations import BoundQuery, PerPerson
+from dialect.binder.query import bind_query
 from dialect.binder.table_functions import attach_movement_columns
 from dialect.catalog.model import MOVEMENT_SUFFIX, Catalog, ValueList
 from dialect.functions.scalar.geography import COMPASS
@@ -40,7 +40,7 @@ def test_derived_columns_preserve_the_person_key() -> None:
 def test_tables_without_declared_movement_get_no_derived_columns() -> None:
     made = rows("SELECT subscriber_id, start_ts AS ts, zone_id FROM visit")
     for table in (None, OPERATOR.tables_by_name.get("visit")):
-        assert attach_movement_columns(made.relation, made.columns, table) == (made.relation, made.columns)
+        assert attach_movement_columns(made, table) == made
 
 
 def test_definitions_read_columns_as_they_are_called_now() -> None:
@@ -48,7 +48,8 @@ def test_definitions_read_columns_as_they_are_called_now() -> None:
     made = rows(
         "SELECT subscriber_id, dwell_min * 2 AS double, dwell_min FROM (SELECT *, dwell_min + 1 AS more FROM visit)"
     )
-    relation, columns = attach_movement_columns(made.relation, made.columns, event)
+    attached = attach_movement_columns(made, event)
+    relation, columns = attached.relation, attached.columns
     assert {field.origin for name, field in columns if name != "subscriber_id"} == {
         Origin("event" + MOVEMENT_SUFFIX, "double"),
         Origin("event" + MOVEMENT_SUFFIX, "dwell_min"),

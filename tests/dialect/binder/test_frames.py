@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.relations import Frame, Window
-from dialect.binder.query import BoundQuery
+from dialect.algebra.relations import BoundQuery, Frame, Window
 from dialect.errors import Refusal
 
 SUM = "SELECT SUM(dwell_s) OVER ({}) AS s FROM events WINDOW w AS (PARTITION BY subscriber_id ORDER BY ts), v AS (w ROWS 1 PRECEDING)"

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from dialect.algebra.relations import BoundQuery
 from dialect.binder.group_by import MAX_SETS, GroupKeys, bind_group_by
-from dialect.binder.query import BoundQuery
 from dialect.binder.scope import RowResolver, Scope
 from dialect.errors import Refusal
 from dialect.functions.emitter import plain_text

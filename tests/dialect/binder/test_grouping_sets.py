@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.relations import PerPerson, Public, Released
+from dialect.algebra.relations import BoundQuery, PerPerson, Public, Released
 from dialect.binder.group_by import MAX_SETS
-from dialect.binder.query import BoundQuery
 from dialect.errors import Code, Refusal
 from dialect.postprocess.question import Question
 

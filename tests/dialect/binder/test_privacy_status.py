@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.relations import PerPerson, Public, Released
+from dialect.algebra.relations import BoundQuery, PerPerson, Public, Released
 from dialect.algebra.release_plan import PrivatePlan
-from dialect.binder.query import MAX_QUERY_DEPTH, BoundQuery
+from dialect.binder.query import MAX_QUERY_DEPTH
 from dialect.errors import Code, Refusal
 from dialect.postprocess.question import Question
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.relations import Join, Relation
-from dialect.binder.query import BoundQuery
+from dialect.algebra.relations import BoundQuery, Join, Relation
 from dialect.errors import Code, Refusal
 
 Rows = Callable[[str], BoundQuery]

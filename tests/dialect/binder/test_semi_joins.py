@@ -7,8 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.expressions import conjuncts
-from dialect.algebra.relations import Filter, Relation, Scan, SemiJoin, tables_of
-from dialect.binder.query import BoundQuery
+from dialect.algebra.relations import BoundQuery, Filter, Relation, Scan, SemiJoin, tables_of
 from dialect.errors import Refusal
 
 EVENTS = "SELECT subscriber_id FROM events e WHERE {}"

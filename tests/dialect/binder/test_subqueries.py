@@ -9,8 +9,7 @@ from sqlglot import exp, parse_one
 
 from dialect.algebra.expressions import Ref, conjuncts
 from dialect.algebra.properties import Properties
-from dialect.algebra.relations import Filter
-from dialect.binder.query import BoundQuery
+from dialect.algebra.relations import BoundQuery, Filter
 from dialect.binder.scalars import bind_condition
 from dialect.binder.scope import RowResolver, Scope
 from dialect.binder.subqueries import apply_own_conditions, is_correlated, left_of_in, reads_only

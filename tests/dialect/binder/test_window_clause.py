@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.algebra.relations import Relation, Window
-from dialect.binder.query import BoundQuery
+from dialect.algebra.relations import BoundQuery, Relation, Window
 from dialect.errors import Code, Refusal
 
 OF_HOURS = "FROM hours"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dialect.binder.query import BoundQuery
+from dialect.algebra.relations import BoundQuery
 
 BY = "(PARTITION BY subscriber_id ORDER BY ts)"
 ALL = "(PARTITION BY subscriber_id)"

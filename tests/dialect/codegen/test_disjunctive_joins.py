@@ -12,8 +12,7 @@ import duckdb
 import pytest
 
 from dialect.algebra.codegen_types import Shortcut, Target
-from dialect.algebra.relations import PerPerson, Relation
-from dialect.binder.query import BoundQuery
+from dialect.algebra.relations import BoundQuery, PerPerson, Relation
 from dialect.catalog.model import EngineName
 from dialect.codegen.relations.relation import write_rows
 

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from dialect.algebra.codegen_types import Target
-from dialect.binder.query import BoundQuery
+from dialect.algebra.relations import BoundQuery
 from dialect.catalog.model import Catalog
 from dialect.codegen.relations.relation import write_rows
 

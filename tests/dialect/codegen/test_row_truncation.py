@@ -15,9 +15,8 @@ from dialect import compile_query
 from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import Field
 from dialect.algebra.properties import Properties
-from dialect.algebra.relations import PerPerson, RowTruncation
+from dialect.algebra.relations import BoundQuery, PerPerson, RowTruncation
 from dialect.analysis.person_rows import reduced_row_limits, row_bounds
-from dialect.binder.query import BoundQuery
 from dialect.catalog.model import Catalog
 from dialect.codegen.relations.relation import write_rows
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialect.algebra.codegen_types import Target
-from dialect.binder.query import BoundQuery
+from dialect.algebra.relations import BoundQuery
 from dialect.catalog.model import SqlType
 from dialect.codegen.relations.relation import write_rows
 from dialect.functions.aggregate_forms import AggregateOperands

@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 
 from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import Expr, Field, fields_of
-from dialect.algebra.relations import PerPerson, Public
-from dialect.binder.query import BoundQuery
+from dialect.algebra.relations import BoundQuery, PerPerson, Public
 from dialect.catalog.model import Catalog
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Refusal

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.expressions import Ref, expand_definitions
-from dialect.binder.query import BoundQuery
+from dialect.algebra.relations import BoundQuery
 from dialect.functions.registry import MAX_DEFINITION, is_null_if_inputs_null, may_be_null
 
 Rows = Callable[[str], BoundQuery]

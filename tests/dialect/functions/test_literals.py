@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from dialect.algebra.codegen_types import Target
-from dialect.binder.query import BoundQuery
+from dialect.algebra.relations import BoundQuery
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal
 from dialect.postprocess.question import Question

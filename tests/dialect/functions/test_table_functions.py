@@ -12,9 +12,9 @@ import pytest
 
 import dialect
 from dialect.algebra.properties import Properties
-from dialect.algebra.relations import PerPerson
+from dialect.algebra.relations import BoundQuery, PerPerson
 from dialect.algebra.release_plan import PrivatePlan, VectorKind
-from dialect.binder.query import BoundQuery, bind_query
+from dialect.binder.query import bind_query
 from dialect.catalog.model import Catalog
 from dialect.errors import Code, Refusal
 from dialect.functions.table_functions import TABLE_FUNCTIONS, TableFunction

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from dialect import compile_query
 from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import Field
-from dialect.binder.query import BoundQuery
+from dialect.algebra.relations import BoundQuery
 from dialect.catalog.model import Catalog, SqlType
 from dialect.codegen.relations.relation import write_rows
 from dialect.functions.tie_order import (

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.expressions import Field
-from dialect.algebra.relations import SetOperation
-from dialect.binder.query import BoundQuery
+from dialect.algebra.relations import BoundQuery, SetOperation
 from dialect.catalog.model import Domain, SqlType, ValueList, ValueRange
 from dialect.stability.set_operations import common_domain, common_predicates
 

@@ -7,9 +7,8 @@ from collections.abc import Callable
 import duckdb
 import pytest
 
-from dialect.algebra.relations import NullExtendedValue, PerPerson, PreservedSide, Project
+from dialect.algebra.relations import BoundQuery, NullExtendedValue, PerPerson, PreservedSide, Project
 from dialect.algebra.release_plan import PrivatePlan
-from dialect.binder.query import BoundQuery
 from dialect.stability.outer_joins import outcomes as outcomes_of
 
 # of e.steps and e.ok, which are NULL where nobody's row matched, and c.x, which may be anything

@@ -10,9 +10,9 @@ import duckdb
 import pytest
 
 from dialect.algebra.codegen_types import Target
-from dialect.algebra.relations import PerPerson
+from dialect.algebra.relations import BoundQuery, PerPerson
 from dialect.algebra.release_plan import PrivatePlan
-from dialect.binder.query import BoundQuery, bind_query
+from dialect.binder.query import bind_query
 from dialect.catalog.model import Catalog
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal

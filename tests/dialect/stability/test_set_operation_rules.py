@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from dialect.algebra.expressions import Field
+from dialect.algebra.relations import BoundQuery
 from dialect.algebra.release_plan import PrivatePlan
-from dialect.binder.query import BoundQuery
 from dialect.catalog.model import Bounds, SqlType
 from dialect.errors import Code, Refusal
 

@@ -11,11 +11,10 @@ from dialect import compile_query
 from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import Field
 from dialect.algebra.properties import Properties
-from dialect.algebra.relations import PerPerson, Relation, RowTruncation, Window
+from dialect.algebra.relations import BoundQuery, PerPerson, Relation, RowTruncation, Window
 from dialect.algebra.traversal import walk
 from dialect.analysis import work_bounds
 from dialect.analysis.person_rows import row_bounds
-from dialect.binder.query import BoundQuery
 from dialect.catalog.model import Bounds, Catalog, ValueList
 from dialect.codegen.relations.relation import write_rows
 from dialect.functions.emitter import DUCKDB
