@@ -31,7 +31,9 @@ from engine.api.auditor import (
     verify_ledger,
     write_export,
 )
+from engine.api.calibrations import calibrate_catalog, list_calibrations
 from engine.api.maps import outlines
+from engine.api.scheduled import list_scheduled, run_scheduled, show_scheduled
 from engine.api.session import Session, open_session
 from engine.api.steward import (
     catalog_keys_text,
@@ -46,7 +48,6 @@ from engine.api.steward import (
     remove_cached_copies,
     write_person_report,
 )
-from engine.api.workflows import calibrate_catalog, list_calibrations, list_scheduled, run_scheduled, show_scheduled
 from engine.errors import Refused
 from engine.server.host import bootstrap, ensure_catalog, serve
 

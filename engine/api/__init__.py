@@ -4,5 +4,6 @@ Plain arguments -> plain dicts and Arrow.
 
 Modules, each before those that import it:
 
-    admin, csv_cells, reports, auditor, catalog_diff, wire, session, maps, objection_counts, steward, workflows.
+    admin, csv_cells, reports, auditor, catalog_diff, wire, session, maps, objection_counts, steward,
+    calibrations, sharing, scheduled.
 """

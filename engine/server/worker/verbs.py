@@ -18,14 +18,14 @@ from dialect import Catalog
 from engine.accounts.alerts import passed_alerts
 from engine.accounts.audit_log import audit_log, record_key_event
 from engine.accounts.stored_releases import list_stored_releases
-from engine.api import workflows
+from engine.api import sharing
 from engine.api.admin import Admin
 from engine.api.auditor import verify_open_ledger, write_report
 from engine.api.maps import outlines
 from engine.api.objection_counts import release_objection_count, released_counts
+from engine.api.scheduled import list_scheduled, show_scheduled, with_scheduled_holdings
 from engine.api.session import RequestTerms, Session
 from engine.api.wire import statements
-from engine.api.workflows import list_scheduled, show_scheduled, with_scheduled_holdings
 from engine.data.objections import CatalogObjections
 from engine.errors import refusals
 from engine.pipeline.engine import Engine
@@ -154,9 +154,9 @@ VERBS: Mapping[str, Callable[..., Any]] = {
     "rollups": _rollups,
     "stored_releases": lambda handler: list_stored_releases(handler.ledger, handler.catalog),
     "marks": lambda handler: passed_alerts(handler.ledger, handler.catalog),
-    "share": lambda handler, **given: workflows.share(handler.session, **given),
-    "offer": lambda handler, **given: workflows.offer(handler.session, **given),
-    "take": lambda handler, **given: workflows.take(handler.session, **given),
+    "share": lambda handler, **given: sharing.share(handler.session, **given),
+    "offer": lambda handler, **given: sharing.offer(handler.session, **given),
+    "take": lambda handler, **given: sharing.take(handler.session, **given),
     "standings": lambda handler, **given: list_scheduled(handler.session, handler.standing, **given),
     "standing": lambda handler, **given: show_scheduled(handler.session, handler.standing, **given),
     "outlines": lambda handler, name: outlines(handler.session, name),

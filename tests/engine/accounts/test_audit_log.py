@@ -10,7 +10,7 @@ import pytest
 from budgets import OWNER, EntryKind, ParamError
 from engine.accounts import audit_log as key_acts
 from engine.accounts.audit_log import KIND_DESCRIPTIONS, audit_log
-from engine.api import objection_counts, workflows
+from engine.api import objection_counts, sharing
 from engine.api.wire import budget as wire_budget
 from engine.data import objections
 from engine.errors import ExecutionFailed
@@ -58,7 +58,7 @@ def test_owner_queries_are_logged_with_their_price(engine: Engine) -> None:
 def test_every_row_kind_can_be_filtered_and_has_a_description(engine: Engine) -> None:
     topics = (
         *(histograms.CALIBRATION_TOPIC, key_acts.KEY_TOPIC, objection_counts.NOTE_TOPIC),
-        *(objections.TOPIC, workflows.NOTE_TOPIC, scheduled_queries.TOPIC),
+        *(objections.TOPIC, sharing.NOTE_TOPIC, scheduled_queries.TOPIC),
     )
     noted = {f"note_{topic}" for topic in topics}
     assert set(KIND_DESCRIPTIONS) == {*EntryKind, *noted}

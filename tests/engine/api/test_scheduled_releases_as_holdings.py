@@ -13,9 +13,9 @@ from budgets import EVERYBODY, Forbidden, Loss
 from dialect.algebra import NoteCode
 from engine import run_scheduled
 from engine.accounts.window_accounts import owner_loss
+from engine.api.scheduled import show_scheduled, with_scheduled_holdings
 from engine.api.session import Session
 from engine.api.wire.answer import derived_from
-from engine.api.workflows import show_scheduled, with_scheduled_holdings
 from engine.errors import Refused
 from engine.pipeline.engine import Engine
 from engine.pipeline.explain import explain

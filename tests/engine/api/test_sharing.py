@@ -13,7 +13,7 @@ import pytest
 from budgets import EVERYBODY
 from budgets.stores import journal
 from engine import Refused, Session, open_session
-from engine.api import workflows
+from engine.api import sharing
 from engine.api.wire.answer import CARD
 from tests.engine.aged_town import AGED, Clock
 from tests.engine.town import make_town
@@ -39,14 +39,12 @@ def spent(session: Session, holder: str) -> float:
 
 
 def shared(session: Session, sql: str = COUNT, **terms: Any) -> list[str]:
-    keys: list[str] = workflows.share(session, sql, client="ann", **terms)["keys"]
+    keys: list[str] = sharing.share(session, sql, client="ann", **terms)["keys"]
     return keys
 
 
 def take(session: Session, keys: list[str], client: str, sql: str = COUNT) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = workflows.take(
-        session, sql, keys=keys, client=client, request_id="share-1"
-    ).to_pylist()
+    rows: list[dict[str, Any]] = sharing.take(session, sql, keys=keys, client=client, request_id="share-1").to_pylist()
     return rows
 
 
@@ -58,12 +56,12 @@ def code(refused: pytest.ExceptionInfo[Refused]) -> str:
 def test_another_client_pays_once_and_everybody_nothing(session: Session, sql: str) -> None:
     own = session.query(sql, client="ann").to_pylist()
     keys = shared(session, sql)
-    assert workflows.offer(session, sql, keys=keys, client="bob")["price"]["rho"] == RHO
+    assert sharing.offer(session, sql, keys=keys, client="bob")["price"]["rho"] == RHO
     for _ in range(2):
         assert take(session, keys, "bob", sql) == own
         assert (spent(session, "bob"), spent(session, "ann"), spent(session, EVERYBODY)) == (RHO, RHO, RHO)
-    assert workflows.offer(session, sql, keys=keys, client="bob")["paid"]
-    assert workflows.offer(session, sql, keys=keys, client="ann")["paid"]
+    assert sharing.offer(session, sql, keys=keys, client="bob")["paid"]
+    assert sharing.offer(session, sql, keys=keys, client="ann")["paid"]
 
 
 def test_a_client_with_an_equivalent_release_still_gets_the_shared_numbers(session: Session) -> None:
@@ -120,11 +118,11 @@ def test_a_share_link_makes_no_new_release(session: Session) -> None:
 def test_a_share_link_that_made_a_new_release_would_be_found(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     def unlooked(engine: Any, sql: str, asked: Any, keys: Any) -> Any:
         del keys
-        return workflows._compile_shareable(
+        return sharing._compile_shareable(
             engine, sql, asked
         )  # planted: what the question says today, be it stored or not
 
-    monkeypatch.setattr(workflows, "_shared_releases", unlooked)
+    monkeypatch.setattr(sharing, "_shared_releases", unlooked)
     assert makes_new_release(session)
 
 

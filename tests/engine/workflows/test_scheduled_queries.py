@@ -14,7 +14,7 @@ import pytest
 from budgets import EVERYBODY, AccountName
 from engine import Refused, run_scheduled, show_scheduled
 from engine.accounts.window_accounts import owner_loss
-from engine.api import workflows
+from engine.api import scheduled
 from engine.api.session import Session
 from engine.api.wire.answer import CARD
 from engine.errors import ExecutionFailed
@@ -79,7 +79,7 @@ def test_the_clock_decides_which_windows_are_over(daily: Engine, file: str, monk
         (datetime(2026, 10, 1, tzinfo=UTC), "not over"),
         (datetime(2027, 1, 1, tzinfo=UTC), "released"),
     ):
-        monkeypatch.setattr(workflows, "datetime", SimpleNamespace(now=lambda _, said=said: said))
+        monkeypatch.setattr(scheduled, "datetime", SimpleNamespace(now=lambda _, said=said: said))
         assert all(each["state"].startswith(state) for each in run_scheduled(session, file))
 
 

@@ -1,32 +1,22 @@
-"""Workflows in wire shapes: calibration, shared numbers, scheduled queries.
-
-Calibration: preview its cost, run it, list its histograms. Scheduled queries: release those due, show one, list those a
-client may see.
-
-Shared numbers: a client shows an answer it has stored to another client, who pays for it on its own account;
-everybody's account is not charged again. The release keys decide what may be shown (proofs.md#sharing).
-"""
+"""Calibration in wire shapes: preview its cost, run it, list its histograms."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
-from typing import Any, Unpack
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from budgets import Forbidden, Loss, parse_positive_amount
+from budgets import parse_positive_amount
 from dialect import Refusal, compile_query
 from dialect.catalog import Catalog, Dataset, SqlType
 from dialect.parser import split_list
-from engine.accounts.window_accounts import least_remaining
-from engine.api.session import RequestTerms, Session, open_session
-from engine.api.wire import answer as wire_answer
+from engine.api.session import open_session
 from engine.api.wire.answer import price
 from engine.catalog.bundled import find_dataset
-from engine.errors import CatalogError, EngineKind, Refused, problem, redact, refusals
+from engine.errors import refusals
 from engine.pipeline.engine import Engine
 from engine.pricing.clip_bounds.column_means import mean_distribution
 from engine.pricing.clip_bounds.histograms import (
@@ -39,18 +29,10 @@ from engine.pricing.clip_bounds.histograms import (
 from engine.pricing.clip_bounds.means import measured_mean_slope
 from engine.pricing.clip_bounds.tails import denoised_people
 from engine.pricing.clip_bounds.value_bounds import bounds_of_values
-from engine.pricing.compile_release import CompiledRelease, clip_bound_alternatives
-from engine.pricing.query_terms import Request, resolve_terms
+from engine.pricing.compile_release import clip_bound_alternatives
+from engine.pricing.query_terms import Request
 from engine.progress import Progress, ignore_progress
 from engine.workflows.calibrate import CalibrationPlan, calibrate, plan_calibration
-from engine.workflows.scheduled_queries import (
-    ScheduledQuery,
-    read_scheduled_queries,
-    run_scheduled_queries,
-    scheduled_windows,
-    stored_answer,
-    visible_release_keys,
-)
 
 PRICING_CLIENT = "anybody"  # client for pricing a usual query; never charged
 
@@ -205,150 +187,3 @@ def _aggregate(measured: HistogramSubject, catalog: Catalog) -> str:
         assert table is not None and table.person is not None  # noqa: S101  it was calibrated
         return f"COUNT(DISTINCT {table.person.column})"
     return f"SUM({measured.column})"
-
-
-NOTE_TOPIC = "shared"
-
-
-def share(session: Session, sql: str, **given: Unpack[RequestTerms]) -> dict[str, Any]:
-    """Return the release keys of an answer the client has stored, and record that they are shared; raises Refused."""
-    query_terms, engine, client = session.request_terms(sql, **given), session.engine, given["client"]
-    with refusals(sql):
-        prepared = _compile_shareable(engine, sql, query_terms)
-        if engine.replay(prepared, query_terms) is None:
-            raise EngineKind.NOT_HELD.at()
-        keys = sorted({each.release_key for each in prepared})
-        dataset = prepared[0].plan.dataset
-        engine.ledger.note(NOTE_TOPIC, {"keys": keys}, actor=client, holder=client, dataset=dataset)
-        return {"dataset": dataset, "keys": keys}
-
-
-def offer(session: Session, sql: str, *, keys: Sequence[str], **given: Unpack[RequestTerms]) -> dict[str, Any]:
-    """Price of shared numbers for a client who has not paid yet. Reads no data, charges nothing; raises Refused."""
-    query_terms, engine = session.request_terms(sql, **given), session.engine
-    with refusals(sql):
-        shared = _shared_releases(engine, sql, query_terms, keys)
-        loss = engine.ledger.preview(engine.charge_request(sql, shared, query_terms))
-        return {"price": price(loss), "paid": loss == Loss(0, 0)}
-
-
-def take(session: Session, sql: str, *, keys: Sequence[str], **given: Unpack[RequestTerms]) -> pa.Table:
-    """Charge a client for shared numbers, unless it has paid for them, and return them with their card; raises Refused.
-
-    Claim: no data are read, and no account that all clients share is charged. Symbols: `keys` of stored releases.
-    Formula: the client's path pays each once, as for a first repeat. Source: proofs.md#sharing.
-    """
-    query_terms, engine = session.request_terms(sql, **given), session.engine
-    with refusals(sql):
-        shared = _shared_releases(engine, sql, query_terms, keys)
-        if engine.replay(shared, query_terms) is None:
-            engine.charge(sql, shared, query_terms)
-    return session.query(sql, paid=shared, **given | {"request_id": None})  # valid even past the replay age
-
-
-def _shared_releases(engine: Engine, sql: str, terms: Request, keys: Sequence[str]) -> tuple[CompiledRelease, ...]:
-    """Compiled releases of a query, if exactly those stored under `keys`. Refuses others: they would be made anew."""
-    prepared = _compile_shareable(engine, sql, terms)
-    release_keys = {each.release_key for each in prepared}
-    if (
-        release_keys != set(keys)
-        or not release_keys <= engine.ledger.release_ages(prepared[0].plan.dataset, release_keys).keys()
-    ):
-        raise EngineKind.REPEATED_NO_MORE.at()
-    return prepared
-
-
-def _compile_shareable(engine: Engine, sql: str, terms: Request) -> tuple[CompiledRelease, ...]:
-    """Compile a query for sharing. Raises Refusal for one over public tables only, or with a target error.
-
-    The price of a target error depends on the client's own stored answers, so two clients would have other releases.
-    """
-    question = engine.read(sql, terms.client)
-    if not question.plans:
-        raise EngineKind.ONLY_PUBLIC_TABLES.at()
-    if resolve_terms(question, terms, engine.catalog).target is not None:
-        raise EngineKind.SHARED_TARGET.at()
-    return engine.compile(question, terms).releases
-
-
-def run_scheduled(session: Session, file: str, *, early: bool = False) -> list[dict[str, Any]]:
-    """Release every scheduled query in each finished window where it is not released yet; `early`, in all windows.
-
-    Raises Refused, with the `outcomes` so far, including that of a window which was charged and then failed.
-    """
-    outcomes: list[dict[str, Any]] = []
-    today = None if early else datetime.now(UTC).date()
-    try:
-        found = read_scheduled_queries(file, session.engine)
-        outcomes.extend(  # kept if a later one fails
-            {"name": each.name, "window": each.window, "rho": float(each.rho), "state": each.state}
-            for each in run_scheduled_queries(found, session.engine, today)
-        )
-    except Exception as error:
-        redacted = error if isinstance(error, Refusal | CatalogError) else redact(error)
-        if redacted is not error and not outcomes:
-            raise  # a defect, with no outcomes to report
-        raise Refused(problem(redacted, None) | {"outcomes": outcomes}) from redacted
-    return outcomes
-
-
-def show_scheduled(
-    session: Session, file: str | None, name: str, *, client: str, window: str | None = None
-) -> pa.Table:
-    """Answer of a scheduled query for an entitled client: of one window, or of the latest that is released.
-
-    Raises Refused: for a client who is not entitled, for an undeclared window, and for what is not released yet.
-    """
-    with refusals():
-        entitled = _entitled_queries(session, file, client)
-        scheduled = next((each for each in entitled if each.name == name), None)
-        if scheduled is None:  # also for a name that others are entitled to
-            names = ", ".join(each.name for each in entitled)
-            hint = f"one of {names}" if names else "whoever runs this dataset, who can entitle you"
-            raise Forbidden(f"You are entitled to no standing question {name}.", f"{hint}.")
-        windows = [window] if window is not None else list(scheduled_windows(scheduled, session.engine))[::-1]
-        for each in windows:
-            _check_window(each, scheduled, session)
-            answered = stored_answer(scheduled, each, session.engine)
-            if answered is not None:
-                remaining = least_remaining(
-                    session.engine.ledger, session.engine.catalog, scheduled.dataset, client, {each}
-                )
-                return wire_answer.answer_table(answered, remaining, None)
-        if window:
-            raise EngineKind.WINDOW_NOT_RELEASED_YET.at(name=name, window=window)
-        raise EngineKind.NOT_RELEASED_YET.at(name=name)
-
-
-def list_scheduled(session: Session, file: str | None, *, client: str) -> list[dict[str, Any]]:
-    """List the scheduled queries that a client is entitled to, with the windows of each; raises Refused."""
-    with refusals():
-        return [
-            {"name": s.name, "dataset": s.dataset, "windows": list(scheduled_windows(s, session.engine))}
-            for s in _entitled_queries(session, file, client)
-        ]
-
-
-def _entitled_queries(session: Session, file: str | None, client: str) -> list[ScheduledQuery]:
-    """Scheduled queries of a file that a client is entitled to."""
-    found = read_scheduled_queries(file, session.engine) if file else ()
-    return [each for each in found if each.is_visible_to(client)]
-
-
-def with_scheduled_holdings(session: Session, file: str) -> Session:
-    """Session in which releases of scheduled queries count as holdings of the clients that the file entitles.
-
-    The file is read again at each query.
-    """
-    engine = replace(
-        session.engine,
-        scheduled_keys=lambda client, dataset: visible_release_keys(client, dataset, file, session.engine),
-    )
-    return replace(session, engine=engine)
-
-
-def _check_window(window: str, scheduled: ScheduledQuery, session: Session) -> None:
-    """Check that a window is one of a scheduled query's; raises Refusal."""
-    known = list(scheduled_windows(scheduled, session.engine))
-    if window not in known:
-        raise EngineKind.NOT_A_WINDOW_OF.at(name=scheduled.name, window=window, first=known[0], last=known[-1])
