@@ -296,14 +296,14 @@ def _expanded_size(expr: Expr) -> int:
     return 1 + sum(_expanded_size(part) for part in expr.children)
 
 
-def computed_field(id_: str, name: str | None, expr: Expr) -> Field:
-    """Build the field that holds an expression's value, with its inferred properties.
+def computed_field(id_: str, expr: Expr) -> Field:
+    """Build the unnamed field that holds an expression's value, with its inferred properties.
 
     A plain reference keeps its time zone. Domain and public values are not copied: they follow from the definition.
     """
     time_zone = expr.field.time_zone if isinstance(expr, Ref) else None
     return Field(
-        id_, name, expr.type, may_be_null(expr), range_of(expr), definition=definition_of(expr),
+        id_, None, expr.type, may_be_null(expr), range_of(expr), definition=definition_of(expr),
         is_constant_per_person=is_function_of_person(expr),
         time_zone=time_zone,
     )  # fmt: skip

@@ -105,7 +105,7 @@ def home_zone_sql(sightings: Sightings, settings: Settings) -> str:
         f' count(DISTINCT {_sighting_date(settings)}) AS days FROM "distinct sightings"'
         f" WHERE {_is_between_hours(settings)} GROUP BY person, zone_id"
         f" HAVING count(DISTINCT {_sighting_date(settings)}) >= {settings['min_nights']}),"
-        f" {_rank_cte('zone counts', 'events')} {_first_ranked(sightings, 'nights')}"
+        f" {_rank_cte('zone counts')} {_first_ranked(sightings, 'nights')}"
     )
 
 
@@ -126,7 +126,7 @@ def work_zone_sql(sightings: Sightings, settings: Settings) -> str:
         ' zone_id) AS home_rank FROM "zone counts"),'
         ' "other zones" AS (SELECT person, zone_id, events, days FROM "ranked homes"'
         f" WHERE (home_rank > 1 OR night_events = 0) AND days >= {settings['min_days']}),"
-        f" {_rank_cte('other zones', 'events')} {_first_ranked(sightings, 'days')}"
+        f" {_rank_cte('other zones')} {_first_ranked(sightings, 'days')}"
     )
 
 
@@ -168,9 +168,9 @@ def _clamped_minutes(interval: str, settings: Settings, least: Number | None) ->
     return f"least(greatest(epoch({interval}) / 60, {least}), {settings['max_minutes']})"
 
 
-def _rank_cte(rows: str, count: str) -> str:
-    """Write the CTE "each rank": zones of a person in order of `count`, then days, then zone."""
-    order = f"(PARTITION BY person ORDER BY {count} DESC, days DESC, zone_id)"
+def _rank_cte(rows: str) -> str:
+    """Write the CTE "each rank": zones of a person in order of their events, then days, then zone."""
+    order = "(PARTITION BY person ORDER BY events DESC, days DESC, zone_id)"
     return f'"ranked zones" AS (SELECT person, zone_id, days, row_number() OVER {order} AS zone_rank FROM "{rows}")'
 
 

@@ -148,7 +148,7 @@ def add_window_field(
     rows: WindowedRows, window: Expr, context: CompileContext, event_times: frozenset[Field] = frozenset()
 ) -> WindowedRows:
     """Add a field with the privacy window of each row; `window` is the expression of its start."""
-    window_field = replace(computed_field(context.new_field_id(), None, window), nullable=False)
+    window_field = replace(computed_field(context.new_field_id(), window), nullable=False)
     wider = rows.relation.with_columns(((window_field, window),))
     return replace(rows, relation=wider, window_field=window_field, event_times=event_times)
 

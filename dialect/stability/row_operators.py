@@ -135,7 +135,7 @@ def project(relation: rel.Relation, exprs: Sequence[Expr], context: CompileConte
     new: dict[Expr, Field] = {}  # computed expression -> its new field
     for expr in exprs:
         if not isinstance(expr, Ref) and expr not in new:
-            new[expr] = computed_field(context.new_field_id(), None, expr)
+            new[expr] = computed_field(context.new_field_id(), expr)
         fields.append(expr.field if isinstance(expr, Ref) else new[expr])
     if not new:
         return relation, fields

@@ -101,7 +101,7 @@ def _towards_zero(argument: str) -> str:
     return _integral_double(f"CAST(CASE WHEN abs({argument}) < {_EXACT_LIMIT} THEN {argument} END AS BIGINT)", argument)
 
 
-def _to_digits(rounding: str, argument: str, digits: int, otherwise: str) -> str:
+def _to_digits(rounding: str, digits: int, otherwise: str) -> str:
     """Write rounding to decimal digits by scaling; `otherwise` is the result where scaling overflows a double.
 
     `rounding` is a template of the scaled value {x}. Negative digits round before the decimal point: the scale is then
@@ -109,7 +109,7 @@ def _to_digits(rounding: str, argument: str, digits: int, otherwise: str) -> str
     """
     power = _double(10.0 ** min(abs(digits), _MAX_POWER_OF_10)) if abs(digits) <= _MAX_POWER_OF_10 else _INF
     scale, unscale = ("*", "/") if digits >= 0 else ("/", "*")
-    result = f"({rounding.replace('{x}', f'({argument} {scale} {power})')} {unscale} {power})"
+    result = f"({rounding.replace('{x}', f'({_X} {scale} {power})')} {unscale} {power})"
     return f"CASE WHEN abs({result}) < {_INF} THEN {result} ELSE {otherwise} END"
 
 
@@ -131,7 +131,7 @@ def _round_to_digits(digits: int, rounding: str, corrections: dict[str, str]) ->
     """
     infinite_or_zero = f"CASE WHEN abs({_X}) < {_INF} THEN 0D ELSE {_X} END"
     if not 0 < digits <= _MAX_POWER_OF_10:
-        return _to_digits(f"{rounding}({{x}})", _X, digits, _X if digits >= 0 else infinite_or_zero)
+        return _to_digits(f"{rounding}({{x}})", digits, _X if digits >= 0 else infinite_or_zero)
     power = 10.0**digits
     half, error = "abs(v.made) % 1D = 0.5D", f"{_product_error(power)} * sign(v.made)"
     cases = (
@@ -158,7 +158,7 @@ def _upper_digits(argument: str) -> str:
 
 def _trunc_double(digits: int) -> str:
     """Write trunc of a double to decimal digits."""
-    return _to_digits(_towards_zero("{x}"), _X, digits, _X)
+    return _to_digits(_towards_zero("{x}"), digits, _X)
 
 
 def _round_int(digits: int) -> str:

@@ -147,9 +147,9 @@ def _date_part_of_day(name: str, lower: int, upper: int, spark: SparkForm, *part
     return replace(part, listed_values=(), key_set=KeySetRule.UNITS)
 
 
-def _clock_part(name: str, lower: int, upper: int, spark: SparkForm) -> Function:
-    """Declare a part of a time of day, an integer from `lower` to `upper`; few values are listed."""
-    return replace(_date_part(name, lower, upper, spark), argument_kinds=("clock",), partial=Partial.NEVER)
+def _clock_part(name: str, upper: int, spark: SparkForm) -> Function:
+    """Declare a part of a time of day, an integer from 0 to `upper`; few values are listed."""
+    return replace(_date_part(name, 0, upper, spark), argument_kinds=("clock",), partial=Partial.NEVER)
 
 
 def _multiple_mistake(one: int | str, other: int | str) -> Refusal | None:
@@ -464,11 +464,11 @@ TIMES: tuple[Function, ...] = (
         _date_part("microsecond", 0, 59_999_999, f"pmod({_spark_microseconds(0)}, 60000000L)", "us", "usec"),
         other_names=("microseconds",),
     ),
-    _clock_part("hour", 0, 23, "({0} div 3600000000L)"),
-    _clock_part("minute", 0, 59, "({0} div 60000000L % 60L)"),
-    _clock_part("second", 0, 59, "({0} div 1000000L % 60L)"),
-    _clock_part("millisecond", 0, 59_999, "({0} % 60000000L div 1000L)"),
-    _clock_part("microsecond", 0, 59_999_999, "({0} % 60000000L)"),
+    _clock_part("hour", 23, "({0} div 3600000000L)"),
+    _clock_part("minute", 59, "({0} div 60000000L % 60L)"),
+    _clock_part("second", 59, "({0} div 1000000L % 60L)"),
+    _clock_part("millisecond", 59_999, "({0} % 60000000L div 1000L)"),
+    _clock_part("microsecond", 59_999_999, "({0} % 60000000L)"),
     Function(
         "last_day", ("time",), _DATE, _AS_STAMP.join(_IF_WITHIN_CALENDAR.split("{0}")) + f"last_day({_AS_STAMP}) END",
         "last_day(CAST({0} AS DATE))", partial=_BEYOND_CALENDAR, constant_within="day",

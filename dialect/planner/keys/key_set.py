@@ -269,7 +269,7 @@ def _cross_product(
 
 def _key_field(image: Expr, context: CompileContext) -> Field:
     """Create the field of a key in the key set, which has no definition over private rows."""
-    key = computed_field(context.new_field_id(), None, image)
+    key = computed_field(context.new_field_id(), image)
     return replace(key, definition=None, nullable=may_be_null(image, include_far=False))
 
 

@@ -163,8 +163,8 @@ async def _tiles(visit: Visit, accounts: list[dict[str, Any]]) -> list[dict[str,
     if visit.is_allowed(admin_routes.clients):
         top_ups = await visit.call(admin_routes.top_ups, open_only=True)
         frozen = await visit.call(admin_routes.frozen)
-        tiles.append(_count_tile("Requests for caps", len(top_ups), "open", "/console/clients"))
-        tiles.append(_count_tile("Frozen", len(frozen), "until an admin thaws it", "/console/clients"))
+        tiles.append(_count_tile("Requests for caps", len(top_ups), "open"))
+        tiles.append(_count_tile("Frozen", len(frozen), "until an admin thaws it"))
     if visit.is_allowed(health_routes.health):
         tiles.append(_checks_tile(await _checks(visit)))
     return tiles
@@ -177,8 +177,8 @@ def _checks_tile(checks: list[dict[str, str]]) -> dict[str, str | None]:
     return _tile("Self-checks failed", f"{len(failed)} of {len(checks)}", more, state, "/console/health")
 
 
-def _count_tile(name: str, count: int, more: str, link: str) -> dict[str, str | None]:
-    return _tile(name, str(count), more if count else "none", "half" if count else "low", link)
+def _count_tile(name: str, count: int, more: str) -> dict[str, str | None]:
+    return _tile(name, str(count), more if count else "none", "half" if count else "low", "/console/clients")
 
 
 def _tile(name: str, value: str, more: str, state: str, link: str | None = None) -> dict[str, str | None]:
