@@ -20,7 +20,15 @@ from duckdb.sqltypes import DuckDBPyType
 from dialect.catalog import Source
 from dialect.functions import quote_identifier, quote_text
 from engine.catalog.columns import sql_type
-from engine.data.draft_catalog import FOLDER_CURE, JSON_FORMATS, OTHER_FORMATS, folder_sources, to_identifier, unused
+from engine.data.draft_catalog import (
+    FOLDER_CURE,
+    JSON_FORMATS,
+    OTHER_FORMATS,
+    files_below,
+    folder_sources,
+    to_identifier,
+    unused,
+)
 from engine.data.files.csv_files import UnreadableError, first_csv_fault, read_header
 from engine.data.files.stored_files import StoredFiles, connect_spilling, files_relation
 from engine.data.files.text_types import MISSING, TextType, chosen, text_types
@@ -99,12 +107,10 @@ def _converted_tables(folder: Path, target: Path, report_progress: Progress) -> 
 
 def _in_utf8(folder: Path, staged: Path) -> Path:
     """Return a folder with links to the files of another and its subfolders, and copies in UTF-8 of other texts."""
-    for path in (
-        *folder.iterdir(),
-        *(path for below in folder.iterdir() if below.is_dir() for path in below.iterdir()),
-    ):
-        if path.is_file() and not path.name.startswith("."):
-            link = staged / PATTERN_SIGN.sub("_", str(path.relative_to(folder)))
+    for path in folder.rglob("*"):
+        inner = path.relative_to(folder)
+        if path.is_file() and not any(part.startswith(".") for part in inner.parts):
+            link = staged / PATTERN_SIGN.sub("_", str(inner))
             link.parent.mkdir(parents=True, exist_ok=True)
             while link.exists():  # another file, whose name differs in such signs
                 link = link.with_stem(f"{link.stem}_")
@@ -142,13 +148,13 @@ def _json_sources(folder: Path) -> Iterator[tuple[str, Source]]:
         if path.suffix.lower() in JSON_FORMATS:
             yield path.stem, Source("json", str(path))
         for suffix in JSON_FORMATS if path.is_dir() else ():
-            if any(path.glob(f"*{suffix}")):
-                yield path.name, Source("json", str(path / f"*{suffix}"))
+            if (pattern := files_below(path, suffix)) is not None:
+                yield path.name, Source("json", pattern)
 
 
 def _unread(folder: Path) -> Iterator[ConvertedTable]:
     """Yield the files of a folder and its subfolders in formats that are not read, with what to do."""
-    for path in sorted([*folder.glob("*"), *folder.glob("*/*")]):
+    for path in sorted(folder.rglob("*")):
         suffix = path.suffix.lower()
         if suffix in OTHER_FORMATS and suffix not in JSON_FORMATS:
             yield ConvertedTable(None, str(path.relative_to(folder)), (f"{OTHER_FORMATS[suffix]}.",))
@@ -183,7 +189,7 @@ def _text_fault(pattern: str) -> str | None:
     if (fault := first_csv_fault(pattern)) is not None:
         lonely = fault.endswith("instead of 1")
         return f"{fault}; the first line has to name the columns: delete what is above it" if lonely else fault
-    _, *names = read_header(sorted(glob(pattern))[0])  # noqa: PTH207  a pattern
+    _, *names = read_header(sorted(glob(pattern, recursive=True))[0])  # noqa: PTH207  a pattern
     return "the first line may be values: put a line of names before it" if any(map(VALUE.fullmatch, names)) else None
 
 
@@ -246,11 +252,12 @@ def _cast(kind: DuckDBPyType) -> tuple[str, str] | None:
 def _types(
     connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[_Column], *, typed: bool
 ) -> list[TextType | None]:
-    """Return the type that all texts of a column have; None for other columns and mixed texts.
+    """Return the type that all texts of a column have, or all whole numbers; None for other columns and mixed texts.
 
     The first rows rule most types out, so that all rows are compared with few.
     """
-    texts = {place: _present(column) for place, column in enumerate(columns) if column.kind == "VARCHAR"}
+    possible = [text_types(column.name, column.kind, typed=typed) for column in columns]
+    texts = {place: _present(columns[place]) for place, kinds in enumerate(possible) if kinds}
     if not texts:
         return [None] * len(columns)
     select = ", ".join(f"{text} AS c{place}" for place, text in texts.items())
@@ -258,7 +265,7 @@ def _types(
     tests = [
         (place, kind)
         for place, column in zip(texts, zip(*first, strict=True), strict=bool(first))
-        for kind in text_types(columns[place].name, typed=typed)
+        for kind in possible[place]
         if all(text is None or kind.is_like(text) for text in column)
     ]
     if not tests:
@@ -272,7 +279,8 @@ def _types(
 def _present(column: _Column) -> str:
     """Write the text of a column, NULL where it stands for a missing value."""
     missing = ", ".join(map(quote_text, MISSING))
-    return f"(CASE WHEN trim({column.value}) NOT IN ({missing}) THEN trim({column.value}) END)"
+    text = f"trim(CAST({column.value} AS VARCHAR))"
+    return f"(CASE WHEN {text} NOT IN ({missing}) THEN {text} END)"
 
 
 def _written(column: _Column, kind: TextType | None) -> str:

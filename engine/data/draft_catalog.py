@@ -165,8 +165,15 @@ def _have_equal_columns(paths: Sequence[Path], files: StoredFiles) -> bool:
 def _folder_tables(folder: Path) -> Iterator[tuple[str, Source]]:
     """Yield a subfolder as one table per file type, with a glob pattern over its files."""
     for suffix in (".parquet", ".csv", ".tsv"):
-        if any(folder.glob(f"*{suffix}")):
-            yield folder.name, Source(FORMATS[suffix], str(folder / f"*{suffix}"))
+        if (pattern := files_below(folder, suffix)) is not None:
+            yield folder.name, Source(FORMATS[suffix], pattern)
+
+
+def files_below(folder: Path, suffix: str) -> str | None:
+    """Return a glob pattern of the files of a type in a folder, and below it where there are such; None of none."""
+    if any(folder.glob(f"*/**/*{suffix}")):
+        return str(folder / "**" / f"*{suffix}")
+    return str(folder / f"*{suffix}") if any(folder.glob(f"*{suffix}")) else None
 
 
 def _database_tables(path: Path, files: StoredFiles) -> Iterator[tuple[str, Source]]:

@@ -92,11 +92,15 @@ WRITTEN = (
 )
 
 
-def text_types(column: str, *, typed: bool) -> Sequence[TextType]:
-    """Return the types that a column may have: of files with types of their own, no numbers."""
-    if typed:
-        return WRITTEN
-    return (*(EPOCHS if TIME_LIKE.search(column) else ()), *NUMBERS, *WRITTEN)
+def text_types(column: str, kind: str, *, typed: bool) -> Sequence[TextType]:
+    """Return the types that a column of a stored type may have: of files with types of their own, no numbers.
+
+    Whole numbers of such files may be times, where the column is named like one.
+    """
+    epochs = EPOCHS if TIME_LIKE.search(column) else ()
+    if kind != "VARCHAR":
+        return epochs if kind == "BIGINT" else ()
+    return WRITTEN if typed else (*epochs, *NUMBERS, *WRITTEN)
 
 
 def chosen(fitting: Iterable[TextType]) -> TextType | None:

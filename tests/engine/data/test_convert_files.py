@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC
 from pathlib import Path
 
 import duckdb
@@ -175,6 +176,31 @@ def test_files_that_cannot_be_converted_are_named(tmp_path: Path) -> None:
         convert_folder(raw, tmp_path / "new")
     with pytest.raises(CatalogError, match="there is no such folder"):
         convert_folder(tmp_path / "none", tmp_path / "new")
+
+
+def test_folders_within_a_folder_are_one_table(tmp_path: Path) -> None:
+    """Exports by year and month; their names are columns where they are key=value."""
+    for place, (folder, values) in enumerate({"2026/03": "1,a", "2026/04": "2,b", ".old": "3,c"}.items()):
+        (tmp_path / "raw/rides" / folder).mkdir(parents=True)
+        (tmp_path / "raw/rides" / folder / f"{place}.csv").write_text(f"id,zone\n{values}\n")
+        (tmp_path / f"raw/scans/month={place}").mkdir(parents=True)
+        (tmp_path / f"raw/scans/month={place}/new.json").write_text(f'{{"id": {place}}}')
+    assert 'source = { csv = "rides/**/*.csv" }' in draft_catalog(tmp_path / "raw")
+    tables = _converted(tmp_path / "raw", tmp_path / "new")
+    assert sorted(_rows(tables["rides/**/*.csv"].path)[1]) == [(1, "a"), (2, "b")]
+    assert sorted(_rows(tables["scans/**/*.json"].path)[1]) == [(place, place) for place in range(3)]
+
+
+def test_whole_numbers_named_like_times_are_times(tmp_path: Path) -> None:
+    """As programs write them in JSON: milliseconds in one column; another has no such name, or other numbers."""
+    (tmp_path / "raw").mkdir()
+    lines = [f'{{"ts": {ts}, "n": {ts}, "day": {day}}}' for ts, day in [(1788443460000, 1), (1788450758000, 12)]]
+    (tmp_path / "raw/scans.json").write_text("\n".join(lines))
+    (table,) = _converted(tmp_path / "raw", tmp_path / "new").values()
+    types, rows = _rows(table.path)
+    assert types == {"ts": "TIMESTAMP WITH TIME ZONE", "n": "BIGINT", "day": "BIGINT"}
+    assert str(rows[0][0].astimezone(UTC)) == "2026-09-03 13:51:00+00:00"  # type: ignore[attr-defined]
+    assert table.changes == ("ts: TIMESTAMPTZ, milliseconds since 1970",)
 
 
 def test_a_converted_folder_is_drafted_and_fits_its_catalog(tmp_path: Path) -> None:
