@@ -116,10 +116,17 @@ class SourceFiles:
     file_ids: frozenset[tuple[int, int]]  # (device, inode): equal for all hard links of a file
 
 
+def stored_paths(pattern: str) -> list[str]:
+    """Return the files of a glob pattern, sorted: whoever reads, binds or compares files of a source asks here.
+
+    Hidden files and those of hidden folders are none of them.
+    """
+    return sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  a Path globs no absolute pattern
+
+
 def source_files(pattern: str) -> SourceFiles:
     """List the existing files of a glob pattern."""
-    names = glob.glob(pattern, recursive=True) or [pattern]  # noqa: PTH207  a Path globs no absolute pattern
-    stats = [path.stat() for path in map(Path, names) if path.exists()]
+    stats = [path.stat() for path in map(Path, stored_paths(pattern) or [pattern]) if path.exists()]
     return SourceFiles(pattern, frozenset((stat.st_dev, stat.st_ino) for stat in stats))
 
 

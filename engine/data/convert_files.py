@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from glob import glob
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +19,7 @@ from duckdb.sqltypes import DuckDBPyType
 from dialect.catalog import Source
 from dialect.functions import quote_identifier, quote_text
 from engine.catalog.columns import sql_type
+from engine.catalog.sources import stored_paths
 from engine.data.draft_catalog import (
     FOLDER_CURE,
     JSON_FORMATS,
@@ -189,7 +189,7 @@ def _text_fault(pattern: str) -> str | None:
     if (fault := first_csv_fault(pattern)) is not None:
         lonely = fault.endswith("instead of 1")
         return f"{fault}; the first line has to name the columns: delete what is above it" if lonely else fault
-    _, *names = read_header(sorted(glob(pattern, recursive=True))[0])  # noqa: PTH207  a pattern
+    _, *names = read_header(stored_paths(pattern)[0])
     return "the first line may be values: put a line of names before it" if any(map(VALUE.fullmatch, names)) else None
 
 

@@ -22,7 +22,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
-from glob import glob
 from pathlib import Path
 
 import duckdb
@@ -32,7 +31,7 @@ from dialect.algebra import Rollup
 from dialect.catalog import Table
 from dialect.codegen import stored_time, write_rollup
 from dialect.functions import quote_identifier, quote_text
-from engine.catalog.sources import ingest_folder
+from engine.catalog.sources import ingest_folder, stored_paths
 from engine.data.checks.snapshot import check_sources, check_stored
 from engine.data.files.cache import DATA_FILE, layouts_of, publish, unfinished_copy
 from engine.data.files.stored_files import OFFLINE_CONFIG, connect_offline, connect_spilling
@@ -326,5 +325,5 @@ def _build_tables(
 
 def _source_bytes(catalog: Catalog) -> int:
     """Return the total size of the source files."""
-    paths = {path for table in catalog.tables for path in glob(table.source.path, recursive=True)}  # noqa: PTH207
+    paths = {path for table in catalog.tables for path in stored_paths(table.source.path)}
     return sum(os.stat(path).st_size for path in paths)  # noqa: PTH116

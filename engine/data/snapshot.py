@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from dialect.catalog import (
 )
 from dialect.codegen import stored_time
 from dialect.functions import quote_identifier, quote_text
+from engine.catalog.sources import stored_paths
 from engine.data.checks.snapshot import CHECK_CURE, check_sources, check_stored
 from engine.data.files.cache import DATA_FILE, publish, unfinished_copy
 from engine.data.files.csv_files import UnreadableError
@@ -215,7 +215,7 @@ def declaration_text(table: Table) -> str:
 
 def _table_inputs(table: Table) -> dict[str, Any]:
     """Return a table's declarations, and the size and time of each file. Raises DataError where there is no file."""
-    paths = sorted(glob(table.source.path, recursive=True))  # noqa: PTH207  a stored pattern, not a folder to walk
+    paths = stored_paths(table.source.path)
     if not paths:
         raise DataError(table.name, f"there is no file {table.source.path}.", "correct source in the catalog")
     return {

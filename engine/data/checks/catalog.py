@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from dialect.catalog import MAX_PERSON_CHARACTERS, Catalog, Column, ColumnValues, Source, SqlType, Table
 from dialect.codegen import DUCKDB_DIALECT
 from dialect.functions import quote_identifier
+from engine.catalog.sources import stored_paths
 from engine.catalog.toml_section import suggestion
 from engine.data.checks.declared import (
     DATE_CURE,
@@ -68,7 +68,7 @@ class _TableCheck:
     def shape(self) -> Iterator[CatalogError]:
         """Check that the source exists, and has the declared columns and types."""
         source = self.table.source
-        if not glob.glob(source.path, recursive=True) and not Path(source.path).exists():  # noqa: PTH207  absolute
+        if not stored_paths(source.path) and not Path(source.path).exists():
             cure = "give the path relative to the catalog's folder."
             yield self.finding("source", f"there is no file {source.path}.", cure)
             return

@@ -9,12 +9,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from glob import glob
+from glob import escape
 from pathlib import Path
 
 import pyarrow as pa
 
 from dialect.functions import quote_text
+from engine.catalog.sources import stored_paths
 
 DELIMITERS = ",;\t|"
 QUOTE = '"'
@@ -44,15 +45,20 @@ def inferred_csv_relation(pattern: str) -> str:
     return f"read_csv({_reader_options(pattern, delimiter)})"
 
 
+def quoted_paths(pattern: str) -> str:
+    """Write the files of a source as a list; DuckDB's matching has hidden files and no linked folders."""
+    return f"[{', '.join(quote_text(escape(path)) for path in stored_paths(pattern) or [pattern])}]"
+
+
 def _reader_options(pattern: str, delimiter: str) -> str:
     """Write the reader options that DuckDB would infer from rows: no comments, header first, doubled quotes."""
     options = f"delim = {quote_text(delimiter)}, quote = '\"', escape = '\"', comment = '', skip = 0, header = true"
-    return f"{quote_text(pattern)}, {options}, strict_mode = true, null_padding = false, ignore_errors = false"
+    return f"{quoted_paths(pattern)}, {options}, strict_mode = true, null_padding = false, ignore_errors = false"
 
 
 def _shared_header(pattern: str) -> tuple[str, Sequence[str]]:
     """Return the delimiter and column names shared by all files. Raises UnreadableError."""
-    found = {read_header(path) for path in glob(pattern, recursive=True)}  # noqa: PTH207  a stored pattern
+    found = {read_header(path) for path in stored_paths(pattern)}
     if len(found) != 1:
         raise UnreadableError
     ((delimiter, *header),) = found
@@ -119,7 +125,7 @@ class _Lines:
 
 def csv_header_fault(pattern: str) -> str | None:
     """Return which of the files has no header, or another one than the first file, and why; None if all share one."""
-    paths, first = sorted(glob(pattern, recursive=True)), None  # noqa: PTH207  a stored pattern
+    paths, first = stored_paths(pattern), None
     for path in paths:
         if Path(path).is_file() and not Path(path).stat().st_size:
             return f"{Path(path).name} is empty"
@@ -136,7 +142,7 @@ def first_csv_fault(pattern: str) -> str | None:
     """Return the first fault of CSV files, with file, line and reason: of a header, else of a row; None without one."""
     if (found := csv_header_fault(pattern)) is not None:
         return found
-    paths = [Path(path) for path in sorted(glob(pattern, recursive=True))]  # noqa: PTH207  a stored pattern
+    paths = [Path(path) for path in stored_paths(pattern)]
     for path in paths:
         if (fault := csv_fault(path)) is not None:
             line, why = fault

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from glob import escape, glob
+from glob import escape
 from pathlib import Path
 from typing import Any, Self
 
 import duckdb
 
 from dialect.catalog import Source, SqlType
-from dialect.functions import quote_identifier, quote_text
+from dialect.functions import quote_identifier
 from engine.catalog.columns import sql_type
-from engine.data.files.csv_files import UnreadableError, csv_relation, inferred_csv_relation
+from engine.catalog.sources import stored_paths
+from engine.data.files.csv_files import UnreadableError, csv_relation, inferred_csv_relation, quoted_paths
 
 OFFLINE_CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
@@ -82,7 +83,7 @@ class StoredFiles:
 
         DuckDB sniffs one file alone.
         """
-        found = sorted(glob(path, recursive=True)) or [path]  # noqa: PTH207  a stored pattern
+        found = stored_paths(path) or [path]
         return bool(self._fetch("SELECT HasHeader FROM sniff_csv(?)", [escape(found[0])])[0][0])
 
     def typed_relation(self, source: Source, types: dict[str, str]) -> str:
@@ -132,7 +133,7 @@ def files_relation(source: Source) -> str:
 
     Raises UnreadableError.
     """
-    return csv_relation(source.path) if source.format == "csv" else f"read_parquet({quote_text(source.path)})"
+    return csv_relation(source.path) if source.format == "csv" else f"read_parquet({quoted_paths(source.path)})"
 
 
 def is_type_compatible(stored: str, declared: SqlType) -> bool:

@@ -38,6 +38,7 @@ from engine.catalog.sources import (
     ingest_folder,
     is_store_address,
     parse_store_address,
+    stored_paths,
 )
 from engine.catalog.toml_section import suggestion
 from engine.data.files.durable import move_durably, write_durably
@@ -323,7 +324,7 @@ def _quarantine_rejected(refused: Path, staging: Path, unread: Mapping[str, Path
 
 def _publish_accepted(taken: Path, table: Table, place: IngestFolder) -> Path:
     """Rename the finished file into the table's folder: rows and data version change in this one step."""
-    existing_files = glob(table.source.path)  # noqa: PTH207  a stored pattern, not a folder to walk
+    existing_files = stored_paths(table.source.path)
     mode = Path(existing_files[0]).stat().st_mode & 0o777 if existing_files else 0o600
     now = int(datetime.now(UTC).strftime("%Y%m%d%H%M%S"))
     added = place.new_file(max((now, *(number + 1 for number in place.ingested_files()))))

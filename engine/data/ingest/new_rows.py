@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from glob import glob
 from pathlib import Path
 
 import duckdb
@@ -19,6 +18,7 @@ from dialect.catalog import Catalog, Column, ColumnValues, Source, SqlType, Tabl
 from dialect.codegen import DUCKDB_DIALECT, stored_column, stored_time
 from dialect.functions import quote_identifier, quote_text
 from engine.catalog.columns import sql_type
+from engine.catalog.sources import stored_paths
 from engine.data.checks.declared import (
     date_mismatch_condition,
     outside_list_condition,
@@ -188,7 +188,7 @@ class NewRows:
     def _storage_types(self) -> dict[str, str]:
         """Return the type in which to store each column: that of existing files, as one reader reads both."""
         declared = {column.name: source_type(column) for column in source_columns(self.table)}
-        if not glob(self.table.source.path):  # noqa: PTH207  a stored pattern, not a folder to walk
+        if not stored_paths(self.table.source.path):
             return declared
         found = self._source_types(self.table.source)
         for column in source_columns(self.table):
@@ -297,7 +297,7 @@ class NewRows:
         """Create the table `key_conflicts`: keys that exist already, and keys of several different new rows."""
         several = f'SELECT {keys} FROM duplicate_keys GROUP BY ALL HAVING count(DISTINCT "{ROW_COLUMN}") > 1'
         sql = f"SELECT {keys}, 'the primary key names several new rows' AS \"{REASON_COLUMN}\" FROM ({several})"
-        if glob(self.table.source.path):  # noqa: PTH207  a stored pattern, not a folder to walk
+        if stored_paths(self.table.source.path):
             existing = f"SELECT {keyed} FROM ({_typed_rows(self.table, self.table.source.path)})"
             known = (
                 f"SELECT DISTINCT {keys} FROM (SELECT {keyed} FROM typed_rows) SEMI JOIN ({existing}) USING ({keys})"
