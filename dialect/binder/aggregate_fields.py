@@ -5,15 +5,15 @@ A person's value is clamped to its range where it is summed or averaged, so a na
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dialect.algebra import relations as rel
-from dialect.algebra.expressions import Alternative, Expr, Field, Ref
+from dialect.algebra.expressions import Alternative, Expr, Field, Ref, fields_of, map_fields
 from dialect.algebra.relations import public_values_of, row_bound_over_windows, with_null_row
 from dialect.analysis.predicates import narrowed_range
 from dialect.analysis.value_counts import count_combinations, count_grouped_rows, count_values
-from dialect.catalog.model import Bounds, SqlType, ValueRange
+from dialect.catalog.model import Bounds, SqlType, Value, ValueList, ValueRange
 from dialect.functions.aggregates import Aggregate, ReleasedAs, aggregate_range
 from dialect.functions.emitter import plain_text
 from dialect.functions.registry import may_be_null, with_null_alternative
@@ -81,6 +81,9 @@ def with_person_range(
         possible = min((each for each in (possible, values) if each is not None), default=None)
     most = rows if possible is None else max(1, min(rows, possible))
     range_ = aggregate.range_rule([narrowed_range(argument, facts) for argument in arguments], most)
+    if range_ is not None and not range_.is_finite:
+        listed = with_listed_ends(arguments)
+        range_ = aggregate.range_rule([narrowed_range(argument, facts) for argument in listed], most)
     if aggregate.returns_argument:
         value = _with_values_of_argument(value, arguments, filter_condition, facts)
     if range_ is None or not aggregate.is_count:
@@ -118,3 +121,38 @@ def with_key_set(result: Field, argument: Field) -> Field:
     projected = rel.Public(rel.Project(public, ((value_field, Ref(argument)),)), (*public.fields, value_field))
     key_set = rel.Public(rel.Distinct(projected, (value_field,)), (value_field,))
     return replace(result, public_values=with_null_row(key_set) if result.nullable else key_set)
+
+
+def with_bounds(arguments: tuple[Expr, ...], bounds: Mapping[Field, Bounds | None]) -> tuple[Expr, ...]:
+    """Copy arguments with other bounds of some of their fields."""
+    images = {field: Ref(replace(field, bounds=ends)) for field, ends in bounds.items()}
+    return tuple(map_fields(argument, images.get) for argument in arguments)
+
+
+def with_listed_ends(arguments: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """Copy arguments with the least and largest declared key as bounds of whole numbers that have none.
+
+    Claim: such bounds clamp values, as declared ones do, and decide nothing else but that the range is known. Symbols:
+    none. Formula: none. Source and proof: dialect/binder/proofs.md#bounds-of-key-sets.
+    """
+    fields = {field for argument in arguments for field in fields_of(argument)}
+    ends = {field: listed_ends(field) for field in fields if field.type is SqlType.BIGINT and not _is_bounded(field)}
+    return with_bounds(arguments, {field: found for field, found in ends.items() if found is not None})
+
+
+def listed_ends(field: Field) -> Bounds | None:
+    """Return the least and largest whole number of a declared key set; None for other fields."""
+    match field.domain:
+        case ValueRange(lower, upper):
+            numbers: tuple[Value, ...] = (lower, upper)
+        case ValueList(values):
+            numbers = values
+        case _:
+            return None
+    whole = [float(number) for number in numbers if isinstance(number, int)]
+    return Bounds(min(whole), max(whole)) if whole else None
+
+
+def _is_bounded(field: Field) -> bool:
+    """Return whether a field has a known range."""
+    return field.bounds is not None and field.bounds.is_finite

@@ -11,15 +11,21 @@ grain           unit of fixed-point sums: a value grain is 2^-value_bits of the 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from dialect.algebra.expressions import Case, Expr, Field, Literal, Ref, expand_definitions, fields_of, map_fields
+from dialect.algebra.expressions import Case, Expr, Field, Literal, Ref, expand_definitions, fields_of
 from dialect.algebra.relations import AggregateCall, PerPerson, Relation, SortDirection
 from dialect.analysis.predicates import narrowed_range
-from dialect.binder.aggregate_fields import aggregate_field, with_person_range
+from dialect.binder.aggregate_fields import (
+    aggregate_field,
+    listed_ends,
+    with_bounds,
+    with_listed_ends,
+    with_person_range,
+)
 from dialect.binder.scalars import (
     NameResolver,
     bind_condition,
@@ -29,7 +35,7 @@ from dialect.binder.scalars import (
     value_or_zero,
 )
 from dialect.binder.scope import RowResolver, aggregate_name
-from dialect.catalog.model import Bounds, Column, SqlType, Value, ValueList, ValueRange
+from dialect.catalog.model import Bounds, Column, SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Suggestion
 from dialect.functions.aggregates import (
@@ -491,9 +497,9 @@ def _with_known_ranges(
 
     def with_measured(given: tuple[Expr, ...], bounds_of: Callable[[Column], Bounds | None]) -> tuple[Expr, ...]:
         """Copy arguments with other bounds of the measured columns."""
-        return _with_bounds(given, {field: bounds_of(column) for field, column in measured.items()})
+        return with_bounds(given, {field: bounds_of(column) for field, column in measured.items()})
 
-    for given in (arguments, _with_listed_ends(arguments)):
+    for given in (arguments, with_listed_ends(arguments)):
         if _are_ranges_known(aggregate, given, predicates, named_bounds):
             return given
         if not _are_ranges_known(
@@ -508,36 +514,6 @@ def _with_known_ranges(
     raise _unknown_range_refusal(aggregate, arguments, node)
 
 
-def _with_bounds(arguments: tuple[Expr, ...], bounds: Mapping[Field, Bounds | None]) -> tuple[Expr, ...]:
-    """Copy arguments with other bounds of some of their fields."""
-    images = {field: Ref(replace(field, bounds=ends)) for field, ends in bounds.items()}
-    return tuple(map_fields(argument, images.get) for argument in arguments)
-
-
-def _with_listed_ends(arguments: tuple[Expr, ...]) -> tuple[Expr, ...]:
-    """Copy arguments with the least and largest declared key as bounds of whole numbers that have none.
-
-    Claim: such bounds clamp values, as declared ones do, and decide nothing else but that the range is known. Symbols:
-    none. Formula: none. Source and proof: dialect/binder/proofs.md#bounds-of-key-sets.
-    """
-    fields = {field for argument in arguments for field in fields_of(argument)}
-    ends = {field: _listed_ends(field) for field in fields if field.bounds is None and field.type is SqlType.BIGINT}
-    return _with_bounds(arguments, {field: found for field, found in ends.items() if found is not None})
-
-
-def _listed_ends(field: Field) -> Bounds | None:
-    """Return the least and largest whole number of a declared key set; None for other fields."""
-    match field.domain:
-        case ValueRange(lower, upper):
-            numbers: tuple[Value, ...] = (lower, upper)
-        case ValueList(values):
-            numbers = values
-        case _:
-            return None
-    whole = [float(number) for number in numbers if isinstance(number, int)]
-    return Bounds(min(whole), max(whole)) if whole else None
-
-
 def _clamped_call(call: exp.Expr, arguments: tuple[Expr, ...]) -> Suggestion:
     """Suggest the call with LEAST and GREATEST around its arguments; of WITHIN GROUP the second is the level."""
     if isinstance(call, exp.WithinGroup):
@@ -548,7 +524,7 @@ def _clamped_call(call: exp.Expr, arguments: tuple[Expr, ...]) -> Suggestion:
     changed = call.copy()
     if len(arguments) > 1 and changed.args.get("expression") is not None:
         for part, argument in (("this", arguments[0]), ("expression", arguments[1])):
-            has_ends = isinstance(argument, Ref) and bool(argument.field.bounds or _listed_ends(argument.field))
+            has_ends = isinstance(argument, Ref) and bool(argument.field.bounds or listed_ends(argument.field))
             if not has_ends:
                 changed.set(part, clamp_to_ends(call.args[part]))
         return Suggestion(sql_text(changed), CLAMPED_TO_ENDS)

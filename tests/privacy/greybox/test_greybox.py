@@ -95,6 +95,7 @@ def test_key_sets_bound_sums_as_declared_bounds_do(connection: duckdb.DuckDBPyCo
         "SELECT cell_id, AVG(steps) AS a FROM events GROUP BY cell_id",
         "SELECT gender, SUM(age * age) AS s, SUM(2026 - age) AS t FROM subscribers GROUP BY gender",
         "SELECT VAR_SAMP(age) AS v, MEDIAN(age) AS m FROM subscribers",
+        "SELECT SUM(m) AS s, AVG(a) AS t FROM (SELECT subscriber_id, MAX(steps) AS m, AVG(steps) AS a FROM events GROUP BY 1)",
     )
     check_drawn(connection, of_key_sets(catalog), st.sampled_from(summed), EXAMPLES // 3)
     sql = "SELECT SUM(steps) AS s, SUM(2026 - age) AS t FROM events JOIN subscribers USING (subscriber_id)"
@@ -102,12 +103,13 @@ def test_key_sets_bound_sums_as_declared_bounds_do(connection: duckdb.DuckDBPyCo
     assert {(vector.lower, vector.upper) for vector in plan.vectors} == {(-2.0, 3.0), (2019.0, 2024.0)}
 
 
+@pytest.mark.parametrize("rows", ["subscribers", "(SELECT subscriber_id, MAX(age) AS age FROM subscribers GROUP BY 1)"])
 def test_a_planted_key_set_that_clamps_nothing_is_found(
-    connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, rows: str
 ) -> None:
     rewritten(clipping, "_integer_grains", lambda sql: re.sub(r"CASE WHEN (\w+) .*", r"CAST(\1 AS BIGINT)", sql))(
         monkeypatch
     )
     database = Database((), (Subscriber(VICTIM, age="90"), Subscriber(7)))
     with pytest.raises(SensitivityExceeded):
-        check_on(connection, of_key_sets(catalog), database, "SELECT SUM(age) AS s FROM subscribers")
+        check_on(connection, of_key_sets(catalog), database, f"SELECT SUM(age) AS s FROM {rows}")
