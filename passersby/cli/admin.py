@@ -91,8 +91,15 @@ def cap(
         )
 
 
-def clients(catalog: OwnCatalog = "operator", ledger: ExistingLedger = None, form: FormatOption = Format.TABLE) -> None:
+def clients(
+    context: typer.Context,
+    catalog: OwnCatalog = "operator",
+    ledger: ExistingLedger = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
     """List clients and groups: may they query, their caps, and their spending in the window with least left."""
+    if context.invoked_subcommand is not None:
+        return
     from passersby.result.terminal_admin import show_clients
 
     with refusals(form), engine_module() as engine, engine.open_admin(catalog, ledger=ledger, read_only=True) as admin:
@@ -199,12 +206,15 @@ def decline(number: Number, reason: Reason, by: By = None, catalog: NamedCatalog
 
 
 def listed(
+    context: typer.Context,
     undecided: Open = False,
     catalog: OwnCatalog = "operator",
     ledger: ExistingLedger = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """List cap requests, oldest first, with the decision on each."""
+    if context.invoked_subcommand is not None:
+        return
     from passersby.result.terminal_admin import show_top_ups
 
     with refusals(form), engine_module() as engine, engine.open_admin(catalog, ledger=ledger, read_only=True) as admin:

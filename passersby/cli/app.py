@@ -41,6 +41,12 @@ def _add(group: typer.Typer, *commands: Callable[..., None], panel: str | None =
         group.command(rich_help_panel=panel)(command)
 
 
+def _add_list(group: typer.Typer, command: Callable[..., None]) -> None:
+    """Add a command as `list`, and as what a group does where no command is named."""
+    group.callback(invoke_without_command=True)(command)
+    group.command("list")(command)
+
+
 _add(app, analyst.query, analyst.explain, analyst.rehearse, analyst.tables, panel="Ask")
 _add(app, analyst.budget, analyst.history, panel="Account for it")
 app.add_typer(ledger, name="ledger", rich_help_panel="Account for it")
@@ -53,19 +59,19 @@ _add(standing, analyst.run)
 standing.command("list")(analyst.listed)
 _add(standing, analyst.show)
 app.command("about-me", rich_help_panel="People")(analyst.about_me)
-objections = typer.Typer(no_args_is_help=True, help="See when objections were recorded.")
+objections = typer.Typer(help="See when objections were recorded.")
 app.command("object", rich_help_panel="People")(steward.object_)
 app.add_typer(objections, name="objections", rich_help_panel="People")
-objections.command("list")(steward.listed)
-client = typer.Typer(no_args_is_help=True, help="Say who may ask, and how much.")
+_add_list(objections, steward.listed)
+client = typer.Typer(help="Say who may ask, and how much.")
 app.add_typer(client, name="client", rich_help_panel="Admit and cap")
 _add(client, admin.add, admin.remove, admin.cap)
-client.command("list")(admin.clients)
+_add_list(client, admin.clients)
 _add(app, admin.freeze, admin.thaw, admin.frozen, panel="Admit and cap")
-topup = typer.Typer(no_args_is_help=True, help="Ask for another cap, and decide such requests.")
+topup = typer.Typer(help="Ask for another cap, and decide such requests.")
 app.add_typer(topup, name="topup", rich_help_panel="Admit and cap")
 _add(topup, admin.request, admin.approve, admin.decline)
-topup.command("list")(admin.listed)
+_add_list(topup, admin.listed)
 app.add_typer(catalog, name="catalog", rich_help_panel="Set up")
 _add(app, steward.ingest, panel="Set up")
 _add(app, cli_serve.serve, cli_serve.bootstrap, panel="Serve")
@@ -86,7 +92,7 @@ def _set_help(group: typer.Typer) -> None:
     """Take the help of commands from their docstrings, with lines joined: a terminal breaks them at its own width."""
     for command in group.registered_commands:
         command.help = _joined(command.callback)
-    if group.registered_callback is not None:
+    if group.registered_callback is not None and not group.info.help:
         group.registered_callback.help = _joined(group.registered_callback.callback)
 
 

@@ -419,12 +419,15 @@ def object_(
 
 
 def listed(
+    context: typer.Context,
     dataset: opt.Dataset = None,
     catalog: opt.OwnCatalog = "operator",
     ledger: opt.ExistingLedger = None,
     form: opt.FormatOption = Format.TABLE,
 ) -> None:
     """List when objections were recorded, by whom and why: neither whose nor how many."""
+    if context.invoked_subcommand is not None:
+        return
     from passersby.result.terminal_lists import show_objection_events
 
     with opt.refusals(form), engine_module() as engine:

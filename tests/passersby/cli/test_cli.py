@@ -43,6 +43,13 @@ def test_a_command_that_needs_the_catalog_offers_no_server(run: Run, command: st
         assert refused.exit_code == 1 and "server's address" in refused.stderr
 
 
+@pytest.mark.parametrize("group", ["objections", "client", "topup"])
+def test_a_group_without_a_command_lists(run: Run, group: str) -> None:
+    """There is no ledger yet, which listing refuses."""
+    listed = run(group, "list")
+    assert run(group).stderr == listed.stderr and "ledger" in listed.stderr
+
+
 def test_a_server_ignores_the_ledger_variable_and_refuses_the_option(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PASSERSBY_API_KEY", raising=False)
     far = ("query", COUNT, "--catalog", "https://passersby.example.org")
