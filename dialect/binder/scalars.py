@@ -304,7 +304,7 @@ def _read_on_clock(node: exp.Expr, resolver: NameResolver) -> exp.Expr:
     if not any(map(_constant_instant, parts)):
         return node
     timed = [part for part in parts if _constant_instant(part) is None]
-    if any(part.find(exp.AggFunc, exp.Query, exp.Window) for part in timed):  # bound once alone: they have results
+    if any(part.find(exp.Query) for part in timed):  # bound once alone; equal aggregates and windows are one
         return node
     others = [bind_scalar(part, resolver) for part in timed]
     fields = {field for other in others for field in fields_of(expand_definitions(other))}

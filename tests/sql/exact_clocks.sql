@@ -164,3 +164,7 @@ SELECT COUNT(*) AS n FROM ride WHERE CAST(at_berlin AS DATE) + 1 = DATE '2026-10
 # instead: SELECT COUNT(*) AS n FROM ride WHERE at_berlin::TIMESTAMP + INTERVAL 1 DAY >= TIMESTAMP '2026-10-26 02:00:00' AND month(at_berlin) = 10
 # because: an interval moves the clock of the zone, not the instant
 SELECT COUNT(*) AS n FROM ride WHERE at_berlin + INTERVAL 1 DAY >= TIMESTAMP '2026-10-26 02:00:00' AND month(at_berlin) = 10;
+
+# title: instants and a number of each person
+# zone: Europe/Berlin
+SELECT COUNT(*) AS n FROM (SELECT rider_id FROM ride GROUP BY rider_id HAVING MIN(at_berlin) > TIMESTAMPTZ '2026-03-28 23:00:00+00' AND COUNT(*) > 1);

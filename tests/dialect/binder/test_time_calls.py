@@ -38,6 +38,16 @@ def test_an_instant_is_read_on_the_clock_of_the_column() -> None:
 
 
 @pytest.mark.parametrize(
+    "value", ["MIN(at_berlin)", "LAG(MAX(at_berlin)) OVER (PARTITION BY rider_id ORDER BY rider_id)"]
+)
+def test_an_instant_is_compared_with_an_aggregate_or_window_of_the_column(value: str) -> None:
+    catalog = load_catalog(Path("tests/support/worlds/clocks.toml"))
+    late = f"SELECT rider_id, {value} > TIMESTAMPTZ '2026-07-10 00:00:00+00' AS late FROM ride GROUP BY rider_id"
+    (plan,) = compile_query(f"SELECT COUNT(*) FROM ({late}) WHERE late", catalog).plans
+    assert "2026-07-10 02:00:00" in str(plan)
+
+
+@pytest.mark.parametrize(
     "condition", ["at_berlin > TIMESTAMPTZ '2026-10-25 00:30:00+00'", "ride_id > TIMESTAMPTZ '2026-07-10 00:00:00+00'"]
 )
 def test_other_instants_are_refused_by_their_type(condition: str) -> None:
