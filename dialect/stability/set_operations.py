@@ -309,8 +309,9 @@ def output_column(id_: str, name: str | None, fields: tuple[Field, Field], sourc
     bounds = ranges.hull(known) if known and len(known) == len(others) else None
     source_fields = fields if len(sources) > 1 else (left,)
     is_private = isinstance(sources[0], PerPerson)
+    values = [Literal(None, kind) if is_null(Ref(f)) else Ref(f) for f in source_fields]
     alternatives = (
-        tuple(Alternative(Ref(f), relation.predicates) for f, relation in zip(source_fields, sources, strict=True))
+        tuple(Alternative(value, relation.predicates) for value, relation in zip(values, sources, strict=True))
         if is_private
         else ()
     )

@@ -16,6 +16,9 @@ SELECT k, COUNT(*) AS n FROM (SELECT p.category AS k FROM visit v JOIN place p U
 # title: days of two tables
 SELECT d, COUNT(DISTINCT subscriber_id) AS people FROM (SELECT subscriber_id, visit_date AS d FROM visit WHERE visit_date < DATE '2026-10-12' UNION SELECT subscriber_id, trip_date FROM trip WHERE trip_date BETWEEN DATE '2026-10-10' AND DATE '2026-10-16') GROUP BY d;
 
+# title: weeks of a table, and rows without a time
+SELECT date_trunc('week', t) AS w, COUNT(*) AS n FROM (SELECT subscriber_id, start_ts AS t FROM visit UNION ALL SELECT subscriber_id, NULL FROM subscriber) GROUP BY w;
+
 # title: people who were here or there
 SELECT COUNT(*) AS people FROM (SELECT subscriber_id FROM visit WHERE place_id = 'P1' UNION SELECT subscriber_id FROM visit WHERE place_id = 'P2');
 
