@@ -18,6 +18,7 @@ from enum import StrEnum
 
 from sqlglot import exp
 from sqlglot.errors import ParseError
+from sqlglot.parsers.duckdb import DuckDBParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from dialect.diagnostics.kinds import Kind
@@ -45,6 +46,20 @@ CallCheck = Callable[[str, list[Token], Sequence[exp.Expr] | None], None]  # tex
 _is_parsing: ContextVar[bool] = ContextVar("_reading", default=False)
 logging.getLogger("sqlglot").addFilter(lambda _: not _is_parsing.get())  # query text must not be logged
 _IDENTIFIER_TOKENS = {TokenType.VAR, TokenType.IDENTIFIER}
+
+
+class _Parser(DuckDBParser):
+    """DuckDB's SQL, in which keys of ROLLUP, CUBE and GROUPING SETS may be conditions: sqlglot stops at them."""
+
+    def _parse_cube_or_rollup(self, with_prefix: bool = False) -> exp.Cube | exp.Rollup | None:
+        kind = exp.Cube if self._match(TokenType.CUBE) else exp.Rollup if self._match(TokenType.ROLLUP) else None
+        if kind is None:
+            return None
+        keys = [] if with_prefix else self._parse_wrapped_csv(self._parse_disjunction)
+        return self.expression(kind(expressions=keys))
+
+    def _parse_grouping_set(self) -> exp.Expr | None:
+        return self._parse_grouping_sets() or self._parse_cube_or_rollup() or self._parse_disjunction()
 
 
 def _accept_calls(sql: str, tokens: list[Token], nodes: Sequence[exp.Expr] | None) -> None:
@@ -117,7 +132,7 @@ def _parse_tree(sql: str, tokens: list[Token]) -> exp.Query:
     """
     reset_token = _is_parsing.set(True)
     try:
-        tree, *_ = DUCKDB.parser().parse(tokens, sql)  # tokenized already
+        tree, *_ = _Parser(dialect=DUCKDB).parse(tokens, sql)  # tokenized already
     except ParseError as error:
         raise _parse_refusal(error, sql, tokens) from None
     except RecursionError:

@@ -24,6 +24,9 @@ SELECT s.gender, s.age_band, COUNT(*) AS n FROM subscriber s GROUP BY ROLLUP (s.
 # title: keys that go together
 SELECT zone_id, place_id, approach_dir, COUNT(*) AS n FROM visit GROUP BY ROLLUP ((zone_id, place_id), approach_dir);
 
+# title: conditions as keys
+SELECT dwell_min > 30 AS long, approach_dir, COUNT(*) AS n FROM visit GROUP BY ROLLUP (dwell_min > 30, approach_dir);
+
 # title: rollups among grouping sets
 SELECT zone_id, approach_dir, COUNT(*) AS n FROM visit GROUP BY GROUPING SETS (ROLLUP (zone_id, approach_dir), CUBE (approach_dir));
 
