@@ -258,8 +258,9 @@ def _cross_person_refusal(requested: RequestedCall, *, has_one_row: bool) -> Ref
     windows of the SELECT, unless a person `has_one_row`, and GROUP BY in place of the windows.
     """
     if (ends := _quantiles_of_ranks(requested.node)) is not None:
-        value, quantiles = ends
-        return refusal(Kind.RANK_ACROSS_PERSONS, requested.node, value=value, quantiles=quantiles)
+        value, quantiles, sql = ends
+        refused = refusal(Kind.RANK_ACROSS_PERSONS, requested.node, value=value, quantiles=quantiles)
+        return replace(refused, rewrites=to_suggestions(sql, f"compare {value} with them in a second question"))
     kind = Kind.WINDOW_ACROSS_PERSONS
     if _is_outermost(requested.node):  # per-person rows cannot be output either
         kind = Kind.OUTER_WINDOW_ACROSS_PERSONS
@@ -287,15 +288,16 @@ def _cross_person_refusal(requested: RequestedCall, *, has_one_row: bool) -> Ref
 MAX_PARTS = 10  # whose ends a suggestion writes out, also for NTILE of more parts
 
 
-def _quantiles_of_ranks(window: exp.Expr) -> tuple[str, str] | None:
-    """Text of the value by which a window ranks all rows, and of its quantiles in place of ranks.
+def _quantiles_of_ranks(window: exp.Expr) -> tuple[str, str, tuple[str, ...]] | None:
+    """Text of the value by which a window ranks all rows, of its quantiles in place of ranks, and a query of these.
 
         NTILE(4) OVER (ORDER BY spend)   ->   spend; QUANTILE_CONT(spend, 0.25), QUANTILE_CONT(spend, 0.5), ...
 
-    None for other functions, several values, aggregates of a person, or ranks within groups.
+    A number of each person has the name of its item, or the name `n`. None for other functions, several values, or
+    ranks within groups.
     """
-    order = window.args.get("order")
-    if order is None or len(order.expressions) != 1 or window.args.get("partition_by") or order.find(exp.AggFunc):
+    order, select = window.args.get("order"), window.find_ancestor(exp.Select)
+    if order is None or select is None or len(order.expressions) != 1 or window.args.get("partition_by"):
         return None
     match window.this:
         case exp.Ntile(this=exp.Literal(is_string=False) as parts) if parts.name.isdigit() and parts.name != "0":
@@ -305,8 +307,15 @@ def _quantiles_of_ranks(window: exp.Expr) -> tuple[str, str] | None:
             levels = [0.9]
         case _:
             return None
-    value = sql_text(order.expressions[0].this)
-    return value, ", ".join(f"QUANTILE_CONT({value}, {level:.3g})" for level in levels) or f"MEDIAN({value})"
+    ranked = order.expressions[0].this
+    alias = next((item.alias for item in select.expressions if item.alias and item.unalias() == ranked), "")
+    value = sql_text(ranked) if isinstance(ranked, exp.Column) else sql_text(exp.to_identifier(alias or "n"))
+    quantiles = ", ".join(f"QUANTILE_CONT({value}, {level:.3g})" for level in levels) or f"MEDIAN({value})"
+    rows = select.copy()
+    rows.set("expressions", [ranked.copy() if sql_text(ranked) == value else exp.alias_(ranked.copy(), value)])
+    for part in ("order", "limit", "qualify"):
+        rows.set(part, None)
+    return value, quantiles, (f"SELECT {quantiles} FROM ({sql_text(rows)})",)
 
 
 def _is_outermost(node: exp.Expr) -> bool:

@@ -787,11 +787,11 @@ SELECT COUNT(x.subscriber_id) FROM (SELECT c.cell_id, e.subscriber_id FROM cells
 
 # title: more sets of keys than are made
 SELECT COUNT(*) FROM events GROUP BY CUBE (cell_id, hour(ts), isodow(ts), lat > 1, dwell_s > 1, lat > 2, lat > 3, lat > 4, lat > 5, lat > 6);
-# E_PARSE
+# E_COMPLEX
 # SELECT COUNT(*) FROM events GROUP BY CUBE (cell_id, hour(ts), isodow(ts), lat > 1, dwell_s > 1, lat > 2, lat > 3, lat > 4, lat > 5, lat > 6)
-#                                                                               ^
-# The SQL can't be read from here on.
-# Try: check the words around this place
+#                                            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# This GROUP BY has more than 32 sets of keys.
+# Try: GROUPING SETS with the sets that you want
 
 # title: sets inside a set
 SELECT cell_id, COUNT(*) FROM events GROUP BY ROLLUP (cell_id, ROLLUP (cell_id));
@@ -827,11 +827,11 @@ SELECT COUNT(*) FROM (events);
 
 # title: more sets of keys than there may be
 SELECT COUNT(*) FROM events GROUP BY ROLLUP (cell_id, hour(ts)), ROLLUP (isodow(ts), lat > 1), ROLLUP (lat > 2, lat > 3), ROLLUP (lat > 4, lat > 5);
-# E_PARSE
+# E_COMPLEX
 # SELECT COUNT(*) FROM events GROUP BY ROLLUP (cell_id, hour(ts)), ROLLUP (isodow(ts), lat > 1), ROLLUP (lat > 2, lat > 3), ROLLUP (lat > 4, lat > 5)
-#                                                                                          ^
-# The SQL can't be read from here on.
-# Try: check the words around this place
+#                                                                                                                                   ^^^^^^^^^^^^^^^^
+# This GROUP BY has more than 32 sets of keys.
+# Try: GROUPING SETS with the sets that you want
 
 # title: an escape sign where there is none
 SELECT COUNT(*) FROM subscribers WHERE home_zone SIMILAR TO 'a' ESCAPE '$';
@@ -1751,7 +1751,7 @@ SELECT part, COUNT(*) FROM (SELECT NTILE(4) OVER (ORDER BY age) AS part FROM sub
 # SELECT part, COUNT(*) FROM (SELECT NTILE(4) OVER (ORDER BY age) AS part FROM subscribers) GROUP BY part
 #                                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # A rank among the rows of many people would let one of them move everybody's rank.
-# Try: ask for QUANTILE_CONT(age, 0.25), QUANTILE_CONT(age, 0.5), QUANTILE_CONT(age, 0.75) first, and compare age with these numbers in a second question
+# Try: SELECT QUANTILE_CONT(age, 0.25), QUANTILE_CONT(age, 0.5), QUANTILE_CONT(age, 0.75) FROM (SELECT age FROM subscribers) -- compare age with them in a second question
 
 # title: percentiles of all people's rows
 SELECT COUNT(*) FROM (SELECT NTILE(100) OVER (ORDER BY age) AS part FROM subscribers) WHERE part > 90;
@@ -1759,7 +1759,7 @@ SELECT COUNT(*) FROM (SELECT NTILE(100) OVER (ORDER BY age) AS part FROM subscri
 # SELECT COUNT(*) FROM (SELECT NTILE(100) OVER (ORDER BY age) AS part FROM subscribers) WHERE part > 90
 #                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # A rank among the rows of many people would let one of them move everybody's rank.
-# Try: ask for QUANTILE_CONT(age, 0.1), QUANTILE_CONT(age, 0.2), QUANTILE_CONT(age, 0.3), QUANTILE_CONT(age, 0.4), QUANTILE_CONT(age, 0.5), QUANTILE_CONT(age, 0.6), QUANTILE_CONT(age, 0.7), QUANTILE_CONT(age, 0.8), QUANTILE_CONT(age, 0.9) first, and compare age with these numbers in a second question
+# Try: SELECT QUANTILE_CONT(age, 0.1), QUANTILE_CONT(age, 0.2), QUANTILE_CONT(age, 0.3), QUANTILE_CONT(age, 0.4), QUANTILE_CONT(age, 0.5), QUANTILE_CONT(age, 0.6), QUANTILE_CONT(age, 0.7), QUANTILE_CONT(age, 0.8), QUANTILE_CONT(age, 0.9) FROM (SELECT age FROM subscribers) -- compare age with them in a second question
 
 # title: an option of the question in a call
 SELECT COUNT(*, epsilon => 0.001) FROM events;
@@ -2214,8 +2214,8 @@ SELECT decile, COUNT(*) FROM (SELECT subscriber_id, NTILE(10) OVER (ORDER BY COU
 # E_WINDOW
 # SELECT decile, COUNT(*) FROM (SELECT subscriber_id, NTILE(10) OVER (ORDER BY COUNT(*)) AS decile FROM events GROUP BY subscriber_id) GROUP BY decile
 #                                                     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# A window over rows of many people would let one of them move everybody's numbers.
-# Try: OVER (PARTITION BY subscriber_id ...), within each person's own rows
+# A rank among the rows of many people would let one of them move everybody's rank.
+# Try: SELECT QUANTILE_CONT(n, 0.1), QUANTILE_CONT(n, 0.2), QUANTILE_CONT(n, 0.3), QUANTILE_CONT(n, 0.4), QUANTILE_CONT(n, 0.5), QUANTILE_CONT(n, 0.6), QUANTILE_CONT(n, 0.7), QUANTILE_CONT(n, 0.8), QUANTILE_CONT(n, 0.9) FROM (SELECT COUNT(*) AS n FROM events GROUP BY subscriber_id) -- compare n with them in a second question
 
 # title: a listing in brackets
 SELECT COUNT(*) FROM (SUMMARIZE events);
