@@ -12,6 +12,7 @@ from typing import Any
 from passersby.result.card import Answer, Card, Explained
 from passersby.text.numbers import (
     RELIABILITY,
+    cell_texts,
     epsilon_rounded_up,
     half_width_text,
     narrowing_text,
@@ -107,8 +108,8 @@ def hidden_rows_text(result: Answer, most: int, surface: OutputHints) -> str:
     text = f"{len(result) - most:,} more rows"
     if key := next((name for name in result.columns if name not in result.intervals), None):
         place = result.columns.index(key)
-        first, last = (value_text(result.rows[row][place]) for row in (most, -1))
-        text += f", {printable(key)} {first} to {last}"
+        texts = cell_texts([row[place] for row in result.rows], {})
+        text += f", {printable(key)} {texts[most]} to {texts[-1]}"
     lines = [f"{text}: {surface.all_rows}" if surface.all_rows else text]
     if name := next(iter(result.intervals), None):
         place = result.columns.index(name)

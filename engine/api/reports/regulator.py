@@ -6,6 +6,7 @@ follows from it by the conversion that the ledger uses. No data is opened.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -178,9 +179,8 @@ def epsilon_delta_text(amount: EpsilonDelta | None) -> str:
 
 
 def rho_text(rho: Fraction | float) -> str:
-    """Format rho exactly: to the last pico-rho, without trailing zeros."""
-    whole = Fraction(rho)
-    return f"{Decimal(whole.numerator) / Decimal(whole.denominator):.12f}".rstrip("0").rstrip(".")
+    """Format rho, rounded up to a millionth: never below what was spent."""
+    return f"{Decimal(math.ceil(round(Fraction(rho) * 10**6, 6))) / 10**6:.6f}".rstrip("0").rstrip(".")
 
 
 def caps_text(row: Mapping[str, Any]) -> str:

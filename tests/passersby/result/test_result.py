@@ -135,6 +135,11 @@ def test_a_long_answer_is_truncated_in_text_and_complete_in_data() -> None:
     assert len(made.df()) == 1000
 
 
+def test_hidden_days_are_named_as_dates() -> None:
+    days = [datetime.datetime(2026, 10, 1) + datetime.timedelta(days=day) for day in range(50)]
+    assert "10 more rows, d 2026-11-10 to 2026-11-19: " in repr(result({"d": days}))
+
+
 def test_hidden_rows_are_named_and_a_hidden_largest_number_too() -> None:
     zones, falling = [f"z{i}" for i in range(50)], list(range(50, 0, -1))
     rising = result({"zone": zones, "n": falling[::-1]}, {"n": [[n - 1, n + 1] for n in falling[::-1]]})
