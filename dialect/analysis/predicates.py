@@ -41,7 +41,7 @@ from dialect.algebra.traversal import walk
 from dialect.analysis.time_granularity import truncate_time, truncation_unit
 from dialect.catalog.model import Bounds, SqlType
 from dialect.functions.emitter import plain_text
-from dialect.functions.literals import add_units, format_time, parse_timestamp
+from dialect.functions.literals import add_units, format_time, interval_seconds, parse_timestamp
 from dialect.functions.registry import definition_of, is_date, range_of
 
 LARGEST_EXACT = 2**53  # integers are exact in DOUBLE up to here
@@ -227,12 +227,17 @@ def _range_implies(condition: Call, expr: Expr, facts: Sequence[Expr]) -> bool:
 
 
 def numeric_bounds(expr: Expr, facts: Sequence[Expr]) -> Bounds | None:
-    """Numeric bounds that comparisons with constants imply for an expression; None without such a comparison."""
+    """Numeric bounds that comparisons with constants imply for an expression; None without such a comparison.
+
+    Those of an interval are in seconds.
+    """
     found: list[tuple[str, float]] = []
     for fact in facts:
         for sign, end in _comparisons(fact, expr):
             if isinstance(end.value, int | float) and not isinstance(end.value, bool):
                 found.append((sign, float(end.value)))
+            elif end.type is SqlType.INTERVAL and end.value is not None:
+                found.append((sign, float(interval_seconds(str(end.value)))))
     # >, >= and = bound from below, <, <= and = from above
     lowers = [
         _exclusive_end(end, math.inf, expr.type) if sign == ">" else end for sign, end in found if "<" not in sign

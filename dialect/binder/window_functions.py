@@ -33,7 +33,7 @@ from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Refusal
 from dialect.functions.aggregates import AGGREGATES, FRAME_AGGREGATES, Framed, ReleasedAs, aggregate_range
 from dialect.functions.emitter import plain_text
-from dialect.functions.literals import MONTHS, SECONDS
+from dialect.functions.literals import interval_seconds
 from dialect.functions.registry import is_function_of_person, may_be_null, range_of, with_null_alternative
 from dialect.functions.window_functions import MAX_OFFSET, WINDOW_FUNCTIONS, WINDOW_NODES, DeterminedBy
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
@@ -43,7 +43,6 @@ from dialect.stability.row_operators import RequestedCall, add_window_calls, fil
 from dialect.stability.typed_calls import apply_function, is_person_key
 
 _SIDE_ORDER = ("preceding", "current row", "following")
-_MONTH_SECONDS = 30 * 86_400  # seconds
 _RANGE_HINT = "RANGE BETWEEN INTERVAL '2 hours' PRECEDING AND CURRENT ROW"
 
 
@@ -176,8 +175,7 @@ def _distance_length(offset: Literal | None) -> float | None:
         return None
     if isinstance(offset.value, int | float):
         return float(offset.value)
-    amount, unit = str(offset.value).split(" ")
-    return int(amount) * (MONTHS[unit] * _MONTH_SECONDS if unit in MONTHS else SECONDS[unit])
+    return interval_seconds(str(offset.value))
 
 
 def _check_row_distances(frame: rel.Frame, order: Sequence[rel.OrderKey], node: exp.Expr) -> None:

@@ -202,6 +202,12 @@ def interval_literal(amount: int, unit: str, node: exp.Expr) -> Literal:
     return Literal(f"{amount * factor} {base_unit}", SqlType.INTERVAL)
 
 
+def interval_seconds(text: str) -> int:
+    """Length of a constant interval; a month has 30 days, as where intervals are compared and in their epochs."""
+    amount, unit = text.split(" ")
+    return int(amount) * (MONTHS[unit] * 30 * SECONDS["day"] if unit in MONTHS else SECONDS[unit])
+
+
 def is_too_long(text: str) -> bool:
     """Return whether an interval is longer than 1,000 years, the limit for moving a time."""
     amount, unit = text.split(" ")

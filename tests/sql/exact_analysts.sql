@@ -614,3 +614,10 @@ SELECT s.age_band AS "s.age_band", COUNT(DISTINCT s.subscriber_id) AS "s.count",
 
 # title: different visits among the pairs of a person's visits and trips
 SELECT COUNT(DISTINCT v.visit_id) AS visits, COUNT(DISTINCT t.trip_id) AS trips FROM visit v JOIN trip t USING (subscriber_id);
+
+# title: a mean gap, its ends said by intervals
+SELECT avg(epoch(gap) / 60) AS minutes, count(*) AS n FROM (SELECT start_ts - lag(end_ts) OVER (PARTITION BY subscriber_id ORDER BY start_ts, visit_id) AS gap FROM visit)
+WHERE gap BETWEEN INTERVAL 0 MINUTE AND INTERVAL '3 hours';
+
+# title: bins of a time between two columns
+SELECT floor(extract(epoch FROM end_ts - start_ts) / 1800) AS half_hours, count(*) AS n FROM visit WHERE end_ts - start_ts < INTERVAL 4 HOUR AND end_ts - start_ts >= INTERVAL 0 HOUR GROUP BY 1;

@@ -26,7 +26,7 @@ from dialect.algebra import value_ranges as ranges
 from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal
-from dialect.functions.literals import MONTHS, SECONDS, is_too_long
+from dialect.functions.literals import MONTHS, SECONDS, interval_seconds, is_too_long
 from dialect.functions.signatures import (
     SAME,
     Cost,
@@ -190,8 +190,7 @@ _DAY, _SECOND = 86_400_000_000, 1_000_000
 
 def microseconds(span: str) -> int:
     """Convert a constant interval to microseconds."""
-    amount, unit = span.split(" ")
-    return int(amount) * (MONTHS[unit] * 30 * 86_400 if unit in MONTHS else SECONDS[unit]) * _SECOND
+    return interval_seconds(span) * _SECOND
 
 
 def microseconds_of_day(clock: str) -> int:
@@ -523,7 +522,7 @@ TIMES: tuple[Function, ...] = (
         nodes=(exp.TimeToUnix,), date_parts=("epoch",), reads_instants=True,
     ),
     Function("epoch", ("time",), _DOUBLE, "epoch({0})", f"({_spark_microseconds(0)} / 1e6D)", partial=_BEYOND_CALENDAR),
-    Function("epoch", ("span",), _DOUBLE, EPOCH_OF_INTERVAL, "({0} / 1e6D)"),
+    Function("epoch", ("span",), _DOUBLE, EPOCH_OF_INTERVAL, "({0} / 1e6D)", ranges.first_argument),
     Function("epoch", ("clock",), _DOUBLE, "epoch({0})", "({0} / 1e6D)", ranges.constant(0, 86_400)),
     Function(
         "epoch_ms", ("instant",), _INT, _IF_INSTANT_WITHIN_CALENDAR + _EPOCH_MS + " END",

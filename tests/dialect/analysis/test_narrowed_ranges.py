@@ -11,6 +11,7 @@ from dialect.algebra.properties import Properties
 from dialect.algebra.release_plan import PrivatePlan, VectorKind
 from dialect.sensitivity.clip_bounds import DeclaredClipBounds
 
+SINCE = "ts - TIMESTAMP '2026-10-01'"
 # value, rest of the question -> ends of its clamp
 NARROWED: list[tuple[str, str, tuple[float, float]]] = [
     ("SUM(dwell_s)", "", (0, 7200)),
@@ -25,6 +26,16 @@ NARROWED: list[tuple[str, str, tuple[float, float]]] = [
     ("SUM(dwell_s)", "WHERE NOT dwell_s < 600", (0, 7200)),
     ("SUM(dwell_s)", "WHERE dwell_s > 9 AND dwell_s < 5", (0, 7200)),
     ("SUM(m)", "WHERE m <= 600", (0, 600)),
+    (
+        "SUM(epoch(ts - TIMESTAMP '2026-10-01'))",
+        f"WHERE {SINCE} BETWEEN INTERVAL 1 MINUTE AND INTERVAL 2 HOUR",
+        (60, 7200),
+    ),
+    (
+        "SUM(epoch(ts - TIMESTAMP '2026-10-01') / 60)",
+        f"WHERE {SINCE} > INTERVAL 0 DAY AND {SINCE} <= INTERVAL 1 MONTH",
+        (0, 43200),
+    ),
 ]
 
 
