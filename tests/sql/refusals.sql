@@ -2296,3 +2296,19 @@ SELECT * FROM (SELECT cell_id, COUNT(*) AS n FROM events GROUP BY cell_id ORDER 
 #                                                                                                           ^^^^^^
 # There is no column ROWNUM here.
 # Try: SELECT * FROM (SELECT cell_id, COUNT(*) AS n FROM events GROUP BY cell_id ORDER BY n DESC, cell_id) LIMIT 3
+
+# title: rounded numbers as keys
+SELECT round(lat,1) AS at, COUNT(*) AS n FROM events GROUP BY 1;
+# E_KEY
+# SELECT round(lat,1) AS at, COUNT(*) AS n FROM events GROUP BY 1
+#                                                               ^
+# round(lat, 1) has a value of its own in almost every row.
+# Try: SELECT round(lat * 10) / 10 AS at, COUNT(*) AS n FROM events GROUP BY 1 -- groups by round(lat * 10) / 10
+
+# title: numbers rounded to tens as keys
+SELECT round(lat, -1) AS at, COUNT(*) AS n FROM events GROUP BY 1;
+# E_KEY
+# SELECT round(lat, -1) AS at, COUNT(*) AS n FROM events GROUP BY 1
+#                                                                 ^
+# round(lat, -1) has a value of its own in almost every row.
+# Try: SELECT round(lat / 10) * 10 AS at, COUNT(*) AS n FROM events GROUP BY 1 -- groups by round(lat / 10) * 10

@@ -21,6 +21,7 @@ from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal, Suggestion, join_differences
 from dialect.functions.emitter import plain_text
 from dialect.functions.registry import OVERLOADS
+from dialect.functions.signatures import Effect
 from dialect.parser.compile_context import CompileContext
 from dialect.parser.tokens import END_PLACEHOLDER, MAX_PLACEHOLDER, MIN_PLACEHOLDER, START_PLACEHOLDER
 from dialect.planner.keys.key_set import build_key_set
@@ -75,7 +76,18 @@ def _bins_of(expr: Expr) -> str:
         return f"floor({plain_text(first)} / {width}) * {width}"
     if name in ("//", "/") and isinstance(second, Literal):
         return f"floor({plain_text(first)} / {plain_text(second)})"
+    if isinstance(expr, Call) and OVERLOADS[expr.function].effect is Effect.ROUNDS:
+        return _whole_steps(plain_text(expr.arguments[0]), expr.arguments[-1])
     return f"floor({plain_text(expr)} / 10)"
+
+
+def _whole_steps(number: str, digits: Expr) -> str:
+    """Write a rounded number as a whole number of steps, which has a list where its ends are known."""
+    places = digits.value if isinstance(digits, Literal) and isinstance(digits.value, int) else 0
+    step = 10 ** abs(places)
+    if not places:
+        return f"round({number})"
+    return f"round({number} * {step}) / {step}" if places > 0 else f"round({number} / {step}) * {step}"
 
 
 def _fine_time_refusal(expr: Expr, text: str, context: CompileContext) -> Refusal:
@@ -111,8 +123,10 @@ def _coarser_key_suggestions(sql: str, name: str, coarse: str, condition: str) -
     key may be written with other spaces and without parentheses.
     """
     key = "" if coarse == name else f"groups by {coarse}"
-    bare = r"\s*".join(map(re.escape, re.findall(r"\w+|[^\w\s()]+", name)))
-    written = rf"(?<!\w)(?:{re.escape(name)}|{bare})(?!\w)"
+    spaced, bare = (
+        r"\s*".join(map(re.escape, re.findall(words, name))) for words in (r"\w+|[^\w\s]", r"\w+|[^\w\s()]+")
+    )
+    written = rf"(?<!\w)(?:{spaced}|{bare})(?!\w)"
     rewritten = re.sub(written, lambda _: coarse, sql, flags=re.IGNORECASE)
     with_end, found = re.subn(r"\bwhere\b", f"WHERE {condition} AND", rewritten, count=1, flags=re.IGNORECASE)
     if not found:
