@@ -14,15 +14,26 @@ _CONSENT = re.compile(
 )
 _NAMES = frozenset({SqlType.BIGINT, SqlType.VARCHAR})
 _NUMBERS = frozenset({SqlType.BIGINT, SqlType.DOUBLE})
+LARGEST_USUAL_RHO = 1  # that of the bundled operator, whose people are made up
 _TIMES = frozenset({SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.DATE})
 
 
 def undeclared_hints(catalog: Catalog) -> tuple[str, ...]:
     """List what a steward may have overlooked, the gravest first."""
     private = [table for table in catalog.tables if table.private]
-    kinds = (_other_people, _consent, _primary_key, _key_sets, _bounds, _times, _missing_times)
+    kinds = (_other_people, _consent, _primary_key, _key_sets, _bounds, _times, _missing_keys)
     hints = tuple(hint for hints in kinds for table in private for hint in hints(table, catalog))
-    return (*_people_in_public_tables(catalog), *_public_keys(catalog), *hints)
+    return (*_people_in_public_tables(catalog), *_budgets(catalog), *_public_keys(catalog), *hints)
+
+
+def _budgets(catalog: Catalog) -> Iterator[str]:
+    """Yield a dataset whose ceiling limits next to nothing: somebody may become 99.99% sure of a person."""
+    for dataset in catalog.datasets:
+        if dataset.budget.rho > LARGEST_USUAL_RHO:
+            yield (
+                f"{dataset.name}: budget.rho = {float(dataset.budget.rho):g} is no meaningful limit for people, and is"
+                " fixed at the first question. Real data should get at most 0.2 (docs/budget.md)."
+            )
 
 
 def _people_in_public_tables(catalog: Catalog) -> Iterator[str]:
@@ -156,14 +167,23 @@ def _times(table: Table, catalog: Catalog) -> Iterator[str]:
         yield f"{table.name}: no range of {names}, as {days}. Questions by day have to name their ends."
 
 
-def _missing_times(table: Table, catalog: Catalog) -> Iterator[str]:
-    """Yield the time of a table that may be NULL; rows without a time lie in no declared privacy window."""
+def _missing_keys(table: Table, catalog: Catalog) -> Iterator[str]:
+    """Yield the likely keys of a private table that may be NULL: those with a key set, and its time.
+
+    Rows without a time lie in no declared privacy window.
+    """
     dataset = catalog.datasets_by_name.get(table.dataset or "")
-    time = table.columns_by_name.get(table.time_column or "")
-    if time is not None and time.visible and time.nullable and (dataset is None or dataset.window_range is None):
+    has_times = dataset is not None and dataset.window_range is not None
+    names = [
+        column.name
+        for column in _visible(table)
+        if column.nullable and (column.domain is not None or column.name == table.time_column)
+        if column.name != table.time_column or not has_times
+    ]
+    if names:
         yield (
-            f"{table.name}: {time.name} may be NULL, and answers by month or hour have a group for it."
-            " nullable = false saves that group, where every row has a time."
+            f"{table.name}: {', '.join(names)} may be NULL, and answers by {'it' if len(names) == 1 else 'them'} have a"
+            " group for that. nullable = false saves the group, where every row has a value."
         )
 
 
