@@ -18,3 +18,6 @@ SELECT group_concat(DISTINCT) FROM events;
 
 # title: a quantile of nothing
 SELECT quantile_disc() FROM events;
+
+# title: a suggestion that is nearly as long as a refusal may be
+SELECT cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender, COUNT(*) FROM events JOIN subscribers USING (subscriber_id) GROUP BY cell_id;

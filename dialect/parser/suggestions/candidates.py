@@ -327,7 +327,7 @@ _SUGGESTERS: Mapping[Diagnostic, _Suggester] = {
     Kind.AGGREGATE_HERE: _adding(lambda sql, _: moved_aggregates(sql)),
 }
 _MAX_COMPILED = 4  # suggestions compiled for one refusal
-_MAX_SUGGESTION_CHARACTERS = 1_000  # characters
+_MAX_SUGGESTION_CHARACTERS = 800  # with its difference and the reason, a refusal has less than 1,000
 _MAX_REWRITE_STEPS = 2  # a rewrite for DuckDB may be refused too, and its own suggestion compile
 
 
