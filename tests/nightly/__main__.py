@@ -11,13 +11,27 @@ import os
 import sys
 import time
 
-from tests.nightly import accounts, canonical, crash, extremes, greybox, places, power, soak, statements, worlds
+from tests.nightly import (
+    accounts,
+    canonical,
+    crash,
+    extremes,
+    grammar,
+    greybox,
+    places,
+    power,
+    soak,
+    statements,
+    worlds,
+)
 from tests.nightly import eligibility as eligibility_nightly
 from tests.nightly import parser as parser_nightly
 from tests.nightly.search import Outcome, Search, search
 
 SEARCHES = {
     "greybox": Search("grey box", 100_000, greybox.chunk),
+    "grammar": Search("grammar", 50_000, grammar.chunk),
+    "grammar_windows": Search("grammar under windows", 10_000, grammar.windows),
     "admission": Search("admission", 20_000, eligibility_nightly.chunk),
     "admission_windows": Search("admission under windows", 10_000, eligibility_nightly.windows),
     "places": Search("places", 20_000, places.chunk),

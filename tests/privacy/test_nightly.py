@@ -10,11 +10,11 @@ import pytest
 
 from dialect import bound_contributions
 from dialect.algebra.release_plan import PrivatePlan
-from dialect.planner import releases
+from dialect.planner import releases, window_charging
 from engine.pipeline.engine import Engine
 from engine.pricing import compile_release as compile_release_module
 from engine.pricing.compile_release import release_key
-from tests.nightly import canonical, extremes, greybox, parser, places, soak, worlds
+from tests.nightly import canonical, extremes, grammar, greybox, parser, places, soak, worlds
 from tests.nightly import eligibility as eligibility_nightly
 from tests.nightly.__main__ import SEARCHES, run
 from tests.nightly.search import EXAMPLES, Search
@@ -29,6 +29,18 @@ def test_the_grey_box() -> None:
     assert counted[EXAMPLES] == 12 * counted["questions"]  # three persons, and each pair of neighbours among them
     assert counted["pairs that moved"] > counted[EXAMPLES] / 4
     assert counted["refused"] < counted["questions"] / 5
+
+
+def test_the_grey_box_of_a_grammar() -> None:
+    counted = grammar.chunk(1, 2)
+    assert counted[EXAMPLES] > 6
+    assert counted["that moved"] > 2
+
+
+def test_the_grey_box_of_a_grammar_under_windows() -> None:
+    counted = grammar.windows(1, 1)
+    assert counted[EXAMPLES] > 2
+    assert counted["that cross windows"] > 0
 
 
 def test_the_grey_box_of_places() -> None:
@@ -101,6 +113,15 @@ def test_the_grey_box_finds_an_understated_sensitivity(monkeypatch: pytest.Monke
     monkeypatch.setattr(compile_release_module, "bound_contributions", halved)
     with pytest.raises(SensitivityExceeded):
         greybox.chunk(1, smaller=False)
+    with pytest.raises(SensitivityExceeded):
+        grammar.chunk(1, 20)
+
+
+def test_the_grammar_finds_windows_that_cross_and_count_as_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    charged = window_charging._charged_windows
+    monkeypatch.setattr(window_charging, "_charged_windows", lambda *given: replace(charged(*given), is_crossing=False))
+    with pytest.raises(SensitivityExceeded):
+        grammar.windows(1, 20)
 
 
 def test_two_worlds_find_public_keys_that_are_there_only_with_somebody(monkeypatch: pytest.MonkeyPatch) -> None:

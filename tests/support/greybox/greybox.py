@@ -160,13 +160,12 @@ class GreyBox:
             plan, self._catalog, backend, RHO, calibration=calibration, reads_single_groups=is_by_group
         )
 
-    def check(self, sql: str) -> None:
-        """Check one query in all worlds; raises AssertionError with its SQL."""
+    def check(self, sql: str) -> int:
+        """Check one query in all worlds; returns how many releases moved, raises AssertionError with its SQL."""
         question = compile_query(sql, self._catalog)
         everybody, without = self.run(question, "everybody", 1), self.run(question, "without", 1)
         self._check_others(question, everybody, without)
-        for more, less in zip(everybody, without, strict=True):
-            check_neighbours(more, less, sql)
+        return sum(check_neighbours(more, less, sql) for more, less in zip(everybody, without, strict=True))
 
     def _check_others(
         self, question: Question, everybody: tuple[ReleaseRun, ...], without: tuple[ReleaseRun, ...]
