@@ -17,7 +17,7 @@ from itertools import accumulate
 
 from dialect.algebra.expressions import AND, Call, Case, Expr, Field, Literal, conjunction, conjuncts
 from dialect.algebra.formulas import Histogram, QuantileOf, ReleasedNumber
-from dialect.algebra.relations import AggregateCall, Join, PerPerson, Public, ReleasePoint, Series
+from dialect.algebra.relations import AggregateCall, Join, Public, ReleasePoint, Series
 from dialect.analysis.predicates import narrowed_range
 from dialect.catalog.model import Bounds, SqlType, ValueRange
 from dialect.functions.aggregates import AGGREGATES
@@ -236,7 +236,6 @@ def _plan_histogram(
     source, (bin_field,) = project(boundary.source, [number], context)
     has_bin_and_filter = (has_bin(value), *((test,) if test is not None else ()))
     filtered = source.with_filter(conjunction(has_bin_and_filter))
-    assert isinstance(filtered, PerPerson)  # noqa: S101  computing and filtering keep the kind
     text = plain_text(value)
     key = replace(
         bin_field, name=f"bin({text})", nullable=False, definition=None, domain=ValueRange(0, bins.count - 1),

@@ -25,6 +25,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from sqlglot import exp
 
@@ -46,6 +47,7 @@ from dialect.stability.typed_calls import polygon_refusal
 
 _FROM = re.compile(r"\bfrom\b.*?(?=\border by\b|\blimit\b|\boffset\b|;|$)", re.IGNORECASE | re.DOTALL)
 _SELECT_DISTINCT = re.compile(r"\s*select\s+distinct\s+([\w.]+(?:\s*,\s*[\w.]+)*)\s+from\b", re.IGNORECASE)
+SameKind = TypeVar("SameKind", bound=rel.Relation)  # Public, PerPerson or Released: an operator keeps it
 
 
 def counting_suggestions(sql: str, relation: rel.PerPerson) -> tuple[Suggestion, ...]:
@@ -125,7 +127,7 @@ def predicates_of(condition: Expr) -> tuple[Expr, ...]:
     return tuple(part for part in expanded if part is not None)
 
 
-def project(relation: rel.Relation, exprs: Sequence[Expr], context: CompileContext) -> tuple[rel.Relation, list[Field]]:
+def project(relation: SameKind, exprs: Sequence[Expr], context: CompileContext) -> tuple[SameKind, list[Field]]:
     """Compute expressions as new fields; the kind is preserved.
 
     Returns the relation, with the new fields appended, and one field per expression in order: an existing field for a
