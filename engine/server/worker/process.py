@@ -41,8 +41,6 @@ def forbid_dumps() -> None:
 def silence_tracebacks() -> None:
     """Report only the class of an uncaught exception: a traceback's text may contain a value."""
     sys.excepthook = lambda kind, error, trace: _report_kind(kind)
-    import threading
-
     threading.excepthook = lambda failed: _report_kind(failed.exc_type)
 
 
