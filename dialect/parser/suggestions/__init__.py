@@ -4,8 +4,8 @@ A refused node -> SQL that may replace it, with the difference in meaning.
 
 Modules, each before those that import it:
 
-    aggregates, beginners, clauses, unpivots, private_joins, separate_tables, columns, foreign_dialects,
-    rewrite_suggestions, candidates, window_functions.
+    aggregates, beginners, clauses, private_joins, columns, foreign_dialects, rewrite_suggestions, candidates,
+    window_functions.
 """
 
 from __future__ import annotations

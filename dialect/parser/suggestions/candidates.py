@@ -27,15 +27,14 @@ from dialect.parser.suggestions.beginners import (
 from dialect.parser.suggestions.clauses import (
     at_the_end,
     pivoted,
+    unpivoted,
     with_using,
     without_samples,
     without_schemas,
     without_sketches,
 )
 from dialect.parser.suggestions.foreign_dialects import replace_ampersands, rewrite_call_at, to_duckdb, to_rollup_syntax
-from dialect.parser.suggestions.private_joins import of_one_person, people_together
-from dialect.parser.suggestions.separate_tables import separate_tables
-from dialect.parser.suggestions.unpivots import unpivoted
+from dialect.parser.suggestions.private_joins import of_one_person, people_together, separate_tables
 from dialect.parser.tokens import fill_placeholders
 
 _KEYWORDS = (
