@@ -291,16 +291,28 @@ def _counts_rows(call: exp.Expr) -> bool:
 
 
 def _bind_counted_argument(node: exp.Expr, resolver: NameResolver) -> Expr:
-    """Bind the argument of COUNT; CASE WHEN .. THEN person END counts persons who satisfy a condition."""
-    if isinstance(node, exp.Case) and node.args.get("this") is None and node.args.get("default") is None:
-        branches = node.args["ifs"]
-        if len(branches) == 1 and isinstance(branches[0].args["true"], exp.Column):
-            value = bind_scalar(branches[0].args["true"], resolver)
-            if is_person_key(value):
-                return Case(
-                    ((bind_condition(branches[0].this, resolver), value),), Literal(None, SqlType.NULL), value.type
-                )
-    return bind_scalar(node, resolver)
+    """Bind the argument of COUNT; CASE WHEN .. THEN person END counts persons who satisfy a condition.
+
+    So do IF (.., person, NULL), and a CASE all of whose values are the person or NULL.
+    """
+    choice = node.unnest()
+    branches: list[exp.Expr] = [choice] if isinstance(choice, exp.If) else []
+    if isinstance(choice, exp.Case) and choice.this is None:
+        branches = choice.args["ifs"]
+    otherwise = choice.args.get("default") or choice.args.get("false") or exp.Null()
+    values = [*(branch.args["true"] for branch in branches), otherwise]
+    persons = [value for value in values if not isinstance(value, exp.Null)] if branches else []
+    if not persons or not all(isinstance(each, exp.Column) and each == persons[0] for each in persons):
+        return bind_scalar(node, resolver)
+    value = bind_scalar(persons[0], resolver)
+    if not is_person_key(value):
+        return bind_scalar(node, resolver)
+    condition = branches[0].this
+    if len(branches) > 1 or values[-1] in persons:
+        is_chosen = [exp.Boolean(this=each in persons) for each in values]
+        tests = [exp.If(this=branch.this, true=chosen) for branch, chosen in zip(branches, is_chosen, strict=False)]
+        condition = exp.Case(ifs=tests, default=is_chosen[-1])
+    return Case(((bind_condition(condition, resolver), value),), Literal(None, SqlType.NULL), value.type)
 
 
 def _conjunction(test: Expr | None, other: Expr, node: exp.Expr) -> Expr:

@@ -621,3 +621,12 @@ WHERE gap BETWEEN INTERVAL 0 MINUTE AND INTERVAL '3 hours';
 
 # title: bins of a time between two columns
 SELECT floor(extract(epoch FROM end_ts - start_ts) / 1800) AS half_hours, count(*) AS n FROM visit WHERE end_ts - start_ts < INTERVAL 4 HOUR AND end_ts - start_ts >= INTERVAL 0 HOUR GROUP BY 1;
+
+# title: people who satisfy a condition, as tools write it
+SELECT zone_id, COUNT(DISTINCT CASE WHEN visit.dwell_min > 60 THEN visit.subscriber_id ELSE NULL END) AS long,
+  COUNT(DISTINCT (IF(dwell_min > 60, subscriber_id, NULL))) AS again, COUNT(CASE WHEN dwell_min > 60 THEN subscriber_id ELSE NULL END) AS visits
+FROM visit GROUP BY zone_id;
+
+# title: people by several branches, some of NULL
+SELECT COUNT(DISTINCT CASE WHEN dwell_min > 60 THEN NULL WHEN hour(start_ts) < 12 THEN subscriber_id WHEN hour(start_ts) > 17 THEN subscriber_id END) AS some,
+  COUNT(DISTINCT CASE WHEN place_id = 'P1' THEN NULL ELSE subscriber_id END) AS elsewhere FROM visit;
