@@ -23,7 +23,7 @@ from dialect.algebra.expressions import Expr, Field, Literal, Ref
 from dialect.catalog.model import SqlType
 from dialect.diagnostics.field_values import Unnamed
 from dialect.diagnostics.kinds import Kind
-from dialect.errors import Code, Suggestion
+from dialect.errors import Code, Suggestion, to_suggestions
 from dialect.functions import literals
 from dialect.functions.literals import parse_constant
 from dialect.functions.registry import DATE_PARTS
@@ -391,7 +391,9 @@ def _at_time_zone(node: exp.Expr, arguments: Sequence[Expr]) -> Expr:
     if time.type is SqlType.TIMESTAMPTZ:
         return apply_function("wall", arguments, node)
     if not _is_converted_again(node):
-        raise refusal(Kind.CLOCK_OF_CLOCK, node)
+        is_own = isinstance(time, Ref) and time.field.time_zone == zone.value
+        own = to_suggestions([sql_text(node.this)] if is_own else [], "the column is on that clock")
+        raise refusal(Kind.CLOCK_OF_CLOCK, node, *own)
     return apply_function("instant", arguments, node)
 
 

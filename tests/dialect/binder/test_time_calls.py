@@ -54,3 +54,14 @@ def test_other_instants_are_refused_by_their_type(condition: str) -> None:
     catalog = load_catalog(Path("tests/support/worlds/clocks.toml"))
     with pytest.raises(Refusal, match="This type is not in the dialect"):
         compile_query(f"SELECT COUNT(*) FROM ride WHERE {condition}", catalog)
+
+
+def test_a_clock_that_the_column_has_already_is_left_out() -> None:
+    catalog = load_catalog(Path("tests/support/worlds/clocks.toml"))
+    sql = "SELECT EXTRACT(HOUR FROM at_local AT TIME ZONE '{}') AS h, COUNT(*) FROM ride GROUP BY h"
+    with pytest.raises(Refusal) as own:
+        compile_query(sql.format("Europe/Berlin"), catalog)
+    assert "Try: SELECT EXTRACT(HOUR FROM at_local) AS h, COUNT(*) FROM ride GROUP BY h" in str(own.value)
+    with pytest.raises(Refusal) as other:
+        compile_query(sql.format("Asia/Tokyo"), catalog)
+    assert "Try: ts AT TIME ZONE 'UTC'" in str(other.value)
