@@ -44,7 +44,8 @@ $grows# primary_key = []             # columns that name one row; the person's c
 # size_class = ""              # order of magnitude of the number of rows: "1e6"
 $time## in every case: the columns that analysts may use. Add bounds = [0, 100] to a number that is summed or averaged
 ## (values beyond count as these ends), or bounds = "measure" where you do not know; values = ["N", "S"],
-## range = [0, 23] or values_of = "TABLE.COLUMN" to a key
+## range = [0, 23] or values_of = "TABLE.COLUMN" to a key; nullable = false where every row has a value, else answers by
+## it have a group for NULL
 # [tables.$name.columns]"""
 CSV_INGEST_NOTE = "## passersby ingest adds rows to Parquet alone: passersby catalog convert makes it such\n"
 FOLDER_CURE = "give a folder with your files."
