@@ -210,11 +210,14 @@ class NewRows:
         for column in source_columns(self.table):
             stored_type = found.get(column.name)
             if stored_type is None:
-                raise DataError(self.table.name, f"{path.name} has no column {column.name}.", "write one in every file")
+                cure = "write one in every file; passersby catalog convert gives raw files these names"
+                raise DataError(self.table.name, f"{path.name} has no column {column.name}.", cure)
             if not is_copied_as(stored_type, column.type) and sql_type(stored_type) is not SqlType.VARCHAR:
                 kind = stored_type.partition("(")[0]
                 why = f"{path.name} stores {column.name} as {kind}, declared is {column.stored_type}."
-                raise DataError(self.table.name, why, "store the declared type, or text")
+                raise DataError(
+                    self.table.name, why, "store the declared type, or text, as passersby catalog convert does"
+                )
             quoted = quote_identifier(column.name)
             typed = typed_value(source, quoted, source_type(column))
             expressions.append(f"TRY_CAST({typed} AS {kinds[column.name]}) AS {quoted}")
