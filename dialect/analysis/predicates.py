@@ -23,6 +23,7 @@ from dialect.algebra.expressions import (
     conjuncts,
     equal_pairs,
     fields_of,
+    map_fields,
     operands,
     reads_only_table,
 )
@@ -42,7 +43,7 @@ from dialect.analysis.time_granularity import truncate_time, truncation_unit
 from dialect.catalog.model import Bounds, SqlType
 from dialect.functions.emitter import plain_text
 from dialect.functions.literals import add_units, format_time, interval_seconds, parse_timestamp
-from dialect.functions.registry import definition_of, is_date, range_of
+from dialect.functions.registry import OVERLOADS, definition_of, is_date, is_not_null, range_of
 
 LARGEST_EXACT = 2**53  # integers are exact in DOUBLE up to here
 _COMPARABLE = {
@@ -301,6 +302,24 @@ def narrow_expression(expr: Expr, facts: Sequence[Expr]) -> Expr:
     if isinstance(expr, Ref):
         return Ref(replace(expr.field, bounds=ends, nullable=False))
     return Ref(Field(f"({plain_text(expr)})", None, SqlType.DOUBLE, nullable=False, bounds=ends))
+
+
+def without_null(expr: Expr, facts: Sequence[Expr]) -> Expr:
+    """Return an expression over fields that are marked as never NULL where the facts, which are TRUE, leave no NULL."""
+    known = {field for fact in facts for field in _read_by_strict_calls(fact)}
+    return map_fields(expr, lambda field: Ref(replace(field, nullable=False)) if field in known else None)
+
+
+def _read_by_strict_calls(expr: Expr) -> Iterator[Field]:
+    """Fields of which a NULL makes an expression NULL, or `x IS NOT NULL` false."""
+    if isinstance(expr, Ref):
+        yield expr.field
+    if not isinstance(expr, Call):
+        return
+    tested = expr.arguments[0].children if expr.arguments else ()
+    is_test = len(tested) == 1 and expr == is_not_null(tested[0])
+    for part in tested if is_test else expr.arguments if OVERLOADS[expr.function].is_strict else ():
+        yield from _read_by_strict_calls(part)
 
 
 def _intersect(one: Bounds, other: Bounds) -> Bounds:

@@ -630,3 +630,7 @@ FROM visit GROUP BY zone_id;
 # title: people by several branches, some of NULL
 SELECT COUNT(DISTINCT CASE WHEN dwell_min > 60 THEN NULL WHEN hour(start_ts) < 12 THEN subscriber_id WHEN hour(start_ts) > 17 THEN subscriber_id END) AS some,
   COUNT(DISTINCT CASE WHEN place_id = 'P1' THEN NULL ELSE subscriber_id END) AS elsewhere FROM visit;
+
+# title: steps between a person's rows, without the first
+SELECT hour(before) AS h, count(*) AS n, n / avg(n) OVER () AS index
+FROM (SELECT subscriber_id, lag(start_ts) OVER (PARTITION BY subscriber_id ORDER BY start_ts, visit_id) AS before FROM visit) WHERE before IS NOT NULL GROUP BY 1;

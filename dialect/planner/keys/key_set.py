@@ -184,8 +184,10 @@ def build_key_set(keys: Sequence[Field], source: PerPerson, context: CompileCont
 def public_lists(exprs: Sequence[Expr], source: PerPerson, context: CompileContext) -> dict[Expr, PublicList] | None:
     """Find the public lists of the keys, by the subexpression each replaces; None if any key is private.
 
-    Dependent keys have no list of their own. Keys that need the same list share it.
+    Dependent keys have no list of their own. Keys that need the same list share it. Predicates that are never TRUE for
+    NULL keep it out of the lists.
     """
+    exprs = [predicates.without_null(expr, source.predicates) for expr in exprs]
     found = compute_dependent_keys(
         exprs, [_lists_for(expr, source.predicates, context, True) for expr in exprs], source.predicates
     )

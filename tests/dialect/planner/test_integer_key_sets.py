@@ -45,7 +45,7 @@ KEYS: dict[tuple[str, str], int | None] = {
     ("floor(lat * lat / 100)", ""): 83,
     ("floor(sqrt(dwell_s))", ""): 86,
     ("floor(ln(dwell_s))", "WHERE dwell_s >= 1"): 9,
-    ("floor(lat / 30), age // 50", "WHERE lat IS NOT NULL AND age >= 0"): 8 * 3,
+    ("floor(lat / 30), age // 50", "WHERE lat IS NOT NULL AND age >= 0"): 7 * 3,
     ("CASE WHEN lat > 0 THEN floor(lat / 30) ELSE -1 END", "WHERE lat > -30"): 5,
     ("floor(lon)", "WHERE lon BETWEEN -104 AND -103"): 2,
     ("floor(lon * 2)", "WHERE lon * 2 BETWEEN -1 AND 2"): 4,
