@@ -218,12 +218,11 @@ class Drawn:
         if self.random.random() < 0.12 and kind in ("int", "double", "text", "date", "bool", "stamp"):
             then, other = self.term(kind, columns, depth - 1), self.term(kind, columns, depth - 1)
             return f"CASE WHEN {self.term('bool', columns, depth - 1)} THEN {then} ELSE {other} END"
-        if kind not in _samples_by_result():
-            return self.one(*CONSTANTS.get(kind, ("NULL",)))
         there = {each.kind for each in columns} | CONSTANTS.keys() | _CONVERTED.keys()
-        sample = self.random.choice(self.random.choice(_by_form(kind)))
-        while any(isinstance(of, str) and of not in there for of in sample.kinds):  # a NULL would have no type
-            sample = self.random.choice(self.random.choice(_by_form(kind)))
+        forms = _by_form(kind, frozenset(there))  # a NULL would have no type
+        if not forms:
+            return self.one(*CONSTANTS.get(kind, ("NULL",)))
+        sample = self.random.choice(self.random.choice(forms))
         made = {
             str(place): self.term(_CONVERTED.get(of, of), columns, depth - 1)
             for place, of in enumerate(sample.kinds)
@@ -531,9 +530,10 @@ class Drawn:
 
 
 @cache
-def _by_form(kind: str) -> tuple[tuple[Sample, ...], ...]:
-    """Samples of each form with a result of a kind."""
+def _by_form(kind: str, arguments: frozenset[str]) -> tuple[tuple[Sample, ...], ...]:
+    """Samples of each form with a result of a kind, whose columns are of some kinds."""
     found: dict[str, list[Sample]] = {}
     for sample in _samples_by_result().get(kind, ()):
-        found.setdefault(f"{sample.form.name} {sample.form.argument_kinds}", []).append(sample)
+        if all(of in arguments for of in sample.kinds if isinstance(of, str)):
+            found.setdefault(f"{sample.form.name} {sample.form.argument_kinds}", []).append(sample)
     return tuple(tuple(each) for each in found.values())
