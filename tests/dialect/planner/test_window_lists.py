@@ -28,6 +28,8 @@ KEYS = (
     f"day >= DATE '{B}'",
     "month(day)",
     "place",
+    "hour(began)",
+    "dayname(began)",
 )
 CONDITIONS = (
     "",
@@ -40,6 +42,9 @@ CONDITIONS = (
     f"date_trunc('day', day) = DATE '{B}'",
     f"date_trunc('day', began) = TIMESTAMP '{B}'",
     "month(day) IN (3, 4)",
+    "began IS NOT NULL",
+    "day IS NOT NULL",
+    "hour(began) >= 0",
 )
 SOURCES = (
     "visit{0}",
