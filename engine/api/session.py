@@ -11,7 +11,7 @@ from typing import Any, Required, Self, TypedDict, Unpack
 
 import pyarrow as pa
 
-from budgets import ParamError, check_client_name, parse_positive_amount
+from budgets import ParamError, check_client_name, check_name, parse_positive_amount
 from dialect import Describe, ExplainPrivacy, Listing, Show, Statement, compile_query, parse_statement
 from dialect.diagnostics import Kind
 from engine.accounts.open_ledger import ledger_address, open_ledger
@@ -187,13 +187,15 @@ class Session:
         self.close()
 
     def request_terms(self, sql: str, **given: Unpack[RequestTerms]) -> Request:
-        """Validate client, price and confidence level of a query; raises Refused."""
+        """Validate client, request id, price and target error of a query; raises Refused."""
         with refusals(sql):
             check_client_name(given["client"])
-            rho = given.get("rho")
+            request_id, rho = given.get("request_id"), given.get("rho")
+            if request_id:
+                check_name(request_id, "A request id")
             amount = None if rho is None else parse_positive_amount(rho, "rho")
             target = requested_error(given.get("target_error"), rho)
-            return Request(given["client"], amount, given.get("confidence"), given.get("request_id"), target)
+            return Request(given["client"], amount, given.get("confidence"), request_id, target)
 
     def _answer_statement(self, parsed: Statement, terms: Request) -> pa.Table:
         """Answer a statement other than SELECT: reads no data, costs nothing."""

@@ -210,6 +210,14 @@ def test_a_request_sent_twice_is_charged_once(session: Session) -> None:
     assert card(again)["replayed"] is True
 
 
+@pytest.mark.parametrize("request_id", [10**30, b"r-1", "r\n1", "r" * 201, "\ud800"])
+def test_a_request_id_that_is_no_plain_text_is_refused(session: Session, request_id: Any) -> None:
+    with pytest.raises(Refused) as refused:
+        session.query(BY_ZONE, client="ann", request_id=request_id)
+    assert refused.value.problem["code"] == "E_PARAM"
+    assert session.history("ann") == []
+
+
 def test_a_rehearsal_is_free_and_marked_as_one(session: Session) -> None:
     before = session.budget("ann")
     table = session.rehearse(BY_ZONE, client="ann", rho="0.05")
