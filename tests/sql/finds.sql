@@ -21,3 +21,9 @@ SELECT quantile_disc() FROM events;
 
 # title: a suggestion that is nearly as long as a refusal may be
 SELECT cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender cell_id, gender, COUNT(*) FROM events JOIN subscribers USING (subscriber_id) GROUP BY cell_id;
+
+# title: a key that is rounded to more places than a number has
+SELECT round(lon, 2147483647), COUNT(*) FROM events GROUP BY 1;
+
+# title: a key that is rounded to steps larger than a number is
+SELECT round(lon, -2147483648), COUNT(*) FROM events GROUP BY 1;

@@ -29,6 +29,7 @@ from dialect.planner.keys.public_domains import returns_integer
 
 _FINE_TIMES = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.TIME, SqlType.INTERVAL)
 _LISTS = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
+_MAX_PLACES = 18  # decimal places that a number of 64 bits can be rounded to
 
 
 def check_private_keys(keys: Sequence[Field], context: CompileContext) -> None:
@@ -84,9 +85,9 @@ def _bins_of(expr: Expr) -> str:
 def _whole_steps(number: str, digits: Expr) -> str:
     """Write a rounded number as a whole number of steps, which has a list where its ends are known."""
     places = digits.value if isinstance(digits, Literal) and isinstance(digits.value, int) else 0
-    step = 10 ** abs(places)
-    if not places:
+    if not places or abs(places) > _MAX_PLACES:
         return f"round({number})"
+    step = 10 ** abs(places)
     return f"round({number} * {step}) / {step}" if places > 0 else f"round({number} / {step}) * {step}"
 
 
