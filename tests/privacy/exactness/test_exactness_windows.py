@@ -23,7 +23,7 @@ from tests.support.sql.sql_cases import sql_cases
 from tests.support.sql.sql_windows import windowed_questions
 from tests.support.worlds import make_world
 
-base: Any = import_module("dialect.codegen.engines.engine")
+algebra: Any = import_module("dialect.algebra.relations")
 dialects: Any = import_module("dialect.codegen.engines.duckdb")
 write_window: Any = import_module("dialect.codegen.relations.window_functions")
 EXAMPLES = 20_000 if os.environ.get("PASSERSBY_NIGHTLY") else 40
@@ -70,7 +70,7 @@ def break_peers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def frames_by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    together(*(instead(module, "has_rows_frame", lambda _: True) for module in (base, dialects, write_window)))(
+    together(*(instead(module, "has_rows_frame", lambda _: True) for module in (algebra, dialects, write_window)))(
         monkeypatch
     )
 
