@@ -304,14 +304,14 @@ def narrow_expression(expr: Expr, facts: Sequence[Expr]) -> Expr:
     return Ref(Field(f"({plain_text(expr)})", None, SqlType.DOUBLE, nullable=False, bounds=ends))
 
 
-def without_null(expr: Expr, facts: Sequence[Expr]) -> Expr:
-    """Return an expression over fields that are marked as never NULL where the facts, which are TRUE, leave no NULL."""
-    known = {field for fact in facts for field in _read_by_strict_calls(fact)}
-    return map_fields(expr, lambda field: Ref(replace(field, nullable=False)) if field in known else None)
+def without_null(exprs: Sequence[Expr], facts: Sequence[Expr]) -> list[Expr]:
+    """Return expressions whose fields are marked as never NULL where the facts are TRUE for no NULL of them."""
+    known = {field: Ref(replace(field, nullable=False)) for fact in facts for field in null_rejected_fields(fact)}
+    return [map_fields(expr, known.get) for expr in exprs] if known else list(exprs)
 
 
-def _read_by_strict_calls(expr: Expr) -> Iterator[Field]:
-    """Fields of which a NULL makes an expression NULL, or `x IS NOT NULL` false."""
+def null_rejected_fields(expr: Expr) -> Iterator[Field]:
+    """Fields that are not NULL where an expression is TRUE: strict functions read them, or IS NOT NULL tests them."""
     if isinstance(expr, Ref):
         yield expr.field
     if not isinstance(expr, Call):
@@ -319,7 +319,7 @@ def _read_by_strict_calls(expr: Expr) -> Iterator[Field]:
     tested = expr.arguments[0].children if expr.arguments else ()
     is_test = len(tested) == 1 and expr == is_not_null(tested[0])
     for part in tested if is_test else expr.arguments if OVERLOADS[expr.function].is_strict else ():
-        yield from _read_by_strict_calls(part)
+        yield from null_rejected_fields(part)
 
 
 def _intersect(one: Bounds, other: Bounds) -> Bounds:

@@ -187,7 +187,7 @@ def public_lists(exprs: Sequence[Expr], source: PerPerson, context: CompileConte
     Dependent keys have no list of their own. Keys that need the same list share it. Predicates that are never TRUE for
     NULL keep it out of the lists.
     """
-    exprs = [predicates.without_null(expr, source.predicates) for expr in exprs]
+    exprs = predicates.without_null(exprs, source.predicates)
     found = compute_dependent_keys(
         exprs, [_lists_for(expr, source.predicates, context, True) for expr in exprs], source.predicates
     )
