@@ -125,11 +125,11 @@ class CompiledProfile:
         """
         bins = np.arange(LOWEST_BIN, HIGHEST_BIN + 1)
         places = exact.keys.column(0).to_numpy().astype(np.int64) - LOWEST_BIN
+        price = self.sensitivity, self.sigma, self.histogram_pico_rho
         noisy = []
         for counts, measured in zip(exact.vectors, self.bin_counts, strict=True):
             dense, released = np.zeros(len(bins), dtype=np.int64), np.zeros(len(bins), dtype=np.int64)
             dense[places] = counts * self.step
-            price = self.sensitivity, self.sigma, self.histogram_pico_rho
             released[:measured] = add_noise(dense[:measured], *price)
             noisy.append(NoisyVector(released))
         grains = (1 / self.step,) * len(noisy)
