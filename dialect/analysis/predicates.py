@@ -45,6 +45,7 @@ from dialect.functions.emitter import plain_text
 from dialect.functions.literals import add_units, format_time, interval_seconds, parse_timestamp
 from dialect.functions.registry import OVERLOADS, definition_of, is_date, is_not_null, range_of
 
+_EPOCH = datetime(1970, 1, 1)
 LARGEST_EXACT = 2**53  # integers are exact in DOUBLE up to here
 _COMPARABLE = {
     SqlType.BIGINT: (SqlType.BIGINT,),
@@ -230,8 +231,11 @@ def _range_implies(condition: Call, expr: Expr, facts: Sequence[Expr]) -> bool:
 def numeric_bounds(expr: Expr, facts: Sequence[Expr]) -> Bounds | None:
     """Numeric bounds that comparisons with constants imply for an expression; None without such a comparison.
 
-    Those of an interval are in seconds.
+    Those of an interval are in seconds. Comparisons of a time bound its seconds since 1970-01-01.
     """
+    since_epoch = _bounds_since_epoch(expr, facts)
+    if since_epoch is not None:
+        return since_epoch
     found: list[tuple[str, float]] = []
     for fact in facts:
         for sign, end in _comparisons(fact, expr):
@@ -247,6 +251,23 @@ def numeric_bounds(expr: Expr, facts: Sequence[Expr]) -> Bounds | None:
         _exclusive_end(end, -math.inf, expr.type) if sign == "<" else end for sign, end in found if ">" not in sign
     ]
     return Bounds(max(lowers, default=-math.inf), min(uppers, default=math.inf)) if found else None
+
+
+def _bounds_since_epoch(expr: Expr, facts: Sequence[Expr]) -> Bounds | None:
+    """Bounds of the seconds, milliseconds or microseconds of a time since 1970-01-01, where facts bound the time.
+
+    Milliseconds are rounded, so that both ends are rounded outwards. None where microseconds are inexact in DOUBLE.
+    """
+    per_second = OVERLOADS[expr.function].since_epoch if isinstance(expr, Call) else None
+    ends = None if per_second is None else between(expr.children[0], facts)
+    if per_second is None or ends is None:
+        return None
+    micros = [(parse_timestamp(str(end.value)) - _EPOCH) // timedelta(microseconds=1) for end in ends]
+    if max(map(abs, micros)) >= LARGEST_EXACT:
+        return None
+    if expr.type is SqlType.DOUBLE:
+        return Bounds(micros[0] / 1_000_000, micros[1] / 1_000_000)
+    return Bounds(float(micros[0] * per_second // 1_000_000), float(-(-micros[1] * per_second // 1_000_000)))
 
 
 def _exclusive_end(end: float, towards: float, kind: SqlType) -> float:

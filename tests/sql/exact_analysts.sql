@@ -585,6 +585,10 @@ FROM visit WHERE floor(date_diff('second', start_ts, end_ts) / 300.0) BETWEEN 0 
 SELECT floor(epoch(ts) / 900) * 900 AS quarter, count(*) AS n FROM event
 WHERE floor(epoch(ts) / 900) BETWEEN 1991076 AND 1991084 GROUP BY 1 ORDER BY 1;
 
+# title: quarters of an hour by seconds since 1970, within the ends of the time, as dashboards write them
+SELECT to_timestamp(floor(extract(epoch FROM ts) / 900) * 900) AS quarter, count(*) AS n FROM event
+WHERE ts >= TIMESTAMP '2026-10-05 06:00' AND ts < TIMESTAMP '2026-10-05 09:00' GROUP BY 1 ORDER BY 1;
+
 # title: counts without an asterisk, FROM first
 FROM visit SELECT place_id, count() AS n, count() FILTER (WHERE dwell_min > 30) AS long GROUP BY place_id ORDER BY place_id;
 

@@ -1654,8 +1654,8 @@ SELECT floor(epoch(ts) / 900) * 900 AS quarter, COUNT(*) FROM events GROUP BY 1;
 # E_KEY
 # SELECT floor(epoch(ts) / 900) * 900 AS quarter, COUNT(*) FROM events GROUP BY 1
 #                                                                               ^
-# floor((epoch(ts) / 900)) may be any number: neither bounds nor the question say where it ends.
-# Try: SELECT floor(epoch(ts) / 900) * 900 AS quarter, COUNT(*) FROM events WHERE floor((epoch(ts) / 900)) BETWEEN YOUR_MIN AND YOUR_MAX GROUP BY 1 -- rows outside the ends are left out
+# ts has no declared range, so nothing says where (floor((epoch(ts) / 900)) * 900) begins and ends.
+# Try: SELECT floor(epoch(ts) / 900) * 900 AS quarter, COUNT(*) FROM events WHERE ts >= YOUR_START AND ts < YOUR_END GROUP BY 1 -- rows outside the ends are left out
 
 # title: a day some days before another as others write it
 SELECT COUNT(*) FROM events WHERE ts >= DATE_SUB('2026-10-20', INTERVAL 7 DAY);

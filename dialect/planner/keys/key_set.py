@@ -162,6 +162,7 @@ def _single_list(expr: Expr, lists: tuple[PublicList, ...] | None) -> tuple[Publ
 MAX_KEYS = 1_000_000  # values of one list
 MAX_COMBINATIONS = 2 * MAX_KEYS  # combinations of lists, before predicates filter them
 
+NEARLY_UNIQUE = (SqlType.DOUBLE, SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.TIME, SqlType.INTERVAL)
 _DAYS_PER_YEAR, _DAYS_PER_CENTURY = 366, 36_525  # in days; over a whole year, date parts take all their values
 
 
@@ -221,11 +222,11 @@ def _exceeds_limits(lists: Iterable[PublicList]) -> bool:
 
 
 def _can_fall_back_to_private(exprs: Sequence[Expr], lists: Iterable[PublicList]) -> bool:
-    """Return whether keys may be private instead: some list allows it, and no key is a DOUBLE.
+    """Return whether keys may be private instead: some list allows it, and no key is a DOUBLE or a time.
 
-    A DOUBLE has almost as many values as rows, so that none would reach the threshold.
+    These have almost as many values as rows, so that none would reach the threshold.
     """
-    return any(each.allows_private for each in lists) and all(expr.type is not SqlType.DOUBLE for expr in exprs)
+    return any(each.allows_private for each in lists) and not any(expr.type in NEARLY_UNIQUE for expr in exprs)
 
 
 def _check_sizes(lists: tuple[PublicList, ...]) -> None:

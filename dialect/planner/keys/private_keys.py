@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
 from dialect.algebra.relations import PerPerson, Project, Public, Values
 from dialect.algebra.release_plan import OtherKeys
+from dialect.algebra.traversal import walk
 from dialect.catalog.model import SqlType, ValueRange
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal, Suggestion, join_differences
@@ -24,10 +25,9 @@ from dialect.functions.registry import OVERLOADS
 from dialect.functions.signatures import Effect
 from dialect.parser.compile_context import CompileContext
 from dialect.parser.tokens import END_PLACEHOLDER, MAX_PLACEHOLDER, MIN_PLACEHOLDER, START_PLACEHOLDER
-from dialect.planner.keys.key_set import build_key_set
+from dialect.planner.keys.key_set import NEARLY_UNIQUE, build_key_set
 from dialect.planner.keys.public_domains import returns_integer
 
-_FINE_TIMES = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.TIME, SqlType.INTERVAL)
 _LISTS = (SqlType.VARCHAR_LIST, SqlType.BIGINT_LIST)
 _MAX_PLACES = 18  # decimal places that a number of 64 bits can be rounded to
 
@@ -41,9 +41,10 @@ def check_private_keys(keys: Sequence[Field], context: CompileContext) -> None:
     for key in keys:
         expr = key.expression
         text = plain_text(expr)
-        if key.type in _FINE_TIMES:
-            raise _fine_time_refusal(expr, text, context)
-        integer = _integer_part(expr) if key.type is SqlType.DOUBLE else None
+        integer = _integer_part(expr) if key.type in NEARLY_UNIQUE else None
+        time = _stepped_time(expr) if integer is None else _time_since_epoch(integer)
+        if time is not None or (key.type in NEARLY_UNIQUE and key.type is not SqlType.DOUBLE):
+            raise _fine_time_refusal(expr, text, time, context)
         if integer is not None:
             part = plain_text(integer)
             ends = f"{part} BETWEEN {MIN_PLACEHOLDER} AND {MAX_PLACEHOLDER}"
@@ -66,6 +67,22 @@ def _integer_part(expr: Expr) -> Expr | None:
     parts = [part for part in expr.children if not isinstance(part, Literal)]
     inner = _integer_part(parts[0]) if len(parts) == 1 and isinstance(expr, Call) else None
     return expr if inner is None and returns_integer(expr) else inner
+
+
+def _stepped_time(expr: Expr) -> Expr | None:
+    """Return the time that a key truncates to steps; None for other keys."""
+    return expr.arguments[-1] if isinstance(expr, Call) and OVERLOADS[expr.function].has_step else None
+
+
+def _time_since_epoch(steps: Expr) -> Expr | None:
+    """Return the time whose seconds, milliseconds or microseconds an integer expression divides into steps, or None."""
+    inner = next((part for part in walk(steps) if _is_since_epoch(part)), None)
+    return None if inner is None or inner is steps else inner.children[0]
+
+
+def _is_since_epoch(expr: Expr) -> bool:
+    """Return whether an expression is the time since 1970-01-01."""
+    return isinstance(expr, Call) and OVERLOADS[expr.function].since_epoch is not None
 
 
 def _bins_of(expr: Expr) -> str:
@@ -91,18 +108,18 @@ def _whole_steps(number: str, digits: Expr) -> str:
     return f"round({number} * {step}) / {step}" if places > 0 else f"round({number} / {step}) * {step}"
 
 
-def _fine_time_refusal(expr: Expr, text: str, context: CompileContext) -> Refusal:
+def _fine_time_refusal(expr: Expr, text: str, stepped: Expr | None, context: CompileContext) -> Refusal:
     """Build the refusal of a raw time, or of steps of a time without known bounds; suggests the declared dates.
 
-    A raw time needs a coarser key and bounds, a truncated time only bounds.
+    A raw time needs a coarser key and bounds, a time that is divided into steps (`stepped`) only bounds.
     """
-    time = expr.arguments[-1] if isinstance(expr, Call) and OVERLOADS[expr.function].has_step else expr
+    time = stepped or expr
     moment, date = plain_text(time), _declared_date(time, context)
-    coarse = f"date_trunc('hour', {text})" if time is expr else text
+    coarse = f"date_trunc('hour', {text})" if stepped is None else text
     ends = f"{moment} >= {START_PLACEHOLDER} AND {moment} < {END_PLACEHOLDER}"
     if date is not None:
         ends = f"{date[0]} BETWEEN DATE '{date[1].lower}' AND DATE '{date[1].upper}'"
-    kind = Kind.NEARLY_UNIQUE_KEY if time is expr else Kind.UNBOUNDED_TIME_KEY
+    kind = Kind.NEARLY_UNIQUE_KEY if stepped is None else Kind.UNBOUNDED_TIME_KEY
     suggestions = _coarser_key_suggestions(context.sql, text, coarse, ends)
     return kind.at(None, suggestions, key=text, time=moment, coarse=coarse, ends=ends)
 

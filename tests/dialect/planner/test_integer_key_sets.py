@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 
 import duckdb
 import pytest
 
 from dialect.algebra.codegen_types import Target
-from dialect.algebra.expressions import Field, Literal, fields_of
+from dialect.algebra.expressions import Expr, Field, Literal, fields_of
 from dialect.algebra.release_plan import KeySet, PrivatePlan
+from dialect.analysis import predicates
+from dialect.catalog.model import Bounds
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal
 from dialect.functions.emitter import plain_text, quote_literal, write_expr
@@ -63,6 +65,11 @@ KEYS: dict[tuple[str, str], int | None] = {
 OF_TIMES: dict[tuple[str, str], int | None] = {  # the ends are those of numbers that are computed of them
     ("floor(epoch(ts) / 900) * 900", "WHERE floor(epoch(ts) / 900) BETWEEN 1988000 AND 1988003"): 4,
     ("floor(epoch(ts) / 900)", "WHERE epoch(ts) BETWEEN 1789200000 AND 1789202700"): 4,
+    ("floor(epoch(ts) / 900) * 900", "WHERE ts >= TIMESTAMP '2026-10-02' AND ts < TIMESTAMP '2026-10-03'"): 96,
+    ("to_timestamp(floor(epoch(ts) / 900) * 900)", "WHERE CAST(ts AS DATE) = DATE '2026-10-02'"): 96,
+    ("make_timestamp(epoch_us(ts) // 3600000000 * 3600000000)", "WHERE date_trunc('day', ts) = DATE '2026-10-02'"): 24,
+    ("epoch_ms(epoch_ms(ts) // 3600000 * 3600000)", "WHERE CAST(ts AS DATE) = DATE '2026-10-02'"): 25,  # rounded up
+    ("floor(epoch(CAST(ts AS DATE)) / 86400)", "WHERE CAST(ts AS DATE) >= '1969-12-30' AND ts < '1970-01-03'"): 4,
 }
 
 
@@ -123,6 +130,47 @@ def test_every_key_of_declared_numbers_is_listed(
     assert not set(made) - listed
 
 
+SINCE_EPOCH = [(keys, where) for keys, where in OF_TIMES if "DATE '" in where or "TIMESTAMP '" in where]
+
+
+def _unlisted(
+    keys: str, where: str, plan_of: Callable[[str], PrivatePlan], target: Target, database: duckdb.DuckDBPyConnection
+) -> set[tuple[object, ...]]:
+    """Keys of moments at the ends, next to them and between that are in no public list."""
+    listed = _listed(plan_of(f"SELECT {keys}, COUNT(*) {BOTH} {where} GROUP BY ALL"), target, database)
+    near = " UNION ALL ".join(
+        f"SELECT DATE '2026-10-02' + to_minutes(i) + to_microseconds({step}) AS ts FROM range(-60, 1500) t(i)"
+        for step in (-1, 0, 1, 499, 500, 501, 999_499, 999_500)
+    )
+    made = database.execute(f"SELECT DISTINCT {keys} FROM ({near}) {where}").fetchall()
+    assert made
+    return set(made) - set(listed)
+
+
+@pytest.mark.parametrize(("keys", "where"), SINCE_EPOCH)
+def test_every_key_of_a_time_since_epoch_is_listed(
+    keys: str, where: str, plan_of: Callable[[str], PrivatePlan], target: Target, database: duckdb.DuckDBPyConnection
+) -> None:
+    assert not _unlisted(keys, where, plan_of, target, database)
+
+
+def test_milliseconds_that_are_rounded_down_are_missed(
+    plan_of: Callable[[str], PrivatePlan],
+    target: Target,
+    database: duckdb.DuckDBPyConnection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bounds = predicates._bounds_since_epoch
+
+    def lower(expr: Expr, facts: Sequence[Expr]) -> Bounds | None:
+        found = bounds(expr, facts)
+        return found if found is None else Bounds(found.lower, found.upper - 1)
+
+    monkeypatch.setattr(predicates, "_bounds_since_epoch", lower)
+    keys = next(keys for keys, _ in OF_TIMES if keys.startswith("epoch_ms"))
+    assert _unlisted(keys, "WHERE CAST(ts AS DATE) = DATE '2026-10-02'", plan_of, target, database)
+
+
 @pytest.mark.parametrize(
     ("key", "where", "hint"),
     [
@@ -134,6 +182,9 @@ def test_every_key_of_declared_numbers_is_listed(
             "WHERE floor((dwell_s / nullif(lat, 0))) BETWEEN YOUR_MIN AND YOUR_MAX",
         ),
         ("floor(dwell_s * 1000)", "", "coarser"),
+        ("floor(epoch(ts) / 900)", "", "WHERE ts >= YOUR_START AND ts < YOUR_END"),
+        ("to_timestamp(floor(epoch(ts) / 900) * 900)", "", "WHERE ts >= YOUR_START AND ts < YOUR_END"),
+        ("to_timestamp(floor(epoch(ts)))", "WHERE ts >= '2026-01-01' AND ts < '2027-01-01'", "coarser"),
         ("floor(dwell_s), floor(lat), age // 10", "", "coarser"),
     ],
 )
