@@ -331,16 +331,20 @@ def without_null(exprs: Sequence[Expr], facts: Sequence[Expr]) -> list[Expr]:
     return [map_fields(expr, known.get) for expr in exprs] if known else list(exprs)
 
 
-def null_rejected_fields(expr: Expr) -> Iterator[Field]:
-    """Fields that are not NULL where an expression is TRUE: strict functions read them, or IS NOT NULL tests them."""
+def null_rejected_fields(fact: Expr) -> Iterator[Field]:
+    """Fields that are not NULL where a condition is TRUE: strict functions read them, or IS NOT NULL tests these."""
+    tested = fact.arguments[0].children if isinstance(fact, Call) and fact.arguments else ()
+    is_test = len(tested) == 1 and fact == is_not_null(tested[0])
+    return strict_fields(tested[0] if is_test else fact)
+
+
+def strict_fields(expr: Expr) -> Iterator[Field]:
+    """Fields whose NULL makes an expression NULL: it reads them by strict functions alone."""
     if isinstance(expr, Ref):
         yield expr.field
-    if not isinstance(expr, Call):
-        return
-    tested = expr.arguments[0].children if expr.arguments else ()
-    is_test = len(tested) == 1 and expr == is_not_null(tested[0])
-    for part in tested if is_test else expr.arguments if OVERLOADS[expr.function].is_strict else ():
-        yield from null_rejected_fields(part)
+    elif isinstance(expr, Call) and OVERLOADS[expr.function].is_strict:
+        for part in expr.arguments:
+            yield from strict_fields(part)
 
 
 def _intersect(one: Bounds, other: Bounds) -> Bounds:

@@ -1,26 +1,42 @@
-"""Joined public rows that restrict a key set: keys that no row can have are not listed.
+"""Conditions that restrict a key set, by joined public rows and by NULL: keys that no row can have are not listed.
 
     FROM visit JOIN calendar c ON c.d = CAST(ts AS DATE) WHERE NOT c.is_weekend GROUP BY CAST(ts AS DATE)
     FROM visit WHERE zone IN (SELECT zone FROM zone WHERE level = 2) GROUP BY zone
 
 The list of a key has all days, or all zones, and knows nothing of the public table's other columns. A key is equated
-with a column of the public relation, or computed from what is. Proof: `dialect/planner/proofs.md#key-sets`.
+with a column of the public relation, or computed from what is. Two functions of one nullable time are NULL together.
+Proof: `dialect/planner/proofs.md#key-sets`.
 
 Terms: a fact is a predicate that is true of every row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dialect.algebra import relations as rel
-from dialect.algebra.expressions import Expr, Ref, conjuncts, equal_pairs, expand_definitions, fields_of
+from dialect.algebra.expressions import (
+    Expr,
+    Field,
+    Ref,
+    conjuncts,
+    equal_pairs,
+    expand_definitions,
+    fields_of,
+    map_fields,
+)
 from dialect.algebra.relations import public_values_of
 from dialect.analysis.time_granularity import UnderivableError, rewrite_over_keys
 from dialect.analysis.uniqueness import EXACT_TYPES
-from dialect.functions.registry import is_not_distinct
+from dialect.functions.registry import (
+    definition_of,
+    is_not_distinct,
+    is_null,
+    is_null_if_inputs_null,
+    may_be_null,
+)
 from dialect.planner.keys.public_domains import PublicList, list_of_rows
 
 
@@ -55,6 +71,32 @@ def restricting_lists(
             used |= fields
             conditions += met
     return tuple(found.values()), tuple(dict.fromkeys(conditions))
+
+
+def null_conditions(lists: Iterable[PublicList]) -> Iterator[Expr]:
+    """Relate lists of functions that are NULL just where the same field is: their values are NULL together.
+
+    Claim: the conditions hold for the listed values of every row. Raises: nothing.
+    Proof: dialect/planner/proofs.md#key-sets
+    """
+    first: dict[Field, Expr] = {}
+    for old, new in (each.replacements[0] for each in lists):
+        field = _field_that_makes_null(old)
+        if field is not None and may_be_null(new):
+            other = first.setdefault(field, new)
+            if other is not new:
+                yield is_not_distinct(is_null(new), is_null(other))
+
+
+def _field_that_makes_null(expr: Expr) -> Field | None:
+    """Return the one field that an expression reads, if it is NULL just where that is; far dates aside."""
+    written = definition_of(expr)
+    fields = set() if written is None else set(fields_of(written))
+    if written is None or len(fields) != 1 or not is_null_if_inputs_null(written):
+        return None
+    (field,) = fields
+    present = map_fields(written, {field: Ref(replace(field, nullable=False))}.get)
+    return None if may_be_null(present, include_far=False) else field
 
 
 def _condition(equality: _Equality, old: Expr, new: Expr) -> Expr | None:

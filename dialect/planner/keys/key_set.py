@@ -46,7 +46,7 @@ from dialect.functions.registry import OVERLOADS, computed_field, is_date, may_b
 from dialect.functions.signatures import KeySetRule, constant_values
 from dialect.parser.compile_context import CompileContext
 from dialect.planner.keys import public_domains
-from dialect.planner.keys.joined_lists import restricting_lists
+from dialect.planner.keys.joined_lists import null_conditions, restricting_lists
 from dialect.planner.keys.public_domains import PublicList, SideKeySet, integer_lists, union_lists
 
 
@@ -179,6 +179,7 @@ def build_key_set(keys: Sequence[Field], source: PerPerson, context: CompileCont
         return None
     _check_sizes(tuple(lists.values()))
     joined, conditions = restricting_lists(tuple(lists.values()), source)
+    conditions += tuple(null_conditions(lists.values()))
     return _cross_product(exprs, tuple(lists.values()), source.predicates, context, joined, conditions)
 
 
