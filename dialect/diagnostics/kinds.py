@@ -286,6 +286,8 @@ class Kind(Diagnostic):
     AGGREGATE_ACROSS_PERSONS = Code.AGG, "{name} across people {reason}.", "{hint}"
     AGGREGATE_PER_PERSON = (Code.AGG, "{name} across people {reason}.",
         "{hint}; or {name} per person, in a subquery that groups by {person}")
+    EXTREME_OF_DECLARED = (Code.AGG, "{name} across people {reason}. The catalog declares {lower} to {upper}.",
+        "{hint}")
     AGGREGATE_ARGUMENT_TYPE = Code.AGG, "{name} takes {accepted}.", "{converted}"
     AGGREGATE_OF_OTHER_TYPE = Code.AGG, "{name} takes {accepted}.", AggregateHint.GROUP_BY_COLUMN
     AGGREGATE_OF_INTERVAL = (Code.AGG,

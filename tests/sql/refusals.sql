@@ -2134,7 +2134,7 @@ SELECT MIN(ts), MAX(ts) FROM events;
 # E_AGG
 # SELECT MIN(ts), MAX(ts) FROM events
 #        ^^^^^^
-# MIN across people would return the value of one person.
+# MIN across people would return the value of one person. The catalog declares 2026-10-01 to 2026-10-07.
 # Try: SELECT CAST(ts AS DATE), COUNT(*) FROM events GROUP BY CAST(ts AS DATE) -- a row for each value of CAST(ts AS DATE)
 
 # title: unpivot as a statement

@@ -82,6 +82,21 @@ def test_truncating_a_time_without_a_declared_range_is_refused_for_that(operator
     assert refusal.why.startswith("arr_ts has no declared range")
 
 
+@pytest.mark.parametrize(
+    ("sql", "declared"),
+    [
+        ("SELECT MIN(t.dep_ts), MAX(t.dep_ts) FROM trip t", True),
+        ("SELECT mode, max(trip_date) FROM trip GROUP BY 1", True),
+        ("SELECT max(arr_ts) FROM trip", False),
+        ("SELECT min(mode) FROM trip", False),
+    ],
+)
+def test_the_least_and_greatest_time_name_the_declared_range(sql: str, declared: bool, operator: Catalog) -> None:
+    refusal = refusal_of(sql, operator)
+    assert refusal is not None
+    assert ("The catalog declares 2026-10-01 to 2026-11-01." in refusal.why) is declared
+
+
 def test_shortened_lists_of_names_state_how_many_are_omitted(operator: Catalog) -> None:
     unknown, shown = (refusal_of(sql, operator) for sql in ("select count(*) from zzz", "summarize zzz"))
     assert unknown is not None and shown is not None
