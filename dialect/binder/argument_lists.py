@@ -192,11 +192,11 @@ class WrittenCall:
     def count(self) -> int:
         """Number of arguments, with those set off by a keyword or WITHIN GROUP.
 
-        substring(x FROM 2 FOR 3) has three, PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY x) two.
+        substring(x FROM 2 FOR 3) has three, PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY x) two, and f(, x) has one.
         """
         parts = self.arguments if self.name in _FUNCTIONS_WITH_KEYWORDS else ()
         keyword_count = sum(token.token_type in _KEYWORDS for part in parts for token in _top_level_tokens(part))
-        return len(self.arguments) + keyword_count + (self.is_within_group and self.name in ORDERED_SET_AGGREGATES)
+        return sum(map(bool, self.arguments)) + keyword_count + (self.is_within_group and self.name in ORDERED_SET_AGGREGATES)
 
 
 def check_argument_lists(sql: str, tokens: list[Token], nodes: Sequence[exp.Expr] | None) -> None:

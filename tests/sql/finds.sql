@@ -27,3 +27,6 @@ SELECT round(lon, 2147483647), COUNT(*) FROM events GROUP BY 1;
 
 # title: a key that is rounded to steps larger than a number is
 SELECT round(lon, -2147483648), COUNT(*) FROM events GROUP BY 1;
+
+# title: a comma without an argument in front of it
+SELECT COUNT(CASE WHEN dwell_s = 86399 THEN timezone(, ts) END) FROM events;
