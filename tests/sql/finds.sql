@@ -30,3 +30,9 @@ SELECT round(lon, -2147483648), COUNT(*) FROM events GROUP BY 1;
 
 # title: a comma without an argument in front of it
 SELECT COUNT(CASE WHEN dwell_s = 86399 THEN timezone(, ts) END) FROM events;
+
+# title: several sketches, one without a level
+SELECT cell_id, APPROX_COUNT_DISTINCT(d), APPROX_QUANTILE(e FROM events GROUP BY cell_id;
+
+# title: several sketches, one whose level is forgotten
+SELECT APPROX_COUNT_DISTINCT(cell_id), APPROX_QUANTILE(dwell_s) FROM events;

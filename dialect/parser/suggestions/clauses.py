@@ -159,7 +159,8 @@ def without_sketches(sql: str, _: Catalog) -> Iterator[Suggestion]:
         if isinstance(call, exp.ApproxDistinct):
             call.replace(exp.Count(this=exp.Distinct(expressions=[call.this])))
         else:
-            call.replace(exp.func("quantile_cont", call.this, call.args["quantile"]))
+            level = call.args.get("quantile") or exp.Literal.number(0.5)
+            call.replace(exp.func("quantile_cont", call.this, level))
     yield Suggestion(tree_text(query), "distinct values and quantiles in place of their estimates by a sketch")
 
 
