@@ -196,7 +196,11 @@ class WrittenCall:
         """
         parts = self.arguments if self.name in _FUNCTIONS_WITH_KEYWORDS else ()
         keyword_count = sum(token.token_type in _KEYWORDS for part in parts for token in _top_level_tokens(part))
-        return sum(map(bool, self.arguments)) + keyword_count + (self.is_within_group and self.name in ORDERED_SET_AGGREGATES)
+        return (
+            sum(map(bool, self.arguments))
+            + keyword_count
+            + (self.is_within_group and self.name in ORDERED_SET_AGGREGATES)
+        )
 
 
 def check_argument_lists(sql: str, tokens: list[Token], nodes: Sequence[exp.Expr] | None) -> None:
