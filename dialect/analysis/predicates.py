@@ -40,10 +40,10 @@ from dialect.algebra.relations import (
 )
 from dialect.algebra.traversal import walk
 from dialect.analysis.time_granularity import truncate_time, truncation_unit
-from dialect.catalog.model import Bounds, SqlType
+from dialect.catalog.model import Bounds, SqlType, ValueRange
 from dialect.functions.emitter import plain_text
-from dialect.functions.literals import add_units, format_time, interval_seconds, parse_timestamp
-from dialect.functions.registry import OVERLOADS, definition_of, is_date, is_not_null, range_of
+from dialect.functions.literals import add_units, format_time, interval_seconds, literal_of, parse_timestamp
+from dialect.functions.registry import OVERLOADS, definition_of, is_date, is_local_time, is_not_null, range_of
 
 _EPOCH = datetime(1970, 1, 1)
 LARGEST_EXACT = 2**53  # integers are exact in DOUBLE up to here
@@ -155,6 +155,25 @@ def declared_dates(facts: Sequence[Expr]) -> Iterator[tuple[Field, Expr]]:
             yield day.field, of.arguments[-1]
 
 
+def declared_range(time_expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None:
+    """Return (first, last) moment of a declared date range, of a time column or of its date column; else None."""
+    dates = (day for day, time in declared_dates(facts) if time == time_expr)
+    own = next(
+        (f for f in (column_of_time(time_expr), *dates) if f is not None and isinstance(f.domain, ValueRange)), None
+    )
+    if own is None or not isinstance(own.domain, ValueRange) or own.type is SqlType.BIGINT:
+        return None
+    days = own.domain
+    last = str(days.upper) if own.type is SqlType.DATE else f"{days.upper} 23:59:59.999999"
+    return literal_of(days.lower, SqlType.TIMESTAMP), literal_of(last, SqlType.TIMESTAMP)
+
+
+def column_of_time(time_expr: Expr) -> Field | None:
+    """Return the column that a time expression reads, directly or in its time zone."""
+    own = time_expr.arguments[0] if is_local_time(time_expr) else time_expr
+    return own.field if isinstance(own, Ref) else None
+
+
 def _comparisons_and_lists(fact: Expr, expr: Expr) -> Iterator[tuple[str, Literal]]:
     """Comparisons of an expression with constants; an IN list counts as its smallest and largest value."""
     yield from _comparisons(fact, expr)
@@ -233,10 +252,10 @@ def numeric_bounds(expr: Expr, facts: Sequence[Expr]) -> Bounds | None:
 
     Those of an interval are in seconds. Comparisons of a time bound its seconds since 1970-01-01.
     """
-    since_epoch = _bounds_since_epoch(expr, facts)
-    if since_epoch is not None:
-        return since_epoch
     found: list[tuple[str, float]] = []
+    if is_since_epoch(expr) and (times := between(expr.children[0], facts)) is not None:
+        epochs = epoch_bounds(expr, times)
+        found += [] if epochs is None else [(">=", epochs.lower), ("<=", epochs.upper)]
     for fact in facts:
         for sign, end in _comparisons(fact, expr):
             if isinstance(end.value, int | float) and not isinstance(end.value, bool):
@@ -253,21 +272,23 @@ def numeric_bounds(expr: Expr, facts: Sequence[Expr]) -> Bounds | None:
     return Bounds(max(lowers, default=-math.inf), min(uppers, default=math.inf)) if found else None
 
 
-def _bounds_since_epoch(expr: Expr, facts: Sequence[Expr]) -> Bounds | None:
-    """Bounds of the seconds, milliseconds or microseconds of a time since 1970-01-01, where facts bound the time.
+def is_since_epoch(expr: Expr) -> bool:
+    """Return whether an expression is the seconds, milliseconds or microseconds of a time since 1970-01-01."""
+    return isinstance(expr, Call) and OVERLOADS[expr.function].epochs_per_second is not None
+
+
+def epoch_bounds(epoch: Expr, times: tuple[Literal, Literal]) -> Bounds | None:
+    """Bounds of the time since 1970-01-01 of times between two ends, in the unit of the call.
 
     Milliseconds are rounded, so that both ends are rounded outwards. None where microseconds are inexact in DOUBLE.
     """
-    per_second = OVERLOADS[expr.function].since_epoch if isinstance(expr, Call) else None
-    ends = None if per_second is None else between(expr.children[0], facts)
-    if per_second is None or ends is None:
+    per_second = OVERLOADS[epoch.function].epochs_per_second if isinstance(epoch, Call) else None
+    first, last = ((parse_timestamp(str(end.value)) - _EPOCH) // timedelta(microseconds=1) for end in times)
+    if per_second is None or max(abs(first), abs(last)) >= LARGEST_EXACT:
         return None
-    micros = [(parse_timestamp(str(end.value)) - _EPOCH) // timedelta(microseconds=1) for end in ends]
-    if max(map(abs, micros)) >= LARGEST_EXACT:
-        return None
-    if expr.type is SqlType.DOUBLE:
-        return Bounds(micros[0] / 1_000_000, micros[1] / 1_000_000)
-    return Bounds(float(micros[0] * per_second // 1_000_000), float(-(-micros[1] * per_second // 1_000_000)))
+    if epoch.type is SqlType.DOUBLE:
+        return Bounds(first / 1_000_000, last / 1_000_000)
+    return Bounds(float(first * per_second // 1_000_000), float(-(-last * per_second // 1_000_000)))
 
 
 def _exclusive_end(end: float, towards: float, kind: SqlType) -> float:

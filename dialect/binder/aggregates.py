@@ -18,7 +18,7 @@ from sqlglot import exp
 
 from dialect.algebra.expressions import Case, Expr, Field, Literal, Ref, expand_definitions, fields_of
 from dialect.algebra.relations import AggregateCall, PerPerson, Relation, SortDirection
-from dialect.analysis.predicates import narrowed_range
+from dialect.analysis.predicates import declared_range, narrowed_range
 from dialect.binder.aggregate_fields import (
     aggregate_field,
     listed_ends,
@@ -454,8 +454,14 @@ def _check_disclosure(aggregate: Aggregate, arguments: tuple[Expr, ...], source:
     if aggregate.accepts is CONDITION:
         _check_types(aggregate, arguments, node)
     returns_stored_value = aggregate.returns_argument and arguments and arguments[0].type not in NUMBERS.types
-    if not aggregate.is_releasable or returns_stored_value:
-        raise across_persons_refusal(aggregate.name, node, source.person.name or "the person")
+    if aggregate.is_releasable and not returns_stored_value:
+        return
+    refused = across_persons_refusal(aggregate.name, node, source.person.name or "the person")
+    declared = declared_range(arguments[0], source.predicates) if returns_stored_value else None
+    if declared is None:
+        raise refused
+    lower, upper = (str(end.value).partition(" ")[0] for end in declared)
+    raise refused.explained(Kind.TIME_ACROSS_PERSONS, *refused.rewrites, lower=lower, upper=upper)
 
 
 def _are_ranges_known(

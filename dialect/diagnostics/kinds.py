@@ -283,11 +283,10 @@ class Kind(Diagnostic):
     AGGREGATE_HERE = Code.AGG, "An aggregate can't stand here.", "put it into the select list or HAVING"
     UNKNOWN_AGGREGATE = Code.AGG, "The aggregate {name} is not in the dialect.", "{hint}"
     REFUSED_AGGREGATE = Code.AGG, "{name} {reason}.", "{hint}"
-    AGGREGATE_ACROSS_PERSONS = Code.AGG, "{name} across people {reason}.", "{hint}"
     AGGREGATE_PER_PERSON = (Code.AGG, "{name} across people {reason}.",
         "{hint}; or {name} per person, in a subquery that groups by {person}")
-    EXTREME_OF_DECLARED = (Code.AGG, "{name} across people {reason}. The catalog declares {lower} to {upper}.",
-        "{hint}")
+    TIME_ACROSS_PERSONS = (Code.AGG, "{name} across people {reason}. The catalog declares {lower} to {upper}.",
+        "{hint}; or {name} per person, in a subquery that groups by {person}")
     AGGREGATE_ARGUMENT_TYPE = Code.AGG, "{name} takes {accepted}.", "{converted}"
     AGGREGATE_OF_OTHER_TYPE = Code.AGG, "{name} takes {accepted}.", AggregateHint.GROUP_BY_COLUMN
     AGGREGATE_OF_INTERVAL = (Code.AGG,

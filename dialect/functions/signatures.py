@@ -216,7 +216,7 @@ class Function:
     part_of: Callable[[datetime], int] | None = None  # the part of a time, in Python; of a name, its number
     keeps_moment: bool = False  # a conversion of a date or timestamp to the same moment
     is_local_time: bool = False  # the local time of an instant in a time zone
-    since_epoch: int | None = None  # a time since 1970-01-01 in units of which a second has so many
+    epochs_per_second: int | None = None  # units a second of the time since 1970-01-01; None: another function
     reads_instants: bool = False  # takes an instant as such; others take its local time
     effect: Effect | None = None  # None: another function of its arguments
     limits: tuple[float, float] | None = None  # ends of the results, where they are narrower than the type's

@@ -121,7 +121,7 @@ def test_refusals_have_the_fields_of_their_kind() -> None:
         kind: {"name", "forms"} for kind in Kind if kind.hint == Kind.PATTERN_GROUP.hint
     }
     explained |= {kind: {"name"} for kind in (Kind.UNQUOTED_TEXT, Kind.DOUBLE_QUOTED_TEXT, Kind.COLUMN_ELSEWHERE)}
-    explained[Kind.EXTREME_OF_DECLARED] = fields_of(Kind.AGGREGATE_ACROSS_PERSONS)
+    explained[Kind.TIME_ACROSS_PERSONS] = fields_of(Kind.AGGREGATE_PER_PERSON)
     wrong = [
         f"{place}: {kind.name} lacks {', '.join(sorted(missing))}"
         for place, kind, given in uses()

@@ -523,7 +523,7 @@ TIMES: tuple[Function, ...] = (
     ),
     Function(
         "epoch", ("time",), _DOUBLE, "epoch({0})", f"({_spark_microseconds(0)} / 1e6D)", partial=_BEYOND_CALENDAR,
-        since_epoch=1,
+        epochs_per_second=1,
     ),
     Function("epoch", ("span",), _DOUBLE, EPOCH_OF_INTERVAL, "({0} / 1e6D)", ranges.first_argument),
     Function("epoch", ("clock",), _DOUBLE, "epoch({0})", "({0} / 1e6D)", ranges.constant(0, 86_400)),
@@ -533,11 +533,11 @@ TIMES: tuple[Function, ...] = (
     ),
     Function(
         "epoch_ms", ("stamp",), _INT, _IF_WITHIN_CALENDAR + _EPOCH_MS + " END", _milliseconds(_spark_microseconds(0)),
-        partial=_BEYOND_CALENDAR, since_epoch=1_000,
+        partial=_BEYOND_CALENDAR, epochs_per_second=1_000,
     ),
     Function(
         "epoch_ms", ("date",), _INT, _IF_DATE_WITHIN_CALENDAR + "epoch_ms({0}) END",
-        _floor_divide(_spark_microseconds(0), 1_000), partial=_BEYOND_CALENDAR, since_epoch=1_000,
+        _floor_divide(_spark_microseconds(0), 1_000), partial=_BEYOND_CALENDAR, epochs_per_second=1_000,
     ),
     Function(
         "epoch_us", ("instant",), _INT, "epoch_us({0})", "unix_micros({0})", partial=_BEYOND_CALENDAR,
@@ -545,7 +545,7 @@ TIMES: tuple[Function, ...] = (
     ),
     Function(
         "epoch_us", ("time",), _INT, f"epoch_us({_AS_STAMP})", _spark_microseconds(0), partial=_BEYOND_CALENDAR,
-        since_epoch=1_000_000,
+        epochs_per_second=1_000_000,
     ),
     Function(
         "date_diff", ("text!", "date", "date"), _INT, "date_diff({0}, {1}, {2})", _spark_date_diff,

@@ -104,15 +104,15 @@ _LONGEST = {"SECOND": 86_400, "MINUTE": 1_440, "HOUR": 24, "DAY": 366, "WEEK": 5
 _AFTER_GROUP_BY = {"having": "HAVING", "order": "ORDER BY", "limit": "LIMIT"}  # parts of a query behind GROUP BY
 
 
-def across_persons_refusal(name: str, node: exp.Expr, person_key: str | None) -> Refusal:
+def across_persons_refusal(name: str, node: exp.Expr, person_key: str) -> Refusal:
     """Build the refusal of an aggregate over many persons.
 
-    `person_key` is the name of the person key where the aggregate is allowed within one person's rows, else None. Where
-    the hint is to group by the column, that query is suggested first, then the templates of `_SUGGESTIONS`.
+    `person_key` is the name of the person key, within whose rows the aggregate is allowed. Where the hint is to group
+    by the column, that query is suggested first, then the templates of `_SUGGESTIONS`.
     """
     reason, hint, replacements = _SUGGESTIONS[name]
     base_refusal = refusal(
-        Kind.AGGREGATE_ACROSS_PERSONS if person_key is None else Kind.AGGREGATE_PER_PERSON,
+        Kind.AGGREGATE_PER_PERSON,
         node,
         *_fill_templates(replacements, node),
         name=written_name(_aggregate_call(node)),

@@ -93,7 +93,7 @@ def other_columns(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> I
         yield Suggestion(word.sub(str(near), sql), f"{near} is a near name")
         yield from _counted_by(written, str(near), sql)
     yield from _grouped_by_call(written, word, sql)
-    times = [table.time_column for table in catalog.tables if table.time_column and names_table(sql, table.name)]
+    times = [table.time_column for table in catalog.tables if table.time_column and _names_table(sql, table.name)]
     if (part := _PARTS_OF_TIME.get(written.lower())) and times:
         yield Suggestion(word.sub(part.format(times[0]), sql), f"of {times[0]}")
     yield from _ordered_by_aggregate(written, sql)
@@ -107,7 +107,7 @@ def _grouped_by_call(written: str, word: re.Pattern[str], sql: str) -> Iterator[
             yield Suggestion(word.sub(item.alias or str(place), sql), f"by {tree_text(item.unalias())}")
 
 
-def names_table(sql: str, name: str) -> bool:
+def _names_table(sql: str, name: str) -> bool:
     """Return whether a text names a table."""
     return re.search(rf"\b{re.escape(name)}\b", sql, re.IGNORECASE) is not None
 

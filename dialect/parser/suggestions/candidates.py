@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from dialect.catalog.model import Catalog, Table, ValueRange
+from dialect.catalog.model import Catalog, Table
 from dialect.diagnostics.kinds import Kind
 from dialect.diagnostics.names import MAX_LISTED_NAMES, first_names, near_names
 from dialect.errors import Code, Diagnostic, Refusal, Span, Suggestion, join_differences, to_suggestions
@@ -19,7 +19,6 @@ from dialect.parser.spans import first_word_span
 from dialect.parser.suggestions.beginners import (
     iso_times,
     moved_aggregates,
-    names_table,
     other_columns,
     quoted_dates,
     slips,
@@ -85,7 +84,6 @@ def _with_by(sql: str) -> Iterator[Suggestion]:
         yield Suggestion(longer, "with BY")
 
 
-_EXTREME = re.compile(r"(?:min|max)\s*\(\s*(?:\w+\.)?(\w+)\s*\)", re.IGNORECASE)
 _FIRST_TABLE = re.compile(r"\bfrom\s+(\w+)", re.IGNORECASE)
 # refusals that may be caused by foreign syntax
 _FOREIGN_SYNTAX_CODES = (Code.FUNC, Code.COLUMN, Code.WINDOW, Code.TABLE, Code.PARSE)
@@ -285,24 +283,6 @@ def _suggest_corrections(refusal: Refusal, span: Span, sql: str, _: Catalog) -> 
     return replace(refusal, rewrites=(*refusal.rewrites, *corrections(sql, span)))
 
 
-def _name_declared_range(refusal: Refusal, span: Span, sql: str, catalog: Catalog) -> Refusal:
-    """Name the declared range of the time whose least or greatest value is refused; unchanged for other arguments."""
-    column = _EXTREME.match(sql, span.start)
-    for table in catalog.tables if column else ():
-        ends = _declared_range(table, column[1].lower()) if column and names_table(sql, table.name) else None
-        if ends is not None:
-            rewrites = refusal.rewrites
-            return refusal.explained(Kind.EXTREME_OF_DECLARED, *rewrites, lower=ends.lower, upper=ends.upper)
-    return refusal
-
-
-def _declared_range(table: Table, column: str) -> ValueRange | None:
-    """Return the declared range of a column, or of the date of a table's time; None without one."""
-    names = [column] if column != table.time_column else [column, table.date_column]
-    declared = (table.columns_by_name[name].domain for name in names if name in table.columns_by_name)
-    return next((domain for domain in declared if isinstance(domain, ValueRange)), None)
-
-
 _Suggester = Callable[[Refusal, Span, str, Catalog], Refusal]  # refusal, its span, SQL text, catalog
 
 
@@ -343,8 +323,6 @@ _SUGGESTERS: Mapping[Diagnostic, _Suggester] = {
     Kind.NOT_OF_TYPE: _adding(lambda sql, _: iso_times(sql)),
     Kind.COMPARISON_TYPES: _adding(lambda sql, _: (*quoted_dates(sql), *truncated_days(sql))),
     Kind.ARGUMENT_TYPES: _adding(lambda sql, _: (*quoted_dates(sql), *truncated_days(sql))),
-    Kind.AGGREGATE_ACROSS_PERSONS: _name_declared_range,
-    Kind.AGGREGATE_PER_PERSON: _name_declared_range,
     Kind.AGGREGATE_HERE: _adding(lambda sql, _: moved_aggregates(sql)),
 }
 _MAX_COMPILED = 4  # suggestions compiled for one refusal

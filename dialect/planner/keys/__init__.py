@@ -4,7 +4,7 @@ The keys of a GROUP BY -> a KeySet, or private keys that must reach a threshold.
 
 Modules, each before those that import it:
 
-    public_domains, joined_lists, key_set, private_keys.
+    public_domains, restrictions, key_set, private_keys.
 
 Terms in all modules: a public list is a public relation that contains every value of one key, or of one part of it. It
 is exhaustive (closed) if no row can have another value, and open if rows may violate it: these are not counted. Private

@@ -46,8 +46,8 @@ from dialect.functions.registry import OVERLOADS, computed_field, is_date, may_b
 from dialect.functions.signatures import KeySetRule, constant_values
 from dialect.parser.compile_context import CompileContext
 from dialect.planner.keys import public_domains
-from dialect.planner.keys.joined_lists import null_conditions, restricting_lists
 from dialect.planner.keys.public_domains import PublicList, SideKeySet, integer_lists, union_lists
+from dialect.planner.keys.restrictions import null_conditions, restricting_lists
 
 
 def as_dates(exprs: Sequence[Expr], facts: Sequence[Expr]) -> list[Expr]:

@@ -17,6 +17,7 @@ from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
 from dialect.algebra.relations import PerPerson, Project, Public, Values
 from dialect.algebra.release_plan import OtherKeys
 from dialect.algebra.traversal import walk
+from dialect.analysis.predicates import is_since_epoch
 from dialect.catalog.model import SqlType, ValueRange
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal, Suggestion, join_differences
@@ -41,9 +42,12 @@ def check_private_keys(keys: Sequence[Field], context: CompileContext) -> None:
     for key in keys:
         expr = key.expression
         text = plain_text(expr)
-        integer = _integer_part(expr) if key.type in NEARLY_UNIQUE else None
-        time = _stepped_time(expr) if integer is None else _time_since_epoch(integer)
-        if time is not None or (key.type in NEARLY_UNIQUE and key.type is not SqlType.DOUBLE):
+        if key.type in _LISTS:
+            raise Kind.LIST_AS_KEY.at(key=text)
+        if key.type not in NEARLY_UNIQUE:
+            continue
+        time, integer = _stepped_time(expr), _integer_part(expr)
+        if time is not None or key.type is not SqlType.DOUBLE:
             raise _fine_time_refusal(expr, text, time, context)
         if integer is not None:
             part = plain_text(integer)
@@ -51,12 +55,9 @@ def check_private_keys(keys: Sequence[Field], context: CompileContext) -> None:
             raise Kind.UNBOUNDED_INTEGER_KEY.at(
                 None, _coarser_key_suggestions(sql, part, part, ends), key=part, ends=ends
             )
-        if key.type is SqlType.DOUBLE:
-            coarse, ends = _bins_of(expr), f"{text} BETWEEN {MIN_PLACEHOLDER} AND {MAX_PLACEHOLDER}"
-            suggestions = _coarser_key_suggestions(sql, text, coarse, ends)
-            raise Kind.NEARLY_UNIQUE_KEY.at(None, suggestions, key=text, coarse=coarse, ends=ends)
-        if key.type in _LISTS:
-            raise Kind.LIST_AS_KEY.at(key=text)
+        coarse, ends = _bins_of(expr), f"{text} BETWEEN {MIN_PLACEHOLDER} AND {MAX_PLACEHOLDER}"
+        suggestions = _coarser_key_suggestions(sql, text, coarse, ends)
+        raise Kind.NEARLY_UNIQUE_KEY.at(None, suggestions, key=text, coarse=coarse, ends=ends)
 
 
 def _integer_part(expr: Expr) -> Expr | None:
@@ -70,19 +71,11 @@ def _integer_part(expr: Expr) -> Expr | None:
 
 
 def _stepped_time(expr: Expr) -> Expr | None:
-    """Return the time that a key truncates to steps; None for other keys."""
-    return expr.arguments[-1] if isinstance(expr, Call) and OVERLOADS[expr.function].has_step else None
-
-
-def _time_since_epoch(steps: Expr) -> Expr | None:
-    """Return the time whose seconds, milliseconds or microseconds an integer expression divides into steps, or None."""
-    inner = next((part for part in walk(steps) if _is_since_epoch(part)), None)
-    return None if inner is None or inner is steps else inner.children[0]
-
-
-def _is_since_epoch(expr: Expr) -> bool:
-    """Return whether an expression is the time since 1970-01-01."""
-    return isinstance(expr, Call) and OVERLOADS[expr.function].since_epoch is not None
+    """Return the time that a key divides into steps: by truncation, or by whole numbers of its seconds since 1970."""
+    if isinstance(expr, Call) and OVERLOADS[expr.function].has_step:
+        return expr.arguments[-1]
+    steps = (part for part in walk(expr) if returns_integer(part) and not is_since_epoch(part))
+    return next((part.children[0] for step in steps for part in walk(step) if is_since_epoch(part)), None)
 
 
 def _bins_of(expr: Expr) -> str:

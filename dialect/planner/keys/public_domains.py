@@ -19,18 +19,37 @@ from datetime import datetime
 from functools import partial, reduce
 
 from dialect.algebra import relations as rel
-from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Origin, Ref, case_values, fields_of
+from dialect.algebra.expressions import (
+    Call,
+    Case,
+    Expr,
+    Field,
+    Literal,
+    Origin,
+    Ref,
+    case_values,
+    fields_of,
+    substitute,
+)
 from dialect.algebra.relations import public_values_of, with_null_row
 from dialect.algebra.release_plan import KeySet, KeySource
 from dialect.algebra.traversal import walk
 from dialect.algebra.value_ranges import UNKNOWN
 from dialect.analysis.canonical_form import CanonicalForm
-from dialect.analysis.predicates import between, declared_dates, narrow_expression, narrowed_range
+from dialect.analysis.predicates import (
+    between,
+    column_of_time,
+    declared_range,
+    epoch_bounds,
+    is_since_epoch,
+    narrow_expression,
+    narrowed_range,
+)
 from dialect.analysis.time_granularity import bucket_start, count_steps, truncate_time, truncation_unit
 from dialect.catalog.model import Bounds, ColumnValues, SqlType, ValueList, ValueRange
 from dialect.functions.emitter import plain_text
 from dialect.functions.literals import format_time, literal_of, parse_timestamp
-from dialect.functions.registry import OVERLOADS, is_local_time, range_of
+from dialect.functions.registry import OVERLOADS, may_be_null, range_of
 from dialect.functions.signatures import Nulls, Partial
 from dialect.parser.compile_context import CompileContext
 
@@ -206,7 +225,7 @@ def list_of_truncations(expr: Call, facts: Sequence[Expr], context: CompileConte
     time may be NULL, so NULL is listed if the column is nullable.
     """
     time = expr.arguments[-1]
-    ends = between(time, facts) or _declared_date_range(time, facts)
+    ends = between(time, facts) or declared_range(time, facts)
     if ends is None:
         return None
     is_exhaustive = between(time, facts) is not None
@@ -216,7 +235,7 @@ def list_of_truncations(expr: Call, facts: Sequence[Expr], context: CompileConte
         )
     except OverflowError:  # outside the years of datetime
         return None
-    own = _column_of_time(time)
+    own = column_of_time(time)
     return add_null(found, not is_exhaustive and own is not None and own.nullable)
 
 
@@ -229,7 +248,7 @@ def list_of_function_values(expr: Call, unit: str, facts: Sequence[Expr], contex
     time_expr = expr.arguments[0]
     ends, is_exhaustive = between(time_expr, facts), True
     if ends is None:
-        ends, is_exhaustive = _declared_date_range(time_expr, facts), False
+        ends, is_exhaustive = declared_range(time_expr, facts), False
     if ends is None:
         return None
     unit = "day" if time_expr.type is SqlType.DATE else unit
@@ -245,7 +264,7 @@ def list_of_function_values(expr: Call, unit: str, facts: Sequence[Expr], contex
     relation = rel.Public(rel.Project(below, ((field, image),)), below.fields + (field,))
     source = replace(times.source, relation=rel.Public(rel.Distinct(relation, (field,)), (field,)))
     found = replace(times, replacements=((expr, Ref(field)),), source=source)
-    own = _column_of_time(time_expr)
+    own = column_of_time(time_expr)
     return add_null(found, not is_exhaustive and own is not None and own.nullable)
 
 
@@ -261,25 +280,6 @@ def _list_between(
     step = f"1 {unit}" if unit is not None else str(getattr(expr.arguments[0], "value", ""))
     begin, end = (truncate_time(unit, at) if unit is not None else bucket_start(step, at) for at in (first, last))
     return list_of_times(expr, begin, end, step, what, context, is_exhaustive)
-
-
-def _declared_date_range(time_expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None:
-    """Return (first, last) moment of a declared date range, of a time column or of its date column; else None."""
-    dates = (day for day, time in declared_dates(facts) if time == time_expr)
-    own = next(
-        (f for f in (_column_of_time(time_expr), *dates) if f is not None and isinstance(f.domain, ValueRange)), None
-    )
-    if own is None or not isinstance(own.domain, ValueRange) or own.type is SqlType.BIGINT:
-        return None
-    days = own.domain
-    last = str(days.upper) if own.type is SqlType.DATE else f"{days.upper} 23:59:59.999999"
-    return literal_of(days.lower, SqlType.TIMESTAMP), literal_of(last, SqlType.TIMESTAMP)
-
-
-def _column_of_time(time_expr: Expr) -> Field | None:
-    """Return the column that a time expression reads, directly or in its time zone."""
-    own = time_expr.arguments[0] if is_local_time(time_expr) else time_expr
-    return own.field if isinstance(own, Ref) else None
 
 
 @dataclass(frozen=True)
@@ -339,8 +339,12 @@ def integer_lists(expr: Expr, facts: Sequence[Expr], context: CompileContext) ->
     One list of the range if it is short and computed exactly. Else a list for each integer column that the call reads:
     the keys are computed from their combinations, so that integers which no combination gives are not listed.
     """
-    narrow = narrow_expression(expr, facts) if returns_integer(expr) else None
-    if narrow is None or not any(f.type in _NUMBERS for f in fields_of(narrow)):
+    if not returns_integer(expr):
+        return None
+    narrow = narrow_expression(expr, facts)
+    if not range_of(narrow).is_finite:
+        narrow = narrow_expression(_with_declared_epochs(expr, facts), facts)
+    if not any(f.type in _NUMBERS for f in fields_of(narrow)):
         return None
     ends = range_of(narrow)
     is_short = _is_exact(ends) and (expr.type is SqlType.DOUBLE or _count_integers(ends) <= MAX_SPARSE_INTEGERS)
@@ -352,6 +356,18 @@ def integer_lists(expr: Expr, facts: Sequence[Expr], context: CompileContext) ->
     what = f"the range of {plain_text(expr)}"
     listed = list_of_integers(expr, math.ceil(ends.lower), math.floor(ends.upper), what, context)
     return (add_null(listed, _may_be_null(narrow)),)
+
+
+def _with_declared_epochs(expr: Expr, facts: Sequence[Expr]) -> Expr:
+    """Give the time since 1970-01-01 the ends of the time's declared dates, where the facts have none."""
+    images: dict[Expr, Expr] = {}
+    for part in walk(expr):
+        if is_since_epoch(part) and between(part.children[0], facts) is None:
+            times = declared_range(part.children[0], facts)
+            bounds = None if times is None else epoch_bounds(part, times)
+            nullable = may_be_null(part.children[0])
+            images[part] = Ref(Field(plain_text(part), None, SqlType.DOUBLE, nullable, bounds))
+    return substitute(expr, images)
 
 
 def list_of_counts(expr: Ref, facts: Sequence[Expr], context: CompileContext) -> PublicList | None:

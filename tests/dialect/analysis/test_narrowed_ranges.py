@@ -36,6 +36,9 @@ NARROWED: list[tuple[str, str, tuple[float, float]]] = [
         f"WHERE {SINCE} > INTERVAL 0 DAY AND {SINCE} <= INTERVAL 1 MONTH",
         (0, 43200),
     ),
+    ("SUM(epoch(ts))", "WHERE ts >= '1970-01-02' AND ts <= '1970-01-03'", (86400, 172800)),
+    ("SUM(epoch_us(ts))", "WHERE ts >= '1969-12-31' AND ts <= '1970-01-01'", (-86_400_000_000, 0)),
+    ("SUM(epoch(ts))", "WHERE ts >= '1970-01-02' AND ts <= '1970-01-03' AND epoch(ts) < 90000", (86400, 90000)),
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import product
 
 import duckdb
@@ -13,6 +13,7 @@ from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import Expr, Field, Literal, fields_of
 from dialect.algebra.release_plan import KeySet, PrivatePlan
 from dialect.analysis import predicates
+from dialect.analysis.predicates import epoch_bounds
 from dialect.catalog.model import Bounds
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal
@@ -65,12 +66,22 @@ KEYS: dict[tuple[str, str], int | None] = {
 OF_TIMES: dict[tuple[str, str], int | None] = {  # the ends are those of numbers that are computed of them
     ("floor(epoch(ts) / 900) * 900", "WHERE floor(epoch(ts) / 900) BETWEEN 1988000 AND 1988003"): 4,
     ("floor(epoch(ts) / 900)", "WHERE epoch(ts) BETWEEN 1789200000 AND 1789202700"): 4,
+}
+
+SINCE_EPOCH: dict[tuple[str, str], int | None] = {  # the ends are those of the time
     ("floor(epoch(ts) / 900) * 900", "WHERE ts >= TIMESTAMP '2026-10-02' AND ts < TIMESTAMP '2026-10-03'"): 96,
     ("to_timestamp(floor(epoch(ts) / 900) * 900)", "WHERE CAST(ts AS DATE) = DATE '2026-10-02'"): 96,
     ("make_timestamp(epoch_us(ts) // 3600000000 * 3600000000)", "WHERE date_trunc('day', ts) = DATE '2026-10-02'"): 24,
     ("epoch_ms(epoch_ms(ts) // 3600000 * 3600000)", "WHERE CAST(ts AS DATE) = DATE '2026-10-02'"): 25,  # rounded up
     ("floor(epoch(CAST(ts AS DATE)) / 86400)", "WHERE CAST(ts AS DATE) >= '1969-12-30' AND ts < '1970-01-03'"): 4,
+    ("floor(epoch(ts) / 900) * 900", "WHERE ts >= '2026-10-02' AND ts < '2026-10-03' AND epoch(ts) < 1790902800"): 4,
 }
+DECLARED: dict[tuple[str, str], int | None] = {  # the ends are those of a declared week
+    ("to_timestamp(floor(epoch(ts) / 3600) * 3600)", ""): 7 * 24 + 1,  # ts may be NULL
+    ("floor(epoch(ts) / 900)", "WHERE ts IS NOT NULL"): 7 * 96,
+}
+QUESTIONS = KEYS | OF_TIMES | SINCE_EPOCH | DECLARED
+WEEK = "(ts IS NULL OR CAST(ts AS DATE) BETWEEN '2026-10-01' AND '2026-10-07')"
 
 
 def _listed(plan: PrivatePlan, target: Target, database: duckdb.DuckDBPyConnection) -> list[tuple[object, ...]]:
@@ -80,15 +91,13 @@ def _listed(plan: PrivatePlan, target: Target, database: duckdb.DuckDBPyConnecti
     return database.execute(f"SELECT {shown} FROM ({write_rows(key_set.relation, key_set.keys, target)})").fetchall()
 
 
-@pytest.mark.parametrize(("keys", "where"), [*KEYS, *OF_TIMES])
+@pytest.mark.parametrize(("keys", "where"), QUESTIONS)
 def test_the_size_of_an_integer_key_set(
     keys: str, where: str, plan_of: Callable[[str], PrivatePlan], target: Target, database: duckdb.DuckDBPyConnection
 ) -> None:
     plan = plan_of(f"SELECT {keys}, COUNT(*) {BOTH} {where} GROUP BY ALL")
     found = None if plan.key_set is None else _listed(plan, target, database)
-    assert (found if found is None else len(found)) == {**KEYS, **OF_TIMES}[keys, where], (
-        found and sorted(found, key=repr)[:20]
-    )
+    assert (found if found is None else len(found)) == QUESTIONS[keys, where], found and sorted(found, key=repr)[:20]
 
 
 def _values(column: Field) -> list[int | float | None]:
@@ -130,24 +139,24 @@ def test_every_key_of_declared_numbers_is_listed(
     assert not set(made) - listed
 
 
-SINCE_EPOCH = [(keys, where) for keys, where in OF_TIMES if "DATE '" in where or "TIMESTAMP '" in where]
-
-
 def _unlisted(
     keys: str, where: str, plan_of: Callable[[str], PrivatePlan], target: Target, database: duckdb.DuckDBPyConnection
 ) -> set[tuple[object, ...]]:
     """Keys of moments at the ends, next to them and between that are in no public list."""
     listed = _listed(plan_of(f"SELECT {keys}, COUNT(*) {BOTH} {where} GROUP BY ALL"), target, database)
     near = " UNION ALL ".join(
-        f"SELECT DATE '2026-10-02' + to_minutes(i) + to_microseconds({step}) AS ts FROM range(-60, 1500) t(i)"
+        f"SELECT DATE '{day}' + to_minutes(i) + to_microseconds({step}) AS ts FROM range(-60, 1500) t(i)"
+        for day in ("2026-10-01", "2026-10-02", "2026-10-07", "1969-12-30", "1970-01-02")
         for step in (-1, 0, 1, 499, 500, 501, 999_499, 999_500)
     )
-    made = database.execute(f"SELECT DISTINCT {keys} FROM ({near}) {where}").fetchall()
+    near += " UNION ALL SELECT NULL"
+    rows = f"FROM ({near})" if (keys, where) in SINCE_EPOCH else f"FROM (FROM ({near}) WHERE {WEEK})"
+    made = database.execute(f"SELECT DISTINCT {keys} {rows} {where}").fetchall()
     assert made
     return set(made) - set(listed)
 
 
-@pytest.mark.parametrize(("keys", "where"), SINCE_EPOCH)
+@pytest.mark.parametrize(("keys", "where"), [*SINCE_EPOCH, *DECLARED])
 def test_every_key_of_a_time_since_epoch_is_listed(
     keys: str, where: str, plan_of: Callable[[str], PrivatePlan], target: Target, database: duckdb.DuckDBPyConnection
 ) -> None:
@@ -160,15 +169,15 @@ def test_milliseconds_that_are_rounded_down_are_missed(
     database: duckdb.DuckDBPyConnection,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    bounds = predicates._bounds_since_epoch
+    """As if the upper end of milliseconds were rounded down."""
 
-    def lower(expr: Expr, facts: Sequence[Expr]) -> Bounds | None:
-        found = bounds(expr, facts)
+    def lower(epoch: Expr, times: tuple[Literal, Literal]) -> Bounds | None:
+        found = epoch_bounds(epoch, times)
         return found if found is None else Bounds(found.lower, found.upper - 1)
 
-    monkeypatch.setattr(predicates, "_bounds_since_epoch", lower)
-    keys = next(keys for keys, _ in OF_TIMES if keys.startswith("epoch_ms"))
-    assert _unlisted(keys, "WHERE CAST(ts AS DATE) = DATE '2026-10-02'", plan_of, target, database)
+    monkeypatch.setattr(predicates, "epoch_bounds", lower)
+    keys, where = next(case for case in SINCE_EPOCH if case[0].startswith("epoch_ms"))
+    assert _unlisted(keys, where, plan_of, target, database)
 
 
 @pytest.mark.parametrize(
@@ -182,8 +191,8 @@ def test_milliseconds_that_are_rounded_down_are_missed(
             "WHERE floor((dwell_s / nullif(lat, 0))) BETWEEN YOUR_MIN AND YOUR_MAX",
         ),
         ("floor(dwell_s * 1000)", "", "coarser"),
-        ("floor(epoch(ts) / 900)", "", "WHERE ts >= YOUR_START AND ts < YOUR_END"),
-        ("to_timestamp(floor(epoch(ts) / 900) * 900)", "", "WHERE ts >= YOUR_START AND ts < YOUR_END"),
+        ("floor(epoch(ts + INTERVAL 1 HOUR) / 900)", "", ">= YOUR_START AND"),
+        ("make_timestamp(epoch_us(ts + INTERVAL 1 HOUR) // 900000000 * 900000000)", "", ">= YOUR_START AND"),
         ("to_timestamp(floor(epoch(ts)))", "WHERE ts >= '2026-01-01' AND ts < '2027-01-01'", "coarser"),
         ("floor(dwell_s), floor(lat), age // 10", "", "coarser"),
     ],

@@ -13,7 +13,7 @@ from dialect.algebra.release_plan import KeySet, PrivatePlan
 from dialect.analysis import predicates
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal
-from dialect.planner.keys import joined_lists
+from dialect.planner.keys import restrictions
 
 EVENTS = "FROM events e JOIN cells c ON c.cell_id = e.cell_id"
 BOTH = "FROM events e LEFT JOIN subscribers s ON s.subscriber_id = e.subscriber_id"
@@ -268,6 +268,6 @@ def test_values_that_are_not_null_together_are_missed(
     def is_null_with(expr: Expr) -> Field | None:
         return next(iter(fields_of(expr)), None)
 
-    monkeypatch.setattr(joined_lists, "_field_that_makes_null", is_null_with)
-    monkeypatch.setattr(joined_lists, "may_be_null", lambda _: True)
+    monkeypatch.setattr(restrictions, "_field_that_makes_null", is_null_with)
+    monkeypatch.setattr(restrictions, "may_be_null", lambda _: True)
     assert (True, None) in set().union(*outside_closed_lists(plan_of, target, database))

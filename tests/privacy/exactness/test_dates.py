@@ -129,7 +129,7 @@ def test_a_wrongly_claimed_key_dependency_is_found(oracle: Oracle, monkeypatch: 
 def test_a_range_of_another_date_is_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: the range of the date is used for a time two days later."""
     ends = Literal("2026-10-03 00:00:00", SqlType.TIMESTAMP), Literal("2026-10-14 00:00:00", SqlType.TIMESTAMP)
-    monkeypatch.setattr(public_lists, "_declared_date_range", lambda *_: ends)
+    monkeypatch.setattr(public_lists, "declared_range", lambda *_: ends)
     assert set(BY_DAYS) <= set(found(oracle))
 
 

@@ -15,7 +15,7 @@ from dialect.algebra.release_plan import PrivatePlan
 from dialect.algebra.traversal import walk
 from dialect.codegen.relations.relation import write_rows
 
-joined_lists: Any = import_module("dialect.planner.keys.joined_lists")
+restrictions: Any = import_module("dialect.planner.keys.restrictions")
 
 DAYS = "(VALUES (DATE '2026-10-02', TRUE), (DATE '2026-10-03', TRUE), (DATE '2026-10-05', FALSE)) AS d(day, free)"
 DAY = "CAST(ts AS DATE)"
@@ -100,5 +100,5 @@ def test_keys_that_an_anti_join_leaves_are_missed_where_it_restricts(
     def all_semi_joins(relation: Relation) -> list[SemiJoin]:
         return [each.operator for each in walk(relation) if isinstance(each.operator, SemiJoin)]
 
-    monkeypatch.setattr(joined_lists, "_semi_joins", all_semi_joins)
+    monkeypatch.setattr(restrictions, "_semi_joins", all_semi_joins)
     assert _outside(plan_of(sql), target, database) - before
