@@ -42,10 +42,11 @@ from dialect.algebra.traversal import walk
 from dialect.analysis.time_granularity import truncate_time, truncation_unit
 from dialect.catalog.model import Bounds, SqlType, ValueRange
 from dialect.functions.emitter import plain_text
-from dialect.functions.literals import add_units, format_time, interval_seconds, literal_of, parse_timestamp
+from dialect.functions.literals import SECONDS, add_units, format_time, interval_seconds, literal_of, parse_timestamp
 from dialect.functions.registry import OVERLOADS, definition_of, is_date, is_local_time, is_not_null, range_of
 
 _EPOCH = datetime(1970, 1, 1)
+_DIRECTIONS = {"+": 1, "-": -1}
 LARGEST_EXACT = 2**53  # integers are exact in DOUBLE up to here
 _COMPARABLE = {
     SqlType.BIGINT: (SqlType.BIGINT,),
@@ -118,14 +119,43 @@ def between(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None
 def _comparisons_with_steps(expr: Expr, facts: Sequence[Expr]) -> Iterator[tuple[str, Literal]]:
     """Yield (operator, constant) for the comparisons of an expression.
 
-    Bounds on a truncated time (day, hour, month) bound the time itself, and are rewritten to bounds on it.
+    Bounds on a truncated time (day, hour, month) bound the time itself, and are rewritten to bounds on it. Bounds on a
+    time bound the time moved by a constant.
     """
     for fact in facts:
         yield from _comparisons(fact, expr)
+    if (moved := moved_time(expr)) is not None:
+        for sign, end in _comparisons_with_steps(moved[0], facts):
+            if end.type in _COMPARABLE[SqlType.DATE] and (moved_end := _move(end, moved[1])) is not None:
+                yield sign, moved_end
     steps = _truncations_of(expr, facts) if expr.type is SqlType.TIMESTAMP else {}
     for step, unit in steps.items():
         for sign, end in (comparison for fact in facts for comparison in _comparisons_and_lists(fact, step)):
             yield from _bounds_from_step(sign, end, unit)
+
+
+def moved_time(expr: Expr) -> tuple[Expr, timedelta] | None:
+    """Return (time, distance) of a time that is moved by a constant; None for other expressions.
+
+    None also for months, which do not keep the order of times: 30 and 31 January are moved to the same day of February.
+    """
+    if not isinstance(expr, Call) or expr.name not in _DIRECTIONS or expr.type not in _COMPARABLE[SqlType.DATE]:
+        return None
+    time, step = expr.arguments
+    if not isinstance(step, Literal) or step.value is None:
+        return None
+    amount, _, unit = (f"{step.value} day" if isinstance(step.value, int) else str(step.value)).partition(" ")
+    return (time, timedelta(seconds=_DIRECTIONS[expr.name] * int(amount) * SECONDS[unit])) if unit in SECONDS else None
+
+
+def _move(end: Literal, distance: timedelta) -> Literal | None:
+    """Move a date or time; None for NULL and outside the years of datetime."""
+    try:
+        at = parse_timestamp(str(end.value)) + distance
+    except (ValueError, OverflowError):
+        return None
+    is_date = end.type is SqlType.DATE and not distance % timedelta(days=1)
+    return Literal(format_time(at, SqlType.DATE), SqlType.DATE) if is_date else _timestamp_literal(at)
 
 
 def is_time_bound(fact: Expr, time: Expr, facts: Sequence[Expr]) -> bool:
@@ -156,19 +186,25 @@ def declared_dates(facts: Sequence[Expr]) -> Iterator[tuple[Field, Expr]]:
 
 
 def declared_range(time_expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None:
-    """Return (first, last) moment of a declared date range, of a time column or of its date column; else None."""
+    """Return (first, last) moment of a declared date range, of a time column or of its date column; else None.
+
+    A time that is moved by a constant has the moved ends.
+    """
+    if (moved := moved_time(time_expr)) is not None:
+        ends = [_move(end, moved[1]) for end in declared_range(moved[0], facts) or ()]
+        return (ends[0], ends[1]) if ends and ends[0] is not None and ends[1] is not None else None
     dates = (day for day, time in declared_dates(facts) if time == time_expr)
     own = next(
-        (f for f in (column_of_time(time_expr), *dates) if f is not None and isinstance(f.domain, ValueRange)), None
+        (f for f in (_column_of_time(time_expr), *dates) if f is not None and isinstance(f.domain, ValueRange)), None
     )
     if own is None or not isinstance(own.domain, ValueRange) or own.type is SqlType.BIGINT:
         return None
     days = own.domain
-    last = str(days.upper) if own.type is SqlType.DATE else f"{days.upper} 23:59:59.999999"
+    last = str(days.upper) if time_expr.type is SqlType.DATE else f"{days.upper} 23:59:59.999999"
     return literal_of(days.lower, SqlType.TIMESTAMP), literal_of(last, SqlType.TIMESTAMP)
 
 
-def column_of_time(time_expr: Expr) -> Field | None:
+def _column_of_time(time_expr: Expr) -> Field | None:
     """Return the column that a time expression reads, directly or in its time zone."""
     own = time_expr.arguments[0] if is_local_time(time_expr) else time_expr
     return own.field if isinstance(own, Ref) else None

@@ -37,7 +37,8 @@ def plain_text(expr: Expr) -> str:
             return plain_text(field_.definition)
         return field_.origin.column if field_.origin is not None else field_.name or "value"
     if isinstance(expr, Literal):
-        return repr(expr.value) if isinstance(expr.value, str) else str(expr.value).lower()
+        kind = "interval " if expr.type is SqlType.INTERVAL else ""
+        return f"{kind}{expr.value!r}" if isinstance(expr.value, str) else str(expr.value).lower()
     if isinstance(expr, Case):
         return "case ... end"
     name = expr.name

@@ -1650,12 +1650,12 @@ SELECT COUNT(*) FROM events WHERE ts > DATE '2026-10-01' + CAST(5 AS INTERVAL);
 # Try: INTERVAL 15 MINUTE
 
 # title: steps of a time without ends
-SELECT floor(epoch(ts + INTERVAL 1 HOUR) / 900) AS quarter, COUNT(*) FROM events GROUP BY 1;
+SELECT floor(epoch(ts + INTERVAL 1 MONTH) / 900) AS quarter, COUNT(*) FROM events GROUP BY 1;
 # E_KEY
-# SELECT floor(epoch(ts + INTERVAL 1 HOUR) / 900) AS quarter, COUNT(*) FROM events GROUP BY 1
-#                                                                                           ^
-# (ts + '1 hour') has no declared range, so nothing says where floor((epoch((ts + '1 hour')) / 900)) begins and ends.
-# Try: floor((epoch((ts + '1 hour')) / 900)) with WHERE (ts + '1 hour') >= YOUR_START AND (ts + '1 hour') < YOUR_END
+# SELECT floor(epoch(ts + INTERVAL 1 MONTH) / 900) AS quarter, COUNT(*) FROM events GROUP BY 1
+#                                                                                            ^
+# (ts + interval '1 month') has no declared range, so nothing says where floor((epoch((ts + interval '1 month')) / 900)) begins and ends.
+# Try: SELECT floor(epoch(ts + INTERVAL 1 MONTH) / 900) AS quarter, COUNT(*) FROM events WHERE (ts + interval '1 month') >= YOUR_START AND (ts + interval '1 month') < YOUR_END GROUP BY 1 -- rows outside the ends are left out
 
 # title: a day some days before another as others write it
 SELECT COUNT(*) FROM events WHERE ts >= DATE_SUB('2026-10-20', INTERVAL 7 DAY);

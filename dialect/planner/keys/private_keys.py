@@ -17,7 +17,7 @@ from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
 from dialect.algebra.relations import PerPerson, Project, Public, Values
 from dialect.algebra.release_plan import OtherKeys
 from dialect.algebra.traversal import walk
-from dialect.analysis.predicates import is_since_epoch
+from dialect.analysis.predicates import is_since_epoch, moved_time
 from dialect.catalog.model import SqlType, ValueRange
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal, Suggestion, join_differences
@@ -104,9 +104,12 @@ def _whole_steps(number: str, digits: Expr) -> str:
 def _fine_time_refusal(expr: Expr, text: str, stepped: Expr | None, context: CompileContext) -> Refusal:
     """Build the refusal of a raw time, or of steps of a time without known bounds; suggests the declared dates.
 
-    A raw time needs a coarser key and bounds, a time that is divided into steps (`stepped`) only bounds.
+    A raw time needs a coarser key and bounds, a time that is divided into steps (`stepped`) only bounds. A time that is
+    moved by a constant is bounded by bounds on the time itself.
     """
     time = stepped or expr
+    while (moved := moved_time(time)) is not None:
+        time, _ = moved
     moment, date = plain_text(time), _declared_date(time, context)
     coarse = f"date_trunc('hour', {text})" if stepped is None else text
     ends = f"{moment} >= {START_PLACEHOLDER} AND {moment} < {END_PLACEHOLDER}"

@@ -38,7 +38,6 @@ from dialect.algebra.value_ranges import UNKNOWN
 from dialect.analysis.canonical_form import CanonicalForm
 from dialect.analysis.predicates import (
     between,
-    column_of_time,
     declared_range,
     epoch_bounds,
     is_since_epoch,
@@ -235,8 +234,7 @@ def list_of_truncations(expr: Call, facts: Sequence[Expr], context: CompileConte
         )
     except OverflowError:  # outside the years of datetime
         return None
-    own = column_of_time(time)
-    return add_null(found, not is_exhaustive and own is not None and own.nullable)
+    return add_null(found, not is_exhaustive and any(f.nullable for f in fields_of(time)))
 
 
 def list_of_function_values(expr: Call, unit: str, facts: Sequence[Expr], context: CompileContext) -> PublicList | None:
@@ -264,8 +262,7 @@ def list_of_function_values(expr: Call, unit: str, facts: Sequence[Expr], contex
     relation = rel.Public(rel.Project(below, ((field, image),)), below.fields + (field,))
     source = replace(times.source, relation=rel.Public(rel.Distinct(relation, (field,)), (field,)))
     found = replace(times, replacements=((expr, Ref(field)),), source=source)
-    own = column_of_time(time_expr)
-    return add_null(found, not is_exhaustive and own is not None and own.nullable)
+    return add_null(found, not is_exhaustive and any(f.nullable for f in fields_of(time_expr)))
 
 
 def _list_between(

@@ -45,7 +45,7 @@ norms = { rows = 30, persons = 30 }
 visit_id = { type = "BIGINT", nullable = false }
 person_id = { type = "BIGINT" }
 begun = { type = "TIMESTAMP" }
-day = { type = "DATE", range = ["2026-10-01", "2026-10-12"] }
+day = { type = "DATE", range = ["2026-10-01", "2026-10-11"] }
 place = { type = "BIGINT", values = [0, 1, 2] }
 [tables.purchase]
 dataset = "d"
@@ -61,7 +61,7 @@ norms = { rows = 30, persons = 30 }
 purchase_id = { type = "BIGINT", nullable = false }
 visit_id = { type = "BIGINT" }
 begun = { type = "TIMESTAMP", visible = false }
-day = { type = "DATE", range = ["2026-10-01", "2026-10-12"] }
+day = { type = "DATE", range = ["2026-10-01", "2026-10-11"] }
 """
 HOURS = "SELECT date_trunc('hour', begun) AS h, COUNT(*) AS n FROM visit WHERE {} GROUP BY h"
 SAID = (
@@ -81,8 +81,18 @@ BY_DAYS = (  # nothing in the question says when they begin and end
     "SELECT date_trunc('hour', begun) AS h, COUNT(*) AS n FROM visit WHERE place = 1 GROUP BY h",
     "SELECT strftime(begun, '%d.%m.') AS t, COUNT(*) AS n FROM visit GROUP BY t",
 )
+MOVED = (
+    "SELECT date_trunc('day', begun - INTERVAL 4 HOUR) AS d, COUNT(*) AS n FROM visit GROUP BY d",
+    "SELECT date_trunc('hour', begun + INTERVAL '150 minutes') AS h, COUNT(*) AS n FROM visit GROUP BY h",
+    "SELECT CAST(begun - INTERVAL 4 HOUR AS DATE) AS d, place, COUNT(*) AS n FROM visit GROUP BY d, place",
+    "SELECT time_bucket(INTERVAL 6 HOUR, day + INTERVAL 30 HOUR) AS b, COUNT(*) AS n FROM visit GROUP BY b",
+    "SELECT CAST(begun AS DATE) - 3 AS d, COUNT(*) AS n FROM visit WHERE day < DATE '2026-10-05' GROUP BY d",
+    "SELECT floor(epoch(begun - INTERVAL 90 SECOND) / 900) AS q, COUNT(*) AS n FROM visit GROUP BY q",
+    *(HOURS.format(said).replace("begun)", "begun + INTERVAL 2 HOUR - INTERVAL 1 WEEK)", 1) for said in SAID),
+)
 QUESTIONS = (
     *BY_DAYS,
+    *MOVED,
     "SELECT COUNT(*) AS n, COUNT(DISTINCT person_id) AS p FROM visit",
     "SELECT COUNT(*) AS n FROM visit WHERE day IS NULL",
     "SELECT day, COUNT(*) AS n FROM purchase GROUP BY day",
@@ -131,6 +141,24 @@ def test_a_range_of_another_date_is_found(oracle: Oracle, monkeypatch: pytest.Mo
     ends = Literal("2026-10-03 00:00:00", SqlType.TIMESTAMP), Literal("2026-10-14 00:00:00", SqlType.TIMESTAMP)
     monkeypatch.setattr(public_lists, "declared_range", lambda *_: ends)
     assert set(BY_DAYS) <= set(found(oracle))
+
+
+def test_a_last_day_without_its_hours_is_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: the declared range of a date ends when its last day begins."""
+    right = public_lists.declared_range
+
+    def planted(*given: Any) -> tuple[Literal, Literal] | None:
+        ends = right(*given)
+        return ends and (ends[0], Literal(f"{ends[1].value[:10]} 00:00:00", SqlType.TIMESTAMP))
+
+    monkeypatch.setattr(public_lists, "declared_range", planted)
+    assert BY_DAYS[3] in found(oracle)
+
+
+def test_ends_that_do_not_move_with_the_time_are_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: the ends of a time are those of the time moved by a constant."""
+    monkeypatch.setattr(facts, "_move", lambda end, _: end)
+    assert {sql for sql in MOVED if "- INTERVAL" in sql} <= set(found(oracle))
 
 
 @pytest.mark.parametrize("name", ["add_units", "truncate_time"])
