@@ -68,6 +68,7 @@ SLOW: dict[str, tuple[str, ...]] = {
         "tests/privacy/test_nightly.py", "tests/privacy/test_search.py"),
     "long searches: other files ask the same of questions by hand": (
         "tests/engine/pricing/test_year_of_days.py",
+        "tests/privacy/exactness/test_exactness_ends.py",
         "tests/privacy/exactness/test_exactness_random.py",
         "tests/privacy/greybox/test_greybox_person_windows.py",
         "tests/privacy/worlds/test_two_worlds_free.py",
