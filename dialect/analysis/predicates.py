@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
 from dialect.algebra.expressions import (
     FLIPPED,
@@ -43,7 +44,16 @@ from dialect.analysis.time_granularity import truncate_time, truncation_unit
 from dialect.catalog.model import Bounds, SqlType, ValueRange
 from dialect.functions.emitter import plain_text
 from dialect.functions.literals import SECONDS, add_units, format_time, interval_seconds, literal_of, parse_timestamp
-from dialect.functions.registry import OVERLOADS, definition_of, is_date, is_local_time, is_not_null, range_of
+from dialect.functions.registry import (
+    OVERLOADS,
+    definition_of,
+    is_date,
+    is_local_time,
+    is_not_null,
+    local_timestamp,
+    range_of,
+    time_zone_of,
+)
 
 _EPOCH = datetime(1970, 1, 1)
 _DIRECTIONS = {"+": 1, "-": -1}
@@ -102,6 +112,23 @@ def _cast_number(value: float, kind: SqlType) -> Literal | None:
 
 def between(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None:
     """Constant lower and upper end, both inclusive, that the facts imply for an expression; None if one is missing."""
+    lower, upper = _implied_ends(expr, facts)
+    return None if lower is None or upper is None else (lower, upper)
+
+
+def declared_between(time: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None:
+    """Return the declared ends of a time, both inclusive, or what the facts imply within them; None without any."""
+    ends = declared_range(time, facts)
+    if ends is None:
+        return None
+    lower, upper = _implied_ends(time, facts)
+    first = max(filter(None, (ends[0], lower)), key=_sort_key)
+    last = min(filter(None, (ends[1], upper)), key=_sort_key)
+    return (first, last) if _sort_key(first) <= _sort_key(last) else ends
+
+
+def _implied_ends(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal | None, Literal | None]:
+    """Largest lower and smallest upper end that the facts imply for an expression; None for one that they don't."""
     lowers: list[Literal] = []
     uppers: list[Literal] = []
     for sign, end in _comparisons_with_steps(expr, facts):
@@ -111,9 +138,7 @@ def between(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None
             lowers.append(end)
         if sign in {"<", "<=", "="}:
             uppers.append(_largest_below(end) if sign == "<" else end)
-    if not lowers or not uppers:
-        return None
-    return max(lowers, key=_sort_key), min(uppers, key=_sort_key)
+    return max(lowers, key=_sort_key, default=None), min(uppers, key=_sort_key, default=None)
 
 
 def _comparisons_with_steps(expr: Expr, facts: Sequence[Expr]) -> Iterator[tuple[str, Literal]]:
@@ -289,7 +314,7 @@ def numeric_bounds(expr: Expr, facts: Sequence[Expr]) -> Bounds | None:
     Those of an interval are in seconds. Comparisons of a time bound its seconds since 1970-01-01.
     """
     found: list[tuple[str, float]] = []
-    if is_since_epoch(expr) and (times := between(expr.children[0], facts)) is not None:
+    if is_since_epoch(expr) and (times := between(clock_of(expr.children[0]), facts)) is not None:
         epochs = epoch_bounds(expr, times)
         found += [] if epochs is None else [(">=", epochs.lower), ("<=", epochs.upper)]
     for fact in facts:
@@ -313,18 +338,39 @@ def is_since_epoch(expr: Expr) -> bool:
     return isinstance(expr, Call) and OVERLOADS[expr.function].epochs_per_second is not None
 
 
-def epoch_bounds(epoch: Expr, times: tuple[Literal, Literal]) -> Bounds | None:
-    """Bounds of the time since 1970-01-01 of times between two ends, in the unit of the call.
+def clock_of(time: Expr) -> Expr:
+    """Return the local time of an instant in its own time zone, of which predicates give the ends; or a time itself."""
+    return local_timestamp(time, time_zone_of(time) or "UTC") if time.type is SqlType.TIMESTAMPTZ else time
 
-    Milliseconds are rounded, so that both ends are rounded outwards. None where microseconds are inexact in DOUBLE.
+
+def epoch_bounds(epoch: Expr, times: tuple[Literal, Literal]) -> Bounds | None:
+    """Bounds of the time since 1970-01-01 of times between two ends on their clock, in the unit of the call.
+
+    Milliseconds are rounded, so that both ends are rounded outwards. Where a clock shows an end twice or never, both
+    instants that it may be are between the ends. None where microseconds are inexact in DOUBLE.
     """
     per_second = OVERLOADS[epoch.function].epochs_per_second if isinstance(epoch, Call) else None
-    first, last = ((parse_timestamp(str(end.value)) - _EPOCH) // timedelta(microseconds=1) for end in times)
+    time = epoch.children[0]
+    zone = ZoneInfo(time_zone_of(time) or "UTC") if time.type is SqlType.TIMESTAMPTZ else UTC
+    try:
+        micros = [each for end in times for each in _micros_since_epoch(parse_timestamp(str(end.value)), zone)]
+    except OverflowError:  # outside the years of datetime in the zone
+        return None
+    first, last = min(micros[:2]), max(micros[2:])
     if per_second is None or max(abs(first), abs(last)) >= LARGEST_EXACT:
         return None
     if epoch.type is SqlType.DOUBLE:
         return Bounds(first / 1_000_000, last / 1_000_000)
     return Bounds(float(first * per_second // 1_000_000), float(-(-last * per_second // 1_000_000)))
+
+
+def _micros_since_epoch(at: datetime, zone: tzinfo) -> tuple[int, int]:
+    """Microseconds since 1970-01-01 in UTC of a time on a clock, by the offsets before and after a change of it."""
+    one, other = (
+        (at - (at.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta()) - _EPOCH) // timedelta(microseconds=1)
+        for fold in (0, 1)
+    )
+    return one, other
 
 
 def _exclusive_end(end: float, towards: float, kind: SqlType) -> float:

@@ -296,6 +296,8 @@ def _read_on_clock(node: exp.Expr, resolver: NameResolver) -> exp.Expr:
     """Write constant instants of a comparison as times on the clock of the times that they are compared with.
 
         connected_at >= TIMESTAMPTZ '2026-03-10 00:00:00+00'   ->   connected_at >= TIMESTAMP '2026-03-10 01:00:00'
+        connected_at >= '2026-03-10T00:00:00Z'
+        connected_at >= to_timestamp(1773100800)
 
     Claim: the comparison is true of the same rows. Symbols: none. Formula: none. Source and proof:
     dialect/binder/proofs.md#instants. A node without such constants, or with several clocks, is returned as it is.
@@ -309,22 +311,30 @@ def _read_on_clock(node: exp.Expr, resolver: NameResolver) -> exp.Expr:
     others = [bind_scalar(part, resolver) for part in timed]
     fields = {field for other in others for field in fields_of(expand_definitions(other))}
     zones = {field.time_zone or ("UTC" if field.type is SqlType.TIMESTAMPTZ else None) for field in fields}
-    if len(zones) != 1 or (zone := zones.pop()) is None:
+    if len(zones) != 1:
         return node
+    zone = zones.pop()
     changed = node.copy()
     for part in list(changed.iter_expressions()):
         text = _constant_instant(part)
-        if text is not None and (clock := literals.clock_text(text, zone)) is not None:
+        own = zone or ("UTC" if isinstance(part.unnest(), exp.UnixToTime) else None)
+        if text is not None and own is not None and (clock := literals.clock_text(text, own)) is not None:
             part.replace(exp.cast(exp.Literal.string(clock), exp.DataType.Type.TIMESTAMP))
     return changed
 
 
 def _constant_instant(node: exp.Expr) -> str | None:
-    """Text of a constant that is cast to TIMESTAMPTZ; None for other nodes."""
-    cast = node.unnest()
-    if not isinstance(cast, exp.Cast) or not isinstance(cast.this, exp.Literal) or not cast.this.is_string:
+    """Text of a constant that is cast to TIMESTAMPTZ, has an offset from UTC, or counts from 1970; else None."""
+    constant = node.unnest()
+    if isinstance(constant, exp.UnixToTime):
+        seconds = literals.parse_constant(constant.this) if constant.args.get("scale") is None else None
+        value = None if seconds is None else seconds.value
+        return literals.instant_text(value) if isinstance(value, int | float) else None
+    text = constant.this if isinstance(constant, exp.Cast) else constant
+    if not isinstance(text, exp.Literal) or not text.is_string:
         return None
-    return cast.this.name if cast.is_type(exp.DataType.Type.TIMESTAMPTZ) else None
+    is_instant = text is not constant and constant.is_type(exp.DataType.Type.TIMESTAMPTZ)
+    return text.name if is_instant or (text is constant and literals.OFFSET.search(text.name)) else None
 
 
 def _cast_target(node: exp.Expr) -> tuple[SqlType, str]:

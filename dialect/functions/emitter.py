@@ -47,6 +47,7 @@ def plain_text(expr: Expr) -> str:
         return f"cast({arguments[0]} as {name[3:]})"
     if name == "wall":
         return arguments[0]
+    name = "to_timestamp" if name == "from_epoch" else name
     return f"{name}({', '.join(arguments)})" if name[0].isalpha() else f"({f' {name} '.join(arguments)})"
 
 

@@ -14,7 +14,7 @@ import math
 import re
 from calendar import monthrange
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlglot import exp
@@ -48,6 +48,17 @@ def clock_text(instant: str, zone: str) -> str | None:
         return None
     offsets = {moment.replace(tzinfo=ZoneInfo(zone), fold=fold).utcoffset() for fold in (0, 1)}
     return moment.isoformat(" ") if len(offsets) == 1 else None
+
+
+OFFSET = re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*(?:[Zz]|[+-]\d\d(?::?\d\d)?)$", re.ASCII)  # of a time from UTC
+
+
+def instant_text(seconds: float) -> str | None:
+    """Write the instant a number of seconds after 1970-01-01 00:00:00+00; None beyond the years 1 to 9999."""
+    try:
+        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).isoformat(" ")
+    except (ValueError, OverflowError):
+        return None
 
 
 def iso_suggestion(text: str, type_name: str) -> str | None:

@@ -176,6 +176,17 @@ def local_timestamp(instant: Expr, zone: str) -> Call:
     return Call(_LOCAL_TIMESTAMP, (instant, Literal(zone, SqlType.VARCHAR)), SqlType.TIMESTAMP)
 
 
+def time_zone_of(expr: Expr) -> str | None:
+    """Return the time zone on whose clock an instant is read: its column's, or that of all columns it is computed from.
+
+    None for other expressions, and where the columns have several time zones.
+    """
+    if expr.type is not SqlType.TIMESTAMPTZ:
+        return None
+    zones = {field.time_zone for field in fields_of(expr) if field.type is SqlType.TIMESTAMPTZ}
+    return zones.pop() if len(zones) == 1 else None
+
+
 MAX_DEFINITION = 200  # nodes; the field of a longer definition is opaque to inference
 
 
@@ -299,13 +310,13 @@ def _expanded_size(expr: Expr) -> int:
 def computed_field(id_: str, expr: Expr) -> Field:
     """Build the unnamed field that holds an expression's value, with its inferred properties.
 
-    A plain reference keeps its time zone. Domain and public values are not copied: they follow from the definition.
+    Instants keep the time zone of the columns that they are computed from. Domain and public values are not copied:
+    they follow from the definition.
     """
-    time_zone = expr.field.time_zone if isinstance(expr, Ref) else None
     return Field(
         id_, None, expr.type, may_be_null(expr), range_of(expr), definition=definition_of(expr),
         is_constant_per_person=is_function_of_person(expr),
-        time_zone=time_zone,
+        time_zone=expr.field.time_zone if isinstance(expr, Ref) else time_zone_of(expr),
     )  # fmt: skip
 
 

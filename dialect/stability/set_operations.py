@@ -39,7 +39,7 @@ from dialect.functions.registry import definition_of, is_constant_per_person
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.parser.spans import span_of
 from dialect.stability.row_operators import project
-from dialect.stability.typed_calls import to_local_time, unify_types
+from dialect.stability.typed_calls import to_local_times, unify_types
 
 
 def common_domain(fields: Sequence[Field]) -> Domain | None:
@@ -285,7 +285,7 @@ def _unified_pair(name: str, left: Expr, right: Expr, tree: exp.SetOperation) ->
     try:
         values = [left, right]
         if _zone(left) != _zone(right):
-            values = [to_local_time(value) for value in values]
+            values = to_local_times(values)
         _, (one, other) = unify_types(values, tree)
     except Refusal as refused:
         raise refusal(Kind.SET_COLUMN_TYPES, tree.expression, name=name[:40]) from refused

@@ -18,7 +18,14 @@ from dialect.diagnostics.names import near_names
 from dialect.errors import Refusal, Span, Suggestion
 from dialect.functions import literals
 from dialect.functions.literals import fold_constants, iso_suggestion
-from dialect.functions.registry import OVERLOADS_BY_NAME, callable_names, local_timestamp
+from dialect.functions.registry import (
+    OVERLOADS,
+    OVERLOADS_BY_NAME,
+    callable_names,
+    is_local_time,
+    local_timestamp,
+    time_zone_of,
+)
 from dialect.functions.scalar.numbers import HIGH, LOW
 from dialect.functions.signatures import (
     Effect,
@@ -190,17 +197,54 @@ def build_case(branches: Sequence[tuple[Expr, Expr]], otherwise: Expr, node: exp
     """Build a CASE whose values have one type."""
     values = [*(value for _, value in branches), otherwise]
     _refuse_person_key("case", values, node)
-    kind, unified = unify_types([to_local_time(value) for value in values], node)
+    kind, unified = unify_types(to_local_times(values), node)
     tests = [test for test, _ in branches]
     return _check_size(Case(tuple(zip(tests, unified[:-1], strict=True)), unified[-1], kind), node)
 
 
 def to_local_time(argument: Expr) -> Expr:
     """Convert an instant to the local time of its time zone."""
-    if argument.type is not SqlType.TIMESTAMPTZ:
-        return argument
-    zone = argument.field.time_zone if isinstance(argument, Ref) else None
-    return local_timestamp(argument, zone or "UTC")
+    return to_local_times([argument])[0]
+
+
+def to_local_times(arguments: Sequence[Expr]) -> list[Expr]:
+    """Convert instants to local times of one clock: that of the first with a time zone, else UTC."""
+    zone = next(filter(None, map(time_zone_of, arguments)), "UTC")
+    return [local_timestamp(each, zone) if each.type is SqlType.TIMESTAMPTZ else each for each in arguments]
+
+
+def _to_instants(arguments: list[Expr], node: exp.Expr) -> list[Expr]:
+    """Convert truncated and moved local times back to instants, which they are in DuckDB, if all are such or instants.
+
+        at - date_trunc('day', at)   ->   at - instant(date_trunc('day', wall(at, zone)), zone)
+
+    Arguments are unchanged where AT TIME ZONE is written, as its result is no instant.
+    """
+    zones = [_zone_of_truncated(argument) for argument in arguments]
+    kept = all(zone or each.type is SqlType.TIMESTAMPTZ for zone, each in zip(zones, arguments, strict=True))
+    if not kept or not any(zones) or any(map(_is_at_time_zone, node.walk())):
+        return arguments
+    return [
+        apply_function("instant", [each, Literal(zone, SqlType.VARCHAR)], node) if zone is not None else each
+        for zone, each in zip(zones, arguments, strict=True)
+    ]
+
+
+def _zone_of_truncated(expr: Expr) -> str | None:
+    """Return the time zone of an instant that is truncated or moved by a constant; None for other expressions."""
+    if not isinstance(expr, Call) or expr.type is not SqlType.TIMESTAMP:
+        return None
+    is_truncated = OVERLOADS[expr.function].has_step
+    if not is_truncated and expr.name not in ("+", "-"):
+        return None
+    time = expr.arguments[-1 if is_truncated else 0]
+    if is_local_time(time):
+        return time_zone_of(time.arguments[0]) or "UTC"
+    return _zone_of_truncated(time)
+
+
+def _is_at_time_zone(node: exp.Expr) -> bool:
+    return isinstance(node, exp.AtTimeZone) or (isinstance(node, exp.Anonymous) and node.name.lower() == "timezone")
 
 
 def is_person_key(expr: Expr) -> bool:
@@ -340,8 +384,10 @@ def _coerce(name: str, arguments: list[Expr], node: exp.Expr) -> list[Expr]:
     is_concatenation = rows[0].text_length is TextLength.TOTAL
     if is_concatenation and (name != "||" or SqlType.VARCHAR in kinds):  # || also joins lists
         arguments = [_cast_to_text(argument, node) for argument in arguments]
+    if any(row.reads_instants and "instant" in row.argument_kinds[:1] for row in rows):
+        arguments = _to_instants(arguments, node)
     keeps_instants = any(row.reads_instants and accepts(row, arguments) for row in rows)
-    return arguments if keeps_instants else [to_local_time(argument) for argument in arguments]
+    return arguments if keeps_instants else to_local_times(arguments)
 
 
 def _cast_to_text(argument: Expr, node: exp.Expr) -> Expr:

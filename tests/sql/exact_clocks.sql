@@ -168,3 +168,51 @@ SELECT COUNT(*) AS n FROM ride WHERE at_berlin + INTERVAL 1 DAY >= TIMESTAMP '20
 # title: instants and a number of each person
 # zone: Europe/Berlin
 SELECT COUNT(*) AS n FROM (SELECT rider_id FROM ride GROUP BY rider_id HAVING MIN(at_berlin) > TIMESTAMPTZ '2026-03-28 23:00:00+00' AND COUNT(*) > 1);
+
+# title: instants since 1970
+# zone: Europe/Berlin
+SELECT COUNT(*) AS n FROM ride WHERE at_berlin >= to_timestamp(1774000000) AND at_berlin < to_timestamp(1792882800.5);
+
+# title: instants as programs write them
+# zone: America/New_York
+SELECT CAST(at_new_york AS DATE) AS d, COUNT(*) AS n FROM ride WHERE at_new_york BETWEEN '2026-03-28T00:00:00.000Z' AND '2026-10-01 00:00:00+02' GROUP BY d;
+
+# title: an instant from its seconds since 1970
+# zone: Europe/Berlin
+SELECT hour(to_timestamp(epoch(at_berlin))) AS h, COUNT(*) AS n FROM ride WHERE at_berlin = to_timestamp(epoch(at_berlin)) GROUP BY h;
+
+# title: an instant from seconds of each person
+# zone: Europe/Berlin
+SELECT h, COUNT(*) AS n FROM (SELECT rider_id, hour(to_timestamp(epoch(min(at_berlin)))) AS h FROM ride GROUP BY rider_id) GROUP BY h;
+
+# title: minutes since a constant instant
+# zone: Europe/Berlin
+SELECT COUNT(*) AS n FROM ride WHERE date_diff('minute', to_timestamp(1774000000), at_berlin) BETWEEN 0 AND 300000;
+
+# title: seconds since 1970 of truncated instants
+# zone: Europe/Berlin
+SELECT epoch(date_trunc('hour', at_berlin)) AS t, date_part('epoch', date_trunc('day', at_berlin)) AS d, epoch_ms(date_trunc('hour', at_berlin + INTERVAL 30 MINUTE)) AS m, COUNT(*) AS n FROM ride WHERE at_berlin >= '2026-03-28' AND at_berlin < '2026-03-31' GROUP BY ALL;
+
+# title: seconds since midnight
+# zone: Europe/Berlin
+SELECT COUNT(*) AS n FROM ride WHERE epoch(at_berlin) - epoch(date_trunc('day', at_berlin)) >= 32400 AND at_berlin - date_trunc('day', at_berlin) >= INTERVAL 9 HOUR;
+
+# title: seconds since 1970 of a time of a clock
+# zone: Europe/Berlin
+SELECT epoch(date_trunc('hour', at_berlin AT TIME ZONE 'Europe/Berlin')) AS t, COUNT(*) AS n FROM ride WHERE at_berlin >= '2026-03-28' AND at_berlin < '2026-03-31' GROUP BY t;
+
+# title: quarters of hours since 1970
+# zone: Europe/Berlin
+SELECT floor(epoch(at_berlin) / 900) AS q, COUNT(*) AS n FROM ride WHERE at_berlin >= '2026-10-24' AND at_berlin < '2026-10-26' GROUP BY q;
+
+# title: hours since 1970 within a declared range
+# zone: Europe/Berlin
+SELECT floor(epoch(at_berlin) / 3600) AS h, COUNT(*) AS n FROM ride GROUP BY h;
+
+# title: quarters of hours as instants
+# zone: America/New_York
+SELECT to_timestamp(floor(epoch(at_new_york) / 900) * 900) AS q, COUNT(*) AS n FROM ride WHERE at_new_york >= '2026-03-07' AND at_new_york < '2026-03-09' GROUP BY q;
+
+# title: instants of two zones
+# zone: Europe/Berlin
+SELECT COUNT(*) AS n FROM ride WHERE at_berlin > at_new_york;

@@ -519,7 +519,7 @@ TIMES: tuple[Function, ...] = (
     ),
     Function(
         "epoch", ("instant",), _DOUBLE, "epoch({0})", "(unix_micros({0}) / 1e6D)", partial=_BEYOND_CALENDAR,
-        nodes=(exp.TimeToUnix,), date_parts=("epoch",), reads_instants=True,
+        nodes=(exp.TimeToUnix,), date_parts=("epoch",), reads_instants=True, epochs_per_second=1,
     ),
     Function(
         "epoch", ("time",), _DOUBLE, "epoch({0})", f"({_spark_microseconds(0)} / 1e6D)", partial=_BEYOND_CALENDAR,
@@ -530,6 +530,7 @@ TIMES: tuple[Function, ...] = (
     Function(
         "epoch_ms", ("instant",), _INT, _IF_INSTANT_WITHIN_CALENDAR + _EPOCH_MS + " END",
         _milliseconds("unix_micros({0})"), partial=_BEYOND_CALENDAR, date_parts=("epoch_ms",), reads_instants=True,
+        epochs_per_second=1_000,
     ),
     Function(
         "epoch_ms", ("stamp",), _INT, _IF_WITHIN_CALENDAR + _EPOCH_MS + " END", _milliseconds(_spark_microseconds(0)),
@@ -541,7 +542,7 @@ TIMES: tuple[Function, ...] = (
     ),
     Function(
         "epoch_us", ("instant",), _INT, "epoch_us({0})", "unix_micros({0})", partial=_BEYOND_CALENDAR,
-        date_parts=("epoch_us",), reads_instants=True,
+        date_parts=("epoch_us",), reads_instants=True, epochs_per_second=1_000_000,
     ),
     Function(
         "epoch_us", ("time",), _INT, f"epoch_us({_AS_STAMP})", _spark_microseconds(0), partial=_BEYOND_CALENDAR,

@@ -38,7 +38,8 @@ from dialect.algebra.value_ranges import UNKNOWN
 from dialect.analysis.canonical_form import CanonicalForm
 from dialect.analysis.predicates import (
     between,
-    declared_range,
+    clock_of,
+    declared_between,
     epoch_bounds,
     is_since_epoch,
     narrow_expression,
@@ -224,7 +225,7 @@ def list_of_truncations(expr: Call, facts: Sequence[Expr], context: CompileConte
     time may be NULL, so NULL is listed if the column is nullable.
     """
     time = expr.arguments[-1]
-    ends = between(time, facts) or declared_range(time, facts)
+    ends = between(time, facts) or declared_between(time, facts)
     if ends is None:
         return None
     is_exhaustive = between(time, facts) is not None
@@ -246,7 +247,7 @@ def list_of_function_values(expr: Call, unit: str, facts: Sequence[Expr], contex
     time_expr = expr.arguments[0]
     ends, is_exhaustive = between(time_expr, facts), True
     if ends is None:
-        ends, is_exhaustive = declared_range(time_expr, facts), False
+        ends, is_exhaustive = declared_between(time_expr, facts), False
     if ends is None:
         return None
     unit = "day" if time_expr.type is SqlType.DATE else unit
@@ -359,8 +360,8 @@ def _with_declared_epochs(expr: Expr, facts: Sequence[Expr]) -> Expr:
     """Give the time since 1970-01-01 the ends of the time's declared dates, where the facts have none."""
     images: dict[Expr, Expr] = {}
     for part in walk(expr):
-        if is_since_epoch(part) and between(part.children[0], facts) is None:
-            times = declared_range(part.children[0], facts)
+        if is_since_epoch(part) and between(clock_of(part.children[0]), facts) is None:
+            times = declared_between(clock_of(part.children[0]), facts)
             bounds = None if times is None else epoch_bounds(part, times)
             nullable = may_be_null(part.children[0])
             images[part] = Ref(Field(plain_text(part), None, SqlType.DOUBLE, nullable, bounds))

@@ -79,6 +79,8 @@ SINCE_EPOCH: dict[tuple[str, str], int | None] = {  # the ends are those of the 
 DECLARED: dict[tuple[str, str], int | None] = {  # the ends are those of a declared week
     ("to_timestamp(floor(epoch(ts) / 3600) * 3600)", ""): 7 * 24 + 1,  # ts may be NULL
     ("floor(epoch(ts) / 900)", "WHERE ts IS NOT NULL"): 7 * 96,
+    ("floor(epoch(ts) / 900)", "WHERE ts < '2026-10-03'"): 2 * 96,
+    ("make_timestamp(epoch_us(ts) // 3600000000 * 3600000000)", "WHERE ts >= to_timestamp(1791158400)"): 3 * 24,
 }
 QUESTIONS = KEYS | OF_TIMES | SINCE_EPOCH | DECLARED
 WEEK = "(ts IS NULL OR CAST(ts AS DATE) BETWEEN '2026-10-01' AND '2026-10-07')"

@@ -36,7 +36,7 @@ LISTED: list[tuple[str, str, int, list[tuple[object, ...]]]] = [
     ("v.cell_id", "FROM events e JOIN (SELECT cell_id FROM cells ORDER BY cell_id DESC LIMIT 3) v ON v.cell_id = e.cell_id", 3, [(15,), (13,)]),
     ("hour(ts)", "FROM events", 25, [(0,), (23,), (None,)]),
     ("hour(ts)", "FROM events WHERE ts IS NOT NULL", 24, [(0,), (23,)]),
-    ("hour(ts), isodow(ts)", "FROM events WHERE date_trunc('day', ts) < '2026-10-05'", 168, [(0, 1), (23, 7)]),
+    ("hour(ts), isodow(ts)", "FROM events WHERE date_trunc('day', ts) < '2026-10-05'", 96, [(0, 4), (23, 7)]),
     ("hour(ts)", "FROM events WHERE ts IS NOT NULL OR dwell_s > 60", 25, [(0,), (None,)]),
     ("dwell_s > 600", "FROM events WHERE dwell_s > 60 OR hour(ts) < 24", 3, [(False,), (None,)]),
     ("dwell_s > 600", "FROM events WHERE coalesce(dwell_s, 1) > 0", 3, [(False,), (None,)]),

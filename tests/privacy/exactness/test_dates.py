@@ -139,19 +139,19 @@ def test_a_wrongly_claimed_key_dependency_is_found(oracle: Oracle, monkeypatch: 
 def test_a_range_of_another_date_is_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: the range of the date is used for a time two days later."""
     ends = Literal("2026-10-03 00:00:00", SqlType.TIMESTAMP), Literal("2026-10-14 00:00:00", SqlType.TIMESTAMP)
-    monkeypatch.setattr(public_lists, "declared_range", lambda *_: ends)
+    monkeypatch.setattr(public_lists, "declared_between", lambda *_: ends)
     assert set(BY_DAYS) <= set(found(oracle))
 
 
 def test_a_last_day_without_its_hours_is_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: the declared range of a date ends when its last day begins."""
-    right = public_lists.declared_range
+    right = public_lists.declared_between
 
     def planted(*given: Any) -> tuple[Literal, Literal] | None:
         ends = right(*given)
         return ends and (ends[0], Literal(f"{ends[1].value[:10]} 00:00:00", SqlType.TIMESTAMP))
 
-    monkeypatch.setattr(public_lists, "declared_range", planted)
+    monkeypatch.setattr(public_lists, "declared_between", planted)
     assert BY_DAYS[3] in found(oracle)
 
 

@@ -120,13 +120,13 @@ def test_rows_at_the_ends_of_ranges_are_in_their_groups(where: str, oracle: Orac
 
 def test_a_last_day_without_its_hours_is_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: the declared range of a date ends when its last day begins."""
-    right = public_domains.declared_range
+    right = public_domains.declared_between
 
     def planted(*given: Any) -> tuple[Literal, Literal] | None:
         ends = right(*given)
         return ends and (ends[0], Literal(f"{ends[1].value[:10]} 00:00:00", SqlType.TIMESTAMP))
 
-    monkeypatch.setattr(public_domains, "declared_range", planted)
+    monkeypatch.setattr(public_domains, "declared_between", planted)
     assert {"date_trunc('hour', began)", "date_trunc('minute', ended)", "floor(epoch(began) / 3600)"} <= set(
         _differences(oracle, "")
     )
