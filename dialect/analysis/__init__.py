@@ -4,7 +4,7 @@ Every property is derived from the plan and the catalog. No row is read.
 
 Modules, each before those that import it:
 
-    canonical_form, uniqueness, time_granularity, date_bounds, predicates, value_counts, person_rows, lints,
+    canonical_form, uniqueness, time_granularity, date_bounds, clocks, predicates, value_counts, person_rows, lints,
     work_bounds.
 """
 

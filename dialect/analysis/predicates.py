@@ -11,8 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
 from dialect.algebra.expressions import (
     FLIPPED,
@@ -40,24 +39,30 @@ from dialect.algebra.relations import (
     Values,
 )
 from dialect.algebra.traversal import walk
+from dialect.analysis.clocks import (
+    LARGEST_EXACT,
+    clock_of,
+    epoch_bounds,
+    is_since_epoch,
+    move_time,
+    moved_time,
+    on_other_clock,
+    own_clock,
+    timestamp_literal,
+)
 from dialect.analysis.time_granularity import truncate_time, truncation_unit
 from dialect.catalog.model import Bounds, SqlType, ValueRange
 from dialect.functions.emitter import plain_text
-from dialect.functions.literals import SECONDS, add_units, format_time, interval_seconds, literal_of, parse_timestamp
+from dialect.functions.literals import add_units, format_time, interval_seconds, literal_of, parse_timestamp
 from dialect.functions.registry import (
     OVERLOADS,
     definition_of,
     is_date,
     is_local_time,
     is_not_null,
-    local_timestamp,
     range_of,
-    time_zone_of,
 )
 
-_EPOCH = datetime(1970, 1, 1)
-_DIRECTIONS = {"+": 1, "-": -1}
-LARGEST_EXACT = 2**53  # integers are exact in DOUBLE up to here
 _COMPARABLE = {
     SqlType.BIGINT: (SqlType.BIGINT,),
     SqlType.DATE: (SqlType.DATE, SqlType.TIMESTAMP),
@@ -138,6 +143,10 @@ def _implied_ends(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal | None, Li
             lowers.append(end)
         if sign in {"<", "<=", "="}:
             uppers.append(_largest_below(end) if sign == "<" else end)
+    if (own := own_clock(expr)) is not None:
+        first, last = _implied_ends(own, facts)
+        lowers += [] if first is None else on_other_clock(first, own, expr)[:1]
+        uppers += [] if last is None else on_other_clock(last, own, expr)[-1:]
     return max(lowers, key=_sort_key, default=None), min(uppers, key=_sort_key, default=None)
 
 
@@ -151,36 +160,12 @@ def _comparisons_with_steps(expr: Expr, facts: Sequence[Expr]) -> Iterator[tuple
         yield from _comparisons(fact, expr)
     if (moved := moved_time(expr)) is not None:
         for sign, end in _comparisons_with_steps(moved[0], facts):
-            if end.type in _COMPARABLE[SqlType.DATE] and (moved_end := _move(end, moved[1])) is not None:
+            if end.type in _COMPARABLE[SqlType.DATE] and (moved_end := move_time(end, moved[1])) is not None:
                 yield sign, moved_end
     steps = _truncations_of(expr, facts) if expr.type is SqlType.TIMESTAMP else {}
     for step, unit in steps.items():
         for sign, end in (comparison for fact in facts for comparison in _comparisons_and_lists(fact, step)):
             yield from _bounds_from_step(sign, end, unit)
-
-
-def moved_time(expr: Expr) -> tuple[Expr, timedelta] | None:
-    """Return (time, distance) of a time that is moved by a constant; None for other expressions.
-
-    None also for months, which do not keep the order of times: 30 and 31 January are moved to the same day of February.
-    """
-    if not isinstance(expr, Call) or expr.name not in _DIRECTIONS or expr.type not in _COMPARABLE[SqlType.DATE]:
-        return None
-    time, step = expr.arguments
-    if not isinstance(step, Literal) or step.value is None:
-        return None
-    amount, _, unit = (f"{step.value} day" if isinstance(step.value, int) else str(step.value)).partition(" ")
-    return (time, timedelta(seconds=_DIRECTIONS[expr.name] * int(amount) * SECONDS[unit])) if unit in SECONDS else None
-
-
-def _move(end: Literal, distance: timedelta) -> Literal | None:
-    """Move a date or time; None for NULL and outside the years of datetime."""
-    try:
-        at = parse_timestamp(str(end.value)) + distance
-    except (ValueError, OverflowError):
-        return None
-    is_date = end.type is SqlType.DATE and not distance % timedelta(days=1)
-    return Literal(format_time(at, SqlType.DATE), SqlType.DATE) if is_date else _timestamp_literal(at)
 
 
 def is_time_bound(fact: Expr, time: Expr, facts: Sequence[Expr]) -> bool:
@@ -216,8 +201,11 @@ def declared_range(time_expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, Lit
     A time that is moved by a constant has the moved ends.
     """
     if (moved := moved_time(time_expr)) is not None:
-        ends = [_move(end, moved[1]) for end in declared_range(moved[0], facts) or ()]
+        ends = [move_time(end, moved[1]) for end in declared_range(moved[0], facts) or ()]
         return (ends[0], ends[1]) if ends and ends[0] is not None and ends[1] is not None else None
+    if (clock := own_clock(time_expr)) is not None:
+        shown = [on_other_clock(end, clock, time_expr) for end in declared_range(clock, facts) or ()]
+        return (shown[0][0], shown[1][-1]) if shown and all(shown) else None
     dates = (day for day, time in declared_dates(facts) if time == time_expr)
     own = next(
         (f for f in (_column_of_time(time_expr), *dates) if f is not None and isinstance(f.domain, ValueRange)), None
@@ -262,14 +250,9 @@ def _bounds_from_step(sign: str, end: Literal, unit: str) -> Iterator[tuple[str,
         return
     first = begin if begin == at else next_begin  # first unit that begins at or after the constant
     if sign in {">", ">=", "="}:
-        yield ">=", _timestamp_literal(next_begin if sign == ">" else first)
+        yield ">=", timestamp_literal(next_begin if sign == ">" else first)
     if sign in {"<", "<=", "="}:
-        yield "<", _timestamp_literal(first if sign == "<" else next_begin)
-
-
-def _timestamp_literal(at: datetime) -> Literal:
-    """Return a moment as a TIMESTAMP constant."""
-    return Literal(format_time(at, SqlType.TIMESTAMP), SqlType.TIMESTAMP)
+        yield "<", timestamp_literal(first if sign == "<" else next_begin)
 
 
 def is_implied(condition: Expr, facts: Sequence[Expr]) -> bool:
@@ -333,46 +316,6 @@ def numeric_bounds(expr: Expr, facts: Sequence[Expr]) -> Bounds | None:
     return Bounds(max(lowers, default=-math.inf), min(uppers, default=math.inf)) if found else None
 
 
-def is_since_epoch(expr: Expr) -> bool:
-    """Return whether an expression is the seconds, milliseconds or microseconds of a time since 1970-01-01."""
-    return isinstance(expr, Call) and OVERLOADS[expr.function].epochs_per_second is not None
-
-
-def clock_of(time: Expr) -> Expr:
-    """Return the local time of an instant in its own time zone, of which predicates give the ends; or a time itself."""
-    return local_timestamp(time, time_zone_of(time) or "UTC") if time.type is SqlType.TIMESTAMPTZ else time
-
-
-def epoch_bounds(epoch: Expr, times: tuple[Literal, Literal]) -> Bounds | None:
-    """Bounds of the time since 1970-01-01 of times between two ends on their clock, in the unit of the call.
-
-    Milliseconds are rounded, so that both ends are rounded outwards. Where a clock shows an end twice or never, both
-    instants that it may be are between the ends. None where microseconds are inexact in DOUBLE.
-    """
-    per_second = OVERLOADS[epoch.function].epochs_per_second if isinstance(epoch, Call) else None
-    time = epoch.children[0]
-    zone = ZoneInfo(time_zone_of(time) or "UTC") if time.type is SqlType.TIMESTAMPTZ else UTC
-    try:
-        micros = [each for end in times for each in _micros_since_epoch(parse_timestamp(str(end.value)), zone)]
-    except OverflowError:  # outside the years of datetime in the zone
-        return None
-    first, last = min(micros[:2]), max(micros[2:])
-    if per_second is None or max(abs(first), abs(last)) >= LARGEST_EXACT:
-        return None
-    if epoch.type is SqlType.DOUBLE:
-        return Bounds(first / 1_000_000, last / 1_000_000)
-    return Bounds(float(first * per_second // 1_000_000), float(-(-last * per_second // 1_000_000)))
-
-
-def _micros_since_epoch(at: datetime, zone: tzinfo) -> tuple[int, int]:
-    """Microseconds since 1970-01-01 in UTC of a time on a clock, by the offsets before and after a change of it."""
-    one, other = (
-        (at - (at.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta()) - _EPOCH) // timedelta(microseconds=1)
-        for fold in (0, 1)
-    )
-    return one, other
-
-
 def _exclusive_end(end: float, towards: float, kind: SqlType) -> float:
     """Nearest value inside an exclusive bound: the next double, or the next integer for BIGINT."""
     following = math.nextafter(end, towards)
@@ -402,7 +345,7 @@ def _largest_below(end: Literal) -> Literal:
         return Literal(end.value - 1, SqlType.BIGINT)
     at = parse_timestamp(str(end.value))
     below = at - timedelta(microseconds=1) if at > datetime.min else at
-    return _timestamp_literal(below)
+    return timestamp_literal(below)
 
 
 def narrowed_range(expr: Expr, facts: Sequence[Expr]) -> Bounds:

@@ -216,3 +216,9 @@ SELECT to_timestamp(floor(epoch(at_new_york) / 900) * 900) AS q, COUNT(*) AS n F
 # title: instants of two zones
 # zone: Europe/Berlin
 SELECT COUNT(*) AS n FROM ride WHERE at_berlin > at_new_york;
+
+# title: hours of another clock
+SELECT date_trunc('hour', at_berlin AT TIME ZONE 'UTC') AS h, COUNT(*) AS n FROM ride WHERE at_berlin >= TIMESTAMPTZ '2026-10-24 00:00:00+02' AND at_berlin < TIMESTAMPTZ '2026-10-26 00:00:00+01' GROUP BY h;
+
+# title: days of another clock within a declared range
+SELECT CAST(at_new_york AT TIME ZONE 'Asia/Tokyo' AS DATE) AS d, COUNT(*) AS n FROM ride GROUP BY d;

@@ -17,7 +17,7 @@ from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
 from dialect.algebra.relations import PerPerson, Project, Public, Values
 from dialect.algebra.release_plan import OtherKeys
 from dialect.algebra.traversal import walk
-from dialect.analysis.predicates import is_since_epoch, moved_time
+from dialect.analysis.clocks import is_since_epoch, moved_time
 from dialect.catalog.model import SqlType, ValueRange
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal, Suggestion, join_differences

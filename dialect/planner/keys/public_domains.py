@@ -36,12 +36,10 @@ from dialect.algebra.release_plan import KeySet, KeySource
 from dialect.algebra.traversal import walk
 from dialect.algebra.value_ranges import UNKNOWN
 from dialect.analysis.canonical_form import CanonicalForm
+from dialect.analysis.clocks import clock_of, epoch_bounds, is_since_epoch
 from dialect.analysis.predicates import (
     between,
-    clock_of,
     declared_between,
-    epoch_bounds,
-    is_since_epoch,
     narrow_expression,
     narrowed_range,
 )

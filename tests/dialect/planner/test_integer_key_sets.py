@@ -13,7 +13,7 @@ from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import Expr, Field, Literal, fields_of
 from dialect.algebra.release_plan import KeySet, PrivatePlan
 from dialect.analysis import predicates
-from dialect.analysis.predicates import epoch_bounds
+from dialect.analysis.clocks import epoch_bounds
 from dialect.catalog.model import Bounds
 from dialect.codegen.relations.relation import write_rows
 from dialect.errors import Code, Refusal

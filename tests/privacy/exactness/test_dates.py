@@ -157,7 +157,7 @@ def test_a_last_day_without_its_hours_is_found(oracle: Oracle, monkeypatch: pyte
 
 def test_ends_that_do_not_move_with_the_time_are_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: the ends of a time are those of the time moved by a constant."""
-    monkeypatch.setattr(facts, "_move", lambda end, _: end)
+    monkeypatch.setattr(facts, "move_time", lambda end, _: end)
     assert {sql for sql in MOVED if "- INTERVAL" in sql} <= set(found(oracle))
 
 
