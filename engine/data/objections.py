@@ -13,7 +13,7 @@ from __future__ import annotations
 import csv
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -30,6 +30,15 @@ from engine.catalog.bundled import find_dataset
 from engine.progress import Progress
 
 
+@dataclass(frozen=True)
+class _ReadEntries:
+    """What was read of a register up to a position; replaced as a whole."""
+
+    position: int
+    persons: Mapping[str, Mapping[str, None]]  # dataset -> current objectors, in order of objection
+    tables: Mapping[str, pa.Table]
+
+
 class CurrentObjectors:
     """The current objectors of one register; new entries are read before every execution."""
 
@@ -37,32 +46,42 @@ class CurrentObjectors:
         """Wrap a register; nothing is read yet."""
         self.register = register
         self._lock = threading.Lock()
-        self._last_position = 0
-        self._persons: dict[str, dict[str, None]] = {}  # dataset -> current objectors, in order of objection
-        self._objector_tables: dict[str, pa.Table] = {}
+        self._read = _ReadEntries(0, {}, {})
 
     def current_objectors(self, dataset: str) -> pa.Table:
         """Return a dataset's current objectors, as an immutable table with the column `person`."""
         with self._lock:
             self._read_new_entries()
-            return self._objector_tables.get(dataset, NO_OBJECTIONS)
+            return self._read.tables.get(dataset, NO_OBJECTIONS)
 
     def close(self) -> None:
         """Close the register."""
         self.register.close()
 
     def _read_new_entries(self) -> None:
-        """Apply the register's new entries, from any process; whether a person is in the data makes no difference."""
-        newer = self.register.objections_after(self._last_position)
+        """Apply the register's new entries, from any process; whether a person is in the data makes no difference.
+
+        Where anything fails or is interrupted, nothing counts as read, and the next call reads the same entries.
+        """
+        newer = self.register.objections_after(self._read.position)
+        if not newer:
+            return
+        changed = {o.dataset: dict(self._read.persons.get(o.dataset, {})) for o in newer}
         for objection in newer:
-            objectors = self._persons.setdefault(objection.dataset, {})
             if objection.kind is ObjectionEventKind.OBJECT:
-                objectors[objection.person] = None
+                changed[objection.dataset][objection.person] = None
             else:
-                objectors.pop(objection.person, None)
-            self._last_position = objection.position
-        for dataset in {objection.dataset for objection in newer}:
-            self._objector_tables[dataset] = pa.table({"person": pa.array(list(self._persons[dataset]), pa.string())})
+                changed[objection.dataset].pop(objection.person, None)
+        tables = {dataset: _objector_table(persons) for dataset, persons in changed.items()}
+        # one assignment, so that an interruption leaves all of it or nothing
+        self._read = _ReadEntries(
+            newer[-1].position, {**self._read.persons, **changed}, {**self._read.tables, **tables}
+        )
+
+
+def _objector_table(persons: Iterable[str]) -> pa.Table:
+    """Build the table of objectors that executions read."""
+    return pa.table({"person": pa.array(list(persons), pa.string())})
 
 
 INTEGER_TEXT = re.compile(r"[+-]?\d{1,20}", re.ASCII)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -16,7 +16,8 @@ import pytest
 
 from budgets import ObjectionEventKind, ObjectionRegister
 from dialect import Catalog, compile_query
-from engine import Session, open_session
+from engine import Refused, Session, open_session
+from engine.data import objections
 from engine.data.objections import CurrentObjectors
 from engine.mechanism.gaussian import NoisyVector
 from engine.pipeline.compiled_query import PlanCache
@@ -109,14 +110,73 @@ def test_an_objection_changes_nothing_that_is_shown_without_noise(session: Sessi
     assert (session.explain(COUNT, client="ann"), session.tables(), session.budget(), session.history("ann")) == before
 
 
+class FailingOnce:
+    """Fails like exhausted memory the first time that a table of this many objectors is built."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows, self.failed, self.build = rows, False, objections._objector_table
+
+    def __call__(self, persons: Iterable[str]) -> pa.Table:
+        table = self.build(persons)
+        if table.num_rows == self.rows and not self.failed:
+            self.failed = True
+            raise MemoryError
+        return table
+
+
+def test_objectors_whose_table_could_not_be_built_are_left_out_next(session: Session) -> None:
+    (everybody,) = counted(session)
+    objects(session, "2")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(objections, "_objector_table", FailingOnce(1))
+        with pytest.raises(Refused, match="E_EXEC"):
+            counted(session, "0.0051")
+        assert counted(session, "0.0052") == [everybody - 1]
+    assert counted(session, "0.0053") == [everybody - 1]
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_failure_in_one_dataset_loses_none_of_another(
+    rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register = ObjectionRegister.open_for_ledger(str(tmp_path / "x.ledger"))
+    current = CurrentObjectors(register)
+    register.record(ObjectionEventKind.OBJECT, "town", ["1", "2", "3"], by="b", reason="r")
+    held = current.current_objectors("town")
+    register.record(ObjectionEventKind.WITHDRAW, "town", ["2"], by="b", reason="r")
+    register.record(ObjectionEventKind.OBJECT, "other", ["9"], by="b", reason="r")
+    monkeypatch.setattr(objections, "_objector_table", FailingOnce(rows))
+    with pytest.raises(MemoryError):
+        current.current_objectors("town")
+    assert current.current_objectors("town")["person"].to_pylist() == ["1", "3"]
+    assert current.current_objectors("other")["person"].to_pylist() == ["9"]
+    assert held["person"].to_pylist() == ["1", "2", "3"]
+    current.close()
+
+
+def position_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: entries count as read before the table of objectors is built."""
+    read_on = CurrentObjectors._read_new_entries
+
+    def moving(current: CurrentObjectors) -> None:
+        try:
+            read_on(current)
+        except MemoryError:
+            newest = current.register.objections_after(current._read.position)[-1]
+            current._read = replace(current._read, position=newest.position)
+            raise
+
+    monkeypatch.setattr(CurrentObjectors, "_read_new_entries", moving)
+
+
 def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read the register when it is opened, and never again."""
     read_on = CurrentObjectors._read_new_entries
 
-    def first_time(objections: CurrentObjectors) -> None:
-        if not objections.__dict__.setdefault("_opened", False):
-            objections.__dict__["_opened"] = True
-            read_on(objections)
+    def first_time(current: CurrentObjectors) -> None:
+        if not current.__dict__.setdefault("_opened", False):
+            current.__dict__["_opened"] = True
+            read_on(current)
 
     monkeypatch.setattr(CurrentObjectors, "_read_new_entries", first_time)
 
@@ -144,10 +204,16 @@ def asked_for_each_release(monkeypatch: pytest.MonkeyPatch) -> None:
     ("plant", "holds"),
     [
         (read_once, test_objections_and_withdrawals_take_effect_at_the_next_query),
+        (position_first, test_objectors_whose_table_could_not_be_built_are_left_out_next),
         (keyed_by_objections, test_a_repeat_stays_free_and_the_same),
         (asked_for_each_release, test_all_releases_of_a_question_see_the_same_objections),
     ],
-    ids=["read at open only", "an objection moves the release key", "each release asks anew"],
+    ids=[
+        "read at open only",
+        "the position moves first",
+        "an objection moves the release key",
+        "each release asks anew",
+    ],
 )
 def test_a_planted_bug_is_found(plant: Any, holds: Any, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch)
@@ -157,16 +223,16 @@ def test_a_planted_bug_is_found(plant: Any, holds: Any, session: Session, monkey
 
 def test_any_sequence_of_objections_and_withdrawals_is_followed(tmp_path: Path) -> None:
     register = ObjectionRegister.open_for_ledger(str(tmp_path / "x.ledger"))
-    objections = CurrentObjectors(register)
-    assert objections.current_objectors("town").num_rows == 0
+    current = CurrentObjectors(register)
+    assert current.current_objectors("town").num_rows == 0
     register.record(ObjectionEventKind.OBJECT, "town", ["1", "2"], by="b", reason="r")
-    held = objections.current_objectors("town")
+    held = current.current_objectors("town")
     register.record(ObjectionEventKind.WITHDRAW, "town", ["2", "5"], by="b", reason="r")
     register.record(ObjectionEventKind.OBJECT, "other", ["9"], by="b", reason="r")
-    assert objections.current_objectors("town")["person"].to_pylist() == ["1"]
-    assert objections.current_objectors("other")["person"].to_pylist() == ["9"]
+    assert current.current_objectors("town")["person"].to_pylist() == ["1"]
+    assert current.current_objectors("other")["person"].to_pylist() == ["9"]
     assert held["person"].to_pylist() == ["1", "2"], "what an execution holds never changes"
-    objections.close()
+    current.close()
 
 
 def test_objectors_are_excluded_without_declared_consent_too(town: Catalog, where: str, tmp_path: Path) -> None:
