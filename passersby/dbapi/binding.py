@@ -106,9 +106,8 @@ def literal(value: object) -> str:
 def _temporal_literal(value: datetime.date) -> str:
     if not isinstance(value, datetime.datetime):
         return f"DATE '{value.isoformat()}'"
-    if value.tzinfo is not None:
-        raise BindingError("A time with a zone has no literal: give the local time without one.")
-    return f"TIMESTAMP '{value.isoformat(' ')}'"
+    kind = "TIMESTAMP" if value.utcoffset() is None else "TIMESTAMPTZ"
+    return f"{kind} '{value.isoformat(' ')}'"
 
 
 def _numeric_literal(value: float | Decimal) -> str:
