@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from uuid import UUID
 
 import pyarrow as pa
@@ -27,6 +27,7 @@ from budgets import Ledger, ObjectionEvent, ObjectionEventKind, ObjectionRegiste
 from dialect.catalog import MAX_PERSON_CHARACTERS, Catalog, SqlType
 from engine.backends.exact import NO_OBJECTIONS
 from engine.catalog.bundled import find_dataset
+from engine.data.files.csv_files import DELIMITERS, QUOTE, most_frequent_delimiter
 from engine.progress import Progress
 
 
@@ -89,6 +90,7 @@ UNSTORABLE_CHARACTERS = re.compile("[\0\ud800-\udfff]")  # characters that the r
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**64 - 1  # range over all declared integer types
 SHOWN_LINES = 10
 PROGRESS_LINES = 100_000
+UNCLEAR_CURE = "quote a key that has white space at its ends, or one of , ; | and tab in a file of one column"
 FILE_FORMAT_CURE = "one person a line, or a column that is called like the catalog's: {}"
 
 
@@ -129,14 +131,19 @@ def parse_person(text: str, column: str, kind: SqlType) -> list[str]:
 def read_persons(path: Path, column: str, kind: SqlType, progress: Progress) -> list[str]:
     """Read the person keys of a CSV or Parquet file, one per non-empty line, duplicates included.
 
-    Raises ParamError with the number of bad lines and the first of them.
+    Raises ParamError with the number of bad lines and the first of them. A text that may not be the key as the data
+    have it is bad too: its objection would be recorded, and match nobody.
     """
     reader = _parquet_lines if path.suffix.lower() == ".parquet" else _csv_lines
     found: list[str] = []
     bad: list[int] = []
-    for line, text, fraction in _read_lines(reader, path, column):
+    unclear = False
+    for line, text, fraction, is_exact in _read_lines(reader, path, column):
         normalized = normalize_person(text, kind)
-        if normalized is None:
+        if kind is SqlType.VARCHAR and not is_exact:
+            bad.append(line)
+            unclear = True
+        elif normalized is None:
             bad.append(line)
         else:
             found.append(normalized)
@@ -146,13 +153,14 @@ def read_persons(path: Path, column: str, kind: SqlType, progress: Progress) -> 
         shown = ", ".join(map(str, bad[:SHOWN_LINES])) + (", ..." if len(bad) > SHOWN_LINES else "")
         why = f"{len(bad):,} of {len(bad) + len(found):,} lines name no person, so nothing was recorded: line {shown}."
         header = f"; if line 1 holds names, let that of the persons be {column}" if bad == [1] else ""
-        raise ParamError(why, f"correct these lines, and send the whole file again{header}")
+        quoting = f"; {UNCLEAR_CURE}" if unclear else ""
+        raise ParamError(why, f"correct these lines, and send the whole file again{quoting}{header}")
     if not found:
         raise ParamError("The file names nobody.", FILE_FORMAT_CURE.format(column))
     return found
 
 
-Line = tuple[int, str | None, float]  # line number, person text, fraction of the file read
+Line = tuple[int, str | None, float, bool]  # line number, person text, fraction of the file read, is it exact
 
 
 def _read_lines(reader: Callable[[Path, str], Iterable[Line]], path: Path, column: str) -> Iterator[Line]:
@@ -167,8 +175,10 @@ def _csv_lines(path: Path, column: str) -> Iterator[Line]:
     """Yield the lines of a CSV file, with a header or of one column; a line with too many fields has no person."""
     size = max(1, path.stat().st_size)
     with path.open(encoding="utf-8-sig", newline="") as file:
-        rows, read, place, width = csv.reader(file, strict=True), 0, -1, 0
-        for row in rows:
+        delimiter = most_frequent_delimiter(file.readline())  # as data files are read
+        file.seek(0)
+        read, place, width = 0, -1, 0
+        for line, row, written in _records(file, delimiter):
             read += sum(map(len, row)) + 1
             if place < 0:
                 place, is_header = _person_position(row, column)
@@ -177,7 +187,34 @@ def _csv_lines(path: Path, column: str) -> Iterator[Line]:
                     continue
             if row:
                 has_person = place < len(row) <= width
-                yield rows.line_num, row[place] if has_person else None, min(1.0, read / size)
+                is_exact = not has_person or _is_exact(written[place], alone=width == 1)
+                yield line, row[place] if has_person else None, min(1.0, read / size), is_exact
+
+
+def _records(file: TextIO, delimiter: str) -> Iterator[tuple[int, list[str], list[str]]]:
+    """Yield the number of each record's last line, its fields, and the fields as they are written."""
+    lines: list[str] = []
+
+    def kept() -> Iterator[str]:
+        for line in file:
+            lines.append(line)
+            yield line
+
+    rows = csv.reader(kept(), delimiter=delimiter, strict=True)
+    field = re.compile(rf'("(?:[^"]|"")*"|[^{re.escape(delimiter)}\r\n]*)(?:{re.escape(delimiter)}|[\r\n]*\Z)')
+    for row in rows:
+        yield rows.line_num, row, field.findall("".join(lines))
+        lines.clear()
+
+
+def _is_exact(written: str, *, alone: bool) -> bool:
+    """Tell whether a field is surely the whole text of a key: quoted, or without white space at its ends.
+
+    In a file of one column nothing tells the delimiter, so an unquoted key has none of them.
+    """
+    if written.startswith(QUOTE):
+        return True
+    return written == written.strip() and not (alone and any(delimiter in written for delimiter in DELIMITERS))
 
 
 def _person_position(first: list[str], column: str) -> tuple[int, bool]:
@@ -185,7 +222,7 @@ def _person_position(first: list[str], column: str) -> tuple[int, bool]:
     names = [text.strip().lower() for text in first]
     if column in names:
         return names.index(column), True
-    if len(first) > 1:
+    if len(first) > 1 or any(re.search(rf"(?<!\w){re.escape(column)}(?!\w)", name) for name in names):
         raise ParamError(f"No column of the file is called {column}.", FILE_FORMAT_CURE.format(column))
     return 0, False
 
@@ -203,7 +240,7 @@ def _parquet_lines(path: Path, column: str) -> Iterator[Line]:
             line += 1
             value = found.as_py()
             is_key = isinstance(value, str | int | Decimal | UUID) and not isinstance(value, bool)
-            yield line, str(value) if is_key else None, line / lines
+            yield line, str(value) if is_key else None, line / lines, True
 
 
 MAX_REASON_LENGTH = 500

@@ -88,8 +88,7 @@ def read_header(path: str) -> tuple[str, ...]:
             line.encode("utf-8")  # raises for bytes not in UTF-8; DuckDB rejects them in later lines
     except (OSError, UnicodeError):
         raise UnreadableError from None
-    outside = "".join(line.split(QUOTE)[::2])
-    delimiter = max(DELIMITERS, key=outside.count)
+    delimiter = most_frequent_delimiter(line)
     try:
         names = next(csv.reader([line], delimiter=delimiter, strict=True), [])
     except csv.Error:
@@ -97,6 +96,11 @@ def read_header(path: str) -> tuple[str, ...]:
     if not names:
         raise UnreadableError
     return delimiter, *(name.strip() for name in names)
+
+
+def most_frequent_delimiter(line: str) -> str:
+    """Return the most frequent delimiter outside of quotes; a comma if there is none."""
+    return max(DELIMITERS, key="".join(line.split(QUOTE)[::2]).count)
 
 
 MAX_VALUE_LENGTH = 2_000_000  # per value; about DuckDB's limit for a line

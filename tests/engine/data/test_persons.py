@@ -11,6 +11,7 @@ import pytest
 from budgets import ParamError
 from dialect import Catalog
 from dialect.catalog.model import SqlType
+from engine.data import objections
 from engine.data.objections import normalize_person, parse_person, person_column, read_persons
 
 NUMBER, TEXT = SqlType.BIGINT, SqlType.VARCHAR
@@ -83,6 +84,60 @@ def test_invalid_lines_are_counted_and_named(tmp_path: Path, text: str, why: str
         return
     with pytest.raises(ParamError, match=why):
         read_persons(file, "person_id", NUMBER, quiet)
+
+
+@pytest.mark.parametrize(
+    ("text", "persons"),
+    [
+        ("person_id;name\nP2;Anna\nP3;Ben\n", ["P2", "P3"]),
+        ("name\tPerson_ID\r\nAnna\tP2\r\n", ["P2"]),
+        ('person_id|name\n"P|2"|Anna\nP;3|" Ben"\n', ["P|2", "P;3"]),
+        ('"person_id";"a;b,c"\n"P ""2""";x\n', ['P "2"']),
+        ('"P;2"\n" P3 "\nP4\n', ["P;2", " P3 ", "P4"]),
+        ('person_id,name\n" P2",x\n"P\n3", y \nP4," P4"\n', [" P2", "P\n3", "P4"]),
+        ('P"2\nP 3\n', ['P"2', "P 3"]),
+    ],
+)
+def test_the_first_line_tells_the_delimiter(tmp_path: Path, text: str, persons: list[str]) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text(text, encoding="utf-8", newline="")
+    assert read_persons(file, "person_id", TEXT, quiet) == persons
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("P5\tCy\nP6\tDi\n", "No column of the file is called person_id"),
+        ("P5;Cy\n", "No column of the file is called person_id"),
+        ("person_id:name\nP2:Anna\n", "No column of the file is called person_id"),
+        ('"person_id;name"\n"P2;Anna"\n', "No column of the file is called person_id"),
+        ("sep=;\nperson_id;name\nP2;Anna\n", "No column of the file is called person_id"),
+        ("person_id\nP2;Anna\nP3\nP4|x\n", r"2 of 3 lines name no person.*line 2, 4"),
+        ("P1\nP2\tAnna\n", r"1 of 2 lines name no person.*line 2"),
+        ("p7\n P8\nP9 \n\u00a0P1\n", r"3 of 4 lines name no person.*line 2, 3, 4"),
+        ('person_id;name\n P2;" P2"\n"P3" ;x\n', "can't be read"),
+        ('person_id;name\n P2;" P2"\n P3;"x"\nP4;y\n', r"2 of 3 lines name no person.*line 2, 3"),
+        ('person_id, name\n"P2", Anna\n "P3",Ben\n', r"1 of 2 lines name no person.*line 3"),
+    ],
+)
+def test_no_text_that_may_not_be_the_key_is_taken(tmp_path: Path, text: str, why: str) -> None:
+    """It would be recorded, and match nobody."""
+    file = tmp_path / "people.csv"
+    file.write_text(text, encoding="utf-8", newline="")
+    with pytest.raises(ParamError, match=why) as refused:
+        read_persons(file, "person_id", TEXT, quiet)
+    if "lines name" in why:
+        assert "quote a key that has white space at its ends" in refused.value.hint
+
+
+def test_a_planted_reader_of_commas_alone_records_what_matches_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objections, "most_frequent_delimiter", lambda line: ",")
+    monkeypatch.setattr(objections, "_is_exact", lambda written, *, alone: True)
+    for text, why in (("P5;Cy\n", "No column"), ("P1\nP2\tAnna\n", "1 of 2"), ("p7\n P8\n", "1 of 2")):
+        with pytest.raises(pytest.fail.Exception):
+            test_no_text_that_may_not_be_the_key_is_taken(tmp_path, text, why)
 
 
 def test_a_wrong_column_header_is_refused_with_the_expected_name(tmp_path: Path) -> None:
