@@ -326,13 +326,21 @@ class CatalogObjections:
     def _reconcile_notes(self) -> None:
         """Compare the register with the ledger's notes: a lost or older register would readmit objectors.
 
-        Raises UnsafeStore if a noted event is missing; events without a note are noted.
+        Raises UnsafeStore if a noted event is missing; events without a note are noted. Notes are read before the
+        register, where every noted event is already, so that another process can record one meanwhile.
         """
+        noted = self._noted_events()
         acts = self.objections.register.events()
-        noted = {entry.content["act"]: entry for entry in self.ledger.entries(kind=f"note_{TOPIC}")}
         recorded = {act.act: (act.kind.value, act.at, act.dataset) for act in acts}
-        if any(recorded.get(n) != (e.content["what"], e.content["at"], e.dataset) for n, e in noted.items()):
+        if any(recorded.get(number) != event for number, event in noted.items()):
             why = "The ledger knows of objections that its register does not hold, so nothing is answered."
             raise UnsafeStore(why, "the register's own file, NAME.ledger.objections, of the same moment as the ledger")
+        if recorded.keys() - noted.keys():
+            noted = self._noted_events()  # again: the other process has probably noted its own
         for act in (act for act in acts if act.act not in noted):
             self._note(act)
+
+    def _noted_events(self) -> dict[int, tuple[str, str, str | None]]:
+        """Return the ledger's notes of events by number: what, when, and the dataset."""
+        notes = self.ledger.entries(kind=f"note_{TOPIC}")
+        return {n.content["act"]: (n.content["what"], n.content["at"], n.dataset) for n in notes}

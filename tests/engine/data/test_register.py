@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,6 +92,30 @@ def test_an_objection_missing_from_the_chain_is_noted_at_the_next_opening(town: 
     for _ in range(2):
         with Ledger.open(place) as ledger, closing(CatalogObjections.open_with_ledger(town, place, ledger)):
             assert [note.content["act"] for note in ledger.entries(kind="note_objection")] == [1]
+
+
+@pytest.mark.parametrize(("kind", "name"), [(ObjectionRegister, "events"), (Ledger, "entries")])
+def test_an_objection_recorded_while_another_process_opens_is_no_loss(
+    kind: type, name: str, town: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is recorded and noted after what is read first: the notes, or the register."""
+    place, read, left = str(tmp_path / "own.ledger"), getattr(kind, name), [1]
+    with (
+        Ledger.open(place) as ledger,
+        Ledger.open(place) as other,
+        closing(CatalogObjections.open_with_ledger(town, place, other)) as meanwhile,
+    ):
+
+        def reading(*given: Any, **named: Any) -> Any:
+            found = read(*given, **named)
+            if left and given[0] is not other:
+                left.pop()
+                meanwhile.object("7", reason="a letter", by="ben")
+            return found
+
+        monkeypatch.setattr(kind, name, reading)
+        CatalogObjections.open_with_ledger(town, place, ledger).close()
+        assert not left and [note.content["act"] for note in ledger.entries(kind="note_objection")] == [1]
 
 
 def test_a_lost_or_older_register_refuses_all_queries(town: Catalog, tmp_path: Path) -> None:
