@@ -27,7 +27,7 @@ from dialect.algebra.expressions import Call, Case, Expr, Field, Literal, Ref, c
 from dialect.algebra.properties import Properties
 from dialect.algebra.relations import row_inputs
 from dialect.algebra.traversal import walk
-from dialect.analysis.uniqueness import covers_primary_key, exactly_equated_fields
+from dialect.analysis.uniqueness import covers_primary_key, exactly_equated_fields, path_steps, refers_to_one_row
 from dialect.catalog.model import SqlType, ValueList
 from dialect.functions.aggregates import AGGREGATES
 from dialect.functions.registry import OVERLOADS
@@ -439,14 +439,20 @@ def _set_operation_bounds(left: RowBounds, right: RowBounds) -> RowBounds:
 def _join_bounds(relation: rel.Relation, join: rel.Join | rel.SemiJoin, known: Properties) -> RowBounds:
     """Row bounds of a join: products, per privacy window where the join equates the window.
 
-    If both sides have windows, each row meets at most the other side's rows of its own window.
+    If both sides have windows, each row meets at most the other side's rows of its own window. A row with a foreign key
+    on the way to its person meets at most the row that it refers to.
     """
     left, right = (_side_bounds(side, join.condition, known) for side in (join.left, join.right))
-    if isinstance(join, rel.Join) and join.kind == "left":  # a left row without a match stays
+    is_left_join = isinstance(join, rel.Join) and join.kind == "left"
+    if is_left_join:  # a left row without a match stays
         right = replace(right, per_window=max(1, right.per_window), total=max(1, right.total))
     per_window, total = left.per_window * right.per_window, left.total * right.total
     if join.is_per_window and left.window_count and right.window_count:
         total = min(left.total * right.per_window, left.per_window * right.total)
+    for side in referencing_sides(join):
+        many, unmatched = (left, 0) if side is join.left else (right, int(is_left_join))
+        total = min(total, many.total + unmatched * left.total)
+        per_window = min(per_window, many.per_window + unmatched * left.per_window)
     # the peak is set last, when the rows of the join are known
     joined = RowBounds(
         per_window if join.is_per_window else total, total, 1, max(left.window_count, right.window_count)
@@ -454,6 +460,13 @@ def _join_bounds(relation: rel.Relation, join: rel.Join | rel.SemiJoin, known: P
     if isinstance(relation, rel.PerPerson) and relation.has_one_row_per_person:
         joined = joined.truncated(1, False)
     return replace(joined, peak=max(left.peak, right.peak, joined.total))
+
+
+def referencing_sides(join: rel.Join | rel.SemiJoin) -> Iterator[rel.Relation]:
+    """Yield the sides of a join of people's rows each of whose rows meets at most one row of the other side."""
+    if isinstance(join.left, rel.PerPerson) and isinstance(join.right, rel.PerPerson):
+        steps = path_steps(join.left, join.right, join.condition)
+        yield from (step.referencing for step in steps if refers_to_one_row(step))
 
 
 def _side_bounds(side: rel.Relation, condition: Expr, known: Properties) -> RowBounds:

@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 
 from dialect.algebra import relations as rel
 from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, conjuncts, fields_of
 from dialect.algebra.properties import Properties
 from dialect.algebra.relations import identifying_fields
 from dialect.algebra.traversal import walk
-from dialect.catalog.model import SqlType
+from dialect.catalog.model import SqlType, Table
 from dialect.functions.registry import is_constant_per_person, is_date
 from dialect.functions.window_functions import numbers_rows
 
@@ -94,6 +95,73 @@ def matches_at_most_one_row(relation: rel.Relation, condition: Expr) -> bool:
         return False
     equal = (part.arguments for part in conjuncts(condition) if isinstance(part, Call) and part.name == "=")
     return any(Ref(relation.person) in values for values in equal)
+
+
+@dataclass(frozen=True)
+class PathStep:
+    """An equality of a foreign key on the way to the person with the primary key that it refers to."""
+
+    referencing: rel.Relation  # the side with the foreign key
+    referenced: rel.Relation
+    key: Field  # primary key, of the referenced side
+    is_timed: bool  # the referenced row has a time, its own or along its path
+
+
+def path_steps(left: rel.Relation, right: rel.Relation, condition: Expr) -> Iterator[PathStep]:
+    """Yield the equalities of a join that are first steps of the foreign-key paths of the catalog.
+
+    Claim: rows of two people never meet one, nor, where it `is_timed`, do rows of two privacy windows that are both
+    kept. Needs rows of persons on both sides. Raises: nothing. Proof: dialect/stability/proofs.md#foreign-key-paths
+    """
+    for part in conjuncts(condition):
+        if not (isinstance(part, Call) and part.name == "="):
+            continue
+        for one, other in (part.arguments, part.arguments[::-1]):
+            if isinstance(one, Ref) and isinstance(other, Ref) and one.type is other.type and one.type in EXACT_TYPES:
+                yield from _path_step(left, one.field, right, other.field)
+                yield from _path_step(right, one.field, left, other.field)
+
+
+def _path_step(referencing: rel.Relation, foreign: Field, referenced: rel.Relation, key: Field) -> Iterator[PathStep]:
+    """Yield the step of a path from a foreign key of one side to a primary key of the other, if the catalog has it."""
+    if foreign not in referencing.fields or key not in referenced.fields or foreign.origin is None:
+        return
+    table, target = _scanned_table(referencing, foreign), _scanned_table(referenced, key)
+    if table is None or target is None or table.person is None or key.origin is None:
+        return
+    step = (foreign.origin.column, target.name)
+    if step == (*table.person.through, ("", ""))[0] and (key.origin.column,) == target.primary_key:
+        on_path = {target.name, *(name for _, name in table.person.through)}
+        scanned = (each.operator.table for each in walk(referenced) if isinstance(each.operator, rel.Scan))
+        is_timed = any(each.time_column is not None for each in scanned if each.name in on_path)
+        yield PathStep(referencing, referenced, key, is_timed)
+
+
+def _scanned_table(relation: rel.Relation, field: Field) -> Table | None:
+    """Return the stored table of persons that a field was read from; None if the relation scans none of its name."""
+    scans = (each.operator.table for each in walk(relation) if isinstance(each.operator, rel.Scan))
+    return next((t for t in scans if t.private and field.origin is not None and t.name == field.origin.table), None)
+
+
+def refers_to_one_row(step: PathStep) -> bool:
+    """Return whether a row meets at most one row by a step of its path: the referenced side repeats no stored row.
+
+    The primary keys of referenced tables are enforced. Proof: dialect/stability/proofs.md#foreign-key-paths
+    """
+    return _repeats_no_row(step.referenced, step.key)
+
+
+def _repeats_no_row(relation: rel.Relation, key: Field) -> bool:
+    """Return whether each stored row of the table that this key was read from is in at most one row."""
+    operator = relation.operator
+    if isinstance(operator, rel.Scan):
+        return any(f.id == key.id for f in operator.fields)
+    if isinstance(operator, rel.Join) and operator.kind != "full":
+        if type(relation) is rel.Relation or matches_at_most_one_row(operator.right, operator.condition):
+            return _repeats_no_row(operator.left, key)  # along a path each row refers to one
+        if operator.kind == "inner" and matches_at_most_one_row(operator.left, operator.condition):
+            return _repeats_no_row(operator.right, key)
+    return operator.row_origin is rel.RowOrigin.SUBSET and _repeats_no_row(relation.children[0], key)
 
 
 def selects_one_row_number(rows: rel.Relation, condition: Expr, known: Properties) -> bool:

@@ -41,6 +41,7 @@ from dialect.algebra.release_plan import ChargedWindows
 from dialect.algebra.traversal import walk
 from dialect.analysis.canonical_form import CanonicalForm
 from dialect.analysis.date_bounds import EventTime, event_time_predicates
+from dialect.analysis.uniqueness import path_steps
 from dialect.analysis.work_bounds import expressions_below
 from dialect.catalog.model import Dataset, SqlType, retained_windows
 from dialect.catalog.privacy_windows import STATIC, WindowRange, days_of_window, window_name
@@ -261,9 +262,12 @@ class WindowRewrite:
         if type(relation) is Relation:
             return self._rewrite_foreign_key_join(relation, join, left, both)
         right = self.rewrite(join.right, both.with_predicates(join.left.predicates))
-        window_field, event_times = self._common_window(left, right, join.condition, join.kind != "left")
+        condition = _with_equal_windows(left, right, join.condition)
+        window_field, event_times = self._common_window(left, right, condition, join.kind != "left")
         needed = left.needs_windowed_rows or (join.kind != "left" and right.needs_windowed_rows)
-        operator = replace(join, left=left.relation, right=right.relation, is_per_window=window_field is not None)
+        operator = replace(
+            join, left=left.relation, right=right.relation, condition=condition, is_per_window=window_field is not None
+        )
         return _replace_operator(
             relation,
             operator,
@@ -295,8 +299,10 @@ class WindowRewrite:
         if not right.window_starts or not left.window_starts:
             one = left if left.window_starts or not inner else right
             return one.window_field, one.event_times
-        same = implies_same_window(condition, left.event_times, right.event_times, self.stretch.window)
-        if left.window_field is None or right.window_field is None or not same:
+        if left.window_field is None or right.window_field is None:
+            return None, frozenset()
+        tested = is_same_window(left.window_field, right.window_field) in conjuncts(condition)
+        if not tested and not implies_same_window(condition, left.event_times, right.event_times, self.stretch.window):
             return None, frozenset()
         return left.window_field, left.event_times | (right.event_times if inner else frozenset())
 
@@ -305,9 +311,12 @@ class WindowRewrite:
         both = pushed.with_predicates(predicates_of(join.condition))
         left = self.rewrite(join.left, pushed if join.is_anti else both.with_predicates(join.right.predicates))
         right = self.rewrite(join.right, both.with_predicates(join.left.predicates))
-        window_field, event_times = self._common_window(left, right, join.condition, False)
+        condition = _with_equal_windows(left, right, join.condition)
+        window_field, event_times = self._common_window(left, right, condition, False)
         needed = left.needs_windowed_rows or (not join.is_anti and right.needs_windowed_rows)
-        operator = replace(join, left=left.relation, right=right.relation, is_per_window=window_field is not None)
+        operator = replace(
+            join, left=left.relation, right=right.relation, condition=condition, is_per_window=window_field is not None
+        )
         return _replace_operator(
             relation,
             operator,
@@ -410,6 +419,19 @@ class WindowRewrite:
             Ref(other), right.event_times, window
         )
         return both and one.type is other.type and one.time_zone == other.time_zone
+
+
+def _with_equal_windows(left: WindowedRows, right: WindowedRows, condition: Expr) -> Expr:
+    """Add the equality of both rows' windows to a join along a foreign-key path, whose rows lie in one window.
+
+    Unchanged where a side does not keep windows, or only one window is read. Claim: the pairs that meet the condition
+    are the same. Raises: nothing. Proof: dialect/stability/proofs.md#foreign-key-paths
+    """
+    if left.window_field is None or right.window_field is None or len(left.window_starts | right.window_starts) == 1:
+        return condition
+    if not any(step.is_timed for step in path_steps(left.relation, right.relation, condition)):
+        return condition
+    return conjunction((*conjuncts(condition), is_same_window(left.window_field, right.window_field)))
 
 
 def _text_of(condition: Expr) -> str:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, conjuncts
+from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, conjunction, conjuncts
 from dialect.algebra.relations import (
     MAX_ROW_BOUND,
     Join,
@@ -39,7 +39,12 @@ from dialect.algebra.relations import (
     truncate_rows,
     with_null_row,
 )
-from dialect.analysis.uniqueness import covers_primary_key, exactly_equated_fields, matches_at_most_one_row
+from dialect.analysis.uniqueness import (
+    covers_primary_key,
+    exactly_equated_fields,
+    matches_at_most_one_row,
+    path_steps,
+)
 from dialect.diagnostics.field_values import Unnamed
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import to_suggestions
@@ -48,6 +53,7 @@ from dialect.parser.compile_context import CompileContext, refusal
 from dialect.stability.outer_joins import join_preserved, preserve, with_null_extended
 from dialect.stability.row_operators import predicates_of, prepare_for_join, project
 from dialect.stability.set_operations import output_column, type_set_operation
+from dialect.stability.typed_calls import apply_function
 
 _ASSUMED_MATCHES = 100  # assumed public matches per row without a primary key or VALUES
 _MAX_ASSUMED_ROWS = 10_000  # most assumed rows per person after such a join
@@ -215,6 +221,7 @@ def _join_private(left: PerPerson, right: PerPerson, kind: JoinKind, condition: 
     """
     if left.dataset != right.dataset:
         raise refusal(Kind.JOIN_OF_TWO_DATASETS, node)
+    condition = with_equal_persons(left, right, condition)
     person_key = equated_person(left, right, condition)
     if person_key is None:
         person = left.person.name or "person"
@@ -264,6 +271,20 @@ def _truncate_to_pairs(side: PerPerson) -> PerPerson:
     return replace(side.with_operator(truncation), max_rows=limit)
 
 
+def with_equal_persons(left: PerPerson, right: PerPerson, condition: Expr) -> Expr:
+    """Add the equality of persons to a condition that implies it: one of a foreign key on the way to the person.
+
+        sale JOIN visit USING (visit)   ->   sale JOIN visit USING (person, visit)
+
+    Unchanged if the condition equates persons, or nothing implies it. Claim: the same pairs meet it. Raises:
+    nothing. Proof: proofs.md#foreign-key-paths
+    """
+    if equated_person(left, right, condition) is not None or not any(path_steps(left, right, condition)):
+        return condition
+    equal = apply_function("=", [Ref(left.person), Ref(right.person)], exp.Null())
+    return conjunction((equal, *conjuncts(condition)))
+
+
 def equated_person(left: PerPerson, right: PerPerson, condition: Expr) -> Field | None:
     """Return the left person key that a top-level equality equates with the right person key; None if none does.
 
@@ -305,6 +326,7 @@ def _semi_join_private(left: PerPerson, right: PerPerson, condition: Expr, is_an
     person = left.person.name or Unnamed.PERSON
     if left.dataset != right.dataset:
         raise refusal(Kind.SUBQUERY_OF_TWO_DATASETS, node)
+    condition = with_equal_persons(left, right, condition)
     if equated_person(left, right, condition) is None:
         raise refusal(Kind.ROWS_BY_OTHER_PERSONS, node, person=person, inner=right.person.name or person)
     # otherwise one row of a side may decide about many rows of the other, so both are truncated first

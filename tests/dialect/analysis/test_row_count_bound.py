@@ -13,6 +13,7 @@ from dialect import Question, Target, compile_query
 from dialect.algebra.expressions import Field
 from dialect.algebra.properties import Properties
 from dialect.algebra.relations import BoundQuery, PerPerson, Public
+from dialect.analysis import uniqueness
 from dialect.analysis.person_rows import row_bounds
 from dialect.catalog.privacy_windows import PrivacyWindow
 from dialect.codegen.relations.relation import write_rows
@@ -137,6 +138,38 @@ def test_the_row_bound_covers_a_person_s_rows_of_every_window(full: Worlds, rows
 
 def test_the_row_bound_covers_rows_with_an_indirect_person_key(full: Worlds) -> None:
     assert _rows_there(full, "SELECT COUNT(*) FROM leg")[1] == 4 * WINDOW_COUNT
+
+
+SIGHTED = f"(SELECT v.person_id, v.visit_id FROM visit v JOIN seen s ON {MET} AND CAST(s.ts AS DATE) = v.day) v"
+# rows behind a foreign key on the way to the person: each meets one row, unless a join has repeated that row
+ALONG_PATHS = {
+    "leg l JOIN visit v USING (visit_id)": 4 * WINDOW_COUNT,
+    "visit v JOIN leg l ON v.visit_id = l.visit_id": 4 * WINDOW_COUNT,
+    "leg l LEFT JOIN visit v USING (visit_id)": 4 * WINDOW_COUNT,
+    "visit v LEFT JOIN leg l USING (visit_id)": 2 * 4 * WINDOW_COUNT,
+    "point p JOIN visit v USING (person_id, visit_id)": 4 * WINDOW_COUNT,
+    "leg l JOIN (SELECT * FROM visit JOIN place USING (place) WHERE day > '2026-01-01') v USING (visit_id)": 4
+    * WINDOW_COUNT,
+    "visit v WHERE EXISTS (FROM leg l WHERE l.visit_id = v.visit_id)": 4 * WINDOW_COUNT,
+    f"leg l JOIN {SIGHTED} USING (visit_id)": 4 * WINDOW_COUNT * 16,
+}
+
+
+@pytest.mark.parametrize("rows", ALONG_PATHS)
+def test_a_row_with_a_foreign_key_meets_the_row_it_refers_to(full: Worlds, rows: str) -> None:
+    there, reckoned = _rows_there(full, f"SELECT COUNT(*) FROM {rows}")
+    assert reckoned == ALONG_PATHS[rows]
+    assert 0 < there <= reckoned
+
+
+def test_a_repeated_row_that_is_taken_for_one_is_found(full: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: a join has repeated the rows that foreign keys refer to."""
+    sql = f"SELECT COUNT(*) FROM leg l JOIN {SIGHTED} USING (visit_id)"
+    (plan,) = compile_query(sql, full.catalog).plans
+    there, _ = _rows_there(full, sql)
+    assert there <= Properties(fan).of(row_bounds, plan.source).total
+    monkeypatch.setattr(uniqueness, "_repeats_no_row", lambda *_: True)
+    assert there > Properties(fan).of(row_bounds, plan.source).total
 
 
 def test_the_row_bound_of_one_window_is_not_used_for_all(full: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 
 from dialect import Refusal
+from dialect.analysis.uniqueness import PathStep
 from dialect.catalog.privacy_windows import PrivacyWindow
 from tests.support.neighbours.window_questions import fill_dates, questions
 from tests.support.neighbours.window_worlds import WINDOW_COUNT, Data, Row, write_data
@@ -74,6 +75,34 @@ UNMET = (  # read as anti-joins: what WHERE says of the side that is not there r
 def test_unmatched_rows_are_plain_duckdbs(sql: str, oracle: Oracle) -> None:
     verdict = oracle.ask(sql, time_zone=ZONE)
     assert verdict.difference is None and not verdict.plain_raised
+
+
+ALONG_PATHS = (  # the equality of persons follows from the foreign key, and that of windows
+    "SELECT v.place, COUNT(*) AS n FROM leg l JOIN visit v USING (visit_id) GROUP BY v.place",
+    "SELECT v.place, COUNT(*) AS n, COUNT(l.visit_id) AS m FROM visit v LEFT JOIN leg l ON l.visit_id = v.visit_id AND l.place = 2 GROUP BY v.place",
+    "SELECT COUNT(*) AS n FROM point p JOIN visit v ON p.visit_id = v.visit_id AND p.place = v.place",
+    "SELECT COUNT(*) AS n FROM point p LEFT JOIN visit v ON p.visit_id = v.visit_id WHERE v.visit_id IS NULL",
+    "SELECT place, COUNT(*) AS n FROM visit WHERE visit_id IN (SELECT visit_id FROM leg WHERE place = 2) GROUP BY place",
+    "SELECT COUNT(*) AS n FROM visit v WHERE NOT EXISTS (FROM leg l WHERE l.visit_id = v.visit_id AND l.steps > 10)",
+    "SELECT SUM(v.n) AS n FROM (SELECT person_id, visit_id, COUNT(*) AS n FROM visit GROUP BY 1, 2) v JOIN leg l USING (visit_id)",
+)
+
+
+@pytest.mark.parametrize("sql", ALONG_PATHS)
+def test_joins_along_a_path_are_plain_duckdbs(sql: str, oracle: Oracle) -> None:
+    verdict = oracle.ask(sql, time_zone=ZONE)
+    assert verdict.difference is None and not verdict.plain_raised
+
+
+def test_a_wrong_path_is_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: any equal columns are taken for a foreign key, so persons and windows are compared."""
+    monkeypatch.setattr(person_windows, "path_steps", any_equality)
+    sql = "SELECT COUNT(*) AS n FROM visit v JOIN seen s ON v.person_id = s.person_id AND s.place = v.place"
+    assert oracle.ask(sql, time_zone=ZONE).difference is not None
+
+
+def any_equality(left: Any, right: Any, condition: Any) -> list[PathStep]:
+    return [PathStep(left, right, right.fields[0], True)]
 
 
 def test_answers_are_plain_duckdbs(oracle: Oracle) -> None:

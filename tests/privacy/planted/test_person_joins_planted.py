@@ -82,3 +82,16 @@ def test_an_equality_below_or_that_is_accepted_is_found(
     monkeypatch.setattr(joins, "conjuncts", anywhere)
     with pytest.raises(FOUND):
         grey_box.check(PLAIN.format(BELOW_OR))
+
+
+def test_a_path_that_compares_a_person_with_itself_is_found(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The planted bug: a foreign key is believed to equate persons, where it is none."""
+    make_worlds(connection, DATABASE)
+    grey_box = GreyBox(connection, declared_as(catalog, DATABASE.declared))
+    monkeypatch.setattr(joins, "path_steps", lambda *_: ["any"])
+    grey_box.check(PLAIN.format(""))  # the added equality is that of both persons
+    monkeypatch.setattr(joins, "equated_person", anybody)
+    with pytest.raises(FOUND):
+        grey_box.check(PLAIN.format(""))

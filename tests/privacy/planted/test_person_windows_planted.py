@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from dialect.algebra.expressions import TRUE, Ref
 from dialect.algebra.relations import RowTruncation
+from dialect.analysis.uniqueness import PathStep
 from dialect.catalog.privacy_windows import PrivacyWindow
 from dialect.stability.typed_calls import apply_function, to_local_time
 from tests.support.greybox.greybox import SensitivityExceeded, UnexpectedChange, connect
@@ -65,6 +66,10 @@ def unpaid_root(plan: Any, vector: Any, bound: Any) -> Any:
 def of_all_windows(*given: Any) -> Any:
     made = person_windows.WindowRewrite.rewrite_truncation(*given)
     return replace(made, relation=replace(made.relation, operator=replace(made.relation.operator, window=None)))
+
+
+def any_equality(left: Any, right: Any, _: Any) -> list[PathStep]:
+    return [PathStep(left, right, right.fields[0], True)]
 
 
 CUT_OVER_ALL = tuple((kind, of_all_windows if kind is RowTruncation else rule) for kind, rule in person_windows._RULES)
@@ -129,6 +134,11 @@ CASES = {
     ),
     "windows of a join are not compared": Case(
         instead(person_windows, "implies_same_window", lambda *_: True),
+        TWICE,
+        "SELECT COUNT(*) FROM visit v JOIN seen s ON v.person_id = s.person_id AND s.place = v.place",
+    ),
+    "windows along a path are believed to be equal": Case(
+        both(instead(person_windows, "path_steps", any_equality), instead(person_windows, "is_same_window", lambda *_: TRUE)),
         TWICE,
         "SELECT COUNT(*) FROM visit v JOIN seen s ON v.person_id = s.person_id AND s.place = v.place",
     ),
@@ -199,3 +209,30 @@ def test_the_promise_does_not_rest_on_how_conditions_are_read(
     FIRST_ALONE(monkeypatch)
     question = Worlds(connection, PrivacyWindow.MONTH, EVERYWHERE).check(sql)
     assert question.plans[0].charged_windows.windows == ("2026-01",)
+
+
+ALONG_PATHS = (
+    "SELECT v.place, COUNT(*) FROM leg l JOIN visit v USING (visit_id) GROUP BY 1",
+    "SELECT COUNT(l.place), SUM(l.steps) FROM visit v LEFT JOIN leg l USING (visit_id)",
+    "SELECT COUNT(*) FROM point p JOIN visit v USING (visit_id)",
+    "SELECT COUNT(*) FROM visit WHERE visit_id IN (SELECT visit_id FROM leg WHERE place = 2)",
+    "SELECT COUNT(DISTINCT v.person_id) FROM visit v WHERE NOT EXISTS (FROM point p WHERE p.visit_id = v.visit_id)",
+)
+
+
+@pytest.mark.parametrize("sql", ALONG_PATHS)
+@pytest.mark.parametrize("rows", [EVERYWHERE, OVERFULL, EDGE])
+def test_joins_along_a_path_keep_windows(connection: duckdb.DuckDBPyConnection, rows: Data, sql: str) -> None:
+    (plan,) = Worlds(connection, PrivacyWindow.MONTH, rows).check(sql).plans
+    assert not plan.charged_windows.is_crossing and len(plan.charged_windows.windows) == 4
+
+
+def test_what_is_taken_for_a_path_moves_nothing_further(
+    connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Persons and windows are compared by the SQL: a wrong path gives a wrong answer, and nobody's loss is larger."""
+    monkeypatch.setattr(person_windows, "path_steps", any_equality)
+    monkeypatch.setattr(import_module("dialect.stability.joins"), "path_steps", any_equality)
+    for rows in (EVERYWHERE, TWICE):
+        worlds = Worlds(connection, PrivacyWindow.MONTH, rows)
+        worlds.check("SELECT COUNT(*) FROM visit v JOIN seen s ON s.place = v.place")
