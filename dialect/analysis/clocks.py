@@ -16,12 +16,12 @@ _DIRECTIONS = {"+": 1, "-": -1}
 LARGEST_EXACT = 2**53  # integers are exact in DOUBLE up to here
 
 
-def moved_time(expr: Expr) -> tuple[Expr, timedelta] | None:
-    """Return (time, distance) of a time that is moved by a constant; None for other expressions.
+def moved_time(expr: Call) -> tuple[Expr, timedelta] | None:
+    """Return (time, distance) of a time that is moved by a constant; None for other calls.
 
     None also for months, which do not keep the order of times: 30 and 31 January are moved to the same day of February.
     """
-    if not isinstance(expr, Call) or expr.name not in _DIRECTIONS or expr.type not in (SqlType.DATE, SqlType.TIMESTAMP):
+    if expr.name not in _DIRECTIONS or expr.type not in (SqlType.DATE, SqlType.TIMESTAMP):
         return None
     time, step = expr.arguments
     if not isinstance(step, Literal) or step.value is None:
@@ -38,11 +38,6 @@ def move_time(end: Literal, distance: timedelta) -> Literal | None:
         return None
     is_date = end.type is SqlType.DATE and not distance % timedelta(days=1)
     return Literal(format_time(at, SqlType.DATE), SqlType.DATE) if is_date else timestamp_literal(at)
-
-
-def is_since_epoch(expr: Expr) -> bool:
-    """Return whether an expression is the seconds, milliseconds or microseconds of a time since 1970-01-01."""
-    return isinstance(expr, Call) and OVERLOADS[expr.function].epochs_per_second is not None
 
 
 def clock_of(time: Expr) -> Expr:
@@ -80,10 +75,10 @@ def _micros_since_epoch(at: datetime, zone: tzinfo) -> tuple[int, int]:
     return one, other
 
 
-def own_clock(expr: Expr) -> Call | None:
-    """Return an instant's local time in its own time zone, for its local time in another one; None for the rest."""
-    own = clock_of(expr.arguments[0]) if is_local_time(expr) else expr
-    return own if is_local_time(own) and own != expr else None
+def own_clock(call: Call) -> Call | None:
+    """Return an instant's local time in its own time zone, for its local time in another one; None for other calls."""
+    own = clock_of(call.arguments[0]) if is_local_time(call) else call
+    return own if is_local_time(own) and own != call else None
 
 
 def on_other_clock(end: Literal, own: Call, other: Expr) -> list[Literal]:

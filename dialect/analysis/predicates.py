@@ -43,7 +43,6 @@ from dialect.analysis.clocks import (
     LARGEST_EXACT,
     clock_of,
     epoch_bounds,
-    is_since_epoch,
     move_time,
     moved_time,
     on_other_clock,
@@ -60,6 +59,7 @@ from dialect.functions.registry import (
     is_date,
     is_local_time,
     is_not_null,
+    is_since_epoch,
     range_of,
 )
 
@@ -143,7 +143,7 @@ def _implied_ends(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal | None, Li
             lowers.append(end)
         if sign in {"<", "<=", "="}:
             uppers.append(_largest_below(end) if sign == "<" else end)
-    if (own := own_clock(expr)) is not None:
+    if isinstance(expr, Call) and (own := own_clock(expr)) is not None:
         first, last = _implied_ends(own, facts)
         lowers += [] if first is None else on_other_clock(first, own, expr)[:1]
         uppers += [] if last is None else on_other_clock(last, own, expr)[-1:]
@@ -158,7 +158,7 @@ def _comparisons_with_steps(expr: Expr, facts: Sequence[Expr]) -> Iterator[tuple
     """
     for fact in facts:
         yield from _comparisons(fact, expr)
-    if (moved := moved_time(expr)) is not None:
+    if isinstance(expr, Call) and (moved := moved_time(expr)) is not None:
         for sign, end in _comparisons_with_steps(moved[0], facts):
             if end.type in _COMPARABLE[SqlType.DATE] and (moved_end := move_time(end, moved[1])) is not None:
                 yield sign, moved_end
@@ -200,10 +200,10 @@ def declared_range(time_expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, Lit
 
     A time that is moved by a constant has the moved ends.
     """
-    if (moved := moved_time(time_expr)) is not None:
+    if isinstance(time_expr, Call) and (moved := moved_time(time_expr)) is not None:
         ends = [move_time(end, moved[1]) for end in declared_range(moved[0], facts) or ()]
         return (ends[0], ends[1]) if ends and ends[0] is not None and ends[1] is not None else None
-    if (clock := own_clock(time_expr)) is not None:
+    if isinstance(time_expr, Call) and (clock := own_clock(time_expr)) is not None:
         shown = [on_other_clock(end, clock, time_expr) for end in declared_range(clock, facts) or ()]
         return (shown[0][0], shown[1][-1]) if shown and all(shown) else None
     dates = (day for day, time in declared_dates(facts) if time == time_expr)
@@ -297,7 +297,11 @@ def numeric_bounds(expr: Expr, facts: Sequence[Expr]) -> Bounds | None:
     Those of an interval are in seconds. Comparisons of a time bound its seconds since 1970-01-01.
     """
     found: list[tuple[str, float]] = []
-    if is_since_epoch(expr) and (times := between(clock_of(expr.children[0]), facts)) is not None:
+    if (
+        isinstance(expr, Call)
+        and is_since_epoch(expr)
+        and (times := between(clock_of(expr.children[0]), facts)) is not None
+    ):
         epochs = epoch_bounds(expr, times)
         found += [] if epochs is None else [(">=", epochs.lower), ("<=", epochs.upper)]
     for fact in facts:

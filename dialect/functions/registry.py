@@ -98,6 +98,11 @@ def is_date(expr: Expr) -> TypeGuard[Call]:
     return isinstance(expr, Call) and OVERLOADS[expr.function].truncation is Truncation.DAY
 
 
+def is_since_epoch(expr: Expr) -> bool:
+    """Return whether an expression is the seconds, milliseconds or microseconds of a time since 1970-01-01."""
+    return isinstance(expr, Call) and OVERLOADS[expr.function].epochs_per_second is not None
+
+
 def is_local_time(expr: Expr) -> TypeGuard[Call]:
     """Return whether an expression is the local time of an instant in a time zone, its second argument."""
     return isinstance(expr, Call) and OVERLOADS[expr.function].is_local_time

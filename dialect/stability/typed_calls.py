@@ -209,8 +209,9 @@ def to_local_time(argument: Expr) -> Expr:
 
 def to_local_times(arguments: Sequence[Expr]) -> list[Expr]:
     """Convert instants to local times of one clock: that of the first with a time zone, else UTC."""
-    zone = next(filter(None, map(time_zone_of, arguments)), "UTC")
-    return [local_timestamp(each, zone) if each.type is SqlType.TIMESTAMPTZ else each for each in arguments]
+    instants = [each for each in arguments if each.type is SqlType.TIMESTAMPTZ]
+    zone = next(filter(None, map(time_zone_of, instants)), "UTC")
+    return [local_timestamp(each, zone) if each in instants else each for each in arguments]
 
 
 def _to_instants(arguments: list[Expr], node: exp.Expr) -> list[Expr]:

@@ -17,12 +17,12 @@ from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref
 from dialect.algebra.relations import PerPerson, Project, Public, Values
 from dialect.algebra.release_plan import OtherKeys
 from dialect.algebra.traversal import walk
-from dialect.analysis.clocks import is_since_epoch, moved_time
+from dialect.analysis.clocks import moved_time
 from dialect.catalog.model import SqlType, ValueRange
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal, Suggestion, join_differences
 from dialect.functions.emitter import plain_text
-from dialect.functions.registry import OVERLOADS
+from dialect.functions.registry import OVERLOADS, is_since_epoch
 from dialect.functions.signatures import Effect
 from dialect.parser.compile_context import CompileContext
 from dialect.parser.tokens import END_PLACEHOLDER, MAX_PLACEHOLDER, MIN_PLACEHOLDER, START_PLACEHOLDER
@@ -108,7 +108,7 @@ def _fine_time_refusal(expr: Expr, text: str, stepped: Expr | None, context: Com
     moved by a constant is bounded by bounds on the time itself.
     """
     time = stepped or expr
-    while (moved := moved_time(time)) is not None:
+    while isinstance(time, Call) and (moved := moved_time(time)) is not None:
         time, _ = moved
     moment, date = plain_text(time), _declared_date(time, context)
     coarse = f"date_trunc('hour', {text})" if stepped is None else text

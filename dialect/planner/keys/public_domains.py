@@ -36,7 +36,7 @@ from dialect.algebra.release_plan import KeySet, KeySource
 from dialect.algebra.traversal import walk
 from dialect.algebra.value_ranges import UNKNOWN
 from dialect.analysis.canonical_form import CanonicalForm
-from dialect.analysis.clocks import clock_of, epoch_bounds, is_since_epoch
+from dialect.analysis.clocks import clock_of, epoch_bounds
 from dialect.analysis.predicates import (
     between,
     declared_between,
@@ -47,7 +47,7 @@ from dialect.analysis.time_granularity import bucket_start, count_steps, truncat
 from dialect.catalog.model import Bounds, ColumnValues, SqlType, ValueList, ValueRange
 from dialect.functions.emitter import plain_text
 from dialect.functions.literals import format_time, literal_of, parse_timestamp
-from dialect.functions.registry import OVERLOADS, may_be_null, range_of
+from dialect.functions.registry import OVERLOADS, is_since_epoch, may_be_null, range_of
 from dialect.functions.signatures import Nulls, Partial
 from dialect.parser.compile_context import CompileContext
 
