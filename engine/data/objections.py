@@ -247,6 +247,25 @@ MAX_REASON_LENGTH = 500
 TOPIC = "objection"
 
 
+def _check_reason(reason: str, persons: Iterable[str], kind: SqlType) -> None:
+    """Check that a reason contains no person's key, as a word or as a number. Raises ParamError, which repeats none."""
+    if kind is SqlType.VARCHAR:
+        words = (text.strip() for text in persons if text.strip() in reason)
+        is_named = any(word and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", reason) for word in words)
+    else:
+        is_named = not _numbers(reason).isdisjoint(persons)
+    if is_named:
+        why = "The reason names a person who is recorded, and it is kept where auditors read."
+        raise ParamError(why, "say who asked and why without a key, nor a day or year that is one: letter of October")
+
+
+def _numbers(reason: str) -> set[str]:
+    """Return the integers of a reason, as stored persons are written: 17 for 017, and -17 and 17 for -17."""
+    found = re.findall(r"(?<!\w)\d+(?!\w)", reason)
+    negative = re.findall(r"-(\d+)(?!\w)", reason)
+    return {str(int(digits)) for digits in found} | {str(-int(digits)) for digits in negative}
+
+
 @dataclass(frozen=True)
 class CatalogObjections:
     """The objections to a catalog's datasets, with the ledger that audits them."""
@@ -274,10 +293,9 @@ class CatalogObjections:
     ) -> dict[str, Any]:
         """Record one person's objection or its withdrawal; durable on return. Raises ParamError, LedgerError."""
         name = find_dataset(self.catalog, dataset).name
-        persons = parse_person(person, *person_column(self.catalog, name))
-        if any(re.search(rf"(?<!\w){re.escape(text)}(?!\w)", reason) for text in {*persons, person.strip()}):
-            why = "The reason names the person, and it is kept where auditors read."
-            raise ParamError(why, "say who asked and why in other words: letter of 3 October")
+        column, kind = person_column(self.catalog, name)
+        persons = parse_person(person, column, kind)
+        _check_reason(reason, persons, kind)
         return self._record(name, persons, withdraw, reason, by)
 
     def object_file(
@@ -288,7 +306,9 @@ class CatalogObjections:
         Raises ParamError, LedgerError.
         """
         name = find_dataset(self.catalog, dataset).name
-        persons = read_persons(Path(path), *person_column(self.catalog, name), progress)
+        column, kind = person_column(self.catalog, name)
+        persons = read_persons(Path(path), column, kind, progress)
+        _check_reason(reason, persons, kind)
         progress("recording", 1.0)
         different = list(dict.fromkeys(persons))
         act = self._record(name, different, withdraw, reason, by)

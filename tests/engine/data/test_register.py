@@ -12,6 +12,8 @@ import pytest
 
 from budgets import Ledger, LedgerError, ObjectionEventKind, ObjectionRegister, ParamError, UnsafeStore
 from dialect import Catalog
+from dialect.catalog import SqlType
+from engine.data import objections
 from engine.data.objections import CatalogObjections
 
 
@@ -54,11 +56,58 @@ def test_a_file_with_a_bad_line_records_nothing(register: CatalogObjections, tmp
     assert register.events() == [] and register.current_objectors("town").num_rows == 0
 
 
-@pytest.mark.parametrize("reason", ["", "  ", "two\nlines", "x" * 501, "person 2 wrote", "2"])
+UNSUITABLE = ("", "  ", "two\nlines", "x" * 501, "person 2 wrote", "2", "(002)", "+2 wrote", "\u0662", "a-2")
+
+
+@pytest.mark.parametrize("reason", UNSUITABLE)
 def test_a_reason_is_one_line_that_does_not_name_the_person(register: CatalogObjections, reason: str) -> None:
     with pytest.raises(ParamError):
         register.object("2", reason=reason, by="ben")
     assert register.events() == []
+
+
+@pytest.mark.parametrize("withdraw", [False, True])
+@pytest.mark.parametrize("reason", [*UNSUITABLE, "persons 271828 and others", "-0031 asked"])
+def test_the_reason_of_a_file_names_none_of_its_persons(
+    register: CatalogObjections, reason: str, withdraw: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("271828\n-31\n+02\n", encoding="utf-8")
+    with pytest.raises(ParamError):
+        register.object_file(str(file), reason=reason, by="ben", progress=lambda *_: None, withdraw=withdraw)
+    assert register.events() == []
+    assert "2" not in str(register.ledger.entries(kind="note_objection"))
+
+
+@pytest.mark.parametrize(("person", "reason"), [("2", "12 letters, 2nd of May"), ("-31", "31 letters"), ("2", "P2")])
+def test_a_reason_may_hold_other_numbers(register: CatalogObjections, person: str, reason: str) -> None:
+    assert register.object(person, reason=reason, by="ben")["reason"] == reason
+
+
+@pytest.mark.parametrize(
+    ("persons", "reason", "names"),
+    [
+        (["eva", " ana "], "ana wrote", True),
+        (["eva", "a.b (c)"], "by a.b (c), late", True),
+        (["eva", "ana"], "anas letter", False),
+        (["  ", "7"], "letter, - 8", False),
+        (["007"], "letter 7", False),
+    ],
+)
+def test_texts_are_named_as_words(persons: list[str], reason: str, names: bool) -> None:
+    if not names:
+        objections._check_reason(reason, persons, SqlType.VARCHAR)
+        return
+    with pytest.raises(ParamError, match="The reason names a person"):
+        objections._check_reason(reason, persons, SqlType.VARCHAR)
+
+
+def test_a_planted_comparison_of_numbers_as_texts_is_found(
+    register: CatalogObjections, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objections, "_numbers", lambda reason: set(reason.split()))
+    with pytest.raises(pytest.fail.Exception):
+        test_the_reason_of_a_file_names_none_of_its_persons(register, "person 002 wrote", False, tmp_path)
 
 
 def test_a_dataset_is_named_where_there_are_several(register: CatalogObjections) -> None:
