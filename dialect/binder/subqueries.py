@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from sqlglot import exp
 
@@ -50,12 +51,13 @@ from dialect.binder.scope import (
     split_conjuncts,
 )
 from dialect.catalog.model import SqlType
+from dialect.diagnostics.field_values import Unnamed
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Refusal, to_suggestions
 from dialect.functions.aggregates import AGGREGATES
 from dialect.functions.registry import definition_of, may_be_null, null_extended
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
-from dialect.parser.spans import sql_text, with_node_replaced
+from dialect.parser.spans import sql_text, with_node_replaced, with_tree_changed
 from dialect.stability.joins import join, semi_join
 from dialect.stability.row_operators import filter_rows, prepare_for_join, project
 from dialect.stability.typed_calls import apply_function
@@ -108,6 +110,7 @@ class DecorrelatedSubquery:
     relation: Relation
     condition: Expr
     value: Expr  # over the relation's fields, nullable because of the LEFT JOIN
+    person: Field | None = None  # of the subquery's rows, before they are grouped
 
 
 def decorrelate_scalar(
@@ -262,7 +265,9 @@ def _decorrelate_aggregate(
     nullable_measures: dict[Expr, Expr] = {
         Ref(m.result): _value_without_match(m.function, fields_by_id[m.result.id], tree) for m in resolver.measures
     }
-    return DecorrelatedSubquery(groups, conjunction(tuple(join_equalities)), substitute(shown, nullable_measures))
+    person = source.person if isinstance(source, PerPerson) else None
+    value = substitute(shown, nullable_measures)
+    return DecorrelatedSubquery(groups, conjunction(tuple(join_equalities)), value, person)
 
 
 def _value_without_match(function: str, field: Field, node: exp.Expr) -> Expr:
@@ -290,6 +295,7 @@ class _PendingSubquery:
     node: exp.Expr
     relation: Relation
     condition: Expr = TRUE
+    person: Field | None = None  # of the rows that IN or EXISTS tests
 
 
 @dataclass
@@ -325,7 +331,7 @@ class ScalarSubqueries:
         if self.outer_scope is None or not isinstance(node, exp.In | exp.Exists):
             raise refusal(Kind.SUBQUERY_TEST_WITH_GROUPS, node)
         decorrelated = decorrelate_predicate(node, self.outer_scope, self.context, self.queries)
-        self.pending.append(_PendingSubquery(node, decorrelated.relation, decorrelated.condition))
+        self.pending.append(_PendingSubquery(node, decorrelated.relation, decorrelated.condition, decorrelated.person))
         return decorrelated.value
 
     def _bind_scalar_subquery(self, node: exp.Subquery) -> Expr:
@@ -350,9 +356,35 @@ class ScalarSubqueries:
         """
         for each in self.pending:
             if isinstance(relation, PerPerson) and isinstance(each.relation, Released):
+                if each.person is not None:  # its rows were grouped without their person
+                    raise _refusal_of_other_persons(each.node, relation.person, each.person)
                 raise refusal(Kind.RELEASED_NUMBER_IN_CONDITION, each.node)
             relation = join(relation, each.relation, "left", each.condition, each.node)
         return relation
+
+
+def _refusal_of_other_persons(node: exp.Expr, outer: Field, inner: Field) -> Refusal:
+    """Build the refusal of IN or EXISTS that tests rows of any person; suggests the same for the person's own rows."""
+    person = outer.name or Unnamed.PERSON
+    refused = refusal(Kind.ROWS_BY_OTHER_PERSONS, node, person=person, inner=inner.name or person)
+    if outer.name is None or inner.name is None:
+        return refused
+    change = partial(_compare_persons, outer=outer.name, inner=inner.name)
+    return replace(refused, rewrites=to_suggestions(with_tree_changed(node, change), "rows of the same person alone"))
+
+
+def _compare_persons(node: exp.Expr, outer: str, inner: str) -> None:
+    """Add the person to the columns that IN compares, or to the condition of EXISTS, where the tables have names."""
+    if isinstance(node, exp.In):
+        tree = node.args["query"].this
+        node.set("this", exp.Tuple(expressions=[exp.column(outer), *left_of_in(node)]))
+        tree.set("expressions", [exp.column(inner), *tree.expressions])
+        return
+    tree = node.this.this if isinstance(node.this, exp.Subquery) else node.this
+    own = tree.args["from_"].this.alias_or_name
+    tables = [column.table for column in tree.args["where"].find_all(exp.Column) if column.table not in ("", own)]
+    if tables:
+        tree.where(exp.column(inner, own).eq(exp.column(outer, tables[0])), copy=False)
 
 
 # clauses of a subquery that may be correlated

@@ -2312,3 +2312,19 @@ SELECT round(lat, -1) AS at, COUNT(*) AS n FROM events GROUP BY 1;
 #                                                                 ^
 # round(lat, -1) has a value of its own in almost every row.
 # Try: SELECT round(lat / 10) * 10 AS at, COUNT(*) AS n FROM events GROUP BY 1 -- groups by round(lat / 10) * 10
+
+# title: EXISTS of anybody's rows in an aggregate
+SELECT COUNT_IF(EXISTS (SELECT 1 FROM events f WHERE f.cell_id = e.cell_id)) FROM events e;
+# E_SUBQUERY
+# SELECT COUNT_IF(EXISTS (SELECT 1 FROM events f WHERE f.cell_id = e.cell_id)) FROM events e
+#                                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Rows of people can only be chosen by rows of the same person.
+# Try: SELECT COUNT_IF(EXISTS(SELECT 1 FROM events AS f WHERE f.cell_id = e.cell_id AND f.subscriber_id = e.subscriber_id)) FROM events AS e -- rows of the same person alone
+
+# title: IN of anybody's rows in an aggregate
+SELECT COUNT_IF(cell_id IN (SELECT cell_id FROM events)) FROM events;
+# E_SUBQUERY
+# SELECT COUNT_IF(cell_id IN (SELECT cell_id FROM events)) FROM events
+#                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# Rows of people can only be chosen by rows of the same person.
+# Try: SELECT COUNT_IF((subscriber_id, cell_id) IN (SELECT subscriber_id, cell_id FROM events)) FROM events -- rows of the same person alone
