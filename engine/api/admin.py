@@ -114,25 +114,42 @@ class Admin:
         """Request a higher cap, as a client."""
         declared = find_dataset(self.catalog, dataset)
         cap, ledger_scope = _parse_cap(declared, scope, rho), self._ledger_scope(declared, scope)
-        number = self.ledger.request_top_up(
+        row_id = self.ledger.request_top_up(
             self._check_known_client(client), declared.name, cap, reason=reason, scope=ledger_scope
         )
+        number = self._top_up_ids().index(row_id) + 1
         return next(row for row in self.top_ups() if row["request"] == number)
 
     def approve_top_up(self, request: int, *, by: str, reason: str) -> None:
-        """Grant the cap that a client requested."""
-        self.ledger.approve_top_up(request, actor=by, reason=reason)
+        """Grant the cap that a client requested; raises ParamError unless the request is open."""
+        self.ledger.approve_top_up(self._open_top_up(request), actor=by, reason=reason)
 
     def decline_top_up(self, request: int, *, by: str, reason: str) -> None:
-        """Decline a client's request."""
-        self.ledger.decline_top_up(request, actor=by, reason=reason)
+        """Decline a client's request; raises ParamError unless it is open."""
+        self.ledger.decline_top_up(self._open_top_up(request), actor=by, reason=reason)
+
+    def _top_up_ids(self) -> list[int]:
+        """Ledger rows of the top-up requests, oldest first.
+
+        People see the place in this list, from 1: a row number would tell analysts how many objections were recorded.
+        """
+        return [top_up.id for top_up in self.ledger.top_ups()]
+
+    def _open_top_up(self, request: int) -> int:
+        """Return the ledger row of an open request by its number; raises ParamError."""
+        row = dict(enumerate(self._top_up_ids(), 1)).get(request)
+        if row not in {top_up.id for top_up in self.ledger.top_ups(open_only=True)}:
+            cure = "passersby topup list --open shows those that are."
+            raise ParamError(f"There is no open request {request}.", cure)
+        return row
 
     def top_ups(self, *, open_only: bool = False) -> list[dict[str, Any]]:
-        """List the top-up requests, oldest first, with their reasons."""
+        """List the top-up requests, oldest first, with their numbers and reasons."""
+        numbers = {id_: number for number, id_ in enumerate(self._top_up_ids(), 1)}
         reasons = {row.sequence: row.content["reason"] for row in self.ledger.entries(kind="top_up_requested")}
         return [
             {
-                "request": top_up.id,
+                "request": numbers[top_up.id],
                 "client": top_up.client,
                 "dataset": top_up.dataset,
                 "scope": SCOPE_NAMES.get(top_up.scope, top_up.scope),

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from engine.api.admin import Admin
 from engine.server.http.roles import Role
 from tests.support.server.serving import TestServer
 from tests.support.server.visiting import visitors
@@ -46,3 +47,40 @@ def test_a_refused_objection_changes_nothing(
     answer = steward.post(f"/console/objections/{action}", **form)
     assert answer.status_code == status and re.search(r"<strong>E_\w+</strong>", answer.text)
     assert served.send("GET", "/v1/admin/objections/figures", Role.STEWARD).json() == []
+
+
+def _requested(served: TestServer) -> int:
+    return int(served.send("POST", "/v1/admin/topups", json={"rho": "0.1", "reason": "more"}).json()["request"])
+
+
+def _record(served: TestServer, *persons: int) -> None:
+    for person in persons:
+        body = {"person": str(person), "reason": "a letter"}
+        assert served.send("POST", "/v1/admin/objections", Role.STEWARD, json=body).status_code == 201
+
+
+def test_numbers_of_top_ups_do_not_count_objections(served: TestServer) -> None:
+    assert served.ask("SELECT count(*) AS n FROM visit").status_code == 200
+    first = _requested(served)
+    _record(served, 17, 18, 19)
+    second = _requested(served)
+    assert second == first + 1
+    path = "/v1/admin/topups/{}/approve"
+    assert served.send("POST", path.format(second), Role.ADMIN, json={"reason": "fine"}).status_code == 200
+    assert served.send("POST", path.format(second), Role.ADMIN, json={"reason": "fine"}).status_code == 400
+    shown = served.send("GET", "/v1/admin/topups").json()
+    assert [(row["request"], row["state"]) for row in shown] == [(first, "open"), (second, "approved")]
+
+
+def test_a_number_of_the_ledger_s_row_is_found(served: TestServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: a request has the number of its row in the ledger."""
+
+    def planted(admin: Admin) -> list[int]:
+        rows = [top_up.id for top_up in admin.ledger.top_ups()]
+        return [row if row in rows else 0 for row in range(1, max(rows) + 1)]
+
+    monkeypatch.setattr(Admin, "_top_up_ids", planted)
+    assert served.ask("SELECT count(*) AS n FROM visit").status_code == 200
+    first = _requested(served)
+    assert served.ask("SELECT count(*) AS n FROM visit WHERE minutes < 11").status_code == 200
+    assert _requested(served) > first + 1
