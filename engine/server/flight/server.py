@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -146,7 +145,7 @@ def _key_of(header: str) -> str:
         return sent.strip() if scheme.lower() == "bearer" else ""
     try:
         return base64.b64decode(sent + "=" * (-len(sent) % 4)).decode().partition(":")[2]
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return ""
 
 

@@ -121,6 +121,11 @@ def test_without_a_key_no_metadata_is_listed(door: Endpoint, given: dict[str, st
         connection.adbc_get_table_types()
 
 
+@pytest.mark.parametrize("sent", ["\xe9", "Zm9v\xe9", "Z", "/w=="])
+def test_a_password_that_cannot_be_read_is_no_key(sent: str) -> None:
+    assert module._key_of(f"Basic {sent}") == ""
+
+
 def test_a_bearer_key_is_taken(door: Endpoint) -> None:
     header = {"adbc.flight.sql.authorization_header": f"Bearer {door.keys[Role.ANALYST]}"}
     with door.tool(**header) as connection:
