@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from dialect.algebra.expressions import Call, Expr, Literal
 from dialect.catalog.model import Bounds, SqlType
 from dialect.functions.literals import SECONDS, format_time, parse_timestamp
-from dialect.functions.registry import OVERLOADS, is_local_time, local_timestamp, time_zone_of
+from dialect.functions.registry import OVERLOADS, is_local_time, time_zone_of, to_local_time
 
 _EPOCH = datetime(1970, 1, 1)
 _DAY = timedelta(days=1)
@@ -36,13 +36,8 @@ def move_time(end: Literal, distance: timedelta) -> Literal | None:
         at = parse_timestamp(str(end.value)) + distance
     except (ValueError, OverflowError):
         return None
-    is_date = end.type is SqlType.DATE and not distance % timedelta(days=1)
+    is_date = end.type is SqlType.DATE and not distance % _DAY
     return Literal(format_time(at, SqlType.DATE), SqlType.DATE) if is_date else timestamp_literal(at)
-
-
-def clock_of(time: Expr) -> Expr:
-    """Return the local time of an instant in its own time zone, of which predicates give the ends; or a time itself."""
-    return local_timestamp(time, time_zone_of(time) or "UTC") if time.type is SqlType.TIMESTAMPTZ else time
 
 
 def epoch_bounds(epoch: Expr, times: tuple[Literal, Literal]) -> Bounds | None:
@@ -77,7 +72,7 @@ def _micros_since_epoch(at: datetime, zone: tzinfo) -> tuple[int, int]:
 
 def own_clock(call: Call) -> Call | None:
     """Return an instant's local time in its own time zone, for its local time in another one; None for other calls."""
-    own = clock_of(call.arguments[0]) if is_local_time(call) else call
+    own = to_local_time(call.arguments[0]) if is_local_time(call) else call
     return own if is_local_time(own) and own != call else None
 
 

@@ -41,7 +41,6 @@ from dialect.algebra.relations import (
 from dialect.algebra.traversal import walk
 from dialect.analysis.clocks import (
     LARGEST_EXACT,
-    clock_of,
     epoch_bounds,
     move_time,
     moved_time,
@@ -61,6 +60,7 @@ from dialect.functions.registry import (
     is_not_null,
     is_since_epoch,
     range_of,
+    to_local_time,
 )
 
 _COMPARABLE = {
@@ -300,7 +300,7 @@ def numeric_bounds(expr: Expr, facts: Sequence[Expr]) -> Bounds | None:
     if (
         isinstance(expr, Call)
         and is_since_epoch(expr)
-        and (times := between(clock_of(expr.children[0]), facts)) is not None
+        and (times := between(to_local_time(expr.children[0]), facts)) is not None
     ):
         epochs = epoch_bounds(expr, times)
         found += [] if epochs is None else [(">=", epochs.lower), ("<=", epochs.upper)]

@@ -192,6 +192,11 @@ def time_zone_of(expr: Expr) -> str | None:
     return zones.pop() if len(zones) == 1 else None
 
 
+def to_local_time(time: Expr) -> Expr:
+    """Convert an instant to the local time of its time zone, UTC without one; other expressions are unchanged."""
+    return local_timestamp(time, time_zone_of(time) or "UTC") if time.type is SqlType.TIMESTAMPTZ else time
+
+
 MAX_DEFINITION = 200  # nodes; the field of a longer definition is opaque to inference
 
 

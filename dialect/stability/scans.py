@@ -28,9 +28,9 @@ from dialect.catalog.model import Catalog, Column, SqlType, Table
 from dialect.catalog.privacy_windows import UNITS_WITHIN_WINDOW, PrivacyWindow, WindowRange, next_window_start
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Refusal
-from dialect.functions.registry import OVERLOADS, definition_of, is_date, is_local_time
+from dialect.functions.registry import OVERLOADS, definition_of, is_date, is_local_time, to_local_time
 from dialect.parser.compile_context import CompileContext, refusal
-from dialect.stability.typed_calls import apply_function, to_local_time
+from dialect.stability.typed_calls import apply_function
 
 _GENERATED = exp.Null()  # node for generated expressions, which have no place in the query
 _MAX_RANGES = 100  # most separate ranges per scan; with more, gaps are read and charged too

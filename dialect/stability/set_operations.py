@@ -35,7 +35,7 @@ from dialect.catalog.model import Domain, SqlType, ValueList, ValueRange
 from dialect.diagnostics.field_values import Unnamed
 from dialect.diagnostics.kinds import Kind
 from dialect.errors import Code, Refusal, to_suggestions
-from dialect.functions.registry import definition_of, is_constant_per_person
+from dialect.functions.registry import definition_of, is_constant_per_person, time_zone_of
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.parser.spans import span_of
 from dialect.stability.row_operators import project
@@ -284,17 +284,12 @@ def _unified_pair(name: str, left: Expr, right: Expr, tree: exp.SetOperation) ->
     """
     try:
         values = [left, right]
-        if _zone(left) != _zone(right):
+        if time_zone_of(left) != time_zone_of(right):
             values = to_local_times(values)
         _, (one, other) = unify_types(values, tree)
     except Refusal as refused:
         raise refusal(Kind.SET_COLUMN_TYPES, tree.expression, name=name[:40]) from refused
     return one, other
-
-
-def _zone(value: Expr) -> str | None:
-    """Time zone of a column of instants; None for other values."""
-    return value.field.time_zone if isinstance(value, Ref) else None
 
 
 def output_column(id_: str, name: str | None, fields: tuple[Field, Field], sources: Sequence[Relation]) -> Field:

@@ -202,11 +202,6 @@ def build_case(branches: Sequence[tuple[Expr, Expr]], otherwise: Expr, node: exp
     return _check_size(Case(tuple(zip(tests, unified[:-1], strict=True)), unified[-1], kind), node)
 
 
-def to_local_time(argument: Expr) -> Expr:
-    """Convert an instant to the local time of its time zone."""
-    return to_local_times([argument])[0]
-
-
 def to_local_times(arguments: Sequence[Expr]) -> list[Expr]:
     """Convert instants to local times of one clock: that of the first with a time zone, else UTC."""
     instants = [each for each in arguments if each.type is SqlType.TIMESTAMPTZ]

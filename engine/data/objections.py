@@ -195,12 +195,12 @@ def _records(file: TextIO, delimiter: str) -> Iterator[tuple[int, list[str], lis
     """Yield the number of each record's last line, its fields, and the fields as they are written."""
     lines: list[str] = []
 
-    def kept() -> Iterator[str]:
+    def read_lines() -> Iterator[str]:
         for line in file:
             lines.append(line)
             yield line
 
-    rows = csv.reader(kept(), delimiter=delimiter, strict=True)
+    rows = csv.reader(read_lines(), delimiter=delimiter, strict=True)
     field = re.compile(rf'("(?:[^"]|"")*"|[^{re.escape(delimiter)}\r\n]*)(?:{re.escape(delimiter)}|[\r\n]*\Z)')
     for row in rows:
         yield rows.line_num, row, field.findall("".join(lines))
@@ -208,7 +208,7 @@ def _records(file: TextIO, delimiter: str) -> Iterator[tuple[int, list[str], lis
 
 
 def _is_exact(written: str, *, alone: bool) -> bool:
-    """Tell whether a field is surely the whole text of a key: quoted, or without white space at its ends.
+    """Return whether a field is surely the whole text of a key: quoted, or without white space at its ends.
 
     In a file of one column nothing tells the delimiter, so an unquoted key has none of them.
     """

@@ -36,7 +36,7 @@ from dialect.algebra.release_plan import KeySet, KeySource
 from dialect.algebra.traversal import walk
 from dialect.algebra.value_ranges import UNKNOWN
 from dialect.analysis.canonical_form import CanonicalForm
-from dialect.analysis.clocks import clock_of, epoch_bounds
+from dialect.analysis.clocks import epoch_bounds
 from dialect.analysis.predicates import (
     between,
     declared_between,
@@ -47,7 +47,7 @@ from dialect.analysis.time_granularity import bucket_start, count_steps, truncat
 from dialect.catalog.model import Bounds, ColumnValues, SqlType, ValueList, ValueRange
 from dialect.functions.emitter import plain_text
 from dialect.functions.literals import format_time, literal_of, parse_timestamp
-from dialect.functions.registry import OVERLOADS, is_since_epoch, may_be_null, range_of
+from dialect.functions.registry import OVERLOADS, is_since_epoch, may_be_null, range_of, to_local_time
 from dialect.functions.signatures import Nulls, Partial
 from dialect.parser.compile_context import CompileContext
 
@@ -355,11 +355,11 @@ def integer_lists(expr: Expr, facts: Sequence[Expr], context: CompileContext) ->
 
 
 def _with_declared_epochs(expr: Expr, facts: Sequence[Expr]) -> Expr:
-    """Give the time since 1970-01-01 the ends of the time's declared dates, where the facts have none."""
+    """Bound the time since 1970-01-01 by the declared dates of the time, where the facts do not bound it."""
     images: dict[Expr, Expr] = {}
     for part in walk(expr):
-        if is_since_epoch(part) and between(clock_of(part.children[0]), facts) is None:
-            times = declared_between(clock_of(part.children[0]), facts)
+        if is_since_epoch(part) and between(to_local_time(part.children[0]), facts) is None:
+            times = declared_between(to_local_time(part.children[0]), facts)
             bounds = None if times is None else epoch_bounds(part, times)
             nullable = may_be_null(part.children[0])
             images[part] = Ref(Field(plain_text(part), None, SqlType.DOUBLE, nullable, bounds))

@@ -143,18 +143,6 @@ def test_a_range_of_another_date_is_found(oracle: Oracle, monkeypatch: pytest.Mo
     assert set(BY_DAYS) <= set(found(oracle))
 
 
-def test_a_last_day_without_its_hours_is_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Planted: the declared range of a date ends when its last day begins."""
-    right = public_lists.declared_between
-
-    def planted(*given: Any) -> tuple[Literal, Literal] | None:
-        ends = right(*given)
-        return ends and (ends[0], Literal(f"{ends[1].value[:10]} 00:00:00", SqlType.TIMESTAMP))
-
-    monkeypatch.setattr(public_lists, "declared_between", planted)
-    assert BY_DAYS[3] in found(oracle)
-
-
 def test_ends_that_do_not_move_with_the_time_are_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: the ends of a time are those of the time moved by a constant."""
     monkeypatch.setattr(facts, "move_time", lambda end, _: end)

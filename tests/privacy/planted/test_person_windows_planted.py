@@ -15,7 +15,8 @@ from dialect.algebra.expressions import TRUE, Ref
 from dialect.algebra.relations import RowTruncation
 from dialect.analysis.uniqueness import PathStep
 from dialect.catalog.privacy_windows import PrivacyWindow
-from dialect.stability.typed_calls import apply_function, to_local_time
+from dialect.functions.registry import to_local_time
+from dialect.stability.typed_calls import apply_function
 from tests.support.greybox.greybox import SensitivityExceeded, UnexpectedChange, connect
 from tests.support.neighbours.window_questions import fill_dates
 from tests.support.neighbours.window_worlds import VICTIM, Data, Row, Worlds
