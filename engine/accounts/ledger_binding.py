@@ -6,12 +6,13 @@ is a file, written before a dataset's first charge, in the owner's data folder, 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -159,11 +160,12 @@ class LedgerBindings:
             _refuse_other_ledger(binding, dataset)
 
     def before_charge(self, ledger: Ledger, dataset: str) -> None:
-        """Mark a dataset that has no mark yet, durably."""
+        """Mark a dataset that has no mark yet, durably. Raises UnsafeStore if another ledger has marked its files."""
         with self._lock:
             if dataset not in self.bindings:
-                self.check(ledger)  # another process may have marked it meanwhile
-                self._bind(ledger, dataset)
+                with self._exclusive():
+                    self.check(ledger)  # another process may have marked it meanwhile
+                    self._bind(ledger, dataset)
 
     def after_charge(self, ledger: Ledger) -> None:
         """Record the ledger's state, at most once per interval."""
@@ -177,9 +179,19 @@ class LedgerBindings:
                 self._bind(ledger, dataset)
             self.recorded_at = time.monotonic()
 
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """Exclude other processes, which have other ledgers, from the folder between a check and its mark."""
+        make_folder_durably(self.folder)
+        opened = os.open(self.folder.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX)  # released when the process ends, for any reason
+            yield
+        finally:
+            os.close(opened)
+
     def _bind(self, ledger: Ledger, dataset: str) -> None:
         anchor = ledger.anchor()
-        make_folder_durably(self.folder)
         file = self.folder / f"{anchor.ledger_id}-{dataset}.json"
         earlier = self.bindings[dataset].sources if dataset in self.bindings else ()
         sources = tuple(dict.fromkeys((*earlier, *(files.pattern for files in self._private_files(dataset)))))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 import stat
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from budgets import Ledger
-from engine import Refused, open_session
+from engine import Refused, Session, open_session
 from engine.accounts import ledger_binding
 from engine.accounts.ledger_binding import LedgerBinding
 from tests.engine.town import CATALOG, make_town
@@ -100,6 +102,50 @@ def test_concurrent_first_charges_make_one_binding(where: str, tmp_path: Path) -
         answers = [threads.submit(session.query, sql, client="ann") for sql in sqls]
         assert all(answer.result().num_rows == 1 for answer in answers)
     assert len(found(tmp_path)) == 1
+
+
+def charged_by_two_new_ledgers(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: float
+) -> list[str]:
+    """Charge two new ledgers; the first waits `patience` seconds between check and mark for the second's check."""
+    addresses = [str(tmp_path / f"{name}.ledger") for name in ("first", "second")]
+    sessions = [open_session(where, ledger=address) for address in addresses]
+    checked, both_checked, real = threading.Event(), threading.Event(), ledger_binding.LedgerBindings.check
+
+    def check(bindings: ledger_binding.LedgerBindings, ledger: Ledger) -> None:
+        real(bindings, ledger)
+        if checked.is_set():
+            both_checked.set()
+        else:
+            checked.set()
+            both_checked.wait(patience)
+
+    def outcome(session: Session) -> str:
+        try:
+            return f"{session.query(COUNT, client='ann').num_rows} row"
+        except Refused as refused:
+            return str(refused.problem["message"])
+
+    monkeypatch.setattr(ledger_binding.LedgerBindings, "check", check)
+    with sessions[0], sessions[1], ThreadPoolExecutor(2) as threads:
+        first = threads.submit(outcome, sessions[0])
+        assert checked.wait(60)
+        second = threads.submit(outcome, sessions[1])
+        return [first.result(), second.result()]
+
+
+def test_of_two_new_ledgers_one_is_charged(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = charged_by_two_new_ledgers(where, tmp_path, monkeypatch, patience=1)
+    assert first == "1 row" and f"charged in another ledger, {tmp_path / 'first.ledger'}" in second
+    assert len(found(tmp_path)) == 1
+
+
+def test_a_missing_lock_is_found(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: between a check and its mark another process may write one."""
+    monkeypatch.setattr(ledger_binding.LedgerBindings, "_exclusive", lambda self: nullcontext())
+    (tmp_path / "data" / "marks").mkdir(parents=True)
+    assert charged_by_two_new_ledgers(where, tmp_path, monkeypatch, patience=60) == ["1 row", "1 row"]
+    assert len(found(tmp_path)) == 2
 
 
 def test_a_ledger_in_memory_binds_no_data(where: str, tmp_path: Path) -> None:
