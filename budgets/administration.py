@@ -81,10 +81,14 @@ class AdminOperations:
             client_tables.thaw(connection, dataset, client, window, sequence)
 
     def request_top_up(self, client: str, dataset: str, cap: Loss, *, reason: str, scope: str = EACH_WINDOW) -> int:
-        """Request another cap as a client; returns the number of the request. Raises ParamError, Forbidden."""
+        """Request another cap as a client; returns the number of the request.
+
+        Raises ParamError; Forbidden, also for a removed or frozen client.
+        """
         content = _client_content(client, client, reason) | _cap_content(dataset, scope, cap)
         with self._store.writing() as connection:
             client_tables.check_spelling(connection, client)
+            client_tables.check_standing(connection, client)
             sequence = _append(connection, EntryKind.TOP_UP_REQUESTED, dataset, client, client, content)
             client_tables.insert_top_up(connection, TopUp(sequence, dataset, client, scope, cap, client_tables.OPEN))
             return sequence

@@ -235,6 +235,11 @@ class Ledger(AdminOperations, Audit):
             client_tables.check_standing(connection, client)
             return journal.read_replay(connection, client, dataset, tuple(release_keys))
 
+    def check_standing(self, client: str) -> None:
+        """Check that a client is neither removed nor frozen; raises Forbidden."""
+        with self._store.reading() as connection:
+            client_tables.check_standing(connection, client)
+
     def is_charged(self, client: str, request_id: str) -> bool:
         """Has this client made a charge with this request id? If so, `charge` returns it again or refuses."""
         with self._store.reading() as connection:

@@ -50,7 +50,8 @@ def show_scheduled(
 ) -> pa.Table:
     """Answer of a scheduled query for an entitled client: of one window, or of the latest that is released.
 
-    Raises Refused: for a client who is not entitled, for an undeclared window, and for what is not released yet.
+    Raises Refused: for a client who is not entitled, removed or frozen, for an undeclared window, and for what is not
+    released yet.
     """
     with refusals():
         entitled = _entitled_queries(session, file, client)
@@ -59,6 +60,7 @@ def show_scheduled(
             names = ", ".join(each.name for each in entitled)
             hint = f"one of {names}" if names else "whoever runs this dataset, who can entitle you"
             raise Forbidden(f"You are entitled to no standing question {name}.", f"{hint}.")
+        session.engine.ledger.check_standing(client)
         windows = [window] if window is not None else list(scheduled_windows(scheduled, session.engine))[::-1]
         for each in windows:
             _check_window(each, scheduled, session)

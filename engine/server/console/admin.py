@@ -114,7 +114,13 @@ async def objections(visit: Visit) -> Response:
     """Page of released numbers and recorded events, newest first; not whose objections, nor how many."""
     events = (await visit.call(admin_routes.objections))[::-1][:OBJECTION_ROWS]
     found = (await visit.call(admin_routes.figures))[::-1][:OBJECTION_ROWS]
-    return visit.page("objections", acts=events, figures=found, rules=visit.is_allowed(admin_routes.object_))
+    return visit.page(
+        "objections",
+        acts=events,
+        figures=found,
+        may_record=visit.is_allowed(admin_routes.object_),
+        may_release=visit.is_allowed(admin_routes.release_figure),
+    )
 
 
 async def change_objection(visit: Visit) -> Response:

@@ -24,10 +24,16 @@ from engine.errors import Refused, problem, problem_shape
 from engine.server.auth.keys import Principal
 from engine.server.flight.commands import Command, UnsupportedCommand, pack, read_command
 from engine.server.flight.metadata import metadata_result, schema_of
-from engine.server.http.problems import problem_of
+from engine.server.http.problems import Problem, problem_of
 from engine.server.http.requests import QueryRequest
 from engine.server.http.sizes import public_length, size_class
-from engine.server.routes.access import AuthorizedRequest, authenticate, authorize
+from engine.server.routes.access import (
+    AUTHORIZATION_HINT,
+    AuthorizedRequest,
+    authenticate,
+    authorize,
+    count_invalid_key,
+)
 from engine.server.routes.analyst import session_arguments
 from engine.server.service import Service
 from engine.server.settings import url_host
@@ -70,6 +76,7 @@ def _batches(table: pa.Table) -> Iterator[tuple[pa.RecordBatch, pa.Buffer]]:
 
 
 T = TypeVar("T")
+FLIGHT_ADDRESS = "flight"  # where all failed logins over Flight are counted: a call has no address
 MAX_KEPT_ANSWERS = 32  # answers kept between a client's two calls
 QUERY_ENDPOINT, TABLES_ENDPOINT = ("POST", "/v1/queries"), ("GET", "/v1/tables")
 ERRORS: dict[str, type[fl.FlightError]] = {
@@ -133,20 +140,21 @@ class _Authentication(fl.ServerMiddlewareFactory):  # type: ignore[misc]
 
     def start_call(self, info: fl.CallInfo, headers: dict[str, list[str]]) -> _AuthenticatedCall:
         with _as_flight_errors(self._service):
-            key = _key_of(next(iter(headers.get("authorization", [])), ""))
-            principal = authenticate(self._service, key, "flight")
+            key = self._key_of(next(iter(headers.get("authorization", [])), ""))
+            principal = authenticate(self._service, key, FLIGHT_ADDRESS)
             self._service.limits.count_request(f"{principal.role}/{principal.name}")
             return _AuthenticatedCall(principal, key)
 
-
-def _key_of(header: str) -> str:
-    scheme, _, sent = header.partition(" ")
-    if scheme.lower() != "basic":
-        return sent.strip() if scheme.lower() == "bearer" else ""
-    try:
-        return base64.b64decode(sent + "=" * (-len(sent) % 4)).decode().partition(":")[2]
-    except ValueError:
-        return ""
+    def _key_of(self, header: str) -> str:
+        """Key that a header contains; raises Problem with E_AUTH for a password that can't be decoded."""
+        scheme, _, sent = header.partition(" ")
+        if scheme.lower() != "basic":
+            return sent.strip() if scheme.lower() == "bearer" else ""
+        try:
+            return base64.b64decode(sent + "=" * (-len(sent) % 4)).decode().partition(":")[2]
+        except ValueError:
+            count_invalid_key(self._service, FLIGHT_ADDRESS, "a password in a header")
+            raise Problem("E_AUTH", "This password can't be decoded.", AUTHORIZATION_HINT) from None
 
 
 class _NoHandshake(fl.ServerAuthHandler):  # type: ignore[misc]

@@ -101,7 +101,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/v1/admin/releases"): LEDGER_READING,
     ("GET", "/v1/admin/objections"): OBJECTION_READING,
     ("GET", "/v1/admin/objections/figures"): OBJECTION_READING,
-    ("POST", "/v1/admin/objections/figures"): OBJECTION_RECORDING,
+    ("POST", "/v1/admin/objections/figures"): ADMINISTRATION,  # it spends everybody's budget
     ("POST", "/v1/admin/objections"): OBJECTION_RECORDING,
     ("POST", "/v1/admin/objections/bulk"): OBJECTION_RECORDING,
     ("GET", "/metrics"): LEDGER_READING,

@@ -112,8 +112,9 @@ async def job(job_id: Name, asker: Caller, jobs: ServerJobs) -> dict[str, Any]:
 
 @router.get("/jobs/{job_id}/result", responses=ANSWER_RESPONSES, response_model=None, operation_id="result")
 async def result(job_id: Name, asker: Caller, jobs: ServerJobs, write: AnswerWriter) -> Response:
-    """Return a job's answer. Refused as the query was, or while there is no answer."""
+    """Return a job's answer. Refused as the query was, while there is no answer, and to a removed or frozen client."""
     row = await jobs.find(asker.name, job_id)
+    await asker.call("check_standing", client=asker.name)
     if row["state"] == "done":
         return write(bytes(row["rows"]))
     if row["state"] == "refused":

@@ -152,6 +152,7 @@ VERBS: Mapping[str, Callable[..., Any]] = {
     "withdraw": _withdraw,
     "calibrations_due": _calibrations_due,
     "rollups": _rollups,
+    "check_standing": lambda handler, **given: handler.ledger.check_standing(**given),
     "stored_releases": lambda handler: list_stored_releases(handler.ledger, handler.catalog),
     "marks": lambda handler: passed_alerts(handler.ledger, handler.catalog),
     "share": lambda handler, **given: sharing.share(handler.session, **given),

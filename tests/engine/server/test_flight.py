@@ -19,6 +19,7 @@ import pytest
 from engine import Session
 from engine.api.wire.answer import CARD
 from engine.server.auth.keys import Keys
+from engine.server.auth.limits import MAX_FAILURES_PER_MINUTE
 from engine.server.flight import server as module
 from engine.server.flight.commands import Command, UnsupportedCommand, pack, read_command
 from engine.server.flight.metadata import metadata_result
@@ -122,8 +123,14 @@ def test_without_a_key_no_metadata_is_listed(door: Endpoint, given: dict[str, st
 
 
 @pytest.mark.parametrize("sent", ["\xe9", "Zm9v\xe9", "Z", "/w=="])
-def test_a_password_that_cannot_be_read_is_no_key(sent: str) -> None:
-    assert module._key_of(f"Basic {sent}") == ""
+def test_a_password_that_cannot_be_read_is_a_failed_login(door: Endpoint, sent: str) -> None:
+    authentication = module._Authentication(door.house)
+    codes = []
+    for _ in range(MAX_FAILURES_PER_MINUTE + 1):
+        with pytest.raises(fl.FlightError) as refused:
+            authentication.start_call(None, {"authorization": [f"Basic {sent}"]})
+        codes.append(str(refused.value)[:6])
+    assert codes == ["E_AUTH"] * MAX_FAILURES_PER_MINUTE + ["E_RATE"]
 
 
 def test_a_bearer_key_is_taken(door: Endpoint) -> None:

@@ -41,7 +41,7 @@ TYPED: dict[str, tuple[Role, dict[str, str]]] = {
     "/console/keys/revoke": (Role.ADMIN, {}),
     "/console/objections/record": (Role.STEWARD, {"person": "7", **WHY}),
     "/console/objections/withdraw": (Role.STEWARD, {"person": "7", **WHY}),
-    "/console/objections/figure": (Role.STEWARD, {"rho": "0.001"}),
+    "/console/objections/figure": (Role.ADMIN, {"rho": "0.001"}),
     "/console/ledger/verify": (Role.ADMIN, {}),
 }
 ASKS_FIRST = {"/console/clients/remove", "/console/keys/revoke", "/console/shared/{share_id}/end"}

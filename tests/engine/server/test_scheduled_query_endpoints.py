@@ -45,6 +45,18 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestSer
             yield served, session, str(file)
 
 
+def test_a_removed_client_is_shown_no_scheduled_release(standing: tuple[TestServer, Session, str]) -> None:
+    served, session, _ = standing
+    session.engine.ledger.add_client("analyst", actor="test", reason="new")
+    session.engine.ledger.remove_client("analyst", actor="test", reason="left")
+    try:
+        answer = served.send("GET", "/v1/standing/footfall")
+    finally:
+        session.engine.ledger.add_client("analyst", actor="test", reason="back")
+    assert (answer.status_code, answer.json()["code"]) == (403, "E_FORBIDDEN")
+    assert served.send("GET", "/v1/standing/footfall").status_code == 200
+
+
 def test_scheduled_releases_are_listed_and_shown_for_free(standing: tuple[TestServer, Session, str]) -> None:
     served, session, file = standing
     assert served.send("GET", "/v1/standing").json() == [

@@ -13,15 +13,18 @@ from tests.support.server.visiting import visitors
 
 
 def test_an_objection_is_recorded_and_a_figure_released(served: TestServer) -> None:
-    found = visitors(served, Role.STEWARD, Role.AUDITOR)
-    steward, auditor = found[Role.STEWARD], found[Role.AUDITOR]
+    found = visitors(served, Role.STEWARD, Role.AUDITOR, Role.ADMIN)
+    steward, auditor, admin = found[Role.STEWARD], found[Role.AUDITOR], found[Role.ADMIN]
     reason = "letter of 3 October"
     assert steward.post("/console/objections/record", person="17", reason=reason).status_code == 303
     assert steward.post("/console/objections/withdraw", person="17", reason="a call").status_code == 303
     shown = auditor.get("/console/objections").text
     assert reason in shown and ">withdraw<" in shown and ">17<" not in shown and "None was released yet" in shown
+    assert "Release a figure" not in steward.get("/console/objections").text
+    assert steward.post("/console/objections/figure", rho="0.001").status_code == 403  # it spends everybody's budget
+    assert "Release a figure" in admin.get("/console/objections").text
     for _ in range(2):
-        assert steward.post("/console/objections/figure", rho="0.001").status_code == 303
+        assert admin.post("/console/objections/figure", rho="0.001").status_code == 303
     (figure,) = served.send("GET", "/v1/admin/objections/figures", Role.AUDITOR).json()
     shown = auditor.get("/console/objections").text
     assert f">{figure['low']} to {figure['high']}<" in shown and 'action="/console/objections' not in shown
@@ -43,8 +46,8 @@ def test_an_objection_is_recorded_and_a_figure_released(served: TestServer) -> N
 def test_a_refused_objection_changes_nothing(
     served: TestServer, action: str, form: dict[str, str], status: int
 ) -> None:
-    steward = visitors(served, Role.STEWARD)[Role.STEWARD]
-    answer = steward.post(f"/console/objections/{action}", **form)
+    admin = visitors(served, Role.ADMIN)[Role.ADMIN]
+    answer = admin.post(f"/console/objections/{action}", **form)
     assert answer.status_code == status and re.search(r"<strong>E_\w+</strong>", answer.text)
     assert served.send("GET", "/v1/admin/objections/figures", Role.STEWARD).json() == []
 

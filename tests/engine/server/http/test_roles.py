@@ -212,13 +212,13 @@ FORMS = {  # what is accepted from whoever may send it
     "/console/shared/make": COUNT,
     "/console/requests": {"rho": "0.15", **WHY},
     "/console/clients/{action}": {"client": "new", **WHY},
-    "/console/objections/{action}": {"rho": "0.001"},
+    "/console/objections/{action}": {"person": "7", **WHY},
     "/console/keys/{action}": {"name": "new", "role": "analyst"},
 }
 ACTIONS = {
     "/console/clients/{action}": "add",
     "/console/keys/{action}": "make",
-    "/console/objections/{action}": "figure",
+    "/console/objections/{action}": "record",
 }
 UNREAD = {"action": "add", "nowhere": "no/such/page"}  # of a path whose form, or page, is refused
 PAGE_CELLS = [(*page, role) for page in PAGES for role in Role if PAGES[page].scope_of(role) is not Scope.NONE]

@@ -109,6 +109,23 @@ def test_the_state_of_a_job_is_reported_until_its_answer_is_ready(served: TestSe
     assert [job["id"] for job in served.send("GET", "/v1/jobs").json()] == [told["id"]]
 
 
+def test_a_removed_client_is_given_no_stored_answer_and_requests_no_budget(
+    served: TestServer, session: Session
+) -> None:
+    job = served.ask(COUNT, headers={"Prefer": "respond-async"}).json()["id"]
+    until(lambda: served.send("GET", f"/v1/jobs/{job}").json()["state"] == "done")
+    assert served.send("GET", f"/v1/jobs/{job}/result").status_code == 200
+    assert served.send("DELETE", "/v1/admin/clients/analyst", Role.ADMIN, params={"reason": "left"}).is_success
+    wanted = {"rho": "0.1", "reason": "more"}
+    for answer in (
+        served.ask(COUNT),
+        served.send("GET", f"/v1/jobs/{job}/result"),
+        served.send("POST", "/v1/admin/topups", json=wanted),
+    ):
+        assert (answer.json()["code"], answer.json()["message"]) == ("E_FORBIDDEN", "The client 'analyst' was removed.")
+    assert session.engine.ledger.top_ups() == ()
+
+
 def test_a_refused_job_is_refused_as_its_question_is(served: TestServer) -> None:
     started = served.ask("SELECT zon FROM visit", headers={"Prefer": "respond-async"}).json()
     until(lambda: served.send("GET", f"/v1/jobs/{started['id']}").json()["state"] not in ("queued", "running"))
