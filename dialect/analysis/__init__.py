@@ -16,7 +16,7 @@ from dialect.analysis.person_rows import (
     filters_time_only,
     has_stored_rows_only,
     is_full_scan,
-    reduced_row_limits,
+    reduced_truncations,
     row_bounds,
 )
 from dialect.analysis.uniqueness import (

@@ -402,13 +402,28 @@ def row_bounds(relation: rel.Relation, known: Properties) -> RowBounds:
     return bounds.truncated(1, False) if has_one_row else bounds
 
 
-def reduced_row_limits(relation: rel.Relation) -> Iterator[int]:
-    """Yield the row limits per person of sides of joins that are below the limits which the catalog sets."""
+def truncation_of(side: rel.Relation) -> rel.RowTruncation | None:
+    """Row truncation on top of a side of a join, below computed columns; None if there is none."""
+    if isinstance(side.operator, rel.Project):
+        return truncation_of(side.operator.source)
+    return side.operator if isinstance(side.operator, rel.RowTruncation) else None
+
+
+def reduced_truncations(relation: rel.Relation) -> Iterator[rel.RowTruncation]:
+    """Yield the row truncations of sides of joins that keep fewer rows of a person than the catalog's limits do."""
     for each in walk(relation):
         for side in each.children if isinstance(each.operator, rel.Join | rel.SemiJoin) else ():
-            limited = side.operator
-            if isinstance(limited, rel.RowTruncation) and isinstance(limited.source, rel.PerPerson):
-                yield from (limited.max_rows,) if limited.max_rows < limited.source.max_rows else ()
+            limited = truncation_of(side)
+            if limited is not None and isinstance(limited.source, rel.PerPerson):
+                yield from (limited,) if limited.max_rows < _catalog_limit(limited, limited.source) else ()
+
+
+def _catalog_limit(limited: rel.RowTruncation, source: rel.PerPerson) -> int:
+    """Most rows of a person by the catalog's limits: of one privacy window if truncation is per window, or of all."""
+    if limited.window is not None:
+        return source.max_rows
+    counts = [each.operator.window_count for each in walk(source) if isinstance(each.operator, rel.Scan)]
+    return rel.row_bound_over_windows(source, max(1, *counts))
 
 
 def _scan_bounds(relation: rel.PerPerson) -> RowBounds:

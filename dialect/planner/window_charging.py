@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import TypeVar
 
 from dialect.algebra.expressions import Expr, Field, Literal, Ref, conjunction, conjuncts, fields_of, substitute
 from dialect.algebra.properties import Properties
@@ -48,6 +49,7 @@ from dialect.catalog.privacy_windows import STATIC, WindowRange, days_of_window,
 from dialect.functions.aggregates import AGGREGATES
 from dialect.functions.registry import computed_field, definition_of
 from dialect.parser.compile_context import CompileContext
+from dialect.stability.joins import limit_pairs
 from dialect.stability.row_operators import predicates_of
 from dialect.stability.scans import (
     determines_window,
@@ -265,9 +267,7 @@ class WindowRewrite:
         condition = _with_equal_windows(left, right, join.condition)
         window_field, event_times = self._common_window(left, right, condition, join.kind != "left")
         needed = left.needs_windowed_rows or (join.kind != "left" and right.needs_windowed_rows)
-        operator = replace(
-            join, left=left.relation, right=right.relation, condition=condition, is_per_window=window_field is not None
-        )
+        operator = _join_of(join, left, right, condition, window_field)
         return _replace_operator(
             relation,
             operator,
@@ -314,9 +314,7 @@ class WindowRewrite:
         condition = _with_equal_windows(left, right, join.condition)
         window_field, event_times = self._common_window(left, right, condition, False)
         needed = left.needs_windowed_rows or (not join.is_anti and right.needs_windowed_rows)
-        operator = replace(
-            join, left=left.relation, right=right.relation, condition=condition, is_per_window=window_field is not None
-        )
+        operator = _join_of(join, left, right, condition, window_field)
         return _replace_operator(
             relation,
             operator,
@@ -419,6 +417,18 @@ class WindowRewrite:
             Ref(other), right.event_times, window
         )
         return both and one.type is other.type and one.time_zone == other.time_zone
+
+
+J = TypeVar("J", Join, SemiJoin)
+
+
+def _join_of(join: J, left: WindowedRows, right: WindowedRows, condition: Expr, window_field: Field | None) -> J:
+    """Join two rewritten sides; they are truncated further where windows would add up to too many pairs."""
+    counts, apart = (len(left.window_starts), len(right.window_starts)), window_field is not None
+    sides = left.relation, right.relation
+    if isinstance(join, Join) or len(conjuncts(condition)) > 1:  # a single conjunct compares no pairs
+        sides = limit_pairs(*sides, condition, counts, is_per_window=apart)
+    return replace(join, left=sides[0], right=sides[1], condition=condition, is_per_window=apart)
 
 
 def _with_equal_windows(left: WindowedRows, right: WindowedRows, condition: Expr) -> Expr:

@@ -39,11 +39,13 @@ from dialect.algebra.relations import (
     truncate_rows,
     with_null_row,
 )
+from dialect.analysis.person_rows import truncation_of
 from dialect.analysis.uniqueness import (
     covers_primary_key,
     exactly_equated_fields,
     matches_at_most_one_row,
     path_steps,
+    refers_to_one_row,
 )
 from dialect.diagnostics.field_values import Unnamed
 from dialect.diagnostics.kinds import Kind
@@ -269,6 +271,46 @@ def _truncate_to_pairs(side: PerPerson) -> PerPerson:
     limit = min(side.max_rows, _MAX_ROWS_BY_WINDOW if side.per_window_factors else math.isqrt(_MAX_PAIRS))
     truncation = RowTruncation(side, side.person, limit, per_window_factors=side.per_window_factors)
     return replace(side.with_operator(truncation), max_rows=limit)
+
+
+def limit_pairs(
+    left: Relation, right: Relation, condition: Expr, window_counts: tuple[int, int], *, is_per_window: bool
+) -> tuple[Relation, Relation]:
+    """Lower the row truncations of both sides of a join, so that no person has too many pairs over all windows.
+
+    `window_counts`: the privacy windows that each side reads, 0 without event time. `is_per_window`: both rows of a
+    pair lie in one window. Unchanged where a side is not truncated, or a foreign key refers to at most one row. Claim:
+    truncation to fewer rows is personal. Raises: nothing. Proof: proofs.md#relation-kinds
+    """
+    left_operator, right_operator = truncation_of(left), truncation_of(right)
+    if left_operator is None or right_operator is None:
+        return left, right
+    if any(map(refers_to_one_row, path_steps(left, right, condition))):
+        return left, right
+    max_pairs = _MAX_PAIRS // (min(filter(None, window_counts), default=1) if is_per_window else 1)
+    one, other = (
+        1 if is_per_window or operator.window is None else max(1, count)
+        for operator, count in zip((left_operator, right_operator), window_counts, strict=True)
+    )
+    left_rows, right_rows = left_operator.max_rows * one, right_operator.max_rows * other
+    if left_rows * right_rows <= max_pairs:
+        return left, right
+    half = math.isqrt(max_pairs)
+    left_limit, right_limit = max(half, max_pairs // right_rows), max(half, max_pairs // left_rows)
+    return (
+        left if left_rows <= left_limit else _truncate_further(left, left_limit, is_per_window),
+        right if right_rows <= right_limit else _truncate_further(right, right_limit, is_per_window),
+    )
+
+
+def _truncate_further(side: Relation, max_rows: int, is_per_window: bool) -> Relation:
+    """Lower the row truncation of a side of a join; over all windows where pairs may combine several."""
+    operator = side.operator
+    if isinstance(operator, Project):
+        return side.with_operator(replace(operator, source=_truncate_further(operator.source, max_rows, is_per_window)))
+    assert isinstance(operator, RowTruncation)  # noqa: S101  by truncation_of
+    window = operator.window if is_per_window else None
+    return side.with_operator(replace(operator, max_rows=max_rows, window=window))
 
 
 def with_equal_persons(left: PerPerson, right: PerPerson, condition: Expr) -> Expr:

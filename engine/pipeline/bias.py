@@ -25,7 +25,7 @@ from dialect.analysis import (
     has_unkeyed_many_to_many_join,
     is_full_scan,
     may_match_several_public_rows,
-    reduced_row_limits,
+    reduced_truncations,
 )
 from dialect.postprocess import ZERO, FractionalLinearForm, LinearCombination
 from dialect.sensitivity import counted_table, declares_clip_bounds, grouping_attributes
@@ -157,7 +157,7 @@ def unmeasured_pair_columns(question: Question, compiled: Sequence[CompiledRelea
     """
     is_paired = [has_unmeasured_pairs(each) or has_unmeasured_fan_out(each) for each in compiled]
     is_reduced = [
-        has_unkeyed_many_to_many_join(s) and any(reduced_row_limits(s)) for s in (c.plan.source for c in compiled)
+        has_unkeyed_many_to_many_join(s) and any(reduced_truncations(s)) for s in (c.plan.source for c in compiled)
     ]
     if not any(is_paired) and not any(is_reduced):
         return frozenset()

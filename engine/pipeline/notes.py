@@ -33,7 +33,7 @@ from dialect.algebra import (
     VectorKind,
     fields_of,
 )
-from dialect.analysis import count_values, excluded_ranges, format_value, public_lookup_constants, reduced_row_limits
+from dialect.analysis import count_values, excluded_ranges, format_value, public_lookup_constants, reduced_truncations
 from dialect.catalog import STATIC, ColumnValues, PrivacyWindow, SqlType, ValueList, ValueRange
 from dialect.codegen.relations import write_rows
 from dialect.diagnostics import first_names, near_names
@@ -130,8 +130,8 @@ KEYS_ONLY_NOTE = (
     " buys nothing: add a COUNT, or query the public table for free."
 )
 JOINED_ROWS_NOTE = (
-    "Of a person at most {} rows of a table are joined with others; further ones are left out by a hash, and are in"
-    " no interval."
+    "A person's rows of a table are joined with others up to {}; further ones are left out by a hash, and are in no"
+    " interval."
 )
 PERSON_PAIRS_NOTE = (
     "A person's rows are joined with each other: k rows make k^2 pairs, and most of them may be clipped. Use EXISTS,"
@@ -255,9 +255,10 @@ def _release_notes(prepared: CompiledRelease, release_suffix: str) -> Iterator[N
     yield from _few_values_notes(prepared)
     if has_unmeasured_pairs(prepared):
         yield Note(NoteCode.PAIRS, PERSON_PAIRS_NOTE)
-    joined = sorted(set(reduced_row_limits(prepared.plan.source)))
+    joined = sorted({(each.max_rows, each.window is not None) for each in reduced_truncations(prepared.plan.source)})
     if joined:
-        yield Note(NoteCode.JOINED_ROWS, JOINED_ROWS_NOTE.format(" and ".join(f"{rows:,}" for rows in joined)))
+        limits = (f"{rows:,}" + " in each privacy window" * per_window for rows, per_window in joined)
+        yield Note(NoteCode.JOINED_ROWS, JOINED_ROWS_NOTE.format(" and ".join(limits)))
     if has_unmeasured_fan_out(prepared):
         yield Note(NoteCode.FAN_OUT, JOIN_MULTIPLICITY_NOTE)
     if prepared.cost.threshold is not None:

@@ -16,9 +16,11 @@ from dialect.algebra.codegen_types import Target
 from dialect.algebra.expressions import Field
 from dialect.algebra.properties import Properties
 from dialect.algebra.relations import BoundQuery, PerPerson, RowTruncation
-from dialect.analysis.person_rows import reduced_row_limits, row_bounds
+from dialect.analysis.person_rows import reduced_truncations, row_bounds
 from dialect.catalog.model import Catalog
+from dialect.catalog.privacy_windows import PrivacyWindow
 from dialect.codegen.relations.relation import write_rows
+from tests.support.neighbours.window_worlds import declare
 
 write_cut: ModuleType = import_module("dialect.codegen.relations.relation")
 SOURCES = (
@@ -90,5 +92,31 @@ def test_a_join_that_could_make_too_many_pairs_has_fewer_rows(
 ) -> None:
     tables = (replace(t, max_rows_per_person=declared) if t.name == "events" else t for t in catalog.tables)
     (plan,) = compile_query(f"SELECT COUNT(*) {rows}", replace(catalog, tables=tuple(tables))).plans
-    assert set(reduced_row_limits(plan.source)) == limits
+    assert {each.max_rows for each in reduced_truncations(plan.source)} == limits
+    assert row_bounds(plan.source, Properties()).peak <= 10**7
+
+
+VISITS = "FROM visit a JOIN visit b ON a.person_id = b.person_id AND "
+VISITED = "FROM visit a WHERE EXISTS (FROM visit b WHERE b.person_id = a.person_id AND b.began > a.began)"
+
+
+@pytest.mark.parametrize(
+    ("rows", "declared", "limits"),
+    [
+        (VISITS + "b.began > a.began", 10_000, {(3_162, False)}),
+        (VISITS + "b.began > a.began", 1_000, {(3_162, False)}),
+        (VISITS + "b.began > a.began", 790, set()),
+        (VISITED, 1_000, {(3_162, False)}),
+        (VISITS + "b.day = a.day", 10_000, {(1_000, True)}),
+        (VISITS + "b.day = a.day", 3_000, {(1_581, True)}),
+    ],
+)
+def test_a_join_has_fewer_rows_where_windows_add_up_to_too_many_pairs(
+    rows: str, declared: int, limits: set[tuple[int, bool]]
+) -> None:
+    windowed = declare(PrivacyWindow.MONTH)
+    tables = (replace(t, max_rows_per_person=declared) if t.name == "visit" else t for t in windowed.tables)
+    (plan,) = compile_query(f"SELECT COUNT(*) {rows}", replace(windowed, tables=tuple(tables))).plans
+    assert len(plan.charged_windows.windows) == 4
+    assert {(each.max_rows, each.window is not None) for each in reduced_truncations(plan.source)} == limits
     assert row_bounds(plan.source, Properties()).peak <= 10**7

@@ -97,6 +97,7 @@ SLOW_CASE = re.compile(r"\[postgres[-\]]")
 
 # file, or one test of it -> n: every n-th case runs, the first included
 EVERY: dict[str, int] = {
+    "tests/privacy/greybox/test_greybox_window_pairs.py": 4,
     "tests/budgets/stores/test_schema.py": 2,
     "tests/budgets/stores/test_versions.py": 2,
     "tests/budgets/log/test_verify.py": 3,
