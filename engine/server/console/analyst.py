@@ -218,7 +218,8 @@ async def job(visit: Visit) -> Response:
     shown = {"job": job_shape, "sql": arguments["sql"], "rho": arguments.get("rho") or "", "answer": None}
     if job_shape["state"] != "done":
         return visit.page("job", **shown)
-    return answer_page(visit, "job", bytes(row["rows"]), **shown)
+    rows = await visit.call(analyst_routes.result, job_id=job_id, jobs=visit.jobs, write=bytes)
+    return answer_page(visit, "job", rows, **shown)
 
 
 async def cancel(visit: Visit) -> Response:

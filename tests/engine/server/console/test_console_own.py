@@ -34,6 +34,14 @@ def test_a_job_is_listed_and_its_answer_shown(analyst: Browser, served: TestServ
         assert ("E_COLUMN" in shown) == (sql != COUNT)
 
 
+def test_a_removed_client_is_shown_no_answer_of_a_job(analyst: Browser, served: TestServer) -> None:
+    job = served.ask(COUNT, headers={"Prefer": "respond-async"}).json()["id"]
+    until(lambda: served.send("GET", f"/v1/jobs/{job}").json()["state"] == "done")
+    assert served.send("DELETE", "/v1/admin/clients/analyst", Role.ADMIN, params={"reason": "left"}).is_success
+    shown = analyst.get(f"/console/jobs/{job}")
+    assert shown.status_code == 403 and "was removed" in shown.text and 'id="answer"' not in shown.text
+
+
 def test_a_job_that_was_cancelled_shows_no_answer(analyst: Browser, served: TestServer) -> None:
     served.house.tables.add_job({
         "id": "j", "client": "analyst", "request_id": "r", "body": '{"sql": "SELECT 1"}', "state": "running",
