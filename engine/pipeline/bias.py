@@ -155,9 +155,13 @@ def unmeasured_pair_columns(question: Question, compiled: Sequence[CompiledRelea
     number with public rows, so the share that clipping leaves is unknown. Nor is it known what is left out where fewer
     rows of a person are joined than are kept.
     """
-    is_paired = [has_unmeasured_pairs(each) or has_unmeasured_fan_out(each) for each in compiled]
+    makes_pairs = [has_unkeyed_many_to_many_join(each.plan.source) for each in compiled]
+    is_paired = [
+        (pairs and _is_unmeasured(each, counts_persons=False)) or has_unmeasured_fan_out(each)
+        for pairs, each in zip(makes_pairs, compiled, strict=True)
+    ]
     is_reduced = [
-        has_unkeyed_many_to_many_join(s) and any(reduced_truncations(s)) for s in (c.plan.source for c in compiled)
+        pairs and any(reduced_truncations(each.plan.source)) for pairs, each in zip(makes_pairs, compiled, strict=True)
     ]
     if not any(is_paired) and not any(is_reduced):
         return frozenset()
