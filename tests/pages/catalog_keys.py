@@ -113,7 +113,7 @@ PLACES: dict[str, tuple[Key, ...]] = {
         Key("size_class", '`"1e6"`, a power of ten', "needed for private", "about how many rows, which is public; decides when a server answers"),
         Key("person", "a column, or a table", "needed for private", "who a row is about; rows without are not read"),
         Key("norms", "a table", "none is declared", "**clip bounds (L2)**, [where they are known](#where-you-know-how-much-one-person-contributes): how much one person may count; noise grows with them. Without them a profile chooses, or a [calibration](calibration.md)"),
-        Key("max_rows_per_person", "1 to 1,000,000,000", lambda c: c.tables[0].max_rows_per_person, "row truncation per window, before joins of private tables and windows. Joins of which a person could have more than 10,000,000 rows keep fewer: of each table 3,162 rows in all where a pair may combine windows, else at most 1,000 in each, and a note says so"),
+        Key("max_rows_per_person", "1 to 1,000,000,000", lambda c: c.tables[0].max_rows_per_person, "row truncation per window, before joins of private tables and windows. Joins of which a person could have more than 10,000,000 rows keep fewer, and a note says so: with the default of each table at most 3,162 rows in all where a pair may combine windows, else at most 1,000 in each"),
         Key("max_groups_per_person", "1 to 1,000,000", lambda c: c.tables[0].max_groups_per_person, "group truncation with private keys, and of distinct values and quantiles"),
         Key("consent", "a table", "nobody's is required", "in the table with one row a person: who may be read, in all tables"),
         Key("movement", "a table", "none", "where a row says its person was ([movement.md](movement.md))"),
