@@ -458,16 +458,18 @@ def _join_bounds(relation: rel.Relation, join: rel.Join | rel.SemiJoin, known: P
     on the way to its person meets at most the row that it refers to.
     """
     left, right = (_side_bounds(side, join.condition, known) for side in (join.left, join.right))
-    is_left_join = isinstance(join, rel.Join) and join.kind == "left"
-    if is_left_join:  # a left row without a match stays
+    unmatched = _unmatched_rows(join, left)
+    if unmatched:
         right = replace(right, per_window=max(1, right.per_window), total=max(1, right.total))
     per_window, total = left.per_window * right.per_window, left.total * right.total
     if join.is_per_window and left.window_count and right.window_count:
-        total = min(left.total * right.per_window, left.per_window * right.total)
+        total = min(left.total * right.per_window, left.per_window * right.total + unmatched)
     for side in referencing_sides(join):
-        many, unmatched = (left, 0) if side is join.left else (right, int(is_left_join))
-        total = min(total, many.total + unmatched * left.total)
-        per_window = min(per_window, many.per_window + unmatched * left.per_window)
+        if side is join.left:
+            total, per_window = min(total, left.total), min(per_window, left.per_window)
+        else:
+            total = min(total, right.total + unmatched)
+            per_window = min(per_window, right.per_window + min(unmatched, left.per_window))
     # the peak is set last, when the rows of the join are known
     joined = RowBounds(
         per_window if join.is_per_window else total, total, 1, max(left.window_count, right.window_count)
@@ -475,6 +477,11 @@ def _join_bounds(relation: rel.Relation, join: rel.Join | rel.SemiJoin, known: P
     if isinstance(relation, rel.PerPerson) and relation.has_one_row_per_person:
         joined = joined.truncated(1, False)
     return replace(joined, peak=max(left.peak, right.peak, joined.total))
+
+
+def _unmatched_rows(join: rel.Join | rel.SemiJoin, left: RowBounds) -> int:
+    """Most rows of one person that a join keeps without a match: all left rows of a LEFT JOIN."""
+    return left.total if isinstance(join, rel.Join) and join.kind == "left" else 0
 
 
 def referencing_sides(join: rel.Join | rel.SemiJoin) -> Iterator[rel.Relation]:

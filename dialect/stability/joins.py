@@ -287,7 +287,7 @@ def limit_pairs(
         return left, right
     if any(map(refers_to_one_row, path_steps(left, right, condition))):
         return left, right
-    max_pairs = _MAX_PAIRS // (min(filter(None, window_counts), default=1) if is_per_window else 1)
+    max_pairs = _MAX_PAIRS // (max(1, *window_counts) if is_per_window else 1)
     one, other = (
         1 if is_per_window or operator.window is None else max(1, count)
         for operator, count in zip((left_operator, right_operator), window_counts, strict=True)

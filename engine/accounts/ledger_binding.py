@@ -175,8 +175,10 @@ class LedgerBindings:
     def record(self, ledger: Ledger) -> None:
         """Record the ledger's state in the marks."""
         with self._lock:
-            for dataset in self.bindings:
-                self._bind(ledger, dataset)
+            if self.bindings:
+                with self._exclusive():
+                    for dataset in self.bindings:
+                        self._bind(ledger, dataset)
             self.recorded_at = time.monotonic()
 
     @contextmanager
@@ -191,10 +193,14 @@ class LedgerBindings:
             os.close(opened)
 
     def _bind(self, ledger: Ledger, dataset: str) -> None:
+        """Write a dataset's mark. Sources of an earlier one stay, also of another catalog with this dataset's name."""
         anchor = ledger.anchor()
         file = self.folder / f"{anchor.ledger_id}-{dataset}.json"
-        earlier = self.bindings[dataset].sources if dataset in self.bindings else ()
-        sources = tuple(dict.fromkeys((*earlier, *(files.pattern for files in self._private_files(dataset)))))
+        earlier = LedgerBinding.read(file) if file.exists() else None
+        if earlier is not None and dataset not in self.bindings:
+            ledger.check_anchor(earlier.anchor)
+        bound = () if earlier is None else earlier.sources
+        sources = tuple(dict.fromkeys((*bound, *(files.pattern for files in self._private_files(dataset)))))
         self.bindings[dataset] = LedgerBinding(file, dataset, sources, self.address, anchor)
         self.bindings[dataset].write()
 

@@ -13,7 +13,7 @@ from dialect import Question, Target, compile_query
 from dialect.algebra.expressions import Field
 from dialect.algebra.properties import Properties
 from dialect.algebra.relations import BoundQuery, PerPerson, Public
-from dialect.analysis import uniqueness
+from dialect.analysis import person_rows, uniqueness
 from dialect.analysis.person_rows import row_bounds
 from dialect.catalog.privacy_windows import PrivacyWindow
 from dialect.codegen.relations.relation import write_rows
@@ -170,6 +170,20 @@ def test_a_repeated_row_that_is_taken_for_one_is_found(full: Worlds, monkeypatch
     assert there <= Properties(fan).of(row_bounds, plan.source).total
     monkeypatch.setattr(uniqueness, "_repeats_no_row", lambda *_: True)
     assert there > Properties(fan).of(row_bounds, plan.source).total
+
+
+UNMATCHED = f"visit v LEFT JOIN seen s ON {MET} AND CAST(s.ts AS DATE) = v.day AND s.ts < '2026-02-01'"
+
+
+def test_the_row_bound_covers_left_rows_of_windows_that_the_right_side_does_not_read(full: Worlds) -> None:
+    there, reckoned = _rows_there(full, f"SELECT COUNT(*) FROM {UNMATCHED}")
+    assert (there, reckoned) == (4 * 4 + 4 * (WINDOW_COUNT - 1), 4 * 4 + 4 * WINDOW_COUNT)
+
+
+def test_left_rows_that_are_not_bounded_are_found(full: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(person_rows, "_unmatched_rows", lambda *_: 0)
+    there, reckoned = _rows_there(full, f"SELECT COUNT(*) FROM {UNMATCHED}")
+    assert there > reckoned
 
 
 def test_the_row_bound_of_one_window_is_not_used_for_all(full: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import threading
@@ -210,6 +211,37 @@ def test_other_data_files_have_another_binding(where: str, tmp_path: Path) -> No
     elsewhere.mkdir()
     charge(make_town(elsewhere).path, str(tmp_path / "second.ledger"))
     assert len(found(tmp_path)) == 2
+
+
+def test_a_mark_keeps_the_files_of_another_catalog_with_its_dataset_and_ledger(where: str, tmp_path: Path) -> None:
+    ledger, elsewhere = str(tmp_path / "own.ledger"), tmp_path / "elsewhere"
+    charge(where, ledger)
+    elsewhere.mkdir()
+    town = make_town(elsewhere).path
+    charge(town, ledger, BY_ZONE)
+    for each in (where, town):
+        assert "charged in another ledger" in refused(each, str(tmp_path / "second.ledger"))
+
+
+def test_a_mark_that_forgets_the_files_of_another_catalog_is_found(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The planted bug: an earlier mark of this name is overwritten."""
+    monkeypatch.setattr(Path, "exists", lambda path: path.suffix != ".json" and os.path.lexists(path))
+    with pytest.raises(pytest.fail.Exception):
+        test_a_mark_keeps_the_files_of_another_catalog_with_its_dataset_and_ledger(where, tmp_path)
+
+
+def test_an_older_copy_of_the_ledger_is_refused_for_other_files_of_the_dataset(where: str, tmp_path: Path) -> None:
+    ledger, elsewhere = tmp_path / "own.ledger", tmp_path / "elsewhere"
+    Ledger.open(str(ledger)).close()
+    shutil.copy(ledger, tmp_path / "older.ledger")
+    charge(where, str(ledger))
+    elsewhere.mkdir()
+    town = make_town(elsewhere).path
+    shutil.copy(tmp_path / "older.ledger", ledger)
+    refused(town, str(ledger))
+    refused(where, str(ledger))
 
 
 def test_binding_files_are_readable_by_their_owner_alone(where: str, tmp_path: Path) -> None:
