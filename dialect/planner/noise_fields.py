@@ -16,8 +16,9 @@ from typing import TypeVar
 
 from dialect.algebra import relations as rel
 from dialect.algebra.expressions import Expr, Field, LagOrigin, Literal, Ref, conjunction, expand_definitions, fields_of
-from dialect.algebra.formulas import NoisyTerm, NoisyUnionColumn, ReleasedSum
+from dialect.algebra.formulas import MeanOf, NoisyTerm, NoisyUnionColumn, ReleasedSum
 from dialect.algebra.properties import Properties
+from dialect.algebra.release_plan import QueryOverReleases
 from dialect.analysis.uniqueness import equates_unique_key
 from dialect.catalog.model import SqlType
 from dialect.functions.aggregates import AGGREGATES, ReleasedAs
@@ -204,7 +205,7 @@ def _side_form(shown: Field, side: rel.Relation, planning: Planning) -> Fraction
     are left out, as their covariance cannot be carried.
     """
     assert isinstance(side, rel.Released | rel.Public)  # noqa: S101  the rows of a released union
-    form = form_of(shown.expression, forms_by_field(planning.partial_query(side)))
+    form = form_of(shown.expression, _forms_about_shown_means(planning.partial_query(side)))
     if form is None:
         return None
     parts = [form.offset, form.numerator.value_expression()] + (
@@ -212,6 +213,20 @@ def _side_form(shown: Field, side: rel.Relation, planning: Planning) -> Fraction
     )
     is_available = {f for part in parts for f in fields_of(part)} <= set(side.fields)
     return form if is_available and not (form.denominator and form.numerator.shares_noise(form.denominator)) else None
+
+
+def _forms_about_shown_means(query: QueryOverReleases) -> dict[Field, FractionalLinearForm]:
+    """Return `forms_by_field`, with the centre of an average taken from its value: value - numerator / denominator.
+
+    Measuring may choose another centre than the planned one, and the columns of a union are planned before that.
+    """
+    forms = forms_by_field(query)
+    for output in (output for release in query.releases for output in release.outputs):
+        form = forms.get(output.field)
+        if isinstance(output.formula, MeanOf) and form is not None and form.denominator is not None:
+            ratio = double_call("/", form.numerator.value_expression(), form.denominator.value_expression())
+            forms[output.field] = replace(form, offset=double_call("-", Ref(output.field), ratio))
+    return forms
 
 
 def _is_within_limits(known_forms: list[FractionalLinearForm], planning: Planning) -> bool:

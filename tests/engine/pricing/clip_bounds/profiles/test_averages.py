@@ -12,6 +12,8 @@ import pytest
 from budgets import Ledger
 from dialect.catalog.model import Catalog
 from dialect.codegen.outer_query import write_outer_query
+from dialect.planner import noise_fields
+from dialect.postprocess.noise_propagation import forms_by_field
 from engine.backends.exact import Int64Vector
 from engine.mechanism.gaussian import NoisyVector
 from engine.pipeline import engine as pipeline
@@ -70,6 +72,37 @@ def test_intervals_of_averages_hold_the_exact_ones(catalog: Catalog, backend: An
         lower, upper = answer_of(catalog, backend, repeatable_noise(seed)).answer.intervals["m"]
         holds.append((lower <= exact_means(backend)) & (exact_means(backend) <= upper))
     assert np.mean(holds) >= 0.8
+
+
+UNIONS = [
+    "SELECT zone, AVG(minutes) AS m FROM visit GROUP BY ROLLUP (zone)",
+    "SELECT zone, 2 * AVG(minutes) + 1 AS m FROM visit GROUP BY zone UNION ALL SELECT 'all', AVG(minutes) FROM visit",
+    """SELECT 'n' AS zone, COUNT(*) AS m FROM visit
+       UNION ALL (SELECT 'all', AVG(minutes) FROM visit UNION ALL SELECT 'again', AVG(minutes) FROM visit)""",
+]
+
+
+def misses(catalog: Catalog, backend: Any, sql: str) -> list[bool]:
+    """Whether a number lies outside of its own interval, for each row."""
+    answer = answer_of(catalog, backend, sql=sql).answer
+    shown, (lower, upper) = answer.table.column("m").to_numpy(), answer.intervals["m"]
+    assert not (np.isnan(lower) | np.isnan(upper)).any()
+    return [not each for each in (lower <= shown) & (shown <= upper)]
+
+
+@pytest.mark.parametrize("sql", UNIONS)
+def test_intervals_of_averages_in_a_union_are_about_the_measured_centre(
+    sql: str, catalog: Catalog, backend: Any
+) -> None:
+    assert not any(misses(catalog, backend, sql))
+
+
+@pytest.mark.parametrize("sql", UNIONS)
+def test_a_planted_union_about_the_planned_centre_is_found(
+    sql: str, catalog: Catalog, backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(noise_fields, "_forms_about_shown_means", forms_by_field)
+    assert any(misses(catalog, backend, sql))
 
 
 def test_far_units_widen_an_average_once(catalog: Catalog, backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
