@@ -21,6 +21,8 @@ from contextlib import suppress
 from dataclasses import replace
 from math import prod
 
+from sqlglot import exp
+
 from dialect.algebra.expressions import (
     Call,
     Case,
@@ -37,17 +39,20 @@ from dialect.algebra.expressions import (
 )
 from dialect.algebra.relations import Distinct, Filter, Join, PerPerson, Project, Public, Values
 from dialect.algebra.release_plan import KeySet
+from dialect.algebra.traversal import transform_down
 from dialect.analysis import predicates
 from dialect.analysis.time_granularity import FINER, UnderivableError, rewrite_over_keys, truncation_unit
 from dialect.catalog.model import SqlType
 from dialect.diagnostics.kinds import Kind
 from dialect.functions.emitter import plain_text
+from dialect.functions.literals import MONTHS, SECONDS
 from dialect.functions.registry import OVERLOADS, computed_field, is_date, may_be_null
 from dialect.functions.signatures import KeySetRule, constant_values
 from dialect.parser.compile_context import CompileContext
 from dialect.planner.keys import public_domains
 from dialect.planner.keys.public_domains import PublicList, SideKeySet, integer_lists, union_lists
 from dialect.planner.keys.restrictions import null_conditions, restricting_lists
+from dialect.stability.typed_calls import apply_function
 
 
 def as_dates(exprs: Sequence[Expr], facts: Sequence[Expr]) -> list[Expr]:
@@ -171,8 +176,12 @@ def build_key_set(keys: Sequence[Field], source: PerPerson, context: CompileCont
 
     A list that is too long makes the keys private instead, if a list allows that (see `PublicList.allows_private`).
     """
-    exprs = [key.expression for key in keys]
+    exprs, facts = [key.expression for key in keys], source.predicates
     lists = public_lists(exprs, source, context)
+    if lists is None and any(expr.type in NEARLY_UNIQUE for expr in exprs):  # which can't be private keys
+        exprs = [transform_down(expr, over_whole_units) for expr in exprs]
+        facts = tuple(transform_down(fact, over_whole_units) for fact in facts)
+        lists = public_lists(exprs, source, context)
     if lists is None:
         return None
     if _exceeds_limits(lists.values()) and _can_fall_back_to_private(exprs, lists.values()):
@@ -180,7 +189,29 @@ def build_key_set(keys: Sequence[Field], source: PerPerson, context: CompileCont
     _check_sizes(tuple(lists.values()))
     joined, conditions = restricting_lists(tuple(lists.values()), source)
     conditions += tuple(null_conditions(lists.values()))
-    return _cross_product(exprs, tuple(lists.values()), source.predicates, context, joined, conditions)
+    return _cross_product(exprs, tuple(lists.values()), facts, context, joined, conditions)
+
+
+def over_whole_units(expr: Expr) -> Expr:
+    """Truncate the times of date_diff to its unit, so that they have lists; other expressions stay as they are.
+
+        date_diff('month', a, b)   ->   date_diff('month', date_trunc('month', a), date_trunc('month', b))
+
+    Claim: the value is the same for every row. Raises: nothing. Proof: dialect/planner/proofs.md#key-sets
+    """
+    if not isinstance(expr, Call) or expr.name != "date_diff":
+        return expr
+    unit, *times = expr.arguments
+    if not isinstance(unit, Literal) or unit.value not in {*SECONDS, *MONTHS}:
+        return expr
+    return replace(expr, arguments=(unit, *(_truncated(time, unit) for time in times)))
+
+
+def _truncated(time: Expr, unit: Literal) -> Expr:
+    """Truncate a time without a time zone, unless it is a constant or truncated already."""
+    if time.type is not SqlType.TIMESTAMP or isinstance(time, Literal) or _unit_of(time):
+        return time
+    return apply_function("date_trunc", [unit, time], exp.Null())
 
 
 def public_lists(exprs: Sequence[Expr], source: PerPerson, context: CompileContext) -> dict[Expr, PublicList] | None:

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from dialect import compile_query
 from dialect.algebra.expressions import Literal
 from dialect.catalog.model import SqlType
 from tests.support.sql.oracle import Oracle
 from tests.support.worlds import write_world
 
 public_domains: Any = import_module("dialect.planner.keys.public_domains")
+key_set: Any = import_module("dialect.planner.keys.key_set")
 ROWS = """
 CREATE TABLE visit AS SELECT i AS visit_id, i % 40 AS person_id, began, began::DATE AS day,
   CASE WHEN i % 9 < 8 THEN began END AS ended, ended::DATE AS ended_on, age, x, place, flag
@@ -142,3 +144,29 @@ def test_a_range_without_its_largest_number_is_found(oracle: Oracle, monkeypatch
 
     monkeypatch.setattr(public_domains, "list_of_range", planted)
     assert {"age", "-age", "age * 2 - 1"} <= set(_differences(oracle, ""))
+
+
+COHORTS = """
+SELECT cohort, date_diff('UNIT', cohort, began) AS age, COUNT(*) AS n, COUNT(DISTINCT person_id) AS people
+FROM visit JOIN (SELECT person_id, date_trunc('UNIT', MIN(began)) AS cohort FROM visit GROUP BY 1) USING (person_id)
+GROUP BY ALL
+"""
+UNITS = ("day", "week", "month", "quarter", "year")
+
+
+def _cohort_differences(oracle: Oracle) -> set[str]:
+    """Units of cohorts and ages whose answer differs from plain DuckDB's."""
+    return {unit for unit in UNITS if oracle.ask(COHORTS.replace("UNIT", unit)).difference is not None}
+
+
+def test_ages_of_cohorts_are_in_their_groups(oracle: Oracle) -> None:
+    assert not _cohort_differences(oracle)
+    (plan,) = compile_query(COHORTS.replace("UNIT", "month"), oracle.catalog).plans
+    assert plan.key_set is not None and not plan.key_set.is_listed_by_query
+
+
+def test_ages_by_a_longer_unit_are_found(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: the times of a difference are truncated to a longer unit than its own."""
+    right = key_set._truncated
+    monkeypatch.setattr(key_set, "_truncated", lambda time, _: right(time, Literal("quarter", SqlType.VARCHAR)))
+    assert {"day", "week", "month"} <= _cohort_differences(oracle)
