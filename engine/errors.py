@@ -118,8 +118,8 @@ class EngineKind(Diagnostic):
     PERSON_ROWS_TOO_LARGE = (Code.COMPLEX,
         ("The rows of one person may fill {gigabytes:,.1f} GB of memory here: "
          "much is gathered of many rows or long texts."),
-        ("cut text to what is needed, as left(x, 20) does, or join public tables by equality with their primary key, "
-         "or aggregate per person before joining"))
+        ("a shorter time, or cut text to what is needed, as left(x, 20) does, or aggregate per person before joining; "
+         "where people have fewer rows than the catalog allows, its owner declares max_rows_per_person"))
     PERSON_WORK = (Code.COMPLEX,
         "The rows of one person may take as much work here as {steps:,.0f} plain rows; {limit:,.0f} are allowed.",
         ("join public tables by equality with their primary key, or aggregate per person before joining; "

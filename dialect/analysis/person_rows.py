@@ -48,6 +48,7 @@ _PER_WRITTEN_CHARACTER = 5.0
 _MAX_DETERMINISTIC_STATES, _PER_CHARACTER_DETERMINISTIC = 12, 18.0
 _PER_COPIED_CHARACTER, _PER_COPIED_OF_LIST = 0.5, 2.0
 _STORED_ELEMENTS = 100  # most elements of a stored list
+_ROWS_OF_CLASS = 10  # a table has at most so many times its order of magnitude of rows
 _LIST_SLOT = 4.0  # size of one list slot, in characters
 MAX_DECLARED_TEXT = 100  # most characters of a stored text with a declared domain, or of a short text
 _FORMATTED_LENGTH = 64  # characters of a formatted number, time or name
@@ -381,7 +382,8 @@ def row_bounds(relation: rel.Relation, known: Properties) -> RowBounds:
     Public relations count as one row, since their rows are bounded at the join that reads them.
 
     Claim: no operator of the relation gives one person more rows than the peak, if no table holds more than its
-    declared R rows of a person, in each privacy window for a table with event time. Fan-outs are asked of public
+    declared R rows of a person, in each privacy window for a table with event time, nor ten times as many rows as its
+    declared order of magnitude. Fan-outs are asked of public
     relations only. Formula: R times the windows that are scanned, products at joins, 1 where one row per person is
     proved; the maximum over all operators. Raises nothing of its own. Proof: proofs.md#most-rows
     """
@@ -429,12 +431,19 @@ def _catalog_limit(limited: rel.RowTruncation, source: rel.PerPerson) -> int:
 def _scan_bounds(relation: rel.PerPerson) -> RowBounds:
     """Row bounds of a stored table; its person may come from a foreign-key path.
 
-    The declared limit R is per privacy window if the table has event time, else in total.
+    The declared limit R is per privacy window if the table has event time, else in total. A person has no more rows
+    than the table, whose public order of magnitude bounds them too.
     """
-    scans = (each.operator for each in walk(relation) if isinstance(each.operator, rel.Scan))
+    scans = [each.operator for each in walk(relation) if isinstance(each.operator, rel.Scan)]
     windows = max(scan.window_count for scan in scans) if relation.per_window_factors else 0
-    total = relation.max_rows * max(1, windows)
-    return RowBounds(relation.max_rows, total, total, windows)
+    most = max(_most_rows(scan) for scan in scans)
+    total = min(relation.max_rows * max(1, windows), most)
+    return RowBounds(min(relation.max_rows, most), total, total, windows)
+
+
+def _most_rows(scan: rel.Scan) -> int:
+    """Most rows of a table: ten times its declared order of magnitude."""
+    return _ROWS_OF_CLASS * int(float(scan.table.size_class)) if scan.table.size_class else rel.MAX_ROW_BOUND
 
 
 def _set_operation_bounds(left: RowBounds, right: RowBounds) -> RowBounds:

@@ -110,7 +110,7 @@ PLACES: dict[str, tuple[Key, ...]] = {
         Key("time_column", "a DATE or TIMESTAMP column", "none", "decides in which privacy window a row lies"),
         Key("date_column", "a DATE column", "none", "the date of `time_column`, so that conditions on one hold for the other; rows where it differs are not read, or without windows refuse the data"),
         Key("sorted_by", "a list of columns", "none", "order of the rows, for speed alone"),
-        Key("size_class", '`"1e6"`, a power of ten', "needed for private", "about how many rows, which is public; decides when a server answers"),
+        Key("size_class", '`"1e6"`, a power of ten', "needed for private", "about how many rows (at most ten times as many), which is public; decides when a server answers, and bounds the rows of one person"),
         Key("person", "a column, or a table", "needed for private", "who a row is about; rows without are not read"),
         Key("norms", "a table", "none is declared", "**clip bounds (L2)**, [where they are known](#where-you-know-how-much-one-person-contributes): how much one person may count; noise grows with them. Without them a profile chooses, or a [calibration](calibration.md)"),
         Key("max_rows_per_person", "1 to 1,000,000,000", lambda c: c.tables[0].max_rows_per_person, "row truncation per window, before joins of private tables and windows. Joins of which a person could have more than 10,000,000 rows keep fewer, and a note says so: with the default of each table at most 3,162 rows in all where a pair may combine windows, else at most 1,000 in each"),

@@ -15,6 +15,7 @@ from dialect.algebra.properties import Properties
 from dialect.algebra.relations import BoundQuery, PerPerson, Public
 from dialect.analysis import person_rows, uniqueness
 from dialect.analysis.person_rows import row_bounds
+from dialect.catalog.model import Catalog
 from dialect.catalog.privacy_windows import PrivacyWindow
 from dialect.codegen.relations.relation import write_rows
 from dialect.planner import window_charging
@@ -195,6 +196,26 @@ def test_the_row_bound_of_one_window_is_not_used_for_all(full: Worlds, monkeypat
     )
     there, reckoned = _rows_there(full, "SELECT COUNT(*) FROM visit")
     assert there > reckoned
+
+
+def _with_visits_of_class(full: Worlds, size_class: str) -> Catalog:
+    tables = (replace(t, size_class=size_class) if t.name == "visit" else t for t in full.catalog.tables)
+    return replace(full.catalog, tables=tuple(tables))
+
+
+def test_a_person_has_no_more_rows_than_ten_times_the_size_class(full: Worlds) -> None:
+    for size_class, bound in (("1e0", 10), ("1e1", 4 * WINDOW_COUNT)):
+        (plan,) = compile_query("SELECT COUNT(*) FROM visit", _with_visits_of_class(full, size_class)).plans
+        assert Properties(fan).of(row_bounds, plan.source).peak == bound
+
+
+def test_a_size_class_that_is_taken_for_the_largest_size_is_found(
+    full: Worlds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, _ = _rows_there(full, "SELECT COUNT(*) FROM visit")
+    monkeypatch.setattr(person_rows, "_ROWS_OF_CLASS", 1)
+    (plan,) = compile_query("SELECT COUNT(*) FROM visit", _with_visits_of_class(full, "1e1")).plans
+    assert there > Properties(fan).of(row_bounds, plan.source).peak
 
 
 def test_counts_over_windows_that_count_together_are_not_clamped_to_those_of_one(full: Worlds) -> None:
