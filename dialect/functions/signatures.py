@@ -217,6 +217,7 @@ class Function:
     keeps_moment: bool = False  # a conversion of a date or timestamp to the same moment
     is_local_time: bool = False  # the local time of an instant in a time zone
     epochs_per_second: int | None = None  # units a second of the time since 1970-01-01; None: another function
+    counts_crossed_units: bool = False  # ends of the unit, its first argument, between two times
     reads_instants: bool = False  # takes an instant as such; others take its local time
     effect: Effect | None = None  # None: another function of its arguments
     limits: tuple[float, float] | None = None  # ends of the results, where they are narrower than the type's

@@ -550,12 +550,12 @@ TIMES: tuple[Function, ...] = (
     ),
     Function(
         "date_diff", ("text!", "date", "date"), _INT, "date_diff({0}, {1}, {2})", _spark_date_diff,
-        partial=_BEYOND_CALENDAR,
+        partial=_BEYOND_CALENDAR, counts_crossed_units=True,
     ),
     Function(
         "date_diff", ("text!", "time", "time"), _INT,
         "date_diff({0}, TRY_CAST({1} AS TIMESTAMP), TRY_CAST({2} AS TIMESTAMP))", _spark_date_diff,
-        partial=_BEYOND_CALENDAR,
+        partial=_BEYOND_CALENDAR, counts_crossed_units=True,
     ),
     Function(
         "date_sub", ("text!", "time", "time"), _INT,

@@ -199,7 +199,7 @@ def over_whole_units(expr: Expr) -> Expr:
 
     Claim: the value is the same for every row. Raises: nothing. Proof: dialect/planner/proofs.md#key-sets
     """
-    if not isinstance(expr, Call) or expr.name != "date_diff":
+    if not isinstance(expr, Call) or not OVERLOADS[expr.function].counts_crossed_units:
         return expr
     unit, *times = expr.arguments
     if not isinstance(unit, Literal) or unit.value not in {*SECONDS, *MONTHS}:
