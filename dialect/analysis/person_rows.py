@@ -436,7 +436,7 @@ def _scan_bounds(relation: rel.PerPerson) -> RowBounds:
     """
     scans = [each.operator for each in walk(relation) if isinstance(each.operator, rel.Scan)]
     windows = max(scan.window_count for scan in scans) if relation.per_window_factors else 0
-    most = max(_most_rows(scan) for scan in scans)
+    most = max(map(_most_rows, scans), default=rel.MAX_ROW_BOUND)
     total = min(relation.max_rows * max(1, windows), most)
     return RowBounds(min(relation.max_rows, most), total, total, windows)
 
