@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -29,6 +28,7 @@ from tests.support.neighbours.two_worlds import (
     attacks,
     check_attack,
     open_worlds,
+    split_answer,
     with_empty_ledger,
 )
 from tests.support.sql.passes import passes
@@ -89,20 +89,16 @@ def _across(session: Session, objects: bool) -> list[Any]:
     mine = pa.table({"person": pa.array([str(VICTIM)], pa.string())})
     now = [NO_OBJECTIONS]
     with with_empty_ledger(replace(session, engine=replace(session.engine, objections=lambda _: now[0]))) as own:
-        told: list[Any] = [_card(own, COUNT.sql), _card(own, BY_ZONE.sql)]
+        told: list[Any] = [_static(own, COUNT.sql), _static(own, BY_ZONE.sql)]
         now[0] = mine if objects else NO_OBJECTIONS
-        told += [_card(own, sql) for sql in (COUNT.sql, BY_ZONE.sql, BY_HOUR.sql, BY_HOUR.sql, OF_EVENTS.sql)]
+        told += [_static(own, sql) for sql in (COUNT.sql, BY_ZONE.sql, BY_HOUR.sql, BY_HOUR.sql, OF_EVENTS.sql)]
         told += [own.query(f"SHOW {what}", client=CLIENT).drop_columns("settled_at" if what == "RELEASES" else []).to_pylist()
                  for what in ("BUDGET", "RELEASES", "TABLES")]  # fmt: skip
         return told
 
 
-def _card(session: Session, sql: str) -> dict[str, Any]:
-    answer = session.query(sql, client=CLIENT)
-    card = json.loads(answer.schema.metadata[b"passersby"])
-    noisy, _ = card.pop("intervals"), (card.pop("reliability"), card.pop("advice"))  # words and advice follow the noise
-    exact = [answer.column(name).to_pylist() for name in answer.column_names if name not in noisy]
-    return {**card, "columns": answer.column_names, "exact": exact}
+def _static(session: Session, sql: str) -> dict[str, Any]:
+    return split_answer(session.query(sql, client=CLIENT), rows=None)[0]
 
 
 def test_an_objection_between_two_questions_changes_no_repeat_and_no_price(worlds: dict[str, Session]) -> None:

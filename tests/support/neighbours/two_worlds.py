@@ -140,7 +140,7 @@ def _query(session: Session, attack: Attack, log: io.StringIO, **options: Any) -
     except Refused as refused:
         log.write("".join(_chain(refused)))
         return Seen(str(refused.problem["code"]), refused.problem, {})
-    return Seen(ANSWERED, *_split(answer, attack.rows))
+    return Seen(ANSWERED, *split_answer(answer, attack.rows))
 
 
 def _chain(error: BaseException | None) -> Iterator[str]:
@@ -150,7 +150,7 @@ def _chain(error: BaseException | None) -> Iterator[str]:
         error = error.__cause__ or error.__context__
 
 
-def _split(answer: pa.Table, rows: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+def split_answer(answer: pa.Table, rows: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Split an answer into what is equal in both worlds and what is noisy."""
     card = json.loads(answer.schema.metadata[b"passersby"])
     intervals = card.pop("intervals")
