@@ -19,6 +19,7 @@ from dialect.analysis.person_rows import (
     reduced_truncations,
     row_bounds,
 )
+from dialect.analysis.predicates import counts_time
 from dialect.analysis.uniqueness import (
     has_many_to_many_join,
     has_unkeyed_many_to_many_join,

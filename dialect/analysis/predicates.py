@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from dialect.algebra.expressions import (
     FLIPPED,
     Call,
+    Case,
     Expr,
     Field,
     Literal,
@@ -41,7 +42,10 @@ from dialect.algebra.relations import (
 from dialect.algebra.traversal import walk
 from dialect.analysis.clocks import (
     LARGEST_EXACT,
+    Ends,
+    difference_bounds,
     epoch_bounds,
+    is_within_calendar,
     move_time,
     moved_time,
     on_other_clock,
@@ -51,7 +55,14 @@ from dialect.analysis.clocks import (
 from dialect.analysis.time_granularity import truncate_time, truncation_unit
 from dialect.catalog.model import Bounds, SqlType, ValueRange
 from dialect.functions.emitter import plain_text
-from dialect.functions.literals import add_units, format_time, interval_seconds, literal_of, parse_timestamp
+from dialect.functions.literals import (
+    add_units,
+    cast_literal,
+    format_time,
+    interval_seconds,
+    literal_of,
+    parse_timestamp,
+)
 from dialect.functions.registry import (
     OVERLOADS,
     definition_of,
@@ -59,9 +70,12 @@ from dialect.functions.registry import (
     is_local_time,
     is_not_null,
     is_since_epoch,
+    may_be_null,
     range_of,
+    time_zone_of,
     to_local_time,
 )
+from dialect.functions.signatures import Difference
 
 _COMPARABLE = {
     SqlType.BIGINT: (SqlType.BIGINT,),
@@ -78,7 +92,7 @@ def listed_values(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, ...] | No
     for fact in facts:
         options = _in_list(expr, fact)
         if options is not None and not any(_is_ambiguous_integer(option, expr.type) for option in options):
-            literals = (_cast_literal(option, expr.type) for option in options)
+            literals = (cast_literal(option, expr.type) for option in options)
             return tuple(dict.fromkeys(literal for literal in literals if literal is not None))
     return None
 
@@ -96,32 +110,13 @@ def _is_ambiguous_integer(value: Literal, kind: SqlType) -> bool:
     return kind is SqlType.BIGINT and isinstance(value.value, float) and not abs(value.value) < LARGEST_EXACT
 
 
-def _cast_literal(value: Literal, kind: SqlType) -> Literal | None:
-    """Return a constant as a value of a type; None if no value of the type equals it."""
-    if value.value is None or value.type is kind:
-        return None if value.value is None else value
-    if isinstance(value.value, int | float) and not isinstance(value.value, bool):
-        return _cast_number(value.value, kind)
-    if {value.type, kind} == {SqlType.DATE, SqlType.TIMESTAMP} and isinstance(value.value, str):
-        same = Literal(format_time(parse_timestamp(value.value), kind), kind)
-        return same if parse_timestamp(str(same.value)) == parse_timestamp(value.value) else None
-    return None
-
-
-def _cast_number(value: float, kind: SqlType) -> Literal | None:
-    """Return a number in a numeric type; None for a fraction as BIGINT, and for other types."""
-    if kind is SqlType.DOUBLE:
-        return Literal(float(value), kind)
-    return Literal(int(value), kind) if kind is SqlType.BIGINT and value == int(value) else None
-
-
-def between(expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None:
+def between(expr: Expr, facts: Sequence[Expr]) -> Ends | None:
     """Constant lower and upper end, both inclusive, that the facts imply for an expression; None if one is missing."""
     lower, upper = _implied_ends(expr, facts)
     return None if lower is None or upper is None else (lower, upper)
 
 
-def declared_between(time: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None:
+def declared_between(time: Expr, facts: Sequence[Expr]) -> Ends | None:
     """Return the declared ends of a time, both inclusive, or what the facts imply within them; None without any."""
     ends = declared_range(time, facts)
     if ends is None:
@@ -195,7 +190,7 @@ def declared_dates(facts: Sequence[Expr]) -> Iterator[tuple[Field, Expr]]:
             yield day.field, of.arguments[-1]
 
 
-def declared_range(time_expr: Expr, facts: Sequence[Expr]) -> tuple[Literal, Literal] | None:
+def declared_range(time_expr: Expr, facts: Sequence[Expr]) -> Ends | None:
     """Return (first, last) moment of a declared date range, of a time column or of its date column; else None.
 
     A time that is moved by a constant has the moved ends.
@@ -294,16 +289,9 @@ def _range_implies(condition: Call, expr: Expr, facts: Sequence[Expr]) -> bool:
 def numeric_bounds(expr: Expr, facts: Sequence[Expr]) -> Bounds | None:
     """Numeric bounds that comparisons with constants imply for an expression; None without such a comparison.
 
-    Those of an interval are in seconds. Comparisons of a time bound its seconds since 1970-01-01.
+    Those of an interval are in seconds.
     """
     found: list[tuple[str, float]] = []
-    if (
-        isinstance(expr, Call)
-        and is_since_epoch(expr)
-        and (times := between(to_local_time(expr.children[0]), facts)) is not None
-    ):
-        epochs = epoch_bounds(expr, times)
-        found += [] if epochs is None else [(">=", epochs.lower), ("<=", epochs.upper)]
     for fact in facts:
         for sign, end in _comparisons(fact, expr):
             if isinstance(end.value, int | float) and not isinstance(end.value, bool):
@@ -354,7 +342,7 @@ def _largest_below(end: Literal) -> Literal:
 
 def narrowed_range(expr: Expr, facts: Sequence[Expr]) -> Bounds:
     """Predicate-narrowed range of an expression: its inferred range in rows that satisfy the facts."""
-    written = definition_of(expr) if facts else None
+    written = definition_of(expr) if facts or not range_of(expr).is_finite else None
     narrow = range_of(expr) if written is None else range_of(narrow_expression(written, facts))
     return narrow if narrow.lower <= narrow.upper else range_of(expr)  # empty: the facts contradict each other
 
@@ -362,17 +350,83 @@ def narrowed_range(expr: Expr, facts: Sequence[Expr]) -> Bounds:
 def narrow_expression(expr: Expr, facts: Sequence[Expr]) -> Expr:
     """Return a copy of an expression whose parts carry the ranges that the facts imply. A compared part is never NULL.
 
-    The copy is for range inference alone: a part with a range of its own becomes a field that exists nowhere.
+    Where these give it no finite range, numbers that count from one time to another, or from 1970, have the ranges that
+    the ends of the times imply. The copy is for range inference alone: a part with a range of its own becomes a field
+    that exists nowhere.
     """
+    narrow = _narrow_parts(expr, facts, are_times_counted=False)
+    ends = range_of(narrow)
+    if not expr.children or (math.isfinite(ends.lower) and math.isfinite(ends.upper)):
+        return narrow
+    return _narrow_parts(expr, facts, are_times_counted=True)
+
+
+def _narrow_parts(expr: Expr, facts: Sequence[Expr], are_times_counted: bool) -> Expr:
+    """Narrow the parts of an expression and itself, with or without the ranges of numbers that count times."""
     bounds = numeric_bounds(expr, facts)
-    parts = [narrow_expression(part, facts) for part in expr.children]
+    counted = _counted_bounds(expr, facts) if are_times_counted and isinstance(expr, Call) else None
+    parts = [_narrow_parts(part, facts, are_times_counted) for part in expr.children]
     narrowed_parts = expr.with_children(parts) if parts else expr
-    if bounds is None or isinstance(expr, Literal):
+    if (bounds is None and counted is None) or isinstance(expr, Literal):
         return narrowed_parts
-    ends = _intersect(range_of(narrowed_parts), bounds)
+    ends = range_of(narrowed_parts)
+    for each in filter(None, (bounds, counted)):
+        ends = _intersect(ends, each)
     if isinstance(expr, Ref):
         return Ref(replace(expr.field, bounds=ends, nullable=False))
-    return Ref(Field(f"({plain_text(expr)})", None, SqlType.DOUBLE, nullable=False, bounds=ends))
+    nullable = bounds is None and any(map(may_be_null, expr.children))
+    return Ref(Field(f"({plain_text(expr)})", None, SqlType.DOUBLE, nullable, bounds=ends))
+
+
+def _counted_bounds(expr: Call, facts: Sequence[Expr]) -> Bounds | None:
+    """Bounds of a number that counts from one time to another, or from 1970, by the ends of the times; else None."""
+    difference = OVERLOADS[expr.function].difference
+    if difference is None:
+        times = ends_of_time(expr.arguments[0], facts) if is_since_epoch(expr) else None
+        return None if times is None else epoch_bounds(expr, times)
+    start, end = reversed(expr.arguments) if difference is Difference.ELAPSED else expr.arguments[1:]
+    starts, ends = ends_of_time(start, facts), ends_of_time(end, facts)
+    return None if starts is None or ends is None else difference_bounds(expr, starts, ends)
+
+
+def counts_time(expr: Expr) -> bool:
+    """Return whether an expression reads a number that counts from one time to another."""
+    return any(isinstance(part, Call) and OVERLOADS[part.function].difference for part in walk(expr))
+
+
+def ends_of_time(time: Expr, facts: Sequence[Expr]) -> Ends | None:
+    """Least and largest moment of a time: as the facts imply, or as the catalog declares; None without both.
+
+    A truncated time has those of the time. One that is another one in some row, as LAG and one person's MIN are, has
+    those of that one in all rows.
+    """
+    if isinstance(time, Literal):
+        return (time, time) if is_within_calendar(time) else None
+    found = between(to_local_time(time), facts) or declared_between(to_local_time(time), facts)
+    if found is not None or isinstance(time, Case):
+        return found
+    if isinstance(time, Ref):
+        return _ends_of_alternatives(time)
+    row = OVERLOADS[time.function]
+    inner = ends_of_time(time.arguments[-1], facts) if row.truncation or row.keeps_moment else None
+    unit = truncation_unit(time, time.arguments[-1])
+    if inner is None or unit is None:
+        return inner if row.keeps_moment else None
+    return timestamp_literal(truncate_time(unit, parse_timestamp(str(inner[0].value)))), inner[1]
+
+
+def _ends_of_alternatives(time: Ref) -> Ends | None:
+    """Return the ends of a time that is one of several; None unless each but NULL has ends on the same clock."""
+    values = [each for each in time.field.alternatives if each.expr != Literal(None, time.type)]
+    found = [
+        ends_of_time(written, each.predicates)
+        for each in values
+        if (written := definition_of(each.expr)) is not None and time_zone_of(written) == time_zone_of(time)
+    ]
+    known = [each for each in found if each is not None]
+    if not known or len(known) < len(values):
+        return None
+    return min((first for first, _ in known), key=_sort_key), max((last for _, last in known), key=_sort_key)
 
 
 def without_null(exprs: Sequence[Expr], facts: Sequence[Expr]) -> list[Expr]:

@@ -21,8 +21,9 @@ from sqlglot import exp
 
 from dialect.algebra import relations as rel
 from dialect.algebra import value_ranges as ranges
-from dialect.algebra.expressions import Call, Expr, Field, Literal, Ref, fields_of
+from dialect.algebra.expressions import Alternative, Call, Expr, Field, Literal, Ref, fields_of
 from dialect.algebra.relations import call_expressions, includes_current_row, is_whole_partition, row_bound_over_windows
+from dialect.analysis.predicates import narrowed_range
 from dialect.binder.aggregate_fields import with_key_set
 from dialect.binder.aggregates import bind_aggregate_call, check_argument_types
 from dialect.binder.group_by import GroupResolver
@@ -34,7 +35,7 @@ from dialect.errors import Code, Refusal
 from dialect.functions.aggregates import AGGREGATES, FRAME_AGGREGATES, Framed, ReleasedAs, aggregate_range
 from dialect.functions.emitter import plain_text
 from dialect.functions.literals import interval_seconds
-from dialect.functions.registry import is_function_of_person, may_be_null, range_of, with_null_alternative
+from dialect.functions.registry import is_function_of_person, may_be_null, with_null_alternative
 from dialect.functions.window_functions import MAX_OFFSET, WINDOW_FUNCTIONS, WINDOW_NODES, DeterminedBy
 from dialect.parser.compile_context import CompileContext, check_parts, refusal
 from dialect.parser.privacy_clause import check_bounds_apply
@@ -241,11 +242,11 @@ def _returns_argument(function: str) -> bool:
     return (WINDOW_FUNCTIONS.get(function) or AGGREGATES[function]).returns_argument
 
 
-def window_field(call: rel.WindowCall, max_rows: int | None, context: CompileContext) -> Field:
+def window_field(call: rel.WindowCall, max_rows: int | None, facts: tuple[Expr, ...], context: CompileContext) -> Field:
     """Field of a window call's value; `max_rows`: bound on one person's rows, None where rows have no person.
 
     LAG, FIRST_VALUE, MIN and similar return a value of their argument, and keep its domain, origin and time zone; over
-    private rows also its key set, unless a default may occur instead.
+    private rows also its key set, or what the facts imply for it, unless a default may occur instead.
     """
     first = call.arguments[0] if call.arguments else None
     argument_field = first.field if isinstance(first, Ref) and _returns_argument(call.function) else None
@@ -257,21 +258,21 @@ def window_field(call: rel.WindowCall, max_rows: int | None, context: CompileCon
     result_field = Field(
         context.new_field_id(), f"{call.function}({', '.join(map(plain_text, call.arguments))})", result_type,
         _may_be_null(call),
-        _range(call, max_rows), domain=_domain(call, argument_field),
+        _range(call, max_rows, facts), domain=_domain(call, argument_field),
         origin=argument_field.origin if argument_field is not None else None,
         is_constant_per_person=max_rows is not None and _is_constant_per_person(call),
         time_zone=argument_field.time_zone if argument_field is not None else None,
     )  # fmt: skip
-    if max_rows is None or argument_field is None or _default_value(call) is not None:
+    if max_rows is None or first is None or not _returns_argument(call.function) or _default_value(call) is not None:
         return result_field
-    if argument_field.alternatives:
-        result_field = replace(
-            result_field,
-            alternatives=with_null_alternative(argument_field)
-            if result_field.nullable
-            else argument_field.alternatives,
-        )
-    return with_key_set(result_field, argument_field) if argument_field.public_values is not None else result_field
+    known = result_field if argument_field is None else argument_field
+    own = known.alternatives
+    if known.domain is None and known.public_values is None:
+        own = own or (Alternative(first, facts),)
+    result_field = replace(result_field, alternatives=own)
+    if result_field.nullable:
+        result_field = replace(result_field, alternatives=with_null_alternative(result_field))
+    return result_field if known.public_values is None else with_key_set(result_field, known)
 
 
 def _default_value(call: rel.WindowCall) -> Expr | None:
@@ -305,7 +306,7 @@ def _may_be_null(call: rel.WindowCall) -> bool:
     return may_be_null(call.arguments[0])
 
 
-def _range(call: rel.WindowCall, max_rows: int | None) -> Bounds | None:
+def _range(call: rel.WindowCall, max_rows: int | None, facts: Sequence[Expr]) -> Bounds | None:
     """Range of a window call's value; None where unknown.
 
     Of aggregates from their arguments and the row bound; ranks and row numbers are at most the row bound, NTILE(n) n.
@@ -322,7 +323,7 @@ def _range(call: rel.WindowCall, max_rows: int | None) -> Bounds | None:
         upper = limit.value if isinstance(limit, Literal) else max_rows
         return Bounds(1, upper) if isinstance(upper, int) else None
     default = _default_value(call)
-    bounds = [range_of(call.arguments[0]), *([range_of(default)] if default is not None else [])]
+    bounds = [narrowed_range(each, facts) for each in (call.arguments[0], default) if each is not None]
     return ranges.hull(bounds) if all(each.is_finite for each in bounds) else ranges.UNKNOWN
 
 
@@ -363,6 +364,7 @@ class WindowCalls:
     named_specs: Mapping[str, WindowSpec]
     max_rows: int | None  # per person; None: rows are of no person
     person_key: str  # name of the person key
+    facts: tuple[Expr, ...]  # true of every row
     aggregates: frozenset[str]  # aggregates allowed over frames of these rows
     context: CompileContext
     calls: list[RequestedCall] = field(default_factory=list)  # without duplicates, in order of occurrence
@@ -385,7 +387,7 @@ class WindowCalls:
         self.refuse_window_fields(call_expressions(call_), node)
         existing = next((a.call for a in self.calls if replace(a.call, result=_PLACEHOLDER_FIELD) == call_), None)
         if existing is None:
-            existing = replace(call_, result=window_field(call_, self.max_rows, self.context))
+            existing = replace(call_, result=window_field(call_, self.max_rows, self.facts, self.context))
             self.calls.append(RequestedCall(existing, node, self.person_key))
         return Ref(existing.result)
 
@@ -540,7 +542,8 @@ def collect_window_calls(
     person_key = "" if person is None else (is_single_table and person.name) or resolver.scope.qualified_name(person)
     is_released = isinstance(source, rel.Released) or not per_person
     aggregates = frozenset(_OVER_RELEASED if is_released else FRAME_AGGREGATES)
-    return WindowCalls(resolver, named_windows(tree), max_rows, person_key, aggregates, context)
+    facts = source.predicates if isinstance(source, rel.PerPerson) and isinstance(resolver, RowResolver) else ()
+    return WindowCalls(resolver, named_windows(tree), max_rows, person_key, facts, aggregates, context)
 
 
 def bind_qualify(tree: exp.Select, resolver: RowResolver | GroupResolver) -> Expr | None:

@@ -344,6 +344,25 @@ def format_time(value: datetime, type_: SqlType) -> str:
     return value.date().isoformat() if type_ is SqlType.DATE else value.isoformat(sep=" ")
 
 
+def cast_literal(value: Literal, kind: SqlType) -> Literal | None:
+    """Return a constant as a value of a type; None if no value of the type equals it."""
+    if value.value is None or value.type is kind:
+        return None if value.value is None else value
+    if isinstance(value.value, int | float) and not isinstance(value.value, bool):
+        return _cast_number(value.value, kind)
+    if {value.type, kind} == {SqlType.DATE, SqlType.TIMESTAMP} and isinstance(value.value, str):
+        same = Literal(format_time(parse_timestamp(value.value), kind), kind)
+        return same if parse_timestamp(str(same.value)) == parse_timestamp(value.value) else None
+    return None
+
+
+def _cast_number(value: float, kind: SqlType) -> Literal | None:
+    """Return a number in a numeric type; None for a fraction as BIGINT, and for other types."""
+    if kind is SqlType.DOUBLE:
+        return Literal(float(value), kind)
+    return Literal(int(value), kind) if kind is SqlType.BIGINT and value == int(value) else None
+
+
 Constant = bool | int | float | str
 
 

@@ -144,6 +144,14 @@ class Truncation(Enum):
     WIDTH = "width"  # steps as wide as its first argument
 
 
+class Difference(Enum):
+    """How a function counts from one time to another."""
+
+    CROSSED = "crossed"  # ends of the unit, its first argument, from its second to its third; weeks of 7 ends of days
+    WHOLE = "whole"  # whole units, its first argument, from its second to its third
+    ELAPSED = "elapsed"  # the days of dates, else an interval, from its second argument to its first
+
+
 class Effect(Enum):
     """What a function does to the number that is its first argument; further arguments are constants."""
 
@@ -217,7 +225,7 @@ class Function:
     keeps_moment: bool = False  # a conversion of a date or timestamp to the same moment
     is_local_time: bool = False  # the local time of an instant in a time zone
     epochs_per_second: int | None = None  # units a second of the time since 1970-01-01; None: another function
-    counts_crossed_units: bool = False  # ends of the unit, its first argument, between two times
+    difference: Difference | None = None  # None: it is no difference of two times
     reads_instants: bool = False  # takes an instant as such; others take its local time
     effect: Effect | None = None  # None: another function of its arguments
     limits: tuple[float, float] | None = None  # ends of the results, where they are narrower than the type's

@@ -33,7 +33,14 @@ from dialect.algebra import (
     VectorKind,
     fields_of,
 )
-from dialect.analysis import count_values, excluded_ranges, format_value, public_lookup_constants, reduced_truncations
+from dialect.analysis import (
+    count_values,
+    counts_time,
+    excluded_ranges,
+    format_value,
+    public_lookup_constants,
+    reduced_truncations,
+)
 from dialect.catalog import STATIC, ColumnValues, PrivacyWindow, SqlType, ValueList, ValueRange
 from dialect.codegen.relations import write_rows
 from dialect.diagnostics import first_names, near_names
@@ -166,11 +173,16 @@ WIDE_VALUES_NOTE = (
     "{0}: one person's value may be anything up to {1:,.0f}, and noise hides a value of that size. If hardly anybody"
     " has more than {2:,}, write least(x, {2}) for that column x: intervals are far narrower."
 )
+LENGTH_OF_TIME_NOTE = (
+    "{0}: a length of time may be anything from {1:,.0f} to {2:,.0f} here, and noise hides one of that size. Ends of"
+    " your own, as least(greatest(x, 0), {3:,}) for that length x, make intervals far narrower."
+)
 FEW_VALUES_NOTE = (
     "{0}: at most {1:,} values are declared, and noise hides more than that. For a mean per value, average over groups:"
     " SELECT avg(n) FROM (SELECT {2} AS x, count(*) AS n ... GROUP BY x)."
 )
 WIDE_VALUES = 10_000  # the largest value of a person from which on a narrower range is suggested
+LEAST_LENGTH = 10  # the largest length of time, in its unit, from which on ends of one's own are suggested
 MIN_SHOWN_BIAS = 0.001  # a smaller bias is shown as "below" it
 
 
@@ -252,6 +264,10 @@ def _release_notes(prepared: CompiledRelease, release_suffix: str) -> Iterator[N
         Note(NoteCode.WIDE_VALUES, WIDE_VALUES_NOTE.format(name, most, _round_number(most / 100)))
         for name, most in sorted(wide, key=str)
     )
+    yield from (
+        Note(NoteCode.WIDE_VALUES, LENGTH_OF_TIME_NOTE.format(name, lower, upper, _round_number(upper / 10)))
+        for name, lower, upper in _lengths_of_time(prepared)
+    )
     yield from _few_values_notes(prepared)
     if has_unmeasured_pairs(prepared):
         yield Note(NoteCode.PAIRS, PERSON_PAIRS_NOTE)
@@ -267,6 +283,14 @@ def _release_notes(prepared: CompiledRelease, release_suffix: str) -> Iterator[N
         text = f"Groups{release_suffix} with fewer than about {threshold_persons:,} people are hidden{weight}."
         text += OTHERS_TEXT if prepared.plan.others is not None else ""
         yield Note(NoteCode.HIDDEN_GROUPS, text)
+
+
+def _lengths_of_time(prepared: CompiledRelease) -> Iterator[tuple[str, float, float]]:
+    """Find sums of lengths of time that may be negative, which analysts rarely mean: (value, lower end, upper end)."""
+    for vector in prepared.plan.vectors:
+        is_two_sided = vector.lower < 0 and vector.upper >= LEAST_LENGTH
+        if is_two_sided and vector.value is not None and counts_time(vector.value.expression):
+            yield plain_text(vector.value.expression), vector.lower, vector.upper
 
 
 def _few_values_notes(prepared: CompiledRelease) -> Iterator[Note]:

@@ -638,3 +638,22 @@ SELECT COUNT(DISTINCT CASE WHEN dwell_min > 60 THEN NULL WHEN hour(start_ts) < 1
 # title: steps between a person's rows, without the first
 SELECT hour(before) AS h, count(*) AS n, n / avg(n) OVER () AS index
 FROM (SELECT subscriber_id, lag(start_ts) OVER (PARTITION BY subscriber_id ORDER BY start_ts, visit_id) AS before FROM visit) WHERE before IS NOT NULL GROUP BY 1;
+
+# title: hours from a person's row to the next, without ends
+SELECT avg(date_diff('hour', prev, start_ts)) AS hours, sum(date_sub('day', prev, start_ts)) AS days, count(prev) AS n
+FROM (SELECT start_ts, lag(start_ts) OVER (PARTITION BY subscriber_id ORDER BY start_ts, visit_id) AS prev FROM visit);
+
+# title: seconds from a person's row to the next, as an interval and of epochs
+SELECT avg(epoch(start_ts - prev)) AS seconds, avg(epoch(start_ts) - before) AS again
+FROM (SELECT start_ts, lag(start_ts) OVER w AS prev, lag(epoch(start_ts)) OVER w AS before FROM visit WINDOW w AS (PARTITION BY subscriber_id ORDER BY start_ts, visit_id));
+
+# title: days from a person's first row to the last
+SELECT avg(date_diff('day', a, b)) AS days, avg(b::DATE - a::DATE) AS again, avg(date_diff('week', a, b)) AS weeks
+FROM (SELECT subscriber_id, min(start_ts) AS a, max(start_ts) AS b FROM visit GROUP BY subscriber_id);
+
+# title: days between a person's rows as groups
+SELECT date_trunc('week', prev) AS week, date_diff('week', prev, start_ts) AS weeks, count(*) AS n
+FROM (SELECT start_ts, lag(start_ts::DATE) OVER (PARTITION BY subscriber_id ORDER BY start_ts, visit_id) AS prev FROM visit) GROUP BY ALL;
+
+# title: hours of the row before as groups
+SELECT before, count(*) AS n FROM (SELECT lag(hour(start_ts)) OVER (PARTITION BY subscriber_id ORDER BY start_ts, visit_id) AS before FROM visit) GROUP BY before;

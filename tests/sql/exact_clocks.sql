@@ -222,3 +222,7 @@ SELECT date_trunc('hour', at_berlin AT TIME ZONE 'UTC') AS h, COUNT(*) AS n FROM
 
 # title: days of another clock within a declared range
 SELECT CAST(at_new_york AT TIME ZONE 'Asia/Tokyo' AS DATE) AS d, COUNT(*) AS n FROM ride GROUP BY d;
+
+# title: seconds between instants, and units on their clock
+# zone: Europe/Berlin
+SELECT SUM(epoch(at_berlin - at_new_york)) AS s, SUM(date_diff('hour', TIMESTAMP '2026-03-28', at_berlin AT TIME ZONE 'Europe/Berlin')) AS h, AVG(epoch(at_berlin) - epoch(at_new_york)) AS d FROM ride;

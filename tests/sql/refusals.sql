@@ -2114,12 +2114,12 @@ PIVOT events ON cell_id USING sum(dwell_s) GROUP BY hour(ts);
 # Try: SELECT HOUR(ts), cell_id, SUM(dwell_s) FROM events GROUP BY ALL -- a row for each cell_id, in place of a column
 
 # title: the mean of a length of time
-SELECT AVG(days) FROM (SELECT subscriber_id, DATE_DIFF('day', MIN(ts), MAX(ts)) AS days FROM events GROUP BY subscriber_id);
+SELECT AVG(days) FROM (SELECT subscriber_id, DATE_DIFF('day', MIN(ts), MAX(ts) + INTERVAL 1 MONTH) AS days FROM events GROUP BY subscriber_id);
 # E_BOUNDS
-# SELECT AVG(days) FROM (SELECT subscriber_id, DATE_DIFF('day', MIN(ts), MAX(ts)) AS days FROM events GROUP BY subscriber_id)
+# SELECT AVG(days) FROM (SELECT subscriber_id, DATE_DIFF('day', MIN(ts), MAX(ts) + INTERVAL 1 MONTH) AS days FROM events GROUP BY subscriber_id)
 #        ^^^^^^^^
 # AVG needs a range that is known without the data: no bounds are declared. Say your own ends.
-# Try: SELECT AVG(LEAST(GREATEST(days, 0), 366)) FROM (SELECT subscriber_id, DATE_DIFF('day', MIN(ts), MAX(ts)) AS days FROM events GROUP BY subscriber_id) -- a value beyond 0 or 366 counts as that end: choose yours
+# Try: SELECT AVG(LEAST(GREATEST(days, 0), 366)) FROM (SELECT subscriber_id, DATE_DIFF('day', MIN(ts), MAX(ts) + INTERVAL 1 MONTH) AS days FROM events GROUP BY subscriber_id) -- a value beyond 0 or 366 counts as that end: choose yours
 
 # title: a natural join with a public table
 SELECT zone, COUNT(*) FROM events NATURAL JOIN cells GROUP BY zone;
@@ -2242,20 +2242,20 @@ SELECT cell_id, APPROX_COUNT_DISTINCT(subscriber_id) AS people, APPROX_QUANTILE(
 # Try: SELECT cell_id, COUNT(DISTINCT subscriber_id) AS people, QUANTILE_CONT(dwell_s, 0.5) AS middle FROM events GROUP BY cell_id -- distinct values and quantiles in place of their estimates by a sketch
 
 # title: a capped length of time, without a lower end
-SELECT AVG(LEAST(date_diff('minute', ts, TIMESTAMP '2026-10-09'), 120)) AS minutes FROM events;
+SELECT AVG(LEAST(date_diff('minute', ts, ts + INTERVAL 1 MONTH), 120)) AS minutes FROM events;
 # E_BOUNDS
-# SELECT AVG(LEAST(date_diff('minute', ts, TIMESTAMP '2026-10-09'), 120)) AS minutes FROM events
-#        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# SELECT AVG(LEAST(date_diff('minute', ts, ts + INTERVAL 1 MONTH), 120)) AS minutes FROM events
+#        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # AVG needs a range that is known without the data: no bounds are declared. Say your own ends.
-# Try: SELECT AVG(GREATEST(LEAST(DATE_DIFF('MINUTE', ts, CAST('2026-10-09' AS TIMESTAMP)), 120), 0)) AS minutes FROM events -- a value below 0 counts as 0: choose yours
+# Try: SELECT AVG(GREATEST(LEAST(DATE_DIFF('MINUTE', ts, ts + INTERVAL '1' MONTH), 120), 0)) AS minutes FROM events -- a value below 0 counts as 0: choose yours
 
 # title: seconds of an interval, in minutes
-SELECT AVG(EXTRACT(EPOCH FROM TIMESTAMP '2026-10-09' - ts) / 60) AS minutes FROM events;
+SELECT AVG(EXTRACT(EPOCH FROM ts + INTERVAL 1 MONTH - ts) / 60) AS minutes FROM events;
 # E_BOUNDS
-# SELECT AVG(EXTRACT(EPOCH FROM TIMESTAMP '2026-10-09' - ts) / 60) AS minutes FROM events
-#        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# SELECT AVG(EXTRACT(EPOCH FROM ts + INTERVAL 1 MONTH - ts) / 60) AS minutes FROM events
+#        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 # AVG needs a range that is known without the data: no bounds are declared. Say your own ends.
-# Try: SELECT AVG(LEAST(GREATEST(EXTRACT(EPOCH FROM CAST('2026-10-09' AS TIMESTAMP) - ts) / 60, 0), 1440)) AS minutes FROM events -- a value beyond 0 or 1440 counts as that end: choose yours
+# Try: SELECT AVG(LEAST(GREATEST(EXTRACT(EPOCH FROM ts + INTERVAL '1' MONTH - ts) / 60, 0), 1440)) AS minutes FROM events -- a value beyond 0 or 1440 counts as that end: choose yours
 
 # title: a path in backticks
 SELECT `cell_id`, COUNT(*) FROM `main.events` GROUP BY `cell_id`;

@@ -30,6 +30,7 @@ from dialect.functions.literals import MONTHS, SECONDS, interval_seconds, is_too
 from dialect.functions.signatures import (
     SAME,
     Cost,
+    Difference,
     Effect,
     Function,
     KeySetRule,
@@ -550,29 +551,32 @@ TIMES: tuple[Function, ...] = (
     ),
     Function(
         "date_diff", ("text!", "date", "date"), _INT, "date_diff({0}, {1}, {2})", _spark_date_diff,
-        partial=_BEYOND_CALENDAR, counts_crossed_units=True,
+        partial=_BEYOND_CALENDAR, difference=Difference.CROSSED,
     ),
     Function(
         "date_diff", ("text!", "time", "time"), _INT,
         "date_diff({0}, TRY_CAST({1} AS TIMESTAMP), TRY_CAST({2} AS TIMESTAMP))", _spark_date_diff,
-        partial=_BEYOND_CALENDAR, counts_crossed_units=True,
+        partial=_BEYOND_CALENDAR, difference=Difference.CROSSED,
     ),
     Function(
         "date_sub", ("text!", "time", "time"), _INT,
         "date_sub({0}, TRY_CAST({1} AS TIMESTAMP), TRY_CAST({2} AS TIMESTAMP))", _spark_date_sub, nodes=(),
-        partial=_BEYOND_CALENDAR,
+        partial=_BEYOND_CALENDAR, difference=Difference.WHOLE,
     ),
     Function(
         "-", ("date", "date"), _INT, _IF_BOTH_FINITE + "CAST({0} - {1} AS BIGINT) END",
         "CAST(datediff({0}, {1}) AS BIGINT)", partial=_BEYOND_CALENDAR, is_injective=True,
+        difference=Difference.ELAPSED,
     ),
     Function(
         "-", ("instant", "instant"), _SPAN, _IF_BOTH_FINITE + "{0} - {1} END",
         "try_subtract(unix_micros({0}), unix_micros({1}))", partial=_BEYOND_CALENDAR, reads_instants=True,
+        difference=Difference.ELAPSED,
     ),
     Function(
         "-", ("time", "time"), _SPAN, _IF_BOTH_FINITE + "TRY_CAST({0} AS TIMESTAMP) - TRY_CAST({1} AS TIMESTAMP) END",
         f"try_subtract({_spark_microseconds(0)}, {_spark_microseconds(1)})", partial=_BEYOND_CALENDAR,
+        difference=Difference.ELAPSED,
     ),
     *_time_plus_constant("+"),
     *_time_plus_constant("-"),

@@ -156,23 +156,16 @@ def wrong_type_refusal(accepted: ArgumentTypes, replacements: tuple[str, ...], n
 
     `replacements` are templates that convert the argument to an accepted type; the first is the hint where none
     compiles. Without any, as for text, the suggestion is to group by the argument and count. A difference of two times
-    becomes DATE_DIFF in minutes, also clamped, since nothing bounds it.
+    becomes DATE_DIFF in minutes, clamped to ends of the analyst's own.
     """
     call = node.this if isinstance(node, exp.Filter) else node
     name, value, template = _call_template(call)
     if isinstance(call.this, exp.Sub) and replacements == INTERVAL_TO_NUMBER:  # a difference of two times
-        difference_sql = (
-            f"DATE_DIFF('MINUTE', {', '.join(sql_text(each) for each in (call.this.expression, call.this.this))})"
-        )
-        difference = _parse_sql(difference_sql)
+        start, end = sql_text(call.this.expression), sql_text(call.this.this)
+        difference = _parse_sql(f"DATE_DIFF('MINUTE', {start}, {end})")
         bounded = template.format(sql_text(clamp_to_ends(difference)))
-        suggestions = (
-            Suggestion(template.format(difference_sql), _MINUTES),
-            Suggestion(bounded, f"{_MINUTES}; {clamped_difference(difference)}"),
-        )
-        return refusal(
-            Kind.AGGREGATE_OF_INTERVAL, call, *suggestions, name=name, accepted=accepted, clamped=suggestions[1]
-        )
+        suggestion = Suggestion(bounded, f"{_MINUTES}; {clamped_difference(difference)}")
+        return refusal(Kind.AGGREGATE_OF_INTERVAL, call, suggestion, name=name, accepted=accepted, clamped=suggestion)
     # a count would be no answer in place of a quantile, nor of the length of an interval
     not_countable = isinstance(call, exp.WithinGroup) or replacements == INTERVAL_TO_NUMBER
     counts = () if not_countable else _fill_templates(_COUNT_TEMPLATES, call)

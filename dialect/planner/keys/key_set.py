@@ -47,7 +47,7 @@ from dialect.diagnostics.kinds import Kind
 from dialect.functions.emitter import plain_text
 from dialect.functions.literals import MONTHS, SECONDS
 from dialect.functions.registry import OVERLOADS, computed_field, is_date, may_be_null
-from dialect.functions.signatures import KeySetRule, constant_values
+from dialect.functions.signatures import Difference, KeySetRule, constant_values
 from dialect.parser.compile_context import CompileContext
 from dialect.planner.keys import public_domains
 from dialect.planner.keys.public_domains import PublicList, SideKeySet, integer_lists, union_lists
@@ -177,11 +177,11 @@ def build_key_set(keys: Sequence[Field], source: PerPerson, context: CompileCont
     A list that is too long makes the keys private instead, if a list allows that (see `PublicList.allows_private`).
     """
     exprs, facts = [key.expression for key in keys], source.predicates
+    if any(expr.type in NEARLY_UNIQUE for expr in exprs):  # differences of times share the lists of other times
+        whole = [transform_down(expr, over_whole_units) for expr in exprs]
+        if whole != exprs and public_lists(whole, source, context) is not None:
+            exprs, facts = whole, tuple(transform_down(fact, over_whole_units) for fact in facts)
     lists = public_lists(exprs, source, context)
-    if lists is None and any(expr.type in NEARLY_UNIQUE for expr in exprs):  # which can't be private keys
-        exprs = [transform_down(expr, over_whole_units) for expr in exprs]
-        facts = tuple(transform_down(fact, over_whole_units) for fact in facts)
-        lists = public_lists(exprs, source, context)
     if lists is None:
         return None
     if _exceeds_limits(lists.values()) and _can_fall_back_to_private(exprs, lists.values()):
@@ -197,14 +197,17 @@ def over_whole_units(expr: Expr) -> Expr:
 
         date_diff('month', a, b)   ->   date_diff('month', date_trunc('month', a), date_trunc('month', b))
 
+    Weeks are a seventh of the days between the dates, so that their times are truncated to days.
+
     Claim: the value is the same for every row. Raises: nothing. Proof: dialect/planner/proofs.md#key-sets
     """
-    if not isinstance(expr, Call) or not OVERLOADS[expr.function].counts_crossed_units:
+    if not isinstance(expr, Call) or OVERLOADS[expr.function].difference is not Difference.CROSSED:
         return expr
     unit, *times = expr.arguments
     if not isinstance(unit, Literal) or unit.value not in {*SECONDS, *MONTHS}:
         return expr
-    return replace(expr, arguments=(unit, *(_truncated(time, unit) for time in times)))
+    step = Literal("day", unit.type) if unit.value == "week" else unit
+    return replace(expr, arguments=(unit, *(_truncated(time, step) for time in times)))
 
 
 def _truncated(time: Expr, unit: Literal) -> Expr:

@@ -29,14 +29,12 @@ from dialect.algebra.expressions import (
     Ref,
     case_values,
     fields_of,
-    substitute,
 )
 from dialect.algebra.relations import public_values_of, with_null_row
 from dialect.algebra.release_plan import KeySet, KeySource
 from dialect.algebra.traversal import walk
 from dialect.algebra.value_ranges import UNKNOWN
 from dialect.analysis.canonical_form import CanonicalForm
-from dialect.analysis.clocks import epoch_bounds
 from dialect.analysis.predicates import (
     between,
     declared_between,
@@ -47,7 +45,7 @@ from dialect.analysis.time_granularity import bucket_start, count_steps, truncat
 from dialect.catalog.model import Bounds, ColumnValues, SqlType, ValueList, ValueRange
 from dialect.functions.emitter import plain_text
 from dialect.functions.literals import format_time, literal_of, parse_timestamp
-from dialect.functions.registry import OVERLOADS, is_since_epoch, may_be_null, range_of, to_local_time
+from dialect.functions.registry import OVERLOADS, range_of
 from dialect.functions.signatures import Nulls, Partial
 from dialect.parser.compile_context import CompileContext
 
@@ -338,8 +336,6 @@ def integer_lists(expr: Expr, facts: Sequence[Expr], context: CompileContext) ->
     if not returns_integer(expr):
         return None
     narrow = narrow_expression(expr, facts)
-    if not range_of(narrow).is_finite:
-        narrow = narrow_expression(_with_declared_epochs(expr, facts), facts)
     if not any(f.type in _NUMBERS for f in fields_of(narrow)):
         return None
     ends = range_of(narrow)
@@ -352,18 +348,6 @@ def integer_lists(expr: Expr, facts: Sequence[Expr], context: CompileContext) ->
     what = f"the range of {plain_text(expr)}"
     listed = list_of_integers(expr, math.ceil(ends.lower), math.floor(ends.upper), what, context)
     return (add_null(listed, _may_be_null(narrow)),)
-
-
-def _with_declared_epochs(expr: Expr, facts: Sequence[Expr]) -> Expr:
-    """Bound the time since 1970-01-01 by the declared dates of the time, where the facts do not bound it."""
-    images: dict[Expr, Expr] = {}
-    for part in walk(expr):
-        if is_since_epoch(part) and between(to_local_time(part.children[0]), facts) is None:
-            times = declared_between(to_local_time(part.children[0]), facts)
-            bounds = None if times is None else epoch_bounds(part, times)
-            nullable = may_be_null(part.children[0])
-            images[part] = Ref(Field(plain_text(part), None, SqlType.DOUBLE, nullable, bounds))
-    return substitute(expr, images)
 
 
 def list_of_counts(expr: Ref, facts: Sequence[Expr], context: CompileContext) -> PublicList | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from dialect import Refusal
 from dialect.algebra.release_plan import PrivatePlan, VectorKind
 from dialect.planner import releases
 from tests.support.planted import instead
@@ -76,6 +77,28 @@ def test_one_persons_value_has_the_list_of_its_argument(value: str, key: str, li
     rows = f"SELECT subscriber_id, {value} AS v FROM events {{}} GROUP BY subscriber_id"
     ended = "WHERE ts >= TIMESTAMP '2026-01-05 00:00:00' AND ts < TIMESTAMP '2026-01-07 00:00:00'"
     keys = plan_of(f"SELECT {key} AS k, COUNT(*) FROM ({rows.format(ended)}) GROUP BY k").key_set
+    assert keys is not None and {source.description for source in keys.sources} == {listed}
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "listed"),
+    [
+        ("LAG(hour(ts))", "v", "the values of hour"),
+        ("LEAD(date_trunc('hour', ts))", "v", "a range of time"),
+        ("FIRST_VALUE(CASE WHEN dwell_s > 60 THEN 'long' ELSE 'brief' END)", "v", "the constants of a CASE"),
+        ("LAG(ts + INTERVAL 1 HOUR)", "date_trunc('day', v)", "a range of time"),
+        ("LAG(ts + INTERVAL 1 HOUR, 1, ts)", "date_trunc('day', v)", ""),
+    ],
+)
+def test_a_value_of_another_row_has_the_list_of_its_argument(value: str, key: str, listed: str, plan_of: Plan) -> None:
+    rows = f"SELECT subscriber_id, {value} OVER (PARTITION BY subscriber_id ORDER BY ts) AS v FROM events {{}}"
+    ended = "WHERE ts >= TIMESTAMP '2026-01-05 00:00:00' AND ts < TIMESTAMP '2026-01-07 00:00:00'"
+    sql = f"SELECT {key} AS k, COUNT(*) FROM ({rows.format(ended)}) GROUP BY k"
+    if not listed:
+        with pytest.raises(Refusal, match="E_KEY"):
+            plan_of(sql)
+        return
+    keys = plan_of(sql).key_set
     assert keys is not None and {source.description for source in keys.sources} == {listed}
 
 

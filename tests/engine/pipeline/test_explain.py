@@ -126,6 +126,18 @@ def test_a_wide_range_of_one_persons_value_is_noted(engine: Engine) -> None:
     assert not wide("least(m, 10000)") and not wide("LEAST(n, 5)")
 
 
+def test_a_length_of_time_that_may_be_negative_is_noted(engine: Engine) -> None:
+    rows = "(SELECT day, LAG(day) OVER (PARTITION BY person_id ORDER BY day) AS prev FROM visit)"
+
+    def told(value: str) -> list[str]:
+        notes = question_notes(explain(engine, f"SELECT AVG({value}) FROM {rows}", Request("ann")))
+        return [note.text for note in notes if note.code is NoteCode.WIDE_VALUES]
+
+    (note,) = told("date_diff('hour', prev, day)")
+    assert "a length of time may be anything from -" in note and "least(greatest(x, 0), " in note
+    assert not told("least(greatest(date_diff('hour', prev, day), 0), 48)") and not told("epoch(day)")
+
+
 def test_rows_of_a_usual_group_follow_from_public_sizes(town: Catalog, engine: Engine) -> None:
     tables = tuple(replace(table, clip_bounds=None) if table.name == "visit" else table for table in town.tables)
     undeclared = replace(engine, catalog=replace(town, tables=tables))

@@ -10,6 +10,7 @@ import pytest
 
 from dialect import compile_query
 from dialect.algebra.expressions import Literal
+from dialect.analysis import predicates
 from dialect.catalog.model import SqlType
 from tests.support.sql.oracle import Oracle
 from tests.support.worlds import write_world
@@ -128,7 +129,8 @@ def test_a_last_day_without_its_hours_is_found(oracle: Oracle, monkeypatch: pyte
         ends = right(*given)
         return ends and (ends[0], Literal(f"{ends[1].value[:10]} 00:00:00", SqlType.TIMESTAMP))
 
-    monkeypatch.setattr(public_domains, "declared_between", planted)
+    for module in (public_domains, predicates):
+        monkeypatch.setattr(module, "declared_between", planted)
     assert {"date_trunc('hour', began)", "date_trunc('minute', ended)", "floor(epoch(began) / 3600)"} <= set(
         _differences(oracle, "")
     )
