@@ -5,7 +5,7 @@ arguments and {*, } is a list of all; a Spark form may also be a function of a c
 
 Modules, each before those that import it:
 
-    casts, logic, numbers, patterns, geography, text, time.
+    casts, logic, numbers, patterns, geography, text, time_formats, time.
 """
 
 from __future__ import annotations

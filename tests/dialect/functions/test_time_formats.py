@@ -14,7 +14,7 @@ from dialect.analysis.time_granularity import truncate_time
 from dialect.catalog.model import SqlType
 from dialect.functions.emitter import quote_literal
 from dialect.functions.literals import add_units
-from dialect.functions.scalar.time import format_mistake, granularity_of_format
+from dialect.functions.scalar.time_formats import format_mistake, granularity_of_format
 
 SIGNS = "aAbBcdfgGHIjmMnpSuUVwWxXyYzZQ%-"
 FORMATS = st.lists(
