@@ -319,6 +319,8 @@ def _fits_kind(kind: str, argument: Expr) -> bool:
         if not isinstance(argument, Literal) or argument.type not in KINDS[kind[:-1]]:
             return False
         return _is_safe_constant(kind[:-1], argument)
+    if kind == "days" and isinstance(argument, Literal) and argument.value is not None:
+        return False  # constant days are a kind of their own, with ends
     # polygons are read field by field, which an untyped NULL does not allow
     is_untyped_null = argument.type is SqlType.NULL and kind != "polygon"
     return is_untyped_null or argument.type in KINDS[kind]

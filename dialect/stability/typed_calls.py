@@ -52,15 +52,12 @@ _DATES_AND_TIMESTAMPS = (SqlType.TIMESTAMP, SqlType.TIMESTAMPTZ, SqlType.DATE)
 def suggest_rewrite(arguments: Sequence[Expr], node: exp.Expr) -> Suggestion | None:
     """Suggest a rewrite that makes the types of an operator's arguments agree; None if no rule applies.
 
-    Rules for a comparison with a constant (quotes added or removed, or a part of a time compared), LIKE of a date, and
-    a date plus a number. For each side in turn, `one` is the constant and `other` what it is compared with.
+    Rules for a comparison with a constant (quotes added or removed, or a part of a time compared), and LIKE of a date.
+    For each side in turn, `one` is the constant and `other` what it is compared with.
     """
     sides = [node.this, node.expression] if isinstance(node, exp.Binary) else []
     if len(arguments) != len(sides):
         return None
-    if isinstance(node, exp.Add | exp.Sub):
-        days = tuple(each.type for each in arguments) == (SqlType.DATE, SqlType.BIGINT)
-        return Suggestion(_rewrite_as_day_number(node), "a number of days since 1970-01-01") if days else None
     if isinstance(node, exp.Like):
         like = _like_rewrite(sides[0], sides[1].name) if arguments[0].type in _DATES_AND_TIMESTAMPS else None
         return None if like is None else Suggestion(like)
@@ -112,13 +109,6 @@ def _guess_time_part(
         clock = _parse(f"TIME '{str(value)[:5]}:00'")
         return _parse(f"CAST({sql_text(time_node.this)} AS TIME)"), clock, "compares the time of day"
     return None
-
-
-def _rewrite_as_day_number(node: exp.Add | exp.Sub) -> str:
-    """Rewrite a date plus a column as a number of days since 1970-01-01, as dates cannot move by a column."""
-    rewritten = node.copy()
-    rewritten.set("this", _parse(f"DATE_DIFF('day', DATE '1970-01-01', {sql_text(node.this)})"))
-    return sql_text(rewritten)
 
 
 def _parse(text: str) -> exp.Expr:

@@ -657,3 +657,11 @@ FROM (SELECT start_ts, lag(start_ts::DATE) OVER (PARTITION BY subscriber_id ORDE
 
 # title: hours of the row before as groups
 SELECT before, count(*) AS n FROM (SELECT lag(hour(start_ts)) OVER (PARTITION BY subscriber_id ORDER BY start_ts, visit_id) AS before FROM visit) GROUP BY before;
+
+# title: days in a row, by a day less its number
+SELECT days, count(*) AS n FROM (SELECT subscriber_id, run, least(count(*), 9) AS days
+  FROM (SELECT subscriber_id, d - row_number() OVER (PARTITION BY subscriber_id ORDER BY d)::INT AS run
+    FROM (SELECT DISTINCT subscriber_id, start_ts::DATE AS d FROM visit)) GROUP BY ALL) GROUP BY days;
+
+# title: dates moved by a number of each row
+SELECT start_ts::DATE + (dwell_min // 60 + 1)::INT AS day, count(*) AS n FROM visit WHERE start_ts::DATE - (dwell_min // 100)::INT < DATE '2026-10-09' GROUP BY day;

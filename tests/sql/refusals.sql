@@ -1705,14 +1705,6 @@ SELECT COUNT(*) FROM subscribers s CROSS JOIN LATERAL (SELECT MAX(dwell_s) AS m 
 # Only tables, subqueries and VALUES can stand in FROM.
 # Try: a subquery that groups by what it is joined on; QUALIFY ROW_NUMBER() OVER (...) = 1 keeps the first of each
 
-# title: days in a row by a day less a number
-SELECT days, COUNT(*) FROM (SELECT subscriber_id, run, LEAST(COUNT(*), 9) AS days FROM (SELECT subscriber_id, d - ROW_NUMBER() OVER (PARTITION BY subscriber_id ORDER BY d) AS run FROM (SELECT DISTINCT subscriber_id, CAST(ts AS DATE) AS d FROM events)) GROUP BY ALL) GROUP BY 1;
-# E_FUNC
-# SELECT days, COUNT(*) FROM (SELECT subscriber_id, run, LEAST(COUNT(*), 9) AS days FROM (SELECT subscriber_id, d - ROW_NUMBER() OVER (PARTITION BY subscriber_id ORDER BY d) AS run FROM (SELECT DISTINCT subscriber_id, CAST(ts AS DATE) AS d FROM events)) GROUP BY ALL) GROUP BY 1
-#                                                                                                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-# - does not take (DATE, BIGINT).
-# Try: SELECT days, COUNT(*) FROM (SELECT subscriber_id, run, LEAST(COUNT(*), 9) AS days FROM (SELECT subscriber_id, DATE_DIFF('DAY', CAST('1970-01-01' AS DATE), d) - ROW_NUMBER() OVER (PARTITION BY subscriber_id ORDER BY d) AS run FROM (SELECT DISTINCT subscriber_id, CAST(ts AS DATE) AS d FROM events)) GROUP BY ALL) GROUP BY 1 -- a number of days since 1970-01-01
-
 # title: a query that names itself
 WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 9) SELECT COUNT(*) FROM events JOIN r ON r.n = cell_id;
 # E_STMT

@@ -153,6 +153,24 @@ def _time_plus_constant(sign: str) -> tuple[Function, ...]:
     return tuple(replace(row, partial=_BEYOND_CALENDAR) for row in rows)
 
 
+MOST_DAYS = 10_000_000  # that a number of each row moves a date by: 27,000 years
+
+
+def _date_plus_number(sign: str) -> Function:
+    """Declare a date plus or minus a number of days; NULL beyond MOST_DAYS and for dates beyond the calendar.
+
+    The number is clamped, because engines may evaluate the sum before the condition.
+    """
+    number = f"CAST(greatest(-{MOST_DAYS}, least({MOST_DAYS}, {{1}})) AS {{type}})"
+    condition = f"{{1}} BETWEEN -{MOST_DAYS} AND {MOST_DAYS}"
+    duckdb = _IF_DATE_WITHIN_CALENDAR.replace(" THEN ", f" AND {condition} THEN ") + f"{{0}} {sign} {number} END"
+    spark = f"CASE WHEN {condition} THEN date_{'add' if sign == '+' else 'sub'}({{0}}, {number}) END"
+    return Function(
+        sign, ("date", "days"), _DATE, duckdb.replace("{type}", "INTEGER"), spark.replace("{type}", "INT"),
+        partial=Partial.FOR_SOME_VALUES,
+    )  # fmt: skip
+
+
 _DAY, _SECOND = 86_400_000_000, 1_000_000
 
 
@@ -494,6 +512,8 @@ TIMES: tuple[Function, ...] = (
     ),
     *_time_plus_constant("+"),
     *_time_plus_constant("-"),
+    _date_plus_number("+"),
+    _date_plus_number("-"),
     _interval_sum("+"),
     _interval_sum("-"),
     Function("*", ("span!", "int!"), _SPAN, "({0} * {1})", "try_multiply({0}, {1})", check_constants=_multiple_mistake),

@@ -74,6 +74,7 @@ STORED_AS = {"unsigned": "UBIGINT", "polygon": STORED_POLYGON}
 _DEGREES = ("degrees", "whole_degrees")
 WIDER = {
     "num": ("int", "double"),
+    "days": ("int",),
     "lon": _DEGREES,
     "lat": _DEGREES,
     "time": ("stamp", "date"),
@@ -173,6 +174,8 @@ class Sample:
         if (name, self.form.argument_kinds) == ("epoch", ("span",)):  # on purpose: a month is 30 days
             months = f"CAST(datepart('year', {parts[0]}) * 12 + datepart('month', {parts[0]}) AS INTEGER)"
             return f"epoch({parts[0]} - to_months({months}) + to_days(30 * {months}))"
+        if self.form.argument_kinds == ("date", "days"):  # DuckDB adds integers of 32 bits to dates
+            parts[1] = f"CAST({parts[1]} AS INTEGER)"
         if (name, self.form.argument_kinds[:1]) == ("h3_parent", ("int",)):
             name = "h3_parent_of_integer"  # macros are untyped
         if name in PLAIN:
