@@ -27,7 +27,7 @@ from tests.support.statistics.statistics import ALPHA, binomial_at_least, binomi
 
 LEVEL, TIMES = 0.95, 80
 MOST = 0.97  # of 0.95: ends are rounded outwards
-TIMES_PLANTED = 5 * TIMES  # a tenth too narrow covers 92.7%, and is missed in one of 10^9 runs
+TIMES_PLANTED = 5 * TIMES  # a sixth too narrow covers 91%, fourteen deviations below the least that passes
 RHO, RHO_OF_RATIOS = Fraction(1, 10), Fraction(3, 10)  # of ratios so much that no denominator is near 0
 WITHIN = "dwell_s BETWEEN 0 AND 7200"  # where no value is clamped
 QUESTIONS = {
@@ -115,7 +115,7 @@ def test_each_interval_has_its_stated_coverage_and_is_no_wider_than_needed(
         assert cover(flags, 1), name
 
 
-@pytest.mark.parametrize("factor", [0.9, 1.25], ids=["a tenth too narrow", "a quarter too wide"])
+@pytest.mark.parametrize("factor", [0.83, 1.25], ids=["a sixth too narrow", "a quarter too wide"])
 def test_intervals_of_another_width_are_found(engine: Engine, monkeypatch: pytest.MonkeyPatch, factor: float) -> None:
     answers = import_module("engine.mechanism.answer")
     honest = answers.half_widths
