@@ -1,7 +1,7 @@
 """Intervals of whole questions cover the truth as often as they say, where bounds do not bind.
 
 The exact vector is read once and noised many times. Each number by itself, each column and all together are held to
-tests at 1e-7: they cover at least as often as their level of 95% says, and no more often than 97%. Intervals a tenth too
+tests at 1e-7: they cover at least as often as their level of 95% says, and no more often than 97%. Intervals a sixth too
 narrow cover 92.2%, intervals a quarter too wide 98.6%; both are found.
 """
 
