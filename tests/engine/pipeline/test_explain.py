@@ -112,30 +112,27 @@ def test_types_are_those_of_the_answer(engine: Engine) -> None:
         assert told == dict(zip(table.column_names, table.schema.types, strict=True))
 
 
+def _wide_value_notes(engine: Engine, sql: str) -> list[str]:
+    notes = question_notes(explain(engine, sql, Request("ann")))
+    return [note.text for note in notes if note.code is NoteCode.WIDE_VALUES]
+
+
 def test_a_wide_range_of_one_persons_value_is_noted(engine: Engine) -> None:
-    minutes = "(SELECT person_id, SUM(minutes) AS m, COUNT(*) AS n FROM visit GROUP BY 1)"
-
-    def wide(value: str) -> list[str]:
-        notes = question_notes(explain(engine, f"SELECT AVG({value}) FROM {minutes}", Request("ann")))
-        return [note.text for note in notes if note.code is NoteCode.WIDE_VALUES]
-
-    (note,) = wide("m")
+    minutes = "FROM (SELECT person_id, SUM(minutes) AS m, COUNT(*) AS n FROM visit GROUP BY 1)"
+    (note,) = _wide_value_notes(engine, f"SELECT AVG(m) {minutes}")
     assert (
         note.startswith("sum(minutes): one person's value may be anything up to 600,000") and "least(x, 10000)" in note
     )
-    assert not wide("least(m, 10000)") and not wide("LEAST(n, 5)")
+    for narrow in ("least(m, 10000)", "LEAST(n, 5)"):
+        assert not _wide_value_notes(engine, f"SELECT AVG({narrow}) {minutes}")
 
 
 def test_a_length_of_time_that_may_be_negative_is_noted(engine: Engine) -> None:
-    rows = "(SELECT day, LAG(day) OVER (PARTITION BY person_id ORDER BY day) AS prev FROM visit)"
-
-    def told(value: str) -> list[str]:
-        notes = question_notes(explain(engine, f"SELECT AVG({value}) FROM {rows}", Request("ann")))
-        return [note.text for note in notes if note.code is NoteCode.WIDE_VALUES]
-
-    (note,) = told("date_diff('hour', prev, day)")
+    rows = "FROM (SELECT day, LAG(day) OVER (PARTITION BY person_id ORDER BY day) AS prev FROM visit)"
+    (note,) = _wide_value_notes(engine, f"SELECT AVG(date_diff('hour', prev, day)) {rows}")
     assert "a length of time may be anything from -" in note and "least(greatest(x, 0), " in note
-    assert not told("least(greatest(date_diff('hour', prev, day), 0), 48)") and not told("epoch(day)")
+    for narrow in ("least(greatest(date_diff('hour', prev, day), 0), 48)", "epoch(day)"):
+        assert not _wide_value_notes(engine, f"SELECT AVG({narrow}) {rows}")
 
 
 def test_rows_of_a_usual_group_follow_from_public_sizes(town: Catalog, engine: Engine) -> None:
