@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from budgets import Anchor, Charge, ChargeRequest, Ledger, LedgerError, UnsafeStore, shown_address
@@ -160,12 +161,15 @@ class LedgerBindings:
             _refuse_other_ledger(binding, dataset)
 
     def before_charge(self, ledger: Ledger, dataset: str) -> None:
-        """Mark a dataset that has no mark yet, durably. Raises UnsafeStore if another ledger has marked its files."""
+        """Mark those files of a dataset that have no mark yet, durably.
+
+        Raises UnsafeStore if another ledger, or another dataset, has marked one of them.
+        """
         with self._lock:
-            if dataset not in self.bindings:
+            if not self._is_marked(dataset):
                 with self._exclusive():
-                    self.check(ledger)  # another process may have marked it meanwhile
-                    self._bind(ledger, dataset)
+                    self.check(ledger)  # another process may have marked them meanwhile
+                    self._bind(ledger, dataset, self._sources(dataset))
 
     def after_charge(self, ledger: Ledger) -> None:
         """Record the ledger's state, at most once per interval."""
@@ -173,7 +177,7 @@ class LedgerBindings:
             self.record(ledger)
 
     def record(self, ledger: Ledger) -> None:
-        """Record the ledger's state in the marks."""
+        """Record the ledger's state in the marks; they get no files, as only a charge checks those of other marks."""
         with self._lock:
             if self.bindings:
                 with self._exclusive():
@@ -192,15 +196,20 @@ class LedgerBindings:
         finally:
             os.close(opened)
 
-    def _bind(self, ledger: Ledger, dataset: str) -> None:
+    def _is_marked(self, dataset: str) -> bool:
+        """Check that the mark of a dataset names all its files: then no other ledger can mark them."""
+        return dataset in self.bindings and set(self._sources(dataset)) <= set(self.bindings[dataset].sources)
+
+    def _bind(self, ledger: Ledger, dataset: str, added: tuple[str, ...] = ()) -> None:
         """Write a dataset's mark. Sources of an earlier one stay, also of another catalog with this dataset's name."""
         anchor = ledger.anchor()
         file = self.folder / f"{anchor.ledger_id}-{dataset}.json"
         earlier = LedgerBinding.read(file) if file.exists() else None
         if earlier is not None and dataset not in self.bindings:
             ledger.check_anchor(earlier.anchor)
-        bound = () if earlier is None else earlier.sources
-        sources = tuple(dict.fromkeys((*bound, *(files.pattern for files in self._private_files(dataset)))))
+        known = self.bindings.get(dataset)
+        bound = [each.sources for each in (earlier, known) if each is not None]
+        sources = tuple(dict.fromkeys((*chain.from_iterable(bound), *added)))
         self.bindings[dataset] = LedgerBinding(file, dataset, sources, self.address, anchor)
         self.bindings[dataset].write()
 
@@ -214,9 +223,11 @@ class LedgerBindings:
                 if any(share_files(one, other) for one in bound_files for other in own_files):
                     yield binding, dataset.name
 
+    def _sources(self, dataset: str) -> tuple[str, ...]:
+        return tuple(table.source.path for table in self.catalog.private_tables(dataset))
+
     def _private_files(self, dataset: str) -> list[SourceFiles]:
-        tables = self.catalog.private_tables(dataset)
-        return [source_files(table.source.path) for table in tables]
+        return [source_files(source) for source in self._sources(dataset)]
 
 
 def _refuse_other_ledger(binding: LedgerBinding, dataset: str) -> None:

@@ -232,6 +232,91 @@ def test_a_mark_that_forgets_the_files_of_another_catalog_is_found(
         test_a_mark_keeps_the_files_of_another_catalog_with_its_dataset_and_ledger(where, tmp_path)
 
 
+def a_dataset_with_more_files(where: str, tmp_path: Path) -> tuple[str, str]:
+    """Catalogs of a town that gets a second file with the table `stay`, and of that file alone."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    alone = make_town(elsewhere).path
+    visit = CATALOG[CATALOG.index("[tables.visit]") : CATALOG.index("[tables.purchase]")]
+    stay = visit.replace("tables.visit", "tables.stay").replace('duckdb = "town', 'duckdb = "elsewhere/town')
+    more = tmp_path / "more.toml"
+    more.write_text(CATALOG.replace('window = "forever"', 'window = "forever"\ndata_version = 2') + stay)
+    return str(more), alone
+
+
+def charged_under_two_ledgers(where: str, tmp_path: Path) -> list[str]:
+    """Add a file to a marked dataset, charge it in another ledger meanwhile, and ask for it. Says what came of it."""
+    first, second = str(tmp_path / "own.ledger"), str(tmp_path / "second.ledger")
+    more, alone = a_dataset_with_more_files(where, tmp_path)
+    charge(where, first)
+    outcomes = []
+    with open_session(more, ledger=first) as session:
+        charge(alone, second)
+        for table in ("stay", "purchase"):  # the question of a table alone is charged to its whole dataset
+            try:
+                outcomes.append(f"{session.query(f'SELECT COUNT(*) AS n FROM {table}', client='ann').num_rows} row")
+            except Refused as refusal:
+                outcomes.append(refusal.problem["message"])
+    return outcomes
+
+
+def test_files_added_to_a_marked_dataset_are_checked_before_a_charge(where: str, tmp_path: Path) -> None:
+    for outcome in charged_under_two_ledgers(where, tmp_path):
+        assert f"charged in another ledger, {tmp_path / 'second.ledger'}" in outcome
+    marks = [LedgerBinding.read(file).sources for file in found(tmp_path)]
+    assert sorted(len(set(sources)) for sources in marks) == [1, 1]  # what was refused was marked by neither
+
+
+def test_a_mark_that_is_taken_for_all_files_of_its_dataset_is_found(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The planted bug: whatever was marked once is not checked again."""
+    monkeypatch.setattr(ledger_binding.LedgerBindings, "_is_marked", lambda self, dataset: dataset in self.bindings)
+    assert charged_under_two_ledgers(where, tmp_path) == ["1 row", "1 row"]
+
+
+def test_a_record_of_the_state_that_marks_files_is_found(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The planted bug: a session that is closed marks all its files, also those that another ledger has marked."""
+    bind = ledger_binding.LedgerBindings._bind
+    monkeypatch.setattr(
+        ledger_binding.LedgerBindings,
+        "_bind",
+        lambda self, ledger, dataset, added=(): bind(self, ledger, dataset, self._sources(dataset)),
+    )
+    with pytest.raises(AssertionError):
+        test_files_added_to_a_marked_dataset_are_checked_before_a_charge(where, tmp_path)
+
+
+def files_marked_at_a_charge(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Number of files that the mark of a dataset names when its added file is charged."""
+    ledger, seen = str(tmp_path / "own.ledger"), []
+    more, _ = a_dataset_with_more_files(where, tmp_path)
+    charge(where, ledger)
+    real = Ledger.charge
+
+    def look(ledger: Ledger, request: object) -> object:
+        seen.extend({source for file in found(tmp_path) for source in LedgerBinding.read(file).sources})
+        return real(ledger, request)
+
+    monkeypatch.setattr(Ledger, "charge", look)
+    charge(more, ledger, "SELECT COUNT(*) AS n FROM stay")
+    return len(seen)
+
+
+def test_files_added_to_a_marked_dataset_are_marked_before_the_charge(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert files_marked_at_a_charge(where, tmp_path, monkeypatch) == 2
+
+
+def test_a_mark_after_the_charge_is_found(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: added files are marked when the ledger's state is recorded."""
+    monkeypatch.setattr(ledger_binding.LedgerBindings, "_is_marked", lambda self, dataset: dataset in self.bindings)
+    assert files_marked_at_a_charge(where, tmp_path, monkeypatch) == 1
+
+
 def test_an_older_copy_of_the_ledger_is_refused_for_other_files_of_the_dataset(where: str, tmp_path: Path) -> None:
     ledger, elsewhere = tmp_path / "own.ledger", tmp_path / "elsewhere"
     Ledger.open(str(ledger)).close()

@@ -34,6 +34,7 @@ from engine.workflows.calibrate import calibrate, plan_calibration
 from passersby.text.numbers import declared_text
 from tests.engine.pricing.clip_bounds.profiles.test_profiles import MANY_ROWS
 from tests.engine.town import CATALOG, make_town, opened
+from tests.support.statistics.repeatable_noise import repeatable_noise
 from tests.support.without_norms import without_norms
 
 DECLARED = '"minutes" = { "type" = "DOUBLE", "bounds" = [0, 60] }'
@@ -63,7 +64,7 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
 
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Engine]:
-    with opened(make_town(tmp_path, MANY_ROWS, MEASURED), tmp_path) as engine:
+    with opened(make_town(tmp_path, MANY_ROWS, MEASURED), tmp_path, repeatable_noise()) as engine:
         yield engine
 
 

@@ -34,6 +34,7 @@ from tests.engine.windowed_town import DAYS, WINDOWED
 from tests.support.neighbours.attack_catalog import CANARIES, attack_catalog
 from tests.support.statistics.calibrated import made_up_calibration
 from tests.support.statistics.mibici import needs_mibici
+from tests.support.statistics.repeatable_noise import repeatable_noise
 
 ANN = Request("ann", rho=Fraction(1, 20))
 OPERATOR = {  # question -> how many keys, where the catalog says so
@@ -281,6 +282,7 @@ def half_widths(tmp_path: Path, sql: str) -> tuple[dict[str, float], dict[str, f
 def test_a_rehearsal_has_the_half_widths_that_explain_names(
     tmp_path: Path, sql: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("engine.workflows.rehearsal.add_noise", repeatable_noise())
     make_town(tmp_path)
     expected, shown = half_widths(tmp_path, sql)
     assert expected and shown == pytest.approx(expected)

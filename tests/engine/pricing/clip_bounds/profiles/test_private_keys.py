@@ -29,6 +29,7 @@ from engine.pricing.profiled_release import ProfiledRelease
 from engine.pricing.query_terms import Request
 from engine.pricing.target_error import paid_prices
 from tests.engine.town import CATALOG, ROWS, make_town
+from tests.support.statistics.repeatable_noise import repeatable_noise
 from tests.support.without_norms import without_norms
 
 SHOPS = 120  # of which about half have so few people that noise decides whether they are shown
@@ -216,7 +217,7 @@ def test_a_repeat_is_free_and_the_same(engine: Engine) -> None:
 
 def test_numbers_hold_the_exact_ones(engine: Engine) -> None:
     """Without a declared clip bound intervals cover the truth of the keys that are shown."""
-    answered = asked(engine, rho=Fraction("0.01"))
+    answered = asked(replace(engine, add_noise=repeatable_noise()), rho=Fraction("0.01"))
     visit = engine.backend.target.addresses["visit"]
     rows = engine.backend.run_over(f"SELECT shop, count(*) AS n FROM {visit} GROUP BY shop", {}).to_pylist()  # type: ignore[attr-defined]
     exact = {row["shop"]: row["n"] for row in rows}

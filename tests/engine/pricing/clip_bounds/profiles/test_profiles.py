@@ -38,6 +38,7 @@ from engine.pricing.target_error import paid_prices
 from engine.pricing.work_limits import check_row_limits
 from tests.engine.town import CATALOG, ROWS, make_town
 from tests.support.binding import Unplannable, over_lake
+from tests.support.statistics.repeatable_noise import repeatable_noise
 from tests.support.without_norms import without_norms
 
 PEOPLE = 6_000
@@ -265,6 +266,7 @@ def test_explain_states_the_profile_and_the_answer_what_it_chose(engine: Engine,
 
 
 def test_an_answer_from_store_names_no_profile_bought(engine: Engine) -> None:
+    engine = replace(engine, add_noise=repeatable_noise())
     engine.answer(BY_ZONE, Request("ann", rho=RHO))
     one = "SELECT COUNT(*) AS n FROM visit WHERE zone = 'z1'"
     derived = engine.answer(one, Request("ann", rho=RHO / 50))
