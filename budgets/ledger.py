@@ -236,7 +236,7 @@ class Ledger(AdminOperations, Audit):
             return journal.read_replay(connection, client, dataset, tuple(release_keys))
 
     def check_standing(self, client: str) -> None:
-        """Check that a client is neither removed nor frozen; raises Forbidden."""
+        """Check that a client is neither removed nor frozen in all datasets; raises Forbidden."""
         with self._store.reading() as connection:
             client_tables.check_standing(connection, client)
 

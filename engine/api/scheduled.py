@@ -50,8 +50,8 @@ def show_scheduled(
 ) -> pa.Table:
     """Answer of a scheduled query for an entitled client: of one window, or of the latest that is released.
 
-    Raises Refused: for a client who is not entitled, removed or frozen, for an undeclared window, and for what is not
-    released yet.
+    Raises Refused: for a client who is not entitled, removed or frozen in all datasets, for an undeclared window, and
+    for what is not released yet.
     """
     with refusals():
         entitled = _entitled_queries(session, file, client)

@@ -112,7 +112,10 @@ async def job(job_id: Name, asker: Caller, jobs: ServerJobs) -> dict[str, Any]:
 
 @router.get("/jobs/{job_id}/result", responses=ANSWER_RESPONSES, response_model=None, operation_id="result")
 async def result(job_id: Name, asker: Caller, jobs: ServerJobs, write: AnswerWriter) -> Response:
-    """Return a job's answer. Refused as the query was, while there is no answer, and to a removed or frozen client."""
+    """Return a job's answer; refused as its query was, or while there is none.
+
+    A client that was removed, or frozen in all datasets, gets none.
+    """
     row = await jobs.find(asker.name, job_id)
     await asker.call("check_standing", client=asker.name)
     if row["state"] == "done":
