@@ -17,7 +17,7 @@ from tests.support.neighbours.two_worlds import BY_HOUR, BY_ZONE, COUNT, Attack,
 from tests.support.timed_worlds import FAMILY, Left, observe_departure, timed_worlds
 from tests.support.without_norms import without_norms
 
-PARTS = "Half-widths: "
+OF_THE_PAGE = ("Half-widths: ", "Expected bias, not in the interval: ")  # texts of `interval_parts`, `predicted_bias`
 # of an answer: noisy; of its explanation, and of the tags of a page that shows it: whether they are there is noisy, too
 OF_THE_ANSWER = {"interval_parts", "clip_bounds", "predicted_bias", "bias_within", "explained", "tags"}
 LEAST = 0.125  # seconds: what a question takes beside its rows, and not more
@@ -52,12 +52,12 @@ def hold(worlds: dict[str, Session], name: str, attack: Attack) -> None:
 
 
 def without_noise(seen: Any) -> Any:
-    """Leave out what follows from released numbers: parts of half-widths, and how a stored answer is explained."""
+    """Leave out what follows from released numbers: parts of half-widths, bias, how a stored answer is explained."""
     if isinstance(seen, dict):
         names = seen.keys() - OF_THE_ANSWER - ({"explain"} if "ask" in seen else set())
         return {name: without_noise(seen[name]) for name in names}
     if isinstance(seen, list | tuple):
-        return [without_noise(each) for each in seen if not (str(each).startswith(PARTS) or is_of_clipping(each))]
+        return [without_noise(each) for each in seen if not (str(each).startswith(OF_THE_PAGE) or is_of_clipping(each))]
     return seen
 
 
