@@ -124,7 +124,7 @@ SELECT place_id, SUM(CASE WHEN approach_dir IS NULL THEN 1 ELSE 0 END) AS missin
 
 # title: percent of a total in a subselect
 SELECT p.category, COUNT(*) * 100.0 / (SELECT COUNT(*) FROM visit) AS pct FROM visit v
-  JOIN place p ON p.place_id = v.place_id GROUP BY p.category ORDER BY pct DESC;
+  JOIN place p ON p.place_id = v.place_id GROUP BY p.category ORDER BY pct DESC, p.category;
 
 # title: rounded percent within a group
 SELECT s.age_band, t.mode, ROUND(100.0 * COUNT(*) / SUM(COUNT(*)) OVER (PARTITION BY s.age_band), 1) AS pct
