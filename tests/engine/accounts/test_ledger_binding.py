@@ -232,7 +232,7 @@ def test_a_mark_that_forgets_the_files_of_another_catalog_is_found(
         test_a_mark_keeps_the_files_of_another_catalog_with_its_dataset_and_ledger(where, tmp_path)
 
 
-def a_dataset_with_more_files(where: str, tmp_path: Path) -> tuple[str, str]:
+def a_dataset_with_more_files(tmp_path: Path) -> tuple[str, str]:
     """Catalogs of a town that gets a second file with the table `stay`, and of that file alone."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -245,9 +245,9 @@ def a_dataset_with_more_files(where: str, tmp_path: Path) -> tuple[str, str]:
 
 
 def charged_under_two_ledgers(where: str, tmp_path: Path) -> list[str]:
-    """Add a file to a marked dataset, charge it in another ledger meanwhile, and ask for it. Says what came of it."""
+    """Add a file to a marked dataset, charge it in another ledger meanwhile, and ask for it. Return each outcome."""
     first, second = str(tmp_path / "own.ledger"), str(tmp_path / "second.ledger")
-    more, alone = a_dataset_with_more_files(where, tmp_path)
+    more, alone = a_dataset_with_more_files(tmp_path)
     charge(where, first)
     outcomes = []
     with open_session(more, ledger=first) as session:
@@ -264,13 +264,13 @@ def test_files_added_to_a_marked_dataset_are_checked_before_a_charge(where: str,
     for outcome in charged_under_two_ledgers(where, tmp_path):
         assert f"charged in another ledger, {tmp_path / 'second.ledger'}" in outcome
     marks = [LedgerBinding.read(file).sources for file in found(tmp_path)]
-    assert sorted(len(set(sources)) for sources in marks) == [1, 1]  # what was refused was marked by neither
+    assert sorted(len(set(sources)) for sources in marks) == [1, 1]  # a refused charge marks no file
 
 
 def test_a_mark_that_is_taken_for_all_files_of_its_dataset_is_found(
     where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The planted bug: whatever was marked once is not checked again."""
+    """The planted bug: a dataset that has a mark is not checked again."""
     monkeypatch.setattr(ledger_binding.LedgerBindings, "_is_marked", lambda self, dataset: dataset in self.bindings)
     assert charged_under_two_ledgers(where, tmp_path) == ["1 row", "1 row"]
 
@@ -292,7 +292,7 @@ def test_a_record_of_the_state_that_marks_files_is_found(
 def files_marked_at_a_charge(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     """Number of files that the mark of a dataset names when its added file is charged."""
     ledger, seen = str(tmp_path / "own.ledger"), []
-    more, _ = a_dataset_with_more_files(where, tmp_path)
+    more, _ = a_dataset_with_more_files(tmp_path)
     charge(where, ledger)
     real = Ledger.charge
 
